@@ -1,0 +1,94 @@
+# `make` alone lists the targets. Everything is installed into .venv, nothing outside the checkout is touched
+# (`make bench` alone may install wrk, and only as root on a Debian machine).
+
+PORT ?= 8080
+VENV := .venv
+BIN  := $(VENV)/bin
+PIP  := $(BIN)/python -m pip install --disable-pip-version-check -q
+UV   ?= uv
+# PYTHON=/path/to/python3.12 takes that one; else the first of these that is new enough
+CANDIDATES := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check fix bench examples requirements wheel clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+run: $(VENV)/.runtime ## start the service on http://127.0.0.1:8080/ (another port: make run PORT=8123)
+	@echo "Starting on http://127.0.0.1:$(PORT)/ (Ctrl-C stops it)"
+	@exec $(BIN)/cds-service serve --host 127.0.0.1 --port $(PORT)
+
+test: $(VENV)/.dev ## run every test (some of them: make test ARGS='-k bmi')
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev ## linter, formatting, types and policies; never edits
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cds-service check
+
+fix: $(VENV)/.dev ## let the linter and the formatter repair what they can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## measure the service beside its floor (needs wrk)
+	@command -v wrk >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing wrk"; export DEBIAN_FRONTEND=noninteractive; \
+	    apt-get install -y -qq wrk >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq wrk >/dev/null; }; \
+	  else \
+	    echo "make bench needs wrk: install it (on Debian and Ubuntu: sudo apt-get install wrk) and run it again." >&2; exit 1; \
+	  fi; }
+	$(BIN)/python -m tests.bench
+
+examples: $(VENV)/.dev ## write fhir_examples/ anew
+	$(BIN)/python -m tests.examples
+
+# Pins stay as they are where they still fit; `make requirements UPGRADE=1` takes the newest.
+COMPILE = $(UV) pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements" $(if $(UPGRADE),--upgrade)
+
+requirements: ## pin the dependencies of pyproject.toml anew (needs uv)
+	@command -v $(UV) >/dev/null || { echo "make requirements needs uv: pip install uv, or name it with UV=." >&2; exit 1; }
+	$(COMPILE) -o requirements.txt
+	$(COMPILE) --group dev --group build -c requirements.txt -o requirements-dev.txt
+	$(subst pyproject.toml,--group build,$(COMPILE)) -c requirements-dev.txt -o requirements-build.txt
+
+wheel: $(VENV)/.dev ## build dist/*.whl and dist/*.tar.gz
+	$(BIN)/python -m build --no-isolation
+
+clean: ## remove .venv and everything that was built
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find cds_service tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- the environment: made once, brought up to date only when a pin or the project file changes ---
+
+$(VENV)/.created:
+	@found=; old=; bare=; \
+	for candidate in $(CANDIDATES); do \
+	  version=$$("$$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue; \
+	  "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { old="$$old $$candidate ($$version)"; continue; }; \
+	  "$$candidate" -c 'import ensurepip, venv' 2>/dev/null || { bare="$$candidate"; continue; }; \
+	  found="$$candidate"; break; \
+	done; \
+	if [ -z "$$found" ] && [ -n "$$bare" ]; then \
+	  echo "$$bare cannot make a virtual environment: install its venv module (on Debian and Ubuntu: sudo apt-get install python3-venv) and run make again." >&2; exit 1; \
+	elif [ -z "$$found" ]; then \
+	  echo "Python 3.11 or newer is needed and was not found$${old:+; too old:$$old}. Install one, or name it: make run PYTHON=/path/to/python3" >&2; exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$found ($$version)"; \
+	"$$found" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+	@touch $@
+
+$(VENV)/.runtime: requirements.txt requirements-build.txt pyproject.toml | $(VENV)/.created
+	@echo "Installing the pinned dependencies (a minute at most, once)"
+	@$(PIP) --require-hashes -r requirements.txt -r requirements-build.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+	@echo "Installing the pinned development tools"
+	@$(PIP) --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,139 @@
+"""The command line: serve, check, explain, example. Results go to standard output, everything else to standard error."""
+
+import json
+import logging
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+from pydantic import ValidationError
+
+from cds_service import __version__, examples
+from cds_service.errors import PolicyError, RequestError
+from cds_service.settings import Settings, data_folder
+
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Coverage guidance for orders, as CDS Hooks cards."""
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes; one for each core."
+)
+def serve(host: str, port: int, workers: int) -> None:
+    """Run the production server."""
+    from cds_service.server import Server, build_app, is_loopback
+
+    settings = _settings()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    if not is_loopback(host) and not settings.id_key.get_secret_value():
+        raise click.ClickException(
+            f"{host} can be reached from other machines, and CDS_SERVICE_ID_KEY is not set. Set it to a secret of at least "
+            "16 characters (openssl rand -hex 32), or serve on 127.0.0.1."
+        )
+    try:
+        app = build_app(settings, f"http://{host}:{port}")
+    except PolicyError as error:
+        raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
+    click.echo(f"OPEN: calls are not authenticated; anyone who can reach http://{host}:{port}/ can ask.", err=True)
+    Server(app, host, port, workers).run()
+
+
+@main.command()
+@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False)
+def check(directory: Path | None) -> None:
+    """Validate the policy folders in DIRECTORY (default: those that ship) and run their cases."""
+    from cds_service.check import check_folder, policy_folders
+
+    settings = _settings()
+    folders = policy_folders(directory or settings.cards)
+    if not folders:
+        raise click.ClickException(
+            f"{directory or settings.cards} holds no policy folder (a folder with a policy.json)"
+        )
+    failed = False
+    for folder in folders:
+        report = check_folder(folder, settings.canonical_base)
+        failed = failed or bool(report.problems)
+        for problem in report.problems:
+            click.echo(problem)
+        click.echo(f"{folder.name}: {report.case_count} cases, {_count(len(report.problems), 'problem')}")
+        if report.pending:
+            click.echo(f"  statement text pending verification: {', '.join(report.pending)}")
+    sys.exit(1 if failed else 0)
+
+
+@main.command()
+@click.argument("request_file", metavar="REQUEST.json", type=click.File(encoding="utf-8"))
+@click.option("--json", "as_json", is_flag=True, help="Print the findings and the response as one JSON object.")
+@click.option("--today", type=DAY, help="The day to evaluate on (default: today, UTC).")
+def explain(request_file: TextIO, as_json: bool, today: datetime | None) -> None:
+    """Evaluate a hook request offline: the findings, then the cards. '-' reads standard input."""
+    from cds_service.card import Addresses
+    from cds_service.explain import explain as evaluate
+    from cds_service.explain import table
+    from cds_service.library import load_library
+    from cds_service.service import Guide
+
+    settings = _settings()
+    try:
+        body: Any = json.load(request_file)
+    except ValueError as error:
+        raise click.ClickException(f"{request_file.name} is not JSON: {error}") from None
+    try:
+        library = load_library(settings.cards, settings.canonical_base)
+        addresses = Addresses(settings.public_url or "http://127.0.0.1:8080", settings.canonical_base)
+        explained = evaluate(body, Guide(library, addresses, settings.key()), _day(today))
+    except PolicyError as error:
+        raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
+    except RequestError as error:
+        place = f" ({error.expression})" if error.expression else ""
+        raise click.ClickException(f"{error.sentence}{place} The service would answer {error.status}.") from None
+    click.echo(json.dumps(explained, indent=2, ensure_ascii=False) if as_json else table(explained))
+
+
+@main.command()
+@click.argument("name", required=False)
+@click.option("--today", type=DAY, help="The day to move the dates to (default: today, UTC).")
+def example(name: str | None, today: datetime | None) -> None:
+    """Print an example request with its dates moved to today, for curl; without NAME, list the examples."""
+    found = examples.examples(data_folder("fhir_examples"))
+    if name is None:
+        width = max(len(item) for item in found)
+        for item in found.values():
+            click.echo(f"{item.name.ljust(width)}  {item.about['title']}")
+        return
+    if name not in found:
+        raise click.ClickException(f"There is no example '{name}'. The examples are {', '.join(found)}.")
+    click.echo(json.dumps(examples.request_as_of(found[name], _day(today)), indent=1, ensure_ascii=False))
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = (f"CDS_SERVICE_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors())
+        raise click.ClickException("The settings cannot be used:\n" + "\n".join(problems)) from None
+
+
+def _day(given: datetime | None) -> date:
+    from cds_service.server import utc_today
+
+    return given.date() if given else utc_today()
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,294 @@
+"""A Decision put into the words of its policy: one CDS Hooks card (https://cds-hooks.hl7.org/2.0/#card-attributes)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cds_service.chart import Chart
+from cds_service.criteria import Finding
+from cds_service.elements import concept_keys
+from cds_service.errors import UnreadableError
+from cds_service.facts import Evidence
+from cds_service.identity import IdMaker
+from cds_service.logic import Truth
+from cds_service.markdown import escape, table
+from cds_service.policy import Code, Policy
+from cds_service.standing import reason_concepts
+from cds_service.suggestions import suggestions
+from cds_service.verdicts import Decision
+
+SUMMARY_LIMIT = 100
+MOST_EVIDENCE = 3
+
+_MARKS = {Truth.NOT_MET: "**Not met:** ", Truth.UNKNOWN: "**To document:** ", Truth.MET: "Met: "}
+_ROW_ORDER = (Truth.NOT_MET, Truth.UNKNOWN, Truth.MET)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where our own things live: ``public_url`` (pages) and ``canonical_base`` (identities); both without a final slash."""
+
+    public_url: str
+    canonical_base: str
+
+
+def guidance_card(decision: Decision, chart: Chart, addresses: Addresses, make_id: IdMaker) -> dict:
+    """The card for a decision: outcome, criteria tables, codes, payer, evidence; with suggestions where codes are offered."""
+    policy = decision.policy
+    first = decision.verdicts[0]
+    outcome = _outcome(decision)
+    card = _frame(policy, addresses, make_id)
+    card["summary"] = _summary(decision, outcome)
+    card["indicator"] = "warning" if first.truth is Truth.NOT_MET else "info"
+    card["detail"] = _detail(decision, outcome, chart)
+    if decision.order is not None:
+        offered = suggestions(decision, chart, make_id)
+        if offered:
+            card["suggestions"] = offered
+            card["selectionBehavior"] = "any"
+    return card
+
+
+def ask_card(policy: Policy, addresses: Addresses, make_id: IdMaker) -> dict:
+    """The card that asks whether this is the therapy meant; it suggests nothing."""
+    return _message_card(policy, addresses, make_id, "ask")
+
+
+def failed_card(policy: Policy, addresses: Addresses, make_id: IdMaker) -> dict:
+    """The card that says that this statement could not be evaluated; it suggests nothing."""
+    return _message_card(policy, addresses, make_id, "failed")
+
+
+def _message_card(policy: Policy, addresses: Addresses, make_id: IdMaker, kind: str) -> dict:
+    words = policy.wording[kind]
+    return _frame(policy, addresses, make_id) | {
+        "summary": words["summary"].format(procedure=policy.procedure),
+        "indicator": "info",
+        "detail": words["detail"].format(procedure=policy.procedure),
+    }
+
+
+def _frame(policy: Policy, addresses: Addresses, make_id: IdMaker) -> dict:
+    source, topic = policy.wording["source"], policy.wording["topic"]
+    return {
+        "uuid": make_id("card"),
+        "summary": "",
+        "indicator": "info",
+        "detail": "",
+        "source": {
+            "label": source["label"],
+            "url": source["url"],
+            "topic": {"system": f"{addresses.canonical_base}/CodeSystem/topics", **topic},
+        },
+        "links": [
+            {"label": source["label"], "url": source["url"], "type": "absolute"},
+            {
+                "label": "Criteria and sources",
+                "url": f"{addresses.public_url}/policies/{policy.id}",
+                "type": "absolute",
+            },
+        ],
+        "overrideReasons": [
+            {"system": f"{addresses.canonical_base}/CodeSystem/override-reasons", **reason}
+            for reason in policy.wording["override_reasons"]
+        ],
+    }
+
+
+def _outcome(decision: Decision) -> str:
+    first = decision.verdicts[0]
+    if first.truth is Truth.MET:
+        second_fails = any(verdict.truth is Truth.NOT_MET for verdict in decision.verdicts[1:] if verdict.findings)
+        return "met_second_not_met" if second_fails else "met"
+    return "not_met" if first.truth is Truth.NOT_MET else "unknown"
+
+
+def _holes(decision: Decision, names: str) -> dict[str, Any]:
+    first = decision.verdicts[0]
+    not_met = len(first.with_truth(Truth.NOT_MET))
+    return {
+        "procedure": decision.policy.procedure,
+        "total": len(first.findings),
+        "undocumented": len(first.with_truth(Truth.UNKNOWN)),
+        "not_met": not_met,
+        "criteria": "criterion" if not_met == 1 else "criteria",
+        "names": names,
+    }
+
+
+def _failing_names(decision: Decision) -> list[str]:
+    verdict = next(
+        (verdict for verdict in decision.verdicts if verdict.truth is Truth.NOT_MET and verdict.findings), None
+    )
+    return [_lower(finding.criterion.title) for finding in verdict.with_truth(Truth.NOT_MET)] if verdict else []
+
+
+def _summary(decision: Decision, outcome: str) -> str:
+    template = decision.policy.wording["summaries"][outcome]
+    names = _failing_names(decision)
+    for shown in (", ".join(names), _count(len(names), "criterion", "criteria")):
+        summary = template.format(**_holes(decision, shown))
+        if len(summary) <= SUMMARY_LIMIT:
+            break
+    return summary
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def _detail(decision: Decision, outcome: str, chart: Chart) -> str:
+    wording = decision.policy.wording
+    names = _failing_names(decision)
+    shown = ", ".join(names) if len(names) <= MOST_EVIDENCE else _count(len(names), "criterion", "criteria")
+    blocks = [wording["leads"][outcome].format(**_holes(decision, shown))]
+    listed: set[str] = set()
+    for verdict in decision.verdicts:
+        fresh = [finding for finding in verdict.findings if finding.criterion.id not in listed]
+        if fresh:
+            title = verdict.rule.title if not listed else f"{verdict.rule.title}, in addition"
+            blocks.append(table((title, "On record"), _rows(fresh, merge=bool(listed))))
+        listed |= {finding.criterion.id for finding in verdict.findings}
+    review = _review(decision)
+    if review:
+        blocks.append(f"**For review:** {review}.")
+    blocks.append(_payer(decision))
+    if decision.order is not None:
+        blocks[-1] += f" **Codes:** {_codes(decision, chart)}"
+        if decision.order.by_text:
+            blocks.append(wording["by_text_line"].format(procedure=decision.policy.procedure))
+    blocks.append(f"**Evidence:** {wording['evidence_line']}")
+    blocks.append(wording["footer"].format(edition=decision.policy.edition, today=decision.today.isoformat()))
+    return "\n\n".join(blocks)
+
+
+def _rows(findings: list[Finding], merge: bool) -> list[tuple[str, str]]:
+    """Table rows, those that need action first; with ``merge``, rows of one truth and one wording share a line."""
+    rows: list[tuple[str, str]] = []
+    for truth in _ROW_ORDER:
+        shared: dict[str, list[str]] = {}
+        for number, finding in enumerate(finding for finding in findings if finding.truth is truth):
+            record = on_record(finding, with_need=not merge)
+            shared.setdefault(record if merge else f"{number}\0{record}", []).append(_lower(finding.criterion.title))
+        rows += [(_MARKS[truth] + "; ".join(titles), record.split("\0")[-1]) for record, titles in shared.items()]
+    return rows
+
+
+def on_record(finding: Finding, with_need: bool) -> str:
+    """What the chart holds for a criterion, in one line; with ``with_need`` also what would settle an unknown one."""
+    shown = _evidence(finding.evidence)
+    if finding.truth is Truth.MET:
+        return shown
+    reason = escape_sentence(finding.reason)
+    if finding.truth is Truth.UNKNOWN and not shown and finding.reason == "nothing on record":
+        shown = "nothing"
+        reason = ""
+    text = "; ".join(part for part in (shown, reason) if part)
+    return f"{text}. Needs: {finding.criterion.settled_by}" if with_need and finding.truth is Truth.UNKNOWN else text
+
+
+def escape_sentence(reason: str) -> str:
+    """A finding's reason, whose parts may repeat the chart's words, each part made safe."""
+    return "; ".join(escape(part) for part in reason.split("; "))
+
+
+def _evidence(evidence: Iterable[Evidence]) -> str:
+    shown: dict[str, None] = {}
+    counted: dict[tuple[str, str], list[str]] = {}
+    for item in evidence:
+        if item.noun:
+            counted.setdefault(item.noun, []).append(item.date or "")
+        else:
+            shown.setdefault(_shown(item))
+    for noun, dates in counted.items():
+        last = max(dates)
+        shown.setdefault(_count(len(dates), *noun) + (f", last {last}" if last else ""))
+    listed = list(shown)
+    more = len(listed) - MOST_EVIDENCE
+    return "; ".join(listed[:MOST_EVIDENCE]) + (f"; {more} more" if more > 0 else "")
+
+
+def _shown(item: Evidence) -> str:
+    attested = item.reference.startswith("QuestionnaireResponse")
+    if attested:
+        said = "" if item.value == "yes" else f"{item.value}, " if item.value != "no" else "no, "
+        text = f"{said}attested {item.date}"
+    elif item.value is not None:
+        text = ", ".join(part for part in (item.value, item.date) if part)
+    else:
+        code = f"{item.code} " if item.code and item.reference.startswith("Condition") else ""
+        text = code + escape(item.display) + (f", {item.date}" if item.date else "")
+    return f"{text} ({item.remark})" if item.remark else text
+
+
+def _lower(title: str) -> str:
+    return title[0].lower() + title[1:] if title[1:2].islower() or title[1:2] == " " else title
+
+
+def _review(decision: Decision) -> str:
+    parts = [f"{says} ({_evidence(evidence)})" if evidence else says for says, evidence in decision.for_review]
+    silent = [
+        finding for finding in decision.outside_verdicts if finding.truth is Truth.UNKNOWN and not finding.evidence
+    ]
+    if silent:
+        parts.append(f"{', '.join(_lower(finding.criterion.title) for finding in silent)}: to document")
+    for finding in decision.outside_verdicts:
+        if finding not in silent:
+            word = {Truth.MET: "met", Truth.NOT_MET: "not met", Truth.UNKNOWN: "to document"}[finding.truth]
+            parts.append(f"{_lower(finding.criterion.title)}: {word}, {on_record(finding, with_need=False)}")
+    return "; ".join(parts)
+
+
+def _payer(decision: Decision) -> str:
+    position = decision.payer
+    if not position.payers:
+        return f"**Payer:** {escape(position.reason)}."
+    lines = []
+    for name, payer in position.payers:
+        if payer is None:
+            lines.append(f"{escape(name)}: no position on file.")
+        elif position.truth is Truth.UNKNOWN:
+            lines.append(f"{escape(name)}: {escape(position.reason)}. Background: {payer.background}")
+        else:
+            word = "criteria met" if position.truth is Truth.MET else "criteria not met"
+            lines.append(f"{escape(name)}: {word} ({payer.document}, last seen in force {payer.seen_in_force}).")
+    return f"**Payer** {' '.join(lines)}"
+
+
+def _codes(decision: Decision, chart: Chart) -> str:
+    policy, order = decision.policy, decision.order
+    wording = policy.wording
+    if decision.codes_withheld:
+        return str(wording["codes_withheld"])
+    by_system: dict[str, list[str]] = {}
+    for act in policy.orders.acts:
+        by_system.setdefault(act.code.system_name, []).append(f"{act.code.code} ({act.label}{_unverified(act.code)})")
+    headers: list[Code] = []
+    for draft in order.drafts if order else ():
+        for row in reasons_here(policy, draft.resource, chart):
+            if row.leaves:
+                headers.append(row)
+            elif (shown := f"{row.code}{_unverified(row)}") not in by_system.setdefault(row.system_name, []):
+                by_system[row.system_name].append(shown)
+    lines = ", ".join(f"{name} {', '.join(codes)}" for name, codes in by_system.items() if codes)
+    text = f"{lines}; {wording['codes_line']}"
+    for row in dict.fromkeys(headers):
+        leaves = (policy.orders.here.exact.get((row.system, leaf)) for leaf in row.leaves)
+        named = ", ".join(f"{leaf.code} ({leaf.label})" for leaf in leaves if leaf)
+        text += " " + wording["header_code_line"].format(code=f"{row.system_name} {row.code}", leaves=named)
+    return text
+
+
+def _unverified(code: Code) -> str:
+    return ", code unverified" if code.seen == "unverified" else ""
+
+
+def reasons_here(policy: Policy, resource: dict, chart: Chart) -> list[Code]:
+    """The rows of the policy's site codes that an order gives as its reasons."""
+    rows = []
+    for concept in reason_concepts(resource, chart):
+        try:
+            rows += [row for key, _ in concept_keys(concept) if (row := policy.orders.here.match(key))]
+        except UnreadableError:
+            continue
+    return rows

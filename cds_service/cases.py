@@ -1,0 +1,319 @@
+"""Cases: patients as short items in cases.json, made into real hook calls, answered, and held against what is expected."""
+
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from cds_service import hooks, service
+from cds_service.errors import PolicyError, RequestError
+from cds_service.library import Library
+from cds_service.policy import Policy
+from cds_service.prefetch import key_of
+from cds_service.service import Answer, Guide
+
+PATIENT = "case-patient"
+_CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
+_VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """One case after the run: its sentence, what differed from what was expected, and the card it produced, if any."""
+
+    name: str
+    differences: tuple[str, ...]
+    cards: tuple[dict, ...]
+
+
+def run_cases(policy: Policy, guide: Guide) -> Iterator[CaseResult]:
+    """Runs every case of a policy through the real service, with that policy alone."""
+    alone = Guide(Library((policy,), guide.library.canonical_base), guide.addresses, guide.id_key, guide.client)
+    for case in policy.cases["cases"]:
+        try:
+            answers = service.answer(hooks.parse(*request_of(policy, case, alone)), alone, today_of(policy))
+        except RequestError as error:
+            yield CaseResult(case["name"], (f"the call was refused: {error}",), ())
+        else:
+            cards = tuple(item.card for item in answers)
+            yield CaseResult(case["name"], tuple(_differences(case["expect"], answers)), cards)
+
+
+def today_of(policy: Policy) -> date:
+    """The day on which a policy's cases are evaluated."""
+    return date.fromisoformat(policy.cases["today"])
+
+
+def request_of(policy: Policy, case: Mapping[str, Any], guide: Guide) -> tuple[str, dict]:
+    """The service id and the hook request of a case."""
+    maker = _Maker(policy, guide)
+    hook = case.get("hook", hooks.ORDER_SIGN)
+    chart = _changed(_named(policy, "charts", case["chart"]), case.get("change", {}))
+    resources = [maker.resource(name, item) for name, item in chart.items()]
+    if not any(resource["resourceType"] == "Patient" for resource in resources):
+        resources.append({"resourceType": "Patient", "id": PATIENT})
+    context: dict[str, Any] = {"userId": "Practitioner/case-practitioner", "patientId": PATIENT}
+    if hook != hooks.PATIENT_VIEW:
+        items = (
+            _named(policy, "orders", case["orders"])
+            if "orders" in case
+            else next(iter(policy.cases["orders"].values()))
+        )
+        drafts = [maker.resource(name, item) for name, item in _changed(items, case.get("change_orders", {})).items()]
+        context["draftOrders"] = {
+            "resourceType": "Bundle",
+            "type": "collection",
+            "entry": [{"resource": d} for d in drafts],
+        }
+        if hook == hooks.ORDER_SELECT:
+            context["selections"] = [f"{draft['resourceType']}/{draft['id']}" for draft in drafts]
+    return f"coverage-guidance-{hook}", {
+        "hook": hook,
+        "hookInstance": "00000000-0000-4000-8000-000000000000",
+        "context": context,
+        "prefetch": prefetch_of(resources, guide.library),
+    }
+
+
+def prefetch_of(resources: list[dict], library: Library) -> dict[str, Any]:
+    """Resources laid out under the published prefetch keys; a key without resources holds an empty searchset."""
+    filled: dict[str, Any] = {}
+    for key, name in library.prefetch_keys.items():
+        found = [resource for resource in resources if resource["resourceType"] == name]
+        if name == "Patient":
+            filled[key] = found[0] if found else None
+        else:
+            filled[key] = {
+                "resourceType": "Bundle",
+                "type": "searchset",
+                "entry": [{"resource": item} for item in found],
+            }
+    for resource in resources:
+        if resource["resourceType"] not in library.resource_types:
+            filled[key_of(resource["resourceType"])] = resource
+    return filled
+
+
+def _named(policy: Policy, kind: str, name: str) -> Mapping[str, Any]:
+    if name not in policy.cases[kind]:
+        allowed = ", ".join(sorted(policy.cases[kind]))
+        raise PolicyError([f"cases.json: $.{kind}: '{name}' is not there; allowed are {allowed}"])
+    found: Mapping[str, Any] = policy.cases[kind][name]
+    return found
+
+
+def _changed(items: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: item for name, item in ({**items, **change}).items() if item is not None}
+
+
+class _Maker:
+    """Makes one FHIR R4 resource from one item; cards/README.md lists the items."""
+
+    def __init__(self, policy: Policy, guide: Guide) -> None:
+        self.policy = policy
+        self.guide = guide
+
+    def resource(self, name: str, item: Mapping[str, Any]) -> dict:
+        kind = next((word for word in _MAKERS if word in item), None)
+        if kind is None:
+            raise PolicyError([f"cases.json: the item '{name}' says nothing; it needs one of {', '.join(_MAKERS)}"])
+        made = {"id": name} | _MAKERS[kind](self, item)
+        return json.loads(json.dumps({key: value for key, value in made.items() if value is not None}))
+
+    def concept(self, code: str, text: str | None = None) -> dict:
+        """A CodeableConcept from "SYSTEM|code", or of text alone where the code is empty."""
+        if not code:
+            return {"text": text}
+        system, _, value = code.partition("|")
+        systems = self.policy.code_systems
+        if not value:
+            raise PolicyError(
+                [f"cases.json: '{code}' must be written SYSTEM|code, for example {next(iter(systems))}|…"]
+            )
+        url = systems[system]["url"] if system in systems else system
+        coding = {"system": url, "code": value} if url else {"code": value}
+        return {"coding": [coding]} | ({"text": text} if text else {})
+
+    def patient(self, item: Mapping[str, Any]) -> dict:
+        return {"resourceType": "Patient", "id": PATIENT, "birthDate": item["born"]}
+
+    def condition(self, item: Mapping[str, Any]) -> dict:
+        return _about() | {
+            "resourceType": "Condition",
+            "clinicalStatus": {"coding": [{"system": _CLINICAL, "code": item.get("clinical", "active")}]},
+            "verificationStatus": {
+                "coding": [{"system": _VERIFICATION, "code": item.get("verification", "confirmed")}]
+            },
+            "code": self.concept(item["condition"], item.get("text")),
+            "onsetDateTime": item.get("onset"),
+            "recordedDate": item.get("date"),
+        }
+
+    def observation(self, item: Mapping[str, Any]) -> dict:
+        value = item.get("value")
+        made = _about() | {
+            "resourceType": "Observation",
+            "status": item.get("status", "final"),
+            "code": self.concept(item["observation"], item.get("text")),
+            "effectiveDateTime": item.get("date"),
+        }
+        if isinstance(value, str):
+            made["valueString"] = value
+        elif value is not None:
+            made["valueQuantity"] = {"value": value} | ({"unit": item["unit"]} if "unit" in item else {})
+        return made
+
+    def procedure(self, item: Mapping[str, Any]) -> dict:
+        return (
+            _about()
+            | self._reason_and_site(item)
+            | {
+                "resourceType": "Procedure",
+                "status": item.get("status", "completed"),
+                "code": self.concept(item["procedure"], item.get("text")),
+                "performedDateTime": item.get("date"),
+            }
+        )
+
+    def medication(self, item: Mapping[str, Any]) -> dict:
+        return _about() | {
+            "resourceType": "MedicationRequest",
+            "status": item.get("status", "active"),
+            "intent": "order",
+            "medicationCodeableConcept": self.concept(item["medication"], item.get("text")),
+            "authoredOn": item.get("date"),
+        }
+
+    def report(self, item: Mapping[str, Any]) -> dict:
+        return _about() | {
+            "resourceType": "DiagnosticReport",
+            "status": item.get("status", "final"),
+            "code": self.concept(item["report"], item.get("text")),
+            "effectiveDateTime": item.get("date"),
+        }
+
+    def device(self, item: Mapping[str, Any]) -> dict:
+        return {
+            "resourceType": "Device",
+            "status": item.get("status", "active"),
+            "type": self.concept(item["device"], item.get("text")),
+            "patient": {"reference": f"Patient/{PATIENT}"},
+        }
+
+    def coverage(self, item: Mapping[str, Any]) -> dict:
+        return {
+            "resourceType": "Coverage",
+            "status": item.get("status", "active"),
+            "beneficiary": {"reference": f"Patient/{PATIENT}"},
+            "payor": [{"display": item["coverage"]}],
+        }
+
+    def answers(self, item: Mapping[str, Any]) -> dict:
+        base = f"{self.guide.addresses.canonical_base}/Questionnaire/{self.policy.id}|{self.policy.edition}"
+        return _about() | {
+            "resourceType": "QuestionnaireResponse",
+            "questionnaire": base,
+            "status": item.get("status", "completed"),
+            "authored": item.get("date"),
+            "item": [{"linkId": link, "answer": [_answer(value)]} for link, value in item["answers"].items()],
+        }
+
+    def order(self, item: Mapping[str, Any]) -> dict:
+        return (
+            _about()
+            | self._reason_and_site(item)
+            | {
+                "resourceType": "ServiceRequest",
+                "status": item.get("status", "draft"),
+                "intent": "order",
+                "code": self.concept(item["order"], item.get("text")),
+                "authoredOn": item.get("date"),
+            }
+        )
+
+    def device_order(self, item: Mapping[str, Any]) -> dict:
+        reason = self._reason_and_site(item)
+        return _about() | {
+            "resourceType": "DeviceRequest",
+            "status": item.get("status", "draft"),
+            "intent": "order",
+            "codeCodeableConcept": self.concept(item["device_order"], item.get("text")),
+            "reasonCode": reason["reasonCode"],
+        }
+
+    def raw(self, item: Mapping[str, Any]) -> dict:
+        return copy.deepcopy(item["resource"])
+
+    def _reason_and_site(self, item: Mapping[str, Any]) -> dict:
+        return {
+            "reasonCode": [self.concept(item["reason"])] if "reason" in item else None,
+            "bodySite": [{"text": item["site"]}] if "site" in item else None,
+        }
+
+
+def _about() -> dict:
+    return {"subject": {"reference": f"Patient/{PATIENT}"}}
+
+
+def _answer(value: Any) -> dict:
+    if isinstance(value, bool):
+        return {"valueBoolean": value}
+    return {"valueDate": value} if isinstance(value, str) else {"valueDecimal": value}
+
+
+_MAKERS = {
+    "resource": _Maker.raw,
+    "born": _Maker.patient,
+    "condition": _Maker.condition,
+    "observation": _Maker.observation,
+    "procedure": _Maker.procedure,
+    "medication": _Maker.medication,
+    "report": _Maker.report,
+    "device": _Maker.device,
+    "coverage": _Maker.coverage,
+    "answers": _Maker.answers,
+    "order": _Maker.order,
+    "device_order": _Maker.device_order,
+}
+
+
+def _differences(expect: Mapping[str, Any], answers: list[Answer]) -> Iterator[str]:
+    wanted = expect.get("cards", 1)
+    if len(answers) != wanted:
+        yield f"expected {wanted} cards, got {len(answers)}"
+        return
+    if not answers:
+        return
+    card, decision = answers[0].card, answers[0].decision
+    for name in ("summary", "indicator"):
+        if name in expect and card[name] != expect[name]:
+            yield f"{name}: expected '{expect[name]}', got '{card[name]}'"
+    for words in expect.get("detail_says", ()):
+        if words not in card["detail"]:
+            yield f"detail does not say '{words}'"
+    if "suggests" in expect:
+        offered = sorted(_suggested(card))
+        if offered != sorted(expect["suggests"]):
+            yield f"suggests: expected {sorted(expect['suggests'])}, got {offered}"
+    verdicts = {verdict.rule.id: verdict.truth.value for verdict in decision.verdicts} if decision else {}
+    for name, truth in expect.get("verdicts", {}).items():
+        if verdicts.get(name) != truth:
+            yield f"verdict {name}: expected {truth}, got {verdicts.get(name, 'no verdict of that name')}"
+    findings = decision.findings if decision else {}
+    for name, truth in expect.get("criteria", {}).items():
+        finding = findings.get(name)
+        got = finding.truth.value if finding else "no criterion of that name"
+        if got != truth:
+            yield f"criterion {name}: expected {truth}, got {got}" + (f" ({finding.reason})" if finding else "")
+
+
+def _suggested(card: Mapping[str, Any]) -> Iterator[str]:
+    """The code that each suggestion adds: the one of the order's codes that the action's description names."""
+    for suggestion in card.get("suggestions", ()):
+        for action in suggestion["actions"]:
+            order, named = action["resource"], action["description"].split()
+            concepts = [order.get("code", {}), *order.get("reasonCode", [])]
+            codes = [coding.get("code") for concept in concepts for coding in concept.get("coding", [])]
+            yield from dict.fromkeys(code for code in codes if code in {word.strip("()") for word in named})

@@ -1,0 +1,321 @@
+"""Prefetch in, Chart out: the patient's resources indexed by code, and for each type whether it was sent at all.
+
+The resources stay the JSON that the EHR sent (FHIR R4). Reading is strict in shape and liberal in content: what cannot be
+read is listed, never raised, so that one broken resource spoils only what it could have served.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
+from json import dumps
+from typing import Any, NamedTuple
+
+from cds_service.elements import Key, concept_keys, concept_text, relative
+from cds_service.errors import UnreadableError
+from cds_service.policy import Code, CodeSet
+from cds_service.terminology import words
+
+DEEPEST_BUNDLE = 4
+SUBJECT = {"Coverage": "beneficiary", "Device": "patient"}
+
+
+class State(Enum):
+    """What became of one type's prefetch: only the first two are knowledge (CDS Hooks 2.0, "Prefetch")."""
+
+    FILLED = "filled"
+    EMPTY = "empty"
+    MISSING = "missing"
+    FAILED = "failed"
+
+
+class Record(NamedTuple):
+    """One resource of the patient: its type, its reference for evidence, its JSON."""
+
+    type: str
+    reference: str
+    resource: dict
+
+
+class Match(NamedTuple):
+    """A record that a code set recognises: the part that carries the code (resource or component), and the row of the set.
+
+    ``code`` is None where the record carries words alone; ``text`` holds those words as written.
+    """
+
+    record: Record
+    part: dict
+    code: Code | None
+    text: str
+    without_system: bool
+
+
+class Unreadable(NamedTuple):
+    """A resource that could not be read, and why."""
+
+    type: str
+    reference: str
+    why: str
+
+
+class _Indexed(NamedTuple):
+    record: Record
+    part: dict
+    without_system: bool
+    text: str = ""
+
+
+class Chart:
+    """What is on record for one patient.
+
+    ``patient`` is the Patient resource or None; ``states`` says for each resource type how its prefetch arrived;
+    ``why_missing`` holds a sentence for types that are missing or failed; ``unreadable`` lists broken resources.
+    """
+
+    def __init__(self, patient_id: str) -> None:
+        self.patient_id = patient_id
+        self.patient: dict | None = None
+        self.states: dict[str, State] = {}
+        self.why_missing: dict[str, str] = {}
+        self.unreadable: list[Unreadable] = []
+        self.strangers = 0
+        self.records: dict[str, list[Record]] = {}
+        self._by_code: dict[str, dict[Key, list[_Indexed]]] = {}
+        self._text_only: dict[str, list[_Indexed]] = {}
+        self._by_reference: dict[str, dict] = {}
+
+    def known(self, resource_type: str) -> bool:
+        """Whether what is on record of that type was sent (even if it is nothing)."""
+        return self.states.get(resource_type) in (State.FILLED, State.EMPTY)
+
+    def matches(self, resource_type: str, codes: CodeSet) -> Iterator[Match]:
+        """Each record of the type that the code set recognises, once for each matching part."""
+        index = self._by_code.get(resource_type)
+        if index:
+            seen: set[int] = set()
+            for key in _shared(index, codes):
+                for indexed in index[key]:
+                    if id(indexed.part) not in seen:
+                        seen.add(id(indexed.part))
+                        yield Match(indexed.record, indexed.part, codes.match(key), "", indexed.without_system)
+        if codes.phrases:
+            for indexed in self._text_only.get(resource_type, ()):
+                if codes.match_words(words(indexed.text)):
+                    yield Match(indexed.record, indexed.part, None, indexed.text, False)
+
+    def resolve(self, reference: Any, container: Mapping[str, Any] | None = None) -> dict | None:
+        """The resource that a Reference points at: contained (``#id``), ``Type/id``, absolute or ``urn:uuid:``; or None."""
+        if not isinstance(reference, dict) or not isinstance(target := reference.get("reference"), str):
+            return None
+        if target.startswith("#"):
+            contained = container.get("contained") if container else None
+            for resource in contained if isinstance(contained, list) else ():
+                if isinstance(resource, dict) and resource.get("id") == target[1:]:
+                    return resource
+            return None
+        return self._by_reference.get(target) or self._by_reference.get(relative(target))
+
+    def is_the_patients(self, reference: Any) -> bool:
+        """Whether a Reference names the patient of the call, however it is written."""
+        if not isinstance(reference, dict):
+            return False
+        target = reference.get("reference")
+        if isinstance(target, str):
+            if relative(target) == f"Patient/{self.patient_id}":
+                return True
+            found = self._by_reference.get(target)
+            return found is not None and found is self.patient
+        identifier = reference.get("identifier")
+        mine = self.patient.get("identifier") if self.patient else None
+        return isinstance(identifier, dict) and isinstance(mine, list) and _same_identifier(identifier, mine)
+
+
+def _same_identifier(wanted: Mapping[str, Any], owned: Iterable[Any]) -> bool:
+    system, value = wanted.get("system"), wanted.get("value")
+    return bool(value) and any(
+        isinstance(item, dict) and item.get("system") == system and item.get("value") == value for item in owned
+    )
+
+
+def _shared(index: Mapping[Key, Any], codes: CodeSet) -> Iterable[Key]:
+    shared = index.keys() & codes.exact.keys()
+    if codes.prefixes:
+        shared |= {key for key in index if key not in shared and codes.match(key)}
+    return shared if len(shared) < 2 else sorted(shared)
+
+
+def concept_of(part: Mapping[str, Any], chart: Chart, container: Mapping[str, Any]) -> Any:
+    """The CodeableConcept that says what a resource (or an Observation component) is."""
+    match part.get("resourceType"):
+        case "MedicationRequest" | "MedicationStatement":
+            concept = part.get("medicationCodeableConcept")
+            if concept is None:
+                medication = chart.resolve(part.get("medicationReference"), container)
+                concept = medication.get("code") if medication else _display_of(part.get("medicationReference"))
+            return concept
+        case "DeviceRequest":
+            concept = part.get("codeCodeableConcept")
+            if concept is None:
+                device = chart.resolve(part.get("codeReference"), container)
+                concept = device.get("type") if device else _display_of(part.get("codeReference"))
+            return concept
+        case "Device":
+            return part.get("type")
+        case _:
+            return part.get("code")
+
+
+def _display_of(reference: Any) -> dict | None:
+    display = reference.get("display") if isinstance(reference, dict) else None
+    return {"text": display} if display else None
+
+
+def read_chart(prefetch: Mapping[str, Any], keys: Mapping[str, str], patient_id: str, types: Iterable[str]) -> Chart:
+    """Reads the prefetch of one call.
+
+    ``prefetch`` is the request's own (any keys, any JSON); ``keys`` maps each published prefetch key to its resource type;
+    ``types`` are the resource types that policies read. Never raises on JSON that parses.
+    """
+    chart = Chart(patient_id)
+    wanted = frozenset(types)
+    found: dict[str, list[dict]] = {}
+    for key, value in prefetch.items():
+        resources, failure = _resources(value)
+        for resource, address in resources:
+            kind = resource.get("resourceType")
+            if not isinstance(kind, str):
+                continue
+            identity = resource.get("id")
+            if isinstance(identity, str):
+                chart._by_reference[f"{kind}/{identity}"] = resource
+            if address:
+                chart._by_reference[address] = resource
+            found.setdefault(kind, []).append(resource)
+        expected = keys.get(key)
+        if expected:
+            chart.states[expected] = State.FILLED if resources else State.FAILED if failure else State.EMPTY
+            if failure and resources:
+                chart.unreadable.append(Unreadable(expected, f"prefetch {key}", f"in part: {failure}"))
+            elif failure:
+                chart.why_missing[expected] = failure
+    for key, expected in keys.items():
+        if expected in found:
+            chart.states[expected] = State.FILLED
+        elif expected not in chart.states:
+            chart.states[expected] = State.MISSING
+            chart.why_missing[expected] = f"{expected} not sent (prefetch {key})"
+    _find_patient(chart, found.get("Patient", ()))
+    for kind in sorted(wanted & found.keys()):
+        if kind != "Patient":
+            _index(chart, kind, _once(found[kind]))
+    return chart
+
+
+def _resources(value: Any) -> tuple[list[tuple[dict, str | None]], str | None]:
+    """The resources in a prefetch value with their fullUrl, and why the value failed (or None)."""
+    if value is None:
+        return [], None
+    resources: list[tuple[dict, str | None]] = []
+    failure: str | None = None
+    pending: list[tuple[Any, Any, int]] = [(value, None, 0)]
+    while pending:
+        item, address, depth = pending.pop()
+        kind = item.get("resourceType") if isinstance(item, dict) else None
+        if kind == "Bundle" and depth < DEEPEST_BUNDLE:
+            entries = item.get("entry") or []
+            if not isinstance(entries, list):
+                failure = "the EHR sent a Bundle that cannot be read"
+                continue
+            for entry in reversed(entries):
+                if isinstance(entry, dict):
+                    if entry.get("resource") is not None:
+                        pending.append((entry["resource"], entry.get("fullUrl"), depth + 1))
+                else:
+                    failure = "the EHR sent a Bundle that cannot be read"
+        elif kind == "OperationOutcome":
+            if depth == 0 or _is_error(item):
+                failure = "the EHR reported that it could not be read"
+        elif isinstance(kind, str):
+            resources.append((item, address if isinstance(address, str) else None))
+        elif isinstance(item, list) and depth == 0:
+            pending.extend((part, None, 1) for part in reversed(item))
+        else:
+            failure = "the EHR sent something that is not a FHIR resource"
+    return resources, failure
+
+
+def _is_error(outcome: Mapping[str, Any]) -> bool:
+    issues = outcome.get("issue")
+    return not isinstance(issues, list) or any(
+        isinstance(issue, dict) and issue.get("severity") in ("fatal", "error") for issue in issues
+    )
+
+
+def _find_patient(chart: Chart, patients: Iterable[dict]) -> None:
+    for patient in _once(list(patients)):
+        if patient.get("id") == chart.patient_id:
+            chart.patient = patient
+        else:
+            chart.strangers += 1
+    if chart.patient is None and chart.strangers:
+        chart.states["Patient"] = State.FAILED
+        chart.why_missing["Patient"] = "the EHR sent another patient than the one of the call"
+
+
+def _once(resources: list[dict]) -> list[dict]:
+    """One copy of each resource: of two with one id the later version, judged by meta.lastUpdated, then by content."""
+    by_id: dict[str, dict] = {}
+    unnamed: list[dict] = []
+    for resource in resources:
+        identity = resource.get("id")
+        if not isinstance(identity, str):
+            if resource not in unnamed:
+                unnamed.append(resource)
+        elif identity not in by_id:
+            by_id[identity] = resource
+        elif by_id[identity] != resource:
+            by_id[identity] = max(by_id[identity], resource, key=_version)
+    return [*by_id.values(), *unnamed]
+
+
+def _version(resource: Mapping[str, Any]) -> tuple[str, str]:
+    meta = resource.get("meta")
+    updated = meta.get("lastUpdated") if isinstance(meta, dict) else None
+    return (updated if isinstance(updated, str) else "", dumps(resource, sort_keys=True, default=str))
+
+
+def _index(chart: Chart, kind: str, resources: Iterable[dict]) -> None:
+    by_code: dict[Key, list[_Indexed]] = {}
+    text_only: list[_Indexed] = []
+    records: list[Record] = []
+    subject = SUBJECT.get(kind, "subject")
+    for resource in resources:
+        identity = resource.get("id")
+        reference = f"{kind}/{identity}" if isinstance(identity, str) else kind
+        if not chart.is_the_patients(resource.get(subject)):
+            chart.strangers += 1
+            continue
+        record = Record(kind, reference, resource)
+        records.append(record)
+        if kind in ("QuestionnaireResponse", "Coverage"):
+            continue
+        try:
+            for part in _parts(kind, resource):
+                concept = concept_of(part, chart, resource)
+                keys = concept_keys(concept)
+                for key, without_system in keys:
+                    by_code.setdefault(key, []).append(_Indexed(record, part, without_system))
+                if not keys and (text := concept_text(concept)):
+                    text_only.append(_Indexed(record, part, False, text))
+        except UnreadableError as error:
+            chart.unreadable.append(Unreadable(kind, reference, str(error)))
+    chart.records[kind] = records
+    chart._by_code[kind] = by_code
+    chart._text_only[kind] = text_only
+
+
+def _parts(kind: str, resource: dict) -> list[dict]:
+    if kind != "Observation" or "component" not in resource:
+        return [resource]
+    components = resource["component"]
+    if not isinstance(components, list) or not all(isinstance(component, dict) for component in components):
+        raise UnreadableError("has components that cannot be read")
+    return [resource, *components]

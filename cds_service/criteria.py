@@ -1,0 +1,125 @@
+"""Facts in, one Finding for each criterion out: its truth, the evidence, and in words why it is unknown or not met."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cds_service import logic
+from cds_service.chart import Chart
+from cds_service.facts import Evidence, Fact, Value
+from cds_service.logic import Truth
+from cds_service.policy import Criterion, Policy, Test
+
+MOST_NOTES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What became of one criterion. ``reason`` is empty where it is met."""
+
+    criterion: Criterion
+    truth: Truth
+    reason: str
+    evidence: tuple[Evidence, ...]
+
+
+def evaluate(test: Test, facts: Mapping[str, Fact]) -> Truth:
+    """The truth of a test over facts; a fact with several possible values is settled only where all of them agree."""
+    match test.word:
+        case "fact":
+            return logic.agreement_of_all([compare(test, value) for value in facts[test.fact].values])
+        case "all":
+            return logic.every(evaluate(part, facts) for part in test.parts)
+        case "any":
+            return logic.some(evaluate(part, facts) for part in test.parts)
+        case "agree":
+            return logic.agreement(evaluate(part, facts) for part in test.parts)
+        case _:
+            return logic.negation(evaluate(test.parts[0], facts))
+
+
+def compare(test: Test, value: Value) -> Truth:
+    """One comparison with one possible value: a boolean with ``is``, an interval with ``at_least`` and ``at_most``."""
+    if isinstance(value, bool):
+        return Truth.UNKNOWN if test.wanted is None else logic.from_bool(value is test.wanted)
+    low, high = value
+    least = float("-inf") if test.at_least is None else test.at_least
+    most = float("inf") if test.at_most is None else test.at_most
+    if test.wanted is not None or (least <= low and high <= most):
+        return Truth.UNKNOWN if test.wanted is not None else Truth.MET
+    return Truth.NOT_MET if high < least or low > most else Truth.UNKNOWN
+
+
+def find(policy: Policy, facts: Mapping[str, Fact], chart: Chart) -> dict[str, Finding]:
+    """One finding for each criterion of the policy, in its order."""
+    return {criterion.id: _finding(criterion, facts, chart) for criterion in policy.criteria}
+
+
+def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> Finding:
+    truth = evaluate(criterion.test, facts)
+    read = [facts[name] for name in dict.fromkeys(criterion.test.facts())]
+    evidence = [item for fact in read for item in fact.evidence]
+    if truth is Truth.MET:
+        return Finding(criterion, truth, "", tuple(dict.fromkeys(evidence)))
+    if truth is Truth.NOT_MET:
+        return Finding(criterion, truth, _why_not_met(criterion.test, facts), tuple(dict.fromkeys(evidence)))
+    reasons: list[str] = []
+    if any(fact.values for fact in read):
+        reasons.append(_why_unsettled(criterion.test, facts))
+    for hint in criterion.hints:
+        fact = facts[hint.fact]
+        if fact.evidence:
+            evidence += fact.evidence
+            reasons.append(hint.says)
+    notes = list(dict.fromkeys(note for fact in read for note in fact.notes))
+    hidden = len(notes) - MOST_NOTES
+    reasons += notes[:MOST_NOTES]
+    if hidden > 0:
+        reasons.append(f"{hidden} more on record do not count")
+    reasons += _not_sent(criterion, facts, chart)
+    return Finding(criterion, truth, "; ".join(reasons) or "nothing on record", tuple(dict.fromkeys(evidence)))
+
+
+def _not_sent(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> list[str]:
+    """A sentence for each resource type that could have settled the criterion and did not arrive or cannot be read."""
+    wanted: dict[str, None] = {}
+    for name in (*criterion.test.facts(), *(hint.fact for hint in criterion.hints)):
+        wanted |= dict.fromkeys(facts[name].rule.types())
+    sentences = [chart.why_missing[name] for name in wanted if name in chart.why_missing]
+    broken = [f"{item.reference} {item.why}" for item in chart.unreadable if item.type in wanted]
+    return list(dict.fromkeys(sentences + sorted(broken)[:MOST_NOTES]))
+
+
+def _why_not_met(test: Test, facts: Mapping[str, Fact]) -> str:
+    reasons = [
+        _failing(leaf, facts[leaf.fact])
+        for leaf in _leaves(test)
+        if facts[leaf.fact].values and evaluate(leaf, facts) is Truth.NOT_MET
+    ]
+    return "; ".join(dict.fromkeys(reasons)) or "the opposite is on record"
+
+
+def _failing(leaf: Test, fact: Fact) -> str:
+    shown = ", ".join(dict.fromkeys(item.value for item in fact.evidence if item.value)) or fact.rule.title
+    if leaf.wanted is not None:
+        answered = fact.rule.kind == "answer"
+        return f"{fact.rule.title}: {shown}" if answered else f"{fact.rule.title} on record"
+    above = leaf.at_most is not None and all(
+        value[0] > leaf.at_most for value in fact.values if isinstance(value, tuple)
+    )
+    limit = leaf.at_most if above else leaf.at_least
+    return f"{shown}: {'above' if above else 'below'} {limit:g}"
+
+
+def _why_unsettled(test: Test, facts: Mapping[str, Fact]) -> str:
+    truths = {evaluate(leaf, facts) for leaf in _leaves(test) if facts[leaf.fact].values}
+    if Truth.MET in truths and Truth.NOT_MET in truths:
+        return "record and attestation disagree"
+    for leaf in _leaves(test):
+        values = facts[leaf.fact].values
+        if {compare(leaf, value) for value in values} >= {Truth.MET, Truth.NOT_MET}:
+            return "what is on record disagrees or can be read in two ways"
+    return "what is on record does not settle it"
+
+
+def _leaves(test: Test) -> list[Test]:
+    return [test] if test.word == "fact" else [leaf for part in test.parts for leaf in _leaves(part)]

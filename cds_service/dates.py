@@ -1,0 +1,81 @@
+"""FHIR dates as intervals of days: a partial date (2024, 2024-03) is every day that it may mean."""
+
+from calendar import monthrange
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+
+from cds_service.errors import UnreadableError
+
+
+class Days(NamedTuple):
+    """An interval of days, both ends included, and the text to show for it."""
+
+    first: date
+    last: date
+    text: str
+
+
+@lru_cache(maxsize=4096)
+def days(text: str) -> Days:
+    """Reads a FHIR date, dateTime or instant (FHIR R4 datatypes, section 2.24.0.1).
+
+    A time of day is dropped: the day is the one written down at the place of care.
+    Raises UnreadableError when the text is no FHIR date.
+    """
+    try:
+        if len(text) == 4:
+            year = int(text)
+            return Days(date(year, 1, 1), date(year, 12, 31), text)
+        if len(text) == 7 and text[4] == "-":
+            year, month = int(text[:4]), int(text[5:])
+            return Days(date(year, month, 1), date(year, month, monthrange(year, month)[1]), text)
+        if len(text) == 10 or text[10:11] == "T":
+            day = date.fromisoformat(text[:10])
+            return Days(day, day, text[:10])
+    except ValueError:
+        pass
+    raise UnreadableError("is not a FHIR date")
+
+
+def is_future(text: str, today: date) -> bool:
+    """Whether a FHIR date lies wholly after today (a UTC day); a time with an offset is compared in UTC."""
+    if days(text).first <= today:
+        return False
+    if len(text) > 10:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            return True
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC).date() > today
+    return True
+
+
+def years_between(born: date, today: date) -> int:
+    """Completed years of age; someone born on 29 February turns older on 1 March in common years."""
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def years_after(day: date, years: int) -> date:
+    """The same calendar day that many years after ``day`` (29 February becomes 1 March)."""
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return date(day.year + years, 3, 1)
+
+
+def day_before(day: date, count: int) -> date:
+    """The day ``count`` days earlier, not before the first day that Python knows."""
+    return date.fromordinal(max(1, day.toordinal() - count))
+
+
+def shift(text: str, by: timedelta) -> str:
+    """Moves a FHIR date by whole days and keeps its precision and its time of day.
+
+    A partial date moves by its middle, so that a year or a month stays about as long ago as it was.
+    """
+    span = days(text)
+    middle = span.first + (span.last - span.first) / 2
+    moved = (middle if span.first != span.last else span.first) + by
+    return moved.isoformat()[: min(len(text), 10)] + text[10:]

@@ -1,0 +1,43 @@
+"""The two families of expected errors: an author's (a policy folder) and a caller's (a request). All else is a bug."""
+
+from dataclasses import dataclass
+
+
+class PolicyError(Exception):
+    """A policy folder that cannot be used.
+
+    ``problems`` is a list of sentences, each naming file, place, what is wrong and what is allowed.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class UnreadableError(Exception):
+    """A resource, or a part of one, whose JSON does not have the shape that FHIR R4 gives it."""
+
+
+@dataclass(eq=False)
+class RequestError(Exception):
+    """A call that is answered with a 4xx and an OperationOutcome.
+
+    ``code`` is an issue type of http://hl7.org/fhir/R4/valueset-issue-type.html; ``expression`` the place in the body
+    (a JSON path such as ``context.draftOrders``), or nothing where no single place is at fault.
+    """
+
+    status: int
+    code: str
+    sentence: str
+    expression: str | None = None
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+def operation_outcome(code: str, sentence: str, expression: str | None = None) -> dict:
+    """The one shape of every error body: a FHIR R4 OperationOutcome with a single issue."""
+    issue: dict = {"severity": "error", "code": code, "diagnostics": sentence}
+    if expression:
+        issue["expression"] = [expression]
+    return {"resourceType": "OperationOutcome", "issue": [issue]}

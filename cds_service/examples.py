@@ -1,0 +1,68 @@
+"""The synthetic examples: their list, and a request with its dates moved so that it is as if made today."""
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cds_service.dates import shift
+from cds_service.errors import UnreadableError
+
+# Elements of FHIR R4 and of hook calls that hold a date; a year in any other member is left alone.
+_DATE_ENDINGS = ("Date", "DateTime", "Instant", "date")
+_DATE_NAMES = frozenset(
+    (
+        "authored",
+        "authoredOn",
+        "issued",
+        "start",
+        "end",
+        "lastUpdated",
+        "dateAsserted",
+        "recorded",
+        "onsetString",
+        "performedString",
+        "occurrence",
+        "sent",
+        "received",
+        "created",
+    )
+)
+
+
+class Example(NamedTuple):
+    """One example: its folder name, the day for which it was made, and what ``about.json`` says of it."""
+
+    name: str
+    folder: Path
+    today: date
+    about: dict[str, Any]
+
+
+def examples(folder: Path) -> dict[str, Example]:
+    """All examples in a folder, by name."""
+    found = {}
+    for path in sorted(folder.glob("*/about.json")):
+        about = json.loads(path.read_text(encoding="utf-8"))
+        found[path.parent.name] = Example(path.parent.name, path.parent, date.fromisoformat(about["today"]), about)
+    return found
+
+
+def request_as_of(example: Example, today: date) -> Any:
+    """The example's request with every date moved by as many days as lie between its own day and ``today``."""
+    request = json.loads((example.folder / "request.json").read_text(encoding="utf-8"))
+    return moved(request, today - example.today)
+
+
+def moved(value: Any, by: timedelta, name: str = "") -> Any:
+    """A copy of a JSON value in which every date element is moved by whole days."""
+    if isinstance(value, dict):
+        return {key: moved(item, by, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [moved(item, by, name) for item in value]
+    if isinstance(value, str) and (name.endswith(_DATE_ENDINGS) or name in _DATE_NAMES):
+        try:
+            return shift(value, by)
+        except UnreadableError:
+            return value
+    return value

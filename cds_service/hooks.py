@@ -1,0 +1,113 @@
+"""A hook call as sent: JSON body in, HookRequest out, or a RequestError that says what, where and what is allowed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cds_service.elements import relative
+from cds_service.errors import RequestError
+
+PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN = "patient-view", "order-select", "order-sign"
+HOOKS = (PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN)
+SERVICES = {f"coverage-guidance-{hook}": hook for hook in HOOKS}
+ORDER_SUBJECTS = ("ServiceRequest", "DeviceRequest", "MedicationRequest")
+
+
+@dataclass(frozen=True, slots=True)
+class HookRequest:
+    """One call: ``drafts`` are (reference, resource) pairs of context.draftOrders, ``selections`` None where the hook has none."""
+
+    hook: str
+    patient_id: str
+    drafts: tuple[tuple[str, dict], ...]
+    selections: frozenset[str] | None
+    prefetch: Mapping[str, Any]
+
+
+def parse(service_id: str, body: Any) -> HookRequest:
+    """Reads a call of a service (CDS Hooks 2.0, "Calling a CDS Service"); unknown members are ignored.
+
+    Raises RequestError: 404 unknown service, 400 for a body that lacks what the hook needs or mixes patients.
+    """
+    if service_id not in SERVICES:
+        known = ", ".join(sorted(SERVICES))
+        raise RequestError(404, "not-found", f"There is no service '{service_id[:60]}'. The services are {known}.")
+    request = _member(body, "the body", dict)
+    hook = _required(request, "hook", str, "hook")
+    if hook != SERVICES[service_id]:
+        raise RequestError(
+            400,
+            "invalid",
+            f"The service {service_id} answers the hook {SERVICES[service_id]}, but the body says '{hook[:60]}'.",
+            "hook",
+        )
+    _required(request, "hookInstance", str, "hookInstance")
+    context = _required(request, "context", dict, "context")
+    patient_id = _required(context, "patientId", str, "context.patientId").removeprefix("Patient/")
+    prefetch = request.get("prefetch")
+    if prefetch is not None and not isinstance(prefetch, dict):
+        raise RequestError(400, "structure", "prefetch must be an object of prefetch keys.", "prefetch")
+    if request.get("fhirAuthorization") is not None and not request.get("fhirServer"):
+        raise RequestError(400, "required", "fhirServer is required where fhirAuthorization is sent.", "fhirServer")
+    drafts = _drafts(context, patient_id) if hook != PATIENT_VIEW else ()
+    selections = _selections(context) if hook == ORDER_SELECT else None
+    return HookRequest(hook, patient_id, drafts, selections, prefetch or {})
+
+
+def _drafts(context: Mapping[str, Any], patient_id: str) -> tuple[tuple[str, dict], ...]:
+    bundle = _required(context, "draftOrders", dict, "context.draftOrders")
+    if bundle.get("resourceType") not in (None, "Bundle"):
+        raise RequestError(400, "structure", "context.draftOrders must be a FHIR Bundle.", "context.draftOrders")
+    entries = bundle.get("entry")
+    if entries is None:
+        return ()
+    drafts = []
+    for index, entry in enumerate(_member(entries, "context.draftOrders.entry", list)):
+        place = f"context.draftOrders.entry[{index}]"
+        resource = _member(_member(entry, place, dict).get("resource"), f"{place}.resource", dict)
+        kind = resource.get("resourceType")
+        if not isinstance(kind, str):
+            raise RequestError(400, "structure", f"{place}.resource has no resourceType.", f"{place}.resource")
+        if kind in ORDER_SUBJECTS and _is_of_another(resource.get("subject"), patient_id):
+            raise RequestError(
+                400,
+                "business-rule",
+                f"{place}.resource is an order for another patient than context.patientId; send one patient's orders.",
+                f"{place}.resource.subject",
+            )
+        identity = resource.get("id")
+        drafts.append((f"{kind}/{identity}" if isinstance(identity, str) else f"{kind}#{index}", resource))
+    return tuple(drafts)
+
+
+def _is_of_another(subject: Any, patient_id: str) -> bool:
+    """Whether a subject names another patient for certain; a urn, a contained or a logical reference does not tell."""
+    reference = subject.get("reference") if isinstance(subject, dict) else None
+    if not isinstance(reference, str):
+        return False
+    named = relative(reference)
+    return named.startswith("Patient/") and named != f"Patient/{patient_id}"
+
+
+def _selections(context: Mapping[str, Any]) -> frozenset[str]:
+    selections = _required(context, "selections", list, "context.selections")
+    if not all(isinstance(item, str) for item in selections):
+        raise RequestError(
+            400, "structure", "context.selections must list references such as ServiceRequest/1.", "context.selections"
+        )
+    return frozenset(relative(item) for item in selections)
+
+
+_NAMES = {dict: "an object", list: "a list", str: "text"}
+
+
+def _required(parent: Mapping[str, Any], name: str, kind: type, place: str) -> Any:
+    if parent.get(name) in (None, ""):
+        raise RequestError(400, "required", f"{place} is required and missing.", place)
+    return _member(parent[name], place, kind)
+
+
+def _member(value: Any, place: str, kind: type) -> Any:
+    if not isinstance(value, kind):
+        raise RequestError(400, "structure", f"{place} must be {_NAMES[kind]}.", None if place == "the body" else place)
+    return value

@@ -1,0 +1,85 @@
+"""All loaded policies, checked once at start: what they read, which answers count for which, what an order may concern."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+from cds_service import prefetch, verdicts
+from cds_service.chart import read_chart
+from cds_service.errors import PolicyError
+from cds_service.logic import Truth
+from cds_service.policy import Policy, load_policy
+
+
+@dataclass(frozen=True)
+class Library:
+    """The policies in the order of their ids; ``canonical_base`` is the base of our own canonical addresses."""
+
+    policies: tuple[Policy, ...]
+    canonical_base: str
+
+    @cached_property
+    def prefetch_keys(self) -> Mapping[str, str]:
+        """Published prefetch key -> resource type."""
+        return prefetch.keys(self.policies)
+
+    @cached_property
+    def prefetch_templates(self) -> Mapping[str, str]:
+        """Published prefetch key -> template."""
+        return prefetch.templates(self.policies)
+
+    @cached_property
+    def resource_types(self) -> frozenset[str]:
+        """Every resource type that a policy reads."""
+        return frozenset(self.prefetch_keys.values())
+
+    @cached_property
+    def _questionnaires(self) -> Mapping[str, frozenset[str]]:
+        return {
+            policy.statement: frozenset(
+                f"{self.canonical_base}/Questionnaire/{other.id}"
+                for other in self.policies
+                if other.statement == policy.statement
+            )
+            for policy in self.policies
+        }
+
+    def questionnaires(self, policy: Policy) -> frozenset[str]:
+        """The canonical addresses (without version) whose answers count for a policy: those of all its editions."""
+        return self._questionnaires[policy.statement]
+
+    def policy(self, policy_id: str) -> Policy | None:
+        """The policy of that id, or None."""
+        return next((policy for policy in self.policies if policy.id == policy_id), None)
+
+
+def load_library(folder: Path, canonical_base: str) -> Library:
+    """Loads every policy folder in ``folder``. Raises PolicyError with all problems of all of them."""
+    problems: list[str] = []
+    policies: list[Policy] = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if (path / "policy.json").exists():
+            try:
+                policies.append(load_policy(path))
+            except PolicyError as error:
+                problems += error.problems
+    if not policies and not problems:
+        problems.append(f"{folder}: no policy found; a policy is a folder with a policy.json")
+    for policy in policies:
+        problems += [f"{folder / policy.id}: {sentence}" for sentence in granted_to_nobody(policy)]
+    if problems:
+        raise PolicyError(problems)
+    return Library(tuple(policies), canonical_base)
+
+
+def granted_to_nobody(policy: Policy) -> list[str]:
+    """A sentence for each criterion and verdict that an empty chart would meet: nothing known, nothing granted."""
+    nobody = read_chart(
+        {key: None for key in prefetch.keys([policy])}, prefetch.keys([policy]), "nobody", policy.resource_types
+    )
+    decision = verdicts.decide(policy, nobody, None, frozenset(), date(2000, 1, 1))
+    met = [f"criterion '{name}'" for name, finding in decision.findings.items() if finding.truth is Truth.MET]
+    met += [f"verdict '{verdict.rule.id}'" for verdict in decision.verdicts if verdict.truth is Truth.MET]
+    return [f"{what} is met by an empty chart; a policy must not grant anything to nobody" for what in met]

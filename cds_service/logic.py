@@ -1,0 +1,54 @@
+"""Three-valued (strong Kleene) logic: met, not met, unknown."""
+
+from collections.abc import Iterable, Sequence
+from enum import Enum
+
+
+class Truth(Enum):
+    """The value of a criterion or a verdict; the value is the word used in JSON."""
+
+    MET = "met"
+    NOT_MET = "not-met"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not-applicable"
+
+
+def negation(truth: Truth) -> Truth:
+    """Met and not met change places; unknown stays unknown."""
+    if truth is Truth.MET:
+        return Truth.NOT_MET
+    if truth is Truth.NOT_MET:
+        return Truth.MET
+    return truth
+
+
+def every(truths: Iterable[Truth]) -> Truth:
+    """Kleene AND over one or more truths: one not met settles it, one unknown keeps it open."""
+    seen = set(truths)
+    if Truth.NOT_MET in seen:
+        return Truth.NOT_MET
+    return Truth.UNKNOWN if Truth.UNKNOWN in seen or not seen else Truth.MET
+
+
+def some(truths: Iterable[Truth]) -> Truth:
+    """Kleene OR over one or more truths: one met settles it, one unknown keeps it open."""
+    seen = set(truths)
+    if Truth.MET in seen:
+        return Truth.MET
+    return Truth.UNKNOWN if Truth.UNKNOWN in seen or not seen else Truth.NOT_MET
+
+
+def agreement(truths: Iterable[Truth]) -> Truth:
+    """What several sources of one truth say together: contradiction is unknown, silence of one leaves it to the others."""
+    seen = set(truths) - {Truth.UNKNOWN}
+    return seen.pop() if len(seen) == 1 else Truth.UNKNOWN
+
+
+def agreement_of_all(truths: Sequence[Truth]) -> Truth:
+    """What is true of every possible value: one truth that they all share, else unknown; no value at all is unknown."""
+    return truths[0] if truths and all(truth is truths[0] for truth in truths) else Truth.UNKNOWN
+
+
+def from_bool(value: bool) -> Truth:
+    """True is met, False is not met."""
+    return Truth.MET if value else Truth.NOT_MET

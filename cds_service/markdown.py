@@ -1,0 +1,38 @@
+"""Chart text made safe for cards: no Markdown, no HTML, no link, no image, no second table row can come out of it.
+
+Cards are GitHub-flavoured Markdown (CDS Hooks 2.0, "Card Attributes"); some clients render raw HTML inside it and run it.
+"""
+
+import re
+
+LONGEST = 120
+
+_PLAIN = re.compile(r"[A-Za-z0-9 ,;%/=.-]*")
+_INVISIBLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb]+"
+)
+_MARKUP = re.compile(r"([\\`*_{}\[\]()#!|~^])")
+# Renderers that turn bare addresses into links look for these; an invisible word joiner breaks them apart.
+_ADDRESS = re.compile(r"(?i)(?<=[a-z]):(?=/|[a-z])|(?<=www)\.|@")
+_JOINER = "\u2060"
+
+
+def escape(text: str) -> str:
+    """Text as it will be shown, on one line and at most ``LONGEST`` characters, with nothing in it that renders.
+
+    Plain words come back unchanged.
+    """
+    if len(text) <= LONGEST and _PLAIN.fullmatch(text) and "www." not in text.lower() and text[:1] not in "-=":
+        return text.strip()
+    shown = " ".join(_INVISIBLE.sub(" ", text).split())
+    if len(shown) > LONGEST:
+        shown = shown[: LONGEST - 1].rstrip() + "…"
+    shown = _MARKUP.sub(r"\\\1", shown)
+    shown = shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    return _ADDRESS.sub(lambda match: match.group() + _JOINER, shown)
+
+
+def table(header: tuple[str, str], rows: list[tuple[str, str]]) -> str:
+    """A GFM table of two columns; the cells are Markdown already."""
+    lines = [f"| {header[0]} | {header[1]} |", "|---|---|", *(f"| {left} | {right} |" for left, right in rows)]
+    return "\n".join(lines)

@@ -1,0 +1,119 @@
+"""The position of the patient's payer: found by listed identifier or exact alias, believed only where it may be."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from cds_service import logic
+from cds_service.chart import Chart
+from cds_service.criteria import Finding
+from cds_service.dates import day_before
+from cds_service.elements import days_of, first_of, list_of, object_of
+from cds_service.errors import UnreadableError
+from cds_service.facts import Evidence
+from cds_service.logic import Truth
+from cds_service.policy import Payer, Policy
+from cds_service.terminology import words
+
+SEEN_WITHIN_DAYS = 365
+
+
+@dataclass(frozen=True, slots=True)
+class PayerPosition:
+    """``truth`` of the payer verdict; ``payers`` pairs each payer's name as the chart has it with what is on file, if anything."""
+
+    truth: Truth
+    payers: tuple[tuple[str, Payer | None], ...]
+    reason: str
+    evidence: tuple[Evidence, ...]
+
+
+def position(
+    policy: Policy, chart: Chart, findings: Mapping[str, Finding], orders: Iterable[Mapping[str, Any]], today: date
+) -> PayerPosition:
+    """The payer position of one patient: met or not met only from one payer's own text, in force and seen within a year."""
+    coverages = _coverages(chart, orders, today)
+    found: dict[str, Payer | None] = {}
+    evidence = []
+    for reference, payor in coverages:
+        name, identifiers = _identity(payor, chart)
+        found.setdefault(name, _on_file(policy.payers, name, identifiers))
+        evidence.append(Evidence(reference, name, None, None))
+    payers = tuple(sorted(found.items(), key=lambda pair: pair[0]))
+    truth, reason = _judge(payers, findings, chart, today)
+    return PayerPosition(truth, payers, reason, tuple(sorted(set(evidence), key=lambda item: item[:2])))
+
+
+def _judge(
+    payers: tuple[tuple[str, Payer | None], ...], findings: Mapping[str, Finding], chart: Chart, today: date
+) -> tuple[Truth, str]:
+    if not payers:
+        return Truth.UNKNOWN, chart.why_missing.get("Coverage", "no active coverage on record")
+    if len(payers) > 1:
+        return Truth.UNKNOWN, "more than one payer on record"
+    payer = payers[0][1]
+    if payer is None:
+        return Truth.UNKNOWN, "no position on file"
+    if not payer.own_text:
+        return Truth.UNKNOWN, "the payer's own text was not seen"
+    if payer.seen_in_force is None or payer.seen_in_force < day_before(today, SEEN_WITHIN_DAYS):
+        return Truth.UNKNOWN, "not seen in force within 12 months"
+    if (payer.in_force_from and today < payer.in_force_from) or (payer.in_force_until and today > payer.in_force_until):
+        return Truth.UNKNOWN, "not in force on this date"
+    if payer.position.get("covered") is False:
+        return Truth.NOT_MET, f"{payer.document}: not covered"
+    if "covered_when_all" not in payer.position:
+        return Truth.UNKNOWN, "the position is not written as criteria"
+    truth = logic.every(findings[name].truth for name in payer.position["covered_when_all"])
+    return (
+        truth,
+        ""
+        if truth is Truth.MET
+        else f"{payer.document}: criteria {'not met' if truth is Truth.NOT_MET else 'to document'}",
+    )
+
+
+def _coverages(chart: Chart, orders: Iterable[Mapping[str, Any]], today: date) -> list[tuple[str, Any]]:
+    """(reference, payor) of each coverage in force; those that the orders name, where they name any."""
+    insurances = [chart.resolve(item, order) for order in orders for item in list_of(order.get("insurance"))]
+    named = {id(coverage) for coverage in insurances if coverage is not None}
+    active = [
+        (record.reference, payor, id(record.resource))
+        for record in chart.records.get("Coverage", ())
+        if _in_force(record.resource, today)
+        for payor in list_of(record.resource.get("payor"))
+    ]
+    chosen = [item for item in active if item[2] in named] or active
+    return [(reference, payor) for reference, payor, _ in chosen]
+
+
+def _in_force(coverage: Mapping[str, Any], today: date) -> bool:
+    if coverage.get("status") not in (None, "active"):
+        return False
+    try:
+        period = object_of(coverage.get("period") or {})
+        start, end = period.get("start"), period.get("end")
+        return not (start and days_of(start).first > today) and not (end and days_of(end).last < today)
+    except UnreadableError:
+        return False
+
+
+def _identity(payor: Any, chart: Chart) -> tuple[str, set[tuple[str, str]]]:
+    """The payer's name and identifiers, from the Organization where it is at hand, else from the Reference itself."""
+    organization = chart.resolve(payor) or {}
+    reference = payor if isinstance(payor, dict) else {}
+    name = organization.get("name") or first_of(reference, "display")
+    identifiers = set()
+    for item in (*list_of(organization.get("identifier")), reference.get("identifier")):
+        if isinstance(item, dict) and isinstance(item.get("system"), str) and isinstance(item.get("value"), str):
+            identifiers.add((item["system"], item["value"]))
+    if not isinstance(name, str) or not name.strip():
+        name = min((value for _, value in identifiers), default="payer without a name")
+    return name, identifiers
+
+
+def _on_file(payers: Iterable[Payer], name: str, identifiers: set[tuple[str, str]]) -> Payer | None:
+    payers = tuple(payers)
+    by_identifier = next((payer for payer in payers if payer.identifiers & identifiers), None)
+    return by_identifier or next((payer for payer in payers if words(name) in payer.aliases), None)

@@ -1,0 +1,162 @@
+"""The whole story of one call: request in, decisions and cards out."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import orjson
+
+from cds_service import __version__, card, hooks, orders, verdicts
+from cds_service.card import Addresses
+from cds_service.chart import Chart, read_chart
+from cds_service.errors import RequestError
+from cds_service.hooks import HookRequest
+from cds_service.identity import IdMaker, id_maker
+from cds_service.library import Library
+from cds_service.orders import ProcedureOrder
+from cds_service.policy import Policy
+from cds_service.verdicts import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """What every call needs beside the call itself: the policies, our addresses, the key of the ids, the caller's name."""
+
+    library: Library
+    addresses: Addresses
+    id_key: bytes
+    client: str = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one policy says to one call. ``decision`` is None where the card only asks or says that evaluation failed."""
+
+    policy: Policy
+    card: dict
+    decision: Decision | None
+    error: Exception | None = None
+
+
+def discovery(library: Library) -> dict[str, Any]:
+    """The discovery document (CDS Hooks 2.0, "Discovery"), with ``version`` as 3.0 adds it."""
+    titles = {
+        hooks.PATIENT_VIEW: "Coverage guidance when a chart is opened",
+        hooks.ORDER_SELECT: "Coverage guidance for the selected order",
+        hooks.ORDER_SIGN: "Coverage guidance before orders are signed",
+    }
+    covered = "; ".join(policy.title for policy in library.policies)
+    return {
+        "services": [
+            {
+                "id": service_id,
+                "hook": hook,
+                "title": titles[hook],
+                "description": f"Holds the chart against coverage statements and lists criteria met, not met and to "
+                f"document, with their evidence. Statements: {covered}.",
+                "usageRequirements": "Works from prefetch alone. What is not sent counts as unknown, never as absent.",
+                "version": "2.0.0",
+                "prefetch": dict(library.prefetch_templates),
+                "extension": {"org.cds-service.release": __version__},
+            }
+            for service_id, hook in hooks.SERVICES.items()
+        ]
+    }
+
+
+def answer(request: HookRequest, guide: Guide, today: date) -> list[Answer]:
+    """Holds one call against every policy; at most one answer for each.
+
+    Raises RequestError 412 where an order is recognised but its patient was not sent.
+    A policy that fails answers with a card that says so; the others are unaffected.
+    """
+    drafts = [(reference, resource) for reference, resource in request.drafts if _is_order(resource)]
+    if request.hook != hooks.PATIENT_VIEW and not drafts:
+        return []
+    try:
+        chart = read_chart(
+            request.prefetch, guide.library.prefetch_keys, request.patient_id, guide.library.resource_types
+        )
+    except RecursionError:
+        raise RequestError(400, "too-costly", "prefetch is nested too deeply to be read.", "prefetch") from None
+    return [
+        found
+        for policy in guide.library.policies
+        if (found := _guarded(policy, request, drafts, chart, guide, today)) is not None
+    ]
+
+
+def response(answers: Iterable[Answer]) -> dict[str, Any]:
+    """The CDS Hooks response: the cards, most urgent first, in a fixed order."""
+    cards = [item.card for item in answers]
+    return {"cards": sorted(cards, key=lambda item: item["indicator"] != "warning")}
+
+
+def _is_order(resource: dict) -> bool:
+    return resource.get("resourceType") in orders.ORDER_TYPES
+
+
+def _guarded(
+    policy: Policy, request: HookRequest, drafts: list[tuple[str, dict]], chart: Chart, guide: Guide, today: date
+) -> Answer | None:
+    try:
+        return _answer(policy, request, drafts, chart, guide, today)
+    except RequestError:
+        raise
+    # Whatever goes wrong inside one statement must neither silence the others nor read as "nothing wrong".
+    except Exception as error:
+        make_id = _ids(guide, policy, request, "failed", "")
+        return Answer(policy, card.failed_card(policy, guide.addresses, make_id), None, error)
+
+
+def _answer(
+    policy: Policy, request: HookRequest, drafts: list[tuple[str, dict]], chart: Chart, guide: Guide, today: date
+) -> Answer | None:
+    questionnaires = guide.library.questionnaires(policy)
+    order: ProcedureOrder | None = None
+    if request.hook == hooks.PATIENT_VIEW:
+        if not verdicts.opens_on_patient_view(policy, chart, questionnaires, today):
+            return None
+    else:
+        order = orders.recognise(policy.orders, drafts, chart, request.selections)
+        if order is None:
+            return None
+        references = " ".join(draft.reference for draft in order.drafts)
+        if not order.certain:
+            make_id = _ids(guide, policy, request, references, "ask")
+            return Answer(policy, card.ask_card(policy, guide.addresses, make_id), None)
+        if chart.patient is None:
+            why = chart.why_missing.get("Patient", "no Patient was sent")
+            raise RequestError(
+                412,
+                "not-found",
+                f"The order needs the Patient of context.patientId, and it cannot be had: {why}. "
+                "Send it as prefetch 'patient'.",
+                "prefetch.patient",
+            )
+    decision = verdicts.decide(policy, chart, order, questionnaires, today)
+    references = " ".join(draft.reference for draft in order.drafts) if order else ""
+    make_id = _ids(guide, policy, request, references, fingerprint(decision))
+    return Answer(policy, card.guidance_card(decision, chart, guide.addresses, make_id), decision)
+
+
+def fingerprint(decision: Decision) -> str:
+    """What the decision rests on, as text: the same findings on the same drafts give the same ids."""
+    findings = [
+        (name, finding.truth.value, finding.reason, *map(tuple, finding.evidence))
+        for name, finding in decision.findings.items()
+    ]
+    drafts = [(draft.act.id, draft.coded) for draft in decision.order.drafts] if decision.order else []
+    payers = [name for name, _ in decision.payer.payers]
+    review = [(says, *map(tuple, evidence)) for says, evidence in decision.for_review]
+    return orjson.dumps([findings, drafts, payers, decision.payer.truth.value, review]).decode()
+
+
+def _ids(guide: Guide, policy: Policy, request: HookRequest, references: str, findings: str) -> IdMaker:
+    return id_maker(guide.id_key, guide.client, request.patient_id, references, policy.id, policy.edition, findings)
+
+
+def failures(answers: Iterable[Answer]) -> Iterator[Answer]:
+    """The answers of policies that could not be evaluated, for whoever must be told."""
+    return (item for item in answers if item.error is not None)

@@ -1,0 +1,56 @@
+"""What a deployment can set: environment variables CDS_SERVICE_*, each with its meaning; nothing else is read."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# On an open loopback server the ids protect nobody's data, so that a published key does no harm.
+OPEN_LOOPBACK_KEY = "cds-service-open-loopback"
+_PACKAGE = Path(__file__).parent
+
+
+def data_folder(name: str) -> Path:
+    """A folder of data that ships with the program: inside an installed package, beside it in a checkout."""
+    inside = _PACKAGE / name
+    return inside if inside.is_dir() else _PACKAGE.parent / name
+
+
+class Settings(BaseSettings):
+    """The settings, from the environment; a value that cannot be used stops the start with its name and what is allowed."""
+
+    model_config = SettingsConfigDict(env_prefix="CDS_SERVICE_", frozen=True)
+
+    public_url: str = Field(
+        "", description="The address under which clients reach the service; default: the one served."
+    )
+    canonical_base: str = Field(
+        "https://cds-service.example/fhir",
+        description="The base of our own canonical addresses (questionnaires, codes).",
+    )
+    id_key: SecretStr = Field(
+        SecretStr(""), description="The key of card ids, at least 16 characters; required beyond loopback."
+    )
+    cards: Path = Field(default_factory=lambda: data_folder("cards"), description="The folder of policies.")
+    cors_origins: list[str] = Field(
+        ["*"], description='Web origins that browsers may call from, as JSON: ["https://…"].'
+    )
+    max_body_bytes: int = Field(5_000_000, gt=0, description="The largest request body that is read.")
+
+    @field_validator("public_url", "canonical_base")
+    @classmethod
+    def _absolute_without_slash(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must be an absolute http(s) address")
+        return value.rstrip("/")
+
+    @field_validator("id_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < 16:
+            raise ValueError("must have at least 16 characters, or be left out on loopback")
+        return value
+
+    def key(self) -> bytes:
+        """The key of card ids."""
+        return (self.id_key.get_secret_value() or OPEN_LOOPBACK_KEY).encode()

@@ -1,0 +1,132 @@
+"""What a card offers to change: one code on the order as received, and a companion order for the other act."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from cds_service.chart import Chart
+from cds_service.elements import concept_keys, list_of
+from cds_service.errors import UnreadableError
+from cds_service.identity import IdMaker
+from cds_service.orders import Draft
+from cds_service.policy import Act, Code
+from cds_service.standing import is_confirmed_and_active
+from cds_service.verdicts import Decision
+
+# What a companion order takes over from the order beside which it is drafted; the body site stays with its own act.
+TAKEN_OVER = ("subject", "encounter", "requester", "occurrenceDateTime", "occurrencePeriod", "reasonCode", "insurance")
+
+
+def suggestions(decision: Decision, chart: Chart, make_id: IdMaker) -> list[dict]:
+    """CDS Hooks suggestions for a decision on an order, each safe to accept in any combination; none where withheld.
+
+    At most one ``update`` for each draft (the draft as received plus one coding), one ``create`` for each act not drafted.
+    """
+    order = decision.order
+    if order is None or not order.certain or decision.codes_withheld:
+        return []
+    offered = []
+    for draft in order.drafts:
+        action = _update(decision, draft, chart)
+        if action:
+            offered.append(_suggestion(action, f"suggestion:{draft.reference}", make_id))
+    coming = order.drafted | {draft.act.id for draft in order.drafts if _may_be_coded(draft)}
+    for act in decision.policy.orders.acts:
+        if act.id not in coming:
+            action = {
+                "type": "create",
+                "description": f"Add the order: {act.label} ({act.code.system_name} {act.code.code})",
+                "resource": companion_order(act, order.drafts[0].resource),
+            }
+            offered.append(_suggestion(action, f"suggestion:{act.id}", make_id))
+    return offered
+
+
+def _suggestion(action: dict, name: str, make_id: IdMaker) -> dict:
+    return {"label": action["description"], "uuid": make_id(name), "actions": [action]}
+
+
+def _may_be_coded(draft: Draft) -> bool:
+    return draft.resource.get("resourceType") == "ServiceRequest" and bool(draft.resource.get("id"))
+
+
+def _update(decision: Decision, draft: Draft, chart: Chart) -> dict | None:
+    if not _may_be_coded(draft):
+        return None
+    code = draft.act.code
+    if not draft.coded:
+        concept = draft.resource.get("code")
+        patched = draft.resource | {"code": _with_coding(concept if isinstance(concept, dict) else {}, code)}
+        what = f"Add {code.system_name} {code.code} ({draft.act.label}) to the order"
+    else:
+        patched, leaf = _finer_reason(decision, draft.resource, chart)
+        if leaf is None:
+            return None
+        what = f"Add the confirmed diagnosis {leaf.system_name} {leaf.code} ({leaf.label}) to the order"
+    return {"type": "update", "description": what, "resource": patched}
+
+
+def _with_coding(concept: Mapping[str, Any], code: Code) -> dict:
+    present = [coding for coding in list_of(concept.get("coding")) if coding != {}]
+    return {**concept, "coding": [*present, {"system": code.system, "code": code.code}]}
+
+
+def _finer_reason(decision: Decision, order: dict, chart: Chart) -> tuple[dict, Code | None]:
+    """The order with the billable leaf of its header-coded reason, where exactly one confirmed Condition holds a leaf."""
+    here = decision.policy.orders.here
+    for index, concept in enumerate(list_of(order.get("reasonCode"))):
+        rows = [row for key, _ in concept_keys(concept) if (row := here.match(key))]
+        header = next((row for row in rows if row.leaves), None)
+        if header is None or any(row.code in header.leaves for row in rows):
+            continue
+        held = {
+            match.code
+            for match in chart.matches("Condition", here)
+            if match.code and match.code.code in header.leaves and _confirmed(match.record.resource)
+        }
+        if len(held) == 1:
+            leaf = held.pop()
+            reasons = list(order["reasonCode"])
+            reasons[index] = _with_coding(concept, leaf)
+            return order | {"reasonCode": reasons}, leaf
+    return order, None
+
+
+def _confirmed(condition: Mapping[str, Any]) -> bool:
+    try:
+        return is_confirmed_and_active(condition)
+    except UnreadableError:
+        return False
+
+
+def companion_order(act: Act, beside: Mapping[str, Any]) -> dict:
+    """A draft ServiceRequest for another act of the same procedure, for the same patient and the same reasons."""
+    order = dict(_skeleton(act.code.system, act.code.code))
+    order |= {name: beside[name] for name in TAKEN_OVER if name in beside}
+    references = [item for item in list_of(beside.get("reasonReference")) if not _is_contained(item)]
+    if references:
+        order["reasonReference"] = references
+    return order
+
+
+def _is_contained(reference: Any) -> bool:
+    return isinstance(reference, dict) and str(reference.get("reference", "#")).startswith("#")
+
+
+@lru_cache(maxsize=256)
+def _skeleton(system: str, code: str) -> Mapping[str, Any]:
+    # The model checks what we create; it is heavy, so it loads with the first companion order and works once for each code.
+    from fhir.resources.R4B.servicerequest import ServiceRequest
+
+    model = ServiceRequest(
+        status="draft",
+        intent="order",
+        code={"coding": [{"system": system, "code": code}]},
+        subject={"reference": "Patient/of-the-order"},
+    )
+    return model.model_dump(mode="json", exclude_none=True)
+
+
+def warm_up(act: Act) -> None:
+    """Loads the model and makes the act's skeleton before the first call needs it."""
+    _skeleton(act.code.system, act.code.code)

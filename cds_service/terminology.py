@@ -1,0 +1,90 @@
+"""Code systems: one name for each system however it is written, and codes that match in spite of their spelling."""
+
+import re
+
+ICD10CM = "http://hl7.org/fhir/sid/icd-10-cm"
+CPT = "http://www.ama-assn.org/go/cpt"
+HCPCS = "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
+LOINC = "http://loinc.org"
+SNOMED = "http://snomed.info/sct"
+RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
+
+# The OIDs are those that HL7 registered for the same systems (https://terminology.hl7.org, identifier of each CodeSystem).
+_SPELLINGS = {
+    ICD10CM: ("2.16.840.1.113883.6.90", "icd-10-cm", "icd10cm", "i10"),
+    CPT: ("2.16.840.1.113883.6.12", "cpt", "cpt-4", "c4", "www.ama-assn.org/go/cpt"),
+    HCPCS: (
+        "2.16.840.1.113883.6.285",
+        "2.16.840.1.113883.6.14",
+        "hcpcs",
+        "terminology.hl7.org/codesystem/hcpcs-all-codes",
+        "terminology.hl7.org/codesystem/hcpcs-level-ii",
+        "terminology.hl7.org/codesystem/hcpcs",
+        "bluebutton.cms.gov/resources/codesystem/hcpcs",
+    ),
+    LOINC: ("2.16.840.1.113883.6.1", "ln", "loinc"),
+    SNOMED: ("2.16.840.1.113883.6.96", "sct", "snomed", "snomed-ct"),
+    RXNORM: ("2.16.840.1.113883.6.88", "rxnorm"),
+}
+
+
+def _bare(system: str) -> str:
+    return re.sub(r"^(https?://|urn:oid:|urn:)", "", system.strip().lower()).rstrip("/")
+
+
+_BY_SPELLING = {_bare(uri): uri for uri in _SPELLINGS} | {
+    spelling: uri for uri, spellings in _SPELLINGS.items() for spelling in spellings
+}
+_CANONICAL = dict.fromkeys(_SPELLINGS)
+
+# A code without a system counts only where its shape belongs to one system; plain digits of any length do not.
+_SHAPES = (
+    (re.compile(r"[A-TV-Z]\d[0-9A-Z]\.[0-9A-Z]{1,4}"), ICD10CM),
+    (re.compile(r"\d{3,5}-\d"), LOINC),
+    (re.compile(r"[A-V]\d{4}"), HCPCS),
+    (re.compile(r"\d{5}"), CPT),
+)
+
+
+def canonical_system(system: str) -> str:
+    """The FHIR URI of a code system that was written as URI, OID or short name; an unknown system comes back as it is."""
+    if system in _CANONICAL:
+        return system
+    return _BY_SPELLING.get(_bare(system), system)
+
+
+def is_standard(system: str) -> bool:
+    """Whether a canonical system is one of those whose codes policies use."""
+    return system in _CANONICAL
+
+
+def system_of_shape(code: str) -> str | None:
+    """The system that a code without one must belong to, judged by its shape, or None."""
+    return next((system for shape, system in _SHAPES if shape.fullmatch(code)), None)
+
+
+def canonical_code(system: str, code: str) -> str:
+    """The code in the system's own spelling: upper case, and ICD-10-CM with its dot."""
+    code = code.strip().upper()
+    if system == ICD10CM and "." not in code and len(code) > 3:
+        return f"{code[:3]}.{code[3:]}"
+    return code
+
+
+_NOT_WORD = re.compile(r"[^0-9a-z]+")
+
+
+def words(text: str) -> str:
+    """Text as lower-case words with one space around each, so that " phrase " can be looked for inside it."""
+    return f" {_NOT_WORD.sub(' ', text.lower()).strip()} "
+
+
+_DENIED = re.compile(
+    r" (no|not|without|denies|denied|negative for|rule out|ruled out|r o|family history|family hx|fh|fhx|"
+    r"mother|father|sister|brother|maternal|paternal|suspected|possible|history negative) "
+)
+
+
+def speaks_of_another(text: str) -> bool:
+    """Whether words deny, doubt or speak of a relative, so that they are no record of the patient's own."""
+    return _DENIED.search(words(text)) is not None
