@@ -57,7 +57,7 @@ def create_app(settings: Settings, library: Library, public_url: str, clock: Cal
         log.info("%s: %d cards, %.1f ms", service_id, len(answers), (perf_counter() - started) * 1000)
         return _json(body)
 
-    pages.register(app, library)
+    pages.register(app, library, public_url, clock)
     _register_errors(app)
 
     @app.after_request

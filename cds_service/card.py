@@ -6,7 +6,7 @@ from typing import Any
 
 from cds_service.chart import Chart
 from cds_service.criteria import Finding
-from cds_service.elements import concept_keys
+from cds_service.elements import Json, concept_keys
 from cds_service.errors import UnreadableError
 from cds_service.facts import Evidence
 from cds_service.identity import IdMaker
@@ -15,6 +15,7 @@ from cds_service.markdown import escape, table
 from cds_service.policy import Code, Policy
 from cds_service.standing import reason_concepts
 from cds_service.suggestions import suggestions
+from cds_service.terminology import inside_sentence
 from cds_service.verdicts import Decision
 
 SUMMARY_LIMIT = 100
@@ -32,7 +33,7 @@ class Addresses:
     canonical_base: str
 
 
-def guidance_card(decision: Decision, chart: Chart, addresses: Addresses, make_id: IdMaker) -> dict:
+def guidance_card(decision: Decision, chart: Chart, addresses: Addresses, make_id: IdMaker) -> Json:
     """The card for a decision: outcome, criteria tables, codes, payer, evidence; with suggestions where codes are offered."""
     policy = decision.policy
     first = decision.verdicts[0]
@@ -49,17 +50,17 @@ def guidance_card(decision: Decision, chart: Chart, addresses: Addresses, make_i
     return card
 
 
-def ask_card(policy: Policy, addresses: Addresses, make_id: IdMaker) -> dict:
+def ask_card(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:
     """The card that asks whether this is the therapy meant; it suggests nothing."""
     return _message_card(policy, addresses, make_id, "ask")
 
 
-def failed_card(policy: Policy, addresses: Addresses, make_id: IdMaker) -> dict:
+def failed_card(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:
     """The card that says that this statement could not be evaluated; it suggests nothing."""
     return _message_card(policy, addresses, make_id, "failed")
 
 
-def _message_card(policy: Policy, addresses: Addresses, make_id: IdMaker, kind: str) -> dict:
+def _message_card(policy: Policy, addresses: Addresses, make_id: IdMaker, kind: str) -> Json:
     words = policy.wording[kind]
     return _frame(policy, addresses, make_id) | {
         "summary": words["summary"].format(procedure=policy.procedure),
@@ -68,7 +69,7 @@ def _message_card(policy: Policy, addresses: Addresses, make_id: IdMaker, kind: 
     }
 
 
-def _frame(policy: Policy, addresses: Addresses, make_id: IdMaker) -> dict:
+def _frame(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:
     source, topic = policy.wording["source"], policy.wording["topic"]
     return {
         "uuid": make_id("card"),
@@ -120,7 +121,7 @@ def _failing_names(decision: Decision) -> list[str]:
     verdict = next(
         (verdict for verdict in decision.verdicts if verdict.truth is Truth.NOT_MET and verdict.findings), None
     )
-    return [_lower(finding.criterion.title) for finding in verdict.with_truth(Truth.NOT_MET)] if verdict else []
+    return [inside_sentence(finding.criterion.title) for finding in verdict.with_truth(Truth.NOT_MET)] if verdict else []
 
 
 def _summary(decision: Decision, outcome: str) -> str:
@@ -130,7 +131,7 @@ def _summary(decision: Decision, outcome: str) -> str:
         summary = template.format(**_holes(decision, shown))
         if len(summary) <= SUMMARY_LIMIT:
             break
-    return summary
+    return str(summary)
 
 
 def _count(number: int, one: str, many: str) -> str:
@@ -169,7 +170,7 @@ def _rows(findings: list[Finding], merge: bool) -> list[tuple[str, str]]:
         shared: dict[str, list[str]] = {}
         for number, finding in enumerate(finding for finding in findings if finding.truth is truth):
             record = on_record(finding, with_need=not merge)
-            shared.setdefault(record if merge else f"{number}\0{record}", []).append(_lower(finding.criterion.title))
+            shared.setdefault(record if merge else f"{number}\0{record}", []).append(inside_sentence(finding.criterion.title))
         rows += [(_MARKS[truth] + "; ".join(titles), record.split("\0")[-1]) for record, titles in shared.items()]
     return rows
 
@@ -194,14 +195,15 @@ def escape_sentence(reason: str) -> str:
 
 def _evidence(evidence: Iterable[Evidence]) -> str:
     shown: dict[str, None] = {}
-    counted: dict[tuple[str, str], list[str]] = {}
+    counted: dict[tuple[str, str], dict[str, str]] = {}
     for item in evidence:
         if item.noun:
-            counted.setdefault(item.noun, []).append(item.date or "")
+            counted.setdefault(item.noun, {})[item.date or item.reference] = item.date or ""
         else:
             shown.setdefault(_shown(item))
+    # Several records of one day are one event: a session is billed in several lines.
     for noun, dates in counted.items():
-        last = max(dates)
+        last = max(dates.values())
         shown.setdefault(_count(len(dates), *noun) + (f", last {last}" if last else ""))
     listed = list(shown)
     more = len(listed) - MOST_EVIDENCE
@@ -221,21 +223,17 @@ def _shown(item: Evidence) -> str:
     return f"{text} ({item.remark})" if item.remark else text
 
 
-def _lower(title: str) -> str:
-    return title[0].lower() + title[1:] if title[1:2].islower() or title[1:2] == " " else title
-
-
 def _review(decision: Decision) -> str:
     parts = [f"{says} ({_evidence(evidence)})" if evidence else says for says, evidence in decision.for_review]
     silent = [
         finding for finding in decision.outside_verdicts if finding.truth is Truth.UNKNOWN and not finding.evidence
     ]
     if silent:
-        parts.append(f"{', '.join(_lower(finding.criterion.title) for finding in silent)}: to document")
+        parts.append(f"{', '.join(inside_sentence(finding.criterion.title) for finding in silent)}: to document")
     for finding in decision.outside_verdicts:
         if finding not in silent:
             word = {Truth.MET: "met", Truth.NOT_MET: "not met", Truth.UNKNOWN: "to document"}[finding.truth]
-            parts.append(f"{_lower(finding.criterion.title)}: {word}, {on_record(finding, with_need=False)}")
+            parts.append(f"{inside_sentence(finding.criterion.title)}: {word}, {on_record(finding, with_need=False)}")
     return "; ".join(parts)
 
 
@@ -283,7 +281,7 @@ def _unverified(code: Code) -> str:
     return ", code unverified" if code.seen == "unverified" else ""
 
 
-def reasons_here(policy: Policy, resource: dict, chart: Chart) -> list[Code]:
+def reasons_here(policy: Policy, resource: Json, chart: Chart) -> list[Code]:
     """The rows of the policy's site codes that an order gives as its reasons."""
     rows = []
     for concept in reason_concepts(resource, chart):

@@ -1,13 +1,14 @@
 """Cases: patients as short items in cases.json, made into real hook calls, answered, and held against what is expected."""
 
 import copy
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from cds_service import hooks, service
+from cds_service.chart import SUBJECT
+from cds_service.elements import Json
 from cds_service.errors import PolicyError, RequestError
 from cds_service.library import Library
 from cds_service.policy import Policy
@@ -25,7 +26,7 @@ class CaseResult:
 
     name: str
     differences: tuple[str, ...]
-    cards: tuple[dict, ...]
+    cards: tuple[Json, ...]
 
 
 def run_cases(policy: Policy, guide: Guide) -> Iterator[CaseResult]:
@@ -46,7 +47,7 @@ def today_of(policy: Policy) -> date:
     return date.fromisoformat(policy.cases["today"])
 
 
-def request_of(policy: Policy, case: Mapping[str, Any], guide: Guide) -> tuple[str, dict]:
+def request_of(policy: Policy, case: Mapping[str, Any], guide: Guide) -> tuple[str, Json]:
     """The service id and the hook request of a case."""
     maker = _Maker(policy, guide)
     hook = case.get("hook", hooks.ORDER_SIGN)
@@ -77,7 +78,7 @@ def request_of(policy: Policy, case: Mapping[str, Any], guide: Guide) -> tuple[s
     }
 
 
-def prefetch_of(resources: list[dict], library: Library) -> dict[str, Any]:
+def prefetch_of(resources: list[Json], library: Library) -> dict[str, Any]:
     """Resources laid out under the published prefetch keys; a key without resources holds an empty searchset."""
     filled: dict[str, Any] = {}
     for key, name in library.prefetch_keys.items():
@@ -115,14 +116,14 @@ class _Maker:
         self.policy = policy
         self.guide = guide
 
-    def resource(self, name: str, item: Mapping[str, Any]) -> dict:
+    def resource(self, name: str, item: Mapping[str, Any]) -> Json:
         kind = next((word for word in _MAKERS if word in item), None)
         if kind is None:
             raise PolicyError([f"cases.json: the item '{name}' says nothing; it needs one of {', '.join(_MAKERS)}"])
         made = {"id": name} | _MAKERS[kind](self, item)
-        return json.loads(json.dumps({key: value for key, value in made.items() if value is not None}))
+        return {key: value for key, value in made.items() if value is not None}
 
-    def concept(self, code: str, text: str | None = None) -> dict:
+    def concept(self, code: str, text: str | None = None) -> Json:
         """A CodeableConcept from "SYSTEM|code", or of text alone where the code is empty."""
         if not code:
             return {"text": text}
@@ -136,10 +137,10 @@ class _Maker:
         coding = {"system": url, "code": value} if url else {"code": value}
         return {"coding": [coding]} | ({"text": text} if text else {})
 
-    def patient(self, item: Mapping[str, Any]) -> dict:
+    def patient(self, item: Mapping[str, Any]) -> Json:
         return {"resourceType": "Patient", "id": PATIENT, "birthDate": item["born"]}
 
-    def condition(self, item: Mapping[str, Any]) -> dict:
+    def condition(self, item: Mapping[str, Any]) -> Json:
         return _about() | {
             "resourceType": "Condition",
             "clinicalStatus": {"coding": [{"system": _CLINICAL, "code": item.get("clinical", "active")}]},
@@ -151,7 +152,7 @@ class _Maker:
             "recordedDate": item.get("date"),
         }
 
-    def observation(self, item: Mapping[str, Any]) -> dict:
+    def observation(self, item: Mapping[str, Any]) -> Json:
         value = item.get("value")
         made = _about() | {
             "resourceType": "Observation",
@@ -165,7 +166,7 @@ class _Maker:
             made["valueQuantity"] = {"value": value} | ({"unit": item["unit"]} if "unit" in item else {})
         return made
 
-    def procedure(self, item: Mapping[str, Any]) -> dict:
+    def procedure(self, item: Mapping[str, Any]) -> Json:
         return (
             _about()
             | self._reason_and_site(item)
@@ -177,7 +178,7 @@ class _Maker:
             }
         )
 
-    def medication(self, item: Mapping[str, Any]) -> dict:
+    def medication(self, item: Mapping[str, Any]) -> Json:
         return _about() | {
             "resourceType": "MedicationRequest",
             "status": item.get("status", "active"),
@@ -186,7 +187,7 @@ class _Maker:
             "authoredOn": item.get("date"),
         }
 
-    def report(self, item: Mapping[str, Any]) -> dict:
+    def report(self, item: Mapping[str, Any]) -> Json:
         return _about() | {
             "resourceType": "DiagnosticReport",
             "status": item.get("status", "final"),
@@ -194,7 +195,7 @@ class _Maker:
             "effectiveDateTime": item.get("date"),
         }
 
-    def device(self, item: Mapping[str, Any]) -> dict:
+    def device(self, item: Mapping[str, Any]) -> Json:
         return {
             "resourceType": "Device",
             "status": item.get("status", "active"),
@@ -202,7 +203,7 @@ class _Maker:
             "patient": {"reference": f"Patient/{PATIENT}"},
         }
 
-    def coverage(self, item: Mapping[str, Any]) -> dict:
+    def coverage(self, item: Mapping[str, Any]) -> Json:
         return {
             "resourceType": "Coverage",
             "status": item.get("status", "active"),
@@ -210,7 +211,7 @@ class _Maker:
             "payor": [{"display": item["coverage"]}],
         }
 
-    def answers(self, item: Mapping[str, Any]) -> dict:
+    def answers(self, item: Mapping[str, Any]) -> Json:
         base = f"{self.guide.addresses.canonical_base}/Questionnaire/{self.policy.id}|{self.policy.edition}"
         return _about() | {
             "resourceType": "QuestionnaireResponse",
@@ -220,7 +221,7 @@ class _Maker:
             "item": [{"linkId": link, "answer": [_answer(value)]} for link, value in item["answers"].items()],
         }
 
-    def order(self, item: Mapping[str, Any]) -> dict:
+    def order(self, item: Mapping[str, Any]) -> Json:
         return (
             _about()
             | self._reason_and_site(item)
@@ -233,7 +234,7 @@ class _Maker:
             }
         )
 
-    def device_order(self, item: Mapping[str, Any]) -> dict:
+    def device_order(self, item: Mapping[str, Any]) -> Json:
         reason = self._reason_and_site(item)
         return _about() | {
             "resourceType": "DeviceRequest",
@@ -243,21 +244,22 @@ class _Maker:
             "reasonCode": reason["reasonCode"],
         }
 
-    def raw(self, item: Mapping[str, Any]) -> dict:
-        return copy.deepcopy(item["resource"])
+    def raw(self, item: Mapping[str, Any]) -> Json:
+        resource: Json = copy.deepcopy(item["resource"])
+        return {SUBJECT.get(resource["resourceType"], "subject"): {"reference": f"Patient/{PATIENT}"}} | resource
 
-    def _reason_and_site(self, item: Mapping[str, Any]) -> dict:
+    def _reason_and_site(self, item: Mapping[str, Any]) -> Json:
         return {
             "reasonCode": [self.concept(item["reason"])] if "reason" in item else None,
             "bodySite": [{"text": item["site"]}] if "site" in item else None,
         }
 
 
-def _about() -> dict:
+def _about() -> Json:
     return {"subject": {"reference": f"Patient/{PATIENT}"}}
 
 
-def _answer(value: Any) -> dict:
+def _answer(value: Any) -> Json:
     if isinstance(value, bool):
         return {"valueBoolean": value}
     return {"valueDate": value} if isinstance(value, str) else {"valueDecimal": value}

@@ -9,7 +9,7 @@ from enum import Enum
 from json import dumps
 from typing import Any, NamedTuple
 
-from cds_service.elements import Key, concept_keys, concept_text, relative
+from cds_service.elements import Json, Key, concept_keys, concept_text, relative
 from cds_service.errors import UnreadableError
 from cds_service.policy import Code, CodeSet
 from cds_service.terminology import words
@@ -32,17 +32,17 @@ class Record(NamedTuple):
 
     type: str
     reference: str
-    resource: dict
+    resource: Json
 
 
 class Match(NamedTuple):
     """A record that a code set recognises: the part that carries the code (resource or component), and the row of the set.
 
-    ``code`` is None where the record carries words alone; ``text`` holds those words as written.
+    ``text`` is the record's own code, or its words as written where it carries words alone; then ``code`` is None.
     """
 
     record: Record
-    part: dict
+    part: Json
     code: Code | None
     text: str
     without_system: bool
@@ -58,7 +58,7 @@ class Unreadable(NamedTuple):
 
 class _Indexed(NamedTuple):
     record: Record
-    part: dict
+    part: Json
     without_system: bool
     text: str = ""
 
@@ -72,7 +72,7 @@ class Chart:
 
     def __init__(self, patient_id: str) -> None:
         self.patient_id = patient_id
-        self.patient: dict | None = None
+        self.patient: Json | None = None
         self.states: dict[str, State] = {}
         self.why_missing: dict[str, str] = {}
         self.unreadable: list[Unreadable] = []
@@ -80,7 +80,7 @@ class Chart:
         self.records: dict[str, list[Record]] = {}
         self._by_code: dict[str, dict[Key, list[_Indexed]]] = {}
         self._text_only: dict[str, list[_Indexed]] = {}
-        self._by_reference: dict[str, dict] = {}
+        self._by_reference: dict[str, Json] = {}
 
     def known(self, resource_type: str) -> bool:
         """Whether what is on record of that type was sent (even if it is nothing)."""
@@ -95,13 +95,13 @@ class Chart:
                 for indexed in index[key]:
                     if id(indexed.part) not in seen:
                         seen.add(id(indexed.part))
-                        yield Match(indexed.record, indexed.part, codes.match(key), "", indexed.without_system)
+                        yield Match(indexed.record, indexed.part, codes.match(key), key[1], indexed.without_system)
         if codes.phrases:
             for indexed in self._text_only.get(resource_type, ()):
                 if codes.match_words(words(indexed.text)):
                     yield Match(indexed.record, indexed.part, None, indexed.text, False)
 
-    def resolve(self, reference: Any, container: Mapping[str, Any] | None = None) -> dict | None:
+    def resolve(self, reference: Any, container: Mapping[str, Any] | None = None) -> Json | None:
         """The resource that a Reference points at: contained (``#id``), ``Type/id``, absolute or ``urn:uuid:``; or None."""
         if not isinstance(reference, dict) or not isinstance(target := reference.get("reference"), str):
             return None
@@ -163,7 +163,7 @@ def concept_of(part: Mapping[str, Any], chart: Chart, container: Mapping[str, An
             return part.get("code")
 
 
-def _display_of(reference: Any) -> dict | None:
+def _display_of(reference: Any) -> Json | None:
     display = reference.get("display") if isinstance(reference, dict) else None
     return {"text": display} if display else None
 
@@ -176,7 +176,7 @@ def read_chart(prefetch: Mapping[str, Any], keys: Mapping[str, str], patient_id:
     """
     chart = Chart(patient_id)
     wanted = frozenset(types)
-    found: dict[str, list[dict]] = {}
+    found: dict[str, list[Json]] = {}
     for key, value in prefetch.items():
         resources, failure = _resources(value)
         for resource, address in resources:
@@ -209,11 +209,11 @@ def read_chart(prefetch: Mapping[str, Any], keys: Mapping[str, str], patient_id:
     return chart
 
 
-def _resources(value: Any) -> tuple[list[tuple[dict, str | None]], str | None]:
+def _resources(value: Any) -> tuple[list[tuple[Json, str | None]], str | None]:
     """The resources in a prefetch value with their fullUrl, and why the value failed (or None)."""
     if value is None:
         return [], None
-    resources: list[tuple[dict, str | None]] = []
+    resources: list[tuple[Json, str | None]] = []
     failure: str | None = None
     pending: list[tuple[Any, Any, int]] = [(value, None, 0)]
     while pending:
@@ -249,7 +249,7 @@ def _is_error(outcome: Mapping[str, Any]) -> bool:
     )
 
 
-def _find_patient(chart: Chart, patients: Iterable[dict]) -> None:
+def _find_patient(chart: Chart, patients: Iterable[Json]) -> None:
     for patient in _once(list(patients)):
         if patient.get("id") == chart.patient_id:
             chart.patient = patient
@@ -260,10 +260,10 @@ def _find_patient(chart: Chart, patients: Iterable[dict]) -> None:
         chart.why_missing["Patient"] = "the EHR sent another patient than the one of the call"
 
 
-def _once(resources: list[dict]) -> list[dict]:
+def _once(resources: list[Json]) -> list[Json]:
     """One copy of each resource: of two with one id the later version, judged by meta.lastUpdated, then by content."""
-    by_id: dict[str, dict] = {}
-    unnamed: list[dict] = []
+    by_id: dict[str, Json] = {}
+    unnamed: list[Json] = []
     for resource in resources:
         identity = resource.get("id")
         if not isinstance(identity, str):
@@ -282,7 +282,7 @@ def _version(resource: Mapping[str, Any]) -> tuple[str, str]:
     return (updated if isinstance(updated, str) else "", dumps(resource, sort_keys=True, default=str))
 
 
-def _index(chart: Chart, kind: str, resources: Iterable[dict]) -> None:
+def _index(chart: Chart, kind: str, resources: Iterable[Json]) -> None:
     by_code: dict[Key, list[_Indexed]] = {}
     text_only: list[_Indexed] = []
     records: list[Record] = []
@@ -312,7 +312,7 @@ def _index(chart: Chart, kind: str, resources: Iterable[dict]) -> None:
     chart._text_only[kind] = text_only
 
 
-def _parts(kind: str, resource: dict) -> list[dict]:
+def _parts(kind: str, resource: Json) -> list[Json]:
     if kind != "Observation" or "component" not in resource:
         return [resource]
     components = resource["component"]

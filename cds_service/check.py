@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from cds_service import cases, lint
 from cds_service.card import Addresses
+from cds_service.elements import Json
 from cds_service.errors import PolicyError
 from cds_service.library import Library, granted_to_nobody
 from cds_service.policy import Policy, load_policy
@@ -70,7 +71,7 @@ def _case_problems(policy: Policy, guide: Guide, file: Path) -> Iterator[str]:
                 yield f"{file}: no case expects the criterion '{name}' to be {truth}"
 
 
-def order_problems(card: dict) -> Iterator[str]:
+def order_problems(card: Json) -> Iterator[str]:
     """What the FHIR R4B model finds wrong with the orders that a card offers to create."""
     for suggestion in card.get("suggestions", ()):
         for action in suggestion["actions"]:

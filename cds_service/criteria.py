@@ -8,6 +8,7 @@ from cds_service.chart import Chart
 from cds_service.facts import Evidence, Fact, Value
 from cds_service.logic import Truth
 from cds_service.policy import Criterion, Policy, Test
+from cds_service.terminology import inside_sentence
 
 MOST_NOTES = 3
 
@@ -102,7 +103,8 @@ def _failing(leaf: Test, fact: Fact) -> str:
     shown = ", ".join(dict.fromkeys(item.value for item in fact.evidence if item.value)) or fact.rule.title
     if leaf.wanted is not None:
         answered = fact.rule.kind == "answer"
-        return f"{fact.rule.title}: {shown}" if answered else f"{fact.rule.title} on record"
+        title = inside_sentence(fact.rule.title)
+        return f"{title}: {shown}" if answered else f"{title} on record"
     above = leaf.at_most is not None and all(
         value[0] > leaf.at_most for value in fact.values if isinstance(value, tuple)
     )

@@ -9,18 +9,19 @@ from cds_service.dates import Days, days
 from cds_service.errors import UnreadableError
 from cds_service.terminology import canonical_code, canonical_system, is_standard, system_of_shape
 
+Json = dict[str, Any]
 Key = tuple[str, str]
 Interval = tuple[float, float]
 
 
-def object_of(value: Any) -> dict:
+def object_of(value: Any) -> Json:
     """A JSON object."""
     if not isinstance(value, dict):
         raise UnreadableError("has a part that is not a JSON object")
     return value
 
 
-def list_of(value: Any) -> list:
+def list_of(value: Any) -> list[Any]:
     """An element that may repeat: nothing is an empty list, a single value a list of one."""
     return value if isinstance(value, list) else [] if value is None else [value]
 
@@ -81,7 +82,7 @@ def relative(reference: str) -> str:
     return "/".join(parts[-2:]) if len(parts) > 1 else reference
 
 
-def codings(concept: Any) -> list[dict]:
+def codings(concept: Any) -> list[Json]:
     """The codings of a CodeableConcept. Raises UnreadableError where the shape is not FHIR's."""
     if concept is None:
         return []

@@ -1,6 +1,7 @@
 """The two families of expected errors: an author's (a policy folder) and a caller's (a request). All else is a bug."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 class PolicyError(Exception):
@@ -35,9 +36,9 @@ class RequestError(Exception):
         return self.sentence
 
 
-def operation_outcome(code: str, sentence: str, expression: str | None = None) -> dict:
+def operation_outcome(code: str, sentence: str, expression: str | None = None) -> dict[str, Any]:
     """The one shape of every error body: a FHIR R4 OperationOutcome with a single issue."""
-    issue: dict = {"severity": "error", "code": code, "diagnostics": sentence}
+    issue: dict[str, Any] = {"severity": "error", "code": code, "diagnostics": sentence}
     if expression:
         issue["expression"] = [expression]
     return {"resourceType": "OperationOutcome", "issue": [issue]}

@@ -14,6 +14,7 @@ from cds_service.chart import Chart, Match, Record
 from cds_service.dates import Days, is_future, years_after, years_between
 from cds_service.elements import (
     Interval,
+    Json,
     concept_text,
     days_of,
     first_of,
@@ -72,7 +73,7 @@ def gather(policy: Policy, chart: Chart, questionnaires: frozenset[str], today: 
 
 
 class _Answers(NamedTuple):
-    items: Mapping[str, list[tuple[Record, Days, dict]]]
+    items: Mapping[str, list[tuple[Record, Days, Json]]]
     notes: tuple[str, ...]
 
 
@@ -234,7 +235,7 @@ def _observed(rule: FactRule, match: Match, today: date) -> _Reading | str:
     possible = tuple(clipped for factor in factors if (clipped := _clip(quantity.interval, factor, rule.range)))
     if not possible:
         return f"{quantity.text} is outside {rule.range[0]:g} to {rule.range[1]:g}"
-    shown = f"{quantity.text} {rule.unit if factors == (1,) else unit}".strip()
+    shown = f"{quantity.text} {rule.unit if factors == (1.0,) else unit}".strip()
     return _Reading(when, possible, _evidence(match, shown, when.text))
 
 
@@ -272,7 +273,7 @@ def _attested_yes_or_no(answer: Mapping[str, Any]) -> tuple[tuple[Value, ...], s
 
 def _answers(chart: Chart, questionnaires: frozenset[str], today: date) -> _Answers:
     """The items answered in QuestionnaireResponses to one of the questionnaires, by linkId, groups opened."""
-    items: dict[str, list[tuple[Record, Days, dict]]] = {}
+    items: dict[str, list[tuple[Record, Days, Json]]] = {}
     notes: list[str] = []
     for record in chart.records.get("QuestionnaireResponse", ()):
         address = record.resource.get("questionnaire")
@@ -382,7 +383,7 @@ def _newest(readings: list[_Reading]) -> list[_Reading]:
 
 
 def _evidence(match: Match, value: str | None, when: str | None, noun: tuple[str, str] | None = None) -> Evidence:
-    label, code = (match.code.label, match.code.code) if match.code else (match.text, None)
+    label, code = (match.code.label, match.text) if match.code else (match.text, None)
     return Evidence(match.record.reference, label, value, when, _remark(match), code, noun)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cds_service.elements import relative
+from cds_service.elements import Json, relative
 from cds_service.errors import RequestError
 
 PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN = "patient-view", "order-select", "order-sign"
@@ -19,7 +19,7 @@ class HookRequest:
 
     hook: str
     patient_id: str
-    drafts: tuple[tuple[str, dict], ...]
+    drafts: tuple[tuple[str, Json], ...]
     selections: frozenset[str] | None
     prefetch: Mapping[str, Any]
 
@@ -54,7 +54,7 @@ def parse(service_id: str, body: Any) -> HookRequest:
     return HookRequest(hook, patient_id, drafts, selections, prefetch or {})
 
 
-def _drafts(context: Mapping[str, Any], patient_id: str) -> tuple[tuple[str, dict], ...]:
+def _drafts(context: Mapping[str, Any], patient_id: str) -> tuple[tuple[str, Json], ...]:
     bundle = _required(context, "draftOrders", dict, "context.draftOrders")
     if bundle.get("resourceType") not in (None, "Bundle"):
         raise RequestError(400, "structure", "context.draftOrders must be a FHIR Bundle.", "context.draftOrders")
@@ -98,7 +98,7 @@ def _selections(context: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(relative(item) for item in selections)
 
 
-_NAMES = {dict: "an object", list: "a list", str: "text"}
+_NAMES: dict[type, str] = {dict: "an object", list: "a list", str: "text"}
 
 
 def _required(parent: Mapping[str, Any], name: str, kind: type, place: str) -> Any:

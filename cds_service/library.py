@@ -77,7 +77,7 @@ def load_library(folder: Path, canonical_base: str) -> Library:
 def granted_to_nobody(policy: Policy) -> list[str]:
     """A sentence for each criterion and verdict that an empty chart would meet: nothing known, nothing granted."""
     nobody = read_chart(
-        {key: None for key in prefetch.keys([policy])}, prefetch.keys([policy]), "nobody", policy.resource_types
+        dict.fromkeys(prefetch.keys([policy])), prefetch.keys([policy]), "nobody", policy.resource_types
     )
     decision = verdicts.decide(policy, nobody, None, frozenset(), date(2000, 1, 1))
     met = [f"criterion '{name}'" for name, finding in decision.findings.items() if finding.truth is Truth.MET]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds_service.chart import Chart, concept_of
-from cds_service.elements import concept_keys, concept_text, list_of
+from cds_service.elements import Json, concept_keys, concept_text, list_of
 from cds_service.errors import UnreadableError
 from cds_service.policy import Act, OrderRule
 from cds_service.standing import reason_concepts
@@ -20,7 +20,7 @@ class Draft:
     """One recognised draft. ``coded``: it carries the act's own code; ``by_text``: known by its words alone."""
 
     reference: str
-    resource: dict
+    resource: Json
     act: Act
     coded: bool
     by_text: bool
@@ -46,7 +46,7 @@ class ProcedureOrder:
 
 
 def recognise(
-    rule: OrderRule, drafts: Iterable[tuple[str, dict]], chart: Chart, selected: Collection[str] | None
+    rule: OrderRule, drafts: Iterable[tuple[str, Json]], chart: Chart, selected: Collection[str] | None
 ) -> ProcedureOrder | None:
     """The procedure that the drafts ask for, or None where they are none of this policy's business.
 
@@ -66,7 +66,7 @@ def candidate(rule: OrderRule, resource: Mapping[str, Any], chart: Chart) -> boo
     return _read(rule, "", dict(resource), chart) is not None
 
 
-def _read(rule: OrderRule, reference: str, resource: dict, chart: Chart) -> Draft | None:
+def _read(rule: OrderRule, reference: str, resource: Json, chart: Chart) -> Draft | None:
     if resource.get("doNotPerform") is True or resource.get("status") in WITHDRAWN:
         return None
     try:
@@ -91,7 +91,7 @@ def _act_in_words(rule: OrderRule, text: str) -> Act:
     return next((act for act in rule.acts if any(phrase in text for phrase in act.phrases)), rule.acts[0])
 
 
-def _points_here(rule: OrderRule, resource: dict, text: str, chart: Chart) -> bool | None:
+def _points_here(rule: OrderRule, resource: Json, text: str, chart: Chart) -> bool | None:
     """True: at the policy's site; False: elsewhere; None: nothing says where. The body site speaks before the reason."""
     for concepts in (list_of(resource.get("bodySite")), [{"text": text}]):
         said = [_place(rule, concept) for concept in concepts]
@@ -106,10 +106,9 @@ def _place(rule: OrderRule, concept: Any) -> bool | None:
     if any(rule.here.match(key) for key in keys):
         return True
     text = words(concept_text(concept))
-    if any(phrase in text for phrase in rule.elsewhere_in_text):
-        return False
-    if rule.here.match_words(text):
-        return True
+    here, elsewhere = rule.here.match_words(text), any(phrase in text for phrase in rule.elsewhere_in_text)
+    if here or elsewhere:
+        return None if here and elsewhere else bool(here)
     if any(not rule.unspecific.match(key) for key in keys):
         return False
     return None

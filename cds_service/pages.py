@@ -1,38 +1,76 @@
 """Pages for people: the start page and each statement as it is encoded, as HTML and as JSON."""
 
-from flask import Flask, Response, abort, render_template
-import orjson
+from collections.abc import Callable
+from datetime import date
 
-from cds_service import hooks
+import orjson
+from flask import Flask, Response, abort, render_template
+
+from cds_service import __version__, hooks, policy_text
 from cds_service.library import Library
+from cds_service.policy import Policy
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+ABOUT_HOOKS = {
+    hooks.PATIENT_VIEW: "a chart is opened",
+    hooks.ORDER_SELECT: "an order is chosen",
+    hooks.ORDER_SIGN: "orders are about to be signed",
+}
 
 
-def register(app: Flask, library: Library) -> None:
-    """Adds the pages to the application."""
+def register(app: Flask, library: Library, address: str, clock: Callable[[], date]) -> None:
+    """Adds the pages to the application.
 
-    def page(template: str, **values: object) -> Response:
-        answer = Response(render_template(template, **values), mimetype="text/html")
+    ``address`` is our own, as clients reach it (without a final slash); ``clock`` tells which reviews are overdue.
+    """
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+    def page(template: str, root: str, **values: object) -> Response:
+        """Renders a template; ``root`` leads from the page to our root, so that links hold behind any proxy."""
+        today = clock()
+        html = render_template(
+            template,
+            root=root,
+            address=address,
+            release=__version__,
+            text=policy_text,
+            overdue=lambda day: day < today.isoformat(),
+            **values,
+        )
+        answer = Response(html, mimetype="text/html")
         answer.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         return answer
 
+    def found(policy_id: str) -> Policy:
+        return library.policy(policy_id) or abort(404)
+
     @app.get("/")
     def start() -> Response:
-        return page("start.html", policies=library.policies, services=hooks.SERVICES)
+        services = [(name, hook, ABOUT_HOOKS[hook]) for name, hook in hooks.SERVICES.items()]
+        return page("start.html", "./", policies=library.policies, services=services)
 
     @app.get("/policies")
     def policies() -> Response:
-        return page("policies.html", policies=library.policies)
+        return page("policies.html", "./", policies=library.policies)
 
     @app.get("/policies/<policy_id>.json")
     def policy_json(policy_id: str) -> Response:
-        policy = library.policy(policy_id) or abort(404)
-        return Response(orjson.dumps(policy.raw), mimetype="application/json")
+        body = orjson.dumps(policy_text.as_json(found(policy_id)))
+        return Response(body, mimetype="application/json")
 
     @app.get("/policies/<policy_id>")
     def policy(policy_id: str) -> Response:
-        found = library.policy(policy_id) or abort(404)
-        return page("policy.html", policy=found)
+        rule = found(policy_id)
+        today = clock()
+        footer = rule.wording["footer"].format(edition=rule.edition, today=today.isoformat())
+        return page(
+            "policy.html",
+            "../",
+            policy=rule,
+            groups=policy_text.groups(rule),
+            payers=[policy_text.payer(rule, item, today) for item in rule.payers],
+            code_sets=policy_text.code_sets(rule),
+            footer=footer,
+        )

@@ -397,7 +397,7 @@ class _Builder:
             item=entry.get("item"),
             look_back_days=entry.get("look_back_days"),
             unit=entry.get("unit", ""),
-            units={unit_spelling(unit): tuple(factors) for unit, factors in entry.get("units", {}).items()},
+            units={unit_spelling(unit): tuple(map(float, factors)) for unit, factors in entry.get("units", {}).items()},
             range=tuple(entry["range"]) if "range" in entry else (float("-inf"), float("inf")),
         )
 

@@ -46,7 +46,7 @@ def warm_up(library: Library) -> None:
             suggestions.warm_up(act)
 
 
-class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+class Server(BaseApplication):
     """gunicorn with our application, loaded before the fork so that workers share its memory."""
 
     def __init__(self, app: Flask, host: str, port: int, workers: int) -> None:
@@ -72,7 +72,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         for name, value in self.options.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Flask:
+    def load(self) -> Any:
         """The application, already built."""
         return self.app
 

@@ -10,6 +10,7 @@ import orjson
 from cds_service import __version__, card, hooks, orders, verdicts
 from cds_service.card import Addresses
 from cds_service.chart import Chart, read_chart
+from cds_service.elements import Json
 from cds_service.errors import RequestError
 from cds_service.hooks import HookRequest
 from cds_service.identity import IdMaker, id_maker
@@ -34,7 +35,7 @@ class Answer:
     """What one policy says to one call. ``decision`` is None where the card only asks or says that evaluation failed."""
 
     policy: Policy
-    card: dict
+    card: Json
     decision: Decision | None
     error: Exception | None = None
 
@@ -93,12 +94,12 @@ def response(answers: Iterable[Answer]) -> dict[str, Any]:
     return {"cards": sorted(cards, key=lambda item: item["indicator"] != "warning")}
 
 
-def _is_order(resource: dict) -> bool:
+def _is_order(resource: Json) -> bool:
     return resource.get("resourceType") in orders.ORDER_TYPES
 
 
 def _guarded(
-    policy: Policy, request: HookRequest, drafts: list[tuple[str, dict]], chart: Chart, guide: Guide, today: date
+    policy: Policy, request: HookRequest, drafts: list[tuple[str, Json]], chart: Chart, guide: Guide, today: date
 ) -> Answer | None:
     try:
         return _answer(policy, request, drafts, chart, guide, today)
@@ -111,7 +112,7 @@ def _guarded(
 
 
 def _answer(
-    policy: Policy, request: HookRequest, drafts: list[tuple[str, dict]], chart: Chart, guide: Guide, today: date
+    policy: Policy, request: HookRequest, drafts: list[tuple[str, Json]], chart: Chart, guide: Guide, today: date
 ) -> Answer | None:
     questionnaires = guide.library.questionnaires(policy)
     order: ProcedureOrder | None = None

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from cds_service.chart import Chart
-from cds_service.elements import concept_keys, list_of
+from cds_service.elements import Json, concept_keys, list_of
 from cds_service.errors import UnreadableError
 from cds_service.identity import IdMaker
 from cds_service.orders import Draft
@@ -17,7 +17,7 @@ from cds_service.verdicts import Decision
 TAKEN_OVER = ("subject", "encounter", "requester", "occurrenceDateTime", "occurrencePeriod", "reasonCode", "insurance")
 
 
-def suggestions(decision: Decision, chart: Chart, make_id: IdMaker) -> list[dict]:
+def suggestions(decision: Decision, chart: Chart, make_id: IdMaker) -> list[Json]:
     """CDS Hooks suggestions for a decision on an order, each safe to accept in any combination; none where withheld.
 
     At most one ``update`` for each draft (the draft as received plus one coding), one ``create`` for each act not drafted.
@@ -42,7 +42,7 @@ def suggestions(decision: Decision, chart: Chart, make_id: IdMaker) -> list[dict
     return offered
 
 
-def _suggestion(action: dict, name: str, make_id: IdMaker) -> dict:
+def _suggestion(action: Json, name: str, make_id: IdMaker) -> Json:
     return {"label": action["description"], "uuid": make_id(name), "actions": [action]}
 
 
@@ -50,7 +50,7 @@ def _may_be_coded(draft: Draft) -> bool:
     return draft.resource.get("resourceType") == "ServiceRequest" and bool(draft.resource.get("id"))
 
 
-def _update(decision: Decision, draft: Draft, chart: Chart) -> dict | None:
+def _update(decision: Decision, draft: Draft, chart: Chart) -> Json | None:
     if not _may_be_coded(draft):
         return None
     code = draft.act.code
@@ -66,12 +66,12 @@ def _update(decision: Decision, draft: Draft, chart: Chart) -> dict | None:
     return {"type": "update", "description": what, "resource": patched}
 
 
-def _with_coding(concept: Mapping[str, Any], code: Code) -> dict:
+def _with_coding(concept: Mapping[str, Any], code: Code) -> Json:
     present = [coding for coding in list_of(concept.get("coding")) if coding != {}]
     return {**concept, "coding": [*present, {"system": code.system, "code": code.code}]}
 
 
-def _finer_reason(decision: Decision, order: dict, chart: Chart) -> tuple[dict, Code | None]:
+def _finer_reason(decision: Decision, order: Json, chart: Chart) -> tuple[Json, Code | None]:
     """The order with the billable leaf of its header-coded reason, where exactly one confirmed Condition holds a leaf."""
     here = decision.policy.orders.here
     for index, concept in enumerate(list_of(order.get("reasonCode"))):
@@ -99,7 +99,7 @@ def _confirmed(condition: Mapping[str, Any]) -> bool:
         return False
 
 
-def companion_order(act: Act, beside: Mapping[str, Any]) -> dict:
+def companion_order(act: Act, beside: Mapping[str, Any]) -> Json:
     """A draft ServiceRequest for another act of the same procedure, for the same patient and the same reasons."""
     order = dict(_skeleton(act.code.system, act.code.code))
     order |= {name: beside[name] for name in TAKEN_OVER if name in beside}

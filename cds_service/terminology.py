@@ -79,6 +79,11 @@ def words(text: str) -> str:
     return f" {_NOT_WORD.sub(' ', text.lower()).strip()} "
 
 
+def inside_sentence(title: str) -> str:
+    """A title as it stands inside a sentence: its first letter small, unless it begins with an abbreviation."""
+    return title[0].lower() + title[1:] if title[1:2].islower() or title[1:2] == " " else title
+
+
 _DENIED = re.compile(
     r" (no|not|without|denies|denied|negative for|rule out|ruled out|r o|family history|family hx|fh|fhx|"
     r"mother|father|sister|brother|maternal|paternal|suspected|possible|history negative) "

@@ -1,0 +1,517 @@
+"""A Policy in plain English, for its page: tests, readings, payers and source attributes in words. Pure, no Flask."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from cds_service import __version__
+from cds_service.dates import day_before
+from cds_service.payers import SEEN_WITHIN_DAYS
+from cds_service.policy import Act, Code, CodeSet, Criterion, FactRule, Payer, Policy, Test, VerdictRule
+from cds_service.terminology import ICD10CM
+
+VERIFIED = {"verbatim": "seen word for word", "paraphrase": "paraphrase only", "unverified": "unverified"}
+SEEN = {"verbatim": "seen word for word", "third-party": "seen on third parties’ pages", "unverified": "unverified"}
+NOT_CHECKED = "not yet checked by a named reviewer"
+
+
+# --- tests -----------------------------------------------------------------------------------------------------------
+
+
+class Clause(NamedTuple):
+    """A test in words; ``parts`` are the clauses that ``text`` speaks of (none for a single comparison)."""
+
+    text: str
+    parts: tuple["Clause", ...] = ()
+
+
+_COMBINED = {
+    "all": "All of these:",
+    "any": "At least one of these:",
+    "agree": "One question, several places to look; silence of one leaves it to the others, contradiction is unknown:",
+    "not": "The opposite of this:",
+}
+_JOINED = {"all": "; and ", "any": "; or ", "agree": ". "}
+
+
+def clause(test: Test, facts: Mapping[str, FactRule]) -> Clause:
+    """A test as a clause with its parts, for a reader who wants the exact logic."""
+    if test.word == "fact":
+        return Clause(_comparison(test, facts[test.fact]))
+    return Clause(_COMBINED[test.word], tuple(clause(part, facts) for part in test.parts))
+
+
+def sentence(test: Test, facts: Mapping[str, FactRule]) -> str:
+    """A test on one line: "Body mass index: at most 35 kg/m2"."""
+    if test.word == "fact":
+        return _comparison(test, facts[test.fact])
+    if test.word == "not":
+        return f"not ({sentence(test.parts[0], facts)})"
+    parts = [
+        f"({sentence(part, facts)})" if part.word in ("all", "any") else sentence(part, facts) for part in test.parts
+    ]
+    return _JOINED[test.word].join(parts)
+
+
+def _comparison(test: Test, rule: FactRule) -> str:
+    return f"{rule.title}: {_yes_or_no(test, rule) if test.wanted is not None else _limits(test, rule)}"
+
+
+def _yes_or_no(test: Test, rule: FactRule) -> str:
+    if rule.kind == "answer":
+        return "attested yes" if test.wanted else "attested no"
+    if test.wanted:
+        return "on record"
+    return "none on record" if rule.when_absent == "no" else "speaks against it where on record"
+
+
+def _limits(test: Test, rule: FactRule) -> str:
+    least = None if test.at_least is None else f"at least {test.at_least:g}"
+    most = None if test.at_most is None else f"at most {test.at_most:g}"
+    limits = " and ".join(part for part in (least, most) if part)
+    if rule.kind == "age":
+        return f"{limits} years"
+    if rule.kind == "onset":
+        return f"{limits} days ago"
+    if not rule.unit or rule.unit in rule.title.lower():
+        return f"{limits}, on a scale of {_span(rule)}"
+    return f"{limits} {rule.unit}"
+
+
+def _span(rule: FactRule) -> str:
+    return f"{rule.range[0]:g} to {rule.range[1]:g}"
+
+
+# --- readings --------------------------------------------------------------------------------------------------------
+
+
+class Reading(NamedTuple):
+    """What one fact reads, in words; ``says`` is what is still missing in it where it is shown without settling."""
+
+    kind: str
+    title: str
+    origin: str
+    sets: tuple[CodeSet, ...]
+    age: str
+    units: str
+    absence: str
+    says: str | None = None
+
+
+def reading(rule: FactRule, says: str | None = None) -> Reading:
+    """What a fact reads: from where, by which codes, how old it may be, in which units, and what its absence means."""
+    sets = tuple(codes for codes in (rule.codes, rule.site, rule.reason) if codes is not None)
+    return Reading(rule.kind, rule.title, _origin(rule), sets, _age_limit(rule), _units(rule), _absence(rule), says)
+
+
+def _origin(rule: FactRule) -> str:
+    answered = f"attested answer “{rule.item}”"
+    if rule.kind == "age":
+        return "the birth date of the Patient"
+    if rule.kind == "onset":
+        recorded = f"the earliest onset of {_state(rule)} Condition"
+        return f"{recorded}, and the newest {answered}; both must agree" if rule.item else recorded
+    if rule.kind == "measurement":
+        return f"the newest Observation or {answered}" if rule.codes else f"the newest {answered}"
+    if rule.kind == "answer":
+        return f"the newest {answered}"
+    where = " whose body site or words lie in the site listed" if rule.site else ""
+    why = " for a reason that is listed" if rule.reason else ""
+    types = [f"{_state(rule)} Condition" if name == "Condition" else name for name in rule.resources]
+    return f"any {_or(types).removeprefix('a ').removeprefix('an ')}{where}{why}"
+
+
+def _state(rule: FactRule) -> str:
+    return "an active" if rule.state == "active" else "a"
+
+
+def _or(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _age_limit(rule: FactRule) -> str:
+    if rule.kind == "age":
+        return "does not apply"
+    if rule.look_back_days is None:
+        return "no limit"
+    limit = f"{rule.look_back_days} days"
+    return f"answer: {limit}; history: no limit" if rule.kind == "onset" else limit
+
+
+def _units(rule: FactRule) -> str:
+    if rule.kind == "age":
+        return "years"
+    if rule.kind != "measurement":
+        return ""
+    by_factors: dict[tuple[float, ...], list[str]] = {}
+    for unit, factors in rule.units.items():
+        by_factors.setdefault(factors, []).append(unit or "no unit")
+    accepted = []
+    for factors, units in by_factors.items():
+        times = " and as ".join("it stands" if factor == 1 else f"{factor:g} times it" for factor in factors)
+        accepted.append(", ".join(units) + ("" if factors == (1,) else f" (read as {times})"))
+    if rule.item:
+        accepted.append(f"answer: a number{f' ({rule.unit})' if rule.unit else ''}")
+    return f"{'; '.join(accepted)}; values {_span(rule)}"
+
+
+def _absence(rule: FactRule) -> str:
+    return "unknown" if rule.when_absent == "unknown" else f"no, because {rule.absent_because}"
+
+
+# --- criteria and verdicts -------------------------------------------------------------------------------------------
+
+
+class CriterionText(NamedTuple):
+    """One criterion for its page; ``verdicts`` are those that count it, ``hints`` what is shown without settling it."""
+
+    rule: Criterion
+    sentence: str
+    clause: Clause
+    readings: tuple[Reading, ...]
+    hints: tuple[Reading, ...]
+    verdicts: tuple[VerdictRule, ...]
+
+    @property
+    def look_back(self) -> str:
+        """How old what settles the criterion may be, on one line."""
+        if len({item.age for item in self.readings}) == 1:
+            return self.readings[0].age
+        return "; ".join(dict.fromkeys(f"{item.kind}: {item.age}" for item in self.readings))
+
+    @property
+    def pending(self) -> bool:
+        """Whether the statement's own wording still has to be compared."""
+        return self.rule.statement_text != "verified"
+
+
+class Group(NamedTuple):
+    """The criteria printed under one heading: those of ``verdict`` that no earlier group holds, or those of none."""
+
+    verdict: VerdictRule | None
+    criteria: tuple[CriterionText, ...]
+    above: tuple[CriterionText, ...]
+
+
+def criterion(policy: Policy, rule: Criterion) -> CriterionText:
+    """A criterion in words."""
+    return CriterionText(
+        rule,
+        sentence(rule.test, policy.facts),
+        clause(rule.test, policy.facts),
+        tuple(reading(policy.facts[name]) for name in dict.fromkeys(rule.test.facts())),
+        tuple(reading(policy.facts[hint.fact], hint.says) for hint in rule.hints),
+        tuple(verdict for verdict in policy.verdicts if rule.id in verdict.criteria),
+    )
+
+
+def groups(policy: Policy) -> list[Group]:
+    """Every criterion exactly once: by the first verdict that counts it, and last those that none counts."""
+    texts = {rule.id: criterion(policy, rule) for rule in policy.criteria}
+    shown: set[str] = set()
+    found = []
+    for verdict in policy.verdicts:
+        own = tuple(texts[name] for name in verdict.criteria if name not in shown)
+        above = tuple(texts[name] for name in verdict.criteria if name in shown)
+        shown |= set(verdict.criteria)
+        if own or above:
+            found.append(Group(verdict, own, above))
+    rest = tuple(text for name, text in texts.items() if name not in shown)
+    return [*found, Group(None, rest, ())] if rest else found
+
+
+def composed(verdict: VerdictRule) -> str:
+    """How a verdict is made up."""
+    if verdict.payer:
+        return (
+            "Met or not met only from the payer’s own text, in force and seen within "
+            f"{SEEN_WITHIN_DAYS} days, matched by a listed identifier or its exact name; else unknown."
+        )
+    withheld = " Billing codes are withheld while it is not met; unknown withholds nothing." * verdict.withholds_codes
+    return (
+        f"Met when all {len(verdict.criteria)} criteria are met; not met when one is not met; else unknown.{withheld}"
+    )
+
+
+def pending(policy: Policy) -> list[str]:
+    """The ids of the criteria whose statement text is still to be compared."""
+    return [rule.id for rule in policy.criteria if rule.statement_text != "verified"]
+
+
+# --- codes -----------------------------------------------------------------------------------------------------------
+
+
+class CodeGroup(NamedTuple):
+    """Codes of one system that were seen in the same way."""
+
+    system: str
+    version: str
+    seen: str
+    provenance: str
+    codes: tuple[Code, ...]
+
+
+class CodeSetText(NamedTuple):
+    """A code set for its page: its rows by provenance, the words it also reads, and what reads it."""
+
+    name: str
+    title: str
+    groups: tuple[CodeGroup, ...]
+    phrases: tuple[str, ...]
+    read_by: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """How many codes the set has."""
+        return sum(len(group.codes) for group in self.groups)
+
+    @property
+    def unverified(self) -> int:
+        """How many of its codes are unverified."""
+        return sum(len(group.codes) for group in self.groups if group.seen == "unverified")
+
+
+def code_sets(policy: Policy) -> list[CodeSetText]:
+    """The code sets in the order of the policy."""
+    return [
+        CodeSetText(
+            codes.name,
+            codes.title,
+            tuple(_code_groups(policy, codes)),
+            tuple(phrase.strip() for phrase in codes.phrases),
+            tuple(_read_by(policy, codes.name)),
+        )
+        for codes in policy.code_sets.values()
+    ]
+
+
+def _code_groups(policy: Policy, codes: CodeSet) -> Iterator[CodeGroup]:
+    order = {key: index for index, key in reversed(list(enumerate(map(_row_kind, codes.codes))))}
+    rows = sorted(codes.codes, key=lambda row: order[_row_kind(row)])
+    for (system, seen, provenance), members in groupby(rows, key=_row_kind):
+        yield CodeGroup(system, policy.code_systems[system]["version"], seen, provenance, tuple(members))
+
+
+def _row_kind(row: Code) -> tuple[str, str, str]:
+    return row.system_name, row.seen, row.provenance
+
+
+def _read_by(policy: Policy, name: str) -> Iterator[str]:
+    orders = policy.orders
+    for act in orders.acts:
+        if act.codes.name == name:
+            yield f"order recognition: {act.label}"
+    if orders.here.name == name:
+        yield "order recognition: the site meant"
+    if orders.unspecific.name == name:
+        yield "order recognition: reasons that name no site"
+    for rule in policy.facts.values():
+        for codes, part in ((rule.codes, ""), (rule.site, " (site)"), (rule.reason, " (reason)")):
+            if codes is not None and codes.name == name:
+                yield f"{rule.title}{part}"
+
+
+def code_notes(row: Code) -> str:
+    """What else is known of one code: validity, billable leaves, remark, use."""
+    notes = []
+    if row.valid_from:
+        notes.append(f"valid from {row.valid_from}")
+    if row.valid_until:
+        notes.append(f"valid until {row.valid_until}")
+    if row.code.endswith("-"):
+        notes.append("every code below it")
+    notes += [note for note in (row.remark, row.use) if note]
+    if row.leaves:
+        notes.append(f"billable: {', '.join(row.leaves)}")
+    return "; ".join(notes)
+
+
+def suggested(act: Act) -> str:
+    """The one code that is suggested for an act, with its system."""
+    return f"{act.code.system_name} {act.code.code}"
+
+
+# --- payers ----------------------------------------------------------------------------------------------------------
+
+
+class PayerText(NamedTuple):
+    """A payer for its page; ``unknown_because`` is empty where its position can be met or not met."""
+
+    rule: Payer
+    position: str
+    in_force: str
+    unknown_because: tuple[str, ...]
+
+
+def payer(policy: Policy, rule: Payer, today: date) -> PayerText:
+    """A payer's position in words, and every reason for which it is unknown on ``today``."""
+    titles = {item.id: item.title for item in policy.criteria}
+    position = rule.position
+    if "covered_when_all" in position:
+        words = f"covered when all are met: {'; '.join(titles[name] for name in position['covered_when_all'])}"
+    else:
+        words = "not covered" if "covered" in position else f"not written as criteria. {position['not_encoded']}"
+    because = []
+    if not rule.own_text:
+        because.append("the payer’s own text was not seen")
+    if rule.seen_in_force is None or rule.seen_in_force < day_before(today, SEEN_WITHIN_DAYS):
+        because.append(f"not seen in force within {SEEN_WITHIN_DAYS} days")
+    if (rule.in_force_from and today < rule.in_force_from) or (rule.in_force_until and today > rule.in_force_until):
+        because.append("not in force on this date")
+    if "not_encoded" in position:
+        because.append("the position is not written as criteria")
+    start = _start(rule.in_force_from) if rule.in_force_from else "start not known"
+    end = _end(rule.in_force_until) if rule.in_force_until else "end not known"
+    return PayerText(
+        rule, words, f"{start} to {end}" if rule.in_force_until else f"from {start}; {end}", tuple(because)
+    )
+
+
+def _start(day: date) -> str:
+    """A first day no finer than it was written for certain: the first of a month may stand for the month."""
+    return day.isoformat()[: 4 if (day.month, day.day) == (1, 1) else 7 if day.day == 1 else 10]
+
+
+def _end(day: date) -> str:
+    last_of_month = date.fromordinal(day.toordinal() + 1).day == 1
+    return day.isoformat()[: 4 if (day.month, day.day) == (12, 31) else 7 if last_of_month else 10]
+
+
+# --- source attributes -----------------------------------------------------------------------------------------------
+
+
+class Use(NamedTuple):
+    """Whether a policy uses one kind of data about the patient, and by which facts."""
+
+    key: str
+    name: str
+    used: bool
+    facts: tuple[str, ...]
+
+    @property
+    def because(self) -> str:
+        """Why, in words."""
+        return f"read by: {', '.join(self.facts)}" if self.used else "no fact of this statement reads it"
+
+
+def uses(policy: Policy) -> list[Use]:
+    """The nine uses of 45 CFR 170.315(b)(11)(iv)(A), derived from the facts that the policy reads.
+
+    Of the Patient a fact can read the birth date alone; a measurement is a health status assessment; a code of
+    ICD-10-CM Z55 to Z65 is a social determinant.
+    """
+    readers = {
+        "useOfRace": ("Race", ()),
+        "useOfEthnicity": ("Ethnicity", ()),
+        "useOfLanguage": ("Language", ()),
+        "useOfSexualOrientation": ("Sexual orientation", ()),
+        "useOfGenderIdentity": ("Gender identity", ()),
+        "useOfSex": ("Sex", ()),
+        "useOfDateOfBirth": (
+            "Date of birth",
+            tuple(rule.title for rule in policy.facts.values() if "Patient" in rule.types()),
+        ),
+        "useOfSocialDeterminants": (
+            "Social determinants of health",
+            tuple(rule.title for rule in policy.facts.values() if _reads_social(rule)),
+        ),
+        "useOfHealthStatusAssessments": (
+            "Health status assessments",
+            tuple(rule.title for rule in policy.facts.values() if rule.kind == "measurement"),
+        ),
+    }
+    return [Use(key, name, bool(facts), facts) for key, (name, facts) in readers.items()]
+
+
+def _reads_social(rule: FactRule) -> bool:
+    return rule.codes is not None and any(
+        row.system == ICD10CM and "Z55" <= row.code[:3] <= "Z65" for row in rule.codes.codes
+    )
+
+
+def citation(policy: Policy) -> Mapping[str, Any]:
+    """The register's entry of the statement itself: the source whose address the cards name, else the first."""
+    sources: list[Mapping[str, Any]] = list(policy.raw["sources"].values())
+    address = policy.wording["source"]["url"]
+    return next((source for source in sources if source["url"] == address), sources[0])
+
+
+def source_attributes(policy: Policy) -> dict[str, Any]:
+    """The thirteen source attributes of an evidence-based intervention, under keys that do not change."""
+    raw, source, review = policy.raw, citation(policy), policy.raw["review"]
+    return {
+        "bibliographicCitation": {key: source[key] for key in ("citation", "url", "seen")},
+        "developer": {
+            "writtenBy": review["written_by"],
+            "checkedBy": review["checked_by"],
+            "edition": policy.edition,
+            "release": __version__,
+        },
+        "fundingSource": raw["attributes"]["funding"],
+        "releaseAndRevisionDates": {
+            "effectiveFrom": raw["effective"]["from"],
+            "effectiveUntil": raw["effective"]["until"],
+            "lastReview": review["last_review"],
+            "nextReview": review["next_review"],
+        },
+    } | {use.key: {"name": use.name, "used": use.used, "facts": list(use.facts)} for use in uses(policy)}
+
+
+# --- as JSON ---------------------------------------------------------------------------------------------------------
+
+
+def as_json(policy: Policy) -> dict[str, Any]:
+    """The whole policy as JSON: policy.json as written, with its codes, payers, wording and source attributes."""
+    return {
+        **policy.raw,
+        "codes": {
+            "systems": policy.code_systems,
+            "sets": {name: _code_set_json(codes) for name, codes in policy.code_sets.items()},
+        },
+        "payers": [_payer_json(rule) for rule in policy.payers],
+        "wording": policy.wording,
+        "sourceAttributes": source_attributes(policy),
+    }
+
+
+def _code_set_json(codes: CodeSet) -> dict[str, Any]:
+    return {
+        "title": codes.title,
+        "text": [phrase.strip() for phrase in codes.phrases],
+        "codes": [
+            {
+                "system": row.system_name,
+                "code": row.code,
+                "label": row.label,
+                "seen": row.seen,
+                "provenance": row.provenance,
+                "valid_from": row.valid_from,
+                "valid_until": row.valid_until,
+                "leaves": list(row.leaves),
+                "remark": row.remark,
+                "use": row.use,
+            }
+            for row in codes.codes
+        ],
+    }
+
+
+def _payer_json(rule: Payer) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "name": rule.name,
+        "identifiers": [{"system": system, "value": value} for system, value in sorted(rule.identifiers)],
+        "aliases": sorted(alias.strip() for alias in rule.aliases),
+        "document": rule.document,
+        "position": rule.position,
+        "own_text": rule.own_text,
+        "seen_in_force": rule.seen_in_force.isoformat() if rule.seen_in_force else None,
+        "in_force": {
+            "from": _start(rule.in_force_from) if rule.in_force_from else None,
+            "until": _end(rule.in_force_until) if rule.in_force_until else None,
+        },
+        "background": rule.background,
+        "verified": rule.verified,
+        "next_review": rule.next_review,
+    }

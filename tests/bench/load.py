@@ -1,0 +1,74 @@
+"""Load on one server: wrk, and whether every answer was the one expected."""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from tests.bench.machine import BenchError, Running
+
+CONNECTIONS = 8
+SCRIPT = Path(__file__).with_name("post.lua")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One hook call to repeat: its path, the file that holds its body, and the answer that it must get."""
+
+    path: str
+    body: Path
+    answer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What wrk saw in one round, and the processor time of the server for one request; times in milliseconds."""
+
+    rate: float
+    p50: float
+    p99: float
+    cpu: float
+
+
+def check(server: Running, call: Call) -> None:
+    """Makes one call and holds the answer against the expected one, byte for byte."""
+    answer = server.post(call.path, call.body.read_bytes())
+    if answer != call.answer:
+        raise BenchError(f"{call.path} on port {server.port} answered {answer[:300]!r}, not {call.answer[:300]!r}")
+
+
+def put_under_load(server: Running, call: Call, seconds: float, core: int) -> Measured:
+    """Repeats a call for some seconds. Raises BenchError for any answer but 200 and for answers that are too short."""
+    url = f"http://127.0.0.1:{server.port}{call.path}"
+    command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "-s", str(SCRIPT), url]
+    before = server.cpu_seconds()
+    run = subprocess.run(
+        command, env=os.environ | {"BENCH_BODY": str(call.body)}, capture_output=True, text=True, check=False
+    )
+    used = server.cpu_seconds() - before
+    if run.returncode or not run.stdout:
+        raise BenchError(f"{' '.join(command)} failed: {run.stderr}")
+    found = json.loads(run.stdout.splitlines()[-1])
+    requests, errors = found["requests"], {name: count for name, count in found["errors"].items() if count}
+    if errors or not requests:
+        raise BenchError(f"{url}: {requests} answers and these errors: {errors}")
+    if found["bytes"] < 0.99 * requests * len(call.answer):
+        raise BenchError(f"{url}: answers of {found['bytes'] // requests} bytes, expected {len(call.answer)} and headers")
+    return Measured(
+        rate=requests / (found["micros"] / 1e6),
+        p50=found["p50"] / 1000,
+        p99=found["p99"] / 1000,
+        cpu=used / requests * 1000,
+    )
+
+
+def middle(rounds: list[Measured]) -> Measured:
+    """The median of each figure over the rounds."""
+    return Measured(
+        rate=median(item.rate for item in rounds),
+        p50=median(item.p50 for item in rounds),
+        p99=median(item.p99 for item in rounds),
+        cpu=median(item.cpu for item in rounds),
+    )

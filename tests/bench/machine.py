@@ -1,0 +1,130 @@
+"""Linux: cores, child processes, their processor time and their memory."""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PORTS = range(8150, 8160)
+LONGEST_START = 30
+
+
+class BenchError(Exception):
+    """The benchmark cannot be run, or what it measured is not what it should measure."""
+
+
+def cores() -> tuple[int, int]:
+    """The core of the servers and the core of the load; one core for both where there is only one."""
+    allowed = sorted(os.sched_getaffinity(0))
+    return allowed[0], allowed[1 % len(allowed)]
+
+
+def processor() -> str:
+    """The name of the processor."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown processor")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that answers: where, the id of its only worker, and how long it took to answer."""
+
+    port: int
+    worker: int
+    ready_seconds: float
+
+    def post(self, path: str, body: bytes) -> bytes:
+        """The answer to one call; anything but 200 is an error."""
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            client.request("POST", path, body, {"Content-Type": "application/json"})
+            answer = client.getresponse()
+            content = answer.read()
+        finally:
+            client.close()
+        if answer.status != 200:
+            raise BenchError(f"port {self.port} answered {answer.status}: {content[:300]!r}")
+        return content
+
+    def cpu_seconds(self) -> float:
+        """Processor time that the worker has used so far, its own and the kernel's for it."""
+        fields = Path(f"/proc/{self.worker}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def private_mb(self) -> float:
+        """Memory that belongs to the worker alone, in millions of bytes."""
+        rollup = Path(f"/proc/{self.worker}/smaps_rollup").read_text(encoding="utf-8").splitlines()
+        return sum(int(line.split()[1]) * 1024 for line in rollup if line.startswith("Private_")) / 1e6
+
+
+@contextmanager
+def serving(module: str, *arguments: str, core: int) -> Iterator[Running]:
+    """Starts ``python -m module arguments`` (``{port}`` stands for its port) on one core, and ends it by its id."""
+    port = _free_port()
+    command = ["taskset", "-c", str(core), sys.executable, "-m", module]
+    command += [argument.format(port=port) for argument in arguments]
+    # The settings of the shell must not change what is measured.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CDS_SERVICE_")}
+    with tempfile.TemporaryFile() as log:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        try:
+            while not _answers(port):
+                seconds = time.perf_counter() - started
+                if process.poll() is not None or seconds > LONGEST_START:
+                    log.seek(0)
+                    raise BenchError(f"{' '.join(command)} is not ready after {seconds:.1f} s:\n{log.read().decode()}")
+                time.sleep(0.005)
+            yield Running(port, _only_child(process.pid), time.perf_counter() - started)
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _free_port() -> int:
+    for port in PORTS:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise BenchError(f"no port from {PORTS[0]} to {PORTS[-1]} is free")
+
+
+def _answers(port: int) -> bool:
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        client.request("GET", "/healthz")
+        return client.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        client.close()
+
+
+def _only_child(pid: int) -> int:
+    children = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text(encoding="utf-8").rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            children.append(int(status.parent.name))
+    if len(children) != 1:
+        raise BenchError(f"process {pid} should have one worker and has {len(children)}")
+    return children[0]
