@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cds_service import logic
 from cds_service.chart import Chart
-from cds_service.facts import Evidence, Fact, Value
+from cds_service.facts import ANYTHING, Evidence, Fact, Value
 from cds_service.logic import Truth
 from cds_service.policy import Criterion, Policy, Test
 from cds_service.terminology import inside_sentence
@@ -64,7 +64,7 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> F
     if truth is Truth.NOT_MET:
         return Finding(criterion, truth, _why_not_met(criterion.test, facts), tuple(dict.fromkeys(evidence)))
     reasons: list[str] = []
-    if any(fact.values for fact in read):
+    if any(value != ANYTHING for fact in read for value in fact.values):
         reasons.append(_why_unsettled(criterion.test, facts))
     for hint in criterion.hints:
         fact = facts[hint.fact]
@@ -105,6 +105,8 @@ def _failing(leaf: Test, fact: Fact) -> str:
         answered = fact.rule.kind == "answer"
         title = inside_sentence(fact.rule.title)
         return f"{title}: {shown}" if answered else f"{title} on record"
+    if fact.rule.kind == "onset":
+        shown = f"{max(value[0] for value in fact.values if isinstance(value, tuple)):g} days"
     above = leaf.at_most is not None and all(
         value[0] > leaf.at_most for value in fact.values if isinstance(value, tuple)
     )

@@ -63,6 +63,11 @@ class _Reading(NamedTuple):
     evidence: Evidence
 
 
+class _Stale(NamedTuple):
+    when: Days
+    why: str
+
+
 def gather(policy: Policy, chart: Chart, questionnaires: frozenset[str], today: date) -> dict[str, Fact]:
     """Every fact of the policy.
 
@@ -120,7 +125,7 @@ def _onset(rule: FactRule, chart: Chart, answers: _Answers, today: date) -> Fact
                 notes.append(_note(match, why_not))
         except UnreadableError as error:
             spoiled = True
-            notes.append(_note(match, f"cannot be read: it {error}"))
+            notes.append(_note(match, f"{match.record.reference} {error}"))
     values: list[Value] = []
     shown: list[Evidence] = []
     if recorded:
@@ -185,16 +190,21 @@ def _onset_from_age(age: Mapping[str, Any], chart: Chart) -> Days | None:
 
 def _measurement(rule: FactRule, chart: Chart, answers: _Answers, today: date) -> Fact:
     readings: list[_Reading] = []
+    stale: list[tuple[Days, str]] = []
     notes: list[str] = []
     if rule.codes:
         for match in _matches(rule, chart, ("Observation",)):
             outcome = _observed(rule, match, today)
-            if isinstance(outcome, str):
+            if isinstance(outcome, _Stale):
+                stale.append((outcome.when, _note(match, outcome.why)))
+            elif isinstance(outcome, str):
                 notes.append(_note(match, outcome))
             else:
                 readings.append(outcome)
                 if outcome.values == (ANYTHING,):
-                    notes.append(_note(match, "cannot be read"))
+                    notes.append(_note(match, f"{match.record.reference} cannot be read"))
+    if stale and not readings:
+        notes.append(max(stale)[1])
     if rule.item:
         attested, more = _answer_readings(rule, answers, today, lambda answer: _attested_number(rule, answer))
         readings += attested
@@ -204,7 +214,7 @@ def _measurement(rule: FactRule, chart: Chart, answers: _Answers, today: date) -
     return Fact(rule, values, tuple(reading.evidence for reading in newest), tuple(notes))
 
 
-def _observed(rule: FactRule, match: Match, today: date) -> _Reading | str:
+def _observed(rule: FactRule, match: Match, today: date) -> _Reading | _Stale | str:
     """A reading, or the sentence why the Observation is not evidence; an unreadable one is a reading that may be anything."""
     resource = match.record.resource
     when = Days(today, today, "undated")
@@ -220,7 +230,7 @@ def _observed(rule: FactRule, match: Match, today: date) -> _Reading | str:
         when = days_of(written)
         why_not = too_old_or_future(rule.look_back_days, when, text_of(written), today)
         if why_not:
-            return why_not
+            return _Stale(when, why_not)
         if speaks_of_another(concept_text(resource.get("code"))):
             return "is not about the patient"
         quantity = quantity_of(match.part)
@@ -347,7 +357,7 @@ def _record(rule: FactRule, chart: Chart, answers: _Answers, today: date) -> Fac
             elif why_not is None and rule.look_back_days is not None:
                 why_not = "has no date"
         except UnreadableError as error:
-            why_not = f"cannot be read: it {error}"
+            why_not = f"{match.record.reference} {error}"
             when = None
         if why_not is None:
             text = when.text if when else None
@@ -397,7 +407,7 @@ def _remark(match: Match) -> str | None:
 
 def _note(match: Match, why: str) -> str:
     name = match.code.label if match.code else match.text
-    return f"{name} ({match.record.reference}): {why}"
+    return f"{name}: {why}"
 
 
 _KINDS: dict[str, Callable[[FactRule, Chart, _Answers, date], Fact]] = {

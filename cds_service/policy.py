@@ -23,7 +23,8 @@ FILES = ("policy", "codes", "card", "payers", "cases")
 class Code:
     """One code of a set: canonical ``system`` URI, our own short ``label`` (never an official descriptor), provenance.
 
-    ``leaves`` is filled for a header code that is not billable: the codes below it that are.
+    ``leaves`` is filled for a header code that is not billable: the codes below it that are. A ``prefix`` stands for
+    every code that begins with it (written with a dash at its end).
     """
 
     system: str
@@ -37,6 +38,7 @@ class Code:
     leaves: tuple[str, ...] = ()
     remark: str | None = None
     use: str | None = None
+    prefix: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +345,7 @@ class _Builder:
         return Code(
             system=system,
             system_name=entry["system"],
-            code=canonical_code(system, entry["code"]),
+            code=canonical_code(system, entry["code"].removesuffix("-")),
             label=entry["label"],
             seen=entry["seen"],
             provenance=entry["provenance"],
@@ -352,6 +354,7 @@ class _Builder:
             leaves=tuple(entry.get("leaves", ())),
             remark=entry.get("remark"),
             use=entry.get("use"),
+            prefix=entry["code"].endswith("-"),
         )
 
     def code_set(self, name: str, entry: Mapping[str, Any]) -> CodeSet:
@@ -360,7 +363,7 @@ class _Builder:
         for row in rows:
             if (row.system, row.code) in exact:
                 self.problem("codes", f"$.sets.{name}", f"{row.system_name} {row.code} stands twice in the set")
-            if not row.code.endswith("-"):
+            if not row.prefix:
                 exact[row.system, row.code] = row
         if not rows and not entry.get("text"):
             self.problem("codes", f"$.sets.{name}", "the set has neither codes nor text and can match nothing")
@@ -369,7 +372,7 @@ class _Builder:
             title=entry["title"],
             codes=tuple(rows),
             exact=exact,
-            prefixes=tuple(_without_dash(row) for row in rows if row.code.endswith("-")),
+            prefixes=tuple(row for row in rows if row.prefix),
             phrases=tuple(f" {phrase} " for phrase in entry.get("text", ())),
         )
 
@@ -518,7 +521,3 @@ class _Builder:
 
 
 _NO_CODES = CodeSet("none", "none", (), {}, (), ())
-
-
-def _without_dash(row: Code) -> Code:
-    return Code(**{name: getattr(row, name) for name in Code.__slots__} | {"code": row.code[:-1]})

@@ -29,7 +29,7 @@ class Clause(NamedTuple):
 _COMBINED = {
     "all": "All of these:",
     "any": "At least one of these:",
-    "agree": "One question, several places to look; silence of one leaves it to the others, contradiction is unknown:",
+    "agree": "All that speak agree; one that is silent leaves it to the others, and contradiction is unknown:",
     "not": "The opposite of this:",
 }
 _JOINED = {"all": "; and ", "any": "; or ", "agree": ". "}
@@ -76,7 +76,7 @@ def _limits(test: Test, rule: FactRule) -> str:
         return f"{limits} days ago"
     if not rule.unit or rule.unit in rule.title.lower():
         return f"{limits}, on a scale of {_span(rule)}"
-    return f"{limits} {rule.unit}"
+    return f"{limits}\N{NO-BREAK SPACE}{rule.unit}"
 
 
 def _span(rule: FactRule) -> str:
@@ -132,7 +132,7 @@ def _or(names: list[str]) -> str:
 
 def _age_limit(rule: FactRule) -> str:
     if rule.kind == "age":
-        return "does not apply"
+        return "computed today"
     if rule.look_back_days is None:
         return "no limit"
     limit = f"{rule.look_back_days} days"
@@ -150,7 +150,7 @@ def _units(rule: FactRule) -> str:
     accepted = []
     for factors, units in by_factors.items():
         times = " and as ".join("it stands" if factor == 1 else f"{factor:g} times it" for factor in factors)
-        accepted.append(", ".join(units) + ("" if factors == (1,) else f" (read as {times})"))
+        accepted.append(", ".join(units) + ("" if factors == (1.0,) else f" (read as {times})"))
     if rule.item:
         accepted.append(f"answer: a number{f' ({rule.unit})' if rule.unit else ''}")
     return f"{'; '.join(accepted)}; values {_span(rule)}"
@@ -172,6 +172,12 @@ class CriterionText(NamedTuple):
     readings: tuple[Reading, ...]
     hints: tuple[Reading, ...]
     verdicts: tuple[VerdictRule, ...]
+
+    @property
+    def short(self) -> str:
+        """The test on one line beside the title, which it does not repeat."""
+        rest = self.sentence.removeprefix(f"{self.rule.title}: ")
+        return rest[0].upper() + rest[1:]
 
     @property
     def look_back(self) -> str:

@@ -14,8 +14,8 @@ TODAY = date(2026, 11, 23)
 CANONICAL_BASE = "https://cds-service.example/fhir"
 QUESTIONNAIRE = f"{CANONICAL_BASE}/Questionnaire/isass-restorative-neurostimulation-2023|2023"
 TYPES = (
-    "Condition", "Procedure", "Observation", "MedicationRequest", "MedicationStatement", "ServiceRequest", "DeviceRequest",
-    "DiagnosticReport", "Device", "Coverage", "QuestionnaireResponse",
+    "Condition", "Procedure", "Observation", "MedicationRequest", "MedicationStatement", "ServiceRequest",
+    "DeviceRequest", "DiagnosticReport", "Device", "Coverage", "QuestionnaireResponse",
 )  # fmt: skip
 
 TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
@@ -67,7 +67,7 @@ class Person(NamedTuple):
 
 
 class Ill(NamedTuple):
-    """A comorbidity with the medication taken for it: text, ICD-10-CM, SNOMED CT, onset; RxNorm product, words, dose."""
+    """A comorbidity with the medication taken for it: text, ICD-10-CM, SNOMED CT, onset; RxNorm, words, dose."""
 
     text: str
     icd: str
@@ -80,23 +80,26 @@ class Ill(NamedTuple):
 
 ILLS = {
     "pressure": Ill(
-        "Essential hypertension", "I10", "59621000", "2017-04-11", "314076", "lisinopril 10 MG Oral Tablet", "once a day"
+        "Essential hypertension", "I10", "59621000", "2017-04-11",
+        "314076", "lisinopril 10 MG Oral Tablet", "Take 1 tablet once a day"
     ),
     "lipids": Ill(
-        "Hyperlipidemia", "E78.5", "55822004", "2018", "617310", "atorvastatin 20 MG Oral Tablet", "once a day at bedtime"
+        "Hyperlipidemia", "E78.5", "55822004", "2018",
+        "617310", "atorvastatin 20 MG Oral Tablet", "Take 1 tablet once a day at bedtime"
     ),
     "diabetes": Ill(
         "Type 2 diabetes mellitus", "E11.9", "44054006", "2019-09",
-        "861007", "metformin hydrochloride 500 MG Oral Tablet", "twice a day with meals",
+        "861007", "metformin hydrochloride 500 MG Oral Tablet", "Take 1 tablet twice a day with meals",
     ),
     "reflux": Ill(
         "Gastroesophageal reflux disease", "K21.9", "235595009", "2015-06",
-        "198051", "omeprazole 20 MG Delayed Release Oral Capsule", "once a day before breakfast",
+        "198051", "omeprazole 20 MG Delayed Release Oral Capsule", "Take 1 capsule once a day before breakfast",
     ),
     "rhinitis": Ill("Seasonal allergic rhinitis", "J30.2", "367498001", "2009"),
     "vitamin": Ill("Vitamin D deficiency", "E55.9", "34713006", "2021-02-17"),
     "anxiety": Ill(
-        "Anxiety disorder", "F41.9", "197480006", "2016-05", "312941", "sertraline 50 MG Oral Tablet", "once a day"
+        "Anxiety disorder", "F41.9", "197480006", "2016-05",
+        "312941", "sertraline 50 MG Oral Tablet", "Take 1 tablet once a day"
     ),
     "thyroid": Ill("Hypothyroidism", "E03.9", "40930008", "2014-10-02"),
 }  # fmt: skip
@@ -137,9 +140,8 @@ LABS = (
 )
 PANELS = (("24331-1", "Lipid panel"), ("51990-0", "Basic metabolic panel"), ("58410-2", "Complete blood count"))
 
-CLINICIANS = (
-    "Ines Varga-Holt, MD", "Tobias Ankersen, MD", "Priya Ramanathan, DO", "Lucille Okafor, NP", "Samuel Brandvold, PT",
-)  # fmt: skip
+SURGEONS = ("Ines Varga-Holt, MD", "Tobias Ankersen, MD")
+CLINICIANS = ("Priya Ramanathan, DO", "Lucille Okafor, NP", "Hanne Delacroix, MD", "Samuel Brandvold, PA")
 
 # linkId, the question in our own words, the answer that speaks for the therapy.
 ATTESTED: tuple[tuple[str, str, Any], ...] = (
@@ -170,7 +172,7 @@ class Chart:
         self.entries: dict[str, list[Any]] = {}
         self.attested: dict[str, Any] = {}
         self.drafts: dict[str, dict[str, Any]] = {}
-        self.clinicians = self.random.sample(CLINICIANS, 3)
+        self.clinicians = [self.random.choice(SURGEONS), *self.random.sample(CLINICIANS, 2)]
         self.patient_id = self.id(f"{person.given}-{person.family}".lower())
         self.encounter_id = self.id("visit-today")
 
@@ -210,25 +212,25 @@ class Chart:
         return self.ehr.local + name
 
     def patient_reference(self) -> dict[str, Any]:
-        """The Reference that most resources carry as their subject."""
-        return {
-            "reference": f"Patient/{self.patient_id}",
-            "display": f"{self.person.family}, {self.person.given}",
-        }
+        """The Reference that most resources carry as their subject; one in four also says the name."""
+        made = {"reference": f"Patient/{self.patient_id}"}
+        if self.random.random() < 0.25:
+            made["display"] = f"{self.person.family}, {self.person.given}"
+        return made
 
     def encounter_reference(self, name: str) -> dict[str, Any]:
         """A Reference to a visit."""
-        number = 10_000 + Random(f"{self.name}/{name}").randrange(80_000)
-        return {
-            "reference": f"Encounter/{self.drawn_id(name)}",
-            "identifier": {"use": "usual", "system": self.local("encounter"), "value": str(number)},
-            "display": "Office Visit",
-        }
+        made: dict[str, Any] = {"reference": f"Encounter/{self.drawn_id(name)}"}
+        if self.ehr.long_ids:
+            number = 10_000 + Random(f"{self.name}/{name}").randrange(80_000)
+            made["identifier"] = {"use": "usual", "system": self.local("encounter"), "value": str(number)}
+            made["display"] = "Office Visit"
+        return made
 
     def clinician(self, number: int = 0) -> dict[str, Any]:
-        """A Reference to one of the three clinicians of this patient."""
+        """A Reference to one of the three clinicians of this patient; 0 is the surgeon."""
         display = self.clinicians[number % len(self.clinicians)]
-        return {"reference": f"Practitioner/{self.drawn_id(display)}", "type": "Practitioner", "display": display}
+        return {"reference": f"Practitioner/{self.drawn_id(display)[-12:]}", "display": display}
 
     def at(self, day: str, name: str) -> str:
         """A moment on a day; a partial date stays as it is."""
@@ -237,17 +239,29 @@ class Chart:
         drawn = Random(f"{self.name}/{name}/{day}")
         return f"{day}T{drawn.randint(8, 16):02d}:{drawn.randrange(60):02d}:{drawn.randrange(60):02d}-05:00"
 
-    def add(self, name: str, kind: str, when: str, drawn: bool, profile: str | None, body: dict[str, Any]) -> dict[str, Any]:
+    def add(
+        self, name: str, kind: str, when: str, drawn: bool, profile: str | None, body: dict[str, Any]
+    ) -> dict[str, Any]:
         """Puts a resource on the chart in the frame that every resource has; returns it."""
         chance = Random(f"{self.name}/{name}/frame")
         day = when if len(when) >= 10 else "2026-06-15"
-        meta: dict[str, Any] = {"versionId": str(chance.randint(1, 6)), "lastUpdated": self.at(day[:10], f"{name}/updated")}
+        meta: dict[str, Any] = {
+            "versionId": str(chance.randint(1, 6)),
+            "lastUpdated": self.at(day[:10], f"{name}/updated"),
+        }
         if profile:
             meta["profile"] = [f"{CORE}/{profile}"]
-        made: dict[str, Any] = {"resourceType": kind, "id": self.drawn_id(name) if drawn else self.id(name), "meta": meta}
-        if chance.random() < 0.3 and (words := _words(body)):
-            made["text"] = {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml"><p>{words}</p></div>'}
-        if kind != "Coverage" or "identifier" not in body:
+        made: dict[str, Any] = {
+            "resourceType": kind,
+            "id": self.drawn_id(name) if drawn else self.id(name),
+            "meta": meta,
+        }
+        if chance.random() < 0.2 and (words := _words(body)):
+            made["text"] = {
+                "status": "generated",
+                "div": f'<div xmlns="http://www.w3.org/1999/xhtml"><p>{words}</p></div>',
+            }
+        if kind not in ("Observation", "Coverage") or chance.random() < 0.1:
             value = str(chance.randrange(10**7, 10**8))
             made["identifier"] = [{"use": "usual", "system": self.local(kind.lower()), "value": value}]
         self.resources[name] = made | body
@@ -349,14 +363,13 @@ class Chart:
             codings.append(("ICD-10-CM", icd, text))
         if snomed:
             codings.append(("SNOMED CT", snomed, text))
-            codings.append(("local:problem", str(Random(text).randrange(10_000, 99_999)), text))
+            codings.append(("local:problem", str(Random(text).randrange(10_000, 99_999)), None))
         body: dict[str, Any] = {
             "clinicalStatus": self.concept((f"{TERMINOLOGY}/condition-clinical", clinical, clinical.capitalize())),
             "verificationStatus": self.concept((f"{TERMINOLOGY}/condition-ver-status", "confirmed", "Confirmed")),
             "category": [
                 self.concept(
                     (f"{TERMINOLOGY}/condition-category", category, None),
-                    text="Problem List Item" if category == "problem-list-item" else "Encounter Diagnosis",
                 )
             ],
             "code": self.concept(*codings, text=text),
@@ -391,20 +404,20 @@ class Chart:
     ) -> dict[str, Any]:
         """An Observation; ``value`` holds value[x] or components as they are sent."""
         codings: list[Coding] = [("LOINC", loinc, text)] if loinc else []
-        codings.append(("local:flowsheet", str(Random(text).randrange(1_000, 99_999)), text.upper()))
+        if category != "laboratory":
+            codings.append(("local:flowsheet", str(Random(text).randrange(1_000, 99_999)), None))
         moment = self.at(day, f"{name}/taken")
         body: dict[str, Any] = {
             "status": "final",
-            "category": [
-                self.concept((f"{TERMINOLOGY}/observation-category", category, None), text=category.replace("-", " ").title())
-            ],
+            "category": [self.concept((f"{TERMINOLOGY}/observation-category", category, None))],
             "code": self.concept(*codings, text=text),
             "subject": self.patient_reference(),
             "encounter": self.encounter_reference(f"visit/{day}"),
             "effectiveDateTime": moment,
-            "issued": moment if len(day) >= 10 else "2026-06-15T12:00:00-05:00",
-            "performer": [self.clinician(len(day) + len(text))],
         }
+        if category != "vital-signs":
+            body["issued"] = moment
+            body["performer"] = [self.clinician(len(day) + len(text))]
         return self.add(name, "Observation", day, drawn, panel, body | value)
 
     def procedure(
@@ -429,8 +442,9 @@ class Chart:
         return self.add(name, "Procedure", day, drawn, "us-core-procedure", body)
 
     def medication(
-        self, name: str, text: str, *codings: Coding, day: str, dose: str, status: str = "active", drawn: bool = False
-    ) -> dict[str, Any]:
+        self, name: str, text: str, *codings: Coding, day: str, dose: str, status: str = "active",
+        route: Coding = ("SNOMED CT", "26643006", "Oral route"), drawn: bool = False,
+    ) -> dict[str, Any]:  # fmt: skip
         """A MedicationRequest with its dosage and supply."""
         body = {
             "status": status,
@@ -442,15 +456,11 @@ class Chart:
             "authoredOn": self.at(day, f"{name}/written"),
             "requester": self.clinician(len(name)),
             "recorder": self.clinician(len(name)),
-            "courseOfTherapyType": self.concept(
-                (f"{TERMINOLOGY}/medicationrequest-course-of-therapy", "continuous", "Continuous long term therapy")
-            ),
             "dosageInstruction": [
                 {
                     "sequence": 1,
-                    "text": f"Take 1 {dose}",
-                    "patientInstruction": f"Take 1 {dose}.",
-                    "route": self.concept(("SNOMED CT", "26643006", "Oral route"), text="oral"),
+                    "text": dose,
+                    "route": self.concept(route),
                     "doseAndRate": [
                         {
                             "type": self.concept((f"{TERMINOLOGY}/dose-rate-type", "ordered", "Ordered")),
@@ -471,7 +481,9 @@ class Chart:
         """A MedicationStatement by the patient, in words alone."""
         body = {
             "status": "active",
-            "category": self.concept((f"{TERMINOLOGY}/medication-statement-category", "patientspecified", "Patient specified")),
+            "category": self.concept(
+                (f"{TERMINOLOGY}/medication-statement-category", "patientspecified", "Patient specified")
+            ),
             "medicationCodeableConcept": {"text": text},
             "subject": self.patient_reference(),
             "effectivePeriod": {"start": "2024-06"},
@@ -537,7 +549,9 @@ class Chart:
 
     def answers(self, name: str, answers: dict[str, Any], day: str = "2026-11-16") -> dict[str, Any]:
         """A completed QuestionnaireResponse with attested answers by linkId."""
-        items = [{"linkId": link, "text": QUESTIONS[link], "answer": [_answer(given)]} for link, given in answers.items()]
+        items = [
+            {"linkId": link, "text": QUESTIONS[link], "answer": [_answer(given)]} for link, given in answers.items()
+        ]
         moment = self.at(day, name)
         body = {
             "questionnaire": QUESTIONNAIRE,
@@ -553,8 +567,8 @@ class Chart:
         return made
 
     def order(
-        self, name: str, text: str | None, *codings: Coding, reason: dict[str, Any] | None = None, site: str | None = None,
-        category: Coding | None = ("SNOMED CT", "387713003", "Surgical procedure"),
+        self, name: str, text: str | None, *codings: Coding, reason: dict[str, Any] | None = None,
+        site: str | None = None, category: Coding | None = ("SNOMED CT", "387713003", "Surgical procedure"),
     ) -> dict[str, Any]:  # fmt: skip
         """A draft ServiceRequest in context.draftOrders."""
         body: dict[str, Any] = {
@@ -642,8 +656,8 @@ def _words(body: dict[str, Any]) -> str:
 # --- the rest of a life ---
 
 
-def noise(chart: Chart, years: int = 4, visits_a_year: int = 3) -> None:
-    """Comorbidities, vital signs, laboratory values, medication and procedures of some years, the last visit in September."""
+def noise(chart: Chart, years: int = 4, visits_a_year: int = 2) -> None:
+    """Comorbidities, vital signs, laboratory values, medication and procedures of some years, up to this autumn."""
     days = _visits(chart, years, visits_a_year)
     _comorbidities(chart, days)
     _vital_signs(chart, days)
@@ -669,10 +683,11 @@ def _comorbidities(chart: Chart, days: list[str]) -> None:
             chart.medication(f"drug-{name}", ill.drug, product, day=days[-1 - number % 3], dose=ill.dose, drawn=True)
     drawn = Random(f"{chart.name}/old-ills")
     for number, (text, icd, snomed) in enumerate(drawn.sample(OLD_ILLS, 3)):
-        day = date.fromisoformat(days[number * 2])
+        day = date.fromisoformat(days[number * 2 % len(days)])
         chart.condition(
-            f"old-ill-{number}", text, icd, snomed, onset=day.isoformat(), recorded=day.isoformat(), clinical="resolved",
-            ended=(day + timedelta(days=12)).isoformat(), category="encounter-diagnosis", drawn=True,
+            f"old-ill-{number}", text, icd, snomed, onset=day.isoformat(), recorded=day.isoformat(),
+            clinical="resolved", ended=(day + timedelta(days=12)).isoformat(),
+            category="encounter-diagnosis", drawn=True,
         )  # fmt: skip
     chart.condition(
         "words-alone", "Bilateral knee stiffness after running", onset={"onsetString": "as a teenager"},
@@ -680,7 +695,7 @@ def _comorbidities(chart: Chart, days: list[str]) -> None:
     )  # fmt: skip
     chart.medication(
         "old-antibiotic", "amoxicillin 500 MG Oral Capsule", ("RxNorm", "308191", "amoxicillin 500 MG Oral Capsule"),
-        day=days[2], dose="capsule three times a day for 10 days", status="completed", drawn=True,
+        day=days[2], dose="Take 1 capsule three times a day for 10 days", status="completed", drawn=True,
     )  # fmt: skip
 
 
@@ -706,8 +721,9 @@ def _vital_signs(chart: Chart, days: list[str]) -> None:
             category="vital-signs", panel="us-core-body-weight", drawn=True,
         )  # fmt: skip
         if number % 4 == 2:
+            bmi = round(weight / (height / 100) ** 2, 1)
             chart.observation(
-                f"bmi-{number}", "39156-5", "Body mass index", day, quantity(round(weight / (height / 100) ** 2, 1), "kg/m2"),
+                f"bmi-{number}", "39156-5", "Body mass index", day, quantity(bmi, "kg/m2"),
                 category="vital-signs", panel="us-core-bmi", drawn=True,
             )  # fmt: skip
         if number % 4 == 0:
@@ -735,15 +751,18 @@ def _laboratory(chart: Chart, days: list[str]) -> None:
     smoking = {
         "valueCodeableConcept": chart.concept(("SNOMED CT", "266919005", "Never smoked tobacco"), text="Never smoker")
     }
-    chart.observation("smoking", "72166-2", "Tobacco smoking status", days[-1], smoking, category="social-history", drawn=True)
+    chart.observation(
+        "smoking", "72166-2", "Tobacco smoking status", days[-1], smoking, category="social-history", drawn=True
+    )
 
 
 def _past(chart: Chart, days: list[str]) -> None:
-    for number, (snomed, cpt, text, category) in enumerate(OLD_PROCEDURES):
+    young = chart.person.born >= "1981"
+    for number, (snomed, cpt, text, category) in enumerate(OLD_PROCEDURES[1:] if young else OLD_PROCEDURES):
         codings: list[Coding] = [("SNOMED CT", snomed, text)]
         if cpt:
             codings.append(("CPT", cpt, None))
-        day = "2011" if snomed == "80146002" else days[number * 2]
+        day = "2017" if snomed == "80146002" else days[number * 2 % len(days)]
         chart.procedure(f"past-{number}", text, *codings, day=day, category=category, drawn=True)
     chart.report(
         "chest", "Chest radiograph, two views", ("LOINC", "36643-5", "XR Chest 2 Views"), day=days[0],
@@ -758,7 +777,11 @@ def _past(chart: Chart, days: list[str]) -> None:
         "item": [
             {"linkId": "1", "text": "Do you feel safe at home?", "answer": [{"valueBoolean": True}]},
             {"linkId": "2", "text": "How many days a week do you exercise?", "answer": [{"valueInteger": 3}]},
-            {"linkId": "3", "text": "Which pharmacy do you use?", "answer": [{"valueString": "Example Pharmacy, Sampleton"}]},
+            {
+                "linkId": "3",
+                "text": "Which pharmacy do you use?",
+                "answer": [{"valueString": "Example Pharmacy, Sampleton"}],
+            },
         ],
     }
     made = chart.add("intake", "QuestionnaireResponse", day, True, None, body)

@@ -1,1 +1,1 @@
-"""The benchmark: the service beside its floor, the same server that parses the same body and answers with a constant."""
+"""The benchmark: the service beside its floor, the same server parsing the same body, with a constant answer."""

@@ -30,7 +30,8 @@ def cores() -> tuple[int, int]:
 def processor() -> str:
     """The name of the processor."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown processor")
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "unknown processor")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,157 @@
+"""Measures the service beside its floor and prints the table: ``python -m tests.bench [--quick]`` (Linux, wrk)."""
+
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+
+import click
+import orjson
+
+from cds_service import __version__, hooks, service
+from cds_service.card import Addresses
+from cds_service.library import load_library
+from cds_service.server import utc_today, warm_up
+from cds_service.service import Guide
+from cds_service.settings import OPEN_LOOPBACK_KEY, Settings
+from tests.bench import load, machine, workload
+from tests.bench.evaluation import evaluate
+from tests.bench.load import Call, Measured
+from tests.bench.machine import BenchError, Running
+
+SERVICE = ("cds_service", "serve", "--port", "{port}")
+FLOOR, CARD, UNRECOGNISED = "floor", "whole card", "unrecognised order"
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="One second a round: enough to see that it works, too short to quote.")
+def main(quick: bool) -> None:
+    """Prints what a call costs beside the floor: the same server parsing the same body, with a constant answer."""
+    missing = [tool for tool in ("wrk", "taskset") if shutil.which(tool) is None]
+    if missing or not hasattr(os, "sched_getaffinity"):
+        raise click.ClickException(f"the benchmark needs Linux with wrk and taskset; missing: {', '.join(missing)}")
+    seconds, rounds, runs, starts = (1, 3, 500, 1) if quick else (5, 3, 5000, 5)
+    try:
+        bench(seconds, rounds, runs, starts)
+    except BenchError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def bench(seconds: float, rounds: int, runs: int, starts: int) -> None:
+    """Starts the servers, measures, prints; ``runs`` evaluations in process, ``starts`` starts of the service."""
+    server_core, load_core = machine.cores()
+    today = utc_today()
+    service_id, request = workload.whole_card(today)
+    bodies = {CARD: orjson.dumps(request), UNRECOGNISED: orjson.dumps(workload.unrecognised(request, today))}
+    print(f"cds-service {__version__}, Python {sys.version.split()[0]}, {machine.processor()}")
+    print(
+        f"Servers on core {server_core}, wrk on core {load_core}, {load.CONNECTIONS} connections, {rounds} rounds of "
+        f"{seconds:g} s each in turn, medians. Load of the machine before: {os.getloadavg()[0]:.1f}"
+    )
+
+    ready = []
+    for _ in range(starts):
+        with machine.serving(*SERVICE, core=server_core) as running:
+            ready.append(running.ready_seconds)
+
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        ours = stack.enter_context(machine.serving(*SERVICE, core=server_core))
+        guide = _guide(ours)
+        answers = {name: _answer(service_id, body, guide) for name, body in bodies.items()}
+        card = orjson.loads(answers[CARD])["cards"][0]
+        if "suggestions" not in card or orjson.loads(answers[UNRECOGNISED])["cards"]:
+            raise BenchError("the calls do not measure what they should: a card with suggestions, and no card")
+        (folder / "answer").write_bytes(answers[CARD])
+        floor = stack.enter_context(
+            machine.serving("tests.bench.floor", "{port}", str(folder / "answer"), core=server_core)
+        )
+        for name, body in bodies.items():
+            (folder / name).write_bytes(body)
+        path = f"/cds-services/{service_id}"
+        targets = {
+            FLOOR: (floor, Call(path, folder / CARD, answers[CARD])),
+            CARD: (ours, Call(path, folder / CARD, answers[CARD])),
+            UNRECOGNISED: (ours, Call(path, folder / UNRECOGNISED, answers[UNRECOGNISED])),
+        }
+        print(
+            f"Call: {workload.resource_count(request)} resources, {len(bodies[CARD]) / 1000:.1f} kB; "
+            f"answer: {len(answers[CARD]) / 1000:.1f} kB, {len(card['suggestions'])} suggestions\n"
+        )
+        measured = _in_turn(targets, seconds, rounds, load_core)
+        memory = {name: running.private_mb() for name, running in (("ours", ours), ("floor", floor))}
+    evaluation = evaluate(service_id, bodies[CARD], guide, today, runs, server_core)
+    _print_load(measured)
+    _print_goals(measured, evaluation, memory["ours"], median(ready))
+    print(f"\nEvaluation, p99: {evaluation[1]:.0f} µs. Private memory of the floor: {memory['floor']:.1f} MB.")
+
+
+def _guide(server: Running) -> Guide:
+    """What the server was started with, so that its answers can be made here too."""
+    settings = Settings(id_key=OPEN_LOOPBACK_KEY)
+    library = load_library(settings.cards, settings.canonical_base)
+    warm_up(library)
+    return Guide(library, Addresses(f"http://127.0.0.1:{server.port}", settings.canonical_base), settings.key())
+
+
+def _answer(service_id: str, body: bytes, guide: Guide) -> bytes:
+    answers = service.answer(hooks.parse(service_id, orjson.loads(body)), guide, utc_today())
+    if any(item.decision is None for item in answers):
+        raise BenchError("a policy could not be evaluated or only asks; the benchmark measures decisions")
+    return orjson.dumps(service.response(answers))
+
+
+def _in_turn(
+    targets: dict[str, tuple[Running, Call]], seconds: float, rounds: int, core: int
+) -> dict[str, list[Measured]]:
+    """Each target once a round, after a short warm-up; every answer is checked before and after."""
+    for server, call in targets.values():
+        load.check(server, call)
+        load.put_under_load(server, call, 1, core)
+    measured: dict[str, list[Measured]] = {name: [] for name in targets}
+    for _ in range(rounds):
+        for name, (server, call) in targets.items():
+            measured[name].append(load.put_under_load(server, call, seconds, core))
+    for server, call in targets.values():
+        load.check(server, call)
+    return measured
+
+
+def _to_floor(measured: dict[str, list[Measured]], name: str, figure: str) -> float:
+    """The median of the ratios within each round: what disturbs the machine for longer disturbs both sides."""
+    pairs = zip(measured[name], measured[FLOOR], strict=True)
+    return float(median(getattr(one, figure) / getattr(floor, figure) for one, floor in pairs))
+
+
+def _print_load(measured: dict[str, list[Measured]]) -> None:
+    print(f"{'':20}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs':>9}{'rate/floor':>12}{'p99/floor':>11}")
+    for name, rounds in measured.items():
+        one = load.middle(rounds)
+        ratios = f"{_to_floor(measured, name, 'rate'):12.2f}{_to_floor(measured, name, 'p99'):11.2f}"
+        print(f"{name:20}{one.rate:12.0f}{one.p50:9.2f}{one.p99:9.2f}{one.cpu * 1000:9.0f}{ratios}")
+
+
+def _print_goals(
+    measured: dict[str, list[Measured]], evaluation: tuple[float, float], memory: float, ready: float
+) -> None:
+    print(f"\n{'goal':44}{'measured':>10}{'wanted':>12}")
+    at_least, at_most = True, False
+    for title, found, sense, goal, unit in (
+        ("whole card: requests/s to the floor's", _to_floor(measured, CARD, "rate"), at_least, 0.7, ""),
+        ("whole card: p99 to the floor's", _to_floor(measured, CARD, "p99"), at_most, 1.5, ""),
+        ("unrecognised order: requests/s to the floor's", _to_floor(measured, UNRECOGNISED, "rate"), at_least, 0.9, ""),
+        ("evaluation in process, median", evaluation[0], at_most, 300, " µs"),
+        ("private memory of a worker after the load", memory, at_most, 45, " MB"),
+        ("ready after the start of the process", ready, at_most, 1.5, " s"),
+    ):
+        met = found >= goal if sense is at_least else found <= goal
+        wanted = f"{'>=' if sense is at_least else '<='} {goal:g}{unit}"
+        digits = 0 if unit == " µs" else 1 if unit == " MB" else 2
+        print(f"{title:46}{f'{found:.{digits}f}{unit}':>10}{wanted:>12}  {'met' if met else 'MISSED'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""The commands as a person or a shell meets them, and the wheel as an installation meets it."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+from click.testing import CliRunner
+
+from cds_service.__main__ import main
+from cds_service.examples import examples, moved, request_as_of
+from cds_service.settings import data_folder
+from tests.shipped import answers
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = examples(data_folder("fhir_examples"))
+
+
+def run(*arguments: str, given: str | None = None, env: dict[str, str] | None = None):
+    return CliRunner().invoke(main, list(arguments), input=given, env=env)
+
+
+def test_example_without_a_name_lists_them_all():
+    listed = run("example").output
+    assert all(name in listed for name in EXAMPLES)
+    assert len(EXAMPLES) >= 12
+
+
+def test_example_with_a_wrong_name_says_which_there_are():
+    result = run("example", "nonsense")
+    assert result.exit_code == 1
+    assert "typical-gaps" in result.output
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+@pytest.mark.parametrize("later", [0, 1, 37, 365, 5 * 365 + 1, 1000])
+def test_an_example_gives_the_same_card_years_later(name, later):
+    example = EXAMPLES[name]
+    then = example.today + timedelta(days=later)
+    now = [answer.card for answer in answers(request_as_of(example, example.today), example.today)]
+    moved_cards = [answer.card for answer in answers(request_as_of(example, then), then)]
+    assert [plain(card) for card in moved_cards] == [plain(card) for card in now]
+
+
+def plain(card: dict) -> dict:
+    """A card without what depends on the day: ids and dates."""
+    text = re.sub(r"\b(19|20)\d\d(-\d\d){0,2}(T[^\"]*)?\b", "DATE", json.dumps(card))
+    return json.loads(re.sub(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", "ID", text))
+
+
+def test_only_dates_are_moved():
+    value = {"birthDate": "1978-06-14", "code": "2024", "authored": "2026-11-01T10:00:00+01:00", "text": "2026-11-01"}
+    assert moved(value, timedelta(days=10)) == {
+        "birthDate": "1978-06-24",
+        "code": "2024",
+        "authored": "2026-11-11T10:00:00+01:00",
+        "text": "2026-11-01",
+    }
+
+
+def test_explain_prints_the_public_object():
+    request = run("example", "typical-gaps", "--today", "2026-11-23").output
+    explained = json.loads(run("explain", "-", "--json", "--today", "2026-11-23", given=request).output)
+    assert explained.keys() == {"today", "policies", "response"}
+    (policy,) = explained["policies"]
+    assert policy.keys() == {"id", "order", "verdicts", "criteria"}
+    assert policy["order"].startswith("ServiceRequest/")
+    assert [verdict["id"] for verdict in policy["verdicts"]] == [
+        "labelled-indication",
+        "studied-population",
+        "payer-position",
+    ]
+    for verdict in policy["verdicts"]:
+        assert verdict.keys() == {"id", "title", "truth"}
+        assert verdict["truth"] in ("met", "not-met", "unknown", "not-applicable")
+    assert len(policy["criteria"]) == 18
+    for criterion in policy["criteria"]:
+        assert criterion.keys() == {"id", "title", "truth", "reason", "evidence", "source"}
+        assert criterion["truth"] in ("met", "not-met", "unknown")
+        assert (criterion["truth"] == "met") == (criterion["reason"] == "")
+        for evidence in criterion["evidence"]:
+            assert evidence.keys() == {"reference", "display", "value", "date"}
+    assert len(explained["response"]["cards"]) == 1
+
+
+def test_explain_on_patient_view_has_no_order():
+    request = run("example", "patient-view-multifidus", "--today", "2026-11-23").output
+    explained = json.loads(run("explain", "-", "--json", "--today", "2026-11-23", given=request).output)
+    assert explained["policies"][0]["order"] is None
+    assert "suggestions" not in explained["response"]["cards"][0]
+
+
+def test_explain_for_a_terminal_lists_every_criterion():
+    request = run("example", "typical-gaps", "--today", "2026-11-23").output
+    text = run("explain", "-", "--today", "2026-11-23", given=request).output
+    assert "fit-for-implant" in text
+    assert "Evaluated on 2026-11-23" in text
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [("{", "is not JSON"), ("{}", "hook request"), ('{"hook": "order-sign"}', "hookInstance"), ("[]", "hook request")],
+)
+def test_explain_says_what_is_wrong_with_its_input(given, words):
+    result = run("explain", "-", given=given)
+    assert result.exit_code == 1
+    assert words in result.output
+
+
+def test_check_accepts_what_ships():
+    result = run("check")
+    assert (result.exit_code, "0 problems" in result.output) == (0, True)
+
+
+def test_check_names_file_and_place_and_fails(tmp_path):
+    folder = tmp_path / "isass-restorative-neurostimulation-2023"
+    folder.mkdir()
+    for path in (data_folder("cards") / folder.name).glob("*.json"):
+        folder.joinpath(path.name).write_text(path.read_text())
+    policy = json.loads((folder / "policy.json").read_text())
+    policy["criteria"][0]["treshold"] = 22
+    (folder / "policy.json").write_text(json.dumps(policy))
+    result = run("check", str(tmp_path))
+    assert result.exit_code == 1
+    assert "policy.json: $.criteria[0]" in result.output
+    assert "treshold" in result.output
+
+
+def test_serve_refuses_other_machines_without_a_key():
+    result = run("serve", "--host", "0.0.0.0")
+    assert result.exit_code == 1
+    assert "CDS_SERVICE_ID_KEY" in result.output
+
+
+def test_a_setting_that_cannot_be_used_is_named():
+    result = run("check", env={"CDS_SERVICE_PUBLIC_URL": "ftp://x"})
+    assert result.exit_code == 1
+    assert "CDS_SERVICE_PUBLIC_URL" in result.output
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def served(command: list[str], cwd: Path) -> Iterator[str]:
+    """The service as a process of its own, until it answers; ended at the close."""
+    port = free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("CDS_SERVICE_", "PYTHON"))}
+    process = subprocess.Popen([*command, "serve", "--port", str(port)], cwd=cwd, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(200):
+            try:
+                if requests.get(f"{address}/healthz", timeout=1).ok:
+                    break
+            except requests.ConnectionError:
+                time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=40)
+
+
+def test_the_wheel_alone_in_an_empty_environment_serves(tmp_path):
+    """What ships is complete: no file of the checkout is needed."""
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)],
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*install, "--require-hashes", "-r", str(ROOT / "requirements.txt")], check=True, capture_output=True)
+    subprocess.run([*install, "--no-deps", str(wheel)], check=True, capture_output=True)
+    command = [str(python.parent / "cds-service")]
+    request = subprocess.run([*command, "example", "all-met"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    with served(command, tmp_path) as address:
+        answer = requests.post(
+            f"{address}/cds-services/coverage-guidance-order-sign",
+            data=request.encode(),
+            headers={"Content-Type": "application/json"},
+            timeout=10,
+        )
+        page = requests.get(f"{address}/policies/isass-restorative-neurostimulation-2023", timeout=10)
+    (card,) = answer.json()["cards"]
+    assert card["summary"] == "All 8 label criteria met: restorative neurostimulation"
+    offered = [suggestion["actions"][0]["type"] for suggestion in card["suggestions"]]
+    assert offered == ["update", "create"]
+    assert page.status_code == 200
+
+
+def test_today_is_the_day_of_the_call():
+    assert json.loads(run("explain", "-", "--json", given=run("example", "all-met").output).output)["today"] >= str(date(2026, 1, 1))

@@ -1,0 +1,159 @@
+"""The package is a ladder: each module imports only from rungs below it, and heavy libraries stay on their own rung."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import cds_service
+
+PACKAGE = Path(cds_service.__file__).parent
+
+LADDER = (
+    "errors",
+    "logic",
+    "dates",
+    "terminology",
+    "elements",
+    "policy",
+    "chart",
+    "standing",
+    "facts",
+    "orders",
+    "criteria",
+    "payers",
+    "verdicts",
+    "markdown",
+    "identity",
+    "suggestions",
+    "card",
+    "hooks",
+    "prefetch",
+    "library",
+    "service",
+    "settings",
+    "examples",
+    "lint",
+    "cases",
+    "check",
+    "explain",
+    "policy_text",
+    "pages",
+    "app",
+    "server",
+    "__main__",
+)
+
+# Between chart and card nothing may ask the clock or the network, or write a log: "today" is an argument.
+PURE = LADDER[: LADDER.index("card") + 1]
+SIDE_EFFECTS = {
+    "asyncio",
+    "ftplib",
+    "http",
+    "httpx",
+    "locale",
+    "logging",
+    "multiprocessing",
+    "os",
+    "random",
+    "requests",
+    "secrets",
+    "select",
+    "smtplib",
+    "socket",
+    "ssl",
+    "subprocess",
+    "sys",
+    "tempfile",
+    "threading",
+    "time",
+    "urllib",
+    "urllib3",
+}
+CLOCK = {"now", "utcnow", "today", "fromtimestamp"}
+# Uuids of a fixed scope are pure; those made of the clock, the host or chance are not.
+CHANCE = {"uuid1", "uuid4"}
+
+ONLY_IN = {
+    "flask": {"pages", "app", "server"},
+    "flask_cors": {"app"},
+    "gunicorn": {"server"},
+    "werkzeug": {"app", "server"},
+    "fhir": {"check", "suggestions"},
+    "jsonschema": {"policy"},
+    "click": {"__main__"},
+    "pydantic_settings": {"settings"},
+}
+
+
+def syntax_tree(module: str) -> ast.Module:
+    return ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+
+
+def imported(module: str) -> set[str]:
+    """Every module that a rung imports, at its head or inside a function, under its full dotted name."""
+    names: set[str] = set()
+    for node in ast.walk(syntax_tree(module)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relative to its place; say cds_service"
+            if node.module == "cds_service":
+                names |= {f"cds_service.{alias.name}" for alias in node.names}
+            else:
+                names.add(node.module)
+    return names
+
+
+def rungs(module: str) -> set[str]:
+    own = {name.removeprefix("cds_service.").partition(".")[0] for name in imported(module) if "cds_service." in name}
+    return own - {"__version__"}
+
+
+def libraries(module: str) -> set[str]:
+    return {name.partition(".")[0] for name in imported(module)} - {"cds_service"}
+
+
+def test_every_module_has_its_rung_and_every_rung_its_module():
+    modules = {path.stem for path in PACKAGE.rglob("*.py")} - {"__init__"}
+    assert modules == set(LADDER)
+
+
+@pytest.mark.parametrize("module", LADDER)
+def test_a_module_imports_only_from_rungs_below_it(module):
+    assert rungs(module) <= set(LADDER[: LADDER.index(module)])
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_a_heavy_library_stays_where_it_has_its_job(library):
+    assert {module for module in LADDER if library in libraries(module)} <= ONLY_IN[library]
+
+
+@pytest.mark.parametrize("library", ["flask", "gunicorn", "fhir", "jsonschema"])
+def test_a_library_that_is_depended_on_is_used(library):
+    assert any(library in libraries(module) for module in LADDER)
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_the_way_from_chart_to_card_touches_nothing_outside(module):
+    assert not libraries(module) & SIDE_EFFECTS
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_the_way_from_chart_to_card_asks_no_clock_and_no_chance(module):
+    called = {
+        node.func.attr
+        for node in ast.walk(syntax_tree(module))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    assert not called & (CLOCK | CHANCE)
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_the_way_from_chart_to_card_reads_no_file_but_the_policy(module):
+    opens = {
+        node.attr
+        for node in ast.walk(syntax_tree(module))
+        if isinstance(node, ast.Attribute) and node.attr in {"read_text", "read_bytes", "write_text", "write_bytes"}
+    } | {node.id for node in ast.walk(syntax_tree(module)) if isinstance(node, ast.Name) and node.id in {"open", "print"}}
+    assert opens <= ({"read_text"} if module == "policy" else set())
