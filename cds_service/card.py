@@ -40,7 +40,7 @@ def guidance_card(decision: Decision, chart: Chart, addresses: Addresses, make_i
     outcome = _outcome(decision)
     card = _frame(policy, addresses, make_id)
     card["summary"] = _summary(decision, outcome)
-    card["indicator"] = "warning" if first.truth is Truth.NOT_MET else "info"
+    card["indicator"] = "warning" if first.truth is Truth.NOT_MET or decision.payer.truth is Truth.NOT_MET else "info"
     card["detail"] = _detail(decision, outcome, chart)
     if decision.order is not None:
         offered = suggestions(decision, chart, make_id)
@@ -121,7 +121,9 @@ def _failing_names(decision: Decision) -> list[str]:
     verdict = next(
         (verdict for verdict in decision.verdicts if verdict.truth is Truth.NOT_MET and verdict.findings), None
     )
-    return [inside_sentence(finding.criterion.title) for finding in verdict.with_truth(Truth.NOT_MET)] if verdict else []
+    return (
+        [inside_sentence(finding.criterion.title) for finding in verdict.with_truth(Truth.NOT_MET)] if verdict else []
+    )
 
 
 def _summary(decision: Decision, outcome: str) -> str:
@@ -170,7 +172,9 @@ def _rows(findings: list[Finding], merge: bool) -> list[tuple[str, str]]:
         shared: dict[str, list[str]] = {}
         for number, finding in enumerate(finding for finding in findings if finding.truth is truth):
             record = on_record(finding, with_need=not merge)
-            shared.setdefault(record if merge else f"{number}\0{record}", []).append(inside_sentence(finding.criterion.title))
+            shared.setdefault(record if merge else f"{number}\0{record}", []).append(
+                inside_sentence(finding.criterion.title)
+            )
         rows += [(_MARKS[truth] + "; ".join(titles), record.split("\0")[-1]) for record, titles in shared.items()]
     return rows
 
@@ -178,13 +182,7 @@ def _rows(findings: list[Finding], merge: bool) -> list[tuple[str, str]]:
 def on_record(finding: Finding, with_need: bool) -> str:
     """What the chart holds for a criterion, in one line; with ``with_need`` also what would settle an unknown one."""
     shown = _evidence(finding.evidence)
-    if finding.truth is Truth.MET:
-        return shown
-    reason = escape_sentence(finding.reason)
-    if finding.truth is Truth.UNKNOWN and not shown and finding.reason == "nothing on record":
-        shown = "nothing"
-        reason = ""
-    text = "; ".join(part for part in (shown, reason) if part)
+    text = "; ".join(part for part in (shown, escape_sentence(finding.beside)) if part) or "nothing"
     return f"{text}. Needs: {finding.criterion.settled_by}" if with_need and finding.truth is Truth.UNKNOWN else text
 
 
@@ -211,10 +209,9 @@ def _evidence(evidence: Iterable[Evidence]) -> str:
 
 
 def _shown(item: Evidence) -> str:
-    attested = item.reference.startswith("QuestionnaireResponse")
-    if attested:
-        said = "" if item.value == "yes" else f"{item.value}, " if item.value != "no" else "no, "
-        text = f"{said}attested {item.date}"
+    if item.is_attested:
+        said = {"yes": "attested", "no": "attested no,"}.get(item.value or "", f"{item.value}, attested")
+        text = f"{said} {item.date}"
     elif item.value is not None:
         text = ", ".join(part for part in (item.value, item.date) if part)
     else:

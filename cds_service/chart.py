@@ -15,6 +15,8 @@ from cds_service.policy import Code, CodeSet
 from cds_service.terminology import words
 
 DEEPEST_BUNDLE = 4
+# Of these the words are kept even where a code stands beside them.
+WORDED = ("MedicationRequest", "MedicationStatement")
 SUBJECT = {"Coverage": "beneficiary", "Device": "patient"}
 
 
@@ -60,7 +62,8 @@ class _Indexed(NamedTuple):
     record: Record
     part: Json
     without_system: bool
-    text: str = ""
+    coded: bool
+    text: str
 
 
 class Chart:
@@ -79,7 +82,7 @@ class Chart:
         self.strangers = 0
         self.records: dict[str, list[Record]] = {}
         self._by_code: dict[str, dict[Key, list[_Indexed]]] = {}
-        self._text_only: dict[str, list[_Indexed]] = {}
+        self._worded: dict[str, list[_Indexed]] = {}
         self._by_reference: dict[str, Json] = {}
 
     def known(self, resource_type: str) -> bool:
@@ -88,18 +91,19 @@ class Chart:
 
     def matches(self, resource_type: str, codes: CodeSet) -> Iterator[Match]:
         """Each record of the type that the code set recognises, once for each matching part."""
+        seen: set[int] = set()
         index = self._by_code.get(resource_type)
         if index:
-            seen: set[int] = set()
             for key in _shared(index, codes):
                 for indexed in index[key]:
                     if id(indexed.part) not in seen:
                         seen.add(id(indexed.part))
                         yield Match(indexed.record, indexed.part, codes.match(key), key[1], indexed.without_system)
         if codes.phrases:
-            for indexed in self._text_only.get(resource_type, ()):
-                if codes.match_words(words(indexed.text)):
-                    yield Match(indexed.record, indexed.part, None, indexed.text, False)
+            for indexed in self._worded.get(resource_type, ()):
+                if (codes.words_beside_codes or not indexed.coded) and id(indexed.part) not in seen:
+                    if codes.match_words(words(indexed.text)):
+                        yield Match(indexed.record, indexed.part, None, indexed.text, False)
 
     def resolve(self, reference: Any, container: Mapping[str, Any] | None = None) -> Json | None:
         """The resource that a Reference points at: contained (``#id``), ``Type/id``, absolute or ``urn:uuid:``; or None."""
@@ -197,7 +201,7 @@ def read_chart(prefetch: Mapping[str, Any], keys: Mapping[str, str], patient_id:
             elif failure:
                 chart.why_missing[expected] = failure
     for key, expected in keys.items():
-        if expected in found:
+        if expected in found and chart.states.get(expected) is not State.FAILED:
             chart.states[expected] = State.FILLED
         elif expected not in chart.states:
             chart.states[expected] = State.MISSING
@@ -284,7 +288,7 @@ def _version(resource: Mapping[str, Any]) -> tuple[str, str]:
 
 def _index(chart: Chart, kind: str, resources: Iterable[Json]) -> None:
     by_code: dict[Key, list[_Indexed]] = {}
-    text_only: list[_Indexed] = []
+    worded: list[_Indexed] = []
     records: list[Record] = []
     subject = SUBJECT.get(kind, "subject")
     for resource in resources:
@@ -302,14 +306,14 @@ def _index(chart: Chart, kind: str, resources: Iterable[Json]) -> None:
                 concept = concept_of(part, chart, resource)
                 keys = concept_keys(concept)
                 for key, without_system in keys:
-                    by_code.setdefault(key, []).append(_Indexed(record, part, without_system))
-                if not keys and (text := concept_text(concept)):
-                    text_only.append(_Indexed(record, part, False, text))
+                    by_code.setdefault(key, []).append(_Indexed(record, part, without_system, True, ""))
+                if (kind in WORDED or not keys) and (text := concept_text(concept)):
+                    worded.append(_Indexed(record, part, False, bool(keys), text))
         except UnreadableError as error:
             chart.unreadable.append(Unreadable(kind, reference, str(error)))
     chart.records[kind] = records
     chart._by_code[kind] = by_code
-    chart._text_only[kind] = text_only
+    chart._worded[kind] = worded
 
 
 def _parts(kind: str, resource: Json) -> list[Json]:

@@ -15,11 +15,12 @@ MOST_NOTES = 3
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What became of one criterion. ``reason`` is empty where it is met."""
+    """What became of one criterion. ``reason`` is empty where it is met; ``beside`` is the part that evidence does not say."""
 
     criterion: Criterion
     truth: Truth
     reason: str
+    beside: str
     evidence: tuple[Evidence, ...]
 
 
@@ -60,15 +61,16 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> F
     read = [facts[name] for name in dict.fromkeys(criterion.test.facts())]
     evidence = [item for fact in read for item in fact.evidence]
     if truth is Truth.MET:
-        return Finding(criterion, truth, "", tuple(dict.fromkeys(evidence)))
+        return Finding(criterion, truth, "", "", tuple(dict.fromkeys(evidence)))
     if truth is Truth.NOT_MET:
-        return Finding(criterion, truth, _why_not_met(criterion.test, facts), tuple(dict.fromkeys(evidence)))
+        reason, beside = _why_not_met(criterion.test, facts)
+        return Finding(criterion, truth, reason, beside, tuple(dict.fromkeys(evidence)))
     reasons: list[str] = []
     if any(value != ANYTHING for fact in read for value in fact.values):
         reasons.append(_why_unsettled(criterion.test, facts))
     for hint in criterion.hints:
         fact = facts[hint.fact]
-        if fact.evidence:
+        if fact.evidence and not any(known.values for known in read):
             evidence += fact.evidence
             reasons.append(hint.says)
     notes = list(dict.fromkeys(note for fact in read for note in fact.notes))
@@ -77,7 +79,8 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> F
     if hidden > 0:
         reasons.append(f"{hidden} more on record do not count")
     reasons += _not_sent(criterion, facts, chart)
-    return Finding(criterion, truth, "; ".join(reasons) or "nothing on record", tuple(dict.fromkeys(evidence)))
+    reason = "; ".join(reasons)
+    return Finding(criterion, truth, reason or "nothing on record", reason, tuple(dict.fromkeys(evidence)))
 
 
 def _not_sent(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> list[str]:
@@ -90,28 +93,33 @@ def _not_sent(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> 
     return list(dict.fromkeys(sentences + sorted(broken)[:MOST_NOTES]))
 
 
-def _why_not_met(test: Test, facts: Mapping[str, Fact]) -> str:
-    reasons = [
+def _why_not_met(test: Test, facts: Mapping[str, Fact]) -> tuple[str, str]:
+    failing = [
         _failing(leaf, facts[leaf.fact])
         for leaf in _leaves(test)
         if facts[leaf.fact].values and evaluate(leaf, facts) is Truth.NOT_MET
     ]
-    return "; ".join(dict.fromkeys(reasons)) or "the opposite is on record"
+    reasons = dict.fromkeys(reason for reason, _ in failing)
+    besides = dict.fromkeys(beside for _, beside in failing if beside)
+    return "; ".join(reasons) or "the opposite is on record", "; ".join(besides)
 
 
-def _failing(leaf: Test, fact: Fact) -> str:
-    shown = ", ".join(dict.fromkeys(item.value for item in fact.evidence if item.value)) or fact.rule.title
+def _failing(leaf: Test, fact: Fact) -> tuple[str, str]:
+    """Why a comparison fails, whole and without what the evidence already shows."""
     if leaf.wanted is not None:
-        answered = fact.rule.kind == "answer"
         title = inside_sentence(fact.rule.title)
-        return f"{title}: {shown}" if answered else f"{title} on record"
+        return (f"{title}: {_shown(fact)}" if fact.rule.kind == "answer" else f"{title} on record"), ""
+    values = [value for value in fact.values if isinstance(value, tuple)]
+    above = leaf.at_most is not None and all(value[0] > leaf.at_most for value in values)
+    limit = f"{'above' if above else 'below'} {leaf.at_most if above else leaf.at_least:g}"
     if fact.rule.kind == "onset":
-        shown = f"{max(value[0] for value in fact.values if isinstance(value, tuple)):g} days"
-    above = leaf.at_most is not None and all(
-        value[0] > leaf.at_most for value in fact.values if isinstance(value, tuple)
-    )
-    limit = leaf.at_most if above else leaf.at_least
-    return f"{shown}: {'above' if above else 'below'} {limit:g}"
+        elapsed = f"{max(value[0] for value in values):g} days"
+        return f"{elapsed}: {limit}", f"{elapsed}, {limit}"
+    return f"{_shown(fact)}: {limit}", limit
+
+
+def _shown(fact: Fact) -> str:
+    return ", ".join(dict.fromkeys(item.value for item in fact.evidence if item.value)) or fact.rule.title
 
 
 def _why_unsettled(test: Test, facts: Mapping[str, Fact]) -> str:
@@ -121,8 +129,15 @@ def _why_unsettled(test: Test, facts: Mapping[str, Fact]) -> str:
     for leaf in _leaves(test):
         values = facts[leaf.fact].values
         if {compare(leaf, value) for value in values} >= {Truth.MET, Truth.NOT_MET}:
-            return "what is on record disagrees or can be read in two ways"
+            return _why_two_ways(facts[leaf.fact])
     return "what is on record does not settle it"
+
+
+def _why_two_ways(fact: Fact) -> str:
+    attested = {item.is_attested for item in fact.evidence}
+    if len(attested) == 2:
+        return "record and attestation disagree"
+    return "values of one day disagree" if len(fact.evidence) > 1 else "it can be read in two ways"
 
 
 def _leaves(test: Test) -> list[Test]:

@@ -46,6 +46,11 @@ class Evidence(NamedTuple):
     code: str | None = None
     noun: tuple[str, str] | None = None
 
+    @property
+    def is_attested(self) -> bool:
+        """Whether somebody answered a question, rather than the chart recording it."""
+        return self.reference.startswith("QuestionnaireResponse")
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:

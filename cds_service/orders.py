@@ -1,6 +1,6 @@
 """Recognising the order: which drafts ask for the procedure of a policy, how surely, and which act each of them names."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,10 @@ WITHDRAWN = ("entered-in-error", "revoked", "completed")
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One recognised draft. ``coded``: it carries the act's own code; ``by_text``: known by its words alone."""
+    """One recognised draft. ``coded``: it carries the act's own code; ``by_text``: known by its words alone.
+
+    ``covers`` are the ids of all acts that it names by code, or the one that its words name.
+    """
 
     reference: str
     resource: Json
@@ -25,13 +28,15 @@ class Draft:
     coded: bool
     by_text: bool
     certain: bool
+    covers: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class ProcedureOrder:
     """The drafts that make up one procedure, in the order sent.
 
-    ``drafted`` are the ids of all acts already drafted, also by drafts that are not commented on;
+    ``drafted`` are the ids of all acts already ordered, also by drafts that are not commented on; to request a device is
+    not yet to order the act that implants it;
     ``certain`` is False where nothing in the drafts says that this therapy is meant.
     """
 
@@ -57,13 +62,8 @@ def recognise(
     chosen = tuple(draft for draft in found if selected is None or draft.reference in selected)
     if not chosen:
         return None
-    drafted = frozenset(draft.act.id for draft in found if draft.coded or draft.by_text)
+    drafted = frozenset(act for draft in found for act in draft.covers)
     return ProcedureOrder(chosen, drafted, any(draft.certain for draft in found))
-
-
-def candidate(rule: OrderRule, resource: Mapping[str, Any], chart: Chart) -> bool:
-    """Whether a draft carries one of the policy's codes or words, before asking where it points."""
-    return _read(rule, "", dict(resource), chart) is not None
 
 
 def _read(rule: OrderRule, reference: str, resource: Json, chart: Chart) -> Draft | None:
@@ -74,17 +74,26 @@ def _read(rule: OrderRule, reference: str, resource: Json, chart: Chart) -> Draf
         keys = [key for key, _ in concept_keys(concept)]
         text = words(concept_text(concept))
         named = any(phrase in text for phrase in rule.named_in_text)
-        by_code = next((act for act in rule.acts if any(act.codes.match(key) for key in keys)), None)
-        if by_code is None and not named:
+        by_code = [act for act in rule.acts if any(act.codes.match(key) for key in keys)]
+        if not by_code and not named:
             return None
         pointing = True if named else _points_here(rule, resource, text, chart)
     except UnreadableError:
         return None
     if pointing is False:
         return None
-    act = by_code or _act_in_words(rule, text)
-    coded = (act.code.system, act.code.code) in keys
-    return Draft(reference, resource, act, coded, by_code is None, pointing is True)
+    acts = by_code or [_act_in_words(rule, text)]
+    coded = {act.id for act in acts if (act.code.system, act.code.code) in keys}
+    covers = {act.id for act in acts} if resource.get("resourceType") == "ServiceRequest" else coded
+    return Draft(
+        reference=reference,
+        resource=resource,
+        act=acts[0],
+        coded=acts[0].id in coded,
+        by_text=not by_code,
+        certain=pointing is True,
+        covers=frozenset(covers),
+    )
 
 
 def _act_in_words(rule: OrderRule, text: str) -> Act:
@@ -108,7 +117,7 @@ def _place(rule: OrderRule, concept: Any) -> bool | None:
     text = words(concept_text(concept))
     here, elsewhere = rule.here.match_words(text), any(phrase in text for phrase in rule.elsewhere_in_text)
     if here or elsewhere:
-        return None if here and elsewhere else bool(here)
+        return None if here and elsewhere else here
     if any(not rule.unspecific.match(key) for key in keys):
         return False
     return None

@@ -14,7 +14,7 @@ from jsonschema.exceptions import relevance
 from cds_service.dates import days
 from cds_service.elements import Key, unit_spelling
 from cds_service.errors import PolicyError
-from cds_service.terminology import canonical_code, canonical_system, words
+from cds_service.terminology import canonical_code, canonical_system, is_denied, words
 
 FILES = ("policy", "codes", "card", "payers", "cases")
 
@@ -43,7 +43,10 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class CodeSet:
-    """A named set of codes: exact ones by (system, code), prefixes for whole categories, phrases for text-only records."""
+    """A named set of codes: exact ones by (system, code), prefixes for whole categories, phrases for records without codes.
+
+    ``words_beside_codes``: the phrases count for coded records too (a drug's product code, whose ingredient is in its words).
+    """
 
     name: str
     title: str
@@ -51,6 +54,7 @@ class CodeSet:
     exact: Mapping[Key, Code]
     prefixes: tuple[Code, ...]
     phrases: tuple[str, ...]
+    words_beside_codes: bool = False
 
     def match(self, key: Key) -> Code | None:
         """The row that a (system, code) pair falls under, or None."""
@@ -60,9 +64,9 @@ class CodeSet:
             found = next((row for row in self.prefixes if row.system == system and code.startswith(row.code)), None)
         return found
 
-    def match_words(self, text: str) -> str | None:
-        """The first phrase that stands in normalised text (``terminology.words``), or None."""
-        return next((phrase for phrase in self.phrases if phrase in text), None)
+    def match_words(self, text: str) -> bool:
+        """Whether a phrase stands in normalised text (``terminology.words``) and no word before it denies it."""
+        return any(phrase in text and not is_denied(text, phrase) for phrase in self.phrases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,6 +378,7 @@ class _Builder:
             exact=exact,
             prefixes=tuple(row for row in rows if row.prefix),
             phrases=tuple(f" {phrase} " for phrase in entry.get("text", ())),
+            words_beside_codes="words_beside_codes" in entry,
         )
 
     def set_named(self, name: str | None, place: str) -> CodeSet | None:

@@ -149,8 +149,9 @@ def _units(rule: FactRule) -> str:
         by_factors.setdefault(factors, []).append(unit or "no unit")
     accepted = []
     for factors, units in by_factors.items():
-        times = " and as ".join("it stands" if factor == 1 else f"{factor:g} times it" for factor in factors)
-        accepted.append(", ".join(units) + ("" if factors == (1.0,) else f" (read as {times})"))
+        read_as = " or ".join("as it stands" if factor == 1 else f"times {factor:g}" for factor in factors)
+        doubt = ", unknown where they disagree" if len(factors) > 1 else ""
+        accepted.append(", ".join(units) + ("" if factors == (1.0,) else f" ({read_as}{doubt})"))
     if rule.item:
         accepted.append(f"answer: a number{f' ({rule.unit})' if rule.unit else ''}")
     return f"{'; '.join(accepted)}; values {_span(rule)}"
@@ -315,7 +316,7 @@ def _read_by(policy: Policy, name: str) -> Iterator[str]:
     for rule in policy.facts.values():
         for codes, part in ((rule.codes, ""), (rule.site, " (site)"), (rule.reason, " (reason)")):
             if codes is not None and codes.name == name:
-                yield f"{rule.title}{part}"
+                yield f"“{rule.title}”{part}"
 
 
 def code_notes(row: Code) -> str:

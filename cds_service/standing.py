@@ -9,7 +9,7 @@ from cds_service.dates import Days, day_before, is_future
 from cds_service.elements import concept_keys, concept_text, days_of, first_of, list_of, object_of, status_of, text_of
 from cds_service.errors import UnreadableError
 from cds_service.policy import CodeSet, FactRule
-from cds_service.terminology import speaks_of_another, words
+from cds_service.terminology import speaks_of_another, speaks_of_the_past, words
 
 _COUNTS = {
     "Procedure": (None, "completed"),
@@ -58,8 +58,9 @@ def why_condition_does_not_count(condition: Mapping[str, Any], state: str, today
         ended = first_of(condition, "abatementDateTime")
         if ended is not None and clinical is None and days_of(ended).first <= today:
             return f"ended {days_of(ended).text}"
-    if speaks_of_another(concept_text(condition.get("code"))):
-        return "does not speak of the patient's own history"
+    text = concept_text(condition.get("code"))
+    if speaks_of_another(text) or (state == "active" and speaks_of_the_past(text)):
+        return "does not speak of the patient's present state"
     recorded = condition.get("recordedDate")
     if recorded is not None and is_future(text_of(recorded), today):
         return "is dated in the future"
@@ -94,7 +95,7 @@ def _concept_in(concept: Any, codes: CodeSet) -> bool:
     if keys:
         return any(codes.match(key) for key, _ in keys)
     text = concept_text(concept)
-    return bool(text) and not speaks_of_another(text) and codes.match_words(words(text)) is not None
+    return bool(text) and not speaks_of_another(text) and codes.match_words(words(text))
 
 
 def points_at(resource: Mapping[str, Any], site: CodeSet, chart: Chart) -> bool | None:
@@ -103,7 +104,7 @@ def points_at(resource: Mapping[str, Any], site: CodeSet, chart: Chart) -> bool 
     if any(_concept_in(concept, site) for concept in concepts):
         return True
     if any(concept_keys(concept) or concept_text(concept) for concept in concepts):
-        return site.match_words(words(" ".join(concept_text(concept) for concept in concepts))) is not None
+        return site.match_words(words(" ".join(concept_text(concept) for concept in concepts)))
     text = words(concept_text(concept_of(resource, chart, resource)))
     return True if site.match_words(text) else None
 

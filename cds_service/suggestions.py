@@ -30,9 +30,8 @@ def suggestions(decision: Decision, chart: Chart, make_id: IdMaker) -> list[Json
         action = _update(decision, draft, chart)
         if action:
             offered.append(_suggestion(action, f"suggestion:{draft.reference}", make_id))
-    coming = order.drafted | {draft.act.id for draft in order.drafts if _may_be_coded(draft)}
     for act in decision.policy.orders.acts:
-        if act.id not in coming:
+        if act.id not in order.drafted:
             action = {
                 "type": "create",
                 "description": f"Add the order: {act.label} ({act.code.system_name} {act.code.code})",

@@ -84,12 +84,25 @@ def inside_sentence(title: str) -> str:
     return title[0].lower() + title[1:] if title[1:2].islower() or title[1:2] == " " else title
 
 
-_DENIED = re.compile(
-    r" (no|not|without|denies|denied|negative for|rule out|ruled out|r o|family history|family hx|fh|fhx|"
-    r"mother|father|sister|brother|maternal|paternal|suspected|possible|history negative) "
+_DENIED = re.compile(r" (no|not|without|denies|denied|negative for|free of|absence of) ")
+_OF_ANOTHER = re.compile(
+    r" (family history|family hx|fh|fhx|mother|father|sister|brother|maternal|paternal|rule out|ruled out|r o|suspected|possible) "
 )
 
 
+def is_denied(text: str, phrase: str) -> bool:
+    """Whether a word before the phrase denies it; both in the form of ``words``."""
+    return _DENIED.search(text[: text.index(phrase) + 1]) is not None
+
+
 def speaks_of_another(text: str) -> bool:
-    """Whether words deny, doubt or speak of a relative, so that they are no record of the patient's own."""
-    return _DENIED.search(words(text)) is not None
+    """Whether words speak of a relative or of a mere suspicion, so that they are no record of what the patient has."""
+    return _OF_ANOTHER.search(words(text)) is not None
+
+
+_PAST = re.compile(r" (history of|hx of|h o|status post|s p|resolved|previous|prior) ")
+
+
+def speaks_of_the_past(text: str) -> bool:
+    """Whether words name something as over, so that they are no record of a present state."""
+    return _PAST.search(words(text)) is not None

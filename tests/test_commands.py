@@ -158,7 +158,9 @@ def served(command: list[str], cwd: Path) -> Iterator[str]:
     """The service as a process of its own, until it answers; ended at the close."""
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("CDS_SERVICE_", "PYTHON"))}
-    process = subprocess.Popen([*command, "serve", "--port", str(port)], cwd=cwd, env=environment, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [*command, "serve", "--port", str(port)], cwd=cwd, env=environment, stderr=subprocess.DEVNULL
+    )
     try:
         address = f"http://127.0.0.1:{port}"
         for _ in range(200):
@@ -184,10 +186,14 @@ def test_the_wheel_alone_in_an_empty_environment_serves(tmp_path):
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, "--require-hashes", "-r", str(ROOT / "requirements.txt")], check=True, capture_output=True)
+    subprocess.run(
+        [*install, "--require-hashes", "-r", str(ROOT / "requirements.txt")], check=True, capture_output=True
+    )
     subprocess.run([*install, "--no-deps", str(wheel)], check=True, capture_output=True)
     command = [str(python.parent / "cds-service")]
-    request = subprocess.run([*command, "example", "all-met"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    request = subprocess.run(
+        [*command, "example", "all-met"], cwd=tmp_path, check=True, capture_output=True, text=True
+    ).stdout
     with served(command, tmp_path) as address:
         answer = requests.post(
             f"{address}/cds-services/coverage-guidance-order-sign",
@@ -204,4 +210,6 @@ def test_the_wheel_alone_in_an_empty_environment_serves(tmp_path):
 
 
 def test_today_is_the_day_of_the_call():
-    assert json.loads(run("explain", "-", "--json", given=run("example", "all-met").output).output)["today"] >= str(date(2026, 1, 1))
+    assert json.loads(run("explain", "-", "--json", given=run("example", "all-met").output).output)["today"] >= str(
+        date(2026, 1, 1)
+    )

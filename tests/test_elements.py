@@ -109,7 +109,12 @@ def test_a_status_of_another_shape_is_refused(written):
     named(
         ("a unit as UCUM code", {"valueQuantity": quantity(30, code="kg/m2")}, (30, 30), ("kg/m2",)),
         ("a unit as text", {"valueQuantity": quantity(30, unit="kg/m2")}, (30, 30), ("kg/m2",)),
-        ("the code speaks before the text", {"valueQuantity": quantity(30, "kilos", "kg/m2")}, (30, 30), ("kg/m2", "kilos")),
+        (
+            "the code speaks before the text",
+            {"valueQuantity": quantity(30, "kilos", "kg/m2")},
+            (30, 30),
+            ("kg/m2", "kilos"),
+        ),
         ("white space and capitals in a unit", {"valueQuantity": quantity(30, unit=" KG / M2 ")}, (30, 30), ("kg/m2",)),
         ("no unit", {"valueQuantity": quantity(30)}, (30, 30), ("",)),
         ("a blank unit", {"valueQuantity": quantity(30, unit="  ")}, (30, 30), ("",)),
@@ -121,7 +126,12 @@ def test_a_status_of_another_shape_is_refused(written):
         ("nought is a number", {"valueInteger": 0}, (0, 0), ("",)),
         ("a number as text", {"valueString": " 7.5 "}, (7.5, 7.5), ("",)),
         ("a concept whose text is a number", {"valueCodeableConcept": {"text": "7"}}, (7, 7), ("",)),
-        ("a concept whose display is a number", {"valueCodeableConcept": {"coding": [{"display": "8"}]}}, (8, 8), ("",)),
+        (
+            "a concept whose display is a number",
+            {"valueCodeableConcept": {"coding": [{"display": "8"}]}},
+            (8, 8),
+            ("",),
+        ),
         (
             "a range",
             {"valueRange": {"low": quantity(5, code="%"), "high": quantity(7, code="%")}},

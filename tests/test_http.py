@@ -277,7 +277,10 @@ ORIGIN = {"Origin": "https://sandbox.cds-hooks.org"}
 
 @pytest.mark.parametrize("path", ["/cds-services", SIGN])
 def test_browsers_may_ask_first(client, path):
-    asked = ORIGIN | {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization, content-type"}
+    asked = ORIGIN | {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization, content-type",
+    }
     answer = client.options(path, headers=asked)
     assert answer.status_code == 200
     assert answer.headers["Access-Control-Allow-Origin"] in ("*", ORIGIN["Origin"])

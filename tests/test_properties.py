@@ -161,7 +161,9 @@ def in_another_form(request: dict[str, Any], randomness: Any) -> dict[str, Any]:
 
 @settings(max_examples=40)
 @given(
-    name=st.sampled_from(["all-met", "typical-gaps", "conflicting-data", "outside-studied-population", "infection-red-flag"]),
+    name=st.sampled_from(
+        ["all-met", "typical-gaps", "conflicting-data", "outside-studied-population", "infection-red-flag"]
+    ),
     randomness=st.randoms(use_true_random=False),
 )
 def test_order_paging_and_references_never_matter(name, randomness):
@@ -172,7 +174,9 @@ def test_order_paging_and_references_never_matter(name, randomness):
 US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition"
 UNUSED = {
     "race": {"extension": [{"url": f"{US_CORE}/us-core-race", "extension": [{"url": "text", "valueString": "Asian"}]}]},
-    "ethnicity": {"extension": [{"url": f"{US_CORE}/us-core-ethnicity", "extension": [{"url": "text", "valueString": "x"}]}]},
+    "ethnicity": {
+        "extension": [{"url": f"{US_CORE}/us-core-ethnicity", "extension": [{"url": "text", "valueString": "x"}]}]
+    },
     "language": {"communication": [{"language": {"text": "Spanish"}, "preferred": True}]},
     "sexual orientation": {"extension": [{"url": f"{US_CORE}/us-core-sexual-orientation", "valueString": "x"}]},
     "gender identity": {"extension": [{"url": f"{US_CORE}/us-core-genderIdentity", "valueString": "x"}]},
@@ -251,7 +255,9 @@ def test_no_prefetch_of_any_shape_breaks_an_evaluation(prefetch):
 def test_one_broken_resource_leaves_every_other_criterion_as_it_was(data):
     criterion = data.draw(st.sampled_from(CRITERIA))
     broken = piece(criterion)
-    path = data.draw(st.sampled_from([p for p in places(broken) if p and p[0] not in ("resourceType", "id", "subject")]))
+    path = data.draw(
+        st.sampled_from([p for p in places(broken) if p and p[0] not in ("resourceType", "id", "subject")])
+    )
     broken = replaced(broken, path, data.draw(st.sampled_from([[], {}, "?", 0, None, [None], {"x": [1]}])))
     before = truths(WHOLE)
     after = truths(call([*(piece(name) for name in CRITERIA if name != criterion), broken]))

@@ -1,0 +1,491 @@
+"""The pages for people: everything a policy holds is on them, nothing runs in them, and nothing in a policy can become markup."""
+
+import json
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from cds_service import hooks, pages, policy_text
+from cds_service.app import create_app
+from cds_service.library import load_library
+from cds_service.lint import FORBIDDEN
+from cds_service.policy import FactRule, Policy, Test
+from cds_service.settings import Settings, data_folder
+
+BASE = "https://cds-service.example/fhir"
+ADDRESS = "https://cds.example.org/guidance"
+TODAY = date(2026, 11, 23)
+ISASS = "isass-restorative-neurostimulation-2023"
+PAGES = ("/", "/policies", f"/policies/{ISASS}")
+VOID = {"br", "link", "meta", "img", "input", "hr"}
+
+
+def client_of(cards: Path, today: date = TODAY) -> FlaskClient:
+    return create_app(Settings(), load_library(cards, BASE), ADDRESS, lambda: today).test_client()
+
+
+@pytest.fixture(scope="module")
+def client() -> FlaskClient:
+    return client_of(data_folder("cards"))
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    return load_library(data_folder("cards"), BASE).policies[0]
+
+
+@pytest.fixture
+def own_cards(tmp_path) -> Path:
+    """A copy of the policies that a test may change."""
+    return Path(shutil.copytree(data_folder("cards"), tmp_path / "cards"))
+
+
+def change(cards: Path, name: str, edit) -> None:
+    path = cards / ISASS / f"{name}.json"
+    document = json.loads(path.read_text())
+    edit(document)
+    path.write_text(json.dumps(document))
+
+
+class Page(HTMLParser):
+    """What a page is made of: tags with their attributes, ids, headings, words; a tag left open or closed twice fails."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def attributes(self, name: str) -> Iterator[str]:
+        return (attrs[name] or "" for _, attrs in self.tags if name in attrs)
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+def page_of(client: FlaskClient, path: str) -> Page:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return Page(answer.text)
+
+
+# --- every page ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_strict_content_security_policy_allows_our_own_style_and_nothing_that_runs(client, path):
+    answer = client.get(path)
+    assert answer.mimetype == "text/html"
+    assert answer.headers["Content-Security-Policy"] == pages.CONTENT_SECURITY_POLICY
+    assert "default-src 'none'" in pages.CONTENT_SECURITY_POLICY
+    assert "script" not in pages.CONTENT_SECURITY_POLICY
+    assert "unsafe" not in pages.CONTENT_SECURITY_POLICY
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_script_no_inline_style_and_nothing_from_another_host(client, path):
+    page = page_of(client, path)
+    names = {tag for tag, _ in page.tags}
+    assert not names & {"script", "style", "iframe", "img", "form", "object", "embed", "base"}
+    attributes = {name for _, attrs in page.tags for name in attrs}
+    assert not [name for name in attributes if name == "style" or name.startswith("on")]
+    loaded = [attrs["href"] for attrs in page.named("link")]
+    assert loaded
+    assert all(href.startswith(("./static/", "../static/")) for href in loaded)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_the_parts_that_a_page_loads_and_links_to_exist(client, path):
+    page = page_of(client, path)
+    ids = Counter(page.attributes("id"))
+    assert [name for name, count in ids.items() if count > 1] == []
+    for href in page.attributes("href"):
+        if href.startswith("#"):
+            assert href[1:] in ids
+        elif not href.startswith("https://"):
+            folder = path.rpartition("/")[0].removeprefix("/")
+            target = href.removeprefix("../") if href.startswith("../") else f"{folder}/{href.removeprefix('./')}"
+            assert client.get(f"/{target.lstrip('/')}").status_code == 200, href
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_can_be_read_by_ear_and_by_keyboard(client, path):
+    page = page_of(client, path)
+    assert page.named("html") == [{"lang": "en"}]
+    assert len(page.named("main")) == len(page.named("h1")) == len(page.named("title")) == 1
+    assert page.named("a")[0]["href"] == f"#{page.named('main')[0]['id']}"
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert len(page.named("table")) == len(page.named("caption"))
+    assert all(attrs.get("scope") for attrs in page.named("th"))
+    ids = set(page.attributes("id"))
+    assert all(name in ids for name in page.attributes("aria-labelledby"))
+    assert not [tag for tag, attrs in page.tags if "tabindex" in attrs]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_uses_words_that_direct_a_clinician(client, path):
+    assert FORBIDDEN.search(page_of(client, path).text) is None
+
+
+def test_every_colour_of_text_has_the_contrast_of_wcag_aa_in_light_and_in_dark(client):
+    css = client.get("/static/pages.css").text
+    light, dark = (dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", part)) for part in css.split("@media", 2)[:2])
+    assert light.keys() == dark.keys()
+    for colours in (light, dark):
+        for ink in ("ink", "quiet", "accent", "sure", "open", "late"):
+            for paper in ("paper", "wash", "open-wash"):
+                assert contrast(colours[ink], colours[paper]) >= 4.5, (ink, paper)
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.2, "contrast ratio"."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+# --- start and list --------------------------------------------------------------------------------------------------
+
+
+def test_the_start_page_lists_statements_services_and_a_command_that_works_as_printed(client, policy):
+    answer = client.get("/", headers={"Host": "evil.example"})
+    page = Page(answer.text)
+    assert policy.title in page.text
+    assert f"./policies/{ISASS}" in page.attributes("href")
+    for service_id, hook in hooks.SERVICES.items():
+        assert f"{hook} POST /cds-services/{service_id}" in page.text
+    command = (
+        f"cds-service example all-met | curl -sS {ADDRESS}/cds-services/coverage-guidance-order-sign "
+        "-H 'Content-Type: application/json' -d @-"
+    )
+    assert command in page.text
+    assert "evil.example" not in answer.text
+    assert {"./cds-services", "./policies", "./healthz"} <= set(page.attributes("href"))
+
+
+def test_the_list_gives_edition_dates_and_counts(client, policy):
+    text = page_of(client, "/policies").text
+    for part in (policy.title, policy.edition, policy.raw["review"]["next_review"], str(len(policy.criteria))):
+        assert part in text
+    assert f"{len(policy_text.pending(policy))} pending verification" in text
+
+
+# --- the page of a statement -----------------------------------------------------------------------------------------
+
+
+def test_every_criterion_stands_on_the_page_with_its_words_its_sources_and_its_doubts(client, policy):
+    page = page_of(client, f"/policies/{ISASS}")
+    anchors = [attrs["id"] for attrs in page.named("article") if attrs["class"] == "criterion"]
+    assert sorted(anchors) == sorted(rule.id for rule in policy.criteria)
+    for rule in policy.criteria:
+        for part in (rule.title, rule.settled_by, rule.product_choice, rule.note, rule.next_review):
+            assert part is None or part in page.text
+        for citation in rule.citations:
+            assert citation.says in page.text
+            assert citation.place in page.text
+        for hint in rule.hints:
+            assert hint.says in page.text
+
+
+def test_everything_else_in_the_policy_stands_on_the_page_too(client, policy):
+    page = page_of(client, f"/policies/{ISASS}")
+    raw = policy.raw
+    wanted = [raw["title"], raw["edition"], raw["review"]["written_by"], *raw["attributes"].values()]
+    wanted += [source[key] for source in raw["sources"].values() for key in ("title", "citation", "seen", "read_on")]
+    wanted += [item[key] for item in raw["evidence"] for key in ("finding", "limits")]
+    wanted += [item[key] for item in raw["information"] for key in ("topic", "note")]
+    wanted += [verdict.title for verdict in policy.verdicts]
+    wanted += [rule.title for rule in policy.facts.values()]
+    wanted += [system[key] for system in policy.code_systems.values() for key in ("version", "notice", "url")]
+    for codes in policy.code_sets.values():
+        wanted += [codes.title, *(phrase.strip() for phrase in codes.phrases)]
+        for row in codes.codes:
+            wanted += [row.code, row.label, row.provenance, *filter(None, (row.remark, row.use, row.valid_from))]
+    for payer in policy.payers:
+        wanted += [payer.name, payer.document, payer.background, payer.next_review]
+    wanted += [phrase.strip() for phrase in (*policy.orders.named_in_text, *policy.orders.elsewhere_in_text)]
+    assert [part for part in wanted if part not in page.text] == []
+
+
+def test_the_page_says_what_is_not_verified_and_that_nobody_has_checked(client, policy):
+    text = page_of(client, f"/policies/{ISASS}").text
+    assert policy.raw["review"]["checked_by"] is None
+    assert "Checked by ○ not yet checked by a named reviewer" in text
+    assert "Statement text pending verification" in text
+    assert "None of the 18 criteria has been compared" in text
+    assert text.count("○ pending verification") == len(policy_text.pending(policy)) == 18
+    unverified = {codes.name for codes in policy.code_sets.values() if any(c.seen == "unverified" for c in codes.codes)}
+    assert len(re.findall(r"○ \d+ unverified", text)) == len(unverified) > 0
+    assert "CPT codes are copyright American Medical Association" in text
+
+
+def test_the_notice_goes_once_a_reviewer_has_compared_and_signed(own_cards):
+    def sign(document):
+        document["review"]["checked_by"] = "A. Reviewer, MD"
+        for criterion in document["criteria"]:
+            criterion["statement_text"] = "verified"
+
+    change(own_cards, "policy", sign)
+    text = page_of(client_of(own_cards), f"/policies/{ISASS}").text
+    assert "Checked by A. Reviewer, MD" in text
+    assert "pending verification" not in text.replace("Statement text pending verification; not yet", "")
+    assert "been compared with the statement" not in text
+
+
+def test_an_overdue_review_is_marked_by_a_word(client, policy):
+    day = policy.raw["review"]["next_review"]
+    assert "overdue" not in page_of(client, f"/policies/{ISASS}").text
+    late = client_of(data_folder("cards"), date(2027, 5, 24))
+    assert f"Next review {day} ! overdue" in page_of(late, f"/policies/{ISASS}").text
+    assert f"{day} ! overdue" in page_of(late, "/policies").text
+
+
+@pytest.mark.parametrize("path", [f"/policies/{name}{end}" for name in ("none", "..%2fx") for end in ("", ".json")])
+def test_an_unknown_statement_is_a_404_with_an_operation_outcome(client, path):
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert answer.mimetype == "application/fhir+json"
+    assert answer.get_json(force=True)["issue"][0]["code"] == "not-found"
+
+
+def test_no_text_of_a_policy_becomes_markup(own_cards):
+    hostile = "<script>alert('1')</script> & \"x\" {{ 7*7 }}"
+
+    def poison(value):
+        if isinstance(value, dict):
+            for key, item in value.items():
+                if key in ("title", "note", "says", "place", "finding", "limits", "citation", "settled_by", "label"):
+                    value[key] = hostile
+                else:
+                    poison(item)
+        elif isinstance(value, list):
+            for item in value:
+                poison(item)
+
+    for name in ("policy", "codes"):
+        change(own_cards, name, poison)
+    change(own_cards, "card", lambda document: document["source"].update(label=hostile))
+    change(own_cards, "payers", lambda document: document["payers"][0].update(name=hostile, background=hostile))
+    client = client_of(own_cards)
+    for path in PAGES:
+        page = page_of(client, path)
+        assert not page.named("script")
+        assert hostile in page.text
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+FACTS = {
+    "age": FactRule("age", "age", "Age", "unknown"),
+    "onset": FactRule("onset", "onset", "Pain since", "unknown", item="onset", look_back_days=180),
+    "bmi": FactRule("bmi", "measurement", "BMI", "unknown", item="bmi", unit="kg/m2", range=(5, 150)),
+    "pain": FactRule("pain", "measurement", "Pain score", "unknown", item="pain", range=(0, 10)),
+    "able": FactRule("able", "answer", "Able", "unknown", item="able", look_back_days=180),
+    "infection": FactRule("infection", "record", "Infection", "unknown", resources=("Condition",), state="active"),
+    "device": FactRule("device", "record", "Device", "no", "devices are registered", resources=("Device", "Procedure")),
+}
+
+
+def fact(name: str, **limits) -> Test:
+    return Test("fact", (), name, **limits)
+
+
+@pytest.mark.parametrize(
+    ("test", "words"),
+    [
+        (fact("age", at_least=22), "Age: at least 22 years"),
+        (fact("onset", at_least=90), "Pain since: at least 90 days ago"),
+        (fact("bmi", at_most=35), "BMI: at most 35\N{NO-BREAK SPACE}kg/m2"),
+        (fact("bmi", at_least=18.5, at_most=35), "BMI: at least 18.5 and at most 35\N{NO-BREAK SPACE}kg/m2"),
+        (fact("pain", at_least=6), "Pain score: at least 6, on a scale of 0 to 10"),
+        (fact("able", wanted=True), "Able: attested yes"),
+        (fact("able", wanted=False), "Able: attested no"),
+        (fact("infection", wanted=True), "Infection: on record"),
+        (fact("infection", wanted=False), "Infection: speaks against it where on record"),
+        (fact("device", wanted=False), "Device: none on record"),
+        (Test("not", (fact("able", wanted=True),)), "not (Able: attested yes)"),
+        (
+            Test("all", (fact("able", wanted=True), Test("any", (fact("age", at_most=75), fact("pain", at_most=9))))),
+            "Able: attested yes; and (Age: at most 75 years; or Pain score: at most 9, on a scale of 0 to 10)",
+        ),
+        (
+            Test("agree", (fact("able", wanted=True), fact("infection", wanted=False))),
+            "Able: attested yes. Infection: speaks against it where on record",
+        ),
+    ],
+)
+def test_a_test_in_words(test, words):
+    assert policy_text.sentence(test, FACTS) == words
+
+
+def test_a_combined_test_lists_its_parts():
+    inner = Test("any", (fact("age", at_least=22), fact("able", wanted=True)))
+    clause = policy_text.clause(Test("all", (inner, fact("bmi", at_most=35))), FACTS)
+    assert clause.text == "All of these:"
+    assert [part.text for part in clause.parts][0] == "At least one of these:"
+    assert [part.text for part in clause.parts[0].parts] == ["Age: at least 22 years", "Able: attested yes"]
+
+
+def test_what_a_fact_reads_in_words(policy):
+    bmi = policy_text.reading(policy.facts["bmi"])
+    assert (bmi.origin, bmi.age, bmi.absence) == (
+        "the newest Observation or attested answer “bmi”",
+        "365 days",
+        "unknown",
+    )
+    assert bmi.units.startswith("kg/m2, ")
+    assert bmi.units.endswith("values 5 to 150")
+    assert "mm (times 0.1)" in policy_text.reading(policy.facts["pain-score"]).units
+    assert (
+        "(as it stands or times 2, unknown where they disagree)"
+        in policy_text.reading(policy.facts["disability"]).units
+    )
+    assert policy_text.reading(FACTS["device"]).absence == "no, because devices are registered"
+    assert policy_text.reading(FACTS["device"]).origin == "any Device or Procedure"
+    assert policy_text.reading(FACTS["infection"]).origin == "any active Condition"
+
+
+def test_each_criterion_is_printed_once_and_the_rest_by_reference(policy):
+    groups = policy_text.groups(policy)
+    printed = [item.rule.id for group in groups for item in group.criteria]
+    assert sorted(printed) == sorted(rule.id for rule in policy.criteria)
+    assert [group.verdict.id if group.verdict else None for group in groups] == [
+        "labelled-indication",
+        "studied-population",
+        None,
+    ]
+    for group in groups[:2]:
+        shown = {item.rule.id for item in (*group.criteria, *group.above)}
+        assert shown == set(group.verdict.criteria)
+
+
+def test_a_payer_is_unknown_for_reasons_that_are_named_and_dates_are_no_finer_than_known(own_cards):
+    def edit(document):
+        first, second = document["payers"][:2]
+        first.update(position={"covered": False}, own_text=True, seen_in_force="2026-10-01")
+        first["in_force"] = {"from": "2024", "until": None}
+        second["in_force"] = {"from": "2022-12", "until": "2023-11"}
+
+    change(own_cards, "payers", edit)
+    policy = load_library(own_cards, BASE).policies[0]
+    first, second = (policy_text.payer(policy, rule, TODAY) for rule in policy.payers[:2])
+    assert (first.unknown_because, first.position, first.in_force) == ((), "not covered", "from 2024; end not known")
+    assert "not in force on this date" in second.unknown_because
+    assert second.in_force == "2022-12 to 2023-11"
+    later = policy_text.payer(policy, policy.payers[0], date(2027, 10, 2))
+    assert later.unknown_because == ("not seen in force within 365 days",)
+
+
+# --- source attributes and JSON --------------------------------------------------------------------------------------
+
+NINE = {
+    "useOfRace": False,
+    "useOfEthnicity": False,
+    "useOfLanguage": False,
+    "useOfSexualOrientation": False,
+    "useOfGenderIdentity": False,
+    "useOfSex": False,
+    "useOfDateOfBirth": True,
+    "useOfSocialDeterminants": False,
+    "useOfHealthStatusAssessments": True,
+}
+
+
+def test_the_nine_uses_are_derived_from_the_facts(client, policy):
+    assert {use.key: use.used for use in policy_text.uses(policy)} == NINE
+    text = page_of(client, f"/policies/{ISASS}").text
+    for use in policy_text.uses(policy):
+        assert f"{use.name} {'used' if use.used else 'not used'} {use.because}" in text
+
+
+def test_a_policy_that_reads_other_facts_uses_other_data(own_cards):
+    def edit(document):
+        for name, rule in list(document["facts"].items()):
+            if rule["kind"] in ("age", "onset", "measurement"):
+                document["facts"][name] = {
+                    "kind": "answer",
+                    "title": rule["title"],
+                    "item": name,
+                    "look_back_days": 180,
+                    "when_absent": "unknown",
+                }
+
+    change(own_cards, "policy", edit)
+
+    def social(document):
+        document["sets"]["leg-pain-diagnosis"]["codes"].append(
+            document["sets"]["leg-pain-diagnosis"]["codes"][0] | {"system": "ICD-10-CM", "code": "Z59.1"}
+        )
+
+    change(own_cards, "codes", social)
+    changed = load_library(own_cards, BASE).policies[0]
+    assert [use.key for use in policy_text.uses(changed) if use.used] == ["useOfSocialDeterminants"]
+
+
+def test_the_json_is_the_whole_policy_with_stable_source_attributes(client, policy):
+    answer = client.get(f"/policies/{ISASS}.json")
+    assert answer.mimetype == "application/json"
+    body = answer.get_json()
+    assert body.keys() == policy.raw.keys() | {"codes", "payers", "wording", "sourceAttributes"}
+    assert {key: body[key] for key in policy.raw} == policy.raw
+    assert list(body["sourceAttributes"]) == [
+        "bibliographicCitation",
+        "developer",
+        "fundingSource",
+        "releaseAndRevisionDates",
+        *NINE,
+    ]
+    assert {key: body["sourceAttributes"][key]["used"] for key in NINE} == NINE
+    assert body["sourceAttributes"]["useOfDateOfBirth"]["facts"] == ["Age", "Low back pain since"]
+    assert "10.14444/8525" in body["sourceAttributes"]["bibliographicCitation"]["citation"]
+    assert body["sourceAttributes"]["developer"]["checkedBy"] is None
+
+
+def test_the_json_carries_codes_payers_and_wording_as_the_files_do(client):
+    folder = data_folder("cards") / ISASS
+    body = client.get(f"/policies/{ISASS}.json").get_json()
+    codes = json.loads((folder / "codes.json").read_text())
+    assert body["codes"]["systems"] == codes["systems"]
+    assert body["codes"]["sets"].keys() == codes["sets"].keys()
+    for name, written in codes["sets"].items():
+        ours = body["codes"]["sets"][name]
+        assert [row["code"] for row in ours["codes"]] == [row["code"] for row in written["codes"]]
+        assert ours["text"] == written.get("text", [])
+    assert body["wording"] == json.loads((folder / "card.json").read_text())
+    for ours, written in zip(body["payers"], json.loads((folder / "payers.json").read_text())["payers"], strict=True):
+        assert {key: ours[key] for key in ours if key != "aliases"} == {
+            key: written[key] for key in written if key != "aliases"
+        }
