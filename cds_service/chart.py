@@ -101,9 +101,16 @@ class Chart:
                         yield Match(indexed.record, indexed.part, codes.match(key), key[1], indexed.without_system)
         if codes.phrases:
             for indexed in self._worded.get(resource_type, ()):
-                if (codes.words_beside_codes or not indexed.coded) and id(indexed.part) not in seen:
-                    if codes.match_words(words(indexed.text)):
-                        yield Match(indexed.record, indexed.part, None, indexed.text, False)
+                counts = (codes.words_beside_codes or not indexed.coded) and id(indexed.part) not in seen
+                if counts and codes.match_words(words(indexed.text)):
+                    yield Match(indexed.record, indexed.part, None, indexed.text, False)
+
+    def know_references(self, resources: Mapping[str, list[Json]], addresses: Mapping[str, Json]) -> None:
+        """Makes resources findable by ``Type/id`` and by the fullUrl under which they came."""
+        for kind, found in resources.items():
+            self._by_reference |= {f"{kind}/{item['id']}": item for item in found if isinstance(item.get("id"), str)}
+        for address, item in addresses.items():
+            self._by_reference[address] = self._by_reference.get(f"{item['resourceType']}/{item.get('id')}", item)
 
     def resolve(self, reference: Any, container: Mapping[str, Any] | None = None) -> Json | None:
         """The resource that a Reference points at: contained (``#id``), ``Type/id``, absolute or ``urn:uuid:``; or None."""
@@ -125,8 +132,8 @@ class Chart:
         if isinstance(target, str):
             if relative(target) == f"Patient/{self.patient_id}":
                 return True
-            found = self._by_reference.get(target)
-            return found is not None and found is self.patient
+            found = self._by_reference.get(target, {})
+            return found.get("resourceType") == "Patient" and found.get("id") == self.patient_id
         identifier = reference.get("identifier")
         mine = self.patient.get("identifier") if self.patient else None
         return isinstance(identifier, dict) and isinstance(mine, list) and _same_identifier(identifier, mine)
@@ -179,38 +186,42 @@ def read_chart(prefetch: Mapping[str, Any], keys: Mapping[str, str], patient_id:
     ``types`` are the resource types that policies read. Never raises on JSON that parses.
     """
     chart = Chart(patient_id)
-    wanted = frozenset(types)
     found: dict[str, list[Json]] = {}
+    addresses: dict[str, Json] = {}
     for key, value in prefetch.items():
         resources, failure = _resources(value)
         for resource, address in resources:
-            kind = resource.get("resourceType")
-            if not isinstance(kind, str):
-                continue
-            identity = resource.get("id")
-            if isinstance(identity, str):
-                chart._by_reference[f"{kind}/{identity}"] = resource
+            found.setdefault(resource["resourceType"], []).append(resource)
             if address:
-                chart._by_reference[address] = resource
-            found.setdefault(kind, []).append(resource)
-        expected = keys.get(key)
-        if expected:
-            chart.states[expected] = State.FILLED if resources else State.FAILED if failure else State.EMPTY
-            if failure and resources:
-                chart.unreadable.append(Unreadable(expected, f"prefetch {key}", f"in part: {failure}"))
-            elif failure:
-                chart.why_missing[expected] = failure
+                addresses[address] = resource
+        if key in keys:
+            _note_arrival(chart, key, keys[key], {resource["resourceType"] for resource, _ in resources}, failure)
     for key, expected in keys.items():
-        if expected in found and chart.states.get(expected) is not State.FAILED:
-            chart.states[expected] = State.FILLED
-        elif expected not in chart.states:
+        if expected not in chart.states:
+            # What came under the EHR's own keys counts as found, but does not show that it is all there is.
             chart.states[expected] = State.MISSING
-            chart.why_missing[expected] = f"{expected} not sent (prefetch {key})"
-    _find_patient(chart, found.get("Patient", ()))
-    for kind in sorted(wanted & found.keys()):
+            if expected not in found:
+                chart.why_missing[expected] = f"{expected} not sent (prefetch {key})"
+    unique = {kind: _once(resources) for kind, resources in found.items()}
+    chart.know_references(unique, addresses)
+    _find_patient(chart, unique.get("Patient", ()))
+    for kind in sorted(unique.keys() & set(types)):
         if kind != "Patient":
-            _index(chart, kind, _once(found[kind]))
+            _index(chart, kind, unique[kind])
     return chart
+
+
+def _note_arrival(chart: Chart, key: str, expected: str, arrived: set[str], failure: str | None) -> None:
+    """Which of the four states a published key is in; resources of another type alone are no answer to a search."""
+    if expected in arrived:
+        chart.states[expected] = State.FILLED
+        if failure:
+            chart.unreadable.append(Unreadable(expected, f"prefetch {key}", f"in part: {failure}"))
+    elif failure or arrived:
+        chart.states[expected] = State.FAILED
+        chart.why_missing[expected] = failure or f"the EHR sent no {expected} as prefetch {key}, but something else"
+    else:
+        chart.states[expected] = State.EMPTY
 
 
 def _resources(value: Any) -> tuple[list[tuple[Json, str | None]], str | None]:
@@ -223,9 +234,9 @@ def _resources(value: Any) -> tuple[list[tuple[Json, str | None]], str | None]:
     while pending:
         item, address, depth = pending.pop()
         kind = item.get("resourceType") if isinstance(item, dict) else None
-        if kind == "Bundle" and depth < DEEPEST_BUNDLE:
+        if kind == "Bundle":
             entries = item.get("entry") or []
-            if not isinstance(entries, list):
+            if not isinstance(entries, list) or depth >= DEEPEST_BUNDLE:
                 failure = "the EHR sent a Bundle that cannot be read"
                 continue
             for entry in reversed(entries):
@@ -254,7 +265,7 @@ def _is_error(outcome: Mapping[str, Any]) -> bool:
 
 
 def _find_patient(chart: Chart, patients: Iterable[Json]) -> None:
-    for patient in _once(list(patients)):
+    for patient in patients:
         if patient.get("id") == chart.patient_id:
             chart.patient = patient
         else:

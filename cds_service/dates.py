@@ -1,5 +1,6 @@
 """FHIR dates as intervals of days: a partial date (2024, 2024-03) is every day that it may mean."""
 
+import re
 from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -16,6 +17,9 @@ class Days(NamedTuple):
     text: str
 
 
+_FHIR_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T.*)?)?)?")
+
+
 @lru_cache(maxsize=4096)
 def days(text: str) -> Days:
     """Reads a FHIR date, dateTime or instant (FHIR R4 datatypes, section 2.24.0.1).
@@ -23,18 +27,18 @@ def days(text: str) -> Days:
     A time of day is dropped: the day is the one written down at the place of care.
     Raises UnreadableError when the text is no FHIR date.
     """
-    try:
-        if len(text) == 4:
-            year = int(text)
-            return Days(date(year, 1, 1), date(year, 12, 31), text)
-        if len(text) == 7 and text[4] == "-":
-            year, month = int(text[:4]), int(text[5:])
-            return Days(date(year, month, 1), date(year, month, monthrange(year, month)[1]), text)
-        if len(text) == 10 or text[10:11] == "T":
+    if _FHIR_DATE.fullmatch(text):
+        try:
+            if len(text) == 4:
+                year = int(text)
+                return Days(date(year, 1, 1), date(year, 12, 31), text)
+            if len(text) == 7:
+                year, month = int(text[:4]), int(text[5:])
+                return Days(date(year, month, 1), date(year, month, monthrange(year, month)[1]), text)
             day = date.fromisoformat(text[:10])
             return Days(day, day, text[:10])
-    except ValueError:
-        pass
+        except ValueError:
+            pass
     raise UnreadableError("is not a FHIR date")
 
 
@@ -45,10 +49,9 @@ def is_future(text: str, today: date) -> bool:
     if len(text) > 10:
         try:
             moment = datetime.fromisoformat(text)
-        except ValueError:
+            return moment.tzinfo is None or moment.astimezone(UTC).date() > today
+        except (ValueError, OverflowError):
             return True
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC).date() > today
     return True
 
 
@@ -58,7 +61,9 @@ def years_between(born: date, today: date) -> int:
 
 
 def years_after(day: date, years: int) -> date:
-    """The same calendar day that many years after ``day`` (29 February becomes 1 March)."""
+    """The same calendar day that many years after ``day`` (29 February becomes 1 March), at most the calendar's last."""
+    if day.year + years > date.max.year:
+        return date.max
     try:
         return day.replace(year=day.year + years)
     except ValueError:

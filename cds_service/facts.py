@@ -11,13 +11,14 @@ from math import inf
 from typing import Any, NamedTuple
 
 from cds_service.chart import Chart, Match, Record
-from cds_service.dates import Days, is_future, years_after, years_between
+from cds_service.dates import Days, years_after, years_between
 from cds_service.elements import (
     Interval,
     Json,
     concept_text,
     days_of,
     first_of,
+    list_of,
     number_of,
     object_of,
     quantity_of,
@@ -83,7 +84,7 @@ def gather(policy: Policy, chart: Chart, questionnaires: frozenset[str], today: 
 
 
 class _Answers(NamedTuple):
-    items: Mapping[str, list[tuple[Record, Days, Json]]]
+    items: Mapping[str, list[tuple[Record, str, Json]]]
     notes: tuple[str, ...]
 
 
@@ -233,7 +234,7 @@ def _observed(rule: FactRule, match: Match, today: date) -> _Reading | _Stale | 
         if written is None and (written := resource.get("issued")) is None:
             return "has no date"
         when = days_of(written)
-        why_not = too_old_or_future(rule.look_back_days, when, text_of(written), today)
+        why_not = too_old_or_future(rule.look_back_days, text_of(written), today)
         if why_not:
             return _Stale(when, why_not)
         if speaks_of_another(concept_text(resource.get("code"))):
@@ -255,8 +256,9 @@ def _observed(rule: FactRule, match: Match, today: date) -> _Reading | _Stale | 
 
 
 def _clip(interval: Interval, factor: float, bounds: Interval) -> Interval | None:
-    low, high = round(interval[0] * factor, 9), round(interval[1] * factor, 9)
+    low, high = interval[0] * factor, interval[1] * factor
     if low == high:
+        low = high = round(low, 9)
         return (low, high) if bounds[0] <= low <= bounds[1] else None
     low, high = max(low, bounds[0]), min(high, bounds[1])
     return (low, high) if low <= high else None
@@ -288,7 +290,7 @@ def _attested_yes_or_no(answer: Mapping[str, Any]) -> tuple[tuple[Value, ...], s
 
 def _answers(chart: Chart, questionnaires: frozenset[str], today: date) -> _Answers:
     """The items answered in QuestionnaireResponses to one of the questionnaires, by linkId, groups opened."""
-    items: dict[str, list[tuple[Record, Days, Json]]] = {}
+    items: dict[str, list[tuple[Record, str, Json]]] = {}
     notes: list[str] = []
     for record in chart.records.get("QuestionnaireResponse", ()):
         address = record.resource.get("questionnaire")
@@ -299,10 +301,8 @@ def _answers(chart: Chart, questionnaires: frozenset[str], today: date) -> _Answ
             notes.append(f"{record.reference}: answers are {status_word(status)}, not completed")
             continue
         try:
-            authored = days_of(record.resource.get("authored"))
-            if is_future(record.resource["authored"], today):
-                notes.append(f"{record.reference}: dated in the future")
-                continue
+            authored = text_of(record.resource.get("authored"))
+            days_of(authored)
         except UnreadableError:
             notes.append(f"{record.reference}: no readable date of answering")
             continue
@@ -315,6 +315,8 @@ def _answers(chart: Chart, questionnaires: frozenset[str], today: date) -> _Answ
                     if isinstance(link, str) and "answer" in item:
                         items.setdefault(link, []).append((record, authored, item))
                     pending.append((item.get("item"), depth + 1))
+                    answered = list_of(item.get("answer"))
+                    pending += [(answer.get("item"), depth + 1) for answer in answered if isinstance(answer, dict)]
                 else:
                     notes.append(f"{record.reference}: an item cannot be read")
     return _Answers(items, tuple(notes))
@@ -328,8 +330,9 @@ def _answer_readings(
 ) -> tuple[list[_Reading], list[str]]:
     readings: list[_Reading] = []
     notes = list(answers.notes)
-    for record, when, item in answers.items.get(rule.item or "", ()):
-        why_not = too_old_or_future(rule.look_back_days, when, when.text, today)
+    for record, written, item in answers.items.get(rule.item or "", ()):
+        when = days_of(written)
+        why_not = too_old_or_future(rule.look_back_days, written, today)
         if why_not:
             notes.append(f"attested: {why_not}")
             continue
@@ -356,16 +359,16 @@ def _record(rule: FactRule, chart: Chart, answers: _Answers, today: date) -> Fac
     for match in _matches(rule, chart, rule.resources):
         try:
             why_not = why_not_evidence(rule, match, chart, today)
-            when = when_of(match.record)
+            when = when_of(match.record, today)
             if why_not is None and when is not None:
-                why_not = too_old_or_future(rule.look_back_days, when, when.text, today)
+                why_not = too_old_or_future(rule.look_back_days, when, today)
             elif why_not is None and rule.look_back_days is not None:
                 why_not = "has no date"
         except UnreadableError as error:
             why_not = f"{match.record.reference} {error}"
             when = None
         if why_not is None:
-            text = when.text if when else None
+            text = when[:10] if when else None
             found.append((text or "", _evidence(match, None, text, rule.noun)))
         elif why_not:
             notes.append(_note(match, why_not))

@@ -1,6 +1,7 @@
 """Ids of cards and suggestions: the same call gives the same id, and nobody without the key can tell whose it is."""
 
 import hmac
+import json
 from collections.abc import Callable
 from uuid import UUID
 
@@ -12,9 +13,9 @@ def id_maker(key: bytes, *scope: str) -> IdMaker:
 
     The UUID is an HMAC-SHA-256 under ``key`` of ``scope`` (client, patient, order, policy edition, findings) and the name.
     """
-    seed = hmac.new(key, "\x1f".join(scope).encode("utf-8", "surrogatepass"), "sha256").digest()
+    seed = hmac.digest(key, json.dumps(scope).encode(), "sha256")
 
     def make(name: str) -> str:
-        return str(UUID(bytes=hmac.digest(seed, name.encode(), "sha256")[:16], version=5))
+        return str(UUID(bytes=hmac.digest(seed, json.dumps(name).encode(), "sha256")[:16], version=5))
 
     return make

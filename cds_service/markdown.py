@@ -29,7 +29,7 @@ def escape(text: str) -> str:
         shown = shown[: LONGEST - 1].rstrip() + "…"
     shown = _MARKUP.sub(r"\\\1", shown)
     shown = shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
-    return _ADDRESS.sub(lambda match: match.group() + _JOINER, shown)
+    return _ADDRESS.sub(lambda match: _JOINER + match.group() + _JOINER, shown)
 
 
 def table(header: tuple[str, str], rows: list[tuple[str, str]]) -> str:

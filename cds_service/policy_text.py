@@ -266,6 +266,7 @@ class CodeSetText(NamedTuple):
     title: str
     groups: tuple[CodeGroup, ...]
     phrases: tuple[str, ...]
+    beside_codes: bool
     read_by: tuple[str, ...]
 
     @property
@@ -287,6 +288,7 @@ def code_sets(policy: Policy) -> list[CodeSetText]:
             codes.title,
             tuple(_code_groups(policy, codes)),
             tuple(phrase.strip() for phrase in codes.phrases),
+            codes.words_beside_codes,
             tuple(_read_by(policy, codes.name)),
         )
         for codes in policy.code_sets.values()
@@ -319,6 +321,11 @@ def _read_by(policy: Policy, name: str) -> Iterator[str]:
                 yield f"“{rule.title}”{part}"
 
 
+def spelling(row: Code) -> str:
+    """A code as its file writes it: with a dash at its end where it stands for all that begin so."""
+    return f"{row.code}-" if row.prefix else row.code
+
+
 def code_notes(row: Code) -> str:
     """What else is known of one code: validity, billable leaves, remark, use."""
     notes = []
@@ -326,8 +333,8 @@ def code_notes(row: Code) -> str:
         notes.append(f"valid from {row.valid_from}")
     if row.valid_until:
         notes.append(f"valid until {row.valid_until}")
-    if row.code.endswith("-"):
-        notes.append("every code below it")
+    if row.prefix:
+        notes.append("stands for every code that begins so")
     notes += [note for note in (row.remark, row.use) if note]
     if row.leaves:
         notes.append(f"billable: {', '.join(row.leaves)}")
@@ -486,10 +493,11 @@ def _code_set_json(codes: CodeSet) -> dict[str, Any]:
     return {
         "title": codes.title,
         "text": [phrase.strip() for phrase in codes.phrases],
+        "words_beside_codes": codes.words_beside_codes,
         "codes": [
             {
                 "system": row.system_name,
-                "code": row.code,
+                "code": spelling(row),
                 "label": row.label,
                 "seen": row.seen,
                 "provenance": row.provenance,

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from cds_service.chart import Chart, Match, Record, concept_of
-from cds_service.dates import Days, day_before, is_future
+from cds_service.dates import day_before, days, is_future
 from cds_service.elements import concept_keys, concept_text, days_of, first_of, list_of, object_of, status_of, text_of
 from cds_service.errors import UnreadableError
 from cds_service.policy import CodeSet, FactRule
@@ -109,12 +109,10 @@ def points_at(resource: Mapping[str, Any], site: CodeSet, chart: Chart) -> bool 
     return True if site.match_words(text) else None
 
 
-def too_old_or_future(look_back_days: int | None, when: Days, text: str, today: date) -> str | None:
-    """Why a date does not count (in the future; beyond the look-back; too coarse to tell), or None where it does.
-
-    ``text`` is the date as written, with its time and offset where it has them.
-    """
-    if is_future(text, today):
+def too_old_or_future(look_back_days: int | None, written: str, today: date) -> str | None:
+    """Why a date as written does not count (in the future; beyond the look-back; too coarse to tell), or None."""
+    when = days(written)
+    if is_future(written, today):
         return f"{when.text} lies in the future"
     if look_back_days is not None:
         oldest = day_before(today, look_back_days)
@@ -127,7 +125,7 @@ def too_old_or_future(look_back_days: int | None, when: Days, text: str, today: 
 
 _DATES = {
     "Condition": ("onsetDateTime", "recordedDate"),
-    "Procedure": ("performedDateTime", "performedString"),
+    "Procedure": ("performedDateTime",),
     "ServiceRequest": ("authoredOn",),
     "DeviceRequest": ("authoredOn",),
     "MedicationRequest": ("authoredOn",),
@@ -143,21 +141,28 @@ _PERIODS = {
 }
 
 
-def when_of(record: Record) -> Days | None:
-    """The date to show for a record, by its type; None where it has none that is a date."""
+def when_of(record: Record, today: date) -> str | None:
+    """The date, as written, to show for a record, by its type; None where it has none that is a date.
+
+    A period counts by its end, or by its start while it lasts.
+    """
     resource = record.resource
     period = resource.get(_PERIODS.get(record.type, ""))
     if period is not None:
-        bound = object_of(period).get("end") or object_of(period).get("start")
-        if bound is not None:
-            return days_of(bound)
-    text = first_of(resource, *_DATES[record.type])
+        bounds = [bound for bound in (object_of(period).get("end"), period.get("start")) if bound is not None]
+        past = [bound for bound in bounds if not is_future(text_of(bound), today)]
+        if bounds:
+            return text_of((past or bounds)[0])
+    written = first_of(resource, *_DATES[record.type])
+    if written is not None:
+        days_of(written)
+        return text_of(written)
+    described = resource.get("performedString")
     try:
-        return days_of(text) if text is not None else None
+        days_of(described)
     except UnreadableError:
-        if record.type == "Procedure" and "performedString" in resource and "performedDateTime" not in resource:
-            return None
-        raise
+        return None
+    return text_of(described)
 
 
 def status_word(status: Any) -> str:

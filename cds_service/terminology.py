@@ -66,7 +66,7 @@ def system_of_shape(code: str) -> str | None:
 def canonical_code(system: str, code: str) -> str:
     """The code in the system's own spelling: upper case, and ICD-10-CM with its dot."""
     code = code.strip().upper()
-    if system == ICD10CM and "." not in code and len(code) > 3:
+    if system == ICD10CM and len(code) > 3 and "." not in code and not code.endswith("-"):
         return f"{code[:3]}.{code[3:]}"
     return code
 
@@ -96,8 +96,12 @@ def is_denied(text: str, phrase: str) -> bool:
 
 
 def speaks_of_another(text: str) -> bool:
-    """Whether words speak of a relative or of a mere suspicion, so that they are no record of what the patient has."""
-    return _OF_ANOTHER.search(words(text)) is not None
+    """Whether words speak of a relative or a mere suspicion, or begin by denying: no record of what the patient has.
+
+    A denial further on may concern something else ("low back pain without sciatica").
+    """
+    plain = words(text)
+    return _OF_ANOTHER.search(plain) is not None or _DENIED.match(plain.replace(" patient ", " ", 1)) is not None
 
 
 _PAST = re.compile(r" (history of|hx of|h o|status post|s p|resolved|previous|prior) ")

@@ -553,7 +553,7 @@ def test_the_newest_measurement_wins(others, values, light_enough):
 def test_two_values_of_one_day_are_both_shown():
     found = finding("weight-ratio", weight_ratio(30), at("2026-03-01", 40))
     assert [item.value for item in found.evidence] == ["30 kg/m2", "40 kg/m2"]
-    assert "disagrees" in found.reason
+    assert "disagree" in found.reason
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The pages for people: everything a policy holds is on them, nothing runs in them, and nothing in a policy can become markup."""
+"""The pages for people: all that a policy holds is on them, nothing runs in them, no text of it becomes markup."""
 
 import json
 import re
@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,12 @@ from cds_service import hooks, pages, policy_text
 from cds_service.app import create_app
 from cds_service.library import load_library
 from cds_service.lint import FORBIDDEN
-from cds_service.policy import FactRule, Policy, Test
+from cds_service.policy import FactRule, Policy
+from cds_service.policy import Test as Node
 from cds_service.settings import Settings, data_folder
+from tests.shipped import BASE, TODAY
 
-BASE = "https://cds-service.example/fhir"
 ADDRESS = "https://cds.example.org/guidance"
-TODAY = date(2026, 11, 23)
 ISASS = "isass-restorative-neurostimulation-2023"
 PAGES = ("/", "/policies", f"/policies/{ISASS}")
 VOID = {"br", "link", "meta", "img", "input", "hr"}
@@ -55,7 +56,7 @@ def change(cards: Path, name: str, edit) -> None:
 
 
 class Page(HTMLParser):
-    """What a page is made of: tags with their attributes, ids, headings, words; a tag left open or closed twice fails."""
+    """What a page is made of: its tags with their attributes, and its words; a tag left open or closed twice fails."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -131,7 +132,8 @@ def test_the_parts_that_a_page_loads_and_links_to_exist(client, path):
         elif not href.startswith("https://"):
             folder = path.rpartition("/")[0].removeprefix("/")
             target = href.removeprefix("../") if href.startswith("../") else f"{folder}/{href.removeprefix('./')}"
-            assert client.get(f"/{target.lstrip('/')}").status_code == 200, href
+            with client.get(f"/{target.lstrip('/')}") as answer:
+                assert answer.status_code == 200, href
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -142,7 +144,7 @@ def test_a_page_can_be_read_by_ear_and_by_keyboard(client, path):
     assert page.named("a")[0]["href"] == f"#{page.named('main')[0]['id']}"
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
     assert len(page.named("table")) == len(page.named("caption"))
     assert all(attrs.get("scope") for attrs in page.named("th"))
     ids = set(page.attributes("id"))
@@ -156,7 +158,8 @@ def test_no_page_uses_words_that_direct_a_clinician(client, path):
 
 
 def test_every_colour_of_text_has_the_contrast_of_wcag_aa_in_light_and_in_dark(client):
-    css = client.get("/static/pages.css").text
+    with client.get("/static/pages.css") as answer:
+        css = answer.text
     light, dark = (dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", part)) for part in css.split("@media", 2)[:2])
     assert light.keys() == dark.keys()
     for colours in (light, dark):
@@ -319,8 +322,8 @@ FACTS = {
 }
 
 
-def fact(name: str, **limits) -> Test:
-    return Test("fact", (), name, **limits)
+def fact(name: str, **limits) -> Node:
+    return Node("fact", (), name, **limits)
 
 
 @pytest.mark.parametrize(
@@ -336,13 +339,13 @@ def fact(name: str, **limits) -> Test:
         (fact("infection", wanted=True), "Infection: on record"),
         (fact("infection", wanted=False), "Infection: speaks against it where on record"),
         (fact("device", wanted=False), "Device: none on record"),
-        (Test("not", (fact("able", wanted=True),)), "not (Able: attested yes)"),
+        (Node("not", (fact("able", wanted=True),)), "not (Able: attested yes)"),
         (
-            Test("all", (fact("able", wanted=True), Test("any", (fact("age", at_most=75), fact("pain", at_most=9))))),
+            Node("all", (fact("able", wanted=True), Node("any", (fact("age", at_most=75), fact("pain", at_most=9))))),
             "Able: attested yes; and (Age: at most 75 years; or Pain score: at most 9, on a scale of 0 to 10)",
         ),
         (
-            Test("agree", (fact("able", wanted=True), fact("infection", wanted=False))),
+            Node("agree", (fact("able", wanted=True), fact("infection", wanted=False))),
             "Able: attested yes. Infection: speaks against it where on record",
         ),
     ],
@@ -352,10 +355,10 @@ def test_a_test_in_words(test, words):
 
 
 def test_a_combined_test_lists_its_parts():
-    inner = Test("any", (fact("age", at_least=22), fact("able", wanted=True)))
-    clause = policy_text.clause(Test("all", (inner, fact("bmi", at_most=35))), FACTS)
+    inner = Node("any", (fact("age", at_least=22), fact("able", wanted=True)))
+    clause = policy_text.clause(Node("all", (inner, fact("bmi", at_most=35))), FACTS)
     assert clause.text == "All of these:"
-    assert [part.text for part in clause.parts][0] == "At least one of these:"
+    assert clause.parts[0].text == "At least one of these:"
     assert [part.text for part in clause.parts[0].parts] == ["Age: at least 22 years", "Able: attested yes"]
 
 
