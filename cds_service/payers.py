@@ -6,10 +6,10 @@ from datetime import date
 from typing import Any
 
 from cds_service import logic
-from cds_service.chart import Chart
+from cds_service.chart import Chart, Record
 from cds_service.criteria import Finding
 from cds_service.dates import day_before
-from cds_service.elements import days_of, first_of, list_of, object_of
+from cds_service.elements import Key, days_of, first_of, list_of, object_of
 from cds_service.errors import UnreadableError
 from cds_service.facts import Evidence
 from cds_service.logic import Truth
@@ -36,10 +36,10 @@ def position(
     coverages = _coverages(chart, orders, today)
     found: dict[str, Payer | None] = {}
     evidence = []
-    for reference, payor in coverages:
-        name, identifiers = _identity(payor, chart)
+    for coverage, payor in coverages:
+        name, identifiers = _identity(payor, coverage.resource, chart)
         found.setdefault(name, _on_file(policy.payers, name, identifiers))
-        evidence.append(Evidence(reference, name, None, None))
+        evidence.append(Evidence(coverage.reference, name, None, None))
     payers = tuple(sorted(found.items(), key=lambda pair: pair[0]))
     truth, reason = _judge(payers, findings, chart, today)
     return PayerPosition(truth, payers, reason, tuple(sorted(set(evidence), key=lambda item: item[:2])))
@@ -74,18 +74,17 @@ def _judge(
     )
 
 
-def _coverages(chart: Chart, orders: Iterable[Mapping[str, Any]], today: date) -> list[tuple[str, Any]]:
-    """(reference, payor) of each coverage in force; those that the orders name, where they name any."""
+def _coverages(chart: Chart, orders: Iterable[Mapping[str, Any]], today: date) -> list[tuple[Record, Any]]:
+    """(Coverage, payor) of each coverage in force; those that the orders name, where they name any."""
     insurances = [chart.resolve(item, order) for order in orders for item in list_of(order.get("insurance"))]
     named = {id(coverage) for coverage in insurances if coverage is not None}
     active = [
-        (record.reference, payor, id(record.resource))
+        (record, payor)
         for record in chart.records.get("Coverage", ())
         if _in_force(record.resource, today)
         for payor in list_of(record.resource.get("payor"))
     ]
-    chosen = [item for item in active if item[2] in named] or active
-    return [(reference, payor) for reference, payor, _ in chosen]
+    return [pair for pair in active if id(pair[0].resource) in named] or active
 
 
 def _in_force(coverage: Mapping[str, Any], today: date) -> bool:
@@ -99,9 +98,9 @@ def _in_force(coverage: Mapping[str, Any], today: date) -> bool:
         return False
 
 
-def _identity(payor: Any, chart: Chart) -> tuple[str, set[tuple[str, str]]]:
-    """The payer's name and identifiers, from the Organization where it is at hand, else from the Reference itself."""
-    organization = chart.resolve(payor) or {}
+def _identity(payor: Any, coverage: Mapping[str, Any], chart: Chart) -> tuple[str, set[Key]]:
+    """The payer's name and identifiers, from the Organization if at hand, else from the Reference."""
+    organization = chart.resolve(payor, coverage) or {}
     reference = payor if isinstance(payor, dict) else {}
     name = organization.get("name") or first_of(reference, "display")
     identifiers = set()
@@ -113,7 +112,7 @@ def _identity(payor: Any, chart: Chart) -> tuple[str, set[tuple[str, str]]]:
     return name, identifiers
 
 
-def _on_file(payers: Iterable[Payer], name: str, identifiers: set[tuple[str, str]]) -> Payer | None:
+def _on_file(payers: Iterable[Payer], name: str, identifiers: set[Key]) -> Payer | None:
     payers = tuple(payers)
     by_identifier = next((payer for payer in payers if payer.identifiers & identifiers), None)
     return by_identifier or next((payer for payer in payers if words(name) in payer.aliases), None)

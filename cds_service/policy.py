@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import relevance
 
 from cds_service.dates import days
 from cds_service.elements import Key, unit_spelling
-from cds_service.errors import PolicyError
+from cds_service.errors import PolicyError, UnreadableError
 from cds_service.terminology import canonical_code, canonical_system, is_denied, words
 
 FILES = ("policy", "codes", "card", "payers", "cases")
@@ -238,11 +238,19 @@ class Policy:
         return frozenset(types)
 
 
+_FORMATS = FormatChecker(("date",))
+
+
+@_FORMATS.checks("fhir-date", UnreadableError)
+def _is_fhir_date(value: object) -> bool:
+    return not isinstance(value, str) or bool(days(value))
+
+
 @cache
 def schema(name: str) -> Draft202012Validator:
     """The validator of one file of a policy folder, or of a request: ``schemas/<name>.schema.json``."""
     text = (Path(__file__).parent / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8")
-    return Draft202012Validator(json.loads(text), format_checker=Draft202012Validator.FORMAT_CHECKER)
+    return Draft202012Validator(json.loads(text), format_checker=_FORMATS)
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -310,6 +318,8 @@ class _Builder:
         self.ids = [entry["id"] for entry in raw["criteria"]]
         for criterion_id in {name for name in self.ids if self.ids.count(name) > 1}:
             self.problem("policy", "$.criteria", f"the id '{criterion_id}' stands twice; each criterion needs its own")
+        for index, item in enumerate(raw["evidence"]):
+            self.known_source(item["source"], f"$.evidence[{index}].source")
         patient_view = raw.get("patient_view", {})
         policy = Policy(
             id=raw["id"],
@@ -337,10 +347,10 @@ class _Builder:
             raise PolicyError(self.problems)
         return policy
 
-    def system(self, name: str, place: str) -> str:
+    def system(self, name: str, place: str, file: str = "codes") -> str:
         systems = self.documents["codes"]["systems"]
         if name not in systems:
-            self.problem("codes", place, f"'{name}' is no system; allowed are {', '.join(sorted(systems))}")
+            self.problem(file, place, f"'{name}' is no system; allowed are {', '.join(sorted(systems))}")
             return name
         return canonical_system(systems[name]["url"])
 
@@ -389,6 +399,12 @@ class _Builder:
 
     def fact(self, name: str, entry: Mapping[str, Any]) -> FactRule:
         place = f"$.facts.{name}"
+        if "range" in entry and entry["range"][0] > entry["range"][1]:
+            self.problem(
+                "policy",
+                f"{place}.range",
+                f"{entry['range'][0]:g} to {entry['range'][1]:g} is turned round; the lower end comes first",
+            )
         absent = entry["when_absent"]
         return FactRule(
             name=name,
@@ -437,15 +453,15 @@ class _Builder:
             self.problem("policy", f"{place}.fact", f"'{entry['fact']}' is no fact; allowed are {allowed}")
         return Hint(entry["fact"], entry["says"])
 
+    def known_source(self, name: str, place: str) -> None:
+        if name not in self.raw["sources"]:
+            allowed = ", ".join(sorted(self.raw["sources"]))
+            self.problem("policy", place, f"'{name}' is no source; allowed are {allowed}")
+
     def criterion(self, index: int, entry: Mapping[str, Any]) -> Criterion:
         place = f"$.criteria[{index}]"
-        sources = self.raw["sources"]
         for n, citation in enumerate(entry["sources"]):
-            if citation["source"] not in sources:
-                allowed = ", ".join(sorted(sources))
-                self.problem(
-                    "policy", f"{place}.sources[{n}]", f"'{citation['source']}' is no source; allowed are {allowed}"
-                )
+            self.known_source(citation["source"], f"{place}.sources[{n}]")
         return Criterion(
             id=entry["id"],
             title=entry["title"],
@@ -494,12 +510,13 @@ class _Builder:
         codes = self.set_named(entry["codes"], f"{place}.codes")
         if codes is None:
             return None
-        key = (self.system(entry["code"]["system"], f"{place}.code.system"), entry["code"]["code"])
+        key = (self.system(entry["code"]["system"], f"{place}.code.system", "policy"), entry["code"]["code"])
         code = codes.exact.get(key)
-        if code is None:
+        if code is None and entry["code"]["system"] in self.documents["codes"]["systems"]:
             self.problem(
                 "policy", f"{place}.code", f"{key[1]} is not in the code set '{codes.name}' that names the act"
             )
+        if code is None:
             return None
         return Act(entry["id"], entry["label"], codes, code, tuple(words(phrase) for phrase in entry["text"]))
 

@@ -50,11 +50,11 @@ def why_condition_does_not_count(condition: Mapping[str, Any], state: str, today
     if verification in ("entered-in-error", "refuted"):
         return f"is {verification.replace('-', ' ')}"
     if verification not in (None, "confirmed"):
-        return f"is {verification}, not confirmed"
+        return f"is {status_word(verification)}, not confirmed"
     if state == "active":
         clinical = status_of(condition.get("clinicalStatus"))
         if clinical not in (None, "active", "recurrence", "relapse"):
-            return f"is {clinical}"
+            return f"is {status_word(clinical)}"
         ended = first_of(condition, "abatementDateTime")
         if ended is not None and clinical is None and days_of(ended).first <= today:
             return f"ended {days_of(ended).text}"

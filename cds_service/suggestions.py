@@ -1,5 +1,6 @@
 """What a card offers to change: one code on the order as received, and a companion order for the other act."""
 
+import copy
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -72,23 +73,33 @@ def _with_coding(concept: Mapping[str, Any], code: Code) -> Json:
 
 def _finer_reason(decision: Decision, order: Json, chart: Chart) -> tuple[Json, Code | None]:
     """The order with the billable leaf of its header-coded reason, where exactly one confirmed Condition holds a leaf."""
+    reasons = order.get("reasonCode")
+    patched = [_finer(decision, concept, chart) for concept in list_of(reasons)]
+    leaf = next((leaf for _, leaf in patched if leaf), None)
+    if leaf is None:
+        return order, None
+    finer = [concept for concept, _ in patched]
+    return order | {"reasonCode": finer if isinstance(reasons, list) else finer[0]}, leaf
+
+
+def _finer(decision: Decision, concept: Any, chart: Chart) -> tuple[Any, Code | None]:
     here = decision.policy.orders.here
-    for index, concept in enumerate(list_of(order.get("reasonCode"))):
+    try:
         rows = [row for key, _ in concept_keys(concept) if (row := here.match(key))]
-        header = next((row for row in rows if row.leaves), None)
-        if header is None or any(row.code in header.leaves for row in rows):
-            continue
-        held = {
-            match.code
-            for match in chart.matches("Condition", here)
-            if match.code and match.code.code in header.leaves and _confirmed(match.record.resource)
-        }
-        if len(held) == 1:
-            leaf = held.pop()
-            reasons = list(order["reasonCode"])
-            reasons[index] = _with_coding(concept, leaf)
-            return order | {"reasonCode": reasons}, leaf
-    return order, None
+    except UnreadableError:
+        return concept, None
+    header = next((row for row in rows if row.leaves), None)
+    if header is None or any(row.code in header.leaves for row in rows):
+        return concept, None
+    held = {
+        match.code
+        for match in chart.matches("Condition", here)
+        if match.code and match.code.code in header.leaves and _confirmed(match.record.resource)
+    }
+    if len(held) != 1:
+        return concept, None
+    leaf = held.pop()
+    return _with_coding(concept, leaf), leaf
 
 
 def _confirmed(condition: Mapping[str, Any]) -> bool:
@@ -100,7 +111,7 @@ def _confirmed(condition: Mapping[str, Any]) -> bool:
 
 def companion_order(act: Act, beside: Mapping[str, Any]) -> Json:
     """A draft ServiceRequest for another act of the same procedure, for the same patient and the same reasons."""
-    order = dict(_skeleton(act.code.system, act.code.code))
+    order = copy.deepcopy(_skeleton(act.code.system, act.code.code))
     order |= {name: beside[name] for name in TAKEN_OVER if name in beside}
     references = [item for item in list_of(beside.get("reasonReference")) if not _is_contained(item)]
     if references:
@@ -113,7 +124,7 @@ def _is_contained(reference: Any) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _skeleton(system: str, code: str) -> Mapping[str, Any]:
+def _skeleton(system: str, code: str) -> Json:
     # The model checks what we create; it is heavy, so it loads with the first companion order and works once for each code.
     from fhir.resources.R4B.servicerequest import ServiceRequest
 
@@ -121,9 +132,11 @@ def _skeleton(system: str, code: str) -> Mapping[str, Any]:
         status="draft",
         intent="order",
         code={"coding": [{"system": system, "code": code}]},
-        subject={"reference": "Patient/of-the-order"},
+        subject={"display": "taken over from the order beside it"},
     )
-    return model.model_dump(mode="json", exclude_none=True)
+    skeleton: Json = model.model_dump(mode="json", exclude_none=True)
+    del skeleton["subject"]
+    return skeleton
 
 
 def warm_up(act: Act) -> None:

@@ -85,14 +85,18 @@ def inside_sentence(title: str) -> str:
 
 
 _DENIED = re.compile(r" (no|not|without|denies|denied|negative for|free of|absence of) ")
+_DENIED_BEHIND = ("denied", "absent", "negative", "none", "excluded", "unlikely")
 _OF_ANOTHER = re.compile(
-    r" (family history|family hx|fh|fhx|mother|father|sister|brother|maternal|paternal|rule out|ruled out|r o|suspected|possible) "
+    r" (family history|family hx|fh|fhx|(grand)?(mother|father|son|daughter|parent)s?|sisters?|brothers?|siblings?|"
+    r"uncles?|aunts?|cousins?|maternal|paternal|rule out|ruled out|r o|suspected|suspicion of|possible|probable) "
 )
 
 
 def is_denied(text: str, phrase: str) -> bool:
-    """Whether a word before the phrase denies it; both in the form of ``words``."""
-    return _DENIED.search(text[: text.index(phrase) + 1]) is not None
+    """Whether a word before the phrase, or the one right behind it, denies it; both in the form of ``words``."""
+    start = text.index(phrase)
+    behind = text[start + len(phrase) :].partition(" ")[0]
+    return behind in _DENIED_BEHIND or _DENIED.search(text[: start + 1]) is not None
 
 
 def speaks_of_another(text: str) -> bool:

@@ -34,7 +34,7 @@ def named(*rows: tuple) -> list:
     return [pytest.param(*values, id=remark) for remark, *values in rows]
 
 
-# --- the pieces --------------------------------------------------------------------------------------------------------
+# --- the pieces -------------------------------------------------------------------------------------------------------
 
 
 def concept(system: str | None, code: str, **more: Any) -> Json:
@@ -151,7 +151,7 @@ def bundle(*resources: Any) -> Json:
     return {"resourceType": "Bundle", "type": "searchset", "entry": entries}
 
 
-# --- from resources to facts and findings ------------------------------------------------------------------------------
+# --- from resources to facts and findings -----------------------------------------------------------------------------
 
 
 @cache
@@ -166,7 +166,10 @@ def keys() -> dict[str, str]:
 
 
 def sent(*resources: Any, **values: Any) -> Json:
-    """A prefetch in which each type was searched and holds these resources; ``values`` replaces whole keys, ``...`` drops."""
+    """A prefetch in which each type was searched and holds these resources.
+
+    ``values`` replaces whole keys; ``...`` as a value leaves the key out.
+    """
     plain = [item[1] if isinstance(item, tuple) else item for item in resources]
     filled: Json = {"patient": patient()}
     for key, name in keys().items():

@@ -38,7 +38,7 @@ def references(resource_type, *resources, **values):
     return [record.reference for record in chart(*resources, **values).records.get(resource_type, ())]
 
 
-# --- four states of a prefetch value -----------------------------------------------------------------------------------
+# --- four states of a prefetch value ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_bundle_that_failed_in_part_keeps_what_it_holds_and_says_so():
     ]
 
 
-# --- the Patient -------------------------------------------------------------------------------------------------------
+# --- the Patient ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_the_reason_for_the_wrong_patient():
     )
 
 
-# --- whose resource ----------------------------------------------------------------------------------------------------
+# --- whose resource ---------------------------------------------------------------------------------------------------
 
 MINE = [{"system": "urn:mrn", "value": "123"}]
 
@@ -234,7 +234,7 @@ def test_the_patient_may_arrive_twice_under_two_addresses():
     assert [record.reference for record in chart(condition=entries).records["Condition"]] == ["Condition/c1"]
 
 
-# --- references --------------------------------------------------------------------------------------------------------
+# --- references -------------------------------------------------------------------------------------------------------
 
 TABLET = {"resourceType": "Medication", "id": "t1", "code": concept(RXNORM, "161")}
 
@@ -287,7 +287,7 @@ def test_a_contained_resource_belongs_to_its_container_alone():
     assert [item.reference for item in fact("medicine", holder, other).evidence] == ["MedicationRequest/m1"]
 
 
-# --- one resource, one time --------------------------------------------------------------------------------------------
+# --- one resource, one time -------------------------------------------------------------------------------------------
 
 
 def test_the_same_resource_under_two_keys_counts_once():
@@ -328,7 +328,7 @@ def test_a_reference_leads_to_the_later_of_two_versions(turn):
     assert fact("medicine", written, *[older, newer][::turn]).values == ()
 
 
-# --- which code --------------------------------------------------------------------------------------------------------
+# --- which code -------------------------------------------------------------------------------------------------------
 
 
 def coded(code):
@@ -405,7 +405,7 @@ def test_a_resource_with_two_listed_codes_is_one_piece_of_evidence():
     assert coded(both).evidence == coded(turned).evidence
 
 
-# --- what cannot be read -----------------------------------------------------------------------------------------------
+# --- what cannot be read ----------------------------------------------------------------------------------------------
 
 BROKEN = named(
     ("a code that is text", {"code": "M25.561"}),
@@ -470,7 +470,7 @@ def test_bundles_nested_without_end_are_given_up():
     assert known["infection-or-none"].values == ()
 
 
-# --- the order of things -----------------------------------------------------------------------------------------------
+# --- the order of things ----------------------------------------------------------------------------------------------
 
 
 def test_neither_order_nor_paging_nor_keys_matter():

@@ -35,7 +35,7 @@ DAY_365, DAY_366 = "2025-03-15", "2025-03-14"
 YES, NO = {"valueBoolean": True}, {"valueBoolean": False}
 
 
-# --- age ---------------------------------------------------------------------------------------------------------------
+# --- age --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_age_without_a_patient(value, note):
     assert fact("age", patient=value).notes == (note,)
 
 
-# --- onset -------------------------------------------------------------------------------------------------------------
+# --- onset ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_the_search_for_onsets_reads_confirmed_or_silent_diagnoses():
     assert truth("pain-duration", condition(verificationStatus=..., clinicalStatus=...)) == "met"
 
 
-# --- measurement -------------------------------------------------------------------------------------------------------
+# --- measurement ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -603,7 +603,7 @@ def test_an_attested_number_that_cannot_be_used_leaves_it_open(answer):
     assert fact("function-score", attested({"function": answer})).notes
 
 
-# --- answer ------------------------------------------------------------------------------------------------------------
+# --- answer -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("answer", "value", "met"), [(YES, True, "met"), (NO, False, "not-met")], ids=["yes", "no"])
@@ -753,7 +753,7 @@ def test_a_record_and_an_attestation_that_disagree_are_both_shown():
     assert "disagree" in found.reason
 
 
-# --- record ------------------------------------------------------------------------------------------------------------
+# --- record -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_record():
@@ -854,6 +854,8 @@ FAMILY = {
         ("a relative's history among the diagnoses", condition(code={"text": "Family history of septic arthritis"})),
         ("a mother's", condition(code={"text": "Mother: septic arthritis"})),
         ("denied", condition(code={"text": "No septic arthritis"})),
+        ("denied behind", condition(code={"text": "Septic arthritis: denied"})),
+        ("absent", condition(code={"text": "Septic arthritis absent"})),
         ("ruled out", condition(code={"text": "Septic arthritis ruled out"})),
         ("to rule out", condition(code={"text": "R/O septic arthritis"})),
         ("suspected", condition(code={"text": "Suspected septic arthritis"})),

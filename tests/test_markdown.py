@@ -1,4 +1,4 @@
-"""Text from a chart inside a card: whatever it tries to be, a reader sees its words and a renderer makes nothing of it."""
+"""Text from a chart inside a card: a reader sees its words, a renderer makes nothing of them."""
 
 import re
 from html.parser import HTMLParser
@@ -190,7 +190,7 @@ def test_in_a_line_of_prose_it_is_words(renderer, text):
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_renderer_that_links_bare_addresses_finds_none(text):
-    """GitHub's renderer takes any character after "www." for a host name, an invisible one too, so the dot must go apart."""
+    """GitHub's renderer takes any character after "www." for a host, an invisible one too: the dot must go apart."""
     made = escape(text)
     assert not re.search(r"(?i)\b(https?|ftp|mailto|xmpp|data|javascript):[/a-z]", made)
     assert not re.search(r"(?i)\bwww\.", made)

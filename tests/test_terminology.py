@@ -5,8 +5,10 @@ import pytest
 from cds_service.terminology import (
     canonical_code,
     canonical_system,
+    is_denied,
     is_standard,
     speaks_of_another,
+    speaks_of_the_past,
     system_of_shape,
     words,
 )
@@ -112,24 +114,43 @@ def test_a_phrase_is_found_at_word_boundaries_only():
 
 
 @pytest.mark.parametrize(
+    ("text", "denied"),
+    named(
+        ("no", "No septic arthritis", True),
+        ("without", "Fever without septic arthritis", True),
+        ("denies", "Patient denies septic arthritis", True),
+        ("negative for", "Negative for septic arthritis", True),
+        ("not", "Not septic arthritis", True),
+        ("said", "Septic arthritis of the right knee", False),
+        ("without something else", "Septic arthritis without sepsis", False),
+        ("not elsewhere classified", "Septic arthritis, not elsewhere classified", False),
+        ("letters of a negation inside a word", "Nodular, knobbly, notable septic arthritis", False),
+    ),
+)
+def test_a_word_before_a_phrase_denies_it(text, denied):
+    assert is_denied(words(text), " septic arthritis ") is denied
+
+
+@pytest.mark.parametrize(
     "text",
     named(
-        ("no", "No septic arthritis"),
-        ("without", "without septic arthritis"),
-        ("denies", "Patient denies knee pain"),
-        ("negative for", "negative for septic arthritis"),
-        ("rule out", "rule out septic arthritis"),
+        ("rule out", "Rule out septic arthritis"),
         ("r/o", "R/O septic arthritis"),
-        ("ruled out", "septic arthritis ruled out"),
+        ("ruled out", "Septic arthritis ruled out"),
         ("family history", "Family history of knee replacement"),
         ("FHx", "FHx: knee replacement"),
         ("mother", "Mother had a knee replacement"),
-        ("maternal", "maternal grandfather: septic arthritis"),
-        ("suspected", "suspected septic arthritis"),
-        ("possible", "possible septic arthritis"),
+        ("maternal", "Maternal grandfather: septic arthritis"),
+        ("brother at the end", "Septic arthritis (brother)"),
+        ("grandmother", "Grandmother had septic arthritis"),
+        ("aunt", "Septic arthritis in an aunt"),
+        ("daughter", "Daughter with septic arthritis"),
+        ("probable", "Probable septic arthritis"),
+        ("suspected", "Suspected septic arthritis"),
+        ("possible", "Possible septic arthritis"),
     ),
 )
-def test_words_that_deny_doubt_or_speak_of_a_relative(text):
+def test_words_that_doubt_or_speak_of_a_relative(text):
     assert speaks_of_another(text)
 
 
@@ -137,10 +158,28 @@ def test_words_that_deny_doubt_or_speak_of_a_relative(text):
     "text",
     named(
         ("a plain diagnosis", "Septic arthritis of the right knee"),
-        ("letters of a negation inside a word", "Nodule of the notochord, knobbly"),
         ("not otherwise specified", "Arthritis NOS"),
+        ("not elsewhere classified", "Arthritis, not elsewhere classified"),
+        ("without", "MRI knee without contrast"),
+        ("letters of a relative inside a word", "Smothering, fatherland"),
         ("nothing", ""),
     ),
 )
-def test_words_that_do_not(text):
+def test_words_that_speak_of_the_patient(text):
     assert not speaks_of_another(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "past"),
+    named(
+        ("history of", "History of septic arthritis", True),
+        ("Hx of", "Hx of septic arthritis", True),
+        ("h/o", "H/O septic arthritis", True),
+        ("status post", "Status post septic arthritis", True),
+        ("resolved", "Septic arthritis, resolved", True),
+        ("present", "Septic arthritis", False),
+        ("a word that only looks alike", "Prehistory, unresolved arthritis", False),
+    ),
+)
+def test_words_that_name_something_as_over(text, past):
+    assert speaks_of_the_past(text) is past

@@ -1,0 +1,222 @@
+"""The payer's position: believed only from the payer's own text, in force, seen within a year, under a listed name."""
+
+from datetime import date
+
+import pytest
+
+from cds_service import criteria, payers
+from tests.charts import (
+    ME,
+    TODAY,
+    attested,
+    bundle,
+    chart,
+    facts_of,
+    minimal,
+    named,
+    order,
+    patient,
+)
+
+CAN_HUM = attested({"can-hum": {"valueBoolean": True}})
+CANNOT_HUM = attested({"can-hum": {"valueBoolean": False}})
+
+
+def coverage(payer="Example Mutual", **changes):
+    reference = {"display": payer} if isinstance(payer, str) else payer
+    defaults = {"resourceType": "Coverage", "id": "v1", "status": "active", "beneficiary": ME, "payor": [reference]}
+    return {name: value for name, value in (defaults | changes).items() if value is not ...}
+
+
+def organization(**changes):
+    return {"resourceType": "Organization", "id": "org", "name": "Example Mutual"} | changes
+
+
+def position(*resources, orders=(), today=TODAY, **values):
+    on_record = chart(*resources, **values)
+    findings = criteria.find(minimal(), facts_of(on_record, today), on_record)
+    return payers.position(minimal(), on_record, findings, orders, today)
+
+
+@pytest.mark.parametrize(
+    ("payor", "today", "truth", "reason"),
+    named(
+        ("own text, in force, seen", "Refusing Health", TODAY, "not-met", "Refusing Health 1: not covered"),
+        ("seen 365 days ago", "Refusing Health", date(2027, 1, 1), "not-met", "Refusing Health 1: not covered"),
+        ("seen 366 days ago", "Refusing Health", date(2027, 1, 2), "unknown", "not seen in force within 12 months"),
+        ("never seen", "Unseen Health", TODAY, "unknown", "not seen in force within 12 months"),
+        ("not the payer's own text", "Hearsay Health", TODAY, "unknown", "the payer's own text was not seen"),
+        ("not written as criteria", "Unwritten Health", TODAY, "unknown", "the position is not written as criteria"),
+        ("the first day in force", "Term Health", date(2026, 2, 10), "not-met", "Term Health 1: not covered"),
+        ("the last day in force", "Term Health", date(2026, 3, 31), "not-met", "Term Health 1: not covered"),
+        ("the day after", "Term Health", date(2026, 4, 1), "unknown", "not in force on this date"),
+        ("the day before", "Term Health", date(2026, 1, 31), "unknown", "not in force on this date"),
+        ("a payer of whom nothing is on file", "Nobody Health", TODAY, "unknown", "no position on file"),
+    ),
+)
+def test_a_position_is_believed_only_where_it_may_be(payor, today, truth, reason):
+    found = position(coverage(payor), today=today)
+    assert (found.truth.value, found.reason) == (truth, reason)
+
+
+@pytest.mark.parametrize(
+    ("resources", "truth"),
+    named(
+        ("all its criteria met", [CAN_HUM], "met"),
+        ("one not met", [CANNOT_HUM], "not-met"),
+        ("one open", [], "unknown"),
+        ("one not met, one open", [CANNOT_HUM, patient(birthDate="2008")], "not-met"),
+    ),
+)
+def test_a_position_of_criteria_is_as_true_as_its_criteria(resources, truth):
+    assert position(coverage(), *resources).truth.value == truth
+
+
+@pytest.mark.parametrize(
+    ("name", "on_file"),
+    named(
+        ("the name", "Example Mutual", True),
+        ("other capitals and signs", "EXAMPLE-MUTUAL,", True),
+        ("an alias", "Example Mutual of Nowhere", True),
+        ("a longer name", "Example Mutual of Somewhere", False),
+        ("a shorter name", "Example", False),
+        ("a name that holds it", "The Example Mutual", False),
+    ),
+)
+def test_a_payer_is_known_by_its_exact_name_or_alias(name, on_file):
+    ((shown, payer),) = position(coverage(name)).payers
+    assert shown == name
+    assert (payer is not None) is on_file
+
+
+IDENTIFIED = {"identifier": [{"system": "http://example.org/payers", "value": "77"}]}
+
+
+@pytest.mark.parametrize(
+    ("payor", "resources", "changes"),
+    named(
+        ("an Organization of the chart", {"reference": "Organization/org"}, [organization()], {}),
+        ("an Organization by its UUID", {"reference": "urn:uuid:org"}, [("urn:uuid:org", organization())], {}),
+        ("a contained Organization", {"reference": "#org"}, [], {"contained": [organization()]}),
+        (
+            "an Organization by its identifier",
+            {"reference": "Organization/org"},
+            [organization(name="Ex. M.", **IDENTIFIED)],
+            {},
+        ),
+        ("an identifier in the reference", {"identifier": IDENTIFIED["identifier"][0], "display": "Ex. M."}, [], {}),
+        (
+            "a display beside an Organization that was not sent",
+            {"reference": "Organization/lost", "display": "Example Mutual"},
+            [],
+            {},
+        ),
+    ),
+)
+def test_a_payer_is_found_however_it_is_referred_to(payor, resources, changes):
+    ((_, payer),) = position(coverage(payor, **changes), *resources).payers
+    assert payer is not None
+    assert payer.id == "example-mutual"
+
+
+@pytest.mark.parametrize(
+    "payor",
+    named(
+        ("an identifier of another system", {"identifier": {"system": "http://example.org/others", "value": "77"}}),
+        ("an identifier without a system", {"identifier": {"value": "77"}}),
+        ("an identifier that is text", {"identifier": "77"}),
+        ("a name that is no text", {"display": ["Example Mutual"]}),
+        ("nothing", {}),
+        ("text", "  "),
+        ("a number", 7),
+    ),
+)
+def test_a_payer_that_is_not_named_is_not_on_file(payor):
+    found = position(coverage(payor))
+    assert found.truth.value == "unknown"
+    assert all(payer is None for _, payer in found.payers)
+
+
+@pytest.mark.parametrize(
+    ("changes", "counts"),
+    named(
+        ("active", {}, True),
+        ("no status", {"status": ...}, True),
+        ("cancelled", {"status": "cancelled"}, False),
+        ("a draft", {"status": "draft"}, False),
+        ("entered in error", {"status": "entered-in-error"}, False),
+        ("until today", {"period": {"end": "2026-03-15"}}, True),
+        ("until yesterday", {"period": {"end": "2026-03-14"}}, False),
+        ("until this month", {"period": {"end": "2026-03"}}, True),
+        ("from today", {"period": {"start": "2026-03-15"}}, True),
+        ("from tomorrow", {"period": {"start": "2026-03-16"}}, False),
+        ("from this year", {"period": {"start": "2026"}}, True),
+        ("a period that cannot be read", {"period": {"end": "someday"}}, False),
+        ("another patient's", {"beneficiary": {"reference": "Patient/p2"}}, False),
+        ("nobody's", {"beneficiary": ...}, False),
+    ),
+)
+def test_only_the_patients_coverage_in_force_counts(changes, counts):
+    found = position(coverage(**changes), CAN_HUM)
+    assert bool(found.payers) is counts
+    assert found.truth.value == ("met" if counts else "unknown")
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [(bundle(), "no active coverage on record"), (..., "Coverage not sent (prefetch coverage)")],
+    ids=["none", "not sent"],
+)
+def test_without_a_coverage_nothing_is_known(value, reason):
+    found = position(coverage=value)
+    assert (found.truth.value, found.payers, found.reason) == ("unknown", (), reason)
+
+
+@pytest.mark.parametrize("payor", [..., [], [{}]])
+def test_a_coverage_that_names_no_payer_leaves_it_open(payor):
+    found = position(coverage(payor=payor), CAN_HUM)
+    assert found.truth.value == "unknown"
+    assert all(payer is None for _, payer in found.payers)
+
+
+def test_two_coverages_of_one_payer_are_one_payer():
+    found = position(coverage(), coverage(id="v2"), CAN_HUM)
+    assert len(found.payers) == 1
+    assert found.truth.value == "met"
+
+
+def test_two_payers_leave_it_open():
+    found = position(coverage(), coverage("Refusing Health", id="v2"), CAN_HUM)
+    assert found.truth.value == "unknown"
+    assert found.reason == "more than one payer on record"
+    assert [name for name, _ in found.payers] == ["Example Mutual", "Refusing Health"]
+
+
+TWO = (coverage(), coverage("Refusing Health", id="v2"))
+
+
+@pytest.mark.parametrize(
+    "insurance",
+    named(
+        ("relative", {"reference": "Coverage/v2"}),
+        ("absolute", {"reference": "https://ehr.example/fhir/Coverage/v2"}),
+        ("with a version", {"reference": "Coverage/v2/_history/1"}),
+    ),
+)
+def test_the_coverage_that_the_order_names_is_the_one(insurance):
+    assert position(*TWO, orders=[order(insurance=[insurance])]).truth.value == "not-met"
+
+
+def test_the_coverage_that_the_order_names_may_have_been_sent_twice():
+    sent_twice = position(*TWO, orders=[order(insurance=[{"reference": "Coverage/v2"}])], others=bundle(*TWO))
+    assert sent_twice.truth.value == "not-met"
+
+
+def test_an_order_that_names_no_known_coverage_leaves_all_of_them():
+    assert len(position(*TWO, orders=[order(insurance=[{"reference": "Coverage/lost"}])]).payers) == 2
+
+
+def test_the_coverage_is_the_evidence():
+    assert [(item.reference, item.display) for item in position(coverage()).evidence] == [
+        ("Coverage/v1", "Example Mutual")
+    ]
