@@ -63,7 +63,8 @@ class _Indexed(NamedTuple):
     part: Json
     without_system: bool
     coded: bool
-    text: str
+    text: str = ""
+    words: str = ""
 
 
 class Chart:
@@ -102,7 +103,7 @@ class Chart:
         if codes.phrases:
             for indexed in self._worded.get(resource_type, ()):
                 counts = (codes.words_beside_codes or not indexed.coded) and id(indexed.part) not in seen
-                if counts and codes.match_words(words(indexed.text)):
+                if counts and codes.match_words(indexed.words):
                     yield Match(indexed.record, indexed.part, None, indexed.text, False)
 
     def know_references(self, resources: Mapping[str, list[Json]], addresses: Mapping[str, Json]) -> None:
@@ -196,6 +197,9 @@ def read_chart(prefetch: Mapping[str, Any], keys: Mapping[str, str], patient_id:
                 addresses[address] = resource
         if key in keys:
             _note_arrival(chart, key, keys[key], {resource["resourceType"] for resource, _ in resources}, failure)
+            if _has_more_pages(value):
+                chart.states[keys[key]] = State.FAILED
+                chart.why_missing[keys[key]] = f"only the first page of {keys[key]} was sent"
     for key, expected in keys.items():
         if expected not in chart.states:
             # What came under the EHR's own keys counts as found, but does not show that it is all there is.
@@ -255,6 +259,11 @@ def _resources(value: Any) -> tuple[list[tuple[Json, str | None]], str | None]:
         else:
             failure = "the EHR sent something that is not a FHIR resource"
     return resources, failure
+
+
+def _has_more_pages(value: Any) -> bool:
+    links = value.get("link") if isinstance(value, dict) and value.get("resourceType") == "Bundle" else None
+    return isinstance(links, list) and any(isinstance(link, dict) and link.get("relation") == "next" for link in links)
 
 
 def _is_error(outcome: Mapping[str, Any]) -> bool:
@@ -317,9 +326,9 @@ def _index(chart: Chart, kind: str, resources: Iterable[Json]) -> None:
                 concept = concept_of(part, chart, resource)
                 keys = concept_keys(concept)
                 for key, without_system in keys:
-                    by_code.setdefault(key, []).append(_Indexed(record, part, without_system, True, ""))
+                    by_code.setdefault(key, []).append(_Indexed(record, part, without_system, True))
                 if (kind in WORDED or not keys) and (text := concept_text(concept)):
-                    worded.append(_Indexed(record, part, False, bool(keys), text))
+                    worded.append(_Indexed(record, part, False, bool(keys), text, words(text)))
         except UnreadableError as error:
             chart.unreadable.append(Unreadable(kind, reference, str(error)))
     chart.records[kind] = records

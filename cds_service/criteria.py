@@ -85,6 +85,8 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> F
 
 def _not_sent(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> list[str]:
     """A sentence for each resource type that could have settled the criterion and did not arrive or cannot be read."""
+    if not chart.why_missing and not chart.unreadable:
+        return []
     wanted: dict[str, None] = {}
     for name in (*criterion.test.facts(), *(hint.fact for hint in criterion.hints)):
         wanted |= dict.fromkeys(facts[name].rule.types())
@@ -123,7 +125,7 @@ def _shown(fact: Fact) -> str:
 
 
 def _why_unsettled(test: Test, facts: Mapping[str, Fact]) -> str:
-    truths = {evaluate(leaf, facts) for leaf in _leaves(test) if facts[leaf.fact].values}
+    truths = {evaluate(part, facts) for part in test.parts} if test.word == "agree" else set()
     if Truth.MET in truths and Truth.NOT_MET in truths:
         return "record and attestation disagree"
     for leaf in _leaves(test):

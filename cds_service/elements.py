@@ -91,8 +91,11 @@ def codings(concept: Any) -> list[Json]:
     found = concept.get("coding")
     if found is None:
         return []
-    if not isinstance(found, list) or not all(isinstance(coding, dict) for coding in found):
+    if not isinstance(found, list):
         raise UnreadableError("has a coding that is not a list of Codings")
+    for coding in found:
+        if not isinstance(coding, dict):
+            raise UnreadableError("has a coding that is not a list of Codings")
     return found
 
 

@@ -223,7 +223,7 @@ def _measurement(rule: FactRule, chart: Chart, answers: _Answers, today: date) -
 def _observed(rule: FactRule, match: Match, today: date) -> _Reading | _Stale | str:
     """A reading, or the sentence why the Observation is not evidence; an unreadable one is a reading that may be anything."""
     resource = match.record.resource
-    when = Days(today, today, "undated")
+    when = Days(today, today, "")
     try:
         status = resource.get("status")
         if status not in (None, "final", "amended", "corrected"):
@@ -241,7 +241,7 @@ def _observed(rule: FactRule, match: Match, today: date) -> _Reading | _Stale | 
             return "is not about the patient"
         quantity = quantity_of(match.part)
     except UnreadableError:
-        return _Reading(when, (ANYTHING,), _evidence(match, "unreadable", when.text))
+        return _Reading(when, (ANYTHING,), _evidence(match, "unreadable", when.text or None))
     if quantity is None:
         return "has no numeric value"
     unit = next((spelling for spelling in quantity.units if spelling in rule.units), None)

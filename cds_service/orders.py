@@ -2,16 +2,17 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from cds_service.chart import Chart, concept_of
-from cds_service.elements import Json, concept_keys, concept_text, list_of
+from cds_service.elements import Json, Key, concept_keys, concept_text, list_of
 from cds_service.errors import UnreadableError
 from cds_service.policy import Act, OrderRule
 from cds_service.standing import reason_concepts
 from cds_service.terminology import words
 
 ORDER_TYPES = ("ServiceRequest", "DeviceRequest")
+_NO_CHART = Chart("")
 WITHDRAWN = ("entered-in-error", "revoked", "completed")
 
 
@@ -66,15 +67,38 @@ def recognise(
     return ProcedureOrder(chosen, drafted, any(draft.certain for draft in found))
 
 
+def may_concern(rule: OrderRule, resource: Json) -> bool:
+    """Whether a draft carries one of the policy's codes or words, or a reference that may; asked before the chart is read."""
+    if resource.get("codeReference") is not None:
+        return True
+    try:
+        said = _said(rule, concept_of(resource, _NO_CHART, resource))
+    except UnreadableError:
+        return False
+    return bool(said.acts) or said.named
+
+
+class _Said(NamedTuple):
+    """What a draft's concept says: its codes, its words, the acts that its codes name, whether its words name the therapy."""
+
+    keys: list[Key]
+    text: str
+    acts: list[Act]
+    named: bool
+
+
+def _said(rule: OrderRule, concept: Any) -> _Said:
+    keys = [key for key, _ in concept_keys(concept)]
+    text = words(concept_text(concept))
+    acts = [act for act in rule.acts if any(act.codes.match(key) for key in keys)]
+    return _Said(keys, text, acts, any(phrase in text for phrase in rule.named_in_text))
+
+
 def _read(rule: OrderRule, reference: str, resource: Json, chart: Chart) -> Draft | None:
     if resource.get("doNotPerform") is True or resource.get("status") in WITHDRAWN:
         return None
     try:
-        concept = concept_of(resource, chart, resource)
-        keys = [key for key, _ in concept_keys(concept)]
-        text = words(concept_text(concept))
-        named = any(phrase in text for phrase in rule.named_in_text)
-        by_code = [act for act in rule.acts if any(act.codes.match(key) for key in keys)]
+        keys, text, by_code, named = _said(rule, concept_of(resource, chart, resource))
         if not by_code and not named:
             return None
         pointing = True if named else _points_here(rule, resource, text, chart)

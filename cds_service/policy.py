@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
@@ -16,6 +17,7 @@ from cds_service.elements import Key, unit_spelling
 from cds_service.errors import PolicyError, UnreadableError
 from cds_service.terminology import canonical_code, canonical_system, is_denied, words
 
+HOLES = ("procedure", "total", "undocumented", "not_met", "criteria", "names")
 FILES = ("policy", "codes", "card", "payers", "cases")
 
 
@@ -316,8 +318,11 @@ class _Builder:
         facts = {name: self.fact(name, entry) for name, entry in raw["facts"].items()}
         self.names = set(facts)
         self.ids = [entry["id"] for entry in raw["criteria"]]
-        for criterion_id in {name for name in self.ids if self.ids.count(name) > 1}:
-            self.problem("policy", "$.criteria", f"the id '{criterion_id}' stands twice; each criterion needs its own")
+        self.unique(self.ids, "policy", "$.criteria")
+        self.unique([entry["id"] for entry in raw["verdicts"]], "policy", "$.verdicts")
+        self.unique([entry["id"] for entry in raw["orders"]["acts"]], "policy", "$.orders.acts")
+        self.unique([entry["id"] for entry in self.documents["payers"]["payers"]], "payers", "$.payers")
+        self.holes()
         for index, item in enumerate(raw["evidence"]):
             self.known_source(item["source"], f"$.evidence[{index}].source")
         patient_view = raw.get("patient_view", {})
@@ -446,6 +451,49 @@ class _Builder:
         if word == "not":
             return Test("not", (self.test(inner, f"{place}.not"),))
         return Test(word, tuple(self.test(part, f"{place}.{word}[{n}]") for n, part in enumerate(inner)))
+
+    def fits(self, entry: Mapping[str, Any], place: str) -> None:
+        """Whether a comparison suits its fact: yes or no with ``is``, a number with limits that leave something between."""
+        kind = self.raw["facts"].get(entry["fact"], {}).get("kind")
+        if kind and (kind in ("answer", "record")) != ("is" in entry):
+            allowed = "'is'" if kind in ("answer", "record") else "'at_least' and 'at_most'"
+            self.problem(
+                "policy", place, f"the fact '{entry['fact']}' is of kind '{kind}' and is compared by {allowed}"
+            )
+        if entry.get("at_least", float("-inf")) > entry.get("at_most", float("inf")):
+            self.problem("policy", place, "at_least is above at_most, so that nothing can ever meet it")
+
+    def unique(self, ids: list[str], file: str, place: str) -> None:
+        for name in sorted({name for name in ids if ids.count(name) > 1}):
+            self.problem(file, place, f"the id '{name}' stands twice; each needs its own")
+
+    def holes(self) -> None:
+        """Whether the wording asks only for what the service can fill in."""
+        card = self.documents["card"]
+        for place, template, allowed in (
+            *(
+                (f"$.{part}.{name}", text, HOLES)
+                for part in ("summaries", "leads")
+                for name, text in card[part].items()
+            ),
+            *(
+                (f"$.{part}.{name}", text, ("procedure",))
+                for part in ("ask", "failed")
+                for name, text in card[part].items()
+            ),
+            ("$.by_text_line", card["by_text_line"], ("procedure",)),
+            ("$.header_code_line", card["header_code_line"], ("code", "leaves")),
+            ("$.footer", card["footer"], ("edition", "today")),
+        ):
+            try:
+                found = [name for _, name, _, _ in Formatter().parse(template) if name is not None]
+            except ValueError as error:
+                self.problem("card", place, f"a hole is not closed: {error}")
+                continue
+            for name in found:
+                if name not in allowed:
+                    known = ", ".join(f"{{{hole}}}" for hole in allowed)
+                    self.problem("card", place, f"nothing fills {{{name}}}; allowed are {known}")
 
     def hint(self, entry: Mapping[str, Any], place: str) -> Hint:
         if entry["fact"] not in self.names:

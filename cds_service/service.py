@@ -73,7 +73,7 @@ def answer(request: HookRequest, guide: Guide, today: date) -> list[Answer]:
     A policy that fails answers with a card that says so; the others are unaffected.
     """
     drafts = [(reference, resource) for reference, resource in request.drafts if _is_order(resource)]
-    if request.hook != hooks.PATIENT_VIEW and not drafts:
+    if request.hook != hooks.PATIENT_VIEW and not _may_concern(guide.library, drafts):
         return []
     try:
         chart = read_chart(
@@ -92,6 +92,11 @@ def response(answers: Iterable[Answer]) -> dict[str, Any]:
     """The CDS Hooks response: the cards, most urgent first, in a fixed order."""
     cards = [item.card for item in answers]
     return {"cards": sorted(cards, key=lambda item: item["indicator"] != "warning")}
+
+
+def _may_concern(library: Library, drafts: list[tuple[str, Json]]) -> bool:
+    """Whether the chart is worth reading: most orders are no policy's business, and that shows in the orders alone."""
+    return any(orders.may_concern(policy.orders, draft) for policy in library.policies for _, draft in drafts)
 
 
 def _is_order(resource: Json) -> bool:

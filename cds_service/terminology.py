@@ -37,7 +37,7 @@ _BY_SPELLING = {_bare(uri): uri for uri in _SPELLINGS} | {
 }
 _CANONICAL = dict.fromkeys(_SPELLINGS)
 
-# A code without a system counts only where its shape belongs to one system; plain digits of any length do not.
+# A code without a system counts only where its shape is that of one system; SNOMED CT and RxNorm have none of their own.
 _SHAPES = (
     (re.compile(r"[A-TV-Z]\d[0-9A-Z]\.[0-9A-Z]{1,4}"), ICD10CM),
     (re.compile(r"\d{3,5}-\d"), LOINC),
