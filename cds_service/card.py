@@ -8,7 +8,7 @@ from cds_service.chart import Chart
 from cds_service.criteria import Finding
 from cds_service.elements import Json, concept_keys
 from cds_service.errors import UnreadableError
-from cds_service.facts import Evidence
+from cds_service.evidence import Evidence
 from cds_service.identity import IdMaker
 from cds_service.logic import Truth
 from cds_service.markdown import escape, table

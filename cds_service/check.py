@@ -12,7 +12,8 @@ from cds_service.card import Addresses
 from cds_service.elements import Json
 from cds_service.errors import PolicyError
 from cds_service.library import Library, granted_to_nobody
-from cds_service.policy import Policy, load_policy
+from cds_service.loader import load_policy
+from cds_service.policy import Policy
 from cds_service.service import Guide
 
 TRUTHS = ("met", "not-met", "unknown")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from cds_service import logic
 from cds_service.chart import Chart
-from cds_service.facts import ANYTHING, Evidence, Fact, Value
+from cds_service.evidence import ANYTHING, Evidence, Value
+from cds_service.facts import Fact
 from cds_service.logic import Truth
 from cds_service.policy import Criterion, Policy, Test
 from cds_service.terminology import inside_sentence

@@ -7,7 +7,7 @@ from typing import Any
 from cds_service import service
 from cds_service.criteria import Finding
 from cds_service.errors import RequestError
-from cds_service.facts import Evidence
+from cds_service.evidence import Evidence
 from cds_service.hooks import SERVICES, parse
 from cds_service.policy import Policy
 from cds_service.service import Answer, Guide

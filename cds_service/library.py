@@ -9,8 +9,9 @@ from pathlib import Path
 from cds_service import prefetch, verdicts
 from cds_service.chart import read_chart
 from cds_service.errors import PolicyError
+from cds_service.loader import load_policy
 from cds_service.logic import Truth
-from cds_service.policy import Policy, load_policy
+from cds_service.policy import Policy
 
 
 @dataclass(frozen=True)

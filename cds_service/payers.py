@@ -11,7 +11,7 @@ from cds_service.criteria import Finding
 from cds_service.dates import day_before
 from cds_service.elements import Key, days_of, first_of, list_of, object_of
 from cds_service.errors import UnreadableError
-from cds_service.facts import Evidence
+from cds_service.evidence import Evidence
 from cds_service.logic import Truth
 from cds_service.policy import Payer, Policy
 from cds_service.terminology import words

@@ -8,7 +8,7 @@ from typing import Any
 from cds_service import criteria, facts, logic, payers
 from cds_service.chart import Chart
 from cds_service.criteria import Finding
-from cds_service.facts import Evidence
+from cds_service.evidence import Evidence
 from cds_service.logic import Truth
 from cds_service.orders import ProcedureOrder
 from cds_service.payers import PayerPosition

@@ -11,7 +11,8 @@ from cds_service import criteria, facts, prefetch
 from cds_service.chart import Chart, read_chart
 from cds_service.criteria import Finding
 from cds_service.facts import Fact
-from cds_service.policy import Policy, load_policy
+from cds_service.loader import load_policy
+from cds_service.policy import Policy
 
 MINIMAL = Path(__file__).parent / "policies" / "minimal"
 TODAY = date(2026, 3, 15)

@@ -3,7 +3,8 @@
 import pytest
 
 from cds_service.criteria import compare, evaluate, find
-from cds_service.facts import ANYTHING, Fact
+from cds_service.evidence import ANYTHING
+from cds_service.facts import Fact
 from cds_service.logic import Truth
 from cds_service.policy import FactRule
 from cds_service.policy import Test as Comparison

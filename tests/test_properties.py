@@ -226,28 +226,26 @@ WHOLE = call([piece(criterion) for criterion in CRITERIA])
 PLACES = [path for path in places(WHOLE) if path[:1] in (("prefetch",), ("context",))]
 
 
+def outcome(request: dict[str, Any]) -> str | int:
+    """"answered", the status of a refusal, or what broke inside."""
+    try:
+        found = answers(request)
+    except RequestError as error:
+        return error.status
+    return next((repr(answer.error) for answer in found if answer.error), "answered")
+
+
 @settings(max_examples=400)
 @given(path=st.sampled_from(PLACES), junk=ANY_JSON)
 def test_no_json_in_any_place_breaks_an_evaluation(path, junk):
     request = json.loads(json.dumps(replaced(WHOLE, path, junk)))
-    try:
-        found = answers(request)
-    except RequestError as error:
-        assert error.status in (400, 412)
-    else:
-        assert [repr(answer.error) for answer in found if answer.error] == []
+    assert outcome(request) in ("answered", 400, 412)
 
 
 @settings(max_examples=200)
 @given(prefetch=st.dictionaries(st.sampled_from([*guide().library.prefetch_keys, "other"]), ANY_JSON))
 def test_no_prefetch_of_any_shape_breaks_an_evaluation(prefetch):
-    request = WHOLE | {"prefetch": prefetch}
-    try:
-        found = answers(request)
-    except RequestError as error:
-        assert error.status == 412
-    else:
-        assert [repr(answer.error) for answer in found if answer.error] == []
+    assert outcome(WHOLE | {"prefetch": prefetch}) in ("answered", 412)
 
 
 @settings(max_examples=100)

@@ -1,0 +1,68 @@
+"""What was found on record, and the readings that a fact is made of."""
+
+from math import inf
+from typing import NamedTuple
+
+from cds_service.chart import Match
+from cds_service.dates import Days
+from cds_service.elements import Interval
+
+Value = Interval | bool
+ANYTHING: Interval = (-inf, inf)
+
+
+class Evidence(NamedTuple):
+    """One thing on record: what it is called (our label, or the chart's own words), its code, what it says, its date.
+
+    ``noun`` (singular, plural) stands on events that are counted rather than listed.
+    """
+
+    reference: str
+    display: str
+    value: str | None
+    date: str | None
+    remark: str | None = None
+    code: str | None = None
+    noun: tuple[str, str] | None = None
+
+    @property
+    def is_attested(self) -> bool:
+        """Whether somebody answered a question, rather than the chart recording it."""
+        return self.reference.startswith("QuestionnaireResponse")
+
+
+class Reading(NamedTuple):
+    """One dated source of a fact: what it may be (``ANYTHING`` where it cannot be read), and its evidence."""
+
+    when: Days
+    values: tuple[Value, ...]
+    evidence: Evidence
+
+
+def newest(readings: list[Reading]) -> list[Reading]:
+    """The readings that may be the newest: those that no other is wholly later than, in one fixed order."""
+    if not readings:
+        return []
+    latest = max(reading.when.first for reading in readings)
+    newest = [reading for reading in readings if reading.when.last >= latest]
+    return sorted(newest, key=lambda reading: [part or "" for part in reading.evidence[:4]])
+
+
+def evidence_of(match: Match, value: str | None, when: str | None, noun: tuple[str, str] | None = None) -> Evidence:
+    """The evidence that a matching record gives: our own label where a code matched, else the chart's words."""
+    label, code = (match.code.label, match.text) if match.code else (match.text, None)
+    return Evidence(match.record.reference, label, value, when, _remark(match), code, noun)
+
+
+def _remark(match: Match) -> str | None:
+    if match.code is None:
+        return "by its text"
+    if match.without_system:
+        return "code system not stated"
+    return match.code.remark
+
+
+def note_on(match: Match, why: str) -> str:
+    """A sentence part that says why a matching record does not count."""
+    name = match.code.label if match.code else match.text
+    return f"{name}: {why}"
