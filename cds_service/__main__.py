@@ -1,4 +1,4 @@
-"""The command line: serve, check, explain, example. Results go to standard output, everything else to standard error."""
+"""The command line: serve, check, explain, example. Results go to standard output, all else to standard error."""
 
 import json
 import logging
@@ -37,8 +37,8 @@ def serve(host: str, port: int, workers: int) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     if not is_loopback(host) and not settings.id_key.get_secret_value():
         raise click.ClickException(
-            f"{host} can be reached from other machines, and CDS_SERVICE_ID_KEY is not set. Set it to a secret of at least "
-            "16 characters (openssl rand -hex 32), or serve on 127.0.0.1."
+            f"{host} can be reached from other machines, and CDS_SERVICE_ID_KEY is not set. "
+            "Set it to a secret of at least 16 characters (openssl rand -hex 32), or serve on 127.0.0.1."
         )
     try:
         app = build_app(settings, f"http://{host}:{port}")

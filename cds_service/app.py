@@ -25,7 +25,7 @@ _ISSUES = {404: "not-found", 405: "not-supported", 413: "too-long", 415: "not-su
 
 
 def create_app(settings: Settings, library: Library, public_url: str, clock: Callable[[], date]) -> Flask:
-    """The Flask application. ``clock`` gives the day (UTC) on which calls are evaluated; ``public_url`` our own address."""
+    """The Flask application; ``clock`` gives the UTC day on which calls are evaluated, ``public_url`` our address."""
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it; the base class does not say so

@@ -27,14 +27,14 @@ _ROW_ORDER = (Truth.NOT_MET, Truth.UNKNOWN, Truth.MET)
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where our own things live: ``public_url`` (pages) and ``canonical_base`` (identities); both without a final slash."""
+    """Where our own things live: ``public_url`` (pages), ``canonical_base`` (identities); neither ends in a slash."""
 
     public_url: str
     canonical_base: str
 
 
 def guidance_card(decision: Decision, chart: Chart, addresses: Addresses, make_id: IdMaker) -> Json:
-    """The card for a decision: outcome, criteria tables, codes, payer, evidence; with suggestions where codes are offered."""
+    """The card for a decision: outcome, criteria, codes, payer, evidence; with suggestions where codes are offered."""
     policy = decision.policy
     first = decision.verdicts[0]
     outcome = _outcome(decision)

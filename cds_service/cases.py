@@ -1,4 +1,4 @@
-"""Cases: patients as short items in cases.json, made into real hook calls, answered, and held against what is expected."""
+"""Cases: patients as short items in cases.json, made into hook calls, answered and compared with what is expected."""
 
 import copy
 from collections.abc import Iterator, Mapping

@@ -1,11 +1,12 @@
 """Prefetch in, Chart out: the patient's resources indexed by code, and for each type whether it was sent at all.
 
-The resources stay the JSON that the EHR sent (FHIR R4). Reading is strict in shape and liberal in content: what cannot be
-read is listed, never raised, so that one broken resource spoils only what it could have served.
+The resources stay the JSON that the EHR sent (FHIR R4). Reading is strict in shape and liberal in content: what cannot
+be read is listed, never raised, so that one broken resource spoils only what it could have served.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
+from functools import cached_property
 from json import dumps
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from cds_service.policy import Code, CodeSet
 from cds_service.terminology import words
 
 DEEPEST_BUNDLE = 4
+UNCODED = ("QuestionnaireResponse", "Coverage")
 # Of these the words are kept even where a code stands beside them.
 WORDED = ("MedicationRequest", "MedicationStatement")
 SUBJECT = {"Coverage": "beneficiary", "Device": "patient"}
@@ -38,7 +40,7 @@ class Record(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A record that a code set recognises: the part that carries the code (resource or component), and the row of the set.
+    """A record that a code set recognises: the part with the code (resource or component), and the row of the set.
 
     ``text`` is the record's own code, or its words as written where it carries words alone; then ``code`` is None.
     """
@@ -84,7 +86,8 @@ class Chart:
         self.records: dict[str, list[Record]] = {}
         self._by_code: dict[str, dict[Key, list[_Indexed]]] = {}
         self._worded: dict[str, list[_Indexed]] = {}
-        self._by_reference: dict[str, Json] = {}
+        self._mine = f"Patient/{patient_id}"
+        self._received: tuple[Mapping[str, list[Json]], Mapping[str, Json]] = ({}, {})
 
     def known(self, resource_type: str) -> bool:
         """Whether what is on record of that type was sent (even if it is nothing)."""
@@ -106,15 +109,22 @@ class Chart:
                 if counts and codes.match_words(indexed.words):
                     yield Match(indexed.record, indexed.part, None, indexed.text, False)
 
-    def know_references(self, resources: Mapping[str, list[Json]], addresses: Mapping[str, Json]) -> None:
-        """Makes resources findable by ``Type/id`` and by the fullUrl under which they came."""
-        for kind, found in resources.items():
-            self._by_reference |= {f"{kind}/{item['id']}": item for item in found if isinstance(item.get("id"), str)}
+    @cached_property
+    def _by_reference(self) -> Mapping[str, Json]:
+        """What was received, by ``Type/id`` and by the fullUrl under which it came; most calls never ask."""
+        resources, addresses = self._received
+        found = {
+            f"{kind}/{item['id']}": item
+            for kind, items in resources.items()
+            for item in items
+            if isinstance(item.get("id"), str)
+        }
         for address, item in addresses.items():
-            self._by_reference[address] = self._by_reference.get(f"{item['resourceType']}/{item.get('id')}", item)
+            found[address] = found.get(f"{item['resourceType']}/{item.get('id')}", item)
+        return found
 
     def resolve(self, reference: Any, container: Mapping[str, Any] | None = None) -> Json | None:
-        """The resource that a Reference points at: contained (``#id``), ``Type/id``, absolute or ``urn:uuid:``; or None."""
+        """The resource that a Reference names: contained (``#id``), ``Type/id``, absolute or ``urn:uuid:``; or None."""
         if not isinstance(reference, dict) or not isinstance(target := reference.get("reference"), str):
             return None
         if target.startswith("#"):
@@ -130,8 +140,10 @@ class Chart:
         if not isinstance(reference, dict):
             return False
         target = reference.get("reference")
+        if target == self._mine:
+            return True
         if isinstance(target, str):
-            if relative(target) == f"Patient/{self.patient_id}":
+            if relative(target) == self._mine:
                 return True
             found = self._by_reference.get(target, {})
             return found.get("resourceType") == "Patient" and found.get("id") == self.patient_id
@@ -156,23 +168,23 @@ def _shared(index: Mapping[Key, Any], codes: CodeSet) -> Iterable[Key]:
 
 def concept_of(part: Mapping[str, Any], chart: Chart, container: Mapping[str, Any]) -> Any:
     """The CodeableConcept that says what a resource (or an Observation component) is."""
-    match part.get("resourceType"):
-        case "MedicationRequest" | "MedicationStatement":
-            concept = part.get("medicationCodeableConcept")
-            if concept is None:
-                medication = chart.resolve(part.get("medicationReference"), container)
-                concept = medication.get("code") if medication else _display_of(part.get("medicationReference"))
-            return concept
-        case "DeviceRequest":
-            concept = part.get("codeCodeableConcept")
-            if concept is None:
-                device = chart.resolve(part.get("codeReference"), container)
-                concept = device.get("type") if device else _display_of(part.get("codeReference"))
-            return concept
-        case "Device":
-            return part.get("type")
-        case _:
-            return part.get("code")
+    kind = part.get("resourceType")
+    if kind in _REFERRED:
+        inline, reference, name = _REFERRED[kind]
+        concept = part.get(inline)
+        if concept is None:
+            referred = chart.resolve(part.get(reference), container)
+            concept = referred.get(name) if referred else _display_of(part.get(reference))
+        return concept
+    return part.get("type" if kind == "Device" else "code")
+
+
+# Types whose concept stands inline, or in a resource that is referred to (under the name given last).
+_REFERRED = {
+    "MedicationRequest": ("medicationCodeableConcept", "medicationReference", "code"),
+    "MedicationStatement": ("medicationCodeableConcept", "medicationReference", "code"),
+    "DeviceRequest": ("codeCodeableConcept", "codeReference", "type"),
+}
 
 
 def _display_of(reference: Any) -> Json | None:
@@ -180,11 +192,18 @@ def _display_of(reference: Any) -> Json | None:
     return {"text": display} if display else None
 
 
-def read_chart(prefetch: Mapping[str, Any], keys: Mapping[str, str], patient_id: str, types: Iterable[str]) -> Chart:
+def read_chart(
+    prefetch: Mapping[str, Any],
+    keys: Mapping[str, str],
+    patient_id: str,
+    types: Iterable[str],
+    used: Callable[[Key], bool] = lambda key: True,
+) -> Chart:
     """Reads the prefetch of one call.
 
-    ``prefetch`` is the request's own (any keys, any JSON); ``keys`` maps each published prefetch key to its resource type;
-    ``types`` are the resource types that policies read. Never raises on JSON that parses.
+    ``prefetch`` is the request's own (any keys, any JSON); ``keys`` maps each published prefetch key to its resource
+    type; ``types`` are the resource types that policies read; ``used`` says whether any policy reads a code, so that
+    the others need not be indexed. Never raises on JSON that parses.
     """
     chart = Chart(patient_id)
     found: dict[str, list[Json]] = {}
@@ -207,11 +226,11 @@ def read_chart(prefetch: Mapping[str, Any], keys: Mapping[str, str], patient_id:
             if expected not in found:
                 chart.why_missing[expected] = f"{expected} not sent (prefetch {key})"
     unique = {kind: _once(resources) for kind, resources in found.items()}
-    chart.know_references(unique, addresses)
+    chart._received = (unique, addresses)
     _find_patient(chart, unique.get("Patient", ()))
     for kind in sorted(unique.keys() & set(types)):
         if kind != "Patient":
-            _index(chart, kind, unique[kind])
+            _index(chart, kind, unique[kind], used)
     return chart
 
 
@@ -230,35 +249,39 @@ def _note_arrival(chart: Chart, key: str, expected: str, arrived: set[str], fail
 
 def _resources(value: Any) -> tuple[list[tuple[Json, str | None]], str | None]:
     """The resources in a prefetch value with their fullUrl, and why the value failed (or None)."""
-    if value is None:
-        return [], None
     resources: list[tuple[Json, str | None]] = []
-    failure: str | None = None
-    pending: list[tuple[Any, Any, int]] = [(value, None, 0)]
-    while pending:
-        item, address, depth = pending.pop()
-        kind = item.get("resourceType") if isinstance(item, dict) else None
-        if kind == "Bundle":
-            entries = item.get("entry") or []
-            if not isinstance(entries, list) or depth >= DEEPEST_BUNDLE:
-                failure = "the EHR sent a Bundle that cannot be read"
-                continue
-            for entry in reversed(entries):
-                if isinstance(entry, dict):
-                    if entry.get("resource") is not None:
-                        pending.append((entry["resource"], entry.get("fullUrl"), depth + 1))
-                else:
-                    failure = "the EHR sent a Bundle that cannot be read"
-        elif kind == "OperationOutcome":
-            if depth == 0 or _is_error(item):
-                failure = "the EHR reported that it could not be read"
-        elif isinstance(kind, str):
-            resources.append((item, address if isinstance(address, str) else None))
-        elif isinstance(item, list) and depth == 0:
-            pending.extend((part, None, 1) for part in reversed(item))
-        else:
-            failure = "the EHR sent something that is not a FHIR resource"
-    return resources, failure
+    return resources, None if value is None else _collect(value, None, 0, resources)
+
+
+def _collect(item: Any, address: Any, depth: int, into: list[tuple[Json, str | None]]) -> str | None:
+    """Adds the resources in a value, a Bundle's or a list's one by one; returns why something in it failed, or None."""
+    if isinstance(item, list) and depth == 0:
+        return _last(_collect(part, None, 1, into) for part in item)
+    kind = item.get("resourceType") if isinstance(item, dict) else None
+    if not isinstance(kind, str):
+        return "the EHR sent something that is not a FHIR resource"
+    if kind == "OperationOutcome":
+        return "the EHR reported that it could not be read" if depth == 0 or _is_error(item) else None
+    if kind != "Bundle":
+        into.append((item, address if isinstance(address, str) else None))
+        return None
+    entries = item.get("entry") or []
+    if not isinstance(entries, list) or depth >= DEEPEST_BUNDLE:
+        return "the EHR sent a Bundle that cannot be read"
+    return _last(
+        _collect(entry["resource"], entry.get("fullUrl"), depth + 1, into)
+        if isinstance(entry, dict)
+        else "the EHR sent a Bundle that cannot be read"
+        for entry in entries
+        if not isinstance(entry, dict) or entry.get("resource") is not None
+    )
+
+
+def _last(failures: Iterable[str | None]) -> str | None:
+    failure = None
+    for found in failures:
+        failure = found or failure
+    return failure
 
 
 def _has_more_pages(value: Any) -> bool:
@@ -287,50 +310,53 @@ def _find_patient(chart: Chart, patients: Iterable[Json]) -> None:
 def _once(resources: list[Json]) -> list[Json]:
     """One copy of each resource: of two with one id the later version, judged by meta.lastUpdated, then by content."""
     by_id: dict[str, Json] = {}
-    unnamed: list[Json] = []
+    unnamed: dict[str, Json] = {}
     for resource in resources:
         identity = resource.get("id")
         if not isinstance(identity, str):
-            if resource not in unnamed:
-                unnamed.append(resource)
+            unnamed.setdefault(_content(resource), resource)
         elif identity not in by_id:
             by_id[identity] = resource
         elif by_id[identity] != resource:
             by_id[identity] = max(by_id[identity], resource, key=_version)
-    return [*by_id.values(), *unnamed]
+    return [*by_id.values(), *unnamed.values()]
 
 
 def _version(resource: Mapping[str, Any]) -> tuple[str, str]:
     meta = resource.get("meta")
     updated = meta.get("lastUpdated") if isinstance(meta, dict) else None
-    return (updated if isinstance(updated, str) else "", dumps(resource, sort_keys=True, default=str))
+    return (updated if isinstance(updated, str) else "", _content(resource))
 
 
-def _index(chart: Chart, kind: str, resources: Iterable[Json]) -> None:
+def _content(resource: Mapping[str, Any]) -> str:
+    return dumps(resource, sort_keys=True)
+
+
+def _index(chart: Chart, kind: str, resources: Iterable[Json], used: Callable[[Key], bool]) -> None:
     by_code: dict[Key, list[_Indexed]] = {}
     worded: list[_Indexed] = []
     records: list[Record] = []
     subject = SUBJECT.get(kind, "subject")
     for resource in resources:
-        identity = resource.get("id")
-        reference = f"{kind}/{identity}" if isinstance(identity, str) else kind
         if not chart.is_the_patients(resource.get(subject)):
             chart.strangers += 1
             continue
-        record = Record(kind, reference, resource)
+        identity = resource.get("id")
+        record = Record(kind, f"{kind}/{identity}" if isinstance(identity, str) else kind, resource)
         records.append(record)
-        if kind in ("QuestionnaireResponse", "Coverage"):
+        if kind in UNCODED:
             continue
         try:
             for part in _parts(kind, resource):
                 concept = concept_of(part, chart, resource)
                 keys = concept_keys(concept)
                 for key, without_system in keys:
-                    by_code.setdefault(key, []).append(_Indexed(record, part, without_system, True))
+                    if used(key):
+                        by_code.setdefault(key, []).append(_Indexed(record, part, without_system, True))
                 if (kind in WORDED or not keys) and (text := concept_text(concept)):
                     worded.append(_Indexed(record, part, False, bool(keys), text, words(text)))
         except UnreadableError as error:
-            chart.unreadable.append(Unreadable(kind, reference, str(error)))
+            chart.unreadable.append(Unreadable(kind, record.reference, str(error)))
     chart.records[kind] = records
     chart._by_code[kind] = by_code
     chart._worded[kind] = worded

@@ -101,6 +101,7 @@ def unused(policy: Policy, folder: Path) -> list[str]:
     for name, codes in policy.code_sets.items():
         if name not in used and not all(code.use for code in codes.codes):
             sentences.append(
-                f"{folder / 'codes.json'}: $.sets.{name}: nothing reads this set, and not every code in it says its 'use'"
+                f"{folder / 'codes.json'}: $.sets.{name}: "
+                "nothing reads this set, and not every code in it says its 'use'"
             )
     return sentences

@@ -16,7 +16,7 @@ MOST_NOTES = 3
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What became of one criterion. ``reason`` is empty where it is met; ``beside`` is the part that evidence does not say."""
+    """What became of one criterion; ``reason`` is empty if it is met, ``beside`` is what evidence does not say."""
 
     criterion: Criterion
     truth: Truth

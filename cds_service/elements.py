@@ -67,7 +67,7 @@ def status_of(concept: Any) -> str | None:
 
 @lru_cache(maxsize=8192)
 def coding_key(system: str | None, code: str) -> Key | None:
-    """(canonical system, canonical code) of a coding in a standard system; a missing system is judged by the code's shape."""
+    """Canonical (system, code) of a coding in a standard system; a missing system is judged by the code's shape."""
     if system:
         system = canonical_system(system)
         return (system, canonical_code(system, code)) if is_standard(system) else None
@@ -132,7 +132,7 @@ class Quantity(NamedTuple):
 
 
 def quantity_of(part: Mapping[str, Any]) -> Quantity | None:
-    """The number in value[x] of an Observation or a component: Quantity (with comparator), Range, integer, or plain text.
+    """The number in value[x] of an Observation or component: Quantity (with comparator), Range, integer or plain text.
 
     None where there is no number.
     """

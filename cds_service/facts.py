@@ -1,7 +1,7 @@
 """The closed vocabulary of facts: Chart in, for each fact its possible values, their evidence, and what did not count.
 
-A value is an interval of numbers or True/False. A fact may have several possible values (sources that disagree, a partial
-date, a score whose unit is ambiguous); a comparison is settled only where all of them agree.
+A value is an interval of numbers or True/False. A fact may have several possible values (sources that disagree, a
+partial date, a score whose unit is ambiguous); a comparison is settled only where all of them agree.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -15,7 +15,7 @@ ORDER_SUBJECTS = ("ServiceRequest", "DeviceRequest", "MedicationRequest")
 
 @dataclass(frozen=True, slots=True)
 class HookRequest:
-    """One call: ``drafts`` are (reference, resource) pairs of context.draftOrders, ``selections`` None where the hook has none."""
+    """One call: ``drafts`` are (reference, resource) of draftOrders, ``selections`` is None if the hook has none."""
 
     hook: str
     patient_id: str

@@ -11,7 +11,8 @@ IdMaker = Callable[[str], str]
 def id_maker(key: bytes, *scope: str) -> IdMaker:
     """A function from a name (such as "card" or "suggestion:generator") to a UUID.
 
-    The UUID is an HMAC-SHA-256 under ``key`` of ``scope`` (client, patient, order, policy edition, findings) and the name.
+    The UUID is an HMAC-SHA-256 under ``key`` of ``scope`` (client, patient, order, policy edition, findings) and
+    the name.
     """
     seed = hmac.digest(key, json.dumps(scope).encode(), "sha256")
 

@@ -1,13 +1,14 @@
-"""All loaded policies, checked once at start: what they read, which answers count for which, what an order may concern."""
+"""All loaded policies, checked once at start: what they read, which answers count where, what an order may concern."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from cds_service import prefetch, verdicts
 from cds_service.chart import read_chart
+from cds_service.elements import Key
 from cds_service.errors import PolicyError
 from cds_service.loader import load_policy
 from cds_service.logic import Truth
@@ -35,6 +36,12 @@ class Library:
     def resource_types(self) -> frozenset[str]:
         """Every resource type that a policy reads."""
         return frozenset(self.prefetch_keys.values())
+
+    @cached_property
+    def uses(self) -> Callable[[Key], bool]:
+        """Whether any code set of any policy has a code; remembers its answers, of which there are as many as codes."""
+        sets = tuple(codes for policy in self.policies for codes in policy.code_sets.values())
+        return lru_cache(maxsize=16384)(lambda key: any(codes.match(key) for codes in sets))
 
     @cached_property
     def _questionnaires(self) -> Mapping[str, frozenset[str]]:

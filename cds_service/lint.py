@@ -1,4 +1,4 @@
-"""What every card must be: short, honest, safe to accept, and in the form of CDS Hooks 2.0. Used by check and by tests."""
+"""What every card must be: short, honest, safe to accept, in the form of CDS Hooks 2.0; used by check and by tests."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -67,7 +67,7 @@ def _act(action: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _empty(value: Any, place: str) -> Iterator[str]:
-    """CDS Hooks 2.0, "Use of JSON": absent optionals are left out, never null or empty. Orders are echoed as received."""
+    """CDS Hooks 2.0, "Use of JSON": absent optionals are left out, never null or empty; orders are echoed as sent."""
     if isinstance(value, dict):
         for name, item in value.items():
             if item in (None, "", [], {}):

@@ -246,7 +246,7 @@ class _Builder:
         return Test(word, tuple(self.test(part, f"{place}.{word}[{n}]") for n, part in enumerate(inner)))
 
     def fits(self, entry: Mapping[str, Any], place: str) -> None:
-        """Whether a comparison suits its fact: yes or no with ``is``, a number with limits that leave something between."""
+        """Whether a comparison suits its fact: yes/no by ``is``, a number with limits that leave something between."""
         kind = self.raw["facts"].get(entry["fact"], {}).get("kind")
         if kind and (kind in ("answer", "record")) != ("is" in entry):
             allowed = "'is'" if kind in ("answer", "record") else "'at_least' and 'at_most'"

@@ -39,7 +39,7 @@ def some(truths: Iterable[Truth]) -> Truth:
 
 
 def agreement(truths: Iterable[Truth]) -> Truth:
-    """What several sources of one truth say together: contradiction is unknown, silence of one leaves it to the others."""
+    """What several sources of one truth say together: contradiction is unknown, a silent one defers to the others."""
     seen = set(truths) - {Truth.UNKNOWN}
     return seen.pop() if len(seen) == 1 else Truth.UNKNOWN
 

@@ -21,7 +21,7 @@ class Stale(NamedTuple):
 
 
 def observed(rule: FactRule, match: Match, today: date) -> Reading | Stale | str:
-    """A reading, or the sentence why the Observation is not evidence; an unreadable one is a reading that may be anything."""
+    """A reading, or the sentence why it is not evidence; an unreadable Observation is a reading of any value."""
     resource = match.record.resource
     when = Days(today, today, "")
     try:

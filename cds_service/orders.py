@@ -1,4 +1,4 @@
-"""Recognising the order: which drafts ask for the procedure of a policy, how surely, and which act each of them names."""
+"""Recognising the order: which drafts ask for a policy's procedure, how surely, and which act each of them names."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -36,8 +36,8 @@ class Draft:
 class ProcedureOrder:
     """The drafts that make up one procedure, in the order sent.
 
-    ``drafted`` are the ids of all acts already ordered, also by drafts that are not commented on; to request a device is
-    not yet to order the act that implants it;
+    ``drafted`` are the ids of all acts already ordered, also by drafts that are not commented on; to request a device
+    is not yet to order the act that implants it;
     ``certain`` is False where nothing in the drafts says that this therapy is meant.
     """
 
@@ -68,7 +68,7 @@ def recognise(
 
 
 def may_concern(rule: OrderRule, resource: Json) -> bool:
-    """Whether a draft carries one of the policy's codes or words, or a reference that may; asked before the chart is read."""
+    """Whether a draft has a code or words of the policy, or a reference that may; asked before the chart is read."""
     if resource.get("codeReference") is not None:
         return True
     try:
@@ -79,7 +79,7 @@ def may_concern(rule: OrderRule, resource: Json) -> bool:
 
 
 class _Said(NamedTuple):
-    """What a draft's concept says: its codes, its words, the acts that its codes name, whether its words name the therapy."""
+    """What a draft's concept says: its codes, words, the acts its codes name, whether its words name the therapy."""
 
     keys: list[Key]
     text: str
@@ -125,7 +125,7 @@ def _act_in_words(rule: OrderRule, text: str) -> Act:
 
 
 def _points_here(rule: OrderRule, resource: Json, text: str, chart: Chart) -> bool | None:
-    """True: at the policy's site; False: elsewhere; None: nothing says where. The body site speaks before the reason."""
+    """True: at the policy's site; False: elsewhere; None: not said. The body site speaks before the reason."""
     for concepts in (list_of(resource.get("bodySite")), [{"text": text}]):
         said = [_place(rule, concept) for concept in concepts]
         if True in said or False in said:

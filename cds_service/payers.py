@@ -21,7 +21,7 @@ SEEN_WITHIN_DAYS = 365
 
 @dataclass(frozen=True, slots=True)
 class PayerPosition:
-    """``truth`` of the payer verdict; ``payers`` pairs each payer's name as the chart has it with what is on file, if anything."""
+    """``truth`` of the payer verdict; ``payers`` pairs each payer's name in the chart with what is on file, if any."""
 
     truth: Truth
     payers: tuple[tuple[str, Payer | None], ...]
@@ -32,7 +32,7 @@ class PayerPosition:
 def position(
     policy: Policy, chart: Chart, findings: Mapping[str, Finding], orders: Iterable[Mapping[str, Any]], today: date
 ) -> PayerPosition:
-    """The payer position of one patient: met or not met only from one payer's own text, in force and seen within a year."""
+    """One patient's payer position: met or not met only by one payer's own text, in force and seen within a year."""
     coverages = _coverages(chart, orders, today)
     found: dict[str, Payer | None] = {}
     evidence = []

@@ -33,9 +33,10 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class CodeSet:
-    """A named set of codes: exact ones by (system, code), prefixes for whole categories, phrases for records without codes.
+    """A named set of codes: exact (system, code) pairs, prefixes for categories, phrases for records without codes.
 
-    ``words_beside_codes``: the phrases count for coded records too (a drug's product code, whose ingredient is in its words).
+    ``words_beside_codes``: the phrases count for coded records too (a drug's product code, whose ingredient is in its
+    words).
     """
 
     name: str

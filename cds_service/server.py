@@ -15,7 +15,7 @@ from cds_service.library import Library, load_library
 from cds_service.settings import Settings
 
 THREADS = 8
-# Charts are parsed into many small objects that die with the call; the default threshold would scan them many times each.
+# Charts are parsed into many small objects that die with the call; the default threshold would scan each many times.
 COLLECT_EVERY = 100_000
 
 

@@ -22,7 +22,7 @@ from cds_service.verdicts import Decision
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """What every call needs beside the call itself: the policies, our addresses, the key of the ids, the caller's name."""
+    """What every call needs beside its request: the policies, our addresses, the key of the ids, the caller's name."""
 
     library: Library
     addresses: Addresses
@@ -32,7 +32,7 @@ class Guide:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one policy says to one call. ``decision`` is None where the card only asks or says that evaluation failed."""
+    """What one policy says to one call; ``decision`` is None if the card only asks or says that evaluation failed."""
 
     policy: Policy
     card: Json
@@ -76,8 +76,9 @@ def answer(request: HookRequest, guide: Guide, today: date) -> list[Answer]:
     if request.hook != hooks.PATIENT_VIEW and not _may_concern(guide.library, drafts):
         return []
     try:
+        library = guide.library
         chart = read_chart(
-            request.prefetch, guide.library.prefetch_keys, request.patient_id, guide.library.resource_types
+            request.prefetch, library.prefetch_keys, request.patient_id, library.resource_types, library.uses
         )
     except RecursionError:
         raise RequestError(400, "too-costly", "prefetch is nested too deeply to be read.", "prefetch") from None

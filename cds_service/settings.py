@@ -17,7 +17,7 @@ def data_folder(name: str) -> Path:
 
 
 class Settings(BaseSettings):
-    """The settings, from the environment; a value that cannot be used stops the start with its name and what is allowed."""
+    """Settings from the environment; a value that cannot be used stops the start with its name and what is allowed."""
 
     model_config = SettingsConfigDict(env_prefix="CDS_SERVICE_", frozen=True)
 

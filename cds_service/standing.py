@@ -1,4 +1,4 @@
-"""Whether a resource that carries the right code counts as evidence: its status, whose it is, where it points, when it was."""
+"""Whether a resource with the right code counts as evidence: its status, whose it is, where it points, when it was."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -99,7 +99,7 @@ def _concept_in(concept: Any, codes: CodeSet) -> bool:
 
 
 def points_at(resource: Mapping[str, Any], site: CodeSet, chart: Chart) -> bool | None:
-    """Whether a resource's body site (or the words of its code) lies in the site: True, False, or None where it says nothing."""
+    """Whether a resource's body site (or its code's words) lies in the site: True, False, or None if not said."""
     concepts = list(list_of(resource.get("bodySite")))
     if any(_concept_in(concept, site) for concept in concepts):
         return True

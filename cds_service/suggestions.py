@@ -21,7 +21,8 @@ TAKEN_OVER = ("subject", "encounter", "requester", "occurrenceDateTime", "occurr
 def suggestions(decision: Decision, chart: Chart, make_id: IdMaker) -> list[Json]:
     """CDS Hooks suggestions for a decision on an order, each safe to accept in any combination; none where withheld.
 
-    At most one ``update`` for each draft (the draft as received plus one coding), one ``create`` for each act not drafted.
+    At most one ``update`` for each draft (the draft as received plus one coding), one ``create`` for each act not
+    drafted.
     """
     order = decision.order
     if order is None or not order.certain or decision.codes_withheld:
@@ -72,7 +73,7 @@ def _with_coding(concept: Mapping[str, Any], code: Code) -> Json:
 
 
 def _finer_reason(decision: Decision, order: Json, chart: Chart) -> tuple[Json, Code | None]:
-    """The order with the billable leaf of its header-coded reason, where exactly one confirmed Condition holds a leaf."""
+    """The order with the billable leaf of its header-coded reason, if exactly one confirmed Condition holds a leaf."""
     reasons = order.get("reasonCode")
     patched = [_finer(decision, concept, chart) for concept in list_of(reasons)]
     leaf = next((leaf for _, leaf in patched if leaf), None)
@@ -125,7 +126,7 @@ def _is_contained(reference: Any) -> bool:
 
 @lru_cache(maxsize=256)
 def _skeleton(system: str, code: str) -> Json:
-    # The model checks what we create; it is heavy, so it loads with the first companion order and works once for each code.
+    # The model checks what we create; it is heavy, so it loads with the first companion order and runs once per code.
     from fhir.resources.R4B.servicerequest import ServiceRequest
 
     model = ServiceRequest(

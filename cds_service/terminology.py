@@ -9,7 +9,7 @@ LOINC = "http://loinc.org"
 SNOMED = "http://snomed.info/sct"
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 
-# The OIDs are those that HL7 registered for the same systems (https://terminology.hl7.org, identifier of each CodeSystem).
+# The OIDs are those HL7 registered for the same systems (https://terminology.hl7.org, identifier of each CodeSystem).
 _SPELLINGS = {
     ICD10CM: ("2.16.840.1.113883.6.90", "icd-10-cm", "icd10cm", "i10"),
     CPT: ("2.16.840.1.113883.6.12", "cpt", "cpt-4", "c4", "www.ama-assn.org/go/cpt"),
@@ -37,7 +37,7 @@ _BY_SPELLING = {_bare(uri): uri for uri in _SPELLINGS} | {
 }
 _CANONICAL = dict.fromkeys(_SPELLINGS)
 
-# A code without a system counts only where its shape is that of one system; SNOMED CT and RxNorm have none of their own.
+# A code without a system counts only where its shape is that of one system; SNOMED CT and RxNorm have no own shape.
 _SHAPES = (
     (re.compile(r"[A-TV-Z]\d[0-9A-Z]\.[0-9A-Z]{1,4}"), ICD10CM),
     (re.compile(r"\d{3,5}-\d"), LOINC),
@@ -47,7 +47,7 @@ _SHAPES = (
 
 
 def canonical_system(system: str) -> str:
-    """The FHIR URI of a code system that was written as URI, OID or short name; an unknown system comes back as it is."""
+    """The FHIR URI of a code system written as URI, OID or short name; an unknown system comes back as it is."""
     if system in _CANONICAL:
         return system
     return _BY_SPELLING.get(_bare(system), system)
@@ -104,6 +104,8 @@ def speaks_of_another(text: str) -> bool:
 
     A denial further on may concern something else ("low back pain without sciatica").
     """
+    if not text:
+        return False
     plain = words(text)
     return _OF_ANOTHER.search(plain) is not None or _DENIED.match(plain.replace(" patient ", " ", 1)) is not None
 

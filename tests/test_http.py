@@ -126,11 +126,15 @@ MALFORMED = [
     ("no patient", lambda b: without(b, "context", "patientId"), "context.patientId", "required"),
     ("empty patient", lambda b: with_value(b, "", "context", "patientId"), "context.patientId", "required"),
     ("no draft orders", lambda b: without(b, "context", "draftOrders"), "context.draftOrders", "required"),
-    ("drafts no Bundle", lambda b: with_value(b, {"resourceType": "List"}, "context", "draftOrders"), "context.draftOrders", "Bundle"),
-    ("entry is text", lambda b: with_value(b, ["x"], "context", "draftOrders", "entry"), "context.draftOrders.entry[0]", "object"),
-    ("entry without resource", lambda b: with_value(b, [{}], "context", "draftOrders", "entry"), "context.draftOrders.entry[0].resource", "object"),
+    ("drafts no Bundle", lambda b: with_value(b, {"resourceType": "List"}, "context", "draftOrders"),
+     "context.draftOrders", "Bundle"),
+    ("entry is text", lambda b: with_value(b, ["x"], "context", "draftOrders", "entry"),
+     "context.draftOrders.entry[0]", "object"),
+    ("entry without resource", lambda b: with_value(b, [{}], "context", "draftOrders", "entry"),
+     "context.draftOrders.entry[0].resource", "object"),
     ("prefetch is a list", lambda b: with_value(b, [], "prefetch"), "prefetch", "object"),
-    ("token without server", lambda b: with_value(b, {"access_token": "x"}, "fhirAuthorization"), "fhirServer", "required"),
+    ("token without server", lambda b: with_value(b, {"access_token": "x"}, "fhirAuthorization"),
+     "fhirServer", "required"),
 ]  # fmt: skip
 
 

@@ -46,7 +46,8 @@ def test_the_criteria_and_verdicts_of_the_first_policy_are_those_of_its_contract
     assert [criterion.id for criterion in policy.criteria] == [
         "age", "pain-duration", "pain-frequency", "pain-severity", "disability", "multifidus-dysfunction",
         "physical-therapy", "pain-medication", "medical-management", "not-surgical-candidate", "axial-pain",
-        "can-operate-device", "fit-for-implant", "bmi", "scoliosis", "structural-cause", "prior-lumbar-surgery", "leg-pain",
+        "can-operate-device", "fit-for-implant", "bmi", "scoliosis", "structural-cause",
+        "prior-lumbar-surgery", "leg-pain",
     ]  # fmt: skip
     assert {verdict.id: list(verdict.criteria) for verdict in policy.verdicts} == {
         "labelled-indication": [

@@ -91,9 +91,13 @@ def call(resources: list[dict[str, Any]], patient: dict[str, Any] | None = None)
     return {
         "hook": "order-sign",
         "hookInstance": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea",
-        "context": {"userId": "Practitioner/1", "patientId": "p", "draftOrders": {"resourceType": "Bundle", "entry": [{"resource": order}]}},
+        "context": {
+            "userId": "Practitioner/1",
+            "patientId": "p",
+            "draftOrders": {"resourceType": "Bundle", "entry": [{"resource": order}]},
+        },
         "prefetch": prefetch,
-    }  # fmt: skip
+    }
 
 
 def answer_bytes(request: dict[str, Any]) -> bytes:
@@ -133,13 +137,13 @@ def in_another_form(request: dict[str, Any], randomness: Any) -> dict[str, Any]:
     """The same chart told otherwise: other order, pages under other keys, references absolute or by urn, copies."""
     told = copy.deepcopy(request)
     patient = told["prefetch"]["patient"]
-    written = randomness.choice(
-        [f"Patient/{patient['id']}", f"https://ehr.example/fhir/Patient/{patient['id']}", "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"]
-    )  # fmt: skip
+    absolute = f"https://ehr.example/fhir/Patient/{patient['id']}"
+    urn = "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"
+    written = randomness.choice([f"Patient/{patient['id']}", absolute, urn])
     told["prefetch"]["patient"] = {
         "resourceType": "Bundle",
-        "entry": [{"fullUrl": written if written.startswith("urn") else f"https://ehr.example/fhir/Patient/{patient['id']}", "resource": patient}],
-    }  # fmt: skip
+        "entry": [{"fullUrl": urn if written == urn else absolute, "resource": patient}],
+    }
     for key, bundle in list(told["prefetch"].items()):
         if key == "patient" or not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
             continue
@@ -200,7 +204,9 @@ ANY_JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4)
     | st.dictionaries(
         st.text(max_size=6)
-        | st.sampled_from(["resourceType", "code", "coding", "system", "value", "subject", "reference", "item", "entry"]),
+        | st.sampled_from(
+            ["resourceType", "code", "coding", "system", "value", "subject", "reference", "item", "entry"]
+        ),
         inner,
         max_size=5,
     ),
@@ -227,7 +233,7 @@ PLACES = [path for path in places(WHOLE) if path[:1] in (("prefetch",), ("contex
 
 
 def outcome(request: dict[str, Any]) -> str | int:
-    """"answered", the status of a refusal, or what broke inside."""
+    """The word "answered", the status of a refusal, or what broke inside."""
     try:
         found = answers(request)
     except RequestError as error:
