@@ -97,7 +97,7 @@ class Chart:
         """Each record of the type that the code set recognises, once for each matching part."""
         seen: set[int] = set()
         index = self._by_code.get(resource_type)
-        if index:
+        if index and (codes.prefixes or not codes.exact.keys().isdisjoint(index)):
             for key in _shared(index, codes):
                 for indexed in index[key]:
                     if id(indexed.part) not in seen:
@@ -256,7 +256,7 @@ def _resources(value: Any) -> tuple[list[tuple[Json, str | None]], str | None]:
 def _collect(item: Any, address: Any, depth: int, into: list[tuple[Json, str | None]]) -> str | None:
     """Adds the resources in a value, a Bundle's or a list's one by one; returns why something in it failed, or None."""
     if isinstance(item, list) and depth == 0:
-        return _last(_collect(part, None, 1, into) for part in item)
+        return next(filter(None, [_collect(part, None, 1, into) for part in item]), None)
     kind = item.get("resourceType") if isinstance(item, dict) else None
     if not isinstance(kind, str):
         return "the EHR sent something that is not a FHIR resource"
@@ -268,19 +268,12 @@ def _collect(item: Any, address: Any, depth: int, into: list[tuple[Json, str | N
     entries = item.get("entry") or []
     if not isinstance(entries, list) or depth >= DEEPEST_BUNDLE:
         return "the EHR sent a Bundle that cannot be read"
-    return _last(
-        _collect(entry["resource"], entry.get("fullUrl"), depth + 1, into)
-        if isinstance(entry, dict)
-        else "the EHR sent a Bundle that cannot be read"
-        for entry in entries
-        if not isinstance(entry, dict) or entry.get("resource") is not None
-    )
-
-
-def _last(failures: Iterable[str | None]) -> str | None:
     failure = None
-    for found in failures:
-        failure = found or failure
+    for entry in entries:
+        if not isinstance(entry, dict):
+            failure = "the EHR sent a Bundle that cannot be read"
+        elif (resource := entry.get("resource")) is not None:
+            failure = _collect(resource, entry.get("fullUrl"), depth + 1, into) or failure
     return failure
 
 

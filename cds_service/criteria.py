@@ -1,7 +1,7 @@
 """Facts in, one Finding for each criterion out: its truth, the evidence, and in words why it is unknown or not met."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cds_service import logic
 from cds_service.chart import Chart
@@ -14,8 +14,7 @@ from cds_service.terminology import inside_sentence
 MOST_NOTES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What became of one criterion; ``reason`` is empty if it is met, ``beside`` is what evidence does not say."""
 
     criterion: Criterion

@@ -103,15 +103,13 @@ def concept_keys(concept: Any) -> list[tuple[Key, bool]]:
     """The (system, code) pairs of a concept in standard systems, each with whether the system was left out."""
     keys = []
     for coding in codings(concept):
-        code = coding.get("code")
-        if code is None:
-            continue
-        system = coding.get("system")
-        if not isinstance(code, str) or not (system is None or isinstance(system, str)):
+        code, system = coding.get("code"), coding.get("system")
+        if isinstance(code, str) and (system is None or isinstance(system, str)):
+            key = coding_key(system, code)
+            if key:
+                keys.append((key, not system))
+        elif code is not None:
             raise UnreadableError("has a coding whose code or system is not text")
-        key = coding_key(system, code)
-        if key:
-            keys.append((key, not system))
     return keys
 
 

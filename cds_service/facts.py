@@ -5,10 +5,9 @@ partial date, a score whose unit is ambiguous); a comparison is settled only whe
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 from cds_service.answers import Answers, attested, read_answers
 from cds_service.chart import Chart, Match
@@ -21,8 +20,7 @@ from cds_service.policy import FactRule, Policy
 from cds_service.standing import too_old_or_future, when_of, why_condition_does_not_count, why_not_evidence
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """``values``: what the fact may be (empty: nothing known); ``notes``: why something on record does not count."""
 
     rule: FactRule

@@ -84,19 +84,42 @@ def inside_sentence(title: str) -> str:
     return title[0].lower() + title[1:] if title[1:2].islower() or title[1:2] == " " else title
 
 
-_DENIED = re.compile(r" (no|not|without|denies|denied|negative for|free of|absence of) ")
+def _any_of(phrases: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(f" ({'|'.join(phrases)}) ")
+
+
+_DENIALS = ("no", "not", "without", "denies", "denied", "negative for", "free of", "absence of")
 _DENIED_BEHIND = ("denied", "absent", "negative", "none", "excluded", "unlikely")
-_OF_ANOTHER = re.compile(
-    r" (family history|family hx|fh|fhx|(grand)?(mother|father|son|daughter|parent)s?|sisters?|brothers?|siblings?|"
-    r"uncles?|aunts?|cousins?|maternal|paternal|rule out|ruled out|r o|suspected|suspicion of|possible|probable) "
+_RELATIVES = (
+    "mother",
+    "father",
+    "son",
+    "daughter",
+    "parent",
+    "sister",
+    "brother",
+    "sibling",
+    "uncle",
+    "aunt",
+    "cousin",
 )
+_OF_ANOTHER = (
+    *("family history", "family hx", "fh", "fhx", "maternal", "paternal"),
+    *(f"{before}{relative}{after}" for relative in _RELATIVES for before in ("", "grand") for after in ("", "s")),
+    *("rule out", "ruled out", "r o", "suspected", "suspicion of", "possible", "probable"),
+)
+_DENIES = _any_of(_DENIALS)
+_SPEAKS_OF_ANOTHER = _any_of(_OF_ANOTHER)
+# The first words of those phrases: most texts have none of them, which is quicker to see than that no phrase fits.
+_TELLTALE = frozenset(phrase.partition(" ")[0] for phrase in (*_DENIALS, *_OF_ANOTHER))
+_LETTERS = re.compile(r"[a-z]+")
 
 
 def is_denied(text: str, phrase: str) -> bool:
     """Whether a word before the phrase, or the one right behind it, denies it; both in the form of ``words``."""
     start = text.index(phrase)
     behind = text[start + len(phrase) :].partition(" ")[0]
-    return behind in _DENIED_BEHIND or _DENIED.search(text[: start + 1]) is not None
+    return behind in _DENIED_BEHIND or _DENIES.search(text[: start + 1]) is not None
 
 
 def speaks_of_another(text: str) -> bool:
@@ -104,10 +127,10 @@ def speaks_of_another(text: str) -> bool:
 
     A denial further on may concern something else ("low back pain without sciatica").
     """
-    if not text:
+    if _TELLTALE.isdisjoint(_LETTERS.findall(text.lower())):
         return False
     plain = words(text)
-    return _OF_ANOTHER.search(plain) is not None or _DENIED.match(plain.replace(" patient ", " ", 1)) is not None
+    return _SPEAKS_OF_ANOTHER.search(plain) is not None or _DENIES.match(plain.replace(" patient ", " ", 1)) is not None
 
 
 _PAST = re.compile(r" (history of|hx of|h o|status post|s p|resolved|previous|prior) ")
