@@ -4,18 +4,18 @@ The resources stay the JSON that the EHR sent (FHIR R4). Reading is strict in sh
 be read is listed, never raised, so that one broken resource spoils only what it could have served.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from functools import cached_property
-from json import dumps
 from typing import Any, NamedTuple
 
-from cds_service.elements import Json, Key, concept_keys, concept_text, relative
+from cds_service.bundles import Arrival, once, read_value
+from cds_service.elements import Json, Key, codings, concept_text, relative
 from cds_service.errors import UnreadableError
+from cds_service.lexicon import Lexicon
 from cds_service.policy import Code, CodeSet
 from cds_service.terminology import words
 
-DEEPEST_BUNDLE = 4
 UNCODED = ("QuestionnaireResponse", "Coverage")
 # Of these the words are kept even where a code stands beside them.
 WORDED = ("MedicationRequest", "MedicationStatement")
@@ -60,13 +60,14 @@ class Unreadable(NamedTuple):
     why: str
 
 
-class _Indexed(NamedTuple):
+class _Worded(NamedTuple):
+    """A part that is read by its words, as written and normalised; ``coded`` where codes stand beside them."""
+
     record: Record
     part: Json
-    without_system: bool
     coded: bool
-    text: str = ""
-    words: str = ""
+    text: str
+    words: str
 
 
 class Chart:
@@ -84,8 +85,8 @@ class Chart:
         self.unreadable: list[Unreadable] = []
         self.strangers = 0
         self.records: dict[str, list[Record]] = {}
-        self._by_code: dict[str, dict[Key, list[_Indexed]]] = {}
-        self._worded: dict[str, list[_Indexed]] = {}
+        self._coded: dict[CodeSet, dict[str, list[Match]]] = {}
+        self._worded: dict[str, list[_Worded]] = {}
         self._mine = f"Patient/{patient_id}"
         self._received: tuple[Mapping[str, list[Json]], Mapping[str, Json]] = ({}, {})
 
@@ -96,18 +97,15 @@ class Chart:
     def matches(self, resource_type: str, codes: CodeSet) -> Iterator[Match]:
         """Each record of the type that the code set recognises, once for each matching part."""
         seen: set[int] = set()
-        index = self._by_code.get(resource_type)
-        if index and (codes.prefixes or not codes.exact.keys().isdisjoint(index)):
-            for key in _shared(index, codes):
-                for indexed in index[key]:
-                    if id(indexed.part) not in seen:
-                        seen.add(id(indexed.part))
-                        yield Match(indexed.record, indexed.part, codes.match(key), key[1], indexed.without_system)
-        if codes.phrases:
-            for indexed in self._worded.get(resource_type, ()):
-                counts = (codes.words_beside_codes or not indexed.coded) and id(indexed.part) not in seen
-                if counts and codes.match_words(indexed.words):
-                    yield Match(indexed.record, indexed.part, None, indexed.text, False)
+        # Of several codes that match, the one that comes first by system and code speaks for the part.
+        for match in sorted(self._coded.get(codes, {}).get(resource_type, ()), key=_system_and_code):
+            if id(match.part) not in seen:
+                seen.add(id(match.part))
+                yield match
+        for worded in self._worded.get(resource_type, ()) if codes.phrases else ():
+            counts = (codes.words_beside_codes or not worded.coded) and id(worded.part) not in seen
+            if counts and codes.match_words(worded.words):
+                yield Match(worded.record, worded.part, None, worded.text, False)
 
     @cached_property
     def _by_reference(self) -> Mapping[str, Json]:
@@ -159,11 +157,8 @@ def _same_identifier(wanted: Mapping[str, Any], owned: Iterable[Any]) -> bool:
     )
 
 
-def _shared(index: Mapping[Key, Any], codes: CodeSet) -> Iterable[Key]:
-    shared = index.keys() & codes.exact.keys()
-    if codes.prefixes:
-        shared |= {key for key in index if key not in shared and codes.match(key)}
-    return shared if len(shared) < 2 else sorted(shared)
+def _system_and_code(match: Match) -> Key:
+    return (match.code.system, match.text) if match.code else ("", match.text)
 
 
 def concept_of(part: Mapping[str, Any], chart: Chart, container: Mapping[str, Any]) -> Any:
@@ -193,100 +188,55 @@ def _display_of(reference: Any) -> Json | None:
 
 
 def read_chart(
-    prefetch: Mapping[str, Any],
-    keys: Mapping[str, str],
-    patient_id: str,
-    types: Iterable[str],
-    used: Callable[[Key], bool] = lambda key: True,
+    prefetch: Mapping[str, Any], keys: Mapping[str, str], patient_id: str, types: Iterable[str], lexicon: Lexicon
 ) -> Chart:
     """Reads the prefetch of one call.
 
     ``prefetch`` is the request's own (any keys, any JSON); ``keys`` maps each published prefetch key to its resource
-    type; ``types`` are the resource types that policies read; ``used`` says whether any policy reads a code, so that
-    the others need not be indexed. Never raises on JSON that parses.
+    type; ``types`` are the resource types, and ``lexicon`` holds the codes, that policies read. Never raises on JSON
+    that parses.
     """
     chart = Chart(patient_id)
     found: dict[str, list[Json]] = {}
     addresses: dict[str, Json] = {}
     for key, value in prefetch.items():
-        resources, failure = _resources(value)
-        for resource, address in resources:
-            found.setdefault(resource["resourceType"], []).append(resource)
-            if address:
-                addresses[address] = resource
+        arrival = read_value(value)
+        for kind, resources in arrival.by_type.items():
+            found.setdefault(kind, []).extend(resources)
+        addresses |= arrival.addresses
         if key in keys:
-            _note_arrival(chart, key, keys[key], {resource["resourceType"] for resource, _ in resources}, failure)
-            if _has_more_pages(value):
-                chart.states[keys[key]] = State.FAILED
-                chart.why_missing[keys[key]] = f"only the first page of {keys[key]} was sent"
+            _note_arrival(chart, key, keys[key], arrival)
     for key, expected in keys.items():
         if expected not in chart.states:
             # What came under the EHR's own keys counts as found, but does not show that it is all there is.
             chart.states[expected] = State.MISSING
             if expected not in found:
                 chart.why_missing[expected] = f"{expected} not sent (prefetch {key})"
-    unique = {kind: _once(resources) for kind, resources in found.items()}
+    unique = {kind: once(resources) for kind, resources in found.items()}
     chart._received = (unique, addresses)
     _find_patient(chart, unique.get("Patient", ()))
     for kind in sorted(unique.keys() & set(types)):
         if kind != "Patient":
-            _index(chart, kind, unique[kind], used)
+            _index(chart, kind, unique[kind], lexicon)
     return chart
 
 
-def _note_arrival(chart: Chart, key: str, expected: str, arrived: set[str], failure: str | None) -> None:
+def _note_arrival(chart: Chart, key: str, expected: str, arrival: Arrival) -> None:
     """Which of the four states a published key is in; resources of another type alone are no answer to a search."""
-    if expected in arrived:
+    why = None
+    if arrival.more_pages:
+        why = f"only the first page of {expected} was sent"
+    elif expected in arrival.by_type:
         chart.states[expected] = State.FILLED
-        if failure:
-            chart.unreadable.append(Unreadable(expected, f"prefetch {key}", f"in part: {failure}"))
-    elif failure or arrived:
-        chart.states[expected] = State.FAILED
-        chart.why_missing[expected] = failure or f"the EHR sent no {expected} as prefetch {key}, but something else"
+        if arrival.failure:
+            chart.unreadable.append(Unreadable(expected, f"prefetch {key}", f"in part: {arrival.failure}"))
+    elif arrival.failure or arrival.by_type:
+        why = arrival.failure or f"the EHR sent no {expected} as prefetch {key}, but something else"
     else:
         chart.states[expected] = State.EMPTY
-
-
-def _resources(value: Any) -> tuple[list[tuple[Json, str | None]], str | None]:
-    """The resources in a prefetch value with their fullUrl, and why the value failed (or None)."""
-    resources: list[tuple[Json, str | None]] = []
-    return resources, None if value is None else _collect(value, None, 0, resources)
-
-
-def _collect(item: Any, address: Any, depth: int, into: list[tuple[Json, str | None]]) -> str | None:
-    """Adds the resources in a value, a Bundle's or a list's one by one; returns why something in it failed, or None."""
-    if isinstance(item, list) and depth == 0:
-        return next(filter(None, [_collect(part, None, 1, into) for part in item]), None)
-    kind = item.get("resourceType") if isinstance(item, dict) else None
-    if not isinstance(kind, str):
-        return "the EHR sent something that is not a FHIR resource"
-    if kind == "OperationOutcome":
-        return "the EHR reported that it could not be read" if depth == 0 or _is_error(item) else None
-    if kind != "Bundle":
-        into.append((item, address if isinstance(address, str) else None))
-        return None
-    entries = item.get("entry") or []
-    if not isinstance(entries, list) or depth >= DEEPEST_BUNDLE:
-        return "the EHR sent a Bundle that cannot be read"
-    failure = None
-    for entry in entries:
-        if not isinstance(entry, dict):
-            failure = "the EHR sent a Bundle that cannot be read"
-        elif (resource := entry.get("resource")) is not None:
-            failure = _collect(resource, entry.get("fullUrl"), depth + 1, into) or failure
-    return failure
-
-
-def _has_more_pages(value: Any) -> bool:
-    links = value.get("link") if isinstance(value, dict) and value.get("resourceType") == "Bundle" else None
-    return isinstance(links, list) and any(isinstance(link, dict) and link.get("relation") == "next" for link in links)
-
-
-def _is_error(outcome: Mapping[str, Any]) -> bool:
-    issues = outcome.get("issue")
-    return not isinstance(issues, list) or any(
-        isinstance(issue, dict) and issue.get("severity") in ("fatal", "error") for issue in issues
-    )
+    if why:
+        chart.states[expected] = State.FAILED
+        chart.why_missing[expected] = why
 
 
 def _find_patient(chart: Chart, patients: Iterable[Json]) -> None:
@@ -300,34 +250,8 @@ def _find_patient(chart: Chart, patients: Iterable[Json]) -> None:
         chart.why_missing["Patient"] = "the EHR sent another patient than the one of the call"
 
 
-def _once(resources: list[Json]) -> list[Json]:
-    """One copy of each resource: of two with one id the later version, judged by meta.lastUpdated, then by content."""
-    by_id: dict[str, Json] = {}
-    unnamed: dict[str, Json] = {}
-    for resource in resources:
-        identity = resource.get("id")
-        if not isinstance(identity, str):
-            unnamed.setdefault(_content(resource), resource)
-        elif identity not in by_id:
-            by_id[identity] = resource
-        elif by_id[identity] != resource:
-            by_id[identity] = max(by_id[identity], resource, key=_version)
-    return [*by_id.values(), *unnamed.values()]
-
-
-def _version(resource: Mapping[str, Any]) -> tuple[str, str]:
-    meta = resource.get("meta")
-    updated = meta.get("lastUpdated") if isinstance(meta, dict) else None
-    return (updated if isinstance(updated, str) else "", _content(resource))
-
-
-def _content(resource: Mapping[str, Any]) -> str:
-    return dumps(resource, sort_keys=True)
-
-
-def _index(chart: Chart, kind: str, resources: Iterable[Json], used: Callable[[Key], bool]) -> None:
-    by_code: dict[Key, list[_Indexed]] = {}
-    worded: list[_Indexed] = []
+def _index(chart: Chart, kind: str, resources: Iterable[Json], lexicon: Lexicon) -> None:
+    worded: list[_Worded] = []
     records: list[Record] = []
     subject = SUBJECT.get(kind, "subject")
     for resource in resources:
@@ -342,16 +266,20 @@ def _index(chart: Chart, kind: str, resources: Iterable[Json], used: Callable[[K
         try:
             for part in _parts(kind, resource):
                 concept = concept_of(part, chart, resource)
-                keys = concept_keys(concept)
-                for key, without_system in keys:
-                    if used(key):
-                        by_code.setdefault(key, []).append(_Indexed(record, part, without_system, True))
-                if (kind in WORDED or not keys) and (text := concept_text(concept)):
-                    worded.append(_Indexed(record, part, False, bool(keys), text, words(text)))
-        except UnreadableError as error:
-            chart.unreadable.append(Unreadable(kind, record.reference, str(error)))
+                coded = False
+                for coding in codings(concept):
+                    known = lexicon.look_up(coding.get("system"), coding.get("code"))
+                    coded = coded or known.standard
+                    for codes, row in known.rows:
+                        match = Match(record, part, row, known.code, known.without_system)
+                        chart._coded.setdefault(codes, {}).setdefault(kind, []).append(match)
+                if (kind in WORDED or not coded) and (text := concept_text(concept)):
+                    worded.append(_Worded(record, part, coded, text, words(text)))
+        # A code or a system that is a list or an object cannot be looked up.
+        except (UnreadableError, TypeError) as error:
+            why = str(error) if isinstance(error, UnreadableError) else "has a coding whose code or system is not text"
+            chart.unreadable.append(Unreadable(kind, record.reference, why))
     chart.records[kind] = records
-    chart._by_code[kind] = by_code
     chart._worded[kind] = worded
 
 

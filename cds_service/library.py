@@ -1,15 +1,15 @@
 """All loaded policies, checked once at start: what they read, which answers count where, what an order may concern."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 from cds_service import prefetch, verdicts
 from cds_service.chart import read_chart
-from cds_service.elements import Key
 from cds_service.errors import PolicyError
+from cds_service.lexicon import Lexicon
 from cds_service.loader import load_policy
 from cds_service.logic import Truth
 from cds_service.policy import Policy
@@ -38,10 +38,9 @@ class Library:
         return frozenset(self.prefetch_keys.values())
 
     @cached_property
-    def uses(self) -> Callable[[Key], bool]:
-        """Whether any code set of any policy has a code; remembers its answers, of which there are as many as codes."""
-        sets = tuple(codes for policy in self.policies for codes in policy.code_sets.values())
-        return lru_cache(maxsize=16384)(lambda key: any(codes.match(key) for codes in sets))
+    def lexicon(self) -> Lexicon:
+        """The code sets of all policies."""
+        return Lexicon(codes for policy in self.policies for codes in policy.code_sets.values())
 
     @cached_property
     def _questionnaires(self) -> Mapping[str, frozenset[str]]:
@@ -84,9 +83,8 @@ def load_library(folder: Path, canonical_base: str) -> Library:
 
 def granted_to_nobody(policy: Policy) -> list[str]:
     """A sentence for each criterion and verdict that an empty chart would meet: nothing known, nothing granted."""
-    nobody = read_chart(
-        dict.fromkeys(prefetch.keys([policy])), prefetch.keys([policy]), "nobody", policy.resource_types
-    )
+    keys = prefetch.keys([policy])
+    nobody = read_chart(dict.fromkeys(keys), keys, "nobody", policy.resource_types, Lexicon(()))
     decision = verdicts.decide(policy, nobody, None, frozenset(), date(2000, 1, 1))
     met = [f"criterion '{name}'" for name, finding in decision.findings.items() if finding.truth is Truth.MET]
     met += [f"verdict '{verdict.rule.id}'" for verdict in decision.verdicts if verdict.truth is Truth.MET]

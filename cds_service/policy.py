@@ -31,7 +31,8 @@ class Code:
     prefix: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+# Sets are told apart by identity: two policies may name theirs alike.
+@dataclass(frozen=True, slots=True, eq=False)
 class CodeSet:
     """A named set of codes: exact (system, code) pairs, prefixes for categories, phrases for records without codes.
 

@@ -78,7 +78,7 @@ def answer(request: HookRequest, guide: Guide, today: date) -> list[Answer]:
     try:
         library = guide.library
         chart = read_chart(
-            request.prefetch, library.prefetch_keys, request.patient_id, library.resource_types, library.uses
+            request.prefetch, library.prefetch_keys, request.patient_id, library.resource_types, library.lexicon
         )
     except RecursionError:
         raise RequestError(400, "too-costly", "prefetch is nested too deeply to be read.", "prefetch") from None

@@ -11,6 +11,7 @@ from cds_service import criteria, facts, prefetch
 from cds_service.chart import Chart, read_chart
 from cds_service.criteria import Finding
 from cds_service.facts import Fact
+from cds_service.lexicon import Lexicon
 from cds_service.loader import load_policy
 from cds_service.policy import Policy
 
@@ -161,6 +162,11 @@ def minimal() -> Policy:
     return load_policy(MINIMAL)
 
 
+@cache
+def lexicon() -> Lexicon:
+    return Lexicon(minimal().code_sets.values())
+
+
 def keys() -> dict[str, str]:
     """The published prefetch keys of the made-up statement."""
     return prefetch.keys([minimal()])
@@ -186,7 +192,7 @@ def sent(*resources: Any, **values: Any) -> Json:
 
 def read(prefetched: Json) -> Chart:
     """The chart of patient p1."""
-    return read_chart(prefetched, keys(), "p1", minimal().resource_types | {"Patient"})
+    return read_chart(prefetched, keys(), "p1", minimal().resource_types | {"Patient"}, lexicon())
 
 
 def chart(*resources: Any, **values: Any) -> Chart:

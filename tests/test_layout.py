@@ -16,6 +16,8 @@ LADDER = (
     "terminology",
     "elements",
     "policy",
+    "bundles",
+    "lexicon",
     "chart",
     "standing",
     "evidence",

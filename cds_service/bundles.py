@@ -1,0 +1,92 @@
+"""What a prefetch value holds: resources out of whatever the EHR sent, or why there are none (FHIR R4 Bundle)."""
+
+from collections.abc import Iterable, Mapping
+from json import dumps
+from typing import Any, NamedTuple
+
+from cds_service.elements import Json
+
+DEEPEST_BUNDLE = 4
+_UNREADABLE_BUNDLE = "the EHR sent a Bundle that cannot be read"
+
+
+class Arrival(NamedTuple):
+    """What one prefetch value holds: resources by type and by fullUrl, and why something in it failed (or None)."""
+
+    by_type: dict[str, list[Json]]
+    addresses: dict[str, Json]
+    failure: str | None
+    more_pages: bool
+
+
+def read_value(value: Any) -> Arrival:
+    """Reads a prefetch value: null, a resource, a Bundle (of Bundles), a list, an OperationOutcome, or anything."""
+    arrival = Arrival({}, {}, None, _has_more_pages(value))
+    failure = None if value is None else _collect(value, None, 0, arrival)
+    return arrival._replace(failure=failure)
+
+
+def _collect(item: Any, address: Any, depth: int, into: Arrival) -> str | None:
+    """Adds the resources in an item, a Bundle's or a list's one by one; returns why something in it failed, or None."""
+    if isinstance(item, list) and depth == 0:
+        return next(filter(None, [_collect(part, None, 1, into) for part in item]), None)
+    kind = item.get("resourceType") if isinstance(item, dict) else None
+    if not isinstance(kind, str):
+        return "the EHR sent something that is not a FHIR resource"
+    if kind == "OperationOutcome":
+        return "the EHR reported that it could not be read" if depth == 0 or _is_error(item) else None
+    if kind == "Bundle":
+        return _collect_entries(item.get("entry") or [], depth, into)
+    into.by_type.setdefault(kind, []).append(item)
+    if isinstance(address, str):
+        into.addresses[address] = item
+    return None
+
+
+def _collect_entries(entries: Any, depth: int, into: Arrival) -> str | None:
+    if not isinstance(entries, list) or depth >= DEEPEST_BUNDLE:
+        return _UNREADABLE_BUNDLE
+    failure = None
+    for entry in entries:
+        if not isinstance(entry, dict):
+            failure = _UNREADABLE_BUNDLE
+        elif (resource := entry.get("resource")) is not None:
+            failure = _collect(resource, entry.get("fullUrl"), depth + 1, into) or failure
+    return failure
+
+
+def _has_more_pages(value: Any) -> bool:
+    links = value.get("link") if isinstance(value, dict) and value.get("resourceType") == "Bundle" else None
+    return isinstance(links, list) and any(isinstance(link, dict) and link.get("relation") == "next" for link in links)
+
+
+def _is_error(outcome: Mapping[str, Any]) -> bool:
+    issues = outcome.get("issue")
+    return not isinstance(issues, list) or any(
+        isinstance(issue, dict) and issue.get("severity") in ("fatal", "error") for issue in issues
+    )
+
+
+def once(resources: Iterable[Json]) -> list[Json]:
+    """One copy of each resource: of two with one id the later version, judged by meta.lastUpdated, then by content."""
+    by_id: dict[str, Json] = {}
+    unnamed: dict[str, Json] = {}
+    for resource in resources:
+        identity = resource.get("id")
+        if not isinstance(identity, str):
+            unnamed.setdefault(_content(resource), resource)
+        elif identity not in by_id:
+            by_id[identity] = resource
+        elif by_id[identity] != resource:
+            by_id[identity] = max(by_id[identity], resource, key=_version)
+    return [*by_id.values(), *unnamed.values()]
+
+
+def _version(resource: Mapping[str, Any]) -> tuple[str, str]:
+    meta = resource.get("meta")
+    updated = meta.get("lastUpdated") if isinstance(meta, dict) else None
+    return (updated if isinstance(updated, str) else "", _content(resource))
+
+
+def _content(resource: Mapping[str, Any]) -> str:
+    return dumps(resource, sort_keys=True)
