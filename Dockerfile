@@ -1,5 +1,8 @@
 # docker build -t cds-service .
-# docker run --rm -p 8080:8080 --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges cds-service
+# docker run --rm -p 127.0.0.1:8080:8080 -e CDS_SERVICE_ID_KEY="$(openssl rand -hex 32)" \
+#   -e CDS_SERVICE_PUBLIC_URL=http://127.0.0.1:8080 \
+#   --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges cds-service
+# Calls are not authenticated: publish it on loopback, or behind a proxy that authenticates. Keep the key.
 # For a deployment name the base by digest: --build-arg PYTHON_IMAGE=python:3.13-slim@sha256:...
 ARG PYTHON_IMAGE=python:3.13-slim
 

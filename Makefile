@@ -20,7 +20,7 @@ run: $(VENV)/.runtime ## start the service on http://127.0.0.1:8080/ (another po
 	@echo "Starting on http://127.0.0.1:$(PORT)/ (Ctrl-C stops it)"
 	@exec $(BIN)/cds-service serve --host 127.0.0.1 --port $(PORT)
 
-test: $(VENV)/.dev ## run every test (some of them: make test ARGS='-k bmi')
+test: check ## the checks, then every test (some of them: make test ARGS='-k bmi')
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.dev ## linter, formatting, types and policies; never edits
@@ -43,8 +43,9 @@ bench: $(VENV)/.dev ## measure the service beside its floor (needs wrk)
 	  fi; }
 	$(BIN)/python -m tests.bench
 
-examples: $(VENV)/.dev ## write fhir_examples/ anew
+examples: $(VENV)/.dev ## write fhir_examples/ and what the documentation shows anew
 	$(BIN)/python -m tests.examples
+	$(BIN)/python -m tests.test_docs
 
 # Pins stay as they are where they still fit; `make requirements UPGRADE=1` takes the newest.
 COMPILE = $(UV) pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes \

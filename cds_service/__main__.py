@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import click
-from pydantic import ValidationError
 
 from cds_service import __version__, examples
 from cds_service.errors import PolicyError, RequestError
-from cds_service.settings import Settings, data_folder
+from cds_service.settings import Settings, data_folder, load_settings
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -31,20 +30,33 @@ def main() -> None:
 )
 def serve(host: str, port: int, workers: int) -> None:
     """Run the production server."""
-    from cds_service.server import Server, build_app, is_loopback
+    from cds_service.server import Server, build_app, can_listen, is_loopback
 
     settings = _settings()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    if not is_loopback(host) and not settings.id_key.get_secret_value():
-        raise click.ClickException(
-            f"{host} can be reached from other machines, and CDS_SERVICE_ID_KEY is not set. "
-            "Set it to a secret of at least 16 characters (openssl rand -hex 32), or serve on 127.0.0.1."
-        )
+    if not is_loopback(host):
+        missing = [
+            name
+            for name, given in (
+                ("CDS_SERVICE_ID_KEY", settings.id_key.get_secret_value()),
+                ("CDS_SERVICE_PUBLIC_URL", settings.public_url),
+            )
+            if not given
+        ]
+        if missing:
+            raise click.ClickException(
+                f"{host} can be reached from other machines, and {' and '.join(missing)} must then be set: the key of "
+                "card ids (openssl rand -hex 32; keep it, a new one changes every id) and the address that clients "
+                "use. Or serve on 127.0.0.1."
+            )
+    if not can_listen(host, port):
+        raise click.ClickException(f"Port {port} on {host} is in use or not allowed; choose another with --port.")
     try:
         app = build_app(settings, f"http://{host}:{port}")
     except PolicyError as error:
         raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
-    click.echo(f"OPEN: calls are not authenticated; anyone who can reach http://{host}:{port}/ can ask.", err=True)
+    reach = "Only this machine" if is_loopback(host) else "Anyone who can reach this machine"
+    click.echo(f"OPEN: {reach} can call the service at http://{host}:{port}/; calls are not authenticated.", err=True)
     Server(app, host, port, workers).run()
 
 
@@ -55,7 +67,7 @@ def check(directory: Path | None) -> None:
     from cds_service.check import check_folder, policy_folders
 
     settings = _settings()
-    folders = policy_folders(directory or settings.cards)
+    folders, others = policy_folders(directory or settings.cards)
     if not folders:
         raise click.ClickException(
             f"{directory or settings.cards} holds no policy folder (a folder with a policy.json)"
@@ -69,6 +81,8 @@ def check(directory: Path | None) -> None:
         click.echo(f"{folder.name}: {report.case_count} cases, {_count(len(report.problems), 'problem')}")
         if report.pending:
             click.echo(f"  statement text pending verification: {', '.join(report.pending)}")
+    if others:
+        click.echo(f"not a policy (no policy.json): {', '.join(path.name for path in others)}")
     sys.exit(1 if failed else 0)
 
 
@@ -119,10 +133,9 @@ def example(name: str | None, today: datetime | None) -> None:
 
 def _settings() -> Settings:
     try:
-        return Settings()
-    except ValidationError as error:
-        problems = (f"CDS_SERVICE_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors())
-        raise click.ClickException("The settings cannot be used:\n" + "\n".join(problems)) from None
+        return load_settings()
+    except ValueError as error:
+        raise click.ClickException(f"The settings cannot be used:\n{error}") from None
 
 
 def _day(given: datetime | None) -> date:

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 import orjson
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
@@ -34,6 +34,8 @@ def create_app(settings: Settings, library: Library, public_url: str, clock: Cal
         origins=settings.cors_origins,
         methods=["GET", "POST", "OPTIONS"],
         allow_headers=["Accept", "Authorization", "Content-Type"],
+        # A page on the internet may call a service on this machine only where that says so.
+        allow_private_network=True,
     )
     guide = Guide(library, Addresses(public_url, settings.canonical_base), settings.key())
     discovery = orjson.dumps(service.discovery(library))
@@ -54,7 +56,7 @@ def create_app(settings: Settings, library: Library, public_url: str, clock: Cal
         for failed in service.failures(answers):
             log.error("policy %s could not be evaluated: %s", failed.policy.id, type(failed.error).__name__)
         body = orjson.dumps(service.response(answers))
-        log.info("%s: %d cards, %.1f ms", service_id, len(answers), (perf_counter() - started) * 1000)
+        log.info("%s: cards %d, %.1f ms", service_id, len(answers), (perf_counter() - started) * 1000)
         return _json(body)
 
     pages.register(app, library, public_url, clock)
@@ -118,7 +120,8 @@ def _sentence(status: int) -> str:
     return {
         404: f"There is nothing at {request.path[:80]}; the services are listed at /cds-services.",
         405: f"{request.method} is not allowed here; the Allow header lists what is.",
-        413: "The body is larger than this service accepts.",
+        413: f"The body is larger than the {current_app.config['MAX_CONTENT_LENGTH']} bytes that this service reads; "
+        "send less, or let the operator raise CDS_SERVICE_MAX_BODY_BYTES.",
         500: "The service could not answer this call. Nothing was decided; the operator's log says where it failed.",
     }.get(status, "The request could not be answered.")
 

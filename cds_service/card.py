@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from cds_service.chart import Chart
@@ -20,6 +21,21 @@ from cds_service.verdicts import Decision
 
 SUMMARY_LIMIT = 100
 MOST_EVIDENCE = 3
+
+RECORD_NAMES = {
+    "Condition": "problem list",
+    "Coverage": "coverage",
+    "Device": "devices",
+    "DeviceRequest": "device orders",
+    "DiagnosticReport": "reports",
+    "MedicationRequest": "prescriptions",
+    "MedicationStatement": "medication list",
+    "Observation": "measurements",
+    "Patient": "patient",
+    "Procedure": "procedures",
+    "QuestionnaireResponse": "attested answers",
+    "ServiceRequest": "orders",
+}
 
 _MARKS = {Truth.NOT_MET: "**Not met:** ", Truth.UNKNOWN: "**To document:** ", Truth.MET: "Met: "}
 _ROW_ORDER = (Truth.NOT_MET, Truth.UNKNOWN, Truth.MET)
@@ -144,7 +160,7 @@ def _detail(decision: Decision, outcome: str, chart: Chart) -> str:
     wording = decision.policy.wording
     names = _failing_names(decision)
     shown = ", ".join(names) if len(names) <= MOST_EVIDENCE else _count(len(names), "criterion", "criteria")
-    blocks = [wording["leads"][outcome].format(**_holes(decision, shown))]
+    blocks = [wording["leads"][outcome].format(**_holes(decision, shown)) + _not_read(decision, chart)]
     listed: set[str] = set()
     for verdict in decision.verdicts:
         fresh = [finding for finding in verdict.findings if finding.criterion.id not in listed]
@@ -161,8 +177,29 @@ def _detail(decision: Decision, outcome: str, chart: Chart) -> str:
         if decision.order.by_text:
             blocks.append(wording["by_text_line"].format(procedure=decision.policy.procedure))
     blocks.append(f"**Evidence:** {wording['evidence_line']}")
-    blocks.append(wording["footer"].format(edition=decision.policy.edition, today=decision.today.isoformat()))
+    blocks.append(last_line(decision.policy, decision.today))
     return "\n\n".join(blocks)
+
+
+def _not_read(decision: Decision, chart: Chart) -> str:
+    """A sentence that names the kinds of record that criteria read and that did not arrive whole, if there are any."""
+    missing = sorted(RECORD_NAMES[name] for name in decision.policy.resource_types & chart.why_missing.keys())
+    if not missing:
+        return ""
+    more = len(missing) - MOST_EVIDENCE
+    shown = ", ".join(missing[:MOST_EVIDENCE]) + (f" and {more} more" if more > 0 else "")
+    return " " + str(decision.policy.wording["not_read_line"].format(types=shown))
+
+
+def last_line(policy: Policy, today: date) -> str:
+    """The line that ends every card: what people have still to verify, what it is not, its edition and day."""
+    wording = policy.wording
+    pending = ""
+    if any(criterion.statement_text == "pending-verification" for criterion in policy.criteria):
+        pending += f"{wording['statement_pending']} "
+    if not policy.raw["review"]["checked_by"]:
+        pending += f"{wording['not_checked']} "
+    return str(wording["footer"].format(pending=pending, edition=policy.edition, today=today.isoformat()))
 
 
 def _rows(findings: list[Finding], merge: bool) -> list[tuple[str, str]]:

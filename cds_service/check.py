@@ -29,11 +29,13 @@ class Report:
     case_count: int
 
 
-def policy_folders(path: Path) -> list[Path]:
-    """The policy folders at a path: the path itself where it is one, else the folders in it."""
+def policy_folders(path: Path) -> tuple[list[Path], list[Path]]:
+    """The policy folders at a path (the path itself where it is one, else those in it), and the other folders there."""
     if (path / "policy.json").exists():
-        return [path]
-    return sorted(child for child in path.iterdir() if child.is_dir()) if path.is_dir() else []
+        return [path], []
+    folders = sorted(child for child in path.iterdir() if child.is_dir())
+    policies = [folder for folder in folders if (folder / "policy.json").exists()]
+    return policies, [folder for folder in folders if folder not in policies]
 
 
 def check_folder(folder: Path, canonical_base: str) -> Report:

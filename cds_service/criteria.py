@@ -78,9 +78,8 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> F
     reasons += notes[:MOST_NOTES]
     if hidden > 0:
         reasons.append(f"{hidden} more on record do not count")
-    reasons += _not_sent(criterion, facts, chart)
-    reason = "; ".join(reasons)
-    return Finding(criterion, truth, reason or "nothing on record", reason, tuple(dict.fromkeys(evidence)))
+    reason = "; ".join(reasons + _not_sent(criterion, facts, chart)) or "nothing on record"
+    return Finding(criterion, truth, reason, "; ".join(reasons), tuple(dict.fromkeys(evidence)))
 
 
 def _not_sent(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> list[str]:
@@ -110,7 +109,8 @@ def _failing(leaf: Test, fact: Fact) -> tuple[str, str]:
     """Why a comparison fails, whole and without what the evidence already shows."""
     if leaf.wanted is not None:
         title = inside_sentence(fact.rule.title)
-        return (f"{title}: {_shown(fact)}" if fact.rule.kind == "answer" else f"{title} on record"), ""
+        on_record = f"{title} on record"
+        return (f"{title}: {_shown(fact)}", "") if fact.rule.kind == "answer" else (on_record, on_record)
     values = [value for value in fact.values if isinstance(value, tuple)]
     above = leaf.at_most is not None and all(value[0] > leaf.at_most for value in values)
     limit = f"{'above' if above else 'below'} {leaf.at_most if above else leaf.at_least:g}"

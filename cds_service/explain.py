@@ -69,7 +69,7 @@ def table(explained: dict[str, Any]) -> str:
         lines += ["", f"{policy['id']}  (order: {policy['order'] or 'none'})", ""]
         lines += _columns([(item["truth"], item["title"]) for item in policy["verdicts"]])
         lines.append("")
-        lines += _columns([(item["truth"], item["id"], _said(item)) for item in policy["criteria"]])
+        lines += _columns([(item["truth"], item["id"], item["title"], _said(item)) for item in policy["criteria"]])
     if not explained["policies"]:
         lines += ["", "No policy evaluates this call."]
     for card in explained["response"]["cards"]:
@@ -82,10 +82,14 @@ def table(explained: dict[str, Any]) -> str:
 
 def _said(criterion: dict[str, Any]) -> str:
     evidence = [
-        " ".join(str(part) for part in (item["value"] or item["display"], item["date"], item["reference"]) if part)
+        " ".join(str(part) for part in (_what(item), item["date"], f"[{item['reference']}]") if part)
         for item in criterion["evidence"]
     ]
     return "; ".join(part for part in (criterion["reason"], *evidence) if part)
+
+
+def _what(evidence: dict[str, Any]) -> str:
+    return " ".join(part for part in (evidence["display"], evidence["value"]) if part)
 
 
 def _columns(rows: Iterable[tuple[str, ...]]) -> list[str]:

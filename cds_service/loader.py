@@ -276,7 +276,8 @@ class _Builder:
             ),
             ("$.by_text_line", card["by_text_line"], ("procedure",)),
             ("$.header_code_line", card["header_code_line"], ("code", "leaves")),
-            ("$.footer", card["footer"], ("edition", "today")),
+            ("$.not_read_line", card["not_read_line"], ("types",)),
+            ("$.footer", card["footer"], ("pending", "edition", "today")),
         ):
             try:
                 found = [name for _, name, _, _ in Formatter().parse(template) if name is not None]
@@ -306,6 +307,7 @@ class _Builder:
         return Criterion(
             id=entry["id"],
             title=entry["title"],
+            fails_as=entry["fails_as"],
             test=self.test(entry["test"], f"{place}.test"),
             hints=tuple(self.hint(hint, f"{place}.hints[{n}]") for n, hint in enumerate(entry.get("hints", ()))),
             settled_by=entry["settled_by"],

@@ -7,6 +7,7 @@ import orjson
 from flask import Flask, Response, abort, render_template
 
 from cds_service import __version__, hooks, policy_text
+from cds_service.card import last_line
 from cds_service.library import Library
 from cds_service.policy import Policy
 
@@ -64,7 +65,7 @@ def register(app: Flask, library: Library, address: str, clock: Callable[[], dat
     def policy(policy_id: str) -> Response:
         rule = found(policy_id)
         today = clock()
-        footer = rule.wording["footer"].format(edition=rule.edition, today=today.isoformat())
+        footer = last_line(rule, today)
         return page(
             "policy.html",
             "../",

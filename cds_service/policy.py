@@ -131,10 +131,11 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One numbered clause: its sentence, its test, and where it comes from."""
+    """One numbered clause: its sentence, its test, and where it comes from. ``fails_as`` names what fails it."""
 
     id: str
     title: str
+    fails_as: str
     test: Test
     hints: tuple[Hint, ...]
     settled_by: str

@@ -2,6 +2,7 @@
 
 import gc
 import ipaddress
+import socket
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -30,6 +31,18 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def can_listen(host: str, port: int) -> bool:
+    """Whether the address is free; asked before everything is loaded, for a clear answer at once."""
+    bare = host.strip("[]")
+    with socket.socket(socket.AF_INET6 if ":" in bare else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((bare, port))
+        except OSError:
+            return False
+    return True
 
 
 def build_app(settings: Settings, public_url: str, clock: Callable[[], date] = utc_today) -> Flask:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 # On an open loopback server the ids protect nobody's data, so that a published key does no harm.
 OPEN_LOOPBACK_KEY = "cds-service-open-loopback"
@@ -54,3 +54,21 @@ class Settings(BaseSettings):
     def key(self) -> bytes:
         """The key of card ids."""
         return (self.id_key.get_secret_value() or OPEN_LOOPBACK_KEY).encode()
+
+
+def load_settings() -> Settings:
+    """The settings, from the environment. Raises ValueError with a line for each that cannot be used."""
+    try:
+        return Settings()
+    except SettingsError as error:
+        name = str(error).partition('"')[2].partition('"')[0]
+        raise ValueError(
+            f'CDS_SERVICE_{name.upper()}: must be a list written as JSON, for example ["https://ehr.example"]'
+        ) from None
+    except ValidationError as error:
+        raise ValueError(
+            "\n".join(
+                f"CDS_SERVICE_{str(item['loc'][0]).upper()}: {item['msg'].removeprefix('Value error, ')}"
+                for item in error.errors()
+            )
+        ) from None

@@ -138,13 +138,38 @@ def test_check_names_file_and_place_and_fails(tmp_path):
 def test_serve_refuses_other_machines_without_a_key():
     result = run("serve", "--host", "0.0.0.0")
     assert result.exit_code == 1
-    assert "CDS_SERVICE_ID_KEY" in result.output
+    assert "CDS_SERVICE_ID_KEY and CDS_SERVICE_PUBLIC_URL" in result.output
 
 
 def test_a_setting_that_cannot_be_used_is_named():
     result = run("check", env={"CDS_SERVICE_PUBLIC_URL": "ftp://x"})
     assert result.exit_code == 1
-    assert "CDS_SERVICE_PUBLIC_URL" in result.output
+    assert "CDS_SERVICE_PUBLIC_URL: must be an absolute http(s) address" in result.output
+
+
+def test_a_list_that_is_no_json_is_named():
+    result = run("check", env={"CDS_SERVICE_CORS_ORIGINS": "https://ehr.example"})
+    assert result.exit_code == 1
+    assert (
+        'CDS_SERVICE_CORS_ORIGINS: must be a list written as JSON, for example ["https://ehr.example"]' in result.output
+    )
+
+
+def test_a_port_in_use_is_told_at_once():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        result = run("serve", "--port", port)
+    assert result.exit_code == 1
+    assert f"Port {port} on 127.0.0.1 is in use" in result.output
+
+
+def test_check_leaves_out_what_is_no_policy_and_says_so(tmp_path):
+    (tmp_path / "notes").mkdir()
+    assert "no policy folder" in run("check", str(tmp_path)).output
+    (tmp_path / "isass").symlink_to(data_folder("cards") / "isass-restorative-neurostimulation-2023")
+    assert "notes" in run("check", str(tmp_path)).output
 
 
 def free_port() -> int:

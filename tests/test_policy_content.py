@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from cds_service import cases, check, lint
+from cds_service.card import last_line
 from cds_service.examples import examples
 from cds_service.settings import data_folder
-from tests.shipped import BASE, answers, example, guide, library
+from tests.shipped import BASE, TODAY, answers, example, guide, library
 
 PINNED = json.loads((Path(__file__).parent / "pinned_codes.json").read_text(encoding="utf-8"))
 POLICIES = library().policies
@@ -69,7 +70,8 @@ def test_nothing_is_attributed_to_a_statement_that_was_not_read():
         quoted = [citation for citation in criterion.citations if citation.source.startswith("isass")]
         assert all(citation.place == "title" for citation in quoted)
     assert policy.raw["review"]["checked_by"] is None
-    assert "pending verification" in policy.wording["footer"]
+    assert "pending verification" in last_line(policy, TODAY)
+    assert "Not yet checked" in last_line(policy, TODAY)
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.id)

@@ -1,0 +1,100 @@
+"""Documentation that shows what the program does is made from it: `python -m tests.test_docs` writes it anew."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from cds_service.__main__ import main
+from cds_service.app import create_app
+from cds_service.settings import Settings, data_folder
+from tests.shipped import TODAY, library
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "cards" / "README.md"]
+PAGES += [ROOT / "CONTRIBUTING.md", ROOT / "fhir_examples" / "README.md", ROOT / "CHANGELOG.md"]
+
+
+def card_in_readme() -> str:
+    """The upper part of the card for typical-gaps, as a quotation."""
+    (card,) = json.loads((data_folder("fhir_examples") / "typical-gaps" / "response.json").read_text())["cards"]
+    upper = card["detail"].split("\n\n**For review:**")[0]
+    offers = "  ".join(f"[{suggestion['label']}]" for suggestion in card["suggestions"])
+    text = f"**{card['summary']}**\n\n{upper}\n\n{offers}  [Dismiss ▾]"
+    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
+
+
+def answers_in_guide() -> str:
+    """What each item of the first policy's form holds."""
+    policy = library().policies[0]
+    items = {rule.item: rule for rule in policy.facts.values() if rule.item}
+    rows = ["| linkId | value | true, or what is asked |", "|---|---|---|"]
+    for criterion in policy.criteria:
+        if criterion.id in items:
+            rule = items[criterion.id]
+            value = {"answer": "valueBoolean", "onset": "valueDate"}.get(rule.kind, "valueDecimal")
+            unit = {"onset": ": the day it began"}.get(rule.kind, f", {rule.unit}" if rule.unit else "")
+            if rule.kind == "measurement":
+                unit += f", {rule.range[0]:g} to {rule.range[1]:g}"
+            rows.append(f"| `{criterion.id}` | {value}{unit} | {criterion.title} |")
+    return "\n".join(rows)
+
+
+GENERATED = [
+    (ROOT / "README.md", "card", card_in_readme),
+    (ROOT / "docs" / "integrators-guide.md", "answers", answers_in_guide),
+]
+
+
+def with_generated(text: str, name: str, made: str) -> str:
+    return re.sub(
+        rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)",
+        lambda match: f"{match.group(1)}{made}\n{match.group(2)}",
+        text,
+        flags=re.DOTALL,
+    )
+
+
+@pytest.mark.parametrize(("path", "name", "make"), GENERATED, ids=["the card in README", "the answers in the guide"])
+def test_what_is_shown_is_what_the_program_does(path, name, make):
+    text = path.read_text(encoding="utf-8")
+    assert with_generated(text, name, make()) == text
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_somewhere(path):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
+
+
+def test_every_setting_is_in_the_guide():
+    guide = (ROOT / "docs" / "integrators-guide.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `CDS_SERVICE_([A-Z_]+)` \|", guide, re.MULTILINE))
+    assert documented == {name.upper() for name in Settings.model_fields}
+
+
+def test_every_module_is_in_the_architecture_page():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    modules = {path.stem for path in (ROOT / "cds_service").glob("*.py")} - {"__init__"}
+    assert {name for name in modules if f"`{name}`" not in page} == set()
+
+
+def test_every_route_and_status_in_the_guide_exists():
+    guide = (ROOT / "docs" / "integrators-guide.md").read_text(encoding="utf-8")
+    settings = Settings()
+    app = create_app(settings, library(), "http://127.0.0.1:8080", lambda: TODAY)
+    rules = {rule.rule.split("<")[0].rstrip("/") for rule in app.url_map.iter_rules()}
+    for route in re.findall(r"`(?:GET|POST) (/[a-z-]+)", guide):
+        assert route in rules
+
+
+def test_every_command_in_the_readme_is_one_there_is():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\.venv/bin/cds-service ([a-z-]+)", readme)) <= set(main.commands)
+
+
+if __name__ == "__main__":
+    for page, marker, maker in GENERATED:
+        page.write_text(with_generated(page.read_text(encoding="utf-8"), marker, maker()), encoding="utf-8")
