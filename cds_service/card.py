@@ -134,12 +134,9 @@ def _holes(decision: Decision, names: str) -> dict[str, Any]:
 
 
 def _failing_names(decision: Decision) -> list[str]:
-    verdict = next(
-        (verdict for verdict in decision.verdicts if verdict.truth is Truth.NOT_MET and verdict.findings), None
-    )
-    return (
-        [inside_sentence(finding.criterion.title) for finding in verdict.with_truth(Truth.NOT_MET)] if verdict else []
-    )
+    """What fails the first verdict that is not met."""
+    failing = (verdict.with_truth(Truth.NOT_MET) for verdict in decision.verdicts)
+    return [finding.criterion.fails_as for finding in next(filter(None, failing), ())]
 
 
 def _summary(decision: Decision, outcome: str) -> str:
