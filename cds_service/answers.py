@@ -23,7 +23,7 @@ def read_answers(chart: Chart, questionnaires: frozenset[str], today: date) -> A
     """The items answered in QuestionnaireResponses to one of the questionnaires, by linkId, groups opened."""
     items: dict[str, list[tuple[Record, str, Json]]] = {}
     notes: list[str] = []
-    for record in chart.records.get("QuestionnaireResponse", ()):
+    for record in chart.records("QuestionnaireResponse"):
         address = record.resource.get("questionnaire")
         if not isinstance(address, str) or "|" not in address or address.partition("|")[0] not in questionnaires:
             continue
@@ -67,7 +67,7 @@ def attested(
     notes = list(answers.notes)
     for record, written, item in answers.items.get(rule.item or "", ()):
         when = days_of(written)
-        why_not = too_old_or_future(rule.look_back_days, written, today)
+        why_not = too_old_or_future(rule.answer_look_back_days, written, today)
         if why_not:
             notes.append(f"attested: {why_not}")
             continue

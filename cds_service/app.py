@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 from time import perf_counter
 from typing import Any
 
 import orjson
 from flask import Flask, Response, current_app, request
 from flask_cors import CORS
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from cds_service import hooks, pages, service
 from cds_service.card import Addresses
@@ -51,13 +52,23 @@ def create_app(settings: Settings, library: Library, public_url: str, clock: Cal
     @app.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
         started = perf_counter()
-        hook_request = hooks.parse(service_id, _body())
-        answers = service.answer(hook_request, guide, clock())
+        hooks.hook_of(service_id)
+        data = _data()
+        hook_request = hooks.parse(service_id, _parsed(data))
+        today = clock()
+        answers = service.answer(hook_request, guide, today)
+        if service.echoes_decimals(answers):
+            answers = service.answer(hooks.with_exact_numbers(hook_request, service_id, data), guide, today)
         for failed in service.failures(answers):
             log.error("policy %s could not be evaluated: %s", failed.policy.id, type(failed.error).__name__)
-        body = orjson.dumps(service.response(answers))
+        body = orjson.dumps(service.response(answers), default=_decimal)
         log.info("%s: cards %d, %.1f ms", service_id, len(answers), (perf_counter() - started) * 1000)
         return _json(body)
+
+    @app.get("/cds-services/<service_id>")
+    def wrong_method(service_id: str) -> Response:
+        hooks.hook_of(service_id)
+        raise MethodNotAllowed(["POST", "OPTIONS"])
 
     pages.register(app, library, public_url, clock)
     _register_errors(app)
@@ -76,15 +87,30 @@ def _json(body: bytes, status: int = 200) -> Response:
     return Response(body, status, mimetype="application/json")
 
 
-def _body() -> Any:
+def _decimal(value: Any) -> orjson.Fragment:
+    """A decimal as it was written; JSON has no other way to say 1.10."""
+    if not isinstance(value, Decimal):
+        raise TypeError
+    return orjson.Fragment(str(value))
+
+
+def _data() -> bytes:
     if request.mimetype not in JSON_TYPES:
         raise RequestError(
             415,
             "not-supported",
             f"The body is sent as '{request.mimetype[:60] or 'nothing'}'; send it with Content-Type: application/json.",
         )
+    data = request.get_data(cache=False)
+    # A body sent in chunks is cut off at the limit without a word.
+    if request.content_length is None and len(data) >= current_app.config["MAX_CONTENT_LENGTH"]:
+        raise RequestEntityTooLarge
+    return data
+
+
+def _parsed(data: bytes) -> Any:
     try:
-        return orjson.loads(request.get_data(cache=False))
+        return orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise RequestError(
             400, "structure", f"The body is not JSON: line {error.lineno}, column {error.colno}: {error.msg}."

@@ -113,11 +113,12 @@ def _frame(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:
 
 
 def _outcome(decision: Decision) -> str:
-    first = decision.verdicts[0]
-    if first.truth is Truth.MET:
-        second_fails = any(verdict.truth is Truth.NOT_MET for verdict in decision.verdicts[1:] if verdict.findings)
-        return "met_second_not_met" if second_fails else "met"
-    return "not_met" if first.truth is Truth.NOT_MET else "unknown"
+    truth = decision.verdicts[0].truth
+    if truth is Truth.NOT_MET:
+        return "not_met"
+    first = "met" if truth is Truth.MET else "unknown"
+    second_fails = any(verdict.truth is Truth.NOT_MET for verdict in decision.verdicts[1:] if verdict.findings)
+    return f"{first}_second_not_met" if second_fails else first
 
 
 def _holes(decision: Decision, names: str) -> dict[str, Any]:
@@ -165,6 +166,8 @@ def _detail(decision: Decision, outcome: str, chart: Chart) -> str:
             title = verdict.rule.title if not listed else f"{verdict.rule.title}, in addition"
             blocks.append(table((title, "On record"), _rows(fresh, merge=bool(listed))))
         listed |= {finding.criterion.id for finding in verdict.findings}
+    if "note_line" in wording:
+        blocks.append(wording["note_line"])
     review = _review(decision)
     if review:
         blocks.append(f"**For review:** {review}.")

@@ -4,9 +4,9 @@ The resources stay the JSON that the EHR sent (FHIR R4). Reading is strict in sh
 be read is listed, never raised, so that one broken resource spoils only what it could have served.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from cds_service.bundles import Arrival, once, read_value
@@ -16,9 +16,11 @@ from cds_service.lexicon import Lexicon
 from cds_service.policy import Code, CodeSet
 from cds_service.terminology import words
 
+# Between two texts: no phrase holds it, and no text does.
+_APART = " | "
 UNCODED = ("QuestionnaireResponse", "Coverage")
-# Of these the words are kept even where a code stands beside them.
-WORDED = ("MedicationRequest", "MedicationStatement")
+# Of these the words are kept even where a code stands beside them, for the sets that read words beside codes.
+WORDED = ("Condition", "MedicationRequest", "MedicationStatement")
 SUBJECT = {"Coverage": "beneficiary", "Device": "patient"}
 
 
@@ -61,20 +63,20 @@ class Unreadable(NamedTuple):
 
 
 class _Worded(NamedTuple):
-    """A part that is read by its words, as written and normalised; ``coded`` where codes stand beside them."""
+    """A part that may be read by its words, as written; ``coded`` where codes stand beside them."""
 
     record: Record
     part: Json
     coded: bool
     text: str
-    words: str
 
 
 class Chart:
     """What is on record for one patient.
 
     ``patient`` is the Patient resource or None; ``states`` says for each resource type how its prefetch arrived;
-    ``why_missing`` holds a sentence for types that are missing or failed; ``unreadable`` lists broken resources.
+    ``why_missing`` holds a sentence for types that are missing or failed; ``unreadable`` lists broken resources;
+    ``strangers`` counts those that are another patient's or say of nobody whose they are.
     """
 
     def __init__(self, patient_id: str) -> None:
@@ -83,43 +85,69 @@ class Chart:
         self.states: dict[str, State] = {}
         self.why_missing: dict[str, str] = {}
         self.unreadable: list[Unreadable] = []
-        self.strangers = 0
-        self.records: dict[str, list[Record]] = {}
-        self._coded: dict[CodeSet, dict[str, list[Match]]] = {}
+        self.strangers: Counter[str] = Counter()
+        self._own: dict[str, list[Json]] = {}
+        self._coded: dict[tuple[CodeSet, str], list[Match]] = {}
         self._worded: dict[str, list[_Worded]] = {}
+        self._joined: dict[str, str] = {}
         self._mine = f"Patient/{patient_id}"
-        self._received: tuple[Mapping[str, list[Json]], Mapping[str, Json]] = ({}, {})
+        self._received: Mapping[str, list[Json]] = {}
+        self._addresses: Mapping[str, Json] = {}
+        self._by_id: dict[str, dict[str, Json]] = {}
 
     def known(self, resource_type: str) -> bool:
         """Whether what is on record of that type was sent (even if it is nothing)."""
         return self.states.get(resource_type) in (State.FILLED, State.EMPTY)
 
-    def matches(self, resource_type: str, codes: CodeSet) -> Iterator[Match]:
+    def matches(self, resource_type: str, codes: CodeSet) -> Sequence[Match]:
         """Each record of the type that the code set recognises, once for each matching part."""
-        seen: set[int] = set()
-        # Of several codes that match, the one that comes first by system and code speaks for the part.
-        for match in sorted(self._coded.get(codes, {}).get(resource_type, ()), key=_system_and_code):
-            if id(match.part) not in seen:
-                seen.add(id(match.part))
-                yield match
-        for worded in self._worded.get(resource_type, ()) if codes.phrases else ():
-            counts = (codes.words_beside_codes or not worded.coded) and id(worded.part) not in seen
-            if counts and codes.match_words(worded.words):
-                yield Match(worded.record, worded.part, None, worded.text, False)
-
-    @cached_property
-    def _by_reference(self) -> Mapping[str, Json]:
-        """What was received, by ``Type/id`` and by the fullUrl under which it came; most calls never ask."""
-        resources, addresses = self._received
-        found = {
-            f"{kind}/{item['id']}": item
-            for kind, items in resources.items()
-            for item in items
-            if isinstance(item.get("id"), str)
-        }
-        for address, item in addresses.items():
-            found[address] = found.get(f"{item['resourceType']}/{item.get('id')}", item)
+        coded = self._coded.get((codes, resource_type))
+        found = self._one_for_each_part(coded) if coded else []
+        if codes.phrases and codes.stands_in(self._all_words(resource_type)):
+            seen = {id(match.part) for match in found}
+            pieces = self._all_words(resource_type)[1:-1].split(_APART)
+            for worded, piece in zip(self._worded[resource_type], pieces, strict=True):
+                counts = (codes.words_beside_codes or not worded.coded) and id(worded.part) not in seen
+                if counts and codes.match_words(f" {piece} "):
+                    found.append(Match(worded.record, worded.part, None, worded.text, False))
         return found
+
+    @staticmethod
+    def _one_for_each_part(coded: list[Match]) -> list[Match]:
+        """Of several codes of a part that match, the one that comes first by system and code."""
+        if len(coded) < 2:
+            return coded[:]
+        by_part = {id(match.part): match for match in sorted(coded, key=_system_and_code, reverse=True)}
+        return sorted(by_part.values(), key=_reference)
+
+    def records(self, resource_type: str) -> Iterator[Record]:
+        """All of the patient's resources of a type."""
+        return (_record(resource_type, resource) for resource in self._own.get(resource_type, ()))
+
+    def _all_words(self, resource_type: str) -> str:
+        """The words of a type in one text: a phrase that is not in it is in none of them, which is soon seen.
+
+        There is a space at both ends, as ``terminology.words`` has it.
+        """
+        if resource_type not in self._joined:
+            worded = self._worded.get(resource_type, ())
+            self._joined[resource_type] = f" {_APART.join(words(item.text)[1:-1] for item in worded)} "
+        return self._joined[resource_type]
+
+    def _of_type(self, kind: str) -> Mapping[str, Json]:
+        """What was received of a type, by id; made when first asked for, and most calls never ask."""
+        if kind not in self._by_id:
+            received = self._received.get(kind, ())
+            self._by_id[kind] = {item["id"]: item for item in received if isinstance(item.get("id"), str)}
+        return self._by_id[kind]
+
+    def _at(self, target: str) -> Json | None:
+        """The resource at a literal reference: by the fullUrl under which it came, or by type and id."""
+        came = self._addresses.get(target)
+        if came is not None:
+            return self._of_type(came["resourceType"]).get(came.get("id", ""), came)
+        kind, _, identity = relative(target).partition("/")
+        return self._of_type(kind).get(identity)
 
     def resolve(self, reference: Any, container: Mapping[str, Any] | None = None) -> Json | None:
         """The resource that a Reference names: contained (``#id``), ``Type/id``, absolute or ``urn:uuid:``; or None."""
@@ -131,7 +159,7 @@ class Chart:
                 if isinstance(resource, dict) and resource.get("id") == target[1:]:
                     return resource
             return None
-        return self._by_reference.get(target) or self._by_reference.get(relative(target))
+        return self._at(target)
 
     def is_the_patients(self, reference: Any) -> bool:
         """Whether a Reference names the patient of the call, however it is written."""
@@ -143,7 +171,7 @@ class Chart:
         if isinstance(target, str):
             if relative(target) == self._mine:
                 return True
-            found = self._by_reference.get(target, {})
+            found = self._at(target) or {}
             return found.get("resourceType") == "Patient" and found.get("id") == self.patient_id
         identifier = reference.get("identifier")
         mine = self.patient.get("identifier") if self.patient else None
@@ -155,6 +183,15 @@ def _same_identifier(wanted: Mapping[str, Any], owned: Iterable[Any]) -> bool:
     return bool(value) and any(
         isinstance(item, dict) and item.get("system") == system and item.get("value") == value for item in owned
     )
+
+
+def _record(kind: str, resource: Json) -> Record:
+    identity = resource.get("id")
+    return Record(kind, f"{kind}/{identity}" if isinstance(identity, str) else kind, resource)
+
+
+def _reference(match: Match) -> str:
+    return match.record.reference
 
 
 def _system_and_code(match: Match) -> Key:
@@ -213,7 +250,7 @@ def read_chart(
             if expected not in found:
                 chart.why_missing[expected] = f"{expected} not sent (prefetch {key})"
     unique = {kind: once(resources) for kind, resources in found.items()}
-    chart._received = (unique, addresses)
+    chart._received, chart._addresses = unique, addresses
     _find_patient(chart, unique.get("Patient", ()))
     for kind in sorted(unique.keys() & set(types)):
         if kind != "Patient":
@@ -244,25 +281,22 @@ def _find_patient(chart: Chart, patients: Iterable[Json]) -> None:
         if patient.get("id") == chart.patient_id:
             chart.patient = patient
         else:
-            chart.strangers += 1
+            chart.strangers["Patient"] += 1
     if chart.patient is None and chart.strangers:
         chart.states["Patient"] = State.FAILED
         chart.why_missing["Patient"] = "the EHR sent another patient than the one of the call"
 
 
-def _index(chart: Chart, kind: str, resources: Iterable[Json], lexicon: Lexicon) -> None:
-    worded: list[_Worded] = []
-    records: list[Record] = []
+def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon) -> None:
     subject = SUBJECT.get(kind, "subject")
-    for resource in resources:
-        if not chart.is_the_patients(resource.get(subject)):
-            chart.strangers += 1
-            continue
-        identity = resource.get("id")
-        record = Record(kind, f"{kind}/{identity}" if isinstance(identity, str) else kind, resource)
-        records.append(record)
-        if kind in UNCODED:
-            continue
+    own = [resource for resource in resources if chart.is_the_patients(resource.get(subject))]
+    chart._own[kind] = own
+    if len(own) < len(resources):
+        chart.strangers[kind] = len(resources) - len(own)
+    if kind in UNCODED:
+        return
+    worded = chart._worded[kind] = []
+    for resource in own:
         try:
             for part in _parts(kind, resource):
                 concept = concept_of(part, chart, resource)
@@ -271,21 +305,19 @@ def _index(chart: Chart, kind: str, resources: Iterable[Json], lexicon: Lexicon)
                     known = lexicon.look_up(coding.get("system"), coding.get("code"))
                     coded = coded or known.standard
                     for codes, row in known.rows:
-                        match = Match(record, part, row, known.code, known.without_system)
-                        chart._coded.setdefault(codes, {}).setdefault(kind, []).append(match)
+                        match = Match(_record(kind, resource), part, row, known.code, known.without_system)
+                        chart._coded.setdefault((codes, kind), []).append(match)
                 if (kind in WORDED or not coded) and (text := concept_text(concept)):
-                    worded.append(_Worded(record, part, coded, text, words(text)))
+                    worded.append(_Worded(_record(kind, resource), part, coded, text))
         # A code or a system that is a list or an object cannot be looked up.
         except (UnreadableError, TypeError) as error:
             why = str(error) if isinstance(error, UnreadableError) else "has a coding whose code or system is not text"
-            chart.unreadable.append(Unreadable(kind, record.reference, why))
-    chart.records[kind] = records
-    chart._worded[kind] = worded
+            chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, why))
 
 
-def _parts(kind: str, resource: Json) -> list[Json]:
-    if kind != "Observation" or "component" not in resource:
-        return [resource]
+def _parts(kind: str, resource: Json) -> Sequence[Json]:
+    if "component" not in resource or kind != "Observation":
+        return (resource,)
     components = resource["component"]
     if not isinstance(components, list) or not all(isinstance(component, dict) for component in components):
         raise UnreadableError("has components that cannot be read")

@@ -35,6 +35,8 @@ def evaluate(test: Test, facts: Mapping[str, Fact]) -> Truth:
             return logic.some(evaluate(part, facts) for part in test.parts)
         case "agree":
             return logic.agreement(evaluate(part, facts) for part in test.parts)
+        case "first":
+            return logic.first_settled(evaluate(part, facts) for part in test.parts)
         case _:
             return logic.negation(evaluate(test.parts[0], facts))
 
@@ -84,12 +86,17 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> F
 
 def _not_sent(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> list[str]:
     """A sentence for each resource type that could have settled the criterion and did not arrive or cannot be read."""
-    if not chart.why_missing and not chart.unreadable:
+    if not (chart.why_missing or chart.unreadable or chart.strangers):
         return []
     wanted: dict[str, None] = {}
     for name in (*criterion.test.facts(), *(hint.fact for hint in criterion.hints)):
         wanted |= dict.fromkeys(facts[name].rule.types())
-    sentences = [chart.why_missing[name] for name in wanted if name in chart.why_missing]
+    sentences = [chart.why_missing[name] for name in sorted(wanted) if name in chart.why_missing]
+    sentences += [
+        f"{chart.strangers[name]} {name} not counted: of another patient, or of none"
+        for name in sorted(wanted)
+        if chart.strangers[name] and name != "Patient"
+    ]
     broken = [f"{item.reference} {item.why}" for item in chart.unreadable if item.type in wanted]
     return list(dict.fromkeys(sentences + sorted(broken)[:MOST_NOTES]))
 

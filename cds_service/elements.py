@@ -11,6 +11,7 @@ from cds_service.terminology import canonical_code, canonical_system, is_standar
 
 Json = dict[str, Any]
 Key = tuple[str, str]
+UCUM = "http://unitsofmeasure.org"
 Interval = tuple[float, float]
 
 
@@ -114,11 +115,14 @@ def concept_keys(concept: Any) -> list[tuple[Key, bool]]:
 
 
 def concept_text(concept: Any) -> str:
-    """All that a concept says in words: its text and the displays of its codings."""
+    """All that a concept says in words: its text and the displays of its codings, as far as they can be read."""
     if not isinstance(concept, dict):
         return ""
-    parts = [concept.get("text"), *(coding.get("display") for coding in codings(concept))]
-    return " ".join(part for part in parts if isinstance(part, str))
+    listed = concept.get("coding")
+    displays = (
+        [coding.get("display") for coding in listed if isinstance(coding, dict)] if isinstance(listed, list) else ()
+    )
+    return " ".join(part for part in (concept.get("text"), *displays) if isinstance(part, str))
 
 
 class Quantity(NamedTuple):
@@ -172,11 +176,11 @@ def _from_quantity(quantity: Mapping[str, Any]) -> Quantity | None:
 
 
 def _spellings(quantity: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(
-        bare
-        for text in (quantity.get("code"), quantity.get("unit"))
-        if isinstance(text, str) and (bare := unit_spelling(text))
-    )
+    """The unit's code, and its text where the code is not UCUM's and may be anything."""
+    written = [quantity.get("code"), quantity.get("unit")]
+    if written[0] is not None and quantity.get("system") == UCUM:
+        del written[1]
+    return tuple(bare for text in written if isinstance(text, str) and (bare := unit_spelling(text)))
 
 
 def unit_spelling(text: str) -> str:

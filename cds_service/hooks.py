@@ -1,7 +1,9 @@
 """A hook call as sent: JSON body in, HookRequest out, or a RequestError that says what, where and what is allowed."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from cds_service.elements import Json, relative
@@ -10,6 +12,7 @@ from cds_service.errors import RequestError
 PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN = "patient-view", "order-select", "order-sign"
 HOOKS = (PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN)
 SERVICES = {f"coverage-guidance-{hook}": hook for hook in HOOKS}
+LONGEST_INTEGER = 19
 ORDER_SUBJECTS = ("ServiceRequest", "DeviceRequest", "MedicationRequest")
 
 
@@ -24,21 +27,27 @@ class HookRequest:
     prefetch: Mapping[str, Any]
 
 
+def hook_of(service_id: str) -> str:
+    """The hook that a service answers. Raises RequestError 404 for an unknown service."""
+    if service_id not in SERVICES:
+        known = ", ".join(sorted(SERVICES))
+        raise RequestError(404, "not-found", f"There is no service '{service_id[:60]}'. The services are {known}.")
+    return SERVICES[service_id]
+
+
 def parse(service_id: str, body: Any) -> HookRequest:
     """Reads a call of a service (CDS Hooks 2.0, "Calling a CDS Service"); unknown members are ignored.
 
     Raises RequestError: 404 unknown service, 400 for a body that lacks what the hook needs or mixes patients.
     """
-    if service_id not in SERVICES:
-        known = ", ".join(sorted(SERVICES))
-        raise RequestError(404, "not-found", f"There is no service '{service_id[:60]}'. The services are {known}.")
-    request = _member(body, "the body", dict)
+    expected = hook_of(service_id)
+    request = _member(body, "The body", dict)
     hook = _required(request, "hook", str, "hook")
-    if hook != SERVICES[service_id]:
+    if hook != expected:
         raise RequestError(
             400,
             "invalid",
-            f"The service {service_id} answers the hook {SERVICES[service_id]}, but the body says '{hook[:60]}'.",
+            f"The service {service_id} answers the hook {expected}, but the body says '{hook[:60]}'.",
             "hook",
         )
     _required(request, "hookInstance", str, "hookInstance")
@@ -52,6 +61,18 @@ def parse(service_id: str, body: Any) -> HookRequest:
     drafts = _drafts(context, patient_id) if hook != PATIENT_VIEW else ()
     selections = _selections(context) if hook == ORDER_SELECT else None
     return HookRequest(hook, patient_id, drafts, selections, prefetch or {})
+
+
+def with_exact_numbers(request: HookRequest, service_id: str, body: bytes) -> HookRequest:
+    """The request with its drafts as written: 1.10 stays 1.10 (FHIR R4 decimal: precision is significant).
+
+    The drafts' decimals become ``decimal.Decimal``; ``body`` is the JSON that ``request`` was parsed from.
+    """
+    return replace(request, drafts=parse(service_id, json.loads(body, parse_float=Decimal, parse_int=_whole)).drafts)
+
+
+def _whole(digits: str) -> int | Decimal:
+    return int(digits) if len(digits) < LONGEST_INTEGER else Decimal(digits)
 
 
 def _drafts(context: Mapping[str, Any], patient_id: str) -> tuple[tuple[str, Json], ...]:
@@ -109,5 +130,5 @@ def _required(parent: Mapping[str, Any], name: str, kind: type, place: str) -> A
 
 def _member(value: Any, place: str, kind: type) -> Any:
     if not isinstance(value, kind):
-        raise RequestError(400, "structure", f"{place} must be {_NAMES[kind]}.", None if place == "the body" else place)
+        raise RequestError(400, "structure", f"{place} must be {_NAMES[kind]}.", None if place == "The body" else place)
     return value

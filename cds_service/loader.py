@@ -218,6 +218,7 @@ class _Builder:
             noun=tuple(entry["noun"]) if "noun" in entry else None,
             item=entry.get("item"),
             look_back_days=entry.get("look_back_days"),
+            answer_look_back_days=entry.get("answer_look_back_days", entry.get("look_back_days")),
             unit=entry.get("unit", ""),
             units={unit_spelling(unit): tuple(map(float, factors)) for unit, factors in entry.get("units", {}).items()},
             range=tuple(entry["range"]) if "range" in entry else (float("-inf"), float("inf")),
@@ -346,6 +347,11 @@ class _Builder:
             named_in_text=tuple(words(phrase) for phrase in entry["named_in_text"]),
             here=here or _NO_CODES,
             unspecific=unspecific or _NO_CODES,
+            not_the_procedure_in_text=tuple(words(phrase) for phrase in entry["not_the_procedure_in_text"]),
+            elsewhere_by_code=frozenset(
+                self.system(name, "$.orders.site.elsewhere_by_code", "policy")
+                for name in entry["site"]["elsewhere_by_code"]
+            ),
             elsewhere_in_text=tuple(words(phrase) for phrase in entry["site"]["elsewhere_in_text"]),
         )
 

@@ -44,6 +44,11 @@ def agreement(truths: Iterable[Truth]) -> Truth:
     return seen.pop() if len(seen) == 1 else Truth.UNKNOWN
 
 
+def first_settled(truths: Iterable[Truth]) -> Truth:
+    """What the first of several sources says that says anything: the others stand behind it."""
+    return next((truth for truth in truths if truth is not Truth.UNKNOWN), Truth.UNKNOWN)
+
+
 def agreement_of_all(truths: Sequence[Truth]) -> Truth:
     """What is true of every possible value: one truth that they all share, else unknown; no value at all is unknown."""
     return truths[0] if truths and all(truth is truths[0] for truth in truths) else Truth.UNKNOWN

@@ -9,7 +9,7 @@ from cds_service.elements import Json, Key, concept_keys, concept_text, list_of
 from cds_service.errors import UnreadableError
 from cds_service.policy import Act, OrderRule
 from cds_service.standing import reason_concepts
-from cds_service.terminology import words
+from cds_service.terminology import is_denied, words
 
 ORDER_TYPES = ("ServiceRequest", "DeviceRequest")
 _NO_CHART = Chart("")
@@ -18,17 +18,17 @@ WITHDRAWN = ("entered-in-error", "revoked", "completed")
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One recognised draft. ``coded``: it carries the act's own code; ``by_text``: known by its words alone.
+    """One recognised draft. ``coded`` are the ids of the acts whose own code it carries; ``covers`` those it orders.
 
-    ``covers`` are the ids of all acts that it names by code, or the one that its words name.
+    ``by_text``: known by its words alone; ``certain``: something says that this therapy is meant.
     """
 
     reference: str
     resource: Json
     act: Act
-    coded: bool
     by_text: bool
     certain: bool
+    coded: frozenset[str]
     covers: frozenset[str]
 
 
@@ -36,13 +36,14 @@ class Draft:
 class ProcedureOrder:
     """The drafts that make up one procedure, in the order sent.
 
-    ``drafted`` are the ids of all acts already ordered, also by drafts that are not commented on; to request a device
-    is not yet to order the act that implants it;
-    ``certain`` is False where nothing in the drafts says that this therapy is meant.
+    ``settled`` are the ids of the acts that need no further order: drafted (also by drafts that are not commented on),
+    or asked not to be done; to request a device is not yet to order the act that implants it. ``coded`` are those that
+    a draft carries the code of. ``certain`` is False where nothing says that this therapy is meant.
     """
 
     drafts: tuple[Draft, ...]
-    drafted: frozenset[str]
+    settled: frozenset[str]
+    coded: frozenset[str]
     certain: bool
 
     @property
@@ -59,23 +60,38 @@ def recognise(
     ``drafts`` are (reference, resource) pairs; ``selected`` holds the references to comment on (None: all of them), the
     others only inform.
     """
-    found = [draft for reference, resource in drafts if (draft := _read(rule, reference, resource, chart)) is not None]
-    chosen = tuple(draft for draft in found if selected is None or draft.reference in selected)
+    found: list[Draft] = []
+    refused: set[str] = set()
+    for reference, resource in drafts:
+        draft = None if resource.get("status") in WITHDRAWN else _read(rule, reference, resource, chart)
+        if draft is None:
+            continue
+        if resource.get("doNotPerform") is True:
+            refused |= draft.covers
+        else:
+            found.append(draft)
+    chosen = tuple(draft for draft in found if selected is None or _is_among(draft.reference, selected))
     if not chosen:
         return None
-    drafted = frozenset(act for draft in found for act in draft.covers)
-    return ProcedureOrder(chosen, drafted, any(draft.certain for draft in found))
+    return ProcedureOrder(
+        drafts=chosen,
+        settled=frozenset(refused.union(*(draft.covers for draft in found))),
+        coded=frozenset().union(*(draft.coded for draft in found)),
+        certain=any(draft.certain for draft in found),
+    )
 
 
 def may_concern(rule: OrderRule, resource: Json) -> bool:
     """Whether a draft has a code or words of the policy, or a reference that may; asked before the chart is read."""
     if resource.get("codeReference") is not None:
         return True
-    try:
-        said = _said(rule, concept_of(resource, _NO_CHART, resource))
-    except UnreadableError:
-        return False
+    said = _said(rule, concept_of(resource, _NO_CHART, resource))
     return bool(said.acts) or said.named
+
+
+def _is_among(reference: str, selected: Collection[str]) -> bool:
+    """Whether a draft is selected; a bare id, as some clients send, selects it too."""
+    return reference in selected or reference.rpartition("/")[2] in selected
 
 
 class _Said(NamedTuple):
@@ -88,35 +104,39 @@ class _Said(NamedTuple):
 
 
 def _said(rule: OrderRule, concept: Any) -> _Said:
-    keys = [key for key, _ in concept_keys(concept)]
+    keys = _keys(concept)
     text = words(concept_text(concept))
     acts = [act for act in rule.acts if any(act.codes.match(key) for key in keys)]
-    return _Said(keys, text, acts, any(phrase in text for phrase in rule.named_in_text))
+    named = any(phrase in text and not is_denied(text, phrase) for phrase in rule.named_in_text)
+    return _Said(keys, text, acts, named and not any(phrase in text for phrase in rule.not_the_procedure_in_text))
+
+
+def _keys(concept: Any) -> list[Key]:
+    """The codes of a concept; one that cannot be read has none, and is still read by its words."""
+    try:
+        return [key for key, _ in concept_keys(concept)]
+    except UnreadableError:
+        return []
 
 
 def _read(rule: OrderRule, reference: str, resource: Json, chart: Chart) -> Draft | None:
-    if resource.get("doNotPerform") is True or resource.get("status") in WITHDRAWN:
+    said = _said(rule, concept_of(resource, chart, resource))
+    if not said.acts and not said.named:
         return None
-    try:
-        keys, text, by_code, named = _said(rule, concept_of(resource, chart, resource))
-        if not by_code and not named:
-            return None
-        pointing = True if named else _points_here(rule, resource, text, chart)
-    except UnreadableError:
-        return None
+    pointing = True if said.named else _points_here(rule, resource, said.text, chart)
     if pointing is False:
         return None
-    acts = by_code or [_act_in_words(rule, text)]
-    coded = {act.id for act in acts if (act.code.system, act.code.code) in keys}
-    covers = {act.id for act in acts} if resource.get("resourceType") == "ServiceRequest" else coded
+    acts = said.acts or [_act_in_words(rule, said.text)]
+    coded = frozenset(act.id for act in acts if (act.code.system, act.code.code) in said.keys)
+    orders_acts = resource.get("resourceType") == "ServiceRequest"
     return Draft(
         reference=reference,
         resource=resource,
         act=acts[0],
-        coded=acts[0].id in coded,
-        by_text=not by_code,
+        by_text=not said.acts,
         certain=pointing is True,
-        covers=frozenset(covers),
+        coded=coded,
+        covers=frozenset(act.id for act in acts) if orders_acts else coded,
     )
 
 
@@ -135,13 +155,13 @@ def _points_here(rule: OrderRule, resource: Json, text: str, chart: Chart) -> bo
 
 
 def _place(rule: OrderRule, concept: Any) -> bool | None:
-    keys = [key for key, _ in concept_keys(concept)]
+    keys = _keys(concept)
     if any(rule.here.match(key) for key in keys):
         return True
     text = words(concept_text(concept))
     here, elsewhere = rule.here.match_words(text), any(phrase in text for phrase in rule.elsewhere_in_text)
     if here or elsewhere:
         return None if here and elsewhere else here
-    if any(not rule.unspecific.match(key) for key in keys):
+    if any(key[0] in rule.elsewhere_by_code and not rule.unspecific.match(key) for key in keys):
         return False
     return None

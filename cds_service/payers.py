@@ -58,7 +58,7 @@ def _judge(
     if not payer.own_text:
         return Truth.UNKNOWN, "the payer's own text was not seen"
     if payer.seen_in_force is None or payer.seen_in_force < day_before(today, SEEN_WITHIN_DAYS):
-        return Truth.UNKNOWN, "not seen in force within 12 months"
+        return Truth.UNKNOWN, "its text was not seen in force within 12 months"
     if (payer.in_force_from and today < payer.in_force_from) or (payer.in_force_until and today > payer.in_force_until):
         return Truth.UNKNOWN, "not in force on this date"
     if payer.position.get("covered") is False:
@@ -80,7 +80,7 @@ def _coverages(chart: Chart, orders: Iterable[Mapping[str, Any]], today: date) -
     named = {id(coverage) for coverage in insurances if coverage is not None}
     active = [
         (record, payor)
-        for record in chart.records.get("Coverage", ())
+        for record in chart.records("Coverage")
         if _in_force(record.resource, today)
         for payor in list_of(record.resource.get("payor"))
     ]
@@ -108,7 +108,7 @@ def _identity(payor: Any, coverage: Mapping[str, Any], chart: Chart) -> tuple[st
         if isinstance(item, dict) and isinstance(item.get("system"), str) and isinstance(item.get("value"), str):
             identifiers.add((item["system"], item["value"]))
     if not isinstance(name, str) or not name.strip():
-        name = min((value for _, value in identifiers), default="payer without a name")
+        name = min((f"identifier {value}" for _, value in identifiers), default="payer without a name")
     return name, identifiers
 
 

@@ -56,6 +56,10 @@ class CodeSet:
             found = next((row for row in self.prefixes if row.system == system and code.startswith(row.code)), None)
         return found
 
+    def stands_in(self, text: str) -> bool:
+        """Whether a phrase stands anywhere in normalised text."""
+        return any(phrase in text for phrase in self.phrases)
+
     def match_words(self, text: str) -> bool:
         """Whether a phrase stands in normalised text (``terminology.words``) and no word before it denies it."""
         return any(phrase in text and not is_denied(text, phrase) for phrase in self.phrases)
@@ -78,6 +82,7 @@ class FactRule:
     noun: tuple[str, str] | None = None
     item: str | None = None
     look_back_days: int | None = None
+    answer_look_back_days: int | None = None
     unit: str = ""
     units: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     range: tuple[float, float] = (float("-inf"), float("inf"))
@@ -94,7 +99,7 @@ class FactRule:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """A node of a criterion's test: a comparison of one fact, or a combination (all, any, agree, not) of ``parts``."""
+    """A node of a test: a comparison of one fact, or a combination (all, any, agree, first, not) of ``parts``."""
 
     word: str
     parts: tuple["Test", ...] = ()
@@ -171,12 +176,18 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class OrderRule:
-    """How an order is recognised: the acts, the words that name the therapy, and the site that must be pointed at."""
+    """How an order is recognised: the acts, the words that name the therapy, and the site that must be pointed at.
+
+    In a system of ``elsewhere_by_code`` every code that is neither ``here`` nor ``unspecific`` points elsewhere; an
+    unknown code of another system says nothing.
+    """
 
     acts: tuple[Act, ...]
     named_in_text: tuple[str, ...]
+    not_the_procedure_in_text: tuple[str, ...]
     here: CodeSet
     unspecific: CodeSet
+    elsewhere_by_code: frozenset[str]
     elsewhere_in_text: tuple[str, ...]
 
 

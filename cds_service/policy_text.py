@@ -29,10 +29,11 @@ class Clause(NamedTuple):
 _COMBINED = {
     "all": "All of these:",
     "any": "At least one of these:",
+    "first": "The first that is on record decides:",
     "agree": "All that speak agree; one that is silent leaves it to the others, and contradiction is unknown:",
     "not": "The opposite of this:",
 }
-_JOINED = {"all": "; and ", "any": "; or ", "agree": ". "}
+_JOINED = {"all": "; and ", "any": "; or ", "agree": ". ", "first": "; else "}
 
 
 def clause(test: Test, facts: Mapping[str, FactRule]) -> Clause:
@@ -133,10 +134,10 @@ def _or(names: list[str]) -> str:
 def _age_limit(rule: FactRule) -> str:
     if rule.kind == "age":
         return "computed today"
-    if rule.look_back_days is None:
-        return "no limit"
-    limit = f"{rule.look_back_days} days"
-    return f"answer: {limit}; history: no limit" if rule.kind == "onset" else limit
+    record = "no limit" if rule.look_back_days is None else f"{rule.look_back_days} days"
+    if rule.answer_look_back_days == rule.look_back_days:
+        return record
+    return f"record: {record}; answer: {rule.answer_look_back_days} days"
 
 
 def _units(rule: FactRule) -> str:

@@ -138,8 +138,7 @@ def _answer(
             raise RequestError(
                 412,
                 "not-found",
-                f"The order needs the Patient of context.patientId, and it cannot be had: {why}. "
-                "Send it as prefetch 'patient'.",
+                f"The order needs the Patient of context.patientId as prefetch 'patient', and it cannot be had: {why}.",
                 "prefetch.patient",
             )
     decision = verdicts.decide(policy, chart, order, questionnaires, today)
@@ -154,7 +153,7 @@ def fingerprint(decision: Decision) -> str:
         (name, finding.truth.value, finding.reason, *map(tuple, finding.evidence))
         for name, finding in decision.findings.items()
     ]
-    drafts = [(draft.act.id, draft.coded) for draft in decision.order.drafts] if decision.order else []
+    drafts = [(draft.act.id, sorted(draft.coded)) for draft in decision.order.drafts] if decision.order else []
     payers = [name for name, _ in decision.payer.payers]
     review = [(says, *map(tuple, evidence)) for says, evidence in decision.for_review]
     return orjson.dumps([findings, drafts, payers, decision.payer.truth.value, review]).decode()
@@ -162,6 +161,21 @@ def fingerprint(decision: Decision) -> str:
 
 def _ids(guide: Guide, policy: Policy, request: HookRequest, references: str, findings: str) -> IdMaker:
     return id_maker(guide.id_key, guide.client, request.patient_id, references, policy.id, policy.edition, findings)
+
+
+def echoes_decimals(answers: Iterable[Answer]) -> bool:
+    """Whether a card echoes an order that holds a decimal, whose digits must come back as they were written."""
+    return any(
+        action["type"] == "update" and _holds_decimal(action["resource"])
+        for item in answers
+        for suggestion in item.card.get("suggestions", ())
+        for action in suggestion["actions"]
+    )
+
+
+def _holds_decimal(value: Any) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return isinstance(value, float) or any(_holds_decimal(item) for item in inner)
 
 
 def failures(answers: Iterable[Answer]) -> Iterator[Answer]:

@@ -1,7 +1,7 @@
 """What a card offers to change: one code on the order as received, and a companion order for the other act."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -28,12 +28,14 @@ def suggestions(decision: Decision, chart: Chart, make_id: IdMaker) -> list[Json
     if order is None or not order.certain or decision.codes_withheld:
         return []
     offered = []
+    coded = set(order.coded)
     for draft in order.drafts:
-        action = _update(decision, draft, chart)
+        action = _update(decision, draft, chart, coded)
+        coded.add(draft.act.id)
         if action:
             offered.append(_suggestion(action, f"suggestion:{draft.reference}", make_id))
     for act in decision.policy.orders.acts:
-        if act.id not in order.drafted:
+        if act.id not in order.settled:
             action = {
                 "type": "create",
                 "description": f"Add the order: {act.label} ({act.code.system_name} {act.code.code})",
@@ -48,14 +50,14 @@ def _suggestion(action: Json, name: str, make_id: IdMaker) -> Json:
 
 
 def _may_be_coded(draft: Draft) -> bool:
-    return draft.resource.get("resourceType") == "ServiceRequest" and bool(draft.resource.get("id"))
+    return draft.resource.get("resourceType") == "ServiceRequest" and isinstance(draft.resource.get("id"), str)
 
 
-def _update(decision: Decision, draft: Draft, chart: Chart) -> Json | None:
+def _update(decision: Decision, draft: Draft, chart: Chart, coded: Collection[str]) -> Json | None:
     if not _may_be_coded(draft):
         return None
     code = draft.act.code
-    if not draft.coded:
+    if draft.act.id not in coded:
         concept = draft.resource.get("code")
         patched = draft.resource | {"code": _with_coding(concept if isinstance(concept, dict) else {}, code)}
         what = f"Add {code.system_name} {code.code} ({draft.act.label}) to the order"

@@ -11,8 +11,11 @@ RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 
 # The OIDs are those HL7 registered for the same systems (https://terminology.hl7.org, identifier of each CodeSystem).
 _SPELLINGS = {
-    ICD10CM: ("2.16.840.1.113883.6.90", "icd-10-cm", "icd10cm", "i10"),
-    CPT: ("2.16.840.1.113883.6.12", "cpt", "cpt-4", "c4", "www.ama-assn.org/go/cpt"),
+    ICD10CM: (
+        *("2.16.840.1.113883.6.90", "icd-10-cm", "icd10cm", "i10", "i10c"),
+        "terminology.hl7.org/codesystem/icd10cm",
+    ),
+    CPT: ("2.16.840.1.113883.6.12", "cpt", "cpt-4", "cpt4", "c4", "ama cpt", "terminology.hl7.org/codesystem/cpt"),
     HCPCS: (
         "2.16.840.1.113883.6.285",
         "2.16.840.1.113883.6.14",
@@ -29,7 +32,7 @@ _SPELLINGS = {
 
 
 def _bare(system: str) -> str:
-    return re.sub(r"^(https?://|urn:oid:|urn:)", "", system.strip().lower()).rstrip("/")
+    return re.sub(r"^(https?://(www\.)?|urn:oid:|urn:)", "", system.strip().lower()).rstrip("/")
 
 
 _BY_SPELLING = {_bare(uri): uri for uri in _SPELLINGS} | {
@@ -90,6 +93,15 @@ def _any_of(phrases: tuple[str, ...]) -> re.Pattern[str]:
 
 _DENIALS = ("no", "not", "without", "denies", "denied", "negative for", "free of", "absence of")
 _DENIED_BEHIND = ("denied", "absent", "negative", "none", "excluded", "unlikely")
+# Beside one of these a phrase in free text may be a plan, a question or a lesson, and not what the patient has or had.
+_MENTIONS = frozenset(
+    (
+        *("screening", "screen", "protocol", "education", "counseling", "counselling", "discussed", "discussion"),
+        *("consult", "consultation", "referral", "evaluation", "evaluate", "risk", "prophylaxis", "candidate"),
+        *("planned", "scheduled", "declined", "refused", "cancelled", "canceled", "postponed"),
+        *("before", "pre", "after", "following"),
+    )
+)
 _RELATIVES = (
     "mother",
     "father",
@@ -116,7 +128,12 @@ _LETTERS = re.compile(r"[a-z]+")
 
 
 def is_denied(text: str, phrase: str) -> bool:
-    """Whether a word before the phrase, or the one right behind it, denies it; both in the form of ``words``."""
+    """Whether a phrase in text (both in the form of ``words``) is denied, or only mentioned and not reported.
+
+    A word before it denies it ("no sepsis"), or the one behind it ("sepsis: denied"); "sepsis screening" mentions it.
+    """
+    if not _MENTIONS.isdisjoint(text.split()):
+        return True
     start = text.index(phrase)
     behind = text[start + len(phrase) :].partition(" ")[0]
     return behind in _DENIED_BEHIND or _DENIES.search(text[: start + 1]) is not None

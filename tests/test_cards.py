@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from cds_service.settings import data_folder
-from tests.shipped import PUBLIC_URL, answers, example
+from cds_service.app import create_app
+from cds_service.settings import Settings, data_folder
+from tests.shipped import PUBLIC_URL, TODAY, answers, example, library
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -107,6 +108,20 @@ def test_an_update_is_the_draft_as_received_plus_one_coding():
         del order["code"]["coding"]
     assert order == received
     assert draft == received
+
+
+def test_an_order_is_echoed_digit_for_digit():
+    request = example("all-met")
+    draft = request["context"]["draftOrders"]["entry"][0]["resource"]
+    draft["quantityQuantity"] = {"value": "NUMBER"}
+    draft["extension"] = [{"url": "https://ehr.example/number", "valueInteger": "LONG"}]
+    body = json.dumps(request).replace('"NUMBER"', "1.10").replace('"LONG"', "123456789012345678901234567890")
+    app = create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY)
+    answer = app.test_client().post(
+        "/cds-services/coverage-guidance-order-sign", data=body, content_type="application/json"
+    )
+    assert b'"quantityQuantity":{"value":1.10}' in answer.data
+    assert b'"valueInteger":123456789012345678901234567890}' in answer.data
 
 
 def test_accepting_every_suggestion_leaves_nothing_to_suggest():

@@ -35,7 +35,7 @@ WARNING = {"resourceType": "OperationOutcome", "issue": [{"severity": "warning",
 
 def references(resource_type, *resources, **values):
     """The references of all records of a type that are the patient's."""
-    return [record.reference for record in chart(*resources, **values).records.get(resource_type, ())]
+    return [record.reference for record in chart(*resources, **values).records(resource_type)]
 
 
 # --- four states of a prefetch value ----------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ def test_what_is_known_needs_no_reason():
 
 def test_a_bundle_that_failed_in_part_keeps_what_it_holds_and_says_so():
     found = chart(condition=bundle(condition(), OUTCOME))
-    assert [record.reference for record in found.records["Condition"]] == ["Condition/c1"]
+    assert [record.reference for record in found.records("Condition")] == ["Condition/c1"]
     assert [(item.type, item.why) for item in found.unreadable] == [
         ("Condition", "in part: the EHR reported that it could not be read")
     ]
@@ -224,14 +224,14 @@ def test_another_patients_infection_is_neither_found_nor_missed():
     theirs = condition(code=concept(ICD10CM, "M00.9"), subject={"reference": "Patient/p2"})
     found = chart(theirs)
     assert facts_of(found)["infection-or-none"].values == (False,)
-    assert found.strangers == 1
+    assert found.strangers["Condition"] == 1
 
 
 def test_the_patient_may_arrive_twice_under_two_addresses():
     """Once as its own prefetch and once among the entries of a search, where resources name it by its UUID there."""
     resource = condition(subject={"reference": "urn:uuid:aaaa"})
     entries = bundle(("urn:uuid:aaaa", patient()), ("urn:uuid:cccc", resource))
-    assert [record.reference for record in chart(condition=entries).records["Condition"]] == ["Condition/c1"]
+    assert [record.reference for record in chart(condition=entries).records("Condition")] == ["Condition/c1"]
 
 
 # --- references -------------------------------------------------------------------------------------------------------
@@ -309,8 +309,8 @@ def test_two_resources_without_an_id_count_twice():
 
 def test_the_same_id_of_two_types_is_two_resources():
     found = chart(procedure(id="same"), medicine(id="same"))
-    assert found.records["Procedure"]
-    assert found.records["MedicationRequest"]
+    assert found.records("Procedure")
+    assert found.records("MedicationRequest")
 
 
 @pytest.mark.parametrize("turn", [1, -1], ids=["older first", "newer first"])

@@ -73,7 +73,7 @@ def test_an_order_is_recognised(draft, act, coded, by_text):
     found = recognised(draft | {"bodySite": KNEE})
     assert found is not None
     assert found.certain
-    assert [(item.act.id, item.coded, item.by_text) for item in found.drafts] == [(act, coded, by_text)]
+    assert [(item.act.id, item.act.id in item.coded, item.by_text) for item in found.drafts] == [(act, coded, by_text)]
     assert found.by_text is by_text
 
 
@@ -137,7 +137,7 @@ def test_a_code_that_serves_many_places_must_point_here(changes, certain):
     "changes",
     named(
         ("another site in words", {"bodySite": [{"text": "Left shoulder"}]}),
-        ("another site as a code", {"bodySite": [concept(SNOMED, "16982005")]}),
+        ("another site as a code with its name", {"bodySite": [concept(SNOMED, "16982005", text="Shoulder")]}),
         (
             "another site, though the reason is here",
             {"bodySite": [{"text": "Elbow"}], "reasonCode": [concept(ICD10CM, "M25.561")]},
@@ -165,7 +165,7 @@ def test_a_site_that_is_denied_does_not_point_here():
 def test_drafts_of_one_implant_are_one_procedure():
     found = recognised(order(bodySite=KNEE), order("22222", id="s2", bodySite=KNEE))
     assert [draft.reference for draft in found.drafts] == ["ServiceRequest/s1", "ServiceRequest/s2"]
-    assert found.drafted == {"coil", "driver"}
+    assert found.settled == {"coil", "driver"}
 
 
 def test_one_draft_that_points_here_speaks_for_the_others():
@@ -175,26 +175,55 @@ def test_one_draft_that_points_here_speaks_for_the_others():
 def test_a_draft_that_points_elsewhere_is_no_part_of_the_procedure():
     found = recognised(order(bodySite=KNEE), order("22222", id="s2", bodySite=[{"text": "shoulder"}]))
     assert [draft.reference for draft in found.drafts] == ["ServiceRequest/s1"]
-    assert found.drafted == {"coil"}
+    assert found.settled == {"coil"}
 
 
 def test_a_draft_that_is_withdrawn_is_not_drafted():
-    assert recognised(order(bodySite=KNEE), order("22222", id="s2", status="revoked")).drafted == {"coil"}
+    assert recognised(order(bodySite=KNEE), order("22222", id="s2", status="revoked")).settled == {"coil"}
+
+
+def test_an_act_that_must_not_be_done_needs_no_order():
+    found = recognised(order(bodySite=KNEE), order("22222", id="s2", bodySite=KNEE, doNotPerform=True))
+    assert [draft.reference for draft in found.drafts] == ["ServiceRequest/s1"]
+    assert found.settled == {"coil", "driver"}
+    assert recognised(order(bodySite=KNEE, doNotPerform=True)) is None
+
+
+def test_a_bare_id_selects_too():
+    assert recognised(order(bodySite=KNEE), selected={"s1"}) is not None
+
+
+def test_a_site_by_an_unknown_code_says_nothing():
+    assert not recognised(order(bodySite=[concept(SNOMED, "123456789")])).certain
+    assert recognised(order(bodySite=[concept(SNOMED, "123456789")], reasonCode=[concept(ICD10CM, "M25.561")])).certain
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Removal of knee humming device", "Revision, knee humming", "No knee humming", "Knee humming removal"],
+)
+def test_words_about_something_else_name_no_order(text):
+    assert recognised(order(code={"text": text}, bodySite=KNEE)) is None
+
+
+def test_words_are_read_where_the_codes_cannot_be():
+    (draft,) = recognised(order(code={"text": "knee humming", "coding": [None]})).drafts
+    assert draft.by_text
 
 
 def test_to_request_the_device_is_not_to_order_the_act():
-    assert recognised(device_order(reasonCode=[concept(ICD10CM, "M25.561")])).drafted == set()
+    assert recognised(device_order(reasonCode=[concept(ICD10CM, "M25.561")])).settled == set()
 
 
 def test_only_what_is_selected_is_commented_on_and_the_rest_informs():
     drafts = (order(bodySite=KNEE), order("22222", id="s2"))
     found = recognised(*drafts, selected={"ServiceRequest/s2"})
     assert [draft.reference for draft in found.drafts] == ["ServiceRequest/s2"]
-    assert found.drafted == {"coil", "driver"}
+    assert found.settled == {"coil", "driver"}
     assert found.certain
 
 
-@pytest.mark.parametrize("selected", [set(), {"ServiceRequest/other"}, {"s1"}])
+@pytest.mark.parametrize("selected", [set(), {"ServiceRequest/other"}, {"s2"}])
 def test_what_is_not_selected_is_left_alone(selected):
     assert recognised(order(bodySite=KNEE), selected=selected) is None
 

@@ -366,7 +366,7 @@ def test_what_a_fact_reads_in_words(policy):
     bmi = policy_text.reading(policy.facts["bmi"])
     assert (bmi.origin, bmi.age, bmi.absence) == (
         "the newest Observation or attested answer “bmi”",
-        "365 days",
+        "record: 365 days; answer: 180 days",
         "unknown",
     )
     assert bmi.units.startswith("kg/m2, ")

@@ -43,8 +43,14 @@ def position(*resources, orders=(), today=TODAY, **values):
     named(
         ("own text, in force, seen", "Refusing Health", TODAY, "not-met", "Refusing Health 1: not covered"),
         ("seen 365 days ago", "Refusing Health", date(2027, 1, 1), "not-met", "Refusing Health 1: not covered"),
-        ("seen 366 days ago", "Refusing Health", date(2027, 1, 2), "unknown", "not seen in force within 12 months"),
-        ("never seen", "Unseen Health", TODAY, "unknown", "not seen in force within 12 months"),
+        (
+            "seen 366 days ago",
+            "Refusing Health",
+            date(2027, 1, 2),
+            "unknown",
+            "its text was not seen in force within 12 months",
+        ),
+        ("never seen", "Unseen Health", TODAY, "unknown", "its text was not seen in force within 12 months"),
         ("not the payer's own text", "Hearsay Health", TODAY, "unknown", "the payer's own text was not seen"),
         ("not written as criteria", "Unwritten Health", TODAY, "unknown", "the position is not written as criteria"),
         ("the first day in force", "Term Health", date(2026, 2, 10), "not-met", "Term Health 1: not covered"),
