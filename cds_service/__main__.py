@@ -89,8 +89,9 @@ def check(directory: Path | None) -> None:
 @main.command()
 @click.argument("request_file", metavar="REQUEST.json", type=click.File(encoding="utf-8"))
 @click.option("--json", "as_json", is_flag=True, help="Print the findings and the response as one JSON object.")
+@click.option("--validate", is_flag=True, help="Also hold every resource against its FHIR model (to standard error).")
 @click.option("--today", type=DAY, help="The day to evaluate on (default: today, UTC).")
-def explain(request_file: TextIO, as_json: bool, today: datetime | None) -> None:
+def explain(request_file: TextIO, as_json: bool, validate: bool, today: datetime | None) -> None:
     """Evaluate a hook request offline: the findings, then the cards. '-' reads standard input."""
     from cds_service.card import Addresses
     from cds_service.explain import explain as evaluate
@@ -112,6 +113,11 @@ def explain(request_file: TextIO, as_json: bool, today: datetime | None) -> None
     except RequestError as error:
         place = f" ({error.expression})" if error.expression else ""
         raise click.ClickException(f"{error.sentence}{place} The service would answer {error.status}.") from None
+    if validate:
+        from cds_service.fhir_models import request_problems
+
+        for problem in request_problems(body):
+            click.echo(f"FHIR: {problem}", err=True)
     click.echo(json.dumps(explained, indent=2, ensure_ascii=False) if as_json else table(explained))
 
 

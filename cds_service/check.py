@@ -4,10 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fhir.resources.R4B import get_fhir_model_class
-from pydantic import ValidationError
-
-from cds_service import cases, lint
+from cds_service import cases, fhir_models, lint
 from cds_service.card import Addresses
 from cds_service.elements import Json
 from cds_service.errors import PolicyError
@@ -79,11 +76,8 @@ def order_problems(card: Json) -> Iterator[str]:
     for suggestion in card.get("suggestions", ()):
         for action in suggestion["actions"]:
             if action["type"] == "create":
-                model = get_fhir_model_class(action["resource"]["resourceType"])
-                try:
-                    model.model_validate(action["resource"])
-                except ValidationError as error:
-                    yield f"'{suggestion['label']}' is no valid FHIR order: {error.errors()[0]['msg']}"
+                for problem in fhir_models.problems(action["resource"]):
+                    yield f"'{suggestion['label']}' is no valid FHIR order: {problem}"
 
 
 def unused(policy: Policy, folder: Path) -> list[str]:

@@ -140,6 +140,9 @@ class _Builder:
             payers=tuple(self.payer(index, entry) for index, entry in enumerate(self.documents["payers"]["payers"])),
             wording=self.documents["card"],
             cases=self.documents["cases"],
+            resource_types=frozenset(name for rule in facts.values() for name in rule.types()).union(
+                {"Coverage"} if self.documents["payers"]["payers"] else ()
+            ),
         )
         if self.problems:
             raise PolicyError(self.problems)

@@ -212,7 +212,10 @@ class Payer:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One edition of one statement. ``raw`` holds policy.json as written, for the pages that print it whole."""
+    """One edition of one statement. ``raw`` holds policy.json as written, for the pages that print it whole.
+
+    ``resource_types`` are the types of FHIR resource that its facts, and its payers, read.
+    """
 
     id: str
     statement: str
@@ -232,11 +235,4 @@ class Policy:
     payers: tuple[Payer, ...]
     wording: Mapping[str, Any]
     cases: Mapping[str, Any]
-
-    @property
-    def resource_types(self) -> frozenset[str]:
-        """The types of FHIR resource that the policy's facts read."""
-        types = {name for rule in self.facts.values() for name in rule.types()}
-        if self.payers or any(verdict.payer for verdict in self.verdicts):
-            types.add("Coverage")
-        return frozenset(types)
+    resource_types: frozenset[str]

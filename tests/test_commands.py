@@ -92,6 +92,14 @@ def test_explain_prints_the_public_object():
     assert len(explained["response"]["cards"]) == 1
 
 
+def test_explain_can_hold_the_resources_against_their_models():
+    request = run("example", "broken-resources", "--today", "2026-11-23").output
+    told = run("explain", "-", "--validate", "--today", "2026-11-23", given=request).stderr
+    assert "FHIR: Condition/code-is-a-word: code" in told
+    request = run("example", "all-met", "--today", "2026-11-23").output
+    assert run("explain", "-", "--validate", "--today", "2026-11-23", given=request).stderr == ""
+
+
 def test_explain_on_patient_view_has_no_order():
     request = run("example", "patient-view-multifidus", "--today", "2026-11-23").output
     explained = json.loads(run("explain", "-", "--json", "--today", "2026-11-23", given=request).output)
