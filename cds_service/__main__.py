@@ -30,7 +30,7 @@ def main() -> None:
 )
 def serve(host: str, port: int, workers: int) -> None:
     """Run the production server."""
-    from cds_service.server import Server, build_app, can_listen, is_loopback
+    from cds_service.server import Server, authority, build_app, can_listen, is_loopback
 
     settings = _settings()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -52,11 +52,12 @@ def serve(host: str, port: int, workers: int) -> None:
     if not can_listen(host, port):
         raise click.ClickException(f"Port {port} on {host} is in use or not allowed; choose another with --port.")
     try:
-        app = build_app(settings, f"http://{host}:{port}")
+        app = build_app(settings, f"http://{authority(host, port)}")
     except PolicyError as error:
         raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
     reach = "Only this machine" if is_loopback(host) else "Anyone who can reach this machine"
-    click.echo(f"OPEN: {reach} can call the service at http://{host}:{port}/; calls are not authenticated.", err=True)
+    address = f"http://{authority(host, port)}/"
+    click.echo(f"OPEN: {reach} can call the service at {address}; calls are not authenticated.", err=True)
     Server(app, host, port, workers).run()
 
 

@@ -11,7 +11,10 @@ _UNREADABLE_BUNDLE = "the EHR sent a Bundle that cannot be read"
 
 
 class Arrival(NamedTuple):
-    """What one prefetch value holds: resources by type and by fullUrl, and why something in it failed (or None)."""
+    """What one prefetch value holds: resources by type and by fullUrl, and why something in it failed (or None).
+
+    ``more_pages``: it is a page of a search that goes on.
+    """
 
     by_type: dict[str, list[Json]]
     addresses: dict[str, Json]

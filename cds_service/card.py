@@ -252,7 +252,7 @@ def _shown(item: Evidence) -> str:
     elif item.value is not None:
         text = ", ".join(part for part in (item.value, item.date) if part)
     else:
-        code = f"{item.code} " if item.code and item.reference.startswith("Condition") else ""
+        code = f"{escape(item.code)} " if item.code and item.reference.startswith("Condition") else ""
         text = code + escape(item.display) + (f", {item.date}" if item.date else "")
     return f"{text} ({item.remark})" if item.remark else text
 

@@ -110,7 +110,7 @@ def _changed(items: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, A
 
 
 class _Maker:
-    """Makes one FHIR R4 resource from one item; cards/README.md lists the items."""
+    """Makes one FHIR R4 resource from one item; the word of ``_MAKERS`` that stands in the item says which."""
 
     def __init__(self, policy: Policy, guide: Guide) -> None:
         self.policy = policy

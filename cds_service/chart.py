@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from cds_service.bundles import Arrival, once, read_value
-from cds_service.elements import Json, Key, codings, concept_text, relative
+from cds_service.elements import Json, Key, codings, concept_text, list_of, relative
 from cds_service.errors import UnreadableError
 from cds_service.lexicon import Lexicon
 from cds_service.policy import Code, CodeSet
@@ -94,6 +94,8 @@ class Chart:
         self._received: Mapping[str, list[Json]] = {}
         self._addresses: Mapping[str, Json] = {}
         self._by_id: dict[str, dict[str, Json]] = {}
+        self._identifiers: frozenset[_Identifier] = frozenset()
+        self._opened: tuple[Mapping[str, Any], Mapping[str, Json]] = ({}, {})
 
     def known(self, resource_type: str) -> bool:
         """Whether what is on record of that type was sent (even if it is nothing)."""
@@ -134,32 +136,40 @@ class Chart:
             self._joined[resource_type] = f" {_APART.join(words(item.text)[1:-1] for item in worded)} "
         return self._joined[resource_type]
 
-    def _of_type(self, kind: str) -> Mapping[str, Json]:
+    def _received_by_id(self, kind: str) -> Mapping[str, Json]:
         """What was received of a type, by id; made when first asked for, and most calls never ask."""
         if kind not in self._by_id:
             received = self._received.get(kind, ())
             self._by_id[kind] = {item["id"]: item for item in received if isinstance(item.get("id"), str)}
         return self._by_id[kind]
 
-    def _at(self, target: str) -> Json | None:
+    def _resource_at(self, target: str) -> Json | None:
         """The resource at a literal reference: by the fullUrl under which it came, or by type and id."""
         came = self._addresses.get(target)
         if came is not None:
-            return self._of_type(came["resourceType"]).get(came.get("id", ""), came)
+            identity = came.get("id")
+            return self._received_by_id(came["resourceType"]).get(identity, came) if isinstance(identity, str) else came
         kind, _, identity = relative(target).partition("/")
-        return self._of_type(kind).get(identity)
+        return self._received_by_id(kind).get(identity)
+
+    def _contained_in(self, container: Mapping[str, Any]) -> Mapping[str, Json]:
+        """The contained resources of one resource by id; kept for the next reference, which mostly has the same one."""
+        if self._opened[0] is not container:
+            contained = container.get("contained")
+            by_id: dict[str, Json] = {}
+            for resource in contained if isinstance(contained, list) else ():
+                if isinstance(resource, dict) and isinstance(identity := resource.get("id"), str):
+                    by_id.setdefault(identity, resource)
+            self._opened = (container, by_id)
+        return self._opened[1]
 
     def resolve(self, reference: Any, container: Mapping[str, Any] | None = None) -> Json | None:
         """The resource that a Reference names: contained (``#id``), ``Type/id``, absolute or ``urn:uuid:``; or None."""
         if not isinstance(reference, dict) or not isinstance(target := reference.get("reference"), str):
             return None
         if target.startswith("#"):
-            contained = container.get("contained") if container else None
-            for resource in contained if isinstance(contained, list) else ():
-                if isinstance(resource, dict) and resource.get("id") == target[1:]:
-                    return resource
-            return None
-        return self._at(target)
+            return self._contained_in(container).get(target[1:]) if container else None
+        return self._resource_at(target)
 
     def is_the_patients(self, reference: Any) -> bool:
         """Whether a Reference names the patient of the call, however it is written."""
@@ -171,18 +181,20 @@ class Chart:
         if isinstance(target, str):
             if relative(target) == self._mine:
                 return True
-            found = self._at(target) or {}
+            found = self._resource_at(target) or {}
             return found.get("resourceType") == "Patient" and found.get("id") == self.patient_id
-        identifier = reference.get("identifier")
-        mine = self.patient.get("identifier") if self.patient else None
-        return isinstance(identifier, dict) and isinstance(mine, list) and _same_identifier(identifier, mine)
+        return _identifier(reference.get("identifier")) in self._identifiers
 
 
-def _same_identifier(wanted: Mapping[str, Any], owned: Iterable[Any]) -> bool:
-    system, value = wanted.get("system"), wanted.get("value")
-    return bool(value) and any(
-        isinstance(item, dict) and item.get("system") == system and item.get("value") == value for item in owned
-    )
+_Identifier = tuple[str | None, str]
+
+
+def _identifier(value: Any) -> _Identifier | None:
+    """(system, value) of an Identifier, or None where it has no value or cannot be read."""
+    if not isinstance(value, dict):
+        return None
+    system, text = value.get("system"), value.get("value")
+    return (system, text) if isinstance(text, str) and text and (system is None or isinstance(system, str)) else None
 
 
 def _record(kind: str, resource: Json) -> Record:
@@ -280,6 +292,7 @@ def _find_patient(chart: Chart, patients: Iterable[Json]) -> None:
     for patient in patients:
         if patient.get("id") == chart.patient_id:
             chart.patient = patient
+            chart._identifiers = frozenset(filter(None, map(_identifier, list_of(patient.get("identifier")))))
         else:
             chart.strangers["Patient"] += 1
     if chart.patient is None and chart.strangers:
@@ -309,10 +322,8 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon) -> 
                         chart._coded.setdefault((codes, kind), []).append(match)
                 if (kind in WORDED or not coded) and (text := concept_text(concept)):
                     worded.append(_Worded(_record(kind, resource), part, coded, text))
-        # A code or a system that is a list or an object cannot be looked up.
-        except (UnreadableError, TypeError) as error:
-            why = str(error) if isinstance(error, UnreadableError) else "has a coding whose code or system is not text"
-            chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, why))
+        except UnreadableError as error:
+            chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, str(error)))
 
 
 def _parts(kind: str, resource: Json) -> Sequence[Json]:

@@ -45,11 +45,13 @@ def compare(test: Test, value: Value) -> Truth:
     """One comparison with one possible value: a boolean with ``is``, an interval with ``at_least`` and ``at_most``."""
     if isinstance(value, bool):
         return Truth.UNKNOWN if test.wanted is None else logic.from_bool(value is test.wanted)
+    if test.wanted is not None:
+        return Truth.UNKNOWN
     low, high = value
     least = float("-inf") if test.at_least is None else test.at_least
     most = float("inf") if test.at_most is None else test.at_most
-    if test.wanted is not None or (least <= low and high <= most):
-        return Truth.UNKNOWN if test.wanted is not None else Truth.MET
+    if least <= low and high <= most:
+        return Truth.MET
     return Truth.NOT_MET if high < least or low > most else Truth.UNKNOWN
 
 

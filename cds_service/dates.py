@@ -17,7 +17,8 @@ class Days(NamedTuple):
     text: str
 
 
-_FHIR_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T.*)?)?)?")
+# No time of day is longer; what is not bounded here would be kept whole in the cache below.
+_FHIR_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T.{0,40})?)?)?")
 
 
 @lru_cache(maxsize=4096)

@@ -1,4 +1,7 @@
-"""The two families of expected errors: an author's (a policy folder) and a caller's (a request). All else is a bug."""
+"""The expected errors: an author's (a policy folder), a caller's (a request), and JSON that is not FHIR's.
+
+The last is caught where the chart is read, and spoils only what it was read for. All else is a bug.
+"""
 
 from dataclasses import dataclass
 from typing import Any

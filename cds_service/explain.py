@@ -14,7 +14,7 @@ from cds_service.service import Answer, Guide
 
 
 def explain(body: Any, guide: Guide, today: date) -> dict[str, Any]:
-    """Evaluates a hook request (parsed JSON) and returns the object that the README documents. Raises RequestError."""
+    """Evaluates a hook request (parsed JSON): the object that the integrator's guide shows. Raises RequestError."""
     hook = body.get("hook") if isinstance(body, dict) else None
     service_id = next((name for name, of in SERVICES.items() if of == hook), None)
     if service_id is None:

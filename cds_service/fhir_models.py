@@ -17,7 +17,7 @@ def problems(resource: Json) -> Iterator[str]:
     kind = resource.get("resourceType")
     try:
         get_fhir_model_class(str(kind)).model_validate(resource)
-    except (KeyError, LookupError):
+    except LookupError:
         yield f"'{kind}' is no FHIR resource"
     except ValidationError as error:
         for item in error.errors()[:MOST_FOR_A_RESOURCE]:

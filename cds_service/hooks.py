@@ -13,6 +13,8 @@ PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN = "patient-view", "order-select", "order-
 HOOKS = (PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN)
 SERVICES = {f"coverage-guidance-{hook}": hook for hook in HOOKS}
 LONGEST_INTEGER = 19
+# FHIR resources nest about ten levels deep; what nests much deeper could not be written into an answer.
+DEEPEST_ORDER = 100
 ORDER_SUBJECTS = ("ServiceRequest", "DeviceRequest", "MedicationRequest")
 
 
@@ -67,8 +69,13 @@ def with_exact_numbers(request: HookRequest, service_id: str, body: bytes) -> Ho
     """The request with its drafts as written: 1.10 stays 1.10 (FHIR R4 decimal: precision is significant).
 
     The drafts' decimals become ``decimal.Decimal``; ``body`` is the JSON that ``request`` was parsed from.
+    Raises RequestError 400 where another member of the body is nested too deeply for that.
     """
-    return replace(request, drafts=parse(service_id, json.loads(body, parse_float=Decimal, parse_int=_whole)).drafts)
+    try:
+        exact = json.loads(body, parse_float=Decimal, parse_int=_whole)
+    except RecursionError:
+        raise RequestError(400, "too-costly", "The body is nested too deeply to be read.") from None
+    return replace(request, drafts=parse(service_id, exact).drafts)
 
 
 def _whole(digits: str) -> int | Decimal:
@@ -89,6 +96,13 @@ def _drafts(context: Mapping[str, Any], patient_id: str) -> tuple[tuple[str, Jso
         kind = resource.get("resourceType")
         if not isinstance(kind, str):
             raise RequestError(400, "structure", f"{place}.resource has no resourceType.", f"{place}.resource")
+        if _is_too_deep(resource):
+            raise RequestError(
+                400,
+                "too-costly",
+                f"{place}.resource is nested more than {DEEPEST_ORDER} levels deep; send a FHIR order.",
+                f"{place}.resource",
+            )
         if kind in ORDER_SUBJECTS and _is_of_another(resource.get("subject"), patient_id):
             raise RequestError(
                 400,
@@ -99,6 +113,20 @@ def _drafts(context: Mapping[str, Any], patient_id: str) -> tuple[tuple[str, Jso
         identity = resource.get("id")
         drafts.append((f"{kind}/{identity}" if isinstance(identity, str) else f"{kind}#{index}", resource))
     return tuple(drafts)
+
+
+def _is_too_deep(resource: Json) -> bool:
+    level: list[Any] = [resource]
+    for _ in range(DEEPEST_ORDER):
+        level = [
+            child
+            for item in level
+            for child in (item.values() if isinstance(item, dict) else item)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _is_of_another(subject: Any, patient_id: str) -> bool:

@@ -8,9 +8,15 @@ from cds_service.elements import coding_key
 from cds_service.errors import UnreadableError
 from cds_service.policy import Code, CodeSet
 
+_NOT_TEXT = "has a coding whose code or system is not text"
+
 
 class Known(NamedTuple):
-    """What is known of a coding: whether its system is standard, its code as that system spells it, who reads it."""
+    """What is known of a coding: whether its system is standard, its code as that system spells it, who reads it.
+
+    ``without_system``: the system was left out and judged by the code's shape. ``rows`` pairs each code set that reads
+    the coding with the row that it falls under.
+    """
 
     standard: bool
     code: str
@@ -23,14 +29,24 @@ class Lexicon:
 
     def __init__(self, code_sets: Iterable[CodeSet]) -> None:
         self._code_sets = tuple(code_sets)
-        self.look_up = lru_cache(maxsize=16384)(self._look_up)
+        self._remembered = lru_cache(maxsize=16384)(self._look_up)
+
+    def look_up(self, system: Any, code: Any) -> Known:
+        """What is known of a coding, whatever JSON its system and code are; without a code it is nothing.
+
+        Raises UnreadableError where the system or the code is not text.
+        """
+        try:
+            return self._remembered(system, code)
+        except TypeError:
+            # A list or an object cannot be remembered, and is no code.
+            raise UnreadableError(_NOT_TEXT) from None
 
     def _look_up(self, system: Any, code: Any) -> Known:
-        """Raises UnreadableError where system or code is no text; a coding without a code is known as nothing."""
         if code is None:
             return Known(False, "", False, ())
         if not isinstance(code, str) or not (system is None or isinstance(system, str)):
-            raise UnreadableError("has a coding whose code or system is not text")
+            raise UnreadableError(_NOT_TEXT)
         key = coding_key(system, code)
         if key is None:
             return Known(False, "", False, ())

@@ -37,7 +37,7 @@ def problems(card: Mapping[str, Any]) -> Iterator[str]:
         yield "there are no override reasons"
     for suggestion in card.get("suggestions", ()):
         for action in suggestion["actions"]:
-            yield from _act(action)
+            yield from _action(action)
     yield from _empty(card, "card")
 
 
@@ -56,7 +56,7 @@ def _row_order(table: str) -> Iterator[str]:
         yield "a table does not list what needs action first"
 
 
-def _act(action: Mapping[str, Any]) -> Iterator[str]:
+def _action(action: Mapping[str, Any]) -> Iterator[str]:
     if action["type"] not in ("create", "update") or not action.get("description"):
         yield "an action must be a create or an update and have a description"
     codings = action["resource"].get("code", {}).get("coding", [])

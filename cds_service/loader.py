@@ -43,7 +43,7 @@ def _is_fhir_date(value: object) -> bool:
 
 @cache
 def schema(name: str) -> Draft202012Validator:
-    """The validator of one file of a policy folder, or of a request: ``schemas/<name>.schema.json``."""
+    """The validator of one file of a policy folder: ``schemas/<name>.schema.json``."""
     text = (Path(__file__).parent / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8")
     return Draft202012Validator(json.loads(text), format_checker=_FORMATS)
 
@@ -241,6 +241,8 @@ class _Builder:
                 self.problem(
                     "policy", place, "a comparison needs 'is', or 'at_least' and/or 'at_most', and nothing else"
                 )
+            else:
+                self.fits(entry, place)
             return Test("fact", (), entry["fact"], entry.get("is"), entry.get("at_least"), entry.get("at_most"))
         if len(entry) != 1:
             self.problem("policy", place, f"one word at a time; found {', '.join(sorted(entry))}")
@@ -250,7 +252,7 @@ class _Builder:
         return Test(word, tuple(self.test(part, f"{place}.{word}[{n}]") for n, part in enumerate(inner)))
 
     def fits(self, entry: Mapping[str, Any], place: str) -> None:
-        """Whether a comparison suits its fact: yes/no by ``is``, a number with limits that leave something between."""
+        """Notes a comparison that does not suit its fact: yes/no by ``is``, a number with limits that can be met."""
         kind = self.raw["facts"].get(entry["fact"], {}).get("kind")
         if kind and (kind in ("answer", "record")) != ("is" in entry):
             allowed = "'is'" if kind in ("answer", "record") else "'at_least' and 'at_most'"
@@ -265,7 +267,7 @@ class _Builder:
             self.problem(file, place, f"the id '{name}' stands twice; each needs its own")
 
     def holes(self) -> None:
-        """Whether the wording asks only for what the service can fill in."""
+        """Notes where the wording asks for what the service does not fill in."""
         card = self.documents["card"]
         for place, template, allowed in (
             *(

@@ -11,7 +11,6 @@ from cds_service.criteria import Finding
 from cds_service.dates import day_before
 from cds_service.elements import Key, days_of, first_of, list_of, object_of
 from cds_service.errors import UnreadableError
-from cds_service.evidence import Evidence
 from cds_service.logic import Truth
 from cds_service.policy import Payer, Policy
 from cds_service.terminology import words
@@ -21,12 +20,14 @@ SEEN_WITHIN_DAYS = 365
 
 @dataclass(frozen=True, slots=True)
 class PayerPosition:
-    """``truth`` of the payer verdict; ``payers`` pairs each payer's name in the chart with what is on file, if any."""
+    """``truth`` of the payer verdict, and in words the ``reason`` why it is not met or unknown (empty where it is met).
+
+    ``payers`` pairs each payer's name in the chart with what is on file, if any.
+    """
 
     truth: Truth
     payers: tuple[tuple[str, Payer | None], ...]
     reason: str
-    evidence: tuple[Evidence, ...]
 
 
 def position(
@@ -35,14 +36,12 @@ def position(
     """One patient's payer position: met or not met only by one payer's own text, in force and seen within a year."""
     coverages = _coverages(chart, orders, today)
     found: dict[str, Payer | None] = {}
-    evidence = []
     for coverage, payor in coverages:
         name, identifiers = _identity(payor, coverage.resource, chart)
         found.setdefault(name, _on_file(policy.payers, name, identifiers))
-        evidence.append(Evidence(coverage.reference, name, None, None))
     payers = tuple(sorted(found.items(), key=lambda pair: pair[0]))
     truth, reason = _judge(payers, findings, chart, today)
-    return PayerPosition(truth, payers, reason, tuple(sorted(set(evidence), key=lambda item: item[:2])))
+    return PayerPosition(truth, payers, reason)
 
 
 def _judge(
@@ -66,12 +65,9 @@ def _judge(
     if "covered_when_all" not in payer.position:
         return Truth.UNKNOWN, "the position is not written as criteria"
     truth = logic.every(findings[name].truth for name in payer.position["covered_when_all"])
-    return (
-        truth,
-        ""
-        if truth is Truth.MET
-        else f"{payer.document}: criteria {'not met' if truth is Truth.NOT_MET else 'to document'}",
-    )
+    if truth is Truth.MET:
+        return truth, ""
+    return truth, f"{payer.document}: criteria {'not met' if truth is Truth.NOT_MET else 'to document'}"
 
 
 def _coverages(chart: Chart, orders: Iterable[Mapping[str, Any]], today: date) -> list[tuple[Record, Any]]:

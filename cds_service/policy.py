@@ -61,7 +61,7 @@ class CodeSet:
         return any(phrase in text for phrase in self.phrases)
 
     def match_words(self, text: str) -> bool:
-        """Whether a phrase stands in normalised text (``terminology.words``) and no word before it denies it."""
+        """Whether a phrase stands in normalised text (``terminology.words``), neither denied nor only mentioned."""
         return any(phrase in text and not is_denied(text, phrase) for phrase in self.phrases)
 
 

@@ -1,5 +1,6 @@
 """A Policy in plain English, for its page: tests, readings, payers and source attributes in words. Pure, no Flask."""
 
+from calendar import monthrange
 from collections.abc import Iterator, Mapping
 from datetime import date
 from itertools import groupby
@@ -389,7 +390,7 @@ def _start(day: date) -> str:
 
 
 def _end(day: date) -> str:
-    last_of_month = date.fromordinal(day.toordinal() + 1).day == 1
+    last_of_month = day.day == monthrange(day.year, day.month)[1]
     return day.isoformat()[: 4 if (day.month, day.day) == (12, 31) else 7 if last_of_month else 10]
 
 

@@ -33,6 +33,11 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def authority(host: str, port: int) -> str:
+    """Host and port as an address has them, an IPv6 host in brackets (RFC 3986, section 3.2.2)."""
+    return f"[{host.strip('[]')}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def can_listen(host: str, port: int) -> bool:
     """Whether the address is free; asked before everything is loaded, for a clear answer at once."""
     bare = host.strip("[]")
@@ -65,7 +70,7 @@ class Server(BaseApplication):
     def __init__(self, app: Flask, host: str, port: int, workers: int) -> None:
         self.app = app
         self.options = {
-            "bind": f"[{host.strip('[]')}]:{port}" if ":" in host else f"{host}:{port}",
+            "bind": authority(host, port),
             "workers": workers,
             "worker_class": "gthread",
             "threads": THREADS,

@@ -20,6 +20,8 @@ _COUNTS = {
     "DiagnosticReport": (None, "final", "amended", "corrected", "appended", "preliminary", "partial"),
     "Device": (None, "active"),
 }
+# The clinical statuses of a Condition that is present (http://hl7.org/fhir/R4/valueset-condition-clinical.html).
+_ACTIVE = ("active", "recurrence", "relapse")
 
 
 def why_not_evidence(rule: FactRule, match: Match, chart: Chart, today: date) -> str | None:
@@ -53,7 +55,7 @@ def why_condition_does_not_count(condition: Mapping[str, Any], state: str, today
         return f"is {status_word(verification)}, not confirmed"
     if state == "active":
         clinical = status_of(condition.get("clinicalStatus"))
-        if clinical not in (None, "active", "recurrence", "relapse"):
+        if clinical not in (None, *_ACTIVE):
             return f"is {status_word(clinical)}"
         ended = first_of(condition, "abatementDateTime")
         if ended is not None and clinical is None and days_of(ended).first <= today:
@@ -69,9 +71,8 @@ def why_condition_does_not_count(condition: Mapping[str, Any], state: str, today
 
 def is_confirmed_and_active(condition: Mapping[str, Any]) -> bool:
     """Whether a Condition says of itself that it is confirmed and active; silence on either is not enough."""
-    return status_of(condition.get("verificationStatus")) == "confirmed" and status_of(
-        condition.get("clinicalStatus")
-    ) in ("active", "recurrence", "relapse")
+    verification, clinical = condition.get("verificationStatus"), condition.get("clinicalStatus")
+    return status_of(verification) == "confirmed" and status_of(clinical) in _ACTIVE
 
 
 def _has_reason(resource: Mapping[str, Any], reasons: CodeSet, chart: Chart) -> bool:

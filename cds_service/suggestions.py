@@ -29,8 +29,9 @@ def suggestions(decision: Decision, chart: Chart, make_id: IdMaker) -> list[Json
         return []
     offered = []
     coded = set(order.coded)
+    confirmed = _confirmed_diagnoses(decision, chart)
     for draft in order.drafts:
-        action = _update(decision, draft, chart, coded)
+        action = _update(decision, draft, confirmed, coded)
         coded.add(draft.act.id)
         if action:
             offered.append(_suggestion(action, f"suggestion:{draft.reference}", make_id))
@@ -53,7 +54,7 @@ def _may_be_coded(draft: Draft) -> bool:
     return draft.resource.get("resourceType") == "ServiceRequest" and isinstance(draft.resource.get("id"), str)
 
 
-def _update(decision: Decision, draft: Draft, chart: Chart, coded: Collection[str]) -> Json | None:
+def _update(decision: Decision, draft: Draft, confirmed: Collection[Code], coded: Collection[str]) -> Json | None:
     if not _may_be_coded(draft):
         return None
     code = draft.act.code
@@ -62,7 +63,7 @@ def _update(decision: Decision, draft: Draft, chart: Chart, coded: Collection[st
         patched = draft.resource | {"code": _with_coding(concept if isinstance(concept, dict) else {}, code)}
         what = f"Add {code.system_name} {code.code} ({draft.act.label}) to the order"
     else:
-        patched, leaf = _finer_reason(decision, draft.resource, chart)
+        patched, leaf = _finer_reason(decision, draft.resource, confirmed)
         if leaf is None:
             return None
         what = f"Add the confirmed diagnosis {leaf.system_name} {leaf.code} ({leaf.label}) to the order"
@@ -74,10 +75,10 @@ def _with_coding(concept: Mapping[str, Any], code: Code) -> Json:
     return {**concept, "coding": [*present, {"system": code.system, "code": code.code}]}
 
 
-def _finer_reason(decision: Decision, order: Json, chart: Chart) -> tuple[Json, Code | None]:
-    """The order with the billable leaf of its header-coded reason, if exactly one confirmed Condition holds a leaf."""
+def _finer_reason(decision: Decision, order: Json, confirmed: Collection[Code]) -> tuple[Json, Code | None]:
+    """The order with the billable leaf of its header-coded reason, if exactly one leaf is a confirmed diagnosis."""
     reasons = order.get("reasonCode")
-    patched = [_finer(decision, concept, chart) for concept in list_of(reasons)]
+    patched = [_finer(decision, concept, confirmed) for concept in list_of(reasons)]
     leaf = next((leaf for _, leaf in patched if leaf), None)
     if leaf is None:
         return order, None
@@ -85,7 +86,7 @@ def _finer_reason(decision: Decision, order: Json, chart: Chart) -> tuple[Json, 
     return order | {"reasonCode": finer if isinstance(reasons, list) else finer[0]}, leaf
 
 
-def _finer(decision: Decision, concept: Any, chart: Chart) -> tuple[Any, Code | None]:
+def _finer(decision: Decision, concept: Any, confirmed: Collection[Code]) -> tuple[Any, Code | None]:
     here = decision.policy.orders.here
     try:
         rows = [row for key, _ in concept_keys(concept) if (row := here.match(key))]
@@ -94,15 +95,16 @@ def _finer(decision: Decision, concept: Any, chart: Chart) -> tuple[Any, Code | 
     header = next((row for row in rows if row.leaves), None)
     if header is None or any(row.code in header.leaves for row in rows):
         return concept, None
-    held = {
-        match.code
-        for match in chart.matches("Condition", here)
-        if match.code and match.code.code in header.leaves and _confirmed(match.record.resource)
-    }
+    held = [code for code in confirmed if code.code in header.leaves]
     if len(held) != 1:
         return concept, None
-    leaf = held.pop()
-    return _with_coding(concept, leaf), leaf
+    return _with_coding(concept, held[0]), held[0]
+
+
+def _confirmed_diagnoses(decision: Decision, chart: Chart) -> set[Code]:
+    """The codes of the policy's site that confirmed, active Conditions hold."""
+    matches = chart.matches("Condition", decision.policy.orders.here)
+    return {match.code for match in matches if match.code and _confirmed(match.record.resource)}
 
 
 def _confirmed(condition: Mapping[str, Any]) -> bool:

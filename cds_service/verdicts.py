@@ -42,7 +42,7 @@ class Decision:
 
     @property
     def codes_withheld(self) -> bool:
-        """Whether a verdict that withholds codes is not met; unknown never withholds (design of the card)."""
+        """Whether a verdict that withholds codes is not met; unknown never withholds."""
         return any(verdict.rule.withholds_codes and verdict.truth is Truth.NOT_MET for verdict in self.verdicts)
 
     @property

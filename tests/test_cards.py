@@ -47,6 +47,17 @@ def poisoned(text: str) -> Any:
     for entry in prefetch["medicationRequest"]["entry"]:
         entry["resource"]["medicationCodeableConcept"] = {"text": f"naproxen {text}"}
         entry["resource"].pop("medicationReference", None)
+    # A code of a category is shown as it was sent, beside our label of the category.
+    prefetch["condition"]["entry"].append(
+        {
+            "resource": {
+                "resourceType": "Condition",
+                "id": "category",
+                "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": f"S32.0{text}"}]},
+                "subject": {"reference": f"Patient/{request['context']['patientId']}"},
+            }
+        }
+    )
     prefetch["procedure"]["entry"] = [
         {
             "resource": {

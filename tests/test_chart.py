@@ -220,6 +220,15 @@ def test_only_the_patients_own_resources_count(resource_type, element, subject, 
     assert references(resource_type, resource, patient=people) == ([f"{resource_type}/r1"] if mine else [])
 
 
+@pytest.mark.parametrize("identity", [{}, [], 5, None])
+def test_a_subject_whose_entry_has_no_readable_id_is_nobody(identity):
+    entries = bundle(
+        ("urn:uuid:aaaa", {"resourceType": "Group", "id": identity}),
+        ("urn:uuid:cccc", condition(subject={"reference": "urn:uuid:aaaa"})),
+    )
+    assert list(chart(condition=entries).records("Condition")) == []
+
+
 def test_another_patients_infection_is_neither_found_nor_missed():
     theirs = condition(code=concept(ICD10CM, "M00.9"), subject={"reference": "Patient/p2"})
     found = chart(theirs)

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from cds_service.__main__ import main
 from cds_service.examples import examples, moved, request_as_of
+from cds_service.server import authority
 from cds_service.settings import data_folder
 from tests.shipped import answers
 
@@ -246,3 +247,11 @@ def test_today_is_the_day_of_the_call():
     assert json.loads(run("explain", "-", "--json", given=run("example", "all-met").output).output)["today"] >= str(
         date(2026, 1, 1)
     )
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("127.0.0.1", "127.0.0.1:80"), ("localhost", "localhost:80"), ("::1", "[::1]:80"), ("[::1]", "[::1]:80")],
+)
+def test_an_ipv6_host_stands_in_brackets(host, address):
+    assert authority(host, 80) == address

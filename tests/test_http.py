@@ -178,6 +178,19 @@ def test_deep_nesting_inside_prefetch_is_refused_or_answered_but_never_breaks(cl
     assert answer.status_code in (200, 400)
 
 
+@pytest.mark.parametrize("leaf", ["x", 1.5])
+@pytest.mark.parametrize("depth", [150, 900])
+def test_an_order_nested_without_sense_is_refused(client, depth, leaf):
+    deep: object = leaf
+    for _ in range(depth):
+        deep = [deep]
+    body = request_of("typical-gaps")
+    body["context"]["draftOrders"]["entry"][0]["resource"]["extension"] = deep
+    answer = client.post(SIGN, data=json.dumps(body), content_type="application/json")
+    assert answer.status_code == 400
+    assert outcome_of(answer)["expression"] == ["context.draftOrders.entry[0].resource"]
+
+
 def test_json_is_read_with_charset_and_as_fhir_json(client):
     data = json.dumps(request_of("typical-gaps"))
     for content_type in ("application/json; charset=utf-8", "application/fhir+json"):

@@ -445,6 +445,9 @@ def test_a_policy_that_reads_other_facts_uses_other_data(own_cards):
                     "look_back_days": 180,
                     "when_absent": "unknown",
                 }
+                for criterion in document["criteria"]:
+                    if criterion["test"].get("fact") == name:
+                        criterion["test"] = {"fact": name, "is": True}
 
     change(own_cards, "policy", edit)
 

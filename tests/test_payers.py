@@ -220,9 +220,3 @@ def test_the_coverage_that_the_order_names_may_have_been_sent_twice():
 
 def test_an_order_that_names_no_known_coverage_leaves_all_of_them():
     assert len(position(*TWO, orders=[order(insurance=[{"reference": "Coverage/lost"}])]).payers) == 2
-
-
-def test_the_coverage_is_the_evidence():
-    assert [(item.reference, item.display) for item in position(coverage()).evidence] == [
-        ("Coverage/v1", "Example Mutual")
-    ]

@@ -298,6 +298,30 @@ AGE = {"fact": "age", "at_least": 18}
         ),
         ("a day of the cases that does not exist", "cases", "today", "2026-02-31", "$.today", "2026-02-31"),
         ("a range turned round", "policy", "facts.weight-ratio.range", [150, 5], "$.facts.weight-ratio.range", "150"),
+        (
+            "a number compared as yes or no",
+            "policy",
+            "criteria.0.test",
+            {"fact": "age", "is": True},
+            "$.criteria[0].test",
+            "'at_least' and 'at_most'",
+        ),
+        (
+            "yes or no compared as a number",
+            "policy",
+            "criteria.6.test.agree.1",
+            {"fact": "infection", "at_most": 0},
+            "$.criteria[6].test.agree[1]",
+            "compared by 'is'",
+        ),
+        (
+            "limits that nothing lies between",
+            "policy",
+            "criteria.3.test",
+            {"fact": "function-score", "at_least": 60, "at_most": 21},
+            "$.criteria[3].test",
+            "nothing can ever meet it",
+        ),
     ),
 )
 def test_a_fault_is_refused_with_file_and_place(folder, file, path, value, place, says):
