@@ -276,7 +276,7 @@ def _payer(decision: Decision) -> str:
     if not position.payers:
         return f"**Payer:** {escape(position.reason)}."
     lines = []
-    for name, payer in position.payers:
+    for name, payer in position.payers[:MOST_EVIDENCE]:
         if payer is None:
             lines.append(f"{escape(name)}: no position on file.")
         elif position.truth is Truth.UNKNOWN:
@@ -284,6 +284,9 @@ def _payer(decision: Decision) -> str:
         else:
             word = "criteria met" if position.truth is Truth.MET else "criteria not met"
             lines.append(f"{escape(name)}: {word} ({payer.document}, last seen in force {payer.seen_in_force}).")
+    more = len(position.payers) - MOST_EVIDENCE
+    if more > 0:
+        lines.append(f"{more} more on record.")
     return f"**Payer** {' '.join(lines)}"
 
 

@@ -70,7 +70,7 @@ def request_of(policy: Policy, case: Mapping[str, Any], guide: Guide) -> tuple[s
         }
         if hook == hooks.ORDER_SELECT:
             context["selections"] = [f"{draft['resourceType']}/{draft['id']}" for draft in drafts]
-    return f"coverage-guidance-{hook}", {
+    return hooks.SERVICE_OF[hook], {
         "hook": hook,
         "hookInstance": "00000000-0000-4000-8000-000000000000",
         "context": context,

@@ -121,8 +121,12 @@ def _failing(leaf: Test, fact: Fact) -> tuple[str, str]:
         on_record = f"{title} on record"
         return (f"{title}: {_shown(fact)}", "") if fact.rule.kind == "answer" else (on_record, on_record)
     values = [value for value in fact.values if isinstance(value, tuple)]
-    above = leaf.at_most is not None and all(value[0] > leaf.at_most for value in values)
-    limit = f"{'above' if above else 'below'} {leaf.at_most if above else leaf.at_least:g}"
+    sides = {"above" if leaf.at_most is not None and value[0] > leaf.at_most else "below" for value in values}
+    if len(sides) == 2:
+        limit = f"outside {leaf.at_least:g} to {leaf.at_most:g}"
+    else:
+        side = sides.pop()
+        limit = f"{side} {leaf.at_most if side == 'above' else leaf.at_least:g}"
     if fact.rule.kind == "onset":
         elapsed = f"{max(value[0] for value in values):g} days"
         return f"{elapsed}: {limit}", f"{elapsed}, {limit}"

@@ -1,7 +1,6 @@
 """Strict readers of FHIR R4 elements: the value, or UnreadableError where the JSON does not have FHIR's shape."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 from math import inf, isfinite, nextafter
 from typing import Any, NamedTuple
 
@@ -66,7 +65,6 @@ def status_of(concept: Any) -> str | None:
     return text.lower() if isinstance(text, str) else None
 
 
-@lru_cache(maxsize=8192)
 def coding_key(system: str | None, code: str) -> Key | None:
     """Canonical (system, code) of a coding in a standard system; a missing system is judged by the code's shape."""
     if system:
@@ -76,7 +74,6 @@ def coding_key(system: str | None, code: str) -> Key | None:
     return (shaped, canonical_code(shaped, code)) if shaped else None
 
 
-@lru_cache(maxsize=8192)
 def relative(reference: str) -> str:
     """``Type/id`` of a literal reference without server address and version; other forms come back as they are."""
     parts = reference.partition("/_history/")[0].rsplit("/", 2)

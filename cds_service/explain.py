@@ -8,7 +8,7 @@ from cds_service import service
 from cds_service.criteria import Finding
 from cds_service.errors import RequestError
 from cds_service.evidence import Evidence
-from cds_service.hooks import SERVICES, parse
+from cds_service.hooks import SERVICE_OF, parse
 from cds_service.policy import Policy
 from cds_service.service import Answer, Guide
 
@@ -16,9 +16,9 @@ from cds_service.service import Answer, Guide
 def explain(body: Any, guide: Guide, today: date) -> dict[str, Any]:
     """Evaluates a hook request (parsed JSON): the object that the integrator's guide shows. Raises RequestError."""
     hook = body.get("hook") if isinstance(body, dict) else None
-    service_id = next((name for name, of in SERVICES.items() if of == hook), None)
+    service_id = SERVICE_OF.get(hook) if isinstance(hook, str) else None
     if service_id is None:
-        allowed = ", ".join(SERVICES.values())
+        allowed = ", ".join(SERVICE_OF)
         raise RequestError(400, "invalid", f"The body must be a hook request whose hook is one of {allowed}.", "hook")
     answers = service.answer(parse(service_id, body), guide, today)
     return {

@@ -12,6 +12,7 @@ from cds_service.errors import RequestError
 PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN = "patient-view", "order-select", "order-sign"
 HOOKS = (PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN)
 SERVICES = {f"coverage-guidance-{hook}": hook for hook in HOOKS}
+SERVICE_OF = {hook: service_id for service_id, hook in SERVICES.items()}
 LONGEST_INTEGER = 19
 # FHIR resources nest about ten levels deep; what nests much deeper could not be written into an answer.
 DEEPEST_ORDER = 100

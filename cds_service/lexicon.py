@@ -10,6 +10,8 @@ from cds_service.policy import Code, CodeSet
 
 _NOT_TEXT = "has a coding whose code or system is not text"
 
+LONGEST_CODE = 100
+
 
 class Known(NamedTuple):
     """What is known of a coding: whether its system is standard, its code as that system spells it, who reads it.
@@ -36,18 +38,15 @@ class Lexicon:
 
         Raises UnreadableError where the system or the code is not text.
         """
-        try:
-            return self._remembered(system, code)
-        except TypeError:
-            # A list or an object cannot be remembered, and is no code.
-            raise UnreadableError(_NOT_TEXT) from None
-
-    def _look_up(self, system: Any, code: Any) -> Known:
-        if code is None:
-            return Known(False, "", False, ())
-        if not isinstance(code, str) or not (system is None or isinstance(system, str)):
+        if not isinstance(code, str | None) or not isinstance(system, str | None):
             raise UnreadableError(_NOT_TEXT)
-        key = coding_key(system, code)
+        # Only what is short enough to be a code is remembered: a chart must not fill the memory with what it likes.
+        if len(code or "") > LONGEST_CODE or len(system or "") > LONGEST_CODE:
+            return self._look_up(system, code)
+        return self._remembered(system, code)
+
+    def _look_up(self, system: str | None, code: str | None) -> Known:
+        key = coding_key(system, code) if code is not None else None
         if key is None:
             return Known(False, "", False, ())
         rows = tuple((codes, row) for codes in self._code_sets if (row := codes.match(key)))

@@ -6,7 +6,7 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 
-from cds_service import prefetch, verdicts
+from cds_service import facts, prefetch, verdicts
 from cds_service.chart import read_chart
 from cds_service.errors import PolicyError
 from cds_service.lexicon import Lexicon
@@ -85,7 +85,8 @@ def granted_to_nobody(policy: Policy) -> list[str]:
     """A sentence for each criterion and verdict that an empty chart would meet: nothing known, nothing granted."""
     keys = prefetch.keys([policy])
     nobody = read_chart(dict.fromkeys(keys), keys, "nobody", policy.resource_types, Lexicon(()))
-    decision = verdicts.decide(policy, nobody, None, frozenset(), date(2000, 1, 1))
+    day = date(2000, 1, 1)
+    decision = verdicts.decide(policy, nobody, facts.gather(policy, nobody, frozenset(), day), None, day)
     met = [f"criterion '{name}'" for name, finding in decision.findings.items() if finding.truth is Truth.MET]
     met += [f"verdict '{verdict.rule.id}'" for verdict in decision.verdicts if verdict.truth is Truth.MET]
     return [f"{what} is met by an empty chart; a policy must not grant anything to nobody" for what in met]

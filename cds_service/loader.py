@@ -332,7 +332,6 @@ class _Builder:
         return VerdictRule(
             id=entry["id"],
             title=entry["title"],
-            label=entry["label"],
             criteria=tuple(entry.get("all", ())),
             payer="payer" in entry,
             withholds_codes="withholds_codes" in entry,

@@ -9,7 +9,7 @@ from cds_service.elements import Json, Key, concept_keys, concept_text, list_of
 from cds_service.errors import UnreadableError
 from cds_service.policy import Act, OrderRule
 from cds_service.standing import reason_concepts
-from cds_service.terminology import is_denied, words
+from cds_service.terminology import is_not_reported, words
 
 ORDER_TYPES = ("ServiceRequest", "DeviceRequest")
 _NO_CHART = Chart("")
@@ -107,7 +107,7 @@ def _said(rule: OrderRule, concept: Any) -> _Said:
     keys = _keys(concept)
     text = words(concept_text(concept))
     acts = [act for act in rule.acts if any(act.codes.match(key) for key in keys)]
-    named = any(phrase in text and not is_denied(text, phrase) for phrase in rule.named_in_text)
+    named = any(phrase in text and not is_not_reported(text, phrase) for phrase in rule.named_in_text)
     return _Said(keys, text, acts, named and not any(phrase in text for phrase in rule.not_the_procedure_in_text))
 
 

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from cds_service.elements import Key
-from cds_service.terminology import is_denied
+from cds_service.terminology import is_not_reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class CodeSet:
 
     def match_words(self, text: str) -> bool:
         """Whether a phrase stands in normalised text (``terminology.words``), neither denied nor only mentioned."""
-        return any(phrase in text and not is_denied(text, phrase) for phrase in self.phrases)
+        return any(phrase in text and not is_not_reported(text, phrase) for phrase in self.phrases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,6 @@ class VerdictRule:
 
     id: str
     title: str
-    label: str
     criteria: tuple[str, ...]
     payer: bool
     withholds_codes: bool

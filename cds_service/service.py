@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from cds_service import __version__, card, hooks, orders, verdicts
+from cds_service import __version__, card, facts, hooks, orders, verdicts
 from cds_service.card import Addresses
 from cds_service.chart import Chart, read_chart
 from cds_service.elements import Json
@@ -123,7 +123,8 @@ def _answer(
     questionnaires = guide.library.questionnaires(policy)
     order: ProcedureOrder | None = None
     if request.hook == hooks.PATIENT_VIEW:
-        if not verdicts.opens_on_patient_view(policy, chart, questionnaires, today):
+        known = facts.gather(policy, chart, questionnaires, today)
+        if not verdicts.opens_on_patient_view(policy, known):
             return None
     else:
         order = orders.recognise(policy.orders, drafts, chart, request.selections)
@@ -141,7 +142,8 @@ def _answer(
                 f"The order needs the Patient of context.patientId as prefetch 'patient', and it cannot be had: {why}.",
                 "prefetch.patient",
             )
-    decision = verdicts.decide(policy, chart, order, questionnaires, today)
+        known = facts.gather(policy, chart, questionnaires, today)
+    decision = verdicts.decide(policy, chart, known, order, today)
     references = " ".join(draft.reference for draft in order.drafts) if order else ""
     make_id = _ids(guide, policy, request, references, fingerprint(decision))
     return Answer(policy, card.guidance_card(decision, chart, guide.addresses, make_id), decision)

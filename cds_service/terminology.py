@@ -127,7 +127,7 @@ _TELLTALE = frozenset(phrase.partition(" ")[0] for phrase in (*_DENIALS, *_OF_AN
 _LETTERS = re.compile(r"[a-z]+")
 
 
-def is_denied(text: str, phrase: str) -> bool:
+def is_not_reported(text: str, phrase: str) -> bool:
     """Whether a phrase in text (both in the form of ``words``) is denied, or only mentioned and not reported.
 
     A word before it denies it ("no sepsis"), or the one behind it ("sepsis: denied"); "sepsis screening" mentions it.

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from cds_service import criteria, facts, logic, payers
+from cds_service import criteria, logic, payers
 from cds_service.chart import Chart
 from cds_service.criteria import Finding
 from cds_service.evidence import Evidence
+from cds_service.facts import Fact
 from cds_service.logic import Truth
 from cds_service.orders import ProcedureOrder
 from cds_service.payers import PayerPosition
@@ -52,22 +53,18 @@ class Decision:
         return tuple(finding for name, finding in self.findings.items() if name not in counted)
 
 
-def opens_on_patient_view(policy: Policy, chart: Chart, questionnaires: frozenset[str], today: date) -> bool:
+def opens_on_patient_view(policy: Policy, known: Mapping[str, Fact]) -> bool:
     """Whether the policy has something to say when the chart is opened: its condition met, its exception not."""
-    if policy.patient_view_when is None:
-        return False
-    known = facts.gather(policy, chart, questionnaires, today)
-    if criteria.evaluate(policy.patient_view_when, known) is not Truth.MET:
+    if policy.patient_view_when is None or criteria.evaluate(policy.patient_view_when, known) is not Truth.MET:
         return False
     unless = policy.patient_view_unless
     return unless is None or criteria.evaluate(unless, known) is not Truth.MET
 
 
 def decide(
-    policy: Policy, chart: Chart, order: ProcedureOrder | None, questionnaires: frozenset[str], today: date
+    policy: Policy, chart: Chart, known: Mapping[str, Fact], order: ProcedureOrder | None, today: date
 ) -> Decision:
-    """Holds one chart against one policy. Pure: no clock, no network, no log."""
-    known = facts.gather(policy, chart, questionnaires, today)
+    """Holds one chart, and the facts known from it (``facts.gather``), against one policy. Pure: no clock, no log."""
     findings = criteria.find(policy, known, chart)
     drafts: list[Mapping[str, Any]] = [draft.resource for draft in order.drafts] if order else []
     payer = payers.position(policy, chart, findings, drafts, today)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cds_service import facts
 from cds_service.criteria import compare, evaluate, find
 from cds_service.evidence import ANYTHING
 from cds_service.facts import Fact
@@ -236,7 +237,9 @@ LABEL_MET = (condition(), attested({"can-hum": YES, "no-infection": YES}))
 
 
 def decided(*resources, **values):
-    return decide(minimal(), chart(*resources, **values), None, frozenset({QUESTIONNAIRE}), TODAY)
+    found = chart(*resources, **values)
+    known = facts.gather(minimal(), found, frozenset({QUESTIONNAIRE}), TODAY)
+    return decide(minimal(), found, known, None, TODAY)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import copy
 import pytest
 
 from cds_service import orders
+from cds_service.facts import gather
 from cds_service.suggestions import companion_order, suggestions
 from cds_service.verdicts import decide
 from tests.charts import (
@@ -32,7 +33,7 @@ def offered(*drafts, on_record=(), selected=None):
     found = chart(*on_record)
     pairs = [(f"{draft['resourceType']}/{draft.get('id')}", draft) for draft in drafts]
     procedure = orders.recognise(minimal().orders, pairs, found, selected)
-    decision = decide(minimal(), found, procedure, frozenset({QUESTIONNAIRE}), TODAY)
+    decision = decide(minimal(), found, gather(minimal(), found, frozenset({QUESTIONNAIRE}), TODAY), procedure, TODAY)
     return suggestions(decision, found, lambda name: f"id of {name}")
 
 
@@ -149,7 +150,7 @@ def test_a_question_suggests_nothing():
 
 def test_patient_view_suggests_nothing():
     found = chart()
-    decision = decide(minimal(), found, None, frozenset({QUESTIONNAIRE}), TODAY)
+    decision = decide(minimal(), found, gather(minimal(), found, frozenset({QUESTIONNAIRE}), TODAY), None, TODAY)
     assert suggestions(decision, found, str) == []
 
 
