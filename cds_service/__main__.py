@@ -108,7 +108,8 @@ def explain(request_file: TextIO, as_json: bool, validate: bool, today: datetime
     try:
         library = load_library(settings.cards, settings.canonical_base)
         addresses = Addresses(settings.public_url or "http://127.0.0.1:8080", settings.canonical_base)
-        explained = evaluate(body, Guide(library, addresses, settings.key()), _day(today))
+        guide = Guide(library, addresses, settings.key())
+        explained = evaluate(body, guide, _day(today), lambda sentence: click.echo(sentence, err=True))
     except PolicyError as error:
         raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
     except RequestError as error:

@@ -1,6 +1,6 @@
 """A hook call evaluated offline: the findings as the public JSON object, or as a table for a terminal."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any
 
@@ -13,14 +13,19 @@ from cds_service.policy import Policy
 from cds_service.service import Answer, Guide
 
 
-def explain(body: Any, guide: Guide, today: date) -> dict[str, Any]:
-    """Evaluates a hook request (parsed JSON): the object that the integrator's guide shows. Raises RequestError."""
+def explain(body: Any, guide: Guide, today: date, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Evaluates a hook request (parsed JSON): the object that the integrator's guide shows.
+
+    ``tell`` is given a sentence for each policy that could not be evaluated. Raises RequestError.
+    """
     hook = body.get("hook") if isinstance(body, dict) else None
     service_id = SERVICE_OF.get(hook) if isinstance(hook, str) else None
     if service_id is None:
         allowed = ", ".join(SERVICE_OF)
         raise RequestError(400, "invalid", f"The body must be a hook request whose hook is one of {allowed}.", "hook")
     answers = service.answer(parse(service_id, body), guide, today)
+    for failed in service.failures(answers):
+        tell(f"{failed.policy.id} could not be evaluated: {failed.error!r}")
     return {
         "today": today.isoformat(),
         "policies": [_policy(item) for item in answers if item.decision],

@@ -44,6 +44,20 @@ def position(
     return PayerPosition(truth, payers, reason)
 
 
+def why_unknown(payer: Payer, today: date) -> tuple[str, ...]:
+    """Every reason for which what is on file settles nothing on a day; none where the payer's own text may decide."""
+    doubts = []
+    if not payer.own_text:
+        doubts.append("the payer's own text was not seen")
+    if payer.seen_in_force is None or payer.seen_in_force < day_before(today, SEEN_WITHIN_DAYS):
+        doubts.append("its text was not seen in force within 12 months")
+    if (payer.in_force_from and today < payer.in_force_from) or (payer.in_force_until and today > payer.in_force_until):
+        doubts.append("not in force on this date")
+    if "not_encoded" in payer.position:
+        doubts.append("the position is not written as criteria")
+    return tuple(doubts)
+
+
 def _judge(
     payers: tuple[tuple[str, Payer | None], ...], findings: Mapping[str, Finding], chart: Chart, today: date
 ) -> tuple[Truth, str]:
@@ -54,16 +68,11 @@ def _judge(
     payer = payers[0][1]
     if payer is None:
         return Truth.UNKNOWN, "no position on file"
-    if not payer.own_text:
-        return Truth.UNKNOWN, "the payer's own text was not seen"
-    if payer.seen_in_force is None or payer.seen_in_force < day_before(today, SEEN_WITHIN_DAYS):
-        return Truth.UNKNOWN, "its text was not seen in force within 12 months"
-    if (payer.in_force_from and today < payer.in_force_from) or (payer.in_force_until and today > payer.in_force_until):
-        return Truth.UNKNOWN, "not in force on this date"
+    doubts = why_unknown(payer, today)
+    if doubts:
+        return Truth.UNKNOWN, doubts[0]
     if payer.position.get("covered") is False:
         return Truth.NOT_MET, f"{payer.document}: not covered"
-    if "covered_when_all" not in payer.position:
-        return Truth.UNKNOWN, "the position is not written as criteria"
     truth = logic.every(findings[name].truth for name in payer.position["covered_when_all"])
     if truth is Truth.MET:
         return truth, ""

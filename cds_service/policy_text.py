@@ -7,8 +7,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from cds_service import __version__
-from cds_service.dates import day_before
-from cds_service.payers import SEEN_WITHIN_DAYS
+from cds_service.payers import SEEN_WITHIN_DAYS, why_unknown
 from cds_service.policy import Act, Code, CodeSet, Criterion, FactRule, Payer, Policy, Test, VerdictRule
 from cds_service.terminology import ICD10CM
 
@@ -368,19 +367,10 @@ def payer(policy: Policy, rule: Payer, today: date) -> PayerText:
         words = f"covered when all are met: {'; '.join(titles[name] for name in position['covered_when_all'])}"
     else:
         words = "not covered" if "covered" in position else f"not written as criteria. {position['not_encoded']}"
-    because = []
-    if not rule.own_text:
-        because.append("the payer’s own text was not seen")
-    if rule.seen_in_force is None or rule.seen_in_force < day_before(today, SEEN_WITHIN_DAYS):
-        because.append(f"not seen in force within {SEEN_WITHIN_DAYS} days")
-    if (rule.in_force_from and today < rule.in_force_from) or (rule.in_force_until and today > rule.in_force_until):
-        because.append("not in force on this date")
-    if "not_encoded" in position:
-        because.append("the position is not written as criteria")
     start = _start(rule.in_force_from) if rule.in_force_from else "start not known"
     end = _end(rule.in_force_until) if rule.in_force_until else "end not known"
     return PayerText(
-        rule, words, f"{start} to {end}" if rule.in_force_until else f"from {start}; {end}", tuple(because)
+        rule, words, f"{start} to {end}" if rule.in_force_until else f"from {start}; {end}", why_unknown(rule, today)
     )
 
 
