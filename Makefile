@@ -41,7 +41,7 @@ bench: $(VENV)/.dev ## measure the service beside its floor (needs wrk)
 	  else \
 	    echo "make bench needs wrk: install it (on Debian and Ubuntu: sudo apt-get install wrk) and run it again." >&2; exit 1; \
 	  fi; }
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(ARGS)
 
 examples: $(VENV)/.dev ## write fhir_examples/ and what the documentation shows anew
 	$(BIN)/python -m tests.examples
