@@ -29,7 +29,6 @@ def create_app(settings: Settings, library: Library, public_url: str, clock: Cal
     """The Flask application; ``clock`` gives the UTC day on which calls are evaluated, ``public_url`` our address."""
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it; the base class does not say so
     CORS(
         app,
         origins=settings.cors_origins,

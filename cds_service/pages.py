@@ -37,6 +37,7 @@ def register(app: Flask, library: Library, address: str, clock: Callable[[], dat
             address=address,
             release=__version__,
             text=policy_text,
+            about=policy_json,
             overdue=lambda day: day < today.isoformat(),
             **values,
         )
@@ -57,8 +58,8 @@ def register(app: Flask, library: Library, address: str, clock: Callable[[], dat
         return page("policies.html", "./", policies=library.policies)
 
     @app.get("/policies/<policy_id>.json")
-    def policy_json(policy_id: str) -> Response:
-        body = orjson.dumps(policy_text.as_json(found(policy_id)))
+    def policy_as_json(policy_id: str) -> Response:
+        body = orjson.dumps(policy_json.as_json(found(policy_id)))
         return Response(body, mimetype="application/json")
 
     @app.get("/policies/<policy_id>")

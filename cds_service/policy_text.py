@@ -1,15 +1,13 @@
-"""A Policy in plain English, for its page: tests, readings, payers and source attributes in words. Pure, no Flask."""
+"""A Policy in plain English, for its page: tests, readings, criteria, codes and payers in words. Pure, no Flask."""
 
 from calendar import monthrange
 from collections.abc import Iterator, Mapping
 from datetime import date
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from cds_service import __version__
 from cds_service.payers import SEEN_WITHIN_DAYS, why_unknown
 from cds_service.policy import Act, Code, CodeSet, Criterion, FactRule, Payer, Policy, Test, VerdictRule
-from cds_service.terminology import ICD10CM
 
 VERIFIED = {"verbatim": "seen word for word", "paraphrase": "paraphrase only", "unverified": "unverified"}
 SEEN = {"verbatim": "seen word for word", "third-party": "seen on third parties’ pages", "unverified": "unverified"}
@@ -367,158 +365,18 @@ def payer(policy: Policy, rule: Payer, today: date) -> PayerText:
         words = f"covered when all are met: {'; '.join(titles[name] for name in position['covered_when_all'])}"
     else:
         words = "not covered" if "covered" in position else f"not written as criteria. {position['not_encoded']}"
-    start = _start(rule.in_force_from) if rule.in_force_from else "start not known"
-    end = _end(rule.in_force_until) if rule.in_force_until else "end not known"
+    start = first_day(rule.in_force_from) if rule.in_force_from else "start not known"
+    end = last_day(rule.in_force_until) if rule.in_force_until else "end not known"
     return PayerText(
         rule, words, f"{start} to {end}" if rule.in_force_until else f"from {start}; {end}", why_unknown(rule, today)
     )
 
 
-def _start(day: date) -> str:
+def first_day(day: date) -> str:
     """A first day no finer than it was written for certain: the first of a month may stand for the month."""
     return day.isoformat()[: 4 if (day.month, day.day) == (1, 1) else 7 if day.day == 1 else 10]
 
 
-def _end(day: date) -> str:
+def last_day(day: date) -> str:
     last_of_month = day.day == monthrange(day.year, day.month)[1]
     return day.isoformat()[: 4 if (day.month, day.day) == (12, 31) else 7 if last_of_month else 10]
-
-
-# --- source attributes -----------------------------------------------------------------------------------------------
-
-
-class Use(NamedTuple):
-    """Whether a policy uses one kind of data about the patient, and by which facts."""
-
-    key: str
-    name: str
-    used: bool
-    facts: tuple[str, ...]
-
-    @property
-    def because(self) -> str:
-        """Why, in words."""
-        return f"read by: {', '.join(self.facts)}" if self.used else "no fact of this statement reads it"
-
-
-def uses(policy: Policy) -> list[Use]:
-    """The nine uses of 45 CFR 170.315(b)(11)(iv)(A), derived from the facts that the policy reads.
-
-    Of the Patient a fact can read the birth date alone; a measurement is a health status assessment; a code of
-    ICD-10-CM Z55 to Z65 is a social determinant.
-    """
-    readers = {
-        "useOfRace": ("Race", ()),
-        "useOfEthnicity": ("Ethnicity", ()),
-        "useOfLanguage": ("Language", ()),
-        "useOfSexualOrientation": ("Sexual orientation", ()),
-        "useOfGenderIdentity": ("Gender identity", ()),
-        "useOfSex": ("Sex", ()),
-        "useOfDateOfBirth": (
-            "Date of birth",
-            tuple(rule.title for rule in policy.facts.values() if "Patient" in rule.types()),
-        ),
-        "useOfSocialDeterminants": (
-            "Social determinants of health",
-            tuple(rule.title for rule in policy.facts.values() if _reads_social(rule)),
-        ),
-        "useOfHealthStatusAssessments": (
-            "Health status assessments",
-            tuple(rule.title for rule in policy.facts.values() if rule.kind == "measurement"),
-        ),
-    }
-    return [Use(key, name, bool(facts), facts) for key, (name, facts) in readers.items()]
-
-
-def _reads_social(rule: FactRule) -> bool:
-    return rule.codes is not None and any(
-        row.system == ICD10CM and "Z55" <= row.code[:3] <= "Z65" for row in rule.codes.codes
-    )
-
-
-def citation(policy: Policy) -> Mapping[str, Any]:
-    """The register's entry of the statement itself: the source whose address the cards name, else the first."""
-    sources: list[Mapping[str, Any]] = list(policy.raw["sources"].values())
-    address = policy.wording["source"]["url"]
-    return next((source for source in sources if source["url"] == address), sources[0])
-
-
-def source_attributes(policy: Policy) -> dict[str, Any]:
-    """The thirteen source attributes of an evidence-based intervention, under keys that do not change."""
-    raw, source, review = policy.raw, citation(policy), policy.raw["review"]
-    return {
-        "bibliographicCitation": {key: source[key] for key in ("citation", "url", "seen")},
-        "developer": {
-            "writtenBy": review["written_by"],
-            "checkedBy": review["checked_by"],
-            "edition": policy.edition,
-            "release": __version__,
-        },
-        "fundingSource": raw["attributes"]["funding"],
-        "releaseAndRevisionDates": {
-            "effectiveFrom": raw["effective"]["from"],
-            "effectiveUntil": raw["effective"]["until"],
-            "lastReview": review["last_review"],
-            "nextReview": review["next_review"],
-        },
-    } | {use.key: {"name": use.name, "used": use.used, "facts": list(use.facts)} for use in uses(policy)}
-
-
-# --- as JSON ---------------------------------------------------------------------------------------------------------
-
-
-def as_json(policy: Policy) -> dict[str, Any]:
-    """The whole policy as JSON: policy.json as written, with its codes, payers, wording and source attributes."""
-    return {
-        **policy.raw,
-        "codes": {
-            "systems": policy.code_systems,
-            "sets": {name: _code_set_json(codes) for name, codes in policy.code_sets.items()},
-        },
-        "payers": [_payer_json(rule) for rule in policy.payers],
-        "wording": policy.wording,
-        "sourceAttributes": source_attributes(policy),
-    }
-
-
-def _code_set_json(codes: CodeSet) -> dict[str, Any]:
-    return {
-        "title": codes.title,
-        "text": [phrase.strip() for phrase in codes.phrases],
-        "words_beside_codes": codes.words_beside_codes,
-        "codes": [
-            {
-                "system": row.system_name,
-                "code": spelling(row),
-                "label": row.label,
-                "seen": row.seen,
-                "provenance": row.provenance,
-                "valid_from": row.valid_from,
-                "valid_until": row.valid_until,
-                "leaves": list(row.leaves),
-                "remark": row.remark,
-                "use": row.use,
-            }
-            for row in codes.codes
-        ],
-    }
-
-
-def _payer_json(rule: Payer) -> dict[str, Any]:
-    return {
-        "id": rule.id,
-        "name": rule.name,
-        "identifiers": [{"system": system, "value": value} for system, value in sorted(rule.identifiers)],
-        "aliases": sorted(alias.strip() for alias in rule.aliases),
-        "document": rule.document,
-        "position": rule.position,
-        "own_text": rule.own_text,
-        "seen_in_force": rule.seen_in_force.isoformat() if rule.seen_in_force else None,
-        "in_force": {
-            "from": _start(rule.in_force_from) if rule.in_force_from else None,
-            "until": _end(rule.in_force_until) if rule.in_force_until else None,
-        },
-        "background": rule.background,
-        "verified": rule.verified,
-        "next_review": rule.next_review,
-    }

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from cds_service import hooks, pages, policy_text
+from cds_service import hooks, pages, policy_json, policy_text
 from cds_service.app import create_app
 from cds_service.library import load_library
 from cds_service.lint import FORBIDDEN
@@ -428,9 +428,9 @@ NINE = {
 
 
 def test_the_nine_uses_are_derived_from_the_facts(client, policy):
-    assert {use.key: use.used for use in policy_text.uses(policy)} == NINE
+    assert {use.key: use.used for use in policy_json.uses(policy)} == NINE
     text = page_of(client, f"/policies/{ISASS}").text
-    for use in policy_text.uses(policy):
+    for use in policy_json.uses(policy):
         assert f"{use.name} {'used' if use.used else 'not used'} {use.because}" in text
 
 
@@ -458,7 +458,7 @@ def test_a_policy_that_reads_other_facts_uses_other_data(own_cards):
 
     change(own_cards, "codes", social)
     changed = load_library(own_cards, BASE).policies[0]
-    assert [use.key for use in policy_text.uses(changed) if use.used] == ["useOfSocialDeterminants"]
+    assert [use.key for use in policy_json.uses(changed) if use.used] == ["useOfSocialDeterminants"]
 
 
 def test_the_json_is_the_whole_policy_with_stable_source_attributes(client, policy):
