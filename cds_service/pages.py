@@ -6,7 +6,7 @@ from datetime import date
 import orjson
 from flask import Flask, Response, abort, render_template
 
-from cds_service import __version__, hooks, policy_text
+from cds_service import __version__, hooks, policy_json, policy_text
 from cds_service.card import last_line
 from cds_service.library import Library
 from cds_service.policy import Policy
