@@ -19,7 +19,7 @@ class Answers(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read_answers(chart: Chart, questionnaires: frozenset[str], today: date) -> Answers:
+def read_answers(chart: Chart, questionnaires: frozenset[str]) -> Answers:
     """The items answered in QuestionnaireResponses to one of the questionnaires, by linkId, groups opened."""
     items: dict[str, list[tuple[Record, str, Json]]] = {}
     notes: list[str] = []

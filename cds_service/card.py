@@ -7,8 +7,7 @@ from typing import Any
 
 from cds_service.chart import Chart
 from cds_service.criteria import Finding
-from cds_service.elements import Json, concept_keys
-from cds_service.errors import UnreadableError
+from cds_service.elements import Json, readable_keys
 from cds_service.evidence import Evidence
 from cds_service.identity import IdMaker
 from cds_service.logic import Truth
@@ -320,10 +319,5 @@ def _unverified(code: Code) -> str:
 
 def reasons_here(policy: Policy, resource: Json, chart: Chart) -> list[Code]:
     """The rows of the policy's site codes that an order gives as its reasons."""
-    rows = []
-    for concept in reason_concepts(resource, chart):
-        try:
-            rows += [row for key, _ in concept_keys(concept) if (row := policy.orders.here.match(key))]
-        except UnreadableError:
-            continue
-    return rows
+    concepts = reason_concepts(resource, chart)
+    return [row for concept in concepts for key in readable_keys(concept) if (row := policy.orders.here.match(key))]

@@ -212,14 +212,20 @@ def _system_and_code(match: Match) -> Key:
 
 def concept_of(part: Mapping[str, Any], chart: Chart, container: Mapping[str, Any]) -> Any:
     """The CodeableConcept that says what a resource (or an Observation component) is."""
+    concept = inline_concept(part)
+    kind = part.get("resourceType")
+    if concept is None and kind in _REFERRED:
+        _, reference, name = _REFERRED[kind]
+        referred = chart.resolve(part.get(reference), container)
+        return referred.get(name) if referred else _display_of(part.get(reference))
+    return concept
+
+
+def inline_concept(part: Mapping[str, Any]) -> Any:
+    """The same, where it stands in the resource itself; None where it does not."""
     kind = part.get("resourceType")
     if kind in _REFERRED:
-        inline, reference, name = _REFERRED[kind]
-        concept = part.get(inline)
-        if concept is None:
-            referred = chart.resolve(part.get(reference), container)
-            concept = referred.get(name) if referred else _display_of(part.get(reference))
-        return concept
+        return part.get(_REFERRED[kind][0])
     return part.get("type" if kind == "Device" else "code")
 
 

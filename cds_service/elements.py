@@ -111,6 +111,14 @@ def concept_keys(concept: Any) -> list[tuple[Key, bool]]:
     return keys
 
 
+def readable_keys(concept: Any) -> list[Key]:
+    """The (system, code) pairs of a concept; one that cannot be read has none, and is still read by its words."""
+    try:
+        return [key for key, _ in concept_keys(concept)]
+    except UnreadableError:
+        return []
+
+
 def concept_text(concept: Any) -> str:
     """All that a concept says in words: its text and the displays of its codings, as far as they can be read."""
     if not isinstance(concept, dict):

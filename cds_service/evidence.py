@@ -44,8 +44,8 @@ def newest(readings: list[Reading]) -> list[Reading]:
     if not readings:
         return []
     latest = max(reading.when.first for reading in readings)
-    newest = [reading for reading in readings if reading.when.last >= latest]
-    return sorted(newest, key=lambda reading: [part or "" for part in reading.evidence[:4]])
+    kept = [reading for reading in readings if reading.when.last >= latest]
+    return sorted(kept, key=lambda reading: [part or "" for part in reading.evidence[:4]])
 
 
 def evidence_of(match: Match, value: str | None, when: str | None, noun: tuple[str, str] | None = None) -> Evidence:

@@ -34,7 +34,7 @@ def gather(policy: Policy, chart: Chart, questionnaires: frozenset[str], today: 
 
     ``questionnaires`` are the canonical addresses (without version) whose answers count as attested.
     """
-    answers = read_answers(chart, questionnaires, today)
+    answers = read_answers(chart, questionnaires)
     return {name: _KINDS[rule.kind](rule, chart, answers, today) for name, rule in policy.facts.items()}
 
 
@@ -156,6 +156,10 @@ def _measurement(rule: FactRule, chart: Chart, answers: Answers, today: date) ->
         given, more = attested(rule, answers, today, lambda answer: _attested_number(rule, answer))
         readings += given
         notes += more
+    return _from_newest(rule, readings, notes)
+
+
+def _from_newest(rule: FactRule, readings: list[Reading], notes: list[str]) -> Fact:
     latest = newest(readings)
     values = tuple(value for reading in latest for value in reading.values)
     return Fact(rule, values, tuple(reading.evidence for reading in latest), tuple(notes))
@@ -170,9 +174,7 @@ def _attested_number(rule: FactRule, answer: Mapping[str, Any]) -> tuple[tuple[V
 
 def _answer(rule: FactRule, chart: Chart, answers: Answers, today: date) -> Fact:
     readings, notes = attested(rule, answers, today, _attested_yes_or_no)
-    latest = newest(readings)
-    values = tuple(value for reading in latest for value in reading.values)
-    return Fact(rule, values, tuple(reading.evidence for reading in latest), tuple(notes))
+    return _from_newest(rule, readings, notes)
 
 
 def _attested_yes_or_no(answer: Mapping[str, Any]) -> tuple[tuple[Value, ...], str]:

@@ -4,15 +4,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from cds_service.chart import Chart, concept_of
-from cds_service.elements import Json, Key, concept_keys, concept_text, list_of
-from cds_service.errors import UnreadableError
+from cds_service.chart import Chart, concept_of, inline_concept
+from cds_service.elements import Json, Key, concept_text, list_of, readable_keys
 from cds_service.policy import Act, OrderRule
 from cds_service.standing import reason_concepts
 from cds_service.terminology import is_not_reported, words
 
 ORDER_TYPES = ("ServiceRequest", "DeviceRequest")
-_NO_CHART = Chart("")
 WITHDRAWN = ("entered-in-error", "revoked", "completed")
 
 
@@ -45,6 +43,11 @@ class ProcedureOrder:
     settled: frozenset[str]
     coded: frozenset[str]
     certain: bool
+
+    @property
+    def references(self) -> str:
+        """The references of the drafts, as one text."""
+        return " ".join(draft.reference for draft in self.drafts)
 
     @property
     def by_text(self) -> bool:
@@ -85,7 +88,7 @@ def may_concern(rule: OrderRule, resource: Json) -> bool:
     """Whether a draft has a code or words of the policy, or a reference that may; asked before the chart is read."""
     if resource.get("codeReference") is not None:
         return True
-    said = _said(rule, concept_of(resource, _NO_CHART, resource))
+    said = _said(rule, inline_concept(resource))
     return bool(said.acts) or said.named
 
 
@@ -104,19 +107,11 @@ class _Said(NamedTuple):
 
 
 def _said(rule: OrderRule, concept: Any) -> _Said:
-    keys = _keys(concept)
+    keys = readable_keys(concept)
     text = words(concept_text(concept))
     acts = [act for act in rule.acts if any(act.codes.match(key) for key in keys)]
     named = any(phrase in text and not is_not_reported(text, phrase) for phrase in rule.named_in_text)
     return _Said(keys, text, acts, named and not any(phrase in text for phrase in rule.not_the_procedure_in_text))
-
-
-def _keys(concept: Any) -> list[Key]:
-    """The codes of a concept; one that cannot be read has none, and is still read by its words."""
-    try:
-        return [key for key, _ in concept_keys(concept)]
-    except UnreadableError:
-        return []
 
 
 def _read(rule: OrderRule, reference: str, resource: Json, chart: Chart) -> Draft | None:
@@ -155,7 +150,7 @@ def _points_here(rule: OrderRule, resource: Json, text: str, chart: Chart) -> bo
 
 
 def _place(rule: OrderRule, concept: Any) -> bool | None:
-    keys = _keys(concept)
+    keys = readable_keys(concept)
     if any(rule.here.match(key) for key in keys):
         return True
     text = words(concept_text(concept))

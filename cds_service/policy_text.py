@@ -85,7 +85,7 @@ def _span(rule: FactRule) -> str:
 # --- readings --------------------------------------------------------------------------------------------------------
 
 
-class Reading(NamedTuple):
+class ReadingText(NamedTuple):
     """What one fact reads, in words; ``says`` is what is still missing in it where it is shown without settling."""
 
     kind: str
@@ -98,10 +98,10 @@ class Reading(NamedTuple):
     says: str | None = None
 
 
-def reading(rule: FactRule, says: str | None = None) -> Reading:
+def reading(rule: FactRule, says: str | None = None) -> ReadingText:
     """What a fact reads: from where, by which codes, how old it may be, in which units, and what its absence means."""
     sets = tuple(codes for codes in (rule.codes, rule.site, rule.reason) if codes is not None)
-    return Reading(rule.kind, rule.title, _origin(rule), sets, _age_limit(rule), _units(rule), _absence(rule), says)
+    return ReadingText(rule.kind, rule.title, _origin(rule), sets, _age_limit(rule), _units(rule), _absence(rule), says)
 
 
 def _origin(rule: FactRule) -> str:
@@ -169,8 +169,8 @@ class CriterionText(NamedTuple):
     rule: Criterion
     sentence: str
     clause: Clause
-    readings: tuple[Reading, ...]
-    hints: tuple[Reading, ...]
+    readings: tuple[ReadingText, ...]
+    hints: tuple[ReadingText, ...]
     verdicts: tuple[VerdictRule, ...]
 
     @property

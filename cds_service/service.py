@@ -130,9 +130,8 @@ def _answer(
         order = orders.recognise(policy.orders, drafts, chart, request.selections)
         if order is None:
             return None
-        references = " ".join(draft.reference for draft in order.drafts)
         if not order.certain:
-            make_id = _ids(guide, policy, request, references, "ask")
+            make_id = _ids(guide, policy, request, order.references, "ask")
             return Answer(policy, card.ask_card(policy, guide.addresses, make_id), None)
         if chart.patient is None:
             why = chart.why_missing.get("Patient", "no Patient was sent")
@@ -144,7 +143,7 @@ def _answer(
             )
         known = facts.gather(policy, chart, questionnaires, today)
     decision = verdicts.decide(policy, chart, known, order, today)
-    references = " ".join(draft.reference for draft in order.drafts) if order else ""
+    references = order.references if order else ""
     make_id = _ids(guide, policy, request, references, fingerprint(decision))
     return Answer(policy, card.guidance_card(decision, chart, guide.addresses, make_id), decision)
 

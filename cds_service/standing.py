@@ -37,8 +37,8 @@ def why_not_evidence(rule: FactRule, match: Match, chart: Chart, today: date) ->
             return f"status is {status_word(status)}"
         if resource.get("doNotPerform") is True or resource.get("intent") in ("proposal", "plan"):
             return "is no order"
-    if speaks_of_another(concept_text(concept_of(match.part, chart, resource))):
-        return "does not speak of the patient's own history"
+        if speaks_of_another(concept_text(concept_of(match.part, chart, resource))):
+            return "does not speak of the patient's own history"
     if rule.site and points_at(resource, rule.site, chart) is not True:
         return ""
     if rule.reason and not _has_reason(resource, rule.reason, chart):

@@ -1,12 +1,12 @@
 """What a card offers to change: one code on the order as received, and a companion order for the other act."""
 
 import copy
-from collections.abc import Collection, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Collection, Mapping
+from functools import cache, lru_cache
 from typing import Any
 
 from cds_service.chart import Chart
-from cds_service.elements import Json, concept_keys, list_of
+from cds_service.elements import Json, list_of, readable_keys
 from cds_service.errors import UnreadableError
 from cds_service.identity import IdMaker
 from cds_service.orders import Draft
@@ -14,6 +14,7 @@ from cds_service.policy import Act, Code
 from cds_service.standing import is_confirmed_and_active
 from cds_service.verdicts import Decision
 
+Confirmed = Callable[[], Collection[Code]]
 # What a companion order takes over from the order beside which it is drafted; the body site stays with its own act.
 TAKEN_OVER = ("subject", "encounter", "requester", "occurrenceDateTime", "occurrencePeriod", "reasonCode", "insurance")
 
@@ -29,7 +30,8 @@ def suggestions(decision: Decision, chart: Chart, make_id: IdMaker) -> list[Json
         return []
     offered = []
     coded = set(order.coded)
-    confirmed = _confirmed_diagnoses(decision, chart)
+    # Asked for only where a reason is a header code, and then once for all drafts.
+    confirmed = cache(lambda: _confirmed_diagnoses(decision, chart))
     for draft in order.drafts:
         action = _update(decision, draft, confirmed, coded)
         coded.add(draft.act.id)
@@ -54,7 +56,7 @@ def _may_be_coded(draft: Draft) -> bool:
     return draft.resource.get("resourceType") == "ServiceRequest" and isinstance(draft.resource.get("id"), str)
 
 
-def _update(decision: Decision, draft: Draft, confirmed: Collection[Code], coded: Collection[str]) -> Json | None:
+def _update(decision: Decision, draft: Draft, confirmed: Confirmed, coded: Collection[str]) -> Json | None:
     if not _may_be_coded(draft):
         return None
     code = draft.act.code
@@ -75,7 +77,7 @@ def _with_coding(concept: Mapping[str, Any], code: Code) -> Json:
     return {**concept, "coding": [*present, {"system": code.system, "code": code.code}]}
 
 
-def _finer_reason(decision: Decision, order: Json, confirmed: Collection[Code]) -> tuple[Json, Code | None]:
+def _finer_reason(decision: Decision, order: Json, confirmed: Confirmed) -> tuple[Json, Code | None]:
     """The order with the billable leaf of its header-coded reason, if exactly one leaf is a confirmed diagnosis."""
     reasons = order.get("reasonCode")
     patched = [_finer(decision, concept, confirmed) for concept in list_of(reasons)]
@@ -86,16 +88,13 @@ def _finer_reason(decision: Decision, order: Json, confirmed: Collection[Code]) 
     return order | {"reasonCode": finer if isinstance(reasons, list) else finer[0]}, leaf
 
 
-def _finer(decision: Decision, concept: Any, confirmed: Collection[Code]) -> tuple[Any, Code | None]:
+def _finer(decision: Decision, concept: Any, confirmed: Confirmed) -> tuple[Any, Code | None]:
     here = decision.policy.orders.here
-    try:
-        rows = [row for key, _ in concept_keys(concept) if (row := here.match(key))]
-    except UnreadableError:
-        return concept, None
+    rows = [row for key in readable_keys(concept) if (row := here.match(key))]
     header = next((row for row in rows if row.leaves), None)
     if header is None or any(row.code in header.leaves for row in rows):
         return concept, None
-    held = [code for code in confirmed if code.code in header.leaves]
+    held = [code for code in confirmed() if code.code in header.leaves]
     if len(held) != 1:
         return concept, None
     return _with_coding(concept, held[0]), held[0]
