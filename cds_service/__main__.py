@@ -65,7 +65,7 @@ def serve(host: str, port: int, workers: int) -> None:
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False)
 def check(directory: Path | None) -> None:
     """Validate the policy folders in DIRECTORY (default: those that ship) and run their cases."""
-    from cds_service.check import check_folder, policy_folders
+    from cds_service.authoring.check import check_folder, policy_folders
 
     settings = _settings()
     folders, others = policy_folders(directory or settings.cards)

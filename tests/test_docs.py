@@ -77,7 +77,7 @@ def test_every_setting_is_in_the_guide():
 
 def test_every_module_is_in_the_architecture_page():
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    modules = {path.stem for path in (ROOT / "cds_service").glob("*.py")} - {"__init__"}
+    modules = {path.stem for path in (ROOT / "cds_service").rglob("*.py")} - {"__init__"}
     assert {name for name in modules if f"`{name}`" not in page} == set()
 
 

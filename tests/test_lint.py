@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from cds_service import lint
+from cds_service.authoring import lint
 from tests.shipped import answers, example
 
 

@@ -15,8 +15,8 @@ from flask.testing import FlaskClient
 
 from cds_service import hooks, pages, policy_json, policy_text
 from cds_service.app import create_app
+from cds_service.authoring.lint import FORBIDDEN
 from cds_service.library import load_library
-from cds_service.lint import FORBIDDEN
 from cds_service.policy import FactRule, Policy
 from cds_service.policy import Test as Node
 from cds_service.settings import Settings, data_folder

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cds_service import cases, check, lint
+from cds_service.authoring import cases, check, lint
 from cds_service.card import last_line
 from cds_service.examples import examples
 from cds_service.settings import data_folder

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cds_service import cases, fhir_models, lint
+from cds_service import fhir_models
+from cds_service.authoring import cases, lint
 from cds_service.card import Addresses
 from cds_service.elements import Json
 from cds_service.errors import PolicyError
