@@ -20,12 +20,17 @@ LADDER = (
     "lexicon",
     "chart",
     "standing",
+    "scope",
+    "orders",
     "evidence",
+    "evaluation",
     "answers",
     "observations",
+    "world",
+    "readings",
+    "events",
     "facts",
     "criteria",
-    "orders",
     "payers",
     "verdicts",
     "markdown",
@@ -35,6 +40,10 @@ LADDER = (
     "hooks",
     "prefetch",
     "json_files",
+    "loading.problems",
+    "loading.codes",
+    "loading.facts",
+    "loading.tests",
     "loader",
     "library",
     "service",
@@ -96,7 +105,7 @@ ONLY_IN = {
 
 
 # A rung that grew is a folder: its modules stand in the ladder under the folder's name.
-PACKAGES = {"cds_service", "cds_service.authoring"}
+PACKAGES = {"cds_service", "cds_service.authoring", "cds_service.loading"}
 
 
 def syntax_tree(module: str) -> ast.Module:

@@ -83,17 +83,27 @@ def order_problems(card: Json) -> Iterator[str]:
 
 def unused(policy: Policy, folder: Path) -> list[str]:
     """A sentence for each fact and code set that nothing reads."""
-    read = {name for criterion in policy.criteria for name in criterion.test.facts()}
-    read |= {hint.fact for criterion in policy.criteria for hint in criterion.hints}
+    criteria = (*policy.criteria, *policy.variants.values())
+    read = {name for criterion in criteria for name in criterion.test.facts()}
+    read |= {hint.fact for criterion in criteria for hint in criterion.hints}
     read |= {hint.fact for hint in policy.for_review}
-    for test in (policy.patient_view_when, policy.patient_view_unless):
+    tests = [policy.patient_view_when, policy.patient_view_unless]
+    tests += [row.when for row in policy.orders.pathways]
+    tests += [rule.applies_unless for rule in policy.verdicts]
+    tests += [part.when for part in policy.scope.parts] if policy.scope else []
+    for test in tests:
         read |= set(test.facts()) if test else set()
+    read |= {name for rule in policy.facts.values() for name in (rule.start, rule.end)}
     sentences = [
         f"{folder / 'policy.json'}: $.facts.{name}: no criterion, hint or rule reads this fact"
         for name in policy.facts
         if name not in read
     ]
     used = {rule.name for fact in policy.facts.values() for rule in (fact.codes, fact.site, fact.reason) if rule}
+    for rule in policy.facts.values():
+        used |= {attribute.codes.name for attribute in rule.attributes.values() if attribute.codes}
+    used |= {part.codes.name for part in policy.scope.parts} if policy.scope else set()
+    used |= {row.codes.name for row in policy.orders.pathways if row.codes}
     used |= {act.codes.name for act in policy.orders.acts} | {policy.orders.here.name, policy.orders.unspecific.name}
     for name, codes in policy.code_sets.items():
         if name not in used and not all(code.use for code in codes.codes):
