@@ -6,6 +6,7 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
+from cds_service.case_files import all_cases
 from cds_service.dates import days
 from cds_service.elements import Key, unit_spelling
 from cds_service.errors import PolicyError
@@ -31,6 +32,14 @@ HOLES = ("procedure", "total", "undocumented", "not_met", "criteria", "names")
 
 def load_policy(folder: Path) -> Policy:
     """Reads one policy folder. Raises PolicyError with all problems found, each naming its file and place."""
+    return policy_of(folder, read_documents(folder))
+
+
+def read_documents(folder: Path) -> dict[str, Any]:
+    """The documents of a policy folder by name, each sound by its schema, with the cases of all case files.
+
+    Raises PolicyError with all problems found.
+    """
     documents = {name: read_json(folder / f"{name}.json") for name in FILES}
     problems = [
         problem
@@ -39,6 +48,11 @@ def load_policy(folder: Path) -> Policy:
     ]
     if problems:
         raise PolicyError(problems)
+    return {**documents, "cases": all_cases(folder, documents["cases"])}
+
+
+def policy_of(folder: Path, documents: Mapping[str, Any]) -> Policy:
+    """The policy of documents that are sound by their schemas. Raises PolicyError for what leads nowhere."""
     return _Builder(folder, documents).build()
 
 

@@ -35,6 +35,7 @@ LADDER = (
     "hooks",
     "prefetch",
     "json_files",
+    "case_files",
     "loader",
     "library",
     "service",
