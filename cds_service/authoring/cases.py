@@ -31,15 +31,28 @@ class CaseResult:
 
 def run_cases(policy: Policy, guide: Guide) -> Iterator[CaseResult]:
     """Runs every case of a policy through the real service, with that policy alone."""
-    alone = Guide(Library((policy,), guide.library.canonical_base), guide.addresses, guide.id_key, guide.client)
+    alone = guide_of(policy, guide)
     for case in policy.cases["cases"]:
         try:
-            answers = service.answer(hooks.parse(*request_of(policy, case, alone)), alone, today_of(policy))
-        except RequestError as error:
-            yield CaseResult(case["name"], (f"the call was refused: {error}",), ())
+            request = request_of(policy, case, alone)
+        except PolicyError as error:
+            yield CaseResult(case["name"], tuple(error.problems), ())
         else:
-            cards = tuple(item.card for item in answers)
-            yield CaseResult(case["name"], tuple(_differences(case["expect"], answers)), cards)
+            yield run_case(case, request, alone, today_of(policy))
+
+
+def guide_of(policy: Policy, guide: Guide) -> Guide:
+    """A guide like the one given, to that policy alone."""
+    return Guide(Library((policy,), guide.library.canonical_base), guide.addresses, guide.id_key, guide.client)
+
+
+def run_case(case: Mapping[str, Any], request: tuple[str, Json], guide: Guide, today: date) -> CaseResult:
+    """Answers the request of a case (``request_of``) and holds the answer against what the case expects."""
+    try:
+        answers = service.answer(hooks.parse(*request), guide, today)
+    except RequestError as error:
+        return CaseResult(case["name"], (f"the call was refused: {error}",), ())
+    return CaseResult(case["name"], tuple(_differences(case["expect"], answers)), tuple(item.card for item in answers))
 
 
 def today_of(policy: Policy) -> date:
