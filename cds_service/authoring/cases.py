@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from cds_service import hooks, service
+from cds_service.authoring import accounts
 from cds_service.chart import SUBJECT
 from cds_service.elements import Json
 from cds_service.errors import PolicyError, RequestError
@@ -312,16 +313,20 @@ def _differences(expect: Mapping[str, Any], answers: list[Answer]) -> Iterator[s
         offered = sorted(_suggested(card))
         if offered != sorted(expect["suggests"]):
             yield f"suggests: expected {sorted(expect['suggests'])}, got {offered}"
-    verdicts = {verdict.rule.id: verdict.truth.value for verdict in decision.verdicts} if decision else {}
+    verdicts = {verdict.rule.id: verdict for verdict in decision.verdicts} if decision else {}
     for name, truth in expect.get("verdicts", {}).items():
-        if verdicts.get(name) != truth:
-            yield f"verdict {name}: expected {truth}, got {verdicts.get(name, 'no verdict of that name')}"
+        verdict = verdicts.get(name)
+        if verdict is None:
+            yield f"verdict {name}: expected {truth}, got no verdict of that name"
+        elif verdict.truth.value != truth:
+            yield f"verdict {name}: expected {truth}, got {verdict.truth.value}{accounts.of_verdict(verdict)}"
     findings = decision.findings if decision else {}
     for name, truth in expect.get("criteria", {}).items():
         finding = findings.get(name)
-        got = finding.truth.value if finding else "no criterion of that name"
-        if got != truth:
-            yield f"criterion {name}: expected {truth}, got {got}" + (f" ({finding.reason})" if finding else "")
+        if finding is None:
+            yield f"criterion {name}: expected {truth}, got no criterion of that name"
+        elif finding.truth.value != truth:
+            yield f"criterion {name}: expected {truth}, got {finding.truth.value}{accounts.of_finding(finding)}"
 
 
 def _suggested(card: Mapping[str, Any]) -> Iterator[str]:
