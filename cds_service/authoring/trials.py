@@ -1,14 +1,17 @@
 """The slip test: each slip is made, and the cases that can notice it run until one does; the rest is what to add."""
 
 import json
+import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cds_service.authoring import cases
-from cds_service.authoring.documents import Documents, edited
+from cds_service.authoring.documents import Documents, Steps, at, edited, path_of
+from cds_service.authoring.problems import Problem, error
 from cds_service.authoring.slips import Reach, Slip
 from cds_service.elements import Json
 from cds_service.errors import PolicyError
@@ -18,6 +21,11 @@ from cds_service.policy import Policy
 from cds_service.service import Guide
 from cds_service.terminology import words
 
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+# Fewer slips than this are tried sooner than a process is made.
+_WORTH_A_PROCESS = 50
 # What a case may expect of the card as a whole; any criterion can change it.
 _OF_THE_CARD = frozenset(("summary", "indicator", "detail_says", "suggests", "refused", "pathway"))
 
@@ -51,8 +59,8 @@ class Prepared:
 
     @cached_property
     def own(self) -> str:
-        """The case as written, without the chart that it changes."""
-        return json.dumps(self.case)
+        """The case as written, in capitals, without the chart that it changes."""
+        return json.dumps(self.case).upper()
 
     @cached_property
     def words(self) -> str:
@@ -90,13 +98,37 @@ class Trial:
         self.holders = _holders(documents)
 
     def survivors(self, slips: list[Slip], tell: Callable[[int], None]) -> list[Slip]:
-        """The slips that no case notices; ``tell`` hears how many were tried."""
-        found = []
-        for number, slip in enumerate(slips, 1):
-            if not self.notices(slip):
-                found.append(slip)
-            tell(number)
-        return found
+        """The slips that no case notices, in their order; ``tell`` hears how many were tried.
+
+        Every second slip is tried by a process of its own where the system can fork one.
+        """
+        if len(slips) < _WORTH_A_PROCESS or "fork" not in multiprocessing.get_all_start_methods():
+            return [slip for number, slip in enumerate(slips, 1) if self._tried(slip, number, tell)]
+        context = multiprocessing.get_context("fork")
+        ours, theirs = context.Pipe(duplex=False)
+        helper = context.Process(target=self._help, args=(slips[1::2], theirs), daemon=True)
+        helper.start()
+        theirs.close()
+        found = [slip for number, slip in enumerate(slips[::2]) if self._tried(slip, 2 * number + 1, tell)]
+        try:
+            numbers = ours.recv()
+        except EOFError:
+            # The helper ended without a word, for want of memory perhaps: then its share is done here.
+            numbers = [number for number, slip in enumerate(slips[1::2]) if not self.notices(slip)]
+        helper.join()
+        survived = {id(slip) for slip in (*found, *(slips[1::2][number] for number in numbers))}
+        return [slip for slip in slips if id(slip) in survived]
+
+    def _tried(self, slip: Slip, number: int, tell: Callable[[int], None]) -> bool:
+        """Whether the slip of that number survives."""
+        survives = not self.notices(slip)
+        tell(number)
+        return survives
+
+    def _help(self, slips: list[Slip], answer: "Connection[list[int], None]") -> None:
+        """Sends the numbers of those slips that survive; Ctrl-C ends this process without a word."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        answer.send([number for number, slip in enumerate(slips) if not self.notices(slip)])
 
     def notices(self, slip: Slip) -> bool:
         """Whether some case comes out otherwise under the slip, or the loader refuses the policy that has it."""
@@ -115,15 +147,11 @@ class Trial:
         verdicts = reach.verdicts.union(*(self.holders.get(name, frozenset()) for name in reach.criteria))
         ranked = []
         for item in self.cases:
-            rank = (
-                0
-                if reach.criteria & item.criteria or reach.verdicts & item.verdicts
-                else 1
-                if verdicts & item.verdicts or item.of_the_card
-                else 2
-            )
-            if (rank < 2 or reach.whole_call) and _holds(item, reach):
-                ranked.append((_is_far(item, reach), rank, len(item.own), item))
+            if not _holds(item, reach):
+                continue
+            named = reach.criteria & item.criteria or reach.verdicts & item.verdicts
+            if named or reach.whole_call or verdicts & item.verdicts or item.of_the_card:
+                ranked.append((_is_far(item, reach), not named, len(item.own), item))
         return [item for *_, item in sorted(ranked, key=lambda row: row[:3])]
 
 
@@ -143,7 +171,7 @@ def _is_far(item: Prepared, reach: Reach) -> bool:
     """Whether what a slip touches stands only in the chart that many cases share."""
     wanted = reach.phrase if reach.code is None else reach.code.rstrip("-")
     if wanted is not None:
-        return wanted.upper() not in item.own.upper()
+        return wanted.upper() not in item.own
     return reach.whole_call and not reach.criteria and item.case.get("hook") != PATIENT_VIEW
 
 
@@ -157,3 +185,27 @@ def _holders(documents: Documents) -> dict[str, frozenset[str]]:
         for name in members:
             found.setdefault(name, set()).add(verdict["id"])
     return {name: frozenset(verdicts) for name, verdicts in found.items()}
+
+
+def unnoticed(survivors: list[Slip], documents: Documents) -> Iterator[Problem]:
+    """A problem for each slip that no case notices, with what to add; those of one code set are told together."""
+    by_set: dict[Steps, list[Slip]] = {}
+    for slip in survivors:
+        if slip.dropped is None:
+            yield error(
+                f"{slip.file}.json: {path_of(slip.steps)}", f"{slip.change}, and no case notices: {slip.advice}"
+            )
+        else:
+            by_set.setdefault(slip.steps[:3], []).append(slip)
+    for steps, group in by_set.items():
+        if len(group) == 1:
+            (slip,) = group
+            yield error(f"codes.json: {path_of(slip.steps)}", f"{slip.change}, and no case notices: {slip.advice}")
+            continue
+        whole = len(at(documents["codes"], steps))
+        table = json.dumps([slip.dropped for slip in group], ensure_ascii=False)
+        beginning = ", each row that ends in a dash with a code that begins so" if '-"' in table else ""
+        says = (
+            f"each of {len(group)} of these {whole} dropped, and no case notices: add a case for each{beginning}, or a "
+        )
+        yield error(f"codes.json: {path_of(steps)}", f'{says}table with "for_each": {table}')
