@@ -6,6 +6,7 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
+from cds_service.case_files import all_cases
 from cds_service.dates import days
 from cds_service.errors import PolicyError
 from cds_service.json_files import FILES, read_json, schema_problems
@@ -39,7 +40,10 @@ def load_policy(folder: Path) -> Policy:
 
 
 def read_documents(folder: Path) -> dict[str, Any]:
-    """The documents of a policy folder by name, each sound by its schema. Raises PolicyError with all problems."""
+    """The documents of a policy folder by name, each sound by its schema, with the cases of all case files.
+
+    Raises PolicyError with all problems found.
+    """
     documents = {name: read_json(folder / f"{name}.json") for name in FILES}
     problems = [
         problem
@@ -48,7 +52,7 @@ def read_documents(folder: Path) -> dict[str, Any]:
     ]
     if problems:
         raise PolicyError(problems)
-    return documents
+    return {**documents, "cases": all_cases(folder, documents["cases"])}
 
 
 def policy_of(folder: Path, documents: Mapping[str, Any]) -> Policy:

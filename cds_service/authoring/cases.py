@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from cds_service import hooks, service
+from cds_service.authoring import accounts
 from cds_service.chart import SUBJECT
 from cds_service.criteria import Finding
 from cds_service.dates import days
@@ -37,7 +38,12 @@ def run_cases(policy: Policy, guide: Guide) -> Iterator[CaseResult]:
     """Runs every case of a policy through the real service, with that policy alone."""
     alone = guide_of(policy, guide)
     for case in policy.cases["cases"]:
-        yield run_case(case, request_of(policy, case, alone), alone, today_of(policy))
+        try:
+            request = request_of(policy, case, alone)
+        except PolicyError as error:
+            yield CaseResult(case["name"], tuple(error.problems), ())
+        else:
+            yield run_case(case, request, alone, today_of(policy))
 
 
 def guide_of(policy: Policy, guide: Guide) -> Guide:
@@ -349,8 +355,10 @@ def _differences(expect: Mapping[str, Any], answers: list[Answer]) -> Iterator[s
             yield f"suggests: expected {sorted(expect['suggests'])}, got {offered}"
     verdicts = _verdicts(decision) if decision else {}
     for name, truth in expect.get("verdicts", {}).items():
-        if verdicts.get(name) != truth:
-            yield f"verdict {name}: expected {truth}, got {verdicts.get(name, 'no verdict of that name')}"
+        if name not in verdicts:
+            yield f"verdict {name}: expected {truth}, got no verdict of that name"
+        elif verdicts[name][0] != truth:
+            yield f"verdict {name}: expected {truth}, got {verdicts[name][0]}{accounts.of_findings(verdicts[name][1])}"
     findings = list(_findings(decision)) if decision else []
     for name, truth in expect.get("criteria", {}).items():
         found = [finding for finding in findings if name in (finding.key, finding.criterion.key)]
@@ -359,16 +367,16 @@ def _differences(expect: Mapping[str, Any], answers: list[Answer]) -> Iterator[s
         for finding in found:
             got = finding.manner.replace(" ", "-") or finding.truth.value
             if got != truth:
-                yield f"criterion {finding.key}: expected {truth}, got {got} ({finding.reason})"
+                yield f"criterion {finding.key}: expected {truth}, got {got}{accounts.of_finding(finding)}"
 
 
-def _verdicts(decision: Decision) -> dict[str, str]:
-    """Verdict id -> truth, and for each part "id part" -> truth; the rule that was asked for is among them."""
-    truths: dict[str, str] = {}
+def _verdicts(decision: Decision) -> dict[str, tuple[str, tuple[Finding, ...]]]:
+    """Truth and findings by verdict id, and for each part by "id part"; the rule that was asked for is among them."""
+    truths: dict[str, tuple[str, tuple[Finding, ...]]] = {}
     for verdict in (*decision.verdicts, *([decision.requested] if decision.requested else ())):
-        truths[verdict.rule.id] = verdict.truth.value
+        truths[verdict.rule.id] = (verdict.truth.value, verdict.findings)
         for part, findings in verdict.by_part():
-            truths[f"{verdict.rule.id} {part.id}"] = every(finding.truth for finding in findings).value
+            truths[f"{verdict.rule.id} {part.id}"] = (every(item.truth for item in findings).value, findings)
     return truths
 
 
