@@ -14,6 +14,12 @@ from cds_service.errors import PolicyError, RequestError
 from cds_service.settings import Settings, data_folder, load_settings
 
 DAY = click.DateTime(["%Y-%m-%d"])
+CODES = click.option(
+    "--codes",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of code packs whose words and numbers replace ours (default: CDS_SERVICE_CODES).",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,11 +34,12 @@ def main() -> None:
 @click.option(
     "--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes; one for each core."
 )
-def serve(host: str, port: int, workers: int) -> None:
+@CODES
+def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
     """Run the production server."""
     from cds_service.server import Server, authority, build_app, can_listen, is_loopback
 
-    settings = _settings()
+    settings = _settings(codes)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     if not is_loopback(host):
         missing = [
@@ -63,19 +70,25 @@ def serve(host: str, port: int, workers: int) -> None:
 
 @main.command()
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False)
-def check(directory: Path | None) -> None:
+@CODES
+def check(directory: Path | None, codes: Path | None) -> None:
     """Validate the policy folders in DIRECTORY (default: those that ship) and run their cases."""
     from cds_service.authoring.check import check_folder, policy_folders
+    from cds_service.code_packs import read_packs
 
-    settings = _settings()
+    settings = _settings(codes)
     folders, others = policy_folders(directory or settings.cards)
     if not folders:
         raise click.ClickException(
             f"{directory or settings.cards} holds no policy folder (a folder with a policy.json)"
         )
+    try:
+        packs = read_packs(settings.codes)
+    except PolicyError as error:
+        raise click.ClickException("The code packs cannot be used:\n" + str(error)) from None
     failed = False
     for folder in folders:
-        report = check_folder(folder, settings.canonical_base)
+        report = check_folder(folder, settings.canonical_base, packs)
         failed = failed or bool(report.problems)
         for problem in report.problems:
             click.echo(problem)
@@ -92,7 +105,8 @@ def check(directory: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the findings and the response as one JSON object.")
 @click.option("--validate", is_flag=True, help="Also hold every resource against its FHIR model (to standard error).")
 @click.option("--today", type=DAY, help="The day to evaluate on (default: today, UTC).")
-def explain(request_file: TextIO, as_json: bool, validate: bool, today: datetime | None) -> None:
+@CODES
+def explain(request_file: TextIO, as_json: bool, validate: bool, today: datetime | None, codes: Path | None) -> None:
     """Evaluate a hook request offline: the findings, then the cards. '-' reads standard input."""
     from cds_service.card import Addresses
     from cds_service.explain import explain as evaluate
@@ -100,13 +114,13 @@ def explain(request_file: TextIO, as_json: bool, validate: bool, today: datetime
     from cds_service.library import load_library
     from cds_service.service import Guide
 
-    settings = _settings()
+    settings = _settings(codes)
     try:
         body: Any = json.load(request_file)
     except ValueError as error:
         raise click.ClickException(f"{request_file.name} is not JSON: {error}") from None
     try:
-        library = load_library(settings.cards, settings.canonical_base)
+        library = load_library(settings.cards, settings.canonical_base, settings.codes)
         addresses = Addresses(settings.public_url or "http://127.0.0.1:8080", settings.canonical_base)
         guide = Guide(library, addresses, settings.key())
         explained = evaluate(body, guide, _day(today), lambda sentence: click.echo(sentence, err=True))
@@ -139,9 +153,11 @@ def example(name: str | None, today: datetime | None) -> None:
     click.echo(json.dumps(examples.request_as_of(found[name], _day(today)), indent=1, ensure_ascii=False))
 
 
-def _settings() -> Settings:
+def _settings(codes: Path | None = None) -> Settings:
+    """The settings; an option of the command line stands above the variable of the same name."""
     try:
-        return load_settings()
+        settings = load_settings()
+        return settings.model_copy(update={"codes": codes}) if codes else settings
     except ValueError as error:
         raise click.ClickException(f"The settings cannot be used:\n{error}") from None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cds_service import facts, prefetch, verdicts
 from cds_service.chart import read_chart
+from cds_service.code_packs import read_packs
 from cds_service.errors import PolicyError
 from cds_service.lexicon import Lexicon
 from cds_service.loader import load_policy
@@ -62,14 +63,18 @@ class Library:
         return next((policy for policy in self.policies if policy.id == policy_id), None)
 
 
-def load_library(folder: Path, canonical_base: str) -> Library:
-    """Loads every policy folder in ``folder``. Raises PolicyError with all problems of all of them."""
+def load_library(folder: Path, canonical_base: str, codes: Path | None = None) -> Library:
+    """Loads every policy folder in ``folder``, with the code packs in the folder ``codes`` where there is one.
+
+    Raises PolicyError with all problems of all of them.
+    """
+    packs = read_packs(codes)
     problems: list[str] = []
     policies: list[Policy] = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if (path / "policy.json").exists():
             try:
-                policies.append(load_policy(path))
+                policies.append(load_policy(path, packs))
             except PolicyError as error:
                 problems += error.problems
     if not policies and not problems:

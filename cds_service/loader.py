@@ -1,11 +1,13 @@
 """A policy folder read into a frozen Policy, or a PolicyError that names file, place, fault and what is allowed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from string import Formatter
 from typing import Any
 
+from cds_service import code_packs
+from cds_service.code_packs import CodePack
 from cds_service.dates import days
 from cds_service.elements import Key, unit_spelling
 from cds_service.errors import PolicyError
@@ -29,8 +31,11 @@ from cds_service.terminology import canonical_code, canonical_system, words
 HOLES = ("procedure", "total", "undocumented", "not_met", "criteria", "names")
 
 
-def load_policy(folder: Path) -> Policy:
-    """Reads one policy folder. Raises PolicyError with all problems found, each naming its file and place."""
+def load_policy(folder: Path, packs: Sequence[CodePack] = ()) -> Policy:
+    """Reads one policy folder; codes of the packs' systems take their words from there.
+
+    Raises PolicyError with all problems found, each naming its file and place.
+    """
     documents = {name: read_json(folder / f"{name}.json") for name in FILES}
     problems = [
         problem
@@ -39,7 +44,10 @@ def load_policy(folder: Path) -> Policy:
     ]
     if problems:
         raise PolicyError(problems)
-    return _Builder(folder, documents).build()
+    packed, missing = code_packs.apply(packs, documents)
+    if missing:
+        raise PolicyError([f"{folder / 'codes.json'}: {problem}" for problem in missing])
+    return _Builder(folder, packed).build()
 
 
 class _Builder:

@@ -35,6 +35,7 @@ LADDER = (
     "hooks",
     "prefetch",
     "json_files",
+    "code_packs",
     "loader",
     "library",
     "service",

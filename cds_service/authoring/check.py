@@ -1,12 +1,13 @@
 """The author's check: every policy folder loads, its cases come out as written, its cards read as cards must."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cds_service import fhir_models
 from cds_service.authoring import cases, lint
 from cds_service.card import Addresses
+from cds_service.code_packs import CodePack
 from cds_service.elements import Json
 from cds_service.errors import PolicyError
 from cds_service.library import Library, granted_to_nobody
@@ -36,9 +37,13 @@ def policy_folders(path: Path) -> tuple[list[Path], list[Path]]:
     return policies, [folder for folder in folders if folder not in policies]
 
 
-def check_folder(folder: Path, canonical_base: str) -> Report:
-    """Checks one policy folder."""
+def check_folder(folder: Path, canonical_base: str, packs: Sequence[CodePack] = ()) -> Report:
+    """Checks one policy folder, and that the code packs hold what it uses.
+
+    The cases run with the authors' own words: they hold what the policy decides, whatever a deployment calls its codes.
+    """
     try:
+        load_policy(folder, packs)
         policy = load_policy(folder)
     except PolicyError as error:
         return Report(folder, tuple(error.problems), (), 0)
