@@ -1,4 +1,4 @@
-"""The command line: serve, check, explain, example. Results go to standard output, all else to standard error."""
+"""The command line. Results go to standard output, all else to standard error."""
 
 import json
 import logging
@@ -75,6 +75,7 @@ def check(directory: Path | None, codes: Path | None) -> None:
     """Validate the policy folders in DIRECTORY (default: those that ship) and run their cases."""
     from cds_service.authoring.check import check_folder, policy_folders
     from cds_service.code_packs import read_packs
+    from cds_service.editions import overlaps
 
     settings = _settings(codes)
     folders, others = policy_folders(directory or settings.cards)
@@ -87,6 +88,7 @@ def check(directory: Path | None, codes: Path | None) -> None:
     except PolicyError as error:
         raise click.ClickException("The code packs cannot be used:\n" + str(error)) from None
     failed = False
+    policies = []
     for folder in folders:
         report = check_folder(folder, settings.canonical_base, packs)
         failed = failed or bool(report.problems)
@@ -95,6 +97,10 @@ def check(directory: Path | None, codes: Path | None) -> None:
         click.echo(f"{folder.name}: {report.case_count} cases, {_count(len(report.problems), 'problem')}")
         if report.pending:
             click.echo(f"  statement text pending verification: {', '.join(report.pending)}")
+        policies += [report.policy] if report.policy else []
+    for problem in overlaps(policies):
+        failed = True
+        click.echo(problem)
     if others:
         click.echo(f"not a policy (no policy.json): {', '.join(path.name for path in others)}")
     sys.exit(1 if failed else 0)
@@ -138,6 +144,29 @@ def explain(request_file: TextIO, as_json: bool, validate: bool, today: datetime
 
 
 @main.command()
+@click.argument("old")
+@click.argument("new")
+def changes(old: str, new: str) -> None:
+    """Print what changed between two editions of a statement, OLD and NEW: ids of policies, or their folders."""
+    from cds_service.changes import changes as compare
+    from cds_service.loader import load_policy
+
+    cards = _settings().cards
+    try:
+        before, after = (load_policy(_policy_folder(name, cards)) for name in (old, new))
+    except PolicyError as error:
+        raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
+    if before.statement != after.statement:
+        raise click.ClickException(
+            f"{before.id} is an edition of '{before.statement}' and {after.id} one of '{after.statement}'; only "
+            "editions of one statement can be compared."
+        )
+    click.echo(f"From edition {before.edition} ({before.id}) to edition {after.edition} ({after.id}):")
+    for sentence in compare(before, after) or ["Nothing changed."]:
+        click.echo(f"- {sentence}")
+
+
+@main.command()
 @click.argument("name", required=False)
 @click.option("--today", type=DAY, help="The day to move the dates to (default: today, UTC).")
 def example(name: str | None, today: datetime | None) -> None:
@@ -160,6 +189,16 @@ def _settings(codes: Path | None = None) -> Settings:
         return settings.model_copy(update={"codes": codes}) if codes else settings
     except ValueError as error:
         raise click.ClickException(f"The settings cannot be used:\n{error}") from None
+
+
+def _policy_folder(name: str, cards: Path) -> Path:
+    """The folder of a policy given by its path or its id."""
+    for folder in (Path(name), cards / name):
+        if (folder / "policy.json").exists():
+            # The last part of "." is no name, and a policy's folder is named as its id.
+            return folder.resolve()
+    known = ", ".join(sorted(path.parent.name for path in cards.glob("*/policy.json")))
+    raise click.ClickException(f"There is no policy '{name}': neither a folder with a policy.json nor one of {known}.")
 
 
 def _day(given: datetime | None) -> date:

@@ -10,6 +10,7 @@ import orjson
 from cds_service import __version__, card, facts, hooks, orders, verdicts
 from cds_service.card import Addresses
 from cds_service.chart import Chart, read_chart
+from cds_service.editions import date_of_service, in_force
 from cds_service.elements import Json
 from cds_service.errors import RequestError
 from cds_service.hooks import HookRequest
@@ -47,7 +48,7 @@ def discovery(library: Library) -> dict[str, Any]:
         hooks.ORDER_SELECT: "Coverage guidance for the selected order",
         hooks.ORDER_SIGN: "Coverage guidance before orders are signed",
     }
-    covered = "; ".join(policy.title for policy in library.policies)
+    covered = "; ".join(dict.fromkeys(policy.title for policy in library.policies))
     return {
         "services": [
             {
@@ -67,7 +68,7 @@ def discovery(library: Library) -> dict[str, Any]:
 
 
 def answer(request: HookRequest, guide: Guide, today: date) -> list[Answer]:
-    """Holds one call against every policy; at most one answer for each.
+    """Holds one call against every statement; at most one answer for each, by the edition of the date of service.
 
     Raises RequestError 412 where an order is recognised but its patient was not sent.
     A policy that fails answers with a card that says so; the others are unaffected.
@@ -84,8 +85,8 @@ def answer(request: HookRequest, guide: Guide, today: date) -> list[Answer]:
         raise RequestError(400, "too-costly", "prefetch is nested too deeply to be read.", "prefetch") from None
     return [
         found
-        for policy in guide.library.policies
-        if (found := _guarded(policy, request, drafts, chart, guide, today)) is not None
+        for editions in guide.library.statements
+        if (found := _guarded(editions, request, drafts, chart, guide, today)) is not None
     ]
 
 
@@ -105,9 +106,16 @@ def _is_order(resource: Json) -> bool:
 
 
 def _guarded(
-    policy: Policy, request: HookRequest, drafts: list[tuple[str, Json]], chart: Chart, guide: Guide, today: date
+    editions: tuple[Policy, ...],
+    request: HookRequest,
+    drafts: list[tuple[str, Json]],
+    chart: Chart,
+    guide: Guide,
+    today: date,
 ) -> Answer | None:
+    policy = in_force(editions, today)
     try:
+        policy = _edition(editions, request, drafts, chart, today)
         return _answer(policy, request, drafts, chart, guide, today)
     except RequestError:
         raise
@@ -115,6 +123,17 @@ def _guarded(
     except Exception as error:
         make_id = _ids(guide, policy, request, "failed", "")
         return Answer(policy, card.failed_card(policy, guide.addresses, make_id), None, error)
+
+
+def _edition(
+    editions: tuple[Policy, ...], request: HookRequest, drafts: list[tuple[str, Json]], chart: Chart, today: date
+) -> Policy:
+    """The edition that answers: that of the day on which the drafts are to be performed that any edition recognises."""
+    if len(editions) == 1 or request.hook == hooks.PATIENT_VIEW:
+        return in_force(editions, today)
+    recognised = (orders.recognise(policy.orders, drafts, chart, request.selections) for policy in editions)
+    meant = [draft.resource for order in recognised if order for draft in order.drafts]
+    return in_force(editions, date_of_service(meant, today))
 
 
 def _answer(

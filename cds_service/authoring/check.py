@@ -20,12 +20,13 @@ TRUTHS = ("met", "not-met", "unknown")
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcome for one folder: what is wrong, what a reader must know, and how many cases ran."""
+    """The outcome for one folder: what is wrong, what a reader must know, the cases run, the policy if it loads."""
 
     folder: Path
     problems: tuple[str, ...]
     pending: tuple[str, ...]
     case_count: int
+    policy: Policy | None = None
 
 
 def policy_folders(path: Path) -> tuple[list[Path], list[Path]]:
@@ -55,7 +56,7 @@ def check_folder(folder: Path, canonical_base: str, packs: Sequence[CodePack] = 
     except PolicyError as error:
         found += [f"{folder}: {problem}" for problem in error.problems]
     pending = tuple(item.id for item in policy.criteria if item.statement_text == "pending-verification")
-    return Report(folder, tuple(found), pending, len(policy.cases["cases"]))
+    return Report(folder, tuple(found), pending, len(policy.cases["cases"]), policy)
 
 
 def _case_problems(policy: Policy, guide: Guide, file: Path) -> Iterator[str]:
