@@ -34,6 +34,9 @@ LADDER = (
     "card",
     "hooks",
     "prefetch",
+    "spelling",
+    "schema_words",
+    "schema_errors",
     "json_files",
     "loader",
     "library",
@@ -89,7 +92,7 @@ ONLY_IN = {
     "gunicorn": {"server"},
     "werkzeug": {"app", "server"},
     "fhir": {"fhir_models", "suggestions"},
-    "jsonschema": {"json_files"},
+    "jsonschema": {"schema_words", "schema_errors", "json_files"},
     "click": {"__main__"},
     "pydantic_settings": {"settings"},
 }

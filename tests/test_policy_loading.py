@@ -278,8 +278,8 @@ AGE = {"fact": "age", "at_least": 18}
             "$.criteria[0].test",
             "a comparison needs",
         ),
-        ("a word over nothing", "policy", "criteria.0.test", {"all": []}, "$.criteria[0].test.all", "[]"),
-        ("an agreement of one", "policy", "criteria.0.test", {"agree": [AGE]}, "$.criteria[0].test.agree", "too short"),
+        ("a word over nothing", "policy", "criteria.0.test", {"all": []}, "$.criteria[0].test.all", "is empty"),
+        ("an agreement of one", "policy", "criteria.0.test", {"agree": [AGE]}, "$.criteria[0].test.agree", "only 1"),
         (
             "a day that does not exist",
             "payers",
