@@ -27,7 +27,8 @@ _NO_JSON = {
     "Illegal trailing comma": "no comma may stand here, after the last entry",
     "Extra data": "the file goes on after its last closing bracket; perhaps a bracket was closed too early",
     "Unterminated string": 'the text that begins here has no closing double quotes; inside text they are written \\"',
-    "Invalid control character": "a line break or a tab stands inside text; text must stand on one line",
+    "Invalid control character": "a line break or a tab stands inside text, which must stand on one line; "
+    "perhaps the double quotes at the end of the text are missing",
     "Invalid \\": 'a backslash stands here that means nothing; inside text it is written \\\\ and double quotes \\"',
 }
 

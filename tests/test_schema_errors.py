@@ -105,7 +105,7 @@ NAMES = {"properties": {"if": {"type": "number"}, "then": {"properties": {"prope
             "an object with the keys 'fact' and 'of' may be only one of these, and is more: an object with the key "
             "'fact'; an object with the key 'of'",
         ),
-        ("a number in quotes", LIMIT, "8", "$", "the text '8' stands here; needed is a number, so leave out the quotes"),
+        ("a quoted number", LIMIT, "8", "$", "the text '8' stands here; needed is a number, so leave out the quotes"),
         ("a name", LIMIT, "least", "$", "'least' is not allowed here; allowed is $ and a name"),
         ("neither of two kinds", LIMIT, [1], "$", "the list [1] stands here; needed is a number or $ and a name"),
         (
