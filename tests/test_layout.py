@@ -40,6 +40,9 @@ LADDER = (
     "card",
     "hooks",
     "prefetch",
+    "spelling",
+    "schema_words",
+    "schema_errors",
     "json_files",
     "loading.problems",
     "loading.codes",
@@ -112,7 +115,7 @@ ONLY_IN = {
     "gunicorn": {"server"},
     "werkzeug": {"app", "server"},
     "fhir": {"fhir_models", "suggestions"},
-    "jsonschema": {"json_files"},
+    "jsonschema": {"schema_words", "schema_errors", "json_files"},
     "click": {"__main__"},
     "pydantic_settings": {"settings"},
 }

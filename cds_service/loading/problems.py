@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from cds_service.spelling import nearest
+
 
 class Problems:
     """Sentences, each naming file, place, what is wrong and what is allowed."""
@@ -36,5 +38,5 @@ class Reader:
         """Whether a name is one of those allowed; notes it with them where it is not."""
         allowed = list(allowed)
         if name not in allowed:
-            self.problem(file, place, f"'{name}' is no {what}; allowed are {', '.join(allowed) or 'none'}")
+            self.problem(file, place, f"'{name}' is no {what}; {nearest(name, allowed)}")
         return name in allowed

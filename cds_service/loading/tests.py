@@ -49,7 +49,12 @@ class TestReader(Reader):
         word, inner = next(iter(entry.items()))
         if word == "not":
             return Test("not", (self.test(inner, f"{place}.not"),))
-        return Test(word, self._parts(inner, f"{place}.{word}") if word in _LISTS else ())
+        if word not in _LISTS:
+            self.problem(
+                "policy", place, f"'{word}' cannot stand alone; beside it is a 'fact', 'of', 'count' or 'test'"
+            )
+            return Test("all")
+        return Test(word, self._parts(inner, f"{place}.{word}"))
 
     def _parts(self, entries: list[Mapping[str, Any]], place: str) -> tuple[Test, ...]:
         return tuple(self.test(part, f"{place}[{n}]") for n, part in enumerate(entries))

@@ -1,0 +1,62 @@
+"""What an author may have meant: the allowed name nearest to the one that was written, and the others beside it."""
+
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+# Below this likeness a guess confuses more than it helps: "height" is no slip of "pain-onset".
+LIKENESS = 0.6
+NAMES_LISTED = 12
+LENGTH_LISTED = 240
+
+
+def likeness(one: str, other: str) -> float:
+    """How alike two names are, from 0 to 1; case does not count, nor whether a dash, an underscore or a space joins."""
+    first, second = (name.lower().replace("_", "-").replace(" ", "-") for name in (one, other))
+    ratio = SequenceMatcher(None, first, second).ratio()
+    # Two letters that changed places weigh too much in a short word: "on" for "no".
+    return max(ratio, 0.9) if sorted(first) == sorted(second) else ratio
+
+
+def by_likeness(name: str, allowed: Iterable[str]) -> list[str]:
+    """The allowed names, those most like ``name`` first; names equally like it stay in their order."""
+    return sorted(allowed, key=lambda other: -likeness(name, other))
+
+
+def meant(name: str, allowed: Iterable[str]) -> str | None:
+    """The allowed name that ``name`` is probably a slip of, or None."""
+    return next((other for other in by_likeness(name, allowed)[:1] if likeness(name, other) >= LIKENESS), None)
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """The second half of a sentence such as "'aeg' is no fact; …", for a name that is not among those allowed.
+
+    Gives "did you mean 'age'? Allowed are age, stage and 9 more", "allowed are age, stage" where nothing is like the
+    name, or "there is none to choose from". The nearest name stands first; of a long list the nearest ones are told.
+    """
+    names = list(dict.fromkeys(allowed))
+    if not names:
+        return "there is none to choose from"
+    if len(names) > NAMES_LISTED:
+        names = by_likeness(name, names)
+    guess = meant(name, names)
+    if guess is None:
+        return f"allowed {listed(names)}"
+    names.sort(key=lambda other: other != guess)
+    return f"did you mean '{guess}'? Allowed {listed(names)}"
+
+
+def listed(names: list[str]) -> str:
+    """Names as "is only a", "are a, b" or, of many, "are a, b and 9 more"."""
+    shown: list[str] = []
+    for name in names[:NAMES_LISTED]:
+        if shown and len(", ".join((*shown, name))) > LENGTH_LISTED:
+            break
+        shown.append(shortened(name))
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    return f"{'are' if len(names) > 1 else 'is only'} {', '.join(shown)}{more}"
+
+
+def shortened(text: str, length: int = 60) -> str:
+    """Text on one line, cut where it is longer than ``length``."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else f"{line[: length - 1]}…"

@@ -1,0 +1,203 @@
+"""A fault is told once, in words, with what was probably meant; comments of authors are no part of a policy."""
+
+import json
+from importlib import resources
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from cds_service import schema_errors, spelling
+from cds_service.json_files import FILES, read_json
+from cds_service.schema_words import KEYWORDS
+from tests.charts import named
+
+# What holds other schemas, and what only remarks; all else in a schema is a demand and needs a sentence.
+HOLDERS = {"$defs", "$ref", "allOf", "if", "then", "else", "items", "prefixItems", "properties", "propertyNames"}
+REMARKS = {"$schema", "$comment", "title", "description"}
+BY_NAME = {"$defs", "properties", "patternProperties", "dependentSchemas"}
+
+
+def schema_nodes(schema):
+    """Every schema inside a schema, itself included."""
+    if isinstance(schema, list):
+        for inner in schema:
+            yield from schema_nodes(inner)
+    elif isinstance(schema, dict):
+        yield schema
+        for keyword, inner in schema.items():
+            if keyword in BY_NAME:
+                yield from schema_nodes(list(inner.values()))
+            elif keyword not in {"enum", "const", "required", "dependentRequired"}:
+                yield from schema_nodes(inner)
+
+
+def shipped_nodes():
+    for name in FILES:
+        text = resources.files("cds_service").joinpath("schemas", f"{name}.schema.json").read_text(encoding="utf-8")
+        yield from schema_nodes(json.loads(text))
+
+
+def test_every_demand_of_our_schemas_has_its_sentence():
+    assert {keyword for node in shipped_nodes() for keyword in node} - HOLDERS - REMARKS <= KEYWORDS
+
+
+def test_every_pattern_is_said_in_words():
+    assert [node for node in shipped_nodes() if "pattern" in node and not node.get("description")] == []
+
+
+FORMS = {
+    "oneOf": [
+        {"$ref": "#/$defs/closed", "required": ["fact"], "properties": {"fact": {}, "is": {}}},
+        {"$ref": "#/$defs/closed", "required": ["of"], "properties": {"of": {"type": "array"}, "at_least": {}}},
+    ],
+    "$defs": {"closed": {"type": "object"}},
+}
+CLOSED = {
+    "oneOf": [
+        {"additionalProperties": False, "required": ["fact"], "properties": {"fact": {}, "is": {"type": "boolean"}}},
+        {"additionalProperties": False, "required": ["of"], "properties": {"of": {"type": "array"}, "at_least": {}}},
+    ]
+}
+LIMIT = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": "^[$]", "description": "$ and a name"}]}
+KINDS = {
+    "required": ["kind"],
+    "properties": {"kind": {"enum": ["age", "onset", "order"]}, "codes": {}, "item": {}},
+    "allOf": [
+        {"if": {"properties": {"kind": {"const": "age"}}}, "then": {"properties": {"codes": False}}},
+        {
+            "if": {"properties": {"kind": {"const": "onset"}}},
+            "then": {"anyOf": [{"required": ["codes"]}, {"required": ["item"]}]},
+        },
+        {
+            "if": {"properties": {"kind": {"const": "order"}}},
+            "else": {"maxProperties": 2},
+            "then": {"minProperties": 2},
+        },
+    ],
+}
+NAMES = {"properties": {"if": {"type": "number"}, "then": {"properties": {"properties": {"type": "number"}}}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "document", "place", "sentence"),
+    named(
+        (
+            "a branch by its keys",
+            CLOSED,
+            {"fact": "age", "si": True},
+            "$",
+            "'si' is not known here; did you mean 'is'? Allowed are is, fact",
+        ),
+        ("a value inside a branch", CLOSED, {"fact": "age", "is": 3}, "$.is", "3 stands here; needed is true or false"),
+        (
+            "no branch by anything",
+            FORMS,
+            {"all": []},
+            "$",
+            "an object with the key 'all' stands here; needed is an object with the key 'fact' or an object with the "
+            "key 'of'",
+        ),
+        (
+            "two branches at once",
+            FORMS,
+            {"fact": "age", "of": []},
+            "$",
+            "an object with the keys 'fact' and 'of' may be only one of these, and is more: an object with the key "
+            "'fact'; an object with the key 'of'",
+        ),
+        ("a quoted number", LIMIT, "8", "$", "the text '8' stands here; needed is a number, so leave out the quotes"),
+        ("a name", LIMIT, "least", "$", "'least' is not allowed here; allowed is $ and a name"),
+        ("neither of two kinds", LIMIT, [1], "$", "the list [1] stands here; needed is a number or $ and a name"),
+        (
+            "a key that another forbids",
+            KINDS,
+            {"kind": "age", "codes": 1},
+            "$",
+            "the key 'codes' is not allowed here (where 'kind' is 'age')",
+        ),
+        (
+            "one of two keys",
+            KINDS,
+            {"kind": "onset"},
+            "$",
+            "an object with the key 'kind' stands here; needed is the key 'codes' or the key 'item' (where 'kind' is "
+            "'onset')",
+        ),
+        ("nothing follows from what is missing", KINDS, {}, "$", "the key 'kind' is missing"),
+        (
+            "otherwise",
+            KINDS,
+            {"kind": "age", "item": 1, "x": 1},
+            "$",
+            "the keys 'kind', 'item' and 'x' stand together; at most 2 are allowed "
+            "(where 'kind' is not 'order')",
+        ),
+        (
+            "a key named like a keyword",
+            NAMES,
+            {"if": 1, "then": {"properties": "x"}},
+            "$.then.properties",
+            "the text 'x' stands here; needed is a number",
+        ),
+        ("two keys apart", {"not": {"required": ["a", "b"]}}, {"a": 1, "b": 1}, "$",
+         "the keys 'a' and 'b' may not stand together"),
+        ("a key apart", {"not": {"required": ["a"]}}, {"a": 1}, "$", "the key 'a' is not allowed here"),
+        ("too large", {"maximum": 5}, 6, "$", "6 is too large; 5 is the most allowed"),
+        ("at a limit", {"exclusiveMaximum": 5}, 5, "$", "5 is too large; allowed is what is below 5"),
+        ("a keyword without its sentence", {"multipleOf": 5, "description": "a multiple of five"}, 6, "$",
+         "6 is not allowed here; allowed is a multiple of five"),
+        ("a key of no schema", {"unevaluatedProperties": False, "properties": {"abc": {}}}, {"acb": 1}, "$",
+         "'acb' is not known here; did you mean 'abc'? Allowed is only abc"),
+        ("a key that must be like others", {"additionalProperties": False, "patternProperties": {"^x": {}}},
+         {"xa": 1, "b": 2}, "$", "'b' is not known here; there is none to choose from"),
+    ),
+)  # fmt: skip
+def test_a_fault_is_told_once(schema, document, place, sentence):
+    assert schema_errors.problems(Draft202012Validator(schema), document) == [(place, sentence)]
+
+
+def test_places_stand_in_the_order_of_the_file():
+    schema = {"type": "array", "items": {"type": "number"}}
+    told = schema_errors.problems(Draft202012Validator(schema), ["x", *range(9), "x"])
+    assert [place for place, _ in told] == ["$[0]", "$[10]"]
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed", "sentence"),
+    named(
+        ("a slip", "onste", ["age", "onset"], "did you mean 'onset'? Allowed are onset, age"),
+        (
+            "another case and joint",
+            "Pain_Onset",
+            ["pain-onset"],
+            "did you mean 'pain-onset'? Allowed is only pain-onset",
+        ),
+        ("letters that changed places", "on", ["no"], "did you mean 'no'? Allowed is only no"),
+        ("nothing like it", "height", ["age", "onset"], "allowed are age, onset"),
+        ("nothing at all", "height", [], "there is none to choose from"),
+    ),
+)
+def test_the_nearest_name_is_offered(name, allowed, sentence):
+    assert spelling.nearest(name, allowed) == sentence
+
+
+def test_a_long_list_of_names_is_cut_to_the_nearest():
+    told = spelling.nearest("fact-77", [f"fact-{number}" for number in range(100)] + ["x" * 300])
+    assert told.startswith("did you mean 'fact-77'? Allowed are fact-77, fact-7, ")
+    assert told.endswith(" and 89 more")
+    assert len(spelling.nearest("y", ["x" * 80 + str(number) for number in range(100)])) < 300
+
+
+# --- comments ---------------------------------------------------------------------------------------------------------
+
+
+def test_comments_are_left_out_at_any_depth(tmp_path):
+    file = tmp_path / "policy.json"
+    file.write_text('{"//": "one", "//": "two", "a": [{"// why": {"b": 1}, "c": "// no comment"}]}', encoding="utf-8")
+    assert read_json(file) == {"a": [{"c": "// no comment"}]}
+
+
+def test_a_mark_that_an_editor_puts_before_the_text_is_left_out(tmp_path):
+    file = tmp_path / "policy.json"
+    file.write_bytes(b"\xef\xbb\xbf{}")
+    assert read_json(file) == {}
