@@ -3,15 +3,21 @@
 import json
 import logging
 import sys
+import time
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from cds_service import __version__, examples
 from cds_service.errors import PolicyError, RequestError
 from cds_service.settings import Settings, data_folder, load_settings
+
+if TYPE_CHECKING:
+    from cds_service.authoring.check import Wishes
+    from cds_service.authoring.problems import Severity
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -63,28 +69,68 @@ def serve(host: str, port: int, workers: int) -> None:
 
 @main.command()
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False)
-def check(directory: Path | None) -> None:
-    """Validate the policy folders in DIRECTORY (default: those that ship) and run their cases."""
-    from cds_service.authoring.check import check_folder, policy_folders
+@click.option("--today", type=DAY, help="The day by which reviews are due (default: today, UTC).")
+@click.option("--watch", "watching", is_flag=True, help="Check again whenever a file below DIRECTORY is saved.")
+@click.option("--no-slips", is_flag=True, help="Leave out the slip test, for speed.")
+@click.option("--phrases", is_flag=True, help="Slips also drop each phrase of a code set's 'text'.")
+def check(directory: Path | None, today: datetime | None, watching: bool, no_slips: bool, phrases: bool) -> None:
+    """Validate the policy folders in DIRECTORY (default: those that ship), run their cases, and try slips.
+
+    A slip is a small mistake made in a policy on purpose: a limit one step off, a code forgotten. One that no case
+    notices is an error, and is told with the case to add.
+    """
+    from cds_service.authoring.check import Wishes
+    from cds_service.authoring.watch import watch
 
     settings = _settings()
-    folders, others = policy_folders(directory or settings.cards)
+    place = directory or settings.cards
+    wishes = Wishes(_day(today), slips=not no_slips, phrases=phrases)
+    if not watching:
+        sys.exit(1 if _check(place, settings.canonical_base, wishes) else 0)
+    watch(
+        place,
+        run=lambda: _check_while_watching(place, settings.canonical_base, wishes),
+        say=click.echo,
+        sleep=time.sleep,
+        stop=lambda: False,
+    )
+
+
+def _check(place: Path, canonical_base: str, wishes: "Wishes") -> bool:
+    """Checks and prints; whether an error was found."""
+    from cds_service.authoring.check import across_folders, check_folder, policy_folders
+    from cds_service.authoring.progress import Progress
+    from cds_service.authoring.summary import lines, problem_lines
+
+    folders, others = policy_folders(place)
     if not folders:
-        raise click.ClickException(
-            f"{directory or settings.cards} holds no policy folder (a folder with a policy.json)"
-        )
-    failed = False
+        raise click.ClickException(f"{place} holds no policy folder (a folder with a policy.json)")
+    reports = []
     for folder in folders:
-        report = check_folder(folder, settings.canonical_base)
-        failed = failed or bool(report.problems)
-        for problem in report.problems:
-            click.echo(problem)
-        click.echo(f"{folder.name}: {report.case_count} cases, {_count(len(report.problems), 'problem')}")
-        if report.pending:
-            click.echo(f"  statement text pending verification: {', '.join(report.pending)}")
+        progress = Progress(sys.stderr, time.monotonic, on_terminal=sys.stderr.isatty())
+        reports.append(check_folder(folder, canonical_base, wishes, progress.tell))
+        progress.end()
+        _print(lines(reports[-1]))
+    between = across_folders(reports)
+    _print(problem_lines(between))
     if others:
         click.echo(f"not a policy (no policy.json): {', '.join(path.name for path in others)}")
-    sys.exit(1 if failed else 0)
+    return bool(between) or any(report.failed for report in reports)
+
+
+def _check_while_watching(place: Path, canonical_base: str, wishes: "Wishes") -> None:
+    try:
+        _check(place, canonical_base, wishes)
+    except click.ClickException as error:
+        click.echo(error.format_message())
+
+
+def _print(lines: "Iterable[tuple[Severity | None, str]]") -> None:
+    """Prints lines with the word of their severity, in its colour where a terminal shows colours."""
+    colours = {"error": "red", "warning": "yellow"}
+    for severity, line in lines:
+        word = click.style(severity.value, fg=colours[severity.value]) + ": " if severity else ""
+        click.echo(word + line)
 
 
 @main.command()
@@ -150,10 +196,6 @@ def _day(given: datetime | None) -> date:
     from cds_service.server import utc_today
 
     return given.date() if given else utc_today()
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 if __name__ == "__main__":

@@ -1,18 +1,21 @@
 """A Decision put into the words of its policy: one CDS Hooks card (https://cds-hooks.hl7.org/2.0/#card-attributes)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import product
 from typing import Any
 
 from cds_service.chart import Chart
 from cds_service.criteria import Finding
 from cds_service.elements import Json, readable_keys
+from cds_service.evaluation import DOES_NOT_APPLY, WAIVED
 from cds_service.evidence import Evidence
 from cds_service.identity import IdMaker
 from cds_service.logic import Truth
 from cds_service.markdown import escape, table
-from cds_service.policy import Code, Policy
+from cds_service.payers import PayerPosition
+from cds_service.policy import Code, Part, Pathway, Policy
 from cds_service.standing import reason_concepts
 from cds_service.suggestions import suggestions
 from cds_service.terminology import inside_sentence
@@ -37,6 +40,8 @@ RECORD_NAMES = {
 }
 
 _MARKS = {Truth.NOT_MET: "**Not met:** ", Truth.UNKNOWN: "**To document:** ", Truth.MET: "Met: "}
+# What is met only by a waiver, or because its condition does not hold, says so.
+_MANNERS = {WAIVED: "Waived: ", DOES_NOT_APPLY: "Does not apply: "}
 _ROW_ORDER = (Truth.NOT_MET, Truth.UNKNOWN, Truth.MET)
 
 
@@ -51,11 +56,11 @@ class Addresses:
 def guidance_card(decision: Decision, chart: Chart, addresses: Addresses, make_id: IdMaker) -> Json:
     """The card for a decision: outcome, criteria, codes, payer, evidence; with suggestions where codes are offered."""
     policy = decision.policy
-    first = decision.verdicts[0]
     outcome = _outcome(decision)
     card = _frame(policy, addresses, make_id)
     card["summary"] = _summary(decision, outcome)
-    card["indicator"] = "warning" if first.truth is Truth.NOT_MET or decision.payer.truth is Truth.NOT_MET else "info"
+    against = Truth.NOT_MET in (decision.lead.truth, decision.payer.truth) or decision.codes_withheld
+    card["indicator"] = "warning" if against else "info"
     card["detail"] = _detail(decision, outcome, chart)
     if decision.order is not None:
         offered = suggestions(decision, chart, make_id)
@@ -75,13 +80,24 @@ def failed_card(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:
     return _message_card(policy, addresses, make_id, "failed")
 
 
+def ask_scope_card(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:
+    """The card that asks which part of the scope is meant; it judges and suggests nothing."""
+    return _message_card(policy, addresses, make_id, "ask_scope")
+
+
+def pathway_card(policy: Policy, row: Pathway, parts: Iterable[Part], addresses: Addresses, make_id: IdMaker) -> Json:
+    """The card of an order that goes another way, so that the criteria are not those for it; it suggests nothing."""
+    named = " and ".join(part.label for part in parts)
+    return _with_message(_frame(policy, addresses, make_id), policy, policy.wording["pathways"][row.says], named)
+
+
 def _message_card(policy: Policy, addresses: Addresses, make_id: IdMaker, kind: str) -> Json:
-    words = policy.wording[kind]
-    return _frame(policy, addresses, make_id) | {
-        "summary": words["summary"].format(procedure=policy.procedure),
-        "indicator": "info",
-        "detail": words["detail"].format(procedure=policy.procedure),
-    }
+    return _with_message(_frame(policy, addresses, make_id), policy, policy.wording[kind], "")
+
+
+def _with_message(frame: Json, policy: Policy, message: Mapping[str, str], parts: str) -> Json:
+    said = {name: text.format(procedure=policy.procedure, parts=parts) for name, text in message.items()}
+    return frame | {"summary": said["summary"], "indicator": "info", "detail": said["detail"]}
 
 
 def _frame(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:
@@ -112,21 +128,23 @@ def _frame(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:
 
 
 def _outcome(decision: Decision) -> str:
-    truth = decision.verdicts[0].truth
-    if truth is Truth.NOT_MET:
+    lead = decision.lead
+    if decision.verdicts[0].truth is Truth.NOT_APPLICABLE:
+        return "not_applicable"
+    if lead.truth is Truth.NOT_MET:
         return "not_met"
-    first = "met" if truth is Truth.MET else "unknown"
+    first = "met" if lead.truth is Truth.MET else "unknown"
     second_fails = any(verdict.truth is Truth.NOT_MET for verdict in decision.verdicts[1:] if verdict.findings)
     return f"{first}_second_not_met" if second_fails else first
 
 
-def _holes(decision: Decision, names: str) -> dict[str, Any]:
-    first = decision.verdicts[0]
-    not_met = len(first.with_truth(Truth.NOT_MET))
+def _holes(decision: Decision, names: str, procedure: str) -> dict[str, Any]:
+    lead = decision.lead
+    not_met = len(lead.with_truth(Truth.NOT_MET))
     return {
-        "procedure": decision.policy.procedure,
-        "total": len(first.findings),
-        "undocumented": len(first.with_truth(Truth.UNKNOWN)),
+        "procedure": procedure,
+        "total": len(lead.findings),
+        "undocumented": len(lead.with_truth(Truth.UNKNOWN)),
         "not_met": not_met,
         "criteria": "criterion" if not_met == 1 else "criteria",
         "names": names,
@@ -134,16 +152,19 @@ def _holes(decision: Decision, names: str) -> dict[str, Any]:
 
 
 def _failing_names(decision: Decision) -> list[str]:
-    """What fails the first verdict that is not met."""
+    """What fails the first verdict that is not met, each thing once."""
     failing = (verdict.with_truth(Truth.NOT_MET) for verdict in decision.verdicts)
-    return [finding.criterion.fails_as for finding in next(filter(None, failing), ())]
+    return list(dict.fromkeys(finding.criterion.fails_as for finding in next(filter(None, failing), ())))
 
 
 def _summary(decision: Decision, outcome: str) -> str:
     template = decision.policy.wording["summaries"][outcome]
     names = _failing_names(decision)
-    for shown in (", ".join(names), _count(len(names), "criterion", "criteria")):
-        summary = template.format(**_holes(decision, shown))
+    plain = decision.policy.procedure
+    of_parts = ", ".join((plain, *(part.label for part in decision.parts)))
+    counted = _count(len(names), "criterion", "criteria")
+    for shown, procedure in product((", ".join(names), counted), (of_parts, plain)):
+        summary = template.format(**_holes(decision, shown, procedure))
         if len(summary) <= SUMMARY_LIMIT:
             break
     return str(summary)
@@ -157,14 +178,18 @@ def _detail(decision: Decision, outcome: str, chart: Chart) -> str:
     wording = decision.policy.wording
     names = _failing_names(decision)
     shown = ", ".join(names) if len(names) <= MOST_EVIDENCE else _count(len(names), "criterion", "criteria")
-    blocks = [wording["leads"][outcome].format(**_holes(decision, shown)) + _not_read(decision, chart)]
+    lead = wording["leads"][outcome].format(**_holes(decision, shown, decision.policy.procedure))
+    blocks = [lead + _not_read(decision, chart), *_by_part(decision)]
     listed: set[str] = set()
     for verdict in decision.verdicts:
-        fresh = [finding for finding in verdict.findings if finding.criterion.id not in listed]
+        fresh = [finding for finding in verdict.findings if finding.key not in listed]
         if fresh:
             title = verdict.rule.title if not listed else f"{verdict.rule.title}, in addition"
             blocks.append(table((title, "On record"), _rows(fresh, merge=bool(listed))))
-        listed |= {finding.criterion.id for finding in verdict.findings}
+        elif verdict.reason and not verdict.rule.payer:
+            word = "does not apply" if verdict.truth is Truth.NOT_APPLICABLE else "not applied"
+            blocks.append(f"**{verdict.rule.title}:** {word}: {verdict.reason}")
+        listed |= {finding.key for finding in verdict.findings}
     if "note_line" in wording:
         blocks.append(wording["note_line"])
     review = _review(decision)
@@ -178,6 +203,25 @@ def _detail(decision: Decision, outcome: str, chart: Chart) -> str:
     blocks.append(f"**Evidence:** {wording['evidence_line']}")
     blocks.append(last_line(decision.policy, decision.today))
     return "\n\n".join(blocks)
+
+
+def _by_part(decision: Decision) -> Iterator[str]:
+    """One line that says of each part how it stands in all verdicts that rest on criteria; none for a single part."""
+    if len(decision.parts) < 2:
+        return
+    said = []
+    for part in decision.parts:
+        findings = {
+            finding.key: finding
+            for verdict in decision.verdicts
+            for finding in verdict.findings
+            if finding.part in (None, part)
+        }
+        truths = [finding.truth for finding in findings.values()]
+        not_met, unknown = truths.count(Truth.NOT_MET), truths.count(Truth.UNKNOWN)
+        stands = [f"{not_met} not met"] * bool(not_met) + [f"{unknown} to document"] * bool(unknown)
+        said.append(f"**{part.label[0].upper()}{part.label[1:]}:** {', '.join(stands) or 'all met'}.")
+    yield " ".join(said)
 
 
 def _not_read(decision: Decision, chart: Chart) -> str:
@@ -205,14 +249,19 @@ def _rows(findings: list[Finding], merge: bool) -> list[tuple[str, str]]:
     """Table rows, those that need action first; with ``merge``, rows of one truth and one wording share a line."""
     rows: list[tuple[str, str]] = []
     for truth in _ROW_ORDER:
-        shared: dict[str, list[str]] = {}
+        shared: dict[tuple[str, str], list[str]] = {}
         for number, finding in enumerate(finding for finding in findings if finding.truth is truth):
             record = on_record(finding, with_need=not merge)
-            shared.setdefault(record if merge else f"{number}\0{record}", []).append(
-                inside_sentence(finding.criterion.title)
-            )
-        rows += [(_MARKS[truth] + "; ".join(titles), record.split("\0")[-1]) for record, titles in shared.items()]
+            mark = _MANNERS.get(finding.manner, _MARKS[truth])
+            shared.setdefault((mark, record if merge else f"{number}\0{record}"), []).append(_title(finding))
+        rows += [(mark + "; ".join(titles), record.split("\0")[-1]) for (mark, record), titles in shared.items()]
     return rows
+
+
+def _title(finding: Finding) -> str:
+    """The criterion as it stands in a row, behind the part that it was judged for."""
+    title = inside_sentence(finding.criterion.title)
+    return f"{finding.part.label}: {title}" if finding.part else title
 
 
 def on_record(finding: Finding, with_need: bool) -> str:
@@ -262,11 +311,12 @@ def _review(decision: Decision) -> str:
         finding for finding in decision.outside_verdicts if finding.truth is Truth.UNKNOWN and not finding.evidence
     ]
     if silent:
-        parts.append(f"{', '.join(inside_sentence(finding.criterion.title) for finding in silent)}: to document")
+        parts.append(f"{', '.join(map(_title, silent))}: to document")
     for finding in decision.outside_verdicts:
         if finding not in silent:
             word = {Truth.MET: "met", Truth.NOT_MET: "not met", Truth.UNKNOWN: "to document"}[finding.truth]
-            parts.append(f"{inside_sentence(finding.criterion.title)}: {word}, {on_record(finding, with_need=False)}")
+            word = finding.manner or word
+            parts.append(f"{_title(finding)}: {word}, {on_record(finding, with_need=False)}")
     return "; ".join(parts)
 
 
@@ -279,7 +329,7 @@ def _payer(decision: Decision) -> str:
         if payer is None:
             lines.append(f"{escape(name)}: no position on file.")
         elif position.truth is Truth.UNKNOWN:
-            lines.append(f"{escape(name)}: {escape(position.reason)}. Background: {payer.background}")
+            lines.append(f"{escape(name)}: {escape(position.reason)}. Background: {payer.background}{_held(position)}")
         else:
             word = "criteria met" if position.truth is Truth.MET else "criteria not met"
             lines.append(f"{escape(name)}: {word} ({payer.document}, last seen in force {payer.seen_in_force}).")
@@ -287,6 +337,19 @@ def _payer(decision: Decision) -> str:
     if more > 0:
         lines.append(f"{more} more on record.")
     return f"**Payer** {' '.join(lines)}"
+
+
+def _held(position: PayerPosition) -> str:
+    """How the case stands against a payer's rule that may not decide, where there is one."""
+    if not position.held:
+        return ""
+    stands = []
+    for truth, word in ((Truth.NOT_MET, "not met"), (Truth.UNKNOWN, "to document")):
+        names = dict.fromkeys(_title(finding) for finding in position.held if finding.truth is truth)
+        more = len(names) - MOST_EVIDENCE
+        shown = "; ".join(list(names)[:MOST_EVIDENCE]) + (f"; {more} more" if more > 0 else "")
+        stands += [f"{len(names)} {word} ({shown})"] if names else []
+    return f" Held against it: {', '.join(stands) or 'all met'}."
 
 
 def _codes(decision: Decision, chart: Chart) -> str:

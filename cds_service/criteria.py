@@ -1,80 +1,70 @@
 """Facts in, one Finding for each criterion out: its truth, the evidence, and in words why it is unknown or not met."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from cds_service import logic
 from cds_service.chart import Chart
-from cds_service.evidence import ANYTHING, Evidence, Value
-from cds_service.facts import Fact
+from cds_service.evaluation import DOES_NOT_APPLY, WAIVED, above, compare, evaluate, how_many, manner, tally
+from cds_service.evidence import ANYTHING, Event, Evidence, Fact, Known
 from cds_service.logic import Truth
-from cds_service.policy import Criterion, Policy, Test
+from cds_service.policy import Criterion, FactRule, Part, Policy, Test
 from cds_service.terminology import inside_sentence
 
 MOST_NOTES = 3
 
 
 class Finding(NamedTuple):
-    """What became of one criterion; ``reason`` is empty if it is met, ``beside`` is what evidence does not say."""
+    """What became of one criterion, and of which part of the scope if it is judged for each.
+
+    ``reason`` is empty if it is simply met, ``beside`` is what evidence does not say; ``manner`` says that it is met
+    only by a waiver or because its condition does not apply.
+    """
 
     criterion: Criterion
     truth: Truth
     reason: str
     beside: str
     evidence: tuple[Evidence, ...]
+    part: Part | None = None
+    manner: str = ""
+
+    @property
+    def key(self) -> str:
+        """The criterion's key, and behind a space the part."""
+        return f"{self.criterion.key} {self.part.id}" if self.part else self.criterion.key
 
 
-def evaluate(test: Test, facts: Mapping[str, Fact]) -> Truth:
-    """The truth of a test over facts; a fact with several possible values is settled only where all of them agree."""
-    match test.word:
-        case "fact":
-            return logic.agreement_of_all([compare(test, value) for value in facts[test.fact].values])
-        case "all":
-            return logic.every(evaluate(part, facts) for part in test.parts)
-        case "any":
-            return logic.some(evaluate(part, facts) for part in test.parts)
-        case "agree":
-            return logic.agreement(evaluate(part, facts) for part in test.parts)
-        case "first":
-            return logic.first_settled(evaluate(part, facts) for part in test.parts)
-        case _:
-            return logic.negation(evaluate(test.parts[0], facts))
+def find(policy: Policy, criteria: Iterable[Criterion], known: Known, chart: Chart) -> dict[str, Finding]:
+    """One finding for each criterion, by its key; for one that is judged for each part, one for each part of the call.
+
+    A criterion that reads parts has none where the call names no part.
+    """
+    found = {}
+    for criterion in criteria:
+        for name in known.parts if criterion.per_part else ("",):
+            part = policy.scope.part(name) if name and policy.scope else None
+            finding = _finding(criterion, known.at(name), chart, part)
+            found[finding.key] = finding
+    return found
 
 
-def compare(test: Test, value: Value) -> Truth:
-    """One comparison with one possible value: a boolean with ``is``, an interval with ``at_least`` and ``at_most``."""
-    if isinstance(value, bool):
-        return Truth.UNKNOWN if test.wanted is None else logic.from_bool(value is test.wanted)
-    if test.wanted is not None:
-        return Truth.UNKNOWN
-    low, high = value
-    least = float("-inf") if test.at_least is None else test.at_least
-    most = float("inf") if test.at_most is None else test.at_most
-    if least <= low and high <= most:
-        return Truth.MET
-    return Truth.NOT_MET if high < least or low > most else Truth.UNKNOWN
-
-
-def find(policy: Policy, facts: Mapping[str, Fact], chart: Chart) -> dict[str, Finding]:
-    """One finding for each criterion of the policy, in its order."""
-    return {criterion.id: _finding(criterion, facts, chart) for criterion in policy.criteria}
-
-
-def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> Finding:
+def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part: Part | None) -> Finding:
     truth = evaluate(criterion.test, facts)
     read = [facts[name] for name in dict.fromkeys(criterion.test.facts())]
     evidence = [item for fact in read for item in fact.evidence]
     if truth is Truth.MET:
-        return Finding(criterion, truth, "", "", tuple(dict.fromkeys(evidence)))
+        how = manner(criterion.test, facts)
+        why = _why_met_so(criterion.test, facts, how) if how else ""
+        return Finding(criterion, truth, why, why, tuple(dict.fromkeys(evidence)), part, how)
     if truth is Truth.NOT_MET:
         reason, beside = _why_not_met(criterion.test, facts)
-        return Finding(criterion, truth, reason, beside, tuple(dict.fromkeys(evidence)))
+        return Finding(criterion, truth, reason, beside, tuple(dict.fromkeys(evidence)), part)
     reasons: list[str] = []
-    if any(value != ANYTHING for fact in read for value in fact.values):
+    if any(value != ANYTHING for fact in read for value in fact.values) or any(fact.events for fact in read):
         reasons.append(_why_unsettled(criterion.test, facts))
     for hint in criterion.hints:
         fact = facts[hint.fact]
-        if fact.evidence and not any(known.values for known in read):
+        if fact.evidence and not any(known.values or known.events for known in read):
             evidence += fact.evidence
             reasons.append(hint.says)
     notes = list(dict.fromkeys(note for fact in read for note in fact.notes))
@@ -83,7 +73,7 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> F
     if hidden > 0:
         reasons.append(f"{hidden} more on record do not count")
     reason = "; ".join(reasons + _not_sent(criterion, facts, chart)) or "nothing on record"
-    return Finding(criterion, truth, reason, "; ".join(reasons), tuple(dict.fromkeys(evidence)))
+    return Finding(criterion, truth, reason, "; ".join(reasons), tuple(dict.fromkeys(evidence)), part)
 
 
 def _not_sent(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> list[str]:
@@ -103,38 +93,117 @@ def _not_sent(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> 
     return list(dict.fromkeys(sentences + sorted(broken)[:MOST_NOTES]))
 
 
+def _why_met_so(test: Test, facts: Mapping[str, Fact], how: str) -> str:
+    """What waives a test, or which condition of it does not hold."""
+    if how == WAIVED:
+        waivers = [node.parts[1] for node in _nodes(test) if node.word == "waived"]
+        given = [waiver for waiver in waivers if evaluate(waiver, facts) is Truth.MET]
+        names = dict.fromkeys(inside_sentence(facts[name].rule.title) for waiver in given for name in waiver.facts())
+        return f"{WAIVED}: {', '.join(names)}"
+    conditions = [node.parts[0] for node in _nodes(test) if node.word == "if"]
+    failing = [condition for condition in conditions if evaluate(condition, facts) is Truth.NOT_MET]
+    names = dict.fromkeys(inside_sentence(facts[name].rule.title) for test in failing for name in test.facts())
+    return f"{DOES_NOT_APPLY}: {', '.join(names)}"
+
+
+def _nodes(test: Test) -> list[Test]:
+    return [test, *(node for part in test.parts for node in _nodes(part))]
+
+
 def _why_not_met(test: Test, facts: Mapping[str, Fact]) -> tuple[str, str]:
-    failing = [
-        _failing(leaf, facts[leaf.fact])
-        for leaf in _leaves(test)
-        if facts[leaf.fact].values and evaluate(leaf, facts) is Truth.NOT_MET
-    ]
+    failing = [_failing(leaf, facts) for leaf in _leaves(test) if evaluate(leaf, facts) is Truth.NOT_MET]
     reasons = dict.fromkeys(reason for reason, _ in failing)
     besides = dict.fromkeys(beside for _, beside in failing if beside)
     return "; ".join(reasons) or "the opposite is on record", "; ".join(besides)
 
 
-def _failing(leaf: Test, fact: Fact) -> tuple[str, str]:
+def _failing(leaf: Test, facts: Mapping[str, Fact]) -> tuple[str, str]:
     """Why a comparison fails, whole and without what the evidence already shows."""
+    if leaf.word == "of":
+        said = _members(leaf, facts)
+        return said, said
+    fact = facts[leaf.fact]
+    if leaf.word == "count":
+        said = _counted(leaf, facts)
+        return said, said
     if leaf.wanted is not None:
         title = inside_sentence(fact.rule.title)
-        on_record = f"{title} on record"
+        if fact.rule.kind == "order" and leaf.wanted:
+            return f"{title}: not ordered", f"{title}: not ordered"
+        on_record = f"{title} {'ordered' if fact.rule.kind == 'order' else 'on record'}"
         return (f"{title}: {_shown(fact)}", "") if fact.rule.kind == "answer" else (on_record, on_record)
     values = [value for value in fact.values if isinstance(value, tuple)]
-    sides = {"above" if leaf.at_most is not None and value[0] > leaf.at_most else "below" for value in values}
+    sides = {"above" if above(leaf, value[0]) else "below" for value in values}
     if len(sides) == 2:
         limit = f"outside {leaf.at_least:g} to {leaf.at_most:g}"
+    elif sides.pop() == "above":
+        limit = f"above {leaf.at_most:g}" if leaf.at_most is not None else f"not below {leaf.less_than:g}"
     else:
-        side = sides.pop()
-        limit = f"{side} {leaf.at_most if side == 'above' else leaf.at_least:g}"
-    if fact.rule.kind == "onset":
-        elapsed = f"{max(value[0] for value in values):g} days"
+        limit = f"below {leaf.at_least:g}" if leaf.at_least is not None else f"not above {leaf.more_than:g}"
+    if fact.rule.kind in ("onset", "since"):
+        elapsed = f"{_rounded(max(value[0] for value in values))} {'months' if fact.rule.in_months else 'days'}"
         return f"{elapsed}: {limit}", f"{elapsed}, {limit}"
     return f"{_shown(fact)}: {limit}", limit
 
 
+def _rounded(number: float) -> str:
+    """A number of days, or of months with one digit, rounded down: it must not seem to reach what it misses."""
+    return f"{int(number * 10) / 10:g}"
+
+
+def _members(test: Test, facts: Mapping[str, Fact]) -> str:
+    """How many members of a list are met, negative and open."""
+    truths = [evaluate(part, facts) for part in test.parts]
+    met, negative = truths.count(Truth.MET), truths.count(Truth.NOT_MET)
+    said = f"{met} of {_limit(test)} positive"
+    return (
+        said
+        + (f", {negative} negative" if negative else "")
+        + (f", {len(truths) - met - negative} not on record" if Truth.UNKNOWN in truths else "")
+    )
+
+
+def _limit(test: Test) -> str:
+    """The number that a count is compared with."""
+    limits = (test.at_least, test.more_than, test.at_most, test.less_than)
+    return next(f"{limit:g}" for limit in limits if limit is not None)
+
+
+def _counted(test: Test, facts: Mapping[str, Fact]) -> str:
+    """How many events count, and why others do not."""
+    rule, found = facts[test.fact].rule, tally(test, facts)
+    one, many = rule.noun or ("event", "events")
+    said = [f"{found.number[0]:g} of {_limit(test)} {one if _limit(test) == '1' else many}"]
+    for event in found.doubtful:
+        missing = [] if event.certain else ["not recorded where"]
+        if test.parts:
+            missing += [title for leaf in _leaves(test.parts[0]) if (title := _open_attribute(leaf, event))]
+        said.append(f"{event.when.text}: {', '.join(dict.fromkeys(missing)) or 'not certain'}")
+    for event in found.failing:
+        said.append(f"{event.when.text}: {_why_not_met(test.parts[0], event.attributes)[0]}")
+    said += [f"{event.when.text} is not after {_titled(facts[test.after].rule)}" for event in found.before]
+    return "; ".join(said)
+
+
+def _titled(rule: FactRule) -> str:
+    return inside_sentence(rule.title)
+
+
+def _open_attribute(leaf: Test, event: Event) -> str:
+    """What is not known of an event, in words, if anything in this comparison is."""
+    fact = event.attributes[leaf.fact]
+    if evaluate(leaf, event.attributes) is not Truth.UNKNOWN:
+        return ""
+    title = _titled(fact.rule)
+    return f"{title} does not settle it" if any(value != ANYTHING for value in fact.values) else f"{title} not recorded"
+
+
 def _shown(fact: Fact) -> str:
-    return ", ".join(dict.fromkeys(item.value for item in fact.evidence if item.value)) or fact.rule.title
+    said = dict.fromkeys(item.value for item in fact.evidence if item.value)
+    if fact.rule.kind == "reduction":
+        numbers = [value for value in fact.values if isinstance(value, tuple) and value != ANYTHING]
+        said = dict.fromkeys(f"{low:g} %" if low == high else f"{low:g} to {high:g} %" for low, high in numbers)
+    return ", ".join(said) or fact.rule.title
 
 
 def _why_unsettled(test: Test, facts: Mapping[str, Fact]) -> str:
@@ -142,6 +211,12 @@ def _why_unsettled(test: Test, facts: Mapping[str, Fact]) -> str:
     if Truth.MET in truths and Truth.NOT_MET in truths:
         return "record and attestation disagree"
     for leaf in _leaves(test):
+        if leaf.word == "of" and how_many(evaluate(part, facts) for part in leaf.parts) != (0, len(leaf.parts)):
+            return _members(leaf, facts)
+        if leaf.word == "count" and facts[leaf.fact].events:
+            return _counted(leaf, facts)
+        if leaf.word != "fact":
+            continue
         values = facts[leaf.fact].values
         if {compare(leaf, value) for value in values} >= {Truth.MET, Truth.NOT_MET}:
             return _why_two_ways(facts[leaf.fact])
@@ -156,4 +231,9 @@ def _why_two_ways(fact: Fact) -> str:
 
 
 def _leaves(test: Test) -> list[Test]:
-    return [test] if test.word == "fact" else [leaf for part in test.parts for leaf in _leaves(part)]
+    """The comparisons of a test, a list of which so many must be met being one."""
+    if test.word in ("fact", "of", "count"):
+        return [test]
+    # What waives a test or voids its failing is no reason for its failing.
+    parts = test.parts[:1] if test.word in ("waived", "voided") else test.parts[1:] if test.word == "if" else test.parts
+    return [leaf for part in parts for leaf in _leaves(part)]

@@ -71,6 +71,16 @@ def years_after(day: date, years: int) -> date:
         return date(day.year + years, 3, 1)
 
 
+def months_between(start: date, end: date) -> float:
+    """Calendar months from one day to a later one: the completed months, and the share of the month begun."""
+    completed = (end.year - start.year) * 12 + end.month - start.month - (end.day < start.day)
+    year, month = divmod(start.year * 12 + start.month - 1 + completed, 12)
+    # A month begun on the 31st is complete on the first day after a shorter month.
+    reached = date(year, month + 1, 1) + timedelta(days=start.day - 1)
+    next_length = monthrange(year, month + 1)[1]
+    return completed + max(0, (end - reached).days) / next_length
+
+
 def day_before(day: date, count: int) -> date:
     """The day ``count`` days earlier, not before the first day that Python knows."""
     return date.fromordinal(max(1, day.toordinal() - count))

@@ -1,11 +1,14 @@
-"""What was found on record, and the readings that a fact is made of."""
+"""What was found on record: evidence, the readings that a fact is made of, and the facts themselves."""
 
+from collections.abc import Mapping
+from datetime import date
 from math import inf
 from typing import NamedTuple
 
 from cds_service.chart import Match
-from cds_service.dates import Days
+from cds_service.dates import Days, days
 from cds_service.elements import Interval
+from cds_service.policy import FactRule
 
 Value = Interval | bool
 ANYTHING: Interval = (-inf, inf)
@@ -37,6 +40,44 @@ class Reading(NamedTuple):
     when: Days
     values: tuple[Value, ...]
     evidence: Evidence
+
+
+class Fact(NamedTuple):
+    """What is known of one fact.
+
+    ``values``: what it may be (empty: nothing known); ``notes``: why something on record does not count; ``events``:
+    of a fact that is counted, what happened.
+    """
+
+    rule: FactRule
+    values: tuple[Value, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    notes: tuple[str, ...] = ()
+    events: tuple["Event", ...] = ()
+
+    def newest_day(self) -> date | None:
+        """The last day that its evidence or events may have; None where nothing has a date."""
+        dated = [days(item.date).last for item in self.evidence if item.date]
+        return max([*dated, *(event.when.last for event in self.events)], default=None)
+
+
+class Event(NamedTuple):
+    """Something that happened once: when, what is known of it, and whether it is certain to belong where it is read."""
+
+    when: Days
+    attributes: Mapping[str, Fact]
+    certain: bool
+
+
+class Known(NamedTuple):
+    """All facts of one patient: of the whole, and of each part that the call is about with the whole's beside them."""
+
+    whole: Mapping[str, Fact]
+    parts: Mapping[str, Mapping[str, Fact]]
+
+    def at(self, part: str) -> Mapping[str, Fact]:
+        """The facts to hold a test against: of one part, or of the whole ("")."""
+        return self.parts[part] if part else self.whole
 
 
 def newest(readings: list[Reading]) -> list[Reading]:

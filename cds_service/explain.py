@@ -1,6 +1,6 @@
 """A hook call evaluated offline: the findings as the public JSON object, or as a table for a terminal."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from typing import Any
 
@@ -9,21 +9,26 @@ from cds_service.criteria import Finding
 from cds_service.errors import RequestError
 from cds_service.evidence import Evidence
 from cds_service.hooks import SERVICE_OF, parse
-from cds_service.policy import Policy
+from cds_service.logic import every
+from cds_service.policy import Part, Policy
 from cds_service.service import Answer, Guide
+from cds_service.verdicts import Decision, Verdict
 
 
-def explain(body: Any, guide: Guide, today: date, tell: Callable[[str], None]) -> dict[str, Any]:
+def explain(
+    body: Any, guide: Guide, today: date, tell: Callable[[str], None], profile: str | None = None
+) -> dict[str, Any]:
     """Evaluates a hook request (parsed JSON): the object that the integrator's guide shows.
 
-    ``tell`` is given a sentence for each policy that could not be evaluated. Raises RequestError.
+    ``tell`` is given a sentence for each policy that could not be evaluated; ``profile`` is a rule to be held against
+    besides. Raises RequestError.
     """
     hook = body.get("hook") if isinstance(body, dict) else None
     service_id = SERVICE_OF.get(hook) if isinstance(hook, str) else None
     if service_id is None:
         allowed = ", ".join(SERVICE_OF)
         raise RequestError(400, "invalid", f"The body must be a hook request whose hook is one of {allowed}.", "hook")
-    answers = service.answer(parse(service_id, body), guide, today)
+    answers = service.answer(parse(service_id, body), guide, today, profile)
     for failed in service.failures(answers):
         tell(f"{failed.policy.id} could not be evaluated: {failed.error!r}")
     return {
@@ -36,19 +41,34 @@ def explain(body: Any, guide: Guide, today: date, tell: Callable[[str], None]) -
 def _policy(item: Answer) -> dict[str, Any]:
     decision = item.decision
     assert decision is not None
+    verdicts = [entry for verdict in decision.verdicts for entry in _verdict(decision, verdict)]
+    lent = [*decision.payer.held, *(decision.requested.findings if decision.requested else ())]
+    beside = {finding.key: finding for finding in lent if finding.key not in decision.findings}
     return {
         "id": item.policy.id,
         "order": decision.order.drafts[0].reference if decision.order else None,
-        "verdicts": [
-            {"id": verdict.rule.id, "title": verdict.rule.title, "truth": verdict.truth.value}
-            for verdict in decision.verdicts
-        ],
-        "criteria": [_criterion(item.policy, finding) for finding in decision.findings.values()],
+        "verdicts": verdicts + (list(_verdict(decision, decision.requested)) if decision.requested else []),
+        "criteria": [_criterion(item.policy, finding) for finding in (*decision.findings.values(), *beside.values())],
     }
+
+
+def _verdict(decision: Decision, verdict: Verdict) -> Iterator[dict[str, Any]]:
+    """A verdict of the whole, and behind it that of each part where parts are judged apart."""
+    said = {"id": verdict.rule.id, "title": verdict.rule.title}
+    yield {**said, "truth": verdict.truth.value}
+    for part, findings in verdict.by_part():
+        truth = every(finding.truth for finding in findings)
+        yield {**said, "truth": truth.value, "scope": _scope(decision.policy, part)}
+
+
+def _scope(policy: Policy, part: Part) -> dict[str, str]:
+    return {"name": policy.scope.name if policy.scope else "", "value": part.id}
 
 
 def _criterion(policy: Policy, finding: Finding) -> dict[str, Any]:
     sources = policy.raw["sources"]
+    apart = {"scope": _scope(policy, finding.part)} if finding.part else {}
+    lent = {"profile": finding.criterion.profile} if finding.criterion.profile else {}
     return {
         "id": finding.criterion.id,
         "title": finding.criterion.title,
@@ -59,6 +79,8 @@ def _criterion(policy: Policy, finding: Finding) -> dict[str, Any]:
             f"{sources[citation.source]['title']}, {citation.place} ({citation.verified})"
             for citation in finding.criterion.citations
         ),
+        **apart,
+        **lent,
     }
 
 
@@ -72,9 +94,11 @@ def table(explained: dict[str, Any]) -> str:
     lines = [f"Evaluated on {explained['today']}"]
     for policy in explained["policies"]:
         lines += ["", f"{policy['id']}  (order: {policy['order'] or 'none'})", ""]
-        lines += _columns([(item["truth"], item["title"]) for item in policy["verdicts"]])
+        lines += _columns([(item["truth"], item["title"] + _of_part(item)) for item in policy["verdicts"]])
         lines.append("")
-        lines += _columns([(item["truth"], item["id"], item["title"], _said(item)) for item in policy["criteria"]])
+        lines += _columns(
+            [(item["truth"], item["id"] + _of_part(item), item["title"], _said(item)) for item in policy["criteria"]]
+        )
     if not explained["policies"]:
         lines += ["", "No policy evaluates this call."]
     for card in explained["response"]["cards"]:
@@ -83,6 +107,10 @@ def table(explained: dict[str, Any]) -> str:
     if not explained["response"]["cards"]:
         lines += ["", "No card."]
     return "\n".join(lines)
+
+
+def _of_part(item: dict[str, Any]) -> str:
+    return f" ({item['scope']['value']})" if "scope" in item else ""
 
 
 def _said(criterion: dict[str, Any]) -> str:

@@ -4,41 +4,72 @@ A value is an interval of numbers or True/False. A fact may have several possibl
 partial date, a score whose unit is ambiguous); a comparison is settled only where all of them agree.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
-from cds_service.answers import Answers, attested, read_answers
-from cds_service.chart import Chart, Match
-from cds_service.dates import Days, years_after, years_between
-from cds_service.elements import Interval, days_of, first_of, number_of, object_of
+from cds_service.answers import attested, read_answers
+from cds_service.chart import Chart
+from cds_service.dates import Days, days, months_between, years_after, years_between
+from cds_service.elements import Interval, days_of, number_of, object_of
 from cds_service.errors import UnreadableError
-from cds_service.evidence import ANYTHING, Evidence, Reading, Value, evidence_of, newest, note_on
+from cds_service.evaluation import evaluate
+from cds_service.events import events
+from cds_service.evidence import ANYTHING, Evidence, Fact, Known, Reading, Value, evidence_of, newest, note_on
+from cds_service.logic import Truth
 from cds_service.observations import Stale, observed
+from cds_service.orders import ProcedureOrder
 from cds_service.policy import FactRule, Policy
+from cds_service.readings import attested_number, attested_percentage, attested_yes_or_no, from_newest, reduction
 from cds_service.standing import too_old_or_future, when_of, why_condition_does_not_count, why_not_evidence
+from cds_service.world import World
 
 
-class Fact(NamedTuple):
-    """``values``: what the fact may be (empty: nothing known); ``notes``: why something on record does not count."""
+def gather(
+    policy: Policy,
+    chart: Chart,
+    questionnaires: frozenset[str],
+    today: date,
+    order: ProcedureOrder | None = None,
+) -> Known:
+    """Every fact of the policy: of the whole, and of each part that the call is about.
 
-    rule: FactRule
-    values: tuple[Value, ...] = ()
-    evidence: tuple[Evidence, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def gather(policy: Policy, chart: Chart, questionnaires: frozenset[str], today: date) -> dict[str, Fact]:
-    """Every fact of the policy.
-
-    ``questionnaires`` are the canonical addresses (without version) whose answers count as attested.
+    ``questionnaires`` are the canonical addresses (without version) whose answers count as attested; ``order`` is None
+    where nothing is ordered, and then the call is about all parts.
     """
     answers = read_answers(chart, questionnaires)
-    return {name: _KINDS[rule.kind](rule, chart, answers, today) for name, rule in policy.facts.items()}
+    whole: dict[str, Fact] = {}
+    world = World(chart, answers, today, order, policy.scope, whole)
+    for name, rule in policy.facts.items():
+        if not rule.per_part and rule.kind != "parts":
+            whole[name] = _KINDS[rule.kind](rule, world)
+    if policy.scope is None:
+        return Known(whole, {})
+    if order is None:
+        parts = tuple(part.id for part in policy.scope.parts)
+    else:
+        parts = order.parts or tuple(
+            part.id for part in policy.scope.parts if part.when and evaluate(part.when, whole) is Truth.MET
+        )
+    world = world._replace(parts=parts)
+    for name, rule in policy.facts.items():
+        if rule.kind == "parts":
+            whole[name] = _parts(rule, world)
+    return Known(whole, {part: _of_part(policy, world, part) for part in parts})
 
 
-def _age(rule: FactRule, chart: Chart, answers: Answers, today: date) -> Fact:
+def _of_part(policy: Policy, world: World, part: str) -> dict[str, Fact]:
+    known = dict(world.known)
+    here = world._replace(known=known, part=part, answers=world.answers._replace(part=part))
+    for name, rule in policy.facts.items():
+        if rule.per_part:
+            known[name] = _KINDS[rule.kind](rule, here)
+    return known
+
+
+def _age(rule: FactRule, world: World) -> Fact:
+    chart, today = world.chart, world.today
     born_text = chart.patient.get("birthDate") if chart.patient else None
     if chart.patient is None:
         return Fact(rule, notes=(chart.why_missing.get("Patient", "no Patient was sent"),))
@@ -56,13 +87,15 @@ def _age(rule: FactRule, chart: Chart, answers: Answers, today: date) -> Fact:
     return Fact(rule, ((low, high),), (evidence,))
 
 
-def _onset(rule: FactRule, chart: Chart, answers: Answers, today: date) -> Fact:
+def _onset(rule: FactRule, world: World) -> Fact:
+    chart, today = world.chart, world.today
     recorded: list[tuple[Days, Evidence]] = []
     notes: list[str] = []
     spoiled = False
-    for match in _matches(rule, chart, ("Condition",)):
+    for match, placed in world.matches(rule, ("Condition",)):
         try:
             why_not = why_condition_does_not_count(match.record.resource, rule.state, today)
+            why_not = why_not or (None if placed else world.no_part)
             if why_not is None:
                 onset = _condition_onset(match.record.resource, chart)
                 if onset is None:
@@ -80,30 +113,86 @@ def _onset(rule: FactRule, chart: Chart, answers: Answers, today: date) -> Fact:
     shown: list[Evidence] = []
     if recorded:
         earliest = min(recorded, key=lambda pair: (pair[0].first, pair[0].last, pair[1].reference))
-        low = max(_elapsed(onset, today)[0] for onset, _ in recorded)
-        high = max(_elapsed(onset, today)[1] for onset, _ in recorded)
+        low = max(_elapsed(rule, onset, today)[0] for onset, _ in recorded)
+        high = max(_elapsed(rule, onset, today)[1] for onset, _ in recorded)
         values.append((low, inf if spoiled else high))
         shown.append(earliest[1])
     elif spoiled:
         values.append(ANYTHING)
     if rule.item:
-        readings, more = attested(rule, answers, today, lambda answer: _attested_onset(answer, today))
+        end = _attested_end(rule, world, notes) if rule.until else Days(today, today, "")
+        readings, more = attested(rule, world.answers, today, lambda answer: _attested_onset(rule, answer, today, end))
         notes += more
         for reading in newest(readings):
             values += reading.values
             shown.append(reading.evidence)
-    return Fact(rule, tuple(values), tuple(shown), tuple(notes))
+    return Fact(rule, tuple(values), tuple(shown), tuple(dict.fromkeys(notes)))
 
 
-def _elapsed(onset: Days, today: date) -> Interval:
-    return (today - min(onset.last, today)).days, (today - onset.first).days
+def _elapsed(rule: FactRule, start: Days, end: date, earliest_end: date | None = None) -> Interval:
+    """From a start to an end that may each be one of several days: the least and the most time, in the rule's unit."""
+    least_end = earliest_end or end
+    low_start, high_start = min(start.last, least_end), min(start.first, end)
+    if rule.in_months:
+        return months_between(low_start, least_end), months_between(high_start, end)
+    return (least_end - low_start).days, (end - high_start).days
 
 
-def _attested_onset(answer: Mapping[str, Any], today: date) -> tuple[tuple[Value, ...], str]:
+def _attested_end(rule: FactRule, world: World, notes: list[str]) -> Days | None:
+    """The attested date that ends what began; None, with a note, where none is attested or several differ."""
+    readings, more = attested(rule.ending(), world.answers, world.today, _attested_date)
+    notes += more
+    ends = {reading.evidence.value for reading in newest(readings)}
+    if len(ends) != 1 or (end := ends.pop()) == "unreadable":
+        notes.append("end not recorded" if not ends else "its end cannot be told")
+        return None
+    return days(end or "")
+
+
+def _attested_date(answer: Mapping[str, Any]) -> tuple[tuple[Value, ...], str]:
+    when = days_of(answer.get("valueDate"))
+    return (ANYTHING,), when.text
+
+
+def _attested_onset(
+    rule: FactRule, answer: Mapping[str, Any], today: date, end: Days | None
+) -> tuple[tuple[Value, ...], str]:
     onset = days_of(answer.get("valueDate"))
     if onset.first > today:
         raise UnreadableError("is a date in the future")
-    return (_elapsed(onset, today),), f"since {onset.text}"
+    if end is None:
+        return (ANYTHING,), f"since {onset.text}"
+    if end.first > today or end.last < onset.first:
+        raise UnreadableError("ends before it begins, or in the future")
+    shown = f"since {onset.text}" if not rule.until else f"{onset.text} to {end.text}"
+    return (_elapsed(rule, onset, min(end.last, today), end.first),), shown
+
+
+def _since(rule: FactRule, world: World) -> Fact:
+    """Time since the newest record that counts, or since the newest attested date, whichever is later."""
+    found, notes, _ = _recorded(rule, world)
+    dated = [(days(when), item) for when, item in found if when]
+    notes += [f"{item.display}: has no date" for when, item in found if not when]
+    if rule.item:
+        readings, more = attested(rule, world.answers, world.today, lambda answer: _attested_past(answer, world.today))
+        notes += more
+        dated += [
+            (days(reading.evidence.value), reading.evidence)
+            for reading in newest(readings)
+            if reading.evidence.value and reading.values != (ANYTHING,)
+        ]
+    if not dated:
+        return Fact(rule, (), (), tuple(notes))
+    spans = [_elapsed(rule, when, world.today) for when, _ in dated]
+    newest_one = max(dated, key=lambda pair: (pair[0].first, pair[0].last, pair[1].reference))[1]
+    return Fact(rule, ((min(low for low, _ in spans), min(high for _, high in spans)),), (newest_one,), tuple(notes))
+
+
+def _attested_past(answer: Mapping[str, Any], today: date) -> tuple[tuple[Value, ...], str]:
+    when = days_of(answer.get("valueDate"))
+    if when.first > today:
+        raise UnreadableError("is a date in the future")
+    return ((0, 0),), when.text
 
 
 def _condition_onset(condition: Mapping[str, Any], chart: Chart) -> Days | None:
@@ -135,66 +224,85 @@ def _onset_from_age(age: Mapping[str, Any], chart: Chart) -> Days | None:
     return Days(years_after(born.first, int(years)), date.fromordinal(last.toordinal() - 1), f"age {int(years)}")
 
 
-def _measurement(rule: FactRule, chart: Chart, answers: Answers, today: date) -> Fact:
+def _measurement(rule: FactRule, world: World) -> Fact:
     readings: list[Reading] = []
     stale: list[tuple[Days, str]] = []
     notes: list[str] = []
-    if rule.codes:
-        for match in _matches(rule, chart, ("Observation",)):
-            outcome = observed(rule, match, today)
-            if isinstance(outcome, Stale):
-                stale.append((outcome.when, note_on(match, outcome.why)))
-            elif isinstance(outcome, str):
-                notes.append(note_on(match, outcome))
-            else:
-                readings.append(outcome)
-                if outcome.values == (ANYTHING,):
-                    notes.append(note_on(match, f"{match.record.reference} cannot be read"))
+    for match, placed in world.matches(rule, ("Observation",)):
+        outcome = observed(rule, match, world.today) if placed else world.no_part
+        if isinstance(outcome, Stale):
+            stale.append((outcome.when, note_on(match, outcome.why)))
+        elif isinstance(outcome, str):
+            notes.append(note_on(match, outcome))
+        else:
+            readings.append(outcome)
+            if outcome.values == (ANYTHING,):
+                notes.append(note_on(match, f"{match.record.reference} cannot be read"))
     if stale and not readings:
         notes.append(max(stale)[1])
     if rule.item:
-        given, more = attested(rule, answers, today, lambda answer: _attested_number(rule, answer))
+        given, more = attested(rule, world.answers, world.today, lambda answer: attested_number(rule, answer))
         readings += given
         notes += more
-    return _from_newest(rule, readings, notes)
+    return from_newest(rule, readings, notes)
 
 
-def _from_newest(rule: FactRule, readings: list[Reading], notes: list[str]) -> Fact:
-    latest = newest(readings)
-    values = tuple(value for reading in latest for value in reading.values)
-    return Fact(rule, values, tuple(reading.evidence for reading in latest), tuple(notes))
+def _answer(rule: FactRule, world: World) -> Fact:
+    readings, notes = attested(rule, world.answers, world.today, attested_yes_or_no)
+    return from_newest(rule, readings, notes)
 
 
-def _attested_number(rule: FactRule, answer: Mapping[str, Any]) -> tuple[tuple[Value, ...], str]:
-    number = number_of(first_of(answer, "valueDecimal", "valueInteger"))
-    if not rule.range[0] <= number <= rule.range[1]:
-        raise UnreadableError(f"is outside {rule.range[0]:g} to {rule.range[1]:g}")
-    return ((number, number),), f"{number:g} {rule.unit}".strip()
+def _order(rule: FactRule, world: World) -> Fact:
+    """Whether a draft of the call carries a code that has this meaning on the date of service, or its words."""
+    if world.order is None or rule.codes is None:
+        return Fact(rule)
+    carrying = [
+        Evidence(reference, text, None, None) for reference, text in world.order.carriers(rule.codes, world.chart)
+    ]
+    return Fact(rule, (bool(carrying),), tuple(carrying))
 
 
-def _answer(rule: FactRule, chart: Chart, answers: Answers, today: date) -> Fact:
-    readings, notes = attested(rule, answers, today, _attested_yes_or_no)
-    return _from_newest(rule, readings, notes)
+def _parts(rule: FactRule, world: World) -> Fact:
+    """How many parts the call is about."""
+    if world.order is None or not world.parts:
+        return Fact(rule)
+    return Fact(rule, ((len(world.parts), len(world.parts)),))
 
 
-def _attested_yes_or_no(answer: Mapping[str, Any]) -> tuple[tuple[Value, ...], str]:
-    value = answer.get("valueBoolean")
-    if not isinstance(value, bool):
-        raise UnreadableError("is not yes or no")
-    return (value,), "yes" if value else "no"
+def _reduction(rule: FactRule, world: World) -> Fact:
+    readings, notes = (
+        attested(rule, world.answers, world.today, lambda answer: attested_percentage(rule, answer))
+        if rule.item
+        else ([], [])
+    )
+    return reduction(rule, world.known, readings, notes)
 
 
-def _record(rule: FactRule, chart: Chart, answers: Answers, today: date) -> Fact:
+def _record(rule: FactRule, world: World) -> Fact:
+    found, notes, settled = _recorded(rule, world)
+    if found:
+        return Fact(rule, (True,), tuple(evidence for _, evidence in found), tuple(notes))
+    chart = world.chart
+    spoiled = any(item.type in rule.resources for item in chart.unreadable)
+    if rule.when_absent == "no" and settled and not spoiled and all(chart.known(name) for name in rule.resources):
+        return Fact(rule, (False,))
+    return Fact(rule, (), (), tuple(notes))
+
+
+def _recorded(rule: FactRule, world: World) -> tuple[list[tuple[str, Evidence]], list[str], bool]:
+    """(date, evidence) of each record that counts, the newest first; why others do not; whether there are none."""
     found: list[tuple[str, Evidence]] = []
     notes: list[str] = []
-    for match in _matches(rule, chart, rule.resources):
+    for match, placed in world.matches(rule, rule.resources):
         try:
-            why_not = why_not_evidence(rule, match, chart, today)
-            when = when_of(match.record, today)
+            why_not = why_not_evidence(rule, match, world.chart, world.today)
+            when = when_of(match.record, world.today)
             if why_not is None and when is not None:
-                why_not = too_old_or_future(rule.look_back_days, when, today)
+                why_not = too_old_or_future(rule.look_back_days, when, world.today)
             elif why_not is None and rule.look_back_days is not None:
                 why_not = "has no date"
+            if why_not is None and not placed:
+                why_not = world.no_part
         except UnreadableError as error:
             why_not = f"{match.record.reference} {error}"
             when = None
@@ -203,26 +311,19 @@ def _record(rule: FactRule, chart: Chart, answers: Answers, today: date) -> Fact
             found.append((text or "", evidence_of(match, None, text, rule.noun)))
         elif why_not:
             notes.append(note_on(match, why_not))
-    if found:
-        found.sort(key=lambda pair: pair[1].reference)
-        found.sort(key=lambda pair: pair[0], reverse=True)
-        return Fact(rule, (True,), tuple(evidence for _, evidence in found), tuple(notes))
-    spoiled = any(item.type in rule.resources for item in chart.unreadable)
-    if rule.when_absent == "no" and not spoiled and not notes and all(chart.known(name) for name in rule.resources):
-        return Fact(rule, (False,))
-    return Fact(rule, (), (), tuple(notes))
+    found.sort(key=lambda pair: pair[1].reference)
+    found.sort(key=lambda pair: pair[0], reverse=True)
+    return found, notes, not notes
 
 
-def _matches(rule: FactRule, chart: Chart, types: tuple[str, ...]) -> Iterator[Match]:
-    if rule.codes:
-        for name in types:
-            yield from chart.matches(name, rule.codes)
-
-
-_KINDS: dict[str, Callable[[FactRule, Chart, Answers, date], Fact]] = {
+_KINDS: dict[str, Callable[[FactRule, World], Fact]] = {
     "age": _age,
     "onset": _onset,
+    "since": _since,
     "measurement": _measurement,
     "answer": _answer,
     "record": _record,
+    "events": events,
+    "reduction": _reduction,
+    "order": _order,
 }

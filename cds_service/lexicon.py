@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from cds_service.elements import coding_key
 from cds_service.errors import UnreadableError
 from cds_service.policy import Code, CodeSet
+from cds_service.terminology import ICD10PCS
 
 _NOT_TEXT = "has a coding whose code or system is not text"
 
@@ -50,4 +51,5 @@ class Lexicon:
         if key is None:
             return Known(False, "", False, ())
         rows = tuple((codes, row) for codes in self._code_sets if (row := codes.match(key)))
-        return Known(True, key[1], not system, rows)
+        # Policies list few codes of this system, so that one they do not list must not silence the words beside it.
+        return Known(key[0] != ICD10PCS or bool(rows), key[1], not system, rows)

@@ -6,7 +6,7 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 
-from cds_service import facts, prefetch, verdicts
+from cds_service import criteria, facts, prefetch, verdicts
 from cds_service.chart import read_chart
 from cds_service.errors import PolicyError
 from cds_service.lexicon import Lexicon
@@ -89,4 +89,9 @@ def granted_to_nobody(policy: Policy) -> list[str]:
     decision = verdicts.decide(policy, nobody, facts.gather(policy, nobody, frozenset(), day), None, day)
     met = [f"criterion '{name}'" for name, finding in decision.findings.items() if finding.truth is Truth.MET]
     met += [f"verdict '{verdict.rule.id}'" for verdict in decision.verdicts if verdict.truth is Truth.MET]
+    known = facts.gather(policy, nobody, frozenset(), day)
+    lent = [item for item in policy.criteria if item not in policy.always_evaluated]
+    for name, finding in criteria.find(policy, [*lent, *policy.variants.values()], known, nobody).items():
+        if finding.truth is Truth.MET:
+            met.append(f"criterion '{name}'")
     return [f"{what} is met by an empty chart; a policy must not grant anything to nobody" for what in met]

@@ -1,36 +1,49 @@
 """A policy folder read into a frozen Policy, or a PolicyError that names file, place, fault and what is allowed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from string import Formatter
 from typing import Any
 
+from cds_service.case_files import all_cases
 from cds_service.dates import days
-from cds_service.elements import Key, unit_spelling
 from cds_service.errors import PolicyError
 from cds_service.json_files import FILES, read_json, schema_problems
+from cds_service.loading.codes import NO_CODES, CodeReader
+from cds_service.loading.facts import FactReader
+from cds_service.loading.problems import Problems, Reader
+from cds_service.loading.tests import TestReader
 from cds_service.policy import (
     Act,
     Citation,
-    Code,
-    CodeSet,
     Criterion,
-    FactRule,
     Hint,
     OrderRule,
+    Part,
+    Pathway,
     Payer,
     Policy,
+    Profile,
+    Scope,
     Test,
     VerdictRule,
 )
-from cds_service.terminology import canonical_code, canonical_system, words
+from cds_service.terminology import words
 
 HOLES = ("procedure", "total", "undocumented", "not_met", "criteria", "names")
 
 
 def load_policy(folder: Path) -> Policy:
     """Reads one policy folder. Raises PolicyError with all problems found, each naming its file and place."""
+    return policy_of(folder, read_documents(folder))
+
+
+def read_documents(folder: Path) -> dict[str, Any]:
+    """The documents of a policy folder by name, each sound by its schema, with the cases of all case files.
+
+    Raises PolicyError with all problems found.
+    """
     documents = {name: read_json(folder / f"{name}.json") for name in FILES}
     problems = [
         problem
@@ -39,21 +52,33 @@ def load_policy(folder: Path) -> Policy:
     ]
     if problems:
         raise PolicyError(problems)
-    return _Builder(folder, documents).build()
+    return {**documents, "cases": all_cases(folder, documents["cases"])}
 
 
-class _Builder:
-    """Turns schema-valid documents into a Policy and gathers every reference that leads nowhere."""
+def policy_of(folder: Path, documents: Mapping[str, Any]) -> Policy:
+    """The policy of documents that are sound by their schemas. Raises PolicyError for what leads nowhere."""
+    problems = Problems(folder)
+    policy = _Builder(problems, documents).build()
+    if problems.sentences:
+        raise PolicyError(list(dict.fromkeys(problems.sentences)))
+    return policy
 
-    def __init__(self, folder: Path, documents: Mapping[str, Any]) -> None:
-        self.folder = folder
-        self.raw = documents["policy"]
+
+class _Builder(Reader):
+    """Turns schema-valid documents into a Policy and notes every reference that leads nowhere."""
+
+    def __init__(self, problems: Problems, documents: Mapping[str, Any]) -> None:
+        super().__init__(problems)
+        self.folder = problems.folder
         self.documents = documents
-        self.problems: list[str] = []
-        self.sets: dict[str, CodeSet] = {}
-
-    def problem(self, file: str, place: str, sentence: str) -> None:
-        self.problems.append(f"{self.folder / file}.json: {place}: {sentence}")
+        self.raw = documents["policy"]
+        self.codes = CodeReader(problems, documents["codes"])
+        scope = self.raw.get("scope")
+        reader = FactReader(problems, self.codes, scope["name"] if scope else None)
+        self.facts = reader.facts(self.raw["facts"], "$.facts")
+        self.numbers = {name: entry["value"] for name, entry in self.raw.get("parameters", {}).items()}
+        self.tests = TestReader(problems, self.facts, self.numbers)
+        self.ids = [entry["id"] for entry in self.raw["criteria"]]
 
     def build(self) -> Policy:
         raw = self.raw
@@ -61,10 +86,6 @@ class _Builder:
             self.problem(
                 "policy", "$.id", f"is '{raw['id']}' but the folder is named '{self.folder.name}'; they must agree"
             )
-        self.sets = {name: self.code_set(name, entry) for name, entry in self.documents["codes"]["sets"].items()}
-        facts = {name: self.fact(name, entry) for name, entry in raw["facts"].items()}
-        self.names = set(facts)
-        self.ids = [entry["id"] for entry in raw["criteria"]]
         self.unique(self.ids, "policy", "$.criteria")
         self.unique([entry["id"] for entry in raw["verdicts"]], "policy", "$.verdicts")
         self.unique([entry["id"] for entry in raw["orders"]["acts"]], "policy", "$.orders.acts")
@@ -72,8 +93,16 @@ class _Builder:
         self.holes()
         for index, item in enumerate(raw["evidence"]):
             self.known_source(item["source"], f"$.evidence[{index}].source")
+        for name, entry in raw.get("parameters", {}).items():
+            self.known_source(entry["source"], f"$.parameters.{name}.source")
+        criteria = {entry["id"]: self.criterion(index, entry) for index, entry in enumerate(raw["criteria"])}
+        variants: dict[str, Criterion] = {}
+        profiles = {
+            name: self.profile(name, entry, criteria, variants) for name, entry in raw.get("profiles", {}).items()
+        }
+        verdicts = tuple(self.verdict(index, entry, profiles) for index, entry in enumerate(raw["verdicts"]))
         patient_view = raw.get("patient_view", {})
-        policy = Policy(
+        return Policy(
             id=raw["id"],
             statement=raw["statement"],
             edition=raw["edition"],
@@ -81,148 +110,127 @@ class _Builder:
             procedure=raw["procedure"],
             raw=raw,
             code_systems=self.documents["codes"]["systems"],
-            code_sets=self.sets,
-            facts=facts,
-            criteria=tuple(self.criterion(index, entry) for index, entry in enumerate(raw["criteria"])),
-            verdicts=tuple(self.verdict(index, entry) for index, entry in enumerate(raw["verdicts"])),
+            code_sets=self.codes.sets,
+            facts=self.facts,
+            criteria=tuple(criteria.values()),
+            verdicts=verdicts,
             orders=self.orders(raw["orders"]),
             patient_view_when=self.test(patient_view["when"], "$.patient_view.when") if patient_view else None,
             patient_view_unless=self.test(patient_view["unless"], "$.patient_view.unless")
             if "unless" in patient_view
             else None,
             for_review=tuple(self.hint(entry, f"$.for_review[{n}]") for n, entry in enumerate(raw["for_review"])),
-            payers=tuple(self.payer(index, entry) for index, entry in enumerate(self.documents["payers"]["payers"])),
+            payers=tuple(
+                self.payer(index, entry, profiles) for index, entry in enumerate(self.documents["payers"]["payers"])
+            ),
             wording=self.documents["card"],
             cases=self.documents["cases"],
-            resource_types=frozenset(name for rule in facts.values() for name in rule.types()).union(
+            resource_types=frozenset(name for rule in self.facts.values() for name in rule.types()).union(
                 {"Coverage"} if self.documents["payers"]["payers"] else ()
             ),
-        )
-        if self.problems:
-            raise PolicyError(self.problems)
-        return policy
-
-    def system(self, name: str, place: str, file: str = "codes") -> str:
-        systems = self.documents["codes"]["systems"]
-        if name not in systems:
-            self.problem(file, place, f"'{name}' is no system; allowed are {', '.join(sorted(systems))}")
-            return name
-        return canonical_system(systems[name]["url"])
-
-    def code(self, entry: Mapping[str, Any], place: str) -> Code:
-        system = self.system(entry["system"], f"{place}.system")
-        return Code(
-            system=system,
-            system_name=entry["system"],
-            code=canonical_code(system, entry["code"].removesuffix("-")),
-            label=entry["label"],
-            seen=entry["seen"],
-            provenance=entry["provenance"],
-            valid_from=entry["valid_from"],
-            valid_until=entry["valid_until"],
-            leaves=tuple(entry.get("leaves", ())),
-            remark=entry.get("remark"),
-            use=entry.get("use"),
-            prefix=entry["code"].endswith("-"),
-        )
-
-    def code_set(self, name: str, entry: Mapping[str, Any]) -> CodeSet:
-        rows = [self.code(row, f"$.sets.{name}.codes[{n}]") for n, row in enumerate(entry["codes"])]
-        exact: dict[Key, Code] = {}
-        for row in rows:
-            if (row.system, row.code) in exact:
-                self.problem("codes", f"$.sets.{name}", f"{row.system_name} {row.code} stands twice in the set")
-            if not row.prefix:
-                exact[row.system, row.code] = row
-        if not rows and not entry.get("text"):
-            self.problem("codes", f"$.sets.{name}", "the set has neither codes nor text and can match nothing")
-        return CodeSet(
-            name=name,
-            title=entry["title"],
-            codes=tuple(rows),
-            exact=exact,
-            prefixes=tuple(row for row in rows if row.prefix),
-            phrases=tuple(f" {phrase} " for phrase in entry.get("text", ())),
-            words_beside_codes="words_beside_codes" in entry,
-        )
-
-    def set_named(self, name: str | None, place: str) -> CodeSet | None:
-        if name is not None and name not in self.sets:
-            self.problem("policy", place, f"'{name}' is no code set; allowed are {', '.join(sorted(self.sets))}")
-            return None
-        return self.sets[name] if name is not None else None
-
-    def fact(self, name: str, entry: Mapping[str, Any]) -> FactRule:
-        place = f"$.facts.{name}"
-        if "range" in entry and entry["range"][0] > entry["range"][1]:
-            self.problem(
-                "policy",
-                f"{place}.range",
-                f"{entry['range'][0]:g} to {entry['range'][1]:g} is turned round; the lower end comes first",
-            )
-        absent = entry["when_absent"]
-        return FactRule(
-            name=name,
-            kind=entry["kind"],
-            title=entry["title"],
-            when_absent="unknown" if absent == "unknown" else "no",
-            absent_because=None if absent == "unknown" else absent["no"],
-            codes=self.set_named(entry.get("codes"), f"{place}.codes"),
-            resources=tuple(entry.get("resources", ())),
-            state=entry.get("state", "active" if entry["kind"] == "onset" else "ever"),
-            site=self.set_named(entry.get("site"), f"{place}.site"),
-            reason=self.set_named(entry.get("reason"), f"{place}.reason"),
-            noun=tuple(entry["noun"]) if "noun" in entry else None,
-            item=entry.get("item"),
-            look_back_days=entry.get("look_back_days"),
-            answer_look_back_days=entry.get("answer_look_back_days", entry.get("look_back_days")),
-            unit=entry.get("unit", ""),
-            units={unit_spelling(unit): tuple(map(float, factors)) for unit, factors in entry.get("units", {}).items()},
-            range=tuple(entry["range"]) if "range" in entry else (float("-inf"), float("inf")),
+            scope=self.scope(raw["scope"]) if "scope" in raw else None,
+            profiles=profiles,
+            variants=variants,
+            always_evaluated=_always_evaluated(criteria.values(), verdicts, profiles.values()),
         )
 
     def test(self, entry: Mapping[str, Any], place: str) -> Test:
-        if "fact" in entry:
-            if entry["fact"] not in self.names:
-                allowed = ", ".join(sorted(self.names))
-                self.problem("policy", f"{place}.fact", f"'{entry['fact']}' is no fact; allowed are {allowed}")
-            comparisons = entry.keys() - {"fact"}
-            if (
-                not comparisons
-                or ("is" in entry and len(comparisons) > 1)
-                or comparisons - {"is", "at_least", "at_most"}
-            ):
-                self.problem(
-                    "policy", place, "a comparison needs 'is', or 'at_least' and/or 'at_most', and nothing else"
+        """A test that is asked of the whole, and so may read nothing that belongs to a part."""
+        test = self.tests.test(entry, place)
+        self.whole(test.facts(), place)
+        return test
+
+    def whole(self, names: Iterable[str], place: str) -> None:
+        """Notes facts that are read for each part where the whole is asked."""
+        for name in names:
+            if name in self.facts and self.facts[name].per_part:
+                self.problem("policy", place, f"the fact '{name}' is read for each part, and here the whole is asked")
+
+    def scope(self, entry: Mapping[str, Any]) -> Scope:
+        place = "$.scope.parts"
+        self.unique([part["id"] for part in entry["parts"]], "policy", place)
+        return Scope(
+            entry["name"],
+            tuple(
+                Part(
+                    part["id"],
+                    part["label"],
+                    self.codes.set_named(part["codes"], f"{place}[{n}].codes") or NO_CODES,
+                    self.test(part["when"], f"{place}[{n}].when") if "when" in part else None,
                 )
-            else:
-                self.fits(entry, place)
-            return Test("fact", (), entry["fact"], entry.get("is"), entry.get("at_least"), entry.get("at_most"))
-        if len(entry) != 1:
-            self.problem("policy", place, f"one word at a time; found {', '.join(sorted(entry))}")
-        word, inner = next(iter(entry.items()))
-        if word == "not":
-            return Test("not", (self.test(inner, f"{place}.not"),))
-        return Test(word, tuple(self.test(part, f"{place}.{word}[{n}]") for n, part in enumerate(inner)))
+                for n, part in enumerate(entry["parts"])
+            ),
+        )
 
-    def fits(self, entry: Mapping[str, Any], place: str) -> None:
-        """Notes a comparison that does not suit its fact: yes/no by ``is``, a number with limits that can be met."""
-        kind = self.raw["facts"].get(entry["fact"], {}).get("kind")
-        if kind and (kind in ("answer", "record")) != ("is" in entry):
-            allowed = "'is'" if kind in ("answer", "record") else "'at_least' and 'at_most'"
+    def profile(
+        self, name: str, entry: Mapping[str, Any], criteria: Mapping[str, Criterion], variants: dict[str, Criterion]
+    ) -> Profile:
+        """One profile; the criteria that it changes are added to ``variants`` by their keys."""
+        place = f"$.profiles.{name}"
+        self.known_source(entry["source"], f"{place}.source")
+        pending, members = entry.get("pending"), entry.get("all", ())
+        if (pending is None) == (not members):
+            self.problem("policy", place, "a profile has either 'all' (criteria) or 'pending' (why it is not applied)")
+        changed = entry.get("parameters", {})
+        for parameter in changed:
+            self.known(parameter, sorted(self.numbers), "parameter", "policy", f"{place}.parameters")
+        for replaced in entry.get("replaces", {}):
+            self.known(replaced, members, "criterion of this profile", "policy", f"{place}.replaces")
+        keys = []
+        for member in members:
+            if self.known(member, self.ids, "criterion", "policy", f"{place}.all"):
+                keys.append(self._variant(name, entry, criteria[member], variants))
+        return Profile(name, entry["title"], entry["source"], pending, tuple(keys), entry["next_review"])
+
+    def _variant(self, name: str, entry: Mapping[str, Any], own: Criterion, variants: dict[str, Criterion]) -> str:
+        index = self.ids.index(own.id)
+        replaced = entry.get("replaces", {}).get(own.id, {})
+        changed = entry.get("parameters", {})
+        reader = TestReader(self._problems, self.facts, {**self.numbers, **changed})
+        place = f"$.profiles.{name}.replaces.{own.id}.test" if "test" in replaced else f"$.criteria[{index}].test"
+        test = reader.test(replaced.get("test", self.raw["criteria"][index]["test"]), place)
+        self.tests.named |= reader.named
+        if not replaced and test == own.test:
+            return own.key
+        source = entry["source"]
+        cited = tuple(item for item in own.citations if item.source == source)
+        variant = Criterion(
+            id=own.id,
+            title=replaced.get("title", own.title).format_map(_Numbers({**self.numbers, **changed})),
+            fails_as=replaced.get("fails_as", own.fails_as),
+            test=test,
+            hints=own.hints,
+            settled_by=replaced.get("settled_by", own.settled_by),
+            citations=cited or own.citations,
+            statement_text=own.statement_text,
+            product_choice=own.product_choice,
+            note=own.note,
+            next_review=entry["next_review"],
+            profile=name,
+            per_part=self._per_part(test, own.hints),
+        )
+        if not cited:
             self.problem(
-                "policy", place, f"the fact '{entry['fact']}' is of kind '{kind}' and is compared by {allowed}"
+                "policy",
+                f"$.criteria[{index}].sources",
+                f"the profile '{name}' changes this criterion, and nothing here is cited from its source '{source}'",
             )
-        if entry.get("at_least", float("-inf")) > entry.get("at_most", float("inf")):
-            self.problem("policy", place, "at_least is above at_most, so that nothing can ever meet it")
+        variants[variant.key] = variant
+        return variant.key
 
-    def unique(self, ids: list[str], file: str, place: str) -> None:
-        for name in sorted({name for name in ids if ids.count(name) > 1}):
-            self.problem(file, place, f"the id '{name}' stands twice; each needs its own")
+    def _per_part(self, test: Test, hints: Iterable[Hint]) -> bool:
+        names = (*test.facts(), *(hint.fact for hint in hints))
+        return any(self.facts[name].per_part for name in names if name in self.facts)
 
     def holes(self) -> None:
         """Notes where the wording asks for what the service does not fill in."""
         card = self.documents["card"]
+        if "scope" in self.raw and "ask_scope" not in card:
+            self.problem("card", "$", "'ask_scope' is missing: what to ask where an order names no part of the scope")
+        if "applies_unless" in self.raw["verdicts"][0]:
+            for part in ("summaries", "leads"):
+                if "not_applicable" not in card[part]:
+                    self.problem("card", f"$.{part}", "'not_applicable' is missing: the first verdict may not apply")
         for place, template, allowed in (
             *(
                 (f"$.{part}.{name}", text, HOLES)
@@ -231,8 +239,13 @@ class _Builder:
             ),
             *(
                 (f"$.{part}.{name}", text, ("procedure",))
-                for part in ("ask", "failed")
-                for name, text in card[part].items()
+                for part in ("ask", "failed", "ask_scope")
+                for name, text in card.get(part, {}).items()
+            ),
+            *(
+                (f"$.pathways.{row}.{name}", text, ("procedure", "parts"))
+                for row, message in card.get("pathways", {}).items()
+                for name, text in message.items()
             ),
             ("$.by_text_line", card["by_text_line"], ("procedure",)),
             ("$.header_code_line", card["header_code_line"], ("code", "leaves")),
@@ -250,74 +263,94 @@ class _Builder:
                     self.problem("card", place, f"nothing fills {{{name}}}; allowed are {known}")
 
     def hint(self, entry: Mapping[str, Any], place: str) -> Hint:
-        if entry["fact"] not in self.names:
-            allowed = ", ".join(sorted(self.names))
-            self.problem("policy", f"{place}.fact", f"'{entry['fact']}' is no fact; allowed are {allowed}")
+        self.known(entry["fact"], sorted(self.facts), "fact", "policy", f"{place}.fact")
         return Hint(entry["fact"], entry["says"])
 
     def known_source(self, name: str, place: str) -> None:
-        if name not in self.raw["sources"]:
-            allowed = ", ".join(sorted(self.raw["sources"]))
-            self.problem("policy", place, f"'{name}' is no source; allowed are {allowed}")
+        self.known(name, sorted(self.raw["sources"]), "source", "policy", place)
 
     def criterion(self, index: int, entry: Mapping[str, Any]) -> Criterion:
         place = f"$.criteria[{index}]"
         for n, citation in enumerate(entry["sources"]):
             self.known_source(citation["source"], f"{place}.sources[{n}]")
+        test = self.tests.test(entry["test"], f"{place}.test")
+        hints = tuple(self.hint(hint, f"{place}.hints[{n}]") for n, hint in enumerate(entry.get("hints", ())))
         return Criterion(
             id=entry["id"],
-            title=entry["title"],
+            title=entry["title"].format_map(_Numbers(self.numbers)),
             fails_as=entry["fails_as"],
-            test=self.test(entry["test"], f"{place}.test"),
-            hints=tuple(self.hint(hint, f"{place}.hints[{n}]") for n, hint in enumerate(entry.get("hints", ()))),
+            test=test,
+            hints=hints,
             settled_by=entry["settled_by"],
             citations=tuple(Citation(c["source"], c["place"], c["says"], c["verified"]) for c in entry["sources"]),
             statement_text=entry["statement_text"],
             product_choice=entry.get("product_choice"),
             note=entry.get("note"),
             next_review=entry["next_review"],
+            per_part=self._per_part(test, hints),
         )
 
-    def verdict(self, index: int, entry: Mapping[str, Any]) -> VerdictRule:
+    def verdict(self, index: int, entry: Mapping[str, Any], profiles: Mapping[str, Profile]) -> VerdictRule:
         place = f"$.verdicts[{index}]"
-        if ("all" in entry) == ("payer" in entry):
-            self.problem("policy", place, "a verdict has either 'all' (criteria) or 'payer': true")
+        if len(entry.keys() & {"all", "payer", "profile"}) != 1:
+            self.problem("policy", place, "a verdict has either 'all' (criteria) or 'payer': true, or a 'profile'")
         self.known_criteria(entry.get("all", ()), "policy", f"{place}.all")
+        profile = None
+        if "profile" in entry and self.known(entry["profile"], profiles, "profile", "policy", f"{place}.profile"):
+            profile = profiles[entry["profile"]]
+        unless = entry.get("applies_unless")
         return VerdictRule(
             id=entry["id"],
             title=entry["title"],
-            criteria=tuple(entry.get("all", ())),
+            criteria=profile.criteria if profile else tuple(entry.get("all", ())),
             payer="payer" in entry,
             withholds_codes="withholds_codes" in entry,
+            profile=profile,
+            applies_unless=self.test(unless, f"{place}.applies_unless") if unless else None,
         )
 
     def known_criteria(self, names: Any, file: str, place: str) -> None:
         for name in names:
-            if name not in self.ids:
-                self.problem(file, place, f"'{name}' is no criterion; allowed are {', '.join(self.ids)}")
+            self.known(name, self.ids, "criterion", file, place)
 
     def orders(self, entry: Mapping[str, Any]) -> OrderRule:
         acts = tuple(act for n, item in enumerate(entry["acts"]) if (act := self.act(item, f"$.orders.acts[{n}]")))
-        here = self.set_named(entry["site"]["here"], "$.orders.site.here")
-        unspecific = self.set_named(entry["site"]["unspecific"], "$.orders.site.unspecific")
+        here = self.codes.set_named(entry["site"]["here"], "$.orders.site.here")
+        unspecific = self.codes.set_named(entry["site"]["unspecific"], "$.orders.site.unspecific")
         return OrderRule(
             acts=acts,
             named_in_text=tuple(words(phrase) for phrase in entry["named_in_text"]),
-            here=here or _NO_CODES,
-            unspecific=unspecific or _NO_CODES,
+            here=here or NO_CODES,
+            unspecific=unspecific or NO_CODES,
             not_the_procedure_in_text=tuple(words(phrase) for phrase in entry["not_the_procedure_in_text"]),
             elsewhere_by_code=frozenset(
-                self.system(name, "$.orders.site.elsewhere_by_code", "policy")
+                self.codes.system(name, "$.orders.site.elsewhere_by_code", "policy")
                 for name in entry["site"]["elsewhere_by_code"]
             ),
             elsewhere_in_text=tuple(words(phrase) for phrase in entry["site"]["elsewhere_in_text"]),
+            pathways=tuple(self.pathway(n, row) for n, row in enumerate(self.raw.get("pathways", ()))),
+        )
+
+    def pathway(self, index: int, entry: Mapping[str, Any]) -> Pathway:
+        place, ordered = f"$.pathways[{index}]", entry.get("orders", {})
+        if not ordered and "when" not in entry:
+            self.problem("policy", place, "a pathway needs 'orders' or 'when', or nothing can ever go it")
+        texts = self.documents["card"].get("pathways", {})
+        self.known(entry["says"], texts, "entry of card.json, pathways", "policy", f"{place}.says")
+        return Pathway(
+            entry["id"],
+            entry["title"],
+            self.codes.set_named(ordered.get("codes"), f"{place}.orders.codes"),
+            tuple(words(phrase) for phrase in ordered.get("text", ())),
+            self.tests.test(entry["when"], f"{place}.when") if "when" in entry else None,
+            entry["says"],
         )
 
     def act(self, entry: Mapping[str, Any], place: str) -> Act | None:
-        codes = self.set_named(entry["codes"], f"{place}.codes")
+        codes = self.codes.set_named(entry["codes"], f"{place}.codes")
         if codes is None:
             return None
-        key = (self.system(entry["code"]["system"], f"{place}.code.system", "policy"), entry["code"]["code"])
+        key = (self.codes.system(entry["code"]["system"], f"{place}.code.system", "policy"), entry["code"]["code"])
         code = codes.exact.get(key)
         if code is None and entry["code"]["system"] in self.documents["codes"]["systems"]:
             self.problem(
@@ -325,9 +358,14 @@ class _Builder:
             )
         if code is None:
             return None
-        return Act(entry["id"], entry["label"], codes, code, tuple(words(phrase) for phrase in entry["text"]))
+        phrases = tuple(words(phrase) for phrase in entry["text"])
+        return Act(entry["id"], entry["label"], codes, code, phrases, "names_site" in entry)
 
-    def payer(self, index: int, entry: Mapping[str, Any]) -> Payer:
+    def payer(self, index: int, entry: Mapping[str, Any], profiles: Mapping[str, Profile]) -> Payer:
+        if "profile" in entry["position"]:
+            applied = [name for name, profile in profiles.items() if profile.pending is None]
+            named = entry["position"]["profile"]
+            self.known(named, applied, "profile that can be applied", "payers", f"$.payers[{index}].position.profile")
         self.known_criteria(
             entry["position"].get("covered_when_all", ()), "payers", f"$.payers[{index}].position.covered_when_all"
         )
@@ -349,4 +387,17 @@ class _Builder:
         )
 
 
-_NO_CODES = CodeSet("none", "none", (), {}, (), ())
+class _Numbers(dict[str, float]):
+    """Fills a title's holes ({tests-least}) with parameters, and leaves what is no parameter as it stands."""
+
+    def __missing__(self, name: str) -> str:
+        return f"{{{name}}}"
+
+
+def _always_evaluated(
+    criteria: Iterable[Criterion], verdicts: Iterable[VerdictRule], profiles: Iterable[Profile]
+) -> tuple[Criterion, ...]:
+    """The criteria that every call is held against: all but those that only a profile asks for."""
+    own = {key for verdict in verdicts if verdict.profile is None for key in verdict.criteria}
+    lent = {key.partition("@")[0] for profile in profiles for key in profile.criteria} - own
+    return tuple(item for item in criteria if item.id not in lent)

@@ -1,12 +1,16 @@
 """Recognising the order: which drafts ask for a policy's procedure, how surely, and which act each of them names."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, NamedTuple
 
 from cds_service.chart import Chart, concept_of, inline_concept
+from cds_service.dates import days
 from cds_service.elements import Json, Key, concept_text, list_of, readable_keys
-from cds_service.policy import Act, OrderRule
+from cds_service.errors import UnreadableError
+from cds_service.policy import Act, CodeSet, OrderRule, Pathway, Scope
+from cds_service.scope import parts_named
 from cds_service.standing import reason_concepts
 from cds_service.terminology import is_not_reported, words
 
@@ -36,13 +40,19 @@ class ProcedureOrder:
 
     ``settled`` are the ids of the acts that need no further order: drafted (also by drafts that are not commented on),
     or asked not to be done; to request a device is not yet to order the act that implants it. ``coded`` are those that
-    a draft carries the code of. ``certain`` is False where nothing says that this therapy is meant.
+    a draft carries the code of. ``certain`` is False where nothing says that this therapy is meant. ``parts`` are the
+    parts of the scope that the drafts name; ``pathway`` is the other way that all of them go, if they do; ``others``
+    are the call's further orders, which only inform.
     """
 
     drafts: tuple[Draft, ...]
     settled: frozenset[str]
     coded: frozenset[str]
     certain: bool
+    parts: tuple[str, ...] = ()
+    pathway: Pathway | None = None
+    others: tuple[tuple[str, Json], ...] = ()
+    today: date = date.min
 
     @property
     def references(self) -> str:
@@ -54,42 +64,88 @@ class ProcedureOrder:
         """Whether the procedure is known by words alone."""
         return all(draft.by_text for draft in self.drafts)
 
+    def carriers(self, codes: CodeSet, chart: Chart) -> Iterator[tuple[str, str]]:
+        """(reference, words) of each draft with a code of the set, valid on its date of service, or with its words."""
+        for reference, resource in (*((draft.reference, draft.resource) for draft in self.drafts), *self.others):
+            concept = concept_of(resource, chart, resource)
+            on = date_of_service(resource, self.today)
+            row = next((row for key in readable_keys(concept) if (row := codes.match_on(key, on))), None)
+            if row is not None:
+                yield reference, row.label
+            elif codes.match_words(words(text := concept_text(concept))):
+                yield reference, text
+
+
+def date_of_service(resource: Mapping[str, Any], today: date) -> date:
+    """The first day for which an order asks (FHIR R4, occurrence[x]), or today where it names none that can be read."""
+    period = resource.get("occurrencePeriod")
+    written = resource.get("occurrenceDateTime") or (period.get("start") if isinstance(period, dict) else None)
+    try:
+        return days(written).first if isinstance(written, str) else today
+    except UnreadableError:
+        return today
+
 
 def recognise(
-    rule: OrderRule, drafts: Iterable[tuple[str, Json]], chart: Chart, selected: Collection[str] | None
+    rule: OrderRule,
+    drafts: Iterable[tuple[str, Json]],
+    chart: Chart,
+    selected: Collection[str] | None,
+    today: date,
+    scope: Scope | None = None,
 ) -> ProcedureOrder | None:
     """The procedure that the drafts ask for, or None where they are none of this policy's business.
 
     ``drafts`` are (reference, resource) pairs; ``selected`` holds the references to comment on (None: all of them), the
-    others only inform.
+    others only inform. Codes have the meaning of the date of service, which is ``today`` where an order names none.
     """
     found: list[Draft] = []
+    elsewhere: list[tuple[Pathway, Draft]] = []
+    others: list[tuple[str, Json]] = []
     refused: set[str] = set()
     for reference, resource in drafts:
-        draft = None if resource.get("status") in WITHDRAWN else _read(rule, reference, resource, chart)
-        if draft is None:
+        if resource.get("status") in WITHDRAWN:
             continue
-        if resource.get("doNotPerform") is True:
+        on = date_of_service(resource, today)
+        said = _said(rule, concept_of(resource, chart, resource), on)
+        draft = _read(rule, reference, resource, said, chart)
+        if draft is not None and resource.get("doNotPerform") is True:
             refused |= draft.covers
-        else:
+        elif draft is not None and said.pathway is not None:
+            elsewhere.append((said.pathway, draft))
+        elif draft is not None:
             found.append(draft)
+        else:
+            others.append((reference, resource))
     chosen = tuple(draft for draft in found if selected is None or _is_among(draft.reference, selected))
-    if not chosen:
+    away = [pair for pair in elsewhere if selected is None or _is_among(pair[1].reference, selected)]
+    if not chosen and not away:
         return None
+    pathway = None if chosen else min((row for row, _ in away), key=rule.pathways.index)
+    drafted = chosen or tuple(draft for _, draft in away)
     return ProcedureOrder(
-        drafts=chosen,
+        drafts=drafted,
         settled=frozenset(refused.union(*(draft.covers for draft in found))),
         coded=frozenset().union(*(draft.coded for draft in found)),
-        certain=any(draft.certain for draft in found),
+        certain=pathway is not None or any(draft.certain for draft in found),
+        parts=_parts(scope, drafted, chart) if scope else (),
+        pathway=pathway,
+        others=tuple(others),
+        today=today,
     )
 
 
-def may_concern(rule: OrderRule, resource: Json) -> bool:
+def _parts(scope: Scope, drafts: Iterable[Draft], chart: Chart) -> tuple[str, ...]:
+    named = {name for draft in drafts for name in parts_named(scope, draft.resource, chart)}
+    return tuple(part.id for part in scope.parts if part.id in named)
+
+
+def may_concern(rule: OrderRule, resource: Json, today: date) -> bool:
     """Whether a draft has a code or words of the policy, or a reference that may; asked before the chart is read."""
     if resource.get("codeReference") is not None:
         return True
-    said = _said(rule, inline_concept(resource))
-    return bool(said.acts) or said.named
+    said = _said(rule, inline_concept(resource), date_of_service(resource, today))
+    return said.is_something
 
 
 def _is_among(reference: str, selected: Collection[str]) -> bool:
@@ -98,27 +154,44 @@ def _is_among(reference: str, selected: Collection[str]) -> bool:
 
 
 class _Said(NamedTuple):
-    """What a draft's concept says: its codes, words, the acts its codes name, whether its words name the therapy."""
+    """What a draft's concept says: its codes, words, the acts its codes name, whether its words name the therapy, and
+    the pathway that it names."""
 
     keys: list[Key]
     text: str
     acts: list[Act]
     named: bool
+    pathway: Pathway | None
+
+    @property
+    def is_something(self) -> bool:
+        """Whether any of it is the policy's business."""
+        return bool(self.acts) or self.named or self.pathway is not None
 
 
-def _said(rule: OrderRule, concept: Any) -> _Said:
+def _said(rule: OrderRule, concept: Any, on: date) -> _Said:
     keys = readable_keys(concept)
     text = words(concept_text(concept))
-    acts = [act for act in rule.acts if any(act.codes.match(key) for key in keys)]
+    acts = [act for act in rule.acts if any(act.codes.match_on(key, on) for key in keys)]
     named = any(phrase in text and not is_not_reported(text, phrase) for phrase in rule.named_in_text)
-    return _Said(keys, text, acts, named and not any(phrase in text for phrase in rule.not_the_procedure_in_text))
+    apart = any(phrase in text for phrase in rule.not_the_procedure_in_text)
+    pathway = None
+    if rule.pathways and not acts:
+        pathway = next((row for row in rule.pathways if _goes(row, keys, text, apart, on)), None)
+    return _Said(keys, text, acts, named and not apart, pathway)
 
 
-def _read(rule: OrderRule, reference: str, resource: Json, chart: Chart) -> Draft | None:
-    said = _said(rule, concept_of(resource, chart, resource))
-    if not said.acts and not said.named:
+def _goes(row: Pathway, keys: list[Key], text: str, apart: bool, on: date) -> bool:
+    if row.codes is not None and any(row.codes.match_on(key, on) for key in keys):
+        return True
+    return not apart and any(phrase in text and not is_not_reported(text, phrase) for phrase in row.phrases)
+
+
+def _read(rule: OrderRule, reference: str, resource: Json, said: _Said, chart: Chart) -> Draft | None:
+    if not said.is_something:
         return None
-    pointing = True if said.named else _points_here(rule, resource, said.text, chart)
+    known = said.named or said.pathway is not None or any(act.names_site for act in said.acts)
+    pointing = True if known else _points_here(rule, resource, said.text, chart)
     if pointing is False:
         return None
     acts = said.acts or [_act_in_words(rule, said.text)]

@@ -1,6 +1,6 @@
 """The position of the patient's payer: found by listed identifier or exact alias, believed only where it may be."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -22,26 +22,38 @@ SEEN_WITHIN_DAYS = 365
 class PayerPosition:
     """``truth`` of the payer verdict, and in words the ``reason`` why it is not met or unknown (empty where it is met).
 
-    ``payers`` pairs each payer's name in the chart with what is on file, if any.
+    ``payers`` pairs each payer's name in the chart with what is on file, if any; ``held`` is what became of the
+    criteria of its rule, even where the rule may not decide.
     """
 
     truth: Truth
     payers: tuple[tuple[str, Payer | None], ...]
     reason: str
+    held: tuple[Finding, ...] = ()
+
+
+Held = Callable[[Collection[str]], tuple[Finding, ...]]
 
 
 def position(
-    policy: Policy, chart: Chart, findings: Mapping[str, Finding], orders: Iterable[Mapping[str, Any]], today: date
+    policy: Policy, chart: Chart, held: Held, orders: Iterable[Mapping[str, Any]], today: date
 ) -> PayerPosition:
-    """One patient's payer position: met or not met only by one payer's own text, in force and seen within a year."""
+    """One patient's payer position: met or not met only by one payer's own text, in force and seen within a year.
+
+    ``held`` gives the findings of criteria by their keys.
+    """
     coverages = _coverages(chart, orders, today)
     found: dict[str, Payer | None] = {}
     for coverage, payor in coverages:
         name, identifiers = _identity(payor, coverage.resource, chart)
         found.setdefault(name, _on_file(policy.payers, name, identifiers))
     payers = tuple(sorted(found.items(), key=lambda pair: pair[0]))
+    only = payers[0][1] if len(payers) == 1 else None
+    findings = held(only.position.get("covered_when_all", ())) if only else ()
+    if only and "profile" in only.position:
+        findings = held(policy.profiles[only.position["profile"]].criteria)
     truth, reason = _judge(payers, findings, chart, today)
-    return PayerPosition(truth, payers, reason)
+    return PayerPosition(truth, payers, reason, findings)
 
 
 def why_unknown(payer: Payer, today: date) -> tuple[str, ...]:
@@ -59,7 +71,7 @@ def why_unknown(payer: Payer, today: date) -> tuple[str, ...]:
 
 
 def _judge(
-    payers: tuple[tuple[str, Payer | None], ...], findings: Mapping[str, Finding], chart: Chart, today: date
+    payers: tuple[tuple[str, Payer | None], ...], findings: tuple[Finding, ...], chart: Chart, today: date
 ) -> tuple[Truth, str]:
     if not payers:
         return Truth.UNKNOWN, chart.why_missing.get("Coverage", "no active coverage on record")
@@ -73,7 +85,7 @@ def _judge(
         return Truth.UNKNOWN, doubts[0]
     if payer.position.get("covered") is False:
         return Truth.NOT_MET, f"{payer.document}: not covered"
-    truth = logic.every(findings[name].truth for name in payer.position["covered_when_all"])
+    truth = logic.every(finding.truth for finding in findings)
     if truth is Truth.MET:
         return truth, ""
     return truth, f"{payer.document}: criteria {'not met' if truth is Truth.NOT_MET else 'to document'}"

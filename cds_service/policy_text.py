@@ -24,12 +24,16 @@ class Clause(NamedTuple):
     parts: tuple["Clause", ...] = ()
 
 
+_LIMIT_WORDS = {"at_least": "at least", "more_than": "more than", "at_most": "at most", "less_than": "less than"}
 _COMBINED = {
     "all": "All of these:",
     "any": "At least one of these:",
     "first": "The first that is on record decides:",
     "agree": "All that speak agree; one that is silent leaves it to the others, and contradiction is unknown:",
     "not": "The opposite of this:",
+    "if": "Only where the first is so, the second is asked; else it does not apply:",
+    "waived": "The first; where the second is so, it is waived, and shown as waived:",
+    "voided": "The first; where the second is so, a no is no answer:",
 }
 _JOINED = {"all": "; and ", "any": "; or ", "agree": ". ", "first": "; else "}
 
@@ -38,6 +42,11 @@ def clause(test: Test, facts: Mapping[str, FactRule]) -> Clause:
     """A test as a clause with its parts, for a reader who wants the exact logic."""
     if test.word == "fact":
         return Clause(_comparison(test, facts[test.fact]))
+    if test.word == "of":
+        return Clause(f"{_capital(_number(test))} of these:", tuple(clause(part, facts) for part in test.parts))
+    if test.word == "count":
+        inner = facts[test.fact].attributes
+        return Clause(f"{_counted(test, facts)}, each:", tuple(clause(part, inner) for part in test.parts))
     return Clause(_COMBINED[test.word], tuple(clause(part, facts) for part in test.parts))
 
 
@@ -47,6 +56,17 @@ def sentence(test: Test, facts: Mapping[str, FactRule]) -> str:
         return _comparison(test, facts[test.fact])
     if test.word == "not":
         return f"not ({sentence(test.parts[0], facts)})"
+    if test.word == "count":
+        inner = facts[test.fact].attributes
+        each = [f" with {sentence(part, inner)}" for part in test.parts]
+        return _counted(test, facts) + "".join(each)
+    said = [sentence(part, facts) for part in test.parts]
+    if test.word == "of":
+        return f"{_number(test)} of: {'; '.join(said)}"
+    if test.word == "if":
+        return f"if ({said[0]}) then ({said[1]})"
+    if test.word in ("waived", "voided"):
+        return f"{said[0]}, {'waived' if test.word == 'waived' else 'a no is no answer'} where ({said[1]})"
     parts = [
         f"({sentence(part, facts)})" if part.word in ("all", "any") else sentence(part, facts) for part in test.parts
     ]
@@ -57,22 +77,42 @@ def _comparison(test: Test, rule: FactRule) -> str:
     return f"{rule.title}: {_yes_or_no(test, rule) if test.wanted is not None else _limits(test, rule)}"
 
 
+def _number(test: Test) -> str:
+    """The limits of a comparison in words, such as "at least 21 and at most 60"."""
+    limits = ((said, getattr(test, name)) for name, said in _LIMIT_WORDS.items())
+    return " and ".join(f"{said} {limit:g}" for said, limit in limits if limit is not None)
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _counted(test: Test, facts: Mapping[str, FactRule]) -> str:
+    rule = facts[test.fact]
+    after = f", after {facts[test.after].title}" if test.after else ""
+    return f"{_number(test)} {rule.noun[1] if rule.noun else rule.title} on different days{after}"
+
+
 def _yes_or_no(test: Test, rule: FactRule) -> str:
     if rule.kind == "answer":
         return "attested yes" if test.wanted else "attested no"
+    if rule.kind == "order":
+        return "ordered" if test.wanted else "not ordered"
     if test.wanted:
         return "on record"
     return "none on record" if rule.when_absent == "no" else "speaks against it where on record"
 
 
 def _limits(test: Test, rule: FactRule) -> str:
-    least = None if test.at_least is None else f"at least {test.at_least:g}"
-    most = None if test.at_most is None else f"at most {test.at_most:g}"
-    limits = " and ".join(part for part in (least, most) if part)
+    limits = _number(test)
     if rule.kind == "age":
         return f"{limits} years"
-    if rule.kind == "onset":
-        return f"{limits} days ago"
+    if rule.kind in ("onset", "since"):
+        return f"{limits} {'months' if rule.in_months else 'days'}{'' if rule.until else ' ago'}"
+    if rule.kind == "parts":
+        return limits
+    if rule.kind == "reduction":
+        return f"{limits}\N{NO-BREAK SPACE}%"
     if not rule.unit or rule.unit in rule.title.lower():
         return f"{limits}, on a scale of {_span(rule)}"
     return f"{limits}\N{NO-BREAK SPACE}{rule.unit}"
@@ -105,9 +145,24 @@ def reading(rule: FactRule, says: str | None = None) -> ReadingText:
 
 
 def _origin(rule: FactRule) -> str:
-    answered = f"attested answer “{rule.item}”"
+    answered = f"attested answer {_or([f'“{item}”' for item in rule.items])}" if rule.items else ""
     if rule.kind == "age":
         return "the birth date of the Patient"
+    if rule.kind == "order":
+        return "the drafts of the order, by their codes on the date of service or by their words"
+    if rule.kind == "parts":
+        return "how many parts the order names"
+    if rule.kind == "reduction":
+        stated = f", or {answered}" if rule.item else ""
+        return f"computed from two numbers{stated}"
+    if rule.kind == "events":
+        stated = f", and the attested groups “{rule.item}”" if rule.item else ""
+        return f"every {_or(list(rule.resources))}{stated}; what is recorded twice for one day counts once"
+    if rule.kind == "since":
+        stated = f" or {answered}" if rule.item else ""
+        return f"the newest {_or(list(rule.resources))}{stated}"
+    if rule.kind == "onset" and rule.codes is None:
+        return f"the dates in {answered}{f' and “{rule.until}”' if rule.until else ''}"
     if rule.kind == "onset":
         recorded = f"the earliest onset of {_state(rule)} Condition"
         return f"{recorded}, and the newest {answered}; both must agree" if rule.item else recorded

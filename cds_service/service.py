@@ -32,12 +32,16 @@ class Guide:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one policy says to one call; ``decision`` is None if the card only asks or says that evaluation failed."""
+    """What one policy says to one call.
+
+    ``decision`` is None if the card only asks, names another ``pathway``, or says that evaluation failed.
+    """
 
     policy: Policy
     card: Json
     decision: Decision | None
     error: Exception | None = None
+    pathway: str | None = None
 
 
 def discovery(library: Library) -> dict[str, Any]:
@@ -66,14 +70,17 @@ def discovery(library: Library) -> dict[str, Any]:
     }
 
 
-def answer(request: HookRequest, guide: Guide, today: date) -> list[Answer]:
+def answer(request: HookRequest, guide: Guide, today: date, profile: str | None = None) -> list[Answer]:
     """Holds one call against every policy; at most one answer for each.
 
-    Raises RequestError 412 where an order is recognised but its patient was not sent.
-    A policy that fails answers with a card that says so; the others are unaffected.
+    ``profile`` is a rule of one source, by its id, that the policies which have it are held against besides.
+    Raises RequestError 412 where an order is recognised but its patient was not sent, 422 for a profile that cannot be
+    applied. A policy that fails answers with a card that says so; the others are unaffected.
     """
+    if profile is not None:
+        _refuse_profile(guide.library, profile)
     drafts = [(reference, resource) for reference, resource in request.drafts if _is_order(resource)]
-    if request.hook != hooks.PATIENT_VIEW and not _may_concern(guide.library, drafts):
+    if request.hook != hooks.PATIENT_VIEW and not _may_concern(guide.library, drafts, today):
         return []
     try:
         library = guide.library
@@ -85,8 +92,17 @@ def answer(request: HookRequest, guide: Guide, today: date) -> list[Answer]:
     return [
         found
         for policy in guide.library.policies
-        if (found := _guarded(policy, request, drafts, chart, guide, today)) is not None
+        if (found := _guarded(policy, request, drafts, chart, guide, today, profile)) is not None
     ]
+
+
+def _refuse_profile(library: Library, name: str) -> None:
+    known = {key: profile for policy in library.policies for key, profile in policy.profiles.items()}
+    if name not in known:
+        allowed = ", ".join(known) or "none"
+        raise RequestError(422, "not-found", f"There is no profile '{name[:60]}'; there are {allowed}.")
+    if known[name].pending is not None:
+        raise RequestError(422, "not-supported", f"The profile '{name}' is pending: {known[name].pending}")
 
 
 def response(answers: Iterable[Answer]) -> dict[str, Any]:
@@ -95,9 +111,9 @@ def response(answers: Iterable[Answer]) -> dict[str, Any]:
     return {"cards": sorted(cards, key=lambda item: item["indicator"] != "warning")}
 
 
-def _may_concern(library: Library, drafts: list[tuple[str, Json]]) -> bool:
+def _may_concern(library: Library, drafts: list[tuple[str, Json]], today: date) -> bool:
     """Whether the chart is worth reading: most orders are no policy's business, and that shows in the orders alone."""
-    return any(orders.may_concern(policy.orders, draft) for policy in library.policies for _, draft in drafts)
+    return any(orders.may_concern(policy.orders, draft, today) for policy in library.policies for _, draft in drafts)
 
 
 def _is_order(resource: Json) -> bool:
@@ -105,10 +121,16 @@ def _is_order(resource: Json) -> bool:
 
 
 def _guarded(
-    policy: Policy, request: HookRequest, drafts: list[tuple[str, Json]], chart: Chart, guide: Guide, today: date
+    policy: Policy,
+    request: HookRequest,
+    drafts: list[tuple[str, Json]],
+    chart: Chart,
+    guide: Guide,
+    today: date,
+    profile: str | None,
 ) -> Answer | None:
     try:
-        return _answer(policy, request, drafts, chart, guide, today)
+        return _answer(policy, request, drafts, chart, guide, today, profile)
     except RequestError:
         raise
     # Whatever goes wrong inside one statement must neither silence the others nor read as "nothing wrong".
@@ -118,16 +140,22 @@ def _guarded(
 
 
 def _answer(
-    policy: Policy, request: HookRequest, drafts: list[tuple[str, Json]], chart: Chart, guide: Guide, today: date
+    policy: Policy,
+    request: HookRequest,
+    drafts: list[tuple[str, Json]],
+    chart: Chart,
+    guide: Guide,
+    today: date,
+    profile: str | None,
 ) -> Answer | None:
     questionnaires = guide.library.questionnaires(policy)
     order: ProcedureOrder | None = None
     if request.hook == hooks.PATIENT_VIEW:
         known = facts.gather(policy, chart, questionnaires, today)
-        if not verdicts.opens_on_patient_view(policy, known):
+        if not verdicts.opens_on_patient_view(policy, known.whole):
             return None
     else:
-        order = orders.recognise(policy.orders, drafts, chart, request.selections)
+        order = orders.recognise(policy.orders, drafts, chart, request.selections, today, policy.scope)
         if order is None:
             return None
         if not order.certain:
@@ -141,9 +169,18 @@ def _answer(
                 f"The order needs the Patient of context.patientId as prefetch 'patient', and it cannot be had: {why}.",
                 "prefetch.patient",
             )
-        known = facts.gather(policy, chart, questionnaires, today)
-    decision = verdicts.decide(policy, chart, known, order, today)
+        known = facts.gather(policy, chart, questionnaires, today, order)
     references = order.references if order else ""
+    away = verdicts.pathway(policy, known, order)
+    if away is not None:
+        row, parts = away
+        make_id = _ids(guide, policy, request, references, f"pathway {row.id} {[part.id for part in parts]}")
+        return Answer(policy, card.pathway_card(policy, row, parts, guide.addresses, make_id), None, pathway=row.id)
+    if policy.scope and not known.parts:
+        make_id = _ids(guide, policy, request, references, "ask scope")
+        return Answer(policy, card.ask_scope_card(policy, guide.addresses, make_id), None)
+    rule = policy.profiles.get(profile) if profile else None
+    decision = verdicts.decide(policy, chart, known, order, today, rule)
     make_id = _ids(guide, policy, request, references, fingerprint(decision))
     return Answer(policy, card.guidance_card(decision, chart, guide.addresses, make_id), decision)
 

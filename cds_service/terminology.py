@@ -3,6 +3,7 @@
 import re
 
 ICD10CM = "http://hl7.org/fhir/sid/icd-10-cm"
+ICD10PCS = "http://www.cms.gov/Medicare/Coding/ICD10"
 CPT = "http://www.ama-assn.org/go/cpt"
 HCPCS = "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
 LOINC = "http://loinc.org"
@@ -15,6 +16,7 @@ _SPELLINGS = {
         *("2.16.840.1.113883.6.90", "icd-10-cm", "icd10cm", "i10", "i10c"),
         "terminology.hl7.org/codesystem/icd10cm",
     ),
+    ICD10PCS: ("2.16.840.1.113883.6.4", "icd-10-pcs", "icd10pcs", "terminology.hl7.org/codesystem/icd10pcs"),
     CPT: ("2.16.840.1.113883.6.12", "cpt", "cpt-4", "cpt4", "c4", "ama cpt", "terminology.hl7.org/codesystem/cpt"),
     HCPCS: (
         "2.16.840.1.113883.6.285",

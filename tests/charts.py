@@ -10,7 +10,7 @@ import pytest
 from cds_service import criteria, facts, prefetch
 from cds_service.chart import Chart, read_chart
 from cds_service.criteria import Finding
-from cds_service.facts import Fact
+from cds_service.evidence import Fact, Known
 from cds_service.lexicon import Lexicon
 from cds_service.loader import load_policy
 from cds_service.policy import Policy
@@ -202,6 +202,11 @@ def chart(*resources: Any, **values: Any) -> Chart:
 
 def facts_of(on_record: Chart, today: date = TODAY) -> dict[str, Fact]:
     """All facts of the made-up statement."""
+    return dict(known_of(on_record, today).whole)
+
+
+def known_of(on_record: Chart, today: date = TODAY) -> Known:
+    """All that is known from a chart by the made-up statement."""
     return facts.gather(minimal(), on_record, frozenset({QUESTIONNAIRE}), today)
 
 
@@ -213,7 +218,7 @@ def fact(name: str, *resources: Any, today: date = TODAY, **values: Any) -> Fact
 def finding(criterion: str, *resources: Any, today: date = TODAY, **values: Any) -> Finding:
     """What becomes of one criterion of the made-up statement."""
     on_record = chart(*resources, **values)
-    return criteria.find(minimal(), facts_of(on_record, today), on_record)[criterion]
+    return criteria.find(minimal(), minimal().criteria, known_of(on_record, today), on_record)[criterion]
 
 
 def truth(criterion: str, *resources: Any, today: date = TODAY, **values: Any) -> str:

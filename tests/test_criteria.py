@@ -3,9 +3,9 @@
 import pytest
 
 from cds_service import facts
-from cds_service.criteria import compare, evaluate, find
-from cds_service.evidence import ANYTHING
-from cds_service.facts import Fact
+from cds_service.criteria import find
+from cds_service.evaluation import compare, evaluate
+from cds_service.evidence import ANYTHING, Fact
 from cds_service.logic import Truth
 from cds_service.policy import FactRule
 from cds_service.policy import Test as Comparison
@@ -18,8 +18,8 @@ from tests.charts import (
     chart,
     concept,
     condition,
-    facts_of,
     finding,
+    known_of,
     medicine,
     minimal,
     named,
@@ -103,12 +103,14 @@ def test_tests_nest():
 
 def test_every_criterion_has_a_finding_in_the_policys_order():
     on_record = chart()
-    assert list(find(minimal(), facts_of(on_record), on_record)) == [item.id for item in minimal().criteria]
+    found = find(minimal(), minimal().criteria, known_of(on_record), on_record)
+    assert list(found) == [item.id for item in minimal().criteria]
 
 
 def test_an_empty_chart_meets_nothing():
     on_record = chart(patient=None)
-    assert {item.truth for item in find(minimal(), facts_of(on_record), on_record).values()} == {UNKNOWN}
+    found = find(minimal(), minimal().criteria, known_of(on_record), on_record)
+    assert {item.truth for item in found.values()} == {UNKNOWN}
 
 
 # --- evidence and reasons ---------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from tests.charts import (
     ICD10CM,
     ME,
     SNOMED,
+    TODAY,
     chart,
     concept,
     condition,
@@ -22,7 +23,7 @@ KNEE = [{"text": "Right knee"}]
 
 def recognised(*drafts, selected=None, on_record=()):
     pairs = [(f"{draft['resourceType']}/{draft.get('id')}", draft) for draft in drafts]
-    return recognise(minimal().orders, pairs, chart(*on_record), selected)
+    return recognise(minimal().orders, pairs, chart(*on_record), selected, TODAY)
 
 
 def device_order(**changes):

@@ -11,7 +11,7 @@ from tests.charts import (
     attested,
     bundle,
     chart,
-    facts_of,
+    known_of,
     minimal,
     named,
     order,
@@ -34,8 +34,8 @@ def organization(**changes):
 
 def position(*resources, orders=(), today=TODAY, **values):
     on_record = chart(*resources, **values)
-    findings = criteria.find(minimal(), facts_of(on_record, today), on_record)
-    return payers.position(minimal(), on_record, findings, orders, today)
+    findings = criteria.find(minimal(), minimal().criteria, known_of(on_record, today), on_record)
+    return payers.position(minimal(), on_record, lambda keys: tuple(findings[key] for key in keys), orders, today)
 
 
 @pytest.mark.parametrize(

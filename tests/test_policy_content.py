@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cds_service.authoring import cases, check, lint
+from cds_service.authoring.problems import Severity
 from cds_service.card import last_line
 from cds_service.examples import examples
 from cds_service.settings import data_folder
@@ -34,9 +35,12 @@ def test_no_official_cpt_descriptor_ships(policy):
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.id)
-def test_check_finds_nothing(policy):
-    report = check.check_folder(data_folder("cards") / policy.id, BASE)
-    assert report.problems == ()
+def test_check_finds_no_error_and_every_slip_is_noticed(policy):
+    report = check.check_folder(data_folder("cards") / policy.id, BASE, check.Wishes(TODAY))
+    assert report.of(Severity.ERROR) == []
+    assert report.slip_count is not None
+    assert report.slip_count >= 300
+    assert report.survivor_count == 0
 
 
 FIRST = "isass-restorative-neurostimulation-2023"

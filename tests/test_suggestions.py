@@ -32,7 +32,7 @@ DRIVER = {"system": CPT, "code": "22222"}
 def offered(*drafts, on_record=(), selected=None):
     found = chart(*on_record)
     pairs = [(f"{draft['resourceType']}/{draft.get('id')}", draft) for draft in drafts]
-    procedure = orders.recognise(minimal().orders, pairs, found, selected)
+    procedure = orders.recognise(minimal().orders, pairs, found, selected, TODAY)
     decision = decide(minimal(), found, gather(minimal(), found, frozenset({QUESTIONNAIRE}), TODAY), procedure, TODAY)
     return suggestions(decision, found, lambda name: f"id of {name}")
 

@@ -7,13 +7,18 @@ from datetime import date
 from typing import Any
 
 from cds_service import hooks, service
+from cds_service.authoring import accounts
 from cds_service.chart import SUBJECT
+from cds_service.criteria import Finding
+from cds_service.dates import days
 from cds_service.elements import Json
-from cds_service.errors import PolicyError, RequestError
+from cds_service.errors import PolicyError, RequestError, UnreadableError
 from cds_service.library import Library
+from cds_service.logic import every
 from cds_service.policy import Policy
 from cds_service.prefetch import key_of
 from cds_service.service import Answer, Guide
+from cds_service.verdicts import Decision
 
 PATIENT = "case-patient"
 _CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
@@ -31,15 +36,32 @@ class CaseResult:
 
 def run_cases(policy: Policy, guide: Guide) -> Iterator[CaseResult]:
     """Runs every case of a policy through the real service, with that policy alone."""
-    alone = Guide(Library((policy,), guide.library.canonical_base), guide.addresses, guide.id_key, guide.client)
+    alone = guide_of(policy, guide)
     for case in policy.cases["cases"]:
         try:
-            answers = service.answer(hooks.parse(*request_of(policy, case, alone)), alone, today_of(policy))
-        except RequestError as error:
-            yield CaseResult(case["name"], (f"the call was refused: {error}",), ())
+            request = request_of(policy, case, alone)
+        except PolicyError as error:
+            yield CaseResult(case["name"], tuple(error.problems), ())
         else:
-            cards = tuple(item.card for item in answers)
-            yield CaseResult(case["name"], tuple(_differences(case["expect"], answers)), cards)
+            yield run_case(case, request, alone, today_of(policy))
+
+
+def guide_of(policy: Policy, guide: Guide) -> Guide:
+    """A guide like the one given, to that policy alone."""
+    return Guide(Library((policy,), guide.library.canonical_base), guide.addresses, guide.id_key, guide.client)
+
+
+def run_case(case: Mapping[str, Any], request: tuple[str, Json], guide: Guide, today: date) -> CaseResult:
+    """Answers the request of a case (``request_of``) and holds the answer against what the case expects."""
+    wanted = case["expect"].get("refused")
+    try:
+        answers = service.answer(hooks.parse(*request), guide, today, case.get("profile"))
+    except RequestError as error:
+        refused = () if wanted and wanted in str(error) else (f"the call was refused: {error}",)
+        return CaseResult(case["name"], refused, ())
+    differences = [f"expected a refusal that says '{wanted}', and the call was answered"] if wanted else []
+    differences += _differences(case["expect"], answers)
+    return CaseResult(case["name"], tuple(differences), tuple(item.card for item in answers))
 
 
 def today_of(policy: Policy) -> date:
@@ -159,6 +181,7 @@ class _Maker:
             "status": item.get("status", "final"),
             "code": self.concept(item["observation"], item.get("text")),
             "effectiveDateTime": item.get("date"),
+            "bodySite": next(iter(self._sites(item)), None),
         }
         if isinstance(value, str):
             made["valueString"] = value
@@ -218,7 +241,7 @@ class _Maker:
             "questionnaire": base,
             "status": item.get("status", "completed"),
             "authored": item.get("date"),
-            "item": [{"linkId": link, "answer": [_answer(value)]} for link, value in item["answers"].items()],
+            "item": [made for link, value in item["answers"].items() for made in _items(link, value)],
         }
 
     def order(self, item: Mapping[str, Any]) -> Json:
@@ -231,6 +254,7 @@ class _Maker:
                 "intent": "order",
                 "code": self.concept(item["order"], item.get("text")),
                 "authoredOn": item.get("date"),
+                "occurrenceDateTime": item.get("service"),
             }
         )
 
@@ -251,18 +275,46 @@ class _Maker:
     def _reason_and_site(self, item: Mapping[str, Any]) -> Json:
         return {
             "reasonCode": [self.concept(item["reason"])] if "reason" in item else None,
-            "bodySite": [{"text": item["site"]}] if "site" in item else None,
+            "bodySite": self._sites(item) or None,
         }
+
+    def _sites(self, item: Mapping[str, Any]) -> list[Json]:
+        sides = item.get("side", [])
+        coded = [self.concept(side) for side in ([sides] if isinstance(sides, str) else sides)]
+        return [*coded, {"text": item["site"]}] if "site" in item else coded
 
 
 def _about() -> Json:
     return {"subject": {"reference": f"Patient/{PATIENT}"}}
 
 
+def _items(link: str, value: Any) -> list[Json]:
+    """The items of one answer: one, or a group for each event, whose items begin with the group's linkId."""
+    if not isinstance(value, list):
+        return [{"linkId": link, "answer": [_answer(value)]}]
+    return [
+        {
+            "linkId": link,
+            "item": [{"linkId": f"{link}.{name}", "answer": [_answer(given)]} for name, given in event.items()],
+        }
+        for event in value
+    ]
+
+
 def _answer(value: Any) -> Json:
     if isinstance(value, bool):
         return {"valueBoolean": value}
-    return {"valueDate": value} if isinstance(value, str) else {"valueDecimal": value}
+    if isinstance(value, str):
+        return {"valueDate" if _is_date(value) else "valueString": value}
+    return {"valueDecimal": value}
+
+
+def _is_date(text: str) -> bool:
+    try:
+        days(text)
+    except UnreadableError:
+        return False
+    return True
 
 
 _MAKERS = {
@@ -292,6 +344,8 @@ def _differences(expect: Mapping[str, Any], answers: list[Answer]) -> Iterator[s
     for name in ("summary", "indicator"):
         if name in expect and card[name] != expect[name]:
             yield f"{name}: expected '{expect[name]}', got '{card[name]}'"
+    if "pathway" in expect and answers[0].pathway != expect["pathway"]:
+        yield f"pathway: expected {expect['pathway']}, got {answers[0].pathway or 'none'}"
     for words in expect.get("detail_says", ()):
         if words not in card["detail"]:
             yield f"detail does not say '{words}'"
@@ -299,16 +353,37 @@ def _differences(expect: Mapping[str, Any], answers: list[Answer]) -> Iterator[s
         offered = sorted(_suggested(card))
         if offered != sorted(expect["suggests"]):
             yield f"suggests: expected {sorted(expect['suggests'])}, got {offered}"
-    verdicts = {verdict.rule.id: verdict.truth.value for verdict in decision.verdicts} if decision else {}
+    verdicts = _verdicts(decision) if decision else {}
     for name, truth in expect.get("verdicts", {}).items():
-        if verdicts.get(name) != truth:
-            yield f"verdict {name}: expected {truth}, got {verdicts.get(name, 'no verdict of that name')}"
-    findings = decision.findings if decision else {}
+        if name not in verdicts:
+            yield f"verdict {name}: expected {truth}, got no verdict of that name"
+        elif verdicts[name][0] != truth:
+            yield f"verdict {name}: expected {truth}, got {verdicts[name][0]}{accounts.of_findings(verdicts[name][1])}"
+    findings = list(_findings(decision)) if decision else []
     for name, truth in expect.get("criteria", {}).items():
-        finding = findings.get(name)
-        got = finding.truth.value if finding else "no criterion of that name"
-        if got != truth:
-            yield f"criterion {name}: expected {truth}, got {got}" + (f" ({finding.reason})" if finding else "")
+        found = [finding for finding in findings if name in (finding.key, finding.criterion.key)]
+        if not found:
+            yield f"criterion {name}: expected {truth}, got no criterion of that name"
+        for finding in found:
+            got = finding.manner.replace(" ", "-") or finding.truth.value
+            if got != truth:
+                yield f"criterion {finding.key}: expected {truth}, got {got}{accounts.of_finding(finding)}"
+
+
+def _verdicts(decision: Decision) -> dict[str, tuple[str, tuple[Finding, ...]]]:
+    """Truth and findings by verdict id, and for each part by "id part"; the rule that was asked for is among them."""
+    truths: dict[str, tuple[str, tuple[Finding, ...]]] = {}
+    for verdict in (*decision.verdicts, *([decision.requested] if decision.requested else ())):
+        truths[verdict.rule.id] = (verdict.truth.value, verdict.findings)
+        for part, findings in verdict.by_part():
+            truths[f"{verdict.rule.id} {part.id}"] = (every(item.truth for item in findings).value, findings)
+    return truths
+
+
+def _findings(decision: Decision) -> Iterator[Finding]:
+    """Every finding, those of the payer's rule and of the rule that was asked for among them, each once."""
+    lent = [*decision.payer.held, *(decision.requested.findings if decision.requested else ())]
+    yield from {finding.key: finding for finding in (*decision.findings.values(), *lent)}.values()
 
 
 def _suggested(card: Mapping[str, Any]) -> Iterator[str]:

@@ -1,30 +1,70 @@
-"""The author's check: every policy folder loads, its cases come out as written, its cards read as cards must."""
+"""The author's check: every policy folder loads, its cases come out as written and notice every slip, its cards read
+as cards must."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
-from cds_service import fhir_models
-from cds_service.authoring import cases, lint
+from cds_service import editions, fhir_models
+from cds_service.authoring import cases, lint, reviews, slips, unused
+from cds_service.authoring.documents import Documents
+from cds_service.authoring.problems import Problem, Severity, error
+from cds_service.authoring.trials import Trial, unnoticed
 from cds_service.card import Addresses
 from cds_service.elements import Json
 from cds_service.errors import PolicyError
 from cds_service.library import Library, granted_to_nobody
-from cds_service.loader import load_policy
+from cds_service.loader import policy_of, read_documents
 from cds_service.policy import Policy
 from cds_service.service import Guide
 
 TRUTHS = ("met", "not-met", "unknown")
+# Two manners of being met that cases tell apart.
+_COUNTS_AS = {"waived": "met", "does-not-apply": "met"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What is to be checked: on which day, whether slips are tried, and those of single phrases too."""
+
+    today: date
+    slips: bool = True
+    phrases: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcome for one folder: what is wrong, what a reader must know, and how many cases ran."""
+    """The outcome for one folder: what was found, what a reader must know, how many cases ran and slips were tried.
+
+    ``policy`` is None where the folder could not be read; ``slip_count`` where slips were not tried, with
+    ``why_no_slips``.
+    """
 
     folder: Path
-    problems: tuple[str, ...]
-    pending: tuple[str, ...]
-    case_count: int
+    problems: tuple[Problem, ...]
+    policy: Policy | None = None
+    pending: tuple[str, ...] = ()
+    case_count: int = 0
+    slip_count: int | None = None
+    survivor_count: int = 0
+    why_no_slips: str = ""
+
+    def of(self, severity: Severity) -> list[Problem]:
+        """The problems of one severity."""
+        return [problem for problem in self.problems if problem.severity is severity]
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is an error."""
+        return bool(self.of(Severity.ERROR))
+
+
+Tell = Callable[[int, int, str], None]
+
+
+def silent(done: int, total: int, what: str) -> None:
+    """Tells nobody how far the check is."""
 
 
 def policy_folders(path: Path) -> tuple[list[Path], list[Path]]:
@@ -36,40 +76,74 @@ def policy_folders(path: Path) -> tuple[list[Path], list[Path]]:
     return policies, [folder for folder in folders if folder not in policies]
 
 
-def check_folder(folder: Path, canonical_base: str) -> Report:
-    """Checks one policy folder."""
+def check_folder(folder: Path, canonical_base: str, wishes: Wishes, tell: Tell = silent) -> Report:
+    """Checks one policy folder; ``tell`` hears how far the check is: done, of how many, and what of."""
     try:
-        policy = load_policy(folder)
-    except PolicyError as error:
-        return Report(folder, tuple(error.problems), (), 0)
+        documents = read_documents(folder)
+        policy = policy_of(folder, documents)
+    except PolicyError as refusal:
+        return Report(folder, tuple(error("", problem) for problem in refusal.problems))
     guide = Guide(Library((policy,), canonical_base), Addresses("http://127.0.0.1:8080", canonical_base), b"check")
-    found = [f"{folder}: {sentence}" for sentence in granted_to_nobody(policy)]
-    found += unused(policy, folder)
-    try:
-        found += _case_problems(policy, guide, folder / "cases.json")
-    except PolicyError as error:
-        found += [f"{folder}: {problem}" for problem in error.problems]
-    pending = tuple(item.id for item in policy.criteria if item.statement_text == "pending-verification")
-    return Report(folder, tuple(found), pending, len(policy.cases["cases"]))
+    found = [error("policy.json", sentence) for sentence in granted_to_nobody(policy)]
+    found += [*unused.unused(documents), *unused.dangling(documents), *reviews.without_source(documents)]
+    failing = list(_failing_cases(policy, guide, tell))
+    found += failing
+    found += _truths_without_case(policy)
+    tried: list[slips.Slip] | None = None
+    survivors: list[slips.Slip] = []
+    if wishes.slips and not failing:
+        tried = slips.slips(documents, phrases=wishes.phrases)
+        trial = Trial(folder, documents, policy, guide)
+        survivors = trial.survivors(tried, lambda done: tell(done, len(tried or ()), f"slips of {folder.name}"))
+        found += unnoticed(survivors, documents)
+    found += reviews.overdue(documents, wishes.today)
+    return Report(
+        folder=folder,
+        problems=tuple(found),
+        policy=policy,
+        pending=tuple(item.id for item in policy.criteria if item.statement_text == "pending-verification"),
+        case_count=len(policy.cases["cases"]),
+        slip_count=None if tried is None else len(tried),
+        survivor_count=len(survivors),
+        why_no_slips="slips not tried while a case fails" if failing and wishes.slips else "",
+    )
 
 
-def _case_problems(policy: Policy, guide: Guide, file: Path) -> Iterator[str]:
+def across_folders(reports: Iterable[Report]) -> list[Problem]:
+    """What is wrong between policies that are each sound alone."""
+    return [error("", says) for says in editions.overlaps([report.policy for report in reports if report.policy])]
+
+
+def _failing_cases(policy: Policy, guide: Guide, tell: Tell) -> Iterator[Problem]:
     names: set[str] = set()
-    seen: dict[str, set[str]] = {criterion.id: set() for criterion in policy.criteria}
-    for result, case in zip(cases.run_cases(policy, guide), policy.cases["cases"], strict=True):
+    listed = policy.cases["cases"]
+    for number, (result, case) in enumerate(zip(cases.run_cases(policy, guide), listed, strict=True), 1):
+        place = f"{case['file']}: “{result.name}”"
         if result.name in names:
-            yield f"{file}: two cases are named '{result.name}'"
+            yield error(place, "two cases have this name")
         names.add(result.name)
-        yield from (f"{file}: {result.name}: {difference}" for difference in result.differences)
+        yield from (error(place, difference) for difference in result.differences)
         for card in result.cards:
-            yield from (f"{file}: {result.name}: the card: {problem}" for problem in lint.problems(card))
-            yield from (f"{file}: {result.name}: the card: {problem}" for problem in order_problems(card))
-        for name, truth in case["expect"].get("criteria", {}).items():
-            seen.setdefault(name, set()).add(truth)
+            yield from (error(place, f"the card: {says}") for says in (*lint.problems(card), *order_problems(card)))
+        tell(number, len(listed), f"cases of {policy.id}")
+
+
+def _truths_without_case(policy: Policy) -> Iterator[Problem]:
+    """A problem for each truth of a criterion that no case expects, on any part.
+
+    What a case expects under a profile counts only for a criterion that profiles alone ask for.
+    """
+    seen: dict[str, set[str]] = {criterion.id: set() for criterion in policy.criteria}
+    own = {criterion.id for criterion in policy.always_evaluated}
+    for case in policy.cases["cases"]:
+        for key, truth in case["expect"].get("criteria", {}).items():
+            name, _, profile = key.partition(" ")[0].partition("@")
+            if name in seen and not (profile and name in own):
+                seen[name].add(_COUNTS_AS.get(truth, truth))
     for name, truths in seen.items():
-        for truth in TRUTHS:
-            if truth not in truths:
-                yield f"{file}: no case expects the criterion '{name}' to be {truth}"
+        missing = [truth for truth in TRUTHS if truth not in truths]
+        if missing:
+            yield error("cases.json", f"no case expects the criterion '{name}' to be {' or '.join(missing)}")
 
 
 def order_problems(card: Json) -> Iterator[str]:
@@ -79,26 +153,3 @@ def order_problems(card: Json) -> Iterator[str]:
             if action["type"] == "create":
                 for problem in fhir_models.problems(action["resource"]):
                     yield f"'{suggestion['label']}' is no valid FHIR order: {problem}"
-
-
-def unused(policy: Policy, folder: Path) -> list[str]:
-    """A sentence for each fact and code set that nothing reads."""
-    read = {name for criterion in policy.criteria for name in criterion.test.facts()}
-    read |= {hint.fact for criterion in policy.criteria for hint in criterion.hints}
-    read |= {hint.fact for hint in policy.for_review}
-    for test in (policy.patient_view_when, policy.patient_view_unless):
-        read |= set(test.facts()) if test else set()
-    sentences = [
-        f"{folder / 'policy.json'}: $.facts.{name}: no criterion, hint or rule reads this fact"
-        for name in policy.facts
-        if name not in read
-    ]
-    used = {rule.name for fact in policy.facts.values() for rule in (fact.codes, fact.site, fact.reason) if rule}
-    used |= {act.codes.name for act in policy.orders.acts} | {policy.orders.here.name, policy.orders.unspecific.name}
-    for name, codes in policy.code_sets.items():
-        if name not in used and not all(code.use for code in codes.codes):
-            sentences.append(
-                f"{folder / 'codes.json'}: $.sets.{name}: "
-                "nothing reads this set, and not every code in it says its 'use'"
-            )
-    return sentences

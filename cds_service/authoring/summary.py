@@ -1,0 +1,37 @@
+"""A report as lines for an author: errors, warnings, then one line that sums the folder up."""
+
+from collections.abc import Iterator, Sequence
+
+from cds_service.authoring.check import Report
+from cds_service.authoring.problems import Problem, Severity, told_once
+
+
+def lines(report: Report) -> Iterator[tuple[Severity | None, str]]:
+    """The lines of one folder's report, each with the severity that it tells of."""
+    name = report.folder.name
+    yield from problem_lines(report.problems, f"{name}/")
+    yield None, f"{name}: {_summary(report)}"
+
+
+def problem_lines(problems: Sequence[Problem], folder: str = "") -> Iterator[tuple[Severity | None, str]]:
+    """Problems as lines, errors first; each problem stands once. ``folder`` is the one in which their places lie."""
+    for severity in Severity:
+        for sentence in told_once((problem for problem in problems if problem.severity is severity), folder):
+            yield severity, sentence
+
+
+def _summary(report: Report) -> str:
+    parts = [count(report.case_count, "case")] if report.policy else ["cannot be read"]
+    if report.slip_count is not None:
+        noticed = f"{report.survivor_count} not noticed" if report.survivor_count else "all noticed"
+        parts.append(f"{count(report.slip_count, 'slip')} {noticed}")
+    elif report.why_no_slips:
+        parts.append(report.why_no_slips)
+    parts += [count(len(report.of(severity)), severity.value) for severity in Severity]
+    pending = f"; statement text pending verification: {', '.join(report.pending)}" if report.pending else ""
+    return ", ".join(parts) + pending
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun: ``1 case``, ``2 cases``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,66 @@
+"""Does something again whenever a file below a folder was saved; files are looked at, nothing is subscribed to."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+SECONDS_BETWEEN_LOOKS = 0.5
+MOST_NAMED = 3
+
+Look = dict[Path, tuple[int, int]]
+
+
+def watch(
+    folder: Path,
+    run: Callable[[], None],
+    say: Callable[[str], None],
+    sleep: Callable[[float], None],
+    stop: Callable[[], bool],
+) -> None:
+    """Runs once, and again after each change, until ``stop`` says so or Ctrl-C is pressed.
+
+    ``say`` hears which files changed; ``sleep`` waits a number of seconds between two looks.
+    """
+    try:
+        before = look(folder)
+        run()
+        say(f"watching {folder}; Ctrl-C ends")
+        while not stop():
+            sleep(SECONDS_BETWEEN_LOOKS)
+            now = look(folder)
+            if now != before:
+                say(changes(before, now, folder))
+                # What is saved during the run counts as a change after it.
+                before = now
+                run()
+    except KeyboardInterrupt:
+        say("ended")
+
+
+def look(folder: Path) -> Look:
+    """When each JSON file below a folder was last saved, and its size; editors' own files are left out."""
+    return dict(_looked_at(folder))
+
+
+def _looked_at(folder: Path) -> Iterator[tuple[Path, tuple[int, int]]]:
+    for path in sorted(folder.rglob("*.json")):
+        if not path.name.startswith("."):
+            try:
+                state = path.stat()
+            except FileNotFoundError:
+                continue
+            yield path, (state.st_mtime_ns, state.st_size)
+
+
+def changes(before: Look, now: Look, folder: Path) -> str:
+    """A line that names what was saved, added and removed."""
+    parts = []
+    for word, paths in (
+        ("saved", [path for path in now if path in before and now[path] != before[path]]),
+        ("added", [path for path in now if path not in before]),
+        ("removed", [path for path in before if path not in now]),
+    ):
+        if paths:
+            named = ", ".join(str(path.relative_to(folder)) for path in paths[:MOST_NAMED])
+            more = len(paths) - MOST_NAMED
+            parts.append(f"{word}: {named}" + (f" and {more} more" if more > 0 else ""))
+    return "; ".join(parts)

@@ -1,0 +1,139 @@
+"""Things that happened, to be counted: records and attested groups as events, what was recorded twice put together."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from cds_service.answers import Answers, attested
+from cds_service.chart import Match, concept_of
+from cds_service.dates import Days, days
+from cds_service.elements import days_of, list_of, object_of, readable_keys
+from cds_service.errors import UnreadableError
+from cds_service.evidence import ANYTHING, Event, Evidence, Fact, Reading, Value, evidence_of, note_on
+from cds_service.policy import FactRule
+from cds_service.readings import attested_number, attested_percentage, attested_yes_or_no, from_newest, reduction
+from cds_service.standing import too_old_or_future, when_of, why_not_evidence
+from cds_service.world import World
+
+
+class _Source(NamedTuple):
+    """One record or answer of an event: when it was, its evidence, the readings of attributes, whether it is placed."""
+
+    when: Days
+    evidence: Evidence
+    read: Mapping[str, list[Reading]]
+    notes: Mapping[str, list[str]]
+    certain: bool
+
+
+def events(rule: FactRule, world: World) -> Fact:
+    """The events of a fact. What is recorded twice for one day is one event, of which each source may say a part."""
+    notes: list[str] = []
+    sources = [*_recorded(rule, world, notes), *_attested(rule, world, notes)]
+    by_day: dict[Days, list[_Source]] = {}
+    for source in sources:
+        by_day.setdefault(source.when._replace(text=""), []).append(source)
+    found = [_event(rule, group) for _, group in sorted(by_day.items(), key=lambda pair: pair[0], reverse=True)]
+    evidence = [item for group in found for item in group[1]]
+    return Fact(rule, (), tuple(evidence), tuple(dict.fromkeys(notes)), tuple(event for event, _ in found))
+
+
+def _event(rule: FactRule, sources: list[_Source]) -> tuple[Event, list[Evidence]]:
+    known: dict[str, Fact] = {}
+    for name, attribute in rule.attributes.items():
+        readings = [reading for source in sources for reading in source.read.get(name, ())]
+        notes = [note for source in sources for note in source.notes.get(name, ())]
+        if attribute.kind == "reduction":
+            known[name] = reduction(attribute, known, readings, notes)
+        else:
+            known[name] = from_newest(attribute, readings, notes)
+    said = "; ".join(filter(None, (_said(fact) for fact in known.values()))) or None
+    one = next((source.evidence for source in sources if source.certain), sources[0].evidence)
+    evidence = (
+        [one._replace(value=said)]
+        if len(sources) == 1
+        else [
+            one._replace(value=said),
+            *(source.evidence for source in sources if source.evidence is not one and not source.certain),
+        ]
+    )
+    return Event(sources[0].when, known, any(source.certain for source in sources)), evidence
+
+
+def _said(fact: Fact) -> str:
+    """One attribute in words: a percentage as it is, a yes or no by the attribute's name."""
+    title = fact.rule.title[0].lower() + fact.rule.title[1:]
+    if fact.rule.kind == "reduction":
+        numbers = dict.fromkeys(value for value in fact.values if not isinstance(value, bool) and value != ANYTHING)
+        spans = [f"{low:g}" if low == high else f"{low:g} to {high:g}" for low, high in numbers]
+        return f"{title} {' or '.join(spans)} %" if spans else ""
+    if fact.rule.kind == "answer" and set(fact.values) in ({True}, {False}):
+        return title if True in fact.values else f"{title}: no"
+    return ""
+
+
+def _recorded(rule: FactRule, world: World, notes: list[str]) -> Iterator[_Source]:
+    for match, placed in world.matches(rule, rule.resources):
+        try:
+            why_not = why_not_evidence(rule, match, world.chart, world.today)
+            written = when_of(match.record, world.today)
+            if why_not is None and written is None:
+                why_not = "has no date"
+            elif why_not is None and written is not None:
+                why_not = too_old_or_future(rule.look_back_days, written, world.today)
+            if why_not is not None or written is None:
+                notes += [note_on(match, why_not)] if why_not else []
+                continue
+            if not placed:
+                notes.append(note_on(match, world.no_part))
+            when = days(written)
+            yield _Source(when, evidence_of(match, None, when.text), _coded(rule, match, when, world), {}, placed)
+        except UnreadableError as error:
+            notes.append(note_on(match, f"{match.record.reference} {error}"))
+
+
+def _coded(rule: FactRule, match: Match, when: Days, world: World) -> dict[str, list[Reading]]:
+    """The attributes that the record's own code says: a code may mean that it was done in a certain way."""
+    concept = concept_of(match.part, world.chart, match.record.resource)
+    return {
+        name: [Reading(when, (True,), evidence_of(match, "yes", when.text))]
+        for name, attribute in rule.attributes.items()
+        if attribute.codes and any(attribute.codes.match(key) for key in readable_keys(concept))
+    }
+
+
+def _attested(rule: FactRule, world: World, notes: list[str]) -> Iterator[_Source]:
+    if rule.item is None:
+        return
+    for record, authored, answers in world.answers.within(rule.item):
+        why_not = too_old_or_future(rule.answer_look_back_days, authored, world.today)
+        try:
+            when = _day_of(answers)
+        except UnreadableError as error:
+            why_not, when = f"{record.reference}: the date {error}", None
+        if why_not is None and when is not None:
+            why_not = too_old_or_future(rule.look_back_days, when.text, world.today)
+        if why_not is not None or when is None:
+            notes.append(f"attested: {why_not or 'has no date'}")
+            continue
+        read: dict[str, list[Reading]] = {}
+        unread: dict[str, list[str]] = {}
+        for name, attribute in rule.attributes.items():
+            given, unread[name] = attested(attribute, answers, world.today, _reader(attribute))
+            # All that is said of one event is of its day: a later form does not outweigh the record, they must agree.
+            read[name] = [reading._replace(when=when) for reading in given]
+        yield _Source(when, Evidence(record.reference, rule.title, None, when.text), read, unread, True)
+
+
+def _day_of(answers: Answers) -> Days | None:
+    for _, _, item in answers.items.get("date", ()):
+        for answer in list_of(item["answer"]):
+            return days_of(object_of(answer).get("valueDate"))
+    return None
+
+
+def _reader(attribute: FactRule) -> Callable[[Mapping[str, object]], tuple[tuple[Value, ...], str]]:
+    if attribute.kind == "answer":
+        return attested_yes_or_no
+    if attribute.kind == "reduction":
+        return lambda answer: attested_percentage(attribute, answer)
+    return lambda answer: attested_number(attribute, answer)

@@ -1,0 +1,40 @@
+"""The faults of one policy folder, gathered so that an author sees all of them at once."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class Problems:
+    """Sentences, each naming file, place, what is wrong and what is allowed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.sentences: list[str] = []
+
+    def note(self, file: str, place: str, sentence: str) -> None:
+        """Notes a fault in ``<file>.json`` at a JSON path."""
+        self.sentences.append(f"{self.folder / file}.json: {place}: {sentence}")
+
+
+class Reader:
+    """What reads one part of a policy and notes its faults."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+
+    def problem(self, file: str, place: str, sentence: str) -> None:
+        """Notes a fault."""
+        self._problems.note(file, place, sentence)
+
+    def unique(self, ids: Iterable[str], file: str, place: str) -> None:
+        """Notes ids that stand twice."""
+        ids = list(ids)
+        for name in sorted({name for name in ids if ids.count(name) > 1}):
+            self.problem(file, place, f"the id '{name}' stands twice; each needs its own")
+
+    def known(self, name: str, allowed: Iterable[str], what: str, file: str, place: str) -> bool:
+        """Whether a name is one of those allowed; notes it with them where it is not."""
+        allowed = list(allowed)
+        if name not in allowed:
+            self.problem(file, place, f"'{name}' is no {what}; allowed are {', '.join(allowed) or 'none'}")
+        return name in allowed

@@ -1,0 +1,46 @@
+"""All that a fact may read, and the records among it that carry the fact's codes and belong to the part looked at."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from typing import NamedTuple
+
+from cds_service.answers import Answers
+from cds_service.chart import Chart, Match
+from cds_service.evidence import Fact
+from cds_service.orders import ProcedureOrder
+from cds_service.policy import FactRule, Scope
+from cds_service.scope import parts_named
+
+
+class World(NamedTuple):
+    """One patient on one day: what is on record, what was answered, what is ordered, and the facts read so far.
+
+    ``part`` is the part of the scope that is looked at, or "" for the whole; ``parts`` are those of the call.
+    """
+
+    chart: Chart
+    answers: Answers
+    today: date
+    order: ProcedureOrder | None
+    scope: Scope | None
+    known: Mapping[str, Fact]
+    parts: tuple[str, ...] = ()
+    part: str = ""
+
+    def matches(self, rule: FactRule, types: Iterable[str]) -> Iterator[tuple[Match, bool]]:
+        """Each record that carries the rule's codes; with False where it does not say to which part it belongs."""
+        if rule.codes is None:
+            return
+        for name in types:
+            for match in self.chart.matches(name, rule.codes):
+                if not self.part or self.scope is None:
+                    yield match, True
+                    continue
+                named = parts_named(self.scope, match.record.resource, self.chart)
+                if not named or self.part in named:
+                    yield match, bool(named)
+
+    @property
+    def no_part(self) -> str:
+        """Why a record that does not say where it belongs does not count."""
+        return f"{self.scope.name if self.scope else 'part'} not recorded"

@@ -1,0 +1,37 @@
+"""Every word of the policy language says what its table says, and every word has one."""
+
+import json
+
+import pytest
+
+from cds_service.json_files import schema
+from cds_service.loading.facts import OF_EVENTS
+from cds_service.loading.tests import LIMITS
+from tests.vocabulary import WORDS, differences, rows
+
+SAID = {word.name for word in WORDS}
+# Words that stand only beside another one, and are said with it.
+BESIDE = {"fact", "then", "test", "where", "of", "kind", "title"}
+
+
+@pytest.mark.parametrize(("word", "row"), [pytest.param(w, r, id=f"{w.name}: {r.says}") for w, r in rows()])
+def test_a_word_says_what_its_table_says(word, row):
+    assert differences(word, row) == ()
+
+
+def test_every_kind_of_fact_has_its_table():
+    kinds = schema("policy").schema["$defs"]["fact"]["properties"]["kind"]["enum"]
+    assert set(kinds) <= SAID
+    assert set(OF_EVENTS) <= SAID
+
+
+def test_every_word_of_tests_has_its_table_or_stands_in_one():
+    words = set(schema("policy").schema["$defs"]["test"]["properties"])
+    shown = json.dumps([word.test for word in WORDS])
+    assert {word for word in words if f'"{word}"' not in shown} == set()
+    assert words - SAID - BESIDE - set(LIMITS) == set()
+
+
+@pytest.mark.parametrize("word", WORDS, ids=lambda word: word.name)
+def test_every_table_has_two_truths_at_least(word):
+    assert len({row.truth for row in word.rows}) > 1
