@@ -1,4 +1,4 @@
-"""The command line: serve, check, explain, example. Results go to standard output, all else to standard error."""
+"""The command line. Results go to standard output, all else to standard error."""
 
 import json
 import logging
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from cds_service.authoring.problems import Severity
 
 DAY = click.DateTime(["%Y-%m-%d"])
+CODES = click.option(
+    "--codes",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of code packs whose words and numbers replace ours (default: CDS_SERVICE_CODES).",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,11 +40,12 @@ def main() -> None:
 @click.option(
     "--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes; one for each core."
 )
-def serve(host: str, port: int, workers: int) -> None:
+@CODES
+def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
     """Run the production server."""
     from cds_service.server import Server, authority, build_app, can_listen, is_loopback
 
-    settings = _settings()
+    settings = _settings(codes)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     if not is_loopback(host):
         missing = [
@@ -73,7 +80,10 @@ def serve(host: str, port: int, workers: int) -> None:
 @click.option("--watch", "watching", is_flag=True, help="Check again whenever a file below DIRECTORY is saved.")
 @click.option("--no-slips", is_flag=True, help="Leave out the slip test, for speed.")
 @click.option("--phrases", is_flag=True, help="Slips also drop each phrase of a code set's 'text'.")
-def check(directory: Path | None, today: datetime | None, watching: bool, no_slips: bool, phrases: bool) -> None:
+@CODES
+def check(
+    directory: Path | None, today: datetime | None, watching: bool, no_slips: bool, phrases: bool, codes: Path | None
+) -> None:
     """Validate the policy folders in DIRECTORY (default: those that ship), run their cases, and try slips.
 
     A slip is a small mistake made in a policy on purpose: a limit one step off, a code forgotten. One that no case
@@ -82,33 +92,38 @@ def check(directory: Path | None, today: datetime | None, watching: bool, no_sli
     from cds_service.authoring.check import Wishes
     from cds_service.authoring.watch import watch
 
-    settings = _settings()
+    settings = _settings(codes)
     place = directory or settings.cards
     wishes = Wishes(_day(today), slips=not no_slips, phrases=phrases)
     if not watching:
-        sys.exit(1 if _check(place, settings.canonical_base, wishes) else 0)
+        sys.exit(1 if _check(place, settings, wishes) else 0)
     watch(
         place,
-        run=lambda: _check_while_watching(place, settings.canonical_base, wishes),
+        run=lambda: _check_while_watching(place, settings, wishes),
         say=click.echo,
         sleep=time.sleep,
         stop=lambda: False,
     )
 
 
-def _check(place: Path, canonical_base: str, wishes: "Wishes") -> bool:
+def _check(place: Path, settings: Settings, wishes: "Wishes") -> bool:
     """Checks and prints; whether an error was found."""
     from cds_service.authoring.check import across_folders, check_folder, policy_folders
     from cds_service.authoring.progress import Progress
     from cds_service.authoring.summary import lines, problem_lines
+    from cds_service.code_packs import read_packs
 
     folders, others = policy_folders(place)
     if not folders:
         raise click.ClickException(f"{place} holds no policy folder (a folder with a policy.json)")
+    try:
+        packs = read_packs(settings.codes)
+    except PolicyError as error:
+        raise click.ClickException("The code packs cannot be used:\n" + str(error)) from None
     reports = []
     for folder in folders:
         progress = Progress(sys.stderr, time.monotonic, on_terminal=sys.stderr.isatty())
-        reports.append(check_folder(folder, canonical_base, wishes, progress.tell))
+        reports.append(check_folder(folder, settings.canonical_base, wishes, progress.tell, packs))
         progress.end()
         _print(lines(reports[-1]))
     between = across_folders(reports)
@@ -118,9 +133,9 @@ def _check(place: Path, canonical_base: str, wishes: "Wishes") -> bool:
     return bool(between) or any(report.failed for report in reports)
 
 
-def _check_while_watching(place: Path, canonical_base: str, wishes: "Wishes") -> None:
+def _check_while_watching(place: Path, settings: Settings, wishes: "Wishes") -> None:
     try:
-        _check(place, canonical_base, wishes)
+        _check(place, settings, wishes)
     except click.ClickException as error:
         click.echo(error.format_message())
 
@@ -136,9 +151,18 @@ def _print(lines: "Iterable[tuple[Severity | None, str]]") -> None:
 @main.command()
 @click.argument("request_file", metavar="REQUEST.json", type=click.File(encoding="utf-8"))
 @click.option("--json", "as_json", is_flag=True, help="Print the findings and the response as one JSON object.")
+@click.option("--profile", help="Hold the call against the rule of one source besides, by its id in the policy.")
 @click.option("--validate", is_flag=True, help="Also hold every resource against its FHIR model (to standard error).")
 @click.option("--today", type=DAY, help="The day to evaluate on (default: today, UTC).")
-def explain(request_file: TextIO, as_json: bool, validate: bool, today: datetime | None) -> None:
+@CODES
+def explain(
+    request_file: TextIO,
+    as_json: bool,
+    profile: str | None,
+    validate: bool,
+    today: datetime | None,
+    codes: Path | None,
+) -> None:
     """Evaluate a hook request offline: the findings, then the cards. '-' reads standard input."""
     from cds_service.card import Addresses
     from cds_service.explain import explain as evaluate
@@ -146,16 +170,16 @@ def explain(request_file: TextIO, as_json: bool, validate: bool, today: datetime
     from cds_service.library import load_library
     from cds_service.service import Guide
 
-    settings = _settings()
+    settings = _settings(codes)
     try:
         body: Any = json.load(request_file)
     except ValueError as error:
         raise click.ClickException(f"{request_file.name} is not JSON: {error}") from None
     try:
-        library = load_library(settings.cards, settings.canonical_base)
+        library = load_library(settings.cards, settings.canonical_base, settings.codes)
         addresses = Addresses(settings.public_url or "http://127.0.0.1:8080", settings.canonical_base)
         guide = Guide(library, addresses, settings.key())
-        explained = evaluate(body, guide, _day(today), lambda sentence: click.echo(sentence, err=True))
+        explained = evaluate(body, guide, _day(today), lambda sentence: click.echo(sentence, err=True), profile)
     except PolicyError as error:
         raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
     except RequestError as error:
@@ -167,6 +191,29 @@ def explain(request_file: TextIO, as_json: bool, validate: bool, today: datetime
         for problem in request_problems(body):
             click.echo(f"FHIR: {problem}", err=True)
     click.echo(json.dumps(explained, indent=2, ensure_ascii=False) if as_json else table(explained))
+
+
+@main.command()
+@click.argument("old")
+@click.argument("new")
+def changes(old: str, new: str) -> None:
+    """Print what changed between two editions of a statement, OLD and NEW: ids of policies, or their folders."""
+    from cds_service.changes import changes as compare
+    from cds_service.loader import load_policy
+
+    cards = _settings().cards
+    try:
+        before, after = (load_policy(_policy_folder(name, cards)) for name in (old, new))
+    except PolicyError as error:
+        raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
+    if before.statement != after.statement:
+        raise click.ClickException(
+            f"{before.id} is an edition of '{before.statement}' and {after.id} one of '{after.statement}'; only "
+            "editions of one statement can be compared."
+        )
+    click.echo(f"From edition {before.edition} ({before.id}) to edition {after.edition} ({after.id}):")
+    for sentence in compare(before, after) or ["Nothing changed."]:
+        click.echo(f"- {sentence}")
 
 
 @main.command()
@@ -185,11 +232,23 @@ def example(name: str | None, today: datetime | None) -> None:
     click.echo(json.dumps(examples.request_as_of(found[name], _day(today)), indent=1, ensure_ascii=False))
 
 
-def _settings() -> Settings:
+def _settings(codes: Path | None = None) -> Settings:
+    """The settings; an option of the command line stands above the variable of the same name."""
     try:
-        return load_settings()
+        settings = load_settings()
+        return settings.model_copy(update={"codes": codes}) if codes else settings
     except ValueError as error:
         raise click.ClickException(f"The settings cannot be used:\n{error}") from None
+
+
+def _policy_folder(name: str, cards: Path) -> Path:
+    """The folder of a policy given by its path or its id."""
+    for folder in (Path(name), cards / name):
+        if (folder / "policy.json").exists():
+            # The last part of "." is no name, and a policy's folder is named as its id.
+            return folder.resolve()
+    known = ", ".join(sorted(path.parent.name for path in cards.glob("*/policy.json")))
+    raise click.ClickException(f"There is no policy '{name}': neither a folder with a policy.json nor one of {known}.")
 
 
 def _day(given: datetime | None) -> date:

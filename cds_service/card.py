@@ -15,7 +15,7 @@ from cds_service.identity import IdMaker
 from cds_service.logic import Truth
 from cds_service.markdown import escape, table
 from cds_service.payers import PayerPosition
-from cds_service.policy import Code, Part, Pathway, Policy
+from cds_service.policy import Act, Code, Part, Pathway, Policy
 from cds_service.standing import reason_concepts
 from cds_service.suggestions import suggestions
 from cds_service.terminology import inside_sentence
@@ -23,6 +23,7 @@ from cds_service.verdicts import Decision
 
 SUMMARY_LIMIT = 100
 MOST_EVIDENCE = 3
+LONGEST_NOTICE = 2000
 
 RECORD_NAMES = {
     "Condition": "problem list",
@@ -201,6 +202,7 @@ def _detail(decision: Decision, outcome: str, chart: Chart) -> str:
         if decision.order.by_text:
             blocks.append(wording["by_text_line"].format(procedure=decision.policy.procedure))
     blocks.append(f"**Evidence:** {wording['evidence_line']}")
+    blocks += _notices(decision.policy)
     blocks.append(last_line(decision.policy, decision.today))
     return "\n\n".join(blocks)
 
@@ -359,7 +361,7 @@ def _codes(decision: Decision, chart: Chart) -> str:
         return str(wording["codes_withheld"])
     by_system: dict[str, list[str]] = {}
     for act in policy.orders.acts:
-        by_system.setdefault(act.code.system_name, []).append(f"{act.code.code} ({act.label}{_unverified(act.code)})")
+        by_system.setdefault(act.code.system_name, []).append(f"{act.code.code} ({_named(act)}{_unverified(act.code)})")
     headers: list[Code] = []
     for draft in order.drafts if order else ():
         for row in reasons_here(policy, draft.resource, chart):
@@ -371,9 +373,27 @@ def _codes(decision: Decision, chart: Chart) -> str:
     text = f"{lines}; {wording['codes_line']}"
     for row in dict.fromkeys(headers):
         leaves = (policy.orders.here.exact.get((row.system, leaf)) for leaf in row.leaves)
-        named = ", ".join(f"{leaf.code} ({leaf.label})" for leaf in leaves if leaf)
+        named = ", ".join(f"{leaf.code} ({_label(leaf)})" for leaf in leaves if leaf)
         text += " " + wording["header_code_line"].format(code=f"{row.system_name} {row.code}", leaves=named)
     return text
+
+
+def _named(act: Act) -> str:
+    """What an act is called beside its code: a licensed descriptor where there is one, else the policy's own words."""
+    return _label(act.code) if act.code.from_pack else act.label
+
+
+def _label(code: Code) -> str:
+    return escape(code.label) if code.from_pack else code.label
+
+
+def _notices(policy: Policy) -> list[str]:
+    """The whole notice of each code pack: its owner wants it wherever the words stand."""
+    return [
+        f"**{escape(name)} {escape(system['version'])}:** {escape(system['notice'], LONGEST_NOTICE)}"
+        for name, system in policy.code_systems.items()
+        if "pack" in system
+    ]
 
 
 def _unverified(code: Code) -> str:

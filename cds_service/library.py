@@ -8,6 +8,8 @@ from pathlib import Path
 
 from cds_service import criteria, facts, prefetch, verdicts
 from cds_service.chart import read_chart
+from cds_service.code_packs import read_packs
+from cds_service.editions import overlaps
 from cds_service.errors import PolicyError
 from cds_service.lexicon import Lexicon
 from cds_service.loader import load_policy
@@ -57,25 +59,38 @@ class Library:
         """The canonical addresses (without version) whose answers count for a policy: those of all its editions."""
         return self._questionnaires[policy.statement]
 
+    @cached_property
+    def statements(self) -> tuple[tuple[Policy, ...], ...]:
+        """The policies by statement, each with all of its editions."""
+        found: dict[str, list[Policy]] = {}
+        for policy in self.policies:
+            found.setdefault(policy.statement, []).append(policy)
+        return tuple(map(tuple, found.values()))
+
     def policy(self, policy_id: str) -> Policy | None:
         """The policy of that id, or None."""
         return next((policy for policy in self.policies if policy.id == policy_id), None)
 
 
-def load_library(folder: Path, canonical_base: str) -> Library:
-    """Loads every policy folder in ``folder``. Raises PolicyError with all problems of all of them."""
+def load_library(folder: Path, canonical_base: str, codes: Path | None = None) -> Library:
+    """Loads every policy folder in ``folder``, with the code packs in the folder ``codes`` where there is one.
+
+    Raises PolicyError with all problems of all of them.
+    """
+    packs = read_packs(codes)
     problems: list[str] = []
     policies: list[Policy] = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if (path / "policy.json").exists():
             try:
-                policies.append(load_policy(path))
+                policies.append(load_policy(path, packs))
             except PolicyError as error:
                 problems += error.problems
     if not policies and not problems:
         problems.append(f"{folder}: no policy found; a policy is a folder with a policy.json")
     for policy in policies:
         problems += [f"{folder / policy.id}: {sentence}" for sentence in granted_to_nobody(policy)]
+    problems += [f"{folder}: {sentence}" for sentence in overlaps(policies)]
     if problems:
         raise PolicyError(problems)
     return Library(tuple(policies), canonical_base)

@@ -1,12 +1,14 @@
 """A policy folder read into a frozen Policy, or a PolicyError that names file, place, fault and what is allowed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from string import Formatter
 from typing import Any
 
+from cds_service import code_packs
 from cds_service.case_files import all_cases
+from cds_service.code_packs import CodePack
 from cds_service.dates import days
 from cds_service.errors import PolicyError
 from cds_service.json_files import FILES, read_json, schema_problems
@@ -34,9 +36,15 @@ from cds_service.terminology import words
 HOLES = ("procedure", "total", "undocumented", "not_met", "criteria", "names")
 
 
-def load_policy(folder: Path) -> Policy:
-    """Reads one policy folder. Raises PolicyError with all problems found, each naming its file and place."""
-    return policy_of(folder, read_documents(folder))
+def load_policy(folder: Path, packs: Sequence[CodePack] = ()) -> Policy:
+    """Reads one policy folder; codes of the packs' systems take their words from there.
+
+    Raises PolicyError with all problems found, each naming its file and place.
+    """
+    documents, missing = code_packs.apply(packs, read_documents(folder))
+    if missing:
+        raise PolicyError([f"{folder / 'codes.json'}: {problem}" for problem in missing])
+    return policy_of(folder, documents)
 
 
 def read_documents(folder: Path) -> dict[str, Any]:

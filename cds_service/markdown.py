@@ -18,17 +18,20 @@ _ADDRESS = re.compile(r"(?i)(?<=[a-z]):(?=/|[a-z])|(?<=www)\.|@")
 _JOINER = "\u2060"
 
 
-def escape(text: str) -> str:
-    """Text as it will be shown, on one line and at most ``LONGEST`` characters, with nothing in it that renders.
+def one_line(text: str, longest: int = LONGEST) -> str:
+    """Text on one line, at most ``longest`` characters, nothing invisible in it; for places that are no Markdown."""
+    shown = " ".join(_INVISIBLE.sub(" ", text).split())
+    return shown if len(shown) <= longest else shown[: longest - 1].rstrip() + "…"
+
+
+def escape(text: str, longest: int = LONGEST) -> str:
+    """Text as it will be shown, on one line and at most ``longest`` characters, with nothing in it that renders.
 
     Plain words come back unchanged.
     """
-    if len(text) <= LONGEST and _PLAIN.fullmatch(text) and "www." not in text.lower() and text[:1] not in "-=":
+    if len(text) <= longest and _PLAIN.fullmatch(text) and "www." not in text.lower() and text[:1] not in "-=":
         return text.strip()
-    shown = " ".join(_INVISIBLE.sub(" ", text).split())
-    if len(shown) > LONGEST:
-        shown = shown[: LONGEST - 1].rstrip() + "…"
-    shown = _MARKUP.sub(r"\\\1", shown)
+    shown = _MARKUP.sub(r"\\\1", one_line(text, longest))
     shown = shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
     return _ADDRESS.sub(lambda match: _JOINER + match.group() + _JOINER, shown)
 

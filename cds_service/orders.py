@@ -1,14 +1,13 @@
 """Recognising the order: which drafts ask for a policy's procedure, how surely, and which act each of them names."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
 from cds_service.chart import Chart, concept_of, inline_concept
-from cds_service.dates import days
+from cds_service.editions import date_of_service
 from cds_service.elements import Json, Key, concept_text, list_of, readable_keys
-from cds_service.errors import UnreadableError
 from cds_service.policy import Act, CodeSet, OrderRule, Pathway, Scope
 from cds_service.scope import parts_named
 from cds_service.standing import reason_concepts
@@ -68,22 +67,12 @@ class ProcedureOrder:
         """(reference, words) of each draft with a code of the set, valid on its date of service, or with its words."""
         for reference, resource in (*((draft.reference, draft.resource) for draft in self.drafts), *self.others):
             concept = concept_of(resource, chart, resource)
-            on = date_of_service(resource, self.today)
+            on = date_of_service([resource], self.today)
             row = next((row for key in readable_keys(concept) if (row := codes.match_on(key, on))), None)
             if row is not None:
                 yield reference, row.label
             elif codes.match_words(words(text := concept_text(concept))):
                 yield reference, text
-
-
-def date_of_service(resource: Mapping[str, Any], today: date) -> date:
-    """The first day for which an order asks (FHIR R4, occurrence[x]), or today where it names none that can be read."""
-    period = resource.get("occurrencePeriod")
-    written = resource.get("occurrenceDateTime") or (period.get("start") if isinstance(period, dict) else None)
-    try:
-        return days(written).first if isinstance(written, str) else today
-    except UnreadableError:
-        return today
 
 
 def recognise(
@@ -106,7 +95,7 @@ def recognise(
     for reference, resource in drafts:
         if resource.get("status") in WITHDRAWN:
             continue
-        on = date_of_service(resource, today)
+        on = date_of_service([resource], today)
         said = _said(rule, concept_of(resource, chart, resource), on)
         draft = _read(rule, reference, resource, said, chart)
         if draft is not None and resource.get("doNotPerform") is True:
@@ -144,7 +133,7 @@ def may_concern(rule: OrderRule, resource: Json, today: date) -> bool:
     """Whether a draft has a code or words of the policy, or a reference that may; asked before the chart is read."""
     if resource.get("codeReference") is not None:
         return True
-    said = _said(rule, inline_concept(resource), date_of_service(resource, today))
+    said = _said(rule, inline_concept(resource), date_of_service([resource], today))
     return said.is_something
 
 

@@ -9,10 +9,13 @@ from cds_service.dates import days
 from cds_service.elements import Key
 from cds_service.terminology import is_not_reported
 
+# In place of how a code was seen: its words are those of the deployment's code pack.
+FROM_PACK = "code-pack"
+
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One code of a set: canonical ``system`` URI, our own short ``label`` (never an official descriptor), provenance.
+    """One code of a set: canonical ``system`` URI, our own short ``label`` or a code pack's words, provenance.
 
     ``leaves`` is filled for a header code that is not billable: the codes below it that are. A ``prefix`` stands for
     every code that begins with it (written with a dash at its end).
@@ -30,6 +33,11 @@ class Code:
     remark: str | None = None
     use: str | None = None
     prefix: bool = False
+
+    @property
+    def from_pack(self) -> bool:
+        """Whether the label is not ours: a licensed descriptor of any length, in which any character may stand."""
+        return self.seen == FROM_PACK
 
     def is_valid(self, on: date) -> bool:
         """Whether the code has this meaning on a day."""

@@ -7,10 +7,15 @@ from itertools import groupby
 from typing import NamedTuple
 
 from cds_service.payers import SEEN_WITHIN_DAYS, why_unknown
-from cds_service.policy import Act, Code, CodeSet, Criterion, FactRule, Payer, Policy, Test, VerdictRule
+from cds_service.policy import FROM_PACK, Act, Code, CodeSet, Criterion, FactRule, Payer, Policy, Test, VerdictRule
 
 VERIFIED = {"verbatim": "seen word for word", "paraphrase": "paraphrase only", "unverified": "unverified"}
-SEEN = {"verbatim": "seen word for word", "third-party": "seen on third parties’ pages", "unverified": "unverified"}
+SEEN = {
+    "verbatim": "seen word for word",
+    "third-party": "seen on third parties’ pages",
+    "unverified": "unverified",
+    FROM_PACK: "from this deployment’s code pack",
+}
 NOT_CHECKED = "not yet checked by a named reviewer"
 
 

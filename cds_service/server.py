@@ -52,7 +52,7 @@ def can_listen(host: str, port: int) -> bool:
 
 def build_app(settings: Settings, public_url: str, clock: Callable[[], date] = utc_today) -> Flask:
     """Loads the policies and all that a call needs, and returns the application. Raises PolicyError."""
-    library = load_library(settings.cards, settings.canonical_base)
+    library = load_library(settings.cards, settings.canonical_base, settings.codes)
     warm_up(library)
     return create_app(settings, library, settings.public_url or public_url, clock)
 

@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from cds_service import __version__, card, facts, hooks, orders, verdicts
 from cds_service.card import Addresses
 from cds_service.chart import Chart, read_chart
+from cds_service.editions import date_of_service, in_force
 from cds_service.elements import Json
 from cds_service.errors import RequestError
+from cds_service.evidence import Known
 from cds_service.hooks import HookRequest
 from cds_service.identity import IdMaker, id_maker
 from cds_service.library import Library
@@ -51,7 +53,7 @@ def discovery(library: Library) -> dict[str, Any]:
         hooks.ORDER_SELECT: "Coverage guidance for the selected order",
         hooks.ORDER_SIGN: "Coverage guidance before orders are signed",
     }
-    covered = "; ".join(policy.title for policy in library.policies)
+    covered = "; ".join(dict.fromkeys(policy.title for policy in library.policies))
     return {
         "services": [
             {
@@ -70,8 +72,19 @@ def discovery(library: Library) -> dict[str, Any]:
     }
 
 
+class _Call(NamedTuple):
+    """What every statement is held against: the request, its orders, the chart, the day, and a rule asked for."""
+
+    request: HookRequest
+    drafts: list[tuple[str, Json]]
+    chart: Chart
+    guide: Guide
+    today: date
+    profile: str | None
+
+
 def answer(request: HookRequest, guide: Guide, today: date, profile: str | None = None) -> list[Answer]:
-    """Holds one call against every policy; at most one answer for each.
+    """Holds one call against every statement; at most one answer for each, by the edition of the date of service.
 
     ``profile`` is a rule of one source, by its id, that the policies which have it are held against besides.
     Raises RequestError 412 where an order is recognised but its patient was not sent, 422 for a profile that cannot be
@@ -89,11 +102,8 @@ def answer(request: HookRequest, guide: Guide, today: date, profile: str | None 
         )
     except RecursionError:
         raise RequestError(400, "too-costly", "prefetch is nested too deeply to be read.", "prefetch") from None
-    return [
-        found
-        for policy in guide.library.policies
-        if (found := _guarded(policy, request, drafts, chart, guide, today, profile)) is not None
-    ]
+    call = _Call(request, drafts, chart, guide, today, profile)
+    return [found for editions in library.statements if (found := _guarded(editions, call)) is not None]
 
 
 def _refuse_profile(library: Library, name: str) -> None:
@@ -120,69 +130,71 @@ def _is_order(resource: Json) -> bool:
     return resource.get("resourceType") in orders.ORDER_TYPES
 
 
-def _guarded(
-    policy: Policy,
-    request: HookRequest,
-    drafts: list[tuple[str, Json]],
-    chart: Chart,
-    guide: Guide,
-    today: date,
-    profile: str | None,
-) -> Answer | None:
+def _guarded(editions: tuple[Policy, ...], call: _Call) -> Answer | None:
+    policy = in_force(editions, call.today)
     try:
-        return _answer(policy, request, drafts, chart, guide, today, profile)
+        policy = _edition(editions, call)
+        return _answer(policy, call)
     except RequestError:
         raise
     # Whatever goes wrong inside one statement must neither silence the others nor read as "nothing wrong".
     except Exception as error:
-        make_id = _ids(guide, policy, request, "failed", "")
-        return Answer(policy, card.failed_card(policy, guide.addresses, make_id), None, error)
+        make_id = _ids(call, policy, "failed", "")
+        return Answer(policy, card.failed_card(policy, call.guide.addresses, make_id), None, error)
 
 
-def _answer(
-    policy: Policy,
-    request: HookRequest,
-    drafts: list[tuple[str, Json]],
-    chart: Chart,
-    guide: Guide,
-    today: date,
-    profile: str | None,
-) -> Answer | None:
-    questionnaires = guide.library.questionnaires(policy)
-    order: ProcedureOrder | None = None
-    if request.hook == hooks.PATIENT_VIEW:
-        known = facts.gather(policy, chart, questionnaires, today)
-        if not verdicts.opens_on_patient_view(policy, known.whole):
-            return None
-    else:
-        order = orders.recognise(policy.orders, drafts, chart, request.selections, today, policy.scope)
-        if order is None:
-            return None
-        if not order.certain:
-            make_id = _ids(guide, policy, request, order.references, "ask")
-            return Answer(policy, card.ask_card(policy, guide.addresses, make_id), None)
-        if chart.patient is None:
-            why = chart.why_missing.get("Patient", "no Patient was sent")
-            raise RequestError(
-                412,
-                "not-found",
-                f"The order needs the Patient of context.patientId as prefetch 'patient', and it cannot be had: {why}.",
-                "prefetch.patient",
-            )
-        known = facts.gather(policy, chart, questionnaires, today, order)
-    references = order.references if order else ""
+def _edition(editions: tuple[Policy, ...], call: _Call) -> Policy:
+    """The edition that answers: that of the day on which the drafts are to be performed that any edition recognises."""
+    if len(editions) == 1 or call.request.hook == hooks.PATIENT_VIEW:
+        return in_force(editions, call.today)
+    meant = [draft.resource for policy in editions if (order := _recognised(policy, call)) for draft in order.drafts]
+    return in_force(editions, date_of_service(meant, call.today))
+
+
+def _recognised(policy: Policy, call: _Call) -> ProcedureOrder | None:
+    return orders.recognise(policy.orders, call.drafts, call.chart, call.request.selections, call.today, policy.scope)
+
+
+def _answer(policy: Policy, call: _Call) -> Answer | None:
+    if call.request.hook == hooks.PATIENT_VIEW:
+        known = _known(policy, call, None)
+        return _decided(policy, call, known, None) if verdicts.opens_on_patient_view(policy, known.whole) else None
+    order = _recognised(policy, call)
+    if order is None:
+        return None
+    if not order.certain:
+        make_id = _ids(call, policy, order.references, "ask")
+        return Answer(policy, card.ask_card(policy, call.guide.addresses, make_id), None)
+    if call.chart.patient is None:
+        why = call.chart.why_missing.get("Patient", "no Patient was sent")
+        raise RequestError(
+            412,
+            "not-found",
+            f"The order needs the Patient of context.patientId as prefetch 'patient', and it cannot be had: {why}.",
+            "prefetch.patient",
+        )
+    return _decided(policy, call, _known(policy, call, order), order)
+
+
+def _known(policy: Policy, call: _Call, order: ProcedureOrder | None) -> Known:
+    return facts.gather(policy, call.chart, call.guide.library.questionnaires(policy), call.today, order)
+
+
+def _decided(policy: Policy, call: _Call, known: Known, order: ProcedureOrder | None) -> Answer:
+    """What is said of a call that is the policy's business: another pathway, a question, or the criteria."""
+    addresses, references = call.guide.addresses, order.references if order else ""
     away = verdicts.pathway(policy, known, order)
     if away is not None:
         row, parts = away
-        make_id = _ids(guide, policy, request, references, f"pathway {row.id} {[part.id for part in parts]}")
-        return Answer(policy, card.pathway_card(policy, row, parts, guide.addresses, make_id), None, pathway=row.id)
+        make_id = _ids(call, policy, references, f"pathway {row.id} {[part.id for part in parts]}")
+        return Answer(policy, card.pathway_card(policy, row, parts, addresses, make_id), None, pathway=row.id)
     if policy.scope and not known.parts:
-        make_id = _ids(guide, policy, request, references, "ask scope")
-        return Answer(policy, card.ask_scope_card(policy, guide.addresses, make_id), None)
-    rule = policy.profiles.get(profile) if profile else None
-    decision = verdicts.decide(policy, chart, known, order, today, rule)
-    make_id = _ids(guide, policy, request, references, fingerprint(decision))
-    return Answer(policy, card.guidance_card(decision, chart, guide.addresses, make_id), decision)
+        make_id = _ids(call, policy, references, "ask scope")
+        return Answer(policy, card.ask_scope_card(policy, addresses, make_id), None)
+    rule = policy.profiles.get(call.profile) if call.profile else None
+    decision = verdicts.decide(policy, call.chart, known, order, call.today, rule)
+    make_id = _ids(call, policy, references, fingerprint(decision))
+    return Answer(policy, card.guidance_card(decision, call.chart, addresses, make_id), decision)
 
 
 def fingerprint(decision: Decision) -> str:
@@ -194,11 +206,15 @@ def fingerprint(decision: Decision) -> str:
     drafts = [(draft.act.id, sorted(draft.coded)) for draft in decision.order.drafts] if decision.order else []
     payers = [name for name, _ in decision.payer.payers]
     review = [(says, *map(tuple, evidence)) for says, evidence in decision.for_review]
-    return orjson.dumps([findings, drafts, payers, decision.payer.truth.value, review]).decode()
+    held = [[(finding.key, finding.truth.value) for finding in decision.payer.held if finding.criterion.profile]]
+    return orjson.dumps([findings, drafts, payers, decision.payer.truth.value, review, *filter(None, held)]).decode()
 
 
-def _ids(guide: Guide, policy: Policy, request: HookRequest, references: str, findings: str) -> IdMaker:
-    return id_maker(guide.id_key, guide.client, request.patient_id, references, policy.id, policy.edition, findings)
+def _ids(call: _Call, policy: Policy, references: str, findings: str) -> IdMaker:
+    guide = call.guide
+    return id_maker(
+        guide.id_key, guide.client, call.request.patient_id, references, policy.id, policy.edition, findings
+    )
 
 
 def echoes_decimals(answers: Iterable[Answer]) -> bool:

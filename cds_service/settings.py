@@ -32,6 +32,7 @@ class Settings(BaseSettings):
         SecretStr(""), description="The key of card ids, at least 16 characters; required beyond loopback."
     )
     cards: Path = Field(default_factory=lambda: data_folder("cards"), description="The folder of policies.")
+    codes: Path | None = Field(None, description="The folder of code packs; default: the authors' own short labels.")
     cors_origins: list[str] = Field(
         ["*"], description='Web origins that browsers may call from, as JSON: ["https://…"].'
     )
@@ -43,6 +44,12 @@ class Settings(BaseSettings):
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("must be an absolute http(s) address")
         return value.rstrip("/")
+
+    @field_validator("codes", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        # An empty variable would else be the folder in which the process happens to run.
+        return None if value == "" else value
 
     @field_validator("id_key")
     @classmethod

@@ -9,6 +9,7 @@ from cds_service.chart import Chart
 from cds_service.elements import Json, list_of, readable_keys
 from cds_service.errors import UnreadableError
 from cds_service.identity import IdMaker
+from cds_service.markdown import one_line
 from cds_service.orders import Draft
 from cds_service.policy import Act, Code
 from cds_service.standing import is_confirmed_and_active
@@ -68,7 +69,7 @@ def _update(decision: Decision, draft: Draft, confirmed: Confirmed, coded: Colle
         patched, leaf = _finer_reason(decision, draft.resource, confirmed)
         if leaf is None:
             return None
-        what = f"Add the confirmed diagnosis {leaf.system_name} {leaf.code} ({leaf.label}) to the order"
+        what = f"Add the confirmed diagnosis {leaf.system_name} {leaf.code} ({one_line(leaf.label)}) to the order"
     return {"type": "update", "description": what, "resource": patched}
 
 

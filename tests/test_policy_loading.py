@@ -391,6 +391,8 @@ def test_answers_to_another_edition_of_the_same_statement_count(folder):
     second = shutil.copytree(folder, folder.parent / "minimal-2")
     changed(second, "policy", "id", "minimal-2")
     changed(second, "policy", "edition", "2")
+    changed(second, "policy", "effective.from", "2027")
+    changed(folder, "policy", "effective.until", "2026")
     library = load_library(folder.parent, BASE)
     both = {f"{BASE}/Questionnaire/minimal", f"{BASE}/Questionnaire/minimal-2"}
     assert [library.questionnaires(policy) for policy in library.policies] == [both, both]

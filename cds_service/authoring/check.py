@@ -1,21 +1,21 @@
 """The author's check: every policy folder loads, its cases come out as written and notice every slip, its cards read
 as cards must."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from cds_service import editions, fhir_models
 from cds_service.authoring import cases, lint, reviews, slips, unused
-from cds_service.authoring.documents import Documents
 from cds_service.authoring.problems import Problem, Severity, error
 from cds_service.authoring.trials import Trial, unnoticed
 from cds_service.card import Addresses
+from cds_service.code_packs import CodePack
 from cds_service.elements import Json
 from cds_service.errors import PolicyError
 from cds_service.library import Library, granted_to_nobody
-from cds_service.loader import policy_of, read_documents
+from cds_service.loader import load_policy, policy_of, read_documents
 from cds_service.policy import Policy
 from cds_service.service import Guide
 
@@ -76,11 +76,19 @@ def policy_folders(path: Path) -> tuple[list[Path], list[Path]]:
     return policies, [folder for folder in folders if folder not in policies]
 
 
-def check_folder(folder: Path, canonical_base: str, wishes: Wishes, tell: Tell = silent) -> Report:
-    """Checks one policy folder; ``tell`` hears how far the check is: done, of how many, and what of."""
+def check_folder(
+    folder: Path, canonical_base: str, wishes: Wishes, tell: Tell = silent, packs: Sequence[CodePack] = ()
+) -> Report:
+    """Checks one policy folder, and that the code packs hold what it uses.
+
+    ``tell`` hears how far the check is: done, of how many, and what of. The cases run with the authors' own words: they
+    hold what the policy decides, whatever a deployment calls its codes.
+    """
     try:
         documents = read_documents(folder)
         policy = policy_of(folder, documents)
+        if packs:
+            load_policy(folder, packs)
     except PolicyError as refusal:
         return Report(folder, tuple(error("", problem) for problem in refusal.problems))
     guide = Guide(Library((policy,), canonical_base), Addresses("http://127.0.0.1:8080", canonical_base), b"check")
