@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from cds_service.errors import UnreadableError
 
+LONGEST_MONTH = 31
+
 
 class Days(NamedTuple):
     """An interval of days, both ends included, and the text to show for it."""
@@ -72,13 +74,12 @@ def years_after(day: date, years: int) -> date:
 
 
 def months_between(start: date, end: date) -> float:
-    """Calendar months from one day to a later one: the completed months, and the share of the month begun."""
+    """Calendar months from one day to a later one: the completed months, and the days of the month begun as 31sts."""
     completed = (end.year - start.year) * 12 + end.month - start.month - (end.day < start.day)
     year, month = divmod(start.year * 12 + start.month - 1 + completed, 12)
-    # A month begun on the 31st is complete on the first day after a shorter month.
-    reached = date(year, month + 1, 1) + timedelta(days=start.day - 1)
-    next_length = monthrange(year, month + 1)[1]
-    return completed + max(0, (end - reached).days) / next_length
+    # A month begun on the 31st is complete on the first day after a shorter one.
+    reached = date(year, month + 1, min(start.day, monthrange(year, month + 1)[1]))
+    return completed + max(0, (end - reached).days) / LONGEST_MONTH
 
 
 def day_before(day: date, count: int) -> date:

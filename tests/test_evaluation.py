@@ -1,0 +1,146 @@
+"""What must hold for every test over facts, tried on tests and facts that a machine makes up (hypothesis)."""
+
+from datetime import date, timedelta
+from itertools import product
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cds_service.dates import Days, months_between
+from cds_service.evaluation import evaluate, how_many, manner, tally
+from cds_service.evidence import Event, Fact
+from cds_service.logic import Truth
+from cds_service.policy import FactRule
+from cds_service.policy import Test as Node
+from cds_service.readings import reduction
+
+NAMES = ("a", "b", "c")
+RULE = FactRule("f", "answer", "F", "unknown")
+VALUES = {Truth.MET: (True,), Truth.NOT_MET: (False,), Truth.UNKNOWN: ()}
+SETTLED = (Truth.MET, Truth.NOT_MET)
+
+
+def leaf(name: str, wanted: bool) -> Node:
+    return Node("fact", (), name, wanted)
+
+
+def combined(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+    several = st.lists(inner, min_size=1, max_size=3).map(tuple)
+    return st.one_of(
+        st.builds(Node, st.sampled_from(("all", "any")), several),
+        st.builds(Node, st.just("not"), st.tuples(inner)),
+        st.builds(Node, st.just("if"), st.tuples(inner, inner)),
+        st.builds(lambda parts, least: Node("of", parts, at_least=least), several, st.integers(1, 3)),
+    )
+
+
+TESTS = st.recursive(st.builds(leaf, st.sampled_from(NAMES), st.booleans()), combined, max_leaves=8)
+TRUTHS = st.fixed_dictionaries({name: st.sampled_from(list(VALUES)) for name in NAMES})
+
+
+def facts(truths: dict[str, Truth]) -> dict[str, Fact]:
+    return {name: Fact(RULE, VALUES[truth]) for name, truth in truths.items()}
+
+
+@given(TESTS, TRUTHS)
+def test_what_is_settled_stays_so_whatever_the_unknown_turns_out_to_be(test, truths):
+    settled = evaluate(test, facts(truths))
+    if settled is Truth.UNKNOWN:
+        return
+    choices = [SETTLED if truth is Truth.UNKNOWN else (truth,) for truth in truths.values()]
+    for completed in product(*choices):
+        assert evaluate(test, facts(dict(zip(truths, completed, strict=True)))) is settled
+
+
+@given(TESTS, TRUTHS)
+def test_where_everything_is_known_nothing_is_unknown(test, truths):
+    known = {name: truth if truth in SETTLED else Truth.NOT_MET for name, truth in truths.items()}
+    assert evaluate(test, facts(known)) in SETTLED
+
+
+@given(TESTS, TESTS, TRUTHS)
+def test_a_waiver_meets_and_is_shown_where_the_test_alone_would_not_be_met(test, waiver, truths):
+    known = facts(truths)
+    waived = Node("waived", (test, waiver))
+    if evaluate(test, known) is Truth.MET:
+        assert evaluate(waived, known) is Truth.MET
+        assert manner(waived, known) == manner(test, known)
+    elif evaluate(waiver, known) is Truth.MET:
+        assert (evaluate(waived, known), manner(waived, known)) == (Truth.MET, "waived")
+    else:
+        assert evaluate(waived, known) is evaluate(test, known)
+
+
+@given(TESTS, TESTS, TRUTHS)
+def test_what_voids_a_test_only_ever_opens_a_no(test, doubt, truths):
+    known = facts(truths)
+    alone, voided = evaluate(test, known), evaluate(Node("voided", (test, doubt)), known)
+    assert voided is alone or (alone is Truth.NOT_MET and voided is Truth.UNKNOWN)
+
+
+@given(st.lists(st.sampled_from(list(VALUES)), max_size=6))
+def test_how_many_is_between_what_is_met_and_what_may_be(truths):
+    low, high = how_many(truths)
+    assert low == truths.count(Truth.MET)
+    assert high == len(truths) - truths.count(Truth.NOT_MET)
+
+
+DAY = date(2026, 1, 1)
+
+
+def event(offset: int, truth: Truth, certain: bool = True) -> Event:
+    day = DAY + timedelta(days=offset)
+    return Event(Days(day, day, day.isoformat()), {"passes": Fact(RULE, VALUES[truth])}, certain)
+
+
+EVENTS = st.lists(st.builds(event, st.integers(0, 4), st.sampled_from(list(VALUES)), st.booleans()), max_size=6)
+COUNTED = Node("count", (Node("fact", (), "passes", True),), "events", at_least=2)
+
+
+def counted(events: list[Event]) -> tuple[float, float]:
+    return tally(
+        COUNTED, {"events": Fact(FactRule("events", "events", "E", "unknown"), (), (), (), tuple(events))}
+    ).number
+
+
+@given(EVENTS)
+def test_a_count_is_an_interval_that_no_order_of_the_record_changes(events):
+    low, high = counted(events)
+    assert 0 <= low <= high
+    assert counted(events[::-1]) == (low, high)
+
+
+@given(EVENTS, st.integers(0, 5))
+def test_an_event_recorded_twice_never_counts_twice(events, index):
+    if events:
+        assert counted([*events, events[index % len(events)]])[0] == counted(events)[0]
+
+
+@given(EVENTS)
+def test_an_event_of_uncertain_place_never_proves_anything(events):
+    doubtful = [item._replace(certain=False) for item in events]
+    assert counted(doubtful)[0] == 0
+
+
+NUMBERS = st.floats(0, 10, allow_nan=False).map(lambda number: round(number, 1))
+
+
+@given(NUMBERS, NUMBERS, NUMBERS, NUMBERS)
+def test_a_reduction_between_intervals_holds_every_reduction_inside_them(a, b, c, d):
+    before, after = sorted((a, b)), sorted((c, d))
+    rule = FactRule("r", "reduction", "R", "unknown", start="x", end="y")
+    known = {"x": Fact(RULE, (tuple(before),)), "y": Fact(RULE, (tuple(after),))}
+    found = reduction(rule, known, [], [])
+    if before[0] <= 0:
+        assert found.values == ()
+        return
+    ((low, high),) = found.values
+    for first, second in product(before, after):
+        assert low - 1e-6 <= (first - second) / first * 100 <= high + 1e-6
+
+
+@given(st.dates(date(1990, 1, 1), date(2050, 1, 1)), st.integers(0, 2000))
+def test_months_never_run_backwards(start, days):
+    end = start + timedelta(days=days)
+    assert 0 <= months_between(start, end) <= months_between(start, end + timedelta(days=1))
+    assert months_between(start, end) >= months_between(start + timedelta(days=1), end) or days == 0
