@@ -92,11 +92,9 @@ def pathway(policy: Policy, known: Known, order: ProcedureOrder | None) -> tuple
         if order is not None and order.pathway is row:
             return row, tuple(parts.values())
         if row.when is not None:
-            if parts:
-                met = [part for name, part in parts.items() if evaluate(row.when, known.at(name)) is Truth.MET]
-            else:
-                met = []
-            if met or (not parts and evaluate(row.when, known.whole) is Truth.MET):
+            met = [part for name, part in parts.items() if evaluate(row.when, known.at(name)) is Truth.MET]
+            # Where a scoped call names no part, the row may ask for facts of a part: the card asks which part first.
+            if met or (policy.scope is None and evaluate(row.when, known.whole) is Truth.MET):
                 return row, tuple(met)
     return None
 
