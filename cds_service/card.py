@@ -88,7 +88,7 @@ def ask_scope_card(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Js
 
 def pathway_card(policy: Policy, row: Pathway, parts: Iterable[Part], addresses: Addresses, make_id: IdMaker) -> Json:
     """The card of an order that goes another way, so that the criteria are not those for it; it suggests nothing."""
-    named = " and ".join(part.label for part in parts)
+    named = " and ".join(part.label for part in parts) or (policy.scope.name if policy.scope else policy.procedure)
     return _with_message(_frame(policy, addresses, make_id), policy, policy.wording["pathways"][row.says], named)
 
 
@@ -317,8 +317,8 @@ def _review(decision: Decision) -> str:
     for finding in decision.outside_verdicts:
         if finding not in silent:
             word = {Truth.MET: "met", Truth.NOT_MET: "not met", Truth.UNKNOWN: "to document"}[finding.truth]
-            word = finding.manner or word
-            parts.append(f"{_title(finding)}: {word}, {on_record(finding, with_need=False)}")
+            said = on_record(finding, with_need=False)
+            parts.append(f"{_title(finding)}: {said if finding.manner else f'{word}, {said}'}")
     return "; ".join(parts)
 
 

@@ -39,9 +39,11 @@ def events(rule: FactRule, world: World) -> Fact:
 
 def _event(rule: FactRule, sources: list[_Source]) -> tuple[Event, list[Evidence]]:
     known: dict[str, Fact] = {}
+    # A record that does not say where it belongs may be of another part: it says nothing of an event that is certain.
+    speaking = [source for source in sources if source.certain] or sources
     for name, attribute in rule.attributes.items():
-        readings = [reading for source in sources for reading in source.read.get(name, ())]
-        notes = [note for source in sources for note in source.notes.get(name, ())]
+        readings = [reading for source in speaking for reading in source.read.get(name, ())]
+        notes = [note for source in speaking for note in source.notes.get(name, ())]
         if attribute.kind == "reduction":
             known[name] = reduction(attribute, known, readings, notes)
         else:

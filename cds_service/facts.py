@@ -120,7 +120,9 @@ def _onset(rule: FactRule, world: World) -> Fact:
     elif spoiled:
         values.append(ANYTHING)
     if rule.item:
-        end = _attested_end(rule, world, notes) if rule.until else Days(today, today, "")
+        end: Days | None = Days(today, today, "")
+        if rule.until and world.answers.link(rule.item) in world.answers.items:
+            end = _attested_end(rule, world, notes)
         readings, more = attested(rule, world.answers, today, lambda answer: _attested_onset(rule, answer, today, end))
         notes += more
         for reading in newest(readings):
