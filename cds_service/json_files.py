@@ -1,4 +1,4 @@
-"""JSON files of authors: read with no key twice, and held against their schema; every fault with file and JSON path."""
+"""JSON files of authors: read without their comments, and held against their schema; each fault with file and place."""
 
 import json
 from functools import cache
@@ -12,6 +12,7 @@ from cds_service.dates import days
 from cds_service.errors import PolicyError, UnreadableError
 
 FILES = ("policy", "codes", "card", "payers", "cases")
+COMMENT = "//"
 
 _FORMATS = FormatChecker(("date",))
 
@@ -29,8 +30,11 @@ def schema(name: str) -> Draft202012Validator:
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object without its comments, the members whose key starts with //; of these several may have one name."""
     found: dict[str, Any] = {}
     for key, value in pairs:
+        if key.startswith(COMMENT):
+            continue
         if key in found:
             raise ValueError(f"the key '{key}' stands twice in one object; each key may stand once")
         found[key] = value
@@ -38,7 +42,10 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> Any:
-    """Reads a JSON file in which no key stands twice. Raises PolicyError with file and place."""
+    """Reads a JSON file in which no key stands twice, and leaves out its comments: members whose key starts with //.
+
+    Raises PolicyError with file and place.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_no_duplicates)
     except FileNotFoundError:

@@ -58,6 +58,8 @@ LADDER = (
     "authoring.cases",
     "authoring.documents",
     "authoring.problems",
+    "authoring.new_policy",
+    "authoring.placeholders",
     "authoring.unused",
     "authoring.reviews",
     "authoring.slips",
