@@ -14,7 +14,7 @@ from cds_service.authoring import new_policy, placeholders
 from cds_service.authoring.documents import path_of
 from cds_service.authoring.placeholders import Placeholder
 from cds_service.errors import PolicyError
-from cds_service.json_files import FILES, schema
+from cds_service.json_files import FILES, read_json, schema
 
 ROOT = Path(__file__).parent.parent
 NAME = "knee-humming-2026"
@@ -285,3 +285,9 @@ def test_the_wheel_and_the_image_hold_the_starting_folder():
 
 def test_every_place_has_a_step_and_every_step_a_place(folder):
     assert {placeholders.step_of(item) for item in open_places(folder)} == set(range(1, 7))
+
+
+def test_comments_are_dropped_wherever_they_stand_and_may_repeat(folder):
+    text = '{"// why": 1, "//": "a", "//": "b", "sets": {"//": {"x": 1}, "knee": [{"// odd": null, "code": "1"}]}}'
+    (folder / "codes.json").write_text(text, encoding="utf-8")
+    assert read_json(folder / "codes.json") == {"sets": {"knee": [{"code": "1"}]}}
