@@ -148,6 +148,24 @@ def _print(lines: "Iterable[tuple[Severity | None, str]]") -> None:
         click.echo(word + line)
 
 
+@main.command("new-policy")
+@click.argument("identifier", metavar="ID")
+@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False)
+def new_policy(identifier: str, directory: Path | None) -> None:
+    """Write a starting folder for the policy ID in DIRECTORY (default: the folder of the policies that ship).
+
+    Its texts that begin with FILL IN are to be written; 'cds-service check' says which come next.
+    """
+    from cds_service.authoring.new_policy import write_starting_folder
+
+    try:
+        folder = write_starting_folder(identifier, directory or _settings().cards)
+    except PolicyError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"Wrote {folder} with {', '.join(sorted(path.name for path in folder.iterdir()))}.")
+    click.echo(f"Next: run `cds-service check {folder}`; it says what to fill in first.")
+
+
 @main.command()
 @click.argument("request_file", metavar="REQUEST.json", type=click.File(encoding="utf-8"))
 @click.option("--json", "as_json", is_flag=True, help="Print the findings and the response as one JSON object.")

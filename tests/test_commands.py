@@ -228,6 +228,9 @@ def test_the_wheel_alone_in_an_empty_environment_serves(tmp_path):
     request = subprocess.run(
         [*command, "example", "all-met"], cwd=tmp_path, check=True, capture_output=True, text=True
     ).stdout
+    begun = subprocess.run(
+        [*command, "new-policy", "knee-humming-2026", "."], cwd=tmp_path, check=True, capture_output=True, text=True
+    ).stdout
     with served(command, tmp_path) as address:
         answer = requests.post(
             f"{address}/cds-services/coverage-guidance-order-sign",
@@ -238,6 +241,7 @@ def test_the_wheel_alone_in_an_empty_environment_serves(tmp_path):
         page = requests.get(f"{address}/policies/isass-restorative-neurostimulation-2023", timeout=10)
     (card,) = answer.json()["cards"]
     assert card["summary"] == "All 8 label criteria met: restorative neurostimulation"
+    assert begun.startswith("Wrote knee-humming-2026 with card.json")
     offered = [suggestion["actions"][0]["type"] for suggestion in card["suggestions"]]
     assert offered == ["update", "create"]
     assert page.status_code == 200

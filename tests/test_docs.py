@@ -8,7 +8,10 @@ import pytest
 
 from cds_service.__main__ import main
 from cds_service.app import create_app
+from cds_service.json_files import schema_problems
 from cds_service.settings import Settings, data_folder
+from tests import authors_guide, vocabulary
+from tests.charts import MINIMAL
 from tests.shipped import TODAY, library
 
 ROOT = Path(__file__).parent.parent
@@ -41,9 +44,22 @@ def answers_in_guide() -> str:
     return "\n".join(rows)
 
 
+CARDS = ROOT / "cards" / "README.md"
+GUIDE = ROOT / "docs" / "policy-authors-guide.md"
 GENERATED = [
     (ROOT / "README.md", "card", card_in_readme),
     (ROOT / "docs" / "integrators-guide.md", "answers", answers_in_guide),
+    (CARDS, "starting", authors_guide.starting),
+    (CARDS, "finished", authors_guide.finished),
+    (CARDS, "vocabulary", vocabulary.table),
+    (GUIDE, "citation", authors_guide.citation),
+    (GUIDE, "fact", authors_guide.fact),
+    (GUIDE, "criterion", authors_guide.criterion),
+    (GUIDE, "cases", authors_guide.cases_at_the_limit),
+    (GUIDE, "slip", authors_guide.slip),
+    (GUIDE, "explained", authors_guide.explained),
+    (GUIDE, "row", authors_guide.row),
+    (GUIDE, "page", authors_guide.page),
 ]
 
 
@@ -56,9 +72,12 @@ def with_generated(text: str, name: str, made: str) -> str:
     )
 
 
-@pytest.mark.parametrize(("path", "name", "make"), GENERATED, ids=["the card in README", "the answers in the guide"])
+@pytest.mark.parametrize(
+    ("path", "name", "make"), GENERATED, ids=[f"{name} in {path.name}" for path, name, _ in GENERATED]
+)
 def test_what_is_shown_is_what_the_program_does(path, name, make):
     text = path.read_text(encoding="utf-8")
+    assert f"<!-- {name}:begin -->" in text
     assert with_generated(text, name, make()) == text
 
 
@@ -67,6 +86,26 @@ def test_every_link_to_a_file_leads_somewhere(path):
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_to_a_heading_leads_to_one(path):
+    for target, heading in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", path.read_text(encoding="utf-8")):
+        text = (path.parent / target if target else path).read_text(encoding="utf-8")
+        headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+        assert heading in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in headings}, heading
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_every_example_for_authors_is_sound_by_a_schema(number):
+    examples = re.findall(r"^```json\n(.*?)^```", CARDS.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    assert len(examples) == 4
+    example = json.loads(examples[number])
+    problems = []
+    for name in ("policy", "card"):
+        minimal = json.loads((MINIMAL / f"{name}.json").read_text(encoding="utf-8"))
+        problems.append(schema_problems(name, CARDS, {**minimal, **example}))
+    assert [] in problems, problems
 
 
 def test_every_setting_is_in_the_guide():

@@ -61,6 +61,8 @@ LADDER = (
     "authoring.cases",
     "authoring.documents",
     "authoring.problems",
+    "authoring.new_policy",
+    "authoring.placeholders",
     "authoring.unused",
     "authoring.reviews",
     "authoring.slips",

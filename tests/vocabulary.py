@@ -1,14 +1,13 @@
 """The words of the policy language, each with what it means and a table of patients: a test, and the page for authors.
 
-``python -m tests.vocabulary`` writes the table in cards/README.md anew. The patients are items of cases.json, held by
-the real service against a made-up statement that has nothing but the word's own facts and test.
+The table stands in cards/README.md; ``python -m tests.test_docs`` writes it anew. The patients are items of cases.json,
+held by the real service against a made-up statement that has nothing but the word's own facts and test.
 """
 
 import json
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from cds_service.authoring import cases
@@ -679,10 +678,3 @@ def rows() -> Iterator[tuple[Word, Row]]:
     for word in WORDS:
         for row in word.rows:
             yield word, row
-
-
-if __name__ == "__main__":
-    from tests.test_docs import with_generated
-
-    page = Path(__file__).parent.parent / "cards" / "README.md"
-    page.write_text(with_generated(page.read_text(encoding="utf-8"), "vocabulary", table()), encoding="utf-8")

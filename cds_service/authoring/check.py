@@ -7,7 +7,8 @@ from datetime import date
 from pathlib import Path
 
 from cds_service import editions, fhir_models
-from cds_service.authoring import cases, lint, reviews, slips, unused
+from cds_service.authoring import cases, lint, placeholders, reviews, slips, unused
+from cds_service.authoring.placeholders import Placeholder
 from cds_service.authoring.problems import Problem, Severity, error
 from cds_service.authoring.trials import Trial, unnoticed
 from cds_service.card import Addresses
@@ -37,8 +38,8 @@ class Wishes:
 class Report:
     """The outcome for one folder: what was found, what a reader must know, how many cases ran and slips were tried.
 
-    ``policy`` is None where the folder could not be read; ``slip_count`` where slips were not tried, with
-    ``why_no_slips``.
+    ``policy`` is None where the folder could not be read, or has places ``to_fill`` in; ``slip_count`` where slips were
+    not tried, with ``why_no_slips``.
     """
 
     folder: Path
@@ -49,6 +50,7 @@ class Report:
     slip_count: int | None = None
     survivor_count: int = 0
     why_no_slips: str = ""
+    to_fill: tuple[Placeholder, ...] = ()
 
     def of(self, severity: Severity) -> list[Problem]:
         """The problems of one severity."""
@@ -56,8 +58,8 @@ class Report:
 
     @property
     def failed(self) -> bool:
-        """Whether there is an error."""
-        return bool(self.of(Severity.ERROR))
+        """Whether there is an error, or something to fill in."""
+        return bool(self.of(Severity.ERROR) or self.to_fill)
 
 
 Tell = Callable[[int, int, str], None]
@@ -85,6 +87,8 @@ def check_folder(
     hold what the policy decides, whatever a deployment calls its codes.
     """
     try:
+        if unfinished := _unfinished(folder):
+            return unfinished
         documents = read_documents(folder)
         policy = policy_of(folder, documents)
         if packs:
@@ -115,6 +119,16 @@ def check_folder(
         survivor_count=len(survivors),
         why_no_slips="slips not tried while a case fails" if failing and wishes.slips else "",
     )
+
+
+def _unfinished(folder: Path) -> Report | None:
+    """The report of a folder with places to fill in, where only what is filled in is held against its schema."""
+    written = placeholders.read_as_written(folder)
+    to_fill = placeholders.placeholders(written)
+    if not to_fill:
+        return None
+    problems = placeholders.problems_beside(folder, written, to_fill)
+    return Report(folder, tuple(error("", problem) for problem in problems), to_fill=tuple(to_fill))
 
 
 def across_folders(reports: Iterable[Report]) -> list[Problem]:

@@ -1,8 +1,9 @@
-"""A report as lines for an author: errors, warnings, then one line that sums the folder up."""
+"""A report as lines for an author: errors, warnings, then one line that sums the folder up, or what is to fill in."""
 
 from collections.abc import Iterator, Sequence
 
 from cds_service.authoring.check import Report
+from cds_service.authoring.placeholders import guidance
 from cds_service.authoring.problems import Problem, Severity, told_once
 
 
@@ -10,7 +11,10 @@ def lines(report: Report) -> Iterator[tuple[Severity | None, str]]:
     """The lines of one folder's report, each with the severity that it tells of."""
     name = report.folder.name
     yield from problem_lines(report.problems, f"{name}/")
-    yield None, f"{name}: {_summary(report)}"
+    if report.to_fill:
+        yield from ((None, line) for line in guidance(report.folder, report.to_fill))
+    else:
+        yield None, f"{name}: {_summary(report)}"
 
 
 def problem_lines(problems: Sequence[Problem], folder: str = "") -> Iterator[tuple[Severity | None, str]]:

@@ -1,0 +1,36 @@
+"""The starting folder of a new policy: every file with its comments, and a text to fill in wherever one must write."""
+
+import re
+from pathlib import Path
+
+from cds_service.errors import PolicyError
+from cds_service.json_files import FILES
+
+_TEMPLATES = Path(__file__).parent / "starting_folder"
+_ID = "NEW-POLICY-ID"
+# As policy.schema.json has it.
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_LONGEST = 80
+
+
+def write_starting_folder(identifier: str, directory: Path) -> Path:
+    """Writes the folder ``directory/identifier`` and returns its path.
+
+    Raises PolicyError where the id cannot be one, or something of that name is there.
+    """
+    if not _SLUG.fullmatch(identifier) or len(identifier) > _LONGEST:
+        raise PolicyError(
+            [
+                f"'{identifier}' cannot be the id of a policy. An id is lower-case words and numbers joined by dashes, "
+                f"{_LONGEST} characters at most, for example society-procedure-2024."
+            ]
+        )
+    folder = directory / identifier
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        raise PolicyError([f"{folder} exists already; nothing was written. Choose another id or directory."]) from None
+    for name in FILES:
+        text = (_TEMPLATES / f"{name}.json").read_text(encoding="utf-8")
+        (folder / f"{name}.json").write_text(text.replace(_ID, identifier), encoding="utf-8")
+    return folder
