@@ -95,6 +95,7 @@ def bench(seconds: int, rounds: int, runs: int, starts: int) -> None:
         )
         measured = _in_turn(targets, seconds, rounds, load_core)
         memory = {name: running.private_mb() for name, running in (("ours", ours), ("floor", floor), ("many", many))}
+        resident = {"ours": ours.resident_mb(), "many": many.resident_mb()}
     evaluations = {
         CARD: Evaluation(service_id, bodies[CARD], guide, 1),
         CARD_OF_MANY: Evaluation(service_id, bodies[CARD], guide_of_many, 1),
@@ -109,7 +110,10 @@ def bench(seconds: int, rounds: int, runs: int, starts: int) -> None:
         f"Private memory of the floor: {memory['floor']:.1f} MB."
     )
     _print_many(measured, evaluated, len(guide_of_many.library.policies))
-    print(f"Ready after {many.ready_seconds:.1f} s; private memory of the worker: {memory['many']:.1f} MB.")
+    print(
+        f"Ready after {many.ready_seconds:.1f} s; private memory of the worker {memory['many']:.1f} MB, with what it "
+        f"shares {resident['many']:.1f} MB (the policies that ship: {resident['ours']:.1f} MB)"
+    )
 
 
 def _guide(server: Running, cards: Path | None = None) -> Guide:

@@ -62,8 +62,15 @@ class Running:
 
     def private_mb(self) -> float:
         """Memory that belongs to the worker alone, in millions of bytes."""
+        return self._memory("Private_")
+
+    def resident_mb(self) -> float:
+        """All memory that the worker has at hand, also what it shares with its parent, in millions of bytes."""
+        return self._memory("Rss")
+
+    def _memory(self, kind: str) -> float:
         rollup = Path(f"/proc/{self.worker}/smaps_rollup").read_text(encoding="utf-8").splitlines()
-        return sum(int(line.split()[1]) * 1024 for line in rollup if line.startswith("Private_")) / 1e6
+        return sum(int(line.split()[1]) * 1024 for line in rollup if line.startswith(kind)) / 1e6
 
 
 @contextmanager
