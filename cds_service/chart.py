@@ -18,6 +18,7 @@ from cds_service.terminology import words
 
 # Between two texts: no phrase holds it, and no text does.
 _APART = " | "
+_NOBODY = frozenset[CodeSet]()
 UNCODED = ("QuestionnaireResponse", "Coverage")
 # Of these the words are kept even where a code stands beside them, for the sets that read words beside codes.
 WORDED = ("Condition", "MedicationRequest", "MedicationStatement")
@@ -63,12 +64,16 @@ class Unreadable(NamedTuple):
 
 
 class _Worded(NamedTuple):
-    """A part that may be read by its words, as written; ``coded`` where codes stand beside them."""
+    """A part that may be read by its words, as written; ``coded`` where codes stand beside them.
+
+    ``silent_for`` are the code sets for which a code beside the words counts, and for others it does not.
+    """
 
     record: Record
     part: Json
     coded: bool
     text: str
+    silent_for: frozenset[CodeSet]
 
 
 class Chart:
@@ -109,8 +114,9 @@ class Chart:
             seen = {id(match.part) for match in found}
             pieces = self._all_words(resource_type)[1:-1].split(_APART)
             for worded, piece in zip(self._worded[resource_type], pieces, strict=True):
-                counts = (codes.words_beside_codes or not worded.coded) and id(worded.part) not in seen
-                if counts and codes.match_words(f" {piece} "):
+                beside_code = worded.coded or codes in worded.silent_for
+                counts = not beside_code or (codes.words_beside_codes and resource_type in WORDED)
+                if counts and id(worded.part) not in seen and codes.match_words(f" {piece} "):
                     found.append(Match(worded.record, worded.part, None, worded.text, False))
         return found
 
@@ -319,15 +325,17 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon) -> 
         try:
             for part in _parts(kind, resource):
                 concept = concept_of(part, chart, resource)
-                coded = False
+                coded, silent_for = False, _NOBODY
                 for coding in codings(concept):
                     known = lexicon.look_up(coding.get("system"), coding.get("code"))
                     coded = coded or known.standard
+                    if known.silences:
+                        silent_for |= known.silences
                     for codes, row in known.rows:
                         match = Match(_record(kind, resource), part, row, known.code, known.without_system)
                         chart._coded.setdefault((codes, kind), []).append(match)
                 if (kind in WORDED or not coded) and (text := concept_text(concept)):
-                    worded.append(_Worded(_record(kind, resource), part, coded, text))
+                    worded.append(_Worded(_record(kind, resource), part, coded, text, silent_for))
         except UnreadableError as error:
             chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, str(error)))
 

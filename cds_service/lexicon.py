@@ -1,4 +1,4 @@
-"""All code sets that the loaded policies read, as one index: a chart is read once, however many policies look."""
+"""All code sets that some policies read, as one index: a chart is read once, however many policies look."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -12,27 +12,36 @@ from cds_service.terminology import ICD10PCS
 _NOT_TEXT = "has a coding whose code or system is not text"
 
 LONGEST_CODE = 100
+REMEMBERED = 8192
+_NOBODY = frozenset[CodeSet]()
 
 
 class Known(NamedTuple):
     """What is known of a coding: whether its system is standard, its code as that system spells it, who reads it.
 
     ``without_system``: the system was left out and judged by the code's shape. ``rows`` pairs each code set that reads
-    the coding with the row that it falls under.
+    the coding with the row that it falls under. ``silences`` are the code sets that do not read words beside the coding
+    although its system is not among the ``standard`` ones: those of each policy that lists it.
     """
 
     standard: bool
     code: str
     without_system: bool
     rows: tuple[tuple[CodeSet, Code], ...]
+    silences: frozenset[CodeSet] = _NOBODY
 
 
 class Lexicon:
-    """Looks up codings in many code sets at once, and remembers what it found; codes are no patient's own."""
+    """Looks up codings in many code sets at once, and remembers what it found; codes are no patient's own.
 
-    def __init__(self, code_sets: Iterable[CodeSet]) -> None:
-        self._code_sets = tuple(code_sets)
-        self._remembered = lru_cache(maxsize=16384)(self._look_up)
+    ``policies`` are the code sets of each policy.
+    """
+
+    def __init__(self, policies: Iterable[Iterable[CodeSet]]) -> None:
+        listed = [tuple(code_sets) for code_sets in policies]
+        self._code_sets = tuple(codes for code_sets in listed for codes in code_sets)
+        self._policies = tuple(frozenset(code_sets) for code_sets in listed)
+        self._remembered = lru_cache(maxsize=REMEMBERED)(self._look_up)
 
     def look_up(self, system: Any, code: Any) -> Known:
         """What is known of a coding, whatever JSON its system and code are; without a code it is nothing.
@@ -51,5 +60,10 @@ class Lexicon:
         if key is None:
             return Known(False, "", False, ())
         rows = tuple((codes, row) for codes in self._code_sets if (row := codes.match(key)))
-        # Policies list few codes of this system, so that one they do not list must not silence the words beside it.
-        return Known(key[0] != ICD10PCS or bool(rows), key[1], not system, rows)
+        if key[0] != ICD10PCS:
+            return Known(True, key[1], not system, rows)
+        # Policies list few codes of this system, so that one that a policy does not list must not silence the words
+        # beside it, and for another policy it must not matter who lists it.
+        read = {codes for codes, _ in rows}
+        silences = _NOBODY.union(*(code_sets for code_sets in self._policies if not read.isdisjoint(code_sets)))
+        return Known(False, key[1], not system, rows, silences)

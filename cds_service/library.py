@@ -14,6 +14,8 @@ from cds_service.errors import PolicyError
 from cds_service.lexicon import Lexicon
 from cds_service.loader import load_policy
 from cds_service.logic import Truth
+from cds_service.needs import NeedsIndex
+from cds_service.order_index import OrderIndex
 from cds_service.policy import Policy
 
 
@@ -40,9 +42,19 @@ class Library:
         return frozenset(self.prefetch_keys.values())
 
     @cached_property
-    def lexicon(self) -> Lexicon:
-        """The code sets of all policies."""
-        return Lexicon(codes for policy in self.policies for codes in policy.code_sets.values())
+    def order_index(self) -> OrderIndex:
+        """Whose business an order is."""
+        return OrderIndex(self.policies)
+
+    @cached_property
+    def opened_on_patient_view(self) -> tuple[Policy, ...]:
+        """The policies that may have something to say when a chart is opened."""
+        return tuple(policy for policy in self.policies if policy.patient_view_when is not None)
+
+    @cached_property
+    def needs(self) -> NeedsIndex:
+        """What some of the policies read of a chart."""
+        return NeedsIndex(self.policies)
 
     @cached_property
     def _questionnaires(self) -> Mapping[str, frozenset[str]]:

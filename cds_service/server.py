@@ -59,8 +59,9 @@ def build_app(settings: Settings, public_url: str, clock: Callable[[], date] = u
 
 def warm_up(library: Library) -> None:
     """Loads now what would otherwise make the first call slow, and before the fork, so that workers share it."""
-    # The lexicon and the templates are made when first asked for.
-    _ = library.lexicon, library.prefetch_templates, library.resource_types
+    # The index and the templates are made when first asked for.
+    _ = library.order_index, library.needs, library.opened_on_patient_view
+    _ = library.prefetch_templates, library.resource_types
     for policy in library.policies:
         for act in policy.orders.acts:
             suggestions.warm_up(act)

@@ -84,7 +84,8 @@ class _Call(NamedTuple):
 
 
 def answer(request: HookRequest, guide: Guide, today: date, profile: str | None = None) -> list[Answer]:
-    """Holds one call against every statement; at most one answer for each, by the edition of the date of service.
+    """Holds one call against every statement whose business it may be; at most one answer for each, by the edition of
+    the date of service.
 
     ``profile`` is a rule of one source, by its id, that the policies which have it are held against besides.
     Raises RequestError 412 where an order is recognised but its patient was not sent, 422 for a profile that cannot be
@@ -93,17 +94,22 @@ def answer(request: HookRequest, guide: Guide, today: date, profile: str | None 
     if profile is not None:
         _refuse_profile(guide.library, profile)
     drafts = [(reference, resource) for reference, resource in request.drafts if _is_order(resource)]
-    if request.hook != hooks.PATIENT_VIEW and not _may_concern(guide.library, drafts, today):
+    candidates = _candidates(guide.library, request, drafts, today)
+    if not candidates:
         return []
+    # What the others read stays unread: they cost nothing then, and cannot change what these policies see.
+    types, lexicon = guide.library.needs.of(candidates)
     try:
-        library = guide.library
-        chart = read_chart(
-            request.prefetch, library.prefetch_keys, request.patient_id, library.resource_types, library.lexicon
-        )
+        chart = read_chart(request.prefetch, guide.library.prefetch_keys, request.patient_id, types, lexicon)
     except RecursionError:
         raise RequestError(400, "too-costly", "prefetch is nested too deeply to be read.", "prefetch") from None
     call = _Call(request, drafts, chart, guide, today, profile)
-    return [found for editions in library.statements if (found := _guarded(editions, call)) is not None]
+    concerned = {policy.statement for policy in candidates}
+    return [
+        found
+        for editions in guide.library.statements
+        if editions[0].statement in concerned and (found := _guarded(editions, call)) is not None
+    ]
 
 
 def _refuse_profile(library: Library, name: str) -> None:
@@ -121,9 +127,13 @@ def response(answers: Iterable[Answer]) -> dict[str, Any]:
     return {"cards": sorted(cards, key=lambda item: item["indicator"] != "warning")}
 
 
-def _may_concern(library: Library, drafts: list[tuple[str, Json]], today: date) -> bool:
-    """Whether the chart is worth reading: most orders are no policy's business, and that shows in the orders alone."""
-    return any(orders.may_concern(policy.orders, draft, today) for policy in library.policies for _, draft in drafts)
+def _candidates(
+    library: Library, request: HookRequest, drafts: list[tuple[str, Json]], today: date
+) -> tuple[Policy, ...]:
+    """Whose business the call may be: of most orders it is nobody's, and that shows in the orders alone."""
+    if request.hook == hooks.PATIENT_VIEW:
+        return library.opened_on_patient_view
+    return library.order_index.concerned((resource for _, resource in drafts), today)
 
 
 def _is_order(resource: Json) -> bool:

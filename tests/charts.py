@@ -164,7 +164,7 @@ def minimal() -> Policy:
 
 @cache
 def lexicon() -> Lexicon:
-    return Lexicon(minimal().code_sets.values())
+    return Lexicon([minimal().code_sets.values()])
 
 
 def keys() -> dict[str, str]:

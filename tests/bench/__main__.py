@@ -4,9 +4,11 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import click
 import orjson
@@ -18,12 +20,15 @@ from cds_service.server import utc_today, warm_up
 from cds_service.service import Guide
 from cds_service.settings import OPEN_LOOPBACK_KEY, Settings
 from tests.bench import load, machine, workload
-from tests.bench.evaluation import evaluate
+from tests.bench.evaluation import Evaluation, Times, evaluate_in_turn
 from tests.bench.load import Call, Measured
 from tests.bench.machine import BenchError, Running
+from tests.bench.many import with_copies
 
 SERVICE = ("cds_service", "serve", "--port", "{port}")
 FLOOR, CARD, UNRECOGNISED = "floor", "whole card", "unrecognised order"
+MORE = 100
+CARD_OF_MANY, UNRECOGNISED_OF_MANY = f"{CARD}, +{MORE}", f"{UNRECOGNISED}, +{MORE}"
 
 
 @click.command()
@@ -33,14 +38,14 @@ def main(quick: bool) -> None:
     missing = [tool for tool in ("wrk", "taskset") if shutil.which(tool) is None]
     if missing or not hasattr(os, "sched_getaffinity"):
         raise click.ClickException(f"the benchmark needs Linux with wrk and taskset; missing: {', '.join(missing)}")
-    seconds, rounds, runs, starts = (1, 3, 500, 1) if quick else (5, 3, 5000, 5)
+    seconds, rounds, runs, starts = (1, 3, 500, 1) if quick else (2, 8, 5000, 5)
     try:
         bench(seconds, rounds, runs, starts)
     except BenchError as error:
         raise click.ClickException(str(error)) from None
 
 
-def bench(seconds: float, rounds: int, runs: int, starts: int) -> None:
+def bench(seconds: int, rounds: int, runs: int, starts: int) -> None:
     """Starts the servers, measures, prints; ``runs`` evaluations in process, ``starts`` starts of the service."""
     server_core, load_core = machine.cores()
     today = utc_today()
@@ -59,9 +64,14 @@ def bench(seconds: float, rounds: int, runs: int, starts: int) -> None:
 
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        cards = with_copies(Path(stack.enter_context(tempfile.TemporaryDirectory())), MORE)
         ours = stack.enter_context(machine.serving(*SERVICE, core=server_core))
-        guide = _guide(ours)
+        many = stack.enter_context(
+            machine.serving(*SERVICE, core=server_core, settings={"CDS_SERVICE_CARDS": str(cards)})
+        )
+        guide, guide_of_many = _guide(ours), _guide(many, cards)
         answers = {name: _answer(service_id, body, guide) for name, body in bodies.items()}
+        answers_of_many = {name: _answer(service_id, body, guide_of_many) for name, body in bodies.items()}
         card = orjson.loads(answers[CARD])["cards"][0]
         if "suggestions" not in card or orjson.loads(answers[UNRECOGNISED])["cards"]:
             raise BenchError("the calls do not measure what they should: a card with suggestions, and no card")
@@ -75,23 +85,40 @@ def bench(seconds: float, rounds: int, runs: int, starts: int) -> None:
         targets = {
             FLOOR: (floor, Call(path, folder / CARD, answers[CARD])),
             CARD: (ours, Call(path, folder / CARD, answers[CARD])),
+            CARD_OF_MANY: (many, Call(path, folder / CARD, answers_of_many[CARD])),
             UNRECOGNISED: (ours, Call(path, folder / UNRECOGNISED, answers[UNRECOGNISED])),
+            UNRECOGNISED_OF_MANY: (many, Call(path, folder / UNRECOGNISED, answers_of_many[UNRECOGNISED])),
         }
         print(
             f"Call: {workload.resource_count(request)} resources, {len(bodies[CARD]) / 1000:.1f} kB; "
             f"answer: {len(answers[CARD]) / 1000:.1f} kB, {len(card['suggestions'])} suggestions\n"
         )
         measured = _in_turn(targets, seconds, rounds, load_core)
-        memory = {name: running.private_mb() for name, running in (("ours", ours), ("floor", floor))}
-    evaluation = evaluate(service_id, bodies[CARD], guide, today, runs, server_core)
+        memory = {name: running.private_mb() for name, running in (("ours", ours), ("floor", floor), ("many", many))}
+        resident = {"ours": ours.resident_mb(), "many": many.resident_mb()}
+    evaluations = {
+        CARD: Evaluation(service_id, bodies[CARD], guide, 1),
+        CARD_OF_MANY: Evaluation(service_id, bodies[CARD], guide_of_many, 1),
+        UNRECOGNISED: Evaluation(service_id, bodies[UNRECOGNISED], guide, 0),
+        UNRECOGNISED_OF_MANY: Evaluation(service_id, bodies[UNRECOGNISED], guide_of_many, 0),
+    }
+    evaluated = evaluate_in_turn(evaluations, today, runs, server_core)
     _print_load(measured)
-    _print_goals(measured, evaluation, memory["ours"], median(ready))
-    print(f"\nEvaluation, p99: {evaluation[1]:.0f} µs. Private memory of the floor: {memory['floor']:.1f} MB.")
+    _print_goals(measured, evaluated, memory["ours"], median(ready))
+    print(
+        f"\nEvaluation, p99: {median(times.p99 for times in evaluated[CARD]):.0f} µs. "
+        f"Private memory of the floor: {memory['floor']:.1f} MB."
+    )
+    _print_many(measured, evaluated, len(guide_of_many.library.policies))
+    print(
+        f"Ready after {many.ready_seconds:.1f} s; private memory of the worker {memory['many']:.1f} MB, with what it "
+        f"shares {resident['many']:.1f} MB (the policies that ship: {resident['ours']:.1f} MB)"
+    )
 
 
-def _guide(server: Running) -> Guide:
+def _guide(server: Running, cards: Path | None = None) -> Guide:
     """What the server was started with, so that its answers can be made here too."""
-    settings = Settings(id_key=OPEN_LOOPBACK_KEY)
+    settings = Settings(id_key=OPEN_LOOPBACK_KEY, **({"cards": cards} if cards else {}))
     library = load_library(settings.cards, settings.canonical_base)
     warm_up(library)
     return Guide(library, Addresses(f"http://127.0.0.1:{server.port}", settings.canonical_base), settings.key())
@@ -105,7 +132,7 @@ def _answer(service_id: str, body: bytes, guide: Guide) -> bytes:
 
 
 def _in_turn(
-    targets: dict[str, tuple[Running, Call]], seconds: float, rounds: int, core: int
+    targets: dict[str, tuple[Running, Call]], seconds: int, rounds: int, core: int
 ) -> dict[str, list[Measured]]:
     """Each target once a round, after a short warm-up; every answer is checked before and after."""
     for server, call in targets.values():
@@ -120,37 +147,64 @@ def _in_turn(
     return measured
 
 
+def _ratios(measured: Mapping[str, Sequence[Any]], name: str, other: str, figure: str) -> list[float]:
+    """The ratios within each round: what disturbs the machine for longer disturbs both sides."""
+    pairs = zip(measured[name], measured[other], strict=True)
+    return [getattr(one, figure) / getattr(base, figure) for one, base in pairs]
+
+
 def _to_floor(measured: dict[str, list[Measured]], name: str, figure: str) -> float:
-    """The median of the ratios within each round: what disturbs the machine for longer disturbs both sides."""
-    pairs = zip(measured[name], measured[FLOOR], strict=True)
-    return float(median(getattr(one, figure) / getattr(floor, figure) for one, floor in pairs))
+    return median(_ratios(measured, name, FLOOR, figure))
 
 
 def _print_load(measured: dict[str, list[Measured]]) -> None:
-    print(f"{'':20}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs':>9}{'rate/floor':>12}{'p99/floor':>11}")
+    print(f"{'':26}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs':>9}{'rate/floor':>12}{'p99/floor':>11}")
     for name, rounds in measured.items():
         one = load.middle(rounds)
         ratios = f"{_to_floor(measured, name, 'rate'):12.2f}{_to_floor(measured, name, 'p99'):11.2f}"
-        print(f"{name:20}{one.rate:12.0f}{one.p50:9.2f}{one.p99:9.2f}{one.cpu * 1000:9.0f}{ratios}")
+        print(f"{name:26}{one.rate:12.0f}{one.p50:9.2f}{one.p99:9.2f}{one.cpu * 1000:9.0f}{ratios}")
 
 
 def _print_goals(
-    measured: dict[str, list[Measured]], evaluation: tuple[float, float], memory: float, ready: float
+    measured: dict[str, list[Measured]], evaluated: dict[str, list[Times]], memory: float, ready: float
 ) -> None:
-    print(f"\n{'goal':44}{'measured':>10}{'wanted':>12}")
+    print(f"\n{'goal':50}{'measured':>10}{'wanted':>12}")
     at_least, at_most = True, False
+    unrelated = median(_ratios(measured, UNRECOGNISED_OF_MANY, UNRECOGNISED, "rate"))
+    relevant = median(_ratios(evaluated, CARD_OF_MANY, CARD, "median"))
     for title, found, sense, goal, unit in (
         ("whole card: requests/s to the floor's", _to_floor(measured, CARD, "rate"), at_least, 0.7, ""),
         ("whole card: p99 to the floor's", _to_floor(measured, CARD, "p99"), at_most, 1.5, ""),
         ("unrecognised order: requests/s to the floor's", _to_floor(measured, UNRECOGNISED, "rate"), at_least, 0.9, ""),
-        ("evaluation in process, median", evaluation[0], at_most, 300, " µs"),
+        ("evaluation in process, median", median(times.median for times in evaluated[CARD]), at_most, 300, " µs"),
         ("private memory of a worker after the load", memory, at_most, 45, " MB"),
         ("ready after the start of the process", ready, at_most, 1.5, " s"),
+        (f"{MORE} more policies, unrelated order: rate", unrelated, at_least, 0.97, ""),
+        (f"{MORE} more policies, relevant order: evaluation", relevant, at_most, 1.1, ""),
     ):
         met = found >= goal if sense is at_least else found <= goal
         wanted = f"{'>=' if sense is at_least else '<='} {goal:g}{unit}"
         digits = 0 if unit == " µs" else 1 if unit == " MB" else 2
-        print(f"{title:46}{f'{found:.{digits}f}{unit}':>10}{wanted:>12}  {'met' if met else 'MISSED'}")
+        print(f"{title:52}{f'{found:.{digits}f}{unit}':>10}{wanted:>12}  {'met' if met else 'MISSED'}")
+
+
+def _print_many(measured: dict[str, list[Measured]], evaluated: dict[str, list[Times]], policies: int) -> None:
+    """What the goals for many policies rest on: ratios within rounds, and how far one server's own rounds differ."""
+    print(f"\n{policies} policies, to the {policies - MORE} that ship; median (lowest to highest of the rounds)")
+    for title, ratios in (
+        ("unrelated order: requests/s", _ratios(measured, UNRECOGNISED_OF_MANY, UNRECOGNISED, "rate")),
+        ("unrelated order: CPU for a request", _ratios(measured, UNRECOGNISED_OF_MANY, UNRECOGNISED, "cpu")),
+        ("unrelated order: evaluation", _ratios(evaluated, UNRECOGNISED_OF_MANY, UNRECOGNISED, "median")),
+        ("whole card: requests/s", _ratios(measured, CARD_OF_MANY, CARD, "rate")),
+        ("whole card: CPU for a request", _ratios(measured, CARD_OF_MANY, CARD, "cpu")),
+        ("whole card: evaluation", _ratios(evaluated, CARD_OF_MANY, CARD, "median")),
+    ):
+        print(f"{title:52}{median(ratios):10.3f}  ({min(ratios):.2f} to {max(ratios):.2f})")
+    rates = [one.rate for one in measured[UNRECOGNISED]]
+    noise = [rate / median(rates) for rate in rates]
+    print(f"{'noise: unrelated order, shipped, to its own median':52}{'':10}  ({min(noise):.2f} to {max(noise):.2f})")
+    for name, turns in evaluated.items():
+        print(f"{f'evaluation, {name}':52}{median(times.median for times in turns):10.1f} µs")
 
 
 if __name__ == "__main__":

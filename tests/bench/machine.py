@@ -7,14 +7,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PORTS = range(8150, 8160)
-LONGEST_START = 30
+LONGEST_START = 90
 
 
 class BenchError(Exception):
@@ -62,18 +62,29 @@ class Running:
 
     def private_mb(self) -> float:
         """Memory that belongs to the worker alone, in millions of bytes."""
+        return self._memory("Private_")
+
+    def resident_mb(self) -> float:
+        """All memory that the worker has at hand, also what it shares with its parent, in millions of bytes."""
+        return self._memory("Rss")
+
+    def _memory(self, kind: str) -> float:
         rollup = Path(f"/proc/{self.worker}/smaps_rollup").read_text(encoding="utf-8").splitlines()
-        return sum(int(line.split()[1]) * 1024 for line in rollup if line.startswith("Private_")) / 1e6
+        return sum(int(line.split()[1]) * 1024 for line in rollup if line.startswith(kind)) / 1e6
 
 
 @contextmanager
-def serving(module: str, *arguments: str, core: int) -> Iterator[Running]:
-    """Starts ``python -m module arguments`` (``{port}`` stands for its port) on one core, and ends it by its id."""
+def serving(module: str, *arguments: str, core: int, settings: Mapping[str, str] | None = None) -> Iterator[Running]:
+    """Starts ``python -m module arguments`` (``{port}`` stands for its port) on one core, and ends it by its id.
+
+    ``settings`` are environment variables.
+    """
     port = _free_port()
     command = ["taskset", "-c", str(core), sys.executable, "-m", module]
     command += [argument.format(port=port) for argument in arguments]
     # The settings of the shell must not change what is measured.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CDS_SERVICE_")}
+    environment |= settings or {}
     with tempfile.TemporaryFile() as log:
         started = time.perf_counter()
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
