@@ -45,8 +45,8 @@ _ANY_DAY = date(2000, 1, 1)
 def changes(old: Policy, new: Policy) -> list[str]:
     """What is different in ``new``, one sentence each; nothing changed is an empty list.
 
-    In this order: criteria, verdicts, rules of single sources, numbers, what is judged apart, what goes another way, what
-    is read, codes, sources, payers, and last all other parts by their names.
+    In this order: criteria, verdicts, rules of single sources, numbers, what is judged apart, what goes another way,
+    what is read, codes, sources, payers, and last all other parts by their names.
     """
     return list(
         chain(

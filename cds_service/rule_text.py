@@ -1,4 +1,4 @@
-"""What a Policy says besides its criteria: scope, pathways, numbers, rules of single sources, payers. Pure, no Flask."""
+"""What a Policy says beside its criteria: scope, pathways, numbers, rules of single sources, payers. Pure, no Flask."""
 
 from calendar import monthrange
 from collections.abc import Iterator, Mapping
