@@ -1,6 +1,6 @@
 """A Policy in plain English, for its page: tests, readings, criteria and verdicts in words. Pure, no Flask."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from cds_service.payers import SEEN_WITHIN_DAYS
@@ -213,9 +213,9 @@ def _attribute(event: FactRule, rule: FactRule) -> ReadingText:
 
 def _apart(rule: FactRule, scope: Scope | None) -> str:
     if scope is None:
-        return "read for each part apart"
-    linked = f"; answers are named “{rule.item}.{scope.parts[0].id}” and so on" if rule.item else ""
-    return f"read for each {scope.name} apart; a record that names none does not count{linked}"
+        return "for each part apart"
+    linked = f" (answers: “{rule.item}.{scope.parts[0].id}” and so on)" if rule.item else ""
+    return f"for each {scope.name} apart{linked}"
 
 
 def _origin(rule: FactRule, facts: Mapping[str, FactRule]) -> str:
@@ -385,14 +385,14 @@ def criterion(policy: Policy, rule: Criterion) -> CriterionText:
     """A criterion in words."""
     profiles = tuple(item for item in policy.profiles.values() if rule.id in map(own_id, item.criteria))
     variants = tuple(variant(policy, item) for item in policy.variants.values() if item.id == rule.id)
-    own = dict.fromkeys(rule.test.facts())
-    others = dict.fromkeys(name for item in variants for name in item.rule.test.facts() if name not in own)
+    own = dict.fromkeys(_behind(policy, rule.test.facts()))
+    others = dict.fromkeys(_behind(policy, (name for item in variants for name in item.rule.test.facts())))
     return CriterionText(
         rule,
         sentence(rule.test, policy.facts),
         clause(rule.test, policy.facts),
         tuple(_read(policy, name) for name in own),
-        tuple(_read(policy, name) for name in others),
+        tuple(_read(policy, name) for name in others if name not in own),
         tuple(_read(policy, hint.fact, hint.says) for hint in rule.hints),
         tuple(verdict for verdict in policy.verdicts if rule.id in map(own_id, verdict.criteria)),
         profiles,
@@ -408,6 +408,21 @@ def variant(policy: Policy, rule: Criterion) -> VariantText:
 
 def _read(policy: Policy, name: str, says: str | None = None) -> ReadingText:
     return reading(policy.facts[name], policy.facts, says, policy.scope)
+
+
+def _behind(policy: Policy, names: Iterable[str]) -> Iterator[str]:
+    """The facts of these names, and before each the facts that it is computed from."""
+    for name in names:
+        yield from filter(None, (policy.facts[name].start, policy.facts[name].end))
+        yield name
+
+
+def read_elsewhere(policy: Policy) -> list[ReadingText]:
+    """What no criterion reads: the facts of scope, pathways, opened charts and limits of verdicts."""
+    rules = (*policy.criteria, *policy.variants.values())
+    tests = {name for rule in rules for name in _behind(policy, rule.test.facts())}
+    hints = {hint.fact for hint in (*policy.for_review, *(hint for rule in rules for hint in rule.hints))}
+    return [_read(policy, name) for name in policy.facts if name not in tests | hints]
 
 
 def own_id(key: str) -> str:
@@ -447,7 +462,7 @@ def _composed(policy: Policy, verdict: VerdictRule) -> Iterator[str]:
         )
         return
     if verdict.profile is not None and verdict.profile.pending is not None:
-        yield f"Unknown for every patient: {verdict.profile.pending}."
+        yield f"Unknown for every patient: {verdict.profile.pending.removesuffix('.')}."
     else:
         rule = f"By the rule “{verdict.profile.title}”: met" if verdict.profile else "Met"
         number = len(verdict.criteria)
@@ -456,7 +471,7 @@ def _composed(policy: Policy, verdict: VerdictRule) -> Iterator[str]:
     if verdict.withholds_codes:
         yield "Billing codes are withheld while it is not met; unknown withholds nothing."
     if verdict.applies_unless is not None:
-        yield f"Does not apply where {sentence(verdict.applies_unless, policy.facts)}."
+        yield f"Does not apply where: {sentence(verdict.applies_unless, policy.facts)}."
 
 
 def pending(policy: Policy) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from cds_service import policy_text
 from cds_service.payers import why_unknown
 from cds_service.policy import Citation, Criterion, Part, Pathway, Payer, Policy, Profile
-from cds_service.policy_text import VariantText
+from cds_service.policy_text import Clause, VariantText
 
 # --- scope and pathways ----------------------------------------------------------------------------------------------
 
@@ -115,13 +115,14 @@ def _strings(value: Any) -> set[str]:
 
 
 class AskedText(NamedTuple):
-    """One criterion of a profile: the statement's own, and where the profile asks otherwise its variant.
+    """One criterion of a profile: the statement's own in words, and where the profile asks otherwise its variant.
 
     ``citations`` are those of the profile's source; none where the criterion is not cited from it.
     """
 
     own: Criterion
-    own_short: str
+    short: str
+    clause: Clause
     variant: VariantText | None
     citations: tuple[Citation, ...]
 
@@ -159,6 +160,7 @@ def _asked(policy: Policy, profile: Profile, key: str) -> AskedText:
     return AskedText(
         own,
         policy_text.short(own, policy_text.sentence(own.test, policy.facts)),
+        policy_text.clause(own.test, policy.facts),
         policy_text.variant(policy, policy.variants[key]) if key in policy.variants else None,
         tuple(item for item in own.citations if item.source == profile.source),
     )
