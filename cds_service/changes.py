@@ -5,7 +5,7 @@ from datetime import date
 from itertools import chain
 from typing import Any, TypeVar
 
-from cds_service import code_text, policy_text, rule_text
+from cds_service import clause_text, code_text, policy_text, rule_text
 from cds_service.policy import (
     Code,
     CodeSet,
@@ -142,7 +142,7 @@ def _criterion(old: Policy, new: Policy) -> Compare[Criterion]:
 
 def _test(what: str, old: Policy, new: Policy, before: Test | None, after: Test | None) -> Iterator[str]:
     texts = [
-        policy_text.sentence(test, policy.facts) if test else "nothing"
+        clause_text.sentence(test, policy.facts) if test else "nothing"
         for policy, test in ((old, before), (new, after))
     ]
     yield from _was(what, *texts)

@@ -6,7 +6,7 @@ from datetime import date
 import orjson
 from flask import Flask, Response, abort, render_template
 
-from cds_service import __version__, code_text, hooks, policy_json, policy_text, rule_text
+from cds_service import __version__, clause_text, code_text, hooks, policy_json, policy_text, rule_text
 from cds_service.card import last_line
 from cds_service.library import Library
 from cds_service.policy import Policy
@@ -37,6 +37,7 @@ def register(app: Flask, library: Library, address: str, clock: Callable[[], dat
             address=address,
             release=__version__,
             text=policy_text,
+            clauses_text=clause_text,
             codes_text=code_text,
             rules=rule_text,
             about=policy_json,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from cds_service import __version__, code_text, policy_text, rule_text
+from cds_service import __version__, clause_text, code_text, rule_text
 from cds_service.policy import Code, CodeSet, Criterion, FactRule, Payer, Policy
 from cds_service.terminology import ICD10CM
 
@@ -123,7 +123,7 @@ def _variant_json(policy: Policy, rule: Criterion) -> dict[str, Any]:
         "profile": rule.profile,
         "title": rule.title,
         "fails_as": rule.fails_as,
-        "test": policy_text.sentence(rule.test, policy.facts),
+        "test": clause_text.sentence(rule.test, policy.facts),
         "settled_by": rule.settled_by,
     }
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-from cds_service import policy_text
+from cds_service import clause_text, policy_text
+from cds_service.clause_text import Clause
 from cds_service.payers import why_unknown
 from cds_service.policy import Citation, Criterion, Part, Pathway, Payer, Policy, Profile
-from cds_service.policy_text import Clause, VariantText
+from cds_service.policy_text import VariantText
 
 # --- scope and pathways ----------------------------------------------------------------------------------------------
 
@@ -27,7 +28,7 @@ def parts(policy: Policy) -> list[PartText]:
         PartText(
             part,
             tuple(phrase.strip() for phrase in part.codes.phrases),
-            policy_text.sentence(part.when, policy.facts) if part.when else "",
+            clause_text.sentence(part.when, policy.facts) if part.when else "",
         )
         for part in (policy.scope.parts if policy.scope else ())
     ]
@@ -54,7 +55,7 @@ def pathways(policy: Policy) -> list[PathwayText]:
         PathwayText(
             row,
             tuple(phrase.strip() for phrase in row.phrases),
-            policy_text.sentence(row.when, policy.facts) if row.when else "",
+            clause_text.sentence(row.when, policy.facts) if row.when else "",
             message(policy, policy.wording["pathways"][row.says]),
         )
         for row in policy.orders.pathways
@@ -159,8 +160,8 @@ def _asked(policy: Policy, profile: Profile, key: str) -> AskedText:
     own = policy.criterion(policy_text.own_id(key))
     return AskedText(
         own,
-        policy_text.short(own, policy_text.sentence(own.test, policy.facts)),
-        policy_text.clause(own.test, policy.facts),
+        policy_text.short(own, clause_text.sentence(own.test, policy.facts)),
+        clause_text.clause(own.test, policy.facts),
         policy_text.variant(policy, policy.variants[key]) if key in policy.variants else None,
         tuple(item for item in own.citations if item.source == profile.source),
     )

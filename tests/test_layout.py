@@ -67,6 +67,7 @@ LADDER = (
     "authoring.progress",
     "authoring.watch",
     "explain",
+    "clause_text",
     "code_text",
     "policy_text",
     "rule_text",

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from cds_service import hooks, pages, policy_json, policy_text, rule_text
+from cds_service import clause_text, hooks, pages, policy_json, policy_text, rule_text
 from cds_service.app import create_app
 from cds_service.authoring.lint import FORBIDDEN
 from cds_service.library import load_library
@@ -351,12 +351,12 @@ def fact(name: str, **limits) -> Node:
     ],
 )
 def test_a_test_in_words(test, words):
-    assert policy_text.sentence(test, FACTS) == words
+    assert clause_text.sentence(test, FACTS) == words
 
 
 def test_a_combined_test_lists_its_parts():
     inner = Node("any", (fact("age", at_least=22), fact("able", wanted=True)))
-    clause = policy_text.clause(Node("all", (inner, fact("bmi", at_most=35))), FACTS)
+    clause = clause_text.clause(Node("all", (inner, fact("bmi", at_most=35))), FACTS)
     assert clause.text == "All of these:"
     assert clause.parts[0].text == "At least one of these:"
     assert [part.text for part in clause.parts[0].parts] == ["Age: at least 22 years", "Able: attested yes"]

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from cds_service import code_text, policy_json, policy_text, rule_text
+from cds_service import clause_text, code_text, policy_json, policy_text, rule_text
 from cds_service.authoring.lint import FORBIDDEN
 from cds_service.changes import changes
 from cds_service.loader import load_policy
@@ -198,9 +198,9 @@ def flat(clause) -> str:
 @pytest.mark.parametrize("name", CRITERIA)
 def test_a_new_word_in_words_that_a_clinician_understands(policy, name):
     test = policy.criterion(name).test
-    assert flat(policy_text.clause(test, policy.facts)).replace("\N{NO-BREAK SPACE}", " ") == CLAUSES[name]
+    assert flat(clause_text.clause(test, policy.facts)).replace("\N{NO-BREAK SPACE}", " ") == CLAUSES[name]
     if name in SENTENCES:
-        assert policy_text.sentence(test, policy.facts) == SENTENCES[name]
+        assert clause_text.sentence(test, policy.facts) == SENTENCES[name]
 
 
 def test_what_reads_a_code_set(policy):
