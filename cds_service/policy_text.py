@@ -57,7 +57,8 @@ def _attribute(event: FactRule, rule: FactRule) -> ReadingText:
     """What is read of one event: it is as old as the event, and has no record of its own."""
     coded = ", or a code of the event itself" if rule.codes else ""
     sets = (rule.codes,) if rule.codes else ()
-    origin = _origin(rule, event.attributes) + coded
+    computed = rule.kind == "reduction"
+    origin = _origin(rule, event.attributes) if computed else f"the answer “{rule.item}” in its attested group{coded}"
     return ReadingText(rule.kind, rule.title, origin, sets, "as the event", _units(rule), "unknown")
 
 

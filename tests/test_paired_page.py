@@ -161,8 +161,8 @@ def test_a_verdict_by_a_rule_prints_its_criteria_and_keeps_its_variants(tmp_path
 
 def test_events_show_what_is_asked_of_each(page):
     for part in (
-        "Guided asked of each “Humming session” the newest attested answer “guided”, or a code of the event itself "
-        "Codes: Guided session as the event",
+        "Guided asked of each “Humming session” the answer “guided” in its attested group, or a code of "
+        "the event itself Codes: Guided session as the event",
         "computed from “Pain before” and “Pain after”, never rounded",
         "attested answer “hum” or “murmur” (names of one finding, which counts once)",
     ):
