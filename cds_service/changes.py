@@ -5,15 +5,28 @@ from datetime import date
 from itertools import chain
 from typing import Any, TypeVar
 
-from cds_service import policy_text
-from cds_service.policy import Code, CodeSet, Criterion, FactRule, Payer, Policy, VerdictRule
+from cds_service import clause_text, code_text, policy_text, rule_text
+from cds_service.policy import (
+    Code,
+    CodeSet,
+    Criterion,
+    FactRule,
+    Part,
+    Pathway,
+    Payer,
+    Policy,
+    Profile,
+    Test,
+    VerdictRule,
+)
+from cds_service.policy_text import ReadingText
 
 Item = TypeVar("Item")
 Compare = Callable[[Item, Item], Iterable[str]]
 
 # What an edition is called, and what the sentences below say one by one.
 _IDENTITY = ("id", "statement", "edition", "effective", "review")
-_TOLD = ("facts", "criteria", "verdicts", "sources")
+_TOLD = ("facts", "criteria", "verdicts", "sources", "profiles", "parameters", "scope", "pathways")
 _CRITERION_TOLD = ("id", "title", "test")
 _PARTS = {
     "attributes": "the description of purpose and limits",
@@ -32,7 +45,8 @@ _ANY_DAY = date(2000, 1, 1)
 def changes(old: Policy, new: Policy) -> list[str]:
     """What is different in ``new``, one sentence each; nothing changed is an empty list.
 
-    In this order: criteria, verdicts, what is read, codes, sources, payers, and last all other parts by their names.
+    In this order: criteria, verdicts, rules of single sources, numbers, what is judged apart, what goes another way,
+    what is read, codes, sources, payers, and last all other parts by their names.
     """
     return list(
         chain(
@@ -40,6 +54,12 @@ def changes(old: Policy, new: Policy) -> list[str]:
             _order("criteria", old.criteria, new.criteria),
             _compare("Verdict", _by_id(old.verdicts), _by_id(new.verdicts), _title, _verdict(old, new)),
             _order("verdicts", old.verdicts, new.verdicts),
+            _compare("Rule", old.profiles, new.profiles, _title, _profile(old, new)),
+            _order("rules", old.profiles.values(), new.profiles.values()),
+            _compare("Number", _numbers(old), _numbers(new), _number_title, _number(old, new)),
+            _scope(old, new),
+            _compare("Pathway", _by_id(old.orders.pathways), _by_id(new.orders.pathways), _title, _pathway(old, new)),
+            _order("pathways", old.orders.pathways, new.orders.pathways),
             _compare("Reading", old.facts, new.facts, _title, _fact(old, new)),
             _compare("Code set", old.code_sets, new.code_sets, _title, _code_set),
             _systems(old, new),
@@ -96,7 +116,7 @@ def _or_names(sentences: Iterable[str], old: Mapping[str, Any], new: Mapping[str
 
 
 def _written(policy: Policy, part: str, item: Any) -> Mapping[str, Any]:
-    """A criterion or verdict as policy.json has it."""
+    """A criterion, verdict or pathway as policy.json has it."""
     entries: list[Mapping[str, Any]] = policy.raw[part]
     return next(entry for entry in entries if entry["id"] == item.id)
 
@@ -113,22 +133,43 @@ def _order(what: str, old: Iterable[Any], new: Iterable[Any]) -> Iterator[str]:
 def _criterion(old: Policy, new: Policy) -> Compare[Criterion]:
     def compare(before: Criterion, after: Criterion) -> Iterator[str]:
         yield from _was("the title", before.title, after.title)
-        sentences = [policy_text.sentence(before.test, old.facts), policy_text.sentence(after.test, new.facts)]
-        yield from _was("the test", *sentences)
-        if before.test != after.test and sentences[0] == sentences[1]:
-            yield "the test is composed in another way"
+        yield from _test("the test", old, new, before.test, after.test)
         names = _differing(_written(old, "criteria", before), _written(new, "criteria", after))
         yield from _also(name for name in names if name not in _CRITERION_TOLD)
 
     return compare
 
 
+def _test(what: str, old: Policy, new: Policy, before: Test | None, after: Test | None) -> Iterator[str]:
+    texts = [
+        clause_text.sentence(test, policy.facts) if test else "nothing"
+        for policy, test in ((old, before), (new, after))
+    ]
+    yield from _was(what, *texts)
+    if before != after and texts[0] == texts[1]:
+        yield f"{what} is composed in another way"
+
+
+def _called(old: Policy, new: Policy) -> Callable[[str], str]:
+    """What a criterion is called, by its key; by its newer title where both editions have it."""
+    titles = {rule.key: rule.title for policy in (old, new) for rule in (*policy.criteria, *policy.variants.values())}
+    return titles.__getitem__
+
+
 def _verdict(old: Policy, new: Policy) -> Compare[VerdictRule]:
-    titles = {rule.id: rule.title for rule in (*old.criteria, *new.criteria)}
+    called = _called(old, new)
+
+    def rule_of(verdict: VerdictRule) -> str:
+        if verdict.profile is not None:
+            return f"the rule of a single source, {verdict.profile.title}"
+        return "the position of the payer" if verdict.payer else "its criteria"
 
     def told(before: VerdictRule, after: VerdictRule) -> Iterator[str]:
         yield from _was("the title", before.title, after.title)
-        yield from _gone_and_come("criteria", *([titles[name] for name in rule.criteria] for rule in (before, after)))
+        yield from _was("what it rests on", rule_of(before), rule_of(after))
+        if rule_of(before) == rule_of(after) and not after.profile:
+            yield from _gone_and_come("criteria", *(map(called, rule.criteria) for rule in (before, after)))
+        yield from _test("where it does not apply", old, new, before.applies_unless, after.applies_unless)
         if before.withholds_codes != after.withholds_codes:
             yield f"billing codes are {'now' if after.withholds_codes else 'no longer'} withheld while it is not met"
 
@@ -138,12 +179,142 @@ def _verdict(old: Policy, new: Policy) -> Compare[VerdictRule]:
     return compare
 
 
+# --- rules of single sources, numbers, scope, pathways ---------------------------------------------------------------
+
+
+def _profile(old: Policy, new: Policy) -> Compare[Profile]:
+    called = _called(old, new)
+
+    def told(before: Profile, after: Profile) -> Iterator[str]:
+        yield from _was("the title", before.title, after.title)
+        yield from _was(
+            "the source", *(_cited(item.raw["sources"][rule.source]) for item, rule in ((old, before), (new, after)))
+        )
+        if before.pending != after.pending:
+            yield f"it is pending: {after.pending}" if after.pending else "it is pending no longer, and can be applied"
+        own = [[policy_text.own_id(key) for key in rule.criteria] for rule in (before, after)]
+        yield from _gone_and_come("criteria", *(map(called, names) for names in own))
+        texts = [rule_text.profile(policy, rule) for policy, rule in ((old, before), (new, after))]
+        yield from _its_numbers(*({title: value for title, value, _ in text.numbers} for text in texts))
+        keys = [dict(zip(names, rule.criteria, strict=True)) for names, rule in zip(own, (before, after), strict=True)]
+        for name in own[1]:
+            if name in keys[0] and any("@" in found[name] for found in keys):
+                rules = [policy.criterion(found[name]) for policy, found in zip((old, new), keys, strict=True)]
+                yield from _its_criterion(called(name), *rules)
+
+    def _its_criterion(title: str, before: Criterion, after: Criterion) -> Iterator[str]:
+        yield from _test(f"what it asks as “{title}”", old, new, before.test, after.test)
+        yield from _was(f"what it calls “{title}”", before.title, after.title)
+        yield from _was(f"what a card says where “{title}” is not met", before.fails_as, after.fails_as)
+        yield from _was(f"what settles “{title}” for it", before.settled_by, after.settled_by)
+
+    def compare(before: Profile, after: Profile) -> list[str]:
+        sentences = list(told(before, after))
+        if before.next_review != after.next_review:
+            sentences += _also(["next review"])
+        return _or_names(sentences, old.raw["profiles"][before.id], new.raw["profiles"][after.id])
+
+    return compare
+
+
+def _its_numbers(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
+    for title in dict.fromkeys([*after, *before]):
+        yield from _was(
+            f"its number for “{title}”", *(found.get(title, "the statement’s own") for found in (before, after))
+        )
+
+
+def _numbers(policy: Policy) -> Mapping[str, Mapping[str, Any]]:
+    numbers: Mapping[str, Mapping[str, Any]] = policy.raw.get("parameters", {})
+    return numbers
+
+
+def _number_title(number: Mapping[str, Any]) -> str:
+    return str(number["title"])
+
+
+def _number(old: Policy, new: Policy) -> Compare[Mapping[str, Any]]:
+    def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+        yield from _was("the title", before["title"], after["title"])
+        yield from _was("the number", f"{before['value']:g}", f"{after['value']:g}")
+        sources = [
+            f"{policy.raw['sources'][number['source']]['title']}, {number['place']}"
+            for policy, number in ((old, before), (new, after))
+        ]
+        yield from _was("its source", *sources)
+
+    return compare
+
+
+def _scope(old: Policy, new: Policy) -> Iterator[str]:
+    """What is judged apart, and how each part is recognised."""
+    before, after = old.scope, new.scope
+    if before is None and after is not None:
+        yield f"Each {after.name} is now judged apart: {', '.join(part.label for part in after.parts)}."
+    elif before is not None and after is None:
+        yield f"Each {before.name} is judged apart no longer."
+    elif before is not None and after is not None:
+        if before.name != after.name:
+            yield f"What is judged apart is now called “{after.name}”; it was “{before.name}”."
+        yield from _compare("Part", _by_id(before.parts), _by_id(after.parts), lambda part: part.label, _part(old, new))
+        yield from _order("parts", before.parts, after.parts)
+
+
+def _part(old: Policy, new: Policy) -> Compare[Part]:
+    def compare(before: Part, after: Part) -> Iterator[str]:
+        yield from _was("the label", before.label, after.label)
+        yield from _was("the code set", before.codes.title, after.codes.title)
+        yield from _test("what names it where the order does not", old, new, before.when, after.when)
+
+    return compare
+
+
+def _pathway(old: Policy, new: Policy) -> Compare[Pathway]:
+    def told(before: Pathway, after: Pathway) -> Iterator[str]:
+        yield from _was("the title", before.title, after.title)
+        yield from _gone_and_come("code sets", *([row.codes.title] if row.codes else [] for row in (before, after)))
+        yield from _gone_and_come("words", *((phrase.strip() for phrase in row.phrases) for row in (before, after)))
+        yield from _test("by what is known", old, new, before.when, after.when)
+        yield from _was("what the card says", *(_says(item, row) for item, row in ((old, before), (new, after))))
+
+    def compare(before: Pathway, after: Pathway) -> list[str]:
+        written = [_written(policy, "pathways", row) for policy, row in ((old, before), (new, after))]
+        return _or_names(told(before, after), *written)
+
+    return compare
+
+
+def _says(policy: Policy, row: Pathway) -> str:
+    return str(policy.wording["pathways"][row.says]["summary"])
+
+
 # --- what is read ----------------------------------------------------------------------------------------------------
+
+
+# What the sentences below say of a fact, whatever else they say.
+_FACT_TOLD = (
+    *(
+        "kind",
+        "title",
+        "codes",
+        "item",
+        "aliases",
+        "resources",
+        "state",
+        "site",
+        "reason",
+        "until",
+        "from",
+        "to",
+        "unit",
+    ),
+    *("units", "range", "in", "per", "look_back_days", "answer_look_back_days", "when_absent", "attributes"),
+)
 
 
 def _fact(old: Policy, new: Policy) -> Compare[FactRule]:
     def told(before: FactRule, after: FactRule) -> Iterator[str]:
-        texts = [policy_text.reading(rule) for rule in (before, after)]
+        texts = [policy_text.reading(rule, item.facts) for item, rule in ((old, before), (new, after))]
         yield from _was("the title", *(text.title for text in texts))
         yield from _was("the kind", *(text.kind for text in texts))
         yield from _was("the source of the reading", *(text.origin for text in texts))
@@ -151,11 +322,29 @@ def _fact(old: Policy, new: Policy) -> Compare[FactRule]:
         yield from _was("the oldest that counts", *(text.age for text in texts))
         yield from _was("what is accepted", *(text.units for text in texts))
         yield from _was("what nothing on record means", *(text.absence for text in texts))
+        if before.per_part != after.per_part:
+            yield "it is now read for each part apart" if after.per_part else "it is no longer read for each part apart"
+        asked = [{item.title: item for item in text.attributes} for text in texts]
+        yield from _gone_and_come("what is asked of each", *asked)
+        for name in asked[1]:
+            if name in asked[0]:
+                yield from _asked(name, asked[0][name], asked[1][name])
 
     def compare(before: FactRule, after: FactRule) -> list[str]:
-        return _or_names(told(before, after), old.raw["facts"][before.name], new.raw["facts"][after.name])
+        written = old.raw["facts"][before.name], new.raw["facts"][after.name]
+        beside = _also(name for name in _differing(*written) if name not in _FACT_TOLD)
+        return _or_names([*told(before, after), *beside], *written)
 
     return compare
+
+
+def _asked(name: str, before: ReadingText, after: ReadingText) -> Iterator[str]:
+    """What is different in what is asked of each event."""
+    yield from _was(f"how “{name}” is answered", before.origin, after.origin)
+    yield from _gone_and_come(
+        f"code sets of “{name}”", *([codes.title for codes in item.sets] for item in (before, after))
+    )
+    yield from _was(f"what is accepted as “{name}”", before.units, after.units)
 
 
 # --- codes -----------------------------------------------------------------------------------------------------------
@@ -171,8 +360,8 @@ def _code_set(before: CodeSet, after: CodeSet) -> Iterator[str]:
     )
     for key, row in new.items():
         if key in old and old[key] != row:
-            notes = [policy_text.code_notes(item) or "nothing" for item in (old[key], row)]
-            what = f"{row.system_name} {policy_text.spelling(row)}"
+            notes = [code_text.code_notes(item) or "nothing" for item in (old[key], row)]
+            what = f"{row.system_name} {code_text.spelling(row)}"
             yield from _was(f"the label of {what}", old[key].label, row.label)
             yield from _was(f"what is noted of {what}", *notes)
             yield from _was(f"where {what} was seen", *(f"{item.seen}, {item.provenance}" for item in (old[key], row)))
@@ -182,11 +371,11 @@ def _code_set(before: CodeSet, after: CodeSet) -> Iterator[str]:
 
 
 def _rows(codes: CodeSet) -> dict[tuple[str, str], Code]:
-    return {(row.system, policy_text.spelling(row)): row for row in codes.codes}
+    return {(row.system, code_text.spelling(row)): row for row in codes.codes}
 
 
 def _named(row: Code) -> str:
-    return f"{row.system_name} {policy_text.spelling(row)} ({row.label})"
+    return f"{row.system_name} {code_text.spelling(row)} ({row.label})"
 
 
 def _systems(old: Policy, new: Policy) -> Iterator[str]:
@@ -208,7 +397,7 @@ def _source(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str
 
 def _payer(old: Policy, new: Policy) -> Compare[Payer]:
     def compare(before: Payer, after: Payer) -> Iterator[str]:
-        texts = (policy_text.payer(old, before, _ANY_DAY), policy_text.payer(new, after, _ANY_DAY))
+        texts = (rule_text.payer(old, before, _ANY_DAY), rule_text.payer(new, after, _ANY_DAY))
         yield from _was("the name", before.name, after.name)
         # A criterion that is called otherwise is told once, and not again by each payer that names it.
         if before.position != after.position:

@@ -6,7 +6,7 @@ from datetime import date
 import orjson
 from flask import Flask, Response, abort, render_template
 
-from cds_service import __version__, hooks, policy_json, policy_text
+from cds_service import __version__, clause_text, code_text, hooks, policy_json, policy_text, rule_text
 from cds_service.card import last_line
 from cds_service.library import Library
 from cds_service.policy import Policy
@@ -37,6 +37,9 @@ def register(app: Flask, library: Library, address: str, clock: Callable[[], dat
             address=address,
             release=__version__,
             text=policy_text,
+            clauses_text=clause_text,
+            codes_text=code_text,
+            rules=rule_text,
             about=policy_json,
             overdue=lambda day: day < today.isoformat(),
             **values,
@@ -72,7 +75,7 @@ def register(app: Flask, library: Library, address: str, clock: Callable[[], dat
             "../",
             policy=rule,
             groups=policy_text.groups(rule),
-            payers=[policy_text.payer(rule, item, today) for item in rule.payers],
-            code_sets=policy_text.code_sets(rule),
+            payers=[rule_text.payer(rule, item, today) for item in rule.payers],
+            code_sets=code_text.code_sets(rule),
             footer=footer,
         )

@@ -1,10 +1,10 @@
 """A Policy as JSON, with the source attributes that 45 CFR 170.315(b)(11)(iv)(A) names for decision support. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from cds_service import __version__, policy_text
-from cds_service.policy import CodeSet, FactRule, Payer, Policy
+from cds_service import __version__, clause_text, code_text, rule_text
+from cds_service.policy import Code, CodeSet, Criterion, FactRule, Payer, Policy
 from cds_service.terminology import ICD10CM
 
 
@@ -25,9 +25,10 @@ class Use(NamedTuple):
 def uses(policy: Policy) -> list[Use]:
     """The nine uses of 45 CFR 170.315(b)(11)(iv)(A), derived from the facts that the policy reads.
 
-    Of the Patient a fact can read the birth date alone; a measurement is a health status assessment; a code of
-    ICD-10-CM Z55 to Z65 is a social determinant.
+    Of the Patient a fact can read the birth date alone; a measurement is a health status assessment, and so is what it
+    fell by; a code of ICD-10-CM Z55 to Z65 is a social determinant. What is asked of an event counts as a fact.
     """
+    read = list(_read(policy))
     readers = {
         "useOfRace": ("Race", ()),
         "useOfEthnicity": ("Ethnicity", ()),
@@ -37,24 +38,37 @@ def uses(policy: Policy) -> list[Use]:
         "useOfSex": ("Sex", ()),
         "useOfDateOfBirth": (
             "Date of birth",
-            tuple(rule.title for rule in policy.facts.values() if "Patient" in rule.types()),
+            tuple(title for title, rule in read if "Patient" in rule.types()),
         ),
         "useOfSocialDeterminants": (
             "Social determinants of health",
-            tuple(rule.title for rule in policy.facts.values() if _reads_social(rule)),
+            tuple(title for title, rule in read if _reads_social(rule)),
         ),
         "useOfHealthStatusAssessments": (
             "Health status assessments",
-            tuple(rule.title for rule in policy.facts.values() if rule.kind == "measurement"),
+            tuple(title for title, rule in read if rule.kind in ("measurement", "reduction")),
         ),
     }
     return [Use(key, name, bool(facts), facts) for key, (name, facts) in readers.items()]
 
 
+def _read(policy: Policy) -> Iterator[tuple[str, FactRule]]:
+    """Every fact with its title, and behind it what is asked of each event."""
+    for rule in policy.facts.values():
+        yield rule.title, rule
+        for attribute in rule.attributes.values():
+            yield f"{rule.title}: {attribute.title}", attribute
+
+
 def _reads_social(rule: FactRule) -> bool:
-    return rule.codes is not None and any(
-        row.system == ICD10CM and "Z55" <= row.code[:3] <= "Z65" for row in rule.codes.codes
-    )
+    sets = [codes for codes in (rule.codes, rule.site, rule.reason) if codes is not None]
+    return any(_is_social(row) for codes in sets for row in codes.codes)
+
+
+def _is_social(row: Code) -> bool:
+    """Whether a code is one of Z55 to Z65, or begins some of them."""
+    first, last = (row.code.ljust(3, filler)[:3] for filler in "09")
+    return row.system == ICD10CM and first <= "Z65" and last >= "Z55"
 
 
 def citation(policy: Policy) -> Mapping[str, Any]:
@@ -86,7 +100,10 @@ def source_attributes(policy: Policy) -> dict[str, Any]:
 
 
 def as_json(policy: Policy) -> dict[str, Any]:
-    """The whole policy as JSON: policy.json as written, with its codes, payers, wording and source attributes."""
+    """The whole policy as JSON: policy.json as written, with its codes, payers, wording and source attributes.
+
+    ``variants`` are the criteria with the numbers or the test of a profile, by "criterion@profile".
+    """
     return {
         **policy.raw,
         "codes": {
@@ -95,7 +112,19 @@ def as_json(policy: Policy) -> dict[str, Any]:
         },
         "payers": [_payer_json(rule) for rule in policy.payers],
         "wording": policy.wording,
+        "variants": {key: _variant_json(policy, rule) for key, rule in policy.variants.items()},
         "sourceAttributes": source_attributes(policy),
+    }
+
+
+def _variant_json(policy: Policy, rule: Criterion) -> dict[str, Any]:
+    return {
+        "criterion": rule.id,
+        "profile": rule.profile,
+        "title": rule.title,
+        "fails_as": rule.fails_as,
+        "test": clause_text.sentence(rule.test, policy.facts),
+        "settled_by": rule.settled_by,
     }
 
 
@@ -107,7 +136,7 @@ def _code_set_json(codes: CodeSet) -> dict[str, Any]:
         "codes": [
             {
                 "system": row.system_name,
-                "code": policy_text.spelling(row),
+                "code": code_text.spelling(row),
                 "label": row.label,
                 "seen": row.seen,
                 "provenance": row.provenance,
@@ -133,8 +162,8 @@ def _payer_json(rule: Payer) -> dict[str, Any]:
         "own_text": rule.own_text,
         "seen_in_force": rule.seen_in_force.isoformat() if rule.seen_in_force else None,
         "in_force": {
-            "from": policy_text.first_day(rule.in_force_from) if rule.in_force_from else None,
-            "until": policy_text.last_day(rule.in_force_until) if rule.in_force_until else None,
+            "from": rule_text.first_day(rule.in_force_from) if rule.in_force_from else None,
+            "until": rule_text.last_day(rule.in_force_until) if rule.in_force_until else None,
         },
         "background": rule.background,
         "verified": rule.verified,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from cds_service import hooks, pages, policy_json, policy_text
+from cds_service import clause_text, hooks, pages, policy_json, policy_text, rule_text
 from cds_service.app import create_app
 from cds_service.authoring.lint import FORBIDDEN
 from cds_service.library import load_library
@@ -351,19 +351,19 @@ def fact(name: str, **limits) -> Node:
     ],
 )
 def test_a_test_in_words(test, words):
-    assert policy_text.sentence(test, FACTS) == words
+    assert clause_text.sentence(test, FACTS) == words
 
 
 def test_a_combined_test_lists_its_parts():
     inner = Node("any", (fact("age", at_least=22), fact("able", wanted=True)))
-    clause = policy_text.clause(Node("all", (inner, fact("bmi", at_most=35))), FACTS)
+    clause = clause_text.clause(Node("all", (inner, fact("bmi", at_most=35))), FACTS)
     assert clause.text == "All of these:"
     assert clause.parts[0].text == "At least one of these:"
     assert [part.text for part in clause.parts[0].parts] == ["Age: at least 22 years", "Able: attested yes"]
 
 
 def test_what_a_fact_reads_in_words(policy):
-    bmi = policy_text.reading(policy.facts["bmi"])
+    bmi = policy_text.reading(policy.facts["bmi"], policy.facts)
     assert (bmi.origin, bmi.age, bmi.absence) == (
         "the newest Observation or attested answer “bmi”",
         "record: 365 days; answer: 180 days",
@@ -371,14 +371,14 @@ def test_what_a_fact_reads_in_words(policy):
     )
     assert bmi.units.startswith("kg/m2, ")
     assert bmi.units.endswith("values 5 to 150")
-    assert "mm (times 0.1)" in policy_text.reading(policy.facts["pain-score"]).units
+    assert "mm (times 0.1)" in policy_text.reading(policy.facts["pain-score"], policy.facts).units
     assert (
         "(as it stands or times 2, unknown where they disagree)"
-        in policy_text.reading(policy.facts["disability"]).units
+        in policy_text.reading(policy.facts["disability"], policy.facts).units
     )
-    assert policy_text.reading(FACTS["device"]).absence == "no, because devices are registered"
-    assert policy_text.reading(FACTS["device"]).origin == "any Device or Procedure"
-    assert policy_text.reading(FACTS["infection"]).origin == "any active Condition"
+    assert policy_text.reading(FACTS["device"], FACTS).absence == "no, because devices are registered"
+    assert policy_text.reading(FACTS["device"], FACTS).origin == "any Device or Procedure"
+    assert policy_text.reading(FACTS["infection"], FACTS).origin == "any active Condition"
 
 
 def test_each_criterion_is_printed_once_and_the_rest_by_reference(policy):
@@ -404,11 +404,11 @@ def test_a_payer_is_unknown_for_reasons_that_are_named_and_dates_are_no_finer_th
 
     change(own_cards, "payers", edit)
     policy = load_library(own_cards, BASE).policies[0]
-    first, second = (policy_text.payer(policy, rule, TODAY) for rule in policy.payers[:2])
+    first, second = (rule_text.payer(policy, rule, TODAY) for rule in policy.payers[:2])
     assert (first.unknown_because, first.position, first.in_force) == ((), "not covered", "from 2024; end not known")
     assert "not in force on this date" in second.unknown_because
     assert second.in_force == "2022-12 to 2023-11"
-    later = policy_text.payer(policy, policy.payers[0], date(2027, 10, 2))
+    later = rule_text.payer(policy, policy.payers[0], date(2027, 10, 2))
     assert later.unknown_because == ("its text was not seen in force within 12 months",)
 
 
@@ -465,7 +465,7 @@ def test_the_json_is_the_whole_policy_with_stable_source_attributes(client, poli
     answer = client.get(f"/policies/{ISASS}.json")
     assert answer.mimetype == "application/json"
     body = answer.get_json()
-    assert body.keys() == policy.raw.keys() | {"codes", "payers", "wording", "sourceAttributes"}
+    assert body.keys() == policy.raw.keys() | {"codes", "payers", "wording", "variants", "sourceAttributes"}
     assert {key: body[key] for key in policy.raw} == policy.raw
     assert list(body["sourceAttributes"]) == [
         "bibliographicCitation",
