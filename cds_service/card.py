@@ -297,7 +297,9 @@ def _evidence(evidence: Iterable[Evidence]) -> str:
 
 def _shown(item: Evidence) -> str:
     if item.is_attested:
-        said = {"yes": "attested", "no": "attested no,"}.get(item.value or "", f"{item.value}, attested")
+        said = {"yes": "attested", "no": "attested no,", "": "attested"}.get(
+            item.value or "", f"{item.value}, attested"
+        )
         text = f"{said} {item.date}"
     elif item.value is not None:
         text = ", ".join(part for part in (item.value, item.date) if part)
@@ -309,16 +311,14 @@ def _shown(item: Evidence) -> str:
 
 def _review(decision: Decision) -> str:
     parts = [f"{says} ({_evidence(evidence)})" if evidence else says for says, evidence in decision.for_review]
-    silent = [
-        finding for finding in decision.outside_verdicts if finding.truth is Truth.UNKNOWN and not finding.evidence
-    ]
+    outside = [finding for finding in decision.outside_verdicts if finding.manner != DOES_NOT_APPLY]
+    silent = [finding for finding in outside if finding.truth is Truth.UNKNOWN and not finding.evidence]
     if silent:
         parts.append(f"{', '.join(map(_title, silent))}: to document")
-    for finding in decision.outside_verdicts:
+    for finding in outside:
         if finding not in silent:
             word = {Truth.MET: "met", Truth.NOT_MET: "not met", Truth.UNKNOWN: "to document"}[finding.truth]
-            said = on_record(finding, with_need=False)
-            parts.append(f"{_title(finding)}: {said if finding.manner else f'{word}, {said}'}")
+            parts.append(f"{_title(finding)}: {finding.manner or word}, {on_record(finding, with_need=False)}")
     return "; ".join(parts)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from cds_service.chart import Chart
-from cds_service.evaluation import DOES_NOT_APPLY, WAIVED, above, compare, evaluate, how_many, manner, tally
+from cds_service.evaluation import WAIVED, above, compare, evaluate, how_many, manner, tally
 from cds_service.evidence import ANYTHING, Event, Evidence, Fact, Known
 from cds_service.logic import Truth
 from cds_service.policy import Criterion, FactRule, Part, Policy, Test
@@ -54,17 +54,19 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part
     evidence = [item for fact in read for item in fact.evidence]
     if truth is Truth.MET:
         how = manner(criterion.test, facts)
-        why = _why_met_so(criterion.test, facts, how) if how else ""
-        return Finding(criterion, truth, why, why, tuple(dict.fromkeys(evidence)), part, how)
+        beside = _why_met_so(criterion.test, facts, how) if how else ""
+        why = f"{how}: {beside}" if how else ""
+        return Finding(criterion, truth, why, beside, tuple(dict.fromkeys(evidence)), part, how)
     if truth is Truth.NOT_MET:
         reason, beside = _why_not_met(criterion.test, facts)
         return Finding(criterion, truth, reason, beside, tuple(dict.fromkeys(evidence)), part)
     reasons: list[str] = []
-    if any(value != ANYTHING for fact in read for value in fact.values) or any(fact.events for fact in read):
+    on_record = [fact for fact in read if fact.evidence or fact.events]
+    if any(fact.events or set(fact.values) - {ANYTHING} for fact in on_record):
         reasons.append(_why_unsettled(criterion.test, facts))
     for hint in criterion.hints:
         fact = facts[hint.fact]
-        if fact.evidence and not any(known.values or known.events for known in read):
+        if fact.evidence and not any(known.values or known.events for known in on_record):
             evidence += fact.evidence
             reasons.append(hint.says)
     notes = list(dict.fromkeys(note for fact in read for note in fact.notes))
@@ -99,11 +101,11 @@ def _why_met_so(test: Test, facts: Mapping[str, Fact], how: str) -> str:
         waivers = [node.parts[1] for node in _nodes(test) if node.word == "waived"]
         given = [waiver for waiver in waivers if evaluate(waiver, facts) is Truth.MET]
         names = dict.fromkeys(inside_sentence(facts[name].rule.title) for waiver in given for name in waiver.facts())
-        return f"{WAIVED}: {', '.join(names)}"
+        return ", ".join(names)
     conditions = [node.parts[0] for node in _nodes(test) if node.word == "if"]
     failing = [condition for condition in conditions if evaluate(condition, facts) is Truth.NOT_MET]
     names = dict.fromkeys(inside_sentence(facts[name].rule.title) for test in failing for name in test.facts())
-    return f"{DOES_NOT_APPLY}: {', '.join(names)}"
+    return f"not so: {', '.join(names)}"
 
 
 def _nodes(test: Test) -> list[Test]:

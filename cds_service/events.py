@@ -48,29 +48,25 @@ def _event(rule: FactRule, sources: list[_Source]) -> tuple[Event, list[Evidence
             known[name] = reduction(attribute, known, readings, notes)
         else:
             known[name] = from_newest(attribute, readings, notes)
-    said = "; ".join(filter(None, (_said(fact) for fact in known.values()))) or None
     one = next((source.evidence for source in sources if source.certain), sources[0].evidence)
-    evidence = (
-        [one._replace(value=said)]
-        if len(sources) == 1
-        else [
-            one._replace(value=said),
-            *(source.evidence for source in sources if source.evidence is not one and not source.certain),
-        ]
-    )
+    said = [text for fact in known.values() if (text := _said(fact))]
+    # What is attested has the date of the form; the day of the event is part of what it says.
+    value = ", ".join(said) or None
+    if one.is_attested:
+        value = f"{sources[0].when.text}: {value}" if value else sources[0].when.text
+    beside = (source.evidence for source in sources if source.evidence is not one and not source.certain)
+    evidence = [one._replace(value=value), *beside]
     return Event(sources[0].when, known, any(source.certain for source in sources)), evidence
 
 
 def _said(fact: Fact) -> str:
-    """One attribute in words: a percentage as it is, a yes or no by the attribute's name."""
+    """One attribute in words: a percentage as it is, a no by the attribute's name; a yes goes without saying."""
     title = fact.rule.title[0].lower() + fact.rule.title[1:]
     if fact.rule.kind == "reduction":
         numbers = dict.fromkeys(value for value in fact.values if not isinstance(value, bool) and value != ANYTHING)
         spans = [f"{low:g}" if low == high else f"{low:g} to {high:g}" for low, high in numbers]
         return f"{title} {' or '.join(spans)} %" if spans else ""
-    if fact.rule.kind == "answer" and set(fact.values) in ({True}, {False}):
-        return title if True in fact.values else f"{title}: no"
-    return ""
+    return f"{title}: no" if fact.rule.kind == "answer" and set(fact.values) == {False} else ""
 
 
 def _recorded(rule: FactRule, world: World, notes: list[str]) -> Iterator[_Source]:
@@ -123,7 +119,7 @@ def _attested(rule: FactRule, world: World, notes: list[str]) -> Iterator[_Sourc
             given, unread[name] = attested(attribute, answers, world.today, _reader(attribute))
             # All that is said of one event is of its day: a later form does not outweigh the record, they must agree.
             read[name] = [reading._replace(when=when) for reading in given]
-        yield _Source(when, Evidence(record.reference, rule.title, None, when.text), read, unread, True)
+        yield _Source(when, Evidence(record.reference, rule.title, None, authored[:10]), read, unread, True)
 
 
 def _day_of(answers: Answers) -> Days | None:

@@ -56,9 +56,9 @@ class Fact(NamedTuple):
     events: tuple["Event", ...] = ()
 
     def newest_day(self) -> date | None:
-        """The last day that its evidence or events may have; None where nothing has a date."""
-        dated = [days(item.date).last for item in self.evidence if item.date]
-        return max([*dated, *(event.when.last for event in self.events)], default=None)
+        """The last day that its events, or else its evidence, may have; None where nothing has a date."""
+        dated = [event.when for event in self.events] or [days(item.date) for item in self.evidence if item.date]
+        return max((when.last for when in dated), default=None)
 
 
 class Event(NamedTuple):

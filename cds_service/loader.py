@@ -19,6 +19,7 @@ from cds_service.loading.tests import TestReader
 from cds_service.policy import (
     Act,
     Citation,
+    CodeSet,
     Criterion,
     Hint,
     OrderRule,
@@ -63,10 +64,13 @@ def read_documents(folder: Path) -> dict[str, Any]:
     return {**documents, "cases": all_cases(folder, documents["cases"])}
 
 
-def policy_of(folder: Path, documents: Mapping[str, Any]) -> Policy:
-    """The policy of documents that are sound by their schemas. Raises PolicyError for what leads nowhere."""
+def policy_of(folder: Path, documents: Mapping[str, Any], code_sets: Mapping[str, CodeSet] | None = None) -> Policy:
+    """The policy of documents that are sound by their schemas. Raises PolicyError for what leads nowhere.
+
+    ``code_sets`` are those of the same codes.json, where they were read before.
+    """
     problems = Problems(folder)
-    policy = _Builder(problems, documents).build()
+    policy = _Builder(problems, documents, code_sets).build()
     if problems.sentences:
         raise PolicyError(list(dict.fromkeys(problems.sentences)))
     return policy
@@ -75,12 +79,14 @@ def policy_of(folder: Path, documents: Mapping[str, Any]) -> Policy:
 class _Builder(Reader):
     """Turns schema-valid documents into a Policy and notes every reference that leads nowhere."""
 
-    def __init__(self, problems: Problems, documents: Mapping[str, Any]) -> None:
+    def __init__(
+        self, problems: Problems, documents: Mapping[str, Any], code_sets: Mapping[str, CodeSet] | None
+    ) -> None:
         super().__init__(problems)
         self.folder = problems.folder
         self.documents = documents
         self.raw = documents["policy"]
-        self.codes = CodeReader(problems, documents["codes"])
+        self.codes = CodeReader(problems, documents["codes"], code_sets)
         scope = self.raw.get("scope")
         reader = FactReader(problems, self.codes, scope["name"] if scope else None)
         self.facts = reader.facts(self.raw["facts"], "$.facts")
@@ -181,7 +187,7 @@ class _Builder(Reader):
             self.problem("policy", place, "a profile has either 'all' (criteria) or 'pending' (why it is not applied)")
         changed = entry.get("parameters", {})
         for parameter in changed:
-            self.known(parameter, sorted(self.numbers), "parameter", "policy", f"{place}.parameters")
+            self.known(parameter, self.numbers, "parameter", "policy", f"{place}.parameters")
         for replaced in entry.get("replaces", {}):
             self.known(replaced, members, "criterion of this profile", "policy", f"{place}.replaces")
         keys = []
@@ -271,11 +277,11 @@ class _Builder(Reader):
                     self.problem("card", place, f"nothing fills {{{name}}}; allowed are {known}")
 
     def hint(self, entry: Mapping[str, Any], place: str) -> Hint:
-        self.known(entry["fact"], sorted(self.facts), "fact", "policy", f"{place}.fact")
+        self.known(entry["fact"], self.facts, "fact", "policy", f"{place}.fact")
         return Hint(entry["fact"], entry["says"])
 
     def known_source(self, name: str, place: str) -> None:
-        self.known(name, sorted(self.raw["sources"]), "source", "policy", place)
+        self.known(name, self.raw["sources"], "source", "policy", place)
 
     def criterion(self, index: int, entry: Mapping[str, Any]) -> Criterion:
         place = f"$.criteria[{index}]"

@@ -37,13 +37,16 @@ class CaseResult:
 def run_cases(policy: Policy, guide: Guide) -> Iterator[CaseResult]:
     """Runs every case of a policy through the real service, with that policy alone."""
     alone = guide_of(policy, guide)
-    for case in policy.cases["cases"]:
-        try:
-            request = request_of(policy, case, alone)
-        except PolicyError as error:
-            yield CaseResult(case["name"], tuple(error.problems), ())
-        else:
-            yield run_case(case, request, alone, today_of(policy))
+    return (case_result(policy, case, alone) for case in policy.cases["cases"])
+
+
+def case_result(policy: Policy, case: Mapping[str, Any], guide: Guide) -> CaseResult:
+    """Makes the request of one case and runs it; one that cannot be made says why. ``guide`` is to the policy alone."""
+    try:
+        request = request_of(policy, case, guide)
+    except PolicyError as error:
+        return CaseResult(case["name"], tuple(error.problems), ())
+    return run_case(case, request, guide, today_of(policy))
 
 
 def guide_of(policy: Policy, guide: Guide) -> Guide:

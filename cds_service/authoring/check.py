@@ -1,15 +1,17 @@
 """The author's check: every policy folder loads, its cases come out as written and notice every slip, its cards read
 as cards must."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from cds_service import editions, fhir_models
 from cds_service.authoring import cases, lint, placeholders, reviews, slips, unused
 from cds_service.authoring.placeholders import Placeholder
 from cds_service.authoring.problems import Problem, Severity, error
+from cds_service.authoring.sharing import shared
 from cds_service.authoring.trials import Trial, unnoticed
 from cds_service.card import Addresses
 from cds_service.code_packs import CodePack
@@ -137,17 +139,21 @@ def across_folders(reports: Iterable[Report]) -> list[Problem]:
 
 
 def _failing_cases(policy: Policy, guide: Guide, tell: Tell) -> Iterator[Problem]:
-    names: set[str] = set()
-    listed = policy.cases["cases"]
-    for number, (result, case) in enumerate(zip(cases.run_cases(policy, guide), listed, strict=True), 1):
-        place = f"{case['file']}: “{result.name}”"
-        if result.name in names:
+    listed, alone, names = policy.cases["cases"], cases.guide_of(policy, guide), set[str]()
+
+    def faults(case: Mapping[str, Any]) -> list[str]:
+        """What is wrong with one case and with the cards that it gets."""
+        result = cases.case_result(policy, case, alone)
+        of_cards = (says for card in result.cards for says in (*lint.problems(card), *order_problems(card)))
+        return [*result.differences, *(f"the card: {says}" for says in of_cards)]
+
+    found = shared(faults, listed, lambda done: tell(min(done, len(listed)), len(listed), f"cases of {policy.id}"))
+    for case, says in zip(listed, found, strict=True):
+        place = f"{case['file']}: “{case['name']}”"
+        if case["name"] in names:
             yield error(place, "two cases have this name")
-        names.add(result.name)
-        yield from (error(place, difference) for difference in result.differences)
-        for card in result.cards:
-            yield from (error(place, f"the card: {says}") for says in (*lint.problems(card), *order_problems(card)))
-        tell(number, len(listed), f"cases of {policy.id}")
+        names.add(case["name"])
+        yield from (error(place, fault) for fault in says)
 
 
 def _truths_without_case(policy: Policy) -> Iterator[Problem]:

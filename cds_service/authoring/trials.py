@@ -1,17 +1,17 @@
 """The slip test: each slip is made, and the cases that can notice it run until one does; the rest is what to add."""
 
 import json
-import multiprocessing
-import signal
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cds_service.authoring import cases
 from cds_service.authoring.documents import Documents, Steps, at, edited, path_of
+from cds_service.authoring.nearness import near
 from cds_service.authoring.problems import Problem, error
+from cds_service.authoring.sharing import shared
 from cds_service.authoring.slips import Reach, Slip
 from cds_service.elements import Json
 from cds_service.errors import PolicyError
@@ -21,11 +21,6 @@ from cds_service.policy import Policy
 from cds_service.service import Guide
 from cds_service.terminology import words
 
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-
-# Fewer slips than this are tried sooner than a process is made.
-_WORTH_A_PROCESS = 50
 # What a case may expect of the card as a whole; any criterion can change it.
 _OF_THE_CARD = frozenset(("summary", "indicator", "detail_says", "suggests", "refused", "pathway"))
 
@@ -46,6 +41,11 @@ class Prepared:
     def verdicts(self) -> frozenset[str]:
         """The verdicts of which something is expected."""
         return frozenset(key.partition(" ")[0] for key in self.case["expect"].get("verdicts", ()))
+
+    @cached_property
+    def profile(self) -> str | None:
+        """The profile under which the case is held."""
+        return self.case.get("profile")
 
     @cached_property
     def of_the_card(self) -> bool:
@@ -92,58 +92,33 @@ class Trial:
         self.folder = folder
         self.documents = documents
         self.guide = guide
+        self.code_sets = policy.code_sets
         alone = cases.guide_of(policy, guide)
         self.today = cases.today_of(policy)
         self.cases = [Prepared(case, cases.request_of(policy, case, alone)) for case in policy.cases["cases"]]
         self.holders = _holders(documents)
 
     def survivors(self, slips: list[Slip], tell: Callable[[int], None]) -> list[Slip]:
-        """The slips that no case notices, in their order; ``tell`` hears how many were tried.
-
-        Every second slip is tried by a process of its own where the system can fork one.
-        """
-        if len(slips) < _WORTH_A_PROCESS or "fork" not in multiprocessing.get_all_start_methods():
-            return [slip for number, slip in enumerate(slips, 1) if self._tried(slip, number, tell)]
-        context = multiprocessing.get_context("fork")
-        ours, theirs = context.Pipe(duplex=False)
-        helper = context.Process(target=self._help, args=(slips[1::2], theirs), daemon=True)
-        helper.start()
-        theirs.close()
-        found = [slip for number, slip in enumerate(slips[::2]) if self._tried(slip, 2 * number + 1, tell)]
-        try:
-            numbers = ours.recv()
-        except EOFError:
-            # The helper ended without a word, for want of memory perhaps: then its share is done here.
-            numbers = [number for number, slip in enumerate(slips[1::2]) if not self.notices(slip)]
-        helper.join()
-        survived = {id(slip) for slip in (*found, *(slips[1::2][number] for number in numbers))}
-        return [slip for slip in slips if id(slip) in survived]
-
-    def _tried(self, slip: Slip, number: int, tell: Callable[[int], None]) -> bool:
-        """Whether the slip of that number survives."""
-        survives = not self.notices(slip)
-        tell(number)
-        return survives
-
-    def _help(self, slips: list[Slip], answer: "Connection[list[int], None]") -> None:
-        """Sends the numbers of those slips that survive; Ctrl-C ends this process without a word."""
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        answer.send([number for number, slip in enumerate(slips) if not self.notices(slip)])
+        """The slips that no case notices, in their order; ``tell`` hears how many were tried."""
+        noticed = shared(self.notices, slips, lambda done: tell(min(done, len(slips))))
+        return [slip for slip, is_noticed in zip(slips, noticed, strict=True) if not is_noticed]
 
     def notices(self, slip: Slip) -> bool:
         """Whether some case comes out otherwise under the slip, or the loader refuses the policy that has it."""
         try:
-            policy = policy_of(self.folder, edited(self.documents, slip.edits))
+            slipped = edited(self.documents, slip.edits)
+            same_codes = slipped["codes"] is self.documents["codes"]
+            policy = policy_of(self.folder, slipped, self.code_sets if same_codes else None)
         except PolicyError:
             return True
         alone = cases.guide_of(policy, self.guide)
         return any(
-            cases.run_case(item.case, item.request, alone, self.today).differences
-            for item in self.candidates(slip.reach)
+            cases.run_case(item.case, item.request, alone, self.today).differences for item in self.candidates(slip)
         )
 
-    def candidates(self, reach: Reach) -> list[Prepared]:
-        """The cases that can notice a slip of that reach, the most likely first."""
+    def candidates(self, slip: Slip) -> list[Prepared]:
+        """The cases that can notice a slip, the most likely first."""
+        reach, place = slip.reach, near(self.documents, slip)
         verdicts = reach.verdicts.union(*(self.holders.get(name, frozenset()) for name in reach.criteria))
         ranked = []
         for item in self.cases:
@@ -151,8 +126,10 @@ class Trial:
                 continue
             named = reach.criteria & item.criteria or reach.verdicts & item.verdicts
             if named or reach.whole_call or verdicts & item.verdicts or item.of_the_card:
-                ranked.append((_is_far(item, reach), not named, len(item.own), item))
-        return [item for *_, item in sorted(ranked, key=lambda row: row[:3])]
+                marked = sum(mark in item.own for mark in place.marks)
+                elsewhere = place.profile is not None and item.profile != place.profile
+                ranked.append((elsewhere, _is_far(item, reach), -marked, not named, len(item.own), item))
+        return [item for *_, item in sorted(ranked, key=lambda row: row[:5])]
 
 
 def _holds(item: Prepared, reach: Reach) -> bool:

@@ -14,20 +14,22 @@ NO_CODES = CodeSet("none", "none", (), {}, (), ())
 class CodeReader(Reader):
     """Reads the code sets of codes.json, and finds them for the other parts of the policy."""
 
-    def __init__(self, problems: Problems, document: Mapping[str, Any]) -> None:
+    def __init__(
+        self, problems: Problems, document: Mapping[str, Any], sets: Mapping[str, CodeSet] | None = None
+    ) -> None:
         super().__init__(problems)
         self.systems: Mapping[str, Any] = document["systems"]
-        self.sets = {name: self._code_set(name, entry) for name, entry in document["sets"].items()}
+        self.sets = sets or {name: self._code_set(name, entry) for name, entry in document["sets"].items()}
 
     def system(self, name: str, place: str, file: str = "codes") -> str:
         """The canonical URI of a system that the folder names."""
-        if not self.known(name, sorted(self.systems), "system", file, place):
+        if not self.known(name, self.systems, "system", file, place):
             return name
         return canonical_system(self.systems[name]["url"])
 
     def set_named(self, name: str | None, place: str) -> CodeSet | None:
         """The code set of that name; None where none is named, or (noted) there is none of that name."""
-        if name is None or not self.known(name, sorted(self.sets), "code set", "policy", place):
+        if name is None or not self.known(name, self.sets, "code set", "policy", place):
             return None
         return self.sets[name]
 

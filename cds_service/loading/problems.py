@@ -1,6 +1,6 @@
 """The faults of one policy folder, gathered so that an author sees all of them at once."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from cds_service.spelling import nearest
@@ -34,9 +34,9 @@ class Reader:
         for name in sorted({name for name in ids if ids.count(name) > 1}):
             self.problem(file, place, f"the id '{name}' stands twice; each needs its own")
 
-    def known(self, name: str, allowed: Iterable[str], what: str, file: str, place: str) -> bool:
+    def known(self, name: str, allowed: Collection[str], what: str, file: str, place: str) -> bool:
         """Whether a name is one of those allowed; notes it with them where it is not."""
-        allowed = list(allowed)
-        if name not in allowed:
-            self.problem(file, place, f"'{name}' is no {what}; {nearest(name, allowed)}")
-        return name in allowed
+        if name in allowed:
+            return True
+        self.problem(file, place, f"'{name}' is no {what}; {nearest(name, sorted(allowed))}")
+        return False

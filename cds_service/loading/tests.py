@@ -60,7 +60,7 @@ class TestReader(Reader):
         return tuple(self.test(part, f"{place}[{n}]") for n, part in enumerate(entries))
 
     def _comparison(self, entry: Mapping[str, Any], place: str) -> Test:
-        self.known(entry["fact"], sorted(self._facts), "fact", "policy", f"{place}.fact")
+        self.known(entry["fact"], self._facts, "fact", "policy", f"{place}.fact")
         comparisons = entry.keys() - {"fact"}
         if not comparisons or ("is" in entry and len(comparisons) > 1) or comparisons - {"is", *LIMITS}:
             self.problem("policy", place, "a comparison needs 'is', or 'at_least' and/or 'at_most', and nothing else")
@@ -126,6 +126,8 @@ class TestReader(Reader):
     def _limits(self, test: Test, entry: Mapping[str, Any], place: str) -> Test:
         """The test with the limits that its entry names."""
         limits = {word: self._number(entry[word], f"{place}.{word}") for word in LIMITS if word in entry}
+        if not limits:
+            return test
         low = max((limits[word] for word in ("at_least", "more_than") if word in limits), default=float("-inf"))
         high = min((limits[word] for word in ("at_most", "less_than") if word in limits), default=float("inf"))
         if low > high:
@@ -144,7 +146,7 @@ class TestReader(Reader):
             return float(value) if not isinstance(value, int) else value
         name = value.removeprefix("$")
         self.named.add(name)
-        if not self.known(name, sorted(self._numbers), "parameter", "policy", place):
+        if not self.known(name, self._numbers, "parameter", "policy", place):
             return 0
         return self._numbers[name]
 
