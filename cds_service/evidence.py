@@ -55,10 +55,17 @@ class Fact(NamedTuple):
     notes: tuple[str, ...] = ()
     events: tuple["Event", ...] = ()
 
-    def newest_day(self) -> date | None:
-        """The last day that its evidence or events may have; None where nothing has a date."""
-        dated = [days(item.date).last for item in self.evidence if item.date]
-        return max([*dated, *(event.when.last for event in self.events)], default=None)
+    def newest_days(self) -> tuple[date, date] | None:
+        """The first and the last day that the newest of its evidence and events may have; None where there is none.
+
+        What has no date may be of any day.
+        """
+        dated = [days(item.date) for item in self.evidence if item.date] + [event.when for event in self.events]
+        if not dated and not self.evidence:
+            return None
+        undated = any(item.date is None for item in self.evidence)
+        first = max((when.first for when in dated), default=date.min)
+        return first, date.max if undated else max(when.last for when in dated)
 
 
 class Event(NamedTuple):

@@ -150,7 +150,8 @@ def _verdict(rule: VerdictRule, held: payers.Held, payer: PayerPosition, known: 
     if rule.profile is not None and rule.profile.pending is not None:
         return Verdict(rule, Truth.UNKNOWN, (), rule.profile.pending)
     if rule.applies_unless is not None and evaluate(rule.applies_unless, known.whole) is Truth.MET:
-        names = dict.fromkeys(known.whole[name].rule.title for name in rule.applies_unless.facts())
+        given = criteria.settling(rule.applies_unless, known.whole, Truth.MET)
+        names = dict.fromkeys(known.whole[name].rule.title for name in given)
         return Verdict(rule, Truth.NOT_APPLICABLE, (), ", ".join(names))
     members = held(rule.criteria)
     return Verdict(rule, logic.every(finding.truth for finding in members), members)
