@@ -34,7 +34,7 @@ from cds_service.policy import (
 )
 from cds_service.terminology import words
 
-_HOLE = re.compile(r"\{([^{}]*)\}")
+_HOLE = re.compile(r"\{([a-z][a-z0-9-]*)\}")
 HOLES = ("procedure", "total", "undocumented", "not_met", "criteria", "names")
 
 

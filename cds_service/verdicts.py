@@ -69,6 +69,12 @@ class Decision:
         return any(verdict.rule.withholds_codes and verdict.truth is Truth.NOT_MET for verdict in self.verdicts)
 
     @property
+    def lent(self) -> tuple[Finding, ...]:
+        """The findings of rules of single sources: those of the verdicts' and of the payer's."""
+        by_rule = (verdict.findings for verdict in self.verdicts if verdict.rule.profile is not None)
+        return (*(finding for findings in by_rule for finding in findings), *self.payer.held)
+
+    @property
     def outside_verdicts(self) -> tuple[Finding, ...]:
         """The findings that no verdict counts: they are for review."""
         return tuple(finding for finding in self.findings.values() if finding.criterion.key not in self.counted)
