@@ -74,7 +74,8 @@ def read_answers(chart: Chart, questionnaires: frozenset[str]) -> Answers:
                 items.setdefault(link, []).append((record, authored, item))
             elif isinstance(link, str) and "item" in item:
                 groups.setdefault(link, []).append((record, authored, item))
-        notes += [f"{record.reference}: an item cannot be read"] * len(broken)
+        if broken:
+            notes.append(f"{record.reference}: an item cannot be read")
     return Answers(items, groups, tuple(notes))
 
 

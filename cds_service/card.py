@@ -8,6 +8,7 @@ from typing import Any
 
 from cds_service.chart import Chart
 from cds_service.criteria import Finding
+from cds_service.editions import date_of_service
 from cds_service.elements import Json, readable_keys
 from cds_service.evaluation import DOES_NOT_APPLY, WAIVED
 from cds_service.evidence import Evidence
@@ -359,11 +360,14 @@ def _codes(decision: Decision, chart: Chart) -> str:
     wording = policy.wording
     if decision.codes_withheld:
         return str(wording["codes_withheld"])
+    drafts = order.drafts if order else ()
+    on = date_of_service((draft.resource for draft in drafts), decision.today)
     by_system: dict[str, list[str]] = {}
     for act in policy.orders.acts:
-        by_system.setdefault(act.code.system_name, []).append(f"{act.code.code} ({_named(act)}{_unverified(act.code)})")
+        doubt = _unverified(act.code) + ("" if act.code.is_valid(on) else f", not valid on {on}")
+        by_system.setdefault(act.code.system_name, []).append(f"{act.code.code} ({_named(act)}{doubt})")
     headers: list[Code] = []
-    for draft in order.drafts if order else ():
+    for draft in drafts:
         for row in reasons_here(policy, draft.resource, chart):
             if row.leaves:
                 headers.append(row)

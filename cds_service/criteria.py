@@ -1,8 +1,10 @@
 """Facts in, one Finding for each criterion out: its truth, the evidence, and in words why it is unknown or not met."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from math import ceil, floor
 from typing import NamedTuple
 
+from cds_service import logic
 from cds_service.chart import Chart
 from cds_service.evaluation import WAIVED, above, compare, evaluate, how_many, manner, tally
 from cds_service.evidence import ANYTHING, Event, Evidence, Fact, Known
@@ -99,13 +101,27 @@ def _why_met_so(test: Test, facts: Mapping[str, Fact], how: str) -> str:
     """What waives a test, or which condition of it does not hold."""
     if how == WAIVED:
         waivers = [node.parts[1] for node in _nodes(test) if node.word == "waived"]
-        given = [waiver for waiver in waivers if evaluate(waiver, facts) is Truth.MET]
-        names = dict.fromkeys(inside_sentence(facts[name].rule.title) for waiver in given for name in waiver.facts())
-        return ", ".join(names)
+        names = [name for waiver in waivers for name in settling(waiver, facts, Truth.MET)]
+        return _titles(names, facts)
     conditions = [node.parts[0] for node in _nodes(test) if node.word == "if"]
-    failing = [condition for condition in conditions if evaluate(condition, facts) is Truth.NOT_MET]
-    names = dict.fromkeys(inside_sentence(facts[name].rule.title) for test in failing for name in test.facts())
-    return f"not so: {', '.join(names)}"
+    names = [name for condition in conditions for name in settling(condition, facts, Truth.NOT_MET)]
+    return f"not so: {_titles(names, facts)}"
+
+
+def settling(test: Test, facts: Mapping[str, Fact], truth: Truth) -> Iterator[str]:
+    """The facts by which a test has a truth, without those that say otherwise or nothing; none where it has another."""
+    if evaluate(test, facts) is not truth:
+        return
+    if test.word == "not":
+        yield from settling(test.parts[0], facts, logic.negation(truth))
+        return
+    inner = () if test.word in ("fact", "of", "count") else test.parts
+    found = [name for part in inner for name in settling(part, facts, truth)]
+    yield from found or test.facts()
+
+
+def _titles(names: Iterable[str], facts: Mapping[str, Fact]) -> str:
+    return ", ".join(dict.fromkeys(_titled(facts[name].rule) for name in names))
 
 
 def _nodes(test: Test) -> list[Test]:
@@ -129,28 +145,33 @@ def _failing(leaf: Test, facts: Mapping[str, Fact]) -> tuple[str, str]:
         said = _counted(leaf, facts)
         return said, said
     if leaf.wanted is not None:
-        title = inside_sentence(fact.rule.title)
-        if fact.rule.kind == "order" and leaf.wanted:
-            return f"{title}: not ordered", f"{title}: not ordered"
-        on_record = f"{title} {'ordered' if fact.rule.kind == 'order' else 'on record'}"
-        return (f"{title}: {_shown(fact)}", "") if fact.rule.kind == "answer" else (on_record, on_record)
+        title = _titled(fact.rule)
+        if fact.rule.kind == "answer":
+            return f"{title}: {_shown(fact)}", ""
+        word = "ordered" if fact.rule.kind == "order" else "on record"
+        said = f"{title}: not {word}" if leaf.wanted else f"{title} {word}"
+        return said, said
     values = [value for value in fact.values if isinstance(value, tuple)]
     sides = {"above" if above(leaf, value[0]) else "below" for value in values}
+    least = next((limit for limit in (leaf.at_least, leaf.more_than) if limit is not None), None)
+    most = next((limit for limit in (leaf.at_most, leaf.less_than) if limit is not None), None)
     if len(sides) == 2:
-        limit = f"outside {leaf.at_least:g} to {leaf.at_most:g}"
-    elif sides.pop() == "above":
-        limit = f"above {leaf.at_most:g}" if leaf.at_most is not None else f"not below {leaf.less_than:g}"
+        limit = f"outside {least:g} to {most:g}"
+    elif "above" in sides:
+        limit = f"{'above' if leaf.at_most is not None else 'not below'} {most:g}"
     else:
-        limit = f"below {leaf.at_least:g}" if leaf.at_least is not None else f"not above {leaf.more_than:g}"
+        limit = f"{'below' if leaf.at_least is not None else 'not above'} {least:g}"
     if fact.rule.kind in ("onset", "since"):
-        elapsed = f"{_rounded(max(value[0] for value in values))} {'months' if fact.rule.in_months else 'days'}"
+        number = max(value[0] for value in values)
+        elapsed = f"{_rounded(number, up='above' in sides)} {'months' if fact.rule.in_months else 'days'}"
         return f"{elapsed}: {limit}", f"{elapsed}, {limit}"
     return f"{_shown(fact)}: {limit}", limit
 
 
-def _rounded(number: float) -> str:
-    """A number of days, or of months with one digit, rounded down: it must not seem to reach what it misses."""
-    return f"{int(number * 10) / 10:g}"
+def _rounded(number: float, up: bool) -> str:
+    """A number of days, or of months with one digit, rounded away from the limit: it must not seem to reach what it
+    misses."""
+    return f"{(ceil if up else floor)(number * 10) / 10:g}"
 
 
 def _members(test: Test, facts: Mapping[str, Fact]) -> str:
@@ -176,28 +197,44 @@ def _counted(test: Test, facts: Mapping[str, Fact]) -> str:
     rule, found = facts[test.fact].rule, tally(test, facts)
     one, many = rule.noun or ("event", "events")
     said = [f"{found.number[0]:g} of {_limit(test)} {one if _limit(test) == '1' else many}"]
-    for event in found.doubtful:
-        missing = [] if event.certain else ["not recorded where"]
-        if test.parts:
-            missing += [title for leaf in _leaves(test.parts[0]) if (title := _open_attribute(leaf, event))]
-        said.append(f"{event.when.text}: {', '.join(dict.fromkeys(missing)) or 'not certain'}")
-    for event in found.failing:
-        said.append(f"{event.when.text}: {_why_not_met(test.parts[0], event.attributes)[0]}")
-    said += [f"{event.when.text} is not after {_titled(facts[test.after].rule)}" for event in found.before]
-    return "; ".join(said)
+    others = [(event, _why_doubtful) for event in found.doubtful] + [(event, _why_failing) for event in found.failing]
+    others += [(event, _why_before) for event in found.before]
+    said += [f"{event.when.text}{why(test, event, facts)}" for event, why in others[:MOST_NOTES]]
+    more = len(others) - MOST_NOTES
+    return "; ".join(said + [f"{more} more {one if more == 1 else many} that do not count"] * (more > 0))
+
+
+def _why_doubtful(test: Test, event: Event, facts: Mapping[str, Fact]) -> str:
+    missing = [] if event.certain else ["not recorded where"]
+    for leaf in _leaves(test.parts[0]) if test.parts else ():
+        missing += _open_attributes(leaf, event)
+    if not missing and test.after:
+        missing.append(f"may not be after {_titled(facts[test.after].rule)}")
+    return f": {', '.join(dict.fromkeys(missing)) or 'not certain'}"
+
+
+def _why_failing(test: Test, event: Event, facts: Mapping[str, Fact]) -> str:
+    return f": {_why_not_met(test.parts[0], event.attributes)[0]}"
+
+
+def _why_before(test: Test, event: Event, facts: Mapping[str, Fact]) -> str:
+    return f" is not after {_titled(facts[test.after].rule)}"
 
 
 def _titled(rule: FactRule) -> str:
     return inside_sentence(rule.title)
 
 
-def _open_attribute(leaf: Test, event: Event) -> str:
+def _open_attributes(leaf: Test, event: Event) -> list[str]:
     """What is not known of an event, in words, if anything in this comparison is."""
-    fact = event.attributes[leaf.fact]
     if evaluate(leaf, event.attributes) is not Truth.UNKNOWN:
-        return ""
+        return []
+    if leaf.word == "of":
+        return [title for part in leaf.parts for inner in _leaves(part) for title in _open_attributes(inner, event)]
+    fact = event.attributes[leaf.fact]
     title = _titled(fact.rule)
-    return f"{title} does not settle it" if any(value != ANYTHING for value in fact.values) else f"{title} not recorded"
+    silent = all(value == ANYTHING for value in fact.values)
+    return [f"{title} not recorded" if silent else f"{title} does not settle it"]
 
 
 def _shown(fact: Fact) -> str:

@@ -94,7 +94,7 @@ def tally(test: Test, facts: Mapping[str, Fact]) -> Tally:
     More may have happened than is on record, so that the number has no upper end; but where an event on record fails
     in full, the record is taken for all there is.
     """
-    start = facts[test.after].newest_day() if test.after else None
+    start, latest_start = (facts[test.after].newest_days() if test.after else None) or (None, None)
     passing: list[Event] = []
     doubtful: list[Event] = []
     failing: list[Event] = []
@@ -104,7 +104,7 @@ def tally(test: Test, facts: Mapping[str, Fact]) -> Tally:
             before.append(event)
             continue
         truth = evaluate(test.parts[0], event.attributes) if test.parts else Truth.MET
-        certain = event.certain and (start is None or event.when.first > start)
+        certain = event.certain and (latest_start is None or event.when.first > latest_start)
         if truth is Truth.MET and certain:
             passing.append(event)
         elif truth is not Truth.NOT_MET:
@@ -135,11 +135,18 @@ def manner(test: Test, facts: Mapping[str, Fact]) -> str:
         case "waived":
             held, _ = test.parts
             return manner(held, facts) if evaluate(held, facts) is Truth.MET else WAIVED
-        case "all" | "agree" | "first":
-            manners = [manner(part, facts) for part in test.parts if evaluate(part, facts) is Truth.MET]
+        case "all":
+            manners = [manner(part, facts) for part in test.parts]
             if WAIVED in manners:
                 return WAIVED
             return DOES_NOT_APPLY if manners and set(manners) == {DOES_NOT_APPLY} else ""
+        case "any" | "agree":
+            # One part is enough, so that a part that is met by what it asks needs no waiver beside it.
+            manners = [manner(part, facts) for part in test.parts if evaluate(part, facts) is Truth.MET]
+            return "" if "" in manners else next((how for how in (WAIVED, DOES_NOT_APPLY) if how in manners), "")
+        case "first":
+            decides = (part for part in test.parts if evaluate(part, facts) is not Truth.UNKNOWN)
+            return next((manner(part, facts) for part in decides), "")
         case "voided":
             return manner(test.parts[0], facts)
         case _:

@@ -55,10 +55,17 @@ class Fact(NamedTuple):
     notes: tuple[str, ...] = ()
     events: tuple["Event", ...] = ()
 
-    def newest_day(self) -> date | None:
-        """The last day that its events, or else its evidence, may have; None where nothing has a date."""
+    def newest_days(self) -> tuple[date, date] | None:
+        """The first and the last day that the newest of its events, or else evidence, may have; None without any.
+
+        What has no date may be of any day.
+        """
         dated = [event.when for event in self.events] or [days(item.date) for item in self.evidence if item.date]
-        return max((when.last for when in dated), default=None)
+        if not dated and not self.evidence:
+            return None
+        undated = not self.events and any(item.date is None for item in self.evidence)
+        first = max((when.first for when in dated), default=date.min)
+        return first, date.max if undated else max(when.last for when in dated)
 
 
 class Event(NamedTuple):

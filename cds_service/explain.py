@@ -42,7 +42,7 @@ def _policy(item: Answer) -> dict[str, Any]:
     decision = item.decision
     assert decision is not None
     verdicts = [entry for verdict in decision.verdicts for entry in _verdict(decision, verdict)]
-    lent = [*decision.payer.held, *(decision.requested.findings if decision.requested else ())]
+    lent = decision.lent + (decision.requested.findings if decision.requested else ())
     beside = {finding.key: finding for finding in lent if finding.key not in decision.findings}
     return {
         "id": item.policy.id,

@@ -121,7 +121,7 @@ def _onset(rule: FactRule, world: World) -> Fact:
         values.append(ANYTHING)
     if rule.item:
         end: Days | None = Days(today, today, "")
-        if rule.until and world.answers.link(rule.item) in world.answers.items:
+        if rule.until and any(world.answers.link(item) in world.answers.items for item in rule.items):
             end = _attested_end(rule, world, notes)
         readings, more = attested(rule, world.answers, today, lambda answer: _attested_onset(rule, answer, today, end))
         notes += more
@@ -174,20 +174,24 @@ def _since(rule: FactRule, world: World) -> Fact:
     """Time since the newest record that counts, or since the newest attested date, whichever is later."""
     found, notes, _ = _recorded(rule, world)
     dated = [(days(when), item) for when, item in found if when]
-    notes += [f"{item.display}: has no date" for when, item in found if not when]
+    undated = [item for when, item in found if not when]
+    notes += [f"{item.display}: has no date" for item in undated]
+    may_be_newer = bool(undated)
     if rule.item:
         readings, more = attested(rule, world.answers, world.today, lambda answer: _attested_past(answer, world.today))
         notes += more
-        dated += [
-            (days(reading.evidence.value), reading.evidence)
-            for reading in newest(readings)
-            if reading.evidence.value and reading.values != (ANYTHING,)
-        ]
+        for reading in newest(readings):
+            if reading.values == (ANYTHING,):
+                may_be_newer = True
+            elif reading.evidence.value:
+                dated.append((days(reading.evidence.value), reading.evidence))
     if not dated:
         return Fact(rule, (), (), tuple(notes))
     spans = [_elapsed(rule, when, world.today) for when, _ in dated]
     newest_one = max(dated, key=lambda pair: (pair[0].first, pair[0].last, pair[1].reference))[1]
-    return Fact(rule, ((min(low for low, _ in spans), min(high for _, high in spans)),), (newest_one,), tuple(notes))
+    # What has no date, or none that can be read, may be the newest of all.
+    least = 0 if may_be_newer else min(low for low, _ in spans)
+    return Fact(rule, ((least, min(high for _, high in spans)),), (newest_one,), tuple(notes))
 
 
 def _attested_past(answer: Mapping[str, Any], today: date) -> tuple[tuple[Value, ...], str]:

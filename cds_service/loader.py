@@ -1,5 +1,6 @@
 """A policy folder read into a frozen Policy, or a PolicyError that names file, place, fault and what is allowed."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -34,6 +35,7 @@ from cds_service.policy import (
 )
 from cds_service.terminology import words
 
+_HOLE = re.compile(r"\{([a-z][a-z0-9-]*)\}")
 HOLES = ("procedure", "total", "undocumented", "not_met", "criteria", "names")
 
 
@@ -133,7 +135,7 @@ class _Builder(Reader):
             patient_view_unless=self.test(patient_view["unless"], "$.patient_view.unless")
             if "unless" in patient_view
             else None,
-            for_review=tuple(self.hint(entry, f"$.for_review[{n}]") for n, entry in enumerate(raw["for_review"])),
+            for_review=tuple(self.line(entry, f"$.for_review[{n}]") for n, entry in enumerate(raw["for_review"])),
             payers=tuple(
                 self.payer(index, entry, profiles) for index, entry in enumerate(self.documents["payers"]["payers"])
             ),
@@ -170,11 +172,19 @@ class _Builder(Reader):
                     part["id"],
                     part["label"],
                     self.codes.set_named(part["codes"], f"{place}[{n}].codes") or NO_CODES,
-                    self.test(part["when"], f"{place}[{n}].when") if "when" in part else None,
+                    self.naming(part["when"], f"{place}[{n}].when") if "when" in part else None,
                 )
                 for n, part in enumerate(entry["parts"])
             ),
         )
+
+    def naming(self, entry: Mapping[str, Any], place: str) -> Test:
+        """The test that names a part where the order does not; how many are named is not known before."""
+        test = self.test(entry, place)
+        for name in test.facts():
+            if name in self.facts and self.facts[name].kind == "parts":
+                self.problem("policy", place, f"the fact '{name}' counts the parts, which this test has still to name")
+        return test
 
     def profile(
         self, name: str, entry: Mapping[str, Any], criteria: Mapping[str, Criterion], variants: dict[str, Criterion]
@@ -210,7 +220,9 @@ class _Builder(Reader):
         cited = tuple(item for item in own.citations if item.source == source)
         variant = Criterion(
             id=own.id,
-            title=replaced.get("title", own.title).format_map(_Numbers({**self.numbers, **changed})),
+            title=self.filled(replaced["title"], changed, f"$.profiles.{name}.replaces.{own.id}.title")
+            if "title" in replaced
+            else self.filled(self.raw["criteria"][index]["title"], changed, f"$.criteria[{index}].title"),
             fails_as=replaced.get("fails_as", own.fails_as),
             test=test,
             hints=own.hints,
@@ -276,9 +288,21 @@ class _Builder(Reader):
                     known = ", ".join(f"{{{hole}}}" for hole in allowed)
                     self.problem("card", place, f"nothing fills {{{name}}}; allowed are {known}")
 
+    def filled(self, title: str, changed: Mapping[str, float], place: str) -> str:
+        """A title with its holes ({tests-least}) filled by the parameters; notes a hole that is no parameter."""
+        numbers = {**self.numbers, **changed}
+        for name in _HOLE.findall(title):
+            self.known(name, sorted(numbers), "parameter", "policy", place)
+        return _HOLE.sub(lambda hole: str(numbers.get(hole[1], hole[0])), title)
+
     def hint(self, entry: Mapping[str, Any], place: str) -> Hint:
         self.known(entry["fact"], self.facts, "fact", "policy", f"{place}.fact")
         return Hint(entry["fact"], entry["says"])
+
+    def line(self, entry: Mapping[str, Any], place: str) -> Hint:
+        """A line for review, which is of the whole."""
+        self.whole([entry["fact"]], f"{place}.fact")
+        return self.hint(entry, place)
 
     def known_source(self, name: str, place: str) -> None:
         self.known(name, self.raw["sources"], "source", "policy", place)
@@ -291,7 +315,7 @@ class _Builder(Reader):
         hints = tuple(self.hint(hint, f"{place}.hints[{n}]") for n, hint in enumerate(entry.get("hints", ())))
         return Criterion(
             id=entry["id"],
-            title=entry["title"].format_map(_Numbers(self.numbers)),
+            title=self.filled(entry["title"], {}, f"{place}.title"),
             fails_as=entry["fails_as"],
             test=test,
             hints=hints,
@@ -399,13 +423,6 @@ class _Builder(Reader):
             verified=entry["verified"],
             next_review=entry["next_review"],
         )
-
-
-class _Numbers(dict[str, float]):
-    """Fills a title's holes ({tests-least}) with parameters, and leaves what is no parameter as it stands."""
-
-    def __missing__(self, name: str) -> str:
-        return f"{{{name}}}"
 
 
 def _always_evaluated(

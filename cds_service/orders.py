@@ -41,7 +41,7 @@ class ProcedureOrder:
     or asked not to be done; to request a device is not yet to order the act that implants it. ``coded`` are those that
     a draft carries the code of. ``certain`` is False where nothing says that this therapy is meant. ``parts`` are the
     parts of the scope that the drafts name; ``pathway`` is the other way that all of them go, if they do; ``others``
-    are the call's further orders, which only inform.
+    are the call's further orders, which only inform; what is not to be done is none of them.
     """
 
     drafts: tuple[Draft, ...]
@@ -90,7 +90,7 @@ def recognise(
     """
     found: list[Draft] = []
     elsewhere: list[tuple[Pathway, Draft]] = []
-    others: list[tuple[str, Json]] = []
+    asked_for: list[tuple[str, Json]] = []
     refused: set[str] = set()
     for reference, resource in drafts:
         if resource.get("status") in WITHDRAWN:
@@ -98,20 +98,22 @@ def recognise(
         on = date_of_service([resource], today)
         said = _said(rule, concept_of(resource, chart, resource), on)
         draft = _read(rule, reference, resource, said, chart)
-        if draft is not None and resource.get("doNotPerform") is True:
-            refused |= draft.covers
-        elif draft is not None and said.pathway is not None:
+        if resource.get("doNotPerform") is True:
+            # What is not to be done is not ordered; where it goes another way it says nothing of the acts.
+            refused |= draft.covers if draft is not None and said.pathway is None else frozenset()
+            continue
+        asked_for.append((reference, resource))
+        if draft is not None and said.pathway is not None:
             elsewhere.append((said.pathway, draft))
         elif draft is not None:
             found.append(draft)
-        else:
-            others.append((reference, resource))
     chosen = tuple(draft for draft in found if selected is None or _is_among(draft.reference, selected))
     away = [pair for pair in elsewhere if selected is None or _is_among(pair[1].reference, selected)]
     if not chosen and not away:
         return None
     pathway = None if chosen else min((row for row, _ in away), key=rule.pathways.index)
     drafted = chosen or tuple(draft for _, draft in away)
+    commented = {id(draft.resource) for draft in drafted}
     return ProcedureOrder(
         drafts=drafted,
         settled=frozenset(refused.union(*(draft.covers for draft in found))),
@@ -119,7 +121,7 @@ def recognise(
         certain=pathway is not None or any(draft.certain for draft in found),
         parts=_parts(scope, drafted, chart) if scope else (),
         pathway=pathway,
-        others=tuple(others),
+        others=tuple(pair for pair in asked_for if id(pair[1]) not in commented),
         today=today,
     )
 

@@ -10,8 +10,11 @@ from cds_service.errors import UnreadableError
 from cds_service.evidence import ANYTHING, Fact, Reading, Value, newest
 from cds_service.policy import FactRule
 
-# "75", "75 %", "70-80 %", "70 to 80%"
+# "75", "75 %", "70-80 %", "70 to 80%"; nothing longer is a percentage, and nothing longer is searched.
 _PERCENTAGE = re.compile(r"\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*(?:(?:-|\u2013|to)\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*)?")
+LONGEST_PERCENTAGE = 60
+# Of how many different values each number of a reduction is held against each of the other.
+MOST_VALUES = 10
 
 
 def from_newest(rule: FactRule, readings: list[Reading], notes: list[str]) -> Fact:
@@ -41,7 +44,8 @@ def attested_percentage(rule: FactRule, answer: Mapping[str, Any]) -> tuple[tupl
     """The value of an answer that is a percentage: a number, or words such as "70-80 %". Raises UnreadableError."""
     if "valueString" not in answer:
         return attested_number(rule, answer)
-    found = _PERCENTAGE.fullmatch(text_of(answer["valueString"]))
+    text = text_of(answer["valueString"])
+    found = _PERCENTAGE.fullmatch(text) if len(text) <= LONGEST_PERCENTAGE else None
     if found is None:
         raise UnreadableError("is no percentage")
     low = float(found[1])
@@ -54,20 +58,26 @@ def attested_percentage(rule: FactRule, answer: Mapping[str, Any]) -> tuple[tupl
 def reduction(rule: FactRule, known: Mapping[str, Fact], stated: list[Reading], notes: list[str]) -> Fact:
     """By how many percent a number fell, from two facts and from what was stated; never rounded.
 
-    From nothing there is no reduction; a number that may be several gives an interval.
+    A number that may be several gives an interval. From nothing, or from what cannot be read, there is no reduction to
+    compute: it may then be any, so that neither another value of that day nor a statement settles it.
     """
     before, after = known[rule.start], known[rule.end]
-    values: list[Value] = []
-    for first, second in product(before.values, after.values):
-        share = _share(first, second)
-        if share is None:
-            notes = [*notes, f"{before.rule.title} leaves no percentage to compute"]
-        else:
-            values.append(share)
+    shares = [_share(first, second) for first, second in product(_few(before.values), _few(after.values))]
+    if None in shares:
+        notes = [*notes, f"{before.rule.title} leaves no percentage to compute"]
     said = from_newest(rule, stated, notes)
-    computed = tuple(values)
-    evidence = (before.evidence + after.evidence) if computed else ()
+    computed = tuple(ANYTHING if share is None else share for share in shares)
+    evidence = (before.evidence + after.evidence) if any(share is not None for share in shares) else ()
     return Fact(rule, computed + said.values, evidence + said.evidence, tuple(dict.fromkeys(notes)))
+
+
+def _few(values: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Each different value once; where they are many, the one interval that holds them all."""
+    different = tuple(dict.fromkeys(values))
+    if len(different) <= MOST_VALUES:
+        return different
+    numbers = [value for value in different if isinstance(value, tuple)]
+    return ((min(low for low, _ in numbers), max(high for _, high in numbers)),)
 
 
 def _share(first: Value, second: Value) -> Interval | None:

@@ -17,6 +17,7 @@ from cds_service.evidence import Known
 from cds_service.hooks import HookRequest
 from cds_service.identity import IdMaker, id_maker
 from cds_service.library import Library
+from cds_service.logic import Truth
 from cds_service.orders import ProcedureOrder
 from cds_service.policy import Policy
 from cds_service.verdicts import Decision
@@ -216,8 +217,15 @@ def fingerprint(decision: Decision) -> str:
     drafts = [(draft.act.id, sorted(draft.coded)) for draft in decision.order.drafts] if decision.order else []
     payers = [name for name, _ in decision.payer.payers]
     review = [(says, *map(tuple, evidence)) for says, evidence in decision.for_review]
-    held = [[(finding.key, finding.truth.value) for finding in decision.payer.held if finding.criterion.profile]]
-    return orjson.dumps([findings, drafts, payers, decision.payer.truth.value, review, *filter(None, held)]).decode()
+    lent = [
+        (finding.key, finding.truth.value, finding.reason, *map(tuple, finding.evidence))
+        for finding in decision.lent
+        if finding.key not in decision.findings
+    ]
+    inapplicable = [(item.rule.id, item.reason) for item in decision.verdicts if item.truth is Truth.NOT_APPLICABLE]
+    parts = [part.id for part in decision.parts]
+    rest = filter(None, (lent, inapplicable, parts))
+    return orjson.dumps([findings, drafts, payers, decision.payer.truth.value, review, *rest]).decode()
 
 
 def _ids(call: _Call, policy: Policy, references: str, findings: str) -> IdMaker:

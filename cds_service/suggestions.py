@@ -2,10 +2,12 @@
 
 import copy
 from collections.abc import Callable, Collection, Mapping
+from datetime import date
 from functools import cache, lru_cache
 from typing import Any
 
 from cds_service.chart import Chart
+from cds_service.editions import date_of_service
 from cds_service.elements import Json, list_of, readable_keys
 from cds_service.errors import UnreadableError
 from cds_service.identity import IdMaker
@@ -21,7 +23,8 @@ TAKEN_OVER = ("subject", "encounter", "requester", "occurrenceDateTime", "occurr
 
 
 def suggestions(decision: Decision, chart: Chart, make_id: IdMaker) -> list[Json]:
-    """CDS Hooks suggestions for a decision on an order, each safe to accept in any combination; none where withheld.
+    """CDS Hooks suggestions for a decision on an order, each safe to accept in any combination; none where withheld,
+    and none of a code that is not valid on the date of service.
 
     At most one ``update`` for each draft (the draft as received plus one coding), one ``create`` for each act not
     drafted.
@@ -38,8 +41,9 @@ def suggestions(decision: Decision, chart: Chart, make_id: IdMaker) -> list[Json
         coded.add(draft.act.id)
         if action:
             offered.append(_suggestion(action, f"suggestion:{draft.reference}", make_id))
+    on = date_of_service([order.drafts[0].resource], order.today)
     for act in decision.policy.orders.acts:
-        if act.id not in order.settled:
+        if act.id not in order.settled and act.code.is_valid(on):
             action = {
                 "type": "create",
                 "description": f"Add the order: {act.label} ({act.code.system_name} {act.code.code})",
@@ -61,12 +65,15 @@ def _update(decision: Decision, draft: Draft, confirmed: Confirmed, coded: Colle
     if not _may_be_coded(draft):
         return None
     code = draft.act.code
+    on = date_of_service([draft.resource], decision.today)
     if draft.act.id not in coded:
+        if not code.is_valid(on):
+            return None
         concept = draft.resource.get("code")
         patched = draft.resource | {"code": _with_coding(concept if isinstance(concept, dict) else {}, code)}
         what = f"Add {code.system_name} {code.code} ({draft.act.label}) to the order"
     else:
-        patched, leaf = _finer_reason(decision, draft.resource, confirmed)
+        patched, leaf = _finer_reason(decision, draft.resource, confirmed, on)
         if leaf is None:
             return None
         what = f"Add the confirmed diagnosis {leaf.system_name} {leaf.code} ({one_line(leaf.label)}) to the order"
@@ -78,10 +85,10 @@ def _with_coding(concept: Mapping[str, Any], code: Code) -> Json:
     return {**concept, "coding": [*present, {"system": code.system, "code": code.code}]}
 
 
-def _finer_reason(decision: Decision, order: Json, confirmed: Confirmed) -> tuple[Json, Code | None]:
+def _finer_reason(decision: Decision, order: Json, confirmed: Confirmed, on: date) -> tuple[Json, Code | None]:
     """The order with the billable leaf of its header-coded reason, if exactly one leaf is a confirmed diagnosis."""
     reasons = order.get("reasonCode")
-    patched = [_finer(decision, concept, confirmed) for concept in list_of(reasons)]
+    patched = [_finer(decision, concept, confirmed, on) for concept in list_of(reasons)]
     leaf = next((leaf for _, leaf in patched if leaf), None)
     if leaf is None:
         return order, None
@@ -89,13 +96,13 @@ def _finer_reason(decision: Decision, order: Json, confirmed: Confirmed) -> tupl
     return order | {"reasonCode": finer if isinstance(reasons, list) else finer[0]}, leaf
 
 
-def _finer(decision: Decision, concept: Any, confirmed: Confirmed) -> tuple[Any, Code | None]:
+def _finer(decision: Decision, concept: Any, confirmed: Confirmed, on: date) -> tuple[Any, Code | None]:
     here = decision.policy.orders.here
     rows = [row for key in readable_keys(concept) if (row := here.match(key))]
     header = next((row for row in rows if row.leaves), None)
     if header is None or any(row.code in header.leaves for row in rows):
         return concept, None
-    held = [code for code in confirmed() if code.code in header.leaves]
+    held = [code for code in confirmed() if code.code in header.leaves and code.is_valid(on)]
     if len(held) != 1:
         return concept, None
     return _with_coding(concept, held[0]), held[0]

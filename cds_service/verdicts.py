@@ -69,6 +69,12 @@ class Decision:
         return any(verdict.rule.withholds_codes and verdict.truth is Truth.NOT_MET for verdict in self.verdicts)
 
     @property
+    def lent(self) -> tuple[Finding, ...]:
+        """The findings of rules of single sources: those of the verdicts' and of the payer's."""
+        by_rule = (verdict.findings for verdict in self.verdicts if verdict.rule.profile is not None)
+        return (*(finding for findings in by_rule for finding in findings), *self.payer.held)
+
+    @property
     def outside_verdicts(self) -> tuple[Finding, ...]:
         """The findings that no verdict counts: they are for review."""
         return tuple(finding for finding in self.findings.values() if finding.criterion.key not in self.counted)
@@ -150,7 +156,8 @@ def _verdict(rule: VerdictRule, held: payers.Held, payer: PayerPosition, known: 
     if rule.profile is not None and rule.profile.pending is not None:
         return Verdict(rule, Truth.UNKNOWN, (), rule.profile.pending)
     if rule.applies_unless is not None and evaluate(rule.applies_unless, known.whole) is Truth.MET:
-        names = dict.fromkeys(known.whole[name].rule.title for name in rule.applies_unless.facts())
+        given = criteria.settling(rule.applies_unless, known.whole, Truth.MET)
+        names = dict.fromkeys(known.whole[name].rule.title for name in given)
         return Verdict(rule, Truth.NOT_APPLICABLE, (), ", ".join(names))
     members = held(rule.criteria)
     return Verdict(rule, logic.every(finding.truth for finding in members), members)

@@ -1,18 +1,22 @@
 """What must hold for every test over facts, tried on tests and facts that a machine makes up (hypothesis)."""
 
+import time
 from datetime import date, timedelta
 from itertools import product
+from math import inf
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_service.dates import Days, months_between
+from cds_service.errors import UnreadableError
 from cds_service.evaluation import evaluate, how_many, manner, tally
-from cds_service.evidence import Event, Fact
+from cds_service.evidence import ANYTHING, Event, Evidence, Fact
 from cds_service.logic import Truth
 from cds_service.policy import FactRule
 from cds_service.policy import Test as Node
-from cds_service.readings import reduction
+from cds_service.readings import attested_percentage, reduction
 
 NAMES = ("a", "b", "c")
 RULE = FactRule("f", "answer", "F", "unknown")
@@ -132,7 +136,7 @@ def test_a_reduction_between_intervals_holds_every_reduction_inside_them(a, b, c
     known = {"x": Fact(RULE, (tuple(before),)), "y": Fact(RULE, (tuple(after),))}
     found = reduction(rule, known, [], [])
     if before[0] <= 0:
-        assert found.values == ()
+        assert found.values == (ANYTHING,)
         return
     ((low, high),) = found.values
     for first, second in product(before, after):
@@ -144,3 +148,86 @@ def test_months_never_run_backwards(start, days):
     end = start + timedelta(days=days)
     assert 0 <= months_between(start, end) <= months_between(start, end + timedelta(days=1))
     assert months_between(start, end) >= months_between(start + timedelta(days=1), end) or days == 0
+
+
+READ = FactRule("x", "measurement", "X", "unknown")
+FALL = FactRule("r", "reduction", "R", "unknown", start="x", end="y")
+
+
+def fall(before: tuple, after: tuple) -> tuple:
+    return reduction(FALL, {"x": Fact(READ, before), "y": Fact(READ, after)}, [], []).values
+
+
+def test_a_number_that_cannot_be_read_is_not_outweighed_by_another_of_its_day():
+    assert ANYTHING in fall(((8, 8), ANYTHING), ((2, 2),))
+    assert ANYTHING in fall(((8, 8), (0, 0)), ((2, 2),))
+
+
+def test_many_different_numbers_of_one_day_become_one_interval():
+    many = tuple((n / 10, n / 10) for n in range(10, 110))
+    assert fall(many, many) == fall(((1, 10.9),), ((1, 10.9),))
+
+
+def test_thousands_of_numbers_cost_what_few_do():
+    begun = time.perf_counter()
+    fall(((0, 0),) * 3000, tuple((float(n), float(n)) for n in range(3000)))
+    assert time.perf_counter() - begun < 1
+
+
+def test_a_long_text_is_no_percentage_and_is_not_searched():
+    begun = time.perf_counter()
+    with pytest.raises(UnreadableError):
+        attested_percentage(FALL, {"valueString": "5" + " " * 100_000 + "x"})
+    assert time.perf_counter() - begun < 1
+
+
+def seen(day: str | None) -> Evidence:
+    return Evidence("Procedure/1", "surgery", None, day)
+
+
+@pytest.mark.parametrize(
+    ("dates", "number"),
+    [
+        ((), (1, inf)),
+        (("2025-12-31",), (1, inf)),
+        (("2026-01-01",), (0, inf)),
+        ((None,), (0, inf)),
+        (("2025-01-01", None), (0, inf)),
+        (("2026",), (0, inf)),
+    ],
+)
+def test_an_event_counts_only_where_it_is_certainly_later(dates, number):
+    surgery = Fact(RULE, (True,), tuple(map(seen, dates)))
+    after = Node("count", (), "events", at_least=1, after="surgery")
+    known = {"events": Fact(RULE, events=(event(0, Truth.MET),)), "surgery": surgery}
+    assert tally(after, known).number == number
+
+
+def test_an_event_that_may_be_later_stands_open_beside_one_that_fails():
+    year = Fact(RULE, (True,), (seen("2025"),))
+    known = {"events": Fact(RULE, events=(event(-200, Truth.MET), event(9, Truth.NOT_MET))), "surgery": year}
+    after = Node("count", (Node("fact", (), "passes", True),), "events", at_least=1, after="surgery")
+    assert tally(after, known).number == (0, 1)
+
+
+WAIVED_B = Node("waived", (leaf("b", True), leaf("c", True)))
+
+
+@pytest.mark.parametrize(
+    ("word", "plain", "said"),
+    [
+        ("all", True, "waived"),
+        ("any", True, ""),
+        ("any", False, "waived"),
+        ("agree", True, ""),
+        ("first", True, ""),
+        ("first", None, "waived"),
+    ],
+)
+def test_only_what_a_waiver_alone_meets_is_said_to_be_waived(word, plain, said):
+    known = {
+        "a": Fact(RULE, () if plain is None else (plain,)),
+        "b": Fact(RULE, (False,)),
+        "c": Fact(RULE, (True,)),
+    }
+    assert manner(Node(word, (leaf("a", True), WAIVED_B)), known) == said

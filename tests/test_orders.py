@@ -1,8 +1,11 @@
 """Recognising the order: whose business it is, how surely, and which act it names."""
 
+from dataclasses import replace
+
 import pytest
 
 from cds_service.orders import recognise
+from cds_service.policy import Pathway
 from tests.charts import (
     CPT,
     HCPCS,
@@ -239,3 +242,18 @@ def test_nothing_drafted_is_nothing_recognised():
 def test_a_part_that_cannot_be_read_stops_nothing(fault):
     found = recognised(order(bodySite=KNEE), order("22222", id="s2") | fault)
     assert found.drafts[0].reference == "ServiceRequest/s1"
+
+
+def test_another_way_that_is_not_to_be_gone_settles_no_act():
+    rule = minimal().orders
+    away = Pathway("away", "Away", None, (" second humming ",), None, "away")
+    rule = replace(rule, pathways=(away,))
+    drafts = [
+        ("ServiceRequest/s1", order(bodySite=KNEE)),
+        ("ServiceRequest/s2", order(None, id="s2", code={"text": "second humming"}, doNotPerform=True)),
+        ("ServiceRequest/s3", order("22222", id="s3", bodySite=KNEE, doNotPerform=True)),
+    ]
+    found = recognise(rule, drafts, chart(), {"ServiceRequest/s1"}, TODAY)
+    assert found.settled == {"coil", "driver"}
+    assert recognise(rule, drafts[:2], chart(), None, TODAY).settled == {"coil"}
+    assert found.others == ()

@@ -428,3 +428,13 @@ def test_parts_that_come_and_go_are_named(policy):
     ):
         assert f"{noun} added: {title}." in come
         assert f"{noun} removed: {title}." in gone
+
+
+def test_the_title_of_a_criterion_has_the_number_of_the_rule_that_changes_it(tmp_path):
+    made = paired()
+    rule = made["policy"]["profiles"]["bulletin"]
+    rule["parameters"]["signs-least"] = 3
+    rule["all"].append("signs")
+    policy = load_policy(write(tmp_path, made))
+    assert policy.criterion("signs").title == "2 or more signs"
+    assert policy.criterion("signs@bulletin").title == "3 or more signs"

@@ -6,6 +6,7 @@ import pytest
 
 from cds_service import orders
 from cds_service.facts import gather
+from cds_service.loader import policy_of, read_documents
 from cds_service.suggestions import companion_order, suggestions
 from cds_service.verdicts import decide
 from tests.charts import (
@@ -13,6 +14,7 @@ from tests.charts import (
     HCPCS,
     ICD10CM,
     ME,
+    MINIMAL,
     QUESTIONNAIRE,
     TODAY,
     chart,
@@ -279,3 +281,18 @@ def test_the_suggestions_do_not_depend_on_each_other():
     touched = [resource["id"] for resource in updates(*drafts)]
     assert touched == ["s1", "s2"]
     assert creations(*drafts) == []
+
+
+def test_a_code_is_offered_only_where_it_is_valid_on_the_date_of_service(monkeypatch):
+    made = copy.deepcopy(read_documents(MINIMAL))
+    for row in made["codes"]["sets"]["coil"]["codes"]:
+        row["valid_until"] = "2026-06-30"
+    ended = policy_of(MINIMAL, made)
+    monkeypatch.setattr("tests.test_suggestions.minimal", lambda: ended)
+    in_words = order(code={"text": "Knee humming"}, bodySite=KNEE)
+    other = order("22222", bodySite=KNEE)
+    last, beyond = {"occurrenceDateTime": "2026-06-30"}, {"occurrenceDateTime": "2026-07-01"}
+    assert [item["code"]["coding"] for item in updates(in_words | last)] == [[COIL]]
+    assert updates(in_words | beyond) == []
+    assert creations(other | last) == [[COIL]]
+    assert creations(other | beyond) == []

@@ -206,6 +206,7 @@ WORDS: tuple[Word, ...] = (
             Row("6 months and a day ago", exercise("2025-09-14"), "not-met"),
             Row("some day of that month", exercise("2025-09"), "unknown"),
             Row("a record without a date", exercise(None), "unknown"),
+            Row("6 months ago, and one without a date", exercise("2025-09-15") | exercise(None, "second"), "met"),
         ),
     ),
     Word(
@@ -536,6 +537,11 @@ WORDS: tuple[Word, ...] = (
         (
             Row("after it", exercise(SECOND_DAY) | exercise(FIRST_DAY, "surgery", procedure="CPT|27447"), "met"),
             Row("before it", exercise(FIRST_DAY) | exercise(SECOND_DAY, "surgery", procedure="CPT|27447"), "unknown"),
+            Row(
+                "surgery without a date",
+                exercise(FIRST_DAY) | exercise(None, "surgery", procedure="CPT|27447"),
+                "unknown",
+            ),
             Row("no surgery on record", exercise(FIRST_DAY), "met"),
         ),
     ),

@@ -40,6 +40,13 @@ class FactReader(Reader):
         if "per" in entry and entry["per"] != self._scope:
             allowed = f"'{self._scope}'" if self._scope else "nothing, because the policy has no scope"
             self.problem("policy", f"{place}.per", f"'{entry['per']}' is not judged apart; allowed is {allowed}")
+        if entry["kind"] == "parts" and self._scope is None:
+            self.problem(
+                "policy", f"{place}.kind", "'parts' counts the parts of the scope, and the policy has no scope"
+            )
+        if entry["kind"] != "record" and entry.get("when_absent", "unknown") != "unknown":
+            allowed = "only for a 'record' can silence mean no; write \"unknown\""
+            self.problem("policy", f"{place}.when_absent", f"the fact is of kind '{entry['kind']}', and {allowed}")
         for end in ("from", "to"):
             self._number_before(entry, end, place, before)
         absent = entry.get("when_absent", "unknown")
