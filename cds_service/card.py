@@ -187,7 +187,7 @@ def _detail(decision: Decision, outcome: str, chart: Chart) -> str:
         fresh = [finding for finding in verdict.findings if finding.key not in listed]
         if fresh:
             title = verdict.rule.title if not listed else f"{verdict.rule.title}, in addition"
-            blocks.append(table((title, "On record"), _rows(fresh, merge=bool(listed))))
+            blocks.append(table((title, "On record"), _rows(fresh, merge=bool(listed), apart=len(decision.parts) > 1)))
         elif verdict.reason and not verdict.rule.payer:
             word = "does not apply" if verdict.truth is Truth.NOT_APPLICABLE else "not applied"
             blocks.append(f"**{verdict.rule.title}:** {word}: {verdict.reason}")
@@ -248,23 +248,26 @@ def last_line(policy: Policy, today: date) -> str:
     return str(wording["footer"].format(pending=pending, edition=policy.edition, today=today.isoformat()))
 
 
-def _rows(findings: list[Finding], merge: bool) -> list[tuple[str, str]]:
-    """Table rows, those that need action first; with ``merge``, rows of one truth and one wording share a line."""
+def _rows(findings: list[Finding], merge: bool, apart: bool) -> list[tuple[str, str]]:
+    """Table rows, those that need action first; with ``merge``, rows of one truth and one wording share a line.
+
+    With ``apart``, a row names the part of the scope that it is about; of a single part the summary says it.
+    """
     rows: list[tuple[str, str]] = []
     for truth in _ROW_ORDER:
         shared: dict[tuple[str, str], list[str]] = {}
         for number, finding in enumerate(finding for finding in findings if finding.truth is truth):
             record = on_record(finding, with_need=not merge)
             mark = _MANNERS.get(finding.manner, _MARKS[truth])
-            shared.setdefault((mark, record if merge else f"{number}\0{record}"), []).append(_title(finding))
+            shared.setdefault((mark, record if merge else f"{number}\0{record}"), []).append(_title(finding, apart))
         rows += [(mark + "; ".join(titles), record.split("\0")[-1]) for (mark, record), titles in shared.items()]
     return rows
 
 
-def _title(finding: Finding) -> str:
-    """The criterion as it stands in a row, behind the part that it was judged for."""
+def _title(finding: Finding, apart: bool) -> str:
+    """The criterion as it stands in a row, behind the part that it was judged for where there are several."""
     title = inside_sentence(finding.criterion.title)
-    return f"{finding.part.label}: {title}" if finding.part else title
+    return f"{finding.part.label}: {title}" if finding.part and apart else title
 
 
 def on_record(finding: Finding, with_need: bool) -> str:
@@ -312,14 +315,15 @@ def _shown(item: Evidence) -> str:
 
 def _review(decision: Decision) -> str:
     parts = [f"{says} ({_evidence(evidence)})" if evidence else says for says, evidence in decision.for_review]
+    apart = len(decision.parts) > 1
     outside = [finding for finding in decision.outside_verdicts if finding.manner != DOES_NOT_APPLY]
     silent = [finding for finding in outside if finding.truth is Truth.UNKNOWN and not finding.evidence]
     if silent:
-        parts.append(f"{', '.join(map(_title, silent))}: to document")
+        parts.append(f"{', '.join(_title(finding, apart) for finding in silent)}: to document")
     for finding in outside:
         if finding not in silent:
             word = {Truth.MET: "met", Truth.NOT_MET: "not met", Truth.UNKNOWN: "to document"}[finding.truth]
-            parts.append(f"{_title(finding)}: {finding.manner or word}, {on_record(finding, with_need=False)}")
+            parts.append(f"{_title(finding, apart)}: {finding.manner or word}, {on_record(finding, with_need=False)}")
     return "; ".join(parts)
 
 
@@ -332,7 +336,8 @@ def _payer(decision: Decision) -> str:
         if payer is None:
             lines.append(f"{escape(name)}: no position on file.")
         elif position.truth is Truth.UNKNOWN:
-            lines.append(f"{escape(name)}: {escape(position.reason)}. Background: {payer.background}{_held(position)}")
+            held = _held(position, apart=len(decision.parts) > 1)
+            lines.append(f"{escape(name)}: {escape(position.reason)}. Background: {payer.background}{held}")
         else:
             word = "criteria met" if position.truth is Truth.MET else "criteria not met"
             lines.append(f"{escape(name)}: {word} ({payer.document}, last seen in force {payer.seen_in_force}).")
@@ -342,13 +347,13 @@ def _payer(decision: Decision) -> str:
     return f"**Payer** {' '.join(lines)}"
 
 
-def _held(position: PayerPosition) -> str:
+def _held(position: PayerPosition, apart: bool) -> str:
     """How the case stands against a payer's rule that may not decide, where there is one."""
     if not position.held:
         return ""
     stands = []
     for truth, word in ((Truth.NOT_MET, "not met"), (Truth.UNKNOWN, "to document")):
-        names = dict.fromkeys(_title(finding) for finding in position.held if finding.truth is truth)
+        names = dict.fromkeys(_title(finding, apart) for finding in position.held if finding.truth is truth)
         more = len(names) - MOST_EVIDENCE
         shown = "; ".join(list(names)[:MOST_EVIDENCE]) + (f"; {more} more" if more > 0 else "")
         stands += [f"{len(names)} {word} ({shown})"] if names else []

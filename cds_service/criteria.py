@@ -7,6 +7,7 @@ from typing import NamedTuple
 from cds_service import logic
 from cds_service.chart import Chart
 from cds_service.evaluation import WAIVED, above, compare, evaluate, how_many, manner, tally
+from cds_service.events import WITHOUT_DATE
 from cds_service.evidence import ANYTHING, Event, Evidence, Fact, Known
 from cds_service.logic import Truth
 from cds_service.policy import Criterion, FactRule, Part, Policy, Test
@@ -178,12 +179,9 @@ def _members(test: Test, facts: Mapping[str, Fact]) -> str:
     """How many members of a list are met, negative and open."""
     truths = [evaluate(part, facts) for part in test.parts]
     met, negative = truths.count(Truth.MET), truths.count(Truth.NOT_MET)
-    said = f"{met} of {_limit(test)} positive"
-    return (
-        said
-        + (f", {negative} negative" if negative else "")
-        + (f", {len(truths) - met - negative} not on record" if Truth.UNKNOWN in truths else "")
-    )
+    counted = ((met, "positive"), (negative, "negative"), (truths.count(Truth.UNKNOWN), "not on record"))
+    said = ", ".join(f"{number} {word}" for number, word in counted if number or word == "positive")
+    return f"{said} of {len(truths)}, {_limit(test)} needed"
 
 
 def _limit(test: Test) -> str:
@@ -204,8 +202,12 @@ def _counted(test: Test, facts: Mapping[str, Fact]) -> str:
     return "; ".join(said + [f"{more} more {one if more == 1 else many} that do not count"] * (more > 0))
 
 
+def _why_uncertain(event: Event) -> str:
+    return "not recorded when" if event.when.text == WITHOUT_DATE else "not recorded where"
+
+
 def _why_doubtful(test: Test, event: Event, facts: Mapping[str, Fact]) -> str:
-    missing = [] if event.certain else ["not recorded where"]
+    missing = [] if event.certain else [_why_uncertain(event)]
     for leaf in _leaves(test.parts[0]) if test.parts else ():
         missing += _open_attributes(leaf, event)
     if not missing and test.after:

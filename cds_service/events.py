@@ -1,6 +1,7 @@
 """Things that happened, to be counted: records and attested groups as events, what was recorded twice put together."""
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from typing import NamedTuple
 
 from cds_service.answers import Answers, attested
@@ -12,7 +13,10 @@ from cds_service.evidence import ANYTHING, Event, Evidence, Fact, Reading, Value
 from cds_service.policy import FactRule
 from cds_service.readings import attested_number, attested_percentage, attested_yes_or_no, from_newest, reduction
 from cds_service.standing import too_old_or_future, when_of, why_not_evidence
+from cds_service.terminology import inside_sentence
 from cds_service.world import World
+
+WITHOUT_DATE = "without a date"
 
 
 class _Source(NamedTuple):
@@ -29,9 +33,11 @@ def events(rule: FactRule, world: World) -> Fact:
     """The events of a fact. What is recorded twice for one day is one event, of which each source may say a part."""
     notes: list[str] = []
     sources = [*_recorded(rule, world, notes), *_attested(rule, world, notes)]
-    by_day: dict[Days, list[_Source]] = {}
-    for source in sources:
-        by_day.setdefault(source.when._replace(text=""), []).append(source)
+    by_day: dict[tuple[Days, int], list[_Source]] = {}
+    for number, source in enumerate(sources):
+        # What has no date may be any other event or none of them: it stands alone, and open.
+        alone = number if source.when.text == WITHOUT_DATE else -1
+        by_day.setdefault((source.when._replace(text=""), alone), []).append(source)
     found = [_event(rule, group) for _, group in sorted(by_day.items(), key=lambda pair: pair[0], reverse=True)]
     evidence = [item for group in found for item in group[1]]
     return Fact(rule, (), tuple(evidence), tuple(dict.fromkeys(notes)), tuple(event for event, _ in found))
@@ -61,7 +67,7 @@ def _event(rule: FactRule, sources: list[_Source]) -> tuple[Event, list[Evidence
 
 def _said(fact: Fact) -> str:
     """One attribute in words: a percentage as it is, a no by the attribute's name; a yes goes without saying."""
-    title = fact.rule.title[0].lower() + fact.rule.title[1:]
+    title = inside_sentence(fact.rule.title)
     if fact.rule.kind == "reduction":
         numbers = dict.fromkeys(value for value in fact.values if not isinstance(value, bool) and value != ANYTHING)
         spans = [f"{low:g}" if low == high else f"{low:g} to {high:g}" for low, high in numbers]
@@ -74,17 +80,16 @@ def _recorded(rule: FactRule, world: World, notes: list[str]) -> Iterator[_Sourc
         try:
             why_not = why_not_evidence(rule, match, world.chart, world.today)
             written = when_of(match.record, world.today)
-            if why_not is None and written is None:
-                why_not = "has no date"
-            elif why_not is None and written is not None:
+            if why_not is None and written is not None:
                 why_not = too_old_or_future(rule.look_back_days, written, world.today)
-            if why_not is not None or written is None:
+            if why_not is not None:
                 notes += [note_on(match, why_not)] if why_not else []
                 continue
             if not placed:
                 notes.append(note_on(match, world.no_part))
-            when = days(written)
-            yield _Source(when, evidence_of(match, None, when.text), _coded(rule, match, when, world), {}, placed)
+            when = days(written) if written is not None else _some_day(world.today)
+            shown = evidence_of(match, None, when.text if written is not None else None)
+            yield _Source(when, shown, _coded(rule, match, when, world), {}, placed and written is not None)
         except UnreadableError as error:
             notes.append(note_on(match, f"{match.record.reference} {error}"))
 
@@ -104,29 +109,36 @@ def _attested(rule: FactRule, world: World, notes: list[str]) -> Iterator[_Sourc
         return
     for record, authored, answers in world.answers.within(rule.item):
         why_not = too_old_or_future(rule.answer_look_back_days, authored, world.today)
-        try:
-            when = _day_of(answers)
-        except UnreadableError as error:
-            why_not, when = f"{record.reference}: the date {error}", None
-        if why_not is None and when is not None:
-            why_not = too_old_or_future(rule.look_back_days, when.text, world.today)
-        if why_not is not None or when is None:
-            notes.append(f"attested: {why_not or 'has no date'}")
+        day = _day_of(answers)
+        if why_not is None and day is not None:
+            why_not = too_old_or_future(rule.look_back_days, day.text, world.today)
+        if why_not is not None:
+            notes.append(f"attested: {why_not}")
             continue
+        when = day or _some_day(world.today)
         read: dict[str, list[Reading]] = {}
         unread: dict[str, list[str]] = {}
         for name, attribute in rule.attributes.items():
             given, unread[name] = attested(attribute, answers, world.today, _reader(attribute))
             # All that is said of one event is of its day: a later form does not outweigh the record, they must agree.
             read[name] = [reading._replace(when=when) for reading in given]
-        yield _Source(when, Evidence(record.reference, rule.title, None, authored[:10]), read, unread, True)
+        shown = Evidence(record.reference, rule.title, None, authored[:10])
+        yield _Source(when, shown, read, unread, day is not None)
+
+
+def _some_day(today: date) -> Days:
+    """When something happened of which no day is known."""
+    return Days(date.min, today, WITHOUT_DATE)
 
 
 def _day_of(answers: Answers) -> Days | None:
-    for _, _, item in answers.items.get("date", ()):
-        for answer in list_of(item["answer"]):
-            return days_of(object_of(answer).get("valueDate"))
-    return None
+    """The day that a group states; None where it states none, none that can be read, or several."""
+    stated = [answer for _, _, item in answers.items.get("date", ()) for answer in list_of(item["answer"])]
+    try:
+        found = {days_of(object_of(answer).get("valueDate")) for answer in stated}
+    except UnreadableError:
+        return None
+    return found.pop() if len(found) == 1 else None
 
 
 def _reader(attribute: FactRule) -> Callable[[Mapping[str, object]], tuple[tuple[Value, ...], str]]:

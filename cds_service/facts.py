@@ -265,6 +265,8 @@ def _order(rule: FactRule, world: World) -> Fact:
     carrying = [
         Evidence(reference, text, None, None) for reference, text in world.order.carriers(rule.codes, world.chart)
     ]
+    if not carrying and not world.order.is_readable(world.chart):
+        return Fact(rule, notes=("the code of a draft cannot be read",))
     return Fact(rule, (bool(carrying),), tuple(carrying))
 
 

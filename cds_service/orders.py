@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from cds_service.chart import Chart, concept_of, inline_concept
 from cds_service.editions import date_of_service
-from cds_service.elements import Json, Key, concept_text, list_of, readable_keys
+from cds_service.elements import Json, Key, concept_keys, concept_text, list_of, readable_keys
+from cds_service.errors import UnreadableError
 from cds_service.policy import Act, CodeSet, OrderRule, Pathway, Scope
 from cds_service.scope import parts_named
 from cds_service.standing import reason_concepts
@@ -62,6 +63,15 @@ class ProcedureOrder:
     def by_text(self) -> bool:
         """Whether the procedure is known by words alone."""
         return all(draft.by_text for draft in self.drafts)
+
+    def is_readable(self, chart: Chart) -> bool:
+        """Whether the codes of all drafts can be read."""
+        try:
+            for _, resource in (*((draft.reference, draft.resource) for draft in self.drafts), *self.others):
+                concept_keys(concept_of(resource, chart, resource))
+        except UnreadableError:
+            return False
+        return True
 
     def carriers(self, codes: CodeSet, chart: Chart) -> Iterator[tuple[str, str]]:
         """(reference, words) of each draft with a code of the set, valid on its date of service, or with its words."""
@@ -127,8 +137,12 @@ def recognise(
 
 
 def _parts(scope: Scope, drafts: Iterable[Draft], chart: Chart) -> tuple[str, ...]:
-    named = {name for draft in drafts for name in parts_named(scope, draft.resource, chart)}
-    return tuple(part.id for part in scope.parts if part.id in named)
+    """The parts that the drafts name; none where one of the acts ordered names none, for it may mean any."""
+    said = [(draft, parts_named(scope, draft.resource, chart)) for draft in drafts]
+    if any(not named for draft, named in said if draft.resource.get("resourceType") == "ServiceRequest"):
+        return ()
+    all_named = {name for _, named in said for name in named}
+    return tuple(part.id for part in scope.parts if part.id in all_named)
 
 
 def may_concern(rule: OrderRule, resource: Json, today: date) -> bool:
