@@ -111,11 +111,11 @@ def _frame(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:
         "detail": "",
         "source": {
             "label": source["label"],
-            "url": source["url"],
+            **({"url": source["url"]} if source["url"] else {}),
             "topic": {"system": f"{addresses.canonical_base}/CodeSystem/topics", **topic},
         },
         "links": [
-            {"label": source["label"], "url": source["url"], "type": "absolute"},
+            *([{"label": source["label"], "url": source["url"], "type": "absolute"}] if source["url"] else []),
             {
                 "label": "Criteria and sources",
                 "url": f"{addresses.public_url}/policies/{policy.id}",
@@ -202,7 +202,8 @@ def _detail(decision: Decision, outcome: str, chart: Chart) -> str:
         blocks[-1] += f" **Codes:** {_codes(decision, chart)}"
         if decision.order.by_text:
             blocks.append(wording["by_text_line"].format(procedure=decision.policy.procedure))
-    blocks.append(f"**Evidence:** {wording['evidence_line']}")
+    if "evidence_line" in wording:
+        blocks.append(f"**Evidence:** {wording['evidence_line']}")
     blocks += _notices(decision.policy)
     blocks.append(last_line(decision.policy, decision.today))
     return "\n\n".join(blocks)

@@ -353,8 +353,9 @@ class _Builder(Reader):
 
     def orders(self, entry: Mapping[str, Any]) -> OrderRule:
         acts = tuple(act for n, item in enumerate(entry["acts"]) if (act := self.act(item, f"$.orders.acts[{n}]")))
-        here = self.codes.set_named(entry["site"]["here"], "$.orders.site.here")
-        unspecific = self.codes.set_named(entry["site"]["unspecific"], "$.orders.site.unspecific")
+        site = entry.get("site", {})
+        here = self.codes.set_named(site.get("here"), "$.orders.site.here")
+        unspecific = self.codes.set_named(site.get("unspecific"), "$.orders.site.unspecific")
         return OrderRule(
             acts=acts,
             named_in_text=tuple(words(phrase) for phrase in entry["named_in_text"]),
@@ -363,9 +364,10 @@ class _Builder(Reader):
             not_the_procedure_in_text=tuple(words(phrase) for phrase in entry["not_the_procedure_in_text"]),
             elsewhere_by_code=frozenset(
                 self.codes.system(name, "$.orders.site.elsewhere_by_code", "policy")
-                for name in entry["site"]["elsewhere_by_code"]
+                for name in site.get("elsewhere_by_code", ())
             ),
-            elsewhere_in_text=tuple(words(phrase) for phrase in entry["site"]["elsewhere_in_text"]),
+            elsewhere_in_text=tuple(words(phrase) for phrase in site.get("elsewhere_in_text", ())),
+            names_site="site" in entry,
             pathways=tuple(self.pathway(n, row) for n, row in enumerate(self.raw.get("pathways", ()))),
         )
 

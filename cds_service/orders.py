@@ -195,7 +195,8 @@ def _goes(row: Pathway, keys: list[Key], text: str, apart: bool, on: date) -> bo
 def _read(rule: OrderRule, reference: str, resource: Json, said: _Said, chart: Chart) -> Draft | None:
     if not said.is_something:
         return None
-    known = said.named or said.pathway is not None or any(act.names_site for act in said.acts)
+    plain = not rule.names_site or any(act.names_site for act in said.acts)
+    known = plain or said.named or said.pathway is not None
     pointing = True if known else _points_here(rule, resource, said.text, chart)
     if pointing is False:
         return None

@@ -295,7 +295,7 @@ class OrderRule:
     """How an order is recognised: the acts, the words that name the therapy, and the site that must be pointed at.
 
     In a system of ``elsewhere_by_code`` every code that is neither ``here`` nor ``unspecific`` points elsewhere; an
-    unknown code of another system says nothing.
+    unknown code of another system says nothing. Without ``names_site`` the acts' codes mean one thing wherever it is.
     """
 
     acts: tuple[Act, ...]
@@ -305,6 +305,7 @@ class OrderRule:
     unspecific: CodeSet
     elsewhere_by_code: frozenset[str]
     elsewhere_in_text: tuple[str, ...]
+    names_site: bool = True
     pathways: tuple[Pathway, ...] = ()
 
 

@@ -257,3 +257,10 @@ def test_another_way_that_is_not_to_be_gone_settles_no_act():
     assert found.settled == {"coil", "driver"}
     assert recognise(rule, drafts[:2], chart(), None, TODAY).settled == {"coil"}
     assert found.others == ()
+
+
+def test_a_procedure_whose_codes_mean_one_thing_needs_no_site():
+    anywhere = replace(minimal().orders, names_site=False)
+    pairs = [("ServiceRequest/s1", order())]
+    assert recognise(minimal().orders, pairs, chart(), None, TODAY).certain is False
+    assert recognise(anywhere, pairs, chart(), None, TODAY).certain is True

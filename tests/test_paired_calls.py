@@ -66,3 +66,15 @@ def test_the_criteria_of_a_verdict_by_a_rule_are_explained():
 def test_another_decision_has_another_id():
     calls = [(ACT,), (ACT, tool()), (order(bodySite=LEFT),)]
     assert len({explained(*drafts)["response"]["cards"][0]["uuid"] for drafts in calls}) == len(calls)
+
+
+def test_an_act_that_names_no_side_beside_one_that_does_asks():
+    found = explained(ACT, order(id="s2"))
+    assert found["policies"] == []
+    assert "suggestions" not in found["response"]["cards"][0]
+
+
+def test_an_order_whose_code_cannot_be_read_settles_nothing_about_what_is_ordered():
+    assert first_verdict(ACT) == "unknown"
+    found = explained(ACT, order(id="s2", code={"coding": "11111"}))
+    assert found["policies"][0]["verdicts"][0]["truth"] == "unknown"

@@ -18,6 +18,7 @@ from cds_service.logic import every
 from cds_service.policy import Policy
 from cds_service.prefetch import key_of
 from cds_service.service import Answer, Guide
+from cds_service.spelling import nearest
 from cds_service.verdicts import Decision
 
 PATIENT = "case-patient"
@@ -158,6 +159,9 @@ class _Maker:
             raise PolicyError(
                 [f"cases.json: '{code}' must be written SYSTEM|code, for example {next(iter(systems))}|…"]
             )
+        # A system may also be left out, or stand as its address, as EHRs send both.
+        if system and system not in systems and ":" not in system and "." not in system:
+            raise PolicyError([f"cases.json: '{system}' is no system of codes.json; {nearest(system, systems)}"])
         url = systems[system]["url"] if system in systems else system
         coding = {"system": url, "code": value} if url else {"code": value}
         return {"coding": [coding]} | ({"text": text} if text else {})

@@ -185,4 +185,6 @@ def unnoticed(survivors: list[Slip], documents: Documents) -> Iterator[Problem]:
         says = (
             f"each of {len(group)} of these {whole} dropped, and no case notices: add a case for each{beginning}, or a "
         )
-        yield error(f"codes.json: {path_of(steps)}", f'{says}table with "for_each": {table}')
+        phrases = all(slip.reach.phrase for slip in group)
+        how = ', each as an item by its words alone: "condition": "", "text": "{code}"' if phrases else ""
+        yield error(f"codes.json: {path_of(steps)}", f'{says}table with "for_each": {table}{how}')
