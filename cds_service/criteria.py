@@ -58,6 +58,8 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part
     if truth is Truth.MET:
         how = manner(criterion.test, facts)
         beside = _why_met_so(criterion.test, facts, how) if how else ""
+        if criterion.test.word == "of":
+            beside = _members(criterion.test, facts)
         why = f"{how}: {beside}" if how else ""
         return Finding(criterion, truth, why, beside, tuple(dict.fromkeys(evidence)), part, how)
     if truth is Truth.NOT_MET:

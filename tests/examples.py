@@ -9,13 +9,14 @@ import re
 import shutil
 import sys
 import uuid
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
-from tests.synthetic import ATTESTED, EPIC_LIKE, PLAIN, SANDBOX, TODAY, Chart, Ehr, Person, noise, quantity
+from tests.examples_joint import JOINT
+from tests.recipes import RECIPES, example
+from tests.synthetic import ATTESTED, EPIC_LIKE, SANDBOX, TODAY, Chart, Person, noise, quantity
 
 FOLDER = Path(__file__).parent.parent / "fhir_examples"
 PUBLIC_URL = "http://127.0.0.1:8080"
@@ -30,39 +31,6 @@ BROKEN = {
         )
     ),
 }  # fmt: skip
-
-
-class Recipe(NamedTuple):
-    """One example: what ``about.json`` says, whose chart it is, and the function that makes the chart what it is."""
-
-    title: str
-    shows: str
-    person: Person
-    make: Callable[[Chart], None]
-    hook: str
-    selected: tuple[str, ...] | None
-    ehr: Ehr
-
-
-RECIPES: dict[str, Recipe] = {}
-
-
-def example(
-    title: str,
-    shows: str,
-    person: Person,
-    *,
-    hook: str = "order-sign",
-    selected: tuple[str, ...] | None = None,
-    ehr: Ehr = PLAIN,
-) -> Callable[[Callable[[Chart], None]], Callable[[Chart], None]]:
-    """Registers an example under the name of the function, with hyphens."""
-
-    def register(make: Callable[[Chart], None]) -> Callable[[Chart], None]:
-        RECIPES[make.__name__.replace("_", "-")] = Recipe(title, shows, person, make, hook, selected, ehr)
-        return make
-
-    return register
 
 
 # --- what several charts share ---
@@ -610,6 +578,10 @@ def sandbox_empty_order(chart: Chart) -> None:
         "subject": {"reference": f"Patient/{chart.patient_id}"},
         "reasonCode": [],
     }
+
+
+# The examples of the second statement stand behind those of the first.
+RECIPES.update(JOINT)
 
 
 # --- writing ---

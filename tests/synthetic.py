@@ -547,14 +547,14 @@ class Chart:
         }
         return self.add(name, "Coverage", "2026-01-09", False, "us-core-coverage", body)
 
-    def answers(self, name: str, answers: dict[str, Any], day: str = "2026-11-16") -> dict[str, Any]:
-        """A completed QuestionnaireResponse with attested answers by linkId."""
-        items = [
-            {"linkId": link, "text": QUESTIONS[link], "answer": [_answer(given)]} for link, given in answers.items()
-        ]
+    def answers(
+        self, name: str, answers: dict[str, Any], day: str = "2026-11-16", questionnaire: str = QUESTIONNAIRE
+    ) -> dict[str, Any]:
+        """A completed QuestionnaireResponse with attested answers by linkId; a list of objects is a group for each."""
+        items = [item for link, given in answers.items() for item in _items(link, given)]
         moment = self.at(day, name)
         body = {
-            "questionnaire": QUESTIONNAIRE,
+            "questionnaire": questionnaire,
             "status": "completed",
             "subject": self.patient_reference(),
             "encounter": self.encounter_reference(f"visit/{day}"),
@@ -640,6 +640,19 @@ def quantity(value: float, unit: str, code: str | None = None) -> dict[str, Any]
     return {
         "valueQuantity": {"value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": code or unit}
     }
+
+
+def _items(link: str, given: Any) -> list[dict[str, Any]]:
+    if isinstance(given, list):
+        return [
+            {
+                "linkId": link,
+                "item": [item for name, value in event.items() for item in _items(f"{link}.{name}", value)],
+            }
+            for event in given
+        ]
+    asked = {"text": QUESTIONS[link]} if link in QUESTIONS else {}
+    return [{"linkId": link, **asked, "answer": [_answer(given)]}]
 
 
 def _answer(given: Any) -> dict[str, Any]:

@@ -46,9 +46,32 @@ def answers_in_guide() -> str:
 
 CARDS = ROOT / "cards" / "README.md"
 GUIDE = ROOT / "docs" / "policy-authors-guide.md"
+
+
+def answers_for_parts() -> str:
+    """What each item of the form of a statement that judges parts apart holds; a group for each event."""
+    policy = next(policy for policy in library().policies if policy.scope)
+    rows = ["| linkId | value | asked is |", "|---|---|---|"]
+    for rule in policy.facts.values():
+        links = [f"`{item}{'.PART' if rule.per_part else ''}`" for item in rule.items]
+        if rule.kind == "events" and rule.item:
+            inner = ["date", *(item.item for item in rule.attributes.values() if item.item)]
+            held = ", ".join(f"`…{name}`" for name in inner)
+            rows.append(f"| {links[0]} | a group for each, with {held} | {rule.title} |")
+        elif rule.item:
+            value = {"answer": "valueBoolean", "onset": "valueDate", "since": "valueDate"}.get(
+                rule.kind, "valueDecimal"
+            )
+            until = f"; its end in `{rule.until}`" if rule.until else ""
+            rows.append(f"| {' or '.join(links)} | {value}{until} | {rule.title} |")
+    parts = ", ".join(f"`{part.id}`" for part in policy.scope.parts)
+    return "\n".join([f"`PART` is one of {parts}; items of a group begin with the group's linkId.", "", *rows])
+
+
 GENERATED = [
     (ROOT / "README.md", "card", card_in_readme),
     (ROOT / "docs" / "integrators-guide.md", "answers", answers_in_guide),
+    (ROOT / "docs" / "integrators-guide.md", "answers-for-parts", answers_for_parts),
     (CARDS, "starting", authors_guide.starting),
     (CARDS, "finished", authors_guide.finished),
     (CARDS, "vocabulary", vocabulary.table),
