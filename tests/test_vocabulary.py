@@ -35,3 +35,12 @@ def test_every_word_of_tests_has_its_table_or_stands_in_one():
 @pytest.mark.parametrize("word", WORDS, ids=lambda word: word.name)
 def test_every_table_has_two_truths_at_least(word):
     assert len({row.truth for row in word.rows}) > 1
+
+
+def test_every_part_of_the_policy_that_decides_has_its_table():
+    parts = set(schema("policy").schema["properties"])
+    told_elsewhere = {
+        *("id", "statement", "edition", "title", "procedure", "effective", "review", "attributes", "sources", "orders"),
+        *("patient_view", "facts", "criteria", "verdicts", "for_review", "information", "evidence"),
+    }
+    assert parts - told_elsewhere <= SAID

@@ -37,13 +37,18 @@ SCOPE = {
 
 @dataclass(frozen=True)
 class Row:
-    """One patient: what is on record, in words and as items, what is ordered, and the truth."""
+    """One patient: what is on record, in words and as items, what is ordered, and the truth.
+
+    ``expect`` is what comes out where that is no truth of the criterion; ``profile`` a rule to be held against.
+    """
 
     says: str
     items: Json
     truth: str
     order: Json = field(default_factory=dict)
     part: str = ""
+    expect: Json | None = None
+    profile: str | None = None
 
 
 @dataclass(frozen=True)
@@ -167,6 +172,33 @@ REDUCED = {
         "when_absent": "unknown",
     },
 }
+
+PROFILES = {
+    "bulletin": {
+        "title": "As a bulletin asks",
+        "source": "primer",
+        "parameters": {"least": 50},
+        "all": [CRITERION],
+        "next_review": "2027-01-01",
+    },
+    "unseen": {
+        "title": "As an unseen rule asks",
+        "source": "primer",
+        "pending": "Its text was not seen.",
+        "next_review": "2027-01-01",
+    },
+}
+PATHWAYS = [
+    {
+        "id": "replaced",
+        "title": "Replacement",
+        "orders": {"text": ["knee replacement"]},
+        "when": is_yes("surgery"),
+        "says": "replacement",
+    }
+]
+AGAIN = {"order": "", "text": "Right knee replacement"}
+DRIVER = {"order": "CPT|22222"}
 
 WORDS: tuple[Word, ...] = (
     # --- facts -------------------------------------------------------------------------------------------------------
@@ -595,6 +627,98 @@ WORDS: tuple[Word, ...] = (
         (Row("30", score(30), "met"), Row("29", score(29), "not-met")),
         more={"parameters": {"least": {"title": "Least", "value": 30, "source": "primer", "place": "page 2"}}},
     ),
+    # --- beside the criteria -----------------------------------------------------------------------------------------
+    Word(
+        "scope",
+        "policy",
+        "What is judged apart. The order names its parts by body site, code or words; if it names none, the card asks. "
+        "A criterion that reads a fact with `per` has one finding for each part, a verdict is as its weakest part.",
+        {"hum": HUM | {"per": "knee"}},
+        is_yes("hum"),
+        (
+            Row("both ordered, one attested: that one", answered(hum__right=True), "met", {"side": [BOTH]}, "right"),
+            Row("and the other", answered(hum__right=True), "unknown", {"side": [BOTH]}, "left"),
+            Row(
+                "the whole",
+                answered(hum__right=True),
+                "unknown",
+                {"side": [BOTH]},
+                "",
+                {"verdicts": {"verdict": "unknown"}},
+            ),
+            Row("no side on the order", answered(hum__right=True), "the card asks", {}, "", {"summary": "Which one?"}),
+        ),
+        more={"scope": SCOPE},
+        sets=SIDES,
+        shows={"scope": SCOPE},
+    ),
+    Word(
+        "profiles",
+        "policy",
+        "The rule of one other source: own `parameters`, tests that it `replaces`, and `all` the criteria that it has. "
+        "One whose text was not seen is `pending`, and is refused or unknown with that reason.",
+        {"function": SCORE},
+        {"fact": "function", "at_least": "$least"},
+        (
+            Row("40, by the policy's own number", score(40), "met"),
+            Row(
+                "40, by the bulletin's",
+                score(40),
+                "not-met",
+                {},
+                "",
+                {"criteria": {"asked@bulletin": "not-met"}},
+                "bulletin",
+            ),
+            Row("a rule that is pending", score(40), "refused", {}, "", {"refused": "was not seen"}, "unseen"),
+        ),
+        more={
+            "parameters": {"least": {"title": "Least", "value": 30, "source": "primer", "place": "page 2"}},
+            "profiles": PROFILES,
+        },
+        shows={"profiles": PROFILES},
+    ),
+    Word(
+        "pathways",
+        "policy",
+        "Orders and patients that go another way, known by codes or words of the order or by a test: they get one card "
+        "that says so, and nothing is evaluated. The first row that matches counts.",
+        {"hum": HUM, "surgery": EXERCISE | {"title": "Knee replacement", "codes": "knee-surgery"}},
+        is_yes("hum"),
+        (
+            Row("nothing of the kind", answered(hum=True), "met"),
+            Row(
+                "replaced before",
+                answered(hum=True) | exercise(FIRST_DAY, "surgery", procedure="CPT|27447"),
+                "the pathway's card",
+                {},
+                "",
+                {"pathway": "replaced"},
+            ),
+            Row("ordered by its words", {}, "the pathway's card", AGAIN, "", {"pathway": "replaced"}),
+        ),
+        more={"pathways": PATHWAYS},
+        shows={"pathways": PATHWAYS},
+    ),
+    Word(
+        "applies_unless",
+        "policy",
+        "A verdict that does not apply where this test is met, such as that of another device's label.",
+        {"hum": HUM, "other": {"kind": "order", "title": "Driver", "codes": "driver", "when_absent": "unknown"}},
+        is_yes("hum"),
+        (
+            Row("not ordered", answered(hum=True), "met", {}, "", {"verdicts": {"verdict": "met"}}),
+            Row(
+                "ordered", answered(hum=True), "not-applicable", DRIVER, "", {"verdicts": {"verdict": "not-applicable"}}
+            ),
+        ),
+        more={
+            "verdicts": [
+                {"id": "verdict", "title": "Verdict", "all": [CRITERION], "applies_unless": is_yes("other")},
+            ]
+        },
+        shows={"applies_unless": is_yes("other")},
+    ),
 )
 
 
@@ -605,11 +729,15 @@ def documents(word: Word) -> Json:
     template = policy["criteria"][0]
     for name in ("patient_view",):
         policy.pop(name)
-    policy |= {"facts": word.facts, "for_review": [], **word.more}
+    policy |= {"facts": word.facts, "for_review": []}
     policy["criteria"] = [template | {"id": CRITERION, "title": "Asked", "test": word.test}]
     policy["verdicts"] = [{"id": "verdict", "title": "Verdict", "all": [CRITERION]}]
+    policy |= word.more
     made["payers"] = {"payers": []}
     made["card"]["ask_scope"] = {"summary": "Which one?", "detail": "Name it."}
+    made["card"]["pathways"] = {"replacement": {"summary": "Not evaluated", "detail": "A replacement."}}
+    for part in ("summaries", "leads"):
+        made["card"][part]["not_applicable"] = "The first does not apply."
     for name, entry in word.sets.items():
         made["codes"]["sets"][name] = {**entry, "codes": [_code(item) for item in entry["codes"]]}
     return made
@@ -642,7 +770,8 @@ def case_of(row: Row) -> Json:
         "chart": "plain",
         "change": row.items,
         "change_orders": {"coil-order": {"order": "CPT|11111", "reason": "ICD-10-CM|M25.561", **row.order}},
-        "expect": {"criteria": {name: row.truth}},
+        "expect": row.expect or {"criteria": {name: row.truth}},
+        **({"profile": row.profile} if row.profile else {}),
     }
 
 
@@ -660,6 +789,7 @@ TITLES = {
     "facts": "Facts: what is read. Each has a `kind`",
     "options": "Options of facts",
     "tests": "Tests: how facts are compared and combined",
+    "policy": "Parts of policy.json that stand beside the criteria",
 }
 
 

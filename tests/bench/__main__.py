@@ -134,13 +134,16 @@ def _answer(service_id: str, body: bytes, guide: Guide) -> bytes:
 def _in_turn(
     targets: dict[str, tuple[Running, Call]], seconds: int, rounds: int, core: int
 ) -> dict[str, list[Measured]]:
-    """Each target once a round, after a short warm-up; every answer is checked before and after."""
+    """Each target once a round, after a short warm-up; every answer is checked before and after.
+
+    Every second round runs backwards, so that no target always follows the same one.
+    """
     for server, call in targets.values():
         load.check(server, call)
         load.put_under_load(server, call, 1, core)
     measured: dict[str, list[Measured]] = {name: [] for name in targets}
-    for _ in range(rounds):
-        for name, (server, call) in targets.items():
+    for number in range(rounds):
+        for name, (server, call) in list(targets.items())[:: -1 if number % 2 else 1]:
             measured[name].append(load.put_under_load(server, call, seconds, core))
     for server, call in targets.values():
         load.check(server, call)
