@@ -150,7 +150,7 @@ def _print(lines: "Iterable[tuple[Severity | None, str]]") -> None:
 
 @main.command("new-policy")
 @click.argument("identifier", metavar="ID")
-@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False)
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path), required=False)
 def new_policy(identifier: str, directory: Path | None) -> None:
     """Write a starting folder for the policy ID in DIRECTORY (default: the folder of the policies that ship).
 

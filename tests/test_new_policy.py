@@ -291,3 +291,9 @@ def test_comments_are_dropped_wherever_they_stand_and_may_repeat(folder):
     text = '{"// why": 1, "//": "a", "//": "b", "sets": {"//": {"x": 1}, "knee": [{"// odd": null, "code": "1"}]}}'
     (folder / "codes.json").write_text(text, encoding="utf-8")
     assert read_json(folder / "codes.json") == {"sets": {"knee": [{"code": "1"}]}}
+
+
+def test_a_directory_that_is_missing_is_made(tmp_path):
+    result = CliRunner().invoke(main, ["new-policy", "society-procedure-2024", str(tmp_path / "drafts" / "mine")])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "drafts" / "mine" / "society-procedure-2024" / "policy.json").exists()

@@ -14,7 +14,7 @@ _LONGEST = 80
 
 
 def write_starting_folder(identifier: str, directory: Path) -> Path:
-    """Writes the folder ``directory/identifier`` and returns its path.
+    """Writes the folder ``directory/identifier``, and ``directory`` where it is missing, and returns its path.
 
     Raises PolicyError where the id cannot be one, or something of that name is there.
     """
@@ -27,7 +27,7 @@ def write_starting_folder(identifier: str, directory: Path) -> Path:
         )
     folder = directory / identifier
     try:
-        folder.mkdir()
+        folder.mkdir(parents=True)
     except FileExistsError:
         raise PolicyError([f"{folder} exists already; nothing was written. Choose another id or directory."]) from None
     for name in FILES:
