@@ -54,7 +54,9 @@ def _event(rule: FactRule, sources: list[_Source]) -> tuple[Event, list[Evidence
             known[name] = reduction(attribute, known, readings, notes)
         else:
             known[name] = from_newest(attribute, readings, notes)
-    one = next((source.evidence for source in sources if source.certain), sources[0].evidence)
+    # Where a form says more of it than its record, the form is what is shown.
+    told = sorted((source for source in sources if source.certain), key=lambda source: not source.evidence.is_attested)
+    one = told[0].evidence if told else sources[0].evidence
     said = [text for fact in known.values() if (text := _said(fact))]
     # What is attested has the date of the form; the day of the event is part of what it says.
     value = ", ".join(said) or None

@@ -109,7 +109,7 @@ def joint_typical_gaps(chart: Chart) -> None:
 )
 def joint_both_sides(chart: Chart) -> None:
     structured(chart)
-    attested(chart, "right", **{"block.right": [BLOCK], "anatomy.left": True, "pain-location.left": True})
+    attested(chart, "right", **{"block.right": [BLOCK], "pain-location.left": True})
     fusion(chart, BOTH)
 
 
