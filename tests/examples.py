@@ -729,7 +729,7 @@ Start the service (`make run`), then in another terminal:
 {table}
 
 Every resource is valid FHIR R4, except those that `broken-resources` breaks on purpose. The files are written by
-`make examples`; change the charts in `tests/examples.py`, not here.
+`make examples`; change the charts in `tests/examples.py` and `tests/examples_joint.py`, not here.
 """
 
 

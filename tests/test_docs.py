@@ -131,6 +131,13 @@ def test_every_example_for_authors_is_sound_by_a_schema(number):
     assert [] in problems, problems
 
 
+def test_the_group_of_an_event_in_the_guide_stands_in_an_example():
+    guide = (ROOT / "docs" / "integrators-guide.md").read_text(encoding="utf-8")
+    (shown,) = (block for block in re.findall(r"```json\n(.*?)```", guide, re.DOTALL) if block.startswith('{"linkId"'))
+    request = json.loads((data_folder("fhir_examples") / "joint-all-documented" / "request.json").read_text())
+    assert json.dumps(json.loads(shown)) in json.dumps(request)
+
+
 def test_every_setting_is_in_the_guide():
     guide = (ROOT / "docs" / "integrators-guide.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `CDS_SERVICE_([A-Z_]+)` \|", guide, re.MULTILINE))
