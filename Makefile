@@ -54,7 +54,8 @@ COMPILE = $(UV) pip compile -q pyproject.toml --universal --python-version 3.11 
 requirements: ## pin the dependencies of pyproject.toml anew (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make requirements needs uv: pip install uv, or name it with UV=." >&2; exit 1; }
 	$(COMPILE) -o requirements.txt
-	$(COMPILE) --group dev --group build -c requirements.txt -o requirements-dev.txt
+	$(COMPILE) --extra traces -c requirements.txt -o requirements-traces.txt
+	$(COMPILE) --extra traces --group dev --group build -c requirements-traces.txt -o requirements-dev.txt
 	$(subst pyproject.toml,--group build,$(COMPILE)) -c requirements-dev.txt -o requirements-build.txt
 
 wheel: $(VENV)/.dev ## build dist/*.whl and dist/*.tar.gz

@@ -1,6 +1,8 @@
 """What a deployment can set: environment variables CDS_SERVICE_*, each with its meaning; nothing else is read."""
 
+from os import environ
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -14,6 +16,11 @@ def data_folder(name: str) -> Path:
     """A folder of data that ships with the program: inside an installed package, beside it in a checkout."""
     inside = _PACKAGE / name
     return inside if inside.is_dir() else _PACKAGE.parent / name
+
+
+def _state_folder() -> Path:
+    """Where programs of a user keep what outlives them (XDG Base Directory Specification, XDG_STATE_HOME)."""
+    return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "cds-service"
 
 
 class Settings(BaseSettings):
@@ -33,10 +40,64 @@ class Settings(BaseSettings):
     )
     cards: Path = Field(default_factory=lambda: data_folder("cards"), description="The folder of policies.")
     codes: Path | None = Field(None, description="The folder of code packs; default: the authors' own short labels.")
+
+    clients: Path | None = Field(None, description="The clients file (TOML): who may call, and whom we may call.")
+    accept_unauthenticated_calls: bool = Field(
+        False, description="Serve beyond loopback without a clients file: anyone who reaches the address may call."
+    )
+    trusted_proxies: int = Field(
+        0, ge=0, le=8, description="How many proxies in front write X-Forwarded-* headers; 0: the headers are ignored."
+    )
     cors_origins: list[str] = Field(
         ["*"], description='Web origins that browsers may call from, as JSON: ["https://…"].'
     )
+
+    call_seconds: float = Field(
+        3.5, gt=0.1, le=60, description="Deadline of a hook call, in seconds; what was not fetched by then is unknown."
+    )
+    fetch_missing: bool = Field(True, description="Fetch prefetch that the EHR did not send from its fhirServer.")
+    prefetch: Literal["full", "lean"] = Field(
+        "full",
+        description="The prefetch that discovery asks for; lean: patient and coverage, the rest is fetched.",
+    )
+    fhir_max_bytes: int = Field(5_000_000, gt=0, description="The largest answer that is read from a FHIR server.")
+    fhir_max_pages: int = Field(20, gt=0, description="The most pages of one search that are read.")
     max_body_bytes: int = Field(5_000_000, gt=0, description="The largest request body that is read.")
+    rate_limit: str = Field(
+        "", description="Calls that one client may make, such as 600/minute, for each worker; default: no limit."
+    )
+
+    state: Path = Field(
+        default_factory=_state_folder,
+        description="The folder for what is kept: the store (unless elsewhere), the audit log.",
+    )
+    store_url: SecretStr = Field(
+        SecretStr(""),
+        description="The store's address: postgresql+psycopg://user:password@host/name; default: SQLite in state.",
+    )
+    audit: bool = Field(True, description="Keep a log of every call and answer for disputes, apart from the log.")
+    audit_content: bool = Field(
+        False, description="Keep the calls and answers themselves in the audit log, encrypted with audit_key."
+    )
+    audit_key: SecretStr = Field(
+        SecretStr(""), description="The key of the audit log's content: 32 bytes in base64 (openssl rand -base64 32)."
+    )
+    audit_days: int = Field(2190, gt=0, description="Days for which the audit log is kept.")
+
+    log_format: Literal["json", "text"] = Field("text", description="The operational log: JSON lines, or text.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+    traces: bool = Field(
+        False, description="Send OpenTelemetry traces (needs the extra 'traces'; OTEL_* variables say where to)."
+    )
+    self_check_seconds: int = Field(
+        60, ge=0, description="Seconds between two runs of the known-answer patients; 0: at start alone."
+    )
+    silent_days: int = Field(
+        30, gt=0, description="Days with orders and without a card after which a statement is reported as silent."
+    )
+    security_contact: str = Field(
+        "", description="Where weaknesses are reported (mailto: or https:), for /.well-known/security.txt."
+    )
 
     @field_validator("public_url", "canonical_base")
     @classmethod
@@ -45,7 +106,7 @@ class Settings(BaseSettings):
             raise ValueError("must be an absolute http(s) address")
         return value.rstrip("/")
 
-    @field_validator("codes", mode="before")
+    @field_validator("codes", "clients", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         # An empty variable would else be the folder in which the process happens to run.
