@@ -7,6 +7,7 @@ be read is listed, never raised, so that one broken resource spoils only what it
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from cds_service.bundles import Arrival, once, read_value
@@ -249,13 +250,18 @@ def _display_of(reference: Any) -> Json | None:
 
 
 def read_chart(
-    prefetch: Mapping[str, Any], keys: Mapping[str, str], patient_id: str, types: Iterable[str], lexicon: Lexicon
+    prefetch: Mapping[str, Any],
+    keys: Mapping[str, str],
+    patient_id: str,
+    types: Iterable[str],
+    lexicon: Lexicon,
+    unfetched: Mapping[str, str] = MappingProxyType({}),
 ) -> Chart:
     """Reads the prefetch of one call.
 
     ``prefetch`` is the request's own (any keys, any JSON); ``keys`` maps each published prefetch key to its resource
-    type; ``types`` are the resource types, and ``lexicon`` holds the codes, that policies read. Never raises on JSON
-    that parses.
+    type; ``types`` are the resource types, and ``lexicon`` holds the codes, that policies read; ``unfetched`` maps a
+    published key to the sentence why it could not be fetched, or not all of it. Never raises on JSON that parses.
     """
     chart = Chart(patient_id)
     found: dict[str, list[Json]] = {}
@@ -266,12 +272,14 @@ def read_chart(
             found.setdefault(kind, []).extend(resources)
         addresses |= arrival.addresses
         if key in keys:
-            _note_arrival(chart, key, keys[key], arrival)
+            _note_arrival(chart, key, keys[key], arrival, unfetched.get(key))
     for key, expected in keys.items():
         if expected not in chart.states:
             # What came under the EHR's own keys counts as found, but does not show that it is all there is.
             chart.states[expected] = State.MISSING
-            if expected not in found:
+            if key in unfetched:
+                chart.why_missing[expected] = unfetched[key]
+            elif expected not in found:
                 chart.why_missing[expected] = f"{expected} not sent (prefetch {key})"
     unique = {kind: once(resources) for kind, resources in found.items()}
     chart._received, chart._addresses = unique, addresses
@@ -282,10 +290,12 @@ def read_chart(
     return chart
 
 
-def _note_arrival(chart: Chart, key: str, expected: str, arrival: Arrival) -> None:
+def _note_arrival(chart: Chart, key: str, expected: str, arrival: Arrival, unfetched: str | None) -> None:
     """Which of the four states a published key is in; resources of another type alone are no answer to a search."""
     why = None
-    if arrival.more_pages:
+    if unfetched is not None:
+        why = unfetched
+    elif arrival.more_pages:
         why = f"only the first page of {expected} was sent"
     elif expected in arrival.by_type:
         chart.states[expected] = State.FILLED

@@ -1,8 +1,9 @@
 """A hook call as sent: JSON body in, HookRequest out, or a RequestError that says what, where and what is allowed."""
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -19,15 +20,42 @@ DEEPEST_ORDER = 100
 ORDER_SUBJECTS = ("ServiceRequest", "DeviceRequest", "MedicationRequest")
 
 
+# What may stand behind "Bearer " in a header (RFC 6750, section 2.1, and any other visible ASCII that is in use).
+_TOKEN = re.compile(r"[!-~]+")
+
+
+@dataclass(frozen=True, slots=True)
+class FhirAuthorization:
+    """What the EHR grants for one call (CDS Hooks 2.0, "FHIR Resource Access"); ``expires_in`` in seconds.
+
+    The token is for this call alone: it is never stored, logged or shared, and ``repr`` does not show it.
+    """
+
+    access_token: str | None = field(default=None, repr=False)
+    token_type: str | None = None
+    expires_in: int | None = None
+    scope: str | None = None
+    subject: str | None = field(default=None, repr=False)
+    patient: str | None = field(default=None, repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class HookRequest:
-    """One call: ``drafts`` are (reference, resource) of draftOrders, ``selections`` is None if the hook has none."""
+    """One call: ``drafts`` are (reference, resource) of draftOrders, ``selections`` is None if the hook has none.
+
+    ``context`` holds the texts at the root of the context, which prefetch tokens name. ``unfetched`` maps a published
+    prefetch key to the sentence that says why it could not be had, or not all of it; a call as sent has none.
+    """
 
     hook: str
     patient_id: str
     drafts: tuple[tuple[str, Json], ...]
     selections: frozenset[str] | None
     prefetch: Mapping[str, Any]
+    fhir_server: str | None = None
+    authorization: FhirAuthorization | None = None
+    context: Mapping[str, str] = field(default_factory=dict)
+    unfetched: Mapping[str, str] = field(default_factory=dict)
 
 
 def hook_of(service_id: str) -> str:
@@ -59,11 +87,57 @@ def parse(service_id: str, body: Any) -> HookRequest:
     prefetch = request.get("prefetch")
     if prefetch is not None and not isinstance(prefetch, dict):
         raise RequestError(400, "structure", "prefetch must be an object of prefetch keys.", "prefetch")
-    if request.get("fhirAuthorization") is not None and not request.get("fhirServer"):
+    fhir_server = request.get("fhirServer") or None
+    if request.get("fhirAuthorization") is not None and not fhir_server:
         raise RequestError(400, "required", "fhirServer is required where fhirAuthorization is sent.", "fhirServer")
+    if fhir_server is not None:
+        _member(fhir_server, "fhirServer", str)
     drafts = _drafts(context, patient_id) if hook != PATIENT_VIEW else ()
     selections = _selections(context) if hook == ORDER_SELECT else None
-    return HookRequest(hook, patient_id, drafts, selections, prefetch or {})
+    return HookRequest(
+        hook,
+        patient_id,
+        drafts,
+        selections,
+        prefetch or {},
+        fhir_server,
+        _authorization(request.get("fhirAuthorization"), patient_id),
+        {name: value for name, value in context.items() if isinstance(value, str)} | {"patientId": patient_id},
+    )
+
+
+def _authorization(sent: Any, patient_id: str) -> FhirAuthorization | None:
+    """What the EHR grants; members that this service can do without are left out where they have another shape.
+
+    A grant without a token is no error: some test clients name a server that asks for none.
+    """
+    if sent is None:
+        return None
+    grant = _member(sent, "fhirAuthorization", dict)
+    token = grant.get("access_token") or None
+    if token is not None and not (isinstance(token, str) and _TOKEN.fullmatch(token)):
+        place = "fhirAuthorization.access_token"
+        raise RequestError(400, "structure", f"{place} must be text of visible ASCII characters.", place)
+    kind = grant.get("token_type")
+    if kind is not None and not (isinstance(kind, str) and kind.lower() == "bearer"):
+        place = "fhirAuthorization.token_type"
+        raise RequestError(400, "invalid", f"{place} must be Bearer.", place)
+    patient = _text(grant, "patient")
+    if patient is not None and relative(patient).removeprefix("Patient/") != patient_id:
+        raise RequestError(
+            400,
+            "business-rule",
+            "fhirAuthorization.patient is another patient than context.patientId; send the grant of this patient.",
+            "fhirAuthorization.patient",
+        )
+    expires = grant.get("expires_in")
+    seconds = expires if isinstance(expires, int) and not isinstance(expires, bool) else None
+    return FhirAuthorization(token, kind, seconds, _text(grant, "scope"), _text(grant, "subject"), patient)
+
+
+def _text(parent: Mapping[str, Any], name: str) -> str | None:
+    value = parent.get(name)
+    return value if isinstance(value, str) and value else None
 
 
 def with_exact_numbers(request: HookRequest, service_id: str, body: bytes) -> HookRequest:

@@ -52,6 +52,11 @@ class Library:
         return tuple(policy for policy in self.policies if policy.patient_view_when is not None)
 
     @cached_property
+    def read_when_a_chart_is_opened(self) -> Mapping[str, frozenset[str]]:
+        """Policy id -> the resource types that tell whether that policy has something to say on patient-view."""
+        return {policy.id: _types_of_opening(policy) for policy in self.opened_on_patient_view}
+
+    @cached_property
     def needs(self) -> NeedsIndex:
         """What some of the policies read of a chart."""
         return NeedsIndex(self.policies)
@@ -82,6 +87,15 @@ class Library:
     def policy(self, policy_id: str) -> Policy | None:
         """The policy of that id, or None."""
         return next((policy for policy in self.policies if policy.id == policy_id), None)
+
+
+def _types_of_opening(policy: Policy) -> frozenset[str]:
+    tests = [test for test in (policy.patient_view_when, policy.patient_view_unless) if test is not None]
+    rules = [policy.facts[name] for test in tests for name in test.facts()]
+    rules += [policy.facts[name] for rule in rules for name in (rule.start, rule.end) if name]
+    # A record may give its reason by a reference to a Condition.
+    reasons = {"Condition"} if any(rule.reason is not None for rule in rules) else set()
+    return frozenset[str]().union(*(rule.types() for rule in rules)) | (reasons & policy.resource_types)
 
 
 def load_library(folder: Path, canonical_base: str, codes: Path | None = None) -> Library:

@@ -7,6 +7,7 @@ from cds_service.terminology import LOINC
 
 # Searches by code where a whole chart would be sent otherwise; the rest is small enough to be sent whole.
 _BY_CODE = ("Observation", "DiagnosticReport")
+_LEAN = ("patient", "coverage")
 
 
 def key_of(resource_type: str) -> str:
@@ -24,6 +25,14 @@ def templates(policies: Iterable[Policy]) -> Mapping[str, str]:
     """Prefetch key -> template, with root tokens of CDS Hooks 2.0 only and searches without ``_include``."""
     policies = tuple(policies)
     return {key: _template(name, policies) for key, name in keys(policies).items()}
+
+
+def lean(all_templates: Mapping[str, str]) -> Mapping[str, str]:
+    """The templates of patient and coverage alone: for EHRs whose FHIR server answers for all else when it is needed.
+
+    Most calls are nobody's business, so that most of a whole prefetch is made for nothing.
+    """
+    return {key: template for key, template in all_templates.items() if key in _LEAN}
 
 
 def _template(name: str, policies: Iterable[Policy]) -> str:

@@ -1,13 +1,13 @@
 """The whole story of one call: request in, decisions and cards out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
 import orjson
 
-from cds_service import __version__, card, facts, hooks, orders, verdicts
+from cds_service import __version__, card, facts, hooks, orders, prefetch, verdicts
 from cds_service.card import Addresses
 from cds_service.chart import Chart, read_chart
 from cds_service.editions import date_of_service, in_force
@@ -47,13 +47,17 @@ class Answer:
     pathway: str | None = None
 
 
-def discovery(library: Library) -> dict[str, Any]:
-    """The discovery document (CDS Hooks 2.0, "Discovery"), with ``version`` as 3.0 adds it."""
+def discovery(library: Library, *, lean: bool = False, fetches: bool = False) -> dict[str, Any]:
+    """The discovery document (CDS Hooks 2.0, "Discovery"), with ``version`` as 3.0 adds it.
+
+    ``lean``: it asks for patient and coverage alone. ``fetches``: what a call does not bring is fetched.
+    """
     titles = {
         hooks.PATIENT_VIEW: "Coverage guidance when a chart is opened",
         hooks.ORDER_SELECT: "Coverage guidance for the selected order",
         hooks.ORDER_SIGN: "Coverage guidance before orders are signed",
     }
+    templates = prefetch.lean(library.prefetch_templates) if lean else library.prefetch_templates
     covered = "; ".join(dict.fromkeys(policy.title for policy in library.policies))
     return {
         "services": [
@@ -63,14 +67,24 @@ def discovery(library: Library) -> dict[str, Any]:
                 "title": titles[hook],
                 "description": f"Holds the chart against coverage statements and lists criteria met, not met and to "
                 f"document, with their evidence. Statements: {covered}.",
-                "usageRequirements": "Works from prefetch alone. What is not sent counts as unknown, never as absent.",
+                "usageRequirements": _usage(lean, fetches),
                 "version": "2.0.0",
-                "prefetch": dict(library.prefetch_templates),
+                "prefetch": dict(templates),
                 "extension": {"org.cds-service.release": __version__},
             }
             for service_id, hook in hooks.SERVICES.items()
         ]
     }
+
+
+def _usage(lean: bool, fetches: bool) -> str:
+    if not fetches:
+        return "Works from prefetch alone. What is not sent counts as unknown, never as absent."
+    asked = "Prefetch asks for little. " if lean else ""
+    return (
+        f"{asked}What an order needs and prefetch does not hold is fetched from fhirServer, where the call names one "
+        "and fhirAuthorization covers it. What cannot be had counts as unknown, never as absent."
+    )
 
 
 class _Call(NamedTuple):
@@ -94,23 +108,77 @@ def answer(request: HookRequest, guide: Guide, today: date, profile: str | None 
     """
     if profile is not None:
         _refuse_profile(guide.library, profile)
-    drafts = [(reference, resource) for reference, resource in request.drafts if _is_order(resource)]
-    candidates = _candidates(guide.library, request, drafts, today)
+    candidates = concerned(request, guide, today)
     if not candidates:
         return []
-    # What the others read stays unread: they cost nothing then, and cannot change what these policies see.
-    types, lexicon = guide.library.needs.of(candidates)
-    try:
-        chart = read_chart(request.prefetch, guide.library.prefetch_keys, request.patient_id, types, lexicon)
-    except RecursionError:
-        raise RequestError(400, "too-costly", "prefetch is nested too deeply to be read.", "prefetch") from None
-    call = _Call(request, drafts, chart, guide, today, profile)
-    concerned = {policy.statement for policy in candidates}
+    call = _Call(request, _orders(request), _read(request, candidates, guide), guide, today, profile)
+    statements = {policy.statement for policy in candidates}
     return [
         found
         for editions in guide.library.statements
-        if editions[0].statement in concerned and (found := _guarded(editions, call)) is not None
+        if editions[0].statement in statements and (found := _guarded(editions, call)) is not None
     ]
+
+
+def concerned(request: HookRequest, guide: Guide, today: date) -> tuple[Policy, ...]:
+    """Whose business the call may be: of most orders it is nobody's, and that shows in the orders alone."""
+    if request.hook == hooks.PATIENT_VIEW:
+        return guide.library.opened_on_patient_view
+    return guide.library.order_index.concerned((resource for _, resource in _orders(request)), today)
+
+
+def wanted(request: HookRequest, candidates: Collection[Policy], guide: Guide, today: date) -> Mapping[str, str]:
+    """Published prefetch key -> template of all that must be known next to answer for these policies.
+
+    Of an order it is all that they read. When a chart is opened it is first what tells whether a policy has something
+    to say, and once that is known (sent, fetched, or not to be had) all that those read which have: so ask again after
+    each fetch, until nothing is wanted that is not known. Pure. Raises RequestError 400 as ``answer`` does.
+    """
+    if not candidates:
+        return {}
+    templates = guide.library.prefetch_templates
+    if request.hook != hooks.PATIENT_VIEW:
+        return _templates_of(templates, guide.library.needs.of(candidates).resource_types)
+    opening = guide.library.read_when_a_chart_is_opened
+    first = _templates_of(templates, {name for policy in candidates for name in opening[policy.id]})
+    if first.keys() - request.prefetch.keys() - request.unfetched.keys():
+        return first
+    chart = _read(request, candidates, guide)
+    call = _Call(request, [], chart, guide, today, None)
+    opened = [policy for policy in candidates if _may_open(policy, call)]
+    return _templates_of(templates, {name for policy in opened for name in policy.resource_types})
+
+
+def _may_open(policy: Policy, call: _Call) -> bool:
+    try:
+        return verdicts.opens_on_patient_view(policy, _known(policy, call, None).whole)
+    # A policy that fails says so on its card, which is made where the call is answered.
+    except Exception:
+        return True
+
+
+def _templates_of(templates: Mapping[str, str], resource_types: Collection[str]) -> Mapping[str, str]:
+    keys = {prefetch.key_of(name) for name in ("Patient", *resource_types)}
+    return {key: template for key, template in templates.items() if key in keys}
+
+
+def _orders(request: HookRequest) -> list[tuple[str, Json]]:
+    return [(reference, resource) for reference, resource in request.drafts if _is_order(resource)]
+
+
+def _read(request: HookRequest, candidates: Collection[Policy], guide: Guide) -> Chart:
+    """The chart as these policies read it.
+
+    What the others read stays unread: they cost nothing then, and cannot change what these policies see.
+    """
+    library = guide.library
+    types, lexicon = library.needs.of(candidates)
+    try:
+        return read_chart(
+            request.prefetch, library.prefetch_keys, request.patient_id, types, lexicon, request.unfetched
+        )
+    except RecursionError:
+        raise RequestError(400, "too-costly", "prefetch is nested too deeply to be read.", "prefetch") from None
 
 
 def _refuse_profile(library: Library, name: str) -> None:
@@ -126,15 +194,6 @@ def response(answers: Iterable[Answer]) -> dict[str, Any]:
     """The CDS Hooks response: the cards, most urgent first, in a fixed order."""
     cards = [item.card for item in answers]
     return {"cards": sorted(cards, key=lambda item: item["indicator"] != "warning")}
-
-
-def _candidates(
-    library: Library, request: HookRequest, drafts: list[tuple[str, Json]], today: date
-) -> tuple[Policy, ...]:
-    """Whose business the call may be: of most orders it is nobody's, and that shows in the orders alone."""
-    if request.hook == hooks.PATIENT_VIEW:
-        return library.opened_on_patient_view
-    return library.order_index.concerned((resource for _, resource in drafts), today)
 
 
 def _is_order(resource: Json) -> bool:
