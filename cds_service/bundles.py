@@ -24,7 +24,7 @@ class Arrival(NamedTuple):
 
 def read_value(value: Any) -> Arrival:
     """Reads a prefetch value: null, a resource, a Bundle (of Bundles), a list, an OperationOutcome, or anything."""
-    arrival = Arrival({}, {}, None, _has_more_pages(value))
+    arrival = Arrival({}, {}, None, next_page(value) is not None)
     failure = None if value is None else _collect(value, None, 0, arrival)
     return arrival._replace(failure=failure)
 
@@ -37,7 +37,7 @@ def _collect(item: Any, address: Any, depth: int, into: Arrival) -> str | None:
     if not isinstance(kind, str):
         return "the EHR sent something that is not a FHIR resource"
     if kind == "OperationOutcome":
-        return "the EHR reported that it could not be read" if depth == 0 or _is_error(item) else None
+        return "the EHR reported that it could not be read" if depth == 0 or is_error(item) else None
     if kind == "Bundle":
         return _collect_entries(item.get("entry") or [], depth, into)
     into.by_type.setdefault(kind, []).append(item)
@@ -58,12 +58,18 @@ def _collect_entries(entries: Any, depth: int, into: Arrival) -> str | None:
     return failure
 
 
-def _has_more_pages(value: Any) -> bool:
+def next_page(value: Any) -> str | None:
+    """The address of the page that follows one page of a search; "" where it is not text, None where none follows."""
     links = value.get("link") if isinstance(value, dict) and value.get("resourceType") == "Bundle" else None
-    return isinstance(links, list) and any(isinstance(link, dict) and link.get("relation") == "next" for link in links)
+    for link in links if isinstance(links, list) else ():
+        if isinstance(link, dict) and link.get("relation") == "next":
+            address = link.get("url")
+            return address if isinstance(address, str) else ""
+    return None
 
 
-def _is_error(outcome: Mapping[str, Any]) -> bool:
+def is_error(outcome: Mapping[str, Any]) -> bool:
+    """Whether an OperationOutcome says that something failed, and not merely remarks on it."""
     issues = outcome.get("issue")
     return not isinstance(issues, list) or any(
         isinstance(issue, dict) and issue.get("severity") in ("fatal", "error") for issue in issues

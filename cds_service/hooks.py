@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from cds_service.bundles import next_page
 from cds_service.elements import Json, relative
 from cds_service.errors import RequestError
 
@@ -56,6 +57,15 @@ class HookRequest:
     authorization: FhirAuthorization | None = None
     context: Mapping[str, str] = field(default_factory=dict)
     unfetched: Mapping[str, str] = field(default_factory=dict)
+
+    def lacks(self, key: str) -> bool:
+        """Whether a published prefetch key was neither sent whole nor tried to be fetched.
+
+        What was sent as ``null`` or failed is not lacking: the EHR has answered (CDS Hooks 2.0, "Prefetch Template").
+        """
+        if key in self.unfetched:
+            return False
+        return key not in self.prefetch or next_page(self.prefetch[key]) is not None
 
 
 def hook_of(service_id: str) -> str:
@@ -178,7 +188,7 @@ def _drafts(context: Mapping[str, Any], patient_id: str) -> tuple[tuple[str, Jso
                 f"{place}.resource is nested more than {DEEPEST_ORDER} levels deep; send a FHIR order.",
                 f"{place}.resource",
             )
-        if kind in ORDER_SUBJECTS and _is_of_another(resource.get("subject"), patient_id):
+        if kind in ORDER_SUBJECTS and is_of_another(resource.get("subject"), patient_id):
             raise RequestError(
                 400,
                 "business-rule",
@@ -204,7 +214,7 @@ def _is_too_deep(resource: Json) -> bool:
     return True
 
 
-def _is_of_another(subject: Any, patient_id: str) -> bool:
+def is_of_another(subject: Any, patient_id: str) -> bool:
     """Whether a subject names another patient for certain; a urn, a contained or a logical reference does not tell."""
     reference = subject.get("reference") if isinstance(subject, dict) else None
     if not isinstance(reference, str):

@@ -141,7 +141,7 @@ def wanted(request: HookRequest, candidates: Collection[Policy], guide: Guide, t
         return _templates_of(templates, guide.library.needs.of(candidates).resource_types)
     opening = guide.library.read_when_a_chart_is_opened
     first = _templates_of(templates, {name for policy in candidates for name in opening[policy.id]})
-    if first.keys() - request.prefetch.keys() - request.unfetched.keys():
+    if any(request.lacks(key) for key in first):
         return first
     chart = _read(request, candidates, guide)
     call = _Call(request, [], chart, guide, today, None)

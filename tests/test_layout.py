@@ -55,6 +55,14 @@ LADDER = (
     "loader",
     "library",
     "service",
+    "outgoing.deadline",
+    "outgoing.addresses",
+    "outgoing.client",
+    "fetching.templates",
+    "fetching.scopes",
+    "fetching.fhir_search",
+    "fetching.fetch",
+    "fetching.call",
     "settings",
     "examples",
     "fhir_models",
@@ -131,7 +139,13 @@ ONLY_IN = {
 
 
 # A rung that grew is a folder: its modules stand in the ladder under the folder's name.
-PACKAGES = {"cds_service", "cds_service.authoring", "cds_service.loading"}
+PACKAGES = {
+    "cds_service",
+    "cds_service.authoring",
+    "cds_service.fetching",
+    "cds_service.loading",
+    "cds_service.outgoing",
+}
 
 
 def syntax_tree(module: str) -> ast.Module:

@@ -1,0 +1,1 @@
+"""Prefetch that the EHR did not send, fetched from its FHIR server."""

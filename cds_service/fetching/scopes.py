@@ -1,0 +1,51 @@
+"""What a granted scope lets the service ask for (SMART App Launch 1.0.0 and 2.0, "Scopes")."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+# patient/Observation.read, user/*.*, system/Condition.rs, patient/Observation.rs?category=vital-signs
+_SCOPE = re.compile(r"(?:patient|user|system)/(\*|[A-Za-z]+)\.(read|write|\*|c?r?u?d?s?)(?:\?(.*))?")
+
+
+class _Grant(NamedTuple):
+    resource_type: str
+    interactions: str
+    constraint: str
+
+
+def covers(scope: str | None, resource_type: str, search: str | None) -> bool:
+    """Whether a scope string covers a read (``search`` is None) or a search of a resource type.
+
+    Without a scope, or with one that names no FHIR resources in SMART's words (some EHRs have words of their own), the
+    server decides. A grant with a constraint covers a search that has the same constraint or a narrower one: of any
+    other search the server would answer a part, which could not be told from the whole.
+    """
+    grants = list(_grants(scope or ""))
+    return not grants or any(_covers(grant, resource_type, search) for grant in grants)
+
+
+def _grants(scope: str) -> Iterator[_Grant]:
+    for word in scope.split():
+        if match := _SCOPE.fullmatch(word):
+            kind, interactions, constraint = match.groups(default="")
+            yield _Grant(
+                kind.lower(), {"read": "rs", "*": "cruds", "write": ""}.get(interactions, interactions), constraint
+            )
+
+
+def _covers(grant: _Grant, resource_type: str, search: str | None) -> bool:
+    if grant.resource_type not in ("*", resource_type.lower()):
+        return False
+    if ("r" if search is None else "s") not in grant.interactions:
+        return False
+    return not grant.constraint or (search is not None and _is_within(search, grant.constraint))
+
+
+def _is_within(search: str, constraint: str) -> bool:
+    asked = parse_qsl(search, keep_blank_values=True)
+    return all(
+        any(name == limited and set(values.split(",")) <= set(allowed.split(",")) for name, values in asked)
+        for limited, allowed in parse_qsl(constraint, keep_blank_values=True)
+    )
