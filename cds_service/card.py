@@ -192,6 +192,7 @@ def _detail(decision: Decision, outcome: str, chart: Chart) -> str:
             word = "does not apply" if verdict.truth is Truth.NOT_APPLICABLE else "not applied"
             blocks.append(f"**{verdict.rule.title}:** {word}: {verdict.reason}")
         listed |= {finding.key for finding in verdict.findings}
+    blocks += _not_fetched(decision, chart)
     if "note_line" in wording:
         blocks.append(wording["note_line"])
     review = _review(decision)
@@ -236,6 +237,17 @@ def _not_read(decision: Decision, chart: Chart) -> str:
     more = len(missing) - MOST_EVIDENCE
     shown = ", ".join(missing[:MOST_EVIDENCE]) + (f" and {more} more" if more > 0 else "")
     return " " + str(decision.policy.wording["not_read_line"].format(types=shown))
+
+
+def _not_fetched(decision: Decision, chart: Chart) -> Iterator[str]:
+    """One line that says why records could not be fetched, each reason once; none where all came or was sent."""
+    kinds: dict[str, list[str]] = {}
+    for name in sorted(({"Patient"} | decision.policy.resource_types) & chart.unfetched.keys()):
+        what, _, why = chart.unfetched[name].partition(": ")
+        kinds.setdefault(why, []).append(what)
+    if kinds:
+        said = "; ".join(f"{', '.join(what)}: {why}" for why, what in kinds.items())
+        yield f"**Not fetched:** {said}."
 
 
 def last_line(policy: Policy, today: date) -> str:

@@ -81,7 +81,8 @@ class Chart:
     """What is on record for one patient.
 
     ``patient`` is the Patient resource or None; ``states`` says for each resource type how its prefetch arrived;
-    ``why_missing`` holds a sentence for types that are missing or failed; ``unreadable`` lists broken resources;
+    ``why_missing`` holds a sentence for types that are missing or failed, and ``unfetched`` those of them that say why
+    fetching them failed; ``unreadable`` lists broken resources;
     ``strangers`` counts those that are another patient's or say of nobody whose they are.
     """
 
@@ -90,6 +91,7 @@ class Chart:
         self.patient: Json | None = None
         self.states: dict[str, State] = {}
         self.why_missing: dict[str, str] = {}
+        self.unfetched: dict[str, str] = {}
         self.unreadable: list[Unreadable] = []
         self.strangers: Counter[str] = Counter()
         self._own: dict[str, list[Json]] = {}
@@ -264,6 +266,7 @@ def read_chart(
     published key to the sentence why it could not be fetched, or not all of it. Never raises on JSON that parses.
     """
     chart = Chart(patient_id)
+    chart.unfetched = {kind: unfetched[key] for key, kind in keys.items() if key in unfetched}
     found: dict[str, list[Json]] = {}
     addresses: dict[str, Json] = {}
     for key, value in prefetch.items():

@@ -1,0 +1,131 @@
+"""Every fault of a FHIR server x every prefetch key: answered in time, and the fault spoils only what it befalls."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from time import monotonic
+
+import orjson
+import pytest
+
+from cds_service import hooks, service
+from cds_service.errors import RequestError
+from cds_service.fetching.call import complete_call
+from cds_service.fetching.fetch import Fetcher
+from cds_service.logic import Truth
+from cds_service.outgoing.addresses import Allowance
+from cds_service.outgoing.client import OutgoingClient
+from cds_service.outgoing.deadline import Deadline
+from tests.fhir_server import FAULTS, FhirServer
+from tests.shipped import TODAY, example, guide, library
+
+KEYS = sorted(library().prefetch_keys)
+# Generous, for a machine that is busy with other things; a fault that hangs would hang for longer still.
+SLACK = 2.5
+EXAMPLES = ("all-met", "joint-all-documented")
+
+
+@contextmanager
+def fetching(server: FhirServer, base: str) -> Iterator[tuple[Fetcher, Allowance]]:
+    client = OutgoingClient()
+    fetcher = Fetcher(client, max_bytes=1_000_000, max_pages=5)
+    try:
+        yield fetcher, Allowance((base,), (), loopback=True)
+    finally:
+        fetcher.close()
+        client.close()
+
+
+def read_by(policy, criterion) -> set[str]:
+    """Every resource type that may change what is found for a criterion."""
+    names = [*criterion.test.facts(), *(hint.fact for hint in criterion.hints)]
+    rules = [policy.facts[name] for name in names]
+    rules += [policy.facts[name] for rule in rules for name in (rule.start, rule.end) if name]
+    reasons = {"Condition"} if any(rule.reason for rule in rules) else set()
+    return set().union(*(rule.types() for rule in rules)) | reasons
+
+
+def bytes_of(finding) -> bytes:
+    return orjson.dumps([finding.truth.value, finding.reason, finding.beside, list(map(list, finding.evidence))])
+
+
+def decided(request):
+    (answer,) = service.answer(request, guide(), TODAY)
+    assert answer.decision is not None
+    return answer
+
+
+def told(name: str, key: str, base: str, fetcher: Fetcher, allowance: Allowance, seconds: float):
+    """One call that sends all but one key: the call as completed, its answer or refusal, and the seconds it took."""
+    body = example(name)
+    del body["prefetch"][key]
+    body["fhirServer"] = base
+    request = hooks.parse(f"coverage-guidance-{body['hook']}", body)
+    started = monotonic()
+    completed = complete_call(request, guide(), TODAY, fetcher, allowance, Deadline(seconds)).request
+    try:
+        answer = decided(completed)
+    except RequestError as error:
+        answer = error
+    return completed, answer, monotonic() - started
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_spoils_only_what_it_befalls(name):
+    fault = FAULTS[name]
+    seconds = 0.4 if fault.hangs else 2.0
+    for example_name in EXAMPLES:
+        body = example(example_name)
+        whole = decided(hooks.parse(f"coverage-guidance-{body['hook']}", body))
+        policy = whole.policy
+        keys = [key for key in KEYS if library().prefetch_keys[key] in {*policy.resource_types, "Patient"}]
+        keys = [key for key in keys if key != "patient" or not fault.searches]
+        faults = {} if fault.serve is None else {library().prefetch_keys[key]: fault.serve for key in keys}
+        with FhirServer(body["prefetch"], faults=faults) as server:
+            base = fault.base(server) if fault.base else server.base
+            with fetching(server, base) as (fetcher, allowance), ThreadPoolExecutor(len(keys)) as pool:
+                calls = [pool.submit(told, example_name, key, base, fetcher, allowance, seconds) for key in keys]
+                results = dict(zip(keys, [call.result() for call in calls], strict=True))
+        for key, (completed, answer, taken) in results.items():
+            kind = library().prefetch_keys[key]
+            assert taken < seconds + SLACK, key
+            assert completed.unfetched.keys() == {key}
+            sentence = completed.unfetched[key]
+            assert any(words in sentence for words in fault.says), sentence
+            if kind == "Patient":
+                assert isinstance(answer, RequestError)
+                assert answer.status == 412
+                assert sentence in answer.sentence
+                continue
+            _only_its_own(whole, answer, policy, kind, sentence)
+
+
+def _only_its_own(whole, answer, policy, kind, sentence):
+    decision = answer.decision
+    assert decision.findings.keys() == whole.decision.findings.keys()
+    for name, finding in decision.findings.items():
+        before = whole.decision.findings[name]
+        if kind not in read_by(policy, finding.criterion):
+            assert bytes_of(finding) == bytes_of(before), (kind, name)
+        elif finding.truth is not before.truth:
+            assert finding.truth is Truth.UNKNOWN, (kind, name)
+            assert sentence in finding.reason, (kind, name)
+    assert f"**Not fetched:** {sentence}." in answer.card["detail"]
+
+
+def test_the_table_has_the_faults_that_were_promised():
+    assert len(FAULTS) >= 20
+
+
+def test_a_fault_that_befalls_what_settles_criteria_makes_them_unknown():
+    """The table above would be satisfied by criteria that no fault ever touches."""
+    body = example("all-met")
+    del body["prefetch"]["questionnaireResponse"]
+    with FhirServer({}, faults={"QuestionnaireResponse": FAULTS["503"].serve}) as server:
+        body["fhirServer"] = server.base
+        with fetching(server, server.base) as (fetcher, allowance):
+            request = hooks.parse("coverage-guidance-order-sign", body)
+            completed = complete_call(request, guide(), TODAY, fetcher, allowance, Deadline(2)).request
+    reasons = [item.reason for item in decided(completed).decision.findings.values() if item.truth is Truth.UNKNOWN]
+    said = [reason for reason in reasons if "QuestionnaireResponse: the EHR's FHIR server failed (503)" in reason]
+    assert len(said) >= 5
