@@ -1,4 +1,4 @@
-"""HTTP: the routes, one place for errors, and what every answer carries. No rule is decided here."""
+"""HTTP: the application, put together of its parts, and what every answer carries. No rule is decided here."""
 
 import logging
 from collections.abc import Callable
@@ -10,19 +10,19 @@ from typing import Any
 import orjson
 from flask import Flask, Response, current_app, request
 from flask_cors import CORS
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.exceptions import MethodNotAllowed, RequestEntityTooLarge
 
 from cds_service import hooks, pages, service
 from cds_service.card import Addresses
-from cds_service.errors import RequestError, operation_outcome
+from cds_service.errors import RequestError
 from cds_service.library import Library
 from cds_service.service import Guide
 from cds_service.settings import Settings
+from cds_service.web import errors
 
 log = logging.getLogger("cds_service")
 
 JSON_TYPES = ("application/json", "application/fhir+json")
-_ISSUES = {404: "not-found", 405: "not-supported", 413: "too-long", 415: "not-supported"}
 
 
 def create_app(settings: Settings, library: Library, public_url: str, clock: Callable[[], date]) -> Flask:
@@ -70,7 +70,7 @@ def create_app(settings: Settings, library: Library, public_url: str, clock: Cal
         raise MethodNotAllowed(["POST", "OPTIONS"])
 
     pages.register(app, library, public_url, clock)
-    _register_errors(app)
+    errors.register(app)
 
     @app.after_request
     def guard(answer: Response) -> Response:
@@ -82,8 +82,8 @@ def create_app(settings: Settings, library: Library, public_url: str, clock: Cal
     return app
 
 
-def _json(body: bytes, status: int = 200) -> Response:
-    return Response(body, status, mimetype="application/json")
+def _json(body: bytes) -> Response:
+    return Response(body, mimetype="application/json")
 
 
 def _decimal(value: Any) -> orjson.Fragment:
@@ -114,44 +114,3 @@ def _parsed(data: bytes) -> Any:
         raise RequestError(
             400, "structure", f"The body is not JSON: line {error.lineno}, column {error.colno}: {error.msg}."
         ) from None
-
-
-def _register_errors(app: Flask) -> None:
-    """Maps every error to a status and an OperationOutcome; this is the only place that does."""
-
-    @app.errorhandler(RequestError)
-    def caller(error: RequestError) -> Response:
-        return _outcome(error.status, error.code, error.sentence, error.expression)
-
-    @app.errorhandler(HTTPException)
-    def http(error: HTTPException) -> Response:
-        status = error.code or 500
-        answer = _outcome(status, _ISSUES.get(status, "processing"), _sentence(status))
-        answer.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
-        return answer
-
-    @app.errorhandler(Exception)
-    def bug(error: Exception) -> Response:
-        # The message of an unexpected error may repeat what was sent, so that only its kind and place are logged.
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        place = f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}" if trace else "unknown"
-        log.error("unexpected %s at %s", type(error).__name__, place)
-        return _outcome(500, "exception", _sentence(500))
-
-
-def _sentence(status: int) -> str:
-    return {
-        404: f"There is nothing at {request.path[:80]}; the services are listed at /cds-services.",
-        405: f"{request.method} is not allowed here; the Allow header lists what is.",
-        413: f"The body is larger than the {current_app.config['MAX_CONTENT_LENGTH']} bytes that this service reads; "
-        "send less, or let the operator raise CDS_SERVICE_MAX_BODY_BYTES.",
-        500: "The service could not answer this call. Nothing was decided; the operator's log says where it failed.",
-    }.get(status, "The request could not be answered.")
-
-
-def _outcome(status: int, code: str, sentence: str, expression: str | None = None) -> Response:
-    answer = _json(orjson.dumps(operation_outcome(code, sentence, expression)), status)
-    answer.mimetype = "application/fhir+json"
-    return answer

@@ -83,6 +83,7 @@ LADDER = (
     "policy_json",
     "changes",
     "pages",
+    "web.errors",
     "app",
     "server",
     "__main__",
@@ -119,10 +120,10 @@ CLOCK = {"now", "utcnow", "today", "fromtimestamp"}
 CHANCE = {"uuid1", "uuid4"}
 
 ONLY_IN = {
-    "flask": {"pages", "app", "server"},
+    "flask": {"pages", "web.errors", "app", "server"},
     "flask_cors": {"app"},
     "gunicorn": {"server"},
-    "werkzeug": {"app", "server"},
+    "werkzeug": {"web.errors", "app"},
     "fhir": {"fhir_models", "suggestions"},
     "jsonschema": {"schema_words", "schema_errors", "json_files"},
     "click": {"__main__"},
@@ -131,7 +132,7 @@ ONLY_IN = {
 
 
 # A rung that grew is a folder: its modules stand in the ladder under the folder's name.
-PACKAGES = {"cds_service", "cds_service.authoring", "cds_service.loading"}
+PACKAGES = {"cds_service", "cds_service.authoring", "cds_service.loading", "cds_service.web"}
 
 
 def syntax_tree(module: str) -> ast.Module:
