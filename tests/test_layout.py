@@ -83,6 +83,7 @@ LADDER = (
     "policy_json",
     "changes",
     "pages",
+    "openapi",
     "web.errors",
     "app",
     "server",
