@@ -56,6 +56,9 @@ LADDER = (
     "library",
     "service",
     "settings",
+    "outgoing.deadline",
+    "outgoing.addresses",
+    "outgoing.client",
     "examples",
     "fhir_models",
     "authoring.lint",
@@ -129,11 +132,13 @@ ONLY_IN = {
     "jsonschema": {"schema_words", "schema_errors", "json_files"},
     "click": {"__main__"},
     "pydantic_settings": {"settings"},
+    "requests": {"outgoing.client"},
+    "urllib3": {"outgoing.client"},
 }
 
 
 # A rung that grew is a folder: its modules stand in the ladder under the folder's name.
-PACKAGES = {"cds_service", "cds_service.authoring", "cds_service.loading", "cds_service.web"}
+PACKAGES = {"cds_service", "cds_service.authoring", "cds_service.loading", "cds_service.outgoing", "cds_service.web"}
 
 
 def syntax_tree(module: str) -> ast.Module:
