@@ -223,6 +223,9 @@ def _received(
     with session.get(address, headers=headers, stream=True, allow_redirects=False, timeout=(left, left)) as answer:
         if 300 <= answer.status_code < 400:
             raise OutgoingError("redirected")
+        declared = answer.headers.get("Content-Length", "")
+        if declared.isdecimal() and int(declared[:20]) > max_bytes:
+            raise OutgoingError("too-large")
         body = bytearray()
         for chunk in answer.raw.stream(CHUNK, decode_content=True):
             body += chunk
