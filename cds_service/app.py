@@ -12,17 +12,14 @@ from flask import Flask, Response, current_app, request
 from flask_cors import CORS
 from werkzeug.exceptions import MethodNotAllowed, RequestEntityTooLarge
 
-from cds_service import hooks, pages, service
+from cds_service import bodies, hooks, pages, service
 from cds_service.card import Addresses
-from cds_service.errors import RequestError
 from cds_service.library import Library
 from cds_service.service import Guide
 from cds_service.settings import Settings
 from cds_service.web import errors
 
 log = logging.getLogger("cds_service")
-
-JSON_TYPES = ("application/json", "application/fhir+json")
 
 
 def create_app(settings: Settings, library: Library, public_url: str, clock: Callable[[], date]) -> Flask:
@@ -53,7 +50,7 @@ def create_app(settings: Settings, library: Library, public_url: str, clock: Cal
         started = perf_counter()
         hooks.hook_of(service_id)
         data = _data()
-        hook_request = hooks.parse(service_id, _parsed(data))
+        hook_request = hooks.parse(service_id, bodies.read_json(data))
         today = clock()
         answers = service.answer(hook_request, guide, today)
         if service.echoes_decimals(answers):
@@ -94,23 +91,11 @@ def _decimal(value: Any) -> orjson.Fragment:
 
 
 def _data() -> bytes:
-    if request.mimetype not in JSON_TYPES:
-        raise RequestError(
-            415,
-            "not-supported",
-            f"The body is sent as '{request.mimetype[:60] or 'nothing'}'; send it with Content-Type: application/json.",
-        )
+    bodies.check_media_type(
+        request.mimetype, request.mimetype_params.get("charset"), request.headers.get("Content-Encoding")
+    )
     data = request.get_data(cache=False)
     # A body sent in chunks is cut off at the limit without a word.
     if request.content_length is None and len(data) >= current_app.config["MAX_CONTENT_LENGTH"]:
         raise RequestEntityTooLarge
     return data
-
-
-def _parsed(data: bytes) -> Any:
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise RequestError(
-            400, "structure", f"The body is not JSON: line {error.lineno}, column {error.colno}: {error.msg}."
-        ) from None

@@ -40,6 +40,7 @@ LADDER = (
     "identity",
     "suggestions",
     "card",
+    "bodies",
     "hooks",
     "prefetch",
     "spelling",
