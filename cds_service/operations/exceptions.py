@@ -23,7 +23,8 @@ def chain_of(error: BaseException) -> list[str]:
 
     Each names at most INNERMOST places, the innermost first, as the last two parts of the file's path and the line.
     """
-    chain, seen = [], set[int]()
+    chain: list[str] = []
+    seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen and len(chain) < LONGEST_CHAIN:
         seen.add(id(current))

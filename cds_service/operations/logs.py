@@ -208,7 +208,7 @@ class _ThroughOurs(logging.Handler):
         except Exception:
             self.handleError(record)
 
-    def handleError(self, record: logging.LogRecord) -> None:
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is that of logging
         """Says nothing: ``logging`` would print the message that is to be kept out of the log."""
 
 
