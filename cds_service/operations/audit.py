@@ -8,18 +8,18 @@ import hashlib
 import hmac
 import os
 import re
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import orjson
 
 from cds_service import __version__
-from cds_service.operations.sealing import Keys, SealError, without, without_tokens
+from cds_service.operations.sealing import Keys, SealError, without_tokens
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 LONGEST_CLAIM = 200
@@ -144,7 +144,7 @@ class AuditLog:
         caller = entry.caller
         return {
             "time": self._clock().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "id": uuid4().hex,
+            "id": secrets.token_hex(16),
             "kind": kind,
             "request": entry.request_id,
             "client": caller.client,
@@ -167,16 +167,15 @@ class AuditLog:
         if call.parsed is None:
             return None
         try:
-            parsed, token = without_tokens(call.parsed)
-            request = orjson.dumps(parsed)
+            request, response = without_tokens(call.parsed, call.response)
         except (RecursionError, TypeError):
             return None
-        content = b'{"request":' + request + b',"response":' + (call.response or b"null") + b"}"
-        return keys.seal(without(content, token), line_id)
+        content = b'{"request":' + request + b',"response":' + (response or b"null") + b"}"
+        return keys.seal(content, line_id)
 
     def _open(self, day: date) -> int:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        path = self._folder / f"audit-{day.isoformat()}.jsonl"
+        path = f"{self._folder}/audit-{day.isoformat()}.jsonl"
         try:
             try:
                 return os.open(path, flags, FILE_MODE)

@@ -18,6 +18,7 @@ REMOVED = "[removed]"
 # Of fhirAuthorization (CDS Hooks 2.0, "FHIR Authorization") all but the token, and nothing that is not named there.
 _AUTHORIZATION = ("token_type", "expires_in", "scope", "subject", "patient")
 _TOKEN_NAMES = frozenset({"access_token", "refresh_token", "id_token", "client_assertion", "client_secret"})
+_QUOTED_TOKEN_NAMES = tuple(f'"{name}"'.encode() for name in sorted(_TOKEN_NAMES))
 # Shorter ones are no tokens, and taking them out would take out words.
 SHORTEST_TOKEN = 8
 
@@ -76,30 +77,34 @@ def keys_of(text: str) -> Keys:
     return Keys(found)
 
 
-def without_tokens(body: Any) -> tuple[Any, str | None]:
-    """A hook request without its access token, and that token, so that it can be looked for elsewhere.
+def without_tokens(body: Any, response: bytes) -> tuple[bytes, bytes]:
+    """A hook request as JSON text, and its answer, without the access token, wherever it stands in them.
 
     Of ``fhirAuthorization`` only the members that the specification names besides the token are left; members that are
-    named as tokens are removed wherever they stand.
+    named as tokens are removed at any depth. Raises TypeError or RecursionError for what is nested too deeply.
     """
     token = None
     if isinstance(body, dict) and "fhirAuthorization" in body:
         granted = body["fhirAuthorization"]
         kept = {name: granted[name] for name in _AUTHORIZATION if name in granted} if isinstance(granted, dict) else {}
-        given = granted.get("access_token") if isinstance(granted, dict) else granted
-        token = given if isinstance(given, str) and len(given) >= SHORTEST_TOKEN else None
+        token = granted.get("access_token") if isinstance(granted, dict) else granted
         body = {**body, "fhirAuthorization": kept}
-    return _stripped(body), token
+    text = orjson.dumps(body)
+    # The walk through a whole chart takes longer than all the rest, and is hardly ever needed.
+    lowered = text.lower()
+    if any(name in lowered for name in _QUOTED_TOKEN_NAMES):
+        text = orjson.dumps(_stripped(body))
+    return _without(text, token), _without(response, token)
+
+
+def _without(text: bytes, token: Any) -> bytes:
+    """JSON text in which a token is replaced, wherever a caller has put it."""
+    if not isinstance(token, str) or len(token) < SHORTEST_TOKEN:
+        return text
+    return text.replace(orjson.dumps(token)[1:-1], REMOVED.encode())
 
 
 def _stripped(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _stripped(item) for name, item in value.items() if name.lower() not in _TOKEN_NAMES}
     return [_stripped(item) for item in value] if isinstance(value, list) else value
-
-
-def without(text: bytes, token: str | None) -> bytes:
-    """JSON text in which a token, wherever a caller has put it, is replaced."""
-    if token is None:
-        return text
-    return text.replace(orjson.dumps(token)[1:-1], REMOVED.encode())
