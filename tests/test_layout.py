@@ -56,6 +56,19 @@ LADDER = (
     "library",
     "service",
     "settings",
+    "operations.names",
+    "operations.timing",
+    "operations.rate",
+    "operations.exceptions",
+    "operations.logs",
+    "operations.gunicorn_logs",
+    "operations.metrics_folder",
+    "operations.metric_list",
+    "operations.metrics",
+    "operations.outcomes",
+    "operations.sealing",
+    "operations.audit",
+    "operations.traces",
     "examples",
     "fhir_models",
     "authoring.lint",
@@ -122,17 +135,22 @@ CHANCE = {"uuid1", "uuid4"}
 ONLY_IN = {
     "flask": {"pages", "web.errors", "app", "server"},
     "flask_cors": {"app"},
-    "gunicorn": {"server"},
+    "gunicorn": {"server", "operations.gunicorn_logs"},
     "werkzeug": {"web.errors", "app"},
     "fhir": {"fhir_models", "suggestions"},
     "jsonschema": {"schema_words", "schema_errors", "json_files"},
     "click": {"__main__"},
     "pydantic_settings": {"settings"},
+    "structlog": {"operations.logs"},
+    "prometheus_client": {"operations.metrics"},
+    "limits": {"operations.rate"},
+    "opentelemetry": {"operations.traces"},
+    "cryptography": {"operations.sealing"},
 }
 
 
 # A rung that grew is a folder: its modules stand in the ladder under the folder's name.
-PACKAGES = {"cds_service", "cds_service.authoring", "cds_service.loading", "cds_service.web"}
+PACKAGES = {"cds_service", "cds_service.authoring", "cds_service.loading", "cds_service.operations", "cds_service.web"}
 
 
 def syntax_tree(module: str) -> ast.Module:

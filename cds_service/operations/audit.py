@@ -27,6 +27,11 @@ _FILE = re.compile(r"audit-(\d{4}-\d\d-\d\d)\.jsonl")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
+def audit_folder(state: Path) -> Path:
+    """Where the log lies below the folder of what is kept (the setting ``state``)."""
+    return state / "audit"
+
+
 class AuditError(Exception):
     """The audit log cannot be written or read; the sentence says why and names nothing of a call."""
 
