@@ -125,7 +125,7 @@ def found_in(data: bytes | str) -> set[str]:
 
 
 def found_below(folders: Iterable[Path]) -> dict[str, set[str]]:
-    """Every mark in the files below some folders, and in their names: path -> marks. SQLite's own files are read too."""
+    """Every mark in the files below some folders (a database's too), and in their names: path -> marks."""
     found = {}
     for folder in folders:
         for path in sorted(folder.rglob("*")):

@@ -1,4 +1,4 @@
-"""The operational log: what gets in, and that nothing else does (standards A.7 and B.5: no tokens, nothing of a patient)."""
+"""The operational log: what gets in, and that nothing else does: no token, nothing of a patient."""
 
 import ast
 import io
@@ -19,7 +19,9 @@ from cds_service.operations.names import Names, names_of
 from tests.canaries import MARK, Planted, found_in
 from tests.shipped import example, library
 
-NAMES = Names(services=frozenset({"sign"}), policies=frozenset({"p"}), clients=frozenset({"ehr"}), parts=frozenset({"store"}))
+NAMES = Names(
+    services=frozenset({"sign"}), policies=frozenset({"p"}), clients=frozenset({"ehr"}), parts=frozenset({"store"})
+)
 
 
 @pytest.fixture(autouse=True)
@@ -179,7 +181,9 @@ def test_a_class_whose_name_came_from_outside_is_called_exception():
     assert kind_of(json.JSONDecodeError("x", "y", 0)) == "json.decoder.JSONDecodeError"
 
 
-@pytest.mark.parametrize("name", ["urllib3.connectionpool", "sqlalchemy.engine", "werkzeug", "cds_service", "gunicorn.error"])
+@pytest.mark.parametrize(
+    "name", ["urllib3.connectionpool", "sqlalchemy.engine", "werkzeug", "cds_service", "gunicorn.error"]
+)
 @pytest.mark.parametrize("log_format", ["json", "text"])
 def test_what_a_library_says_is_reduced_to_logger_level_kind_and_place(name, log_format):
     out, _ = configured(log_format)
@@ -196,10 +200,18 @@ def test_what_a_library_says_is_reduced_to_logger_level_kind_and_place(name, log
 
 def test_what_the_main_process_of_gunicorn_says_is_kept_without_a_traceback():
     out, _ = configured()
-    record = logging.LogRecord("gunicorn.error", logging.INFO, "/x/gunicorn/arbiter.py", 1, "Listening at: %s", ("h",), None)
+    record = logging.LogRecord(
+        "gunicorn.error", logging.INFO, "/x/gunicorn/arbiter.py", 1, "Listening at: %s", ("h",), None
+    )
     logging.getLogger("gunicorn.error").handle(record)
     record = logging.LogRecord(
-        "gunicorn.error", logging.WARNING, "/x/gunicorn/arbiter.py", 1, "Exception during exit:\n%s", (MARK + "1",), None
+        "gunicorn.error",
+        logging.WARNING,
+        "/x/gunicorn/arbiter.py",
+        1,
+        "Exception during exit:\n%s",
+        (MARK + "1",),
+        None,
     )
     logging.getLogger("gunicorn.error").handle(record)
     assert [(line["event"], line["level"], line["message"]) for line in lines(out)] == [
@@ -268,8 +280,8 @@ def test_a_log_that_cannot_be_written_does_not_fail_the_call():
 
 
 @pytest.mark.parametrize("name", ["typical-gaps", "epic-like"])
-def test_R8_no_text_of_a_request_reaches_the_log_though_it_is_handed_over(name):
-    """anchors D.1 R8: every text of a request as event, as every field, and as an exception."""
+def test_no_text_of_a_request_reaches_the_log_though_it_is_handed_over(name):
+    """Every text of a request as event, as every field, and as an exception."""
     planted = Planted(example(name))
     out, keep = configured(level="debug", names=names_of(library()))
     log = logs.logger()

@@ -24,7 +24,7 @@ from cds_service.operations.sealing import Keys, SealError, without_tokens
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 LONGEST_CLAIM = 200
 _FILE = re.compile(r"audit-(\d{4}-\d\d-\d\d)\.jsonl")
-_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
 def audit_folder(state: Path) -> Path:
@@ -71,7 +71,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """One request with feedback; ``items`` are its members as sent (CDS Hooks 2.0, "Feedback")."""
+    """One request with feedback; ``items`` are its members as sent (CDS Hooks 2.0, "Feedback").
+
+    ``reasons`` are the codes of the override reasons that our cards offer; no other code is kept.
+    """
 
     request_id: str
     service: str
@@ -80,6 +83,7 @@ class Feedback:
     milliseconds: float
     request: bytes
     items: Sequence[Mapping[str, Any]] = ()
+    reasons: frozenset[str] = frozenset()
 
 
 class AuditLog:
@@ -120,7 +124,7 @@ class AuditLog:
         self._write(
             {
                 **self._head("feedback", feedback),
-                "feedback": [_without_comment(item) for item in feedback.items],
+                "feedback": [_without_words(item, feedback.reasons) for item in feedback.items],
                 "requestSha256": hashlib.sha256(feedback.request).hexdigest(),
             }
         )
@@ -220,24 +224,27 @@ def _short(value: str | None) -> str | None:
     return value[:LONGEST_CLAIM] if value else None
 
 
-def _without_comment(item: Mapping[str, Any]) -> dict[str, Any]:
-    """What is kept of one piece of feedback: ids, outcome, time and the code of a reason; no text of a user."""
-    kept = {
-        name: value
-        for name in ("card", "outcome")
-        if isinstance(value := item.get(name), str) and _IDENTIFIER.fullmatch(value)
-    }
+def _without_words(item: Mapping[str, Any], reasons: frozenset[str]) -> dict[str, Any]:
+    """What is kept of one piece of feedback: ids of our making, the outcome, a reason that we offer; no other text."""
+    told: dict[str, Any] = {}
+    if _is_uuid(item.get("card")):
+        told["card"] = item["card"]
+    if item.get("outcome") in ("accepted", "overridden"):
+        told["outcome"] = item["outcome"]
     accepted = item.get("acceptedSuggestions")
     ids = [one.get("id") for one in accepted if isinstance(one, dict)] if isinstance(accepted, list) else []
-    told: dict[str, Any] = {**kept}
-    if identifiers := [one for one in ids if isinstance(one, str) and _IDENTIFIER.fullmatch(one)]:
-        told["acceptedSuggestions"] = identifiers
+    if ids := [one for one in ids if _is_uuid(one)]:
+        told["acceptedSuggestions"] = ids
     override = item.get("overrideReason")
     reason = override.get("reason") if isinstance(override, dict) else None
     code = reason.get("code") if isinstance(reason, dict) else None
-    if isinstance(code, str) and _IDENTIFIER.fullmatch(code):
+    if isinstance(code, str) and code in reasons:
         told["reason"] = code
     return told
+
+
+def _is_uuid(value: Any) -> bool:
+    return isinstance(value, str) and _UUID.fullmatch(value) is not None
 
 
 @dataclass(frozen=True, slots=True)
