@@ -60,6 +60,19 @@ LADDER = (
     "outgoing.deadline",
     "outgoing.addresses",
     "outgoing.client",
+    "operations.names",
+    "operations.timing",
+    "operations.rate",
+    "operations.exceptions",
+    "operations.logs",
+    "operations.gunicorn_logs",
+    "operations.metrics_folder",
+    "operations.metric_list",
+    "operations.metrics",
+    "operations.outcomes",
+    "operations.sealing",
+    "operations.audit",
+    "operations.traces",
     "examples",
     "fhir_models",
     "authoring.lint",
@@ -127,7 +140,7 @@ CHANCE = {"uuid1", "uuid4"}
 ONLY_IN = {
     "flask": {"pages", "web.errors", "app", "server"},
     "flask_cors": {"app"},
-    "gunicorn": {"server"},
+    "gunicorn": {"server", "operations.gunicorn_logs"},
     "werkzeug": {"web.errors", "app"},
     "fhir": {"fhir_models", "suggestions"},
     "jsonschema": {"schema_words", "schema_errors", "json_files"},
@@ -135,11 +148,23 @@ ONLY_IN = {
     "pydantic_settings": {"settings"},
     "requests": {"outgoing.client"},
     "urllib3": {"outgoing.client"},
+    "structlog": {"operations.logs"},
+    "prometheus_client": {"operations.metrics"},
+    "limits": {"operations.rate"},
+    "opentelemetry": {"operations.traces"},
+    "cryptography": {"operations.sealing"},
 }
 
 
 # A rung that grew is a folder: its modules stand in the ladder under the folder's name.
-PACKAGES = {"cds_service", "cds_service.authoring", "cds_service.loading", "cds_service.outgoing", "cds_service.web"}
+PACKAGES = {
+    "cds_service",
+    "cds_service.authoring",
+    "cds_service.loading",
+    "cds_service.operations",
+    "cds_service.outgoing",
+    "cds_service.web",
+}
 
 
 def syntax_tree(module: str) -> ast.Module:
