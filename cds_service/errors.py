@@ -3,7 +3,8 @@
 The last is caught where the chart is read, and spoils only what it was read for. All else is a bug.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -24,16 +25,18 @@ class UnreadableError(Exception):
 
 @dataclass(eq=False)
 class RequestError(Exception):
-    """A call that is answered with a 4xx and an OperationOutcome.
+    """A call that is answered with an error status and an OperationOutcome.
 
     ``code`` is an issue type of http://hl7.org/fhir/R4/valueset-issue-type.html; ``expression`` the place in the body
-    (a JSON path such as ``context.draftOrders``), or nothing where no single place is at fault.
+    (a JSON path such as ``context.draftOrders``), or nothing where no single place is at fault; ``headers`` are those
+    that the status asks for (``Retry-After``, ``WWW-Authenticate``).
     """
 
     status: int
     code: str
     sentence: str
     expression: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.sentence

@@ -2,7 +2,9 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from pydantic import SecretStr
@@ -11,10 +13,13 @@ from pydantic.fields import FieldInfo
 from cds_service.__main__ import main
 from cds_service.app import create_app
 from cds_service.json_files import schema_problems
+from cds_service.operations import logs, outcomes
+from cds_service.operations.audit import AuditLog, Call, Caller, Wanted, read
+from cds_service.operations.metric_list import described
 from cds_service.settings import Settings, data_folder
 from tests import authors_guide, vocabulary
 from tests.charts import MINIMAL
-from tests.shipped import TODAY, library
+from tests.shipped import TODAY, answers, example, library
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "cards" / "README.md"]
@@ -93,7 +98,55 @@ DEFAULTS_BY_PLACE = {
 }
 
 
+def metrics_table() -> str:
+    """Every metric with its kind, its labels and its meaning, as the code has them."""
+    rows = ["| metric | kind | labels | meaning |", "|---|---|---|---|"]
+    for spec in described():
+        labels = ", ".join(f"`{label}`" for label in spec.labels) or "none"
+        rows.append(f"| `{spec.name}` | {spec.kind} | {labels} | {spec.help} |")
+    return "\n".join(rows)
+
+
+def events_table() -> str:
+    """Every event that the log may hold, and what it tells."""
+    rows = ["| event | what it tells |", "|---|---|"]
+    rows += [f"| `{name}` | {meaning} |" for name, meaning in logs.EVENTS.items()]
+    return "\n".join(rows)
+
+
+def audit_line() -> str:
+    """The line of one call, as it is written."""
+    answer = answers(example("typical-gaps"))
+    request = example("typical-gaps")
+    with TemporaryDirectory() as folder:
+        clock = datetime(2026, 11, 23, 10, 15, 0, 250_000, tzinfo=UTC)
+        log = AuditLog(Path(folder), b"a key for documentation", None, lambda: clock)
+        caller = Caller("general-hospital", "https://ehr.example", None, "7f0c", None)
+        body, response = json.dumps(request).encode(), json.dumps([item.card for item in answer]).encode()
+        log.call(
+            Call(
+                *(
+                    "4be1" * 8,
+                    "coverage-guidance-order-sign",
+                    caller,
+                    200,
+                    outcomes.of_call(answer),
+                    2.4,
+                    body,
+                    response,
+                ),
+                *(request["hook"], request["hookInstance"], request["context"]["patientId"], outcomes.told(answer)),
+            )
+        )
+        (line,) = read(Path(folder), Wanted(), None, lambda sentence: None)
+    line["id"] = "91d2" * 8
+    return f"```json\n{json.dumps(line, indent=1, ensure_ascii=False)}\n```"
+
+
 GENERATED = [
+    (ROOT / "docs" / "metrics.md", "metrics", metrics_table),
+    (ROOT / "docs" / "metrics.md", "events", events_table),
+    (ROOT / "docs" / "audit.md", "line", audit_line),
     (ROOT / "docs" / "operators-guide.md", "settings", settings_table),
     (ROOT / "README.md", "card", card_in_readme),
     (ROOT / "docs" / "integrators-guide.md", "answers", answers_in_guide),
@@ -177,6 +230,16 @@ def test_every_route_and_status_in_the_guide_exists():
     rules = {rule.rule.split("<")[0].rstrip("/") for rule in app.url_map.iter_rules()}
     for route in re.findall(r"`(?:GET|POST) (/[a-z-]+)", guide):
         assert route in rules
+
+
+def test_every_metric_in_an_alert_rule_is_one_there_is():
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    rules = "\n".join(re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    named = set(re.findall(r"cds_service_[a-z_]+", rules))
+    known = {spec.name for spec in described()}
+    known |= {f"{spec.name}_{part}" for spec in described() if spec.buckets for part in ("bucket", "count", "sum")}
+    assert named
+    assert named <= known
 
 
 def test_every_command_in_the_readme_is_one_there_is():

@@ -40,6 +40,7 @@ LADDER = (
     "identity",
     "suggestions",
     "card",
+    "bodies",
     "hooks",
     "prefetch",
     "spelling",
@@ -64,6 +65,19 @@ LADDER = (
     "fetching.fetch",
     "fetching.call",
     "settings",
+    "operations.names",
+    "operations.timing",
+    "operations.rate",
+    "operations.exceptions",
+    "operations.logs",
+    "operations.gunicorn_logs",
+    "operations.metrics_folder",
+    "operations.metric_list",
+    "operations.metrics",
+    "operations.outcomes",
+    "operations.sealing",
+    "operations.audit",
+    "operations.traces",
     "examples",
     "fhir_models",
     "authoring.lint",
@@ -91,6 +105,8 @@ LADDER = (
     "policy_json",
     "changes",
     "pages",
+    "openapi",
+    "web.errors",
     "app",
     "server",
     "__main__",
@@ -127,14 +143,21 @@ CLOCK = {"now", "utcnow", "today", "fromtimestamp"}
 CHANCE = {"uuid1", "uuid4"}
 
 ONLY_IN = {
-    "flask": {"pages", "app", "server"},
+    "flask": {"pages", "web.errors", "app", "server"},
     "flask_cors": {"app"},
-    "gunicorn": {"server"},
-    "werkzeug": {"app", "server"},
+    "gunicorn": {"server", "operations.gunicorn_logs"},
+    "werkzeug": {"web.errors", "app"},
     "fhir": {"fhir_models", "suggestions"},
     "jsonschema": {"schema_words", "schema_errors", "json_files"},
     "click": {"__main__"},
     "pydantic_settings": {"settings"},
+    "requests": {"outgoing.client"},
+    "urllib3": {"outgoing.client"},
+    "structlog": {"operations.logs"},
+    "prometheus_client": {"operations.metrics"},
+    "limits": {"operations.rate"},
+    "opentelemetry": {"operations.traces"},
+    "cryptography": {"operations.sealing"},
 }
 
 
@@ -144,7 +167,9 @@ PACKAGES = {
     "cds_service.authoring",
     "cds_service.fetching",
     "cds_service.loading",
+    "cds_service.operations",
     "cds_service.outgoing",
+    "cds_service.web",
 }
 
 

@@ -1,0 +1,178 @@
+"""The HTTP interface as an OpenAPI 3.1 document, made of what is really served."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from cds_service import __version__, hooks
+
+_COMPONENTS = Path(__file__).parent / "schemas" / "openapi-components.json"
+_JSON, _FHIR, _HTML, _TEXT = "application/json", "application/fhir+json", "text/html", "text/plain"
+# What each refusal means, for whoever reads the document; the sentences of the service say it for the case at hand.
+_REFUSALS = {
+    400: "The body cannot be read, lacks what the hook needs, or mixes patients.",
+    401: "The caller is not trusted; no reason is given.",
+    404: "There is nothing at this address.",
+    405: "The method is not allowed; Allow says which are.",
+    412: "The Patient was neither sent nor could be fetched.",
+    413: "The body is too large.",
+    415: "The body is sent as another media type.",
+    429: "Too many calls; Retry-After says when to call again.",
+    500: "A fault of the service; nothing was decided.",
+    503: "The service cannot check or keep what was sent; Retry-After says when to call again.",
+}
+
+
+def document(policy_ids: Iterable[str], public_url: str, authenticated: bool) -> dict[str, Any]:
+    """The OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.1.html) of this installation.
+
+    ``policy_ids`` are the policies that are loaded, ``public_url`` our address; ``authenticated`` tells whether hook
+    calls and feedback ask for a token.
+    """
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "cds-service",
+            "version": __version__,
+            "summary": "CDS Hooks service for medical societies' coverage statements",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": public_url}],
+        "paths": _paths(sorted(policy_ids), authenticated),
+        "components": {
+            "schemas": orjson.loads(_COMPONENTS.read_bytes())
+            | {f"{hook}-request": _call(hook) for hook in hooks.HOOKS},
+            "securitySchemes": {
+                "cds-hooks-token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "CDS Hooks 2.0, Trusting CDS Clients; aud is the exact address that is called.",
+                }
+            },
+        },
+    }
+
+
+def _paths(policy_ids: list[str], authenticated: bool) -> dict[str, Any]:
+    policy = {
+        "name": "policy",
+        "in": "path",
+        "required": True,
+        "description": "The id of a loaded policy.",
+        "schema": {"enum": policy_ids},
+    }
+    paths: dict[str, Any] = {
+        "/cds-services": {"get": _get("discovery", "The services, with their prefetch", {_JSON: "Discovery"})}
+    }
+    for service_id, hook in hooks.SERVICES.items():
+        paths[f"/cds-services/{service_id}"] = {
+            "post": _post(
+                f"call-{hook}",
+                f"Answer a {hook} call with cards",
+                f"{hook}-request",
+                "HookResponse",
+                authenticated,
+                (400, 412, 413, 415, 429, 500, 503),
+            )
+        }
+        paths[f"/cds-services/{service_id}/feedback"] = {
+            "post": _post(
+                f"feedback-{hook}",
+                f"Keep what became of cards of {hook}",
+                "Feedback",
+                None,
+                authenticated,
+                (400, 413, 415, 429, 500, 503),
+            )
+        }
+    return paths | {
+        "/": {"get": _get("start", "The start page", {_HTML: None})},
+        "/policies": {"get": _get("policies", "The statements, for people", {_HTML: None})},
+        "/policies/{policy}": {
+            "get": _get("policy", "One statement, for people", {_HTML: None}, (404,)) | {"parameters": [policy]}
+        },
+        "/policies/{policy}.json": {
+            "get": _get("policy-json", "One statement, for programs", {_JSON: "Policy"}, (404,))
+            | {"parameters": [policy]}
+        },
+        "/healthz": {"get": _get("healthz", "Whether the process lives", {_JSON: "Health"})},
+        "/readyz": {
+            "get": _get("readyz", "Whether calls are answered as they should be", {_JSON: "Readiness"}) | _red()
+        },
+        "/metrics": {"get": _get("metrics", "Figures for Prometheus", {_TEXT: None})},
+        "/openapi.json": {"get": _get("openapi", "This document", {_JSON: None})},
+        "/.well-known/security.txt": {"get": _get("security-txt", "Where weaknesses are reported", {_TEXT: None})},
+    }
+
+
+def _red() -> dict[str, Any]:
+    good = _get("readyz", "Whether calls are answered as they should be", {_JSON: "Readiness"})
+    red = {"description": "Something is wrong; the checks say what.", "content": good["responses"]["200"]["content"]}
+    return {"responses": good["responses"] | {"503": red}}
+
+
+def _get(name: str, summary: str, content: Mapping[str, str | None], refusals: Iterable[int] = ()) -> dict[str, Any]:
+    answers = {media: {"schema": _reference(schema)} if schema else {} for media, schema in content.items()}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "responses": {"200": {"description": summary, "content": answers}} | _refused(refusals),
+    }
+
+
+def _post(
+    name: str, summary: str, asked: str, answered: str | None, authenticated: bool, refusals: Iterable[int]
+) -> dict[str, Any]:
+    content = {"content": {_JSON: {"schema": _reference(answered)}}} if answered else {}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "requestBody": {"required": True, "content": {_JSON: {"schema": _reference(asked)}}},
+        "responses": {"200": {"description": summary} | content}
+        | _refused([*refusals, 401] if authenticated else refusals),
+    } | ({"security": [{"cds-hooks-token": []}]} if authenticated else {})
+
+
+def _refused(statuses: Iterable[int]) -> dict[str, Any]:
+    shape = {_FHIR: {"schema": _reference("OperationOutcome")}}
+    return {str(status): {"description": _REFUSALS[status], "content": shape} for status in sorted(statuses)}
+
+
+def _reference(schema: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+def _call(hook: str) -> dict[str, Any]:
+    """The schema of a hook's request (CDS Hooks 2.0, "Calling a CDS Service"); unknown members are ignored."""
+    context: dict[str, Any] = {
+        "userId": _reference("Text"),
+        "patientId": _reference("PatientId"),
+        "encounterId": _reference("Text"),
+    }
+    required = ["patientId"]
+    if hook != hooks.PATIENT_VIEW:
+        context["draftOrders"] = _reference("DraftOrders")
+        required.append("draftOrders")
+    if hook == hooks.ORDER_SELECT:
+        context["selections"] = {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z]+/[A-Za-z0-9._-]+$"}}
+        required.append("selections")
+    return {
+        "type": "object",
+        "required": ["hook", "hookInstance", "context"],
+        "properties": {
+            "hook": {"const": hook},
+            "hookInstance": _reference("Text"),
+            "fhirServer": {
+                "type": "string",
+                "format": "uri",
+                "pattern": "^https?://[a-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)*$",
+            },
+            "fhirAuthorization": _reference("FhirAuthorization"),
+            "context": {"type": "object", "required": required, "properties": context},
+            "prefetch": _reference("Prefetch"),
+        },
+        "dependentRequired": {"fhirAuthorization": ["fhirServer"]},
+    }

@@ -1,0 +1,334 @@
+"""The log for disputes: one line for each call and each answer, apart from the operational log (CRD 2.2.1, found-37).
+
+Lines are JSON, in a file for each day (UTC) that several workers append to. Patients and hook instances stand in them
+as keyed hashes; the calls and answers themselves only where that is switched on, and then encrypted.
+"""
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from cds_service import __version__
+from cds_service.operations.sealing import Keys, SealError, without_tokens
+
+FOLDER_MODE, FILE_MODE = 0o700, 0o600
+LONGEST_CLAIM = 200
+_FILE = re.compile(r"audit-(\d{4}-\d\d-\d\d)\.jsonl")
+_UUID = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+
+
+def audit_folder(state: Path) -> Path:
+    """Where the log lies below the folder of what is kept (the setting ``state``)."""
+    return state / "audit"
+
+
+class AuditError(Exception):
+    """The audit log cannot be written or read; the sentence says why and names nothing of a call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who called: the client of the clients file, and the claims of its token that may be kept, never the token."""
+
+    client: str = "open"
+    issuer: str | None = None
+    tenant: str | None = None
+    token_id: str | None = None
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call and its answer, as they are to be remembered.
+
+    ``told`` is ``outcomes.told`` of the answers; ``parsed`` the request's JSON, or None where it could not be read.
+    """
+
+    request_id: str
+    service: str
+    caller: Caller
+    status: int
+    outcome: str
+    milliseconds: float
+    request: bytes
+    response: bytes
+    hook: str | None = None
+    hook_instance: str | None = None
+    patient_id: str | None = None
+    told: Sequence[Mapping[str, Any]] = ()
+    parsed: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """One request with feedback; ``items`` are its members as sent (CDS Hooks 2.0, "Feedback").
+
+    ``reasons`` are the codes of the override reasons that our cards offer; no other code is kept.
+    """
+
+    request_id: str
+    service: str
+    caller: Caller
+    status: int
+    milliseconds: float
+    request: bytes
+    items: Sequence[Mapping[str, Any]] = ()
+    reasons: frozenset[str] = frozenset()
+
+
+class AuditLog:
+    """Writes the log. Safe for several workers of one machine: each line is one write to a file opened to append.
+
+    ``id_key`` keys the hashes; ``keys`` close the content, None keeps none; ``clock`` gives the time in UTC. A line
+    that was written outlives the process; it is not forced to the disk, so that a loss of power may take the last.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        id_key: bytes,
+        keys: Keys | None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        version: str = __version__,
+    ) -> None:
+        self._folder, self._id_key, self._keys, self._clock, self._version = folder, id_key, keys, clock, version
+
+    def call(self, call: Call) -> None:
+        """Writes the line of a call. Raises AuditError; the caller still gets the answer."""
+        line = {
+            **self._head("call", call),
+            "hook": call.hook,
+            "hookInstance": self._hashed("hookInstance", call.hook_instance),
+            "patient": self._hashed("patient", call.patient_id),
+            "outcome": call.outcome,
+            "policies": list(call.told),
+            "requestSha256": hashlib.sha256(call.request).hexdigest(),
+            "responseSha256": hashlib.sha256(call.response).hexdigest(),
+        }
+        if self._keys is not None:
+            line["content"] = self._content(self._keys, call, line["id"])
+        self._write(line)
+
+    def feedback(self, feedback: Feedback) -> None:
+        """Writes the line of a request with feedback, without what users wrote. Raises AuditError."""
+        self._write(
+            {
+                **self._head("feedback", feedback),
+                "feedback": [_without_words(item, feedback.reasons) for item in feedback.items],
+                "requestSha256": hashlib.sha256(feedback.request).hexdigest(),
+            }
+        )
+
+    def check(self) -> None:
+        """Opens today's file as a line would, and writes nothing. Raises AuditError where that cannot be done."""
+        os.close(self._open(self._clock().date()))
+
+    def delete_old(self, days: int) -> int:
+        """Deletes the files of days longer ago than ``days``; how many. No other file is touched. Raises AuditError."""
+        oldest = self._clock().date() - timedelta(days=days)
+        old = [path for day, path in _files(self._folder) if day < oldest]
+        try:
+            for path in old:
+                # Another worker may do the same.
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise _cannot("delete from", self._folder, error) from None
+        return len(old)
+
+    def patient(self, patient_id: str) -> str:
+        """The hash under which a patient stands in the log: HMAC-SHA-256 under the id key, in hexadecimal."""
+        return _hash(self._id_key, "patient", patient_id)
+
+    def _head(self, kind: str, entry: Call | Feedback) -> dict[str, Any]:
+        caller = entry.caller
+        return {
+            "time": self._clock().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "id": secrets.token_hex(16),
+            "kind": kind,
+            "request": entry.request_id,
+            "client": caller.client,
+            "issuer": _short(caller.issuer),
+            "tenant": _short(caller.tenant),
+            "jti": _short(caller.token_id),
+            "sub": _short(caller.subject),
+            "service": entry.service,
+            "status": entry.status,
+            "milliseconds": round(entry.milliseconds, 1),
+            "version": self._version,
+        }
+
+    def _hashed(self, kind: str, value: str | None) -> str | None:
+        return None if value is None else _hash(self._id_key, kind, value)
+
+    @staticmethod
+    def _content(keys: Keys, call: Call, line_id: str) -> dict[str, str] | None:
+        """The call and the answer, closed; None where the call is no JSON that can be looked through for tokens."""
+        if call.parsed is None:
+            return None
+        try:
+            request, response = without_tokens(call.parsed, call.response)
+        except (RecursionError, TypeError):
+            return None
+        content = b'{"request":' + request + b',"response":' + (response or b"null") + b"}"
+        return keys.seal(content, line_id)
+
+    def _open(self, day: date) -> int:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        path = f"{self._folder}/audit-{day.isoformat()}.jsonl"
+        try:
+            try:
+                return os.open(path, flags, FILE_MODE)
+            except FileNotFoundError:
+                self._folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+                self._folder.chmod(FOLDER_MODE)
+                return os.open(path, flags, FILE_MODE)
+        except OSError as error:
+            raise _cannot("write to", self._folder, error) from None
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        text = orjson.dumps(line) + b"\n"
+        file = self._open(date.fromisoformat(line["time"][:10]))
+        try:
+            size = os.fstat(file).st_size
+            # A line that a full disk cut off must not take the next one with it.
+            if size and os.pread(file, 1, size - 1) != b"\n":
+                text = b"\n" + text
+            written = os.write(file, text)
+        except OSError as error:
+            raise _cannot("write to", self._folder, error) from None
+        finally:
+            os.close(file)
+        if written < len(text):
+            raise AuditError(f"The audit log in {self._folder} took a part of a line: the disk is full.")
+
+
+def _cannot(what: str, folder: Path, error: OSError) -> AuditError:
+    return AuditError(f"Cannot {what} the audit log in {folder}: {error.strerror}.")
+
+
+def _hash(key: bytes, kind: str, value: str) -> str:
+    return hmac.digest(key, b"audit\0" + kind.encode() + b"\0" + value.encode("utf-8", "surrogatepass"), "sha256").hex()
+
+
+def _short(value: str | None) -> str | None:
+    return value[:LONGEST_CLAIM] if value else None
+
+
+def _without_words(item: Mapping[str, Any], reasons: frozenset[str]) -> dict[str, Any]:
+    """What is kept of one piece of feedback: ids of our making, the outcome, a reason that we offer; no other text."""
+    told: dict[str, Any] = {}
+    if _is_uuid(item.get("card")):
+        told["card"] = item["card"]
+    if item.get("outcome") in ("accepted", "overridden"):
+        told["outcome"] = item["outcome"]
+    accepted = item.get("acceptedSuggestions")
+    ids = [one.get("id") for one in accepted if isinstance(one, dict)] if isinstance(accepted, list) else []
+    if ids := [one for one in ids if _is_uuid(one)]:
+        told["acceptedSuggestions"] = ids
+    override = item.get("overrideReason")
+    reason = override.get("reason") if isinstance(override, dict) else None
+    code = reason.get("code") if isinstance(reason, dict) else None
+    if isinstance(code, str) and code in reasons:
+        told["reason"] = code
+    return told
+
+
+def _is_uuid(value: Any) -> bool:
+    return isinstance(value, str) and _UUID.fullmatch(value) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which lines are wanted: days (both included), card, client, patient (as hashed); None is any."""
+
+    since: date | None = None
+    until: date | None = None
+    card: str | None = None
+    client: str | None = None
+    patient: str | None = None
+
+    def holds_day(self, day: date) -> bool:
+        """Whether lines of that day are wanted."""
+        return (self.since is None or day >= self.since) and (self.until is None or day <= self.until)
+
+    def holds(self, line: Mapping[str, Any]) -> bool:
+        """Whether a line is wanted, whatever its day."""
+        return (
+            (self.client is None or line.get("client") == self.client)
+            and (self.patient is None or line.get("patient") == self.patient)
+            and (self.card is None or self.card in _cards(line))
+        )
+
+
+def _cards(line: Mapping[str, Any]) -> list[Any]:
+    return [item.get("card") for name in ("policies", "feedback") for item in line.get(name) or ()]
+
+
+def read(folder: Path, wanted: Wanted, keys: Keys | None, broken: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+    """The wanted lines, oldest day first, in the order in which they were written.
+
+    With ``keys`` each line's content is opened; without, it is left out. What cannot be read is told to ``broken`` in
+    a sentence and passed over. Raises AuditError where the folder cannot be read.
+    """
+    for day, path in _files(folder):
+        if not wanted.holds_day(day):
+            continue
+        try:
+            with path.open("rb") as file:
+                for number, text in enumerate(file, 1):
+                    line = _line(text, f"{path.name}, line {number}", broken)
+                    if line is not None and wanted.holds(line):
+                        yield _opened(line, keys)
+        except OSError as error:
+            raise _cannot("read", folder, error) from None
+
+
+def _line(text: bytes, place: str, broken: Callable[[str], None]) -> dict[str, Any] | None:
+    if not text.strip():
+        return None
+    with suppress(orjson.JSONDecodeError):
+        line = orjson.loads(text)
+        if isinstance(line, dict):
+            return line
+    broken(f"{place} cannot be read: it was cut off or changed.")
+    return None
+
+
+def _opened(line: dict[str, Any], keys: Keys | None) -> dict[str, Any]:
+    closed = line.pop("content", None)
+    if keys is None:
+        return line
+    if not isinstance(closed, dict):
+        return {**line, "content": None}
+    try:
+        content = keys.open(closed, str(line.get("id")))
+    except SealError as error:
+        return {**line, "content": {"cannot be opened": str(error)}}
+    try:
+        return {**line, "content": orjson.loads(content)}
+    except orjson.JSONDecodeError:
+        return {**line, "content": content.decode("utf-8", "replace")}
+
+
+def _files(folder: Path) -> list[tuple[date, Path]]:
+    """The files of the log with their days, oldest first. Raises AuditError where the folder cannot be read."""
+    found = []
+    try:
+        paths = list(folder.iterdir()) if folder.exists() else []
+    except OSError as error:
+        raise _cannot("read", folder, error) from None
+    for path in paths:
+        if match := _FILE.fullmatch(path.name):
+            with suppress(ValueError):
+                found.append((date.fromisoformat(match[1]), path))
+    return sorted(found)

@@ -1,0 +1,145 @@
+"""Every metric: its name, kind, labels and meaning, and where each label's values come from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from cds_service.operations.names import STATUSES, Names
+
+PREFIX = "cds_service_"
+OTHER = "other"
+
+CALL_OUTCOMES = ("card", "ask", "none", "failed")
+CARD_OUTCOMES = ("met", "not-met", "unknown", "not-applicable", "pathway", "ask", "failed")
+PREFETCH_STATES = ("filled", "empty", "missing", "fetched", "failed")
+FETCH_FAILURES = (
+    *("forbidden", "unreachable", "timeout", "too-large", "redirected", "tls"),
+    *("status", "unreadable", "deadline"),
+)
+FEEDBACK_OUTCOMES = ("new", "repeated", "unknown-card")
+
+CALL_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.5, 5.0, 10.0)
+FETCH_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.5, 5.0)
+
+Kind = Literal["counter", "gauge", "histogram"]
+# How the values of several workers become one: the least, the greatest, or the newest; of workers that live.
+Merge = Literal["livemin", "livemax", "max", "livemostrecent"]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """One metric. ``name`` is as a scraper sees it, without the suffixes of a histogram; ``merge`` is of gauges."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+    merge: Merge = "livemax"
+
+
+def _spec(
+    name: str, kind: Kind, help_: str, *labels: str, buckets: tuple[float, ...] = (), merge: Merge = "livemax"
+) -> MetricSpec:
+    return MetricSpec(PREFIX + name, kind, help_, labels, buckets, merge)
+
+
+METRICS = (
+    _spec(
+        "calls_total",
+        "counter",
+        "Hook calls, by service and outcome: card, ask, none, failed or refused:STATUS.",
+        "service",
+        "outcome",
+    ),
+    _spec(
+        "call_seconds",
+        "histogram",
+        "Time from the first byte read to the answer made, in seconds.",
+        "service",
+        buckets=CALL_SECONDS,
+    ),
+    _spec(
+        "cards_total",
+        "counter",
+        "Cards by statement and outcome: the truth of the verdict that leads, or pathway, ask, failed.",
+        "policy",
+        "outcome",
+    ),
+    _spec(
+        "policy_failures_total",
+        "counter",
+        "Evaluations of a statement that failed; its card says so. Each is a bug.",
+        "policy",
+    ),
+    _spec(
+        "unknowns_total",
+        "counter",
+        "Criteria that came out unknown: what charts lack, or do not say in a way that counts.",
+        "policy",
+        "criterion",
+    ),
+    _spec(
+        "prefetch_total",
+        "counter",
+        "Prefetch by key and state: filled, empty, missing, fetched (by us), failed.",
+        "key",
+        "state",
+    ),
+    _spec("fetch_failures_total", "counter", "Requests to FHIR servers that failed, by kind.", "kind"),
+    _spec("fetch_seconds", "histogram", "Time of all fetching of one call, in seconds.", buckets=FETCH_SECONDS),
+    _spec("tokens_refused_total", "counter", "Callers that were not trusted, by the check that refused them.", "check"),
+    _spec("rate_limited_total", "counter", "Calls beyond the rate limit, by client.", "client"),
+    _spec(
+        "feedback_total", "counter", "Feedback by outcome: new, repeated, or of a card that is not known.", "outcome"
+    ),
+    _spec("audit_failures_total", "counter", "Lines that the audit log could not take; the calls were answered."),
+    _spec(
+        "log_fields_dropped_total",
+        "counter",
+        "Fields kept out of the log because they are not on its list. Each is a bug.",
+    ),
+    _spec("self_check_failing", "gauge", "1 where a known-answer check fails now, by its name.", "check"),
+    _spec(
+        "ready",
+        "gauge",
+        "1 where a part of the service is ready, by part; the least of all workers.",
+        "part",
+        merge="livemin",
+    ),
+    _spec(
+        "days_without_a_card",
+        "gauge",
+        "Days in a row with orders and without a card, by statement.",
+        "policy",
+        merge="livemostrecent",
+    ),
+    _spec("build_info", "gauge", "Always 1; the labels say which version runs.", "version", merge="max"),
+)
+
+
+def described() -> tuple[MetricSpec, ...]:
+    """Every metric that the service exposes, for its documentation, dashboards and alert rules."""
+    return METRICS
+
+
+def allowed(names: Names, version: str) -> Mapping[str, Mapping[str, frozenset[str]]]:
+    """For each metric, the values that each of its labels may take besides ``other``; there are no more."""
+    calls = frozenset(CALL_OUTCOMES) | {f"refused:{status}" for status in STATUSES if status >= 400}
+    values: dict[str, dict[str, frozenset[str]]] = {
+        "calls_total": {"service": names.services, "outcome": calls},
+        "call_seconds": {"service": names.services},
+        "cards_total": {"policy": names.policies, "outcome": frozenset(CARD_OUTCOMES)},
+        "policy_failures_total": {"policy": names.policies},
+        "unknowns_total": {"policy": names.policies, "criterion": names.criteria},
+        "prefetch_total": {"key": names.keys, "state": frozenset(PREFETCH_STATES)},
+        "fetch_failures_total": {"kind": frozenset(FETCH_FAILURES)},
+        "tokens_refused_total": {"check": names.checks},
+        "rate_limited_total": {"client": names.clients},
+        "feedback_total": {"outcome": frozenset(FEEDBACK_OUTCOMES)},
+        "self_check_failing": {"check": names.self_checks},
+        "ready": {"part": names.parts},
+        "days_without_a_card": {"policy": names.policies},
+        "build_info": {"version": frozenset({version})},
+    }
+    return {PREFIX + name: labels for name, labels in values.items()}

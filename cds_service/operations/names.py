@@ -1,0 +1,48 @@
+"""The closed sets of names that may stand in a log line, a metric or a trace: ours or the operator's, no caller's."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from cds_service import hooks
+from cds_service.library import Library
+
+# Statuses that the service answers with; any other is "other".
+STATUSES = (200, 400, 401, 403, 404, 405, 406, 412, 413, 414, 415, 422, 429, 500, 501, 503)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Every name that the service or its operator made up, by kind; what is not among them came from outside.
+
+    ``checks`` are those of the token verifier, ``self_checks`` those of the self-check, ``parts`` what readiness is
+    made of.
+    """
+
+    services: frozenset[str] = frozenset()
+    policies: frozenset[str] = frozenset()
+    criteria: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
+    clients: frozenset[str] = frozenset()
+    checks: frozenset[str] = frozenset()
+    self_checks: frozenset[str] = frozenset()
+    parts: frozenset[str] = frozenset()
+
+
+def names_of(
+    library: Library,
+    clients: Collection[str] = (),
+    checks: Collection[str] = (),
+    self_checks: Collection[str] = (),
+    parts: Collection[str] = (),
+) -> Names:
+    """The names of a deployment: those of its policies, and those that the other arguments list."""
+    return Names(
+        services=frozenset(hooks.SERVICES),
+        policies=frozenset(policy.id for policy in library.policies),
+        criteria=frozenset(criterion.id for policy in library.policies for criterion in policy.criteria),
+        keys=frozenset(library.prefetch_keys),
+        clients=frozenset(clients) | {"open"},
+        checks=frozenset(checks),
+        self_checks=frozenset(self_checks),
+        parts=frozenset(parts),
+    )

@@ -1,0 +1,110 @@
+"""Content at rest: AES-256-GCM (NIST SP 800-38D) under keys that can be changed, and what must not be kept at all."""
+
+import base64
+import binascii
+import hashlib
+import os
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+KEY_BYTES, NONCE_BYTES = 32, 12
+REMOVED = "[removed]"
+# Of fhirAuthorization (CDS Hooks 2.0, "FHIR Authorization") all but the token, and nothing that is not named there.
+_AUTHORIZATION = ("token_type", "expires_in", "scope", "subject", "patient")
+_TOKEN_NAMES = frozenset({"access_token", "refresh_token", "id_token", "client_assertion", "client_secret"})
+_QUOTED_TOKEN_NAMES = tuple(f'"{name}"'.encode() for name in sorted(_TOKEN_NAMES))
+# Shorter ones are no tokens, and taking them out would take out words.
+SHORTEST_TOKEN = 8
+
+
+class SealError(Exception):
+    """Content that cannot be opened: no key for it, or it was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of the content: the first one closes, all of them open. Their ids say nothing of them."""
+
+    by_id: Mapping[str, bytes] = field(repr=False)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids, that of the closing key first."""
+        return tuple(self.by_id)
+
+    def seal(self, content: bytes, bound_to: str, random: Callable[[int], bytes] = os.urandom) -> dict[str, str]:
+        """Closes ``content``, compressed; it opens only beside the same ``bound_to``. ``random`` gives the nonce."""
+        key_id, key = next(iter(self.by_id.items()))
+        nonce = random(NONCE_BYTES)
+        sealed = AESGCM(key).encrypt(nonce, zlib.compress(content, 1), bound_to.encode())
+        return {"key": key_id, "sealed": base64.b64encode(nonce + sealed).decode()}
+
+    def open(self, closed: Mapping[str, Any], bound_to: str) -> bytes:
+        """What ``seal`` closed. Raises SealError where there is no key for it, or a byte of it was changed."""
+        key_id, text = closed.get("key"), closed.get("sealed")
+        key = self.by_id.get(key_id) if isinstance(key_id, str) else None
+        if key is None:
+            raise SealError(f"no key with the id {key_id} is given; CDS_SERVICE_AUDIT_KEY may list older keys too")
+        try:
+            sealed = base64.b64decode(text or "", validate=True)
+            return zlib.decompress(AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to.encode()))
+        except (InvalidTag, ValueError, TypeError, zlib.error):
+            raise SealError("the content was changed after it was written, or belongs to another line") from None
+
+
+def keys_of(text: str) -> Keys:
+    """The keys in the setting ``audit_key``: 32 bytes in base64 each, between commas, the newest first.
+
+    Raises ValueError with a sentence that names the key by its place and shows nothing of it.
+    """
+    found: dict[str, bytes] = {}
+    for place, part in enumerate(text.split(","), 1):
+        try:
+            key = base64.b64decode(part.strip(), validate=True)
+        except binascii.Error:
+            key = b""
+        if len(key) != KEY_BYTES:
+            raise ValueError(
+                f"key {place} of audit_key is not {KEY_BYTES} bytes in base64; make one with: openssl rand -base64 32"
+            )
+        found[hashlib.sha256(b"cds-service audit key" + key).hexdigest()[:8]] = key
+    return Keys(found)
+
+
+def without_tokens(body: Any, response: bytes) -> tuple[bytes, bytes]:
+    """A hook request as JSON text, and its answer, without the access token, wherever it stands in them.
+
+    Of ``fhirAuthorization`` only the members that the specification names besides the token are left; members that are
+    named as tokens are removed at any depth. Raises TypeError or RecursionError for what is nested too deeply.
+    """
+    token = None
+    if isinstance(body, dict) and "fhirAuthorization" in body:
+        granted = body["fhirAuthorization"]
+        kept = {name: granted[name] for name in _AUTHORIZATION if name in granted} if isinstance(granted, dict) else {}
+        token = granted.get("access_token") if isinstance(granted, dict) else granted
+        body = {**body, "fhirAuthorization": kept}
+    text = orjson.dumps(body)
+    # The walk through a whole chart takes longer than all the rest, and is hardly ever needed.
+    lowered = text.lower()
+    if any(name in lowered for name in _QUOTED_TOKEN_NAMES):
+        text = orjson.dumps(_stripped(body))
+    return _without(text, token), _without(response, token)
+
+
+def _without(text: bytes, token: Any) -> bytes:
+    """JSON text in which a token is replaced, wherever a caller has put it."""
+    if not isinstance(token, str) or len(token) < SHORTEST_TOKEN:
+        return text
+    return text.replace(orjson.dumps(token)[1:-1], REMOVED.encode())
+
+
+def _stripped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _stripped(item) for name, item in value.items() if name.lower() not in _TOKEN_NAMES}
+    return [_stripped(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,184 @@
+"""Traces of calls, where the operator asks for them: spans with names and attributes of closed lists, and no words.
+
+Where traces are off, opentelemetry is not imported and a span costs nothing. Where they are on, ``start`` is called in
+each worker after the fork, because the exporter keeps a thread.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cds_service import __version__
+from cds_service.operations.exceptions import kind_of
+from cds_service.operations.metric_list import CALL_OUTCOMES, PREFETCH_STATES
+from cds_service.operations.names import STATUSES, Names
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+
+SPANS = ("call", "fetch", "evaluate")
+# W3C Trace Context, section 3.2: version 00; a later version may add fields behind these.
+_TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+
+
+class TracesError(Exception):
+    """Traces are asked for and cannot be made; the sentence says what is missing."""
+
+
+class Traces(Protocol):
+    """What a call needs of traces."""
+
+    def span(
+        self, name: str, traceparent: str | None = None, **attributes: str | int
+    ) -> AbstractContextManager["Note"]:
+        """A span that lasts as long as the context; ``traceparent`` is the caller's header. It notes what follows."""
+        ...
+
+
+class Note(Protocol):
+    """A running span, to add to it what is known only at its end."""
+
+    def __call__(self, **attributes: str | int) -> None: ...
+
+
+class _Nothing:
+    """A span of no trace."""
+
+    def __enter__(self) -> "_Nothing":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def __call__(self, **attributes: str | int) -> None:
+        return None
+
+
+class NoTraces:
+    """Traces that are off."""
+
+    _nothing = _Nothing()
+
+    def span(self, name: str, traceparent: str | None = None, **attributes: str | int) -> AbstractContextManager[Note]:
+        """Nothing."""
+        return self._nothing
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def stop(self) -> None:
+        """Nothing to stop."""
+
+
+class OpenTelemetry:
+    """Traces that are sent over OTLP/HTTP; where to and how much is said by the OTEL_* variables.
+
+    ``processor`` makes what finished spans are handed to; the default sends them in batches.
+    """
+
+    def __init__(self, names: Names, processor: Callable[[], "SpanProcessor"] | None = None) -> None:
+        self._attributes = _attributes(names)
+        self._processor = processor or _batches
+        self._provider: TracerProvider | None = None
+
+    def start(self) -> None:
+        """Starts the exporter; in the worker, after the fork. Until then spans are nothing."""
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+
+        # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES stand above what is said here.
+        said = Resource.create()
+        named = {"service.version": __version__}
+        if str(said.attributes.get("service.name", "unknown_service")).startswith("unknown_service"):
+            named["service.name"] = "cds-service"
+        self._provider = TracerProvider(resource=said.merge(Resource(named)))
+        self._provider.add_span_processor(self._processor())
+
+    def stop(self) -> None:
+        """Sends what is left and ends the exporter; when the worker ends."""
+        if self._provider is not None:
+            self._provider.shutdown()
+            self._provider = None
+
+    @contextmanager
+    def span(self, name: str, traceparent: str | None = None, **attributes: str | int) -> Iterator[Note]:
+        """A span named as in SPANS. An error that passes through it is told by its kind alone, and goes on."""
+        if self._provider is None:
+            yield _Nothing()
+            return
+        from opentelemetry import trace
+
+        tracer = self._provider.get_tracer("cds_service", __version__)
+        with tracer.start_as_current_span(
+            name if name in SPANS else "other",
+            _context(traceparent),
+            trace.SpanKind.SERVER if name == "call" else trace.SpanKind.INTERNAL,
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+
+            def note(**told: str | int) -> None:
+                span.set_attributes(self._kept(told))
+
+            note(**attributes)
+            try:
+                yield note
+            except Exception as error:
+                span.set_status(trace.StatusCode.ERROR)
+                span.set_attribute("error.type", kind_of(error))
+                raise
+
+    def _kept(self, given: Mapping[str, Any]) -> dict[str, str | int]:
+        return {
+            f"cds.{name}": value
+            for name, value in given.items()
+            if name in self._attributes and value in self._attributes[name]
+        }
+
+
+def _attributes(names: Names) -> Mapping[str, frozenset[str] | frozenset[int] | range]:
+    """Each attribute with the values that it may have; numbers are counts and statuses."""
+    return {
+        "service": names.services,
+        "client": names.clients,
+        "policy": names.policies,
+        "key": names.keys,
+        "outcome": frozenset((*CALL_OUTCOMES, *PREFETCH_STATES)) | {f"refused:{status}" for status in STATUSES},
+        "status": frozenset(STATUSES),
+        "cards": range(1000),
+        "pages": range(1000),
+    }
+
+
+def _context(traceparent: str | None) -> Any:
+    """The caller's context, or none where its header is not well-formed (which the standard says is as if not sent)."""
+    from opentelemetry import trace
+
+    match = _TRACEPARENT.fullmatch(traceparent) if traceparent and len(traceparent) < 200 else None
+    if match is None or (match[1] == "00" and match[5]):
+        return None
+    parent = trace.SpanContext(int(match[2], 16), int(match[3], 16), True, trace.TraceFlags(int(match[4], 16) & 1))
+    return trace.set_span_in_context(trace.NonRecordingSpan(parent))
+
+
+def _batches() -> "SpanProcessor":
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    return BatchSpanProcessor(OTLPSpanExporter())
+
+
+def open_traces(wanted: bool, names: Names) -> NoTraces | OpenTelemetry:
+    """The traces that the settings ask for. Raises TracesError where the libraries for them are not installed."""
+    if not wanted:
+        return NoTraces()
+    try:
+        import opentelemetry.exporter.otlp.proto.http.trace_exporter
+        import opentelemetry.sdk.trace  # noqa: F401
+    except ImportError:
+        raise TracesError(
+            "CDS_SERVICE_TRACES is on, and the OpenTelemetry SDK is not installed. Install it with "
+            "pip install 'cds-service[traces]', or set CDS_SERVICE_TRACES=false."
+        ) from None
+    return OpenTelemetry(names)

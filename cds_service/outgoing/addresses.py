@@ -1,0 +1,151 @@
+"""Which addresses may be called: by how they are written, and by the host address that their name leads to.
+
+What is ambiguous is refused, never interpreted: two readers that understand one address differently are how a guard is
+walked around (OWASP, Server-Side Request Forgery Prevention).
+"""
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+LONGEST = 4000
+_PORTS = {"http": 80, "https": 443}
+_WHOLE = re.compile(
+    r"(?P<scheme>https?)://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<path>(?:/[^?#]*)?)(?P<query>(?:\?[^#]*)?)",
+    re.IGNORECASE,
+)
+# Printable ASCII without what some reader would take for a separator or drop.
+_UNSAFE = re.compile(r"[^!-~]|[\\\"<>^`{}]")
+_BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+# Encoded dots, slashes, backslashes, percent signs and control characters mean one thing here and another to a proxy.
+_HIDDEN = re.compile(r"%(?:2[eEfF5]|5[cC]|[01][0-9A-Fa-f]|7[fF])")
+_NUMERIC = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)")
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_NAT64 = ip_network("64:ff9b::/96")
+_NAT64_LOCAL = ip_network("64:ff9b:1::/48")
+_COMPATIBLE = ip_network("::/96")
+
+
+class ForbiddenAddressError(Exception):
+    """An address that may not be called; ``sentence`` says why without repeating it."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Whom a client's entry allows us to call.
+
+    ``bases`` are absolute http(s) addresses: they and what lies below them is allowed. ``networks`` are the private
+    networks that their names may lead to; public addresses always may. ``loopback`` allows any address on this machine
+    (the open mode of a developer's machine).
+    """
+
+    bases: tuple[str, ...] = ()
+    networks: tuple[Network, ...] = ()
+    loopback: bool = False
+
+
+class _Parsed(NamedTuple):
+    scheme: str
+    host: str
+    port: int
+    path: str
+    query: str
+
+    def origin(self) -> tuple[str, str, int]:
+        return self.scheme, self.host, self.port
+
+    def text(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}{self.path}{self.query}"
+
+
+def permitted(url: str, allowance: Allowance) -> str:
+    """The address in its one spelling, if the allowance has it. Raises ForbiddenAddressError."""
+    parsed = _parse(url)
+    if allowance.loopback and is_loopback(parsed.host):
+        return parsed.text()
+    for base in allowance.bases:
+        allowed = _parse(base)
+        root = allowed.path.rstrip("/")
+        if parsed.origin() == allowed.origin() and (parsed.path == root or parsed.path.startswith(f"{root}/")):
+            return parsed.text()
+    raise ForbiddenAddressError("the server's address is not one that this client's entry allows")
+
+
+def origin_of(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port of an address (RFC 6454, section 4). Raises ForbiddenAddressError."""
+    return _parse(url).origin()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, as ``permitted`` spells it, is this machine."""
+    literal = literal_address(host)
+    return literal.is_loopback if literal else host == "localhost"
+
+
+def literal_address(host: str) -> Address | None:
+    """The IP address that a host is, or None for a name."""
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
+def may_connect(address: Address, allowance: Allowance) -> bool:
+    """Whether a connection may go to an address that a name led to: a public one, or one of the allowance's."""
+    judged = _embedded(address) or address
+    if allowance.loopback and judged.is_loopback:
+        return True
+    if any(one.version == net.version and one in net for one in (address, judged) for net in allowance.networks):
+        return True
+    public = judged.is_global and not (judged.is_multicast or judged.is_reserved or judged.is_unspecified)
+    return public and not (isinstance(judged, IPv6Address) and (judged.is_site_local or judged in _NAT64_LOCAL))
+
+
+def _embedded(address: Address) -> Address | None:
+    """The IPv4 address that an IPv6 address stands for, which is where the packets end up."""
+    if not isinstance(address, IPv6Address):
+        return None
+    if address.teredo is not None:
+        return address.teredo[1]
+    if address in _NAT64 or (address in _COMPATIBLE and int(address) > 1):
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour
+
+
+def _parse(url: str) -> _Parsed:
+    found = _WHOLE.fullmatch(url) if len(url) <= LONGEST and not _UNSAFE.search(url) else None
+    if found is None or _BROKEN_PERCENT.search(url):
+        raise ForbiddenAddressError("the server's address is not a plain http or https address")
+    scheme, path = found["scheme"].lower(), found["path"]
+    port = int(found["port"] or _PORTS[scheme])
+    if not 0 < port < 65536:
+        raise ForbiddenAddressError("the server's address has a port that does not exist")
+    segments = path.split("/")
+    if _HIDDEN.search(path) or any(set(segment) == {"."} for segment in segments) or "" in segments[1:-1]:
+        raise ForbiddenAddressError("the path of the server's address can be read in two ways")
+    return _Parsed(scheme, _host(found["host"]), port, path, found["query"])
+
+
+def _host(written: str) -> str:
+    host = written.strip("[]").lower() if written.startswith("[") else written.lower().removesuffix(".")
+    literal = literal_address(host)
+    if literal is not None:
+        return str(literal)
+    labels = host.split(".")
+    if written.startswith("[") or len(host) > 253 or not all(map(_LABEL.fullmatch, labels)):
+        raise ForbiddenAddressError("the host of the server's address is not written as a host name")
+    # 0x7f.1, 2130706433 and 127.1 are addresses to some resolvers.
+    if _NUMERIC.fullmatch(labels[-1]):
+        raise ForbiddenAddressError("the host of the server's address is a number that is not a plain IP address")
+    return host

@@ -1,0 +1,305 @@
+"""The metrics: right over workers that come and go, and with no label value that a caller chose."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from cds_service.operations import metrics_folder
+from cds_service.operations.metric_list import OTHER, PREFIX, allowed, described
+from cds_service.operations.metrics import Metrics, mark_dead
+from cds_service.operations.names import Names, names_of
+from tests.canaries import Planted, found_in
+from tests.shipped import example, library
+
+NAMES = Names(
+    *(frozenset({f"{kind}-1", f"{kind}-2"}) for kind in ("service", "policy", "criterion", "key", "client")),
+    checks=frozenset({"check-1"}),
+    self_checks=frozenset({"golden-1"}),
+    parts=frozenset({"store"}),
+)
+
+
+def samples(text):
+    return {
+        (sample.name.removeprefix(PREFIX), *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def exposed(metrics):
+    return samples(metrics.exposition()[0].decode())
+
+
+def everything_with(metrics, word):
+    """Calls every method with a word in the place of every label."""
+    metrics.call(word, word, 0.2)
+    metrics.card(word, word)
+    metrics.policy_failed(word)
+    metrics.unknowns(word, [word])
+    metrics.prefetch(word, word)
+    metrics.fetch_failed(word)
+    metrics.token_refused(word)
+    metrics.rate_limited(word)
+    metrics.feedback(word)
+    metrics.self_check(word, True)
+    metrics.ready(word, True)
+    metrics.days_without_a_card(word, 3)
+
+
+def test_what_happened_is_counted_under_its_labels():
+    metrics = Metrics(NAMES, "1.2.3")
+    metrics.call("service-1", "card", 0.02)
+    metrics.call("service-1", "refused:412", 0.002)
+    metrics.card("policy-1", "unknown")
+    metrics.policy_failed("policy-2")
+    metrics.unknowns("policy-1", ["criterion-1", "criterion-2"])
+    metrics.prefetch("key-1", "fetched")
+    metrics.fetch_failed("timeout")
+    metrics.fetched(0.3)
+    metrics.token_refused("check-1")
+    metrics.rate_limited("client-2")
+    metrics.feedback("new")
+    metrics.audit_failed()
+    metrics.log_fields_dropped(3)
+    metrics.self_check("golden-1", True)
+    metrics.ready("store", False)
+    metrics.days_without_a_card("policy-1", 31)
+    found = exposed(metrics)
+    expected = {
+        ("calls_total", "card", "service-1"): 1,
+        ("calls_total", "refused:412", "service-1"): 1,
+        ("call_seconds_count", "service-1"): 2,
+        ("call_seconds_bucket", "0.0025", "service-1"): 1,
+        ("call_seconds_bucket", "0.025", "service-1"): 2,
+        ("cards_total", "unknown", "policy-1"): 1,
+        ("policy_failures_total", "policy-2"): 1,
+        ("unknowns_total", "criterion-1", "policy-1"): 1,
+        ("unknowns_total", "criterion-2", "policy-1"): 1,
+        ("prefetch_total", "key-1", "fetched"): 1,
+        ("fetch_failures_total", "timeout"): 1,
+        ("fetch_seconds_sum",): 0.3,
+        ("tokens_refused_total", "check-1"): 1,
+        ("rate_limited_total", "client-2"): 1,
+        ("feedback_total", "new"): 1,
+        ("audit_failures_total",): 1,
+        ("log_fields_dropped_total",): 3,
+        ("self_check_failing", "golden-1"): 1,
+        ("ready", "store"): 0,
+        ("days_without_a_card", "policy-1"): 31,
+        ("build_info", "1.2.3"): 1,
+    }
+    assert {key: found.get(key) for key in expected} == expected
+    metrics.self_check("golden-1", False)
+    metrics.ready("store", True)
+    assert exposed(metrics)[("self_check_failing", "golden-1")] == 0
+    assert exposed(metrics)[("ready", "store")] == 1
+
+
+def test_no_word_of_a_request_becomes_a_label_or_a_series():
+    """Each text of a request in the place of every label makes one series, called other."""
+    planted = Planted(example("typical-gaps"))
+    metrics = Metrics(names_of(library()))
+    everything_with(metrics, "first")
+    size = len(exposed(metrics))
+    for mark in planted.marks:
+        everything_with(metrics, mark)
+    text = metrics.exposition()[0]
+    assert found_in(text) == set()
+    assert len(samples(text.decode())) == size
+    assert exposed(metrics)[("cards_total", OTHER, OTHER)] == 1 + len(planted.marks)
+
+
+def test_every_label_of_every_metric_has_a_closed_list():
+    closed = allowed(NAMES, "1")
+    assert {spec.name: spec.labels for spec in described() if spec.labels} == {
+        name: tuple(labels) for name, labels in closed.items()
+    }
+    assert all(values for labels in closed.values() for values in labels.values())
+
+
+def test_every_metric_is_exposed_with_its_kind_and_meaning():
+    metrics = Metrics(NAMES)
+    everything_with(metrics, "x")
+    body, content_type = metrics.exposition()
+    assert content_type == "text/plain; version=0.0.4; charset=utf-8"
+    text = body.decode()
+    for spec in described():
+        assert f"# HELP {spec.name} {spec.help}\n" in text
+        assert f"# TYPE {spec.name} {spec.kind}\n" in text
+    exposed_names = set(re.findall(r"# TYPE (\S+)", text))
+    assert {name for name in exposed_names if not name.endswith("_created")} == {spec.name for spec in described()}
+
+
+def test_names_follow_the_customs_of_prometheus():
+    for spec in described():
+        assert re.fullmatch(r"cds_service_[a-z_]+", spec.name)
+        assert spec.name.endswith("_total") is (spec.kind == "counter")
+        assert bool(spec.buckets) is (spec.kind == "histogram")
+        assert spec.help.endswith(".")
+
+
+def test_the_folder_is_private_empty_and_named_in_the_environment(tmp_path):
+    environment = {}
+    folder = metrics_folder.prepare(environment)
+    try:
+        assert environment == {metrics_folder.VARIABLE: str(folder)}
+        assert folder.stat().st_mode & 0o777 == 0o700
+    finally:
+        metrics_folder.remove(folder)
+    assert not folder.exists()
+
+
+def test_a_folder_of_the_operator_loses_the_numbers_of_an_earlier_run_and_nothing_else(tmp_path):
+    (tmp_path / "counter_1.db").write_text("")
+    (tmp_path / "notes").write_text("")
+    environment = {metrics_folder.VARIABLE: str(tmp_path)}
+    assert metrics_folder.prepare(environment) == tmp_path
+    assert [path.name for path in tmp_path.iterdir()] == ["notes"]
+
+
+def test_a_folder_that_would_come_too_late_is_refused():
+    with pytest.raises(RuntimeError, match="before prometheus_client is imported"):
+        metrics_folder.prepare()
+
+
+def test_in_one_process_no_worker_is_forgotten(monkeypatch):
+    monkeypatch.delenv(metrics_folder.VARIABLE, raising=False)
+    mark_dead(1)
+
+
+PROGRAM = """
+    import os, socket, sys
+    from cds_service.operations import metrics_folder
+    folder = metrics_folder.prepare()
+    from flask import Flask, request
+    from cds_service.operations.metrics import Metrics, mark_dead
+    from cds_service.operations.names import Names
+    from cds_service.server import Server
+
+    metrics = Metrics(Names(services=frozenset({"s"}), parts=frozenset({"store"})), "1")
+    app = Flask("tiny")
+
+    @app.post("/call")
+    def call():
+        metrics.call("s", "card", 0.01)
+        metrics.ready("store", "unready" not in request.args)
+        return str(os.getpid())
+
+    @app.get("/metrics")
+    def exposition():
+        return metrics.exposition()[0]
+
+    class Counted(Server):
+        def load_config(self):
+            super().load_config()
+            self.cfg.set("child_exit", lambda arbiter, worker: mark_dead(worker.pid))
+            self.cfg.set("on_exit", lambda arbiter: metrics_folder.remove(folder))
+            self.cfg.set("loglevel", "error")
+
+    print(folder, flush=True)
+    Counted(app, "127.0.0.1", int(sys.argv[1]), 2).run()
+"""
+
+
+def wait_for(condition, seconds=20):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            if (value := condition()) is not None:
+                return value
+        except requests.RequestException:
+            pass
+        time.sleep(0.05)
+    raise AssertionError("it did not come to that in time")
+
+
+@pytest.fixture
+def served(tmp_path):
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (tmp_path / "program.py").write_text(textwrap.dedent(PROGRAM))
+    root = str(Path(__file__).parent.parent)
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import sys; sys.path.insert(0, {root!r}); exec(open({str(tmp_path / 'program.py')!r}).read())",
+            str(port),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={name: value for name, value in os.environ.items() if name != metrics_folder.VARIABLE},
+    )
+    try:
+        folder = Path(process.stdout.readline().strip())
+        yield f"http://127.0.0.1:{port}", folder
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(30)
+        finally:
+            process.kill()
+            process.stdout.close()
+            process.wait()
+    assert not folder.exists()
+
+
+def call(base, path="/call"):
+    # Each call has its own connection, so that both workers get some.
+    with requests.Session() as session:
+        session.headers["Connection"] = "close"
+        return session.post(base + path, timeout=5).text
+
+
+def scraped(base):
+    return samples(requests.get(base + "/metrics", timeout=5, headers={"Connection": "close"}).text)
+
+
+def test_sums_are_exact_over_two_workers_also_after_one_was_killed_and_replaced(served):
+    base, folder = served
+    wait_for(lambda: requests.get(base + "/metrics", timeout=5, headers={"Connection": "close"}))
+    made, workers = 0, set()
+    while len(workers) < 2 and made < 500:
+        workers.add(call(base))
+        made += 1
+    assert len(workers) == 2
+    assert scraped(base)[("calls_total", "card", "s")] == made
+    assert scraped(base)[("ready", "store")] == 1
+
+    unready = call(base, "/call?unready")
+    made += 1
+    assert scraped(base)[("ready", "store")] == 0, "the least of all workers counts"
+
+    os.kill(int(unready), signal.SIGKILL)
+    # What the worker counted stays; what it said of its own state is forgotten.
+    wait_for(lambda: True if not list(folder.glob(f"gauge_live*_{unready}.db")) else None)
+    replaced = set()
+    for _ in range(500):
+        try:
+            replaced.add(call(base))
+            made += 1
+        except requests.RequestException:
+            continue
+        if len(replaced - {unready}) >= 2:
+            break
+    assert unready not in replaced
+    assert len(replaced) == 2
+    for _ in range(5):
+        found = scraped(base)
+        assert found[("calls_total", "card", "s")] == made
+        assert found[("call_seconds_count", "s")] == made
+        assert found[("ready", "store")] == 1
+        assert found[("build_info", "1")] == 1
