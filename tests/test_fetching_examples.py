@@ -81,7 +81,7 @@ def test_the_card_is_the_same_by_fetching(name, page_size, fetcher):
     assert result.request.unfetched == {}
     fetched, whole = card_bytes(result.request, today), card_bytes(sent, today)
     if name == "broken-resources":
-        # A search by code does not bring the record whose code is broken; its id rests on that record, its words do not.
+        # A search by code does not bring the record whose code is broken: the card's id rests on it, its words do not.
         fetched, whole = UUID.sub(b"", fetched), UUID.sub(b"", whole)
     assert fetched == whole
 
