@@ -18,8 +18,8 @@ from typing import Any
 import psycopg
 
 MISSING = (
-    "These tests need PostgreSQL's server programs (initdb, postgres), and they were not found. Install them (on Debian "
-    "and Ubuntu: sudo apt-get install postgresql); `make test` does so as root on Debian."
+    "These tests need PostgreSQL's server programs (initdb, postgres), and they were not found. Install them (on "
+    "Debian and Ubuntu: sudo apt-get install postgresql); `make test` does so as root on Debian."
 )
 OWNER = "cds_tests"
 SECONDS_TO_START = 60

@@ -173,6 +173,20 @@ ONLY_IN = {
     "limits": {"operations.rate"},
     "opentelemetry": {"operations.traces"},
     "cryptography": {"operations.sealing"},
+    "sqlalchemy": {
+        "store.failures",
+        "store.address",
+        "store.tables",
+        "store.migrations.versions.v0001",
+        "store.engines",
+        "store.migration",
+        "store.database",
+        "store.shown",
+        "store.feedback",
+        "store.replay",
+        "store.activity",
+    },
+    "alembic": {"store.migration", "store.migrations.env", "store.migrations.versions.v0001"},
 }
 
 
@@ -184,6 +198,7 @@ PACKAGES = {
     "cds_service.loading",
     "cds_service.operations",
     "cds_service.outgoing",
+    "cds_service.store",
     "cds_service.web",
 }
 
