@@ -19,8 +19,9 @@ from click.testing import CliRunner
 from cds_service.__main__ import main
 from cds_service.examples import examples, moved, request_as_of
 from cds_service.server import authority
-from cds_service.settings import data_folder
-from tests.shipped import answers
+from cds_service.settings import Settings, data_folder, load_settings
+from cds_service.surroundings import surroundings_of
+from tests.shipped import answers, library
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = examples(data_folder("fhir_examples"))
@@ -259,3 +260,27 @@ def test_today_is_the_day_of_the_call():
 )
 def test_an_ipv6_host_stands_in_brackets(host, address):
     assert authority(host, 80) == address
+
+
+def test_lean_prefetch_without_fetching_is_refused(monkeypatch):
+    monkeypatch.setenv("CDS_SERVICE_PREFETCH", "lean")
+    monkeypatch.setenv("CDS_SERVICE_FETCH_MISSING", "false")
+    with pytest.raises(ValueError, match=r"^CDS_SERVICE_PREFETCH=lean asks for little"):
+        load_settings()
+
+
+def test_content_is_kept_encrypted_or_not_at_all(tmp_path):
+    settings = Settings(state=tmp_path, audit_content=True)
+    with pytest.raises(ValueError, match="needs CDS_SERVICE_AUDIT_KEY"):
+        surroundings_of(settings, library(), only_this_machine=True)
+
+
+def test_a_rate_limit_that_cannot_be_read_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="600/minute"):
+        surroundings_of(Settings(state=tmp_path, rate_limit="often"), library(), only_this_machine=True)
+
+
+@pytest.mark.parametrize(("only_this_machine", "fetches"), [(True, True), (False, False)])
+def test_what_a_caller_names_is_called_on_this_machine_and_for_it_alone(tmp_path, only_this_machine, fetches):
+    around = surroundings_of(Settings(state=tmp_path), library(), only_this_machine=only_this_machine)
+    assert (around.fetcher is not None, around.allowance.loopback, around.allowance.bases) == (fetches, fetches, ())
