@@ -35,12 +35,16 @@ LABEL org.opencontainers.image.title="cds-service" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# Nothing is written outside /tmp, so the root file system can be read-only.
+# Nothing is written outside /tmp and the state folder, so the root file system can be read-only.
 ENV PATH=/opt/cds-service/bin:$PATH \
     HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 COPY --from=build /opt/cds-service /opt/cds-service
+# The audit log outlives the container where a volume is mounted here.
+RUN install -d -o 65532 -g 65532 -m 0700 /var/lib/cds-service
+ENV CDS_SERVICE_STATE=/var/lib/cds-service
+VOLUME /var/lib/cds-service
 WORKDIR /opt/cds-service
 USER 65532:65532
 

@@ -1,7 +1,6 @@
 """The command line. Results go to standard output, all else to standard error."""
 
 import json
-import logging
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -9,6 +8,7 @@ from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -49,10 +49,10 @@ def main() -> None:
 @CODES
 def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
     """Run the production server."""
-    from cds_service.server import Server, authority, build_app, can_listen, is_loopback
+    from cds_service.operations import metrics_folder
+    from cds_service.server import Server, authority, build_app, can_listen, is_loopback, load
 
     settings = _settings(codes)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     if not is_loopback(host):
         missing = [
             name
@@ -70,14 +70,22 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
             )
     if not can_listen(host, port):
         raise click.ClickException(f"Port {port} on {host} is in use or not allowed; choose another with --port.")
+    # With an address of its own it is reached through something in front, from wherever that is reached.
+    only_this_machine = is_loopback(host) and is_loopback(urlsplit(settings.public_url).hostname or host)
     try:
-        app = build_app(settings, f"http://{authority(host, port)}")
+        library = load(settings)
     except PolicyError as error:
         raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
+    # Before anything loads prometheus_client, which decides then where its numbers are kept.
+    numbers = metrics_folder.prepare()
+    try:
+        app = build_app(settings, library, f"http://{authority(host, port)}", only_this_machine)
+    except ValueError as error:
+        raise click.ClickException(f"The settings cannot be used:\n{error}") from None
     reach = "Only this machine" if is_loopback(host) else "Anyone who can reach this machine"
     address = f"http://{authority(host, port)}/"
     click.echo(f"OPEN: {reach} can call the service at {address}; calls are not authenticated.", err=True)
-    Server(app, host, port, workers).run()
+    Server(app, host, port, workers, lambda: metrics_folder.remove(numbers)).run()
 
 
 @main.command()

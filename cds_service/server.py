@@ -3,6 +3,7 @@
 import gc
 import ipaddress
 import socket
+import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -13,7 +14,11 @@ from gunicorn.app.base import BaseApplication
 from cds_service import suggestions
 from cds_service.app import create_app
 from cds_service.library import Library, load_library
+from cds_service.operations import logs
+from cds_service.operations.gunicorn_logs import ThroughTheRoot
+from cds_service.operations.names import names_of
 from cds_service.settings import Settings
+from cds_service.surroundings import surroundings_of
 
 THREADS = 8
 # Charts are parsed into many small objects that die with the call; the default threshold would scan each many times.
@@ -50,11 +55,28 @@ def can_listen(host: str, port: int) -> bool:
     return True
 
 
-def build_app(settings: Settings, public_url: str, clock: Callable[[], date] = utc_today) -> Flask:
-    """Loads the policies and all that a call needs, and returns the application. Raises PolicyError."""
+def load(settings: Settings) -> Library:
+    """The policies, ready for their first call. Raises PolicyError."""
     library = load_library(settings.cards, settings.canonical_base, settings.codes)
     warm_up(library)
-    return create_app(settings, library, settings.public_url or public_url, clock)
+    return library
+
+
+def build_app(
+    settings: Settings,
+    library: Library,
+    public_url: str,
+    only_this_machine: bool,
+    clock: Callable[[], date] = utc_today,
+) -> Flask:
+    """The application with all that a call needs; what it logs goes where the settings say from now on.
+
+    ``only_this_machine``: nobody else can call it. Raises ValueError for settings that do not hold.
+    """
+    around = surroundings_of(settings, library, only_this_machine=only_this_machine)
+    dropped = around.metrics.log_fields_dropped if around.metrics else lambda count: None
+    logs.configure(settings.log_format, settings.log_level, names_of(library), dropped)
+    return create_app(settings, library, settings.public_url or public_url, clock, around)
 
 
 def warm_up(library: Library) -> None:
@@ -70,7 +92,9 @@ def warm_up(library: Library) -> None:
 class Server(BaseApplication):
     """gunicorn with our application, loaded before the fork so that workers share its memory."""
 
-    def __init__(self, app: Flask, host: str, port: int, workers: int) -> None:
+    def __init__(
+        self, app: Flask, host: str, port: int, workers: int, when_over: Callable[[], None] = lambda: None
+    ) -> None:
         self.app = app
         self.options = {
             "bind": authority(host, port),
@@ -82,6 +106,10 @@ class Server(BaseApplication):
             "timeout": 30,
             "preload_app": True,
             "accesslog": None,
+            "logger_class": ThroughTheRoot,
+            "child_exit": _forget,
+            # Not a "finally" around run: the workers leave through that too.
+            "on_exit": lambda arbiter: when_over(),
             "control_socket_disable": True,
             "pre_fork": _freeze,
             "post_worker_init": _tame_collector,
@@ -101,6 +129,14 @@ class Server(BaseApplication):
 def _freeze(arbiter: Any, worker: Any) -> None:
     gc.collect()
     gc.freeze()
+
+
+def _forget(arbiter: Any, worker: Any) -> None:
+    # prometheus_client is heavy, and the benchmark's floor does without it.
+    if "prometheus_client" in sys.modules:
+        from cds_service.operations.metrics import mark_dead
+
+        mark_dead(worker.pid)
 
 
 def _tame_collector(worker: Any) -> None:

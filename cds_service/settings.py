@@ -2,9 +2,9 @@
 
 from os import environ
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 # On an open loopback server the ids protect nobody's data, so that a published key does no harm.
@@ -41,13 +41,6 @@ class Settings(BaseSettings):
     cards: Path = Field(default_factory=lambda: data_folder("cards"), description="The folder of policies.")
     codes: Path | None = Field(None, description="The folder of code packs; default: the authors' own short labels.")
 
-    clients: Path | None = Field(None, description="The clients file (TOML): who may call, and whom we may call.")
-    accept_unauthenticated_calls: bool = Field(
-        False, description="Serve beyond loopback without a clients file: anyone who reaches the address may call."
-    )
-    trusted_proxies: int = Field(
-        0, ge=0, le=8, description="How many proxies in front write X-Forwarded-* headers; 0: the headers are ignored."
-    )
     cors_origins: list[str] = Field(
         ["*"], description='Web origins that browsers may call from, as JSON: ["https://…"].'
     )
@@ -69,11 +62,12 @@ class Settings(BaseSettings):
 
     state: Path = Field(
         default_factory=_state_folder,
-        description="The folder for what is kept: the store (unless elsewhere), the audit log.",
+        description="The folder for what is kept: the audit log, and the store if it is SQLite.",
     )
     store_url: SecretStr = Field(
         SecretStr(""),
-        description="The store's address: postgresql+psycopg://user:password@host/name; default: SQLite in state.",
+        description="PostgreSQL for what workers and hosts share, postgresql://user:password@host/name; default: "
+        "SQLite in the state folder.",
     )
     audit: bool = Field(True, description="Keep a log of every call and answer for disputes, apart from the log.")
     audit_content: bool = Field(
@@ -86,18 +80,6 @@ class Settings(BaseSettings):
 
     log_format: Literal["json", "text"] = Field("text", description="The operational log: JSON lines, or text.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
-    traces: bool = Field(
-        False, description="Send OpenTelemetry traces (needs the extra 'traces'; OTEL_* variables say where to)."
-    )
-    self_check_seconds: int = Field(
-        60, ge=0, description="Seconds between two runs of the known-answer patients; 0: at start alone."
-    )
-    silent_days: int = Field(
-        30, gt=0, description="Days with orders and without a card after which a statement is reported as silent."
-    )
-    security_contact: str = Field(
-        "", description="Where weaknesses are reported (mailto: or https:), for /.well-known/security.txt."
-    )
 
     @field_validator("public_url", "canonical_base")
     @classmethod
@@ -106,7 +88,7 @@ class Settings(BaseSettings):
             raise ValueError("must be an absolute http(s) address")
         return value.rstrip("/")
 
-    @field_validator("codes", "clients", mode="before")
+    @field_validator("codes", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         # An empty variable would else be the folder in which the process happens to run.
@@ -118,6 +100,12 @@ class Settings(BaseSettings):
         if 0 < len(value.get_secret_value()) < 16:
             raise ValueError("must have at least 16 characters, or be left out on loopback")
         return value
+
+    @model_validator(mode="after")
+    def _what_is_not_asked_for_is_fetched(self) -> Self:
+        if self.prefetch == "lean" and not self.fetch_missing:
+            raise ValueError("CDS_SERVICE_PREFETCH=lean asks for little and needs CDS_SERVICE_FETCH_MISSING=true")
+        return self
 
     def key(self) -> bytes:
         """The key of card ids."""
@@ -137,6 +125,8 @@ def load_settings() -> Settings:
         raise ValueError(
             "\n".join(
                 f"CDS_SERVICE_{str(item['loc'][0]).upper()}: {item['msg'].removeprefix('Value error, ')}"
+                if item["loc"]
+                else item["msg"].removeprefix("Value error, ")
                 for item in error.errors()
             )
         ) from None

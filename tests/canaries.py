@@ -92,7 +92,8 @@ class Planted:
             "expires_in": 300,
             "scope": f"patient/*.read {self.mark()}",
             "subject": self.mark(),
-            "patient": self.mark(),
+            # The grant of another patient is refused.
+            "patient": self.request.get("context", {}).get("patientId"),
         }
         self.request["extension"] = {f"com.example.{self.mark()}": {"note": self.mark()}}
         self.request[self.mark()] = self.mark()

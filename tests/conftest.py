@@ -1,5 +1,6 @@
 """Settings shared by all tests."""
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -33,3 +34,9 @@ def store(store_url: str | None, tmp_path: Path) -> Iterator[Store]:
     """An empty store, once in SQLite and once in PostgreSQL."""
     with closing(open_store(store_url, tmp_path)) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state(tmp_path_factory):
+    """What servers of the tests keep is kept in a folder of the tests."""
+    os.environ["CDS_SERVICE_STATE"] = str(tmp_path_factory.mktemp("state"))

@@ -631,10 +631,11 @@ def about(name: str) -> dict[str, str]:
 
 @cache
 def _client() -> Any:
-    from cds_service.server import build_app
+    from cds_service.app import create_app
     from cds_service.settings import Settings
+    from tests.shipped import library
 
-    return build_app(Settings(), PUBLIC_URL, lambda: TODAY).test_client()
+    return create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY).test_client()
 
 
 def answer_of(name: str, folder: Path = FOLDER) -> Any:

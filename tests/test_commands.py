@@ -7,10 +7,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 import requests
@@ -19,8 +20,9 @@ from click.testing import CliRunner
 from cds_service.__main__ import main
 from cds_service.examples import examples, moved, request_as_of
 from cds_service.server import authority
-from cds_service.settings import data_folder
-from tests.shipped import answers
+from cds_service.settings import Settings, data_folder, load_settings
+from cds_service.surroundings import surroundings_of
+from tests.shipped import answers, library
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = examples(data_folder("fhir_examples"))
@@ -188,13 +190,24 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(command: list[str], cwd: Path) -> Iterator[str]:
-    """The service as a process of its own, until it answers; ended at the close."""
+def served(
+    command: list[str],
+    cwd: Path,
+    *options: str,
+    log: Path = Path(os.devnull),
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[str]:
+    """The service as a process of its own, until it answers; ended at the close. What it logs goes to ``log``."""
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("CDS_SERVICE_", "PYTHON"))}
-    process = subprocess.Popen(
-        [*command, "serve", "--port", str(port)], cwd=cwd, env=environment, stderr=subprocess.DEVNULL
-    )
+    environment |= {"CDS_SERVICE_STATE": os.environ["CDS_SERVICE_STATE"], **settings}
+    with log.open("wb") as told:
+        process = subprocess.Popen(
+            [*command, "serve", "--port", str(port), *options],
+            cwd=cwd,
+            env=environment,
+            stderr=told,
+        )
     try:
         address = f"http://127.0.0.1:{port}"
         for _ in range(200):
@@ -259,3 +272,48 @@ def test_today_is_the_day_of_the_call():
 )
 def test_an_ipv6_host_stands_in_brackets(host, address):
     assert authority(host, 80) == address
+
+
+def test_lean_prefetch_without_fetching_is_refused(monkeypatch):
+    monkeypatch.setenv("CDS_SERVICE_PREFETCH", "lean")
+    monkeypatch.setenv("CDS_SERVICE_FETCH_MISSING", "false")
+    with pytest.raises(ValueError, match=r"^CDS_SERVICE_PREFETCH=lean asks for little"):
+        load_settings()
+
+
+def test_content_is_kept_encrypted_or_not_at_all(tmp_path):
+    settings = Settings(state=tmp_path, audit_content=True)
+    with pytest.raises(ValueError, match="needs CDS_SERVICE_AUDIT_KEY"):
+        surroundings_of(settings, library(), only_this_machine=True)
+
+
+def test_a_rate_limit_that_cannot_be_read_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="600/minute"):
+        surroundings_of(Settings(state=tmp_path, rate_limit="often"), library(), only_this_machine=True)
+
+
+@pytest.mark.parametrize(("only_this_machine", "fetches"), [(True, True), (False, False)])
+def test_what_a_caller_names_is_called_on_this_machine_and_for_it_alone(tmp_path, only_this_machine, fetches):
+    around = surroundings_of(Settings(state=tmp_path), library(), only_this_machine=only_this_machine)
+    assert (around.fetcher is not None, around.allowance.loopback, around.allowance.bases) == (fetches, fetches, ())
+
+
+def test_the_server_says_where_it_listens_counts_over_its_workers_and_leaves_nothing(tmp_path):
+    """gunicorn's main process has not seen a request, so that its words stay in the log."""
+    log, scratch = tmp_path / "log", tmp_path / "scratch"
+    scratch.mkdir()
+    settings = {"CDS_SERVICE_LOG_FORMAT": "json", "TMPDIR": str(scratch), "CDS_SERVICE_STATE": str(tmp_path / "state")}
+    command = [sys.executable, "-m", "cds_service"]
+    body = (EXAMPLES["typical-gaps"].folder / "request.json").read_bytes()
+    with served(command, ROOT, "--workers", "2", log=log, settings=settings) as address:
+        for _ in range(8):
+            path = f"{address}/cds-services/coverage-guidance-order-sign"
+            assert requests.post(path, body, headers={"Content-Type": "application/json"}, timeout=20).ok
+        numbers = requests.get(f"{address}/metrics", timeout=20).text
+    assert 'calls_total{outcome="card",service="coverage-guidance-order-sign"} 8.0' in numbers
+    lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    assert any("Listening at" in line.get("message", "") for line in lines)
+    assert [line["event"] for line in lines].count("call") == 8
+    (written,) = (tmp_path / "state" / "audit").iterdir()
+    assert written.read_text().count("\n") == 8
+    assert list(scratch.glob("cds-service-metrics-*")) == []

@@ -125,9 +125,8 @@ def test_nothing_to_keep_is_nothing_kept(store):
 
 
 def test_a_batch_is_kept_whole_or_not_at_all(store):
-    too_long = "c" * 300 if store.address.file is None else None
     with pytest.raises(StoreError):
-        save(store, [overridden("a"), overridden("b", comment=[1]), overridden(too_long)], "ehr", RECEIVED)
+        save(store, [overridden("a"), overridden("b", comment={1}), overridden("c")], "ehr", RECEIVED)
     assert kept(store, ANY) == []
 
 
@@ -232,22 +231,22 @@ class Clock:
 
 
 def test_a_token_counts_once(store):
-    replay = ReplayStore(store)
+    replay = ReplayStore(store, Clock())
     assert replay.remember("https://ehr.example", "jti-1", AT) is True
     assert replay.remember("https://ehr.example", "jti-1", AT) is False
     assert replay.remember("https://ehr.example", "jti-2", AT) is True
     assert replay.remember("https://other.example", "jti-1", AT) is True
-    assert ReplayStore(store).remember("https://other.example", "jti-1", AT) is False
+    assert ReplayStore(store, Clock()).remember("https://other.example", "jti-1", AT) is False
 
 
 def test_issuer_and_jti_cannot_run_into_each_other(store):
-    replay = ReplayStore(store)
+    replay = ReplayStore(store, Clock())
     assert replay.remember("https://ehr.example", "1jti", AT)
     assert replay.remember("https://ehr.example1", "jti", AT)
 
 
 def test_a_token_is_kept_as_a_hash_alone(store):
-    ReplayStore(store).remember("https://canary-issuer.example", "canary-jti", AT)
+    ReplayStore(store, Clock()).remember("https://canary-issuer.example", "canary-jti", AT)
     with store.reading() as connection:
         (row,) = connection.execute(text("SELECT key, expires FROM tokens_seen")).all()
     assert len(bytes(row.key)) == 32
@@ -296,7 +295,7 @@ def test_a_token_is_judged_even_if_cleaning_up_fails(store, monkeypatch):
         raise StoreError("broken")
 
     monkeypatch.setattr(ReplayStore, "prune", broken)
-    assert ReplayStore(store).remember("i", "j", AT) is True
+    assert ReplayStore(store, Clock()).remember("i", "j", AT) is True
 
 
 def in_child(work) -> int:
@@ -313,17 +312,19 @@ def in_child(work) -> int:
 
 def test_of_several_processes_exactly_one_has_a_token_first(store):
     """A.7: a jti is unseen once, across workers; the store was used before the fork, as with preload."""
-    ReplayStore(store).remember("i", "before the fork", AT)
+    ReplayStore(store, Clock()).remember("i", "before the fork", AT)
     rounds = 20
     for number in range(rounds):
-        pids = [in_child(lambda number=number: ReplayStore(store).remember("i", f"{number}", AT)) for _ in range(4)]
+        pids = [
+            in_child(lambda number=number: ReplayStore(store, Clock()).remember("i", f"{number}", AT)) for _ in range(4)
+        ]
         codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
         assert sorted(codes) == [0, 2, 2, 2]
     assert number_of(store, "tokens_seen") == rounds + 1
 
 
 def test_of_several_threads_exactly_one_has_a_token_first(store):
-    replay = ReplayStore(store)
+    replay = ReplayStore(store, Clock())
     found: list[bool] = []
     threads = [threading.Thread(target=lambda: found.append(replay.remember("i", "j", AT))) for _ in range(8)]
     for thread in threads:
@@ -392,7 +393,7 @@ def test_a_store_that_can_be_written_answers_the_ping(store):
 
 def test_an_error_repeats_nothing_of_what_was_to_be_kept(store):
     with pytest.raises(StoreError) as caught:
-        save(store, [overridden(comment="Canary words", card=["Canary card"])], "ehr", RECEIVED)
+        save(store, [overridden("Canary card", comment={"Canary words"})], "ehr", RECEIVED)
     error = caught.value
     assert error.__cause__ is None
     assert error.__suppress_context__
@@ -405,7 +406,7 @@ def test_an_error_that_is_not_the_stores_stays_what_it_is(store):
 
 
 def test_what_fails_in_a_quick_write_is_undone_and_the_store_works_on(store):
-    broken = Shown("card-2", "ehr", "p", "1", "met", "s", DAY, (("s-1", "label"), (None, "label")))
+    broken = Shown("card-2", "ehr", "p", "1", "met", "s", DAY, ((None, "label"),))
     with pytest.raises(StoreError):
         shown.record(store, [SHOWN, broken])
     assert shown.counts(store, ANY) == []
@@ -573,9 +574,9 @@ def test_a_full_disk_is_told_and_nothing_is_acknowledged(sqlite_store):
     full = [FeedbackItem(f"c-{number}", "accepted", AT, comment="x" * 2000) for number in range(100)]
     with pytest.raises(StoreError, match=r"its disk is full \(SQLITE_FULL\)"):
         save(sqlite_store, full, "ehr", RECEIVED)
+    replay = ReplayStore(sqlite_store, Clock())
     with pytest.raises(StoreError, match="its disk is full"):
-        for number in range(2000):
-            ReplayStore(sqlite_store).remember("i", str(number), AT)
+        all(replay.remember("i", str(number), AT) for number in range(2000))
     assert len(kept(sqlite_store, ANY)) == 1
 
 
@@ -585,7 +586,7 @@ def test_a_store_that_can_only_be_read_is_told_by_ping_and_by_every_write(sqlite
     for write in (
         sqlite_store.ping,
         lambda: save(sqlite_store, [overridden("another")], "ehr", RECEIVED),
-        lambda: ReplayStore(sqlite_store).remember("i", "j", AT),
+        lambda: ReplayStore(sqlite_store, Clock()).remember("i", "j", AT),
         lambda: activity.record(sqlite_store, DAY, "p", 1, 1),
         lambda: shown.record(sqlite_store, [SHOWN]),
     ):
@@ -613,7 +614,9 @@ try:
 except StoreError as error:
     print(error)
 try:
-    store.ping()
+    # The last of the file may still hold a row as small as this one.
+    for _ in range(500):
+        store.ping()
     print("the ping noticed nothing")
 except StoreError as error:
     print(error)
@@ -665,7 +668,7 @@ def test_a_store_that_another_process_holds_is_busy_and_says_so(sqlite_store):
         with pytest.raises(StoreError, match="it is busy"):
             sqlite_store.ping()
         with pytest.raises(StoreError, match="it is busy"):
-            ReplayStore(sqlite_store).remember("i", "j", AT)
+            ReplayStore(sqlite_store, Clock()).remember("i", "j", AT)
         assert kept(sqlite_store, ANY) == []
     sqlite_store.ping()
 

@@ -1,6 +1,5 @@
 """Fills the prefetch of a call from the EHR's FHIR server: all keys side by side, until the deadline and no longer."""
 
-import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -15,11 +14,10 @@ from cds_service.fetching import fhir_search, scopes, templates
 from cds_service.fetching.fhir_search import SERVER, FetchError, Found, Get, Limits
 from cds_service.fetching.templates import Query, UnresolvedError
 from cds_service.hooks import HookRequest
+from cds_service.operations import logs
 from cds_service.outgoing.addresses import Allowance, ForbiddenAddressError, permitted
 from cds_service.outgoing.client import OutgoingError, Received
 from cds_service.outgoing.deadline import Deadline
-
-log = logging.getLogger("cds_service")
 
 ACCEPT = "application/fhir+json"
 THREADS = 64
@@ -243,7 +241,7 @@ def _result(future: Future[Found], request: HookRequest, key: str, kind: str) ->
     if error is None:
         return future.result()
     # A bug here must neither fail the call nor read as "nothing on record"; its message may repeat what was sent.
-    log.error("fetching failed: unexpected %s", type(error).__name__)
+    logs.logger().error("unexpected", exc_info=error)
     return _nothing(request, key, kind, FetchError("error", "this service failed to ask for it"))
 
 

@@ -4,6 +4,9 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
+# Who speaks stands behind gunicorn's wrapper and ours; by that the log tells its main process from its workers.
+_SPEAKER = 3
+
 
 class ThroughTheRoot(Logger):
     """The ``logger_class`` of the server's settings; the access log stays off."""
@@ -14,3 +17,19 @@ class ThroughTheRoot(Logger):
         for log in (self.error_log, self.access_log):
             log.handlers.clear()
         self.error_log.propagate = True
+
+    def critical(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        """As gunicorn's, with its caller's place."""
+        super().critical(msg, *args, **{"stacklevel": _SPEAKER, **kwargs})
+
+    def error(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        """As gunicorn's, with its caller's place."""
+        super().error(msg, *args, **{"stacklevel": _SPEAKER, **kwargs})
+
+    def warning(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        """As gunicorn's, with its caller's place."""
+        super().warning(msg, *args, **{"stacklevel": _SPEAKER, **kwargs})
+
+    def info(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        """As gunicorn's, with its caller's place."""
+        super().info(msg, *args, **{"stacklevel": _SPEAKER, **kwargs})

@@ -65,6 +65,7 @@ _WORDS = (
 )
 
 Form = Callable[[Any], bool]
+Renderer = Callable[[Any, str, MutableMapping[str, Any]], bytes]
 # Whose the lines are that this thread logs. One value for all fields: structlog's own takes a variable for each.
 _CALL: ContextVar[Mapping[str, str]] = ContextVar("call")
 _NO_CALL: Mapping[str, str] = {}
@@ -233,13 +234,7 @@ def configure(
     render = as_json if log_format == "json" else as_text
     write = _writer(stream)
     level = logging.getLevelNamesMapping()[log_level.upper()]
-    structlog.configure(
-        processors=[with_call, keep, render],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: _Lines(write),
-        # A logger that was cached would go on writing as it was told before.
-        cache_logger_on_first_use=False,
-    )
+    _send(keep, render, write, level)
     root = logging.getLogger()
     for handler in [*root.handlers]:
         root.removeHandler(handler)
@@ -254,6 +249,16 @@ def configure(
     # urllib3 and others tell at debug level what they send.
     logging.getLogger("urllib3").setLevel(max(level, logging.WARNING))
     return keep
+
+
+def _send(keep: OnlyListedFields, render: Renderer, write: Callable[[bytes], None], level: int) -> None:
+    structlog.configure(
+        processors=[with_call, keep, render],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *_: _Lines(write),
+        # A logger that was cached would go on writing as it was told before.
+        cache_logger_on_first_use=False,
+    )
 
 
 def _writer(stream: BinaryIO | None) -> Callable[[bytes], None]:
@@ -282,6 +287,9 @@ class _Lines:
 
 def logger() -> FilteringBoundLogger:
     """The log: ``logger().info("call", outcome="card", milliseconds=3.1)``; events as in EVENTS, fields as in forms."""
+    if not structlog.is_configured():
+        # As structlog comes, it writes out every argument and, of an error, every variable.
+        _send(OnlyListedFields(Names()), as_text, _writer(None), logging.INFO)
     return cast(FilteringBoundLogger, structlog.get_logger().bind())
 
 

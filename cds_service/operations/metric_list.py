@@ -14,7 +14,8 @@ CARD_OUTCOMES = ("met", "not-met", "unknown", "not-applicable", "pathway", "ask"
 PREFETCH_STATES = ("filled", "empty", "missing", "fetched", "failed")
 FETCH_FAILURES = (
     *("forbidden", "unreachable", "timeout", "too-large", "redirected", "tls"),
-    *("status", "unreadable", "deadline"),
+    *("refused", "not-found", "not-accepted", "server-error", "reported", "invalid"),
+    *("scope", "unresolved", "busy", "error"),
 )
 FEEDBACK_OUTCOMES = ("new", "repeated", "unknown-card")
 

@@ -58,7 +58,9 @@ def _delete_old(store: Store) -> ClauseElement:
     table, before = TOKENS_SEEN.c, bindparam("before", type_=BigInteger)
     # In one order everywhere, or two hosts could each wait for the other.
     old = select(table.key).where(table.expires < before).order_by(table.expires)
-    return delete(TOKENS_SEEN).where(table.key.in_(old.limit(literal_column(str(PRUNED_AT_ONCE)))))
+    # Both bounds are written out: SQLite's words for a limit alone have a parameter of their own.
+    some = old.limit(literal_column(str(PRUNED_AT_ONCE))).offset(literal_column("0"))
+    return delete(TOKENS_SEEN).where(table.key.in_(some))
 
 
 def _key(issuer: str, jti: str) -> bytes:

@@ -1,14 +1,11 @@
 """Every error as a status and an OperationOutcome: the only place that maps one to the other."""
 
-import logging
-
 import orjson
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from cds_service.errors import RequestError, operation_outcome
-
-log = logging.getLogger("cds_service")
+from cds_service.operations import logs
 
 _ISSUES = {404: "not-found", 405: "not-supported", 413: "too-long", 415: "not-supported"}
 
@@ -31,17 +28,8 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def bug(error: Exception) -> Response:
-        # The message of an unexpected error may repeat what was sent, so that only its kind and place are logged.
-        log.error("unexpected %s at %s", type(error).__name__, place_of(error))
+        logs.logger().error("unexpected", exc_info=error)
         return _outcome(500, "exception", _sentence(500))
-
-
-def place_of(error: BaseException) -> str:
-    """Where an error arose: function and line of the innermost frame."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}" if trace else "unknown"
 
 
 def _sentence(status: int) -> str:

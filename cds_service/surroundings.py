@@ -1,0 +1,73 @@
+"""What an installation has around the rules: whom a call may be completed from, and who is told of it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cds_service.fetching.fetch import Fetcher
+from cds_service.library import Library
+from cds_service.operations.audit import AuditError, AuditLog, audit_folder
+from cds_service.operations.names import names_of
+from cds_service.operations.rate import limit_of
+from cds_service.operations.sealing import keys_of
+from cds_service.outgoing.addresses import Allowance
+from cds_service.outgoing.client import OutgoingClient
+from cds_service.settings import Settings
+
+if TYPE_CHECKING:
+    from cds_service.operations.metrics import Metrics
+
+NOBODY = Allowance()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Each part may be missing: then nothing is fetched, counted, or kept.
+
+    ``allowance`` says which FHIR servers may be called; ``call_seconds`` is the deadline of a call, ``rate_limit`` what
+    one client may call (empty: no limit).
+    """
+
+    fetcher: Fetcher | None = None
+    allowance: Allowance = NOBODY
+    call_seconds: float = 3.5
+    metrics: "Metrics | None" = None
+    audit: AuditLog | None = None
+    rate_limit: str = ""
+
+
+def surroundings_of(settings: Settings, library: Library, *, only_this_machine: bool) -> Surroundings:
+    """Makes the parts that the settings ask for; no connection is opened and no thread started, for a fork may follow.
+
+    ``only_this_machine``: nobody else can call the service. Only then are FHIR servers on this machine called; for all
+    others anyone could have us call what stands behind a firewall. Raises ValueError for a setting that cannot be used.
+    """
+    # Loaded here, because the launcher must first say where several workers' numbers meet.
+    from cds_service.operations.metrics import Metrics
+
+    if settings.rate_limit:
+        limit_of(settings.rate_limit)
+    fetches = settings.fetch_missing and only_this_machine
+    fetcher = Fetcher(OutgoingClient(), settings.fhir_max_bytes, settings.fhir_max_pages) if fetches else None
+    return Surroundings(
+        fetcher,
+        Allowance(loopback=only_this_machine),
+        settings.call_seconds,
+        Metrics(names_of(library)),
+        _audit(settings) if settings.audit else None,
+        settings.rate_limit,
+    )
+
+
+def _audit(settings: Settings) -> AuditLog:
+    """The audit log, which must be writable at start. Raises ValueError."""
+    sealed = settings.audit_key.get_secret_value()
+    if settings.audit_content and not sealed:
+        raise ValueError("CDS_SERVICE_AUDIT_CONTENT keeps calls encrypted, and needs CDS_SERVICE_AUDIT_KEY for it")
+    keys = keys_of(sealed) if settings.audit_content else None
+    audit = AuditLog(audit_folder(settings.state), settings.key(), keys)
+    try:
+        audit.check()
+        audit.delete_old(settings.audit_days)
+    except AuditError as error:
+        raise ValueError(f"{error} CDS_SERVICE_STATE names the folder, CDS_SERVICE_AUDIT=false keeps no log.") from None
+    return audit

@@ -1,0 +1,128 @@
+"""The whole way over HTTP: a call without prefetch is completed from the EHR's server, and told without the patient."""
+
+import json
+import logging
+from datetime import date, timedelta
+
+import pytest
+import structlog
+from flask.testing import FlaskClient
+
+from cds_service.app import create_app
+from cds_service.examples import examples
+from cds_service.fetching.fetch import Fetcher
+from cds_service.operations import audit, logs
+from cds_service.operations.audit import AuditLog
+from cds_service.operations.metrics import Metrics
+from cds_service.operations.names import names_of
+from cds_service.outgoing.addresses import Allowance
+from cds_service.outgoing.client import OutgoingClient
+from cds_service.settings import Settings, data_folder
+from cds_service.surroundings import Surroundings
+from tests.canaries import Planted, found_below, found_in
+from tests.fhir_server import FhirServer
+from tests.shipped import TODAY, example, library
+
+SIGN = "/cds-services/coverage-guidance-order-sign"
+EXAMPLES = examples(data_folder("fhir_examples"))
+HERE = Allowance(loopback=True)
+
+
+@pytest.fixture
+def around(tmp_path):
+    client = OutgoingClient()
+    fetcher = Fetcher(client, 5_000_000, 20)
+    yield Surroundings(
+        fetcher, HERE, 10, Metrics(names_of(library())), AuditLog(tmp_path / "audit", b"a key of the tests", None)
+    )
+    fetcher.close()
+    client.close()
+
+
+def client_of(around: Surroundings, **settings) -> FlaskClient:
+    return create_app(Settings(**settings), library(), "http://127.0.0.1:8080", lambda: TODAY, around).test_client()
+
+
+def without_prefetch(body: dict, server: FhirServer) -> dict:
+    granted = {"access_token": "t0ken", "token_type": "Bearer", "expires_in": 300, "scope": "patient/*.rs"}
+    return body | {"prefetch": {}, "fhirServer": server.base, "fhirAuthorization": granted}
+
+
+def test_a_call_without_prefetch_gets_the_same_bytes_by_fetching(around):
+    body = example("typical-gaps")
+    client = client_of(around)
+    sent = client.post(SIGN, json=body)
+    with FhirServer(body["prefetch"], token="t0ken") as server:
+        fetched = client.post(SIGN, json=without_prefetch(body, server))
+    assert fetched.data == sent.data
+    assert "fetch-observation" in fetched.headers["Server-Timing"]
+    assert "evaluate;dur=" in fetched.headers["Server-Timing"]
+
+
+def test_metrics_tell_how_each_key_came_and_what_is_unknown(around):
+    body = example("typical-gaps")
+    client = client_of(around)
+    del body["prefetch"]["observation"]
+    with FhirServer(body["prefetch"], token="t0ken") as server:
+        client.post(SIGN, json=without_prefetch(body, server) | {"prefetch": body["prefetch"]})
+    text = client.get("/metrics").get_data(as_text=True)
+    assert 'cds_service_prefetch_total{key="observation",state="fetched"} 1.0' in text
+    assert 'cds_service_prefetch_total{key="patient",state="filled"} 1.0' in text
+    assert 'outcome="card",service="coverage-guidance-order-sign"} 1.0' in text
+    assert "cds_service_unknowns_total{" in text
+
+
+def test_nobody_is_called_where_anyone_can_call_us():
+    """In the open mode beyond this machine no address that a caller names is followed."""
+    body = example("typical-gaps")
+    with FhirServer(body["prefetch"], token="t0ken") as server:
+        answer = client_of(Surroundings()).post(SIGN, json=without_prefetch(body, server))
+        assert server.calls == []
+    assert answer.status_code == 412
+
+
+def test_lean_prefetch_asks_for_patient_and_coverage_alone(around):
+    services = client_of(around, prefetch="lean").get("/cds-services").get_json()["services"]
+    assert {tuple(one["prefetch"]) for one in services} == {("patient", "coverage")}
+
+
+def test_a_client_that_calls_too_often_is_told_when_to_call_again():
+    client = client_of(Surroundings(rate_limit="2/minute"))
+    body = example("unrelated-order")
+    assert [client.post(SIGN, json=body).status_code for _ in range(2)] == [200, 200]
+    refused = client.post(SIGN, json=body)
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert refused.get_json(force=True)["resourceType"] == "OperationOutcome"
+
+
+def test_an_audit_log_that_cannot_be_written_costs_nobody_the_answer(around, tmp_path):
+    (tmp_path / "audit").write_text("no folder")
+    client = client_of(around)
+    assert client.post(SIGN, json=example("typical-gaps")).status_code == 200
+    assert "cds_service_audit_failures_total 1.0" in client.get("/metrics").get_data(as_text=True)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if EXAMPLES[name].about["service"] in SIGN])
+def test_nothing_of_a_call_reaches_log_metrics_or_audit(around, tmp_path, name, refused):
+    """A mark in every text of the request is found in no output but the answer to the caller."""
+    written = tmp_path / "log"
+    before = logging.getLogger().handlers[:]
+    try:
+        with written.open("wb") as stream:
+            logs.configure("json", "debug", names_of(library()), stream=stream)
+            planted = Planted(example(name))
+            body = dict(planted.request)
+            if refused:
+                body["context"] = [planted.mark()]
+            client = client_of(around)
+            status = client.post(SIGN, data=json.dumps(body), content_type="application/json").status_code
+    finally:
+        structlog.reset_defaults()
+        logging.getLogger().handlers[:] = before
+    assert status == (400 if refused else 200)
+    assert found_in(client.get("/metrics").data) == set()
+    assert found_below([tmp_path]) == {}
+    day = date.today() + timedelta(days=1)
+    assert len(list(audit.read(tmp_path / "audit", audit.Wanted(until=day), None, lambda problem: None))) == 1
