@@ -15,8 +15,9 @@ from cds_service.terminology import ICD10CM
 
 TIME_CRITICAL = "Not for time-critical use: it recognises no emergency, and a card may come late or not at all."
 METHOD = (
-    "Each criterion is a sentence of a source, written as a test over facts of the record. The same record, order and "
-    "day always give the same card: nothing is estimated, and no model was trained on data."
+    "Each criterion is a clause of a source, or a choice of the authors that is named as one, written as a test over "
+    "facts of the record. The same record, order and day always give the same card: nothing is estimated, and no model "
+    "was trained on data."
 )
 TRUTHS = {
     "met": "What was found settles the criterion, and speaks for the order; an exclusion is met where it is absent.",
@@ -34,8 +35,8 @@ FAULTS = {
         "others are evaluated."
     ),
     "Unexpected": (
-        "A value in another unit, out of range, too old, dated in the future, refuted, cancelled or entered in error is "
-        "no evidence, and the card says why."
+        "A value in another unit, out of range, too old, dated in the future, refuted, cancelled or entered in error "
+        "is no evidence, and the card says why."
     ),
     "Contradictory": (
         "Two values of one day, or a record and an attested answer, that disagree make the criterion unknown, and both "
@@ -156,6 +157,12 @@ class Input(NamedTuple):
         if self.reading.kind in ("order", "parts"):
             return "the order itself"
         return ", ".join(self.prefetch) or "computed from other inputs"
+
+    @property
+    def units(self) -> str:
+        """The units accepted, of an event those of what is asked about it; empty where none is needed."""
+        asked = (f"{item.title}: {item.units}" for item in self.reading.attributes if item.units)
+        return "; ".join(filter(None, (self.reading.units, *asked)))
 
 
 class Sent(NamedTuple):
@@ -288,7 +295,7 @@ def _inputs_json(policy: Policy) -> dict[str, Any]:
                 "readFrom": item.reading.origin,
                 "prefetch": list(item.prefetch),
                 "codeSets": [codes.name for codes in item.reading.sets],
-                "units": item.reading.units or None,
+                "units": item.units or None,
                 "noOlderThan": item.reading.age,
                 "nothingOnRecord": item.reading.absence,
                 "criteria": [rule.id for rule in item.criteria],

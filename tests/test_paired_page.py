@@ -438,3 +438,13 @@ def test_the_title_of_a_criterion_has_the_number_of_the_rule_that_changes_it(tmp
     policy = load_policy(write(tmp_path, made))
     assert policy.criterion("signs").title == "2 or more signs"
     assert policy.criterion("signs@bulletin").title == "3 or more signs"
+
+
+def test_an_event_as_an_input_has_the_units_of_what_is_asked_about_it(policy):
+    """FDA's (b): the inputs with their units."""
+    found = {item["id"]: item for item in source_attributes.source_attributes(policy)["inputs"]["facts"]}
+    assert found["sessions"]["units"] == (
+        "Pain before: answer: a number; values 0 to 10; Pain after: answer: a number; values 0 to 10; Relief: percent"
+    )
+    assert found["knees"]["prefetch"] == []
+    assert {row.obtained for row in source_attributes.inputs(policy) if row.name == "knees"} == {"the order itself"}
