@@ -118,6 +118,7 @@ LADDER = (
     "code_text",
     "policy_text",
     "rule_text",
+    "source_attributes",
     "policy_json",
     "changes",
     "pages",
