@@ -94,6 +94,8 @@ LADDER = (
     "fetching.fhir_search",
     "fetching.fetch",
     "fetching.call",
+    "self_check.names",
+    "self_check.readiness",
     "surroundings",
     "examples",
     "fhir_models",
@@ -125,11 +127,16 @@ LADDER = (
     "pages",
     "openapi",
     "web.errors",
+    "web.probe",
     "web.record",
     "web.reading",
     "web.calls",
     "web.feedback",
     "app",
+    "self_check.known_answers",
+    "self_check.surfaces",
+    "self_check.checks",
+    "self_check.watch",
     "server",
     "__main__",
 )
@@ -165,7 +172,18 @@ CLOCK = {"now", "utcnow", "today", "fromtimestamp"}
 CHANCE = {"uuid1", "uuid4"}
 
 ONLY_IN = {
-    "flask": {"pages", "web.errors", "web.reading", "web.calls", "web.feedback", "app", "server"},
+    "flask": {
+        "pages",
+        "web.errors",
+        "web.reading",
+        "web.calls",
+        "web.feedback",
+        "app",
+        "server",
+        "self_check.known_answers",
+        "self_check.surfaces",
+        "self_check.checks",
+    },
     "flask_cors": {"app"},
     "gunicorn": {"server", "operations.gunicorn_logs"},
     "werkzeug": {"web.errors", "web.reading", "web.calls"},
@@ -205,6 +223,7 @@ PACKAGES = {
     "cds_service.loading",
     "cds_service.operations",
     "cds_service.outgoing",
+    "cds_service.self_check",
     "cds_service.store",
     "cds_service.web",
 }
