@@ -123,6 +123,8 @@ LADDER = (
     "policy_json",
     "changes",
     "pages",
+    "feedback_bars",
+    "feedback_page",
     "openapi",
     "web.errors",
     "web.record",
@@ -165,7 +167,7 @@ CLOCK = {"now", "utcnow", "today", "fromtimestamp"}
 CHANCE = {"uuid1", "uuid4"}
 
 ONLY_IN = {
-    "flask": {"pages", "web.errors", "web.reading", "web.calls", "web.feedback", "app", "server"},
+    "flask": {"pages", "feedback_page", "web.errors", "web.reading", "web.calls", "web.feedback", "app", "server"},
     "flask_cors": {"app"},
     "gunicorn": {"server", "operations.gunicorn_logs"},
     "werkzeug": {"web.errors", "web.reading", "web.calls"},
