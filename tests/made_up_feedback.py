@@ -28,11 +28,7 @@ MADE_UP: tuple[tuple[tuple[str, int, int, tuple[tuple[Reason | None, int], ...]]
         ("pathway", 4, 0, ()),
     ),
 )
-LABELS = {
-    "met": "Add the billing codes",
-    "unknown": "Add the form to the order",
-    "not-met": "Add a task for the clinic",
-}
+LABELS = {"met": "Add the billing codes", "unknown": "Add the form", "not-met": "Add a task for the clinic"}
 
 
 def fill(store: Store) -> None:
@@ -57,14 +53,14 @@ def fill(store: Store) -> None:
                     for card, day in zip(cards, days, strict=True)
                 ],
             )
-            taken = [
-                FeedbackItem(card, ACCEPTED, _at(day), (f"{card}-s",)) for card, day in zip(cards, days, strict=True)
-            ]
+            first = list(zip(cards, days, strict=True))[:accepted]
+            taken = [FeedbackItem(card, ACCEPTED, at(day), (f"{card}-s",)) for card, day in first]
             reasons = [reason for reason, times in overridden for _ in range(times)]
             rest = zip(cards[accepted:], days[accepted:], reasons, strict=False)
-            left = [FeedbackItem(card, OVERRIDDEN, _at(day), reason=reason) for card, day, reason in rest]
-            save(store, [*taken[:accepted], *left], CLIENT, _at(DAY))
+            left = [FeedbackItem(card, OVERRIDDEN, at(day), reason=reason) for card, day, reason in rest]
+            save(store, [*taken, *left], CLIENT, at(DAY))
 
 
-def _at(day: date) -> datetime:
+def at(day: date) -> datetime:
+    """A moment of a day."""
     return datetime(day.year, day.month, day.day, 14, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The feedback page: its numbers are those of the report, nothing of others becomes markup, nobody's words are on it."""
+"""The feedback page: its numbers are the report's, text of others is no markup, nobody's own words are on it."""
 
 import csv
 import re
@@ -12,13 +12,13 @@ from flask.testing import FlaskClient
 from cds_service import feedback_bars, feedback_page, feedback_report
 from cds_service.app import create_app
 from cds_service.feedback import OVERRIDDEN, Days, FeedbackItem, Reason
-from cds_service.operations import outcomes
+from cds_service.logic import Truth
 from cds_service.settings import Settings
 from cds_service.store import feedback as stored
 from cds_service.store import shown
 from cds_service.store.database import Store, open_store
 from tests.browser import LOOKS, accessible, fits, listening
-from tests.made_up_feedback import CLIENT, DAY, _at, fill
+from tests.made_up_feedback import CLIENT, DAY, at, fill
 from tests.shipped import PUBLIC_URL, TODAY, library
 from tests.test_pages import Page
 
@@ -70,7 +70,7 @@ def cells(row: feedback_report.Rates) -> list[str]:
 )
 def test_the_tables_hold_the_numbers_of_the_report(client, empty, asked, days):
     fill(empty)
-    stored.save(empty, [FeedbackItem("of-another", OVERRIDDEN, _at(date(2026, 11, 11)))], CLIENT, _at(DAY))
+    stored.save(empty, [FeedbackItem("of-another", OVERRIDDEN, at(date(2026, 11, 11)))], CLIENT, at(DAY))
     found = report_of(empty, days)
     assert found.policies[0].accepted
     html = client.get(f"/feedback{asked}").text
@@ -128,24 +128,20 @@ def test_every_bar_has_its_number_as_text_and_as_its_alternative(client, empty):
 
 
 def test_there_are_words_for_everything_that_a_card_can_say():
-    from cds_service.logic import Truth
-
     assert {truth.value for truth in Truth} | {"pathway", "ask", "failed"} == set(feedback_bars.SAYS)
-    assert outcomes.of_answer.__doc__
 
 
 # --- text of others --------------------------------------------------------------------------------------------------
 
 HOSTILE = "<script>alert(1)</script><b onclick='x'>\"&amp;\u202e"
+WORDS = "Mrs Example prefers to wait"
 
 
 def test_text_of_others_is_text_and_a_users_own_words_are_nowhere(client, empty):
     fill(empty)
-    item = FeedbackItem(
-        f"{FIRST}-met-41", OVERRIDDEN, _at(DAY), reason=Reason("x", "s", HOSTILE), comment="Frau Muster"
-    )
-    unknown = FeedbackItem("card-x", "accepted", _at(DAY), (HOSTILE,))
-    stored.save(empty, [item, unknown], CLIENT, _at(DAY))
+    item = FeedbackItem(f"{FIRST}-met-41", OVERRIDDEN, at(DAY), reason=Reason("x", "", HOSTILE), comment=WORDS)
+    unknown = FeedbackItem("card-x", "accepted", at(DAY), (HOSTILE,))
+    stored.save(empty, [item, unknown], CLIENT, at(DAY))
     html = client.get("/feedback").text
     page = Page(html)
     assert not page.named("script")
@@ -154,7 +150,7 @@ def test_text_of_others_is_text_and_a_users_own_words_are_nowhere(client, empty)
     # What turns the direction of writing turns nothing outside of its own words.
     assert html.count("\u202e</bdi>") == 4
     for answer in (html, client.get("/feedback.csv").text):
-        assert "Frau Muster" not in answer
+        assert WORDS not in answer
 
 
 def test_nothing_runs_on_the_page_and_its_form_asks_us_alone(client):
@@ -255,7 +251,7 @@ def test_without_the_page_no_page_links_to_it(client):
 def address(tmp_path_factory) -> Iterator[str]:
     with closing(open_store(None, tmp_path_factory.mktemp("store"))) as store:
         fill(store)
-        stored.save(store, [FeedbackItem("of-another", OVERRIDDEN, _at(DAY))], CLIENT, _at(DAY))
+        stored.save(store, [FeedbackItem("of-another", OVERRIDDEN, at(DAY))], CLIENT, at(DAY))
         with listening(application(store)) as served:
             yield served
 
