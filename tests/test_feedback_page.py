@@ -56,7 +56,7 @@ def rows_of(html: str, kind: str) -> list[list[str]]:
 
 
 def cells(row: feedback_report.Rates) -> list[str]:
-    numbers = ["–" if row.shown is None else row.shown, row.answered, row.accepted, row.overridden]
+    numbers = ["-" if row.shown is None else row.shown, row.answered, row.accepted, row.overridden]
     return [*map(str, numbers), feedback_report.percent(row.accept_rate), feedback_report.percent(row.override_rate)]
 
 
@@ -88,6 +88,7 @@ def test_fewer_days_have_fewer_numbers(client, empty):
     assert client.get("/feedback").text != client.get("/feedback?since=2026-11-10").text
     page = Page(client.get("/feedback?since=2026-11-10").text)
     assert [field.get("value") for field in page.named("input")] == ["2026-11-10", ""]
+    assert "Counted here: days from 2026-11-10." in page.text
     assert "./feedback.csv?since=2026-11-10&until=" in page.attributes("href")
 
 
@@ -274,8 +275,8 @@ def test_wrong_days_are_told_without_a_barrier(page, faults, address):
 def test_days_are_chosen_with_the_keyboard_and_the_numbers_follow(page, address):
     page.goto(f"{address}/feedback")
     before = page.locator(".rates td").first.inner_text()
-    page.get_by_label("From").fill("2026-11-10")
-    page.get_by_label("From").press("Enter")
+    page.get_by_label("Since").fill("2026-11-10")
+    page.get_by_label("Since").press("Enter")
     page.wait_for_url("**/feedback?since=2026-11-10&until=")
     assert int(page.locator(".rates td").first.inner_text()) < int(before)
     page.get_by_role("link", name="All days").click()
