@@ -125,6 +125,8 @@ LADDER = (
     "policy_json",
     "changes",
     "pages",
+    "feedback_bars",
+    "feedback_page",
     "openapi",
     "web.errors",
     "web.probe",
@@ -174,6 +176,7 @@ CHANCE = {"uuid1", "uuid4"}
 ONLY_IN = {
     "flask": {
         "pages",
+        "feedback_page",
         "web.errors",
         "web.reading",
         "web.calls",
