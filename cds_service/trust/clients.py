@@ -22,8 +22,8 @@ KEYS = (
     *("fhir_servers", "private_networks", "quirks", "topic_aliases", "rate_limit"),
 )
 SOURCES = ("jwks_url", "jwks_file", "keys")
-# What no client can be called: calls that nobody checked are told under this name.
-RESERVED = "open"
+# Calls that are not authenticated, and callers that are not known, are told under these names.
+RESERVED = ("open", "other")
 LONGEST = 1000
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _TOPIC = re.compile(r"[!-~]{1,100}")
@@ -83,8 +83,8 @@ def _between(clients: list[Client]) -> Iterator[str]:
         tenants = [tenant for client in same for tenant in client.tenants]
         if not all(client.tenants for client in same) or len(set(tenants)) < len(tenants):
             yield (
-                f"clients {names} have the same issuer '{shortened(issuer)}'; give each its own 'tenants', none of them "
-                "twice, so that a token belongs to one entry, or make them one entry"
+                f"clients {names} have the same issuer '{shortened(issuer)}'; give each its own 'tenants', none "
+                "of them twice, so that a token belongs to one entry, or make them one entry"
             )
 
 
@@ -124,9 +124,9 @@ class _Reader:
     def _id(self) -> str:
         text = self._text("id", required=True)
         if text and (not _SLUG.fullmatch(text) or len(text) > 64):
-            self._note("id", "may hold lower-case letters, digits and single dashes between them, at most 64 characters")
-        if text == RESERVED:
-            self._note("id", f"'{RESERVED}' is the name of calls that are not authenticated; choose another")
+            self._note("id", "may hold a to z, 0 to 9 and single dashes between them, at most 64 characters")
+        if text in RESERVED:
+            self._note("id", f"'{text}' has a meaning of its own in logs and metrics; choose another")
         return text
 
     def _text(self, key: str, *, required: bool = False) -> str:
@@ -139,7 +139,7 @@ class _Reader:
     def _texts(self, key: str) -> tuple[str, ...]:
         value = self.entry.get(key, [])
         if not isinstance(value, list):
-            self._note(key, "must be a list of texts in double quotes: [\"…\", \"…\"]")
+            self._note(key, 'must be a list of texts in double quotes: ["…", "…"]')
             return ()
         for item in value:
             if not isinstance(item, str) or not 0 < len(item) <= LONGEST:
@@ -162,7 +162,9 @@ class _Reader:
         given = [name for name in SOURCES if name in self.entry]
         if len(given) != 1:
             said = f"{' and '.join(given)} are given" if given else "no key is given"
-            self.problems.append(f"{self.name}: {said}; exactly one of {', '.join(SOURCES)} says with which keys it signs")
+            self.problems.append(
+                f"{self.name}: {said}; exactly one of {', '.join(SOURCES)} says with which keys it signs"
+            )
         if "jwks_url" in self.entry:
             return self._address("jwks_url", self._text("jwks_url")) or None, ()
         if "keys" in self.entry:
@@ -235,8 +237,8 @@ class _Reader:
             if not any(_within(network, private) for private in _PRIVATE):
                 self._note(
                     "private_networks",
-                    f"'{item}' does not lie within a private network ({', '.join(map(str, _PRIVATE))}); public addresses "
-                    "may be called without it",
+                    f"'{item}' does not lie within a private network ({', '.join(map(str, _PRIVATE))}); public "
+                    "addresses may be called without it",
                 )
             found.append(network)
         return tuple(found)
@@ -249,7 +251,8 @@ class _Reader:
         for topic, alias in value.items():
             if not _TOPIC.fullmatch(alias):
                 self._note(
-                    "topic_aliases", f"'{shortened(topic)}' must have an alias of 1 to 100 ASCII characters without spaces"
+                    "topic_aliases",
+                    f"'{shortened(topic)}' must have an alias of 1 to 100 ASCII characters without spaces",
                 )
         aliases = [*value.values()]
         for alias in dict.fromkeys(alias for alias in aliases if aliases.count(alias) > 1):

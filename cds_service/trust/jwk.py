@@ -77,8 +77,8 @@ def read_key(jwk: Any) -> Key:
         raise UnusableKeyError("it is not a JWK, which is an object")
     if _PRIVATE & jwk.keys():
         raise UnusableKeyError(
-            "it is a private or secret key; only the public key belongs here. Whoever has seen this one can sign as its "
-            "owner: have it replaced"
+            "it is a private or secret key; only the public key belongs here. Whoever has seen this one can sign as "
+            "its owner: have it replaced"
         )
     kind = jwk.get("kty")
     if kind not in ("RSA", "EC"):
