@@ -6,6 +6,7 @@ from datetime import date
 import orjson
 from flask import Flask, Response
 from flask_cors import CORS
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from cds_service import pages, service
 from cds_service.card import Addresses
@@ -30,6 +31,9 @@ def create_app(
     around = around or Surroundings()
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    if around.trusted_proxies:
+        proxies = around.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies, 0, proxies)  # type: ignore[method-assign]
     CORS(
         app,
         origins=settings.cors_origins,

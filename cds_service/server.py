@@ -16,9 +16,9 @@ from cds_service.app import create_app
 from cds_service.library import Library, load_library
 from cds_service.operations import logs
 from cds_service.operations.gunicorn_logs import ThroughTheRoot
-from cds_service.operations.names import names_of
 from cds_service.settings import Settings
 from cds_service.surroundings import surroundings_of
+from cds_service.trust.tokens import Remember
 
 THREADS = 8
 # Charts are parsed into many small objects that die with the call; the default threshold would scan each many times.
@@ -68,14 +68,15 @@ def build_app(
     public_url: str,
     only_this_machine: bool,
     clock: Callable[[], date] = utc_today,
+    remember: Remember | None = None,
 ) -> Flask:
     """The application with all that a call needs; what it logs goes where the settings say from now on.
 
-    ``only_this_machine``: nobody else can call it. Raises ValueError for settings that do not hold.
+    ``only_this_machine``: nobody else can call it. ``remember`` is that of ``surroundings_of``. Raises ValueError for settings that do not hold.
     """
-    around = surroundings_of(settings, library, only_this_machine=only_this_machine)
+    around = surroundings_of(settings, library, only_this_machine=only_this_machine, remember=remember)
     dropped = around.metrics.log_fields_dropped if around.metrics else lambda count: None
-    logs.configure(settings.log_format, settings.log_level, names_of(library), dropped)
+    logs.configure(settings.log_format, settings.log_level, around.names, dropped)
     return create_app(settings, library, settings.public_url or public_url, clock, around)
 
 

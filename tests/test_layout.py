@@ -78,7 +78,14 @@ LADDER = (
     "fetching.fhir_search",
     "fetching.fetch",
     "fetching.call",
+    "trust.jwk",
+    "trust.entries",
+    "trust.clients",
+    "trust.keys",
+    "trust.tokens",
+    "dialect",
     "surroundings",
+    "doctor",
     "examples",
     "fhir_models",
     "authoring.lint",
@@ -109,6 +116,7 @@ LADDER = (
     "openapi",
     "web.errors",
     "web.record",
+    "web.trusted",
     "web.calls",
     "app",
     "server",
@@ -146,10 +154,10 @@ CLOCK = {"now", "utcnow", "today", "fromtimestamp"}
 CHANCE = {"uuid1", "uuid4"}
 
 ONLY_IN = {
-    "flask": {"pages", "web.errors", "web.calls", "app", "server"},
+    "flask": {"pages", "web.errors", "web.trusted", "web.calls", "app", "server"},
     "flask_cors": {"app"},
     "gunicorn": {"server", "operations.gunicorn_logs"},
-    "werkzeug": {"web.errors", "web.calls"},
+    "werkzeug": {"web.errors", "web.trusted", "web.calls", "app"},
     "fhir": {"fhir_models", "suggestions"},
     "jsonschema": {"schema_words", "schema_errors", "json_files"},
     "click": {"__main__"},
@@ -160,7 +168,8 @@ ONLY_IN = {
     "prometheus_client": {"operations.metrics"},
     "limits": {"operations.rate"},
     "opentelemetry": {"operations.traces"},
-    "cryptography": {"operations.sealing"},
+    "cryptography": {"operations.sealing", "trust.jwk"},
+    "jwt": {"trust.tokens"},
 }
 
 
@@ -172,6 +181,7 @@ PACKAGES = {
     "cds_service.loading",
     "cds_service.operations",
     "cds_service.outgoing",
+    "cds_service.trust",
     "cds_service.web",
 }
 

@@ -34,7 +34,7 @@ _PRIVATE = tuple(
 ) + tuple(map(ip_network, ("fc00::/7", "::1/128")))
 
 
-class ClientsError(Exception):
+class ClientsError(ValueError):
     """A clients file that cannot be used; ``problems`` are sentences with place, fault and what is allowed."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:

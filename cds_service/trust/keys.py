@@ -1,6 +1,6 @@
 """The keys of a client: from the clients file, or its key set, fetched when a token needs it and then kept.
 
-A key set is fetched from the one address of the client's entry, whatever a token says, and never before a token needs it.
+A key set is fetched from the one address of the client's entry, whatever a token says, and only when a token needs it.
 """
 
 import re
@@ -37,11 +37,14 @@ _NOT_KEPT = re.compile(r"\s*(?:no-store|no-cache)\b.*", re.IGNORECASE)
 
 
 class KeysUnavailableError(Exception):
-    """The key set cannot be had, so that nothing can be said of a token. ``sentence`` holds no address."""
+    """The key set cannot be had, so that nothing can be said of a token.
 
-    def __init__(self, sentence: str, retry_seconds: int = FAILED_SECONDS, kind: str = "unreadable") -> None:
+    ``sentence`` holds no address; ``kind`` is that of an OutgoingError, or ``status`` or ``unreadable``.
+    """
+
+    def __init__(self, sentence: str, *, kind: str = "unreadable") -> None:
         super().__init__(sentence)
-        self.sentence, self.retry_seconds, self.kind = sentence, retry_seconds, kind
+        self.sentence, self.kind = sentence, kind
 
 
 class Fetched(NamedTuple):
@@ -105,7 +108,7 @@ class _Source:
     """One key set; whoever holds the lock may fetch it."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    held: _Held = _Held()
+    held: _Held = field(default_factory=_Held)
 
 
 class KeyRing:
@@ -151,20 +154,21 @@ class KeyRing:
         if held.asked is None:
             return False
         now = self._clock()
+        is_fresh = held.was_fetched and now < held.expires
+        if is_fresh and held.of(kid):
+            return True
         if held.failure is not None:
             return now - held.asked < FAILED_SECONDS
-        if now >= held.expires:
-            return False
-        return bool(held.of(kid)) or now - held.asked < UNKNOWN_SECONDS
+        return is_fresh and now - held.asked < UNKNOWN_SECONDS
 
     def _counts(self, held: _Held) -> bool:
-        return held.was_fetched and (held.failure is None or self._clock() - held.fetched < STALE_SECONDS)
+        return held.was_fetched and self._clock() - held.fetched <= STALE_SECONDS
 
     def _told(self, held: _Held, kid: str) -> tuple[Key, ...]:
         found = held.of(kid) if self._counts(held) else ()
         # A key that is not among the old ones may be new: without the set nobody knows.
         if held.failure is not None and not found:
-            raise held.failure
+            raise KeysUnavailableError(held.failure.sentence, kind=held.failure.kind)
         return found
 
     def _fetched(self, client: Client, before: _Held, deadline: Deadline) -> _Held:

@@ -19,11 +19,15 @@ _STATES = {"fetched": "fetched", "in-part": "failed", "failed": "failed", "not-a
 
 @dataclass(slots=True)
 class CallRecord:
-    """What is known of a call so far; each step on its way adds to it."""
+    """What is known of a call so far; each step on its way adds to it.
+
+    ``caller`` is None until it is known who calls: of such a call nothing is kept.
+    """
 
     service_id: str
     request_id: str = field(default_factory=logs.new_request_id)
     timing: Timing = field(default_factory=lambda: Timing(perf_counter))
+    caller: Caller | None = None
     body: bytes = b""
     parsed: Any = None
     request: HookRequest | None = None
@@ -42,9 +46,10 @@ def tell(record: CallRecord, status: int, answer: bytes, around: Surroundings) -
     log.info("call" if status == 200 else "refused", status=status, milliseconds=round(seconds * 1000, 1), **told)
     if around.metrics is not None:
         _count(record, outcome, seconds, around)
-    if around.audit is not None:
+    # Of calls that nobody answers for nothing is kept: anyone could fill the disk with them.
+    if around.audit is not None and record.caller is not None:
         try:
-            around.audit.call(_line(record, status, outcome, seconds, answer))
+            around.audit.call(_line(record, record.caller, status, outcome, seconds, answer))
         except AuditError as error:
             log.error("audit-failed", exc_info=error)
             if around.metrics is not None:
@@ -78,13 +83,13 @@ def _as_sent(record: CallRecord, key: str) -> str:
     return "failed" if kind in (None, "OperationOutcome") else "filled"
 
 
-def _line(record: CallRecord, status: int, outcome: str, seconds: float, answer: bytes) -> audit.Call:
+def _line(record: CallRecord, caller: Caller, status: int, outcome: str, seconds: float, answer: bytes) -> audit.Call:
     request = record.request
     instance = record.parsed.get("hookInstance") if isinstance(record.parsed, dict) else None
     return audit.Call(
         record.request_id,
         record.service_id,
-        Caller(),
+        caller,
         status,
         outcome,
         seconds * 1000,
