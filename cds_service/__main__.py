@@ -70,9 +70,9 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
     only_this_machine = is_loopback(host) and is_loopback(urlsplit(settings.public_url).hostname or host)
     if not (only_this_machine or settings.clients or settings.accept_unauthenticated_calls):
         raise click.ClickException(
-            "Other machines can reach the service, and nothing says who may call it. Set CDS_SERVICE_CLIENTS to a clients "
-            "file (docs/clients-file.md), or, where something in front of it lets only the right callers through, "
-            "CDS_SERVICE_ACCEPT_UNAUTHENTICATED_CALLS=true. Or serve on 127.0.0.1 without a public address."
+            "Other machines can reach the service, and nothing says who may call it. Set CDS_SERVICE_CLIENTS to a "
+            "clients file (docs/clients-file.md), or, where something in front of it lets only the right callers "
+            "through, CDS_SERVICE_ACCEPT_UNAUTHENTICATED_CALLS=true. Or serve on 127.0.0.1 without a public address."
         )
     try:
         library = load(settings)

@@ -72,7 +72,8 @@ def build_app(
 ) -> Flask:
     """The application with all that a call needs; what it logs goes where the settings say from now on.
 
-    ``only_this_machine``: nobody else can call it. ``remember`` is that of ``surroundings_of``. Raises ValueError for settings that do not hold.
+    ``only_this_machine``: nobody else can call it. ``remember`` is that of ``surroundings_of``. Raises
+    ValueError for settings that do not hold.
     """
     around = surroundings_of(settings, library, only_this_machine=only_this_machine, remember=remember)
     dropped = around.metrics.log_fields_dropped if around.metrics else lambda count: None
