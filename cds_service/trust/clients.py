@@ -107,7 +107,7 @@ class _Reader:
             self._text("issuer", required=True),
             jwks_url,
             keys,
-            self._jku(jwks_url),
+            self._texts("jku") if "jku" in self.entry else None,
             self._choice("algorithms", ALGORITHMS) or RECOMMENDED,
             self._texts("audiences"),
             self._texts("tenants"),
@@ -203,9 +203,6 @@ class _Reader:
         if not found.keys and not found.problems:
             self._note(place, "holds no key")
         return found.keys
-
-    def _jku(self, jwks_url: str | None) -> tuple[str, ...] | None:
-        return self._texts("jku") if "jku" in self.entry else (jwks_url,) if jwks_url else None
 
     def _fhir_servers(self) -> tuple[str, ...]:
         return tuple(filter(None, (self._address("fhir_servers", item) for item in self._texts("fhir_servers"))))

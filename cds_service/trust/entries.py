@@ -22,7 +22,7 @@ _THIS_MACHINE = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 class Client:
     """One caller. It has either ``jwks_url`` or ``keys``.
 
-    ``jku``: the values that a token's jku may have; None, where keys are in the file: it is not looked at.
+    ``jku``: the values that a token's jku may have, if the entry lists them (see ``jkus``).
     ``audiences``: further values of aud; one that ends in ``/`` stands for each of our paths below it.
     ``tenants``: if there are any, a token must name one. ``networks``: private networks that the names of its servers
     may lead to. ``topic_aliases``: a statement's topic code -> what this client is told. ``rate_limit``: in place of
@@ -42,6 +42,12 @@ class Client:
     quirks: frozenset[str] = frozenset()
     topic_aliases: Mapping[str, str] = field(default_factory=dict)
     rate_limit: str = ""
+
+    def jkus(self) -> tuple[str, ...] | None:
+        """The values that a token's jku may have; None where it is not looked at: no key comes from an address then."""
+        if self.jku is None and self.jwks_url is not None:
+            return (self.jwks_url,)
+        return self.jku
 
     def fhir_allowance(self) -> Allowance:
         """The FHIR servers that may be called for this client, and nothing else."""

@@ -308,10 +308,11 @@ def _header(header: Mapping[str, Any]) -> Generator[Passed, None, tuple[str, str
 def _jku(header: Mapping[str, Any], client: Client) -> str:
     if "jku" not in header:
         return "none"
-    if client.jku is None:
+    allowed = client.jkus()
+    if allowed is None:
         return "not looked at: the keys are in the clients file"
-    if header["jku"] not in client.jku:
-        raise UntrustedError("jku", f"one of {', '.join(client.jku)}", _shown(header, "jku"))
+    if header["jku"] not in allowed:
+        raise UntrustedError("jku", f"one of {', '.join(allowed)}", _shown(header, "jku"))
     return "the client's"
 
 
