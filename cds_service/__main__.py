@@ -3,10 +3,11 @@
 import json
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 from urllib.parse import urlsplit
 
 import click
@@ -19,9 +20,14 @@ if TYPE_CHECKING:
     from cds_service.authoring.check import Wishes
     from cds_service.authoring.problems import Severity
     from cds_service.doctor import Line
+    from cds_service.feedback import Days
+    from cds_service.store.database import Store
     from cds_service.trust.entries import Clients
 
+Found = TypeVar("Found")
 DAY = click.DateTime(["%Y-%m-%d"])
+SINCE = click.option("--since", type=DAY, help="The first day (UTC; default: the oldest that is kept).")
+UNTIL = click.option("--until", type=DAY, help="The last day (UTC; default: today).")
 CODES = click.option(
     "--codes",
     metavar="DIR",
@@ -377,6 +383,70 @@ def _print_diagnosis(lines: "Iterable[Line]") -> None:
         click.echo(line.text())
         failed = failed or line.passed is False
     sys.exit(1 if failed else 0)
+
+
+@main.group()
+def feedback() -> None:
+    """What clinicians did with the cards."""
+
+
+@feedback.command("report")
+@SINCE
+@UNTIL
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, one row for each line of each table.")
+def feedback_report(since: datetime | None, until: datetime | None, as_csv: bool) -> None:
+    """Print how often cards were accepted and overridden, by statement, by what the card said and by reason."""
+    from cds_service import feedback_report as reports
+    from cds_service.store import feedback as stored
+    from cds_service.store import shown
+    from cds_service.store.database import Store
+
+    days = _days(since, until)
+
+    def made(store: Store) -> reports.Report:
+        return reports.report(days, stored.kept(store, days), shown.counts(store, days))
+
+    found = _from_store(made)
+    click.echo(reports.as_csv(found) if as_csv else reports.table(found), nl=not as_csv)
+
+
+@feedback.command("export")
+@SINCE
+@UNTIL
+@click.option("--ndjson", is_flag=True, help="Print JSON, one object a line, in place of CSV.")
+def feedback_export(since: datetime | None, until: datetime | None, ndjson: bool) -> None:
+    """Print each piece of feedback: intervention, action taken, user feedback, user, date, location.
+
+    CDS Hooks sends neither user nor location with feedback; both columns are empty. The users' own words are part of
+    it and may speak of patients: keep the output as you keep a chart.
+    """
+    from cds_service.feedback_report import export_csv, export_ndjson
+    from cds_service.store.feedback import kept
+
+    days = _days(since, until)
+    found = _from_store(lambda store: kept(store, days))
+    click.echo(export_ndjson(found) if ndjson else export_csv(found), nl=False)
+
+
+def _days(since: datetime | None, until: datetime | None) -> "Days":
+    from cds_service.feedback import Days
+
+    if since and until and until < since:
+        raise click.ClickException("--until is a day before --since; the first day comes first.")
+    return Days(since.date() if since else None, until.date() if until else None)
+
+
+def _from_store(read: "Callable[[Store], Found]") -> "Found":
+    """What is read from the store that the settings name."""
+    from cds_service.store.database import open_store
+    from cds_service.store.failures import StoreError
+
+    settings = _settings()
+    try:
+        with closing(open_store(settings.store_url.get_secret_value(), settings.state, create=False)) as store:
+            return read(store)
+    except StoreError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _settings(codes: Path | None = None) -> Settings:

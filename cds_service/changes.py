@@ -29,7 +29,7 @@ _IDENTITY = ("id", "statement", "edition", "effective", "review")
 _TOLD = ("facts", "criteria", "verdicts", "sources", "profiles", "parameters", "scope", "pathways")
 _CRITERION_TOLD = ("id", "title", "test")
 _PARTS = {
-    "attributes": "the description of purpose and limits",
+    "attributes": "the description of purpose, funding and limits",
     "evidence": "the evidence",
     "for_review": "what is shown for review",
     "information": "the information beside it",

@@ -111,6 +111,8 @@ class _Builder(Reader):
             self.known_source(item["source"], f"$.evidence[{index}].source")
         for name, entry in raw.get("parameters", {}).items():
             self.known_source(entry["source"], f"$.parameters.{name}.source")
+        self.funding(raw["attributes"])
+        self.revisions(raw["review"])
         criteria = {entry["id"]: self.criterion(index, entry) for index, entry in enumerate(raw["criteria"])}
         variants: dict[str, Criterion] = {}
         profiles = {
@@ -303,6 +305,20 @@ class _Builder(Reader):
         """A line for review, which is of the whole."""
         self.whole([entry["fact"]], f"{place}.fact")
         return self.hint(entry, place)
+
+    def funding(self, attributes: Mapping[str, Any]) -> None:
+        """Notes where it cannot be told in which document somebody looked for who paid."""
+        self.known_source(attributes["funding_of_statement"]["source"], "$.attributes.funding_of_statement.source")
+        for index, study in enumerate(attributes["funding_of_studies"]):
+            self.known_source(study["source"], f"$.attributes.funding_of_studies[{index}].source")
+
+    def revisions(self, review: Mapping[str, Any]) -> None:
+        """Notes revisions that are not in the order of their days: the page prints the last one as the newest."""
+        days_of_revisions = [entry["on"] for entry in review["revisions"]]
+        if days_of_revisions != sorted(days_of_revisions):
+            self.problem(
+                "policy", "$.review.revisions", "stand out of order; write the earliest day first and the newest last"
+            )
 
     def known_source(self, name: str, place: str) -> None:
         self.known(name, self.raw["sources"], "source", "policy", place)

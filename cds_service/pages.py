@@ -1,13 +1,25 @@
 """Pages for people: the start page and each statement as it is encoded, as HTML and as JSON."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
+from typing import NamedTuple
 
 import orjson
 from flask import Flask, Response, abort, render_template
 
-from cds_service import __version__, clause_text, code_text, hooks, policy_json, policy_text, rule_text
+from cds_service import (
+    __version__,
+    clause_text,
+    code_text,
+    editions,
+    hooks,
+    policy_json,
+    policy_text,
+    rule_text,
+    source_attributes,
+)
 from cds_service.card import last_line
+from cds_service.changes import changes
 from cds_service.library import Library
 from cds_service.policy import Policy
 
@@ -19,6 +31,30 @@ ABOUT_HOOKS = {
     hooks.ORDER_SELECT: "an order is chosen",
     hooks.ORDER_SIGN: "orders are about to be signed",
 }
+
+
+class EditionsText(NamedTuple):
+    """The editions of one statement as the page of one of them sees them, by the day from which each counts.
+
+    ``others`` are all but this one; ``changes`` are sentences on what is different in this one from ``before``, the
+    edition that came before it.
+    """
+
+    others: tuple[Policy, ...]
+    before: Policy | None
+    changes: tuple[str, ...]
+
+
+def editions_of(policy: Policy, policies: Iterable[Policy]) -> EditionsText:
+    """What else is on file of the statement of a policy, among the policies that are loaded."""
+    same = sorted((item for item in policies if item.statement == policy.statement), key=editions.effective)
+    place = next(index for index, item in enumerate(same) if item.id == policy.id)
+    before = same[place - 1] if place else None
+    return EditionsText(
+        tuple(item for item in same if item.id != policy.id),
+        before,
+        tuple(changes(before, policy)) if before else (),
+    )
 
 
 def register(app: Flask, library: Library, address: str, clock: Callable[[], date]) -> None:
@@ -40,7 +76,7 @@ def register(app: Flask, library: Library, address: str, clock: Callable[[], dat
             clauses_text=clause_text,
             codes_text=code_text,
             rules=rule_text,
-            about=policy_json,
+            about=source_attributes,
             overdue=lambda day: day < today.isoformat(),
             **values,
         )
@@ -78,4 +114,5 @@ def register(app: Flask, library: Library, address: str, clock: Callable[[], dat
             payers=[rule_text.payer(rule, item, today) for item in rule.payers],
             code_sets=code_text.code_sets(rule),
             footer=footer,
+            editions=editions_of(rule, library.policies),
         )

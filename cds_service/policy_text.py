@@ -175,6 +175,7 @@ class VariantText(NamedTuple):
 class CriterionText(NamedTuple):
     """One criterion for its page; ``verdicts`` are those that count it, ``hints`` what is shown without settling it.
 
+    ``reads`` are the names of all facts that settle it, by its own test or as a rule of one source asks for it.
     ``profiles`` are the rules of single sources that ask for it, ``variants`` those that ask for it otherwise, and
     ``beside`` what only these read.
     """
@@ -182,6 +183,7 @@ class CriterionText(NamedTuple):
     rule: Criterion
     sentence: str
     clause: Clause
+    reads: tuple[str, ...]
     readings: tuple[ReadingText, ...]
     beside: tuple[ReadingText, ...]
     hints: tuple[ReadingText, ...]
@@ -242,6 +244,7 @@ def criterion(policy: Policy, rule: Criterion) -> CriterionText:
         rule,
         sentence(rule.test, policy.facts),
         clause(rule.test, policy.facts),
+        (*own, *(name for name in others if name not in own)),
         tuple(_read(policy, name) for name in own),
         tuple(_read(policy, name) for name in others if name not in own),
         tuple(_read(policy, hint.fact, hint.says) for hint in rule.hints),

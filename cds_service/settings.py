@@ -74,7 +74,12 @@ class Settings(BaseSettings):
 
     state: Path = Field(
         default_factory=_state_folder,
-        description="The folder for what is kept: the audit log.",
+        description="The folder for what is kept: the audit log, and the store if it is SQLite.",
+    )
+    store_url: SecretStr = Field(
+        SecretStr(""),
+        description="PostgreSQL for what workers and hosts share, postgresql://user:password@host/name; default: "
+        "SQLite in the state folder.",
     )
     audit: bool = Field(True, description="Keep a log of every call and answer for disputes, apart from the log.")
     audit_content: bool = Field(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from cds_service import clause_text, hooks, pages, policy_json, policy_text, rule_text
+from cds_service import clause_text, hooks, pages, policy_text, rule_text, source_attributes
 from cds_service.app import create_app
 from cds_service.authoring.lint import FORBIDDEN
 from cds_service.library import load_library
@@ -24,8 +24,8 @@ from tests.shipped import BASE, TODAY
 
 ADDRESS = "https://cds.example.org/guidance"
 ISASS = "isass-restorative-neurostimulation-2023"
-PAGES = ("/", "/policies", f"/policies/{ISASS}")
-VOID = {"br", "link", "meta", "img", "input", "hr"}
+PAGES = ("/", "/policies", f"/policies/{ISASS}", "/policies/isass-si-joint-fusion-2020")
+VOID = {"br", "link", "meta", "img", "input", "hr", "wbr"}
 
 
 def client_of(cards: Path, today: date = TODAY) -> FlaskClient:
@@ -158,14 +158,33 @@ def test_no_page_uses_words_that_direct_a_clinician(client, path):
 
 
 def test_every_colour_of_text_has_the_contrast_of_wcag_aa_in_light_and_in_dark(client):
-    with client.get("/static/pages.css") as answer:
+    with client.get("/static/design.css") as answer:
         css = answer.text
     light, dark = (dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", part)) for part in css.split("@media", 2)[:2])
     assert light.keys() == dark.keys()
     for colours in (light, dark):
         for ink in ("ink", "quiet", "accent", "sure", "open", "late"):
-            for paper in ("paper", "wash", "open-wash"):
+            for paper in ("paper", *(name for name in colours if name.endswith("wash"))):
                 assert contrast(colours[ink], colours[paper]) >= 4.5, (ink, paper)
+
+
+def test_the_colours_of_paper_are_black_on_white_and_what_only_a_screen_needs_is_left_out(client):
+    with client.get("/static/design.css") as answer:
+        printed = answer.text.partition("@media print")[2]
+    assert "color-scheme: light" in printed
+    assert set(re.findall(r"--[a-z-]+: (#[0-9a-f]+);", printed)) == {"#fff", "#000", "#444", "#bbb"}
+    assert "header.site nav, .skip, .button { display: none; }" in printed
+
+
+def test_every_variable_of_the_style_is_set_once_for_all_pages(client):
+    sheets = []
+    for name in ("design", "pages"):
+        with client.get(f"/static/{name}.css") as answer:
+            sheets.append(answer.text)
+    set_there = set(re.findall(r"(--[a-z0-9-]+):", sheets[0]))
+    assert set(re.findall(r"var\((--[a-z0-9-]+)\)", "".join(sheets))) <= set_there
+    assert not re.findall(r"--[a-z0-9-]+:", sheets[1])
+    assert "http" not in "".join(sheets)
 
 
 def contrast(one: str, other: str) -> float:
@@ -226,7 +245,12 @@ def test_every_criterion_stands_on_the_page_with_its_words_its_sources_and_its_d
 def test_everything_else_in_the_policy_stands_on_the_page_too(client, policy):
     page = page_of(client, f"/policies/{ISASS}")
     raw = policy.raw
-    wanted = [raw["title"], raw["edition"], raw["review"]["written_by"], *raw["attributes"].values()]
+    wanted = [raw["title"], raw["edition"], raw["review"]["written_by"]]
+    wanted += [text for text in raw["attributes"].values() if isinstance(text, str)]
+    wanted += [
+        item["says"] for item in (raw["attributes"]["funding_of_statement"], *raw["attributes"]["funding_of_studies"])
+    ]
+    wanted += [item[key] for item in raw["review"]["revisions"] for key in ("on", "what")]
     wanted += [source[key] for source in raw["sources"].values() for key in ("title", "citation", "seen", "read_on")]
     wanted += [item[key] for item in raw["evidence"] for key in ("finding", "limits")]
     wanted += [item[key] for item in raw["information"] for key in ("topic", "note")]
@@ -276,6 +300,34 @@ def test_an_overdue_review_is_marked_by_a_word(client, policy):
     assert f"{day} ! overdue" in page_of(late, "/policies").text
 
 
+def test_the_only_edition_on_file_says_so(client):
+    assert "Edition 2023 is the only edition of this statement on file" in page_of(client, f"/policies/{ISASS}").text
+
+
+def test_a_later_edition_says_what_changed_and_each_links_to_the_other(own_cards):
+    later = ISASS.replace("2023", "2027")
+    shutil.copytree(own_cards / ISASS, own_cards / later)
+    change(own_cards, "policy", lambda document: document["effective"].update(until="2026"))
+
+    def edit(document):
+        document.update(id=later, edition="2027", effective={"from": "2027", "until": None})
+        document["criteria"][0]["title"] = "Age 22 or older, renamed"
+        document["review"]["revisions"].append({"on": "2027-01-05", "what": "Second edition."})
+
+    path = own_cards / later / "policy.json"
+    document = json.loads(path.read_text())
+    edit(document)
+    path.write_text(json.dumps(document))
+    client = client_of(own_cards)
+    old, new = page_of(client, f"/policies/{ISASS}"), page_of(client, f"/policies/{later}")
+    told = "What is different in this edition from edition 2023: Criterion “Age 22 or older, renamed”: the title"
+    assert told in new.text
+    assert f"../policies/{ISASS}" in new.attributes("href")
+    assert f"../policies/{later}" in old.attributes("href")
+    assert "This is the earliest of them" in old.text
+    assert new.text.index("2027-01-05 Second edition.") < new.text.index("2026-11-23 First encoding")
+
+
 @pytest.mark.parametrize("path", [f"/policies/{name}{end}" for name in ("none", "..%2fx") for end in ("", ".json")])
 def test_an_unknown_statement_is_a_404_with_an_operation_outcome(client, path):
     answer = client.get(path)
@@ -303,7 +355,7 @@ def test_no_text_of_a_policy_becomes_markup(own_cards):
     change(own_cards, "card", lambda document: document["source"].update(label=hostile))
     change(own_cards, "payers", lambda document: document["payers"][0].update(name=hostile, background=hostile))
     client = client_of(own_cards)
-    for path in PAGES:
+    for path in ("/", "/policies", f"/policies/{ISASS}"):
         page = page_of(client, path)
         assert not page.named("script")
         assert hostile in page.text
@@ -428,10 +480,10 @@ NINE = {
 
 
 def test_the_nine_uses_are_derived_from_the_facts(client, policy):
-    assert {use.key: use.used for use in policy_json.uses(policy)} == NINE
+    assert {use.key: use.used for use in source_attributes.uses(policy)} == NINE
     text = page_of(client, f"/policies/{ISASS}").text
-    for use in policy_json.uses(policy):
-        assert f"{use.name} {'used' if use.used else 'not used'} {use.because}" in text
+    for use in source_attributes.uses(policy):
+        assert f"{use.name} {'● used' if use.used else '– not used'} {use.because}" in text
 
 
 def test_a_policy_that_reads_other_facts_uses_other_data(own_cards):
@@ -458,7 +510,7 @@ def test_a_policy_that_reads_other_facts_uses_other_data(own_cards):
 
     change(own_cards, "codes", social)
     changed = load_library(own_cards, BASE).policies[0]
-    assert [use.key for use in policy_json.uses(changed) if use.used] == ["useOfSocialDeterminants"]
+    assert [use.key for use in source_attributes.uses(changed) if use.used] == ["useOfSocialDeterminants"]
 
 
 def test_the_json_is_the_whole_policy_with_stable_source_attributes(client, policy):
@@ -473,6 +525,10 @@ def test_the_json_is_the_whole_policy_with_stable_source_attributes(client, poli
         "fundingSource",
         "releaseAndRevisionDates",
         *NINE,
+        "purposeAndUse",
+        "inputs",
+        "logicAndEvidence",
+        "knownsAndUnknowns",
     ]
     assert {key: body["sourceAttributes"][key]["used"] for key in NINE} == NINE
     assert body["sourceAttributes"]["useOfDateOfBirth"]["facts"] == ["Age", "Low back pain since"]

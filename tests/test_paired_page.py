@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from cds_service import clause_text, code_text, policy_json, policy_text, rule_text
+from cds_service import clause_text, code_text, policy_text, rule_text, source_attributes
 from cds_service.authoring.lint import FORBIDDEN
 from cds_service.changes import changes
 from cds_service.loader import load_policy
@@ -228,7 +228,7 @@ def test_no_text_of_a_rule_or_a_part_becomes_markup(tmp_path):
 
 
 def test_the_uses_look_into_what_is_asked_of_events(policy, tmp_path):
-    used = {use.key: use.facts for use in policy_json.uses(policy)}
+    used = {use.key: use.facts for use in source_attributes.uses(policy)}
     assert used["useOfHealthStatusAssessments"] == (
         *("Pain then", "Pain now", "Fall of the pain"),
         *("Humming session: Pain before", "Humming session: Pain after", "Humming session: Relief"),
@@ -239,7 +239,7 @@ def test_the_uses_look_into_what_is_asked_of_events(policy, tmp_path):
     row = made["codes"]["sets"]["guided-session"]["codes"][0]
     row |= {"system": "ICD-10-CM", "code": "Z6-"}
     social = load_policy(write(tmp_path, made))
-    assert next(use for use in policy_json.uses(social) if use.key == "useOfSocialDeterminants").facts == (
+    assert next(use for use in source_attributes.uses(social) if use.key == "useOfSocialDeterminants").facts == (
         "Humming session: Guided",
     )
 
@@ -438,3 +438,13 @@ def test_the_title_of_a_criterion_has_the_number_of_the_rule_that_changes_it(tmp
     policy = load_policy(write(tmp_path, made))
     assert policy.criterion("signs").title == "2 or more signs"
     assert policy.criterion("signs@bulletin").title == "3 or more signs"
+
+
+def test_an_event_as_an_input_has_the_units_of_what_is_asked_about_it(policy):
+    """FDA's (b): the inputs with their units."""
+    found = {item["id"]: item for item in source_attributes.source_attributes(policy)["inputs"]["facts"]}
+    assert found["sessions"]["units"] == (
+        "Pain before: answer: a number; values 0 to 10; Pain after: answer: a number; values 0 to 10; Relief: percent"
+    )
+    assert found["knees"]["prefetch"] == []
+    assert {row.obtained for row in source_attributes.inputs(policy) if row.name == "knees"} == {"the order itself"}

@@ -212,9 +212,9 @@ FILES = (
         "an empty entry",
         "[[client]]\n",
         [
-            f"client 1: no key is given; exactly one of {SOURCES} says with which keys it signs",
             "client 1, id: is missing",
             "client 1, issuer: is missing",
+            f"client 1: no key is given; exactly one of {SOURCES} says with which keys it signs",
         ],
     ),
     (
@@ -225,9 +225,7 @@ FILES = (
     (
         "an issuer twice",
         GOOD + GOOD.replace("general-h", "other-h"),
-        [
-            "clients 'general-hospital' and 'other-hospital' have the same issuer 'https://ehr.general.example/fhir'; give"
-        ],
+        ["clients 'general-hospital' and 'other-hospital' have the same issuer 'https://ehr.general.example/fhir'"],
     ),
     (
         "an issuer twice, tenants in one entry",

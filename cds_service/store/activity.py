@@ -1,0 +1,72 @@
+"""What each statement had to say, day by day: one that orders ask for and that gives no card any more is broken."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import ClauseElement, case, func, select
+
+from cds_service.store.database import Store
+from cds_service.store.tables import ACTIVITY
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """The last day on which an order was the statement's business, and on which it gave a card; None is never.
+
+    ``days`` are the days with such orders since that card, the card's own day not among them.
+    """
+
+    last_order: date | None
+    last_card: date | None
+    days: int
+
+
+def record(store: Store, day: date, policy_id: str, orders: int, cards: int) -> None:
+    """Adds to the counts of a statement on a UTC day: calls in which an order was recognised, cards given.
+
+    Raises StoreError.
+    """
+    store.write_quickly((_add, [{"policy": policy_id, "day": day.isoformat(), "orders": orders, "cards": cards}]))
+
+
+def _add(store: Store) -> ClauseElement:
+    insert = store.insert(ACTIVITY)
+    added = {"orders": ACTIVITY.c.orders + insert.excluded.orders, "cards": ACTIVITY.c.cards + insert.excluded.cards}
+    return insert.on_conflict_do_update(index_elements=["policy", "day"], set_=added)
+
+
+def silence(store: Store, today: date) -> dict[str, Silence]:
+    """How long each statement has been silent, by its id, up to ``today``; one that never had an order is not there.
+
+    Raises StoreError.
+    """
+    table, up_to = ACTIVITY.c, today.isoformat()
+    last = (
+        select(
+            table.policy,
+            func.max(case((table.orders > 0, table.day))).label("last_order"),
+            func.max(case((table.cards > 0, table.day))).label("last_card"),
+        )
+        .where(table.day <= up_to)
+        .group_by(table.policy)
+        .subquery()
+    )
+    since = (
+        select(func.count())
+        .where(
+            table.policy == last.c.policy,
+            table.orders > 0,
+            table.day <= up_to,
+            (table.day > last.c.last_card) | last.c.last_card.is_(None),
+        )
+        .scalar_subquery()
+    )
+    with store.reading() as connection:
+        rows = connection.execute(
+            select(last.c.policy, last.c.last_order, last.c.last_card, since).order_by(last.c.policy)
+        )
+        return {policy: Silence(_day(order), _day(card), days) for policy, order, card, days in rows}
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None

@@ -1,0 +1,75 @@
+"""Connections: how each is set up, in SQLite and in PostgreSQL, and how many there are."""
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+
+from cds_service.store.address import Address
+
+# One for each thread of a worker, and some for its background work.
+POOL = {"pool_size": 8, "max_overflow": 4, "pool_timeout": 5}
+SECONDS_BUSY = 5
+SECONDS_TO_CONNECT = 3
+WRITES = "cds_service_writes"
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
+class Engines:
+    """Two pools for one database.
+
+    ``durable``: a commit returns when the disk has it, so that a loss of power takes nothing that was acknowledged.
+    ``quick``: a commit survives the death of the process, but a loss of power may take the last moments of it; never a
+    damaged or half-written row. That is enough for tokens seen, cards shown and counts: losing the last of them lets a
+    token be used twice within its minutes, or makes a card one of an unknown statement, and a disk's sync would cost
+    every call more than its evaluation.
+    """
+
+    durable: Engine
+    quick: Engine
+
+    def dispose(self) -> None:
+        """Closes all connections that are not in use; more are opened when needed."""
+        self.durable.dispose()
+        self.quick.dispose()
+
+
+def make_engines(address: Address) -> Engines:
+    """The pools of an address; nothing is connected yet."""
+    make = _sqlite if address.file else _postgresql
+    return Engines(make(address, durable=True), make(address, durable=False))
+
+
+def _sqlite(address: Address, durable: bool) -> Engine:
+    # Without its isolation level the driver starts no transaction by itself: _begin does, for reads too.
+    arguments = {"timeout": SECONDS_BUSY, "isolation_level": None}
+    engine = create_engine(address.url, hide_parameters=True, paramstyle="named", connect_args=arguments, **POOL)
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: sqlite3.Connection, _: Any) -> None:
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that reads first and writes later would fail at once where another process wrote in between.
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _postgresql(address: Address, durable: bool) -> Engine:
+    commit = "on" if durable else "off"
+    arguments = {
+        "connect_timeout": SECONDS_TO_CONNECT,
+        "tcp_user_timeout": 1000 * SECONDS_BUSY,
+        "application_name": "cds-service",
+        "options": f"-c synchronous_commit={commit} -c statement_timeout={SECONDS_BUSY}s "
+        f"-c idle_in_transaction_session_timeout={4 * SECONDS_BUSY}s",
+    }
+    # A connection that a restart of the server cut is noticed before it is used.
+    options: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": True, "connect_args": arguments, **POOL}
+    return create_engine(address.url, **options, **({} if durable else {"isolation_level": "AUTOCOMMIT"}))

@@ -1,0 +1,162 @@
+"""Feedback kept: each piece once, however often it is sent, and on disk before it is acknowledged."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, func, select, tuple_, update
+
+from cds_service.feedback import Days, FeedbackItem, KeptFeedback, Reason
+from cds_service.store.database import Store
+from cds_service.store.instants import bounds, instant_of, text_of
+from cds_service.store.tables import ACCEPTED_SUGGESTIONS, CARDS_SHOWN, FEEDBACK, SUGGESTIONS_SHOWN
+
+KEY = ("client", "card", "outcome", "outcome_timestamp")
+CONTENT = ("reason_code", "reason_system", "reason_display", "user_comment")
+# Databases bound the values of one statement.
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """How many items were new, how many repeat one that was there; ``unknown``: items of cards not on record."""
+
+    new: int
+    repeated: int
+    unknown: int
+
+
+def save(store: Store, items: Iterable[FeedbackItem], client_id: str, received_at: datetime) -> Saved:
+    """Keeps a batch, all of it or nothing; when it returns, the batch is committed and on disk.
+
+    An item is the same as another if client, card, outcome and outcomeTimestamp (as an instant) are. An item without a
+    timestamp is the same as any other of its client, card and outcome without one, so that a repeat is never counted
+    twice; the time of its first reception is its time. A repeat adds suggestions; its reason and its comment, where it
+    has them, take the place of the earlier ones. Raises StoreError: then nothing of the batch is kept.
+    """
+    batch = _merged(items, client_id)
+    if not batch:
+        return Saved(0, 0, 0)
+    total = sum(times for _, times in batch.values())
+    rows = [_row(key, item, received_at) for key, (item, _) in batch.items()]
+    accepted = [
+        dict(zip(KEY, key, strict=True)) | {"suggestion": suggestion}
+        for key, (item, _) in batch.items()
+        for suggestion in sorted(item.suggestions)
+    ]
+    with store.writing() as connection:
+        insert = store.insert(FEEDBACK).on_conflict_do_nothing().returning(*(FEEDBACK.c[name] for name in KEY))
+        new = {tuple(row) for row in connection.execute(insert, rows)}
+        if known := [row for row in rows if tuple(row[name] for name in KEY) not in new]:
+            connection.execute(_COMPLETED, [{f"at_{name}": value for name, value in row.items()} for row in known])
+        if accepted:
+            connection.execute(store.insert(ACCEPTED_SUGGESTIONS).on_conflict_do_nothing(), accepted)
+        on_record = _on_record(connection, client_id, {card for _, card, _, _ in batch})
+    unknown = sum(times for (_, card, _, _), (_, times) in batch.items() if card not in on_record)
+    return Saved(len(new), total - len(new), unknown)
+
+
+# A repeat fills what is empty and replaces what it has other words for; it never empties.
+_COMPLETED = (
+    update(FEEDBACK)
+    .where(and_(*(FEEDBACK.c[name] == bindparam(f"at_{name}") for name in KEY)))
+    .values(
+        {
+            name: func.coalesce(bindparam(f"at_{name}", type_=FEEDBACK.c[name].type), FEEDBACK.c[name])
+            for name in CONTENT
+        }
+    )
+)
+
+_Key = tuple[str, str, str, str]
+
+
+def _merged(items: Iterable[FeedbackItem], client_id: str) -> dict[_Key, tuple[FeedbackItem, int]]:
+    """The items by key, in one order everywhere (or two batches could each wait for the other), with their number."""
+    merged: dict[_Key, tuple[FeedbackItem, int]] = {}
+    for item in items:
+        key = (client_id, item.card, item.outcome, text_of(item.happened_at) if item.happened_at else "")
+        if key not in merged:
+            merged[key] = item, 1
+            continue
+        first, times = merged[key]
+        both = replace(
+            first,
+            suggestions=tuple(dict.fromkeys([*first.suggestions, *item.suggestions])),
+            reason=item.reason or first.reason,
+            comment=item.comment or first.comment,
+        )
+        merged[key] = both, times + 1
+    return dict(sorted(merged.items()))
+
+
+def _row(key: _Key, item: FeedbackItem, received_at: datetime) -> dict[str, Any]:
+    reason = item.reason
+    return dict(zip(KEY, key, strict=True)) | {
+        "happened_at": text_of(item.happened_at or received_at),
+        "received_at": text_of(received_at),
+        # The three parts of a reason belong together: a repeat brings all of them or none.
+        "reason_code": reason.code if reason else None,
+        "reason_system": reason.system if reason else None,
+        "reason_display": reason.display if reason else None,
+        "user_comment": item.comment,
+    }
+
+
+def _on_record(connection: Connection, client_id: str, cards: set[str]) -> set[str]:
+    found: set[str] = set()
+    ordered = sorted(cards)
+    for start in range(0, len(ordered), _AT_ONCE):
+        some = ordered[start : start + _AT_ONCE]
+        query = select(CARDS_SHOWN.c.card).where(CARDS_SHOWN.c.client == client_id, CARDS_SHOWN.c.card.in_(some))
+        found |= set(connection.execute(query).scalars())
+    return found
+
+
+def kept(store: Store, days: Days) -> list[KeptFeedback]:
+    """All feedback of those days, oldest first. Feedback of a card that another client was shown has no statement.
+
+    Raises StoreError.
+    """
+    first, beyond = bounds(days.since, days.until)
+    table, shown = FEEDBACK.c, CARDS_SHOWN.c
+    within = and_(table.happened_at >= first, table.happened_at < beyond)
+    query = (
+        select(FEEDBACK, shown.policy, shown.edition, shown.outcome.label("card_outcome"), shown.service)
+        .outerjoin(CARDS_SHOWN, and_(shown.card == table.card, shown.client == table.client))
+        .where(within)
+        .order_by(table.happened_at, *(table[name] for name in KEY))
+    )
+    accepted, offered = ACCEPTED_SUGGESTIONS.c, SUGGESTIONS_SHOWN.c
+    taken = (
+        select(*(accepted[name] for name in KEY), func.coalesce(offered.label, accepted.suggestion).label("label"))
+        .join(FEEDBACK, tuple_(*(table[name] for name in KEY)) == tuple_(*(accepted[name] for name in KEY)))
+        .outerjoin(SUGGESTIONS_SHOWN, and_(offered.suggestion == accepted.suggestion, offered.card == accepted.card))
+        .where(within)
+        .order_by("label")
+    )
+    with store.reading() as connection:
+        labels: dict[tuple[Any, ...], list[str]] = {}
+        for *key, label in connection.execute(taken):
+            labels.setdefault(tuple(key), []).append(label)
+        return [
+            _kept(row, labels.get(tuple(row[name] for name in KEY), ())) for row in connection.execute(query).mappings()
+        ]
+
+
+def _kept(row: Any, suggestions: Sequence[str]) -> KeptFeedback:
+    reason = (row["reason_code"], row["reason_system"], row["reason_display"])
+    return KeptFeedback(
+        row["client"],
+        row["card"],
+        row["outcome"],
+        instant_of(row["happened_at"]),
+        tuple(suggestions),
+        None if reason[0] is None else Reason(*reason),
+        row["user_comment"],
+        row["policy"],
+        row["edition"],
+        row["card_outcome"],
+        row["service"],
+    )

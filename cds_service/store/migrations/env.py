@@ -1,0 +1,9 @@
+"""Run by Alembic: the migrations, on the connection and in the transaction that ``store.migration`` opened."""
+
+from alembic import context
+
+from cds_service.store.tables import METADATA
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,67 @@
+"""Tokens seen: each counts once, whichever worker or host it reaches (CDS Hooks 2.0, "Trusting CDS Clients", jti)."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ClauseElement, bindparam, delete, literal_column, select
+
+from cds_service.store.database import Store
+from cds_service.store.failures import StoreError
+from cds_service.store.tables import TOKENS_SEEN
+
+# Hosts' clocks differ, and a verifier forgives some seconds: what is forgotten here must be refused by every clock.
+GRACE_SECONDS = 900
+PRUNE_SECONDS = 300
+# Few at a time, so that the call that happens to prune is not late.
+PRUNED_AT_ONCE = 200
+
+
+class ReplayStore:
+    """The tokens that were seen, until they expire; kept as SHA-256 of issuer and jti, so that neither can be read."""
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
+        """``clock`` gives seconds since 1970, UTC; it only decides when expired tokens are forgotten."""
+        self._store = store
+        self._clock = clock
+        self._prune_after = 0.0
+
+    def remember(self, issuer: str, jti: str, expires_at: datetime) -> bool:
+        """Notes a token; False if it was noted before, by anyone who shares the store.
+
+        ``expires_at`` has a time zone. Raises StoreError: then it is not known whether the token was used.
+        """
+        row = {"key": _key(issuer, jti), "expires": int(expires_at.timestamp()) + 1}
+        is_new = self._store.write_quickly((_insert, [row])) == 1
+        now = self._clock()
+        if now >= self._prune_after:
+            # Set first: of several threads one prunes, mostly.
+            self._prune_after = now + PRUNE_SECONDS
+            # Whether the token is new is known; that cleaning up failed is no reason to refuse it.
+            with suppress(StoreError):
+                if self.prune() == PRUNED_AT_ONCE:
+                    self._prune_after = 0.0
+        return is_new
+
+    def prune(self) -> int:
+        """Forgets some of the tokens that have long expired; how many. Raises StoreError."""
+        return self._store.write_quickly((_delete_old, [{"before": int(self._clock()) - GRACE_SECONDS}]))
+
+
+def _insert(store: Store) -> ClauseElement:
+    return store.insert(TOKENS_SEEN).on_conflict_do_nothing()
+
+
+def _delete_old(store: Store) -> ClauseElement:
+    table, before = TOKENS_SEEN.c, bindparam("before", type_=BigInteger)
+    # In one order everywhere, or two hosts could each wait for the other.
+    old = select(table.key).where(table.expires < before).order_by(table.expires)
+    # Both bounds are written out: SQLite's words for a limit alone have a parameter of their own.
+    some = old.limit(literal_column(str(PRUNED_AT_ONCE))).offset(literal_column("0"))
+    return delete(TOKENS_SEEN).where(table.key.in_(some))
+
+
+def _key(issuer: str, jti: str) -> bytes:
+    return hashlib.sha256(f"{issuer}\0{jti}".encode("utf-8", "surrogatepass")).digest()

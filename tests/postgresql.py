@@ -1,0 +1,121 @@
+"""A real PostgreSQL on loopback, of our own: made in a temporary folder, ended by its process id."""
+
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+MISSING = (
+    "These tests need PostgreSQL's server programs (initdb, postgres), and they were not found. Install them (on "
+    "Debian and Ubuntu: sudo apt-get install postgresql); `make test` does so as root on Debian."
+)
+OWNER = "cds_tests"
+SECONDS_TO_START = 60
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running server; ``database`` makes a new, empty database and returns its URL."""
+
+    port: int
+    password: str
+
+    def url(self, name: str) -> str:
+        return f"postgresql+psycopg://{OWNER}:{self.password}@127.0.0.1:{self.port}/{name}"
+
+    def database(self) -> str:
+        name = f"store_{secrets.token_hex(6)}"
+        self.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def execute(self, statement: str, name: str = "postgres") -> None:
+        with self.connect(name) as connection:
+            connection.execute(statement)
+
+    def connect(self, name: str = "postgres") -> psycopg.Connection:
+        address: dict[str, Any] = {"host": "127.0.0.1", "port": self.port, "user": OWNER, "password": self.password}
+        return psycopg.connect(**address, dbname=name, autocommit=True, connect_timeout=5)
+
+
+def programs() -> Path:
+    """The folder of initdb and postgres: Debian's, newest first, or that on the PATH."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    found = str(debian[-1]) if debian else shutil.which("initdb")
+    if found is None:
+        raise RuntimeError(MISSING)
+    return Path(found).resolve().parent
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """Starts a server and ends it; as root it runs as the user ``postgres``, because it refuses to run as root."""
+    binaries = programs()
+    # Not pytest's own folder: that is closed to other users.
+    folder = Path(tempfile.mkdtemp(prefix="cds-service-postgresql-"))
+    try:
+        other: dict[str, Any] = {"cwd": folder}
+        if os.geteuid() == 0:
+            user = pwd.getpwnam("postgres")
+            os.chown(folder, user.pw_uid, user.pw_gid)
+            other |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        password = secrets.token_hex(16)
+        secret = folder / "password"
+        secret.write_text(password)
+        secret.chmod(0o644)
+        data = folder / "data"
+        make = [binaries / "initdb", "-D", data, "-U", OWNER, "-A", "scram-sha-256", f"--pwfile={secret}"]
+        subprocess.run([*make, "--no-sync", "-E", "UTF8", "--no-locale"], check=True, capture_output=True, **other)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        # What is tested is the death of our processes, not the machine's: the disk need not be waited for.
+        settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "max_connections=200"]
+        run = [
+            binaries / "postgres",
+            "-D",
+            data,
+            "-p",
+            str(port),
+            *(word for item in settings for word in ("-c", item)),
+        ]
+        with open(folder / "log", "wb") as log:
+            process = subprocess.Popen(run, stdout=log, stderr=log, stdin=subprocess.DEVNULL, **other)
+        try:
+            started = Cluster(port, password)
+            _wait(started, process, folder / "log")
+            yield started
+        finally:
+            # "Fast" shutdown: connections are ended, nothing is waited for.
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait(started: Cluster, process: subprocess.Popen, log: Path) -> None:
+    until = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            break
+        try:
+            started.connect().close()
+            return
+        except psycopg.OperationalError:
+            time.sleep(0.05)
+    raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text(errors='replace')}")
