@@ -80,6 +80,9 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
             "clients file (docs/clients-file.md), or, where something in front of it lets only the right callers "
             "through, CDS_SERVICE_ACCEPT_UNAUTHENTICATED_CALLS=true. Or serve on 127.0.0.1 without a public address."
         )
+    if settings.clients:
+        # All faults of the file are told before anything is loaded that takes time.
+        _clients(settings)
     try:
         library = load(settings)
     except PolicyError as error:
@@ -332,7 +335,7 @@ def doctor_token(token_file: TextIO, url: str) -> None:
     from cds_service.doctor import diagnose_token
     from cds_service.outgoing.client import OutgoingClient
 
-    clients, http = _clients(), OutgoingClient()
+    clients, http = _clients(_settings()), OutgoingClient()
     try:
         lines = diagnose_token(token_file.read(), url, clients, http)
     finally:
@@ -348,7 +351,8 @@ def doctor_client(identifier: str) -> None:
     from cds_service.library import load_library
     from cds_service.outgoing.client import OutgoingClient
 
-    settings, clients, http = _settings(), _clients(), OutgoingClient()
+    settings = _settings()
+    clients, http = _clients(settings), OutgoingClient()
     try:
         client = find_client(clients, identifier)
         library = load_library(settings.cards, settings.canonical_base, settings.codes)
@@ -363,11 +367,11 @@ def doctor_client(identifier: str) -> None:
     _print_diagnosis(lines)
 
 
-def _clients() -> "Clients":
+def _clients(settings: Settings) -> "Clients":
     """The clients file of the settings."""
     from cds_service.trust.clients import ClientsError, load_clients
 
-    path = _settings().clients
+    path = settings.clients
     if path is None:
         raise click.ClickException("Set CDS_SERVICE_CLIENTS to the clients file; without one calls are open.")
     try:
