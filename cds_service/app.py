@@ -15,6 +15,7 @@ from cds_service.service import Guide
 from cds_service.settings import Settings
 from cds_service.surroundings import Surroundings
 from cds_service.web import calls, errors
+from cds_service.web.gate import Gate
 
 
 def create_app(
@@ -63,7 +64,7 @@ def create_app(
             body, content_type = exposition()
             return Response(body, content_type=content_type)
 
-    calls.register(app, guide, clock, around)
+    calls.register(app, guide, clock, around, Gate(around, public_url))
     pages.register(app, library, public_url, clock)
     errors.register(app)
 

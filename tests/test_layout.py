@@ -133,6 +133,7 @@ LADDER = (
     "web.errors",
     "web.record",
     "web.trusted",
+    "web.gate",
     "web.calls",
     "app",
     "server",
@@ -170,7 +171,7 @@ CLOCK = {"now", "utcnow", "today", "fromtimestamp"}
 CHANCE = {"uuid1", "uuid4"}
 
 ONLY_IN = {
-    "flask": {"pages", "web.errors", "web.trusted", "web.calls", "app", "server"},
+    "flask": {"pages", "web.errors", "web.trusted", "web.gate", "web.calls", "app", "server"},
     "flask_cors": {"app"},
     "gunicorn": {"server", "operations.gunicorn_logs"},
     "werkzeug": {"web.errors", "web.trusted", "web.calls", "app"},
