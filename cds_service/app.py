@@ -14,7 +14,7 @@ from cds_service.library import Library
 from cds_service.service import Guide
 from cds_service.settings import Settings
 from cds_service.surroundings import Surroundings
-from cds_service.web import calls, errors
+from cds_service.web import calls, errors, feedback
 from cds_service.web.gate import Gate
 
 
@@ -52,6 +52,15 @@ def create_app(
     def healthz() -> Response:
         return _json(b'{"status":"ok"}')
 
+    if around.readiness is not None:
+        failing_of = around.readiness.failing
+
+        @app.get("/readyz")
+        def readyz() -> Response:
+            failing = failing_of()
+            told = {"status": "not-ready", "failing": failing} if failing else {"status": "ready"}
+            return Response(orjson.dumps(told), 503 if failing else 200, mimetype="application/json")
+
     @app.get("/cds-services", strict_slashes=False)
     def discover() -> Response:
         return _json(discovery)
@@ -64,9 +73,12 @@ def create_app(
             body, content_type = exposition()
             return Response(body, content_type=content_type)
 
-    calls.register(app, guide, clock, around, Gate(around, public_url))
+    gate = Gate(around, public_url)
+    calls.register(app, guide, clock, around, gate)
+    if around.store is not None:
+        feedback.register(app, library.override_reasons, around, around.store, gate)
     pages.register(app, library, public_url, clock)
-    errors.register(app)
+    errors.register(app, around)
 
     @app.after_request
     def guard(answer: Response) -> Response:

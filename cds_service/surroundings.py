@@ -1,36 +1,50 @@
 """What an installation has around the rules: whom a call may be completed from, and who is told of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cds_service.fetching.fetch import Fetcher
 from cds_service.library import Library
+from cds_service.operations import logs, metrics_folder
 from cds_service.operations.audit import AuditError, AuditLog, audit_folder
 from cds_service.operations.names import Names, names_of
 from cds_service.operations.rate import limit_of
 from cds_service.operations.sealing import keys_of
 from cds_service.outgoing.addresses import Allowance
 from cds_service.outgoing.client import OutgoingClient
+from cds_service.self_check.names import CHECKS as SELF_CHECKS
+from cds_service.self_check.names import PARTS_OF_READINESS
+from cds_service.self_check.readiness import Readiness
 from cds_service.settings import Settings
+from cds_service.store import shown
+from cds_service.store.database import Store, open_store
+from cds_service.store.failures import StoreError
+from cds_service.store.ledger import Ledger
+from cds_service.store.replay import ReplayStore
 from cds_service.trust.clients import load_clients
 from cds_service.trust.entries import Clients
 from cds_service.trust.keys import KeyRing
-from cds_service.trust.tokens import CHECKS, Remember, Verifier
+from cds_service.trust.tokens import CHECKS, Verifier
 
 if TYPE_CHECKING:
     from cds_service.operations.metrics import Metrics
 
 NOBODY = Allowance()
 NO_NAMES = Names()
+# A worker is silent after so many self-checks that it did not tell of; a run of all known answers takes its time.
+PATIENCE = 2.5
+SECONDS_OF_A_RUN = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """Each part may be missing: then nothing is fetched, counted, or kept.
 
-    ``verifier`` says who calls; without one calls are open. ``allowance`` says which FHIR servers may be called for
-    open calls; ``call_seconds`` is the deadline of a call, ``rate_limit`` what one client may call (empty: no limit).
-    ``trusted_proxies`` stand in front; ``names`` are those that logs may hold.
+    ``allowance`` says which FHIR servers may be called for open calls; ``call_seconds`` is the deadline of a call,
+    ``rate_limit`` what one client may call (empty: no limit). ``verifier`` says who calls; without one calls are open.
+    ``trusted_proxies`` stand in front; ``names`` are those that log and metrics may hold.
     """
 
     fetcher: Fetcher | None = None
@@ -39,20 +53,27 @@ class Surroundings:
     metrics: "Metrics | None" = None
     audit: AuditLog | None = None
     rate_limit: str = ""
+    store: Store | None = None
+    ledger: Ledger | None = None
+    readiness: Readiness | None = None
     verifier: Verifier | None = None
     trusted_proxies: int = 0
     names: Names = NO_NAMES
 
+    def close(self) -> None:
+        """Writes what is still noted, and closes what is open; where the process ends."""
+        if self.ledger is not None:
+            self.ledger.close()
+        if self.store is not None:
+            self.store.close()
 
-def surroundings_of(
-    settings: Settings, library: Library, *, only_this_machine: bool, remember: Remember | None = None
-) -> Surroundings:
+
+def surroundings_of(settings: Settings, library: Library, *, only_this_machine: bool) -> Surroundings:
     """Makes the parts that the settings ask for; no connection is opened and no thread started, for a fork may follow.
 
     ``only_this_machine``: nobody else can call the service. Only then are FHIR servers on this machine called for open
-    calls; for all others anyone could have us call what stands behind a firewall. ``remember`` notes the tokens that
-    were used, for all processes of the service, and is needed with a clients file. Raises ValueError for a setting that
-    cannot be used.
+    calls; for all others anyone could have us call what stands behind a firewall. Raises ValueError for a setting or a
+    clients file that cannot be used.
     """
     # Loaded here, because the launcher must first say where several workers' numbers meet.
     from cds_service.operations.metrics import Metrics
@@ -60,20 +81,32 @@ def surroundings_of(
     if settings.rate_limit:
         limit_of(settings.rate_limit)
     clients = load_clients(settings.clients) if settings.clients else None
+    names = _names(library, clients)
+    metrics = Metrics(names)
+    store = _store(settings)
     http = OutgoingClient()
-    names = names_of(library, [client.id for client in clients.entries] if clients else (), CHECKS)
     fetches = settings.fetch_missing and _may_fetch(clients, only_this_machine)
+    fetcher = Fetcher(http, settings.fhir_max_bytes, settings.fhir_max_pages) if fetches else None
     return Surroundings(
-        Fetcher(http, settings.fhir_max_bytes, settings.fhir_max_pages) if fetches else None,
+        fetcher,
         Allowance(loopback=only_this_machine),
         settings.call_seconds,
-        Metrics(names),
+        metrics,
         _audit(settings) if settings.audit else None,
         settings.rate_limit,
-        _verifier(clients, http, remember) if clients else None,
+        store,
+        Ledger(store, _unwritten(metrics)),
+        Readiness(metrics_folder.workers(), settings.self_check_seconds * PATIENCE + SECONDS_OF_A_RUN),
+        Verifier(clients, KeyRing(http), ReplayStore(store).remember) if clients else None,
         settings.trusted_proxies,
         names,
     )
+
+
+def _names(library: Library, clients: Clients | None) -> Names:
+    """The names of this installation that log and metrics may hold."""
+    ids = [client.id for client in clients.entries] if clients else []
+    return names_of(library, ids, CHECKS, SELF_CHECKS, PARTS_OF_READINESS)
 
 
 def _may_fetch(clients: Clients | None, only_this_machine: bool) -> bool:
@@ -82,10 +115,25 @@ def _may_fetch(clients: Clients | None, only_this_machine: bool) -> bool:
     return any(client.fhir_servers for client in clients.entries)
 
 
-def _verifier(clients: Clients, http: OutgoingClient, remember: Remember | None) -> Verifier:
-    if remember is None:
-        raise ValueError("CDS_SERVICE_CLIENTS needs a store that remembers which tokens were used, and there is none")
-    return Verifier(clients, KeyRing(http), remember)
+def _store(settings: Settings) -> Store:
+    """The store, migrated, without cards of long ago that nobody answered. Raises ValueError."""
+    try:
+        store = open_store(settings.store_url.get_secret_value(), settings.state)
+        shown.prune(store, datetime.now(UTC).date(), settings.audit_days)
+        store.close()
+    except StoreError as error:
+        raise ValueError(
+            f"{error} CDS_SERVICE_STORE_URL names it, or CDS_SERVICE_STATE the folder of SQLite."
+        ) from None
+    return store
+
+
+def _unwritten(metrics: "Metrics") -> Callable[[StoreError, int], None]:
+    def told(error: StoreError, forgotten: int) -> None:
+        metrics.store_failed()
+        logs.logger().error("store-failed", exc_info=error, count=forgotten)
+
+    return told
 
 
 def _audit(settings: Settings) -> AuditLog:

@@ -17,10 +17,11 @@ from cds_service.json_files import schema_problems
 from cds_service.operations import logs, outcomes
 from cds_service.operations.audit import AuditLog, Call, Caller, Wanted, read
 from cds_service.operations.metric_list import described
+from cds_service.self_check.names import CHECKS, WARNINGS
 from cds_service.settings import Settings, data_folder
 from cds_service.trust.clients import KEYS, load_clients
 from cds_service.trust.entries import QUIRKS
-from cds_service.trust.tokens import CHECKS
+from cds_service.trust.tokens import CHECKS as TOKEN_CHECKS
 from tests import authors_guide, vocabulary
 from tests.charts import MINIMAL
 from tests.shipped import TODAY, answers, example, library
@@ -119,6 +120,13 @@ def events_table() -> str:
     return "\n".join(rows)
 
 
+def checks_table() -> str:
+    """Every self-check, what it looks at, and whether it costs readiness."""
+    rows = ["| check | what holds where it passes | not ready where it fails |", "|---|---|---|"]
+    rows += [f"| `{name}` | {meaning} | {'no' if name in WARNINGS else 'yes'} |" for name, meaning in CHECKS.items()]
+    return "\n".join(rows)
+
+
 def audit_line() -> str:
     """The line of one call, as it is written."""
     answer = answers(example("typical-gaps"))
@@ -154,19 +162,20 @@ def quirks_table() -> str:
     return "\n".join([*rows, *(f"| `{name}` | {what} |" for name, what in QUIRKS.items())])
 
 
-def checks_table() -> str:
+def token_checks_table() -> str:
     """Every check of a token, in order, and the doctor's advice where it fails."""
     rows = ["| check | it asks | where it fails |", "|---|---|---|"]
-    return "\n".join([*rows, *(f"| `{name}` | {asks} | {ADVICE[name]} |" for name, asks in CHECKS.items())])
+    return "\n".join([*rows, *(f"| `{name}` | {asks} | {ADVICE[name]} |" for name, asks in TOKEN_CHECKS.items())])
 
 
 GENERATED = [
     (ROOT / "docs" / "clients-file.md", "quirks", quirks_table),
-    (ROOT / "docs" / "clients-file.md", "checks", checks_table),
+    (ROOT / "docs" / "clients-file.md", "checks", token_checks_table),
     (ROOT / "docs" / "metrics.md", "metrics", metrics_table),
     (ROOT / "docs" / "metrics.md", "events", events_table),
     (ROOT / "docs" / "audit.md", "line", audit_line),
     (ROOT / "docs" / "operators-guide.md", "settings", settings_table),
+    (ROOT / "docs" / "operators-guide.md", "checks", checks_table),
     (ROOT / "README.md", "card", card_in_readme),
     (ROOT / "docs" / "integrators-guide.md", "answers", answers_in_guide),
     (ROOT / "docs" / "integrators-guide.md", "answers-for-parts", answers_for_parts),

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -56,10 +57,29 @@ def test_a_clients_file_with_faults_stops_the_start_with_all_of_them(clients_fil
     assert "client 'general', quirk: is no key of a client" in told
 
 
-def test_without_a_memory_of_used_tokens_tokens_are_not_accepted(tmp_path, clients_file):
-    settings = Settings(state=tmp_path, clients=clients_file)
-    with pytest.raises(ValueError, match="a store that remembers which tokens were used"):
-        surroundings_of(settings, library(), only_this_machine=True)
+def test_a_token_works_once_whichever_process_it_reaches(tmp_path, clients_file):
+    """Two installations that share a store, as two workers do."""
+    settings = Settings(state=tmp_path, clients=clients_file, audit=False)
+    now = int(time.time())
+    authorization = bearer(iat=now, exp=now + 300)
+    statuses = []
+    for _ in range(2):
+        with closing(surroundings_of(settings, library(), only_this_machine=True)) as around:
+            app = create_app(settings, library(), BASE, lambda: TODAY, around).test_client()
+            answer = app.post(PATH, json=example("unrelated-order"), headers={"Authorization": authorization})
+            statuses.append(answer.status_code)
+    assert statuses == [200, 401]
+
+
+def test_a_store_that_fails_lets_no_token_in_and_calls_none_bad(tmp_path, clients_file):
+    settings = Settings(state=tmp_path, clients=clients_file, audit=False)
+    now = int(time.time())
+    with closing(surroundings_of(settings, library(), only_this_machine=True)) as around:
+        app = create_app(settings, library(), BASE, lambda: TODAY, around).test_client()
+        for database in tmp_path.glob("*.sqlite*"):
+            database.write_bytes(b"no database")
+        answer = app.post(PATH, json={}, headers={"Authorization": bearer(iat=now, exp=now + 300)})
+    assert answer.status_code == 503
 
 
 def test_a_clients_file_and_open_calls_exclude_each_other(monkeypatch, clients_file):
@@ -73,7 +93,8 @@ def test_a_clients_file_and_open_calls_exclude_each_other(monkeypatch, clients_f
 def test_with_clients_what_is_fetched_depends_on_their_entries_alone(tmp_path, clients_file, servers, fetches):
     clients_file.write_text(clients_file.read_text() + servers)
     settings = Settings(state=tmp_path, clients=clients_file)
-    around = surroundings_of(settings, library(), only_this_machine=False, remember=Remembered())
+    with closing(surroundings_of(settings, library(), only_this_machine=False)) as around:
+        pass
     assert (around.fetcher is not None) == fetches
     assert around.verifier is not None
     assert {"general"} <= around.names.clients
@@ -165,3 +186,22 @@ def test_the_clock_of_a_running_service_is_the_clock():
     fresh = bearer(iat=now, exp=now + 300)
     answer = app.post(PATH, json=example("unrelated-order"), headers={"Authorization": fresh})
     assert (answer.status_code, answer.get_json()) == (200, {"cards": []})
+
+
+def test_a6_feedback_asks_for_a_token_that_names_its_own_address(tmp_path, clients_file):
+    """Checklist A.6: same authentication as a call; aud is the feedback URL."""
+    settings = Settings(state=tmp_path, clients=clients_file, audit=False)
+    now = int(time.time())
+    feedback = {"feedback": [{"card": "5cbb9b1e-0000-4000-8000-000000000001", "outcome": "accepted"}]}
+    feedback["feedback"][0] |= {"outcomeTimestamp": "2026-11-23T10:00:00Z", "acceptedSuggestions": [{"id": "x"}]}
+    with closing(surroundings_of(settings, library(), only_this_machine=True)) as around:
+        app = create_app(settings, library(), BASE, lambda: TODAY, around).test_client()
+        statuses = [
+            app.post(f"{PATH}/feedback", json=feedback, headers=headers).status_code
+            for headers in (
+                {},
+                {"Authorization": bearer(iat=now, exp=now + 300, jti="a")},
+                {"Authorization": bearer(iat=now, exp=now + 300, jti="b", aud=f"{URL}/feedback")},
+            )
+        ]
+    assert statuses == [401, 401, 200]

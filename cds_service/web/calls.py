@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
-from flask import Flask, Response, current_app, g, request
-from werkzeug.exceptions import MethodNotAllowed, RequestEntityTooLarge
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import MethodNotAllowed
 
 from cds_service import bodies, hooks, service
 from cds_service.dialect import spoken
@@ -18,6 +18,7 @@ from cds_service.operations import logs
 from cds_service.outgoing.deadline import Deadline
 from cds_service.service import Guide
 from cds_service.surroundings import Surroundings
+from cds_service.web import probe, reading
 from cds_service.web.gate import Gate
 from cds_service.web.record import CallRecord, tell
 
@@ -33,31 +34,39 @@ def register(app: Flask, guide: Guide, clock: Callable[[], date], around: Surrou
     @app.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
         hooks.hook_of(service_id)
-        record = g.record = CallRecord(service_id)
+        asked = probe.of(request.environ)
+        record = CallRecord(service_id, asked.today if asked else clock())
         deadline = Deadline(around.call_seconds - RESERVE)
-        logs.begin_call(record.request_id)
-        logs.describe_call(service=service_id)
-        client = gate.admit(record, deadline)
+        client = None
+        if asked is None:
+            g.record = record
+            logs.begin_call(record.request_id)
+            logs.describe_call(service=service_id)
+            record.caller, client = gate.admit(record.timing, deadline)
         own = replace(guide, client=client.id) if client else guide
         with record.timing.step("read"):
-            record.body = _data()
+            record.body = reading.body()
             record.parsed = bodies.read_json(record.body)
             record.request = hooks.parse(service_id, record.parsed)
-        today = clock()
+        today = record.today
+        record.concerned = service.concerned(record.request, own, today)
         allowance = client.fhir_allowance() if client else around.allowance
         may_fetch = client is None or bool(client.fhir_servers)
-        if around.fetcher is not None and may_fetch and record.request.fhir_server is not None:
+        if around.fetcher is not None and may_fetch and record.request.fhir_server is not None and record.concerned:
             with record.timing.step("fetch"):
                 completed = complete_call(record.request, own, today, around.fetcher, allowance, deadline)
             record.request, record.report = completed.request, completed.report
         with record.timing.step("evaluate"):
-            answers = service.answer(record.request, own, today)
+            answers = service.answer(record.request, own, today, candidates=record.concerned)
             if service.echoes_decimals(answers):
                 exact = hooks.with_exact_numbers(record.request, service_id, record.body)
-                answers = service.answer(exact, own, today)
+                answers = service.answer(exact, own, today, candidates=record.concerned)
         record.answers = answers
+        if asked is not None:
+            asked.answers = answers
         with record.timing.step("write"):
-            body = orjson.dumps(spoken(service.response(answers), client), default=_decimal)
+            record.told = spoken(service.response(answers), client)
+            body = orjson.dumps(record.told, default=_decimal)
         return Response(body, mimetype="application/json")
 
     @app.get("/cds-services/<service_id>")
@@ -76,16 +85,6 @@ def register(app: Flask, guide: Guide, clock: Callable[[], date], around: Surrou
                 answer.headers["Server-Timing"] = ", ".join(parts)
             logs.end_call()
         return answer
-
-
-def _data() -> bytes:
-    charset, encoding = request.mimetype_params.get("charset"), request.headers.get("Content-Encoding")
-    bodies.check_media_type(request.mimetype, charset, encoding)
-    data = request.get_data(cache=False)
-    # A body sent in chunks is cut off at the limit without a word.
-    if request.content_length is None and len(data) >= current_app.config["MAX_CONTENT_LENGTH"]:
-        raise RequestEntityTooLarge
-    return data
 
 
 def _decimal(value: Any) -> orjson.Fragment:

@@ -1,6 +1,7 @@
 """Who is let in to a route that needs it to be known who calls, and how often."""
 
 from math import ceil
+from typing import NamedTuple
 
 from flask import request
 
@@ -8,14 +9,18 @@ from cds_service.errors import RequestError
 from cds_service.operations import logs
 from cds_service.operations.audit import Caller
 from cds_service.operations.rate import RateLimiter
+from cds_service.operations.timing import Timing
 from cds_service.outgoing.deadline import Deadline
 from cds_service.surroundings import Surroundings
 from cds_service.trust.entries import Client
 from cds_service.web import trusted
-from cds_service.web.record import CallRecord
 
-# The name of those who call where calls are open.
-OPEN = "open"
+
+class Admitted(NamedTuple):
+    """Who calls, as it is kept, and the entry; there is none where calls are open."""
+
+    caller: Caller
+    client: Client | None
 
 
 class Gate:
@@ -28,31 +33,27 @@ class Gate:
         self._around, self._public_url = around, public_url
         self._limits = Limits(around)
 
-    def admit(self, record: CallRecord, deadline: Deadline) -> Client | None:
-        """The client that makes the current request; None where calls are open. ``record`` then knows the caller.
-
-        Raises RequestError: 401, 429, or 503 where tokens cannot be checked now.
-        """
-        client = self._trusted(record, deadline)
-        name = client.id if client else OPEN
+    def admit(self, timing: Timing, deadline: Deadline) -> Admitted:
+        """Who makes the current request. Raises RequestError: 401, 429, or 503 where tokens cannot be checked now."""
+        admitted = self._trusted(timing, deadline)
+        client, name = admitted.client, admitted.caller.client
         logs.describe_call(client=name)
         self._limits.count(name, (client.rate_limit if client else "") or self._around.rate_limit)
-        return client
+        return admitted
 
-    def _trusted(self, record: CallRecord, deadline: Deadline) -> Client | None:
+    def _trusted(self, timing: Timing, deadline: Deadline) -> Admitted:
         verifier = self._around.verifier
         if verifier is None:
-            record.caller = Caller(OPEN)
-            return None
-        with record.timing.step("auth"):
+            return Admitted(Caller(), None)
+        with timing.step("auth"):
             try:
                 found = trusted.who(verifier, self._public_url, self._around, deadline)
             except RequestError as error:
                 if error.status == 401:
                     self._limits.refused(request.remote_addr or "")
                 raise
-        record.caller = Caller(found.client.id, found.issuer, found.tenant, found.token_id, found.subject)
-        return found.client
+        caller = Caller(found.client.id, found.issuer, found.tenant, found.token_id, found.subject)
+        return Admitted(caller, found.client)
 
 
 class Limits:
