@@ -6,6 +6,7 @@ from datetime import date
 import orjson
 from flask import Flask, Response
 from flask_cors import CORS
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from cds_service import pages, service
 from cds_service.card import Addresses
@@ -14,7 +15,7 @@ from cds_service.service import Guide
 from cds_service.settings import Settings
 from cds_service.surroundings import Surroundings
 from cds_service.web import calls, errors, feedback
-from cds_service.web.reading import Gate
+from cds_service.web.gate import Gate
 
 
 def create_app(
@@ -31,6 +32,9 @@ def create_app(
     around = around or Surroundings()
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    if around.trusted_proxies:
+        proxies = around.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies, 0, proxies)  # type: ignore[method-assign]
     CORS(
         app,
         origins=settings.cors_origins,
@@ -69,10 +73,10 @@ def create_app(
             body, content_type = exposition()
             return Response(body, content_type=content_type)
 
-    gate = Gate(around)
+    gate = Gate(around, public_url)
     calls.register(app, guide, clock, around, gate)
     if around.store is not None:
-        feedback.register(app, guide.client, library.override_reasons, around, around.store, gate)
+        feedback.register(app, library.override_reasons, around, around.store, gate)
     pages.register(app, library, public_url, clock)
     errors.register(app, around)
 

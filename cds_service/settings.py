@@ -41,6 +41,18 @@ class Settings(BaseSettings):
     cards: Path = Field(default_factory=lambda: data_folder("cards"), description="The folder of policies.")
     codes: Path | None = Field(None, description="The folder of code packs; default: the authors' own short labels.")
 
+    clients: Path | None = Field(
+        None, description="The clients file: who may call, by tokens; default: calls are open."
+    )
+    accept_unauthenticated_calls: bool = Field(
+        False, description="Without a clients file, let whoever reaches the service call it, beyond this machine too."
+    )
+    trusted_proxies: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="Proxies in front whose X-Forwarded headers are believed; 0: those headers are not looked at.",
+    )
     cors_origins: list[str] = Field(
         ["*"], description='Web origins that browsers may call from, as JSON: ["https://…"].'
     )
@@ -98,7 +110,7 @@ class Settings(BaseSettings):
             raise ValueError("must be an absolute http(s) address")
         return value.rstrip("/")
 
-    @field_validator("codes", mode="before")
+    @field_validator("clients", "codes", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         # An empty variable would else be the folder in which the process happens to run.
@@ -115,6 +127,15 @@ class Settings(BaseSettings):
     def _what_is_not_asked_for_is_fetched(self) -> Self:
         if self.prefetch == "lean" and not self.fetch_missing:
             raise ValueError("CDS_SERVICE_PREFETCH=lean asks for little and needs CDS_SERVICE_FETCH_MISSING=true")
+        return self
+
+    @model_validator(mode="after")
+    def _calls_are_open_or_not(self) -> Self:
+        if self.clients and self.accept_unauthenticated_calls:
+            raise ValueError(
+                "CDS_SERVICE_CLIENTS says who may call, and CDS_SERVICE_ACCEPT_UNAUTHENTICATED_CALLS=true that anyone "
+                "may; set one of them"
+            )
         return self
 
     def key(self) -> bytes:
