@@ -13,7 +13,7 @@ from cds_service.library import Library
 from cds_service.service import Guide
 from cds_service.settings import Settings
 from cds_service.surroundings import Surroundings
-from cds_service.web import calls, errors
+from cds_service.web import calls, document, errors, well_known
 
 
 def create_app(
@@ -61,6 +61,8 @@ def create_app(
 
     calls.register(app, guide, clock, around)
     pages.register(app, library, public_url, clock)
+    well_known.register(app, settings.security_contact, settings.security_policy, public_url, clock)
+    document.register(app, library, public_url, authenticated=False)
     errors.register(app)
 
     @app.after_request

@@ -126,6 +126,8 @@ LADDER = (
     "web.errors",
     "web.record",
     "web.calls",
+    "web.well_known",
+    "web.document",
     "app",
     "server",
     "__main__",
@@ -162,10 +164,10 @@ CLOCK = {"now", "utcnow", "today", "fromtimestamp"}
 CHANCE = {"uuid1", "uuid4"}
 
 ONLY_IN = {
-    "flask": {"pages", "web.errors", "web.calls", "app", "server"},
+    "flask": {"pages", "web.errors", "web.calls", "web.well_known", "web.document", "app", "server"},
     "flask_cors": {"app"},
     "gunicorn": {"server", "operations.gunicorn_logs"},
-    "werkzeug": {"web.errors", "web.calls"},
+    "werkzeug": {"web.errors", "web.calls", "web.document"},
     "fhir": {"fhir_models", "suggestions"},
     "jsonschema": {"schema_words", "schema_errors", "json_files"},
     "click": {"__main__"},

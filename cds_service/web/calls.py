@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 from flask import Flask, Response, current_app, g, request
-from werkzeug.exceptions import MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from cds_service import bodies, hooks, service
 from cds_service.errors import RequestError
@@ -69,10 +69,12 @@ def register(app: Flask, guide: Guide, clock: Callable[[], date], around: Surrou
             body = orjson.dumps(service.response(answers), default=_decimal)
         return Response(body, mimetype="application/json")
 
-    @app.get("/cds-services/<service_id>")
-    def wrong_method(service_id: str) -> Response:
-        hooks.hook_of(service_id)
-        raise MethodNotAllowed(["POST", "OPTIONS"])
+    # Whatever the method: of an unknown service none is allowed.
+    @app.before_request
+    def known_service() -> None:
+        service_id = request.path.removeprefix("/cds-services").strip("/").partition("/")[0]
+        if service_id and request.path.startswith("/cds-services/"):
+            hooks.hook_of(service_id)
 
     @app.after_request
     def told(answer: Response) -> Response:
