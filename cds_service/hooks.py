@@ -85,12 +85,10 @@ def parse(service_id: str, body: Any) -> HookRequest:
     request = _member(body, "The body", dict)
     hook = _required(request, "hook", str, "hook")
     if hook != expected:
-        raise RequestError(
-            400,
-            "invalid",
-            f"The service {service_id} answers the hook {expected}, but the body says '{hook[:60]}'.",
-            "hook",
-        )
+        # Any other text might be of the patient.
+        said = f"'{hook}'" if hook in HOOKS else "another"
+        sentence = f"The service {service_id} answers the hook {expected}, but the body says {said}."
+        raise RequestError(400, "invalid", sentence, "hook")
     _required(request, "hookInstance", str, "hookInstance")
     context = _required(request, "context", dict, "context")
     patient_id = _required(context, "patientId", str, "context.patientId").removeprefix("Patient/")
