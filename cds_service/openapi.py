@@ -16,6 +16,7 @@ _REFUSALS = {
     401: "The caller is not trusted; no reason is given.",
     404: "There is nothing at this address.",
     405: "The method is not allowed; Allow says which are.",
+    408: "The body did not arrive whole in time.",
     412: "The Patient was neither sent nor could be fetched.",
     413: "The body is too large.",
     415: "The body is sent as another media type.",
@@ -89,7 +90,7 @@ def _paths(policy_ids: list[str], authenticated: bool) -> dict[str, Any]:
                 f"{hook}-request",
                 "HookResponse",
                 authenticated,
-                (400, 412, 413, 415, 422, 429, 500, 503),
+                (400, 408, 412, 413, 415, 422, 429, 500, 503),
             )
         }
         paths[f"/cds-services/{service_id}/feedback"] = {
@@ -99,7 +100,7 @@ def _paths(policy_ids: list[str], authenticated: bool) -> dict[str, Any]:
                 "Feedback",
                 "Empty",
                 authenticated,
-                (400, 413, 415, 429, 500, 503),
+                (400, 408, 413, 415, 429, 500, 503),
             )
         }
     return paths | {

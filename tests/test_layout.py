@@ -129,6 +129,7 @@ LADDER = (
     "web.well_known",
     "web.document",
     "app",
+    "worker",
     "server",
     "__main__",
 )
@@ -166,7 +167,7 @@ CHANCE = {"uuid1", "uuid4"}
 ONLY_IN = {
     "flask": {"pages", "web.errors", "web.calls", "web.well_known", "web.document", "app", "server"},
     "flask_cors": {"app"},
-    "gunicorn": {"server", "operations.gunicorn_logs"},
+    "gunicorn": {"worker", "server", "operations.gunicorn_logs"},
     "werkzeug": {"web.errors", "web.calls", "web.document"},
     "fhir": {"fhir_models", "suggestions"},
     "jsonschema": {"schema_words", "schema_errors", "json_files"},
