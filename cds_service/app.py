@@ -13,7 +13,8 @@ from cds_service.library import Library
 from cds_service.service import Guide
 from cds_service.settings import Settings
 from cds_service.surroundings import Surroundings
-from cds_service.web import calls, document, errors, well_known
+from cds_service.web import calls, document, errors, feedback, well_known
+from cds_service.web.reading import Gate
 
 
 def create_app(
@@ -59,11 +60,14 @@ def create_app(
             body, content_type = exposition()
             return Response(body, content_type=content_type)
 
-    calls.register(app, guide, clock, around)
+    gate = Gate(around)
+    calls.register(app, guide, clock, around, gate)
+    if around.store is not None:
+        feedback.register(app, guide.client, library.override_reasons, around, around.store, gate)
     pages.register(app, library, public_url, clock)
     well_known.register(app, settings.security_contact, settings.security_policy, public_url, clock)
     document.register(app, library, public_url, authenticated=False)
-    errors.register(app)
+    errors.register(app, around)
 
     @app.after_request
     def guard(answer: Response) -> Response:

@@ -74,6 +74,7 @@ LADDER = (
     "store.feedback",
     "store.replay",
     "store.activity",
+    "store.ledger",
     "feedback_report",
     "operations.names",
     "operations.timing",
@@ -125,7 +126,9 @@ LADDER = (
     "openapi",
     "web.errors",
     "web.record",
+    "web.reading",
     "web.calls",
+    "web.feedback",
     "web.well_known",
     "web.document",
     "app",
@@ -165,10 +168,13 @@ CLOCK = {"now", "utcnow", "today", "fromtimestamp"}
 CHANCE = {"uuid1", "uuid4"}
 
 ONLY_IN = {
-    "flask": {"pages", "web.errors", "web.calls", "web.well_known", "web.document", "app", "server"},
+    "flask": {
+        *("pages", "web.errors", "web.reading", "web.calls", "web.feedback", "web.well_known", "web.document"),
+        *("app", "server"),
+    },
     "flask_cors": {"app"},
     "gunicorn": {"worker", "server", "operations.gunicorn_logs"},
-    "werkzeug": {"web.errors", "web.calls", "web.document"},
+    "werkzeug": {"web.errors", "web.reading", "web.document"},
     "fhir": {"fhir_models", "suggestions"},
     "jsonschema": {"schema_words", "schema_errors", "json_files"},
     "click": {"__main__"},
