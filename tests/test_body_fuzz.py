@@ -89,7 +89,7 @@ def hold(client: FlaskClient, log: io.BytesIO, path: str, data: bytes) -> int:
 
 
 @given(name=st.sampled_from(EXAMPLES), mutations=MUTATIONS)
-@settings(max_examples=220, suppress_health_check=list(HealthCheck))
+@settings(max_examples=180, suppress_health_check=list(HealthCheck))
 def test_a_spoiled_request_is_answered_or_refused_and_nothing_leaks(client, log, name, mutations):
     hold(client, log, service_of(name), json.dumps(mutated(name, mutations)).encode())
 
