@@ -72,11 +72,16 @@ def test_a_contact_is_an_address(contact):
             "mailto:x",
             "tel:+1-201-555-0123",
         ),
-        *("mailto:a@b.example\nPolicy: https://evil.example", "https://a.example b", "https://\u00e4.example"),
+        *(
+            "tel:+1-201-555-0123",
+            "mailto:a@b.example\nPolicy: https://evil.example",
+            "https://a.example b",
+            "https://\u00e4.example",
+        ),
     ],
 )
 def test_a_contact_that_is_none_or_more_than_a_line_is_refused(contact):
-    with pytest.raises(ValidationError, match="mailto:security@hospital.example"):
+    with pytest.raises(ValidationError, match=r"mailto:security@hospital\.example"):
         Settings(security_contact=contact)
 
 
