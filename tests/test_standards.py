@@ -127,7 +127,7 @@ RULES = [
 
 
 @cache
-def tests_of(module: str) -> frozenset[str]:
+def functions_of(module: str) -> frozenset[str]:
     """The names of a module's tests, without ``test_``."""
     tree = ast.parse((TESTS / f"test_{module}.py").read_text(encoding="utf-8"))
     names = (node.name for node in tree.body if isinstance(node, ast.FunctionDef))
@@ -139,7 +139,7 @@ def test_every_rule_has_its_tests(rule):
     assert rule.shown_by
     for name in rule.shown_by:
         module, _, function = name.partition(".")
-        assert function in tests_of(module), name
+        assert function in functions_of(module), name
 
 
 def empty_in(value: Any, place: str = "") -> Iterator[str]:
