@@ -11,7 +11,7 @@ CANDIDATES := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check fix bench torture examples screenshots requirements wheel clean
+.PHONY: help run test check fix bench torture examples screenshots requirements sbom audit-dependencies wheel clean
 
 # $(call needs,IS IT THERE,PACKAGE): what no package of Python brings. Root on Debian installs it, others are told how.
 needs = @{ $(1); } >/dev/null 2>&1 || { \
@@ -27,7 +27,7 @@ NEEDS_POSTGRESQL = $(call needs,ls /usr/lib/postgresql/*/bin/initdb || command -
 NEEDS_CHROMIUM   = $(call needs,command -v chromium || command -v chromium-browser || command -v google-chrome,chromium)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/.runtime ## start the service on http://127.0.0.1:8080/ (another port: make run PORT=8123)
 	@echo "Starting on http://127.0.0.1:$(PORT)/ (Ctrl-C stops it)"
@@ -73,6 +73,21 @@ requirements: ## pin the dependencies of pyproject.toml anew (needs uv)
 	$(COMPILE) --extra traces -c requirements.txt -o requirements-traces.txt
 	$(COMPILE) --extra traces --group dev --group build -c requirements-traces.txt -o requirements-dev.txt
 	$(subst pyproject.toml,--group build,$(COMPILE)) -c requirements-dev.txt -o requirements-build.txt
+
+sbom: $(VENV)/.dev ## write build/sbom.cdx.json: what is installed, with hashes (CycloneDX)
+	@mkdir -p build
+	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+	  -o build/sbom.cdx.json requirements.txt
+
+# Another advisory service: make audit-dependencies AUDIT='-s osv --osv-url https://…'
+audit-dependencies: $(VENV)/.dev ## ask for known vulnerabilities of what is pinned (needs the network)
+	@mkdir -p build
+	@status=0; $(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off $(AUDIT) \
+	  -r requirements.txt -r requirements-traces.txt 2> build/audit.log || status=$$?; \
+	if grep -qE '^Traceback|Could not connect' build/audit.log; then \
+	  echo "The advisories could not be asked for, so that nothing is known: $$(tail -n 1 build/audit.log | cut -c 1-300)" >&2; exit 2; \
+	fi; \
+	cat build/audit.log >&2; exit $$status
 
 wheel: $(VENV)/.dev ## build dist/*.whl and dist/*.tar.gz
 	$(BIN)/python -m build --no-isolation

@@ -14,7 +14,7 @@ from cds_service.library import Library
 from cds_service.service import Guide
 from cds_service.settings import Settings
 from cds_service.surroundings import Surroundings
-from cds_service.web import calls, errors, feedback
+from cds_service.web import calls, document, errors, feedback, well_known
 from cds_service.web.gate import Gate
 
 
@@ -78,6 +78,8 @@ def create_app(
     if around.store is not None:
         feedback.register(app, library.override_reasons, around, around.store, gate)
     pages.register(app, library, public_url, clock)
+    well_known.register(app, settings.security_contact, settings.security_policy, public_url, clock)
+    document.register(app, library, public_url, authenticated=around.verifier is not None)
     errors.register(app, around)
 
     @app.after_request

@@ -22,6 +22,7 @@ from cds_service.self_check.watch import Watch
 from cds_service.service import Guide
 from cds_service.settings import Settings
 from cds_service.surroundings import Surroundings, surroundings_of
+from cds_service.worker import BoundedWorker
 
 THREADS = 8
 # Charts are parsed into many small objects that die with the call; the default threshold would scan each many times.
@@ -141,7 +142,7 @@ class Server(BaseApplication):
         self.options = {
             "bind": authority(host, port),
             "workers": workers,
-            "worker_class": "gthread",
+            "worker_class": BoundedWorker,
             "threads": THREADS,
             "keepalive": 75,
             "graceful_timeout": 30,

@@ -1,5 +1,6 @@
 """What a deployment can set: environment variables CDS_SERVICE_*, each with its meaning; nothing else is read."""
 
+import re
 from os import environ
 from pathlib import Path
 from typing import Literal, Self
@@ -10,6 +11,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 # On an open loopback server the ids protect nobody's data, so that a published key does no harm.
 OPEN_LOOPBACK_KEY = "cds-service-open-loopback"
 _PACKAGE = Path(__file__).parent
+# Visible ASCII alone: each becomes one line of a file.
+_PAGE = re.compile(r"https://[a-zA-Z0-9\[][!-~]*")
+_CONTACT = re.compile(rf"mailto:[!-?A-~]+@[a-zA-Z0-9][!-?A-~]*|{_PAGE.pattern}")
 
 
 def data_folder(name: str) -> Path:
@@ -55,6 +59,14 @@ class Settings(BaseSettings):
     )
     cors_origins: list[str] = Field(
         ["*"], description='Web origins that browsers may call from, as JSON: ["https://…"].'
+    )
+
+    security_contact: str = Field(
+        "",
+        description="Whom to tell of a weakness, mailto: or https:, for /.well-known/security.txt; default: no page.",
+    )
+    security_policy: str = Field(
+        "", description="The https: address of a page on how such reports are handled, for the same page."
     )
 
     call_seconds: float = Field(
@@ -109,6 +121,20 @@ class Settings(BaseSettings):
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("must be an absolute http(s) address")
         return value.rstrip("/")
+
+    @field_validator("security_contact")
+    @classmethod
+    def _a_contact(cls, value: str) -> str:
+        if value and not _CONTACT.fullmatch(value):
+            raise ValueError("must be an address such as mailto:security@hospital.example or https://…, without spaces")
+        return value
+
+    @field_validator("security_policy")
+    @classmethod
+    def _a_page(cls, value: str) -> str:
+        if value and not _PAGE.fullmatch(value):
+            raise ValueError("must be an https:// address without spaces")
+        return value
 
     @field_validator("clients", "codes", mode="before")
     @classmethod

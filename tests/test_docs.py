@@ -29,7 +29,7 @@ from tests.tokens import jwk
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "cards" / "README.md"]
-PAGES += [ROOT / "CONTRIBUTING.md", ROOT / "fhir_examples" / "README.md", ROOT / "CHANGELOG.md"]
+PAGES += [ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "fhir_examples" / "README.md", ROOT / "CHANGELOG.md"]
 
 
 def card_in_readme() -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import MethodNotAllowed
 
 from cds_service import bodies, hooks, service
 from cds_service.dialect import spoken
@@ -69,10 +68,12 @@ def register(app: Flask, guide: Guide, clock: Callable[[], date], around: Surrou
             body = orjson.dumps(record.told, default=_decimal)
         return Response(body, mimetype="application/json")
 
-    @app.get("/cds-services/<service_id>")
-    def wrong_method(service_id: str) -> Response:
-        hooks.hook_of(service_id)
-        raise MethodNotAllowed(["POST", "OPTIONS"])
+    # Whatever the method: of an unknown service none is allowed.
+    @app.before_request
+    def known_service() -> None:
+        service_id = request.path.removeprefix("/cds-services").strip("/").partition("/")[0]
+        if service_id and request.path.startswith("/cds-services/"):
+            hooks.hook_of(service_id)
 
     @app.after_request
     def told(answer: Response) -> Response:
