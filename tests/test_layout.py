@@ -94,6 +94,8 @@ LADDER = (
     "fetching.fhir_search",
     "fetching.fetch",
     "fetching.call",
+    "self_check.names",
+    "self_check.readiness",
     "surroundings",
     "examples",
     "fhir_models",
@@ -125,6 +127,7 @@ LADDER = (
     "pages",
     "openapi",
     "web.errors",
+    "web.probe",
     "web.record",
     "web.reading",
     "web.calls",
@@ -133,6 +136,10 @@ LADDER = (
     "web.document",
     "app",
     "worker",
+    "self_check.known_answers",
+    "self_check.surfaces",
+    "self_check.checks",
+    "self_check.watch",
     "server",
     "__main__",
 )
@@ -170,7 +177,7 @@ CHANCE = {"uuid1", "uuid4"}
 ONLY_IN = {
     "flask": {
         *("pages", "web.errors", "web.reading", "web.calls", "web.feedback", "web.well_known", "web.document"),
-        *("app", "server"),
+        *("app", "server", "self_check.known_answers", "self_check.surfaces", "self_check.checks"),
     },
     "flask_cors": {"app"},
     "gunicorn": {"worker", "server", "operations.gunicorn_logs"},
@@ -211,6 +218,7 @@ PACKAGES = {
     "cds_service.loading",
     "cds_service.operations",
     "cds_service.outgoing",
+    "cds_service.self_check",
     "cds_service.store",
     "cds_service.web",
 }
