@@ -128,7 +128,10 @@ def _paths(policy_ids: list[str], authenticated: bool) -> dict[str, Any]:
 
 def _red() -> dict[str, Any]:
     good = _get("readyz", "Whether calls are answered as they should be", {_JSON: "Readiness"})
-    red = {"description": "Something is wrong; the checks say what.", "content": good["responses"]["200"]["content"]}
+    red = {
+        "description": "Something is wrong; failing names the checks that say so.",
+        "content": good["responses"]["200"]["content"],
+    }
     return {"responses": good["responses"] | {"503": red}}
 
 

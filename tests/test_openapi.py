@@ -24,6 +24,7 @@ from cds_service.app import create_app
 from cds_service.openapi import document
 from cds_service.operations.metrics import Metrics
 from cds_service.operations.names import names_of
+from cds_service.self_check.readiness import Readiness
 from cds_service.settings import Settings
 from cds_service.store.database import open_store
 from cds_service.surroundings import Surroundings
@@ -43,7 +44,9 @@ def application(around: Surroundings | None = None) -> Flask:
 def whole(tmp_path_factory) -> Iterator[Flask]:
     """The application with every part that brings a route."""
     with closing(open_store(None, tmp_path_factory.mktemp("store"))) as store:
-        yield application(Surroundings(metrics=Metrics(names_of(library())), store=store))
+        readiness = Readiness(None, 600)
+        readiness.say([])
+        yield application(Surroundings(metrics=Metrics(names_of(library())), store=store, readiness=readiness))
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +77,8 @@ def test_every_route_is_described_and_every_described_path_exists(whole, everyth
 def test_a_route_that_is_not_served_is_not_described(everything):
     made = application().test_client().get("/openapi.json").get_json()
     missing = everything["paths"].keys() - made["paths"].keys()
-    assert {path for path in missing if not path.endswith("/feedback")} == {"/metrics"}
-    assert len(missing) == 4
+    assert {path for path in missing if not path.endswith("/feedback")} == {"/metrics", "/readyz"}
+    assert len(missing) == 5
 
 
 def test_a_route_added_later_is_described():
@@ -137,6 +140,16 @@ def test_every_operation_has_a_name_of_its_own(everything):
     assert len(set(names)) == len(names)
 
 
+def test_a_service_that_is_not_ready_says_so_as_described(everything):
+    readiness = Readiness(None, 600)
+    answer = application(Surroundings(readiness=readiness)).test_client().get("/readyz")
+    shape = everything["components"]["schemas"]["Readiness"]["properties"]
+    assert str(answer.status_code) in everything["paths"]["/readyz"]["get"]["responses"]
+    assert answer.status_code == 503
+    assert answer.get_json()["status"] in shape["status"]["enum"]
+    assert answer.get_json().keys() == shape.keys()
+
+
 def test_the_document_is_valid_openapi():
     DESCRIBED.validate()
 
@@ -163,7 +176,7 @@ class Later:
         if self.app is not None:
             return self.app(environ, start_response)
         policies = [policy.id for policy in library().policies]
-        made = document(policies, URL, False, lambda path, method: path != "/readyz")
+        made = document(policies, URL, False, lambda path, method: True)
         return Response(json.dumps(made), mimetype="application/json")(environ, start_response)
 
 
