@@ -14,6 +14,7 @@ from cds_service.service import Guide
 from cds_service.settings import Settings
 from cds_service.surroundings import Surroundings
 from cds_service.web import calls, errors
+from cds_service.workbench import routes as workbench
 
 
 def create_app(
@@ -41,7 +42,9 @@ def create_app(
     )
     guide = Guide(library, Addresses(public_url, settings.canonical_base), settings.key())
     lean = settings.prefetch == "lean"
-    discovery = orjson.dumps(service.discovery(library, lean=lean, fetches=around.fetcher is not None))
+    fetches = around.fetcher is not None
+    document = service.discovery(library, lean=lean, fetches=fetches)
+    discovery = orjson.dumps(document)
 
     @app.get("/healthz")
     def healthz() -> Response:
@@ -60,7 +63,9 @@ def create_app(
             return Response(body, content_type=content_type)
 
     calls.register(app, guide, clock, around)
-    pages.register(app, library, public_url, clock)
+    pages.register(app, library, public_url, clock, document["services"], workbench=around.workbench)
+    if around.workbench:
+        workbench.register(app, library, public_url, clock, fetches)
     errors.register(app)
 
     @app.after_request

@@ -45,6 +45,11 @@ class Settings(BaseSettings):
         ["*"], description='Web origins that browsers may call from, as JSON: ["https://…"].'
     )
 
+    workbench: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="The workbench, with synthetic patients, at /; auto: only where nobody but this machine can call.",
+    )
+
     call_seconds: float = Field(
         3.5, gt=0.1, le=60, description="Deadline of a hook call, in seconds; what was not fetched by then is unknown."
     )

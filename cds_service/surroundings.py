@@ -24,7 +24,7 @@ class Surroundings:
     """Each part may be missing: then nothing is fetched, counted, or kept.
 
     ``allowance`` says which FHIR servers may be called; ``call_seconds`` is the deadline of a call, ``rate_limit`` what
-    one client may call (empty: no limit).
+    one client may call (empty: no limit). ``workbench``: the start page is a small health record to try it with.
     """
 
     fetcher: Fetcher | None = None
@@ -33,6 +33,7 @@ class Surroundings:
     metrics: "Metrics | None" = None
     audit: AuditLog | None = None
     rate_limit: str = ""
+    workbench: bool = False
 
 
 def surroundings_of(settings: Settings, library: Library, *, only_this_machine: bool) -> Surroundings:
@@ -55,6 +56,7 @@ def surroundings_of(settings: Settings, library: Library, *, only_this_machine: 
         Metrics(names_of(library)),
         _audit(settings) if settings.audit else None,
         settings.rate_limit,
+        settings.workbench == "on" or (settings.workbench == "auto" and only_this_machine),
     )
 
 

@@ -123,6 +123,12 @@ LADDER = (
     "changes",
     "pages",
     "openapi",
+    "workbench.patients",
+    "workbench.fhir",
+    "workbench.dropped",
+    "workbench.rendering",
+    "workbench.validation",
+    "workbench.routes",
     "web.errors",
     "web.record",
     "web.calls",
@@ -162,7 +168,7 @@ CLOCK = {"now", "utcnow", "today", "fromtimestamp"}
 CHANCE = {"uuid1", "uuid4"}
 
 ONLY_IN = {
-    "flask": {"pages", "web.errors", "web.calls", "app", "server"},
+    "flask": {"pages", "workbench.routes", "web.errors", "web.calls", "app", "server"},
     "flask_cors": {"app"},
     "gunicorn": {"server", "operations.gunicorn_logs"},
     "werkzeug": {"web.errors", "web.calls"},
@@ -176,6 +182,8 @@ ONLY_IN = {
     "prometheus_client": {"operations.metrics"},
     "limits": {"operations.rate"},
     "opentelemetry": {"operations.traces"},
+    "markdown_it": {"workbench.rendering"},
+    "nh3": {"workbench.rendering"},
     "cryptography": {"operations.sealing"},
     "sqlalchemy": {
         "store.failures",
@@ -204,6 +212,7 @@ PACKAGES = {
     "cds_service.outgoing",
     "cds_service.store",
     "cds_service.web",
+    "cds_service.workbench",
 }
 
 

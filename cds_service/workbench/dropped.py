@@ -73,7 +73,9 @@ def prefetch(dropped: Dropped, wanted: Any, context: Mapping[str, str]) -> dict[
         try:
             query = templates.resolve(template, context)
         except UnresolvedError as error:
-            raise RequestError(400, "value", f"The template of '{key[:40]}': {error}.", f"templates.{key[:40]}") from None
+            raise RequestError(
+                400, "value", f"The template of '{key[:40]}': {error}.", f"templates.{key[:40]}"
+            ) from None
         if query.search is None:
             queries[key] = (query.resource_type, query.path.partition("/")[2])
         else:

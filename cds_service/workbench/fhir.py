@@ -57,7 +57,11 @@ class FhirServer:
             following = [*asked, ("_count", str(count)), ("_start", str(start + count))]
             links.append(_link("next", kind, following))
         entries = [
-            {"fullUrl": f"{self.base}/{kind}/{resource.get('id', '')}", "resource": resource, "search": {"mode": "match"}}
+            {
+                "fullUrl": f"{self.base}/{kind}/{resource.get('id', '')}",
+                "resource": resource,
+                "search": {"mode": "match"},
+            }
             for resource in found[start : start + count]
         ]
         bundle: Json = {"resourceType": "Bundle", "type": "searchset", "total": len(found), "link": links}
@@ -67,7 +71,9 @@ class FhirServer:
     def capabilities(self, kinds: Iterable[str], day: str) -> Json:
         """The CapabilityStatement: what may be read and searched; ``day`` is its date."""
         search = [
-            {"name": name, "type": "reference" if name == "patient" else "token"} for name in PARAMETERS if name != "_id"
+            {"name": name, "type": "reference" if name == "patient" else "token"}
+            for name in PARAMETERS
+            if name != "_id"
         ]
         return {
             "resourceType": "CapabilityStatement",

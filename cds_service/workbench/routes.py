@@ -111,7 +111,9 @@ def register(app: Flask, library: Library, address: str, clock: Callable[[], dat
             raise RequestError(400, "structure", "The body must be an object with bundle and templates.")
         found = dropped.read(body.get("bundle"))
         given = body.get("context")
-        texts = {name: value for name, value in given.items() if isinstance(value, str)} if isinstance(given, dict) else {}
+        texts = (
+            {name: value for name, value in given.items() if isinstance(value, str)} if isinstance(given, dict) else {}
+        )
         context = texts | {"patientId": found.patient["id"]}
         return _answer(
             {
