@@ -14,7 +14,6 @@ from cds_service.service import Guide
 from cds_service.settings import Settings
 from cds_service.surroundings import Surroundings
 from cds_service.web import calls, errors
-from cds_service.workbench import routes as workbench
 
 
 def create_app(
@@ -65,6 +64,9 @@ def create_app(
     calls.register(app, guide, clock, around)
     pages.register(app, library, public_url, clock, document["services"], workbench=around.workbench)
     if around.workbench:
+        # Where it is off nothing of it is loaded.
+        from cds_service.workbench import routes as workbench
+
         workbench.register(app, library, public_url, clock, fetches)
     errors.register(app)
 

@@ -73,7 +73,6 @@ class FhirServer:
         search = [
             {"name": name, "type": "reference" if name == "patient" else "token"}
             for name in PARAMETERS
-            if name != "_id"
         ]
         return {
             "resourceType": "CapabilityStatement",
@@ -91,7 +90,7 @@ class FhirServer:
                         {
                             "type": kind,
                             "interaction": [{"code": "read"}, {"code": "search-type"}],
-                            "searchParam": [{"name": "_id", "type": "token"}, *search],
+                            "searchParam": search,
                         }
                         for kind in sorted({*kinds, *self.types()})
                     ],

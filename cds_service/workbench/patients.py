@@ -1,4 +1,4 @@
-"""The synthetic patients of the workbench: the examples, each as a chart, draft orders, and one line on what it shows."""
+"""The synthetic patients of the workbench: the examples, each as a chart, draft orders, and a line on what it shows."""
 
 import re
 from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from flask import Blueprint, Flask, Response, render_template, request
@@ -11,10 +11,12 @@ from cds_service import __version__, bodies, hooks
 from cds_service.errors import RequestError
 from cds_service.library import Library
 from cds_service.settings import data_folder
-from cds_service.workbench import dropped, rendering, validation
+from cds_service.workbench import dropped, rendering
 from cds_service.workbench.fhir import FhirServer
 from cds_service.workbench.patients import FIRST, Listed, Opened, Patients
-from cds_service.workbench.validation import Finding, Published
+
+if TYPE_CHECKING:
+    from cds_service.workbench.validation import Finding
 
 # The one page on which scripts run: our own files, that talk to us alone.
 CONTENT_SECURITY_POLICY = (
@@ -48,7 +50,6 @@ def register(app: Flask, library: Library, address: str, clock: Callable[[], dat
     tells whether what a call does not bring is fetched.
     """
     patients = Patients(data_folder("fhir_examples"))
-    published = Published(library.prefetch_templates, library.prefetch_keys, fetches)
     parts = Blueprint("workbench", __name__, url_prefix="/workbench")
 
     @app.get("/")
@@ -137,10 +138,15 @@ def register(app: Flask, library: Library, address: str, clock: Callable[[], dat
         named = request.args.get("service") or None
         if named is not None:
             hooks.hook_of(named)
+        from cds_service.workbench import validation
+
+        published = validation.Published(library.prefetch_templates, library.prefetch_keys, fetches)
         return _findings(validation.request_findings(named, _body(), published))
 
     @parts.post("/validation/response")
     def validate_response() -> Response:
+        from cds_service.workbench import validation
+
         return _findings(validation.response_findings(_body()))
 
     app.register_blueprint(parts)
@@ -153,7 +159,7 @@ def _body() -> Any:
     return bodies.read_json(request.get_data(cache=False))
 
 
-def _findings(found: list[Finding]) -> Response:
+def _findings(found: "list[Finding]") -> Response:
     return _answer({"findings": [finding._asdict() for finding in found]})
 
 

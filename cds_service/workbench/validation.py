@@ -168,13 +168,14 @@ def _access(
             yield Finding("fhirServer", ERROR, "fhirServer must be https: what it sends is of a patient.")
     if not isinstance(grant, dict):
         return
-    for name, kind, what in (
+    rules: tuple[tuple[str, type, str], ...] = (
         ("access_token", str, "the token"),
         ("token_type", str, "'Bearer'"),
         ("expires_in", int, "the token's lifetime in seconds, a whole number"),
         ("scope", str, "the scopes granted, separated by spaces"),
         ("subject", str, "the OAuth 2.0 client id of this service at the authorization server"),
-    ):
+    )
+    for name, kind, what in rules:
         value = grant.get(name)
         if value in (None, "") or not isinstance(value, kind) or isinstance(value, bool):
             yield Finding(f"fhirAuthorization.{name}", ERROR, f"fhirAuthorization.{name} is required: {what}.")
@@ -193,12 +194,13 @@ def _access(
     for key, template in published.templates.items():
         if isinstance(sent, dict) and key in sent:
             continue
-        kind, mark, _ = template.partition("?")
-        if not scopes.covers(scope, kind.partition("/")[0], "patient=1" if mark else None):
+        asked, mark, _ = template.partition("?")
+        resource_type = asked.partition("/")[0]
+        if not scopes.covers(scope, resource_type, "patient=1" if mark else None):
             yield Finding(
                 "fhirAuthorization.scope",
                 WARNING,
-                f"The scopes do not cover {kind.partition('/')[0]}, which prefetch does not hold either: its criteria "
+                f"The scopes do not cover {resource_type}, which prefetch does not hold either: its criteria "
                 "stay unknown.",
             )
 
@@ -311,7 +313,7 @@ def _split(address: str) -> tuple[str, str] | None:
     return (parts.scheme, parts.hostname or "") if parts.scheme in ("http", "https") and parts.hostname else None
 
 
-# --- the answer --------------------------------------------------------------------------------------------------------
+# --- the answer ------------------------------------------------------------------------------------------------------
 
 
 def response_findings(body: Any) -> list[Finding]:
