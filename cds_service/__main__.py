@@ -79,13 +79,13 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
     # Before anything loads prometheus_client, which decides then where its numbers are kept.
     numbers = metrics_folder.prepare()
     try:
-        app = build_app(settings, library, f"http://{authority(host, port)}", only_this_machine)
+        app, around = build_app(settings, library, f"http://{authority(host, port)}", only_this_machine)
     except ValueError as error:
         raise click.ClickException(f"The settings cannot be used:\n{error}") from None
     reach = "Only this machine" if is_loopback(host) else "Anyone who can reach this machine"
     address = f"http://{authority(host, port)}/"
     click.echo(f"OPEN: {reach} can call the service at {address}; calls are not authenticated.", err=True)
-    Server(app, host, port, workers, lambda: metrics_folder.remove(numbers)).run()
+    Server(app, host, port, workers, lambda: metrics_folder.remove(numbers), around.close).run()
 
 
 @main.command()

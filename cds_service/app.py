@@ -13,7 +13,8 @@ from cds_service.library import Library
 from cds_service.service import Guide
 from cds_service.settings import Settings
 from cds_service.surroundings import Surroundings
-from cds_service.web import calls, errors
+from cds_service.web import calls, errors, feedback
+from cds_service.web.reading import Gate
 
 
 def create_app(
@@ -61,14 +62,17 @@ def create_app(
             body, content_type = exposition()
             return Response(body, content_type=content_type)
 
-    calls.register(app, guide, clock, around)
+    gate = Gate(around)
+    calls.register(app, guide, clock, around, gate)
+    if around.store is not None:
+        feedback.register(app, guide.client, library.override_reasons, around, around.store, gate)
     pages.register(app, library, public_url, clock, document["services"], workbench=around.workbench)
     if around.workbench:
         # Where it is off nothing of it is loaded.
         from cds_service.workbench import routes as workbench
 
         workbench.register(app, library, public_url, clock, fetches)
-    errors.register(app)
+    errors.register(app, around)
 
     @app.after_request
     def guard(answer: Response) -> Response:

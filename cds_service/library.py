@@ -77,6 +77,11 @@ class Library:
         return self._questionnaires[policy.statement]
 
     @cached_property
+    def override_reasons(self) -> frozenset[str]:
+        """The codes of the override reasons that cards of any policy offer."""
+        return frozenset(item["code"] for policy in self.policies for item in policy.wording["override_reasons"])
+
+    @cached_property
     def statements(self) -> tuple[tuple[Policy, ...], ...]:
         """The policies by statement, each with all of its editions."""
         found: dict[str, list[Policy]] = {}

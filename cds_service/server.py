@@ -18,7 +18,7 @@ from cds_service.operations import logs
 from cds_service.operations.gunicorn_logs import ThroughTheRoot
 from cds_service.operations.names import names_of
 from cds_service.settings import Settings
-from cds_service.surroundings import surroundings_of
+from cds_service.surroundings import Surroundings, surroundings_of
 
 THREADS = 8
 # Charts are parsed into many small objects that die with the call; the default threshold would scan each many times.
@@ -68,15 +68,16 @@ def build_app(
     public_url: str,
     only_this_machine: bool,
     clock: Callable[[], date] = utc_today,
-) -> Flask:
+) -> tuple[Flask, Surroundings]:
     """The application with all that a call needs; what it logs goes where the settings say from now on.
 
-    ``only_this_machine``: nobody else can call it. Raises ValueError for settings that do not hold.
+    The surroundings are to be closed where a process ends that answered calls. ``only_this_machine``: nobody else can
+    call it. Raises ValueError for settings that do not hold.
     """
     around = surroundings_of(settings, library, only_this_machine=only_this_machine)
     dropped = around.metrics.log_fields_dropped if around.metrics else lambda count: None
     logs.configure(settings.log_format, settings.log_level, names_of(library), dropped)
-    return create_app(settings, library, settings.public_url or public_url, clock, around)
+    return create_app(settings, library, settings.public_url or public_url, clock, around), around
 
 
 def warm_up(library: Library) -> None:
@@ -89,11 +90,21 @@ def warm_up(library: Library) -> None:
             suggestions.warm_up(act)
 
 
+def _nothing() -> None:
+    pass
+
+
 class Server(BaseApplication):
     """gunicorn with our application, loaded before the fork so that workers share its memory."""
 
     def __init__(
-        self, app: Flask, host: str, port: int, workers: int, when_over: Callable[[], None] = lambda: None
+        self,
+        app: Flask,
+        host: str,
+        port: int,
+        workers: int,
+        when_over: Callable[[], None] = _nothing,
+        when_a_worker_ends: Callable[[], None] = _nothing,
     ) -> None:
         self.app = app
         self.options = {
@@ -110,6 +121,7 @@ class Server(BaseApplication):
             "child_exit": _forget,
             # Not a "finally" around run: the workers leave through that too.
             "on_exit": lambda arbiter: when_over(),
+            "worker_exit": lambda arbiter, worker: when_a_worker_ends(),
             "control_socket_disable": True,
             "pre_fork": _freeze,
             "post_worker_init": _tame_collector,

@@ -1,6 +1,6 @@
 """The whole story of one call: request in, decisions and cards out."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
@@ -98,17 +98,25 @@ class _Call(NamedTuple):
     profile: str | None
 
 
-def answer(request: HookRequest, guide: Guide, today: date, profile: str | None = None) -> list[Answer]:
+def answer(
+    request: HookRequest,
+    guide: Guide,
+    today: date,
+    profile: str | None = None,
+    candidates: Sequence[Policy] | None = None,
+) -> list[Answer]:
     """Holds one call against every statement whose business it may be; at most one answer for each, by the edition of
     the date of service.
 
-    ``profile`` is a rule of one source, by its id, that the policies which have it are held against besides.
-    Raises RequestError 412 where an order is recognised but its patient was not sent, 422 for a profile that cannot be
-    applied. A policy that fails answers with a card that says so; the others are unaffected.
+    ``candidates`` are ``concerned`` of the call, where the caller has them. ``profile`` is a rule of one source, by its
+    id, that the policies which have it are held against besides. Raises RequestError 412 where an order is recognised
+    but its patient was not sent, 422 for a profile that cannot be applied. A policy that fails answers with a card that
+    says so; the others are unaffected.
     """
     if profile is not None:
         _refuse_profile(guide.library, profile)
-    candidates = concerned(request, guide, today)
+    if candidates is None:
+        candidates = concerned(request, guide, today)
     if not candidates:
         return []
     call = _Call(request, _orders(request), _read(request, candidates, guide), guide, today, profile)

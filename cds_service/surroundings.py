@@ -1,10 +1,13 @@
 """What an installation has around the rules: whom a call may be completed from, and who is told of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cds_service.fetching.fetch import Fetcher
 from cds_service.library import Library
+from cds_service.operations import logs
 from cds_service.operations.audit import AuditError, AuditLog, audit_folder
 from cds_service.operations.names import names_of
 from cds_service.operations.rate import limit_of
@@ -12,6 +15,10 @@ from cds_service.operations.sealing import keys_of
 from cds_service.outgoing.addresses import Allowance
 from cds_service.outgoing.client import OutgoingClient
 from cds_service.settings import Settings
+from cds_service.store import shown
+from cds_service.store.database import Store, open_store
+from cds_service.store.failures import StoreError
+from cds_service.store.ledger import Ledger
 
 if TYPE_CHECKING:
     from cds_service.operations.metrics import Metrics
@@ -33,7 +40,16 @@ class Surroundings:
     metrics: "Metrics | None" = None
     audit: AuditLog | None = None
     rate_limit: str = ""
+    store: Store | None = None
+    ledger: Ledger | None = None
     workbench: bool = False
+
+    def close(self) -> None:
+        """Writes what is still noted, and closes what is open; where the process ends."""
+        if self.ledger is not None:
+            self.ledger.close()
+        if self.store is not None:
+            self.store.close()
 
 
 def surroundings_of(settings: Settings, library: Library, *, only_this_machine: bool) -> Surroundings:
@@ -48,16 +64,41 @@ def surroundings_of(settings: Settings, library: Library, *, only_this_machine: 
     if settings.rate_limit:
         limit_of(settings.rate_limit)
     fetches = settings.fetch_missing and only_this_machine
+    metrics = Metrics(names_of(library))
+    store = _store(settings)
     fetcher = Fetcher(OutgoingClient(), settings.fhir_max_bytes, settings.fhir_max_pages) if fetches else None
     return Surroundings(
         fetcher,
         Allowance(loopback=only_this_machine),
         settings.call_seconds,
-        Metrics(names_of(library)),
+        metrics,
         _audit(settings) if settings.audit else None,
         settings.rate_limit,
-        settings.workbench == "on" or (settings.workbench == "auto" and only_this_machine),
+        store,
+        Ledger(store, _unwritten(metrics)),
+        workbench=settings.workbench == "on" or (settings.workbench == "auto" and only_this_machine),
     )
+
+
+def _store(settings: Settings) -> Store:
+    """The store, migrated, without cards of long ago that nobody answered. Raises ValueError."""
+    try:
+        store = open_store(settings.store_url.get_secret_value(), settings.state)
+        shown.prune(store, datetime.now(UTC).date(), settings.audit_days)
+        store.close()
+    except StoreError as error:
+        raise ValueError(
+            f"{error} CDS_SERVICE_STORE_URL names it, or CDS_SERVICE_STATE the folder of SQLite."
+        ) from None
+    return store
+
+
+def _unwritten(metrics: "Metrics") -> Callable[[StoreError, int], None]:
+    def told(error: StoreError, forgotten: int) -> None:
+        metrics.store_failed()
+        logs.logger().error("store-failed", exc_info=error, count=forgotten)
+
+    return told
 
 
 def _audit(settings: Settings) -> AuditLog:

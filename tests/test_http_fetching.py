@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from cds_service.app import create_app
 from cds_service.examples import examples
+from cds_service.feedback import Days
 from cds_service.fetching.fetch import Fetcher
 from cds_service.operations import audit, logs
 from cds_service.operations.audit import AuditLog
@@ -18,6 +19,9 @@ from cds_service.operations.names import names_of
 from cds_service.outgoing.addresses import Allowance
 from cds_service.outgoing.client import OutgoingClient
 from cds_service.settings import Settings, data_folder
+from cds_service.store.database import open_store
+from cds_service.store.ledger import Ledger
+from cds_service.store.shown import counts
 from cds_service.surroundings import Surroundings
 from tests.canaries import Planted, found_below, found_in
 from tests.fhir_server import FhirServer
@@ -32,9 +36,11 @@ HERE = Allowance(loopback=True)
 def around(tmp_path):
     client = OutgoingClient()
     fetcher = Fetcher(client, 5_000_000, 20)
-    yield Surroundings(
-        fetcher, HERE, 10, Metrics(names_of(library())), AuditLog(tmp_path / "audit", b"a key of the tests", None)
-    )
+    store = open_store(None, tmp_path)
+    metrics, log = Metrics(names_of(library())), AuditLog(tmp_path / "audit", b"a key of the tests", None)
+    made = Surroundings(fetcher, HERE, 10, metrics, log, store=store, ledger=Ledger(store, lambda error, lost: None))
+    yield made
+    made.close()
     fetcher.close()
     client.close()
 
@@ -105,7 +111,7 @@ def test_an_audit_log_that_cannot_be_written_costs_nobody_the_answer(around, tmp
 
 @pytest.mark.parametrize("refused", [False, True])
 @pytest.mark.parametrize("name", [name for name in EXAMPLES if EXAMPLES[name].about["service"] in SIGN])
-def test_nothing_of_a_call_reaches_log_metrics_or_audit(around, tmp_path, name, refused):
+def test_nothing_of_a_call_reaches_log_metrics_audit_or_store(around, tmp_path, name, refused):
     """A mark in every text of the request is found in no output but the answer to the caller."""
     written = tmp_path / "log"
     before = logging.getLogger().handlers[:]
@@ -123,6 +129,9 @@ def test_nothing_of_a_call_reaches_log_metrics_or_audit(around, tmp_path, name, 
         logging.getLogger().handlers[:] = before
     assert status == (400 if refused else 200)
     assert found_in(client.get("/metrics").data) == set()
+    around.ledger.flush()
+    cards = 0 if refused else len(json.loads((EXAMPLES[name].folder / "response.json").read_text())["cards"])
+    assert sum(row.cards for row in counts(around.store, Days())) == cards
     assert found_below([tmp_path]) == {}
     day = date.today() + timedelta(days=1)
     assert len(list(audit.read(tmp_path / "audit", audit.Wanted(until=day), None, lambda problem: None))) == 1

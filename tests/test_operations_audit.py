@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from cds_service.__main__ import main
+from cds_service.feedback import FeedbackItem, Reason, parse
 from cds_service.operations import outcomes
 from cds_service.operations.audit import AuditError, AuditLog, Call, Caller, Feedback, Wanted, audit_folder, read
 from cds_service.operations.sealing import SHORTEST_TOKEN, SealError, keys_of, without_tokens
@@ -130,30 +131,23 @@ def test_nothing_of_a_patient_and_no_token_is_in_a_line_without_content(folder):
     log_in(folder).call(
         call(body, told=told, hook_instance=body["hookInstance"], patient_id=body["context"]["patientId"])
     )
-    items = feedback(planted)["feedback"]
-    log_in(folder).feedback(Feedback("0" * 32, "s", CALLER, 200, 1.0, orjson.dumps(items), items))
+    sent = feedback(planted)
+    log_in(folder).feedback(Feedback("0" * 32, "s", CALLER, 200, 1.0, orjson.dumps(sent), parse(sent)))
     assert found_below([folder]) == {}
 
 
 def test_feedback_is_kept_without_what_users_wrote(folder):
+    reason = Reason("r-1", "s", f"{MARK}1")
     items = [
-        {
-            "card": CARD,
-            "outcome": "accepted",
-            "acceptedSuggestions": [{"id": CARD}, {"id": f"{MARK}1 Doe"}, 3],
-            "userComment": f"{MARK}2",
-            "overrideReason": {"reason": {"code": "r-1", "display": f"{MARK}3"}, "userComment": f"{MARK}4"},
-        },
-        {"card": f"Jane Doe {MARK}5", "outcome": ["x"], "acceptedSuggestions": "x", "overrideReason": [1]},
-        {"card": 1, "outcome": f"{MARK}6", "overrideReason": {"reason": {"code": f"{MARK}7"}}},
+        FeedbackItem(CARD, "accepted", None, (CARD, f"{MARK}2 Doe"), reason, f"{MARK}3"),
+        FeedbackItem(f"Jane Doe {MARK}4", "overridden", None, (), Reason(f"{MARK}5")),
     ]
     log_in(folder).feedback(Feedback("1" * 32, "s", CALLER, 200, 1.0, b"[]", items, frozenset({"r-1"})))
     (line,) = lines(folder)
     assert line["kind"] == "feedback"
     assert line["feedback"] == [
         {"card": CARD, "outcome": "accepted", "acceptedSuggestions": [CARD], "reason": "r-1"},
-        {},
-        {},
+        {"outcome": "overridden"},
     ]
     assert found_below([folder]) == {}
 
@@ -388,7 +382,7 @@ def written(folder):
     """Three days, two clients, a card and feedback on it."""
     log_in(folder, keys_of(KEY), NOW - timedelta(days=1)).call(call(request_id="1" * 32))
     log_in(folder, keys_of(KEY)).call(call(request_id="2" * 32, caller=Caller("other"), told=(), patient_id="pat-2"))
-    items = [{"card": CARD, "outcome": "accepted"}]
+    items = [FeedbackItem(CARD, "accepted", None)]
     log_in(folder, None, NOW + timedelta(days=1)).feedback(Feedback("3" * 32, "s", CALLER, 200, 1.0, b"[]", items))
     return folder
 

@@ -19,7 +19,7 @@ from sqlalchemy import event, inspect, text
 
 from cds_service.feedback import CardsShown, Days, FeedbackItem, Reason
 from cds_service.store import activity, migration, shown
-from cds_service.store.activity import Silence
+from cds_service.store.activity import Activity, Silence
 from cds_service.store.address import address_of
 from cds_service.store.database import Store, open_store
 from cds_service.store.failures import StoreError
@@ -338,8 +338,8 @@ def test_of_several_threads_exactly_one_has_a_token_first(store):
 
 
 def test_activity_adds_up_by_statement_and_day(store):
-    activity.record(store, DAY, "p", 1, 1)
-    activity.record(store, DAY, "p", 2, 1)
+    activity.record(store, [Activity(DAY, "p", 1, 1)])
+    activity.record(store, [Activity(DAY, "p", 2, 1)])
     with store.reading() as connection:
         rows = connection.execute(text("SELECT policy, day, orders, cards FROM activity")).all()
     assert [tuple(row) for row in rows] == [("p", DAY.isoformat(), 3, 2)]
@@ -359,7 +359,7 @@ def test_silence_is_told_by_statement(store):
         ("patient-view", 2, 0, 1),
         ("speaks", -1, 1, 0),
     ]:
-        activity.record(store, ago(days), policy, orders, cards)
+        activity.record(store, [Activity(ago(days), policy, orders, cards)])
     assert activity.silence(store, DAY) == {
         "speaks": Silence(ago(1), ago(1), 0),
         "fell-silent": Silence(ago(2), ago(9), 2),
@@ -371,7 +371,7 @@ def test_silence_is_told_by_statement(store):
 def test_activity_of_many_threads_is_lost_in_none(store):
     def work() -> None:
         for _ in range(25):
-            activity.record(store, DAY, "p", 1, 1)
+            activity.record(store, [Activity(DAY, "p", 1, 1)])
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
@@ -587,7 +587,7 @@ def test_a_store_that_can_only_be_read_is_told_by_ping_and_by_every_write(sqlite
         sqlite_store.ping,
         lambda: save(sqlite_store, [overridden("another")], "ehr", RECEIVED),
         lambda: ReplayStore(sqlite_store, Clock()).remember("i", "j", AT),
-        lambda: activity.record(sqlite_store, DAY, "p", 1, 1),
+        lambda: activity.record(sqlite_store, [Activity(DAY, "p", 1, 1)]),
         lambda: shown.record(sqlite_store, [SHOWN]),
     ):
         with pytest.raises(StoreError, match=r"it can only be read \(SQLITE_READONLY\)"):

@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from cds_service import __version__
+from cds_service.feedback import FeedbackItem
 from cds_service.operations.sealing import Keys, SealError, without_tokens
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
@@ -71,7 +72,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """One request with feedback; ``items`` are its members as sent (CDS Hooks 2.0, "Feedback").
+    """One request with feedback; ``items`` are what it said (CDS Hooks 2.0, "Feedback").
 
     ``reasons`` are the codes of the override reasons that our cards offer; no other code is kept.
     """
@@ -82,7 +83,7 @@ class Feedback:
     status: int
     milliseconds: float
     request: bytes
-    items: Sequence[Mapping[str, Any]] = ()
+    items: Sequence[FeedbackItem] = ()
     reasons: frozenset[str] = frozenset()
 
 
@@ -224,27 +225,19 @@ def _short(value: str | None) -> str | None:
     return value[:LONGEST_CLAIM] if value else None
 
 
-def _without_words(item: Mapping[str, Any], reasons: frozenset[str]) -> dict[str, Any]:
+def _without_words(item: FeedbackItem, reasons: frozenset[str]) -> dict[str, Any]:
     """What is kept of one piece of feedback: ids of our making, the outcome, a reason that we offer; no other text."""
-    told: dict[str, Any] = {}
-    if _is_uuid(item.get("card")):
-        told["card"] = item["card"]
-    if item.get("outcome") in ("accepted", "overridden"):
-        told["outcome"] = item["outcome"]
-    accepted = item.get("acceptedSuggestions")
-    ids = [one.get("id") for one in accepted if isinstance(one, dict)] if isinstance(accepted, list) else []
-    if ids := [one for one in ids if _is_uuid(one)]:
+    told: dict[str, Any] = {"card": item.card} if _is_uuid(item.card) else {}
+    told["outcome"] = item.outcome
+    if ids := [one for one in item.suggestions if _is_uuid(one)]:
         told["acceptedSuggestions"] = ids
-    override = item.get("overrideReason")
-    reason = override.get("reason") if isinstance(override, dict) else None
-    code = reason.get("code") if isinstance(reason, dict) else None
-    if isinstance(code, str) and code in reasons:
-        told["reason"] = code
+    if item.reason is not None and item.reason.code in reasons:
+        told["reason"] = item.reason.code
     return told
 
 
-def _is_uuid(value: Any) -> bool:
-    return isinstance(value, str) and _UUID.fullmatch(value) is not None
+def _is_uuid(value: str) -> bool:
+    return _UUID.fullmatch(value) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ METRICS = (
     _spec(
         "feedback_total", "counter", "Feedback by outcome: new, repeated, or of a card that is not known.", "outcome"
     ),
+    _spec("store_failures_total", "counter", "Reads and writes of the store that failed."),
     _spec("audit_failures_total", "counter", "Lines that the audit log could not take; the calls were answered."),
     _spec(
         "log_fields_dropped_total",

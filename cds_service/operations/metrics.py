@@ -72,6 +72,10 @@ class Metrics:
         """One item of feedback; ``outcome`` is one of FEEDBACK_OUTCOMES."""
         self._counter("feedback_total", outcome).inc()
 
+    def store_failed(self) -> None:
+        """The store could not be read or written."""
+        self._counter("store_failures_total").inc()
+
     def audit_failed(self) -> None:
         """The audit log could not take a line."""
         self._counter("audit_failures_total").inc()

@@ -1,5 +1,6 @@
 """What each statement had to say, day by day: one that orders ask for and that gives no card any more is broken."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -7,6 +8,16 @@ from sqlalchemy import ClauseElement, case, func, select
 
 from cds_service.store.database import Store
 from cds_service.store.tables import ACTIVITY
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What a statement had to do on a UTC day: calls with an order that may be its business, and cards given."""
+
+    day: date
+    policy: str
+    orders: int
+    cards: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +32,15 @@ class Silence:
     days: int
 
 
-def record(store: Store, day: date, policy_id: str, orders: int, cards: int) -> None:
-    """Adds to the counts of a statement on a UTC day: calls in which an order was recognised, cards given.
-
-    Raises StoreError.
-    """
-    store.write_quickly((_add, [{"policy": policy_id, "day": day.isoformat(), "orders": orders, "cards": cards}]))
+def record(store: Store, activity: Iterable[Activity]) -> None:
+    """Adds to the counts of some statements and days. Raises StoreError."""
+    # In one order everywhere, or two transactions could each wait for the other.
+    rows = [
+        {"policy": item.policy, "day": item.day.isoformat(), "orders": item.orders, "cards": item.cards}
+        for item in sorted(activity, key=lambda item: (item.policy, item.day))
+    ]
+    if rows:
+        store.write_quickly((_add, rows))
 
 
 def _add(store: Store) -> ClauseElement:

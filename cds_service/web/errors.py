@@ -6,11 +6,15 @@ from werkzeug.exceptions import HTTPException
 
 from cds_service.errors import RequestError, operation_outcome
 from cds_service.operations import logs
+from cds_service.store.failures import StoreError
+from cds_service.surroundings import Surroundings
 
+# After that long a store that was busy or restarted is likely to work again.
+SECONDS_TO_WAIT = "5"
 _ISSUES = {404: "not-found", 405: "not-supported", 413: "too-long", 415: "not-supported"}
 
 
-def register(app: Flask) -> None:
+def register(app: Flask, around: Surroundings) -> None:
     """Adds the error handlers to the application."""
 
     @app.errorhandler(RequestError)
@@ -26,6 +30,15 @@ def register(app: Flask) -> None:
         answer.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
         return answer
 
+    @app.errorhandler(StoreError)
+    def store(error: StoreError) -> Response:
+        logs.logger().error("store-failed", exc_info=error)
+        if around.metrics is not None:
+            around.metrics.store_failed()
+        answer = _outcome(503, "transient", _sentence(503))
+        answer.headers["Retry-After"] = SECONDS_TO_WAIT
+        return answer
+
     @app.errorhandler(Exception)
     def bug(error: Exception) -> Response:
         logs.logger().error("unexpected", exc_info=error)
@@ -38,6 +51,8 @@ def _sentence(status: int) -> str:
         405: f"{request.method} is not allowed here; the Allow header lists what is.",
         413: f"The body is larger than the {current_app.config['MAX_CONTENT_LENGTH']} bytes that this service reads; "
         "send less, or let the operator raise CDS_SERVICE_MAX_BODY_BYTES.",
+        503: "The service cannot keep anything at the moment, and nothing of this request was kept. Send it again in "
+        f"{SECONDS_TO_WAIT} s.",
         500: "The service could not answer this call. Nothing was decided; the operator's log says where it failed.",
     }.get(status, "The request could not be answered.")
 

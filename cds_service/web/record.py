@@ -1,16 +1,21 @@
 """One call from its first byte to its last, as it is told to the log, the metrics and the audit log."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from time import perf_counter
 from typing import Any
 
+from cds_service import hooks
 from cds_service.fetching.fetch import KeyReport
 from cds_service.hooks import HookRequest
 from cds_service.operations import audit, logs, outcomes
-from cds_service.operations.audit import AuditError, Caller
+from cds_service.operations.audit import AuditError, AuditLog, Caller
 from cds_service.operations.timing import Timing
+from cds_service.policy import Policy
 from cds_service.service import Answer
+from cds_service.store.ledger import Ledger
+from cds_service.store.shown import Shown
 from cds_service.surroundings import Surroundings
 
 # How a key came, in the words of the metrics (operations.metric_list).
@@ -22,12 +27,15 @@ class CallRecord:
     """What is known of a call so far; each step on its way adds to it."""
 
     service_id: str
+    today: date
+    client: str
     request_id: str = field(default_factory=logs.new_request_id)
     timing: Timing = field(default_factory=lambda: Timing(perf_counter))
     body: bytes = b""
     parsed: Any = None
     request: HookRequest | None = None
     report: tuple[KeyReport, ...] = ()
+    concerned: Sequence[Policy] = ()
     answers: Sequence[Answer] = ()
 
 
@@ -42,13 +50,43 @@ def tell(record: CallRecord, status: int, answer: bytes, around: Surroundings) -
     log.info("call" if status == 200 else "refused", status=status, milliseconds=round(seconds * 1000, 1), **told)
     if around.metrics is not None:
         _count(record, outcome, seconds, around)
-    if around.audit is not None:
-        try:
-            around.audit.call(_line(record, status, outcome, seconds, answer))
-        except AuditError as error:
-            log.error("audit-failed", exc_info=error)
-            if around.metrics is not None:
-                around.metrics.audit_failed()
+    if around.ledger is not None and status == 200:
+        _note(record, around.ledger)
+    write_audit(around, lambda audit: audit.call(_line(record, status, outcome, seconds, answer)))
+
+
+def write_audit(around: Surroundings, write: Callable[[AuditLog], None]) -> None:
+    """Writes a line of the audit log; that it failed is told, and costs the caller nothing."""
+    if around.audit is None:
+        return
+    try:
+        write(around.audit)
+    except AuditError as error:
+        logs.logger().error("audit-failed", exc_info=error)
+        if around.metrics is not None:
+            around.metrics.audit_failed()
+
+
+def _note(record: CallRecord, ledger: Ledger) -> None:
+    cards = [
+        Shown(
+            item.card["uuid"],
+            record.client,
+            item.policy.id,
+            item.policy.edition,
+            outcomes.of_answer(item),
+            record.service_id,
+            record.today,
+            tuple((offered["uuid"], offered["label"]) for offered in item.card.get("suggestions", ())),
+        )
+        for item in record.answers
+    ]
+    answered = [item.policy.id for item in record.answers if item.error is None]
+    # Of two editions one answers; the other has had no order then.
+    statements = {item.policy.statement: item.policy.id for item in record.answers}
+    is_order = record.request is not None and record.request.hook != hooks.PATIENT_VIEW
+    orders = {statements.get(item.statement, item.id) for item in record.concerned} if is_order else ()
+    ledger.note(cards, record.today, orders, answered)
 
 
 def _count(record: CallRecord, outcome: str, seconds: float, around: Surroundings) -> None:
@@ -84,7 +122,7 @@ def _line(record: CallRecord, status: int, outcome: str, seconds: float, answer:
     return audit.Call(
         record.request_id,
         record.service_id,
-        Caller(),
+        Caller(record.client),
         status,
         outcome,
         seconds * 1000,

@@ -70,10 +70,7 @@ class FhirServer:
 
     def capabilities(self, kinds: Iterable[str], day: str) -> Json:
         """The CapabilityStatement: what may be read and searched; ``day`` is its date."""
-        search = [
-            {"name": name, "type": "reference" if name == "patient" else "token"}
-            for name in PARAMETERS
-        ]
+        search = [{"name": name, "type": "reference" if name == "patient" else "token"} for name in PARAMETERS]
         return {
             "resourceType": "CapabilityStatement",
             "status": "active",

@@ -11,6 +11,7 @@ from cds_service import __version__, bodies, hooks
 from cds_service.errors import RequestError
 from cds_service.library import Library
 from cds_service.settings import data_folder
+from cds_service.web import reading
 from cds_service.workbench import dropped, rendering
 from cds_service.workbench.fhir import FhirServer
 from cds_service.workbench.patients import FIRST, Listed, Opened, Patients
@@ -153,10 +154,7 @@ def register(app: Flask, library: Library, address: str, clock: Callable[[], dat
 
 
 def _body() -> Any:
-    bodies.check_media_type(
-        request.mimetype, request.mimetype_params.get("charset"), request.headers.get("Content-Encoding")
-    )
-    return bodies.read_json(request.get_data(cache=False))
+    return bodies.read_json(reading.body())
 
 
 def _findings(found: "list[Finding]") -> Response:

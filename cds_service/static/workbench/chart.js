@@ -49,7 +49,7 @@ function counted(resources, name, more = () => "") {
     if (known) known.times += 1;
     else found.set(item.what, { ...item, times: 1 });
   }
-  return [...found.values()].map((item) => ({ ...item, says: [item.times > 1 ? `${item.times} times, last` : "", item.says].filter(Boolean).join(" ") }));
+  return [...found.values()].map((item) => ({ ...item, says: [item.times > 1 ? `${item.times} times` : "", item.says].filter(Boolean).join(", ") }));
 }
 
 const medication = (item) => concept(item.medicationCodeableConcept) || short(object(item.medicationReference).display);

@@ -5,7 +5,7 @@ import { reasons, showChart } from "./chart.js";
 import { Cards } from "./cards.js";
 import { announce, byId, fill, h } from "./dom.js";
 import { Engineer } from "./engineer.js";
-import { Orders } from "./orders.js";
+import { learn, Orders } from "./orders.js";
 import { age, count, patientName, short, text } from "./words.js";
 
 const LEAN = ["patient", "coverage"];
@@ -16,6 +16,7 @@ const own = new Map();
 let services = [];
 let patient = null;
 let opening = 0;
+let unfolded = false;
 
 const orders = new Orders(byId("orders"), () => announce("The draft was changed."));
 const cards = new Cards(byId("cards"), (actions) => {
@@ -87,6 +88,9 @@ async function open(found) {
   byId("list-view").hidden = true;
   byId("chart-view").hidden = false;
   modes();
+  // Where there is room for it, what was sent stands below the chart from the first one on.
+  if (!unfolded && matchMedia("(min-width: 70rem)").matches) byId("engineer").open = true;
+  unfolded = true;
   byId("patient-name").focus();
   scrollTo(0, 0);
   await askHook("patient-view");
@@ -227,6 +231,6 @@ byId("bundle-form").addEventListener("submit", (event) => {
 
 services = await discover();
 engineer.services = services;
-if (matchMedia("(min-width: 70rem)").matches) byId("engineer").open = true;
+for (const { dataset } of byId("add-act").options) if (dataset.code) learn(dataset.system, dataset.code, dataset.label);
 addEventListener("hashchange", route);
 await route();

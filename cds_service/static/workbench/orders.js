@@ -8,7 +8,18 @@ const key = (coding) => `${text(coding.system)}|${text(coding.code)}`;
 const codeElement = (resource) =>
   ({ DeviceRequest: "codeCodeableConcept", MedicationRequest: "medicationCodeableConcept" })[resource.resourceType] ?? "code";
 
-export const titleOf = (resource) => concept(resource[codeElement(resource)]) || "An order without a name";
+/** What the record calls an order: its own words, else those of the catalogue for its code, else the code. */
+export function titleOf(resource) {
+  const named = resource[codeElement(resource)];
+  const known = codings(named).map((coding) => catalogue.get(key(coding))).find(Boolean);
+  const worded = text(object(named).text) || codings(named).some((coding) => text(coding.display));
+  return (worded ? "" : known) || concept(named) || "An order without a name";
+}
+
+/** "system|code" -> the words for it: what a health record has in its own order catalogue. */
+const catalogue = new Map();
+export const learn = (system, code, label) => catalogue.set(`${system}|${code}`, `${label[0].toUpperCase()}${label.slice(1)}`);
+
 export const referenceOf = (resource) => `${resource.resourceType}/${resource.id}`;
 
 /** All codings of an order and of its reasons, to tell what a change added. */

@@ -36,10 +36,9 @@ export function codeOf(value) {
   return known.length ? short(known[0].code, 40) : "";
 }
 
-/** "CPT 12345": a coding with the name of its system. */
+/** "CPT 12345": a coding with the name of its system, where that is one that people know. */
 export function code(coding) {
-  const system = text(object(coding).system);
-  return short(`${NAMES[system] || short(system, 60)} ${text(object(coding).code)}`.trim(), 100);
+  return short(`${NAMES[text(object(coding).system)] ?? ""} ${text(object(coding).code)}`.trim(), 100);
 }
 
 export const status = (value) => text(codings(value).map((coding) => coding.code)[0]) || text(value);

@@ -1,0 +1,73 @@
+"""Feedback over HTTP (CDS Hooks 2.0, "Feedback"): what is acknowledged is on disk."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from time import perf_counter
+
+from flask import Flask, Response
+
+from cds_service import bodies, feedback, hooks
+from cds_service.errors import RequestError
+from cds_service.operations import audit, logs
+from cds_service.operations.audit import Caller
+from cds_service.operations.timing import Timing
+from cds_service.store.database import Store
+from cds_service.store.feedback import Saved, save
+from cds_service.surroundings import Surroundings
+from cds_service.web import reading
+from cds_service.web.reading import Gate
+from cds_service.web.record import write_audit
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def register(
+    app: Flask,
+    client: str,
+    reasons: frozenset[str],
+    around: Surroundings,
+    store: Store,
+    gate: Gate,
+    now: Callable[[], datetime] = _now,
+) -> None:
+    """Adds the feedback endpoint of every service.
+
+    ``reasons`` are the codes of the override reasons that our cards offer; ``now`` gives the time of reception.
+    """
+
+    @app.post("/cds-services/<service_id>/feedback")
+    def receive(service_id: str) -> Response:
+        hooks.hook_of(service_id)
+        timing, request_id = Timing(perf_counter), logs.new_request_id()
+        logs.begin_call(request_id)
+        logs.describe_call(service=service_id, client=client)
+        try:
+            gate.pass_through(client)
+            with timing.step("read"):
+                body = reading.body()
+                items = feedback.parse(bodies.read_json(body))
+            with timing.step("write"):
+                saved = save(store, items, client, now())
+            milliseconds = timing.total() * 1000
+            logs.logger().info("feedback", status=200, count=len(items), milliseconds=round(milliseconds, 1))
+            line = audit.Feedback(request_id, service_id, Caller(client), 200, milliseconds, body, items, reasons)
+            _count(saved, around)
+            write_audit(around, lambda log: log.feedback(line))
+        except RequestError as error:
+            logs.logger().info("refused", status=error.status)
+            raise
+        finally:
+            logs.end_call()
+        answer = Response(b"{}", mimetype="application/json")
+        answer.headers["Server-Timing"] = timing.header()
+        return answer
+
+
+def _count(saved: Saved, around: Surroundings) -> None:
+    if around.metrics is None:
+        return
+    for outcome, number in (("new", saved.new), ("repeated", saved.repeated), ("unknown-card", saved.unknown)):
+        for _ in range(number):
+            around.metrics.feedback(outcome)
