@@ -4,12 +4,17 @@ import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from cds_service.store.database import Store, open_store
+from tests.browser import Faults, Look, browser, opened
 from tests.postgresql import Cluster, cluster
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 # The clock of a busy machine decides no test, and a failing example is printed rather than kept in a folder.
 settings.register_profile("repeatable", deadline=None, database=None, derandomize=True, print_blob=True)
@@ -40,3 +45,30 @@ def store(store_url: str | None, tmp_path: Path) -> Iterator[Store]:
 def state(tmp_path_factory):
     """What servers of the tests keep is kept in a folder of the tests."""
     os.environ["CDS_SERVICE_STATE"] = str(tmp_path_factory.mktemp("state"))
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["Browser"]:
+    """A browser for the tests of a module; not for the session, because its event loop runs for as long as it does."""
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture
+def look() -> Look:
+    """How pages are looked at; a test that is parametrized by ``look`` (``LOOKS``) takes its own."""
+    return Look()
+
+
+@pytest.fixture
+def faults() -> Faults:
+    """What went wrong in ``page`` so far."""
+    return Faults()
+
+
+@pytest.fixture
+def page(chromium: "Browser", look: Look, faults: Faults) -> Iterator["Page"]:
+    """An empty page; at the end of the test nothing may have gone wrong in it."""
+    with opened(chromium, look, faults) as empty:
+        yield empty
+    assert faults.seen == []

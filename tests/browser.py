@@ -1,0 +1,177 @@
+"""Pages in a real browser: Debian's chromium, a server of our own on loopback, and what every page must be."""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from flask import Flask
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
+
+MISSING = (
+    "These tests need the browser chromium, and it was not found. Install it (on Debian: sudo apt-get install "
+    "chromium); `make test` does so as root on Debian."
+)
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+LOOPBACK = "127.0.0.1"
+OPTIONS = (
+    # Started as root it has no sandbox to offer; what it opens here is ours alone.
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # No name is looked up, so that no page can reach another host even if it tries.
+    f"--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE {LOOPBACK}",
+)
+WIDTHS = (320, 768, 1440)
+SCHEMES = ("light", "dark")
+HEIGHT = 900
+# axe-core's words for what keeps people from using a page.
+BARRIERS = ("serious", "critical")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a page is looked at: the width of the window in pixels, and the reader's colours."""
+
+    width: int = 1440
+    scheme: Any = "light"
+
+    def __str__(self) -> str:
+        return f"{self.width}-{self.scheme}"
+
+
+LOOKS = tuple(Look(width, scheme) for width in WIDTHS for scheme in SCHEMES)
+
+
+@dataclass
+class Faults:
+    """What went wrong in a page, a sentence each: errors told in the console or thrown, requests that failed or were
+    answered with an error, requests to another host.
+    """
+
+    seen: list[str] = field(default_factory=list)
+
+    def expect(self, words: str) -> None:
+        """Takes away the faults that hold these words: those that a test provoked. There must be one."""
+        others = [fault for fault in self.seen if words not in fault]
+        assert len(others) < len(self.seen), f"no fault speaks of {words!r}: {self.seen}"
+        self.seen[:] = others
+
+    def watch(self, page: "Page") -> None:
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.seen.append(f"thrown: {error}"))
+        page.on("request", self._request)
+        page.on("requestfailed", self._failed)
+        page.on("response", self._response)
+
+    def _console(self, message: "ConsoleMessage") -> None:
+        if message.type in ("error", "warning"):
+            self.seen.append(f"console {message.type}: {message.text} ({message.location.get('url', '')})")
+
+    def _request(self, request: "Request") -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("data", "blob") and parts.hostname != LOOPBACK:
+            self.seen.append(f"another host was asked: {request.url}")
+
+    def _failed(self, request: "Request") -> None:
+        self.seen.append(f"failed: {request.method} {request.url}: {request.failure}")
+
+    def _response(self, response: "Response") -> None:
+        if response.status >= 400:
+            self.seen.append(f"status {response.status}: {response.request.method} {response.url}")
+
+
+@contextmanager
+def browser() -> Iterator["Browser"]:
+    """A chromium without a window. Raises RuntimeError with a sentence where there is none on this machine."""
+    from playwright.sync_api import sync_playwright
+
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        raise RuntimeError(MISSING)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=found, args=list(OPTIONS))
+        try:
+            yield started
+        finally:
+            started.close()
+
+
+@contextmanager
+def opened(started: "Browser", look: Look, faults: Faults, **options: Any) -> Iterator["Page"]:
+    """A page in a browser that has kept nothing; what goes wrong in it is told to ``faults``."""
+    with started.new_context(
+        viewport={"width": look.width, "height": HEIGHT},
+        color_scheme=look.scheme,
+        reduced_motion="reduce",
+        locale="en-US",
+        timezone_id="UTC",
+        **options,
+    ) as context:
+        context.set_default_timeout(20_000)
+        page = context.new_page()
+        faults.watch(page)
+        yield page
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:
+        pass
+
+
+@contextmanager
+def listening(app: Flask | Callable[..., Any]) -> Iterator[str]:
+    """Serves a WSGI application on loopback from threads of this process; gives its address without a final slash."""
+    server = make_server(LOOPBACK, 0, app, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://{LOOPBACK}:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def accessible(page: "Page", *, contrast: bool = True) -> None:
+    """Holds a page against axe-core's rules; fails with a list of what is serious or critical.
+
+    ``contrast`` measures the colours of every text too, which takes far longer than all else on a long page.
+    """
+    from axe_playwright_python.sync_playwright import Axe
+
+    options = {"resultTypes": ["violations"], "rules": {"color-contrast": {"enabled": contrast}}}
+    found = Axe().run(page, options=options).response["violations"]
+    barriers = [
+        f"{rule['impact']}: {rule['help']} ({rule['id']})\n"
+        + "\n".join(f"    {' '.join(map(str, node['target']))}: {node['html'][:160]}" for node in rule["nodes"][:5])
+        for rule in found
+        if rule["impact"] in BARRIERS
+    ]
+    assert not barriers, f"{page.url} has barriers:\n" + "\n".join(barriers)
+
+
+_SIDEWAYS = """() => {
+  const wide = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= wide) return [];
+  return [...document.body.querySelectorAll('*')]
+    .filter(element => element.getBoundingClientRect().right > wide + 0.5)
+    .map(element => `${element.outerHTML.slice(0, 120)} ends at ${Math.round(element.getBoundingClientRect().right)}`)
+    .slice(0, 5).concat([`the page is ${document.documentElement.scrollWidth} wide in a window of ${wide}`]);
+}"""
+
+
+def fits(page: "Page") -> None:
+    """Fails where a page scrolls sideways; says what is too wide."""
+    wide = page.evaluate(_SIDEWAYS)
+    assert not wide, f"{page.url} scrolls sideways:\n" + "\n".join(wide)

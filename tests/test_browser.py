@@ -1,0 +1,77 @@
+"""The browser's own tests: what goes wrong in a page is noticed, and what is needed is said."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from tests.browser import MISSING, Look, accessible, browser, fits, listening
+
+HEAD = """<!doctype html><html lang="en"><head><title>T</title><link rel="icon" href="data:,"></head>
+<body><main><h1>T</h1>"""
+PAGES = {
+    "sound": "<p>All is well.</p>",
+    "told": "<script>console.error('a fault')</script>",
+    "thrown": "<script>throw new Error('a fault')</script>",
+    "missing": "<img src='/nowhere' alt=''>",
+    "elsewhere": "<img src='https://elsewhere.example/a.png' alt=''>",
+    "barrier": "<p style='color:#ccc'>Hardly legible</p><img src='data:image/gif;base64,R0lGODlhAQABAAAAACw='>",
+    "wide": "<div style='width: 2000px'>Wide</div>",
+}
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    app = Flask(__name__)
+    app.add_url_rule("/<name>", "page", lambda name: HEAD + PAGES[name] if name in PAGES else ("", 404))
+    with listening(app) as served:
+        yield served
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("told", ["console error: a fault"]),
+        ("thrown", ["thrown: a fault"]),
+        ("missing", ["status 404: GET", "console error: Failed to load resource"]),
+        ("elsewhere", ["another host was asked: https://elsewhere.example/a.png", "failed: GET", "console error"]),
+    ],
+)
+def test_what_goes_wrong_in_a_page_is_noticed(page, faults, address, name, words):
+    page.goto(f"{address}/{name}")
+    assert len(faults.seen) == len(words)
+    for expected in words:
+        faults.expect(expected)
+
+
+def test_a_sound_page_has_no_fault(page, faults, address):
+    page.goto(f"{address}/sound")
+    fits(page)
+    accessible(page)
+    assert faults.seen == []
+    with pytest.raises(AssertionError, match="no fault speaks of 'x'"):
+        faults.expect("x")
+
+
+def test_a_barrier_is_named_with_its_place(page, address):
+    page.goto(f"{address}/barrier")
+    with pytest.raises(AssertionError, match=r"(?s)serious: .*\(color-contrast\).*Hardly legible") as failure:
+        accessible(page)
+    assert "critical: " in str(failure.value)
+    assert "(image-alt)" in str(failure.value)
+
+
+@pytest.mark.parametrize("look", [Look(320), Look(1440)], ids=str)
+def test_what_is_too_wide_is_named(page, address, look):
+    page.goto(f"{address}/wide")
+    with pytest.raises(AssertionError, match=rf"(?s)width: 2000px.*in a window of {look.width}"):
+        fits(page)
+
+
+def test_without_a_browser_the_tests_fail_and_say_what_to_install(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(RuntimeError) as failure, browser():
+        pass
+    assert str(failure.value) == MISSING
+    assert "sudo apt-get install chromium" in MISSING
