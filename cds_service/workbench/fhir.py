@@ -1,7 +1,7 @@
 """A read-only FHIR R4 server over the resources of one patient: reads, searches, pages (FHIR R4 RESTful API). Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,11 +27,13 @@ Parameters = Sequence[tuple[str, str]]
 class FhirServer:
     """``base`` is its absolute address without a slash at its end, ``resources`` all that it holds.
 
-    Links between pages are relative to the base: they hold by whatever name the server was reached.
+    Links between pages are relative to the base: they hold by whatever name the server was reached. ``beside`` maps a
+    resource type to what comes with the first page of a search of it unasked, as some servers do.
     """
 
     base: str
     resources: tuple[Json, ...]
+    beside: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
 
     def types(self) -> list[str]:
         """The resource types that it holds, sorted."""
@@ -56,13 +58,16 @@ class FhirServer:
         if start + count < len(found):
             following = [*asked, ("_count", str(count)), ("_start", str(start + count))]
             links.append(_link("next", kind, following))
+        shown = [(resource, "match") for resource in found[start : start + count]]
+        if start == 0 and found:
+            shown += [(resource, "include") for resource in self.beside.get(kind, ())]
         entries = [
             {
-                "fullUrl": f"{self.base}/{kind}/{resource.get('id', '')}",
+                "fullUrl": f"{self.base}/{resource['resourceType']}/{resource.get('id', '')}",
                 "resource": resource,
-                "search": {"mode": "match"},
+                "search": {"mode": mode},
             }
-            for resource in found[start : start + count]
+            for resource, mode in shown
         ]
         bundle: Json = {"resourceType": "Bundle", "type": "searchset", "total": len(found), "link": links}
         # An empty list is no FHIR.

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from cds_service import examples
+from cds_service import examples, prefetch
 from cds_service.bundles import once, read_value
 from cds_service.dates import years_between
 from cds_service.elements import Json, days_of
@@ -39,13 +39,17 @@ class Listed(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """One patient opened: the context of the example's call, its draft orders, and all resources of the chart."""
+    """One patient opened: the context of the example's call, its draft orders, and all resources of the chart.
+
+    ``beside`` maps a resource type to what its server sends with a search of it unasked (``search.mode`` include).
+    """
 
     name: str
     about: Mapping[str, Any]
     context: Mapping[str, Any]
     drafts: tuple[Json, ...]
     resources: tuple[Json, ...]
+    beside: Mapping[str, tuple[Json, ...]]
 
     @property
     def patient_id(self) -> str:
@@ -76,19 +80,17 @@ class Patients:
         request = examples.request_as_of(example, today)
         context = dict(request["context"])
         drafts = context.pop("draftOrders", {}).get("entry", [])
-        found = [
-            resource
-            for value in request["prefetch"].values()
-            for resources in read_value(value).by_type.values()
-            for resource in resources
-        ]
         by_type: dict[str, list[Json]] = {}
-        for resource in found:
-            by_type.setdefault(resource["resourceType"], []).append(resource)
-        held = [resource for resources in by_type.values() for resource in once(resources)]
-        # A remark of the example's own server is no record.
-        records = tuple(resource for resource in held if resource["resourceType"] != "OperationOutcome")
-        return Opened(name, example.about, context, tuple(entry["resource"] for entry in drafts), records)
+        beside: dict[str, tuple[Json, ...]] = {}
+        for key, value in request["prefetch"].items():
+            for kind, resources in read_value(value).by_type.items():
+                by_type.setdefault(kind, []).extend(resources)
+                # A remark of the example's own server (OperationOutcome) is no record.
+                if prefetch.key_of(kind) != key and kind != "OperationOutcome":
+                    beside[f"{key[0].upper()}{key[1:]}"] = tuple(resources)
+        by_type.pop("OperationOutcome", None)
+        records = tuple(resource for resources in by_type.values() for resource in once(resources))
+        return Opened(name, example.about, context, tuple(entry["resource"] for entry in drafts), records, beside)
 
 
 def _line(example: Example, today: date) -> Listed:

@@ -77,7 +77,8 @@ def register(app: Flask, library: Library, address: str, clock: Callable[[], dat
         return found
 
     def server(name: str) -> FhirServer:
-        return FhirServer(f"{address}/workbench/fhir/{name}", opened(name).resources)
+        found = opened(name)
+        return FhirServer(f"{address}/workbench/fhir/{name}", found.resources, found.beside)
 
     @parts.get("/patients/<name>")
     def patient(name: str) -> Response:
