@@ -135,7 +135,7 @@ REQUESTS = [
     (drop("prefetch", "patient"), "warning", "prefetch.patient", "is answered 412"),
     (both(served(), drop("prefetch", "condition")), "note", "prefetch.condition", "fetches it from fhirServer"),
     (
-        both(served(), drop("prefetch", "condition"), put("context", "patientId", "a b"), put(*DRAFT, "subject", {})),
+        both(drop("prefetch", "condition"), put("context", "patientId", "a b"), put(*DRAFT, "subject", {})),
         "warning",
         "prefetch.condition",
         "its template cannot be resolved",

@@ -3,7 +3,8 @@
 import { fill, h } from "./dom.js";
 import { codeOf, concept, count, day, list, object, short, status, text, valueOf, when } from "./words.js";
 
-const FEW = 5;
+// The order is what one came for: on a narrow screen it must not lie far below the chart.
+const FEW = matchMedia("(max-width: 44rem)").matches ? 3 : 5;
 const DATES = ["effectiveDateTime", "effectivePeriod", "performedDateTime", "performedPeriod", "onsetDateTime", "onsetPeriod", "authored", "authoredOn", "recordedDate", "issued", "dateAsserted", "period"];
 const GONE = new Set(["resolved", "inactive", "remission", "stopped", "completed", "cancelled"]);
 

@@ -36,6 +36,7 @@ async function route() {
   const turn = ++opening;
   if (!name) return showList();
   try {
+    if (/^own-\d+$/.test(name) && !own.has(name)) throw new Error("This page has forgotten that patient, as it does on each reload. Bring the Bundle again.");
     const opened = own.get(name) ?? (await example(name));
     if (turn === opening) await open(opened);
   } catch (error) {
