@@ -150,7 +150,7 @@ def test_a_clinician_writes_an_order_by_its_name_and_takes_the_code_that_the_car
     page.get_by_text("Add an order").click()
     page.get_by_label("What is ordered").select_option(label="by its name alone")
     page.get_by_label("Name of the order").fill("Minimally invasive sacroiliac joint fusion")
-    page.locator("#add-reason").select_option(index=reason_of(page, "acroiliac"))
+    page.locator("#add-reason").select_option(index=reason_of(page, "Sacroiliitis"))
     page.locator("#add-site").fill("Right sacroiliac joint")
     page.get_by_role("button", name="Add to the drafts").click()
     assert "Added by you" in page.locator("#orders .order").inner_text()
