@@ -20,7 +20,7 @@ const MEANINGS = {
   503: "The service cannot answer at the moment.",
 };
 const LEVELS = { error: ["✕", "late"], warning: ["!", "open"], note: ["i", "partly"] };
-const STEPS = { read: "reading the call", fetch: "fetching what was not sent", evaluate: "holding it against the statements", write: "writing the answer", total: "in the service, all together" };
+const STEPS = { read: "reading the call", fetch: "fetching what was not sent, all side by side", evaluate: "holding it against the statements", write: "writing the answer", total: "in the service, all together" };
 const ORDER = ["request", "response", "prefetch", "timing", "check"];
 
 export class Engineer {
@@ -170,7 +170,9 @@ export class Engineer {
     const trip = { name: "trip", duration: answer.milliseconds, description: "" };
     const longest = Math.max(trip.duration, ...found.map((item) => item.duration), 0.001);
     const words = (item) => STEPS[item.name] ?? (item.name === "trip" ? "the whole way there and back, as this page saw it" : item.name.startsWith("fetch-") ? `of that: ${item.name.slice(6)} (${item.description})` : item.name);
-    const rows = [...found, trip].map((item) =>
+    const order = ["read", "fetch", "fetch-", "evaluate", "write", "total"];
+    const rank = ({ name }) => order.indexOf(name.startsWith("fetch-") ? "fetch-" : name);
+    const rows = [...found.sort((one, other) => rank(one) - rank(other)), trip].map((item) =>
       h("tr", {}, h("th", { scope: "row" }, words(item)), h("td", { "data-label": "Milliseconds" }, item.duration.toFixed(1)), h("td", {}, h("meter", { min: 0, max: longest, value: item.duration, "aria-label": words(item) }))));
     byId("count-timing").textContent = ` ${answer.milliseconds.toFixed(0)} ms`;
     fill(byId("panel-timing"), h("p", {}, "The answer says in its Server-Timing header where the time went."), table("Where the time went", ["Step", "Milliseconds", "Share"], rows));
@@ -206,11 +208,11 @@ function findings(title, found, nothing) {
   return table(`${title}: ${count(found.length, "finding")}`, ["Level", "Where", "What"], found.map((item) => {
     const [sign, look] = LEVELS[item.level] ?? ["?", "partly"];
     return h("tr", {}, h("td", { "data-label": "Level" }, h("span", { class: `mark ${look}` }, h("span", { "aria-hidden": "true" }, `${sign} `), item.level)), h("td", { "data-label": "Where" }, h("code", {}, item.path || "the whole")), h("td", { "data-label": "What" }, item.text));
-  }));
+  }), "findings");
 }
 
-const table = (caption, heads, rows) =>
-  h("table", { class: "stack" }, h("caption", {}, caption), h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, rows));
+const table = (caption, heads, rows, kind = "") =>
+  h("table", { class: `stack ${kind}` }, h("caption", {}, caption), h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, rows));
 
 /** [kind, look, words] of how one key came. */
 function state(sent, key, fetched, status) {
