@@ -11,7 +11,7 @@ CANDIDATES := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check fix bench examples requirements wheel clean
+.PHONY: help run test check fix bench torture examples requirements wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ bench: $(VENV)/.dev ## measure the service beside its floor (needs wrk)
 	    echo "make bench needs wrk: install it (on Debian and Ubuntu: sudo apt-get install wrk) and run it again." >&2; exit 1; \
 	  fi; }
 	$(BIN)/python -m tests.bench $(ARGS)
+
+torture: $(VENV)/.dev ## kill workers 500 times under feedback (some minutes; ARGS=--postgresql for that store)
+	$(BIN)/python -m tests.torture $(ARGS)
 
 examples: $(VENV)/.dev ## write fhir_examples/ and what the documentation shows anew
 	$(BIN)/python -m tests.examples

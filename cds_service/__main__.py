@@ -50,7 +50,7 @@ def main() -> None:
 def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
     """Run the production server."""
     from cds_service.operations import metrics_folder
-    from cds_service.server import Server, authority, build_app, can_listen, is_loopback, load
+    from cds_service.server import Server, authority, can_listen, install, is_loopback, load
 
     settings = _settings(codes)
     if not is_loopback(host):
@@ -79,13 +79,13 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
     # Before anything loads prometheus_client, which decides then where its numbers are kept.
     numbers = metrics_folder.prepare()
     try:
-        app, around = build_app(settings, library, f"http://{authority(host, port)}", only_this_machine)
+        installed = install(settings, library, f"http://{authority(host, port)}", only_this_machine)
     except ValueError as error:
         raise click.ClickException(f"The settings cannot be used:\n{error}") from None
     reach = "Only this machine" if is_loopback(host) else "Anyone who can reach this machine"
     address = f"http://{authority(host, port)}/"
     click.echo(f"OPEN: {reach} can call the service at {address}; calls are not authenticated.", err=True)
-    Server(app, host, port, workers, lambda: metrics_folder.remove(numbers), around.close).run()
+    Server(installed.app, host, port, workers, installed, lambda: metrics_folder.remove(numbers)).run()
 
 
 @main.command()

@@ -50,6 +50,15 @@ def create_app(
     def healthz() -> Response:
         return _json(b'{"status":"ok"}')
 
+    if around.readiness is not None:
+        failing_of = around.readiness.failing
+
+        @app.get("/readyz")
+        def readyz() -> Response:
+            failing = failing_of()
+            told = {"status": "not-ready", "failing": failing} if failing else {"status": "ready"}
+            return Response(orjson.dumps(told), 503 if failing else 200, mimetype="application/json")
+
     @app.get("/cds-services", strict_slashes=False)
     def discover() -> Response:
         return _json(discovery)

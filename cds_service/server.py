@@ -3,8 +3,8 @@
 import gc
 import ipaddress
 import socket
-import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -13,12 +13,15 @@ from gunicorn.app.base import BaseApplication
 
 from cds_service import suggestions
 from cds_service.app import create_app
+from cds_service.card import Addresses
 from cds_service.library import Library, load_library
 from cds_service.operations import logs
 from cds_service.operations.gunicorn_logs import ThroughTheRoot
-from cds_service.operations.names import names_of
+from cds_service.self_check.checks import SelfCheck
+from cds_service.self_check.watch import Watch
+from cds_service.service import Guide
 from cds_service.settings import Settings
-from cds_service.surroundings import Surroundings, surroundings_of
+from cds_service.surroundings import Surroundings, names, surroundings_of
 
 THREADS = 8
 # Charts are parsed into many small objects that die with the call; the default threshold would scan each many times.
@@ -62,22 +65,54 @@ def load(settings: Settings) -> Library:
     return library
 
 
-def build_app(
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The application and what runs beside it in each process that answers calls."""
+
+    app: Flask
+    around: Surroundings
+    watch: Watch
+
+    def begin(self) -> None:
+        """Called in a worker before its first call."""
+        self.watch.start()
+
+    def end(self) -> None:
+        """Called in a worker after its last call."""
+        self.watch.close()
+        self.around.close()
+
+    def forget(self, pid: int) -> None:
+        """Called in the main process where a worker has ended, however it did."""
+        if self.around.readiness is not None:
+            self.around.readiness.forget(pid)
+        # prometheus_client is heavy, and an application without metrics does without it.
+        if self.around.metrics is not None:
+            from cds_service.operations.metrics import mark_dead
+
+            mark_dead(pid)
+
+
+def install(
     settings: Settings,
     library: Library,
     public_url: str,
     only_this_machine: bool,
     clock: Callable[[], date] = utc_today,
-) -> tuple[Flask, Surroundings]:
+) -> Installation:
     """The application with all that a call needs; what it logs goes where the settings say from now on.
 
-    The surroundings are to be closed where a process ends that answered calls. ``only_this_machine``: nobody else can
-    call it. Raises ValueError for settings that do not hold.
+    ``only_this_machine``: nobody else can call it. Raises ValueError for settings that do not hold.
     """
     around = surroundings_of(settings, library, only_this_machine=only_this_machine)
     dropped = around.metrics.log_fields_dropped if around.metrics else lambda count: None
-    logs.configure(settings.log_format, settings.log_level, names_of(library), dropped)
-    return create_app(settings, library, settings.public_url or public_url, clock, around), around
+    logs.configure(settings.log_format, settings.log_level, names(library), dropped)
+    address = settings.public_url or public_url
+    app = create_app(settings, library, address, clock, around)
+    assert around.readiness is not None
+    guide = Guide(library, Addresses(address, settings.canonical_base), settings.key())
+    check = SelfCheck(app, settings, guide, around, clock, around.readiness)
+    return Installation(app, around, Watch(check, around.readiness, settings.self_check_seconds))
 
 
 def warm_up(library: Library) -> None:
@@ -90,10 +125,6 @@ def warm_up(library: Library) -> None:
             suggestions.warm_up(act)
 
 
-def _nothing() -> None:
-    pass
-
-
 class Server(BaseApplication):
     """gunicorn with our application, loaded before the fork so that workers share its memory."""
 
@@ -103,8 +134,8 @@ class Server(BaseApplication):
         host: str,
         port: int,
         workers: int,
-        when_over: Callable[[], None] = _nothing,
-        when_a_worker_ends: Callable[[], None] = _nothing,
+        beside: Installation | None = None,
+        when_over: Callable[[], None] = lambda: None,
     ) -> None:
         self.app = app
         self.options = {
@@ -118,14 +149,15 @@ class Server(BaseApplication):
             "preload_app": True,
             "accesslog": None,
             "logger_class": ThroughTheRoot,
-            "child_exit": _forget,
             # Not a "finally" around run: the workers leave through that too.
             "on_exit": lambda arbiter: when_over(),
-            "worker_exit": lambda arbiter, worker: when_a_worker_ends(),
             "control_socket_disable": True,
             "pre_fork": _freeze,
-            "post_worker_init": _tame_collector,
+            "post_worker_init": lambda worker: _begin(beside),
         }
+        if beside is not None:
+            self.options["worker_exit"] = lambda arbiter, worker: beside.end()
+            self.options["child_exit"] = lambda arbiter, worker: beside.forget(worker.pid)
         super().__init__()
 
     def load_config(self) -> None:
@@ -143,14 +175,8 @@ def _freeze(arbiter: Any, worker: Any) -> None:
     gc.freeze()
 
 
-def _forget(arbiter: Any, worker: Any) -> None:
-    # prometheus_client is heavy, and the benchmark's floor does without it.
-    if "prometheus_client" in sys.modules:
-        from cds_service.operations.metrics import mark_dead
-
-        mark_dead(worker.pid)
-
-
-def _tame_collector(worker: Any) -> None:
+def _begin(beside: Installation | None) -> None:
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY, 50, 50)
+    if beside is not None:
+        beside.begin()

@@ -83,6 +83,16 @@ class Settings(BaseSettings):
     )
     audit_days: int = Field(2190, gt=0, description="Days for which the audit log is kept.")
 
+    self_check_seconds: float = Field(
+        60,
+        ge=1,
+        le=60,
+        description="Seconds between self-checks: patients whose answer is known, clock, store, files.",
+    )
+    silent_days: int = Field(
+        14, gt=0, description="Days with orders and without a card of a statement after which the log says so."
+    )
+
     log_format: Literal["json", "text"] = Field("text", description="The operational log: JSON lines, or text.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
 

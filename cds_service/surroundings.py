@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from cds_service.fetching.fetch import Fetcher
 from cds_service.library import Library
-from cds_service.operations import logs
+from cds_service.operations import logs, metrics_folder
 from cds_service.operations.audit import AuditError, AuditLog, audit_folder
-from cds_service.operations.names import names_of
+from cds_service.operations.names import Names, names_of
 from cds_service.operations.rate import limit_of
 from cds_service.operations.sealing import keys_of
 from cds_service.outgoing.addresses import Allowance
 from cds_service.outgoing.client import OutgoingClient
+from cds_service.self_check.names import CHECKS, PARTS_OF_READINESS
+from cds_service.self_check.readiness import Readiness
 from cds_service.settings import Settings
 from cds_service.store import shown
 from cds_service.store.database import Store, open_store
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from cds_service.operations.metrics import Metrics
 
 NOBODY = Allowance()
+# A worker is silent after so many self-checks that it did not tell of; a run of all known answers takes its time.
+PATIENCE = 2.5
+SECONDS_OF_A_RUN = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ class Surroundings:
     rate_limit: str = ""
     store: Store | None = None
     ledger: Ledger | None = None
+    readiness: Readiness | None = None
     workbench: bool = False
 
     def close(self) -> None:
@@ -64,7 +70,7 @@ def surroundings_of(settings: Settings, library: Library, *, only_this_machine: 
     if settings.rate_limit:
         limit_of(settings.rate_limit)
     fetches = settings.fetch_missing and only_this_machine
-    metrics = Metrics(names_of(library))
+    metrics = Metrics(names(library))
     store = _store(settings)
     fetcher = Fetcher(OutgoingClient(), settings.fhir_max_bytes, settings.fhir_max_pages) if fetches else None
     return Surroundings(
@@ -76,8 +82,14 @@ def surroundings_of(settings: Settings, library: Library, *, only_this_machine: 
         settings.rate_limit,
         store,
         Ledger(store, _unwritten(metrics)),
+        Readiness(metrics_folder.workers(), settings.self_check_seconds * PATIENCE + SECONDS_OF_A_RUN),
         workbench=settings.workbench == "on" or (settings.workbench == "auto" and only_this_machine),
     )
+
+
+def names(library: Library) -> Names:
+    """The names of this installation that log and metrics may hold."""
+    return names_of(library, self_checks=CHECKS, parts=PARTS_OF_READINESS)
 
 
 def _store(settings: Settings) -> Store:

@@ -16,6 +16,7 @@ from cds_service.json_files import schema_problems
 from cds_service.operations import logs, outcomes
 from cds_service.operations.audit import AuditLog, Call, Caller, Wanted, read
 from cds_service.operations.metric_list import described
+from cds_service.self_check.names import CHECKS, WARNINGS
 from cds_service.settings import Settings, data_folder
 from tests import authors_guide, vocabulary
 from tests.charts import MINIMAL
@@ -114,6 +115,13 @@ def events_table() -> str:
     return "\n".join(rows)
 
 
+def checks_table() -> str:
+    """Every self-check, what it looks at, and whether it costs readiness."""
+    rows = ["| check | what holds where it passes | not ready where it fails |", "|---|---|---|"]
+    rows += [f"| `{name}` | {meaning} | {'no' if name in WARNINGS else 'yes'} |" for name, meaning in CHECKS.items()]
+    return "\n".join(rows)
+
+
 def audit_line() -> str:
     """The line of one call, as it is written."""
     answer = answers(example("typical-gaps"))
@@ -148,6 +156,7 @@ GENERATED = [
     (ROOT / "docs" / "metrics.md", "events", events_table),
     (ROOT / "docs" / "audit.md", "line", audit_line),
     (ROOT / "docs" / "operators-guide.md", "settings", settings_table),
+    (ROOT / "docs" / "operators-guide.md", "checks", checks_table),
     (ROOT / "README.md", "card", card_in_readme),
     (ROOT / "docs" / "integrators-guide.md", "answers", answers_in_guide),
     (ROOT / "docs" / "integrators-guide.md", "answers-for-parts", answers_for_parts),

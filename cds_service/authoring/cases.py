@@ -1,7 +1,7 @@
 """Cases: patients as short items in cases.json, made into hook calls, answered and compared with what is expected."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -63,9 +63,9 @@ def run_case(case: Mapping[str, Any], request: tuple[str, Json], guide: Guide, t
     except RequestError as error:
         refused = () if wanted and wanted in str(error) else (f"the call was refused: {error}",)
         return CaseResult(case["name"], refused, ())
-    differences = [f"expected a refusal that says '{wanted}', and the call was answered"] if wanted else []
-    differences += _differences(case["expect"], answers)
-    return CaseResult(case["name"], tuple(differences), tuple(item.card for item in answers))
+    found = [f"expected a refusal that says '{wanted}', and the call was answered"] if wanted else []
+    found += differences(case["expect"], answers)
+    return CaseResult(case["name"], tuple(found), tuple(item.card for item in answers))
 
 
 def today_of(policy: Policy) -> date:
@@ -340,7 +340,8 @@ _MAKERS = {
 }
 
 
-def _differences(expect: Mapping[str, Any], answers: list[Answer]) -> Iterator[str]:
+def differences(expect: Mapping[str, Any], answers: Sequence[Answer]) -> Iterator[str]:
+    """A sentence for each point in which the answers of a case's policy are not what the case expects."""
     wanted = expect.get("cards", 1)
     if len(answers) != wanted:
         yield f"expected {wanted} cards, got {len(answers)}"

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -24,7 +24,7 @@ def prepare(environment: MutableMapping[str, str] = os.environ) -> Path:
     if given := environment.get(VARIABLE):
         folder = Path(given)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for old in folder.glob("*.db"):
+        for old in (*folder.glob("*.db"), *folder.glob("workers/*")):
             old.unlink()
         return folder
     folder = Path(tempfile.mkdtemp(prefix="cds-service-metrics-"))
@@ -35,3 +35,9 @@ def prepare(environment: MutableMapping[str, str] = os.environ) -> Path:
 def remove(folder: Path) -> None:
     """Deletes a folder that ``prepare`` made; called by the launcher when it ends (gunicorn's ``on_exit``)."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def workers(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Where workers tell each other whether they are ready: beside the numbers; None where there is one process."""
+    folder = environment.get(VARIABLE)
+    return Path(folder) / "workers" if folder else None

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import MethodNotAllowed
 
 from cds_service import bodies, hooks, service
@@ -16,7 +16,7 @@ from cds_service.operations import logs
 from cds_service.outgoing.deadline import Deadline
 from cds_service.service import Guide
 from cds_service.surroundings import Surroundings
-from cds_service.web import reading
+from cds_service.web import probe, reading
 from cds_service.web.reading import Gate
 from cds_service.web.record import CallRecord, tell
 
@@ -30,11 +30,14 @@ def register(app: Flask, guide: Guide, clock: Callable[[], date], around: Surrou
     @app.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
         hooks.hook_of(service_id)
-        record = g.record = CallRecord(service_id, clock(), guide.client)
+        asked = probe.of(request.environ)
+        record = CallRecord(service_id, asked.today if asked else clock(), guide.client)
         deadline = Deadline(around.call_seconds - RESERVE)
-        logs.begin_call(record.request_id)
-        logs.describe_call(service=service_id, client=guide.client)
-        gate.pass_through(guide.client)
+        if asked is None:
+            g.record = record
+            logs.begin_call(record.request_id)
+            logs.describe_call(service=service_id, client=guide.client)
+            gate.pass_through(guide.client)
         with record.timing.step("read"):
             record.body = reading.body()
             record.parsed = bodies.read_json(record.body)
@@ -51,6 +54,8 @@ def register(app: Flask, guide: Guide, clock: Callable[[], date], around: Surrou
                 exact = hooks.with_exact_numbers(record.request, service_id, record.body)
                 answers = service.answer(exact, guide, today, candidates=record.concerned)
         record.answers = answers
+        if asked is not None:
+            asked.answers = answers
         with record.timing.step("write"):
             body = orjson.dumps(service.response(answers), default=_decimal)
         return Response(body, mimetype="application/json")

@@ -1,0 +1,176 @@
+"""The checks by name, one run of all of them, and what it tells: readiness, metrics, log."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from itertools import islice
+
+import orjson
+from flask import Flask
+
+from cds_service import service
+from cds_service.operations import logs
+from cds_service.operations.audit import AuditError
+from cds_service.self_check import surfaces
+from cds_service.self_check.known_answers import Examiner, KnownAnswer, covering, known_answers
+from cds_service.self_check.names import WARNINGS
+from cds_service.self_check.readiness import Readiness
+from cds_service.service import Guide
+from cds_service.settings import Settings
+from cds_service.store import activity
+from cds_service.store.failures import StoreError
+from cds_service.surroundings import Surroundings
+
+# Of the known answers beyond those that cover everything one in so many is run each time; all are in half an hour.
+PARTS = 30
+# Between two known answers the calls of others go first.
+PAUSE = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one check found wrong: sentences, and the statements that it concerns."""
+
+    sentences: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
+
+
+class SelfCheck:
+    """All checks of one application. Made before the workers fork; each runs its own.
+
+    ``clock`` gives the UTC day on which calls are evaluated; ``now`` and ``monotonic`` seconds.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        settings: Settings,
+        guide: Guide,
+        around: Surroundings,
+        clock: Callable[[], date],
+        readiness: Readiness,
+        now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        library = guide.library
+        lean, fetches = settings.prefetch == "lean", around.fetcher is not None
+        self._app, self._guide, self._around, self._readiness = app, guide, around, readiness
+        self._silent_days, self._today = settings.silent_days, clock
+        self._discovery = orjson.dumps(service.discovery(library, lean=lean, fetches=fetches))
+        self._files = surfaces.Files(settings.cards, settings.codes, settings.canonical_base)
+        self._clock = surfaces.Clock(now, monotonic, clock, surfaces.not_before(library))
+        self._examiner = Examiner(app)
+        self._cases: tuple[list[KnownAnswer], list[KnownAnswer]] | None = None
+        self._turn = 0
+
+    def run(self, pause: Callable[[float], bool] = lambda seconds: False) -> dict[str, Found]:
+        """Runs every check and tells what it found.
+
+        ``pause`` is called between two known answers; where it returns True the run is broken off and tells nothing.
+        """
+        found = {name: self._guarded(check) for name, check in self._checks(pause).items()}
+        if not pause(0):
+            self._tell(found)
+        self._turn += 1
+        return found
+
+    def _checks(self, pause: Callable[[float], bool]) -> dict[str, Callable[[], Found]]:
+        return {
+            "answers": lambda: self._answers(pause),
+            "discovery": lambda: Found(tuple(surfaces.discovery_problems(self._app, self._discovery))),
+            "pages": self._pages,
+            "metrics": lambda: Found(tuple(surfaces.metrics_problems(self._app) if self._around.metrics else ())),
+            "clock": lambda: Found(tuple(self._clock.problems())),
+            "store": self._store,
+            "audit": self._audit,
+            "policies": lambda: Found(tuple(self._files.problems())),
+            "changed": self._changed,
+            "silence": self._silence,
+        }
+
+    def _guarded(self, check: Callable[[], Found]) -> Found:
+        # A check that breaks has found something, whatever broke.
+        try:
+            return check()
+        except Exception as error:
+            logs.logger().error("background-failed", exc_info=error)
+            return Found((f"the check broke with {type(error).__name__}",))
+
+    def _answers(self, pause: Callable[[float], bool]) -> Found:
+        sentences: list[str] = []
+        policies: dict[str, None] = {}
+        for case in self._due():
+            wrong = [f"{case.policy}: {case.name} {problem}" for problem in self._examiner.problems(case)]
+            if wrong:
+                sentences += wrong
+                policies[case.policy] = None
+            if pause(PAUSE):
+                break
+        return Found(tuple(sentences), tuple(policies))
+
+    def _due(self) -> Iterator[KnownAnswer]:
+        if self._cases is None:
+            cases = list(known_answers(self._guide.library.policies, self._guide))
+            first = covering(cases)
+            covered = {case.key for case in first}
+            self._cases = first, [case for case in cases if case.key not in covered]
+        first, rest = self._cases
+        yield from first
+        yield from islice(rest, self._turn % PARTS, None, PARTS)
+
+    def _pages(self) -> Found:
+        policies = self._guide.library.policies
+        return Found(tuple(surfaces.page_problems(self._app, policies[self._turn % len(policies)])))
+
+    def _store(self) -> Found:
+        try:
+            if self._around.store is not None:
+                self._around.store.ping()
+        except StoreError as error:
+            return Found((str(error),))
+        return Found()
+
+    def _audit(self) -> Found:
+        try:
+            if self._around.audit is not None:
+                self._around.audit.check()
+        except AuditError as error:
+            return Found((str(error),))
+        return Found()
+
+    def _changed(self) -> Found:
+        return Found(("the files on disk are not those that were loaded",)) if self._files.changed() else Found()
+
+    def _silence(self) -> Found:
+        """Statements with orders and no card; of a store that cannot be read, its own check tells."""
+        store, metrics = self._around.store, self._around.metrics
+        if store is None:
+            return Found()
+        try:
+            silences = activity.silence(store, self._today())
+        except StoreError:
+            return Found()
+        silent = []
+        for policy in self._guide.library.policies:
+            days = silences[policy.id].days if policy.id in silences else 0
+            if metrics is not None:
+                metrics.days_without_a_card(policy.id, days)
+            if days >= self._silent_days:
+                silent.append(policy.id)
+        return Found(tuple(f"{name} has had orders and given no card" for name in silent), tuple(silent))
+
+    def _tell(self, found: Mapping[str, Found]) -> None:
+        log, metrics = logs.logger(), self._around.metrics
+        for name, result in found.items():
+            failing = bool(result.sentences)
+            if metrics is not None:
+                metrics.self_check(name, failing)
+                if name not in WARNINGS:
+                    metrics.ready(name, not failing)
+            if failing:
+                level = log.warning if name in WARNINGS else log.error
+                level("self-check-failed", check=name, failing=len(result.sentences))
+                for policy in result.policies:
+                    level("silent-policy" if name == "silence" else "self-check-failed", check=name, policy=policy)
+        self._readiness.say([name for name, item in found.items() if item.sentences and name not in WARNINGS])

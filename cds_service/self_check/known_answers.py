@@ -1,0 +1,110 @@
+"""Patients whose answer is known: the cases of the loaded policies, sent to the application as hook calls."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import orjson
+from flask import Flask
+
+from cds_service.authoring.cases import differences, request_of, today_of
+from cds_service.policy import Policy
+from cds_service.service import Guide
+from cds_service.web import probe
+from cds_service.web.probe import Probe
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAnswer:
+    """One case: where its request goes, the request, the day on which it is evaluated, and what is expected."""
+
+    policy: str
+    name: str
+    service_id: str
+    body: bytes
+    today: date
+    expect: Mapping[str, Any]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from all others."""
+        return self.policy, self.name
+
+
+def known_answers(policies: Iterable[Policy], guide: Guide) -> Iterator[KnownAnswer]:
+    """Every case that can come over HTTP; those that are held against the rule of one source cannot."""
+    for policy in policies:
+        for case in policy.cases["cases"]:
+            if "profile" in case:
+                continue
+            service_id, body = request_of(policy, case, guide)
+            yield KnownAnswer(policy.id, case["name"], service_id, orjson.dumps(body), today_of(policy), case["expect"])
+
+
+def covering(cases: Sequence[KnownAnswer]) -> list[KnownAnswer]:
+    """Few of them that expect everything that any of them expects: each truth of each criterion and verdict, each
+    suggestion, summary, pathway and refusal. Cases that expect most come first.
+    """
+    wanted = {case.key: {(case.policy, item) for item in _points(case.expect)} for case in cases}
+    chosen: list[KnownAnswer] = []
+    covered: set[tuple[str, str]] = set()
+    for case in sorted(cases, key=lambda case: -len(wanted[case.key])):
+        if wanted[case.key] - covered:
+            chosen.append(case)
+            covered |= wanted[case.key]
+    return chosen
+
+
+def _points(expect: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in expect.items():
+        if name in ("criteria", "verdicts"):
+            yield from (f"{name} {key} {truth}" for key, truth in value.items())
+        elif name == "suggests":
+            yield from (f"suggests {code}" for code in value)
+        elif name != "detail_says":
+            yield f"{name} {value}"
+
+
+class Examiner:
+    """Sends known answers through the application, and remembers how each came back the first time."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._first: dict[tuple[str, str], bytes] = {}
+
+    def problems(self, case: KnownAnswer) -> list[str]:
+        """A sentence for each point in which the answer is not the one that is known."""
+        sent = Probe(case.today)
+        answer = self._app.test_client().post(
+            f"/cds-services/{case.service_id}",
+            data=case.body,
+            content_type="application/json",
+            environ_overrides={probe.KEY: sent},
+        )
+        refused = case.expect.get("refused")
+        if refused is not None:
+            said = answer.get_data(as_text=True)
+            return [] if answer.status_code >= 400 and refused in said else [f"it must be refused with '{refused}'"]
+        if answer.status_code != 200:
+            return [f"it must be answered, and came back with status {answer.status_code}"]
+        if answer.mimetype != "application/json":
+            return [f"it must come back as JSON, and came back as {answer.mimetype}"]
+        return [*differences(case.expect, _of_policy(case, sent)), *self._changed(case, sent, answer.get_data())]
+
+    def _changed(self, case: KnownAnswer, sent: Probe, body: bytes) -> Iterator[str]:
+        try:
+            cards = orjson.loads(body)["cards"]
+        except (ValueError, KeyError, TypeError):
+            yield "it must come back with cards, and did not"
+            return
+        if sorted(card.get("uuid", "") for card in cards) != sorted(item.card["uuid"] for item in sent.answers):
+            yield "the cards that came back are not those that were made"
+        digest = hashlib.sha256(body).digest()
+        if self._first.setdefault(case.key, digest) != digest:
+            yield "it came back otherwise than before"
+
+
+def _of_policy(case: KnownAnswer, sent: Probe) -> list[Any]:
+    return [item for item in sent.answers if item.policy.id == case.policy]

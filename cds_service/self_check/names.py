@@ -1,0 +1,19 @@
+"""The checks by name, and what each looks at."""
+
+from collections.abc import Mapping
+
+# What each check looks at. A check that fails makes the service not ready, except those of WARNINGS.
+CHECKS: Mapping[str, str] = {
+    "answers": "patients whose answer is known get it, over the whole way of a call; `cds-service check` tells more",
+    "discovery": "discovery is answered as at the start, and its templates can be resolved",
+    "pages": "the pages that cards lead to are there",
+    "metrics": "the numbers can be read",
+    "clock": "the time is possible, does not jump, and is that on which calls are evaluated",
+    "store": "the store can be written",
+    "audit": "the audit log can be written",
+    "policies": "the files of policies and code packs on disk can still be loaded; `cds-service check` tells why not",
+    "changed": "the files on disk are those that were loaded; a restart would load others",
+    "silence": "each statement that orders asked for has given a card within CDS_SERVICE_SILENT_DAYS",
+}
+WARNINGS = frozenset({"changed", "silence"})
+PARTS_OF_READINESS = frozenset(CHECKS) - WARNINGS

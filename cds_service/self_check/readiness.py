@@ -1,0 +1,66 @@
+"""Whether the service is ready: each worker says of itself what fails, and whoever is asked reads what all say."""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import orjson
+
+STARTING, SILENT = "starting", "worker"
+
+
+class Readiness:
+    """Made before the workers fork. ``folder`` is where their words meet, None for a single process.
+
+    ``patience``: seconds after which a worker that has said nothing more counts as failing.
+    """
+
+    def __init__(self, folder: Path | None, patience: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._folder, self._patience, self._monotonic = folder, patience, monotonic
+        self._own: dict[str, bytes] = {}
+
+    def say(self, failing: Sequence[str], pid: int | None = None) -> None:
+        """What fails in this process now; nothing is good news."""
+        name = str(pid or os.getpid())
+        text = orjson.dumps({"at": self._monotonic(), "failing": list(failing)})
+        if self._folder is None:
+            self._own[name] = text
+            return
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Written aside and renamed, so that no reader meets half of it.
+        aside = self._folder / f"{name}.new"
+        aside.write_bytes(text)
+        aside.replace(self._folder / name)
+
+    def forget(self, pid: int) -> None:
+        """A worker has ended; its word counts no more."""
+        self._own.pop(str(pid), None)
+        if self._folder is not None:
+            with suppress(FileNotFoundError):
+                (self._folder / str(pid)).unlink()
+
+    def failing(self) -> list[str]:
+        """What fails in any worker, each once; empty if the service is ready."""
+        words = self._words()
+        if not words:
+            return [STARTING]
+        found: dict[str, None] = {}
+        for text in words.values():
+            word = orjson.loads(text)
+            found |= dict.fromkeys(word["failing"])
+            if self._monotonic() - word["at"] > self._patience:
+                found[SILENT] = None
+        return list(found)
+
+    def _words(self) -> Mapping[str, bytes]:
+        if self._folder is None:
+            return self._own
+        words = {}
+        for path in self._folder.glob("*") if self._folder.is_dir() else ():
+            if path.name.isdigit():
+                # A worker may end between the listing and the reading.
+                with suppress(FileNotFoundError):
+                    words[path.name] = path.read_bytes()
+        return words

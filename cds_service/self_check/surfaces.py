@@ -1,0 +1,131 @@
+"""What the service stands on, besides its rules: the files of its policies, its clock, its own pages and documents."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import orjson
+from flask import Flask
+
+from cds_service.errors import PolicyError
+from cds_service.fetching.templates import UnresolvedError, resolve
+from cds_service.library import Library, load_library
+from cds_service.policy import Policy
+from cds_service.web import probe
+from cds_service.web.probe import Probe
+
+# No installation runs that long without a new release.
+YEARS = 20
+SECONDS_OF_JUMP = 30.0
+_CONTEXT = {"userId": "Practitioner/self-check", "patientId": "self-check"}
+
+
+class Files:
+    """The folders of policies and code packs, as they were when the service loaded them."""
+
+    def __init__(self, cards: Path, codes: Path | None, canonical_base: str) -> None:
+        self._cards, self._codes, self._base = cards, codes, canonical_base
+        self._loaded = self._last = self._digest()
+        self._problems: list[str] = []
+
+    def changed(self) -> bool:
+        """Whether a restart would load something else."""
+        return self._digest() != self._loaded
+
+    def problems(self) -> list[str]:
+        """Why a restart would fail, as sentences; they are loaded again only where something has changed."""
+        if (digest := self._digest()) != self._last:
+            try:
+                load_library(self._cards, self._base, self._codes)
+                self._problems = []
+            except PolicyError as error:
+                self._problems = list(error.problems)
+            self._last = digest
+        return self._problems
+
+    def _digest(self) -> str:
+        whole = hashlib.sha256()
+        for folder in (self._cards, *([self._codes] if self._codes else [])):
+            for path in sorted(folder.rglob("*.json")):
+                try:
+                    whole.update(f"{path.relative_to(folder)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+                except OSError as error:
+                    whole.update(f"{path} {error.errno}".encode())
+        return whole.hexdigest()
+
+
+class Clock:
+    """The time of this machine against what cannot be otherwise.
+
+    ``now`` gives seconds since 1970, ``monotonic`` seconds that no setting of the clock moves, ``today`` the day on
+    which calls are evaluated; ``not_before`` is a day in the past of the release.
+    """
+
+    def __init__(
+        self, now: Callable[[], float], monotonic: Callable[[], float], today: Callable[[], date], not_before: date
+    ) -> None:
+        self._now, self._monotonic, self._today, self._not_before = now, monotonic, today, not_before
+        self._offset: float | None = None
+
+    def problems(self) -> list[str]:
+        """A sentence for each fault. A clock that was put right is told once."""
+        before = self._now()
+        day, after = self._today(), self._now()
+        found = []
+        if day < self._not_before:
+            found.append(f"the clock says {day}, which is before the policies were written ({self._not_before})")
+        if day.year > self._not_before.year + YEARS:
+            found.append(f"the clock says {day}, more than {YEARS} years after the policies were written")
+        if not _day(before) <= day <= _day(after):
+            found.append(f"calls are evaluated on {day}, and the clock says {_day(after)}")
+        offset = after - self._monotonic()
+        if self._offset is not None and abs(offset - self._offset) > SECONDS_OF_JUMP:
+            found.append(f"the clock jumped by {offset - self._offset:.0f} s")
+        self._offset = offset
+        return found
+
+
+def _day(seconds: float) -> date:
+    return datetime.fromtimestamp(seconds, UTC).date()
+
+
+def discovery_problems(app: Flask, expected: bytes) -> list[str]:
+    """Whether discovery is answered as at the start, and each template of it can be asked for."""
+    answer = _get(app, "/cds-services")
+    if answer[0] != 200 or answer[1] != "application/json":
+        return [f"/cds-services came back with status {answer[0]} as {answer[1]}"]
+    found = ["/cds-services is not what it was at the start"] if answer[2] != expected else []
+    services = orjson.loads(answer[2]).get("services", [])
+    if not services:
+        found.append("/cds-services lists no service")
+    for key, template in {item for one in services for item in one.get("prefetch", {}).items()}:
+        try:
+            resolve(template, _CONTEXT)
+        except UnresolvedError as error:
+            found.append(f"the template of {key} cannot be resolved: {error}")
+    return found
+
+
+def page_problems(app: Flask, policy: Policy) -> list[str]:
+    """Whether the page that the cards of a statement lead to is there."""
+    status, kind, body = _get(app, f"/policies/{policy.id}")
+    whole = status == 200 and kind == "text/html" and body.rstrip().endswith(b"</html>")
+    return [] if whole else [f"/policies/{policy.id} came back with status {status} as {kind}"]
+
+
+def metrics_problems(app: Flask) -> list[str]:
+    """Whether the numbers can be read."""
+    status, _, body = _get(app, "/metrics")
+    return [] if status == 200 and b"cds_service_build_info" in body else [f"/metrics came back with status {status}"]
+
+
+def _get(app: Flask, path: str) -> tuple[int, str, bytes]:
+    sent = {probe.KEY: Probe(date.min)}
+    answer = app.test_client().get(path, environ_overrides=sent)
+    return answer.status_code, answer.mimetype or "nothing", answer.get_data()
+
+
+def not_before(library: Library) -> date:
+    """A day that has passed: the earliest on which the cases of a policy are set."""
+    return date.fromisoformat(min(policy.cases["today"] for policy in library.policies))
