@@ -1,5 +1,5 @@
 # `make` alone lists the targets. Everything is installed into .venv, nothing outside the checkout is touched
-# (`make bench` alone may install wrk, and only as root on a Debian machine).
+# (as root on a Debian machine alone, what Python's packages do not bring is installed: wrk, PostgreSQL, chromium).
 
 PORT ?= 8080
 VENV := .venv
@@ -11,16 +11,31 @@ CANDIDATES := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check fix bench torture examples requirements wheel clean
+.PHONY: help run test check fix bench torture examples screenshots requirements sbom audit-dependencies wheel clean
+
+# $(call needs,IS IT THERE,PACKAGE): what no package of Python brings. Root on Debian installs it, others are told how.
+needs = @{ $(1); } >/dev/null 2>&1 || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing $(2)"; export DEBIAN_FRONTEND=noninteractive; \
+	    apt-get install -y -qq $(2) >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq $(2) >/dev/null; }; \
+	  else \
+	    echo "make $@ needs $(2): install it (on Debian and Ubuntu: sudo apt-get install $(2)) and run it again." >&2; exit 1; \
+	  fi; }
+NEEDS_WRK        = $(call needs,command -v wrk,wrk)
+# Its programs alone: the tests make a cluster of their own, whatever Debian's does.
+NEEDS_POSTGRESQL = $(call needs,ls /usr/lib/postgresql/*/bin/initdb || command -v initdb,postgresql)
+NEEDS_CHROMIUM   = $(call needs,command -v chromium || command -v chromium-browser || command -v google-chrome,chromium)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/.runtime ## start the service on http://127.0.0.1:8080/ (another port: make run PORT=8123)
 	@echo "Starting on http://127.0.0.1:$(PORT)/ (Ctrl-C stops it)"
 	@exec $(BIN)/cds-service serve --host 127.0.0.1 --port $(PORT)
 
 test: check ## the checks, then every test (some of them: make test ARGS='-k bmi')
+	$(NEEDS_POSTGRESQL)
+	$(NEEDS_CHROMIUM)
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.dev ## linter, formatting, types and policies; never edits
@@ -34,13 +49,7 @@ fix: $(VENV)/.dev ## let the linter and the formatter repair what they can
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.dev ## measure the service beside its floor (needs wrk)
-	@command -v wrk >/dev/null || { \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "Installing wrk"; export DEBIAN_FRONTEND=noninteractive; \
-	    apt-get install -y -qq wrk >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq wrk >/dev/null; }; \
-	  else \
-	    echo "make bench needs wrk: install it (on Debian and Ubuntu: sudo apt-get install wrk) and run it again." >&2; exit 1; \
-	  fi; }
+	$(NEEDS_WRK)
 	$(BIN)/python -m tests.bench $(ARGS)
 
 torture: $(VENV)/.dev ## kill workers 500 times under feedback (some minutes; ARGS=--postgresql for that store)
@@ -49,6 +58,10 @@ torture: $(VENV)/.dev ## kill workers 500 times under feedback (some minutes; AR
 examples: $(VENV)/.dev ## write fhir_examples/ and what the documentation shows anew
 	$(BIN)/python -m tests.examples
 	$(BIN)/python -m tests.test_docs
+
+screenshots: $(VENV)/.dev ## take the pictures of docs/images/ anew (needs chromium)
+	$(NEEDS_CHROMIUM)
+	$(BIN)/python -m tests.screenshots
 
 # Pins stay as they are where they still fit; `make requirements UPGRADE=1` takes the newest.
 COMPILE = $(UV) pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes \
@@ -60,6 +73,21 @@ requirements: ## pin the dependencies of pyproject.toml anew (needs uv)
 	$(COMPILE) --extra traces -c requirements.txt -o requirements-traces.txt
 	$(COMPILE) --extra traces --group dev --group build -c requirements-traces.txt -o requirements-dev.txt
 	$(subst pyproject.toml,--group build,$(COMPILE)) -c requirements-dev.txt -o requirements-build.txt
+
+sbom: $(VENV)/.dev ## write build/sbom.cdx.json: what is installed, with hashes (CycloneDX)
+	@mkdir -p build
+	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+	  -o build/sbom.cdx.json requirements.txt
+
+# Another advisory service: make audit-dependencies AUDIT='-s osv --osv-url https://…'
+audit-dependencies: $(VENV)/.dev ## ask for known vulnerabilities of what is pinned (needs the network)
+	@mkdir -p build
+	@status=0; $(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off $(AUDIT) \
+	  -r requirements.txt -r requirements-traces.txt 2> build/audit.log || status=$$?; \
+	if grep -qE '^Traceback|Could not connect' build/audit.log; then \
+	  echo "The advisories could not be asked for, so that nothing is known: $$(tail -n 1 build/audit.log | cut -c 1-300)" >&2; exit 2; \
+	fi; \
+	cat build/audit.log >&2; exit $$status
 
 wheel: $(VENV)/.dev ## build dist/*.whl and dist/*.tar.gz
 	$(BIN)/python -m build --no-isolation

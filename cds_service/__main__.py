@@ -19,8 +19,10 @@ from cds_service.settings import Settings, data_folder, load_settings
 if TYPE_CHECKING:
     from cds_service.authoring.check import Wishes
     from cds_service.authoring.problems import Severity
+    from cds_service.doctor import Line
     from cds_service.feedback import Days
     from cds_service.store.database import Store
+    from cds_service.trust.entries import Clients
 
 Found = TypeVar("Found")
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -72,6 +74,15 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
         raise click.ClickException(f"Port {port} on {host} is in use or not allowed; choose another with --port.")
     # With an address of its own it is reached through something in front, from wherever that is reached.
     only_this_machine = is_loopback(host) and is_loopback(urlsplit(settings.public_url).hostname or host)
+    if not (only_this_machine or settings.clients or settings.accept_unauthenticated_calls):
+        raise click.ClickException(
+            "Other machines can reach the service, and nothing says who may call it. Set CDS_SERVICE_CLIENTS to a "
+            "clients file (docs/clients-file.md), or, where something in front of it lets only the right callers "
+            "through, CDS_SERVICE_ACCEPT_UNAUTHENTICATED_CALLS=true. Or serve on 127.0.0.1 without a public address."
+        )
+    if settings.clients:
+        # All faults of the file are told before anything is loaded that takes time.
+        _clients(settings)
     try:
         library = load(settings)
     except PolicyError as error:
@@ -82,9 +93,12 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
         installed = install(settings, library, f"http://{authority(host, port)}", only_this_machine)
     except ValueError as error:
         raise click.ClickException(f"The settings cannot be used:\n{error}") from None
-    reach = "Only this machine" if is_loopback(host) else "Anyone who can reach this machine"
     address = f"http://{authority(host, port)}/"
-    click.echo(f"OPEN: {reach} can call the service at {address}; calls are not authenticated.", err=True)
+    if settings.clients:
+        click.echo(f"The clients of {settings.clients} can call the service at {address}, by their tokens.", err=True)
+    else:
+        reach = "Only this machine" if is_loopback(host) else "Anyone who can reach this machine"
+        click.echo(f"OPEN: {reach} can call the service at {address}; calls are not authenticated.", err=True)
     Server(installed.app, host, port, workers, installed, lambda: metrics_folder.remove(numbers)).run()
 
 
@@ -303,6 +317,76 @@ def audit(
             click.echo(json.dumps(line, ensure_ascii=False))
     except (AuditError, ValueError) as error:
         raise click.ClickException(str(error)) from None
+
+
+@main.group()
+def doctor() -> None:
+    """Say why a token is refused, or whether a client's entry works. What is printed is for your eyes alone."""
+
+
+@doctor.command("token")
+@click.argument("token_file", metavar="FILE", type=click.File(encoding="utf-8"))
+@click.option("--url", required=True, metavar="URL", help="The address that was called, as the client has it.")
+def doctor_token(token_file: TextIO, url: str) -> None:
+    """Check the token in FILE ('-': standard input) as the service would, and stop where it would refuse it.
+
+    FILE holds the token, or the Authorization header. The token is not used up.
+    """
+    from cds_service.doctor import diagnose_token
+    from cds_service.outgoing.client import OutgoingClient
+
+    clients, http = _clients(_settings()), OutgoingClient()
+    try:
+        lines = diagnose_token(token_file.read(), url, clients, http)
+    finally:
+        http.close()
+    _print_diagnosis(lines)
+
+
+@doctor.command("client")
+@click.argument("identifier", metavar="ID")
+def doctor_client(identifier: str) -> None:
+    """Check the entry ID of the clients file end to end: its keys, its FHIR servers, and what it is shown."""
+    from cds_service.doctor import diagnose_client, find_client
+    from cds_service.library import load_library
+    from cds_service.outgoing.client import OutgoingClient
+
+    settings = _settings()
+    clients, http = _clients(settings), OutgoingClient()
+    try:
+        client = find_client(clients, identifier)
+        library = load_library(settings.cards, settings.canonical_base, settings.codes)
+        url = settings.public_url or "http://127.0.0.1:8080"
+        lines = [*diagnose_client(client, http, library, url)]
+    except PolicyError as error:
+        raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    finally:
+        http.close()
+    _print_diagnosis(lines)
+
+
+def _clients(settings: Settings) -> "Clients":
+    """The clients file of the settings."""
+    from cds_service.trust.clients import ClientsError, load_clients
+
+    path = settings.clients
+    if path is None:
+        raise click.ClickException("Set CDS_SERVICE_CLIENTS to the clients file; without one calls are open.")
+    try:
+        return load_clients(path)
+    except ClientsError as error:
+        raise click.ClickException(f"The clients file cannot be used:\n{error}") from None
+
+
+def _print_diagnosis(lines: "Iterable[Line]") -> None:
+    """Prints the lines, and ends with 1 if a check failed."""
+    failed = False
+    for line in lines:
+        click.echo(line.text())
+        failed = failed or line.passed is False
+    sys.exit(1 if failed else 0)
 
 
 @main.group()

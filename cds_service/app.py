@@ -6,6 +6,7 @@ from datetime import date
 import orjson
 from flask import Flask, Response
 from flask_cors import CORS
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from cds_service import pages, service
 from cds_service.card import Addresses
@@ -13,8 +14,8 @@ from cds_service.library import Library
 from cds_service.service import Guide
 from cds_service.settings import Settings
 from cds_service.surroundings import Surroundings
-from cds_service.web import calls, errors, feedback
-from cds_service.web.reading import Gate
+from cds_service.web import calls, document, errors, feedback, well_known
+from cds_service.web.gate import Gate
 
 
 def create_app(
@@ -31,6 +32,9 @@ def create_app(
     around = around or Surroundings()
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    if around.trusted_proxies:
+        proxies = around.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies, 0, proxies)  # type: ignore[method-assign]
     CORS(
         app,
         origins=settings.cors_origins,
@@ -43,8 +47,8 @@ def create_app(
     guide = Guide(library, Addresses(public_url, settings.canonical_base), settings.key())
     lean = settings.prefetch == "lean"
     fetches = around.fetcher is not None
-    document = service.discovery(library, lean=lean, fetches=fetches)
-    discovery = orjson.dumps(document)
+    discovered = service.discovery(library, lean=lean, fetches=fetches)
+    discovery = orjson.dumps(discovered)
 
     @app.get("/healthz")
     def healthz() -> Response:
@@ -71,16 +75,18 @@ def create_app(
             body, content_type = exposition()
             return Response(body, content_type=content_type)
 
-    gate = Gate(around)
+    gate = Gate(around, public_url)
     calls.register(app, guide, clock, around, gate)
     if around.store is not None:
-        feedback.register(app, guide.client, library.override_reasons, around, around.store, gate)
-    pages.register(app, library, public_url, clock, document["services"], workbench=around.workbench)
+        feedback.register(app, library.override_reasons, around, around.store, gate)
+    pages.register(app, library, public_url, clock, discovered["services"], workbench=around.workbench)
     if around.workbench:
         # Where it is off nothing of it is loaded.
         from cds_service.workbench import routes as workbench
 
         workbench.register(app, library, public_url, clock, fetches)
+    well_known.register(app, settings.security_contact, settings.security_policy, public_url, clock)
+    document.register(app, library, public_url, authenticated=around.verifier is not None)
     errors.register(app, around)
 
     @app.after_request

@@ -222,9 +222,8 @@ def _system_and_code(match: Match) -> Key:
 def concept_of(part: Mapping[str, Any], chart: Chart, container: Mapping[str, Any]) -> Any:
     """The CodeableConcept that says what a resource (or an Observation component) is."""
     concept = inline_concept(part)
-    kind = part.get("resourceType")
-    if concept is None and kind in _REFERRED:
-        _, reference, name = _REFERRED[kind]
+    if concept is None and (named := _named_elsewhere(part)):
+        _, reference, name = named
         referred = chart.resolve(part.get(reference), container)
         return referred.get(name) if referred else _display_of(part.get(reference))
     return concept
@@ -232,10 +231,15 @@ def concept_of(part: Mapping[str, Any], chart: Chart, container: Mapping[str, An
 
 def inline_concept(part: Mapping[str, Any]) -> Any:
     """The same, where it stands in the resource itself; None where it does not."""
+    if named := _named_elsewhere(part):
+        return part.get(named[0])
+    return part.get("type" if part.get("resourceType") == "Device" else "code")
+
+
+def _named_elsewhere(part: Mapping[str, Any]) -> tuple[str, str, str] | None:
     kind = part.get("resourceType")
-    if kind in _REFERRED:
-        return part.get(_REFERRED[kind][0])
-    return part.get("type" if kind == "Device" else "code")
+    # A component, too, may bring a type, and of any shape.
+    return _REFERRED.get(kind) if isinstance(kind, str) else None
 
 
 # Types whose concept stands inline, or in a resource that is referred to (under the name given last).

@@ -135,10 +135,11 @@ _HEADS = ("shown", "answered", "accepted", "overridden", "accept rate", "overrid
 
 def _cells(row: Rates) -> tuple[str, ...]:
     counts = ("-" if row.shown is None else str(row.shown), str(row.answered), str(row.accepted), str(row.overridden))
-    return (*counts, _percent(row.accept_rate), _percent(row.override_rate))
+    return (*counts, percent(row.accept_rate), percent(row.override_rate))
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
+    """A share from 0 to 1 as people read it; a dash for None."""
     return "-" if share is None else f"{100 * share:.1f} %"
 
 

@@ -85,19 +85,17 @@ def parse(service_id: str, body: Any) -> HookRequest:
     request = _member(body, "The body", dict)
     hook = _required(request, "hook", str, "hook")
     if hook != expected:
-        raise RequestError(
-            400,
-            "invalid",
-            f"The service {service_id} answers the hook {expected}, but the body says '{hook[:60]}'.",
-            "hook",
-        )
+        # Any other text might be of the patient.
+        said = f"'{hook}'" if hook in HOOKS else "another"
+        sentence = f"The service {service_id} answers the hook {expected}, but the body says {said}."
+        raise RequestError(400, "invalid", sentence, "hook")
     _required(request, "hookInstance", str, "hookInstance")
     context = _required(request, "context", dict, "context")
     patient_id = _required(context, "patientId", str, "context.patientId").removeprefix("Patient/")
     prefetch = request.get("prefetch")
     if prefetch is not None and not isinstance(prefetch, dict):
         raise RequestError(400, "structure", "prefetch must be an object of prefetch keys.", "prefetch")
-    fhir_server = request.get("fhirServer") or None
+    fhir_server = _given(request, "fhirServer")
     if request.get("fhirAuthorization") is not None and not fhir_server:
         raise RequestError(400, "required", "fhirServer is required where fhirAuthorization is sent.", "fhirServer")
     if fhir_server is not None:
@@ -124,7 +122,7 @@ def _authorization(sent: Any, patient_id: str) -> FhirAuthorization | None:
     if sent is None:
         return None
     grant = _member(sent, "fhirAuthorization", dict)
-    token = grant.get("access_token") or None
+    token = _given(grant, "access_token")
     if token is not None and not (isinstance(token, str) and _TOKEN.fullmatch(token)):
         place = "fhirAuthorization.access_token"
         raise RequestError(400, "structure", f"{place} must be text of visible ASCII characters.", place)
@@ -143,6 +141,12 @@ def _authorization(sent: Any, patient_id: str) -> FhirAuthorization | None:
     expires = grant.get("expires_in")
     seconds = expires if isinstance(expires, int) and not isinstance(expires, bool) else None
     return FhirAuthorization(token, kind, seconds, _text(grant, "scope"), _text(grant, "subject"), patient)
+
+
+def _given(parent: Mapping[str, Any], name: str) -> Any:
+    """A member, or None where it is left out, null or empty text."""
+    value = parent.get(name)
+    return None if value == "" else value
 
 
 def _text(parent: Mapping[str, Any], name: str) -> str | None:

@@ -3,7 +3,7 @@
 import hmac
 import json
 from collections.abc import Callable
-from uuid import UUID
+from uuid import UUID, uuid5
 
 IdMaker = Callable[[str], str]
 
@@ -20,3 +20,11 @@ def id_maker(key: bytes, *scope: str) -> IdMaker:
         return str(UUID(bytes=hmac.digest(seed, json.dumps(name).encode(), "sha256")[:16], version=5))
 
     return make
+
+
+def derived(uuid: str, name: str) -> str:
+    """The id of a part of what has the id ``uuid``: whoever knows that one can tell which part of it this is.
+
+    A UUID of version 5 (RFC 9562, section 5.5) of ``name`` in the namespace ``uuid``.
+    """
+    return str(uuid5(UUID(uuid), name))

@@ -1,6 +1,6 @@
 """The HTTP interface as an OpenAPI 3.1 document, made of what is really served."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,28 @@ _REFUSALS = {
     401: "The caller is not trusted; no reason is given.",
     404: "There is nothing at this address.",
     405: "The method is not allowed; Allow says which are.",
+    408: "The body did not arrive whole in time.",
     412: "The Patient was neither sent nor could be fetched.",
     413: "The body is too large.",
     415: "The body is sent as another media type.",
+    422: "The call can be read, but what it asks for cannot be applied.",
     429: "Too many calls; Retry-After says when to call again.",
     500: "A fault of the service; nothing was decided.",
     503: "The service cannot check or keep what was sent; Retry-After says when to call again.",
 }
 
 
-def document(policy_ids: Iterable[str], public_url: str, authenticated: bool) -> dict[str, Any]:
+def document(
+    policy_ids: Iterable[str], public_url: str, authenticated: bool, serves: Callable[[str, str], bool]
+) -> dict[str, Any]:
     """The OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.1.html) of this installation.
 
     ``policy_ids`` are the policies that are loaded, ``public_url`` our address; ``authenticated`` tells whether hook
-    calls and feedback ask for a token.
+    calls and feedback ask for a token. ``serves`` tells of a path, with its parameters filled in, and a method whether
+    there is something there; what is not served is not described.
     """
+    known = sorted(policy_ids)
+    paths = _paths(known, authenticated).items()
     return {
         "openapi": "3.1.0",
         "info": {
@@ -40,7 +47,7 @@ def document(policy_ids: Iterable[str], public_url: str, authenticated: bool) ->
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": public_url}],
-        "paths": _paths(sorted(policy_ids), authenticated),
+        "paths": {path: item for path, item in paths if serves(_filled(path, known), _method(item))},
         "components": {
             "schemas": orjson.loads(_COMPONENTS.read_bytes())
             | {f"{hook}-request": _call(hook) for hook in hooks.HOOKS},
@@ -56,13 +63,21 @@ def document(policy_ids: Iterable[str], public_url: str, authenticated: bool) ->
     }
 
 
+def _filled(path: str, policy_ids: Iterable[str]) -> str:
+    return path.replace("{policy}", next(iter(policy_ids), "none"))
+
+
+def _method(item: Mapping[str, Any]) -> str:
+    return "POST" if "post" in item else "GET"
+
+
 def _paths(policy_ids: list[str], authenticated: bool) -> dict[str, Any]:
     policy = {
         "name": "policy",
         "in": "path",
         "required": True,
         "description": "The id of a loaded policy.",
-        "schema": {"enum": policy_ids},
+        "schema": {"type": "string", "enum": policy_ids},
     }
     paths: dict[str, Any] = {
         "/cds-services": {"get": _get("discovery", "The services, with their prefetch", {_JSON: "Discovery"})}
@@ -75,7 +90,7 @@ def _paths(policy_ids: list[str], authenticated: bool) -> dict[str, Any]:
                 f"{hook}-request",
                 "HookResponse",
                 authenticated,
-                (400, 412, 413, 415, 429, 500, 503),
+                (400, 408, 412, 413, 415, 422, 429, 500, 503),
             )
         }
         paths[f"/cds-services/{service_id}/feedback"] = {
@@ -83,20 +98,21 @@ def _paths(policy_ids: list[str], authenticated: bool) -> dict[str, Any]:
                 f"feedback-{hook}",
                 f"Keep what became of cards of {hook}",
                 "Feedback",
-                None,
+                "Empty",
                 authenticated,
-                (400, 413, 415, 429, 500, 503),
+                (400, 408, 413, 415, 429, 500, 503),
             )
         }
     return paths | {
         "/": {"get": _get("start", "The start page", {_HTML: None})},
         "/policies": {"get": _get("policies", "The statements, for people", {_HTML: None})},
         "/policies/{policy}": {
-            "get": _get("policy", "One statement, for people", {_HTML: None}, (404,)) | {"parameters": [policy]}
+            "get": _get("policy", "One statement, for people", {_HTML: None}, (404,)),
+            "parameters": [policy],
         },
         "/policies/{policy}.json": {
-            "get": _get("policy-json", "One statement, for programs", {_JSON: "Policy"}, (404,))
-            | {"parameters": [policy]}
+            "get": _get("policy-json", "One statement, for programs", {_JSON: "Policy"}, (404,)),
+            "parameters": [policy],
         },
         "/healthz": {"get": _get("healthz", "Whether the process lives", {_JSON: "Health"})},
         "/readyz": {
@@ -104,7 +120,9 @@ def _paths(policy_ids: list[str], authenticated: bool) -> dict[str, Any]:
         },
         "/metrics": {"get": _get("metrics", "Figures for Prometheus", {_TEXT: None})},
         "/openapi.json": {"get": _get("openapi", "This document", {_JSON: None})},
-        "/.well-known/security.txt": {"get": _get("security-txt", "Where weaknesses are reported", {_TEXT: None})},
+        "/.well-known/security.txt": {
+            "get": _get("security-txt", "Where weaknesses are reported (RFC 9116)", {_TEXT: None}, (404,))
+        },
     }
 
 
@@ -146,18 +164,32 @@ def _reference(schema: str) -> dict[str, str]:
 
 
 def _call(hook: str) -> dict[str, Any]:
-    """The schema of a hook's request (CDS Hooks 2.0, "Calling a CDS Service"); unknown members are ignored."""
-    context: dict[str, Any] = {
-        "userId": _reference("Text"),
-        "patientId": _reference("PatientId"),
-        "encounterId": _reference("Text"),
-    }
+    """The schema of a hook's request (CDS Hooks 2.0, "Calling a CDS Service"), as liberal as the service is.
+
+    Members that it does not name are ignored, or left out where they have another shape than the specification's.
+    """
+    context: dict[str, Any] = {"patientId": _reference("PatientId")}
+    example: dict[str, Any] = {"userId": "Practitioner/1", "patientId": "p1"}
     required = ["patientId"]
     if hook != hooks.PATIENT_VIEW:
+        order = {
+            "resourceType": "ServiceRequest",
+            "id": "sr-1",
+            "status": "draft",
+            "intent": "order",
+            "subject": {"reference": "Patient/p1"},
+            "code": {"text": "What is ordered"},
+        }
         context["draftOrders"] = _reference("DraftOrders")
+        example["draftOrders"] = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": order}]}
         required.append("draftOrders")
     if hook == hooks.ORDER_SELECT:
-        context["selections"] = {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z]+/[A-Za-z0-9._-]+$"}}
+        context["selections"] = {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "References of the drafts that were selected, such as ServiceRequest/sr-1.",
+        }
+        example["selections"] = ["ServiceRequest/sr-1"]
         required.append("selections")
     return {
         "type": "object",
@@ -165,14 +197,19 @@ def _call(hook: str) -> dict[str, Any]:
         "properties": {
             "hook": {"const": hook},
             "hookInstance": _reference("Text"),
-            "fhirServer": {
-                "type": "string",
-                "format": "uri",
-                "pattern": "^https?://[a-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)*$",
-            },
+            "fhirServer": {"type": ["string", "null"], "description": "The base of the EHR's FHIR R4 server."},
             "fhirAuthorization": _reference("FhirAuthorization"),
             "context": {"type": "object", "required": required, "properties": context},
             "prefetch": _reference("Prefetch"),
         },
-        "dependentRequired": {"fhirAuthorization": ["fhirServer"]},
+        "if": {"required": ["fhirAuthorization"], "properties": {"fhirAuthorization": {"type": "object"}}},
+        "then": {"required": ["fhirServer"], "properties": {"fhirServer": _reference("Text")}},
+        "examples": [
+            {
+                "hook": hook,
+                "hookInstance": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea",
+                "context": example,
+                "prefetch": {"patient": {"resourceType": "Patient", "id": "p1", "birthDate": "1970-01-01"}},
+            }
+        ],
     }

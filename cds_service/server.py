@@ -21,7 +21,8 @@ from cds_service.self_check.checks import SelfCheck
 from cds_service.self_check.watch import Watch
 from cds_service.service import Guide
 from cds_service.settings import Settings
-from cds_service.surroundings import Surroundings, names, surroundings_of
+from cds_service.surroundings import Surroundings, surroundings_of
+from cds_service.worker import BoundedWorker
 
 THREADS = 8
 # Charts are parsed into many small objects that die with the call; the default threshold would scan each many times.
@@ -106,7 +107,7 @@ def install(
     """
     around = surroundings_of(settings, library, only_this_machine=only_this_machine)
     dropped = around.metrics.log_fields_dropped if around.metrics else lambda count: None
-    logs.configure(settings.log_format, settings.log_level, names(library), dropped)
+    logs.configure(settings.log_format, settings.log_level, around.names, dropped)
     address = settings.public_url or public_url
     app = create_app(settings, library, address, clock, around)
     assert around.readiness is not None
@@ -141,7 +142,7 @@ class Server(BaseApplication):
         self.options = {
             "bind": authority(host, port),
             "workers": workers,
-            "worker_class": "gthread",
+            "worker_class": BoundedWorker,
             "threads": THREADS,
             "keepalive": 75,
             "graceful_timeout": 30,

@@ -1,5 +1,6 @@
 """What a deployment can set: environment variables CDS_SERVICE_*, each with its meaning; nothing else is read."""
 
+import re
 from os import environ
 from pathlib import Path
 from typing import Literal, Self
@@ -10,6 +11,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 # On an open loopback server the ids protect nobody's data, so that a published key does no harm.
 OPEN_LOOPBACK_KEY = "cds-service-open-loopback"
 _PACKAGE = Path(__file__).parent
+# Visible ASCII alone: each becomes one line of a file.
+_PAGE = re.compile(r"https://[a-zA-Z0-9\[][!-~]*")
+_CONTACT = re.compile(rf"mailto:[!-?A-~]+@[a-zA-Z0-9][!-?A-~]*|{_PAGE.pattern}")
 
 
 def data_folder(name: str) -> Path:
@@ -41,13 +45,33 @@ class Settings(BaseSettings):
     cards: Path = Field(default_factory=lambda: data_folder("cards"), description="The folder of policies.")
     codes: Path | None = Field(None, description="The folder of code packs; default: the authors' own short labels.")
 
+    clients: Path | None = Field(
+        None, description="The clients file: who may call, by tokens; default: calls are open."
+    )
+    accept_unauthenticated_calls: bool = Field(
+        False, description="Without a clients file, let whoever reaches the service call it, beyond this machine too."
+    )
+    trusted_proxies: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="Proxies in front whose X-Forwarded headers are believed; 0: those headers are not looked at.",
+    )
     cors_origins: list[str] = Field(
         ["*"], description='Web origins that browsers may call from, as JSON: ["https://…"].'
     )
 
+    security_contact: str = Field(
+        "",
+        description="Whom to tell of a weakness, mailto: or https:, for /.well-known/security.txt; default: no page.",
+    )
+    security_policy: str = Field(
+        "", description="The https: address of a page on how such reports are handled, for the same page."
+    )
     workbench: Literal["auto", "on", "off"] = Field(
         "auto",
-        description="The workbench, with synthetic patients, at /; auto: only where nobody but this machine can call.",
+        description="The workbench, with synthetic patients, at /; auto: only where nobody but this machine can call, and "
+        "calls are open.",
     )
 
     call_seconds: float = Field(
@@ -103,7 +127,21 @@ class Settings(BaseSettings):
             raise ValueError("must be an absolute http(s) address")
         return value.rstrip("/")
 
-    @field_validator("codes", mode="before")
+    @field_validator("security_contact")
+    @classmethod
+    def _a_contact(cls, value: str) -> str:
+        if value and not _CONTACT.fullmatch(value):
+            raise ValueError("must be an address such as mailto:security@hospital.example or https://…, without spaces")
+        return value
+
+    @field_validator("security_policy")
+    @classmethod
+    def _a_page(cls, value: str) -> str:
+        if value and not _PAGE.fullmatch(value):
+            raise ValueError("must be an https:// address without spaces")
+        return value
+
+    @field_validator("clients", "codes", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         # An empty variable would else be the folder in which the process happens to run.
@@ -120,6 +158,24 @@ class Settings(BaseSettings):
     def _what_is_not_asked_for_is_fetched(self) -> Self:
         if self.prefetch == "lean" and not self.fetch_missing:
             raise ValueError("CDS_SERVICE_PREFETCH=lean asks for little and needs CDS_SERVICE_FETCH_MISSING=true")
+        return self
+
+    @model_validator(mode="after")
+    def _calls_are_open_or_not(self) -> Self:
+        if self.clients and self.accept_unauthenticated_calls:
+            raise ValueError(
+                "CDS_SERVICE_CLIENTS says who may call, and CDS_SERVICE_ACCEPT_UNAUTHENTICATED_CALLS=true that anyone "
+                "may; set one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _the_workbench_has_no_token(self) -> Self:
+        if self.workbench == "on" and self.clients:
+            raise ValueError(
+                "CDS_SERVICE_WORKBENCH=on shows a page whose calls carry no token, and CDS_SERVICE_CLIENTS asks every "
+                "call for one; leave one of them out"
+            )
         return self
 
     def key(self) -> bytes:

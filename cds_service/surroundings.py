@@ -14,18 +14,25 @@ from cds_service.operations.rate import limit_of
 from cds_service.operations.sealing import keys_of
 from cds_service.outgoing.addresses import Allowance
 from cds_service.outgoing.client import OutgoingClient
-from cds_service.self_check.names import CHECKS, PARTS_OF_READINESS
+from cds_service.self_check.names import CHECKS as SELF_CHECKS
+from cds_service.self_check.names import PARTS_OF_READINESS
 from cds_service.self_check.readiness import Readiness
 from cds_service.settings import Settings
 from cds_service.store import shown
 from cds_service.store.database import Store, open_store
 from cds_service.store.failures import StoreError
 from cds_service.store.ledger import Ledger
+from cds_service.store.replay import ReplayStore
+from cds_service.trust.clients import load_clients
+from cds_service.trust.entries import Clients
+from cds_service.trust.keys import KeyRing
+from cds_service.trust.tokens import CHECKS, Verifier
 
 if TYPE_CHECKING:
     from cds_service.operations.metrics import Metrics
 
 NOBODY = Allowance()
+NO_NAMES = Names()
 # A worker is silent after so many self-checks that it did not tell of; a run of all known answers takes its time.
 PATIENCE = 2.5
 SECONDS_OF_A_RUN = 30.0
@@ -35,8 +42,10 @@ SECONDS_OF_A_RUN = 30.0
 class Surroundings:
     """Each part may be missing: then nothing is fetched, counted, or kept.
 
-    ``allowance`` says which FHIR servers may be called; ``call_seconds`` is the deadline of a call, ``rate_limit`` what
-    one client may call (empty: no limit). ``workbench``: the start page is a small health record to try it with.
+    ``allowance`` says which FHIR servers may be called for open calls; ``call_seconds`` is the deadline of a call,
+    ``rate_limit`` what one client may call (empty: no limit). ``verifier`` says who calls; without one calls are open.
+    ``trusted_proxies`` stand in front; ``names`` are those that log and metrics may hold. ``workbench``: the start page
+    is a small health record to try the service with.
     """
 
     fetcher: Fetcher | None = None
@@ -48,6 +57,9 @@ class Surroundings:
     store: Store | None = None
     ledger: Ledger | None = None
     readiness: Readiness | None = None
+    verifier: Verifier | None = None
+    trusted_proxies: int = 0
+    names: Names = NO_NAMES
     workbench: bool = False
 
     def close(self) -> None:
@@ -61,18 +73,22 @@ class Surroundings:
 def surroundings_of(settings: Settings, library: Library, *, only_this_machine: bool) -> Surroundings:
     """Makes the parts that the settings ask for; no connection is opened and no thread started, for a fork may follow.
 
-    ``only_this_machine``: nobody else can call the service. Only then are FHIR servers on this machine called; for all
-    others anyone could have us call what stands behind a firewall. Raises ValueError for a setting that cannot be used.
+    ``only_this_machine``: nobody else can call the service. Only then are FHIR servers on this machine called for open
+    calls; for all others anyone could have us call what stands behind a firewall. Raises ValueError for a setting or a
+    clients file that cannot be used.
     """
     # Loaded here, because the launcher must first say where several workers' numbers meet.
     from cds_service.operations.metrics import Metrics
 
     if settings.rate_limit:
         limit_of(settings.rate_limit)
-    fetches = settings.fetch_missing and only_this_machine
-    metrics = Metrics(names(library))
+    clients = load_clients(settings.clients) if settings.clients else None
+    names = _names(library, clients)
+    metrics = Metrics(names)
     store = _store(settings)
-    fetcher = Fetcher(OutgoingClient(), settings.fhir_max_bytes, settings.fhir_max_pages) if fetches else None
+    http = OutgoingClient()
+    fetches = settings.fetch_missing and _may_fetch(clients, only_this_machine)
+    fetcher = Fetcher(http, settings.fhir_max_bytes, settings.fhir_max_pages) if fetches else None
     return Surroundings(
         fetcher,
         Allowance(loopback=only_this_machine),
@@ -83,13 +99,23 @@ def surroundings_of(settings: Settings, library: Library, *, only_this_machine: 
         store,
         Ledger(store, _unwritten(metrics)),
         Readiness(metrics_folder.workers(), settings.self_check_seconds * PATIENCE + SECONDS_OF_A_RUN),
-        workbench=settings.workbench == "on" or (settings.workbench == "auto" and only_this_machine),
+        Verifier(clients, KeyRing(http), ReplayStore(store).remember) if clients else None,
+        settings.trusted_proxies,
+        names,
+        workbench=settings.workbench == "on" or (settings.workbench == "auto" and only_this_machine and not clients),
     )
 
 
-def names(library: Library) -> Names:
+def _names(library: Library, clients: Clients | None) -> Names:
     """The names of this installation that log and metrics may hold."""
-    return names_of(library, self_checks=CHECKS, parts=PARTS_OF_READINESS)
+    ids = [client.id for client in clients.entries] if clients else []
+    return names_of(library, ids, CHECKS, SELF_CHECKS, PARTS_OF_READINESS)
+
+
+def _may_fetch(clients: Clients | None, only_this_machine: bool) -> bool:
+    if clients is None:
+        return only_this_machine
+    return any(client.fhir_servers for client in clients.entries)
 
 
 def _store(settings: Settings) -> Store:

@@ -445,6 +445,12 @@ def test_broken_components_spoil_their_observation_alone():
     assert facts_of(found)["weight-ratio"].values == ((31, 31),)
 
 
+@pytest.mark.parametrize("kind", [["Condition"], {"a": 1}, 7, "MedicationRequest"])
+def test_a_component_with_a_type_of_any_shape_never_stops_the_reading(kind):
+    found = chart(weight_ratio(id="odd", component=[{"resourceType": kind}]), weight_ratio(31))
+    assert facts_of(found)["weight-ratio"].values != ()
+
+
 @pytest.mark.parametrize(
     "resource",
     named(

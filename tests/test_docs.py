@@ -12,19 +12,24 @@ from pydantic.fields import FieldInfo
 
 from cds_service.__main__ import main
 from cds_service.app import create_app
+from cds_service.doctor import ADVICE
 from cds_service.json_files import schema_problems
 from cds_service.operations import logs, outcomes
 from cds_service.operations.audit import AuditLog, Call, Caller, Wanted, read
 from cds_service.operations.metric_list import described
 from cds_service.self_check.names import CHECKS, WARNINGS
 from cds_service.settings import Settings, data_folder
+from cds_service.trust.clients import KEYS, load_clients
+from cds_service.trust.entries import QUIRKS
+from cds_service.trust.tokens import CHECKS as TOKEN_CHECKS
 from tests import authors_guide, vocabulary
 from tests.charts import MINIMAL
 from tests.shipped import TODAY, answers, example, library
+from tests.tokens import jwk
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "cards" / "README.md"]
-PAGES += [ROOT / "CONTRIBUTING.md", ROOT / "fhir_examples" / "README.md", ROOT / "CHANGELOG.md"]
+PAGES += [ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "fhir_examples" / "README.md", ROOT / "CHANGELOG.md"]
 
 
 def card_in_readme() -> str:
@@ -151,7 +156,21 @@ def audit_line() -> str:
     return f"```json\n{json.dumps(line, indent=1, ensure_ascii=False)}\n```"
 
 
+def quirks_table() -> str:
+    """Every quirk of a clients file and what it does."""
+    rows = ["| quirk | what it does |", "|---|---|"]
+    return "\n".join([*rows, *(f"| `{name}` | {what} |" for name, what in QUIRKS.items())])
+
+
+def token_checks_table() -> str:
+    """Every check of a token, in order, and the doctor's advice where it fails."""
+    rows = ["| check | it asks | where it fails |", "|---|---|---|"]
+    return "\n".join([*rows, *(f"| `{name}` | {asks} | {ADVICE[name]} |" for name, asks in TOKEN_CHECKS.items())])
+
+
 GENERATED = [
+    (ROOT / "docs" / "clients-file.md", "quirks", quirks_table),
+    (ROOT / "docs" / "clients-file.md", "checks", token_checks_table),
     (ROOT / "docs" / "metrics.md", "metrics", metrics_table),
     (ROOT / "docs" / "metrics.md", "events", events_table),
     (ROOT / "docs" / "audit.md", "line", audit_line),
@@ -249,6 +268,25 @@ def test_every_metric_in_an_alert_rule_is_one_there_is():
     known |= {f"{spec.name}_{part}" for spec in described() if spec.buckets for part in ("bucket", "count", "sum")}
     assert named
     assert named <= known
+
+
+def test_every_key_of_a_client_is_in_the_table_and_no_other():
+    page = (ROOT / "docs" / "clients-file.md").read_text(encoding="utf-8")
+    table = page.partition("## Every key")[2].partition("\n\n**")[0]
+    assert re.findall(r"^\| `([a-z_]+)` \|", table, re.MULTILINE) == list(KEYS)
+
+
+def test_every_entry_that_is_shown_is_a_good_one(tmp_path):
+    page = (ROOT / "docs" / "clients-file.md").read_text(encoding="utf-8")
+    shown = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    point = jwk("p384")
+    topics = {policy.wording["topic"]["code"] for policy in library().policies}
+    for text in shown:
+        whole = text.replace('x = "…"', f'x = "{point["x"]}"').replace('y = "…"', f'y = "{point["y"]}"')
+        (tmp_path / "clients.toml").write_text(whole, encoding="utf-8")
+        (client,) = load_clients(tmp_path / "clients.toml").entries
+        assert client.topic_aliases.keys() <= topics
+    assert len(shown) == 5
 
 
 def test_every_command_in_the_readme_is_one_there_is():

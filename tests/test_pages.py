@@ -483,7 +483,7 @@ def test_the_nine_uses_are_derived_from_the_facts(client, policy):
     assert {use.key: use.used for use in source_attributes.uses(policy)} == NINE
     text = page_of(client, f"/policies/{ISASS}").text
     for use in source_attributes.uses(policy):
-        assert f"{use.name} {'● used' if use.used else '– not used'}; {use.because}" in text
+        assert f"{use.name} {'● used' if use.used else '– not used'} ; {use.because}" in text
 
 
 def test_a_policy_that_reads_other_facts_uses_other_data(own_cards):

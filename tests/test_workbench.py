@@ -389,6 +389,13 @@ def test_auto_is_on_only_where_nobody_but_this_machine_can_call(tmp_path, settin
     assert around.workbench is on
 
 
+def test_where_calls_need_a_token_it_is_off_and_on_is_refused_with_a_sentence(tmp_path):
+    clients = tmp_path / "clients.json"
+    with pytest.raises(ValueError, match="CDS_SERVICE_CLIENTS asks every call for one"):
+        Settings(workbench="on", clients=clients)
+    assert Settings(clients=clients).workbench == "auto"
+
+
 @pytest.mark.parametrize("path", ["/", "/services", "/policies"])
 def test_a_strict_content_security_policy_stands_on_every_page_and_scripts_run_on_one_alone(client, path):
     policy = client.get(path).headers["Content-Security-Policy"]

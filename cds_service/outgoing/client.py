@@ -59,12 +59,16 @@ class OutgoingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An answer, whatever its status: its media type without parameters, its body unpacked, the address called."""
+    """An answer, whatever its status: its media type without parameters, its body unpacked, the address called.
+
+    ``cache_control`` is the header of that name, as it came.
+    """
 
     status: int
     content_type: str
     body: bytes
     url: str
+    cache_control: str = ""
 
 
 def resolved(host: str, port: int) -> Sequence[str]:
@@ -233,7 +237,8 @@ def _received(
                 raise OutgoingError("too-large")
             _left(deadline)
         content_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        return Received(answer.status_code, content_type, bytes(body), address)
+        cache_control = answer.headers.get("Cache-Control", "")
+        return Received(answer.status_code, content_type, bytes(body), address, cache_control)
 
 
 def _left(deadline: Deadline) -> float:

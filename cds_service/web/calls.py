@@ -1,15 +1,16 @@
 """A hook call over HTTP: read, completed from the EHR's FHIR server, answered, told."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import orjson
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import MethodNotAllowed
 
 from cds_service import bodies, hooks, service
+from cds_service.dialect import spoken
 from cds_service.fetching.call import complete_call
 from cds_service.fetching.fetch import server_timing
 from cds_service.operations import logs
@@ -17,7 +18,7 @@ from cds_service.outgoing.deadline import Deadline
 from cds_service.service import Guide
 from cds_service.surroundings import Surroundings
 from cds_service.web import probe, reading
-from cds_service.web.reading import Gate
+from cds_service.web.gate import Gate
 from cds_service.web.record import CallRecord, tell
 
 # What evaluating and writing may take after the last record has come, in seconds.
@@ -25,54 +26,64 @@ RESERVE = 0.2
 
 
 def register(app: Flask, guide: Guide, clock: Callable[[], date], around: Surroundings, gate: Gate) -> None:
-    """Adds the services to the application; ``clock`` gives the UTC day on which calls are evaluated."""
+    """Adds the services to the application; ``clock`` gives the UTC day on which calls are evaluated, ``gate`` lets
+    callers in.
+    """
 
     @app.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
         hooks.hook_of(service_id)
         asked = probe.of(request.environ)
-        record = CallRecord(service_id, asked.today if asked else clock(), guide.client)
+        record = CallRecord(service_id, asked.today if asked else clock())
         deadline = Deadline(around.call_seconds - RESERVE)
+        client = None
         if asked is None:
             g.record = record
             logs.begin_call(record.request_id)
-            logs.describe_call(service=service_id, client=guide.client)
-            gate.pass_through(guide.client)
+            logs.describe_call(service=service_id)
+            record.caller, client = gate.admit(record.timing, deadline)
+        own = replace(guide, client=client.id) if client else guide
         with record.timing.step("read"):
             record.body = reading.body()
             record.parsed = bodies.read_json(record.body)
             record.request = hooks.parse(service_id, record.parsed)
         today = record.today
-        record.concerned = service.concerned(record.request, guide, today)
-        if around.fetcher is not None and record.request.fhir_server is not None and record.concerned:
+        record.concerned = service.concerned(record.request, own, today)
+        allowance = client.fhir_allowance() if client else around.allowance
+        may_fetch = client is None or bool(client.fhir_servers)
+        if around.fetcher is not None and may_fetch and record.request.fhir_server is not None and record.concerned:
             with record.timing.step("fetch"):
-                completed = complete_call(record.request, guide, today, around.fetcher, around.allowance, deadline)
+                completed = complete_call(record.request, own, today, around.fetcher, allowance, deadline)
             record.request, record.report = completed.request, completed.report
         with record.timing.step("evaluate"):
-            answers = service.answer(record.request, guide, today, candidates=record.concerned)
+            answers = service.answer(record.request, own, today, candidates=record.concerned)
             if service.echoes_decimals(answers):
                 exact = hooks.with_exact_numbers(record.request, service_id, record.body)
-                answers = service.answer(exact, guide, today, candidates=record.concerned)
+                answers = service.answer(exact, own, today, candidates=record.concerned)
         record.answers = answers
         if asked is not None:
             asked.answers = answers
         with record.timing.step("write"):
-            body = orjson.dumps(service.response(answers), default=_decimal)
+            record.told = spoken(service.response(answers), client)
+            body = orjson.dumps(record.told, default=_decimal)
         return Response(body, mimetype="application/json")
 
-    @app.get("/cds-services/<service_id>")
-    def wrong_method(service_id: str) -> Response:
-        hooks.hook_of(service_id)
-        raise MethodNotAllowed(["POST", "OPTIONS"])
+    # Whatever the method: of an unknown service none is allowed.
+    @app.before_request
+    def known_service() -> None:
+        service_id = request.path.removeprefix("/cds-services").strip("/").partition("/")[0]
+        if service_id and request.path.startswith("/cds-services/"):
+            hooks.hook_of(service_id)
 
     @app.after_request
     def told(answer: Response) -> Response:
         record: CallRecord | None = g.get("record")
         if record is not None:
             tell(record, answer.status_code, answer.get_data(), around)
-            answer.headers["Server-Timing"] = ", ".join(
-                filter(None, (record.timing.header(), server_timing(record.report)))
-            )
+            # How long a check took tells which one it was: not those who are not trusted.
+            if record.caller is not None:
+                parts = filter(None, (record.timing.header(), server_timing(record.report)))
+                answer.headers["Server-Timing"] = ", ".join(parts)
             logs.end_call()
         return answer
 

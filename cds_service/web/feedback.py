@@ -9,13 +9,13 @@ from flask import Flask, Response
 from cds_service import bodies, feedback, hooks
 from cds_service.errors import RequestError
 from cds_service.operations import audit, logs
-from cds_service.operations.audit import Caller
 from cds_service.operations.timing import Timing
+from cds_service.outgoing.deadline import Deadline
 from cds_service.store.database import Store
 from cds_service.store.feedback import Saved, save
 from cds_service.surroundings import Surroundings
 from cds_service.web import reading
-from cds_service.web.reading import Gate
+from cds_service.web.gate import Gate
 from cds_service.web.record import write_audit
 
 
@@ -25,7 +25,6 @@ def _now() -> datetime:
 
 def register(
     app: Flask,
-    client: str,
     reasons: frozenset[str],
     around: Surroundings,
     store: Store,
@@ -42,17 +41,17 @@ def register(
         hooks.hook_of(service_id)
         timing, request_id = Timing(perf_counter), logs.new_request_id()
         logs.begin_call(request_id)
-        logs.describe_call(service=service_id, client=client)
+        logs.describe_call(service=service_id)
         try:
-            gate.pass_through(client)
+            caller, _ = gate.admit(timing, Deadline(around.call_seconds))
             with timing.step("read"):
                 body = reading.body()
                 items = feedback.parse(bodies.read_json(body))
             with timing.step("write"):
-                saved = save(store, items, client, now())
+                saved = save(store, items, caller.client, now())
             milliseconds = timing.total() * 1000
             logs.logger().info("feedback", status=200, count=len(items), milliseconds=round(milliseconds, 1))
-            line = audit.Feedback(request_id, service_id, Caller(client), 200, milliseconds, body, items, reasons)
+            line = audit.Feedback(request_id, service_id, caller, 200, milliseconds, body, items, reasons)
             _count(saved, around)
             write_audit(around, lambda log: log.feedback(line))
         except RequestError as error:

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from cds_service import hooks
+from cds_service.elements import Json
 from cds_service.fetching.fetch import KeyReport
 from cds_service.hooks import HookRequest
 from cds_service.operations import audit, logs, outcomes
@@ -24,19 +25,24 @@ _STATES = {"fetched": "fetched", "in-part": "failed", "failed": "failed", "not-a
 
 @dataclass(slots=True)
 class CallRecord:
-    """What is known of a call so far; each step on its way adds to it."""
+    """What is known of a call so far; each step on its way adds to it.
+
+    ``caller`` is None until it is known who calls: of such a call nothing is kept. ``told`` is the response as the
+    client gets it.
+    """
 
     service_id: str
     today: date
-    client: str
     request_id: str = field(default_factory=logs.new_request_id)
     timing: Timing = field(default_factory=lambda: Timing(perf_counter))
+    caller: Caller | None = None
     body: bytes = b""
     parsed: Any = None
     request: HookRequest | None = None
     report: tuple[KeyReport, ...] = ()
     concerned: Sequence[Policy] = ()
     answers: Sequence[Answer] = ()
+    told: Json = field(default_factory=dict)
 
 
 def tell(record: CallRecord, status: int, answer: bytes, around: Surroundings) -> None:
@@ -50,9 +56,13 @@ def tell(record: CallRecord, status: int, answer: bytes, around: Surroundings) -
     log.info("call" if status == 200 else "refused", status=status, milliseconds=round(seconds * 1000, 1), **told)
     if around.metrics is not None:
         _count(record, outcome, seconds, around)
+    caller = record.caller
+    # Of calls that nobody answers for nothing is kept: anyone could fill the disk with them.
+    if caller is None:
+        return
     if around.ledger is not None and status == 200:
-        _note(record, around.ledger)
-    write_audit(around, lambda audit: audit.call(_line(record, status, outcome, seconds, answer)))
+        _note(record, caller.client, around.ledger)
+    write_audit(around, lambda audit: audit.call(_line(record, caller, status, outcome, seconds, answer)))
 
 
 def write_audit(around: Surroundings, write: Callable[[AuditLog], None]) -> None:
@@ -67,17 +77,19 @@ def write_audit(around: Surroundings, write: Callable[[AuditLog], None]) -> None
             around.metrics.audit_failed()
 
 
-def _note(record: CallRecord, ledger: Ledger) -> None:
+def _note(record: CallRecord, client: str, ledger: Ledger) -> None:
+    # Feedback names suggestions by the ids that the client was told.
+    offered = {card["uuid"]: card.get("suggestions", ()) for card in record.told["cards"]}
     cards = [
         Shown(
             item.card["uuid"],
-            record.client,
+            client,
             item.policy.id,
             item.policy.edition,
             outcomes.of_answer(item),
             record.service_id,
             record.today,
-            tuple((offered["uuid"], offered["label"]) for offered in item.card.get("suggestions", ())),
+            tuple((one["uuid"], one["label"]) for one in offered[item.card["uuid"]]),
         )
         for item in record.answers
     ]
@@ -116,13 +128,13 @@ def _as_sent(record: CallRecord, key: str) -> str:
     return "failed" if kind in (None, "OperationOutcome") else "filled"
 
 
-def _line(record: CallRecord, status: int, outcome: str, seconds: float, answer: bytes) -> audit.Call:
+def _line(record: CallRecord, caller: Caller, status: int, outcome: str, seconds: float, answer: bytes) -> audit.Call:
     request = record.request
     instance = record.parsed.get("hookInstance") if isinstance(record.parsed, dict) else None
     return audit.Call(
         record.request_id,
         record.service_id,
-        Caller(record.client),
+        caller,
         status,
         outcome,
         seconds * 1000,

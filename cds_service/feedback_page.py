@@ -1,0 +1,83 @@
+"""The feedback page: what clinicians did with the cards, as bars and tables, and the same as CSV. Counts alone.
+
+Comments of users may speak of patients; they are in the export of the command line and nowhere here.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+
+from flask import Flask, Response, render_template, request
+
+from cds_service import __version__, feedback_bars, feedback_report
+from cds_service.errors import RequestError
+from cds_service.feedback import Days
+from cds_service.library import Library
+from cds_service.pages import CONTENT_SECURITY_POLICY
+from cds_service.store import feedback as stored
+from cds_service.store import shown
+from cds_service.store.database import Store
+
+# The days are chosen in a form that asks for this same page.
+POLICY = CONTENT_SECURITY_POLICY.replace("form-action 'none'", "form-action 'self'")
+BOUNDS = ("since", "until")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+def days_of(given: Mapping[str, str]) -> tuple[Days, list[str]]:
+    """The days asked for, and a sentence for each fault; what is at fault is left out of the days.
+
+    ``given`` may have ``since`` and ``until``, each as 2026-11-25, both included; an empty one is any day.
+    """
+    found: dict[str, date] = {}
+    faults = []
+    for name in BOUNDS:
+        text = given.get(name, "").strip()
+        if not text:
+            continue
+        try:
+            if not _DAY.fullmatch(text):
+                raise ValueError
+            found[name] = date.fromisoformat(text)
+        except ValueError:
+            faults.append(f"{name} must be a day such as 2026-11-25, or be left out.")
+    if len(found) == len(BOUNDS) and found["until"] < found["since"]:
+        faults.append("until is a day before since; the first day comes first.")
+        found = {}
+    return Days(**found), faults
+
+
+def register(app: Flask, library: Library, store: Store) -> None:
+    """Adds ``/feedback`` and ``/feedback.csv``, and a link to the page in the head of every page."""
+    app.jinja_env.globals["feedback_kept"] = True
+    titles = {policy.id: policy.title for policy in library.policies}
+
+    def report(days: Days) -> feedback_report.Report:
+        return feedback_report.report(days, stored.kept(store, days), shown.counts(store, days))
+
+    @app.get("/feedback")
+    def feedback_page() -> Response:
+        days, faults = days_of(request.args)
+        html = render_template(
+            "feedback.html",
+            root="./",
+            release=__version__,
+            days=days,
+            faults=faults,
+            found=None if faults else report(days),
+            bars=feedback_bars,
+            percent=feedback_report.percent,
+            titles=titles,
+        )
+        answer = Response(html, 400 if faults else 200, mimetype="text/html")
+        answer.headers["Content-Security-Policy"] = POLICY
+        return answer
+
+    @app.get("/feedback.csv")
+    def feedback_csv() -> Response:
+        days, faults = days_of(request.args)
+        if faults:
+            raise RequestError(400, "value", " ".join(faults))
+        answer = Response(feedback_report.as_csv(report(days)), content_type="text/csv; charset=utf-8")
+        answer.headers["Content-Disposition"] = 'attachment; filename="feedback.csv"'
+        return answer

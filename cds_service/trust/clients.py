@@ -1,0 +1,282 @@
+"""The clients file: TOML in, frozen entries out, or every fault of the file at once, each with what is allowed."""
+
+import re
+import tomllib
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from cds_service.operations.rate import limit_of
+from cds_service.outgoing.addresses import Allowance, ForbiddenAddressError, Network, is_loopback, origin_of, permitted
+from cds_service.spelling import nearest, shortened
+from cds_service.trust.entries import QUIRKS, Client, Clients
+from cds_service.trust.jwk import ALGORITHMS, RECOMMENDED, Key, UnusableKeyError, read_key_set
+
+# The keys of an entry; docs/clients-file.md has the meaning of each.
+KEYS = (
+    *("id", "issuer", "jwks_url", "jwks_file", "keys", "jku", "algorithms", "audiences", "tenants"),
+    *("fhir_servers", "private_networks", "quirks", "topic_aliases", "rate_limit"),
+)
+SOURCES = ("jwks_url", "jwks_file", "keys")
+# Calls that are not authenticated, and callers that are not known, are told under these names.
+RESERVED = ("open", "other")
+LONGEST = 1000
+_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_TOPIC = re.compile(r"[!-~]{1,100}")
+# Networks that no public address is of (RFC 1918, RFC 6598, RFC 4193) and this machine. Link-local addresses are left
+# out: those are where the machines of a cloud ask for their own credentials.
+_PRIVATE = tuple(
+    map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8"))
+) + tuple(map(ip_network, ("fc00::/7", "::1/128")))
+
+
+class ClientsError(ValueError):
+    """A clients file that cannot be used; ``problems`` are sentences with place, fault and what is allowed."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def load_clients(path: Path) -> Clients:
+    """The entries of a clients file. Raises ClientsError with everything that is wrong with it."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ClientsError((f"{path} cannot be read: {error.strerror}",)) from None
+    except UnicodeDecodeError:
+        raise ClientsError((f"{path} is not UTF-8 text",)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ClientsError((f"{path} is not TOML: {error}",)) from None
+    problems = [f"{path}: '{key}' is no key here; {nearest(key, ['client'])}" for key in document if key != "client"]
+    listed = document.get("client", [])
+    if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
+        raise ClientsError((*problems, f"{path}: 'client' must be a list of tables; begin each with [[client]]"))
+    if not listed:
+        problems.append(f"{path} has no client; begin each entry with [[client]]")
+    readers = [_Reader(entry, number, path.parent) for number, entry in enumerate(listed, 1)]
+    clients = [reader.client() for reader in readers]
+    problems += [problem for reader in readers for problem in reader.problems]
+    problems += _between(clients)
+    if problems:
+        raise ClientsError(tuple(problems))
+    return Clients(tuple(clients))
+
+
+def _between(clients: list[Client]) -> Iterator[str]:
+    """What is wrong with entries only beside each other."""
+    ids = [client.id for client in clients if client.id]
+    for name in dict.fromkeys(name for name in ids if ids.count(name) > 1):
+        yield f"client '{name}': the id occurs more than once; each entry needs its own"
+    by_issuer: dict[str, list[Client]] = defaultdict(list)
+    for client in clients:
+        if client.issuer:
+            by_issuer[client.issuer].append(client)
+    for issuer, same in by_issuer.items():
+        if len(same) < 2:
+            continue
+        names = " and ".join(f"'{client.id}'" for client in same)
+        tenants = [tenant for client in same for tenant in client.tenants]
+        if not all(client.tenants for client in same) or len(set(tenants)) < len(tenants):
+            yield (
+                f"clients {names} have the same issuer '{shortened(issuer)}'; give each its own 'tenants', none "
+                "of them twice, so that a token belongs to one entry, or make them one entry"
+            )
+
+
+class _Reader:
+    """Reads one entry and notes every fault; what is faulty is left out, for the file is not used then."""
+
+    def __init__(self, entry: Mapping[str, Any], number: int, folder: Path) -> None:
+        self.entry, self.folder = entry, folder
+        self.problems: list[str] = []
+        written = entry.get("id")
+        self.name = f"client '{shortened(written)}'" if isinstance(written, str) and written else f"client {number}"
+
+    def client(self) -> Client:
+        for key in self.entry:
+            if key not in KEYS:
+                self._note(key, f"is no key of a client; {nearest(key, KEYS)}")
+        jwks_url, keys = self._keys()
+        return Client(
+            self._id(),
+            self._text("issuer", required=True),
+            jwks_url,
+            keys,
+            self._texts("jku") if "jku" in self.entry else None,
+            self._choice("algorithms", ALGORITHMS) or RECOMMENDED,
+            self._texts("audiences"),
+            self._texts("tenants"),
+            self._fhir_servers(),
+            self._networks(),
+            frozenset(self._choice("quirks", QUIRKS)),
+            self._aliases(),
+            self._rate_limit(),
+        )
+
+    def _note(self, key: str, what: str) -> None:
+        self.problems.append(f"{self.name}, {key}: {what}")
+
+    def _id(self) -> str:
+        text = self._text("id", required=True)
+        if text and (not _SLUG.fullmatch(text) or len(text) > 64):
+            self._note("id", "may hold a to z, 0 to 9 and single dashes between them, at most 64 characters")
+        if text in RESERVED:
+            self._note("id", f"'{text}' has a meaning of its own in logs and metrics; choose another")
+        return text
+
+    def _text(self, key: str, *, required: bool = False) -> str:
+        value = self.entry.get(key, "")
+        if isinstance(value, str) and (0 < len(value) <= LONGEST or (key not in self.entry and not required)):
+            return value
+        self._note(key, "is missing" if key not in self.entry else f"must be text of 1 to {LONGEST} characters")
+        return ""
+
+    def _texts(self, key: str) -> tuple[str, ...]:
+        value = self.entry.get(key, [])
+        if not isinstance(value, list):
+            self._note(key, 'must be a list of texts in double quotes: ["…", "…"]')
+            return ()
+        for item in value:
+            if not isinstance(item, str) or not 0 < len(item) <= LONGEST:
+                self._note(key, f"each item must be text of 1 to {LONGEST} characters in double quotes")
+                return ()
+        for item in dict.fromkeys(item for item in value if value.count(item) > 1):
+            self._note(key, f"'{shortened(item)}' is listed twice")
+        if key in self.entry and not value:
+            self._note(key, "is empty; list something, or leave the key out")
+        return tuple(value)
+
+    def _choice(self, key: str, allowed: Collection[str]) -> tuple[str, ...]:
+        items = self._texts(key)
+        for item in items:
+            if item not in allowed:
+                self._note(key, f"'{shortened(item)}' is not allowed; {nearest(item, allowed)}{_why_not(key, item)}")
+        return items
+
+    def _keys(self) -> tuple[str | None, tuple[Key, ...]]:
+        given = [name for name in SOURCES if name in self.entry]
+        if len(given) != 1:
+            said = f"{' and '.join(given)} are given" if given else "no key is given"
+            self.problems.append(
+                f"{self.name}: {said}; exactly one of {', '.join(SOURCES)} says with which keys it signs"
+            )
+        if "jwks_url" in self.entry:
+            return self._address("jwks_url", self._text("jwks_url")) or None, ()
+        if "keys" in self.entry:
+            return None, self._key_set("keys", {"keys": self.entry["keys"]})
+        if "jwks_file" in self.entry:
+            return None, self._jwks_file(self._text("jwks_file"))
+        return None, ()
+
+    def _jwks_file(self, name: str) -> tuple[Key, ...]:
+        if not name:
+            return ()
+        try:
+            document = orjson.loads((self.folder / name).read_bytes())
+        except OSError as error:
+            self._note("jwks_file", f"{self.folder / name} cannot be read: {error.strerror}")
+            return ()
+        except orjson.JSONDecodeError as error:
+            self._note("jwks_file", f"{self.folder / name} is not JSON: line {error.lineno}: {error.msg}")
+            return ()
+        return self._key_set("jwks_file", document)
+
+    def _key_set(self, place: str, document: Any) -> tuple[Key, ...]:
+        # The operator chose these keys, so that one that cannot be used is a mistake, not a key for another end.
+        try:
+            found = read_key_set(document)
+        except UnusableKeyError as error:
+            self._note(place, str(error))
+            return ()
+        for problem in found.problems:
+            self._note(place, problem)
+        algorithms = self.entry.get("algorithms", RECOMMENDED)
+        for key in found.keys:
+            if isinstance(algorithms, list | tuple) and not set(key.algorithms) & set(map(str, algorithms)):
+                serves = " or ".join(key.algorithms)
+                self._note(place, f"key '{shortened(key.kid)}' serves {serves}, which is not among 'algorithms'")
+        if not found.keys and not found.problems:
+            self._note(place, "holds no key")
+        return found.keys
+
+    def _fhir_servers(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self._address("fhir_servers", item) for item in self._texts("fhir_servers"))))
+
+    def _address(self, key: str, text: str) -> str:
+        """An address that we may call: https, or plain http on this machine."""
+        if not text:
+            return ""
+        try:
+            scheme, host, _ = origin_of(text)
+            permitted(text, Allowance((text,)))
+        except ForbiddenAddressError:
+            self._note(key, f"'{shortened(text)}' is not a plain https address: scheme, host and path, nothing else")
+            return ""
+        if scheme != "https" and not is_loopback(host):
+            self._note(key, f"'{shortened(text)}' must begin with https://; plain http is for this machine alone")
+        if key == "fhir_servers" and "?" in text:
+            self._note(key, f"'{shortened(text)}' has a query; the base of a FHIR server has none")
+        return text
+
+    def _networks(self) -> tuple[Network, ...]:
+        found: list[Network] = []
+        for item in self._texts("private_networks"):
+            try:
+                network = ip_network(item)
+            except ValueError as error:
+                self._note("private_networks", f"'{shortened(item)}' is no network such as 10.20.0.0/16 ({error})")
+                continue
+            if not any(_within(network, private) for private in _PRIVATE):
+                self._note(
+                    "private_networks",
+                    f"'{item}' does not lie within a private network ({', '.join(map(str, _PRIVATE))}); public "
+                    "addresses may be called without it",
+                )
+            found.append(network)
+        return tuple(found)
+
+    def _aliases(self) -> dict[str, str]:
+        value = self.entry.get("topic_aliases", {})
+        if not isinstance(value, dict) or not all(isinstance(alias, str) for alias in value.values()):
+            self._note("topic_aliases", 'must be a table of texts: {"the-statement\'s-topic" = "TheirTopic"}')
+            return {}
+        for topic, alias in value.items():
+            if not _TOPIC.fullmatch(alias):
+                self._note(
+                    "topic_aliases",
+                    f"'{shortened(topic)}' must have an alias of 1 to 100 ASCII characters without spaces",
+                )
+        aliases = [*value.values()]
+        for alias in dict.fromkeys(alias for alias in aliases if aliases.count(alias) > 1):
+            self._note("topic_aliases", f"'{shortened(alias)}' stands for two topics, which nobody could tell apart")
+        return value
+
+    def _rate_limit(self) -> str:
+        text = self._text("rate_limit")
+        try:
+            if text:
+                limit_of(text)
+        except ValueError as error:
+            self._note("rate_limit", str(error))
+        return text
+
+
+def _within(network: Network, private: Network) -> bool:
+    return (
+        network.version == private.version
+        and network.network_address in private
+        and network.broadcast_address in private
+    )
+
+
+def _why_not(key: str, item: str) -> str:
+    if key == "algorithms" and item.upper() == "NONE":
+        return "; a token without a signature proves nothing"
+    if key == "algorithms" and item.upper().startswith("HS"):
+        return "; with a shared secret whoever checks a token could also make one"
+    return ""

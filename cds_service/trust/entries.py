@@ -1,0 +1,89 @@
+"""The clients that may call, each as its entry of the clients file describes it, frozen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from urllib.parse import urlsplit
+
+from cds_service.outgoing.addresses import Allowance, Network
+from cds_service.trust.jwk import RECOMMENDED, Key
+
+ONE_ACTION = "one-action-per-suggestion"
+ACTIONS_IN_EXTENSION = "system-actions-in-extension"
+# Each way in which the answers to a client may differ from the specification, and what it does.
+QUIRKS: Mapping[str, str] = {
+    ONE_ACTION: "a suggestion of several actions becomes several suggestions of one action",
+    ACTIONS_IN_EXTENSION: "system actions stand a second time under extension.systemActions of the answer",
+}
+_THIS_MACHINE = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One caller. It has either ``jwks_url`` or ``keys``.
+
+    ``jku``: the values that a token's jku may have, if the entry lists them (see ``jkus``).
+    ``audiences``: further values of aud; one that ends in ``/`` stands for each of our paths below it.
+    ``tenants``: if there are any, a token must name one. ``networks``: private networks that the names of its servers
+    may lead to. ``topic_aliases``: a statement's topic code -> what this client is told. ``rate_limit``: in place of
+    that of the settings, if not empty.
+    """
+
+    id: str
+    issuer: str
+    jwks_url: str | None = None
+    keys: tuple[Key, ...] = ()
+    jku: tuple[str, ...] | None = None
+    algorithms: tuple[str, ...] = RECOMMENDED
+    audiences: tuple[str, ...] = ()
+    tenants: tuple[str, ...] = ()
+    fhir_servers: tuple[str, ...] = ()
+    networks: tuple[Network, ...] = ()
+    quirks: frozenset[str] = frozenset()
+    topic_aliases: Mapping[str, str] = field(default_factory=dict)
+    rate_limit: str = ""
+
+    def jkus(self) -> tuple[str, ...] | None:
+        """The values that a token's jku may have; None where it is not looked at: no key comes from an address then."""
+        if self.jku is None and self.jwks_url is not None:
+            return (self.jwks_url,)
+        return self.jku
+
+    def fhir_allowance(self) -> Allowance:
+        """The FHIR servers that may be called for this client, and nothing else."""
+        return self._allowance(self.fhir_servers)
+
+    def jwks_allowance(self) -> Allowance:
+        """The one address of the client's key set."""
+        return self._allowance((self.jwks_url,) if self.jwks_url else ())
+
+    def _allowance(self, bases: tuple[str, ...]) -> Allowance:
+        # Whoever writes localhost into the entry means this machine, which is no public address.
+        here = _THIS_MACHINE if any(urlsplit(base).hostname == "localhost" for base in bases) else ()
+        return Allowance(bases, (*self.networks, *here))
+
+    def is_audience(self, claimed: str, urls: tuple[str, ...]) -> bool:
+        """Whether a value of aud means the address called, of which ``urls`` are the accepted spellings."""
+        if claimed in urls or claimed in self.audiences:
+            return True
+        return any(claimed == base + _path(url) for base in self.audiences if base.endswith("/") for url in urls)
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """All that may call, in the order of the file."""
+
+    entries: tuple[Client, ...]
+
+    def of_issuer(self, issuer: str) -> tuple[Client, ...]:
+        """The entries of an issuer: one, or several that their tenants tell apart. Compared character by character."""
+        return tuple(client for client in self.entries if client.issuer == issuer)
+
+    def named(self, identifier: str) -> Client | None:
+        """The entry with this id."""
+        return next((client for client in self.entries if client.id == identifier), None)
+
+
+def _path(url: str) -> str:
+    """What follows the base of our addresses: ``cds-services/{id}``, or ``cds-services/{id}/feedback``."""
+    return url[url.rindex("/cds-services") + 1 :] if "/cds-services" in url else ""

@@ -1,0 +1,31 @@
+"""The OpenAPI document of what this application serves, at /openapi.json."""
+
+from functools import cache
+
+import orjson
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from cds_service import openapi
+from cds_service.library import Library
+
+
+def register(app: Flask, library: Library, public_url: str, *, authenticated: bool) -> None:
+    """Adds the route; ``authenticated`` tells whether calls and feedback ask for a token."""
+
+    def serves(path: str, method: str) -> bool:
+        try:
+            app.url_map.bind("").match(path, method)
+        except HTTPException:
+            return False
+        return True
+
+    # Made when first asked for: routes may be registered after this one.
+    @cache
+    def made() -> bytes:
+        policy_ids = [policy.id for policy in library.policies]
+        return orjson.dumps(openapi.document(policy_ids, public_url, authenticated, serves))
+
+    @app.get("/openapi.json")
+    def document() -> Response:
+        return Response(made(), mimetype="application/json")

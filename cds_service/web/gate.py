@@ -1,0 +1,90 @@
+"""Who is let in to a route that needs it to be known who calls, and how often."""
+
+from math import ceil
+from typing import NamedTuple
+
+from flask import request
+
+from cds_service.errors import RequestError
+from cds_service.operations import logs
+from cds_service.operations.audit import Caller
+from cds_service.operations.rate import RateLimiter
+from cds_service.operations.timing import Timing
+from cds_service.outgoing.deadline import Deadline
+from cds_service.surroundings import Surroundings
+from cds_service.trust.entries import Client
+from cds_service.web import trusted
+
+
+class Admitted(NamedTuple):
+    """Who calls, as it is kept, and the entry; there is none where calls are open."""
+
+    caller: Caller
+    client: Client | None
+
+
+class Gate:
+    """Lets in trusted clients, or anyone where calls are open, each as often as it may. One for all routes.
+
+    ``public_url`` is our address, without a slash at its end.
+    """
+
+    def __init__(self, around: Surroundings, public_url: str) -> None:
+        self._around, self._public_url = around, public_url
+        self._limits = Limits(around)
+
+    def admit(self, timing: Timing, deadline: Deadline) -> Admitted:
+        """Who makes the current request. Raises RequestError: 401, 429, or 503 where tokens cannot be checked now."""
+        admitted = self._trusted(timing, deadline)
+        client, name = admitted.client, admitted.caller.client
+        logs.describe_call(client=name)
+        self._limits.count(name, (client.rate_limit if client else "") or self._around.rate_limit)
+        return admitted
+
+    def _trusted(self, timing: Timing, deadline: Deadline) -> Admitted:
+        verifier = self._around.verifier
+        if verifier is None:
+            return Admitted(Caller(), None)
+        with timing.step("auth"):
+            try:
+                found = trusted.who(verifier, self._public_url, self._around, deadline)
+            except RequestError as error:
+                if error.status == 401:
+                    self._limits.refused(request.remote_addr or "")
+                raise
+        caller = Caller(found.client.id, found.issuer, found.tenant, found.token_id, found.subject)
+        return Admitted(caller, found.client)
+
+
+class Limits:
+    """The limits of calls, counted in this process. Each raises RequestError 429 where there was one call too many."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._limiter: RateLimiter | None = None
+
+    def count(self, client_id: str, limit: str) -> None:
+        """Counts a call of a client; an empty limit is none."""
+        wait = self._made().check(client_id, limit) if limit else None
+        if wait is not None:
+            if self._around.metrics is not None:
+                self._around.metrics.rate_limited(client_id)
+            raise _throttled(f"More calls than the limit of {limit}", wait)
+
+    def refused(self, address: str) -> None:
+        """Counts a call that was not trusted, by the address that it came from."""
+        wait = self._made().refused(address)
+        if wait is not None:
+            raise _throttled("Too many calls that were not trusted", wait)
+
+    def _made(self) -> RateLimiter:
+        # Made at the first call: its thread would not live on in the workers.
+        if self._limiter is None:
+            self._limiter = RateLimiter()
+        return self._limiter
+
+
+def _throttled(what: str, wait: float) -> RequestError:
+    seconds = max(1, ceil(wait))
+    sentence = f"{what}; call again in {seconds} s."
+    return RequestError(429, "throttled", sentence, headers={"Retry-After": str(seconds)})

@@ -1,0 +1,46 @@
+"""Who calls over HTTP: the address that was called, the token's caller, and one answer for everybody else."""
+
+from flask import request
+from werkzeug.http import parse_list_header
+
+from cds_service.errors import RequestError
+from cds_service.operations import logs
+from cds_service.outgoing.deadline import Deadline
+from cds_service.surroundings import Surroundings
+from cds_service.trust.tokens import TrustUnavailableError, UntrustedError, Verified, Verifier
+
+# The same for every reason: whoever guesses learns nothing. `cds-service doctor token` tells the operator the reason.
+NOT_TRUSTED = "The call needs a valid token of a client that this service knows (Authorization: Bearer)."
+NOT_NOW = "The service cannot check tokens now; nothing was decided. Call again later."
+
+
+def who(verifier: Verifier, public_url: str, around: Surroundings, deadline: Deadline) -> Verified:
+    """The caller of the current request. Raises RequestError 401, or 503 where a token cannot be checked now."""
+    urls = addresses_called(public_url, around.trusted_proxies)
+    try:
+        return verifier.verify(request.headers.get("Authorization"), urls, deadline)
+    except UntrustedError as error:
+        logs.logger().warning("token-refused", check=error.check)
+        if around.metrics is not None:
+            around.metrics.token_refused(error.check)
+        raise RequestError(401, "login", NOT_TRUSTED, headers={"WWW-Authenticate": "Bearer"}) from None
+    except TrustUnavailableError as error:
+        # Of keys the key ring tells, once for each fetch.
+        if error.part == "replay":
+            logs.logger().error("store-failed", exc_info=error.__cause__)
+        headers = {"Retry-After": str(error.retry_seconds)}
+        raise RequestError(503, "transient", NOT_NOW, headers=headers) from None
+
+
+def addresses_called(public_url: str, trusted_proxies: int) -> tuple[str, ...]:
+    """The accepted spellings of the address that the current request called, without its query.
+
+    The Host header is the caller's and would let a token for another service count for this one, so that the configured
+    address counts, and what a trusted proxy says that it was called by.
+    """
+    ours = public_url + request.path
+    forwarded = parse_list_header(request.headers.get("X-Forwarded-Host", ""))
+    # With fewer values than proxies werkzeug's ProxyFix leaves the Host header as it came.
+    if not trusted_proxies or len(forwarded) < trusted_proxies:
+        return (ours,)
+    return tuple(dict.fromkeys((ours, request.base_url)))

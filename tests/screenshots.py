@@ -1,0 +1,97 @@
+"""The pictures of the documentation: `python -m tests.screenshots` takes them anew into docs/images/."""
+
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from cds_service import feedback_page
+from cds_service.app import create_app
+from cds_service.settings import Settings
+from cds_service.store.database import open_store
+from tests.browser import Faults, Look, browser, listening, opened
+from tests.made_up_feedback import fill
+from tests.shipped import PUBLIC_URL, TODAY, library
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+IMAGES = Path(__file__).parent.parent / "docs" / "images"
+MOST_BYTES = 250_000
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture: its file, the page, the size of the window in pixels, and what is done on the page before."""
+
+    name: str
+    path: str
+    width: int = 1120
+    height: int = 840
+    before: "Callable[[Page], object]" = lambda page: None
+
+
+PICTURES = (
+    Picture("statement.png", f"/policies/{library().policies[0].id}"),
+    Picture("feedback.png", "/feedback"),
+)
+
+
+@contextmanager
+def service() -> Iterator[str]:
+    """The service with all that it can show, and feedback that nobody gave; gives its address."""
+    with TemporaryDirectory() as folder, closing(open_store(None, Path(folder))) as store:
+        fill(store)
+        app = create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY)
+        feedback_page.register(app, library(), store)
+        with listening(app) as address:
+            yield address
+
+
+def take(folder: Path = IMAGES) -> None:
+    """Takes every picture. Raises RuntimeError where a page has a fault or a picture is too large."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with service() as address, browser() as chromium:
+        for picture in PICTURES:
+            faults = Faults()
+            with opened(chromium, Look(picture.width), faults) as page:
+                page.set_viewport_size({"width": picture.width, "height": picture.height})
+                page.goto(address + picture.path)
+                picture.before(page)
+                found = smaller(page.screenshot(animations="disabled", caret="hide"))
+            if faults.seen:
+                raise RuntimeError(f"{picture.path}: {'; '.join(faults.seen)}")
+            if len(found) > MOST_BYTES:
+                raise RuntimeError(f"{picture.name} has {len(found)} bytes; at most {MOST_BYTES} are allowed.")
+            (folder / picture.name).write_bytes(found)
+            print(f"{picture.name}: {picture.width} × {picture.height}, {len(found) / 1000:.0f} kB")
+
+
+def smaller(png: bytes) -> bytes:
+    """The same picture, packed as tightly as zlib can; the browser packs quickly (PNG, third edition, section 10)."""
+    chunks = list(_chunks(png))
+    packed = zlib.compress(zlib.decompress(b"".join(data for kind, data in chunks if kind == b"IDAT")), 9)
+    head, *_ = (data for kind, data in chunks if kind == b"IHDR")
+    found = SIGNATURE + _chunk(b"IHDR", head) + _chunk(b"IDAT", packed) + _chunk(b"IEND", b"")
+    return min(found, png, key=len)
+
+
+def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = len(SIGNATURE)
+    while at < len(png):
+        length, kind = struct.unpack(">I4s", png[at : at + 8])
+        yield kind, png[at + 8 : at + 8 + length]
+        at += length + 12
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+if __name__ == "__main__":
+    take()

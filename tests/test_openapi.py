@@ -1,0 +1,191 @@
+"""/openapi.json describes what is served, all of it and nothing else; and what it describes holds for any request."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask, Response
+from hypothesis import HealthCheck, settings
+from schemathesis.config import (
+    ChecksConfig,
+    GenerationConfig,
+    PositiveDataAcceptanceConfig,
+    ProjectConfig,
+    ProjectsConfig,
+    SchemathesisConfig,
+)
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+from werkzeug.exceptions import HTTPException
+
+from cds_service.app import create_app
+from cds_service.openapi import document
+from cds_service.operations.metrics import Metrics
+from cds_service.operations.names import names_of
+from cds_service.settings import Settings
+from cds_service.store.database import open_store
+from cds_service.surroundings import Surroundings
+from tests.shipped import TODAY, library
+
+URL = "https://cds.hospital.example"
+# Files of the pages are not for programs.
+NOT_DESCRIBED = {"static"}
+
+
+def application(around: Surroundings | None = None) -> Flask:
+    made = Settings(security_contact="mailto:security@hospital.example")
+    return create_app(made, library(), URL, lambda: TODAY, around)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Iterator[Flask]:
+    """The application with every part that brings a route."""
+    with closing(open_store(None, tmp_path_factory.mktemp("store"))) as store:
+        yield application(Surroundings(metrics=Metrics(names_of(library())), store=store))
+
+
+@pytest.fixture(scope="module")
+def everything(whole) -> dict:
+    return whole.test_client().get("/openapi.json").get_json()
+
+
+def operations(described: dict) -> Iterator[tuple[str, str, dict]]:
+    """Path, method and operation, one by one."""
+    for path, item in described["paths"].items():
+        for method in item.keys() & {"get", "post", "put", "patch", "delete", "head", "options", "trace"}:
+            yield path, method, item[method]
+
+
+def endpoint_of(app: Flask, path: str, method: str) -> str:
+    try:
+        endpoint, _ = app.url_map.bind("").match(path.replace("{policy}", library().policies[0].id), method.upper())
+    except HTTPException as error:
+        return f"nothing: {error}"
+    return endpoint
+
+
+def test_every_route_is_described_and_every_described_path_exists(whole, everything):
+    described = {endpoint_of(whole, path, method) for path, method, _ in operations(everything)}
+    assert described == {rule.endpoint for rule in whole.url_map.iter_rules()} - NOT_DESCRIBED
+
+
+def test_a_route_that_is_not_served_is_not_described(everything):
+    made = application().test_client().get("/openapi.json").get_json()
+    missing = everything["paths"].keys() - made["paths"].keys()
+    assert {path for path in missing if not path.endswith("/feedback")} == {"/metrics"}
+    assert len(missing) == 4
+
+
+def test_a_route_added_later_is_described():
+    app = application()
+    app.add_url_rule("/readyz", "readyz", lambda: {})
+    paths = app.test_client().get("/openapi.json").get_json()["paths"]
+    assert set(paths["/readyz"]["get"]["responses"]) == {"200", "503"}
+
+
+def test_each_service_is_described_as_discovery_lists_it(whole, everything):
+    services = {entry["id"]: entry["hook"] for entry in whole.test_client().get("/cds-services").get_json()["services"]}
+    described = {
+        path.removeprefix("/cds-services/"): operation["operationId"].removeprefix("call-")
+        for path, _, operation in operations(everything)
+        if operation["operationId"].startswith("call-")
+    }
+    assert described == services
+
+
+def test_a3_8_every_refusal_described_is_an_operation_outcome(everything):
+    refusals = [
+        answer
+        for path, _, operation in operations(everything)
+        for status, answer in operation["responses"].items()
+        if status[0] in "45" and path != "/readyz"
+    ]
+    assert len(refusals) > 20
+    for answer in refusals:
+        (media,) = answer["content"]
+        schema = answer["content"][media]["schema"]
+        assert (media, schema["$ref"]) == ("application/fhir+json", "#/components/schemas/OperationOutcome")
+
+
+def test_the_document_names_our_own_address_and_release(everything):
+    assert everything["servers"] == [{"url": URL}]
+    assert everything["openapi"].startswith("3.1.")
+
+
+def references(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        for inner in value.values():
+            yield from references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from references(inner)
+
+
+def test_every_reference_leads_to_a_component(everything):
+    for reference in references(everything):
+        inner = everything
+        for name in reference.removeprefix("#/").split("/"):
+            inner = inner[name]
+
+
+def test_every_operation_has_a_name_of_its_own(everything):
+    names = [operation["operationId"] for _, _, operation in operations(everything)]
+    assert len(set(names)) == len(names)
+
+
+def test_the_document_is_valid_openapi():
+    DESCRIBED.validate()
+
+
+def checks() -> ChecksConfig:
+    # An order is only answered with its patient, which a schema cannot say.
+    return ChecksConfig(positive_data_acceptance=PositiveDataAcceptanceConfig(expected_statuses=["200", "412"]))
+
+
+def mixes_patients(body: object) -> bool:
+    """Whether orders of the example are sent for another patient than theirs."""
+    return "{'reference': 'Patient/p1'}" in str(body) and "'patientId': 'p1'" not in str(body)
+
+
+GENERATED = GenerationConfig(deterministic=True, max_examples=40)
+
+
+class Later:
+    """A WSGI application that is the real one once there is one; before, it has the document alone to give."""
+
+    app: Flask | None = None
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        if self.app is not None:
+            return self.app(environ, start_response)
+        policies = [policy.id for policy in library().policies]
+        made = document(policies, URL, False, lambda path, method: path != "/readyz")
+        return Response(json.dumps(made), mimetype="application/json")(environ, start_response)
+
+
+# Tests are made of the document when they are collected; the real application keeps a store, which must be closed.
+LATER = Later()
+PROJECT = ProjectConfig(generation=GENERATED, checks=checks())
+DESCRIBED = schemathesis.openapi.from_wsgi(
+    "/openapi.json", LATER, config=SchemathesisConfig(seed=20261123, projects=ProjectsConfig(default=PROJECT))
+)
+
+
+def test_tests_are_made_of_the_document_that_is_served(everything):
+    assert DESCRIBED.raw_schema["paths"] == everything["paths"]
+
+
+@DESCRIBED.parametrize()
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_whatever_is_sent_is_answered_as_described(whole, case):
+    LATER.app = whole
+    # Nor can a schema say that the orders must be those of the patient.
+    excluded = [positive_data_acceptance] if mixes_patients(case.body) else []
+    # Feedback is described as CDS Hooks has it, and read as EHRs send it (cds_service.feedback).
+    if case.path.endswith("/feedback"):
+        excluded.append(negative_data_rejection)
+    case.call_and_validate(excluded_checks=excluded)
