@@ -70,8 +70,8 @@ class Settings(BaseSettings):
     )
     workbench: Literal["auto", "on", "off"] = Field(
         "auto",
-        description="The workbench, with synthetic patients, at /; auto: only where nobody but this machine can call, and "
-        "calls are open.",
+        description="The workbench, with synthetic patients, at /; auto: only where nobody but this machine can call, "
+        "and calls are open.",
     )
 
     call_seconds: float = Field(
