@@ -35,6 +35,10 @@ async function route() {
   if (name === "content") return;
   const turn = ++opening;
   if (!name) return showList();
+  // Until the chart has come, nothing of another patient can be signed by mistake.
+  if (!byId("chart-view").hidden) showList();
+  byId("content").setAttribute("aria-busy", "true");
+  announce("Opening the chart.");
   try {
     if (/^own-\d+$/.test(name) && !own.has(name)) throw new Error("This page has forgotten that patient, as it does on each reload. Bring the Bundle again.");
     const opened = own.get(name) ?? (await example(name));
@@ -42,12 +46,14 @@ async function route() {
   } catch (error) {
     if (turn !== opening) return;
     showList();
+    announce(error.message);
     fill(byId("bundle-problem"), h("p", { class: "notice late" }, error.message));
   }
 }
 
 function showList() {
   patient = null;
+  byId("content").removeAttribute("aria-busy");
   document.title = "Patients: cds-service workbench";
   byId("chart-view").hidden = true;
   byId("list-view").hidden = false;
@@ -86,6 +92,7 @@ async function open(found) {
   orders.load(structuredClone(found.drafts), found.selections, lacking);
   fill(byId("add-reason"), h("option", { value: "" }, "none"), lacking.map(([label], index) => h("option", { value: index }, label)));
   cards.clear();
+  byId("content").removeAttribute("aria-busy");
   byId("list-view").hidden = true;
   byId("chart-view").hidden = false;
   modes();
