@@ -375,6 +375,30 @@ def test_a_bundle_that_is_pasted_is_one_more_patient_and_gets_its_card(page, wor
     assert page.locator("#own-patients li").count() == 0
 
 
+DROPPED = """content => {
+  const carried = new DataTransfer();
+  carried.items.add(new File([content], 'chart.json', {type: 'application/json'}));
+  document.body.dispatchEvent(new DragEvent('drop', {bubbles: true, cancelable: true, dataTransfer: carried}));
+}"""
+
+
+@pytest.mark.parametrize("way", ["dropped", "chosen"])
+def test_a_bundle_in_a_file_is_opened_too(page, workbench, tmp_path, way):
+    bundle = {"resourceType": "Bundle", "entry": [{"resource": example("typical-gaps")["prefetch"]["patient"]}]}
+    page.goto(workbench.address)
+    page.wait_for_load_state("networkidle")
+    if way == "dropped":
+        page.evaluate(DROPPED, json.dumps(bundle))
+    else:
+        path = tmp_path / "chart.json"
+        path.write_text(json.dumps(bundle))
+        page.locator("#bundle-file").set_input_files(path)
+    moment(page, OPENED).wait_for()
+    assert "No problem on record" in page.locator("#chart").inner_text()
+    page.get_by_role("link", name="All patients").click()
+    assert "chart.json: 1 record" in page.locator("#own-patients").inner_text()
+
+
 @pytest.mark.parametrize(
     ("bundle", "words"),
     [

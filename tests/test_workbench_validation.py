@@ -202,6 +202,15 @@ def test_the_broken_resources_of_an_example_are_told_one_by_one(client):
     assert any("of another patient" in item.text for item in found)
 
 
+def test_only_so_many_records_are_held_against_their_models(client):
+    body = whole()
+    broken = {"resourceType": "Condition", "id": "x", "onsetDateTime": "in May"}
+    body["prefetch"]["condition"] = {"resourceType": "Bundle", "entry": [{"resource": broken}] * 400}
+    found = found_in(client, body)
+    assert len(found) <= validation.MOST_FINDINGS
+    assert any("only the first 300" in item.text for item in found)
+
+
 def test_a_selection_that_names_no_draft_is_told(client):
     body = example("order-select-leads")
     body["context"]["selections"].append("ServiceRequest/elsewhere")

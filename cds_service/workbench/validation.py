@@ -221,6 +221,7 @@ def _prefetch(body: Mapping[str, Any], request: HookRequest | None, published: P
             yield Finding(place, NOTE, f"Discovery has no prefetch key '{key[:60]}'; the keys are {known}.")
         else:
             yield from _value(place, key, value, request, published, reachable)
+    yield from _records(values, published)
 
 
 def _not_sent(key: str, template: str, request: HookRequest | None, reachable: bool) -> Finding:
@@ -264,19 +265,25 @@ def _value(
         yield Finding(place, ERROR, "The template is a search: send the whole searchset Bundle.")
     if isinstance(value, list):
         yield Finding(place, ERROR, "A prefetch value is one resource or one Bundle, not a list.")
-    total = sum(len(resources) for resources in arrival.by_type.values())
     if expected and arrival.by_type and expected not in arrival.by_type and arrival.failure is None:
         others = ", ".join(sorted(arrival.by_type))
         yield Finding(place, WARNING, f"Holds no {expected}, which this key is for, but {others}.")
     if request is not None:
         yield from _strangers(place, arrival.by_type, request.patient_id)
-    if total > MOST_RESOURCES:
-        yield Finding(place, NOTE, f"{total} resources: only the first {MOST_RESOURCES} are held against their models.")
+
+
+def _records(values: Mapping[str, Any], published: Published) -> Iterator[Finding]:
+    """What breaks the model of a record under a published key; a model is slow, so that there is a limit of records."""
     resources = [
-        (f"{place} {kind}/{_identity(resource)}", resource)
-        for kind, found in arrival.by_type.items()
+        (f"prefetch.{key} {kind}/{_identity(resource)}", resource)
+        for key, value in values.items()
+        if key in published.templates or key in published.types
+        for kind, found in read_value(value).by_type.items()
         for resource in found
     ]
+    if len(resources) > MOST_RESOURCES:
+        sentence = f"{len(resources)} resources: only the first {MOST_RESOURCES} are held against their FHIR models."
+        yield Finding("prefetch", NOTE, sentence)
     yield from _models(resources[:MOST_RESOURCES])
 
 

@@ -34,6 +34,7 @@ async function route() {
   const name = decodeURIComponent(location.hash.slice(1));
   if (name === "content") return;
   const turn = ++opening;
+  fill(byId("list-problem"));
   if (!name) return showList();
   // Until the chart has come, nothing of another patient can be signed by mistake.
   if (!byId("chart-view").hidden) showList();
@@ -46,8 +47,7 @@ async function route() {
   } catch (error) {
     if (turn !== opening) return;
     showList();
-    announce(error.message);
-    fill(byId("bundle-problem"), h("p", { class: "notice late" }, error.message));
+    fill(byId("list-problem"), h("p", { class: "notice late" }, error.message));
   }
 }
 
