@@ -46,7 +46,9 @@ def create_app(
     )
     guide = Guide(library, Addresses(public_url, settings.canonical_base), settings.key())
     lean = settings.prefetch == "lean"
-    discovery = orjson.dumps(service.discovery(library, lean=lean, fetches=around.fetcher is not None))
+    fetches = around.fetcher is not None
+    discovered = service.discovery(library, lean=lean, fetches=fetches)
+    discovery = orjson.dumps(discovered)
 
     @app.get("/healthz")
     def healthz() -> Response:
@@ -77,7 +79,12 @@ def create_app(
     calls.register(app, guide, clock, around, gate)
     if around.store is not None:
         feedback.register(app, library.override_reasons, around, around.store, gate)
-    pages.register(app, library, public_url, clock)
+    pages.register(app, library, public_url, clock, discovered["services"], workbench=around.workbench)
+    if around.workbench:
+        # Where it is off nothing of it is loaded.
+        from cds_service.workbench import routes as workbench
+
+        workbench.register(app, library, public_url, clock, fetches)
     well_known.register(app, settings.security_contact, settings.security_policy, public_url, clock)
     document.register(app, library, public_url, authenticated=around.verifier is not None)
     errors.register(app, around)

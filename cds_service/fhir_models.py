@@ -17,12 +17,13 @@ def problems(resource: Json) -> Iterator[str]:
     kind = resource.get("resourceType")
     try:
         get_fhir_model_class(str(kind)).model_validate(resource)
-    except LookupError:
-        yield f"'{kind}' is no FHIR resource"
     except ValidationError as error:
         for item in error.errors()[:MOST_FOR_A_RESOURCE]:
             place = ".".join(str(part) for part in item["loc"])
             yield f"{place}: {item['msg']}" if place else str(item["msg"])
+    # ValidationError is a ValueError too; the library raises either where it knows no such type.
+    except (LookupError, ValueError):
+        yield f"'{kind}' is no FHIR resource"
 
 
 def request_problems(body: Any) -> Iterator[str]:

@@ -105,6 +105,7 @@ def _paths(policy_ids: list[str], authenticated: bool) -> dict[str, Any]:
         }
     return paths | {
         "/": {"get": _get("start", "The start page", {_HTML: None})},
+        "/services": {"get": _get("services", "What an EHR must know and send, for people", {_HTML: None})},
         "/policies": {"get": _get("policies", "The statements, for people", {_HTML: None})},
         "/policies/{policy}": {
             "get": _get("policy", "One statement, for people", {_HTML: None}, (404,)),

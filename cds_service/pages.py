@@ -1,8 +1,8 @@
-"""Pages for people: the start page and each statement as it is encoded, as HTML and as JSON."""
+"""Pages for people: the start page, the services, and each statement as it is encoded, as HTML and as JSON."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 from flask import Flask, Response, abort, render_template
@@ -45,6 +45,24 @@ class EditionsText(NamedTuple):
     changes: tuple[str, ...]
 
 
+class AskedFor(NamedTuple):
+    """One prefetch key of discovery: its template, its resource type, and what each statement reads from it."""
+
+    key: str
+    template: str
+    read: tuple[tuple[Policy, tuple[str, ...]], ...]
+
+
+def asked_for(templates: Mapping[str, str], policies: Iterable[Policy]) -> list[AskedFor]:
+    """What each prefetch key is for; ``templates`` are those that discovery publishes."""
+    by_key: dict[str, list[tuple[Policy, tuple[str, ...]]]] = {}
+    for policy in policies:
+        for row in source_attributes.sent(policy):
+            if row.inputs:
+                by_key.setdefault(row.key, []).append((policy, row.inputs))
+    return [AskedFor(key, template, tuple(by_key.get(key, ()))) for key, template in templates.items()]
+
+
 def editions_of(policy: Policy, policies: Iterable[Policy]) -> EditionsText:
     """What else is on file of the statement of a policy, among the policies that are loaded."""
     same = sorted((item for item in policies if item.statement == policy.statement), key=editions.effective)
@@ -57,11 +75,21 @@ def editions_of(policy: Policy, policies: Iterable[Policy]) -> EditionsText:
     )
 
 
-def register(app: Flask, library: Library, address: str, clock: Callable[[], date]) -> None:
+def register(
+    app: Flask,
+    library: Library,
+    address: str,
+    clock: Callable[[], date],
+    services: Sequence[Mapping[str, Any]],
+    *,
+    workbench: bool,
+) -> None:
     """Adds the pages to the application.
 
-    ``address`` is our own, as clients reach it (without a final slash); ``clock`` tells which reviews are overdue.
+    ``address`` is our own, as clients reach it (without a final slash); ``clock`` tells which reviews are overdue;
+    ``services`` are those of the discovery document. With the ``workbench`` the start page is left to that.
     """
+    app.jinja_env.globals["workbench"] = workbench
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     def page(template: str, root: str, **values: object) -> Response:
@@ -87,10 +115,24 @@ def register(app: Flask, library: Library, address: str, clock: Callable[[], dat
     def found(policy_id: str) -> Policy:
         return library.policy(policy_id) or abort(404)
 
-    @app.get("/")
-    def start() -> Response:
-        services = [(name, hook, ABOUT_HOOKS[hook]) for name, hook in hooks.SERVICES.items()]
-        return page("start.html", "./", policies=library.policies, services=services)
+    moments = [(name, hook, ABOUT_HOOKS[hook]) for name, hook in hooks.SERVICES.items()]
+
+    if not workbench:
+
+        @app.get("/")
+        def start() -> Response:
+            return page("start.html", "./", policies=library.policies, services=moments)
+
+    @app.get("/services")
+    def services_page() -> Response:
+        first = services[0]
+        return page(
+            "services.html",
+            "./",
+            services=moments,
+            keys=asked_for(first["prefetch"], library.policies),
+            usage=first["usageRequirements"],
+        )
 
     @app.get("/policies")
     def policies() -> Response:

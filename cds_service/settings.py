@@ -68,6 +68,11 @@ class Settings(BaseSettings):
     security_policy: str = Field(
         "", description="The https: address of a page on how such reports are handled, for the same page."
     )
+    workbench: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="The workbench, with synthetic patients, at /; auto: only where nobody but this machine can call, "
+        "and calls are open.",
+    )
 
     call_seconds: float = Field(
         3.5, gt=0.1, le=60, description="Deadline of a hook call, in seconds; what was not fetched by then is unknown."
@@ -164,6 +169,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 "CDS_SERVICE_CLIENTS says who may call, and CDS_SERVICE_ACCEPT_UNAUTHENTICATED_CALLS=true that anyone "
                 "may; set one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _the_workbench_has_no_token(self) -> Self:
+        if self.workbench == "on" and self.clients:
+            raise ValueError(
+                "CDS_SERVICE_WORKBENCH=on shows a page whose calls carry no token, and CDS_SERVICE_CLIENTS asks every "
+                "call for one; leave one of them out"
             )
         return self
 

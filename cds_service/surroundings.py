@@ -46,7 +46,8 @@ class Surroundings:
 
     ``allowance`` says which FHIR servers may be called for open calls; ``call_seconds`` is the deadline of a call,
     ``rate_limit`` what one client may call (empty: no limit). ``verifier`` says who calls; without one calls are open.
-    ``trusted_proxies`` stand in front; ``names`` are those that log and metrics may hold.
+    ``trusted_proxies`` stand in front; ``names`` are those that log and metrics may hold. ``workbench``: the start page
+    is a small health record to try the service with.
     """
 
     fetcher: Fetcher | None = None
@@ -62,6 +63,7 @@ class Surroundings:
     trusted_proxies: int = 0
     names: Names = NO_NAMES
     traces: NoTraces | OpenTelemetry = NO_TRACES
+    workbench: bool = False
 
     def close(self) -> None:
         """Writes what is still noted, sends what is left, closes what is open; where the process ends."""
@@ -105,6 +107,7 @@ def surroundings_of(settings: Settings, library: Library, *, only_this_machine: 
         settings.trusted_proxies,
         names,
         _traces(settings, names),
+        workbench=settings.workbench == "on" or (settings.workbench == "auto" and only_this_machine and not clients),
     )
 
 

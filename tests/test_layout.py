@@ -145,6 +145,12 @@ LADDER = (
     "web.feedback",
     "web.well_known",
     "web.document",
+    "workbench.patients",
+    "workbench.fhir",
+    "workbench.dropped",
+    "workbench.rendering",
+    "workbench.validation",
+    "workbench.routes",
     "app",
     "self_check.known_answers",
     "self_check.surfaces",
@@ -197,7 +203,7 @@ ONLY_IN = {
             "web.calls",
             "web.feedback",
         ),
-        *("web.well_known", "web.document", "app", "server"),
+        *("web.well_known", "web.document", "workbench.routes", "app", "server"),
         *("self_check.known_answers", "self_check.surfaces", "self_check.checks"),
     },
     "flask_cors": {"app"},
@@ -213,6 +219,8 @@ ONLY_IN = {
     "prometheus_client": {"operations.metrics"},
     "limits": {"operations.rate"},
     "opentelemetry": {"operations.traces"},
+    "markdown_it": {"workbench.rendering"},
+    "nh3": {"workbench.rendering"},
     "cryptography": {"operations.sealing", "trust.jwk"},
     "jwt": {"trust.tokens"},
     "sqlalchemy": {
@@ -244,6 +252,7 @@ PACKAGES = {
     "cds_service.store",
     "cds_service.trust",
     "cds_service.web",
+    "cds_service.workbench",
 }
 
 

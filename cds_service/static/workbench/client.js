@@ -1,0 +1,103 @@
+// A CDS Hooks client as an EHR is one: discovery, prefetch, call, feedback; everything over HTTP.
+
+const at = (path) => new URL(path, document.baseURI);
+
+/** What came of one exchange: the status, the text as it came, the JSON in it (or undefined), headers, milliseconds. */
+async function exchange(url, options) {
+  const started = performance.now();
+  try {
+    const answer = await fetch(url, options);
+    const body = await answer.text();
+    return { status: answer.status, body, json: parsed(body), headers: answer.headers, milliseconds: performance.now() - started };
+  } catch {
+    return { status: 0, body: "", json: undefined, headers: new Headers(), milliseconds: performance.now() - started };
+  }
+}
+
+function parsed(body) {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
+const post = (url, body, type = "application/json") =>
+  exchange(url, { method: "POST", headers: { "Content-Type": type }, body });
+
+/** The services of discovery. */
+export async function discover() {
+  const answer = await exchange(at("cds-services"), { headers: { Accept: "application/json" } });
+  return answer.json?.services ?? [];
+}
+
+/** One helper of the workbench: what it answers, or an Error with its sentence. */
+export async function helper(path, body) {
+  const answer = body === undefined ? await exchange(at(`workbench/${path}`)) : await post(at(`workbench/${path}`), body);
+  if (answer.status === 200) return answer.json;
+  throw Object.assign(new Error(sentence(answer)), { place: place(answer) });
+}
+
+/** The sentence of an OperationOutcome, or what the status says by itself. */
+export function sentence(answer) {
+  const said = answer.json?.issue?.[0]?.diagnostics;
+  if (said) return said;
+  return answer.status ? `The service answered ${answer.status} without a reason.` : "The service did not answer. Is it still running?";
+}
+
+export const place = (answer) => answer.json?.issue?.[0]?.expression?.[0] ?? "";
+
+/** The address of a service, for people to copy. */
+export const serviceAddress = (service) => at(`cds-services/${encodeURIComponent(service)}`).href;
+
+/** Posts a call: `body` is sent as it is. */
+export const call = (service, body) => post(serviceAddress(service), body);
+
+/** Tells the service what became of a card (CDS Hooks 2.0, "Feedback"). */
+export const feedback = (service, item) => post(`${serviceAddress(service)}/feedback`, JSON.stringify({ feedback: [item] }));
+
+/** A prefetch template with its tokens replaced; null where the context has no value for one. */
+export function resolved(template, context) {
+  let complete = true;
+  const query = template.replace(/\{\{\s*([^{}]*?)\s*\}\}/g, (_, token) => {
+    const value = token.startsWith("context.") ? context[token.slice("context.".length)] : undefined;
+    if (typeof value !== "string" || !value) complete = false;
+    return encodeURIComponent(value ?? "");
+  });
+  return complete ? query : null;
+}
+
+/** The address of a FHIR server of the workbench. */
+export const fhirBase = (name) => at(`workbench/fhir/${encodeURIComponent(name)}`).href;
+
+const MOST_PAGES = 40;
+
+/** Reads one address of a FHIR server; of a search all pages, put into one Bundle. What fails gives its outcome. */
+export async function fhir(base, query) {
+  const accept = { headers: { Accept: "application/fhir+json" } };
+  const first = await exchange(`${base}/${query}`, accept);
+  const bundle = first.json;
+  if (first.status !== 200 || bundle?.resourceType !== "Bundle") return bundle ?? outcome(first.status);
+  let page = bundle;
+  for (let pages = 1; pages < MOST_PAGES; pages += 1) {
+    const next = (page.link ?? []).find((link) => link.relation === "next");
+    if (!next) break;
+    const answer = await exchange(new URL(next.url, `${base}/`), accept);
+    if (answer.status !== 200) return answer.json ?? outcome(answer.status);
+    page = answer.json;
+    bundle.entry = [...(bundle.entry ?? []), ...(page.entry ?? [])];
+  }
+  bundle.link = (bundle.link ?? []).filter((link) => link.relation !== "next");
+  return bundle;
+}
+
+const outcome = (status) => ({
+  resourceType: "OperationOutcome",
+  issue: [{ severity: "error", code: "processing", diagnostics: `The FHIR server answered ${status}.` }],
+});
+
+/** The resources of a Bundle or of a read. */
+export function resources(value) {
+  if (value?.resourceType === "Bundle") return (value.entry ?? []).map((entry) => entry?.resource).filter((item) => item?.resourceType);
+  return value?.resourceType && value.resourceType !== "OperationOutcome" ? [value] : [];
+}

@@ -1,0 +1,191 @@
+"""A read-only FHIR R4 server over the resources of one patient: reads, searches, pages (FHIR R4 RESTful API). Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from cds_service.chart import SUBJECT
+from cds_service.elements import Json, codings, list_of, relative
+from cds_service.errors import RequestError, UnreadableError
+from cds_service.terminology import canonical_system
+
+PAGE = 50
+LARGEST_PAGE = 200
+# What a search may ask for; what is not listed is refused rather than ignored, so that no answer is wider than asked.
+PARAMETERS = ("_id", "category", "code", "patient", "status")
+_PAGING = ("_count", "_start")
+_FORMAT = "_format"
+# Where the search parameter "code" finds its concept, of types that have no element of that name.
+_CODE = {"Device": "type", "MedicationRequest": "medicationCodeableConcept"}
+_CODE["MedicationStatement"] = _CODE["MedicationRequest"]
+
+Parameters = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class FhirServer:
+    """``base`` is its absolute address without a slash at its end, ``resources`` all that it holds.
+
+    Links between pages are relative to the base: they hold by whatever name the server was reached. ``beside`` maps a
+    resource type to what comes with the first page of a search of it unasked, as some servers do.
+    """
+
+    base: str
+    resources: tuple[Json, ...]
+    beside: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
+
+    def types(self) -> list[str]:
+        """The resource types that it holds, sorted."""
+        return sorted({resource["resourceType"] for resource in self.resources})
+
+    def read(self, kind: str, identity: str) -> Json:
+        """One resource. Raises RequestError 404."""
+        for resource in self._of(kind):
+            if resource.get("id") == identity:
+                return resource
+        raise RequestError(404, "not-found", f"This chart holds no {kind[:40]} with that id.")
+
+    def search(self, kind: str, parameters: Parameters) -> Json:
+        """One page of a search as a searchset Bundle, with a ``next`` link where more follows.
+
+        Raises RequestError 400 for a parameter that is not known, or one of paging that is no number.
+        """
+        found = list(matches(self._of(kind), parameters))
+        start, count = _paging(parameters)
+        asked = [(name, value) for name, value in parameters if name not in _PAGING]
+        links = [_link("self", kind, parameters)]
+        if start + count < len(found):
+            following = [*asked, ("_count", str(count)), ("_start", str(start + count))]
+            links.append(_link("next", kind, following))
+        shown = [(resource, "match") for resource in found[start : start + count]]
+        if start == 0 and found:
+            shown += [(resource, "include") for resource in self.beside.get(kind, ())]
+        entries = [
+            {
+                "fullUrl": f"{self.base}/{resource['resourceType']}/{resource.get('id', '')}",
+                "resource": resource,
+                "search": {"mode": mode},
+            }
+            for resource, mode in shown
+        ]
+        bundle: Json = {"resourceType": "Bundle", "type": "searchset", "total": len(found), "link": links}
+        # An empty list is no FHIR.
+        return bundle | ({"entry": entries} if entries else {})
+
+    def capabilities(self, kinds: Iterable[str], day: str) -> Json:
+        """The CapabilityStatement: what may be read and searched; ``day`` is its date."""
+        search = [{"name": name, "type": "reference" if name == "patient" else "token"} for name in PARAMETERS]
+        return {
+            "resourceType": "CapabilityStatement",
+            "status": "active",
+            "date": day,
+            "kind": "instance",
+            "software": {"name": "cds-service workbench"},
+            "implementation": {"description": "One synthetic patient, read-only", "url": self.base},
+            "fhirVersion": "4.0.1",
+            "format": ["application/fhir+json"],
+            "rest": [
+                {
+                    "mode": "server",
+                    "resource": [
+                        {
+                            "type": kind,
+                            "interaction": [{"code": "read"}, {"code": "search-type"}],
+                            "searchParam": search,
+                        }
+                        for kind in sorted({*kinds, *self.types()})
+                    ],
+                }
+            ],
+        }
+
+    def _of(self, kind: str) -> Iterator[Json]:
+        return (resource for resource in self.resources if resource["resourceType"] == kind)
+
+
+def matches(resources: Iterable[Json], parameters: Parameters) -> Iterator[Json]:
+    """The resources that all parameters fit; values of one parameter that commas part are alternatives.
+
+    Raises RequestError 400 for a parameter that is not known.
+    """
+    wanted: list[tuple[str, set[str]]] = []
+    for name, value in parameters:
+        if name in (*_PAGING, _FORMAT):
+            continue
+        if name not in PARAMETERS:
+            raise RequestError(
+                400,
+                "not-supported",
+                f"The search parameter '{name[:40]}' is not known here; there are {', '.join(PARAMETERS)} and _count.",
+            )
+        wanted.append((name, {part.strip() for part in value.split(",")}))
+    return (resource for resource in resources if all(_fits(resource, name, values) for name, values in wanted))
+
+
+def _fits(resource: Json, name: str, values: set[str]) -> bool:
+    if name == "_id":
+        return resource.get("id") in values
+    if name == "status":
+        return resource.get("status") in values
+    if name == "patient":
+        subject = resource.get(SUBJECT.get(resource["resourceType"], "subject"))
+        reference = subject.get("reference") if isinstance(subject, dict) else None
+        named = relative(reference) if isinstance(reference, str) else None
+        return named in {f"Patient/{relative(value).removeprefix('Patient/')}" for value in values}
+    element = _CODE.get(resource["resourceType"], "code") if name == "code" else name
+    tokens = set(_tokens(resource.get(element)))
+    return any(_token(value) in tokens for value in values)
+
+
+def _tokens(concepts: Any) -> Iterator[tuple[str | None, str]]:
+    """Each coding as a search finds it: by system and code, and by its code alone (None)."""
+    for concept in list_of(concepts):
+        try:
+            found = codings(concept)
+        except UnreadableError:
+            continue
+        for coding in found:
+            system, code = coding.get("system"), coding.get("code")
+            if isinstance(code, str):
+                yield None, code
+                yield (canonical_system(system) if isinstance(system, str) else ""), code
+
+
+def _token(value: str) -> tuple[str | None, str]:
+    """A token of a search: ``code``, ``system|code``, or ``|code`` for a coding without a system."""
+    system, bar, code = value.rpartition("|")
+    return (canonical_system(system) if system else "", code) if bar else (None, code)
+
+
+def _paging(parameters: Parameters) -> tuple[int, int]:
+    found = {"_start": 0, "_count": PAGE}
+    for name, value in parameters:
+        if name in found:
+            if not (value.isascii() and value.isdigit() and len(value) < 7):
+                raise RequestError(400, "value", f"{name} must be a whole number.")
+            found[name] = int(value)
+    return found["_start"], min(max(found["_count"], 1), LARGEST_PAGE)
+
+
+def _link(relation: str, address: str, parameters: Parameters) -> Json:
+    query = f"?{urlencode(parameters)}" if parameters else ""
+    return {"relation": relation, "url": address + query}
+
+
+def answers(resources: Iterable[Json], queries: Mapping[str, tuple[str, Parameters | str]]) -> dict[str, Any]:
+    """Prefetch key -> what an EHR that holds these resources would send for its query; ``None`` where it holds nothing.
+
+    A query is (type, id) of a read or (type, parameters) of a search. Raises RequestError 400 as ``matches`` does.
+    """
+    held = list(resources)
+    values: dict[str, Any] = {}
+    for key, (kind, asked) in queries.items():
+        own = [resource for resource in held if resource["resourceType"] == kind]
+        if isinstance(asked, str):
+            values[key] = next((resource for resource in own if resource.get("id") == asked), None)
+        else:
+            found = [{"resource": resource, "search": {"mode": "match"}} for resource in matches(own, asked)]
+            bundle: Json = {"resourceType": "Bundle", "type": "searchset", "total": len(found)}
+            values[key] = bundle | ({"entry": found} if found else {})
+    return values

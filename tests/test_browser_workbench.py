@@ -1,0 +1,542 @@
+"""The workbench in a real browser: the clinician's story and the engineer's, hostile charts, and nobody kept out."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from cds_service.app import create_app
+from cds_service.feedback import Days, KeptFeedback
+from cds_service.server import utc_today
+from cds_service.settings import Settings
+from cds_service.store.database import open_store
+from cds_service.store.feedback import kept
+from cds_service.surroundings import surroundings_of
+from tests.browser import LOOKS, Look, accessible, fits, listening
+from tests.shipped import PUBLIC_URL, example, library
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+SIGNED = "When the orders were signed"
+SELECTED = "When the orders were selected"
+OPENED = "When the chart was opened"
+PREFIX = "/guidance"
+
+
+class Workbench(NamedTuple):
+    """A service with its workbench: its address without a final slash, and the folder in which it keeps feedback."""
+
+    address: str
+    state: Path
+
+    def feedback(self) -> list[KeptFeedback]:
+        """What clinicians have told so far."""
+        store = open_store("", self.state)
+        try:
+            return kept(store, Days())
+        finally:
+            store.close()
+
+
+@pytest.fixture(scope="module")
+def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    state = tmp_path_factory.mktemp("workbench")
+    settings = Settings(state=state)
+    around = surroundings_of(settings, library(), only_this_machine=True)
+    app = create_app(settings, library(), PUBLIC_URL, utc_today, around)
+
+    def served(environ: dict, start: Callable) -> Iterable[bytes]:
+        """The application, and once more behind a proxy that gives it a path of its own."""
+        if environ["PATH_INFO"].startswith(PREFIX):
+            environ["SCRIPT_NAME"], environ["PATH_INFO"] = PREFIX, environ["PATH_INFO"].removeprefix(PREFIX)
+        return app(environ, start)
+
+    try:
+        with listening(served) as address:
+            yield Workbench(address, state)
+    finally:
+        if around.fetcher is not None:
+            around.fetcher.close()
+        around.close()
+
+
+def open_chart(page: "Page", address: str, name: str) -> None:
+    """Opens the chart of an example, and waits for what the service says to that."""
+    page.goto(f"{address}/#{name}")
+    moment(page, OPENED).wait_for()
+
+
+def moment(page: "Page", title: str) -> "Locator":
+    """What the service said last, if it was said at that moment."""
+    return page.locator("#cards > .moment").filter(has_text=title)
+
+
+def signed(page: "Page") -> "Locator":
+    """Signs the drafts; what the service says to that."""
+    before = page.locator("#engineer-line").inner_text()
+    page.get_by_role("button", name="Sign", exact=True).click()
+    page.wait_for_function("before => document.getElementById('engineer-line').textContent !== before", arg=before)
+    found = moment(page, SIGNED)
+    found.wait_for()
+    return found
+
+
+def draft(page: "Page", title: str) -> "Locator":
+    return page.locator("#orders .order").filter(has_text=title)
+
+
+# --- the clinician ---------------------------------------------------------------------------------------------------
+
+
+def test_a_clinician_signs_takes_the_suggestion_signs_again_and_dismisses_the_second_card(page, workbench):
+    page.goto(workbench.address)
+    assert "a card beside the order" in page.locator(".lead").inner_text()
+    page.get_by_role("link", name="Open the chart of").click()
+    moment(page, OPENED).wait_for()
+    assert page.locator("#patient-name").inner_text().startswith("Rosalind Achterberg")
+    assert page.locator(":focus").get_attribute("id") == "patient-name"
+    for words in ("Dysfunction of lumbar multifidus muscle", "Oswestry disability index score", "Example Mutual"):
+        assert words in page.locator("#chart").inner_text()
+
+    first = signed(page)
+    card = first.locator(".advice")
+    assert card.count() == 1
+    assert "Information" in card.locator(".indicator").inner_text()
+    assert "6 of 8 label criteria undocumented" in card.locator("h4").inner_text()
+    assert card.locator(".badge.unknown").count() >= 6
+    assert "6 of 8" in page.locator("#announcements").text_content()
+    uuid_of_first = last_answer(page)["cards"][0]["uuid"]
+
+    card.get_by_role("button", name="Add the order: generator").click()
+    card.locator(".outcome").filter(has_text="Feedback stored").wait_for()
+    added = draft(page, "Added by a card")
+    assert "CPT 64590" in added.inner_text()
+    assert page.locator("#orders .order").count() == 2
+
+    second = signed(page)
+    assert draft(page, "Added by a card").count() == 0
+    assert second.locator(".suggestions").count() == 0
+    assert page.locator(".earlier summary").inner_text() == "Earlier in this visit (2)"
+    uuid_of_second = last_answer(page)["cards"][0]["uuid"]
+    assert uuid_of_second != uuid_of_first
+    dismiss(second, "documented elsewhere", "in the paper chart <b>of</b> the clinic")
+    assert "Dismissed: " in second.locator(".outcome").inner_text()
+    assert "<b>of</b>" in second.locator(".outcome").inner_text()
+    assert page.locator(":focus").get_attribute("class") == "outcome"
+
+    told = {item.card: item for item in workbench.feedback()}
+    accepted, overridden = told[uuid_of_first], told[uuid_of_second]
+    assert accepted.outcome == "accepted"
+    assert "generator" in accepted.suggestions[0]
+    assert overridden.outcome == "overridden"
+    assert overridden.reason is not None
+    assert overridden.reason.code == "documented-elsewhere"
+    assert overridden.comment == "in the paper chart <b>of</b> the clinic"
+    assert overridden.policy == "isass-restorative-neurostimulation-2023"
+
+
+def test_a_clinician_writes_an_order_by_its_name_and_takes_the_code_that_the_card_offers(page, workbench):
+    """The other statement: an order of the clinician's own, with a side; an update shows what it changed."""
+    open_chart(page, workbench.address, "joint-all-documented")
+    existing = page.locator("#orders .order").first
+    existing.get_by_text("Change", exact=True).click()
+    existing.get_by_role("button", name="Remove it").click()
+    assert "No order is drafted" in page.locator("#orders").inner_text()
+
+    page.get_by_text("Add an order").click()
+    page.get_by_label("What is ordered").select_option(label="by its name alone")
+    page.get_by_label("Name of the order").fill("Minimally invasive sacroiliac joint fusion")
+    page.locator("#add-reason").select_option(index=reason_of(page, "Sacroiliitis"))
+    page.locator("#add-site").fill("Right sacroiliac joint")
+    page.get_by_role("button", name="Add to the drafts").click()
+    assert "Added by you" in page.locator("#orders .order").inner_text()
+
+    card = signed(page).locator(".advice")
+    assert "right joint" in card.locator("h4").inner_text()
+    card.get_by_role("button", name="27279").click()
+    card.locator(".outcome").filter(has_text="Feedback stored").wait_for()
+    changed = draft(page, "Changed by a card")
+    assert changed.locator("ins").inner_text().startswith("CPT 27279")
+    assert "Right sacroiliac joint" in changed.inner_text()
+
+    second = signed(page)
+    assert page.locator("#orders ins").count() == 0
+    assert second.locator(".suggestions").count() == 0
+    uuid = last_answer(page)["cards"][0]["uuid"]
+    dismiss(second, "authorization", "")
+    (told,) = [item for item in workbench.feedback() if item.card == uuid]
+    assert (told.outcome, told.comment) == ("overridden", None)
+    assert told.policy == "isass-si-joint-fusion-2020"
+
+
+def reason_of(page: "Page", words: str) -> int:
+    labels = page.locator("#add-reason option").all_inner_texts()
+    return next(index for index, label in enumerate(labels) if words in label)
+
+
+def dismiss(shown: "Locator", reason: str, comment: str) -> None:
+    shown.get_by_role("button", name="Dismiss with a reason").click()
+    shown.get_by_role("radio", name=re.compile(reason, re.IGNORECASE)).check()
+    shown.get_by_label("In your own words").fill(comment)
+    shown.get_by_role("button", name="Dismiss the card").click()
+    shown.locator(".outcome").filter(has_text="Feedback stored").wait_for()
+
+
+def last_answer(page: "Page") -> dict:
+    return json.loads(page.locator("#panel-response pre").text_content())
+
+
+def test_a_question_is_answered_by_changing_the_order(page, workbench):
+    """Which joint? The card asks; the side is written into the draft; the next card judges."""
+    open_chart(page, workbench.address, "joint-without-a-side")
+    asked = signed(page).locator(".advice h4").inner_text()
+    order = page.locator("#orders .order").first
+    order.get_by_text("Change", exact=True).click()
+    order.get_by_label("Side and site").fill("Left sacroiliac joint")
+    order.get_by_role("button", name="Change the draft").click()
+    assert "Changed by you" in page.locator("#orders .order").first.inner_text()
+    judged = signed(page).locator(".advice h4").inner_text()
+    assert judged != asked
+    assert "left joint" in judged
+
+
+def test_select_asks_about_the_ticked_order_alone(page, workbench):
+    open_chart(page, workbench.address, "order-select-leads")
+    ticks = page.locator("#orders input[type=checkbox]")
+    assert [tick.is_checked() for tick in ticks.all()] == [True, False]
+    page.get_by_role("button", name="Select", exact=True).click()
+    moment(page, SELECTED).locator(".advice").wait_for()
+    sent = json.loads(page.locator("#request-text").input_value())
+    assert sent["context"]["selections"] == example("order-select-leads")["context"]["selections"]
+
+
+def test_silence_is_said_in_words(page, workbench):
+    open_chart(page, workbench.address, "unrelated-order")
+    assert "No card" in signed(page).inner_text()
+
+
+def test_back_leads_to_the_list_and_another_patient_begins_afresh(page, workbench):
+    open_chart(page, workbench.address, "all-met")
+    signed(page)
+    page.get_by_role("link", name="All patients").click()
+    page.get_by_role("link", name=re.compile("Tindra Holloway")).click()
+    moment(page, OPENED).wait_for()
+    assert page.locator(".earlier").count() == 0
+    assert "Warning" in signed(page).locator(".indicator").inner_text()
+    page.go_back()
+    page.locator("#list-view").wait_for()
+
+
+def test_a_name_that_nobody_has_leads_to_the_list_with_a_sentence(page, workbench, faults):
+    page.goto(f"{workbench.address}/#nobody")
+    page.get_by_text("There is no patient 'nobody'").wait_for()
+    assert page.locator("#list-view").is_visible()
+    faults.expect("404")
+
+
+def test_the_whole_story_by_keyboard_alone(page, workbench):
+    page.goto(workbench.address)
+    focus(page, "link", "Open the chart of")
+    page.keyboard.press("Enter")
+    moment(page, OPENED).wait_for()
+    focus(page, "button", "Sign")
+    page.keyboard.press("Enter")
+    moment(page, SIGNED).wait_for()
+    focus(page, "button", "Add the order: generator")
+    page.keyboard.press("Space")
+    page.locator("#cards > .moment .outcome").filter(has_text="Feedback stored").wait_for()
+    focus(page, "button", "Dismiss with a reason")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    page.locator("#cards > .moment .outcome").filter(has_text="Dismissed").wait_for()
+    focus(page, "tab", "Request")
+    page.keyboard.press("ArrowRight")
+    assert page.get_by_role("tab", name="Response").get_attribute("aria-selected") == "true"
+    assert page.locator("#panel-response").is_visible()
+
+
+def focus(page: "Page", role: str, name: str) -> None:
+    """Goes on with the tabulator key until something of that role and name has the focus."""
+    wanted = page.get_by_role(role, name=re.compile(f"^{re.escape(name)}")).first
+    for _ in range(200):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError(f"the keyboard never reaches the {role} {name!r}")
+
+
+# --- the engineer ----------------------------------------------------------------------------------------------------
+
+
+def send(page: "Page", text: str) -> "Locator":
+    """Writes a request, sends it, and gives what the page says of the answer."""
+    page.get_by_role("tab", name="Request").click()
+    page.locator("#request-text").fill(text)
+    page.get_by_role("button", name="Send again").click()
+    verdict = page.locator("#panel-response .verdict")
+    verdict.wait_for()
+    return verdict
+
+
+def test_an_engineer_edits_a_request_sends_it_again_and_reads_the_refusal_in_words(page, workbench, faults):
+    open_chart(page, workbench.address, "typical-gaps")
+    signed(page)
+    body = json.loads(page.locator("#request-text").input_value())
+    assert body["fhirServer"] == f"{workbench.address}/workbench/fhir/typical-gaps"
+    assert "order-sign: 200, 1 card" in page.locator("#engineer-line").inner_text()
+    del body["hookInstance"]
+    said = send(page, json.dumps(body)).inner_text()
+    assert "Status 400" in said
+    assert "hookInstance is required and missing" in said
+    assert "Where: hookInstance" in said
+    assert "The call was refused (400)" in page.locator("#cards > .moment").inner_text()
+    page.get_by_role("tab", name="Check").click()
+    findings = page.locator("#panel-check table").first
+    findings.wait_for()
+    assert "hookInstance is required and missing" in findings.inner_text()
+    faults.expect("400")
+
+
+@pytest.mark.parametrize(
+    ("pasted", "words"),
+    [
+        ('{"hook": "order-sign",', "The body is not JSON"),
+        ('{"hook": "order-sign"}', "hookInstance is required"),
+        (
+            json.dumps({"hook": "order-sign", "hookInstance": "1", "context": {"patientId": "p", "draftOrders": {}}}),
+            "understood and answered",
+        ),
+    ],
+    ids=["cut off", "nothing in it", "read liberally"],
+)
+def test_a_request_pasted_without_a_patient_is_sent_as_it_is(page, workbench, faults, pasted, words):
+    page.goto(workbench.address)
+    page.locator("#engineer summary").first.click()
+    assert words in send(page, pasted).inner_text()
+    assert page.locator("#request-text").input_value() == pasted
+    if "understood" not in words:
+        faults.expect("400")
+
+
+def test_what_the_record_does_not_send_is_fetched_and_the_prefetch_tab_says_so(page, workbench):
+    open_chart(page, workbench.address, "typical-gaps")
+    details = {}
+    for mode in ("full", "lean", "none"):
+        page.locator(f'input[name="mode"][value="{mode}"]').check()
+        details[mode] = signed(page).locator(".detail").inner_text()
+        page.get_by_role("tab", name="Prefetch").click()
+        shown = page.locator("#panel-prefetch").inner_text()
+        assert ("fetched by the service" in shown) == (mode != "full")
+        sent = json.loads(page.locator("#request-text").input_value()).get("prefetch", {})
+        assert (
+            set(sent)
+            == {"full": set(library().prefetch_templates), "lean": {"patient", "coverage"}, "none": set()}[mode]
+        )
+    assert details["full"] == details["lean"] == details["none"]
+    page.get_by_role("tab", name="Timing").click()
+    assert "holding it against the statements" in page.locator("#panel-timing").inner_text()
+    page.get_by_role("tab", name="Check").click()
+    page.locator("#panel-check h3").first.wait_for()
+    assert "error" not in page.locator("#panel-check").inner_text()
+
+
+def test_the_call_can_be_copied_as_curl(chromium, workbench, page):
+    open_chart(page, workbench.address, "unrelated-order")
+    signed(page)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=workbench.address)
+    page.get_by_role("button", name="Copy as curl").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    line = page.evaluate("navigator.clipboard.readText()")
+    assert line.startswith(f"curl -sS {workbench.address}/cds-services/coverage-guidance-order-sign ")
+    assert json.loads(line.partition("\n")[2].rpartition("\nREQUEST")[0])["hook"] == "order-sign"
+
+
+# --- a Bundle of one's own, and hostile text -------------------------------------------------------------------------
+
+
+def test_a_bundle_that_is_pasted_is_one_more_patient_and_gets_its_card(page, workbench):
+    request = example("typical-gaps")
+    entries = [
+        entry for value in request["prefetch"].values() if value for entry in value.get("entry", [{"resource": value}])
+    ]
+    entries += request["context"]["draftOrders"]["entry"]
+    paste(page, workbench.address, {"resourceType": "Bundle", "type": "collection", "entry": entries})
+    moment(page, OPENED).wait_for()
+    assert page.locator("#patient-name").inner_text().startswith("Rosalind Achterberg")
+    assert "label criteria" in signed(page).locator("h4").inner_text()
+    assert page.locator('input[name="mode"][value="none"]').is_disabled()
+    page.reload()
+    page.get_by_text("This page has forgotten that patient").wait_for()
+    assert page.locator("#own-patients li").count() == 0
+
+
+DROPPED = """content => {
+  const carried = new DataTransfer();
+  carried.items.add(new File([content], 'chart.json', {type: 'application/json'}));
+  document.body.dispatchEvent(new DragEvent('drop', {bubbles: true, cancelable: true, dataTransfer: carried}));
+}"""
+
+
+@pytest.mark.parametrize("way", ["dropped", "chosen"])
+def test_a_bundle_in_a_file_is_opened_too(page, workbench, tmp_path, way):
+    bundle = {"resourceType": "Bundle", "entry": [{"resource": example("typical-gaps")["prefetch"]["patient"]}]}
+    page.goto(workbench.address)
+    page.wait_for_load_state("networkidle")
+    if way == "dropped":
+        page.evaluate(DROPPED, json.dumps(bundle))
+    else:
+        path = tmp_path / "chart.json"
+        path.write_text(json.dumps(bundle))
+        page.locator("#bundle-file").set_input_files(path)
+    moment(page, OPENED).wait_for()
+    assert "No problem on record" in page.locator("#chart").inner_text()
+    page.get_by_role("link", name="All patients").click()
+    assert "chart.json: 1 record" in page.locator("#own-patients").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("bundle", "words"),
+    [
+        ("{", "This is not JSON"),
+        ({"resourceType": "Bundle", "entry": [{}]}, "entry[0].resource must be a FHIR resource"),
+    ],
+    ids=["no JSON", "no resource"],
+)
+def test_a_bundle_that_is_refused_says_what_and_where(page, workbench, faults, bundle, words):
+    paste(page, workbench.address, bundle)
+    page.locator("#bundle-problem .notice").wait_for()
+    assert words in page.locator("#bundle-problem").inner_text()
+    if bundle != "{":
+        faults.expect("422")
+
+
+def paste(page: "Page", address: str, bundle: object) -> None:
+    page.goto(address)
+    page.get_by_text("Paste a Bundle").click()
+    page.locator("#bundle-text").fill(bundle if isinstance(bundle, str) else json.dumps(bundle))
+    page.get_by_role("button", name="Open it as a patient").click()
+
+
+HOSTILE = [
+    "<script>document.title='taken'</script>",
+    "<img src=x onerror=\"document.title='taken'\">",
+    "<iframe srcdoc=\"<script>parent.document.title='taken'</script>\"></iframe>",
+    "[click](javascript:document.title='taken') **bold** | cell | `code`",
+    "![x](https://evil.example/track.png)",
+    "</textarea></script><h1>heading</h1>",
+    "{{ 7*7 }} ${7*7}",
+    "\u202egnitirw \u2067desrever\u2069",
+    "x" * 10_000,
+    "\u0000\u0007 control",
+    "__proto__",
+]
+
+
+def hostile_bundle() -> dict:
+    """A chart in which every text is hostile, for a patient whose order is recognised all the same."""
+    me = {"reference": "Patient/p"}
+    resources: list[dict] = [
+        {
+            "resourceType": "Patient",
+            "id": "p",
+            "birthDate": "1970-01-01",
+            "name": [{"text": HOSTILE[0]}],
+            "gender": HOSTILE[1],
+        },
+    ]
+    for place, text in enumerate(HOSTILE):
+        code = {"text": text, "coding": [{"system": text, "code": text, "display": text}]}
+        resources += [
+            {"resourceType": "Condition", "id": f"c{place}", "subject": me, "code": code, "recordedDate": text},
+            {"resourceType": "Observation", "id": f"o{place}", "subject": me, "code": code, "valueString": text},
+            {"resourceType": "Procedure", "id": f"p{place}", "subject": me, "code": code, "bodySite": [{"text": text}]},
+            {"resourceType": "MedicationRequest", "id": f"m{place}", "subject": me, "medicationCodeableConcept": code},
+            {"resourceType": "DiagnosticReport", "id": f"d{place}", "subject": me, "code": code, "conclusion": text},
+            {"resourceType": "Coverage", "id": f"v{place}", "beneficiary": me, "payor": [{"display": text}]},
+            {"resourceType": text, "id": text},
+            {
+                "resourceType": "QuestionnaireResponse",
+                "id": f"q{place}",
+                "subject": me,
+                "questionnaire": text,
+                "item": [{"linkId": text, "text": text, "answer": [{"valueString": text}]}],
+            },
+        ]
+    codings = [{"system": "http://www.ama-assn.org/go/cpt", "code": "64555"}]
+    reason = {
+        "text": HOSTILE[2],
+        "coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "M62.85", "display": HOSTILE[3]}],
+    }
+    resources += [
+        {
+            "resourceType": "ServiceRequest",
+            "id": "s",
+            "status": "draft",
+            "intent": "order",
+            "subject": me,
+            "code": {"text": HOSTILE[1], "coding": codings},
+            "reasonCode": [reason, {"text": HOSTILE[8]}],
+            "bodySite": [{"text": HOSTILE[5]}],
+        },
+        {"resourceType": "Condition", "id": "shape", "subject": 7, "code": [1, {"text": []}]},
+        {"resourceType": "Observation", "id": "shape", "code": "text", "component": {"a": 1}, "valueQuantity": "x"},
+    ]
+    return {"resourceType": "Bundle", "entry": [{"resource": item} for item in resources]}
+
+
+@pytest.mark.parametrize("look", [Look(320), Look(1440)], ids=str)
+def test_a_chart_full_of_hostile_strings_changes_nothing(page, workbench, look):
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    paste(page, workbench.address, hostile_bundle())
+    moment(page, OPENED).wait_for()
+    card = signed(page)
+    assert card.locator(".advice").count() == 1
+    assert "<script>" in page.locator("#patient-name").inner_text()
+    assert page.title().endswith(": cds-service workbench")
+    assert page.locator("main :is(script, iframe, img, style, object, embed, form[action])").count() == 0
+    assert page.locator("main h1").count() == 2
+    links = page.locator("#chart-view a, #panel-response a").evaluate_all("all => all.map(link => link.href)")
+    assert all(link.startswith(("http://127.0.0.1", "https://doi.org/")) for link in links), links
+    page.evaluate("document.querySelectorAll('details').forEach(closed => { closed.open = true; })")
+    fits(page)
+
+
+# --- nobody kept out -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=str)
+def test_the_list_and_a_signed_order_have_no_barrier_and_do_not_scroll_sideways(page, workbench, look):
+    page.goto(workbench.address)
+    fits(page)
+    accessible(page)
+    open_chart(page, workbench.address, "typical-gaps")
+    signed(page)
+    page.get_by_role("button", name="Dismiss with a reason").click()
+    page.evaluate("document.querySelectorAll('details').forEach(closed => { closed.open = true; })")
+    fits(page)
+    accessible(page)
+    for tab in ("Response", "Prefetch", "Timing", "Check"):
+        page.get_by_role("tab", name=tab).click()
+        page.locator(f"#panel-{tab.lower()} :is(pre, table, h3)").first.wait_for()
+        fits(page)
+    accessible(page, contrast=False)
+
+
+def test_it_works_behind_a_path_of_its_own(page, workbench):
+    open_chart(page, f"{workbench.address}{PREFIX}", "typical-gaps")
+    page.locator('input[name="mode"][value="none"]').check()
+    assert "6 of 8" in signed(page).locator("h4").inner_text()
+    assert f"{PREFIX}/workbench/fhir/" in page.locator("#request-text").input_value()
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=str)
+def test_the_services_page_has_no_barrier(page, workbench, look):
+    page.goto(f"{workbench.address}/services")
+    page.evaluate("document.querySelectorAll('details').forEach(closed => { closed.open = true; })")
+    fits(page)
+    accessible(page)

@@ -1,0 +1,309 @@
+"""The check of a call: for each way to break a request or an answer, the sentence that is read, and its place."""
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+from flask.testing import FlaskClient
+
+from cds_service.app import create_app
+from cds_service.examples import examples
+from cds_service.fetching.fetch import Fetcher
+from cds_service.outgoing.client import OutgoingClient
+from cds_service.settings import Settings, data_folder
+from cds_service.surroundings import Surroundings
+from cds_service.workbench import validation
+from cds_service.workbench.validation import Finding, Published
+from tests.shipped import PUBLIC_URL, TODAY, example, library
+
+EXAMPLES = examples(data_folder("fhir_examples"))
+SIGN, SELECT = "coverage-guidance-order-sign", "coverage-guidance-order-select"
+PUBLISHED = Published(library().prefetch_templates, library().prefetch_keys, True)
+GRANT = {
+    "access_token": "t0ken",
+    "token_type": "Bearer",
+    "expires_in": 300,
+    "scope": "patient/*.read",
+    "subject": "cds-service",
+    "patient": "rosalind-achterberg",
+}
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[FlaskClient]:
+    """A client of a service that fetches what is not sent; nothing here makes it."""
+    with closing(OutgoingClient()) as caller, closing(Fetcher(caller, 5_000_000, 20)) as fetcher:
+        around = Surroundings(fetcher, workbench=True)
+        yield create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY, around).test_client()
+
+
+def put(*path_and_value: object) -> Callable[[dict], None]:
+    """Sets a member, by its path."""
+    *parents, name, value = path_and_value
+
+    def edit(body: dict) -> None:
+        inner = body
+        for parent in parents:
+            inner = inner[parent]
+        inner[name] = value
+
+    return edit
+
+
+def drop(*path: object) -> Callable[[dict], None]:
+    *parents, name = path
+
+    def edit(body: dict) -> None:
+        inner = body
+        for parent in parents:
+            inner = inner[parent]
+        del inner[name]
+
+    return edit
+
+
+def both(*edits: Callable[[dict], None]) -> Callable[[dict], None]:
+    def edit(body: dict) -> None:
+        for one in edits:
+            one(body)
+
+    return edit
+
+
+def served(**grant: object) -> Callable[[dict], None]:
+    """With a FHIR server and a grant that differs in these members; None leaves one out."""
+    given = {name: value for name, value in (GRANT | grant).items() if value is not None}
+    return both(put("fhirServer", "https://ehr.example/fhir"), put("fhirAuthorization", given))
+
+
+DRAFT = ("context", "draftOrders", "entry", 0, "resource")
+PAGED = {"resourceType": "Bundle", "type": "searchset", "link": [{"relation": "next", "url": "Condition?page=2"}]}
+OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "timeout"}]}
+STRANGER = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+STRANGER |= {"subject": {"reference": "Patient/somebody-else"}}
+
+REQUESTS = [
+    # what is broken, level, path, words
+    (drop("hook"), "error", "hook", "hook must be one of patient-view, order-select, order-sign"),
+    (put("hook", "order-select"), "error", "hook", "The service answers 400"),
+    (drop("hookInstance"), "error", "hookInstance", "hookInstance is required and missing"),
+    (put("hookInstance", "1234"), "error", "hookInstance", "must be a UUID"),
+    (drop("context"), "error", "context", "context is required"),
+    (put("context", []), "error", "context", "The service answers 400: context"),
+    (put("extra", 1), "note", "extra", "no member of a CDS Hooks request"),
+    (drop("context", "userId"), "error", "context.userId", "context.userId is required by order-sign"),
+    (put("context", "userId", "somebody"), "error", "context.userId", "must be Type/id"),
+    (put("context", "userId", "Device/1"), "error", "context.userId", "with one of Practitioner"),
+    (drop("context", "patientId"), "error", "context.patientId", "context.patientId is required"),
+    (put("context", "patientId", "Patient/rosalind-achterberg"), "error", "context.patientId", "the id alone"),
+    (put("context", "encounterId", "Encounter/1"), "error", "context.encounterId", "the id alone"),
+    (put("context", "encounterId", 7), "error", "context.encounterId", "must be text"),
+    (put("context", "selections", []), "note", "context.selections", "order-sign has no context field"),
+    (drop("context", "draftOrders"), "error", "context.draftOrders", "context.draftOrders is required"),
+    (drop("context", "draftOrders", "resourceType"), "error", "context.draftOrders.resourceType", "say resourceType"),
+    (drop("context", "draftOrders", "type"), "warning", "context.draftOrders.type", "needs a type"),
+    (drop(*DRAFT, "id"), "warning", "context.draftOrders.entry[0].resource.id", "neither selected nor changed"),
+    (put(*DRAFT, "status", []), "warning", "context.draftOrders.entry[0].resource", "Not as FHIR R4 has it: status"),
+    (
+        put(*DRAFT, "subject", {"reference": "Patient/somebody-else"}),
+        "error",
+        "context.draftOrders.entry[0].resource.subject",
+        "another patient",
+    ),
+    (put("fhirServer", "ehr.example/fhir"), "error", "fhirServer", "an absolute https address"),
+    (put("fhirServer", "http://ehr.example/fhir"), "error", "fhirServer", "must be https"),
+    (put("fhirAuthorization", GRANT), "error", "fhirServer", "fhirServer is required"),
+    (served(access_token=None), "error", "fhirAuthorization.access_token", "is required: the token"),
+    (served(token_type="MAC"), "error", "fhirAuthorization.token_type", "must be 'Bearer'"),
+    (served(expires_in="300"), "error", "fhirAuthorization.expires_in", "a whole number"),
+    (served(expires_in=True), "error", "fhirAuthorization.expires_in", "is required: the token's lifetime"),
+    (served(scope=None), "error", "fhirAuthorization.scope", "the scopes granted"),
+    (served(subject=None), "error", "fhirAuthorization.subject", "OAuth 2.0 client id"),
+    (served(patient=None), "warning", "fhirAuthorization.patient", "should name the one"),
+    (served(patient="somebody-else"), "error", "fhirAuthorization.patient", "another patient"),
+    (
+        both(served(scope="patient/Patient.read"), drop("prefetch", "condition")),
+        "warning",
+        "fhirAuthorization.scope",
+        "do not cover Condition",
+    ),
+    (put("prefetch", []), "error", "prefetch", "must be an object of prefetch keys"),
+    (put("prefetch", "extra", None), "note", "prefetch.extra", "Discovery has no prefetch key 'extra'"),
+    (drop("prefetch", "condition"), "warning", "prefetch.condition", "there is no FHIR server to ask"),
+    (drop("prefetch", "patient"), "warning", "prefetch.patient", "is answered 412"),
+    (both(served(), drop("prefetch", "condition")), "note", "prefetch.condition", "fetches it from fhirServer"),
+    (
+        both(drop("prefetch", "condition"), put("context", "patientId", "a b"), put(*DRAFT, "subject", {})),
+        "warning",
+        "prefetch.condition",
+        "its template cannot be resolved",
+    ),
+    (put("prefetch", "condition", OUTCOME), "warning", "prefetch.condition", "Counts as failed"),
+    (put("prefetch", "condition", "text"), "warning", "prefetch.condition", "not a FHIR resource"),
+    (put("prefetch", "condition", []), "error", "prefetch.condition", "not a list"),
+    (put("prefetch", "condition", PAGED), "warning", "prefetch.condition.link", "no FHIR server to ask for the rest"),
+    (both(served(), put("prefetch", "condition", PAGED)), "note", "prefetch.condition.link", "fetches the rest"),
+    (put("prefetch", "condition", STRANGER), "error", "prefetch.condition", "send the whole searchset Bundle"),
+    (put("prefetch", "condition", STRANGER), "warning", "prefetch.condition", "Holds no Condition"),
+    (put("prefetch", "observation", STRANGER), "error", "prefetch.observation", "1 Observation is of another patient"),
+    (put("prefetch", "patient", PAGED), "error", "prefetch.patient", "send the Patient itself"),
+    (put("prefetch", "patient", "id", "somebody-else"), "error", "prefetch.patient", "The Patient is another"),
+    (
+        put("prefetch", "patient", "birthDate", "in May"),
+        "warning",
+        "prefetch.patient Patient/rosalind-achterberg",
+        "Not as FHIR R4 has it: birthDate",
+    ),
+]
+
+
+def whole() -> dict:
+    request: dict = example("typical-gaps")
+    return request
+
+
+def found_in(client: FlaskClient, body: object, service: str | None = SIGN) -> list[Finding]:
+    answer = client.post(f"/workbench/validation{f'?service={service}' if service else ''}", json=body)
+    assert answer.status_code == 200
+    return [Finding(**item) for item in answer.get_json()["findings"]]
+
+
+@pytest.mark.parametrize(("edit", "level", "path", "words"), REQUESTS)
+def test_each_fault_of_a_request_is_told_with_its_place_and_what_is_allowed(client, edit, level, path, words):
+    body = whole()
+    edit(body)
+    service = None if words.startswith("hook must be one of") else SIGN
+    found = found_in(client, body, service)
+    assert any(item.level == level and item.path == path and words in item.text for item in found), found
+
+
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name != "broken-resources"])
+def test_no_error_is_found_in_an_example_but_what_it_shows(client, name):
+    """One example is a public sandbox's empty order, in a Bundle without type: that is told, as a warning."""
+    found = found_in(client, example(name), EXAMPLES[name].about["service"])
+    levels = {item.level for item in found}
+    assert levels <= ({"warning", "note"} if name == "sandbox-empty-order" else {"note"}), found
+
+
+def test_all_faults_are_told_at_once_errors_first(client):
+    body = whole()
+    both(put("hookInstance", "x"), drop("context", "userId"), drop("prefetch", "device"), put("more", 1))(body)
+    found = found_in(client, body)
+    assert {"hookInstance", "context.userId", "prefetch.device", "more"} <= {item.path for item in found}
+    ranks = [("error", "warning", "note").index(item.level) for item in found]
+    assert ranks == sorted(ranks)
+
+
+def test_the_broken_resources_of_an_example_are_told_one_by_one(client):
+    found = found_in(client, example("broken-resources"))
+    assert sum(item.text.startswith("Not as FHIR R4 has it") for item in found) > 2
+    assert any("of another patient" in item.text for item in found)
+
+
+def test_only_so_many_records_are_held_against_their_models(client):
+    body = whole()
+    broken = {"resourceType": "Condition", "id": "x", "onsetDateTime": "in May"}
+    body["prefetch"]["condition"] = {"resourceType": "Bundle", "entry": [{"resource": broken}] * 400}
+    found = found_in(client, body)
+    assert len(found) <= validation.MOST_FINDINGS
+    assert any("only the first 300" in item.text for item in found)
+
+
+def test_a_selection_that_names_no_draft_is_told(client):
+    body = example("order-select-leads")
+    body["context"]["selections"].append("ServiceRequest/elsewhere")
+    found = found_in(client, body, SELECT)
+    assert [item.path for item in found if item.level == "error"] == ["context.selections[1]"]
+    body["context"]["selections"] = []
+    assert any("Nothing is selected" in item.text for item in found_in(client, body, SELECT))
+
+
+@pytest.mark.parametrize("body", [[], "text", 7])
+def test_a_body_that_is_no_object_has_one_finding(client, body):
+    (finding,) = found_in(client, body)
+    assert finding == Finding("", "error", "The body must be a JSON object.")
+
+
+def test_a_body_that_is_no_json_and_a_service_that_is_none_are_refused(client):
+    address = "/workbench/validation"
+    assert client.post(address, data="{", content_type="application/json").status_code == 400
+    assert client.post(f"{address}?service=nothing", json={}).status_code == 404
+
+
+def test_no_finding_of_a_hostile_request_fails_the_check(client):
+    """Every member replaced by every kind of value: always a list of findings."""
+    for value in (None, [], {}, "", 7, True, [None], {"a": None}):
+        for path in ((), ("context",), ("prefetch",), ("context", "draftOrders"), DRAFT):
+            names = whole()
+            for step in path:
+                names = names[step]
+            for name in list(names):
+                body = copy.deepcopy(whole())
+                put(*path, name, value)(body)
+                assert isinstance(validation.request_findings(SIGN, body, PUBLISHED), list)
+
+
+CARD = {"summary": "s", "indicator": "info", "source": {"label": "l"}, "uuid": "u"}
+ACTION = {"type": "delete", "description": "d", "resourceId": "ServiceRequest/1"}
+OFFER = {"label": "l", "uuid": "u", "actions": [ACTION]}
+OFFERING = CARD | {"suggestions": [OFFER], "selectionBehavior": "any"}
+
+
+def offering(**action: object) -> dict:
+    return {"cards": [OFFERING | {"suggestions": [OFFER | {"actions": [ACTION | action]}]}]}
+
+
+RESPONSES = [
+    ({}, "cards", "a list 'cards'"),
+    ({"cards": [1]}, "cards[0]", "must be an object"),
+    ({"cards": [CARD | {"summary": ""}]}, "cards[0].summary", "needs a summary"),
+    ({"cards": [CARD | {"summary": "x" * 140}]}, "cards[0].summary", "less than 140"),
+    ({"cards": [CARD | {"indicator": "hard-stop"}]}, "cards[0].indicator", "info, warning, critical"),
+    ({"cards": [CARD | {"source": {}}]}, "cards[0].source.label", "source with a label"),
+    ({"cards": [CARD | {"source": {"label": "l", "url": "/x"}}]}, "cards[0].source.url", "absolute"),
+    ({"cards": [CARD | {"uuid": None}]}, "cards[0].uuid", "no feedback can name the card"),
+    ({"cards": [OFFERING | {"selectionBehavior": None}]}, "cards[0].selectionBehavior", "at-most-one, any"),
+    ({"cards": [OFFERING | {"suggestions": [{}]}]}, "cards[0].suggestions[0].label", "needs a label"),
+    (
+        {"cards": [OFFERING | {"suggestions": [OFFER | {"uuid": ""}]}]},
+        "cards[0].suggestions[0].uuid",
+        "no feedback can name the suggestion",
+    ),
+    (offering(type="replace"), "cards[0].suggestions[0].actions[0].type", "create, update, delete"),
+    (offering(description=""), "cards[0].suggestions[0].actions[0].description", "needs a description"),
+    (offering(resourceId=None), "cards[0].suggestions[0].actions[0].resourceId", "names what it deletes"),
+    (offering(type="update"), "cards[0].suggestions[0].actions[0].resource", "holds the whole resource"),
+    ({"cards": [CARD | {"links": [{"label": "l"}]}]}, "cards[0].links[0]", "label, url and type"),
+    (
+        {"cards": [CARD | {"links": [{"label": "l", "url": "x", "type": "absolute"}]}]},
+        "cards[0].links[0].url",
+        "must be absolute",
+    ),
+    (
+        {"cards": [CARD | {"links": [{"label": "l", "url": "https://a.b", "type": "absolute", "appContext": "x"}]}]},
+        "cards[0].links[0].appContext",
+        "Only a link of type smart",
+    ),
+    (
+        {"cards": [CARD | {"overrideReasons": [{"code": "a"}]}]},
+        "cards[0].overrideReasons[0]",
+        "code, system and display",
+    ),
+    ({"cards": [], "systemActions": []}, "systemActions", "or be left out"),
+    ({"cards": [], "systemActions": [{}]}, "systemActions[0].type", "create, update, delete"),
+]
+
+
+@pytest.mark.parametrize(("body", "path", "words"), RESPONSES)
+def test_each_fault_of_an_answer_is_told_with_its_place(client, body, path, words):
+    answer = client.post("/workbench/validation/response", json=body)
+    assert [(item["path"], words in item["text"]) for item in answer.get_json()["findings"]] == [(path, True)]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_nothing_is_found_in_the_answers_of_this_service(client, name):
+    body = json.loads((EXAMPLES[name].folder / "response.json").read_text())
+    answer = client.post("/workbench/validation/response", json=body)
+    assert answer.get_json() == {"findings": []}
