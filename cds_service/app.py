@@ -8,7 +8,7 @@ from flask import Flask, Response
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from cds_service import pages, service
+from cds_service import feedback_page, pages, service
 from cds_service.card import Addresses
 from cds_service.library import Library
 from cds_service.service import Guide
@@ -37,6 +37,8 @@ def create_app(
         app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies, 0, proxies)  # type: ignore[method-assign]
     CORS(
         app,
+        # What clinicians did, and the workbench, are read on our own pages alone.
+        resources=[r"/(?!feedback|workbench).*"],
         origins=settings.cors_origins,
         methods=["GET", "POST", "OPTIONS"],
         allow_headers=["Accept", "Authorization", "Content-Type"],
@@ -85,6 +87,8 @@ def create_app(
         from cds_service.workbench import routes as workbench
 
         workbench.register(app, library, public_url, clock, fetches)
+        if around.store is not None:
+            feedback_page.register(app, library, around.store)
     well_known.register(app, settings.security_contact, settings.security_policy, public_url, clock)
     document.register(app, library, public_url, authenticated=around.verifier is not None)
     errors.register(app, around)

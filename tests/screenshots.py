@@ -9,10 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from cds_service import feedback_page
 from cds_service.app import create_app
 from cds_service.settings import Settings
 from cds_service.store.database import open_store
+from cds_service.surroundings import Surroundings
 from tests.browser import Faults, Look, browser, listening, opened
 from tests.made_up_feedback import fill
 from tests.shipped import PUBLIC_URL, TODAY, library
@@ -47,9 +47,8 @@ def service() -> Iterator[str]:
     """The service with all that it can show, and feedback that nobody gave; gives its address."""
     with TemporaryDirectory() as folder, closing(open_store(None, Path(folder))) as store:
         fill(store)
-        app = create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY)
-        feedback_page.register(app, library(), store)
-        with listening(app) as address:
+        around = Surroundings(store=store, workbench=True)
+        with listening(create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY, around)) as address:
             yield address
 
 

@@ -17,6 +17,7 @@ from cds_service.settings import Settings
 from cds_service.store import feedback as stored
 from cds_service.store import shown
 from cds_service.store.database import Store, open_store
+from cds_service.surroundings import Surroundings
 from tests.browser import LOOKS, accessible, fits, listening
 from tests.made_up_feedback import CLIENT, DAY, at, fill
 from tests.shipped import PUBLIC_URL, TODAY, library
@@ -28,9 +29,7 @@ ANY = Days()
 
 
 def application(store: Store):
-    app = create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY)
-    feedback_page.register(app, library(), store)
-    return app
+    return create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY, Surroundings(store=store, workbench=True))
 
 
 @pytest.fixture
