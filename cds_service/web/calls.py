@@ -73,7 +73,10 @@ def _answered(record: CallRecord, guide: Guide, around: Surroundings, gate: Gate
     deadline = Deadline(around.call_seconds - RESERVE)
     client = None
     if gate is not None:
-        record.caller, client = gate.admit(record.timing, deadline)
+        admitted = gate.admit(record.timing, deadline)
+        # Known before it is counted: of a client that calls too often a line is kept.
+        record.caller, client = admitted
+        gate.count(admitted)
     own = replace(guide, client=client.id) if client else guide
     with record.timing.step("read"):
         record.body = reading.body()

@@ -43,7 +43,9 @@ def register(
         logs.begin_call(request_id)
         logs.describe_call(service=service_id)
         try:
-            caller, _ = gate.admit(timing, Deadline(around.call_seconds))
+            admitted = gate.admit(timing, Deadline(around.call_seconds))
+            gate.count(admitted)
+            caller = admitted.caller
             with timing.step("read"):
                 body = reading.body()
                 items = feedback.parse(bodies.read_json(body))

@@ -34,12 +34,18 @@ class Gate:
         self._limits = Limits(around)
 
     def admit(self, timing: Timing, deadline: Deadline) -> Admitted:
-        """Who makes the current request. Raises RequestError: 401, 429, or 503 where tokens cannot be checked now."""
+        """Who makes the current request; ``count`` it then.
+
+        Raises RequestError: 401, 429 for one who is refused too often, or 503 where tokens cannot be checked now.
+        """
         admitted = self._trusted(timing, deadline)
-        client, name = admitted.client, admitted.caller.client
-        logs.describe_call(client=name)
-        self._limits.count(name, (client.rate_limit if client else "") or self._around.rate_limit)
+        logs.describe_call(client=admitted.caller.client)
         return admitted
+
+    def count(self, admitted: Admitted) -> None:
+        """Counts a request of a caller who is known by now. Raises RequestError 429 for one beyond the limit."""
+        own = admitted.client.rate_limit if admitted.client else ""
+        self._limits.count(admitted.caller.client, own or self._around.rate_limit)
 
     def _trusted(self, timing: Timing, deadline: Deadline) -> Admitted:
         verifier = self._around.verifier
