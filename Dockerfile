@@ -55,5 +55,5 @@ EXPOSE 8080
 STOPSIGNAL SIGTERM
 # Straight to the service, whatever proxy the container's environment names.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
-  CMD ["python", "-c", "import urllib.request as u; u.build_opener(u.ProxyHandler({})).open('http://127.0.0.1:8080/healthz', timeout=4)"]
+  CMD ["python", "-c", "import urllib.request as u; u.build_opener(u.ProxyHandler({})).open('http://127.0.0.1:8080/readyz', timeout=4)"]
 CMD ["cds-service", "serve", "--host", "0.0.0.0", "--port", "8080"]

@@ -73,7 +73,8 @@ def told(name: str, key: str, base: str, fetcher: Fetcher, allowance: Allowance,
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_spoils_only_what_it_befalls(name):
     fault = FAULTS[name]
-    seconds = 1.0 if fault.hangs else 2.0
+    # What does not hang has time enough on a busy machine too.
+    seconds = 1.0 if fault.hangs else 20.0
     for example_name in EXAMPLES:
         body = example(example_name)
         whole = decided(hooks.parse(f"coverage-guidance-{body['hook']}", body))
@@ -125,7 +126,7 @@ def test_a_fault_that_befalls_what_settles_criteria_makes_them_unknown():
         body["fhirServer"] = server.base
         with fetching(server, server.base) as (fetcher, allowance):
             request = hooks.parse("coverage-guidance-order-sign", body)
-            completed = complete_call(request, guide(), TODAY, fetcher, allowance, Deadline(2)).request
+            completed = complete_call(request, guide(), TODAY, fetcher, allowance, Deadline(20)).request
     reasons = [item.reason for item in decided(completed).decision.findings.values() if item.truth is Truth.UNKNOWN]
     said = [reason for reason in reasons if "QuestionnaireResponse: the EHR's FHIR server failed (503)" in reason]
     assert len(said) >= 5

@@ -34,8 +34,6 @@ TOOLS = {
     *("schemathesis", "pip-audit", "cyclonedx-bom", "ruff", "mypy", "build", "hatchling"),
     *("types-jsonschema", "types-gunicorn", "types-requests", "pytest", "types-networkx"),
 }
-# Pinned ahead of the part that uses it; whoever adds that part takes the name out here.
-NOT_YET = {"pyjwt", "markdown-it-py", "nh3", "playwright", "axe-playwright-python", "responses"}
 
 
 def pins(lock: str) -> dict[str, tuple[Requirement, set[str]]]:
@@ -106,8 +104,8 @@ def test_no_dependency_is_unused():
     runtime = {canonicalize_name(Requirement(line).name) for line, lock in DIRECT if lock == "requirements.txt"}
     of_tests = {canonicalize_name(Requirement(line).name) for line, _ in DIRECT} - runtime
     used, used_in_tests = distributions("cds_service"), distributions("tests")
-    assert runtime - used - BY_NAME == NOT_YET & runtime
-    assert of_tests - used - used_in_tests - TOOLS == NOT_YET & of_tests
+    assert runtime - used - BY_NAME == set()
+    assert of_tests - used - used_in_tests - TOOLS == set()
 
 
 # Names that are put together here, so that this file does not hold them either.
