@@ -76,6 +76,7 @@ class Installation:
 
     def begin(self) -> None:
         """Called in a worker before its first call."""
+        self.around.traces.start()
         self.watch.start()
 
     def end(self) -> None:

@@ -107,6 +107,9 @@ class Settings(BaseSettings):
     )
     audit_days: int = Field(2190, gt=0, description="Days for which the audit log is kept.")
 
+    traces: bool = Field(
+        False, description="Send traces over OTLP/HTTP; where to is said by OpenTelemetry's own variables OTEL_*."
+    )
     self_check_seconds: float = Field(
         60,
         ge=1,

@@ -12,6 +12,7 @@ from cds_service.operations.audit import AuditError, AuditLog, audit_folder
 from cds_service.operations.names import Names, names_of
 from cds_service.operations.rate import limit_of
 from cds_service.operations.sealing import keys_of
+from cds_service.operations.traces import NoTraces, OpenTelemetry, TracesError, open_traces
 from cds_service.outgoing.addresses import Allowance
 from cds_service.outgoing.client import OutgoingClient
 from cds_service.self_check.names import CHECKS as SELF_CHECKS
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 NOBODY = Allowance()
 NO_NAMES = Names()
+NO_TRACES = NoTraces()
 # A worker is silent after so many self-checks that it did not tell of; a run of all known answers takes its time.
 PATIENCE = 2.5
 SECONDS_OF_A_RUN = 30.0
@@ -60,10 +62,12 @@ class Surroundings:
     verifier: Verifier | None = None
     trusted_proxies: int = 0
     names: Names = NO_NAMES
+    traces: NoTraces | OpenTelemetry = NO_TRACES
     workbench: bool = False
 
     def close(self) -> None:
-        """Writes what is still noted, and closes what is open; where the process ends."""
+        """Writes what is still noted, sends what is left, closes what is open; where the process ends."""
+        self.traces.stop()
         if self.ledger is not None:
             self.ledger.close()
         if self.store is not None:
@@ -102,6 +106,7 @@ def surroundings_of(settings: Settings, library: Library, *, only_this_machine: 
         Verifier(clients, KeyRing(http), ReplayStore(store).remember) if clients else None,
         settings.trusted_proxies,
         names,
+        _traces(settings, names),
         workbench=settings.workbench == "on" or (settings.workbench == "auto" and only_this_machine and not clients),
     )
 
@@ -116,6 +121,13 @@ def _may_fetch(clients: Clients | None, only_this_machine: bool) -> bool:
     if clients is None:
         return only_this_machine
     return any(client.fhir_servers for client in clients.entries)
+
+
+def _traces(settings: Settings, names: Names) -> NoTraces | OpenTelemetry:
+    try:
+        return open_traces(settings.traces, names)
+    except TracesError as error:
+        raise ValueError(str(error)) from None
 
 
 def _store(settings: Settings) -> Store:

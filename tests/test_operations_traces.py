@@ -11,9 +11,13 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from cds_service.operations.names import Names
+from cds_service.app import create_app
+from cds_service.operations.names import Names, names_of
 from cds_service.operations.traces import NoTraces, OpenTelemetry, TracesError, open_traces
-from tests.canaries import MARK, found_in
+from cds_service.settings import Settings
+from cds_service.surroundings import Surroundings
+from tests.canaries import MARK, Planted, found_in
+from tests.shipped import TODAY, example, library
 
 NAMES = Names(services=frozenset({"sign"}), keys=frozenset({"patient"}))
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -156,3 +160,21 @@ def test_spans_reach_a_collector_over_http(monkeypatch):
     said = {item.key: item.value.string_value for item in resource.resource.attributes}
     assert said["service.name"] == "cds-service"
     assert resource.scope_spans[0].spans[0].name == "call"
+
+
+def test_a_hook_call_is_traced_with_its_steps_and_nothing_of_the_patient():
+    exporter = InMemorySpanExporter()
+    traces = OpenTelemetry(names_of(library()), lambda: SimpleSpanProcessor(exporter))
+    traces.start()
+    client = create_app(Settings(), library(), "http://x", lambda: TODAY, Surroundings(traces=traces)).test_client()
+    planted = Planted(example("typical-gaps"))
+    path = "/cds-services/coverage-guidance-order-sign"
+    assert client.post(path, json=planted.request, headers={"traceparent": PARENT}).status_code == 200
+    assert client.post(path, json={"hook": planted.mark()}).status_code == 400
+    traces.stop()
+    evaluate, call, refused = exporter.get_finished_spans()
+    assert (evaluate.name, call.name, refused.name) == ("evaluate", "call", "call")
+    assert call.attributes["cds.outcome"] == "card"
+    assert f"{call.context.trace_id:032x}" == PARENT[3:35]
+    assert refused.status.status_code is StatusCode.ERROR
+    assert found_in("".join(span.to_json() for span in exporter.get_finished_spans())) == set()

@@ -13,7 +13,7 @@ from cds_service import bodies, hooks, service
 from cds_service.dialect import spoken
 from cds_service.fetching.call import complete_call
 from cds_service.fetching.fetch import server_timing
-from cds_service.operations import logs
+from cds_service.operations import logs, outcomes
 from cds_service.outgoing.deadline import Deadline
 from cds_service.service import Guide
 from cds_service.surroundings import Surroundings
@@ -35,38 +35,18 @@ def register(app: Flask, guide: Guide, clock: Callable[[], date], around: Surrou
         hooks.hook_of(service_id)
         asked = probe.of(request.environ)
         record = CallRecord(service_id, asked.today if asked else clock())
-        deadline = Deadline(around.call_seconds - RESERVE)
-        client = None
-        if asked is None:
-            g.record = record
-            logs.begin_call(record.request_id)
-            logs.describe_call(service=service_id)
-            record.caller, client = gate.admit(record.timing, deadline)
-        own = replace(guide, client=client.id) if client else guide
-        with record.timing.step("read"):
-            record.body = reading.body()
-            record.parsed = bodies.read_json(record.body)
-            record.request = hooks.parse(service_id, record.parsed)
-        today = record.today
-        record.concerned = service.concerned(record.request, own, today)
-        allowance = client.fhir_allowance() if client else around.allowance
-        may_fetch = client is None or bool(client.fhir_servers)
-        if around.fetcher is not None and may_fetch and record.request.fhir_server is not None and record.concerned:
-            with record.timing.step("fetch"):
-                completed = complete_call(record.request, own, today, around.fetcher, allowance, deadline)
-            record.request, record.report = completed.request, completed.report
-        with record.timing.step("evaluate"):
-            answers = service.answer(record.request, own, today, candidates=record.concerned)
-            if service.echoes_decimals(answers):
-                exact = hooks.with_exact_numbers(record.request, service_id, record.body)
-                answers = service.answer(exact, own, today, candidates=record.concerned)
-        record.answers = answers
         if asked is not None:
-            asked.answers = answers
-        with record.timing.step("write"):
-            record.told = spoken(service.response(answers), client)
-            body = orjson.dumps(record.told, default=_decimal)
-        return Response(body, mimetype="application/json")
+            answered = _answered(record, guide, around, None)
+            asked.answers = list(record.answers)
+            return answered
+        g.record = record
+        logs.begin_call(record.request_id)
+        logs.describe_call(service=service_id)
+        with around.traces.span("call", request.headers.get("traceparent"), service=service_id) as note:
+            answered = _answered(record, guide, around, gate)
+            client = record.caller.client if record.caller else "open"
+            note(client=client, status=200, cards=len(record.answers), outcome=outcomes.of_call(record.answers))
+        return answered
 
     # Whatever the method: of an unknown service none is allowed.
     @app.before_request
@@ -86,6 +66,37 @@ def register(app: Flask, guide: Guide, clock: Callable[[], date], around: Surrou
                 answer.headers["Server-Timing"] = ", ".join(parts)
             logs.end_call()
         return answer
+
+
+def _answered(record: CallRecord, guide: Guide, around: Surroundings, gate: Gate | None) -> Response:
+    """The answer to the current request; without a gate it is a call of our own. Raises RequestError."""
+    deadline = Deadline(around.call_seconds - RESERVE)
+    client = None
+    if gate is not None:
+        record.caller, client = gate.admit(record.timing, deadline)
+    own = replace(guide, client=client.id) if client else guide
+    with record.timing.step("read"):
+        record.body = reading.body()
+        record.parsed = bodies.read_json(record.body)
+        record.request = hooks.parse(record.service_id, record.parsed)
+    today = record.today
+    record.concerned = service.concerned(record.request, own, today)
+    allowance = client.fhir_allowance() if client else around.allowance
+    may_fetch = client is None or bool(client.fhir_servers)
+    if around.fetcher is not None and may_fetch and record.request.fhir_server is not None and record.concerned:
+        with record.timing.step("fetch"), around.traces.span("fetch"):
+            completed = complete_call(record.request, own, today, around.fetcher, allowance, deadline)
+        record.request, record.report = completed.request, completed.report
+    with record.timing.step("evaluate"), around.traces.span("evaluate"):
+        answers = service.answer(record.request, own, today, candidates=record.concerned)
+        if service.echoes_decimals(answers):
+            exact = hooks.with_exact_numbers(record.request, record.service_id, record.body)
+            answers = service.answer(exact, own, today, candidates=record.concerned)
+    record.answers = answers
+    with record.timing.step("write"):
+        record.told = spoken(service.response(answers), client)
+        body = orjson.dumps(record.told, default=_decimal)
+    return Response(body, mimetype="application/json")
 
 
 def _decimal(value: Any) -> orjson.Fragment:

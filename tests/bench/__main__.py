@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -13,17 +12,14 @@ from typing import Any
 import click
 import orjson
 
-from cds_service import __version__, hooks, service
-from cds_service.card import Addresses
-from cds_service.library import load_library
-from cds_service.server import utc_today, warm_up
-from cds_service.service import Guide
-from cds_service.settings import OPEN_LOOPBACK_KEY, Settings
+from cds_service.server import utc_today
 from tests.bench import load, machine, workload
 from tests.bench.evaluation import Evaluation, Times, evaluate_in_turn
+from tests.bench.expected import answer_of, guide_of, print_head
 from tests.bench.load import Call, Measured
 from tests.bench.machine import BenchError, Running
 from tests.bench.many import with_copies
+from tests.bench.trusted import bench_trusted
 
 SERVICE = ("cds_service", "serve", "--port", "{port}")
 FLOOR, CARD, UNRECOGNISED = "floor", "whole card", "unrecognised order"
@@ -33,14 +29,18 @@ CARD_OF_MANY, UNRECOGNISED_OF_MANY = f"{CARD}, +{MORE}", f"{UNRECOGNISED}, +{MOR
 
 @click.command()
 @click.option("--quick", is_flag=True, help="One second a round: enough to see that it works, too short to quote.")
-def main(quick: bool) -> None:
+@click.option("--trusted", is_flag=True, help="Measure tokens, replay check, audit log and metrics instead.")
+def main(quick: bool, trusted: bool) -> None:
     """Prints what a call costs beside the floor: the same server parsing the same body, with a constant answer."""
     missing = [tool for tool in ("wrk", "taskset") if shutil.which(tool) is None]
     if missing or not hasattr(os, "sched_getaffinity"):
         raise click.ClickException(f"the benchmark needs Linux with wrk and taskset; missing: {', '.join(missing)}")
     seconds, rounds, runs, starts = (1, 3, 500, 1) if quick else (2, 8, 5000, 5)
     try:
-        bench(seconds, rounds, runs, starts)
+        if trusted:
+            bench_trusted(seconds, rounds, *machine.cores())
+        else:
+            bench(seconds, rounds, runs, starts)
     except BenchError as error:
         raise click.ClickException(str(error)) from None
 
@@ -51,11 +51,7 @@ def bench(seconds: int, rounds: int, runs: int, starts: int) -> None:
     today = utc_today()
     service_id, request = workload.whole_card(today)
     bodies = {CARD: orjson.dumps(request), UNRECOGNISED: orjson.dumps(workload.unrecognised(request, today))}
-    print(f"cds-service {__version__}, Python {sys.version.split()[0]}, {machine.processor()}")
-    print(
-        f"Servers on core {server_core}, wrk on core {load_core}, {load.CONNECTIONS} connections, {rounds} rounds of "
-        f"{seconds:g} s each in turn, medians. Load of the machine before: {os.getloadavg()[0]:.1f}"
-    )
+    print_head(seconds, rounds, server_core, load_core)
 
     ready = []
     for _ in range(starts):
@@ -69,9 +65,9 @@ def bench(seconds: int, rounds: int, runs: int, starts: int) -> None:
         many = stack.enter_context(
             machine.serving(*SERVICE, core=server_core, settings={"CDS_SERVICE_CARDS": str(cards)})
         )
-        guide, guide_of_many = _guide(ours), _guide(many, cards)
-        answers = {name: _answer(service_id, body, guide) for name, body in bodies.items()}
-        answers_of_many = {name: _answer(service_id, body, guide_of_many) for name, body in bodies.items()}
+        guide, guide_of_many = guide_of(ours), guide_of(many, cards)
+        answers = {name: answer_of(service_id, body, guide) for name, body in bodies.items()}
+        answers_of_many = {name: answer_of(service_id, body, guide_of_many) for name, body in bodies.items()}
         card = orjson.loads(answers[CARD])["cards"][0]
         if "suggestions" not in card or orjson.loads(answers[UNRECOGNISED])["cards"]:
             raise BenchError("the calls do not measure what they should: a card with suggestions, and no card")
@@ -114,21 +110,6 @@ def bench(seconds: int, rounds: int, runs: int, starts: int) -> None:
         f"Ready after {many.ready_seconds:.1f} s; private memory of the worker {memory['many']:.1f} MB, with what it "
         f"shares {resident['many']:.1f} MB (the policies that ship: {resident['ours']:.1f} MB)"
     )
-
-
-def _guide(server: Running, cards: Path | None = None) -> Guide:
-    """What the server was started with, so that its answers can be made here too."""
-    settings = Settings(id_key=OPEN_LOOPBACK_KEY, **({"cards": cards} if cards else {}))
-    library = load_library(settings.cards, settings.canonical_base)
-    warm_up(library)
-    return Guide(library, Addresses(f"http://127.0.0.1:{server.port}", settings.canonical_base), settings.key())
-
-
-def _answer(service_id: str, body: bytes, guide: Guide) -> bytes:
-    answers = service.answer(hooks.parse(service_id, orjson.loads(body)), guide, utc_today())
-    if any(item.decision is None for item in answers):
-        raise BenchError("a policy could not be evaluated or only asks; the benchmark measures decisions")
-    return orjson.dumps(service.response(answers))
 
 
 def _in_turn(

@@ -32,21 +32,23 @@ class Measured:
     cpu: float
 
 
-def check(server: Running, call: Call) -> None:
+def check(server: Running, call: Call, token: str | None = None) -> None:
     """Makes one call and holds the answer against the expected one, byte for byte."""
-    answer = server.post(call.path, call.body.read_bytes())
+    answer = server.post(call.path, call.body.read_bytes(), token)
     if answer != call.answer:
         raise BenchError(f"{call.path} on port {server.port} answered {answer[:300]!r}, not {call.answer[:300]!r}")
 
 
-def put_under_load(server: Running, call: Call, seconds: float, core: int) -> Measured:
-    """Repeats a call for some seconds. Raises BenchError for any answer but 200 and for answers that are too short."""
+def put_under_load(server: Running, call: Call, seconds: float, core: int, tokens: Path | None = None) -> Measured:
+    """Repeats a call for some seconds, each with the next line of ``tokens`` as its token.
+
+    Raises BenchError for any answer but 200 and for answers that are too short.
+    """
     url = f"http://127.0.0.1:{server.port}{call.path}"
     command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "-s", str(SCRIPT), url]
     before = server.cpu_seconds()
-    run = subprocess.run(
-        command, env=os.environ | {"BENCH_BODY": str(call.body)}, capture_output=True, text=True, check=False
-    )
+    environment = os.environ | {"BENCH_BODY": str(call.body), "BENCH_TOKENS": str(tokens or "")}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     used = server.cpu_seconds() - before
     if run.returncode or not run.stdout:
         raise BenchError(f"{' '.join(command)} failed: {run.stderr}")

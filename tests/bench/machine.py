@@ -42,11 +42,12 @@ class Running:
     worker: int
     ready_seconds: float
 
-    def post(self, path: str, body: bytes) -> bytes:
+    def post(self, path: str, body: bytes, token: str | None = None) -> bytes:
         """The answer to one call; anything but 200 is an error."""
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
-            client.request("POST", path, body, {"Content-Type": "application/json"})
+            client.request("POST", path, body, headers)
             answer = client.getresponse()
             content = answer.read()
         finally:

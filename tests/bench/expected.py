@@ -1,0 +1,41 @@
+"""What is measured and what the servers must answer, made in the benchmark's own process."""
+
+import os
+import sys
+from pathlib import Path
+
+import orjson
+
+from cds_service import __version__, hooks, service
+from cds_service.card import Addresses
+from cds_service.library import load_library
+from cds_service.server import utc_today, warm_up
+from cds_service.service import Guide
+from cds_service.settings import OPEN_LOOPBACK_KEY, Settings
+from tests.bench import load, machine
+from tests.bench.machine import BenchError, Running
+
+
+def print_head(seconds: int, rounds: int, server_core: int, load_core: int) -> None:
+    """On what, and how, in two lines."""
+    print(f"cds-service {__version__}, Python {sys.version.split()[0]}, {machine.processor()}")
+    print(
+        f"Servers on core {server_core}, wrk on core {load_core}, {load.CONNECTIONS} connections, {rounds} rounds of "
+        f"{seconds:g} s each in turn, medians. Load of the machine before: {os.getloadavg()[0]:.1f}"
+    )
+
+
+def guide_of(server: Running, cards: Path | None = None) -> Guide:
+    """What the server was started with, so that its answers can be made here too."""
+    settings = Settings(id_key=OPEN_LOOPBACK_KEY, **({"cards": cards} if cards else {}))
+    library = load_library(settings.cards, settings.canonical_base)
+    warm_up(library)
+    return Guide(library, Addresses(f"http://127.0.0.1:{server.port}", settings.canonical_base), settings.key())
+
+
+def answer_of(service_id: str, body: bytes, guide: Guide) -> bytes:
+    """The answer to a call, byte for byte."""
+    answers = service.answer(hooks.parse(service_id, orjson.loads(body)), guide, utc_today())
+    if any(item.decision is None for item in answers):
+        raise BenchError("a policy could not be evaluated or only asks; the benchmark measures decisions")
+    return orjson.dumps(service.response(answers))
