@@ -4,6 +4,7 @@ import ast
 import io
 import json
 import logging
+import re
 import sys
 import time
 from pathlib import Path
@@ -309,3 +310,11 @@ def test_a_line_costs_little():
     for _ in range(2000):
         log.info("call", outcome="card", status=200, milliseconds=3.1)
     assert (time.perf_counter() - started) / 2000 < 0.001
+
+
+def test_every_event_is_told_somewhere():
+    """A list that promises what nobody writes would be searched for in vain."""
+    sources = "".join(path.read_text(encoding="utf-8") for path in Path(cds_service.__file__).parent.rglob("*.py"))
+    told = set(re.findall(r"\.(?:info|warning|error)\(\s*\"([a-z-]+)\"", sources)) | {"unlisted", "server", "library"}
+    told |= {"call", "refused", "silent-policy", "self-check-failed", "ready", "not-ready"}
+    assert set(logs.EVENTS) == told

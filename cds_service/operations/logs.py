@@ -21,29 +21,21 @@ from structlog.typing import EventDict, FilteringBoundLogger
 
 from cds_service import __version__
 from cds_service.operations.exceptions import chain_of, kind_of, place
+from cds_service.operations.metric_list import FETCH_FAILURES
 from cds_service.operations.names import Names
 
 # Each event that may be logged, and what it tells the operator.
 EVENTS: Mapping[str, str] = {
-    "starting": "the program starts",
-    "listening": "calls are accepted from now on",
-    "stopping": "the program ends",
-    "worker-started": "a process that answers calls is ready",
-    "worker-ended": "a process that answers calls has ended",
     "call": "a hook call was answered",
     "feedback": "feedback was received",
     "refused": "a call was answered with an error status",
     "token-refused": "a caller is not trusted; check says by which rule",
-    "rate-limited": "a client has used up its limit",
     "policy-failed": "one statement could not be evaluated; its card says so, the others are unaffected",
     "fetch-failed": "prefetch that the EHR did not send could not be fetched from its FHIR server",
     "keys-fetched": "a client's key set was fetched",
     "keys-failed": "a client's key set could not be fetched",
     "store-failed": "the store could not be read or written",
-    "store-migrated": "the store's schema was brought up to date",
     "audit-failed": "the audit log could not be written",
-    "audit-deleted": "files of the audit log past their time were deleted",
-    "self-check": "the known-answer patients were run",
     "self-check-failed": "a known-answer patient got another answer than it must",
     "silent-policy": "a statement has had orders and no card for days",
     "ready": "the service is ready",
@@ -60,8 +52,8 @@ _REQUEST = re.compile(r"[0-9a-f]{32}")
 _WORDS = (
     frozenset({"card", "ask", "none", "failed", "refused", "pathway", "new", "repeated", "unknown-card"})
     | frozenset({"filled", "empty", "missing", "fetched"})
-    | frozenset({"forbidden", "unreachable", "timeout", "too-large", "redirected", "tls", "status", "unreadable"})
-    | frozenset({"accepted", "overridden", "read", "write", "connect", "migrate", "disk", "lock"})
+    | frozenset(FETCH_FAILURES)
+    | frozenset({"status", "unreadable"})
 )
 
 Form = Callable[[Any], bool]
@@ -84,10 +76,7 @@ def forms(names: Names) -> dict[str, Form]:
     def is_request(value: Any) -> bool:
         return isinstance(value, str) and _REQUEST.fullmatch(value) is not None
 
-    counts = (
-        *("status", "milliseconds", "cards", "orders", "policies", "count", "days", "seconds", "attempt"),
-        *("pid", "port", "workers", "threads", "bytes", "failing", "line"),
-    )
+    counts = (*("status", "milliseconds", "cards", "count", "failing"),)
     return {
         **dict.fromkeys(counts, _is_number),
         "request": is_request,

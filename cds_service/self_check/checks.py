@@ -63,6 +63,7 @@ class SelfCheck:
         self._examiner = Examiner(app)
         self._cases: tuple[list[KnownAnswer], list[KnownAnswer]] | None = None
         self._turn = 0
+        self._ready: bool | None = None
 
     def run(self, pause: Callable[[float], bool] = lambda seconds: False) -> dict[str, Found]:
         """Runs every check and tells what it found.
@@ -173,4 +174,8 @@ class SelfCheck:
                 level("self-check-failed", check=name, failing=len(result.sentences))
                 for policy in result.policies:
                     level("silent-policy" if name == "silence" else "self-check-failed", check=name, policy=policy)
-        self._readiness.say([name for name, item in found.items() if item.sentences and name not in WARNINGS])
+        failing_now = [name for name, item in found.items() if item.sentences and name not in WARNINGS]
+        if self._ready is not (ready := not failing_now):
+            (log.info if ready else log.error)("ready" if ready else "not-ready", failing=len(failing_now))
+        self._ready = ready
+        self._readiness.say(failing_now)

@@ -52,6 +52,8 @@ def tell(record: CallRecord, status: int, answer: bytes, around: Surroundings) -
     log = logs.logger()
     for failed in (item for item in record.answers if item.error is not None):
         log.error("policy-failed", policy=failed.policy.id, exc_info=failed.error)
+    for key in (item for item in record.report if item.cause):
+        log.warning("fetch-failed", key=key.key, kind=key.cause)
     told = {"cards": len(record.answers), "outcome": outcome} if status == 200 else {}
     log.info("call" if status == 200 else "refused", status=status, milliseconds=round(seconds * 1000, 1), **told)
     if around.metrics is not None:
