@@ -36,7 +36,15 @@ class Picture:
     before: "Callable[[Page], object]" = lambda page: None
 
 
+def sign(page: "Page") -> None:
+    """Signs what is drafted, and waits for the card."""
+    page.locator("#cards > .moment").filter(has_text="When the chart was opened").wait_for()
+    page.locator("#sign").click()
+    page.locator("#cards > .moment").filter(has_text="When the orders were signed").wait_for()
+
+
 PICTURES = (
+    Picture("workbench.png", "/#typical-gaps", 1240, 880, sign),
     Picture("statement.png", f"/policies/{library().policies[0].id}"),
     Picture("feedback.png", "/feedback"),
 )
