@@ -56,7 +56,7 @@ def torture(kills: int, state: Path, url: str = "", seed: int = 1) -> Outcome:
     """Runs a server of two workers, ``kills`` times kills one, and counts."""
     outcome, over = Outcome(), threading.Event()
     chance = random.Random(seed)
-    with _served(state, url) as (address, arbiter):
+    with served(state, url) as (address, arbiter):
         senders = [
             threading.Thread(target=_send, args=(address, f"sender-{number}", outcome, over))
             for number in range(SENDERS)
@@ -130,7 +130,7 @@ def _workers(arbiter: int) -> list[int]:
 
 
 @contextmanager
-def _served(state: Path, url: str) -> Iterator[tuple[str, int]]:
+def served(state: Path, url: str) -> Iterator[tuple[str, int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -1,0 +1,63 @@
+"""A server that is told to end finishes the calls in flight, keeps what they left, and takes no more."""
+
+import os
+import signal
+import threading
+import time
+from contextlib import closing
+
+import pytest
+import requests
+
+from cds_service.feedback import Days
+from cds_service.store.database import open_store
+from cds_service.store.shown import counts
+from tests.fhir_server import FhirServer
+from tests.shipped import example
+from tests.torture import served
+
+SIGN = "/cds-services/coverage-guidance-order-sign"
+SECONDS = 30
+
+
+def test_calls_in_flight_are_finished_and_told(tmp_path):
+    body = example("typical-gaps")
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow(handler, kind):
+        asked.set()
+        go_on.wait(SECONDS)
+        handler.answer(200, handler.page(kind, {}))
+
+    found: list[requests.Response] = []
+    with FhirServer(body["prefetch"], faults={"Coverage": slow}) as server, served(tmp_path, "") as (address, arbiter):
+        del body["prefetch"]["coverage"]
+        body["fhirServer"] = server.base
+        caller = threading.Thread(
+            target=lambda: found.append(requests.post(address + SIGN, json=body, timeout=SECONDS))
+        )
+        caller.start()
+        assert asked.wait(SECONDS)
+        os.kill(arbiter, signal.SIGTERM)
+        # The signal has reached the worker once nobody new is let in.
+        until = time.monotonic() + SECONDS
+        while time.monotonic() < until and answers(address):
+            time.sleep(0.02)
+        go_on.set()
+        caller.join(SECONDS)
+    (answer,) = found
+    assert answer.status_code == 200
+    (card,) = answer.json()["cards"]
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{address}/healthz", timeout=SECONDS)
+    with closing(open_store(None, tmp_path)) as store:
+        assert [row.cards for row in counts(store, Days())] == [1]
+    (written,) = (tmp_path / "audit").iterdir()
+    assert card["uuid"] in written.read_text()
+
+
+def answers(address: str) -> bool:
+    try:
+        return requests.get(f"{address}/healthz", timeout=SECONDS).ok
+    except requests.ConnectionError:
+        return False
