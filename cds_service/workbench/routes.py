@@ -10,6 +10,7 @@ from flask import Blueprint, Flask, Response, render_template, request
 from cds_service import __version__, bodies, hooks
 from cds_service.errors import RequestError
 from cds_service.library import Library
+from cds_service.policy import Policy
 from cds_service.settings import data_folder
 from cds_service.web import reading
 from cds_service.workbench import dropped, rendering
@@ -180,5 +181,5 @@ def _groups(listed: tuple[Listed, ...], library: Library) -> list[Group]:
     return [group for group in groups if group.patients]
 
 
-def _offers(policy: Any) -> list[Offer]:
+def _offers(policy: Policy) -> list[Offer]:
     return [Offer(act.label, act.code.system, act.code.system_name, act.code.code) for act in policy.orders.acts]
