@@ -32,7 +32,7 @@ DIRECT = [
 BY_NAME = {"psycopg"}
 TOOLS = {
     *("schemathesis", "pip-audit", "cyclonedx-bom", "ruff", "mypy", "build", "hatchling"),
-    *("types-jsonschema", "types-gunicorn", "types-requests", "pytest", "types-networkx"),
+    *("types-jsonschema", "types-gunicorn", "types-requests", "pytest", "pytest-xdist", "types-networkx"),
 }
 
 
