@@ -77,9 +77,10 @@ def moment(page: "Page", title: str) -> "Locator":
 
 def signed(page: "Page") -> "Locator":
     """Signs the drafts; what the service says to that."""
-    before = page.locator("#engineer-line").inner_text()
+    # Two answers may read the same to the letter: what was said before is marked.
+    page.evaluate("document.querySelectorAll('#cards .moment').forEach((said) => said.classList.add('before'))")
     page.get_by_role("button", name="Sign", exact=True).click()
-    page.wait_for_function("before => document.getElementById('engineer-line').textContent !== before", arg=before)
+    page.locator("#cards > .moment:not(.before)").wait_for()
     found = moment(page, SIGNED)
     found.wait_for()
     return found
