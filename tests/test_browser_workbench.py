@@ -138,6 +138,7 @@ def test_a_clinician_signs_takes_the_suggestion_signs_again_and_dismisses_the_se
     assert overridden.reason.code == "documented-elsewhere"
     assert overridden.comment == "in the paper chart <b>of</b> the clinic"
     assert overridden.policy == "isass-restorative-neurostimulation-2023"
+    reported(page, overridden)
 
 
 def test_a_clinician_writes_an_order_by_its_name_and_takes_the_code_that_the_card_offers(page, workbench):
@@ -172,6 +173,17 @@ def test_a_clinician_writes_an_order_by_its_name_and_takes_the_code_that_the_car
     (told,) = [item for item in workbench.feedback() if item.card == uuid]
     assert (told.outcome, told.comment) == ("overridden", None)
     assert told.policy == "isass-si-joint-fusion-2020"
+    reported(page, told)
+
+
+def reported(page: "Page", told: KeptFeedback) -> None:
+    """The feedback page counts it, under its statement and its reason."""
+    page.get_by_role("link", name="Feedback", exact=True).click()
+    page.get_by_role("heading", name="By statement").wait_for()
+    words = page.locator("main").inner_text()
+    assert next(policy.title for policy in library().policies if policy.id == told.policy) in words
+    assert told.reason is not None
+    assert told.reason.display in words
 
 
 def reason_of(page: "Page", words: str) -> int:
