@@ -85,15 +85,18 @@ class SelfCheck:
             "clock": lambda: Found(tuple(self._clock.problems())),
             "store": self._store,
             "audit": self._audit,
+            # Looks at the files, for the check after it too.
             "policies": lambda: Found(tuple(self._files.problems())),
             "changed": self._changed,
             "silence": self._silence,
         }
 
     def _guarded(self, check: Callable[[], Found]) -> Found:
-        # A check that breaks has found something, whatever broke.
         try:
             return check()
+        except (StoreError, AuditError) as error:
+            return Found((str(error),))
+        # A check that breaks has found something, whatever broke.
         except Exception as error:
             logs.logger().error("background-failed", exc_info=error)
             return Found((f"the check broke with {type(error).__name__}",))
@@ -125,19 +128,13 @@ class SelfCheck:
         return Found(tuple(surfaces.page_problems(self._app, policies[self._turn % len(policies)])))
 
     def _store(self) -> Found:
-        try:
-            if self._around.store is not None:
-                self._around.store.ping()
-        except StoreError as error:
-            return Found((str(error),))
+        if self._around.store is not None:
+            self._around.store.ping()
         return Found()
 
     def _audit(self) -> Found:
-        try:
-            if self._around.audit is not None:
-                self._around.audit.check()
-        except AuditError as error:
-            return Found((str(error),))
+        if self._around.audit is not None:
+            self._around.audit.check()
         return Found()
 
     def _changed(self) -> Found:

@@ -30,8 +30,8 @@ class Files:
         self._problems: list[str] = []
 
     def changed(self) -> bool:
-        """Whether a restart would load something else."""
-        return self._digest() != self._loaded
+        """Whether a restart would load something else, as ``problems`` saw the files last."""
+        return self._last != self._loaded
 
     def problems(self) -> list[str]:
         """Why a restart would fail, as sentences; they are loaded again only where something has changed."""
