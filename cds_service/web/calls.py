@@ -88,7 +88,7 @@ def _answered(record: CallRecord, guide: Guide, around: Surroundings, gate: Gate
     may_fetch = client is None or bool(client.fhir_servers)
     if around.fetcher is not None and may_fetch and record.request.fhir_server is not None and record.concerned:
         with record.timing.step("fetch"), around.traces.span("fetch"):
-            completed = complete_call(record.request, own, today, around.fetcher, allowance, deadline)
+            completed = complete_call(record.request, own, today, around.fetcher, allowance, deadline, record.concerned)
         record.request, record.report = completed.request, completed.report
     with record.timing.step("evaluate"), around.traces.span("evaluate"):
         answers = service.answer(record.request, own, today, candidates=record.concerned)
