@@ -68,9 +68,9 @@ class Metrics:
         """A call beyond the client's limit; of a caller who is not known, ``other``."""
         self._counter("rate_limited_total", client).inc()
 
-    def feedback(self, outcome: str) -> None:
-        """One item of feedback; ``outcome`` is one of FEEDBACK_OUTCOMES."""
-        self._counter("feedback_total", outcome).inc()
+    def feedback(self, outcome: str, count: int = 1) -> None:
+        """Items of feedback; ``outcome`` is one of FEEDBACK_OUTCOMES."""
+        self._counter("feedback_total", outcome).inc(count)
 
     def store_failed(self) -> None:
         """The store could not be read or written."""
@@ -101,6 +101,7 @@ class Metrics:
         registry = self._registry
         if VARIABLE in os.environ:
             registry = CollectorRegistry()
+            # prometheus_client types all but its part for several processes.
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
 
@@ -137,6 +138,7 @@ class Metrics:
 def mark_dead(pid: int) -> None:
     """Forgets what a worker that ended said of its state; what it counted stays. gunicorn's ``child_exit``."""
     if VARIABLE in os.environ:
+        # Of the part without types, as above.
         mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 

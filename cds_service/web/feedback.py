@@ -70,5 +70,5 @@ def _count(saved: Saved, around: Surroundings) -> None:
     if around.metrics is None:
         return
     for outcome, number in (("new", saved.new), ("repeated", saved.repeated), ("unknown-card", saved.unknown)):
-        for _ in range(number):
-            around.metrics.feedback(outcome)
+        if number:
+            around.metrics.feedback(outcome, number)
