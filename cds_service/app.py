@@ -34,6 +34,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     if around.trusted_proxies:
         proxies = around.trusted_proxies
+        # Flask asks that middleware be put in this way; for the type checker it is a method.
         app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies, 0, proxies)  # type: ignore[method-assign]
     CORS(
         app,

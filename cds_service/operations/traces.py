@@ -174,6 +174,7 @@ def open_traces(wanted: bool, names: Names) -> NoTraces | OpenTelemetry:
     if not wanted:
         return NoTraces()
     try:
+        # Only to see that they are there; they are used in the worker.
         import opentelemetry.exporter.otlp.proto.http.trace_exporter
         import opentelemetry.sdk.trace  # noqa: F401
     except ImportError:
