@@ -7,13 +7,13 @@ import re
 from collections.abc import Mapping
 from datetime import date
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, request
 
-from cds_service import __version__, feedback_bars, feedback_report
+from cds_service import feedback_bars, feedback_report
 from cds_service.errors import RequestError
 from cds_service.feedback import Days
 from cds_service.library import Library
-from cds_service.pages import CONTENT_SECURITY_POLICY
+from cds_service.pages import CONTENT_SECURITY_POLICY, rendered
 from cds_service.store import feedback as stored
 from cds_service.store import shown
 from cds_service.store.database import Store
@@ -58,10 +58,11 @@ def register(app: Flask, library: Library, store: Store) -> None:
     @app.get("/feedback")
     def feedback_page() -> Response:
         days, faults = days_of(request.args)
-        html = render_template(
+        return rendered(
             "feedback.html",
-            root="./",
-            release=__version__,
+            "./",
+            400 if faults else 200,
+            POLICY,
             days=days,
             faults=faults,
             found=None if faults else report(days),
@@ -69,9 +70,6 @@ def register(app: Flask, library: Library, store: Store) -> None:
             percent=feedback_report.percent,
             titles=titles,
         )
-        answer = Response(html, 400 if faults else 200, mimetype="text/html")
-        answer.headers["Content-Security-Policy"] = POLICY
-        return answer
 
     @app.get("/feedback.csv")
     def feedback_csv() -> Response:

@@ -75,6 +75,19 @@ def editions_of(policy: Policy, policies: Iterable[Policy]) -> EditionsText:
     )
 
 
+def rendered(
+    template: str, root: str, status: int = 200, content_policy: str = CONTENT_SECURITY_POLICY, **values: object
+) -> Response:
+    """A page from its template, under the content security policy ``content_policy``.
+
+    ``root`` leads from the page to our root, so that links hold behind any proxy.
+    """
+    html = render_template(template, root=root, release=__version__, **values)
+    answer = Response(html, status, mimetype="text/html")
+    answer.headers["Content-Security-Policy"] = content_policy
+    return answer
+
+
 def register(
     app: Flask,
     library: Library,
@@ -92,14 +105,13 @@ def register(
     app.jinja_env.globals["workbench"] = workbench
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
-    def page(template: str, root: str, **values: object) -> Response:
-        """Renders a template; ``root`` leads from the page to our root, so that links hold behind any proxy."""
+    def page(template: str, root: str, **values: Any) -> Response:
+        """A page, with what every page of a statement asks of its text."""
         today = clock()
-        html = render_template(
+        return rendered(
             template,
-            root=root,
+            root,
             address=address,
-            release=__version__,
             text=policy_text,
             clauses_text=clause_text,
             codes_text=code_text,
@@ -108,9 +120,6 @@ def register(
             overdue=lambda day: day < today.isoformat(),
             **values,
         )
-        answer = Response(html, mimetype="text/html")
-        answer.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        return answer
 
     def found(policy_id: str) -> Policy:
         return library.policy(policy_id) or abort(404)

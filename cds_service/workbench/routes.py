@@ -5,11 +5,12 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
-from flask import Blueprint, Flask, Response, render_template, request
+from flask import Blueprint, Flask, Response, request
 
-from cds_service import __version__, bodies, hooks
+from cds_service import bodies, hooks
 from cds_service.errors import RequestError
 from cds_service.library import Library
+from cds_service.pages import rendered
 from cds_service.policy import Policy
 from cds_service.settings import data_folder
 from cds_service.web import reading
@@ -57,19 +58,16 @@ def register(app: Flask, library: Library, address: str, clock: Callable[[], dat
     @app.get("/")
     def workbench() -> Response:
         listed = patients.listed(clock())
-        html = render_template(
+        return rendered(
             "workbench.html",
-            root="./",
-            release=__version__,
+            "./",
+            content_policy=CONTENT_SECURITY_POLICY,
             first=next((line for line in listed if line.name == FIRST), listed[0]),
             groups=_groups(listed, library),
             offers=[(policy.title, _offers(policy)) for policy in library.policies],
             services=hooks.SERVICES,
             statements=library.policies,
         )
-        answer = Response(html, mimetype="text/html")
-        answer.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        return answer
 
     def opened(name: str) -> Opened:
         found = patients.opened(name, clock())
