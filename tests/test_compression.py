@@ -71,6 +71,7 @@ def test_a_compressed_file_is_told_apart_and_can_be_asked_for_again(client):
     assert packed.get_etag() == (plain.get_etag()[0], True)
     again = client.get("/static/design.css", headers=ASKS | {"If-None-Match": packed.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
+    again.close()
 
 
 def test_head_has_the_headers_of_get(client):
