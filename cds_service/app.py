@@ -35,8 +35,6 @@ def create_app(
         proxies = around.trusted_proxies
         # Flask asks that middleware be put in this way; for the type checker it is a method.
         app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies, 0, proxies)  # type: ignore[method-assign]
-    # A redirect to the path without the second slash would take its address from the Host header.
-    app.url_map.merge_slashes = False
     compression.register(app)
     open_calls = around.verifier is None
     browsers.register(app, public_url, settings.cors_origins, settings.allowed_hosts, open_calls=open_calls)

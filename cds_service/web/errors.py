@@ -7,7 +7,8 @@ from http import HTTPStatus
 
 import orjson
 from flask import Flask, Response, current_app, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.routing import RequestRedirect
 
 from cds_service.errors import RequestError, operation_outcome
 from cds_service.operations import logs
@@ -22,6 +23,12 @@ _ISSUES = {404: "not-found", 405: "not-supported", 413: "too-long", 415: "not-su
 
 def register(app: Flask, around: Surroundings) -> None:
     """Adds the error handlers to the application."""
+
+    # Flask would send chart and token on to an address made of the Host header, and asks no error handler about it.
+    @app.before_request
+    def not_redirected() -> None:
+        if isinstance(request.routing_exception, RequestRedirect):
+            raise NotFound
 
     @app.errorhandler(RequestError)
     def caller(error: RequestError) -> Response:
