@@ -5,7 +5,6 @@ from datetime import date
 
 import orjson
 from flask import Flask, Response
-from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from cds_service import feedback_page, pages, service
@@ -14,7 +13,7 @@ from cds_service.library import Library
 from cds_service.service import Guide
 from cds_service.settings import Settings
 from cds_service.surroundings import Surroundings
-from cds_service.web import calls, document, errors, feedback, well_known
+from cds_service.web import browsers, calls, compression, document, errors, feedback, well_known
 from cds_service.web.gate import Gate
 
 
@@ -36,17 +35,9 @@ def create_app(
         proxies = around.trusted_proxies
         # Flask asks that middleware be put in this way; for the type checker it is a method.
         app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies, 0, proxies)  # type: ignore[method-assign]
-    CORS(
-        app,
-        # What clinicians did, and the workbench, are read on our own pages alone.
-        resources=[r"/(?!feedback|workbench).*"],
-        origins=settings.cors_origins,
-        methods=["GET", "POST", "OPTIONS"],
-        allow_headers=["Accept", "Authorization", "Content-Type"],
-        expose_headers=["Retry-After", "Server-Timing"],
-        # A page on the internet may call a service on this machine only where that says so.
-        allow_private_network=True,
-    )
+    compression.register(app)
+    open_calls = around.verifier is None
+    browsers.register(app, public_url, settings.cors_origins, settings.allowed_hosts, open_calls=open_calls)
     guide = Guide(library, Addresses(public_url, settings.canonical_base), settings.key())
     lean = settings.prefetch == "lean"
     fetches = around.fetcher is not None
@@ -91,7 +82,7 @@ def create_app(
         if around.store is not None:
             feedback_page.register(app, library, around.store)
     well_known.register(app, settings.security_contact, settings.security_policy, public_url, clock)
-    document.register(app, library, public_url, authenticated=around.verifier is not None)
+    document.register(app, library, public_url, authenticated=not open_calls)
     errors.register(app, around)
 
     @app.after_request

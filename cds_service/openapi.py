@@ -14,12 +14,14 @@ _JSON, _FHIR, _HTML, _TEXT = "application/json", "application/fhir+json", "text/
 _REFUSALS = {
     400: "The body cannot be read, lacks what the hook needs, or mixes patients.",
     401: "The caller is not trusted; no reason is given.",
+    403: "The call comes from a page of a web origin that may not call.",
     404: "There is nothing at this address.",
     405: "The method is not allowed; Allow says which are.",
     408: "The body did not arrive whole in time.",
     412: "The Patient was neither sent nor could be fetched.",
     413: "The body is too large.",
     415: "The body is sent as another media type.",
+    421: "The call names a host that is none of the service's.",
     422: "The call can be read, but what it asks for cannot be applied.",
     429: "Too many calls; Retry-After says when to call again.",
     500: "A fault of the service; nothing was decided.",
@@ -154,7 +156,7 @@ def _post(
         "summary": summary,
         "requestBody": {"required": True, "content": {_JSON: {"schema": _reference(asked)}}},
         "responses": {"200": {"description": summary} | content}
-        | _refused([*refusals, 401] if authenticated else refusals),
+        | _refused([*refusals, 401] if authenticated else [*refusals, 403, 421]),
     } | ({"security": [{"cds-hooks-token": []}]} if authenticated else {})
 
 

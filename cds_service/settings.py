@@ -13,6 +13,8 @@ OPEN_LOOPBACK_KEY = "cds-service-open-loopback"
 _PACKAGE = Path(__file__).parent
 # Visible ASCII alone: each becomes one line of a file.
 _PAGE = re.compile(r"https://[a-zA-Z0-9\[][!-~]*")
+_ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?", re.IGNORECASE)
+_HOST = re.compile(r"\[[0-9a-f:.]+\]|[a-z0-9._-]+", re.IGNORECASE)
 _CONTACT = re.compile(rf"mailto:[!-?A-~]+@[a-zA-Z0-9][!-?A-~]*|{_PAGE.pattern}")
 
 
@@ -58,7 +60,13 @@ class Settings(BaseSettings):
         description="Proxies in front whose X-Forwarded headers are believed; 0: those headers are not looked at.",
     )
     cors_origins: list[str] = Field(
-        ["*"], description='Web origins that browsers may call from, as JSON: ["https://…"].'
+        ["https://sandbox.cds-hooks.org"],
+        description='Web origins, besides our own, whose pages may call, as JSON: ["https://…"]; ["*"]: any.',
+    )
+    allowed_hosts: list[str] = Field(
+        [],
+        description="Hosts by which open calls may reach the service, besides this machine and that of public_url, as "
+        'JSON: ["cds.example"].',
     )
 
     security_contact: str = Field(
@@ -129,6 +137,22 @@ class Settings(BaseSettings):
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("must be an absolute http(s) address")
         return value.rstrip("/")
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: list[str]) -> list[str]:
+        if not all(map(_ORIGIN.fullmatch, value)):
+            raise ValueError(
+                'each must be an origin such as https://ehr.example (no path, no slash at its end), or "*"'
+            )
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, value: list[str]) -> list[str]:
+        if not all(map(_HOST.fullmatch, value)):
+            raise ValueError("each must be a host such as cds.example or [::1], without scheme, port, or path")
+        return value
 
     @field_validator("security_contact")
     @classmethod

@@ -35,8 +35,9 @@ class FhirServer:
     """Answers reads and searches by ``patient`` and ``code`` from the resources of a prefetch.
 
     What an entry includes for another's sake comes with every search of that type. ``careless``: it answers a search
-    with all of the type, whatever is asked. ``faults`` maps a resource type to what happens instead. ``calls`` are the
-    (path, headers) of each request, in the order of their coming.
+    with all of the type, whatever is asked. ``faults`` maps a resource type to what happens instead. ``inner`` is the
+    base that its links name (default: the one that is called), ``stray`` a resource that it adds to each search without
+    saying why. ``calls`` are the (path, headers) of each request, in the order of their coming.
     """
 
     def __init__(
@@ -47,6 +48,8 @@ class FhirServer:
         page_size: int | None = None,
         careless: bool = False,
         faults: Mapping[str, "Serve"] | None = None,
+        inner: str | None = None,
+        stray: Json | None = None,
     ) -> None:
         self.by_type: dict[str, list[Json]] = {}
         self.beside: dict[str, list[Json]] = {}
@@ -55,6 +58,7 @@ class FhirServer:
                 held, kind = (self.beside, type_of(key)) if included else (self.by_type, resource["resourceType"])
                 held.setdefault(kind, []).append(resource)
         self.token, self.page_size, self.careless, self.faults = token, page_size, careless, dict(faults or {})
+        self.inner, self.stray = inner, stray
         self.calls: list[tuple[str, Mapping[str, str]]] = []
         self.stopped = Event()
 
@@ -134,11 +138,20 @@ class _Handler(BaseHTTPRequestHandler):
         for resource in self.fhir.beside.get(kind, []):
             mode = "outcome" if resource["resourceType"] == "OperationOutcome" else "include"
             entries.append({"resource": resource, "search": {"mode": mode}})
-        links = [{"relation": "self", "url": f"{self.fhir.base}/{kind}?{urlencode(query)}"}]
+        if self.fhir.stray is not None:
+            entries.append({"resource": self.fhir.stray})
+        base = self.fhir.inner or self.fhir.base
+        links = [{"relation": "self", "url": f"{base}/{kind}?{urlencode(query)}"}]
         if start + size < len(found):
             more = urlencode(query | {"_start": str(start + size)})
-            links.append({"relation": "next", "url": f"{self.fhir.base}/{kind}?{more}"})
-        return {"resourceType": "Bundle", "type": "searchset", "link": links, "entry": entries}
+            links.append({"relation": "next", "url": f"{base}/{kind}?{more}"})
+        return {
+            "resourceType": "Bundle",
+            "type": "searchset",
+            "total": len(found),
+            "link": links,
+            "entry": entries,
+        }
 
     def answer(self, status: int, body: Json | bytes, kind: str = "application/fhir+json", **headers: str) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -240,7 +253,7 @@ def _circle(handler: _Handler, kind: str) -> None:
 
 
 def _elsewhere(handler: _Handler, kind: str) -> None:
-    handler.answer(200, bundle(following=f"http://127.0.0.2:{handler.fhir.port}{ROOT}/{kind}"))
+    handler.answer(200, bundle(following=f"http://127.0.0.2:{handler.fhir.port}/elsewhere/{kind}"))
 
 
 def _redirect(handler: _Handler, kind: str) -> None:

@@ -33,7 +33,9 @@ JSON = "application/json"
 
 
 def client_of(around: Surroundings | None = None) -> FlaskClient:
-    app = create_app(Settings(max_body_bytes=LIMIT), library(), PUBLIC_URL, lambda: TODAY, around)
+    app = create_app(
+        Settings(max_body_bytes=LIMIT, cors_origins=[ORIGIN["Origin"]]), library(), PUBLIC_URL, lambda: TODAY, around
+    )
     # As in production, where nobody catches what the application lets through.
     app.config["PROPAGATE_EXCEPTIONS"] = False
     return app.test_client()
@@ -106,7 +108,7 @@ def hold(answer, status: int, code: str) -> None:
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
-    assert answer.headers["Access-Control-Allow-Origin"] in ("*", ORIGIN["Origin"])
+    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN["Origin"]
 
 
 @pytest.mark.parametrize(("status", "code", "asked"), [row[1:] for row in ERRORS], ids=[row[0] for row in ERRORS])
@@ -116,7 +118,8 @@ def test_a3_7_every_error_is_one_operation_outcome_with_the_same_headers(client,
 
 def test_a3_8_every_status_that_is_described_for_a_call_is_tried(client):
     described = client.get("/openapi.json").get_json()["paths"][SIGN]["post"]["responses"].keys()
-    tried = {str(status) for _, status, _, _ in ERRORS} | {"200", "429", "500"}
+    # Hosts and origins: tests/test_open_calls.py.
+    tried = {str(status) for _, status, _, _ in ERRORS} | {"200", "403", "421", "429", "500"}
     # A profile, and a store that is kept from writing, are nothing that a call alone can ask for.
     assert described - tried <= {"422", "503"}
 
@@ -180,6 +183,36 @@ def test_a3_8_what_is_accepted_decides_nothing(client, accept):
     hold(post(b"{", Accept=accept)(client), 400, "structure")
 
 
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "root", "says"),
+    [
+        ("/nowhere", 404, "./", "There is nothing at /nowhere"),
+        ("/policies/nonsense", 404, "../", "There is nothing at /policies/nonsense"),
+        ("/cds-services/nonsense", 404, "../", "coverage-guidance-order-sign"),
+        ("/static/none.css", 404, "../", "There is nothing"),
+        ("/a/b/<script>", 404, "../../", "&lt;script&gt;"),
+        ("/policies/", 404, "../", "There is nothing"),
+        (SIGN, 405, "../", "GET is not allowed here"),
+    ],
+)
+def test_a_person_with_a_browser_gets_a_page(client, path, status, root, says):
+    answer = client.get(path, headers=BROWSER)
+    assert (answer.status_code, answer.mimetype) == (status, "text/html")
+    assert says in answer.text
+    assert f'href="{root}policies"' in answer.text
+    assert "<script>" not in answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "application/json, text/html;q=0.9"])
+def test_a_program_gets_an_operation_outcome_at_an_unknown_address(client, accept):
+    answer = client.get("/nowhere", headers={"Accept": accept} if accept else {})
+    assert (answer.status_code, outcome_of(answer)["code"]) == (404, "not-found")
+
+
 # --- over the real server, which reads from sockets ---
 
 
@@ -200,7 +233,7 @@ def converse(address: str, *parts: bytes, wait: float = 20) -> HTTPResponse | No
 
 
 def head(path: str = SIGN, **headers: str) -> bytes:
-    sent = {"Host": "cds.example", "Content-Type": JSON, **{name.replace("_", "-"): headers[name] for name in headers}}
+    sent = {"Host": "127.0.0.1", "Content-Type": JSON, **{name.replace("_", "-"): headers[name] for name in headers}}
     return f"POST {path} HTTP/1.1\r\n".encode() + b"".join(f"{k}: {v}\r\n".encode() for k, v in sent.items()) + b"\r\n"
 
 
@@ -227,6 +260,17 @@ def test_a_body_in_chunks_is_read(address):
     answer = converse(address, head(Transfer_Encoding="chunked"), chunk(data[:1000]), chunk(data[1000:]), chunk(b""))
     assert answer is not None
     assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["http://evil.example", SIGN.replace("/cov", "//cov"), f"{SIGN}//", f"{SIGN}//feedback"]
+)
+def test_no_answer_redirects_to_the_host_that_was_named(address, path):
+    """Path and token would be sent again, to an address of the Host header, without TLS."""
+    data = call()
+    answer = converse(address, head(path, Content_Length=str(len(data))), data)
+    assert issue_of(answer)[0] in (404, 405)
+    assert answer.headers["Location"] is None
 
 
 def test_a3_8_a_body_too_large_is_refused_before_it_is_sent(address):

@@ -14,7 +14,7 @@ from cds_service import hooks, prefetch, service
 from cds_service.errors import RequestError
 from cds_service.fetching import fetch
 from cds_service.fetching.fetch import Completed, Fetcher, KeyReport, server_timing
-from cds_service.fetching.fhir_search import FetchError, Limits, is_below, read, search
+from cds_service.fetching.fhir_search import FetchError, Limits, read, search
 from cds_service.fetching.scopes import covers
 from cds_service.fetching.templates import Query, UnresolvedError, resolve
 from cds_service.outgoing.addresses import Allowance
@@ -225,6 +225,9 @@ def test_a_first_page_that_was_sent_is_continued():
          "Condition: the EHR's FHIR server sent records of another patient"),
         ("a type that was not asked for", bundle({"resourceType": "Observation", "id": "o"}), [],
          "Condition: the EHR's FHIR server sent other kinds of record"),
+        ("another type beside it", bundle({"resourceType": "Provenance", "id": "p"}, condition("a")), ["a", "p"], None),
+        ("another type where nothing was found", bundle({"resourceType": "Provenance", "id": "p"}) | {"total": 0}, [],
+         None),
         ("an error among the entries", bundle(condition("a"), outcome()), ["a"],
          "Condition: the EHR's FHIR server reported an error"),
         ("a remark among the entries", bundle(condition("a"), outcome("warning")), ["a"], None),
@@ -241,32 +244,80 @@ def test_what_a_page_may_hold(page, kept, says):
     assert found.sentence == says
 
 
+SECOND = f"{BASE}/Condition?page=2"
+INNER = "http://hapi_fhir:8080/fhir/Condition?page=2"
+
+
 @pytest.mark.parametrize(
-    ("link", "below"),
+    ("link", "asked"),
     named(
-        ("the base", BASE, True),
-        ("a page of the base", f"{BASE}?_getpages=1", True),
-        ("a type", f"{BASE}/Condition?page=2", True),
-        ("the port said", "https://EHR.example:443/fhir/Condition", True),
-        ("another host", "https://other.example/fhir/Condition", False),
-        ("another port", "https://ehr.example:8443/fhir/Condition", False),
-        ("without TLS", "http://ehr.example/fhir/Condition", False),
-        ("beside the base", "https://ehr.example/fhir2/Condition", False),
-        ("above the base", "https://ehr.example/", False),
-        ("a step upwards", f"{BASE}/../admin", False),
-        ("an encoded step upwards", f"{BASE}/%2e%2e/admin", False),
-        ("a step encoded twice", f"{BASE}/%252e%252e%252fadmin", False),
-        ("a backslash", f"{BASE}/..\\admin", False),
-        ("a login", "https://ehr.example@other.example/fhir/x", False),
-        ("a login at the host", "https://a:b@ehr.example/fhir/x", False),
+        ("the base", BASE, BASE),
+        ("a page of the base", f"{BASE}?_getpages=1", f"{BASE}?_getpages=1"),
+        ("a type", SECOND, SECOND),
+        ("the port said", "https://EHR.example:443/fhir/Condition?page=2", SECOND),
+        ("relative to the page", "Condition?page=2", SECOND),
+        ("a query alone", "?page=2", SECOND),
+        ("relative to the host", "/fhir/Condition?page=2", SECOND),
+        ("the server's inner name", INNER, SECOND),
+        ("an inner address", "http://10.0.0.7/fhir/Condition?page=2", SECOND),
+        ("without TLS", "http://ehr.example/fhir/Condition?page=2", SECOND),
+        ("another port", "https://ehr.example:8443/fhir/Condition?page=2", SECOND),
+        ("a session in the path", f"{BASE}/Condition;jsessionid=1?page=2", f"{BASE}/Condition;jsessionid=1?page=2"),
+        ("dots in the query", f"{BASE}/Condition?page=../2", f"{BASE}/Condition?page=../2"),
     ),
 )
-def test_a_next_link_is_followed_below_the_base_alone(link, below):
-    assert is_below(BASE, link) is below
+def test_a_next_link_is_followed_at_the_base(link, asked):
+    """Whatever host a link names, the address that is called, with the token, is one of the base."""
+    pages = {FIRST: bundle(condition("a"), following=link), asked: bundle(condition("b"))}
+    found = searched(pages)
+    assert (ids(found), found.sentence) == (["a", "b"], None)
 
 
 @pytest.mark.parametrize(
-    "link", ["", "https://[::1", "https://ehr.example:99999/fhir", f"{BASE}/a b", f"{BASE}/ü", "javascript:1"]
+    "link",
+    named(
+        ("beside the base", "https://ehr.example/fhir2/Condition"),
+        ("above the base", "https://ehr.example/"),
+        ("an inner name beside the base", "http://hapi:8080/admin/Condition"),
+        ("an inner name above the base", "http://hapi:8080/"),
+        ("a step upwards", f"{BASE}/../admin"),
+        ("a step upwards and back", f"{BASE}/../fhir/Condition"),
+        ("a relative step upwards and back", "../fhir/Condition"),
+        ("a step in place", f"{BASE}/./Condition"),
+        ("an encoded step upwards", f"{BASE}/%2e%2e/admin"),
+        ("a half encoded step upwards", f"{BASE}/.%2E/admin"),
+        ("a step encoded twice", f"{BASE}/%252e%252e%252fadmin"),
+        ("a step before a semicolon", f"{BASE}/..;/admin"),
+        ("a step before a parameter", f"{BASE}/..;x=1/admin"),
+        ("a step before an encoded semicolon", f"{BASE}/..%3Bx/admin"),
+        ("an encoded step before a semicolon", f"{BASE}/%2e%2e;/admin"),
+        ("a relative step before a semicolon", "..;/admin"),
+        ("an inner name and a step upwards", "http://hapi:8080/fhir/..;/admin"),
+        ("an empty segment", f"{BASE}//evil.test/x"),
+        ("a backslash", f"{BASE}/..\\admin"),
+        ("a login", "https://ehr.example@other.example/fhir/x"),
+        ("a login at the host", "https://a:b@ehr.example/fhir/x"),
+        ("a fragment", f"{SECOND}#x"),
+        ("another scheme", "ftp://ehr.example/fhir/Condition"),
+    ),
+)
+def test_a_next_link_that_is_not_below_the_base_ends_the_search(link):
+    found = searched({FIRST: bundle(condition("a"), following=link)})
+    assert ids(found) == ["a"]
+    assert found.sentence == "only 1 page of Condition came: its next page lies at an address that is not asked"
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "",
+        "https://[::1",
+        "https://ehr.example:99999/fhir",
+        "https://ehr.example:0/fhir",
+        f"{BASE}/a b",
+        f"{BASE}/ü",
+        "javascript:1",
+    ],
 )
 def test_a_next_link_that_is_no_address_ends_the_search(link):
     found = searched({FIRST: bundle(condition("a"), following=link)})
@@ -365,7 +416,9 @@ def test_a3_6_a_key_that_the_scope_does_not_cover_is_not_asked_for():
 
 
 @pytest.mark.parametrize(
-    "server", ["https://other.example/fhir", "https://ehr.example/", "no address", f"{BASE}?x=1", "https://[::1"]
+    "server",
+    ["https://other.example/fhir", "https://ehr.example/", "no address", "https://[::1"]
+    + [f"{BASE}{end}" for end in ("?x=1", "?", "#", "#x", "/?", "?#", "/..;/fhir", "/%2e%2e/fhir")],
 )
 def test_9_a_server_that_is_not_allowed_is_never_asked(server):
     """Decision 9: a fhirServer that is not allow-listed is not followed."""

@@ -65,6 +65,48 @@ def test_a_call_without_prefetch_gets_the_same_bytes_by_fetching(around):
     assert "evaluate;dur=" in fetched.headers["Server-Timing"]
 
 
+def test_pages_are_fetched_where_links_name_an_inner_host(around):
+    """The host in the links leads nowhere: every page is asked of fhirServer, with the token."""
+    body = example("typical-gaps")
+    client = client_of(around)
+    with FhirServer(body["prefetch"], token="t0ken", page_size=1, inner="http://hapi_fhir:8080/fhir") as server:
+        fetched = client.post(SIGN, json=without_prefetch(body, server))
+        assert any("_start=1" in path for path, _ in server.calls)
+    assert fetched.data == client.post(SIGN, json=body).data
+
+
+@pytest.mark.parametrize("path", ["/elsewhere", "/fhir/..;", "/fhir/..;x=1", "/fhir/%2e%2e", "/fhir/.."])
+def test_a_next_link_outside_of_the_base_is_not_followed(around, path):
+    body = example("typical-gaps")
+    client = client_of(around)
+    with FhirServer(body["prefetch"], token="t0ken", page_size=1) as server:
+        server.inner = f"http://127.0.0.1:{server.port}{path}"
+        answer = client.post(SIGN, json=without_prefetch(body, server))
+        assert not any("_start=1" in path for path, _ in server.calls)
+    assert "its next page lies at an address that is not asked" in answer.get_json()["cards"][0]["detail"]
+
+
+def test_a_resource_that_nobody_asked_for_spoils_nothing(around):
+    """Some servers add a resource to every search, and do not say why."""
+    body = example("typical-gaps")
+    client = client_of(around)
+    stray = {"resourceType": "Provenance", "id": "added"}
+    with FhirServer(body["prefetch"], token="t0ken", stray=stray) as server:
+        fetched = client.post(SIGN, json=without_prefetch(body, server))
+    assert fetched.data == client.post(SIGN, json=body).data
+
+
+@pytest.mark.parametrize("end", ["?", "#", "?x=1", "#x", "/?", "/..;/fhir", "/;x/../fhir", "/%2e%2e/fhir", "/./"])
+def test_a_server_whose_address_can_be_read_in_two_ways_is_never_asked(around, end):
+    body = example("typical-gaps")
+    with FhirServer(body["prefetch"], token="t0ken") as server:
+        sent = without_prefetch(body, server) | {"fhirServer": server.base + end}
+        sent["prefetch"] = {"patient": body["prefetch"]["patient"]}
+        answer = client_of(around).post(SIGN, json=sent)
+        assert server.calls == []
+    assert "is not one that this service may call" in answer.get_json()["cards"][0]["detail"]
+
+
 def test_metrics_tell_how_each_key_came_and_what_is_unknown(around):
     body = example("typical-gaps")
     client = client_of(around)

@@ -265,6 +265,7 @@ FORWARDED = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "cds.hospital.exa
 PUBLIC = f"https://cds.hospital.example/cds{PATH}"
 HOSTS = (
     ("our own address", 0, URL, {}, 200),
+    ("our own address with a slash at its end", 0, f"{URL}/", {}, 401),
     (
         "the Host header is not believed",
         0,
@@ -285,6 +286,14 @@ HOSTS = (
     ),
     ("fewer hosts than proxies", 2, f"http://attacker.example{PATH}", {"Host": "attacker.example"} | FORWARDED, 401),
 )
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_a7_an_address_called_with_a_slash_at_its_end_is_the_same(end):
+    answer = app_of(Surroundings(verifier=live())).post(
+        f"{PATH}/", json=example("unrelated-order"), headers=now_headers(aud=f"{URL}{end}")
+    )
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize(

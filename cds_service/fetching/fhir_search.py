@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import orjson
 
@@ -12,12 +12,12 @@ from cds_service.chart import SUBJECT
 from cds_service.elements import Json
 from cds_service.fetching.templates import Query
 from cds_service.hooks import is_of_another
+from cds_service.outgoing.addresses import ForbiddenAddressError, is_at_or_below, is_plain_path
 from cds_service.outgoing.client import Received
 
 SERVER = "the EHR's FHIR server"
 _VISIBLE = re.compile(r"[!-~]+")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_PORTS = {"http": 80, "https": 443}
 _REFUSED = (401, 403)
 _GONE = (404, 410)
 _BUSY = 429
@@ -71,8 +71,9 @@ def search(get: Get, base: str, query: Query, patient_id: str, limits: Limits, s
     """Searches, and follows ``next`` links to the end, below the base alone.
 
     ``sent`` is the first page where the EHR has sent that: it is kept as it is. Of what comes, resources of the type
-    that is asked for count, and what the server includes beside them; another patient's never do, and show that the
-    rest cannot be relied on as all there is.
+    that is asked for count, and what stands beside them, as in a prefetch that was sent; other types alone are no
+    answer, unless the server says that it found nothing. Another patient's never count, and show that the rest cannot
+    be relied on as all there is.
     """
     kind = query.resource_type
     walk = _Walk(kind, patient_id)
@@ -81,7 +82,7 @@ def search(get: Get, base: str, query: Query, patient_id: str, limits: Limits, s
         if sent is not None:
             entries = sent.get("entry")
             walk.entries += entries if isinstance(entries, list) else []
-            walk.pages = 1
+            walk.pages, walk.matched = 1, True
             address = _following(sent, base, f"{base}/")
         _follow(get, base, address, limits, walk)
     except FetchError as error:
@@ -89,6 +90,7 @@ def search(get: Get, base: str, query: Query, patient_id: str, limits: Limits, s
             return Found(None, error.cause, f"{kind}: {error.clause}")
         pages = "1 page" if walk.pages == 1 else f"{walk.pages} pages"
         return Found(walk.bundle(), error.cause, f"only {pages} of {kind} came: {error.clause}")
+    walk.end()
     if walk.doubt is not None:
         return Found(walk.bundle(), walk.doubt.cause, f"{kind}: {walk.doubt.clause}")
     return Found(walk.bundle())
@@ -101,7 +103,9 @@ class _Walk:
         self.kind = kind
         self.patient_id = patient_id
         self.entries: list[Any] = []
+        self.unasked: list[Any] = []
         self.pages = 0
+        self.matched = self.none_found = False
         self.doubt: FetchError | None = None
 
     def bundle(self) -> Json:
@@ -116,7 +120,15 @@ class _Walk:
                 self._add_entry(entry)
             except FetchError as error:
                 self.doubt = self.doubt or error
+        self.none_found = page.get("total") == 0
         self.pages += 1
+
+    def end(self) -> None:
+        """Called after the last page: what was not asked for counts only beside what was."""
+        if self.matched:
+            self.entries += self.unasked
+        elif self.unasked and not self.none_found:
+            self.doubt = self.doubt or _other_kind()
 
     def _add_entry(self, entry: Any) -> None:
         resource = entry.get("resource") if isinstance(entry, dict) else None
@@ -129,10 +141,11 @@ class _Walk:
             if is_of_another(resource.get(SUBJECT.get(kind, "subject")), self.patient_id):
                 raise FetchError("invalid", f"{SERVER} sent records of another patient")
             self.entries.append(entry)
+            self.matched = True
         elif isinstance(mode := entry.get("search"), dict) and mode.get("mode") == "include":
             self.entries.append(entry)
         else:
-            raise _other_kind()
+            self.unasked.append(entry)
 
 
 def _follow(get: Get, base: str, address: str | None, limits: Limits, walk: _Walk) -> None:
@@ -187,33 +200,28 @@ def _following(page: Json, base: str, address: str) -> str | None:
     if link is None:
         return None
     try:
-        target = urljoin(address, link) if _VISIBLE.fullmatch(link) else ""
-        if is_below(base, target):
+        target = _at_the_base(base, address, link)
+        if target is not None and is_at_or_below(base, target):
             return target
-    except ValueError:
+    except (ValueError, ForbiddenAddressError):
         pass
     raise FetchError("forbidden", "its next page lies at an address that is not asked")
 
 
-def is_below(base: str, address: str) -> bool:
-    """Whether an absolute address has the origin of a base and lies at its path or below. Raises ValueError for others.
+def _at_the_base(base: str, address: str, link: str) -> str | None:
+    """The address of a link on the page at ``address``, with the origin of the base; None for one that is not plain.
 
-    A step upwards or a login in the address is refused, in whatever way it is written.
+    Behind a proxy many FHIR servers write links with their own inner name, which nobody outside can call, or with http
+    for https. Path and query are those of the same page at the base, and a token goes to no other host. Raises
+    ValueError.
     """
-    ours, theirs = urlsplit(base), urlsplit(address)
-    if (ours.scheme, ours.hostname, ours.port or _PORTS.get(ours.scheme)) != (
-        theirs.scheme,
-        theirs.hostname,
-        theirs.port or _PORTS.get(theirs.scheme),
-    ):
-        return False
-    if "@" in theirs.netloc or theirs.fragment:
-        return False
-    steps = re.split(r"[/\\]", unquote(unquote(theirs.path)))
-    if "." in steps or ".." in steps:
-        return False
-    root = ours.path.rstrip("/")
-    return theirs.path == root or theirs.path.startswith(f"{root}/")
+    if not _VISIBLE.fullmatch(link) or not is_plain_path(urlsplit(link).path):
+        return None
+    ours, theirs = urlsplit(base), urlsplit(urljoin(address, link))
+    # Reading the port raises for one that does not exist.
+    if theirs.scheme not in ("http", "https") or "@" in theirs.netloc or theirs.port == 0 or theirs.fragment:
+        return None
+    return urlunsplit((ours.scheme, ours.netloc, theirs.path, theirs.query, ""))
 
 
 def _not_fhir() -> FetchError:

@@ -22,8 +22,9 @@ _WHOLE = re.compile(
 # Printable ASCII without what some reader would take for a separator or drop.
 _UNSAFE = re.compile(r"[^!-~]|[\\\"<>^`{}]")
 _BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-# Encoded dots, slashes, backslashes, percent signs and control characters mean one thing here and another to a proxy.
-_HIDDEN = re.compile(r"%(?:2[eEfF5]|5[cC]|[01][0-9A-Fa-f]|7[fF])")
+# Encoded dots, slashes, semicolons, backslashes, percent signs, and control characters mean one thing here and another
+# to a proxy.
+_HIDDEN = re.compile(r"%(?:2[eEfF5]|3[bB]|5[cC]|[01][0-9A-Fa-f]|7[fF])")
 _NUMERIC = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NAT64 = ip_network("64:ff9b::/96")
@@ -75,11 +76,23 @@ def permitted(url: str, allowance: Allowance) -> str:
     if allowance.loopback and is_loopback(parsed.host):
         return parsed.text()
     for base in allowance.bases:
-        allowed = _parse(base)
-        root = allowed.path.rstrip("/")
-        if parsed.origin() == allowed.origin() and (parsed.path == root or parsed.path.startswith(f"{root}/")):
+        if _lies_below(_parse(base), parsed):
             return parsed.text()
     raise ForbiddenAddressError("the server's address is not one that this client's entry allows")
+
+
+def is_at_or_below(base: str, url: str) -> bool:
+    """Whether an address has the origin of a base and lies at its path or below. Raises ForbiddenAddressError."""
+    return _lies_below(_parse(base), _parse(url))
+
+
+def is_plain_path(path: str) -> bool:
+    """Whether every reader finds the same segments in a path: no step upwards, nothing hidden, no empty segment.
+
+    Some servers drop what follows a semicolon, and take ``..;x`` for a step upwards then.
+    """
+    segments = [segment.partition(";")[0] for segment in path.split("/")]
+    return not (_HIDDEN.search(path) or any(set(segment) == {"."} for segment in segments) or "" in segments[1:-1])
 
 
 def origin_of(url: str) -> tuple[str, str, int]:
@@ -123,6 +136,11 @@ def _embedded(address: Address) -> Address | None:
     return address.ipv4_mapped or address.sixtofour
 
 
+def _lies_below(base: _Parsed, parsed: _Parsed) -> bool:
+    root = base.path.rstrip("/")
+    return parsed.origin() == base.origin() and (parsed.path == root or parsed.path.startswith(f"{root}/"))
+
+
 def _parse(url: str) -> _Parsed:
     found = _WHOLE.fullmatch(url) if len(url) <= LONGEST and not _UNSAFE.search(url) else None
     if found is None or _BROKEN_PERCENT.search(url):
@@ -131,8 +149,7 @@ def _parse(url: str) -> _Parsed:
     port = int(found["port"] or _PORTS[scheme])
     if not 0 < port < 65536:
         raise ForbiddenAddressError("the server's address has a port that does not exist")
-    segments = path.split("/")
-    if _HIDDEN.search(path) or any(set(segment) == {"."} for segment in segments) or "" in segments[1:-1]:
+    if not is_plain_path(path):
         raise ForbiddenAddressError("the path of the server's address can be read in two ways")
     return _Parsed(scheme, _host(found["host"]), port, path, found["query"])
 

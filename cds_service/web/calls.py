@@ -30,7 +30,7 @@ def register(app: Flask, guide: Guide, clock: Callable[[], date], around: Surrou
     callers in.
     """
 
-    @app.post("/cds-services/<service_id>")
+    @app.post("/cds-services/<service_id>", strict_slashes=False)
     def call(service_id: str) -> Response:
         hooks.hook_of(service_id)
         asked = probe.of(request.environ)

@@ -1,11 +1,18 @@
-"""Every error as a status and an OperationOutcome: the only place that maps one to the other."""
+"""Every error as a status and an OperationOutcome: the only place that maps one to the other.
+
+A person who asks for a page with a browser gets a page that says the same.
+"""
+
+from http import HTTPStatus
 
 import orjson
 from flask import Flask, Response, current_app, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.routing import RequestRedirect
 
 from cds_service.errors import RequestError, operation_outcome
 from cds_service.operations import logs
+from cds_service.pages import rendered
 from cds_service.store.failures import StoreError
 from cds_service.surroundings import Surroundings
 
@@ -16,6 +23,12 @@ _ISSUES = {404: "not-found", 405: "not-supported", 413: "too-long", 415: "not-su
 
 def register(app: Flask, around: Surroundings) -> None:
     """Adds the error handlers to the application."""
+
+    # Flask would send chart and token on to an address made of the Host header, and asks no error handler about it.
+    @app.before_request
+    def not_redirected() -> None:
+        if isinstance(request.routing_exception, RequestRedirect):
+            raise NotFound
 
     @app.errorhandler(RequestError)
     def caller(error: RequestError) -> Response:
@@ -58,5 +71,15 @@ def _sentence(status: int) -> str:
 
 
 def _outcome(status: int, code: str, sentence: str, expression: str | None = None) -> Response:
+    # Whatever fails inside may be the pages themselves.
+    if status < 500 and request.method in ("GET", "HEAD") and _asks_for_a_page():
+        # Relative, as all links of pages are: they hold behind any proxy.
+        root = "../" * (request.path.count("/") - 1) or "./"
+        return rendered("error.html", root, status, title=HTTPStatus(status).phrase, sentence=sentence)
     body = orjson.dumps(operation_outcome(code, sentence, expression))
     return Response(body, status, mimetype="application/fhir+json")
+
+
+def _asks_for_a_page() -> bool:
+    offered = ("application/fhir+json", "application/json", "text/html")
+    return request.accept_mimetypes.best_match(offered) == "text/html"

@@ -36,7 +36,7 @@ def register(
     ``reasons`` are the codes of the override reasons that our cards offer; ``now`` gives the time of reception.
     """
 
-    @app.post("/cds-services/<service_id>/feedback")
+    @app.post("/cds-services/<service_id>/feedback", strict_slashes=False)
     def receive(service_id: str) -> Response:
         hooks.hook_of(service_id)
         timing, request_id = Timing(perf_counter), logs.new_request_id()

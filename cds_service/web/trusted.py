@@ -41,6 +41,7 @@ def addresses_called(public_url: str, trusted_proxies: int) -> tuple[str, ...]:
     ours = public_url + request.path
     forwarded = parse_list_header(request.headers.get("X-Forwarded-Host", ""))
     # With fewer values than proxies werkzeug's ProxyFix leaves the Host header as it came.
-    if not trusted_proxies or len(forwarded) < trusted_proxies:
-        return (ours,)
-    return tuple(dict.fromkeys((ours, request.base_url)))
+    believed = trusted_proxies and len(forwarded) >= trusted_proxies
+    called = (ours, request.base_url) if believed else (ours,)
+    # With a slash at its end it is the same address.
+    return tuple(dict.fromkeys((*called, *(url.rstrip("/") for url in called))))

@@ -1,0 +1,96 @@
+"""What pages in a web browser may do with the service: CORS; and where calls are open, which hosts and origins count.
+
+Where calls are open, any page that a user of this machine visits can try to call the service. Two checks stop it:
+
+- A page can point its own name at this machine (DNS rebinding), and the browser then takes the service for a part of
+  the page's site. Such a call names the page's host, so only hosts of ours are answered: others get 421 (RFC 9110,
+  section 15.5.20, "Misdirected Request").
+- A call that changes or fetches something names the origin of its page (Fetch Standard, "Origin header"). Only our own
+  origin and those in ``cors_origins`` are answered: others get 403 before anything is read, fetched, or kept.
+
+A client that is no browser sends no Origin header, and is not affected by the second check.
+"""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from flask import Flask, request
+from flask_cors import CORS
+
+from cds_service.errors import RequestError
+from cds_service.operations import logs
+from cds_service.outgoing.addresses import is_loopback
+
+# Whoever watches over the service calls it by any name, and nothing there is of a patient.
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+ANY = "*"
+_READS_ONLY = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def register(app: Flask, public_url: str, origins: Iterable[str], hosts: Iterable[str], *, open_calls: bool) -> None:
+    """Adds CORS, and the two checks where ``open_calls``; register it before the routes, so that it is asked first.
+
+    ``public_url`` is our address; ``origins`` are the other web origins that may call, or ``*`` for any; ``hosts`` are
+    the names, besides that of our address and of this machine, by which open calls may reach us.
+    """
+    named = frozenset(origin.lower() for origin in (*origins, _origin_of(public_url)))
+    CORS(
+        app,
+        # What clinicians did, and the workbench, are read on our own pages alone.
+        resources=[r"/(?!feedback|workbench).*"],
+        # As patterns, because a text with a bracket would be taken for one.
+        origins=ANY if ANY in named else [re.compile(rf"{re.escape(name)}\Z", re.IGNORECASE) for name in named],
+        methods=["GET", "POST", "OPTIONS"],
+        allow_headers=["Accept", "Authorization", "Content-Type"],
+        expose_headers=["Retry-After", "Server-Timing"],
+        # A page on the internet may call a service on this machine only where that says so.
+        allow_private_network=True,
+    )
+    if not open_calls:
+        return
+    ours = frozenset(map(_host, (urlsplit(public_url).netloc, *hosts)))
+
+    @app.before_request
+    def of_a_known_page() -> None:
+        if request.path in PROBES:
+            return
+        if not _is_ours(request.host, ours):
+            raise _refused(
+                421,
+                f"The Host header is not a name of this service. Call {public_url}, or ask the operator to add the "
+                "host to CDS_SERVICE_ALLOWED_HOSTS.",
+            )
+        origin = request.headers.get("Origin")
+        if origin is None or request.method in _READS_ONLY or ANY in named:
+            return
+        if origin.lower() not in named and origin != f"{request.scheme}://{request.host}":
+            raise _refused(
+                403,
+                "Web pages of this origin may not call the service. The operator can add the origin to "
+                "CDS_SERVICE_CORS_ORIGINS.",
+            )
+
+
+def _origin_of(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _is_ours(authority: str, ours: frozenset[str]) -> bool:
+    host = _host(authority)
+    # No page has "localhost" or a loopback address as its name unless it comes from this machine.
+    return host in ours or is_loopback(host)
+
+
+def _host(authority: str) -> str:
+    """The host of ``host[:port]`` in lower case, without brackets; "" where it cannot be read."""
+    try:
+        return (urlsplit(f"//{authority}").hostname or "").removesuffix(".")
+    except ValueError:
+        return ""
+
+
+def _refused(status: int, sentence: str) -> RequestError:
+    logs.logger().info("refused", status=status)
+    return RequestError(status, "forbidden", sentence)
