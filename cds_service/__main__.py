@@ -279,6 +279,16 @@ def example(name: str | None, today: datetime | None) -> None:
 
 
 @main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, with what each setting means.")
+def config(as_json: bool) -> None:
+    """Print every setting as it holds in this environment, and whether it is set there; secrets are masked."""
+    from cds_service.effective_settings import effective, table
+
+    rows = effective(_settings())
+    click.echo(json.dumps([row._asdict() for row in rows], indent=1, ensure_ascii=False) if as_json else table(rows))
+
+
+@main.command()
 @click.option("--since", type=DAY, help="The first day (UTC; default: the oldest that is kept).")
 @click.option("--until", type=DAY, help="The last day (UTC; default: today).")
 @click.option("--card", metavar="UUID", help="Only the call that gave this card, and feedback on it.")
@@ -377,7 +387,7 @@ def _clients(settings: Settings) -> "Clients":
     try:
         return load_clients(path)
     except ClientsError as error:
-        raise click.ClickException(f"The clients file cannot be used:\n{error}") from None
+        raise click.ClickException(f"The clients file of CDS_SERVICE_CLIENTS cannot be used:\n{error}") from None
 
 
 def _print_diagnosis(lines: "Iterable[Line]") -> None:

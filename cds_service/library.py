@@ -118,7 +118,9 @@ def load_library(folder: Path, canonical_base: str, codes: Path | None = None) -
             except PolicyError as error:
                 problems += error.problems
     if not policies and not problems:
-        problems.append(f"{folder}: no policy found; a policy is a folder with a policy.json")
+        problems.append(
+            f"{folder}: no policy found; a policy is a folder with a policy.json (CDS_SERVICE_CARDS names where)"
+        )
     for policy in policies:
         problems += [f"{folder / policy.id}: {sentence}" for sentence in granted_to_nobody(policy)]
     problems += [f"{folder}: {sentence}" for sentence in overlaps(policies)]
