@@ -10,19 +10,13 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from cds_service.environment import PREFIX, unknown_variables
+from cds_service.folders import data_folder
 
 # On an open loopback server the ids protect nobody's data, so that a published key does no harm.
 OPEN_LOOPBACK_KEY = "cds-service-open-loopback"
-_PACKAGE = Path(__file__).parent
 # Visible ASCII alone: each becomes one line of a file.
 _PAGE = re.compile(r"https://[a-zA-Z0-9\[][!-~]*")
 _CONTACT = re.compile(rf"mailto:[!-?A-~]+@[a-zA-Z0-9][!-?A-~]*|{_PAGE.pattern}")
-
-
-def data_folder(name: str) -> Path:
-    """A folder of data that ships with the program: inside an installed package, beside it in a checkout."""
-    inside = _PACKAGE / name
-    return inside if inside.is_dir() else _PACKAGE.parent / name
 
 
 def _state_folder() -> Path:
