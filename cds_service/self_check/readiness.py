@@ -39,13 +39,8 @@ class Readiness:
     def say(self, failing: Sequence[str], pid: int | None = None, concerns: Sequence[Concern] = ()) -> None:
         """What fails in this process now, and whom it concerns; nothing is good news."""
         name = str(pid or os.getpid())
-        text = orjson.dumps(
-            {
-                "at": self._monotonic(),
-                "failing": list(failing),
-                "concerns": [[*item] for item in concerns[:MOST_CONCERNS]],
-            }
-        )
+        named = [[*item] for item in concerns[:MOST_CONCERNS]]
+        text = orjson.dumps({"at": self._monotonic(), "failing": list(failing), "concerns": named})
         if self._folder is None:
             self._own[name] = text
             return
