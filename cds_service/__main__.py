@@ -13,14 +13,17 @@ from urllib.parse import urlsplit
 import click
 
 from cds_service import __version__, examples
+from cds_service.clock import utc_today
 from cds_service.errors import PolicyError, RequestError
-from cds_service.settings import Settings, data_folder, load_settings
+from cds_service.folders import data_folder
 
 if TYPE_CHECKING:
     from cds_service.authoring.check import Wishes
     from cds_service.authoring.problems import Severity
     from cds_service.doctor import Line
     from cds_service.feedback import Days
+    from cds_service.library import Library
+    from cds_service.settings import Settings
     from cds_service.store.database import Store
     from cds_service.trust.entries import Clients
 
@@ -87,6 +90,7 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
         library = load(settings)
     except PolicyError as error:
         raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
+    _warn_of_left_out(library)
     # Before anything loads prometheus_client, which decides then where its numbers are kept.
     numbers = metrics_folder.prepare()
     try:
@@ -134,7 +138,7 @@ def check(
     )
 
 
-def _check(place: Path, settings: Settings, wishes: "Wishes") -> bool:
+def _check(place: Path, settings: "Settings", wishes: "Wishes") -> bool:
     """Checks and prints; whether an error was found."""
     from cds_service.authoring.check import across_folders, check_folder, policy_folders
     from cds_service.authoring.progress import Progress
@@ -161,7 +165,7 @@ def _check(place: Path, settings: Settings, wishes: "Wishes") -> bool:
     return bool(between) or any(report.failed for report in reports)
 
 
-def _check_while_watching(place: Path, settings: Settings, wishes: "Wishes") -> None:
+def _check_while_watching(place: Path, settings: "Settings", wishes: "Wishes") -> None:
     try:
         _check(place, settings, wishes)
     except click.ClickException as error:
@@ -178,16 +182,17 @@ def _print(lines: "Iterable[tuple[Severity | None, str]]") -> None:
 
 @main.command("new-policy")
 @click.argument("identifier", metavar="ID")
-@click.argument("directory", type=click.Path(file_okay=False, path_type=Path), required=False)
-def new_policy(identifier: str, directory: Path | None) -> None:
-    """Write a starting folder for the policy ID in DIRECTORY (default: the folder of the policies that ship).
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path), default=".")
+def new_policy(identifier: str, directory: Path) -> None:
+    """Write a starting folder for the policy ID in DIRECTORY (default: the current directory).
 
-    Its texts that begin with FILL IN are to be written; 'cds-service check' says which come next.
+    Its texts that begin with FILL IN are to be written; 'cds-service check' says which come next. While one is left,
+    the folder is a draft, and the service skips it.
     """
     from cds_service.authoring.new_policy import write_starting_folder
 
     try:
-        folder = write_starting_folder(identifier, directory or _settings().cards)
+        folder = write_starting_folder(identifier, directory)
     except PolicyError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"Wrote {folder} with {', '.join(sorted(path.name for path in folder.iterdir()))}.")
@@ -223,6 +228,7 @@ def explain(
         raise click.ClickException(f"{request_file.name} is not JSON: {error}") from None
     try:
         library = load_library(settings.cards, settings.canonical_base, settings.codes)
+        _warn_of_left_out(library)
         addresses = Addresses(settings.public_url or "http://127.0.0.1:8080", settings.canonical_base)
         guide = Guide(library, addresses, settings.key())
         explained = evaluate(body, guide, _day(today), lambda sentence: click.echo(sentence, err=True), profile)
@@ -276,6 +282,16 @@ def example(name: str | None, today: datetime | None) -> None:
     if name not in found:
         raise click.ClickException(f"There is no example '{name}'. The examples are {', '.join(found)}.")
     click.echo(json.dumps(examples.request_as_of(found[name], _day(today)), indent=1, ensure_ascii=False))
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, with what each setting means.")
+def config(as_json: bool) -> None:
+    """Print every setting as it holds in this environment, and whether it is set there; secrets are masked."""
+    from cds_service.effective_settings import effective, table
+
+    rows = effective(_settings())
+    click.echo(json.dumps([row._asdict() for row in rows], indent=1, ensure_ascii=False) if as_json else table(rows))
 
 
 @main.command()
@@ -367,7 +383,7 @@ def doctor_client(identifier: str) -> None:
     _print_diagnosis(lines)
 
 
-def _clients(settings: Settings) -> "Clients":
+def _clients(settings: "Settings") -> "Clients":
     """The clients file of the settings."""
     from cds_service.trust.clients import ClientsError, load_clients
 
@@ -377,7 +393,7 @@ def _clients(settings: Settings) -> "Clients":
     try:
         return load_clients(path)
     except ClientsError as error:
-        raise click.ClickException(f"The clients file cannot be used:\n{error}") from None
+        raise click.ClickException(f"The clients file of CDS_SERVICE_CLIENTS cannot be used:\n{error}") from None
 
 
 def _print_diagnosis(lines: "Iterable[Line]") -> None:
@@ -453,13 +469,23 @@ def _from_store(read: "Callable[[Store], Found]") -> "Found":
         raise click.ClickException(str(error)) from None
 
 
-def _settings(codes: Path | None = None) -> Settings:
+def _settings(codes: Path | None = None) -> "Settings":
     """The settings; an option of the command line stands above the variable of the same name."""
+    from cds_service.settings import load_settings
+
     try:
         settings = load_settings()
         return settings.model_copy(update={"codes": codes}) if codes else settings
     except ValueError as error:
         raise click.ClickException(f"The settings cannot be used:\n{error}") from None
+
+
+def _warn_of_left_out(library: "Library") -> None:
+    """Names each policy folder that was not loaded, and why, on standard error."""
+    for item in library.left_out:
+        click.echo(f"{'Skipped the draft' if item.draft else 'LEFT OUT the policy'} {item.name}:", err=True)
+        for problem in item.problems:
+            click.echo(f"  {problem}", err=True)
 
 
 def _policy_folder(name: str, cards: Path) -> Path:
@@ -473,8 +499,6 @@ def _policy_folder(name: str, cards: Path) -> Path:
 
 
 def _day(given: datetime | None) -> date:
-    from cds_service.server import utc_today
-
     return given.date() if given else utc_today()
 
 

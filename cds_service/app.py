@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import orjson
 from flask import Flask, Response
@@ -49,12 +50,14 @@ def create_app(
         return _json(b'{"status":"ok"}')
 
     if around.readiness is not None:
-        failing_of = around.readiness.failing
+        failing_of, concerns_of = around.readiness.failing, around.readiness.concerns
 
         @app.get("/readyz")
         def readyz() -> Response:
             failing = failing_of()
-            told = {"status": "not-ready", "failing": failing} if failing else {"status": "ready"}
+            told: dict[str, Any] = {"status": "not-ready", "failing": failing} if failing else {"status": "ready"}
+            if concerns := concerns_of():
+                told["concerns"] = [item.as_json() for item in concerns]
             return Response(orjson.dumps(told), 503 if failing else 200, mimetype="application/json")
 
     @app.get("/cds-services", strict_slashes=False)

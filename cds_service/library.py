@@ -1,6 +1,6 @@
 """All loaded policies, checked once at start: what they read, which answers count where, what an order may concern."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -9,8 +9,10 @@ from pathlib import Path
 from cds_service import criteria, facts, prefetch, verdicts
 from cds_service.chart import read_chart
 from cds_service.code_packs import read_packs
+from cds_service.drafts import MARK, places_to_fill
 from cds_service.editions import overlaps
 from cds_service.errors import PolicyError
+from cds_service.json_files import FILES
 from cds_service.lexicon import Lexicon
 from cds_service.loader import load_policy
 from cds_service.logic import Truth
@@ -19,12 +21,30 @@ from cds_service.order_index import OrderIndex
 from cds_service.policy import Policy
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A policy folder that was not loaded, by its name: an unfinished ``draft``, or one whose ``problems`` say why."""
+
+    name: str
+    problems: tuple[str, ...]
+    draft: bool = False
+
+
 @dataclass(frozen=True)
 class Library:
-    """The policies in the order of their ids; ``canonical_base`` is the base of our own canonical addresses."""
+    """The policies in the order of their ids; ``canonical_base`` is the base of our own canonical addresses.
+
+    ``left_out`` are the folders that are not among them; nothing is said about their orders.
+    """
 
     policies: tuple[Policy, ...]
     canonical_base: str
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def failed(self) -> tuple[LeftOut, ...]:
+        """The folders that should have been loaded and could not be."""
+        return tuple(item for item in self.left_out if not item.draft)
 
     @cached_property
     def prefetch_keys(self) -> Mapping[str, str]:
@@ -106,25 +126,51 @@ def _types_of_opening(policy: Policy) -> frozenset[str]:
 def load_library(folder: Path, canonical_base: str, codes: Path | None = None) -> Library:
     """Loads every policy folder in ``folder``, with the code packs in the folder ``codes`` where there is one.
 
-    Raises PolicyError with all problems of all of them.
+    A folder that cannot be loaded is left out alone, and so is a draft. Raises PolicyError with all problems where no
+    policy is left, and where the code packs cannot be used.
     """
     packs = read_packs(codes)
-    problems: list[str] = []
     policies: list[Policy] = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if (path / "policy.json").exists():
-            try:
-                policies.append(load_policy(path, packs))
-            except PolicyError as error:
-                problems += error.problems
-    if not policies and not problems:
-        problems.append(f"{folder}: no policy found; a policy is a folder with a policy.json")
-    for policy in policies:
-        problems += [f"{folder / policy.id}: {sentence}" for sentence in granted_to_nobody(policy)]
-    problems += [f"{folder}: {sentence}" for sentence in overlaps(policies)]
-    if problems:
-        raise PolicyError(problems)
-    return Library(tuple(policies), canonical_base)
+    left_out: list[LeftOut] = []
+    for path in _policy_folders(folder):
+        if number := places_to_fill(path):
+            left_out.append(LeftOut(path.name, (f"{path}: is a draft; {number} texts still say {MARK}…",), draft=True))
+            continue
+        try:
+            policy = load_policy(path, packs)
+            if granted := granted_to_nobody(policy):
+                raise PolicyError([f"{path}: {sentence}" for sentence in granted])
+            policies.append(policy)
+        except PolicyError as error:
+            left_out.append(LeftOut(path.name, tuple(error.problems)))
+    disputed = _disputed(policies, folder)
+    left_out += disputed
+    kept = tuple(policy for policy in policies if policy.id not in {item.name for item in disputed})
+    if not kept:
+        raise PolicyError(
+            list(dict.fromkeys(problem for item in left_out for problem in item.problems)) or [_none(folder)]
+        )
+    return Library(kept, canonical_base, tuple(sorted(left_out, key=lambda item: item.name)))
+
+
+def _policy_folders(folder: Path) -> list[Path]:
+    """The folders that hold a file of a policy; one whose policy.json was lost is among them."""
+    folders = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in folders if any((path / f"{name}.json").exists() for name in FILES)]
+
+
+def _disputed(policies: Sequence[Policy], folder: Path) -> list[LeftOut]:
+    """The editions of statements of which two claim the same days: which of them counts is then not known."""
+    found = []
+    for statement in dict.fromkeys(policy.statement for policy in policies):
+        editions = [policy for policy in policies if policy.statement == statement]
+        if problems := tuple(f"{folder}: {sentence}" for sentence in overlaps(editions)):
+            found += [LeftOut(policy.id, problems) for policy in editions]
+    return found
+
+
+def _none(folder: Path) -> str:
+    return f"{folder}: no policy found; a policy is a folder with a policy.json, and CDS_SERVICE_CARDS names where"
 
 
 def granted_to_nobody(policy: Policy) -> list[str]:

@@ -5,7 +5,7 @@ import ipaddress
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from flask import Flask
@@ -14,6 +14,7 @@ from gunicorn.app.base import BaseApplication
 from cds_service import suggestions
 from cds_service.app import create_app
 from cds_service.card import Addresses
+from cds_service.clock import utc_today
 from cds_service.library import Library, load_library
 from cds_service.operations import logs
 from cds_service.operations.gunicorn_logs import ThroughTheRoot
@@ -27,11 +28,6 @@ from cds_service.worker import BoundedWorker
 THREADS = 8
 # Charts are parsed into many small objects that die with the call; the default threshold would scan each many times.
 COLLECT_EVERY = 100_000
-
-
-def utc_today() -> date:
-    """The day it is now, in UTC."""
-    return datetime.now(UTC).date()
 
 
 def is_loopback(host: str) -> bool:
@@ -109,6 +105,8 @@ def install(
     around = surroundings_of(settings, library, only_this_machine=only_this_machine)
     dropped = around.metrics.log_fields_dropped if around.metrics else lambda count: None
     logs.configure(settings.log_format, settings.log_level, around.names, dropped)
+    for draft in (item for item in library.left_out if item.draft):
+        logs.logger().warning("draft-skipped", policy=draft.name)
     address = settings.public_url or public_url
     app = create_app(settings, library, address, clock, around)
     assert around.readiness is not None

@@ -1,6 +1,7 @@
 """What a deployment can set: environment variables CDS_SERVICE_*, each with its meaning; nothing else is read."""
 
 import re
+from collections.abc import Iterator
 from os import environ
 from pathlib import Path
 from typing import Literal, Self
@@ -8,20 +9,16 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from cds_service.environment import PREFIX, unknown_variables
+from cds_service.folders import data_folder
+
 # On an open loopback server the ids protect nobody's data, so that a published key does no harm.
 OPEN_LOOPBACK_KEY = "cds-service-open-loopback"
-_PACKAGE = Path(__file__).parent
 # Visible ASCII alone: each becomes one line of a file.
 _PAGE = re.compile(r"https://[a-zA-Z0-9\[][!-~]*")
 _ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?", re.IGNORECASE)
 _HOST = re.compile(r"\[[0-9a-f:.]+\]|[a-z0-9._-]+", re.IGNORECASE)
 _CONTACT = re.compile(rf"mailto:[!-?A-~]+@[a-zA-Z0-9][!-?A-~]*|{_PAGE.pattern}")
-
-
-def data_folder(name: str) -> Path:
-    """A folder of data that ships with the program: inside an installed package, beside it in a checkout."""
-    inside = _PACKAGE / name
-    return inside if inside.is_dir() else _PACKAGE.parent / name
 
 
 def _state_folder() -> Path:
@@ -32,7 +29,7 @@ def _state_folder() -> Path:
 class Settings(BaseSettings):
     """Settings from the environment; a value that cannot be used stops the start with its name and what is allowed."""
 
-    model_config = SettingsConfigDict(env_prefix="CDS_SERVICE_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
     public_url: str = Field(
         "", description="The address under which clients reach the service; default: the one served."
@@ -108,7 +105,8 @@ class Settings(BaseSettings):
     )
     audit: bool = Field(True, description="Keep a log of every call and answer for disputes, apart from the log.")
     audit_content: bool = Field(
-        False, description="Keep the calls and answers themselves in the audit log, encrypted with audit_key."
+        False,
+        description="Keep the calls and answers themselves in the audit log, encrypted with CDS_SERVICE_AUDIT_KEY.",
     )
     audit_key: SecretStr = Field(
         SecretStr(""), description="The key of the audit log's content: 32 bytes in base64 (openssl rand -base64 32)."
@@ -176,9 +174,12 @@ class Settings(BaseSettings):
 
     @field_validator("id_key")
     @classmethod
-    def _long_enough(cls, value: SecretStr) -> SecretStr:
-        if 0 < len(value.get_secret_value()) < 16:
+    def _hard_to_guess(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if 0 < len(text) < 16:
             raise ValueError("must have at least 16 characters, or be left out on loopback")
+        if text and len(set("".join(text.split()))) < 2:
+            raise ValueError("must not be blank or one repeated character; make one with: openssl rand -hex 32")
         return value
 
     @model_validator(mode="after")
@@ -211,20 +212,27 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """The settings, from the environment. Raises ValueError with a line for each that cannot be used."""
+    """The settings, from the environment. Raises ValueError with a line for each variable that cannot be used."""
+    problems = [*unknown_variables(environ, Settings.model_fields)]
     try:
-        return Settings()
+        settings = Settings()
     except SettingsError as error:
         name = str(error).partition('"')[2].partition('"')[0]
-        raise ValueError(
-            f'CDS_SERVICE_{name.upper()}: must be a list written as JSON, for example ["https://ehr.example"]'
-        ) from None
+        problems.append(f'{variable(name)}: must be a list written as JSON, for example ["https://ehr.example"]')
     except ValidationError as error:
-        raise ValueError(
-            "\n".join(
-                f"CDS_SERVICE_{str(item['loc'][0]).upper()}: {item['msg'].removeprefix('Value error, ')}"
-                if item["loc"]
-                else item["msg"].removeprefix("Value error, ")
-                for item in error.errors()
-            )
-        ) from None
+        problems += _problems(error)
+    if problems:
+        raise ValueError("\n".join(problems))
+    return settings
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"{PREFIX}{name.upper()}"
+
+
+def _problems(error: ValidationError) -> Iterator[str]:
+    for item in error.errors():
+        # What concerns several settings names them itself.
+        where = f"{variable(str(item['loc'][0]))}: " if item["loc"] else ""
+        yield where + item["msg"].removeprefix("Value error, ")

@@ -84,8 +84,7 @@ def surroundings_of(settings: Settings, library: Library, *, only_this_machine: 
     # Loaded here, because the launcher must first say where several workers' numbers meet.
     from cds_service.operations.metrics import Metrics
 
-    if settings.rate_limit:
-        limit_of(settings.rate_limit)
+    _check_rate_limit(settings.rate_limit)
     clients = load_clients(settings.clients) if settings.clients else None
     names = _names(library, clients)
     metrics = Metrics(names)
@@ -109,6 +108,14 @@ def surroundings_of(settings: Settings, library: Library, *, only_this_machine: 
         _traces(settings, names),
         workbench=settings.workbench == "on" or (settings.workbench == "auto" and only_this_machine and not clients),
     )
+
+
+def _check_rate_limit(text: str) -> None:
+    try:
+        if text:
+            limit_of(text)
+    except ValueError as error:
+        raise ValueError(f"CDS_SERVICE_RATE_LIMIT: {error}") from None
 
 
 def _names(library: Library, clients: Clients | None) -> Names:

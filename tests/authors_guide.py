@@ -35,7 +35,7 @@ def starting() -> str:
         folder = write_starting_folder("society-procedure-2026", Path(directory))
         told = list(guidance(folder, placeholders(read_as_written(folder))))
     places = [line for line in told if line.startswith("  ")]
-    shown = [line.replace(directory, "cards") for line in told if line not in places[3:]]
+    shown = [line.replace(f"{directory}/", "") for line in told if line not in places[3:]]
     return _text(*shown[:5], f"  … and {len(places) - 3} more", *shown[5:])
 
 

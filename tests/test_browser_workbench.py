@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from cds_service.app import create_app
+from cds_service.clock import utc_today
 from cds_service.feedback import Days, KeptFeedback
-from cds_service.server import utc_today
 from cds_service.settings import Settings
 from cds_service.store.database import open_store
 from cds_service.store.feedback import kept

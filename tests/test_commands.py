@@ -6,7 +6,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -23,6 +22,7 @@ from cds_service.server import authority
 from cds_service.settings import Settings, data_folder, load_settings
 from cds_service.surroundings import surroundings_of
 from tests.shipped import answers, library
+from tests.waiting import answering, clean_environment
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = examples(data_folder("fhir_examples"))
@@ -194,32 +194,18 @@ def served(
     command: list[str],
     cwd: Path,
     *options: str,
-    log: Path = Path(os.devnull),
+    log: Path | None = None,
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[str]:
-    """The service as a process of its own, until it answers; ended at the close. What it logs goes to ``log``."""
+    """The service as a process of its own, once it answers; ended at the close. What it logs goes to ``log``.
+
+    Raises AssertionError with what it logged where it does not answer.
+    """
     port = free_port()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("CDS_SERVICE_", "PYTHON"))}
-    environment |= {"CDS_SERVICE_STATE": os.environ["CDS_SERVICE_STATE"], **settings}
-    with log.open("wb") as told:
-        process = subprocess.Popen(
-            [*command, "serve", "--port", str(port), *options],
-            cwd=cwd,
-            env=environment,
-            stderr=told,
-        )
-    try:
-        address = f"http://127.0.0.1:{port}"
-        for _ in range(200):
-            try:
-                if requests.get(f"{address}/healthz", timeout=1).ok:
-                    break
-            except requests.ConnectionError:
-                time.sleep(0.1)
+    environment = clean_environment({"CDS_SERVICE_STATE": os.environ["CDS_SERVICE_STATE"], **settings})
+    started, address = [*command, "serve", "--port", str(port), *options], f"http://127.0.0.1:{port}"
+    with answering(started, f"{address}/healthz", cwd=cwd, environment=environment, log=log):
         yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=40)
 
 
 def test_the_wheel_alone_in_an_empty_environment_serves(tmp_path):

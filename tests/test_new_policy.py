@@ -165,10 +165,34 @@ def test_the_command_writes_the_five_files_and_says_what_comes_next(tmp_path):
     assert f"Next: run `cds-service check {tmp_path / NAME}`" in result.output
 
 
-def test_the_folder_is_written_beside_the_policies_where_none_is_named(tmp_path, monkeypatch):
-    monkeypatch.setenv("CDS_SERVICE_CARDS", str(tmp_path))
+def test_the_folder_is_written_into_the_current_directory_where_none_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert run("new-policy", NAME).exit_code == 0
     assert (tmp_path / NAME / "policy.json").exists()
+
+
+@pytest.mark.parametrize("place", ["cards", "cards/inner", "cds_service", "cds_service/authoring/starting_folder"])
+def test_the_folder_is_never_written_into_the_program(monkeypatch, place):
+    """A folder of one's own there would be shipped, served, and lost with the next version."""
+    for arguments in ([NAME, str(ROOT / place)], [NAME]):
+        monkeypatch.chdir(ROOT / place if (ROOT / place).is_dir() else ROOT / "cards")
+        result = run("new-policy", *arguments)
+        assert result.exit_code == 1
+        assert "belongs to the program; nothing was written." in result.output
+    assert not (ROOT / place / NAME).exists()
+
+
+def test_check_works_inside_a_folder(folder, monkeypatch):
+    outside = run("check", str(folder)).output
+    monkeypatch.chdir(folder)
+    assert run("check", ".").output == outside
+    assert outside.startswith(f"{NAME}: ")
+
+
+def test_check_works_inside_a_finished_folder(monkeypatch):
+    monkeypatch.chdir(ROOT / "cards" / "isass-si-joint-fusion-2020")
+    result = run("check", ".", "--no-slips", "--today", "2026-11-23")
+    assert result.exit_code == 0, result.output
 
 
 def test_a_folder_that_is_there_is_not_touched(folder):

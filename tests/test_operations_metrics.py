@@ -3,10 +3,10 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from cds_service.operations.metrics import Metrics, mark_dead
 from cds_service.operations.names import Names, names_of
 from tests.canaries import Planted, found_in
 from tests.shipped import example, library
+from tests.waiting import answers, wait_for
 
 NAMES = Names(
     *(frozenset({f"{kind}-1", f"{kind}-2"}) for kind in ("service", "policy", "criterion", "key", "client")),
@@ -211,22 +212,13 @@ PROGRAM = """
 """
 
 
-def wait_for(condition, seconds=20):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            if (value := condition()) is not None:
-                return value
-        except requests.RequestException:
-            pass
-        time.sleep(0.05)
-    raise AssertionError("it did not come to that in time")
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture
 def served(tmp_path):
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -244,7 +236,10 @@ def served(tmp_path):
         env={name: value for name, value in os.environ.items() if name != metrics_folder.VARIABLE},
     )
     try:
-        folder = Path(process.stdout.readline().strip())
+        printed = process.stdout.readline().strip()
+        assert printed, f"the program ended with status {process.wait(30)}"
+        folder = Path(printed)
+        wait_for(lambda: listens(port), f"port {port} is listened on")
         yield f"http://127.0.0.1:{port}", folder
     finally:
         process.send_signal(signal.SIGTERM)
@@ -261,21 +256,28 @@ def call(base, path="/call"):
     # Each call has its own connection, so that both workers get some.
     with requests.Session() as session:
         session.headers["Connection"] = "close"
-        return session.post(base + path, timeout=5).text
+        return session.post(base + path, timeout=60).text
 
 
 def scraped(base):
-    return samples(requests.get(base + "/metrics", timeout=5, headers={"Connection": "close"}).text)
+    return samples(requests.get(base + "/metrics", timeout=60, headers={"Connection": "close"}).text)
 
 
 def test_sums_are_exact_over_two_workers_also_after_one_was_killed_and_replaced(served):
     base, folder = served
-    wait_for(lambda: requests.get(base + "/metrics", timeout=5, headers={"Connection": "close"}))
+    wait_for(lambda: answers(base + "/metrics"), "the numbers can be read")
     made, workers = 0, set()
-    while len(workers) < 2 and made < 500:
-        workers.add(call(base))
-        made += 1
-    assert len(workers) == 2
+
+    def calls_by(seen):
+        nonlocal made
+        try:
+            seen.add(call(base))
+            made += 1
+        except requests.RequestException:
+            pass
+        return seen
+
+    wait_for(lambda: len(calls_by(workers)) == 2, "two workers answer")
     assert scraped(base)[("calls_total", "card", "s")] == made
     assert scraped(base)[("ready", "store")] == 1
 
@@ -285,18 +287,10 @@ def test_sums_are_exact_over_two_workers_also_after_one_was_killed_and_replaced(
 
     os.kill(int(unready), signal.SIGKILL)
     # What the worker counted stays; what it said of its own state is forgotten.
-    wait_for(lambda: True if not list(folder.glob(f"gauge_live*_{unready}.db")) else None)
+    wait_for(lambda: not list(folder.glob(f"gauge_live*_{unready}.db")), "the killed worker's numbers are forgotten")
     replaced = set()
-    for _ in range(500):
-        try:
-            replaced.add(call(base))
-            made += 1
-        except requests.RequestException:
-            continue
-        if len(replaced - {unready}) >= 2:
-            break
+    wait_for(lambda: len(calls_by(replaced)) == 2, "two workers answer again")
     assert unready not in replaced
-    assert len(replaced) == 2
     for _ in range(5):
         found = scraped(base)
         assert found[("calls_total", "card", "s")] == made

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -182,7 +183,12 @@ def unknown_counts_as_met(running):
 
 @way("answers")
 def the_chart_loses_its_patient(running):
-    altered("cds_service.service.read_chart", lambda chart: replace(chart, patient=None))(running)
+    def without_patient(chart):
+        lost = copy(chart)
+        lost.patient = None
+        return lost
+
+    altered("cds_service.service.read_chart", without_patient)(running)
 
 
 @way("answers")
@@ -343,6 +349,9 @@ def test_it_is_found(running, name):
     answer = running.get("/readyz")
     assert answer.status_code == 503
     assert failing in answer.get_json()["failing"]
+    if failing == "answers":
+        # A way that breaks itself, not the service, would be found too.
+        assert all(set(item) == {"check", "policy", "case"} for item in answer.get_json()["concerns"])
     if failing != "metrics":
         numbers = running.get("/metrics").get_data(as_text=True)
         assert f'cds_service_self_check_failing{{check="{failing}"}} 1.0' in numbers

@@ -9,7 +9,6 @@ import os
 import random
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -27,11 +26,13 @@ from cds_service.feedback import Days
 from cds_service.store.database import open_store
 from cds_service.store.feedback import kept
 from tests.postgresql import cluster
+from tests.waiting import answering, clean_environment
 
 ROOT = Path(__file__).parent.parent
 FEEDBACK = "/cds-services/coverage-guidance-order-sign/feedback"
 SENDERS = 4
-SECONDS_FOR_A_WORKER = 30
+# A deadline only ends what hangs.
+SECONDS_FOR_A_WORKER = 120
 
 
 @dataclass
@@ -134,24 +135,12 @@ def served(state: Path, url: str) -> Iterator[tuple[str, int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("CDS_SERVICE_", "PYTHON"))}
-    environment |= {"CDS_SERVICE_STATE": str(state), "CDS_SERVICE_STORE_URL": url, "CDS_SERVICE_LOG_LEVEL": "error"}
+    settings = {"CDS_SERVICE_STATE": str(state), "CDS_SERVICE_STORE_URL": url, "CDS_SERVICE_LOG_LEVEL": "error"}
     command = [sys.executable, "-m", "cds_service", "serve", "--port", str(port), "--workers", "2"]
-    with (state / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        until = time.monotonic() + SECONDS_FOR_A_WORKER
-        while time.monotonic() < until:
-            try:
-                if requests.get(f"{address}/healthz", timeout=5).ok:
-                    break
-            except requests.RequestException:
-                time.sleep(0.05)
+    address, environment = f"http://127.0.0.1:{port}", clean_environment(settings)
+    probe, log = f"{address}/healthz", state / "log"
+    with answering(command, probe, cwd=ROOT, environment=environment, log=log) as process:
         yield address, process.pid
-    finally:
-        process.terminate()
-        process.wait(60)
 
 
 def main() -> None:

@@ -73,6 +73,8 @@ def silent(done: int, total: int, what: str) -> None:
 
 def policy_folders(path: Path) -> tuple[list[Path], list[Path]]:
     """The policy folders at a path (the path itself where it is one, else those in it), and the other folders there."""
+    # The last part of "." is no name, and a policy's folder is named as its id.
+    path = path.resolve() if path.name in ("", "..") else path
     if (path / "policy.json").exists():
         return [path], []
     folders = sorted(child for child in path.iterdir() if child.is_dir())

@@ -4,9 +4,11 @@ import re
 from pathlib import Path
 
 from cds_service.errors import PolicyError
+from cds_service.folders import data_folder
 from cds_service.json_files import FILES
 
 _TEMPLATES = Path(__file__).parent / "starting_folder"
+_PACKAGE = Path(__file__).resolve().parent.parent
 _ID = "NEW-POLICY-ID"
 # As policy.schema.json has it.
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -16,7 +18,7 @@ _LONGEST = 80
 def write_starting_folder(identifier: str, directory: Path) -> Path:
     """Writes the folder ``directory/identifier``, and ``directory`` where it is missing, and returns its path.
 
-    Raises PolicyError where the id cannot be one, or something of that name is there.
+    Raises PolicyError where the id cannot be one, something of that name is there, or the directory is the program's.
     """
     if not _SLUG.fullmatch(identifier) or len(identifier) > _LONGEST:
         raise PolicyError(
@@ -24,6 +26,10 @@ def write_starting_folder(identifier: str, directory: Path) -> Path:
                 f"'{identifier}' cannot be the id of a policy. An id is lower-case words and numbers joined by dashes, "
                 f"{_LONGEST} characters at most, for example society-procedure-2024."
             ]
+        )
+    if any(directory.resolve().is_relative_to(ours) for ours in (_PACKAGE, data_folder("cards").resolve())):
+        raise PolicyError(
+            [f"{directory} belongs to the program; nothing was written. Choose a directory of your own for the policy."]
         )
     folder = directory / identifier
     try:

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cds_service.authoring.documents import Steps, path_of
+from cds_service.drafts import MARK
 from cds_service.json_files import FILES, read_json, schema_problems
-
-MARK = "FILL IN: "
 
 
 class Placeholder(NamedTuple):

@@ -38,6 +38,8 @@ EVENTS: Mapping[str, str] = {
     "audit-failed": "the audit log could not be written",
     "self-check-failed": "a known-answer patient got another answer than it must",
     "silent-policy": "a statement has had orders and no card for days",
+    "policy-left-out": "a policy could not be loaded at the start and is silent; `cds-service check` says why",
+    "draft-skipped": "a policy folder is still to be filled in and was skipped",
     "ready": "the service is ready",
     "not-ready": "the service is not ready; part says why",
     "background-failed": "a task that runs beside the calls failed; it is tried again",

@@ -109,6 +109,7 @@ METRICS = (
         "part",
         merge="livemin",
     ),
+    _spec("policy_left_out", "gauge", "1 where a policy could not be loaded and is silent, by its folder.", "policy"),
     _spec(
         "days_without_a_card",
         "gauge",
@@ -141,6 +142,7 @@ def allowed(names: Names, version: str) -> Mapping[str, Mapping[str, frozenset[s
         "feedback_total": {"outcome": frozenset(FEEDBACK_OUTCOMES)},
         "self_check_failing": {"check": names.self_checks},
         "ready": {"part": names.parts},
+        "policy_left_out": {"policy": names.policies},
         "days_without_a_card": {"policy": names.policies},
         "build_info": {"version": frozenset({version})},
     }

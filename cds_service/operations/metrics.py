@@ -92,6 +92,10 @@ class Metrics:
         """Whether a part of the service is ready."""
         self._gauge("ready", part).set(int(ready))
 
+    def policy_left_out(self, policy: str) -> None:
+        """A policy folder could not be loaded at the start."""
+        self._gauge("policy_left_out", policy).set(1)
+
     def days_without_a_card(self, policy: str, days: int) -> None:
         """Days in a row with orders for a statement and without a card of it."""
         self._gauge("days_without_a_card", policy).set(days)

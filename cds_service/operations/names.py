@@ -38,7 +38,7 @@ def names_of(
     """The names of a deployment: those of its policies, and those that the other arguments list."""
     return Names(
         services=frozenset(hooks.SERVICES),
-        policies=frozenset(policy.id for policy in library.policies),
+        policies=frozenset(policy.id for policy in library.policies).union(item.name for item in library.left_out),
         criteria=frozenset(criterion.id for policy in library.policies for criterion in policy.criteria),
         keys=frozenset(library.prefetch_keys),
         clients=frozenset(clients) | {"open"},

@@ -1,7 +1,6 @@
 """Content at rest: AES-256-GCM (NIST SP 800-38D) under keys that can be changed, and what must not be kept at all."""
 
 import base64
-import binascii
 import hashlib
 import os
 import zlib
@@ -67,11 +66,13 @@ def keys_of(text: str) -> Keys:
     for place, part in enumerate(text.split(","), 1):
         try:
             key = base64.b64decode(part.strip(), validate=True)
-        except binascii.Error:
+        # Characters beyond ASCII are a ValueError of another kind than padding that is wrong.
+        except ValueError:
             key = b""
         if len(key) != KEY_BYTES:
             raise ValueError(
-                f"key {place} of audit_key is not {KEY_BYTES} bytes in base64; make one with: openssl rand -base64 32"
+                f"CDS_SERVICE_AUDIT_KEY: key {place} is not {KEY_BYTES} bytes in base64; "
+                "make one with: openssl rand -base64 32"
             )
         found[hashlib.sha256(b"cds-service audit key" + key).hexdigest()[:8]] = key
     return Keys(found)

@@ -15,7 +15,7 @@ from cds_service.operations.audit import AuditError
 from cds_service.self_check import surfaces
 from cds_service.self_check.known_answers import Examiner, KnownAnswer, covering, known_answers
 from cds_service.self_check.names import WARNINGS
-from cds_service.self_check.readiness import Readiness
+from cds_service.self_check.readiness import Concern, Readiness
 from cds_service.service import Guide
 from cds_service.settings import Settings
 from cds_service.store import activity
@@ -26,14 +26,23 @@ from cds_service.surroundings import Surroundings
 PARTS = 30
 # Between two known answers the calls of others go first.
 PAUSE = 0.005
+# What the log says of a statement that a check concerns.
+_EVENTS = {"silence": "silent-policy", "left-out": "policy-left-out"}
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one check found wrong: sentences, and the statements that it concerns."""
+    """What one check found wrong: sentences, the statements that it concerns, and their cases (policy, name)."""
 
     sentences: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
+    cases: tuple[tuple[str, str], ...] = ()
+
+    def concerns(self, check: str) -> Iterator[Concern]:
+        """What readiness names: each case, and each statement of which no case is named."""
+        for policy in self.policies:
+            cases = [Concern(check, policy, name) for owner, name in self.cases if owner == policy]
+            yield from cases or [Concern(check, policy)]
 
 
 class SelfCheck:
@@ -58,7 +67,8 @@ class SelfCheck:
         self._app, self._guide, self._around, self._readiness = app, guide, around, readiness
         self._silent_days, self._today = settings.silent_days, clock
         self._discovery = orjson.dumps(service.discovery(library, lean=lean, fetches=fetches))
-        self._files = surfaces.Files(settings.cards, settings.codes, settings.canonical_base)
+        self._left_out = tuple(item.name for item in library.failed)
+        self._files = surfaces.Files(settings.cards, settings.codes, settings.canonical_base, self._left_out)
         self._clock = surfaces.Clock(now, monotonic, clock, surfaces.not_before(library))
         self._examiner = Examiner(app)
         self._cases: tuple[list[KnownAnswer], list[KnownAnswer]] | None = None
@@ -88,6 +98,7 @@ class SelfCheck:
             # Looks at the files, for the check after it too.
             "policies": lambda: Found(tuple(self._files.problems())),
             "changed": self._changed,
+            "left-out": lambda: Found(tuple(f"{name} is left out" for name in self._left_out), self._left_out),
             "silence": self._silence,
         }
 
@@ -104,14 +115,16 @@ class SelfCheck:
     def _answers(self, pause: Callable[[float], bool]) -> Found:
         sentences: list[str] = []
         policies: dict[str, None] = {}
+        failing: list[tuple[str, str]] = []
         for case in self._due():
             wrong = [f"{case.policy}: {case.name} {problem}" for problem in self._examiner.problems(case)]
             if wrong:
                 sentences += wrong
                 policies[case.policy] = None
+                failing.append(case.key)
             if pause(PAUSE):
                 break
-        return Found(tuple(sentences), tuple(policies))
+        return Found(tuple(sentences), tuple(policies), tuple(failing))
 
     def _due(self) -> Iterator[KnownAnswer]:
         if self._cases is None:
@@ -160,6 +173,9 @@ class SelfCheck:
 
     def _tell(self, found: Mapping[str, Found]) -> None:
         log, metrics = logs.logger(), self._around.metrics
+        if metrics is not None:
+            for policy in self._left_out:
+                metrics.policy_left_out(policy)
         for name, result in found.items():
             failing = bool(result.sentences)
             if metrics is not None:
@@ -170,9 +186,10 @@ class SelfCheck:
                 level = log.warning if name in WARNINGS else log.error
                 level("self-check-failed", check=name, failing=len(result.sentences))
                 for policy in result.policies:
-                    level("silent-policy" if name == "silence" else "self-check-failed", check=name, policy=policy)
+                    level(_EVENTS.get(name, "self-check-failed"), check=name, policy=policy)
         failing_now = [name for name, item in found.items() if item.sentences and name not in WARNINGS]
         if self._ready is not (ready := not failing_now):
             (log.info if ready else log.error)("ready" if ready else "not-ready", failing=len(failing_now))
         self._ready = ready
-        self._readiness.say(failing_now)
+        concerns = [item for name, result in found.items() for item in result.concerns(name)]
+        self._readiness.say(failing_now, concerns=concerns)

@@ -13,7 +13,8 @@ CHECKS: Mapping[str, str] = {
     "audit": "the audit log can be written",
     "policies": "the files of policies and code packs on disk can still be loaded; `cds-service check` tells why not",
     "changed": "the files on disk are those that were loaded; a restart would load others",
+    "left-out": "every policy folder was loaded at the start; one that could not be is left out alone",
     "silence": "each statement that orders asked for has given a card within CDS_SERVICE_SILENT_DAYS",
 }
-WARNINGS = frozenset({"changed", "silence"})
+WARNINGS = frozenset({"changed", "left-out", "silence"})
 PARTS_OF_READINESS = frozenset(CHECKS) - WARNINGS

@@ -5,10 +5,25 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
 STARTING, SILENT = "starting", "worker"
+# Readiness is read often, and one broken rule may fail every case.
+MOST_CONCERNS = 20
+
+
+class Concern(NamedTuple):
+    """A statement that a check concerns, and the known-answer case where it is one."""
+
+    check: str
+    policy: str
+    case: str | None = None
+
+    def as_json(self) -> dict[str, str]:
+        """Its members that are known."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 class Readiness:
@@ -21,10 +36,11 @@ class Readiness:
         self._folder, self._patience, self._monotonic = folder, patience, monotonic
         self._own: dict[str, bytes] = {}
 
-    def say(self, failing: Sequence[str], pid: int | None = None) -> None:
-        """What fails in this process now; nothing is good news."""
+    def say(self, failing: Sequence[str], pid: int | None = None, concerns: Sequence[Concern] = ()) -> None:
+        """What fails in this process now, and whom it concerns; nothing is good news."""
         name = str(pid or os.getpid())
-        text = orjson.dumps({"at": self._monotonic(), "failing": list(failing)})
+        named = [[*item] for item in concerns[:MOST_CONCERNS]]
+        text = orjson.dumps({"at": self._monotonic(), "failing": list(failing), "concerns": named})
         if self._folder is None:
             self._own[name] = text
             return
@@ -53,6 +69,11 @@ class Readiness:
             if self._monotonic() - word["at"] > self._patience:
                 found[SILENT] = None
         return list(found)
+
+    def concerns(self) -> list[Concern]:
+        """Whom the checks of any worker concern, each once; of very many the first ones."""
+        said = (orjson.loads(text)["concerns"] for text in self._words().values())
+        return list(dict.fromkeys(Concern(*item) for items in said for item in items))[:MOST_CONCERNS]
 
     def _words(self) -> Mapping[str, bytes]:
         if self._folder is None:

@@ -1,7 +1,7 @@
 """What the service stands on, besides its rules: the files of its policies, its clock, its own pages and documents."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -22,10 +22,11 @@ _CONTEXT = {"userId": "Practitioner/self-check", "patientId": "self-check"}
 
 
 class Files:
-    """The folders of policies and code packs, as they were when the service loaded them."""
+    """The folders of policies and code packs, as they were when the service loaded them, all but ``left_out``."""
 
-    def __init__(self, cards: Path, codes: Path | None, canonical_base: str) -> None:
+    def __init__(self, cards: Path, codes: Path | None, canonical_base: str, left_out: Iterable[str] = ()) -> None:
         self._cards, self._codes, self._base = cards, codes, canonical_base
+        self._left_out = frozenset(left_out)
         self._loaded = self._last = self._digest()
         self._problems: list[str] = []
 
@@ -34,11 +35,11 @@ class Files:
         return self._last != self._loaded
 
     def problems(self) -> list[str]:
-        """Why a restart would fail, as sentences; they are loaded again only where something has changed."""
+        """Why a restart would load less, as sentences; they are loaded again only where something has changed."""
         if (digest := self._digest()) != self._last:
             try:
-                load_library(self._cards, self._base, self._codes)
-                self._problems = []
+                failed = load_library(self._cards, self._base, self._codes).failed
+                self._problems = [says for one in failed if one.name not in self._left_out for says in one.problems]
             except PolicyError as error:
                 self._problems = list(error.problems)
             self._last = digest

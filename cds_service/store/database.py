@@ -123,7 +123,7 @@ def open_store(url: str | None, state: Path, *, create: bool = True) -> Store:
     try:
         address = address_of(url, state)
     except ValueError as error:
-        raise StoreError(str(error)) from None
+        raise StoreError(f"CDS_SERVICE_STORE_URL: {error}") from None
     if address.file is not None:
         if not create and not address.file.exists():
             raise StoreError(f"There is no store at {address.file} yet; the service makes it when it starts.")

@@ -9,10 +9,10 @@ from flask import Blueprint, Flask, Response, request
 
 from cds_service import bodies, hooks
 from cds_service.errors import RequestError
+from cds_service.folders import data_folder
 from cds_service.library import Library
 from cds_service.pages import rendered
 from cds_service.policy import Policy
-from cds_service.settings import data_folder
 from cds_service.web import reading
 from cds_service.workbench import dropped, rendering
 from cds_service.workbench.fhir import FhirServer

@@ -12,7 +12,7 @@ from typing import Any
 import click
 import orjson
 
-from cds_service.server import utc_today
+from cds_service.clock import utc_today
 from tests.bench import load, machine, workload
 from tests.bench.evaluation import Evaluation, Times, evaluate_in_turn
 from tests.bench.expected import answer_of, guide_of, print_head

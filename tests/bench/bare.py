@@ -6,7 +6,8 @@ Run as ``python -m tests.bench.bare PORT``.
 import sys
 
 from cds_service.app import create_app
-from cds_service.server import Server, load, utc_today
+from cds_service.clock import utc_today
+from cds_service.server import Server, load
 from cds_service.settings import Settings
 
 if __name__ == "__main__":

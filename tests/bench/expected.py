@@ -8,8 +8,9 @@ import orjson
 
 from cds_service import __version__, hooks, service
 from cds_service.card import Addresses
+from cds_service.clock import utc_today
 from cds_service.library import load_library
-from cds_service.server import utc_today, warm_up
+from cds_service.server import warm_up
 from cds_service.service import Guide
 from cds_service.settings import OPEN_LOOPBACK_KEY, Settings
 from tests.bench import load, machine

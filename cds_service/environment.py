@@ -1,0 +1,45 @@
+"""The CDS_SERVICE_* variables of an environment that are no settings: slips, and what orchestrators put there."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from cds_service.spelling import nearest
+
+PREFIX = "CDS_SERVICE_"
+# Kubernetes describes each service of a namespace to each container (kubernetes.io/docs/concepts/services-networking/
+# service, "Environment variables"), and Docker's links do the same for each container. A service named cds-service, or
+# one whose name begins with that (cds-service-db), gets names that begin like our settings.
+_INJECTED_NAME = re.compile(
+    r"CDS_SERVICE_(\w+_)?("
+    r"SERVICE_HOST|SERVICE_PORT(_\w+)?|ENV_\w+"
+    r"|PORT_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO)|(_PORT)?_(START|END))?"
+    r")"
+)
+# These two could be somebody's slip; what is injected is known by its value.
+_INJECTED_VALUE = (
+    (re.compile(r"CDS_SERVICE_(\w+_)?PORT"), re.compile(r"(tcp|udp|sctp)://\S+")),
+    (re.compile(r"CDS_SERVICE_(\w+_)?NAME"), re.compile(r"/\S+/\S+")),
+)
+# Options of the command line that are looked for among the settings.
+_OPTIONS = {"HOST": "--host", "PORT": "--port", "WORKERS": "--workers"}
+
+
+def unknown_variables(environment: Mapping[str, str], settings: Iterable[str]) -> Iterator[str]:
+    """A sentence for each variable that begins with CDS_SERVICE_ and is neither a setting nor injected.
+
+    ``settings`` are the names of the settings, in lower case and without the prefix. No value is repeated.
+    """
+    allowed = [f"{PREFIX}{name.upper()}" for name in settings]
+    for name, value in environment.items():
+        written = name.upper()
+        if written.startswith(PREFIX) and written not in allowed and not is_injected(written, value):
+            option = _OPTIONS.get(written.removeprefix(PREFIX))
+            hint = f"the option {option} of `cds-service serve` sets it" if option else nearest(written, allowed)
+            yield f"{name} is no setting; {hint}."
+
+
+def is_injected(name: str, value: str) -> bool:
+    """Whether Kubernetes or a Docker link puts the variable there, for a service whose name begins like our prefix."""
+    if _INJECTED_NAME.fullmatch(name):
+        return True
+    return any(names.fullmatch(name) and values.fullmatch(value) for names, values in _INJECTED_VALUE)
