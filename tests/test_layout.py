@@ -67,6 +67,7 @@ LADDER = (
     "store.tables",
     "store.migrations.env",
     "store.migrations.versions.v0001",
+    "store.migrations.versions.v0002",
     "store.engines",
     "store.migration",
     "store.database",
@@ -75,6 +76,7 @@ LADDER = (
     "store.replay",
     "store.activity",
     "store.ledger",
+    "store.turns",
     "feedback_report",
     "operations.names",
     "operations.timing",
@@ -88,6 +90,8 @@ LADDER = (
     "operations.outcomes",
     "operations.sealing",
     "operations.audit",
+    "operations.audit_retention",
+    "retention",
     "operations.traces",
     "fetching.templates",
     "fetching.scopes",
@@ -236,7 +240,12 @@ ONLY_IN = {
         "store.replay",
         "store.activity",
     },
-    "alembic": {"store.migration", "store.migrations.env", "store.migrations.versions.v0001"},
+    "alembic": {
+        "store.migration",
+        "store.migrations.env",
+        "store.migrations.versions.v0001",
+        "store.migrations.versions.v0002",
+    },
 }
 
 
