@@ -102,6 +102,11 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
     else:
         reach = "Only this machine" if is_loopback(host) else "Anyone who can reach this machine"
         click.echo(f"OPEN: {reach} can call the service at {address}; calls are not authenticated.", err=True)
+    kept = [*(["audit log"] if settings.audit else []), *([] if settings.store_url.get_secret_value() else ["store"])]
+    if kept:
+        click.echo(
+            f"The {' and the '.join(kept)} {'is' if len(kept) == 1 else 'are'} kept in {settings.state}.", err=True
+        )
     Server(installed.app, host, port, workers, installed, lambda: metrics_folder.remove(numbers)).run()
 
 
