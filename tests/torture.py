@@ -135,7 +135,12 @@ def served(state: Path, url: str) -> Iterator[tuple[str, int]]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("CDS_SERVICE_", "PYTHON"))}
-    environment |= {"CDS_SERVICE_STATE": str(state), "CDS_SERVICE_STORE_URL": url, "CDS_SERVICE_LOG_LEVEL": "error"}
+    environment |= {
+        "CDS_SERVICE_STATE": str(state),
+        "CDS_SERVICE_STORE_URL": url,
+        "CDS_SERVICE_LOG_LEVEL": "error",
+        "CDS_SERVICE_FEEDBACK_LIMIT": "",
+    }
     command = [sys.executable, "-m", "cds_service", "serve", "--port", str(port), "--workers", "2"]
     with (state / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
