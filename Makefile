@@ -6,6 +6,8 @@ VENV := .venv
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip install --disable-pip-version-check -q
 UV   ?= uv
+# What `make run` keeps stays with the checkout, so that no other's cards and feedback are among it.
+STATE := $(or $(CDS_SERVICE_STATE),$(CURDIR)/.state)
 # PYTHON=/path/to/python3.12 takes that one; else the first of these that is new enough
 CANDIDATES := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
 
@@ -30,8 +32,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/.runtime ## start the service on http://127.0.0.1:8080/ (another port: make run PORT=8123)
-	@echo "Starting on http://127.0.0.1:$(PORT)/ (Ctrl-C stops it)"
-	@exec $(BIN)/cds-service serve --host 127.0.0.1 --port $(PORT)
+	@echo "Starting on http://127.0.0.1:$(PORT)/ (Ctrl-C stops it); what it keeps is in $(STATE)"
+	@CDS_SERVICE_STATE="$(STATE)" exec $(BIN)/cds-service serve --host 127.0.0.1 --port $(PORT)
 
 test: check ## the checks, then every test (some of them: make test ARGS='-k bmi')
 	$(NEEDS_POSTGRESQL)
@@ -96,6 +98,19 @@ clean: ## remove .venv and everything that was built
 	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find cds_service tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# $(call pip,REQUIREMENTS,WHAT): installs pins and shows which one pip is at, in one line of a terminal, in few of a log.
+define pip
+total=$$(grep -c == $(1)); { $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes \
+	  -r $(1) 2>&1 || echo "pip failed: $$?"; } | awk -v what="$(2)" -v total="$$total" -v terminal="$$([ -t 1 ] && echo 1)" ' \
+	  { said = said $$0 "\n" } /^pip failed: / { failed = 1 } \
+	  /^(Collecting|Requirement already satisfied)/ { \
+	    if ($$0 ~ /^Coll/) name = $$2; else name = $$4; sub(/[=;].*/, "", name); seen += 1; \
+	    if (terminal) printf "\r\033[K  %s (%d of %d at most: %s)", what, seen, total, name; \
+	    else if (seen % 10 == 1) printf "  %s (%d of %d at most: %s)\n", what, seen, total, name; fflush() } \
+	  /^Installing collected/ { if (terminal) printf "\r\033[K"; printf "  %s: unpacking\n", what; fflush() } \
+	  END { if (terminal) printf "\r\033[K"; if (failed) { printf "%s", said > "/dev/stderr"; exit 1 } }'
+endef
+
 # --- the environment: made once, brought up to date only when a pin or the project file changes ---
 
 $(VENV)/.created:
@@ -116,12 +131,13 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.runtime: requirements.txt requirements-build.txt pyproject.toml | $(VENV)/.created
-	@echo "Installing the pinned dependencies (a minute at most, once)"
-	@$(PIP) --require-hashes -r requirements.txt -r requirements-build.txt
-	@$(PIP) --no-deps --no-build-isolation -e .
+	@echo "Installing the pinned dependencies (a minute or two, once)"
+	@$(call pip,requirements.txt,1 of 3: the service)
+	@$(call pip,requirements-build.txt,2 of 3: what builds it)
+	@echo "  3 of 3: the service itself"; $(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@echo "Installing the pinned development tools"
-	@$(PIP) --require-hashes -r requirements-dev.txt
+	@$(call pip,requirements-dev.txt,1 of 1: tools)
 	@touch $@

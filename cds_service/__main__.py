@@ -31,6 +31,9 @@ Found = TypeVar("Found")
 DAY = click.DateTime(["%Y-%m-%d"])
 SINCE = click.option("--since", type=DAY, help="The first day (UTC; default: the oldest that is kept).")
 UNTIL = click.option("--until", type=DAY, help="The last day (UTC; default: today).")
+OF_WORKBENCH = click.option(
+    "--workbench", is_flag=True, help="The feedback on the workbench's demo calls, in place of that of EHRs."
+)
 CODES = click.option(
     "--codes",
     metavar="DIR",
@@ -103,6 +106,11 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
     else:
         reach = "Only this machine" if is_loopback(host) else "Anyone who can reach this machine"
         click.echo(f"OPEN: {reach} can call the service at {address}; calls are not authenticated.", err=True)
+    kept = [*(["audit log"] if settings.audit else []), *([] if settings.store_url.get_secret_value() else ["store"])]
+    if kept:
+        click.echo(
+            f"The {' and the '.join(kept)} {'is' if len(kept) == 1 else 'are'} kept in {settings.state}.", err=True
+        )
     Server(installed.app, host, port, workers, installed, lambda: metrics_folder.remove(numbers)).run()
 
 
@@ -298,7 +306,11 @@ def config(as_json: bool) -> None:
 @click.option("--since", type=DAY, help="The first day (UTC; default: the oldest that is kept).")
 @click.option("--until", type=DAY, help="The last day (UTC; default: today).")
 @click.option("--card", metavar="UUID", help="Only the call that gave this card, and feedback on it.")
-@click.option("--client", metavar="ID", help="Only calls of this client of the clients file.")
+@click.option(
+    "--client",
+    metavar="ID",
+    help="Only calls of this client of the clients file; workbench: demo calls, which are else left out.",
+)
 @click.option("--patient", metavar="ID", help="Only calls for this patient, by the id that the EHR sent.")
 @click.option("--content", is_flag=True, help="Also the calls and answers, decrypted with CDS_SERVICE_AUDIT_KEY.")
 def audit(
@@ -413,18 +425,28 @@ def feedback() -> None:
 @feedback.command("report")
 @SINCE
 @UNTIL
+@OF_WORKBENCH
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, one row for each line of each table.")
-def feedback_report(since: datetime | None, until: datetime | None, as_csv: bool) -> None:
-    """Print how often cards were accepted and overridden, by statement, by what the card said and by reason."""
+def feedback_report(since: datetime | None, until: datetime | None, workbench: bool, as_csv: bool) -> None:
+    """Print how often cards were accepted and overridden, by statement, by what the card said and by reason.
+
+    Each card counts once, by its newest feedback.
+    """
     from cds_service import feedback_report as reports
+    from cds_service.library import load_library
     from cds_service.store import feedback as stored
     from cds_service.store import shown
     from cds_service.store.database import Store
 
-    days = _days(since, until)
+    days, settings = _days(since, until), _settings()
+    try:
+        library = load_library(settings.cards, settings.canonical_base, settings.codes)
+    except PolicyError as error:
+        raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
 
     def made(store: Store) -> reports.Report:
-        return reports.report(days, stored.kept(store, days), shown.counts(store, days))
+        kept, counts = stored.kept(store, days, workbench=workbench), shown.counts(store, days, workbench=workbench)
+        return reports.report(days, kept, counts, library.reason_label, workbench=workbench)
 
     found = _from_store(made)
     click.echo(reports.as_csv(found) if as_csv else reports.table(found), nl=not as_csv)
@@ -433,8 +455,9 @@ def feedback_report(since: datetime | None, until: datetime | None, as_csv: bool
 @feedback.command("export")
 @SINCE
 @UNTIL
+@OF_WORKBENCH
 @click.option("--ndjson", is_flag=True, help="Print JSON, one object a line, in place of CSV.")
-def feedback_export(since: datetime | None, until: datetime | None, ndjson: bool) -> None:
+def feedback_export(since: datetime | None, until: datetime | None, workbench: bool, ndjson: bool) -> None:
     """Print each piece of feedback: intervention, action taken, user feedback, user, date, location.
 
     CDS Hooks sends neither user nor location with feedback; both columns are empty. The users' own words are part of
@@ -444,7 +467,7 @@ def feedback_export(since: datetime | None, until: datetime | None, ndjson: bool
     from cds_service.store.feedback import kept
 
     days = _days(since, until)
-    found = _from_store(lambda store: kept(store, days))
+    found = _from_store(lambda store: kept(store, days, workbench=workbench))
     click.echo(export_ndjson(found) if ndjson else export_csv(found), nl=False)
 
 

@@ -75,7 +75,7 @@ def create_app(
     gate = Gate(around, public_url)
     calls.register(app, guide, clock, around, gate)
     if around.store is not None:
-        feedback.register(app, library.override_reasons, around, around.store, gate)
+        feedback.register(app, frozenset(library.override_reasons), around, around.store, gate)
     pages.register(app, library, public_url, clock, discovered["services"], workbench=around.workbench)
     if around.workbench:
         # Where it is off nothing of it is loaded.

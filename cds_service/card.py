@@ -12,7 +12,7 @@ from cds_service.editions import date_of_service
 from cds_service.elements import Json, readable_keys
 from cds_service.evaluation import DOES_NOT_APPLY, WAIVED
 from cds_service.evidence import Evidence
-from cds_service.identity import IdMaker
+from cds_service.identity import IdMaker, reason_system
 from cds_service.logic import Truth
 from cds_service.markdown import escape, table
 from cds_service.payers import PayerPosition
@@ -123,7 +123,7 @@ def _frame(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:
             },
         ],
         "overrideReasons": [
-            {"system": f"{addresses.canonical_base}/CodeSystem/override-reasons", **reason}
+            {"system": reason_system(addresses.canonical_base), **reason}
             for reason in policy.wording["override_reasons"]
         ],
     }

@@ -16,7 +16,7 @@ from cds_service.errors import RequestError
 ACCEPTED, OVERRIDDEN = "accepted", "overridden"
 OUTCOMES = (ACCEPTED, OVERRIDDEN)
 MOST_ITEMS = 1000
-MOST_SUGGESTIONS = 100
+MOST_SUGGESTIONS = 20
 LONGEST_ID = 200
 LONGEST_SYSTEM = LONGEST_DISPLAY = 500
 LONGEST_COMMENT = 2000
@@ -55,7 +55,8 @@ class FeedbackItem:
 class KeptFeedback:
     """One piece of feedback as it is kept, with what is known of its card; of a card not on record, all None.
 
-    ``suggestions`` are the labels of what was accepted, or the ids of those that are not on record.
+    ``suggestions`` are the labels of what was accepted; ``other_suggestions`` the ids, as sent, of what is not on
+    record.
     """
 
     client: str
@@ -63,6 +64,7 @@ class KeptFeedback:
     outcome: str
     happened_at: datetime
     suggestions: tuple[str, ...]
+    other_suggestions: tuple[str, ...]
     reason: Reason | None
     comment: str | None
     policy: str | None
@@ -88,18 +90,25 @@ class Days:
     until: date | None = None
 
 
-def parse(body: Any) -> list[FeedbackItem]:
+def parse(body: Any, most: int = MOST_ITEMS) -> list[FeedbackItem]:
     """The items of a feedback request, in its order; members that are not known are ignored.
 
-    Raises RequestError 400 with the place of the first fault. Then nothing of the body counts; the sender corrects it
-    and sends all of it again. No sentence repeats a value of the body.
+    Raises RequestError 400 with the place of the first fault, or 413 for more than ``most`` items. Then nothing
+    of the body counts; the sender corrects it and sends all of it again. No sentence repeats a value of the body.
     """
     given = _object(body, "The body", "").get("feedback")
     if given is None:
         raise _refused("feedback is required and missing.", "feedback", "required")
     if isinstance(given, dict):
         return [_item(given, "feedback")]
-    items = _list(given, "feedback", MOST_ITEMS)
+    items = _list(given, "feedback")
+    if len(items) > most:
+        raise RequestError(
+            413,
+            "too-long",
+            f"feedback has {len(items)} entries; at most {most} are allowed in one request.",
+            "feedback",
+        )
     return [_item(item, f"feedback[{index}]") for index, item in enumerate(items)]
 
 
@@ -118,7 +127,11 @@ def _suggestions(item: Mapping[str, Any], place: str) -> Iterable[str]:
     if given is None:
         return ()
     where = f"{place}.acceptedSuggestions"
-    entries = [given] if isinstance(given, dict) else _list(given, where, MOST_SUGGESTIONS)
+    entries = [given] if isinstance(given, dict) else _list(given, where)
+    if len(entries) > MOST_SUGGESTIONS:
+        raise _refused(
+            f"{where} has {len(entries)} entries; at most {MOST_SUGGESTIONS} are allowed.", where, "too-long"
+        )
     places = [f"{where}[{index}]" for index in range(len(entries))]
     named = [_id(_object(entry, at, at), "id", at) for entry, at in zip(entries, places, strict=True)]
     return dict.fromkeys(named)
@@ -211,13 +224,9 @@ def _object(value: Any, says: str, place: str) -> Mapping[str, Any]:
     return value
 
 
-def _list(value: Any, place: str, most: int) -> list[Any]:
+def _list(value: Any, place: str) -> list[Any]:
     if not isinstance(value, list):
         raise _refused(f"{place} must be a list.", place)
-    if len(value) > most:
-        raise _refused(
-            f"{place} has {len(value)} entries; at most {most} are allowed in one request.", place, "too-long"
-        )
     return value
 
 

@@ -12,6 +12,7 @@ from flask import Flask, Response, request
 from cds_service import feedback_bars, feedback_report
 from cds_service.errors import RequestError
 from cds_service.feedback import Days
+from cds_service.identity import WORKBENCH
 from cds_service.library import Library
 from cds_service.pages import CONTENT_SECURITY_POLICY, rendered
 from cds_service.store import feedback as stored
@@ -47,13 +48,23 @@ def days_of(given: Mapping[str, str]) -> tuple[Days, list[str]]:
     return Days(**found), faults
 
 
+def of_workbench(given: Mapping[str, str]) -> bool:
+    """Whether the feedback on the workbench's demo calls is asked for."""
+    return given.get("of") == WORKBENCH
+
+
 def register(app: Flask, library: Library, store: Store) -> None:
-    """Adds ``/feedback`` and ``/feedback.csv``, and a link to the page in the head of every page."""
+    """Adds ``/feedback`` and ``/feedback.csv``, and a link to the page in the head of every page.
+
+    Both are of the feedback of EHRs, or with ``?of=workbench`` of that on the workbench's demo calls, never of both.
+    """
     app.jinja_env.globals["feedback_kept"] = True
     titles = {policy.id: policy.title for policy in library.policies}
 
     def report(days: Days) -> feedback_report.Report:
-        return feedback_report.report(days, stored.kept(store, days), shown.counts(store, days))
+        demo = of_workbench(request.args)
+        kept, counts = stored.kept(store, days, workbench=demo), shown.counts(store, days, workbench=demo)
+        return feedback_report.report(days, kept, counts, library.reason_label, workbench=demo)
 
     @app.get("/feedback")
     def feedback_page() -> Response:
@@ -69,6 +80,7 @@ def register(app: Flask, library: Library, store: Store) -> None:
             bars=feedback_bars,
             percent=feedback_report.percent,
             titles=titles,
+            demo=of_workbench(request.args),
         )
 
     @app.get("/feedback.csv")
@@ -77,5 +89,6 @@ def register(app: Flask, library: Library, store: Store) -> None:
         if faults:
             raise RequestError(400, "value", " ".join(faults))
         answer = Response(feedback_report.as_csv(report(days)), content_type="text/csv; charset=utf-8")
-        answer.headers["Content-Disposition"] = 'attachment; filename="feedback.csv"'
+        name = "feedback-workbench.csv" if of_workbench(request.args) else "feedback.csv"
+        answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
         return answer

@@ -15,7 +15,9 @@ from typing import Any
 from cds_service.feedback import ACCEPTED, OVERRIDDEN, CardsShown, Days, KeptFeedback
 
 UNKNOWN = "unknown"
-NO_REASON = "no reason given"
+NO_REASON, OTHER_REASON = "no reason given", "other reason"
+OTHER_SUGGESTION = "other suggestion"
+WORKBENCH_TITLE = "Feedback of the workbench's demo calls"
 EXPORT_COLUMNS = ("intervention", "action_taken", "user_feedback", "user", "date", "location")
 CSV_COLUMNS = ("table", "policy", "name", "shown", "answered", "accepted", "overridden", "accept_rate", "override_rate")
 # A spreadsheet takes such a cell for a formula (OWASP, "CSV Injection").
@@ -27,7 +29,7 @@ class Rates:
     """What became of the cards of one row of a table.
 
     ``shown`` are the cards shown in those days, None where that cannot be known; ``answered`` the different cards that
-    feedback came for; ``accepted`` and ``overridden`` the pieces of feedback.
+    feedback came for, each either ``accepted`` or ``overridden``, by its newest feedback.
     """
 
     policy: str
@@ -39,12 +41,12 @@ class Rates:
 
     @property
     def accept_rate(self) -> float | None:
-        """The share of feedback that accepts, 0 to 1; None without feedback."""
+        """The share of answered cards that were accepted, 0 to 1; None without feedback."""
         return _share(self.accepted, self.accepted + self.overridden)
 
     @property
     def override_rate(self) -> float | None:
-        """The share of feedback that overrides, 0 to 1; None without feedback."""
+        """The share of answered cards that were overridden, 0 to 1; None without feedback."""
         return _share(self.overridden, self.accepted + self.overridden)
 
 
@@ -52,7 +54,8 @@ class Rates:
 class Report:
     """The tables: for each statement, for what its cards said, why they were overridden, what was accepted.
 
-    ``reasons`` and ``suggestions`` are (policy, name, number), the most frequent first.
+    ``reasons`` and ``suggestions`` are (policy, name, number), the most frequent first. ``workbench``: of the
+    workbench's demo calls.
     """
 
     days: Days
@@ -60,24 +63,50 @@ class Report:
     outcomes: tuple[Rates, ...]
     reasons: tuple[tuple[str, str, int], ...]
     suggestions: tuple[tuple[str, str, int], ...]
+    workbench: bool = False
 
 
-def report(days: Days, kept: Sequence[KeptFeedback], shown: Sequence[CardsShown]) -> Report:
-    """Counts feedback of some days against the cards shown in them. Feedback of a card that is not on record counts
-    under the statement ``unknown``.
+# What a reason is called, by its code and system, if it is one that our cards offer.
+ReasonLabel = Callable[[str, str], str | None]
+
+
+def report(
+    days: Days,
+    kept: Sequence[KeptFeedback],
+    shown: Sequence[CardsShown],
+    reason_label: ReasonLabel,
+    *,
+    workbench: bool = False,
+) -> Report:
+    """Counts feedback of some days against the cards shown in them; ``kept`` is in the order of time.
+
+    Each card counts once, as its newest feedback has it: a clinician may have a change of mind, and an EHR may send the
+    same answer often. Feedback of a card that is not on record counts under the statement ``unknown``. Text of others
+    is counted and not named: a reason that our cards do not offer is ``other reason``, a suggestion that is not on
+    record ``other suggestion``.
     """
     by_policy: Counter[tuple[str, ...]] = Counter()
     by_outcome: Counter[tuple[str, ...]] = Counter()
     for row in shown:
         by_policy[(row.policy,)] += row.cards
         by_outcome[(row.policy, row.card_outcome)] += row.cards
-    overridden = [item for item in kept if item.outcome == OVERRIDDEN]
+    newest = {(item.client, item.card): item for item in kept}
+    answers = list(newest.values())
+    overridden = [item for item in answers if item.outcome == OVERRIDDEN]
+    # One after the other may be accepted of one card, each of them once.
+    taken = dict.fromkeys(
+        (item.client, item.card, item.policy or UNKNOWN, name)
+        for item in kept
+        if item.outcome == ACCEPTED and newest[item.client, item.card].outcome == ACCEPTED
+        for name in (*item.suggestions, *[OTHER_SUGGESTION][: len(item.other_suggestions)])
+    )
     return Report(
         days,
-        tuple(_rates(kept, lambda item: (item.policy or UNKNOWN,), by_policy)),
-        tuple(_rates(kept, lambda item: (item.policy or UNKNOWN, item.card_outcome or UNKNOWN), by_outcome)),
-        _counted((item.policy or UNKNOWN, _reason(item)) for item in overridden),
-        _counted((item.policy or UNKNOWN, label) for item in kept for label in item.suggestions),
+        tuple(_rates(answers, lambda item: (item.policy or UNKNOWN,), by_policy)),
+        tuple(_rates(answers, lambda item: (item.policy or UNKNOWN, item.card_outcome or UNKNOWN), by_outcome)),
+        _counted((item.policy or UNKNOWN, _reason(item, reason_label)) for item in overridden),
+        _counted((policy, name) for _, _, policy, name in taken),
+        workbench,
     )
 
 
@@ -92,7 +121,7 @@ def _rates(
             name[0],
             name[-1] if len(name) > 1 else "",
             None if name[0] == UNKNOWN else shown[name],
-            len({(item.client, item.card) for item in items}),
+            len(items),
             sum(item.outcome == ACCEPTED for item in items),
             sum(item.outcome == OVERRIDDEN for item in items),
         )
@@ -104,15 +133,15 @@ def _counted(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str, int], ..
     return tuple((policy, name, number) for (policy, name), number in ordered)
 
 
-def _reason(item: KeptFeedback) -> str:
+def _reason(item: KeptFeedback, label: ReasonLabel) -> str:
     if item.reason is None:
-        return NO_REASON
-    return item.reason.display or item.reason.code or NO_REASON
+        return OTHER_REASON if item.comment else NO_REASON
+    return label(item.reason.code, item.reason.system) or OTHER_REASON
 
 
 def table(found: Report) -> str:
     """The report for a terminal, in aligned columns."""
-    head = f"Feedback{_of_days(found.days)}"
+    head = f"{title_of(found)}{_of_days(found.days)}"
     if not found.policies:
         return f"{head}: no card was shown and no feedback came."
     parts = [head, _aligned(("statement", *_HEADS), [(row.policy, *_cells(row)) for row in found.policies])]
@@ -127,7 +156,14 @@ def table(found: Report) -> str:
         parts.append(
             f"'{UNKNOWN}' is feedback of cards that are not on record: not ours, another client's, or long ago."
         )
+    if not found.workbench:
+        parts.append("The workbench's demo calls are left out; --workbench reports them alone.")
     return "\n\n".join(parts)
+
+
+def title_of(found: Report) -> str:
+    """Which feedback a report is of."""
+    return WORKBENCH_TITLE if found.workbench else "Feedback of EHRs"
 
 
 _HEADS = ("shown", "answered", "accepted", "overridden", "accept rate", "override rate")
@@ -229,7 +265,8 @@ def _intervention(item: KeptFeedback) -> str:
 
 
 def _action(item: KeptFeedback) -> str:
-    return f"{item.outcome}: {'; '.join(item.suggestions)}" if item.suggestions else item.outcome
+    taken = "; ".join([*item.suggestions, *item.other_suggestions])
+    return f"{item.outcome}: {taken}" if taken else item.outcome
 
 
 def _words(item: KeptFeedback) -> str:

@@ -5,7 +5,14 @@ import json
 from collections.abc import Callable
 from uuid import UUID, uuid5
 
+# Client ids that no entry of the clients file may take: callers without a token, and the workbench's demo calls.
+OPEN, WORKBENCH = "open", "workbench"
 IdMaker = Callable[[str], str]
+
+
+def reason_system(canonical_base: str) -> str:
+    """The code system of the override reasons that our cards offer."""
+    return f"{canonical_base}/CodeSystem/override-reasons"
 
 
 def id_maker(key: bytes, *scope: str) -> IdMaker:

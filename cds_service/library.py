@@ -12,6 +12,7 @@ from cds_service.code_packs import read_packs
 from cds_service.drafts import MARK, places_to_fill
 from cds_service.editions import overlaps
 from cds_service.errors import PolicyError
+from cds_service.identity import reason_system
 from cds_service.json_files import FILES
 from cds_service.lexicon import Lexicon
 from cds_service.loader import load_policy
@@ -97,9 +98,15 @@ class Library:
         return self._questionnaires[policy.statement]
 
     @cached_property
-    def override_reasons(self) -> frozenset[str]:
-        """The codes of the override reasons that cards of any policy offer."""
-        return frozenset(item["code"] for policy in self.policies for item in policy.wording["override_reasons"])
+    def override_reasons(self) -> Mapping[str, str]:
+        """The override reasons that cards of any policy offer: code -> what it is called."""
+        return {
+            item["code"]: item["display"] for policy in self.policies for item in policy.wording["override_reasons"]
+        }
+
+    def reason_label(self, code: str, system: str) -> str | None:
+        """What an override reason is called if our cards offer it, or None; an empty ``system`` stands for ours."""
+        return self.override_reasons.get(code) if system in ("", reason_system(self.canonical_base)) else None
 
     @cached_property
     def statements(self) -> tuple[tuple[Policy, ...], ...]:

@@ -5,7 +5,8 @@ import ipaddress
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -112,7 +113,13 @@ def install(
     assert around.readiness is not None
     guide = Guide(library, Addresses(address, settings.canonical_base), settings.key())
     check = SelfCheck(app, settings, guide, around, clock, around.readiness)
-    return Installation(app, around, Watch(check, around.readiness, settings.self_check_seconds))
+    watch = Watch(check, around.readiness, settings.self_check_seconds, partial(_retain, around))
+    return Installation(app, around, watch)
+
+
+def _retain(around: Surroundings, pause: Callable[[float], bool]) -> None:
+    if around.retention is not None:
+        around.retention.run(datetime.now(UTC), pause)
 
 
 def warm_up(library: Library) -> None:

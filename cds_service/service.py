@@ -15,7 +15,7 @@ from cds_service.elements import Json
 from cds_service.errors import RequestError
 from cds_service.evidence import Known
 from cds_service.hooks import HookRequest
-from cds_service.identity import IdMaker, id_maker
+from cds_service.identity import OPEN, IdMaker, id_maker
 from cds_service.library import Library
 from cds_service.logic import Truth
 from cds_service.orders import ProcedureOrder
@@ -30,7 +30,7 @@ class Guide:
     library: Library
     addresses: Addresses
     id_key: bytes
-    client: str = "open"
+    client: str = OPEN
 
 
 @dataclass(frozen=True, slots=True)

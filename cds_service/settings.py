@@ -111,7 +111,28 @@ class Settings(BaseSettings):
     audit_key: SecretStr = Field(
         SecretStr(""), description="The key of the audit log's content: 32 bytes in base64 (openssl rand -base64 32)."
     )
-    audit_days: int = Field(2190, gt=0, description="Days for which the audit log is kept.")
+    audit_days: int = Field(
+        2190, gt=0, le=36500, description="Days for which the audit log and cards without feedback are kept."
+    )
+    audit_max_bytes: int = Field(
+        50_000_000_000,
+        ge=1_000_000,
+        description="The most bytes of the audit log; beyond them the oldest content goes, then the oldest days.",
+    )
+    feedback_days: int = Field(2190, gt=0, le=36500, description="Days for which feedback and its cards are kept.")
+    feedback_max_items: int = Field(
+        1000, ge=1, le=10_000, description="The most items of feedback in one request; beyond it is 413."
+    )
+    feedback_limit: str = Field(
+        "2000/hour",
+        description="Items of feedback that one client may send, for each worker; beyond it is 429, empty is no limit.",
+    )
+    store_max_cards: int = Field(
+        2_000_000, ge=1000, description="The most cards on record; beyond it the oldest without feedback go."
+    )
+    store_max_feedback: int = Field(
+        500_000, ge=1000, description="The most pieces of feedback; beyond it new ones are refused with 503."
+    )
 
     traces: bool = Field(
         False, description="Send traces over OTLP/HTTP; where to is said by OpenTelemetry's own variables OTEL_*."

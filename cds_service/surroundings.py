@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from cds_service.feedback import MOST_ITEMS
 from cds_service.fetching.fetch import Fetcher
 from cds_service.library import Library
 from cds_service.operations import logs, metrics_folder
@@ -15,11 +15,11 @@ from cds_service.operations.sealing import keys_of
 from cds_service.operations.traces import NoTraces, OpenTelemetry, TracesError, open_traces
 from cds_service.outgoing.addresses import Allowance
 from cds_service.outgoing.client import OutgoingClient
+from cds_service.retention import Retention, limits_of
 from cds_service.self_check.names import CHECKS as SELF_CHECKS
 from cds_service.self_check.names import PARTS_OF_READINESS
 from cds_service.self_check.readiness import Readiness
 from cds_service.settings import Settings
-from cds_service.store import shown
 from cds_service.store.database import Store, open_store
 from cds_service.store.failures import StoreError
 from cds_service.store.ledger import Ledger
@@ -47,7 +47,8 @@ class Surroundings:
     ``allowance`` says which FHIR servers may be called for open calls; ``call_seconds`` is the deadline of a call,
     ``rate_limit`` what one client may call (empty: no limit). ``verifier`` says who calls; without one calls are open.
     ``trusted_proxies`` stand in front; ``names`` are those that log and metrics may hold. ``workbench``: the start page
-    is a small health record to try the service with.
+    is a small health record to try the service with. ``feedback_items`` are the most of one request, ``feedback_limit``
+    the most of one client (empty: no limit). ``retention`` keeps what is kept below its limits.
     """
 
     fetcher: Fetcher | None = None
@@ -64,6 +65,9 @@ class Surroundings:
     names: Names = NO_NAMES
     traces: NoTraces | OpenTelemetry = NO_TRACES
     workbench: bool = False
+    retention: Retention | None = None
+    feedback_items: int = MOST_ITEMS
+    feedback_limit: str = ""
 
     def close(self) -> None:
         """Writes what is still noted, sends what is left, closes what is open; where the process ends."""
@@ -84,7 +88,8 @@ def surroundings_of(settings: Settings, library: Library, *, only_this_machine: 
     # Loaded here, because the launcher must first say where several workers' numbers meet.
     from cds_service.operations.metrics import Metrics
 
-    _check_rate_limit(settings.rate_limit)
+    _check_limit("RATE_LIMIT", settings.rate_limit)
+    _check_limit("FEEDBACK_LIMIT", settings.feedback_limit)
     clients = load_clients(settings.clients) if settings.clients else None
     names = _names(library, clients)
     metrics = Metrics(names)
@@ -92,12 +97,13 @@ def surroundings_of(settings: Settings, library: Library, *, only_this_machine: 
     http = OutgoingClient()
     fetches = settings.fetch_missing and _may_fetch(clients, only_this_machine)
     fetcher = Fetcher(http, settings.fhir_max_bytes, settings.fhir_max_pages) if fetches else None
+    audit = _audit(settings) if settings.audit else None
     return Surroundings(
         fetcher,
         Allowance(loopback=only_this_machine),
         settings.call_seconds,
         metrics,
-        _audit(settings) if settings.audit else None,
+        audit,
         settings.rate_limit,
         store,
         Ledger(store, _unwritten(metrics)),
@@ -106,16 +112,19 @@ def surroundings_of(settings: Settings, library: Library, *, only_this_machine: 
         settings.trusted_proxies,
         names,
         _traces(settings, names),
+        retention=Retention(store, audit, limits_of(settings), metrics),
+        feedback_items=settings.feedback_max_items,
+        feedback_limit=settings.feedback_limit,
         workbench=settings.workbench == "on" or (settings.workbench == "auto" and only_this_machine and not clients),
     )
 
 
-def _check_rate_limit(text: str) -> None:
+def _check_limit(name: str, text: str) -> None:
     try:
         if text:
             limit_of(text)
     except ValueError as error:
-        raise ValueError(f"CDS_SERVICE_RATE_LIMIT: {error}") from None
+        raise ValueError(f"CDS_SERVICE_{name}: {error}") from None
 
 
 def _names(library: Library, clients: Clients | None) -> Names:
@@ -138,11 +147,9 @@ def _traces(settings: Settings, names: Names) -> NoTraces | OpenTelemetry:
 
 
 def _store(settings: Settings) -> Store:
-    """The store, migrated, without cards of long ago that nobody answered. Raises ValueError."""
+    """The store, migrated. Raises ValueError."""
     try:
         store = open_store(settings.store_url.get_secret_value(), settings.state)
-        shown.prune(store, datetime.now(UTC).date(), settings.audit_days)
-        store.close()
     except StoreError as error:
         raise ValueError(
             f"{error} CDS_SERVICE_STORE_URL names it, or CDS_SERVICE_STATE the folder of SQLite."
@@ -164,10 +171,9 @@ def _audit(settings: Settings) -> AuditLog:
     if settings.audit_content and not sealed:
         raise ValueError("CDS_SERVICE_AUDIT_CONTENT keeps calls encrypted, and needs CDS_SERVICE_AUDIT_KEY for it")
     keys = keys_of(sealed) if settings.audit_content else None
-    audit = AuditLog(audit_folder(settings.state), settings.key(), keys)
+    audit = AuditLog(audit_folder(settings.state), settings.key(), keys, most_bytes=settings.audit_max_bytes)
     try:
         audit.check()
-        audit.delete_old(settings.audit_days)
     except AuditError as error:
         raise ValueError(f"{error} CDS_SERVICE_STATE names the folder, CDS_SERVICE_AUDIT=false keeps no log.") from None
     return audit

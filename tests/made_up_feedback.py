@@ -12,9 +12,9 @@ from tests.shipped import library
 DAY = date(2026, 11, 2)
 CLIENT = "anonymous"
 SERVICE = "coverage-guidance-order-sign"
-LATER = Reason("later", "https://ehr.example/reasons", "Will document later")
-OTHER = Reason("other-treatment", "https://ehr.example/reasons", "Another treatment is planned")
-DISAGREES = Reason("disagrees", "https://ehr.example/reasons", "Does not agree with the criterion")
+LATER = Reason("documented-elsewhere", "", "Already documented elsewhere")
+OTHER = Reason("authorization-on-file", "", "Authorization already on file")
+DISAGREES = Reason("clinical-judgement", "", "Patient differs, clinical judgement")
 # For each statement in turn: what its cards said, how many were shown, accepted, and overridden for which reason.
 MADE_UP: tuple[tuple[tuple[str, int, int, tuple[tuple[Reason | None, int], ...]], ...], ...] = (
     (

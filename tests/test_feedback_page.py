@@ -44,7 +44,7 @@ def client(empty) -> FlaskClient:
 
 
 def report_of(store: Store, days: Days = ANY) -> feedback_report.Report:
-    return feedback_report.report(days, stored.kept(store, days), shown.counts(store, days))
+    return feedback_report.report(days, stored.kept(store, days), shown.counts(store, days), library().reason_label)
 
 
 def rows_of(html: str, kind: str) -> list[list[str]]:
@@ -137,20 +137,25 @@ HOSTILE = "<script>alert(1)</script><b onclick='x'>\"&amp;\u202e"
 WORDS = "Mrs Example prefers to wait"
 
 
-def test_text_of_others_is_text_and_a_users_own_words_are_nowhere(client, empty):
+def test_text_of_others_is_counted_and_a_users_own_words_are_nowhere(client, empty):
     fill(empty)
     item = FeedbackItem(f"{FIRST}-met-41", OVERRIDDEN, at(DAY), reason=Reason("x", "", HOSTILE), comment=WORDS)
+    # A code of ours under a system of others, and one of theirs without a system.
+    theirs = FeedbackItem(f"{FIRST}-met-40", OVERRIDDEN, at(DAY), reason=Reason("clinical-judgement", "urn:x", WORDS))
     unknown = FeedbackItem("card-x", "accepted", at(DAY), (HOSTILE,))
-    stored.save(empty, [item, unknown], CLIENT, at(DAY))
+    stored.save(empty, [item, theirs, unknown], CLIENT, at(DAY))
     html = client.get("/feedback").text
     page = Page(html)
     assert not page.named("script")
     assert not page.named("b")
-    assert page.text.count("<script>alert(1)</script>") == 4
-    # What turns the direction of writing turns nothing outside of its own words.
-    assert html.count("\u202e</bdi>") == 4
-    for answer in (html, client.get("/feedback.csv").text):
+    found = report_of(empty)
+    assert (FIRST, feedback_report.OTHER_REASON, 2) in found.reasons
+    assert (feedback_report.UNKNOWN, feedback_report.OTHER_SUGGESTION, 1) in found.suggestions
+    assert "other reason" in page.text
+    for answer in (html, client.get("/feedback.csv").text, feedback_report.table(found)):
         assert WORDS not in answer
+        assert "alert" not in answer
+        assert "\u202e" not in answer
 
 
 def test_nothing_runs_on_the_page_and_its_form_asks_us_alone(client):

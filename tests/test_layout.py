@@ -71,6 +71,7 @@ LADDER = (
     "store.tables",
     "store.migrations.env",
     "store.migrations.versions.v0001",
+    "store.migrations.versions.v0002",
     "store.engines",
     "store.migration",
     "store.database",
@@ -79,6 +80,7 @@ LADDER = (
     "store.replay",
     "store.activity",
     "store.ledger",
+    "store.turns",
     "feedback_report",
     "operations.names",
     "operations.timing",
@@ -92,6 +94,8 @@ LADDER = (
     "operations.outcomes",
     "operations.sealing",
     "operations.audit",
+    "operations.audit_retention",
+    "retention",
     "operations.traces",
     "fetching.templates",
     "fetching.scopes",
@@ -245,7 +249,12 @@ ONLY_IN = {
         "store.replay",
         "store.activity",
     },
-    "alembic": {"store.migration", "store.migrations.env", "store.migrations.versions.v0001"},
+    "alembic": {
+        "store.migration",
+        "store.migrations.env",
+        "store.migrations.versions.v0001",
+        "store.migrations.versions.v0002",
+    },
 }
 
 

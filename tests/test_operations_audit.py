@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from cds_service.__main__ import main
 from cds_service.feedback import FeedbackItem, Reason, parse
-from cds_service.operations import outcomes
+from cds_service.operations import audit_retention, outcomes
 from cds_service.operations.audit import AuditError, AuditLog, Call, Caller, Feedback, Wanted, audit_folder, read
 from cds_service.operations.sealing import SHORTEST_TOKEN, SealError, keys_of, without_tokens
 from tests.canaries import MARK, Planted, feedback, found_below, found_in
@@ -354,8 +354,9 @@ def test_sec_6_files_older_than_the_days_kept_are_deleted_and_nothing_else(folde
     (folder / "audit-2020-01-01.jsonl.bak").write_text("")
     (folder / "audit-2020-13-45.jsonl").write_text("")
     (folder / "notes").write_text("")
-    assert log_in(folder).delete_old(30) == 2
-    assert log_in(folder).delete_old(30) == 0
+    first = NOW.date() - timedelta(days=30)
+    assert audit_retention.remove_old(folder, first) == 2
+    assert audit_retention.remove_old(folder, first) == 0
     assert sorted(path.name for path in folder.iterdir()) == [
         "audit-2020-01-01.jsonl.bak",
         "audit-2020-13-45.jsonl",
@@ -367,7 +368,7 @@ def test_sec_6_files_older_than_the_days_kept_are_deleted_and_nothing_else(folde
 
 
 def test_where_nothing_was_ever_written_there_is_nothing_to_delete_or_read(folder):
-    assert log_in(folder).delete_old(30) == 0
+    assert audit_retention.remove_old(folder, NOW.date()) == 0
     assert lines(folder) == []
 
 

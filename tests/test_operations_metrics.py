@@ -52,6 +52,8 @@ def everything_with(metrics, word):
     metrics.token_refused(word)
     metrics.rate_limited(word)
     metrics.feedback(word)
+    metrics.storage(word, 0.5)
+    metrics.removed(word, word, 1)
     metrics.self_check(word, True)
     metrics.ready(word, True)
     metrics.days_without_a_card(word, 3)
@@ -70,6 +72,8 @@ def test_what_happened_is_counted_under_its_labels():
     metrics.token_refused("check-1")
     metrics.rate_limited("client-2")
     metrics.feedback("new")
+    metrics.storage("cards", 0.5)
+    metrics.removed("feedback", "age", 7)
     metrics.audit_failed()
     metrics.log_fields_dropped(3)
     metrics.self_check("golden-1", True)
@@ -92,6 +96,8 @@ def test_what_happened_is_counted_under_its_labels():
         ("tokens_refused_total", "check-1"): 1,
         ("rate_limited_total", "client-2"): 1,
         ("feedback_total", "new"): 1,
+        ("storage_used_ratio", "cards"): 0.5,
+        ("storage_removed_total", "feedback", "age"): 7,
         ("audit_failures_total",): 1,
         ("log_fields_dropped_total",): 3,
         ("self_check_failing", "golden-1"): 1,
@@ -288,6 +294,7 @@ def test_sums_are_exact_over_two_workers_also_after_one_was_killed_and_replaced(
     os.kill(int(unready), signal.SIGKILL)
     # What the worker counted stays; what it said of its own state is forgotten.
     wait_for(lambda: not list(folder.glob(f"gauge_live*_{unready}.db")), "the killed worker's numbers are forgotten")
+    wait_for(lambda: scraped(base) and not list(folder.glob(f"*{unready}*")), "the killed worker's files are removed")
     replaced = set()
     wait_for(lambda: len(calls_by(replaced)) == 2, "two workers answer again")
     assert unready not in replaced

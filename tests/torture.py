@@ -135,7 +135,12 @@ def served(state: Path, url: str) -> Iterator[tuple[str, int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    settings = {"CDS_SERVICE_STATE": str(state), "CDS_SERVICE_STORE_URL": url, "CDS_SERVICE_LOG_LEVEL": "error"}
+    settings = {
+        "CDS_SERVICE_STATE": str(state),
+        "CDS_SERVICE_STORE_URL": url,
+        "CDS_SERVICE_LOG_LEVEL": "error",
+        "CDS_SERVICE_FEEDBACK_LIMIT": "",
+    }
     command = [sys.executable, "-m", "cds_service", "serve", "--port", str(port), "--workers", "2"]
     address, environment = f"http://127.0.0.1:{port}", clean_environment(settings)
     probe, log = f"{address}/healthz", state / "log"

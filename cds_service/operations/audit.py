@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import orjson
 
 from cds_service import __version__
 from cds_service.feedback import FeedbackItem
+from cds_service.identity import OPEN, WORKBENCH
 from cds_service.operations.sealing import Keys, SealError, without_tokens
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
@@ -41,7 +42,7 @@ class AuditError(Exception):
 class Caller:
     """Who called: the client of the clients file, and the claims of its token that may be kept, never the token."""
 
-    client: str = "open"
+    client: str = OPEN
     issuer: str | None = None
     tenant: str | None = None
     token_id: str | None = None
@@ -88,10 +89,11 @@ class Feedback:
 
 
 class AuditLog:
-    """Writes the log. Safe for several workers of one machine: each line is one write to a file opened to append.
+    """Writes the log into ``folder``. Safe for several workers of a machine: a line is one write that appends.
 
     ``id_key`` keys the hashes; ``keys`` close the content, None keeps none; ``clock`` gives the time in UTC. A line
-    that was written outlives the process; it is not forced to the disk, so that a loss of power may take the last.
+    that was written outlives the process; it is not forced to the disk, so that a loss of power may take the last. A
+    day takes ``most_bytes`` at the most (0: any number): near that lines lose their content, beyond it none is written.
     """
 
     def __init__(
@@ -101,8 +103,10 @@ class AuditLog:
         keys: Keys | None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         version: str = __version__,
+        most_bytes: int = 0,
     ) -> None:
-        self._folder, self._id_key, self._keys, self._clock, self._version = folder, id_key, keys, clock, version
+        self.folder, self._id_key, self._keys, self._clock, self._version = folder, id_key, keys, clock, version
+        self._most = most_bytes
 
     def call(self, call: Call) -> None:
         """Writes the line of a call. Raises AuditError; the caller still gets the answer."""
@@ -133,18 +137,6 @@ class AuditLog:
     def check(self) -> None:
         """Opens today's file as a line would, and writes nothing. Raises AuditError where that cannot be done."""
         os.close(self._open(self._clock().date()))
-
-    def delete_old(self, days: int) -> int:
-        """Deletes the files of days longer ago than ``days``; how many. No other file is touched. Raises AuditError."""
-        oldest = self._clock().date() - timedelta(days=days)
-        old = [path for day, path in _files(self._folder) if day < oldest]
-        try:
-            for path in old:
-                # Another worker may do the same.
-                path.unlink(missing_ok=True)
-        except OSError as error:
-            raise _cannot("delete from", self._folder, error) from None
-        return len(old)
 
     def patient(self, patient_id: str) -> str:
         """The hash under which a patient stands in the log: HMAC-SHA-256 under the id key, in hexadecimal."""
@@ -185,35 +177,43 @@ class AuditLog:
 
     def _open(self, day: date) -> int:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        path = f"{self._folder}/audit-{day.isoformat()}.jsonl"
+        path = f"{self.folder}/audit-{day.isoformat()}.jsonl"
         try:
             try:
                 return os.open(path, flags, FILE_MODE)
             except FileNotFoundError:
-                self._folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-                self._folder.chmod(FOLDER_MODE)
+                self.folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+                self.folder.chmod(FOLDER_MODE)
                 return os.open(path, flags, FILE_MODE)
         except OSError as error:
-            raise _cannot("write to", self._folder, error) from None
+            raise cannot("write to", self.folder, error) from None
 
     def _write(self, line: Mapping[str, Any]) -> None:
         text = orjson.dumps(line) + b"\n"
         file = self._open(date.fromisoformat(line["time"][:10]))
         try:
             size = os.fstat(file).st_size
+            if self._most and size + len(text) > self._most:
+                # What was asked and answered, as hashes, is the last to go.
+                text = orjson.dumps({**line, "content": None}) + b"\n" if line.get("content") else text
+                if size + len(text) > self._most:
+                    raise AuditError(
+                        f"The audit log of today in {self.folder} has reached CDS_SERVICE_AUDIT_MAX_BYTES."
+                    )
             # A line that a full disk cut off must not take the next one with it.
             if size and os.pread(file, 1, size - 1) != b"\n":
                 text = b"\n" + text
             written = os.write(file, text)
         except OSError as error:
-            raise _cannot("write to", self._folder, error) from None
+            raise cannot("write to", self.folder, error) from None
         finally:
             os.close(file)
         if written < len(text):
-            raise AuditError(f"The audit log in {self._folder} took a part of a line: the disk is full.")
+            raise AuditError(f"The audit log in {self.folder} took a part of a line: the disk is full.")
 
 
-def _cannot(what: str, folder: Path, error: OSError) -> AuditError:
+def cannot(what: str, folder: Path, error: OSError) -> AuditError:
+    """The error that says what the log in a folder would not do, such as "write to"."""
     return AuditError(f"Cannot {what} the audit log in {folder}: {error.strerror}.")
 
 
@@ -242,7 +242,10 @@ def _is_uuid(value: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which lines are wanted: days (both included), card, client, patient (as hashed); None is any."""
+    """Which lines are wanted: days (both included), card, client, patient (as hashed); None is any.
+
+    Lines of the workbench's demo calls are wanted where ``client`` names them, and else never.
+    """
 
     since: date | None = None
     until: date | None = None
@@ -257,7 +260,7 @@ class Wanted:
     def holds(self, line: Mapping[str, Any]) -> bool:
         """Whether a line is wanted, whatever its day."""
         return (
-            (self.client is None or line.get("client") == self.client)
+            (line.get("client") == self.client if self.client else line.get("client") != WORKBENCH)
             and (self.patient is None or line.get("patient") == self.patient)
             and (self.card is None or self.card in _cards(line))
         )
@@ -273,20 +276,21 @@ def read(folder: Path, wanted: Wanted, keys: Keys | None, broken: Callable[[str]
     With ``keys`` each line's content is opened; without, it is left out. What cannot be read is told to ``broken`` in
     a sentence and passed over. Raises AuditError where the folder cannot be read.
     """
-    for day, path in _files(folder):
+    for day, path in files_of(folder):
         if not wanted.holds_day(day):
             continue
         try:
             with path.open("rb") as file:
                 for number, text in enumerate(file, 1):
-                    line = _line(text, f"{path.name}, line {number}", broken)
+                    line = line_of(text, f"{path.name}, line {number}", broken)
                     if line is not None and wanted.holds(line):
                         yield _opened(line, keys)
         except OSError as error:
-            raise _cannot("read", folder, error) from None
+            raise cannot("read", folder, error) from None
 
 
-def _line(text: bytes, place: str, broken: Callable[[str], None]) -> dict[str, Any] | None:
+def line_of(text: bytes, place: str, broken: Callable[[str], None]) -> dict[str, Any] | None:
+    """One line read, or None; that it is broken is told to ``broken`` with its ``place``."""
     if not text.strip():
         return None
     with suppress(orjson.JSONDecodeError):
@@ -313,13 +317,13 @@ def _opened(line: dict[str, Any], keys: Keys | None) -> dict[str, Any]:
         return {**line, "content": content.decode("utf-8", "replace")}
 
 
-def _files(folder: Path) -> list[tuple[date, Path]]:
+def files_of(folder: Path) -> list[tuple[date, Path]]:
     """The files of the log with their days, oldest first. Raises AuditError where the folder cannot be read."""
     found = []
     try:
         paths = list(folder.iterdir()) if folder.exists() else []
     except OSError as error:
-        raise _cannot("read", folder, error) from None
+        raise cannot("read", folder, error) from None
     for path in paths:
         if match := _FILE.fullmatch(path.name):
             with suppress(ValueError):

@@ -21,7 +21,7 @@ from structlog.typing import EventDict, FilteringBoundLogger
 
 from cds_service import __version__
 from cds_service.operations.exceptions import chain_of, kind_of, place
-from cds_service.operations.metric_list import FETCH_FAILURES
+from cds_service.operations.metric_list import FETCH_FAILURES, REMOVAL_REASONS, STORAGE_KINDS
 from cds_service.operations.names import Names
 
 # Each event that may be logged, and what it tells the operator.
@@ -36,6 +36,8 @@ EVENTS: Mapping[str, str] = {
     "keys-failed": "a client's key set could not be fetched",
     "store-failed": "the store could not be read or written",
     "audit-failed": "the audit log could not be written",
+    "removed": "what is past its days or beyond a cap was removed; kind says of what",
+    "storage-full": "what is kept has reached its cap; kind says of what",
     "self-check-failed": "a known-answer patient got another answer than it must",
     "silent-policy": "a statement has had orders and no card for days",
     "policy-left-out": "a policy could not be loaded at the start and is silent; `cds-service check` says why",
@@ -55,6 +57,7 @@ _WORDS = (
     frozenset({"card", "ask", "none", "failed", "refused", "pathway", "new", "repeated", "unknown-card"})
     | frozenset({"filled", "empty", "missing", "fetched"})
     | frozenset(FETCH_FAILURES)
+    | frozenset(STORAGE_KINDS)
     | frozenset({"status", "unreadable"})
 )
 
@@ -91,6 +94,7 @@ def forms(names: Names) -> dict[str, Form]:
         "part": among(names.parts),
         "outcome": among(_WORDS),
         "kind": among(_WORDS),
+        "reason": among(frozenset(REMOVAL_REASONS)),
         "version": among(frozenset({__version__})),
     }
 

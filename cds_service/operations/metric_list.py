@@ -17,6 +17,9 @@ FETCH_FAILURES = (
     *("refused", "not-found", "not-accepted", "server-error", "reported", "invalid"),
     *("scope", "unresolved", "busy", "error"),
 )
+# What is kept, by what is counted of it; the last two only where it is removed.
+STORAGE_KINDS = ("audit", "cards", "feedback", "audit-content", "activity")
+REMOVAL_REASONS = ("age", "cap")
 FEEDBACK_OUTCOMES = ("new", "repeated", "unknown-card")
 
 CALL_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.5, 5.0, 10.0)
@@ -94,6 +97,20 @@ METRICS = (
     _spec(
         "feedback_total", "counter", "Feedback by outcome: new, repeated, or of a card that is not known.", "outcome"
     ),
+    _spec(
+        "storage_used_ratio",
+        "gauge",
+        "How much of its cap what is kept has used, 0 to 1: audit (bytes), cards and feedback (rows).",
+        "kind",
+        merge="livemostrecent",
+    ),
+    _spec(
+        "storage_removed_total",
+        "counter",
+        "What was removed because of its age or at its cap: audit (days), audit-content (lines), else rows.",
+        "kind",
+        "reason",
+    ),
     _spec("store_failures_total", "counter", "Reads and writes of the store that failed."),
     _spec("audit_failures_total", "counter", "Lines that the audit log could not take; the calls were answered."),
     _spec(
@@ -140,6 +157,8 @@ def allowed(names: Names, version: str) -> Mapping[str, Mapping[str, frozenset[s
         "tokens_refused_total": {"check": names.checks},
         "rate_limited_total": {"client": names.clients},
         "feedback_total": {"outcome": frozenset(FEEDBACK_OUTCOMES)},
+        "storage_used_ratio": {"kind": frozenset(STORAGE_KINDS)},
+        "storage_removed_total": {"kind": frozenset(STORAGE_KINDS), "reason": frozenset(REMOVAL_REASONS)},
         "self_check_failing": {"check": names.self_checks},
         "ready": {"part": names.parts},
         "policy_left_out": {"policy": names.policies},

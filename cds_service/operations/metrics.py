@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from cds_service import __version__
+from cds_service.operations import metrics_folder
 from cds_service.operations.metric_list import METRICS, OTHER, PREFIX, MetricSpec, allowed
 from cds_service.operations.metrics_folder import VARIABLE
 from cds_service.operations.names import Names
@@ -72,6 +75,14 @@ class Metrics:
         """Items of feedback; ``outcome`` is one of FEEDBACK_OUTCOMES."""
         self._counter("feedback_total", outcome).inc(count)
 
+    def storage(self, kind: str, share: float) -> None:
+        """How much of its cap something kept has used, 0 to 1; ``kind`` is one of STORAGE_KINDS."""
+        self._gauge("storage_used_ratio", kind).set(share)
+
+    def removed(self, kind: str, reason: str, count: int) -> None:
+        """Something kept was removed; ``reason`` is one of REMOVAL_REASONS."""
+        self._counter("storage_removed_total", kind, reason).inc(count)
+
     def store_failed(self) -> None:
         """The store could not be read or written."""
         self._counter("store_failures_total").inc()
@@ -103,11 +114,13 @@ class Metrics:
     def exposition(self) -> tuple[bytes, str]:
         """All metrics of all workers in Prometheus' text format, and its content type."""
         registry = self._registry
-        if VARIABLE in os.environ:
-            registry = CollectorRegistry()
-            # prometheus_client types all but its part for several processes.
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
+        if VARIABLE not in os.environ:
+            return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
+        registry = CollectorRegistry()
+        # prometheus_client types all but its part for several processes.
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        with metrics_folder.reading(Path(os.environ[VARIABLE])):
+            return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
 
     def _counter(self, name: str, *labels: str) -> Counter:
         child = self._child(name, labels)
@@ -144,6 +157,18 @@ def mark_dead(pid: int) -> None:
     if VARIABLE in os.environ:
         # Of the part without types, as above.
         mark_process_dead(pid)  # type: ignore[no-untyped-call]
+        metrics_folder.fold(Path(os.environ[VARIABLE]), pid, _add_up)
+
+
+def _add_up(one: Path, total: Path) -> None:
+    # Of the part without types, as above.
+    sums = MmapedDict(str(total))  # type: ignore[no-untyped-call]
+    try:
+        for key, value, timestamp, _ in MmapedDict.read_all_values_from_file(str(one)):  # type: ignore[no-untyped-call]
+            before, _ = sums.read_value(key)  # type: ignore[no-untyped-call]
+            sums.write_value(key, before + value, timestamp)  # type: ignore[no-untyped-call]
+    finally:
+        sums.close()  # type: ignore[no-untyped-call]
 
 
 def _made(spec: MetricSpec, registry: CollectorRegistry) -> _Metric:

@@ -3,14 +3,21 @@
 prometheus_client decides when it is imported whether numbers are kept in the process or in files that workers share.
 """
 
+import fcntl
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, MutableMapping
+import time
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+# What adds up over workers, and the worker that has the sum of all that ended: no process has that number.
+_ADDED_UP, _ALL_ENDED, _ENDED = ("counter", "histogram"), 0, ".ended"
+# Folding takes milliseconds; numbers that are read beside it after all are better than none.
+_ATTEMPTS, _SECONDS_BETWEEN = 50, 0.01
 
 
 def prepare(environment: MutableMapping[str, str] = os.environ) -> Path:
@@ -24,12 +31,54 @@ def prepare(environment: MutableMapping[str, str] = os.environ) -> Path:
     if given := environment.get(VARIABLE):
         folder = Path(given)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for old in (*folder.glob("*.db"), *folder.glob("workers/*")):
+        for old in (*folder.glob("*.db"), *folder.glob(f"*{_ENDED}"), *folder.glob("workers/*")):
             old.unlink()
         return folder
     folder = Path(tempfile.mkdtemp(prefix="cds-service-metrics-"))
     environment[VARIABLE] = str(folder)
     return folder
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """While the numbers are read no worker's are folded, or some would be read twice or not at all."""
+    with ExitStack() as stack:
+        for _ in range(_ATTEMPTS):
+            with suppress(BlockingIOError):
+                stack.enter_context(_locked(folder, fcntl.LOCK_SH | fcntl.LOCK_NB))
+                break
+            time.sleep(_SECONDS_BETWEEN)
+        yield
+
+
+def fold(folder: Path, pid: int, add_up: Callable[[Path, Path], None]) -> None:
+    """Adds what a worker that has ended counted to what all those before it counted, and removes its files.
+
+    ``add_up`` adds the numbers of one file to those of another. Called by the launcher alone, of whose workers ``pid``
+    was one. Where the numbers are being read now, the files of this worker wait until the next one ends: a name beside
+    them says that they may be folded.
+    """
+    with suppress(FileNotFoundError):
+        (folder / f"{pid}{_ENDED}").touch()
+        with suppress(BlockingIOError), _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            for ended in folder.glob(f"*{_ENDED}"):
+                for kind in _ADDED_UP:
+                    if (one := folder / f"{kind}_{ended.stem}.db").exists():
+                        add_up(one, folder / f"{kind}_{_ALL_ENDED}.db")
+                        one.unlink()
+                for rest in folder.glob(f"*_{ended.stem}.db"):
+                    rest.unlink()
+                ended.unlink()
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    locked = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(locked, how)
+        yield
+    finally:
+        os.close(locked)
 
 
 def remove(folder: Path) -> None:

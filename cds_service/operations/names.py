@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from cds_service import hooks
+from cds_service.identity import OPEN, WORKBENCH
 from cds_service.library import Library
 
 # Statuses that the service answers with; any other is "other".
@@ -41,7 +42,7 @@ def names_of(
         policies=frozenset(policy.id for policy in library.policies).union(item.name for item in library.left_out),
         criteria=frozenset(criterion.id for policy in library.policies for criterion in policy.criteria),
         keys=frozenset(library.prefetch_keys),
-        clients=frozenset(clients) | {"open"},
+        clients=frozenset(clients) | {OPEN, WORKBENCH},
         checks=frozenset(checks),
         self_checks=frozenset(self_checks),
         parts=frozenset(parts),

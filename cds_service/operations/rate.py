@@ -44,6 +44,10 @@ class RateLimiter:
         """
         return self._count("client", client_id, limit) if limit else None
 
+    def feedback(self, client_id: str, limit: str, items: int) -> float | None:
+        """Counts the items of feedback of a client, all or none of them, as ``check`` does a call."""
+        return self._count("feedback", client_id, limit, items) if limit else None
+
     def refused(self, address: str, limit: str = REFUSALS) -> float | None:
         """Counts one refused call from a remote address; None, or the seconds to wait where there were too many.
 
@@ -56,9 +60,9 @@ class RateLimiter:
         """Ends the thread that forgets."""
         self._storage.timer.cancel()
 
-    def _count(self, kind: str, key: str, limit: str) -> float | None:
+    def _count(self, kind: str, key: str, limit: str, cost: int = 1) -> float | None:
         item = limit_of(limit)
-        if self._window.hit(item, kind, key):
+        if self._window.hit(item, kind, key, cost=cost):
             return None
         return max(self._window.get_window_stats(item, kind, key).reset_time - time.time(), 0.0)
 

@@ -1,6 +1,7 @@
 """The self-check of one worker: at its start, then every so many seconds, in a thread of its own."""
 
 import threading
+from collections.abc import Callable
 
 from cds_service.operations import logs
 from cds_service.self_check.checks import SelfCheck
@@ -10,8 +11,15 @@ from cds_service.self_check.readiness import STARTING, Readiness
 class Watch:
     """Made before the workers fork; each starts its own."""
 
-    def __init__(self, check: SelfCheck, readiness: Readiness, seconds: float) -> None:
-        self._check, self._readiness, self._seconds = check, readiness, seconds
+    def __init__(
+        self,
+        check: SelfCheck,
+        readiness: Readiness,
+        seconds: float,
+        beside: Callable[[Callable[[float], bool]], None] = lambda pause: None,
+    ) -> None:
+        """``beside`` is run after each self-check; the function it is given waits, and says when to break off."""
+        self._check, self._readiness, self._seconds, self._beside = check, readiness, seconds, beside
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -33,8 +41,9 @@ class Watch:
             self._once()
 
     def _once(self) -> None:
-        try:
-            self._check.run(self._over.wait)
-        # Whatever it is, the next run may succeed; a worker that says nothing more is found by its silence.
-        except Exception as error:
-            logs.logger().error("background-failed", exc_info=error)
+        for task in (self._check.run, self._beside):
+            try:
+                task(self._over.wait)
+            # Whatever it is, the next run may succeed; a worker that says nothing more is found by its silence.
+            except Exception as error:
+                logs.logger().error("background-failed", exc_info=error)

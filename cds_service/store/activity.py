@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import ClauseElement, case, func, select
+from sqlalchemy import ClauseElement, case, delete, func, select
 
 from cds_service.store.database import Store
 from cds_service.store.tables import ACTIVITY
@@ -80,6 +80,18 @@ def silence(store: Store, today: date) -> dict[str, Silence]:
             select(last.c.policy, last.c.last_order, last.c.last_card, since).order_by(last.c.policy)
         )
         return {policy: Silence(_day(order), _day(card), days) for policy, order, card, days in rows}
+
+
+def remove_old(store: Store, first: date) -> int:
+    """Forgets the days before ``first``, of each statement but its last with a card; how many rows.
+
+    Raises StoreError.
+    """
+    table, later = ACTIVITY.c, ACTIVITY.alias()
+    newer = select(later.c.day).where(later.c.policy == table.policy, later.c.day > table.day, later.c.cards > 0)
+    old = delete(ACTIVITY).where(table.day < first.isoformat(), (table.cards == 0) | newer.exists())
+    with store.writing() as connection:
+        return connection.execute(old).rowcount
 
 
 def _day(text: str | None) -> date | None:

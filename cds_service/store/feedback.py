@@ -1,13 +1,14 @@
 """Feedback kept: each piece once, however often it is sent, and on disk before it is acknowledged."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, select, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, select, tuple_, update
 
 from cds_service.feedback import Days, FeedbackItem, KeptFeedback, Reason
+from cds_service.identity import WORKBENCH
 from cds_service.store.database import Store
 from cds_service.store.instants import bounds, instant_of, text_of
 from cds_service.store.tables import ACCEPTED_SUGGESTIONS, CARDS_SHOWN, FEEDBACK, SUGGESTIONS_SHOWN
@@ -114,38 +115,68 @@ def _on_record(connection: Connection, client_id: str, cards: set[str]) -> set[s
     return found
 
 
-def kept(store: Store, days: Days) -> list[KeptFeedback]:
+def kept(store: Store, days: Days, *, workbench: bool = False) -> list[KeptFeedback]:
     """All feedback of those days, oldest first. Feedback of a card that another client was shown has no statement.
 
-    Raises StoreError.
+    ``workbench``: that on the workbench's demo calls in place of all other. Raises StoreError.
     """
     first, beyond = bounds(days.since, days.until)
     table, shown = FEEDBACK.c, CARDS_SHOWN.c
-    within = and_(table.happened_at >= first, table.happened_at < beyond)
+    within = and_(table.happened_at >= first, table.happened_at < beyond, (table.client == WORKBENCH) == workbench)
     query = (
         select(FEEDBACK, shown.policy, shown.edition, shown.outcome.label("card_outcome"), shown.service)
         .outerjoin(CARDS_SHOWN, and_(shown.card == table.card, shown.client == table.client))
         .where(within)
-        .order_by(table.happened_at, *(table[name] for name in KEY))
+        # Of two of one instant the one that came later is the newer.
+        .order_by(table.happened_at, table.received_at, *(table[name] for name in KEY))
     )
     accepted, offered = ACCEPTED_SUGGESTIONS.c, SUGGESTIONS_SHOWN.c
     taken = (
-        select(*(accepted[name] for name in KEY), func.coalesce(offered.label, accepted.suggestion).label("label"))
+        select(*(accepted[name] for name in KEY), offered.label, accepted.suggestion)
         .join(FEEDBACK, tuple_(*(table[name] for name in KEY)) == tuple_(*(accepted[name] for name in KEY)))
         .outerjoin(SUGGESTIONS_SHOWN, and_(offered.suggestion == accepted.suggestion, offered.card == accepted.card))
         .where(within)
-        .order_by("label")
+        .order_by(offered.label, accepted.suggestion)
     )
     with store.reading() as connection:
         labels: dict[tuple[Any, ...], list[str]] = {}
-        for *key, label in connection.execute(taken):
-            labels.setdefault(tuple(key), []).append(label)
-        return [
-            _kept(row, labels.get(tuple(row[name] for name in KEY), ())) for row in connection.execute(query).mappings()
-        ]
+        others: dict[tuple[Any, ...], list[str]] = {}
+        for *key, label, suggestion in connection.execute(taken):
+            (others if label is None else labels).setdefault(tuple(key), []).append(label or suggestion)
+        found = []
+        for row in connection.execute(query).mappings():
+            key = [row[name] for name in KEY]
+            found.append(_kept(row, labels.get(tuple(key), ()), others.get(tuple(key), ())))
+        return found
 
 
-def _kept(row: Any, suggestions: Sequence[str]) -> KeptFeedback:
+def number(store: Store) -> int:
+    """How many pieces of feedback are kept. Raises StoreError."""
+    with store.reading() as connection:
+        return connection.execute(select(func.count()).select_from(FEEDBACK)).scalar_one()
+
+
+def remove_old(store: Store, first: date) -> Iterator[int]:
+    """Removes feedback received before the UTC day ``first``, batch by batch; yields how many pieces.
+
+    What an EHR says of when it happened decides nothing here. Raises StoreError.
+    """
+    key = [FEEDBACK.c[name] for name in KEY]
+    oldest = (
+        select(*key)
+        .where(FEEDBACK.c.received_at < bounds(first, None)[0])
+        .order_by(FEEDBACK.c.received_at)
+        .limit(_AT_ONCE)
+    )
+    while True:
+        with store.writing() as connection:
+            removed = connection.execute(delete(FEEDBACK).where(tuple_(*key).in_(oldest))).rowcount
+        if not removed:
+            return
+        yield removed
+
+
+def _kept(row: Any, suggestions: Sequence[str], others: Sequence[str]) -> KeptFeedback:
     reason = (row["reason_code"], row["reason_system"], row["reason_display"])
     return KeptFeedback(
         row["client"],
@@ -153,6 +184,7 @@ def _kept(row: Any, suggestions: Sequence[str]) -> KeptFeedback:
         row["outcome"],
         instant_of(row["happened_at"]),
         tuple(suggestions),
+        tuple(others),
         None if reason[0] is None else Reason(*reason),
         row["user_comment"],
         row["policy"],

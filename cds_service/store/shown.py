@@ -1,16 +1,19 @@
 """The cards that were shown: whose they are, so that feedback, which names a card by its uuid alone, can be counted."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
-from sqlalchemy import ClauseElement, delete, func, select
+from sqlalchemy import ClauseElement, ColumnElement, delete, func, select, true
 
 from cds_service.feedback import CardsShown, Days
+from cds_service.identity import WORKBENCH
 from cds_service.store.database import Store
 from cds_service.store.tables import CARDS_SHOWN, FEEDBACK, SUGGESTIONS_SHOWN
 
 LONGEST_LABEL = 500
+# Rows of one transaction: calls that write at the same time wait for no longer than that takes.
+REMOVED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +59,15 @@ def _insert_suggestion(store: Store) -> ClauseElement:
     return store.insert(SUGGESTIONS_SHOWN).on_conflict_do_nothing()
 
 
-def counts(store: Store, days: Days) -> list[CardsShown]:
-    """How many cards were first shown in those days, by statement and outcome of the card. Raises StoreError."""
+def counts(store: Store, days: Days, *, workbench: bool = False) -> list[CardsShown]:
+    """How many cards were first shown in those days, by statement and outcome of the card.
+
+    ``workbench``: the cards of the workbench's demo calls in place of all others. Raises StoreError.
+    """
     table = CARDS_SHOWN.c
     query = (
         select(table.policy, table.outcome, func.count())
+        .where((table.client == WORKBENCH) == workbench)
         .group_by(table.policy, table.outcome)
         .order_by(table.policy, table.outcome)
     )
@@ -72,13 +79,46 @@ def counts(store: Store, days: Days) -> list[CardsShown]:
         return [CardsShown(*row) for row in connection.execute(query)]
 
 
-def prune(store: Store, today: date, days: int) -> int:
-    """Forgets cards first shown more than ``days`` days before ``today`` that nobody gave feedback on; how many.
+def number(store: Store) -> int:
+    """How many cards are on record. Raises StoreError."""
+    with store.reading() as connection:
+        return connection.execute(select(func.count()).select_from(CARDS_SHOWN)).scalar_one()
 
-    A card with feedback stays on record, as feedback does. Raises StoreError.
+
+def remove_old(store: Store, first: date) -> Iterator[int]:
+    """Removes the cards first shown before the day ``first`` that have no feedback, batch by batch; yields how many.
+
+    A card with feedback stays on record as long as that does. Raises StoreError.
     """
-    answered = select(FEEDBACK.c.card).where(FEEDBACK.c.card == CARDS_SHOWN.c.card)
-    first = (today - timedelta(days=days)).isoformat()
-    old = delete(CARDS_SHOWN).where(CARDS_SHOWN.c.day < first, ~answered.exists())
-    with store.writing() as connection:
-        return connection.execute(old).rowcount
+    return _remove(store, CARDS_SHOWN.c.day < first.isoformat())
+
+
+def remove_oldest(store: Store, most: int) -> Iterator[int]:
+    """Removes the ``most`` oldest cards that have no feedback, batch by batch; yields how many. Raises StoreError."""
+    return _remove(store, true(), most)
+
+
+def _remove(store: Store, which: ColumnElement[bool], most: int | None = None) -> Iterator[int]:
+    card = CARDS_SHOWN.c
+    answered = select(FEEDBACK.c.card).where(FEEDBACK.c.client == card.client, FEEDBACK.c.card == card.card)
+    # Those with feedback stay, and the next batch does not look at the days before again.
+    since = ""
+    while most is None or most > 0:
+        size = REMOVED_AT_ONCE if most is None else min(REMOVED_AT_ONCE, most)
+        oldest = (
+            select(card.card, card.day)
+            .where(which, card.day >= since, ~answered.exists())
+            .order_by(card.day)
+            .limit(size)
+        )
+        with store.writing() as connection:
+            found = [(name, day) for name, day in connection.execute(oldest)]
+            if found:
+                # Asked again: feedback may have come since.
+                gone = delete(CARDS_SHOWN).where(card.card.in_([name for name, _ in found]), ~answered.exists())
+                removed = connection.execute(gone).rowcount
+        if not found:
+            return
+        since = found[-1][1]
+        most = None if most is None else most - len(found)
+        yield removed

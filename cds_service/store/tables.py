@@ -35,6 +35,7 @@ FEEDBACK = Table(
     # Free text of a user, who may have written of a patient: it is kept here and nowhere else.
     Column("user_comment", Text),
     Index("feedback_by_time", "happened_at"),
+    Index("feedback_by_reception", "received_at"),
 )
 
 ACCEPTED_SUGGESTIONS = Table(
@@ -99,7 +100,7 @@ ACTIVITY = Table(
     Column("cards", BigInteger, nullable=False),
 )
 
-# One row that the readiness check writes.
+# One row that the readiness check writes, and one for each kind of work that is taken in turns.
 PULSE = Table(
     "pulse",
     METADATA,

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from cds_service.identity import OPEN, WORKBENCH
 from cds_service.operations.rate import limit_of
 from cds_service.outgoing.addresses import Allowance, ForbiddenAddressError, Network, is_loopback, origin_of, permitted
 from cds_service.spelling import nearest, shortened
@@ -22,8 +23,8 @@ KEYS = (
     *("fhir_servers", "private_networks", "quirks", "topic_aliases", "rate_limit"),
 )
 SOURCES = ("jwks_url", "jwks_file", "keys")
-# Calls that are not authenticated, and callers that are not known, are told under these names.
-RESERVED = ("open", "other")
+# Calls that are not authenticated, demo calls, and callers that are not known, are told under these names.
+RESERVED = (OPEN, WORKBENCH, "other")
 LONGEST = 1000
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _TOPIC = re.compile(r"[!-~]{1,100}")

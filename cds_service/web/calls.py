@@ -13,6 +13,7 @@ from cds_service import bodies, hooks, service
 from cds_service.dialect import spoken
 from cds_service.fetching.call import complete_call
 from cds_service.fetching.fetch import server_timing
+from cds_service.identity import OPEN
 from cds_service.operations import logs, outcomes
 from cds_service.outgoing.deadline import Deadline
 from cds_service.service import Guide
@@ -44,7 +45,7 @@ def register(app: Flask, guide: Guide, clock: Callable[[], date], around: Surrou
         logs.describe_call(service=service_id)
         with around.traces.span("call", request.headers.get("traceparent"), service=service_id) as note:
             answered = _answered(record, guide, around, gate)
-            client = record.caller.client if record.caller else "open"
+            client = record.caller.client if record.caller else OPEN
             note(client=client, status=200, cards=len(record.answers), outcome=outcomes.of_call(record.answers))
         return answered
 
@@ -77,7 +78,7 @@ def _answered(record: CallRecord, guide: Guide, around: Surroundings, gate: Gate
         # Known before it is counted: of a client that calls too often a line is kept.
         record.caller, client = admitted
         gate.count(admitted)
-    own = replace(guide, client=client.id) if client else guide
+    own = replace(guide, client=record.caller.client) if record.caller else guide
     with record.timing.step("read"):
         record.body = reading.body()
         record.parsed = bodies.read_json(record.body)

@@ -18,6 +18,9 @@ from cds_service.web import reading
 from cds_service.web.gate import Gate
 from cds_service.web.record import write_audit
 
+# A cap is not raised from one moment to the next.
+SECONDS_WHILE_FULL = "3600"
+
 
 def _now() -> datetime:
     return datetime.now(UTC)
@@ -48,7 +51,10 @@ def register(
             caller = admitted.caller
             with timing.step("read"):
                 body = reading.body()
-                items = feedback.parse(bodies.read_json(body))
+                items = feedback.parse(bodies.read_json(body), around.feedback_items)
+            gate.count_feedback(admitted, len(items))
+            if around.retention is not None and around.retention.feedback_full:
+                raise _full()
             with timing.step("write"):
                 saved = save(store, items, caller.client, now())
             milliseconds = timing.total() * 1000
@@ -64,6 +70,16 @@ def register(
         answer = Response(b"{}", mimetype="application/json")
         answer.headers["Server-Timing"] = timing.header()
         return answer
+
+
+def _full() -> RequestError:
+    return RequestError(
+        503,
+        "no-store",
+        "No more feedback can be kept: the store has reached its cap, and nothing of this request was kept. The "
+        "operator can raise CDS_SERVICE_STORE_MAX_FEEDBACK or lower CDS_SERVICE_FEEDBACK_DAYS. Send it again later.",
+        headers={"Retry-After": SECONDS_WHILE_FULL},
+    )
 
 
 def _count(saved: Saved, around: Surroundings) -> None:

@@ -6,14 +6,18 @@ from typing import NamedTuple
 from flask import request
 
 from cds_service.errors import RequestError
+from cds_service.identity import WORKBENCH
 from cds_service.operations import logs
 from cds_service.operations.audit import Caller
-from cds_service.operations.rate import RateLimiter
+from cds_service.operations.rate import RateLimiter, limit_of
 from cds_service.operations.timing import Timing
 from cds_service.outgoing.deadline import Deadline
 from cds_service.surroundings import Surroundings
 from cds_service.trust.entries import Client
 from cds_service.web import trusted
+
+# Not among the headers that CORS lets pages of other origins send.
+WORKBENCH_HEADER = "CDS-Service-Workbench"
 
 
 class Admitted(NamedTuple):
@@ -47,10 +51,14 @@ class Gate:
         own = admitted.client.rate_limit if admitted.client else ""
         self._limits.count(admitted.caller.client, own or self._around.rate_limit)
 
+    def count_feedback(self, admitted: Admitted, items: int) -> None:
+        """Counts items of feedback of a caller who is known by now. Raises RequestError 413 or 429 for too many."""
+        self._limits.count_feedback(admitted.caller.client, self._around.feedback_limit, items)
+
     def _trusted(self, timing: Timing, deadline: Deadline) -> Admitted:
         verifier = self._around.verifier
         if verifier is None:
-            return Admitted(Caller(), None)
+            return Admitted(_demo() if self._around.workbench else Caller(), None)
         with timing.step("auth"):
             try:
                 found = trusted.who(verifier, self._public_url, self._around, deadline)
@@ -60,6 +68,15 @@ class Gate:
                 raise
         caller = Caller(found.client.id, found.issuer, found.tenant, found.token_id, found.subject)
         return Admitted(caller, found.client)
+
+
+def _demo() -> Caller:
+    """Who makes an open call where the workbench is on: the workbench's own page says so of itself.
+
+    A page of another origin cannot: a browser asks us first whether it may send that header, and is told no. Whoever
+    else sends it gains nothing: its calls are answered alike, and what it does counts with the demo calls.
+    """
+    return Caller(WORKBENCH) if request.headers.get(WORKBENCH_HEADER) == "demo" else Caller()
 
 
 class Limits:
@@ -76,6 +93,21 @@ class Limits:
             if self._around.metrics is not None:
                 self._around.metrics.rate_limited(client_id)
             raise _throttled(f"More calls than the limit of {limit}", wait)
+
+    def count_feedback(self, client_id: str, limit: str, items: int) -> None:
+        """Counts items of feedback of a client, all of them or none; an empty limit is none."""
+        if not limit or not items:
+            return
+        most = limit_of(limit).amount
+        if items > most:
+            raise RequestError(
+                413, "too-long", f"The request has {items} items of feedback; a client may send {limit}.", "feedback"
+            )
+        wait = self._made().feedback(client_id, limit, items)
+        if wait is not None:
+            if self._around.metrics is not None:
+                self._around.metrics.rate_limited(client_id)
+            raise _throttled(f"More items of feedback than the limit of {limit}; nothing of it was kept", wait)
 
     def refused(self, address: str) -> None:
         """Counts a call that was not trusted, by the address that it came from."""

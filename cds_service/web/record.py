@@ -10,6 +10,7 @@ from cds_service import hooks
 from cds_service.elements import Json
 from cds_service.fetching.fetch import KeyReport
 from cds_service.hooks import HookRequest
+from cds_service.identity import WORKBENCH
 from cds_service.operations import audit, logs, outcomes
 from cds_service.operations.audit import AuditError, AuditLog, Caller
 from cds_service.operations.timing import Timing
@@ -100,6 +101,9 @@ def _note(record: CallRecord, client: str, ledger: Ledger) -> None:
     statements = {item.policy.statement: item.policy.id for item in record.answers}
     is_order = record.request is not None and record.request.hook != hooks.PATIENT_VIEW
     orders = {statements.get(item.statement, item.id) for item in record.concerned} if is_order else ()
+    if client == WORKBENCH:
+        # Whether a statement has fallen silent shows in real calls alone.
+        orders, answered = (), []
     ledger.note(cards, record.today, orders, answered)
 
 

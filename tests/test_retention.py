@@ -1,0 +1,359 @@
+"""What is kept is kept for its days and below its caps, and what was acknowledged is never removed before its time."""
+
+import base64
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from cds_service import retention
+from cds_service.app import create_app
+from cds_service.feedback import ACCEPTED, OVERRIDDEN, CardsShown, Days, FeedbackItem
+from cds_service.feedback_report import OTHER_REASON, report
+from cds_service.identity import WORKBENCH
+from cds_service.operations import audit_retention
+from cds_service.operations.audit import AuditError, AuditLog, Call, Caller, Wanted, read
+from cds_service.operations.metrics import Metrics
+from cds_service.operations.names import names_of
+from cds_service.operations.sealing import Keys, keys_of
+from cds_service.retention import Limits, Retention, prune_all
+from cds_service.settings import Settings
+from cds_service.store import activity, shown, turns
+from cds_service.store import feedback as stored
+from cds_service.store.activity import Activity
+from cds_service.store.database import Store, open_store
+from cds_service.store.failures import StoreError
+from cds_service.store.feedback import kept, save
+from cds_service.store.ledger import Ledger
+from cds_service.store.shown import Shown
+from cds_service.surroundings import Surroundings
+from tests.shipped import TODAY, example, library
+
+NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
+ANY = Days()
+LIMITS = Limits(audit_days=30, feedback_days=60, audit_bytes=10**9, cards=10**6, feedback=10**6)
+SIGN = "/cds-services/coverage-guidance-order-sign"
+
+
+def card(name: str, days_ago: int, client: str = "ehr") -> Shown:
+    return Shown(name, client, "p", "1", "met", "s", NOW.date() - timedelta(days=days_ago))
+
+
+def item(name: str, outcome: str = OVERRIDDEN, minute: int = 0, **more) -> FeedbackItem:
+    return FeedbackItem(name, outcome, NOW + timedelta(minutes=minute), **more)
+
+
+def log_in(folder: Path, now: datetime = NOW, keys: Keys | None = None, most: int = 0) -> AuditLog:
+    return AuditLog(folder, b"a key of the tests", keys, lambda: now, most_bytes=most)
+
+
+def call(client: str = "ehr") -> Call:
+    body = {"hook": "order-sign", "long": "x" * 2000}
+    return Call(
+        "0" * 32, "s", Caller(client), 200, "card", 1.0, json.dumps(body).encode(), b'{"cards":[]}', parsed=body
+    )
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    return tmp_path / "audit"
+
+
+# --- days ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_past_its_days_is_removed_and_nothing_else(store, folder):
+    shown.record(store, [card("old", 31), card("edge", 30), card("answered", 50)])
+    save(store, [item("answered")], "ehr", NOW - timedelta(days=50))
+    save(store, [item("forgotten")], "ehr", NOW - timedelta(days=61))
+    activity.record(store, [Activity(NOW.date() - timedelta(days=days), "p", 1, 0) for days in (31, 1)])
+    for days in (31, 30, 0):
+        log_in(folder, NOW - timedelta(days=days)).call(call())
+    removed = prune_all(store, log_in(folder), LIMITS, NOW.date())
+    assert removed == {("audit", "age"): 1, ("feedback", "age"): 1, ("cards", "age"): 1, ("activity", "age"): 1}
+    assert shown.counts(store, ANY) == [CardsShown("p", "met", 2)]
+    assert [found.card for found in kept(store, ANY)] == ["answered"]
+    assert len([*folder.iterdir()]) == 2
+    assert prune_all(store, log_in(folder), LIMITS, NOW.date()) == {}
+
+
+def test_a_card_goes_with_its_feedback(store):
+    shown.record(store, [card("answered", 70)])
+    save(store, [item("answered", suggestions=("s",))], "ehr", NOW - timedelta(days=61))
+    assert prune_all(store, None, LIMITS, NOW.date()) == {("feedback", "age"): 1, ("cards", "age"): 1}
+
+
+def test_feedback_of_another_client_keeps_no_card(store):
+    shown.record(store, [card("old", 31)])
+    save(store, [item("old")], "another", NOW)
+    assert prune_all(store, None, LIMITS, NOW.date()) == {("cards", "age"): 1}
+
+
+def test_days_count_from_the_reception_whatever_the_sender_says(store):
+    save(store, [FeedbackItem("a", ACCEPTED, datetime(1970, 1, 1, tzinfo=UTC))], "ehr", NOW)
+    save(store, [FeedbackItem("b", ACCEPTED, datetime(9999, 1, 1, tzinfo=UTC))], "ehr", NOW - timedelta(days=61))
+    assert prune_all(store, None, LIMITS, NOW.date()) == {("feedback", "age"): 1}
+    assert [found.card for found in kept(store, ANY)] == ["a"]
+
+
+def test_much_is_removed_in_bounded_batches_over_several_runs(store, monkeypatch):
+    monkeypatch.setattr(retention, "BATCHES", 2)
+    monkeypatch.setattr(shown, "REMOVED_AT_ONCE", 10)
+    shown.record(store, [card(f"c-{number}", 31) for number in range(45)])
+    keeper = Retention(store, None, LIMITS, None)
+    left = []
+    for minute in range(4):
+        keeper.run(NOW + timedelta(minutes=minute))
+        left.append(shown.number(store))
+    assert left == [25, 5, 0, 0]
+
+
+def test_one_of_all_workers_has_the_turn_of_a_day(store):
+    midnight = datetime(2026, 11, 23, tzinfo=UTC)
+    assert turns.take(store, "retention", NOW, midnight)
+    assert not turns.take(store, "retention", NOW + timedelta(hours=1), midnight)
+    assert turns.take(store, "retention", NOW + timedelta(days=1), midnight + timedelta(days=1))
+
+
+def test_the_running_service_prunes_once_a_day(store):
+    first, second = (Retention(store, None, LIMITS, None) for _ in range(2))
+    first.run(NOW)
+    shown.record(store, [card("old", 31), card("edge", 30)])
+    first.run(NOW + timedelta(hours=1))
+    second.run(NOW + timedelta(hours=1))
+    assert shown.number(store) == 2
+    second.run(NOW + timedelta(days=1))
+    assert shown.number(store) == 0
+
+
+def test_work_that_a_failure_broke_off_is_done_in_the_next_run(store, folder, monkeypatch):
+    shown.record(store, [card("old", 31)])
+    log_in(folder, NOW - timedelta(days=31)).call(call())
+    keeper = Retention(store, log_in(folder), LIMITS, None)
+    remove = shown.remove_old
+
+    def broken(store: Store, first: date) -> Iterator[int]:
+        raise StoreError("The store is away.")
+
+    monkeypatch.setattr(shown, "remove_old", broken)
+    with pytest.raises(StoreError):
+        keeper.run(NOW)
+    assert not [*folder.iterdir()]
+    monkeypatch.setattr(shown, "remove_old", remove)
+    keeper.run(NOW + timedelta(minutes=1))
+    assert shown.number(store) == 0
+
+
+# --- caps ------------------------------------------------------------------------------------------------------------
+
+
+def test_beyond_the_cap_the_oldest_cards_without_feedback_go(store):
+    shown.record(store, [card(f"c-{number:02}", 29 - number) for number in range(25)])
+    save(store, [item("c-00")], "ehr", NOW)
+    removed = prune_all(store, None, LIMITS._replace(cards=20), NOW.date())
+    assert removed == {("cards", "cap"): 6}
+    with store.reading() as connection:
+        left = set(connection.execute(text("SELECT card FROM cards_shown")).scalars())
+    assert left == {"c-00", *(f"c-{number:02}" for number in range(7, 25))}
+
+
+def test_at_the_cap_of_the_audit_log_content_goes_before_lines_and_the_last_two_days_stay(folder):
+    keys = keys_of(base64.b64encode(b"k" * 32).decode())
+    for days in (4, 3, 2, 1, 0):
+        log = log_in(folder, NOW - timedelta(days=days), keys)
+        for _ in range(3):
+            log.call(call())
+    assert prune_all(None, log_in(folder), LIMITS, NOW.date()) == {}
+    size = audit_retention.size(folder)
+    assert [*audit_retention.shrink(folder, size - 1, NOW.date())] == [("audit-content", 3)]
+    oldest = [*read(folder, Wanted(until=date(2026, 11, 19)), keys, pytest.fail)]
+    assert [(line["client"], line["content"]) for line in oldest] == [("ehr", None)] * 3
+    assert audit_retention.size(folder) < size
+    assert (folder / "audit-2026-11-19.jsonl").stat().st_mode & 0o777 == 0o600
+    removed = prune_all(None, log_in(folder), LIMITS._replace(audit_bytes=1), NOW.date())
+    assert removed == {("audit-content", "cap"): 6, ("audit", "cap"): 3}
+    assert sorted(path.name for path in folder.iterdir()) == ["audit-2026-11-22.jsonl", "audit-2026-11-23.jsonl"]
+
+
+def test_a_cap_that_is_reached_shows_in_the_metric_and_nothing_acknowledged_goes(store):
+    metrics = Metrics(names_of(library()))
+    keeper = Retention(store, None, LIMITS._replace(feedback=2), metrics)
+    keeper.run(NOW)
+    assert not keeper.feedback_full
+    save(store, [item("a"), item("b")], "ehr", NOW)
+    keeper.run(NOW)
+    assert keeper.feedback_full
+    assert b'cds_service_storage_used_ratio{kind="feedback"} 1.0' in metrics.exposition()[0]
+    assert len(kept(store, ANY)) == 2
+
+
+# --- feedback over HTTP ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sqlite(tmp_path) -> Iterator[Store]:
+    with closing(open_store(None, tmp_path)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def around(sqlite, folder) -> Surroundings:
+    ledger = Ledger(sqlite, lambda error, forgotten: None)
+    return Surroundings(store=sqlite, ledger=ledger, audit=log_in(folder), workbench=True)
+
+
+def client_of(around: Surroundings):
+    return create_app(Settings(), library(), "http://127.0.0.1:8080", lambda: TODAY, around).test_client()
+
+
+def pieces(number: int, first: int = 0) -> dict:
+    return {"feedback": [{"card": f"c-{first + index}", "outcome": "accepted"} for index in range(number)]}
+
+
+def test_at_its_cap_feedback_is_refused_with_the_reason_and_nothing_kept_goes(around):
+    keeper = Retention(around.store, None, LIMITS._replace(feedback=3), None)
+    client = client_of(replace(around, retention=keeper))
+    assert client.post(f"{SIGN}/feedback", json=pieces(3)).status_code == 200
+    keeper.run(NOW)
+    refused = client.post(f"{SIGN}/feedback", json=pieces(1, 7))
+    assert refused.status_code == 503
+    assert refused.headers["Retry-After"] == "3600"
+    assert "CDS_SERVICE_STORE_MAX_FEEDBACK" in refused.get_json()["issue"][0]["diagnostics"]
+    assert len(kept(around.store, ANY)) == 3
+
+
+def test_a_client_sends_no_more_items_than_its_limit(around):
+    client = client_of(replace(around, feedback_limit="20/hour", feedback_items=10))
+    many = client.post(f"{SIGN}/feedback", json=pieces(11))
+    assert (many.status_code, many.get_json()["issue"][0]["code"]) == (413, "too-long")
+    assert [client.post(f"{SIGN}/feedback", json=pieces(8, 8 * turn)).status_code for turn in range(3)] == [
+        200,
+        200,
+        429,
+    ]
+    assert client.post(f"{SIGN}/feedback", json=pieces(4, 90)).status_code == 200
+    last = client.post(f"{SIGN}/feedback", json=pieces(1, 99))
+    assert last.status_code == 429
+    assert int(last.headers["Retry-After"]) > 0
+    assert "20/hour" in last.get_json()["issue"][0]["diagnostics"]
+    assert len(kept(around.store, ANY)) == 20
+
+
+def test_by_default_a_client_cannot_add_twelve_thousand_items(around):
+    client = client_of(replace(around, feedback_limit=Settings().feedback_limit))
+    found = [client.post(f"{SIGN}/feedback", json=pieces(1000, 1000 * turn)).status_code for turn in range(12)]
+    assert found == [200, 200, *[429] * 10]
+
+
+# --- demo calls ------------------------------------------------------------------------------------------------------
+
+DEMO = {"CDS-Service-Workbench": "demo"}
+
+
+def test_demo_calls_and_their_feedback_stand_apart_from_those_of_ehrs(around, folder):
+    client = client_of(around)
+    made = {}
+    for name, headers in (("ehr", {}), ("demo", DEMO)):
+        made[name] = client.post(SIGN, json=example("all-met"), headers=headers).get_json()["cards"][0]["uuid"]
+        around.ledger.flush()
+        sent = {"feedback": [{"card": made[name], "outcome": "accepted"}]}
+        assert client.post(f"{SIGN}/feedback", json=sent, headers=headers).status_code == 200
+    assert made["ehr"] != made["demo"]
+    for name, workbench in (("ehr", False), ("demo", True)):
+        assert [found.card for found in kept(around.store, ANY, workbench=workbench)] == [made[name]]
+        assert [found.cards for found in shown.counts(around.store, ANY, workbench=workbench)] == [1]
+    assert {line["client"] for line in read(folder, Wanted(), None, pytest.fail)} == {"open"}
+    assert {line["client"] for line in read(folder, Wanted(client=WORKBENCH), None, pytest.fail)} == {WORKBENCH}
+    assert activity.silence(around.store, TODAY)[library().policies[0].id].last_card == TODAY
+    page, demo = client.get("/feedback").text, client.get("/feedback?of=workbench").text
+    assert "<h1>Feedback of EHRs</h1>" in page
+    assert "<h1>Feedback of the workbench</h1>" in demo
+    assert "feedback-workbench.csv" in client.get("/feedback.csv?of=workbench").headers["Content-Disposition"]
+
+
+def test_a_demo_call_alone_leaves_nothing_among_real_ones(around):
+    client = client_of(around)
+    client.post(SIGN, json=example("all-met"), headers=DEMO)
+    around.ledger.flush()
+    assert shown.counts(around.store, ANY) == []
+    assert activity.silence(around.store, TODAY) == {}
+    assert "No card was shown" in client.get("/feedback").text
+
+
+def test_where_there_is_no_workbench_nobody_is_it(around):
+    client = client_of(replace(around, workbench=False))
+    client.post(f"{SIGN}/feedback", json=pieces(1), headers=DEMO)
+    assert [found.client for found in kept(around.store, ANY)] == ["open"]
+
+
+def test_no_page_of_another_origin_may_say_that_it_is_the_workbench(around):
+    asked = {
+        "Origin": "https://evil.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "cds-service-workbench, content-type",
+    }
+    answer = client_of(around).options(SIGN, headers=asked)
+    assert "workbench" not in answer.headers.get("Access-Control-Allow-Headers", "").lower()
+
+
+# --- rates -----------------------------------------------------------------------------------------------------------
+
+
+def test_of_several_outcomes_of_a_card_the_newest_counts(sqlite):
+    shown.record(sqlite, [card("c", 0)])
+    sent = [item("c", OVERRIDDEN, minute) for minute in range(11)] + [item("c", ACCEPTED, 20), item("c", ACCEPTED, 21)]
+    save(sqlite, sent, "ehr", NOW)
+    found = report(ANY, kept(sqlite, ANY), shown.counts(sqlite, ANY), library().reason_label)
+    row = found.policies[0]
+    assert (row.shown, row.answered, row.accepted, row.overridden) == (1, 1, 1, 0)
+    save(sqlite, [item("c", OVERRIDDEN, 30)], "ehr", NOW)
+    found = report(ANY, kept(sqlite, ANY), shown.counts(sqlite, ANY), library().reason_label)
+    assert (found.policies[0].accepted, found.policies[0].overridden) == (0, 1)
+
+
+def test_at_the_same_instant_what_came_later_is_newer(sqlite):
+    save(sqlite, [item("c", OVERRIDDEN)], "ehr", NOW)
+    save(sqlite, [item("c", ACCEPTED)], "ehr", NOW + timedelta(seconds=1))
+    found = report(ANY, kept(sqlite, ANY), [], library().reason_label)
+    assert (found.policies[0].accepted, found.policies[0].overridden) == (1, 0)
+
+
+def test_a_comment_without_a_reason_is_another_reason(sqlite):
+    save(sqlite, [item("c", comment="Mrs Example prefers to wait")], "ehr", NOW)
+    assert report(ANY, stored.kept(sqlite, ANY), [], library().reason_label).reasons == (("unknown", OTHER_REASON, 1),)
+
+
+def test_a_day_at_its_cap_takes_no_more_lines(folder):
+    log = log_in(folder, most=2000)
+    log.call(call())
+    for _ in range(2000 // audit_retention.size(folder) - 1):
+        log.call(call())
+    full = audit_retention.size(folder)
+    with pytest.raises(AuditError, match="CDS_SERVICE_AUDIT_MAX_BYTES"):
+        log.call(call())
+    assert audit_retention.size(folder) == full <= 2000
+
+
+# --- make run --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("named", ["", "/var/lib/of-the-operator"])
+def test_make_run_keeps_its_state_in_the_checkout_and_says_so(named):
+    root = Path(__file__).parent.parent
+    state = named or f"{root}/.state"
+    environment = {name: value for name, value in os.environ.items() if name != "CDS_SERVICE_STATE"}
+    if named:
+        environment["CDS_SERVICE_STATE"] = named
+    said = subprocess.run(["make", "-n", "run"], cwd=root, env=environment, capture_output=True, text=True, check=True)
+    assert f"what it keeps is in {state}" in said.stdout
+    assert f'CDS_SERVICE_STATE="{state}" exec' in said.stdout
+    assert ".state/" in (root / ".gitignore").read_text().splitlines()
+    # What goes into an image is listed; all else, this folder too, stays out.
+    assert (root / ".dockerignore").read_text().splitlines()[1] == "*"
