@@ -65,8 +65,19 @@ class Decision:
 
     @property
     def codes_withheld(self) -> bool:
-        """Whether a verdict that withholds codes is not met; unknown never withholds."""
-        return any(verdict.rule.withholds_codes and verdict.truth is Truth.NOT_MET for verdict in self.verdicts)
+        """Whether no codes are offered.
+
+        They are withheld where a verdict that withholds codes is not met, or would be met but for what was not read;
+        and where a record and an answer disagree in any criterion. Any other unknown withholds nothing.
+        """
+        withholding = [verdict for verdict in self.verdicts if verdict.rule.withholds_codes]
+        return (
+            any(verdict.truth is Truth.NOT_MET for verdict in withholding)
+            or any(finding.conflict for finding in self.findings.values())
+            or any(
+                finding.as_read is Truth.MET for verdict in withholding for finding in verdict.with_truth(Truth.UNKNOWN)
+            )
+        )
 
     @property
     def lent(self) -> tuple[Finding, ...]:
