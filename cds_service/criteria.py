@@ -44,6 +44,12 @@ class Finding(NamedTuple):
         """The criterion's key, and behind a space the part."""
         return f"{self.criterion.key} {self.part.id}" if self.part else self.criterion.key
 
+    @property
+    def would_be_met_by_answer(self) -> bool:
+        """Whether an attested answer would meet an unknown criterion, were what was read all there is."""
+        attested = any(item.is_attested for item in self.evidence)
+        return attested and self.truth is Truth.UNKNOWN and self.as_read is Truth.MET
+
 
 def find(policy: Policy, criteria: Iterable[Criterion], known: Known, chart: Chart) -> dict[str, Finding]:
     """One finding for each criterion, by its key; for one that is judged for each part, one for each part of the call.

@@ -67,17 +67,17 @@ class Decision:
     def codes_withheld(self) -> bool:
         """Whether no codes are offered.
 
-        They are withheld where a verdict that withholds codes is not met, or would be met but for what was not read;
-        and where a record and an answer disagree in any criterion. Any other unknown withholds nothing.
+        They are withheld where a verdict that withholds codes is not met, where an answer would meet one of its
+        criteria but for what was not read, and where a record and an answer disagree in any criterion. Any other
+        unknown withholds nothing.
         """
         withholding = [verdict for verdict in self.verdicts if verdict.rule.withholds_codes]
-        return (
-            any(verdict.truth is Truth.NOT_MET for verdict in withholding)
-            or any(finding.conflict for finding in self.findings.values())
-            or any(
-                finding.as_read is Truth.MET for verdict in withholding for finding in verdict.with_truth(Truth.UNKNOWN)
-            )
-        )
+        if any(verdict.truth is Truth.NOT_MET for verdict in withholding):
+            return True
+        if any(finding.conflict for finding in self.findings.values()):
+            return True
+        open_ones = (finding for verdict in withholding for finding in verdict.with_truth(Truth.UNKNOWN))
+        return any(finding.would_be_met_by_answer for finding in open_ones)
 
     @property
     def lent(self) -> tuple[Finding, ...]:
