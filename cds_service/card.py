@@ -41,10 +41,11 @@ RECORD_NAMES = {
     "ServiceRequest": "orders",
 }
 
+_CONFLICT = "**Conflict:** "
 _MARKS = {Truth.NOT_MET: "**Not met:** ", Truth.UNKNOWN: "**To document:** ", Truth.MET: "Met: "}
 # What is met only by a waiver, or because its condition does not hold, says so.
 _MANNERS = {WAIVED: "Waived: ", DOES_NOT_APPLY: "Does not apply: "}
-_ROW_ORDER = (Truth.NOT_MET, Truth.UNKNOWN, Truth.MET)
+_ROW_ORDER = ((Truth.NOT_MET, False), (Truth.UNKNOWN, True), (Truth.UNKNOWN, False), (Truth.MET, False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ def guidance_card(decision: Decision, chart: Chart, addresses: Addresses, make_i
     outcome = _outcome(decision)
     card = _frame(policy, addresses, make_id)
     card["summary"] = _summary(decision, outcome)
-    against = Truth.NOT_MET in (decision.lead.truth, decision.payer.truth) or decision.codes_withheld
+    conflict = any(finding.conflict for finding in decision.lead.findings)
+    against = conflict or Truth.NOT_MET in (decision.lead.truth, decision.payer.truth) or _withheld_by_verdict(decision)
     card["indicator"] = "warning" if against else "info"
     card["detail"] = _detail(decision, outcome, chart)
     if decision.order is not None:
@@ -70,6 +72,10 @@ def guidance_card(decision: Decision, chart: Chart, addresses: Addresses, make_i
             card["suggestions"] = offered
             card["selectionBehavior"] = "any"
     return card
+
+
+def _withheld_by_verdict(decision: Decision) -> bool:
+    return any(verdict.rule.withholds_codes and verdict.truth is Truth.NOT_MET for verdict in decision.verdicts)
 
 
 def ask_card(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:
@@ -267,11 +273,12 @@ def _rows(findings: list[Finding], merge: bool, apart: bool) -> list[tuple[str, 
     With ``apart``, a row names the part of the scope that it is about; of a single part the summary says it.
     """
     rows: list[tuple[str, str]] = []
-    for truth in _ROW_ORDER:
+    for truth, conflict in _ROW_ORDER:
         shared: dict[tuple[str, str], list[str]] = {}
-        for number, finding in enumerate(finding for finding in findings if finding.truth is truth):
+        alike = (finding for finding in findings if finding.truth is truth and finding.conflict is conflict)
+        for number, finding in enumerate(alike):
             record = on_record(finding, with_need=not merge)
-            mark = _MANNERS.get(finding.manner, _MARKS[truth])
+            mark = _CONFLICT if finding.conflict else _MANNERS.get(finding.manner, _MARKS[truth])
             shared.setdefault((mark, record if merge else f"{number}\0{record}"), []).append(_title(finding, apart))
         rows += [(mark + "; ".join(titles), record.split("\0")[-1]) for (mark, record), titles in shared.items()]
     return rows
@@ -286,8 +293,16 @@ def _title(finding: Finding, apart: bool) -> str:
 def on_record(finding: Finding, with_need: bool) -> str:
     """What the chart holds for a criterion, in one line; with ``with_need`` also what would settle an unknown one."""
     shown = _evidence(finding.evidence)
-    text = "; ".join(part for part in (shown, escape_sentence(finding.beside)) if part) or "nothing"
+    text = "; ".join(filter(None, (shown, escape_sentence(finding.beside), _unread(finding)))) or "nothing"
     return f"{text}. Needs: {finding.criterion.settled_by}" if with_need and finding.truth is Truth.UNKNOWN else text
+
+
+def _unread(finding: Finding) -> str:
+    """The kinds of record that may hold more than was read, where that alone keeps a criterion open."""
+    names = [RECORD_NAMES[name] for name in finding.unread]
+    more = len(names) - MOST_EVIDENCE
+    shown = ", ".join(names[:MOST_EVIDENCE]) + (f" and {more} more" if more > 0 else "")
+    return f"not read in full: {shown}" if names else ""
 
 
 def escape_sentence(reason: str) -> str:

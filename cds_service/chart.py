@@ -82,7 +82,8 @@ class Chart:
 
     ``patient`` is the Patient resource or None; ``states`` says for each resource type how its prefetch arrived;
     ``why_missing`` holds a sentence for types that are missing or failed, and ``unfetched`` those of them that say why
-    fetching them failed; ``unreadable`` lists broken resources;
+    fetching them failed; ``in_part`` are the types that arrived with something missing; ``unreadable`` lists broken
+    resources;
     ``strangers`` counts those that are another patient's or say of nobody whose they are.
     """
 
@@ -92,6 +93,7 @@ class Chart:
         self.states: dict[str, State] = {}
         self.why_missing: dict[str, str] = {}
         self.unfetched: dict[str, str] = {}
+        self.in_part: set[str] = set()
         self.unreadable: list[Unreadable] = []
         self.strangers: Counter[str] = Counter()
         self._own: dict[str, list[Json]] = {}
@@ -108,6 +110,10 @@ class Chart:
     def known(self, resource_type: str) -> bool:
         """Whether what is on record of that type was sent (even if it is nothing)."""
         return self.states.get(resource_type) in (State.FILLED, State.EMPTY)
+
+    def whole(self, resource_type: str) -> bool:
+        """Whether all that is on record of that type was sent."""
+        return self.known(resource_type) and resource_type not in self.in_part
 
     def matches(self, resource_type: str, codes: CodeSet) -> Sequence[Match]:
         """Each record of the type that the code set recognises, once for each matching part."""
@@ -307,6 +313,7 @@ def _note_arrival(chart: Chart, key: str, expected: str, arrival: Arrival, unfet
     elif expected in arrival.by_type:
         chart.states[expected] = State.FILLED
         if arrival.failure:
+            chart.in_part.add(expected)
             chart.unreadable.append(Unreadable(expected, f"prefetch {key}", f"in part: {arrival.failure}"))
     elif arrival.failure or arrival.by_type:
         why = arrival.failure or f"the EHR sent no {expected} as prefetch {key}, but something else"

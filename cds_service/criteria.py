@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from cds_service import logic
 from cds_service.chart import Chart
-from cds_service.evaluation import WAIVED, above, compare, evaluate, how_many, manner, tally
+from cds_service.evaluation import WAIVED, above, as_if_whole, compare, evaluate, how_many, manner, tally
 from cds_service.events import WITHOUT_DATE
 from cds_service.evidence import ANYTHING, Event, Evidence, Fact, Known
 from cds_service.logic import Truth
@@ -14,13 +14,18 @@ from cds_service.policy import Criterion, FactRule, Part, Policy, Test
 from cds_service.terminology import inside_sentence
 
 MOST_NOTES = 3
+DISAGREE = "record and attestation disagree"
+# The kinds of attested fact that a record can contradict: a yes or no, and a number.
+_CONTRADICTED = ("answer", "measurement")
 
 
 class Finding(NamedTuple):
     """What became of one criterion, and of which part of the scope if it is judged for each.
 
     ``reason`` is empty if it is simply met, ``beside`` is what evidence does not say; ``manner`` says that it is met
-    only by a waiver or because its condition does not apply.
+    only by a waiver or because its condition does not apply. ``as_read`` is its truth if all that was read were all
+    there is and nothing spoke against an answer; ``conflict`` says that an answer and a record disagree; ``unread`` are
+    the resource types whose unread part keeps it open.
     """
 
     criterion: Criterion
@@ -30,11 +35,20 @@ class Finding(NamedTuple):
     evidence: tuple[Evidence, ...]
     part: Part | None = None
     manner: str = ""
+    as_read: Truth = Truth.UNKNOWN
+    conflict: bool = False
+    unread: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         """The criterion's key, and behind a space the part."""
         return f"{self.criterion.key} {self.part.id}" if self.part else self.criterion.key
+
+    @property
+    def would_be_met_by_answer(self) -> bool:
+        """Whether an attested answer would meet an unknown criterion, were what was read all there is."""
+        attested = any(item.is_attested for item in self.evidence)
+        return attested and self.truth is Truth.UNKNOWN and self.as_read is Truth.MET
 
 
 def find(policy: Policy, criteria: Iterable[Criterion], known: Known, chart: Chart) -> dict[str, Finding]:
@@ -52,7 +66,7 @@ def find(policy: Policy, criteria: Iterable[Criterion], known: Known, chart: Cha
 
 
 def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part: Part | None) -> Finding:
-    truth = evaluate(criterion.test, facts)
+    truth = _truth(criterion, facts, chart)
     read = [facts[name] for name in dict.fromkeys(criterion.test.facts())]
     evidence = [item for fact in read for item in fact.evidence]
     if truth is Truth.MET:
@@ -61,39 +75,89 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part
         if criterion.test.word == "of":
             beside = _members(criterion.test, facts)
         why = f"{how}: {beside}" if how else ""
-        return Finding(criterion, truth, why, beside, tuple(dict.fromkeys(evidence)), part, how)
+        return Finding(criterion, truth, why, beside, tuple(dict.fromkeys(evidence)), part, how, truth)
     if truth is Truth.NOT_MET:
         reason, beside = _why_not_met(criterion.test, facts)
-        return Finding(criterion, truth, reason, beside, tuple(dict.fromkeys(evidence)), part)
+        return Finding(criterion, truth, reason, beside, tuple(dict.fromkeys(evidence)), part, as_read=truth)
+    whole = as_if_whole(criterion.test, facts)
+    as_read = evaluate(criterion.test, whole)
+    against = [facts[hint.fact] for hint in criterion.hints if hint.contrary]
+    contrary = [item for fact in against for item in fact.evidence]
     reasons: list[str] = []
     on_record = [fact for fact in read if fact.evidence or fact.events]
-    if any(fact.events or set(fact.values) - {ANYTHING} for fact in on_record):
-        reasons.append(_why_unsettled(criterion.test, facts))
+    if as_read is Truth.MET and contrary:
+        evidence = contrary + evidence
+        reasons.append(DISAGREE)
+    elif as_read is Truth.UNKNOWN and any(fact.events or set(fact.values) - {ANYTHING} for fact in on_record):
+        reasons.append(_why_unsettled(criterion.test, whole))
     for hint in criterion.hints:
         fact = facts[hint.fact]
         if fact.evidence and not any(known.values or known.events for known in on_record):
             evidence += fact.evidence
             reasons.append(hint.says)
-    notes = list(dict.fromkeys(note for fact in read for note in fact.notes))
+    notes = list(
+        dict.fromkeys(note for fact in (*read, *(fact for fact in against if fact.open)) for note in fact.notes)
+    )
     hidden = len(notes) - MOST_NOTES
     reasons += notes[:MOST_NOTES]
     if hidden > 0:
         reasons.append(f"{hidden} more on record do not count")
     reason = "; ".join(reasons + _not_sent(criterion, facts, chart)) or "nothing on record"
-    return Finding(criterion, truth, reason, "; ".join(reasons), tuple(dict.fromkeys(evidence)), part)
+    return Finding(
+        criterion,
+        truth,
+        reason,
+        "; ".join(reasons),
+        tuple(dict.fromkeys(evidence)),
+        part,
+        as_read=as_read,
+        conflict=DISAGREE in reasons,
+        unread=_not_whole(criterion, facts, chart) if as_read is not Truth.UNKNOWN else (),
+    )
+
+
+def _truth(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> Truth:
+    """The truth of a criterion: that of its test, but for an answer that cannot settle it.
+
+    An answer cannot where a record speaks against it or may do so, and where what its hints are read from did not
+    arrive whole. It then may be wrong: what it meets stays open unless the rest meets it anyway.
+    """
+    truth = evaluate(criterion.test, facts)
+    if truth is not Truth.MET or not criterion.hints:
+        return truth
+    contradicted = any(
+        hint.contrary and (facts[hint.fact].open or True in facts[hint.fact].values) for hint in criterion.hints
+    )
+    if not contradicted and not _not_whole(criterion, facts, chart):
+        return truth
+    doubted = {
+        name: facts[name]._replace(open=True)
+        for name in criterion.test.facts()
+        if facts[name].rule.kind in _CONTRADICTED and any(item.is_attested for item in facts[name].evidence)
+    }
+    return evaluate(criterion.test, {**facts, **doubted})
+
+
+def _wanted(criterion: Criterion, facts: Mapping[str, Fact]) -> list[str]:
+    """The resource types that the criterion's test and its hints read."""
+    names = (*criterion.test.facts(), *(hint.fact for hint in criterion.hints))
+    return sorted(frozenset().union(*(facts[name].rule.types() for name in names)))
+
+
+def _not_whole(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> tuple[str, ...]:
+    """Those of the types that the criterion reads of which more may be on record than was read."""
+    return tuple(name for name in _wanted(criterion, facts) if not chart.whole(name))
 
 
 def _not_sent(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> list[str]:
     """A sentence for each resource type that could have settled the criterion and did not arrive or cannot be read."""
     if not (chart.why_missing or chart.unreadable or chart.strangers):
         return []
-    wanted: dict[str, None] = {}
-    for name in (*criterion.test.facts(), *(hint.fact for hint in criterion.hints)):
-        wanted |= dict.fromkeys(facts[name].rule.types())
-    sentences = [chart.why_missing[name] for name in sorted(wanted) if name in chart.why_missing]
+    wanted = _wanted(criterion, facts)
+    sentences = [chart.why_missing[name] for name in wanted if name in chart.why_missing]
     sentences += [
         f"{chart.strangers[name]} {name} not counted: of another patient, or of none"
-        for name in sorted(wanted)
+        for name in wanted
         if chart.strangers[name] and name != "Patient"
     ]
     broken = [f"{item.reference} {item.why}" for item in chart.unreadable if item.type in wanted]
@@ -250,9 +314,9 @@ def _shown(fact: Fact) -> str:
 
 
 def _why_unsettled(test: Test, facts: Mapping[str, Fact]) -> str:
-    truths = {evaluate(part, facts) for part in test.parts} if test.word == "agree" else set()
-    if Truth.MET in truths and Truth.NOT_MET in truths:
-        return "record and attestation disagree"
+    agreeing = [{evaluate(part, facts) for part in node.parts} for node in _nodes(test) if node.word == "agree"]
+    if any({Truth.MET, Truth.NOT_MET} <= truths for truths in agreeing):
+        return DISAGREE
     for leaf in _leaves(test):
         if leaf.word == "of" and how_many(evaluate(part, facts) for part in leaf.parts) != (0, len(leaf.parts)):
             return _members(leaf, facts)
@@ -269,7 +333,7 @@ def _why_unsettled(test: Test, facts: Mapping[str, Fact]) -> str:
 def _why_two_ways(fact: Fact) -> str:
     attested = {item.is_attested for item in fact.evidence}
     if len(attested) == 2:
-        return "record and attestation disagree"
+        return DISAGREE
     return "values of one day disagree" if len(fact.evidence) > 1 else "it can be read in two ways"
 
 

@@ -1,6 +1,7 @@
 """Tests over facts, in three-valued logic: what a test comes to, and whether only a waiver or a condition meets it."""
 
 from collections.abc import Iterable, Mapping
+from itertools import product
 from math import inf
 from typing import NamedTuple
 
@@ -15,33 +16,107 @@ WAIVED, DOES_NOT_APPLY = "waived", "does not apply"
 
 
 def evaluate(test: Test, facts: Mapping[str, Fact]) -> Truth:
-    """The truth of a test over facts; a fact with several possible values is settled only where all of them agree."""
+    """The truth of a test over facts: settled only where all that the facts may be gives that same truth."""
+    possible = truths(test, facts)
+    return next(iter(possible)) if len(possible) == 1 else Truth.UNKNOWN
+
+
+def as_if_whole(test: Test, facts: Mapping[str, Fact]) -> Mapping[str, Fact]:
+    """The facts as if what was read for the test were all there is."""
+    return {**facts, **{name: facts[name]._replace(open=False) for name in test.facts()}}
+
+
+def truths(test: Test, facts: Mapping[str, Fact]) -> frozenset[Truth]:
+    """All that a test may come to.
+
+    Unknown stands for silence: where a fact is open, a source that was not read may say more than silence, so that
+    another source behind it (``first``, ``agree``) settles nothing unless it does so whatever that source would say.
+    """
     match test.word:
         case "fact":
-            return logic.agreement_of_all([compare(test, value) for value in facts[test.fact].values])
-        case "all":
-            return logic.every(evaluate(part, facts) for part in test.parts)
-        case "any":
-            return logic.some(evaluate(part, facts) for part in test.parts)
-        case "agree":
-            return logic.agreement(evaluate(part, facts) for part in test.parts)
-        case "first":
-            return logic.first_settled(evaluate(part, facts) for part in test.parts)
-        case "not":
-            return logic.negation(evaluate(test.parts[0], facts))
-        case "of":
-            return compare(test, how_many([evaluate(part, facts) for part in test.parts]))
+            return _truths_of_fact(test, facts[test.fact])
         case "count":
-            return compare(test, tally(test, facts).number)
-        case "if":
-            condition, asked = (evaluate(part, facts) for part in test.parts)
-            return logic.some((logic.negation(condition), asked))
-        case "waived":
-            held, waiver = (evaluate(part, facts) for part in test.parts)
-            return Truth.MET if waiver is Truth.MET else held
+            return _truths_of_count(test, facts)
+        case "all" | "any" | "agree" | "of":
+            return frozenset(_together(test, counted) for counted in _counts([truths(p, facts) for p in test.parts]))
+        case "first":
+            possible = frozenset((Truth.UNKNOWN,))
+            for part in test.parts:
+                behind = truths(part, facts)
+                possible = frozenset(logic.first_settled(pair) for pair in product(possible, behind))
+            return possible
+        case "not":
+            return frozenset(map(logic.negation, truths(test.parts[0], facts)))
         case _:
-            held, doubt = (evaluate(part, facts) for part in test.parts)
-            return Truth.UNKNOWN if held is Truth.NOT_MET and doubt is Truth.MET else held
+            pairs = product(*(truths(part, facts) for part in test.parts))
+            return frozenset(_of_pair(test.word, *pair) for pair in pairs)
+
+
+def _truths_of_fact(test: Test, fact: Fact) -> frozenset[Truth]:
+    """What a comparison may come to; more records can only add a yes where none was found, or take a no away."""
+    truth = logic.agreement_of_all([compare(test, value) for value in fact.values])
+    if not fact.open:
+        return _ALONE[truth]
+    if fact.rule.kind != "record":
+        return _ANY
+    absent = {compare(test, False)} if fact.rule.when_absent == "no" else set()
+    return frozenset((truth, compare(test, True), *absent))
+
+
+def _truths_of_count(test: Test, facts: Mapping[str, Fact]) -> frozenset[Truth]:
+    number, found = tally(test, facts).number, facts[test.fact]
+    if found.open:
+        # What was not read may add events, and may say of an event what makes it pass no longer.
+        number = (0 if test.parts else number[0], inf)
+    truth = compare(test, number)
+    is_open = found.open or (bool(test.after) and facts[test.after].open)
+    return _ANY if is_open and truth is Truth.UNKNOWN else _ALONE[truth]
+
+
+_ALONE = {truth: frozenset((truth,)) for truth in Truth}
+_ANY = frozenset((Truth.MET, Truth.NOT_MET, Truth.UNKNOWN))
+_Counted = tuple[int, int, int]
+
+
+def _counts(parts: Iterable[frozenset[Truth]]) -> set[_Counted]:
+    """How many parts may be met, not met and unknown: each possible count once, so that many parts stay cheap."""
+    counts = {(0, 0, 0)}
+    for possible in parts:
+        counts = {
+            (
+                met + (truth is Truth.MET),
+                not_met + (truth is Truth.NOT_MET),
+                unknown + (truth is Truth.UNKNOWN),
+            )
+            for met, not_met, unknown in counts
+            for truth in possible
+        }
+    return counts
+
+
+def _together(test: Test, counted: _Counted) -> Truth:
+    members = [truth for truth, times in zip(_COUNTED, counted, strict=True) for _ in range(times)]
+    match test.word:
+        case "all":
+            return logic.every(members)
+        case "any":
+            return logic.some(members)
+        case "agree":
+            return logic.agreement(members)
+        case _:
+            return compare(test, how_many(members))
+
+
+_COUNTED = (Truth.MET, Truth.NOT_MET, Truth.UNKNOWN)
+
+
+def _of_pair(word: str, first: Truth, second: Truth) -> Truth:
+    """A condition and what it asks, a test and its waiver, a test and what makes its failing no answer."""
+    if word == "if":
+        return logic.some((logic.negation(first), second))
+    if word == "waived":
+        return Truth.MET if second is Truth.MET else first
+    return Truth.UNKNOWN if first is Truth.NOT_MET and second is Truth.MET else first
 
 
 def compare(test: Test, value: Value) -> Truth:

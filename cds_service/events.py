@@ -32,7 +32,8 @@ class _Source(NamedTuple):
 def events(rule: FactRule, world: World) -> Fact:
     """The events of a fact. What is recorded twice for one day is one event, of which each source may say a part."""
     notes: list[str] = []
-    sources = [*_recorded(rule, world, notes), *_attested(rule, world, notes)]
+    spoiled: list[Match] = []
+    sources = [*_recorded(rule, world, notes, spoiled), *_attested(rule, world, notes)]
     by_day: dict[tuple[Days, int], list[_Source]] = {}
     for number, source in enumerate(sources):
         # What has no date may be any other event or none of them: it stands alone, and open.
@@ -40,7 +41,9 @@ def events(rule: FactRule, world: World) -> Fact:
         by_day.setdefault((source.when._replace(text=""), alone), []).append(source)
     found = [_event(rule, group) for _, group in sorted(by_day.items(), key=lambda pair: pair[0], reverse=True)]
     evidence = [item for group in found for item in group[1]]
-    return Fact(rule, (), tuple(evidence), tuple(dict.fromkeys(notes)), tuple(event for event, _ in found))
+    is_open = world.records_open(rule) or world.answers_open(rule) or bool(spoiled)
+    happened = tuple(event for event, _ in found)
+    return Fact(rule, (), tuple(evidence), tuple(dict.fromkeys(notes)), happened, is_open)
 
 
 def _event(rule: FactRule, sources: list[_Source]) -> tuple[Event, list[Evidence]]:
@@ -77,7 +80,7 @@ def _said(fact: Fact) -> str:
     return f"{title}: no" if fact.rule.kind == "answer" and set(fact.values) == {False} else ""
 
 
-def _recorded(rule: FactRule, world: World, notes: list[str]) -> Iterator[_Source]:
+def _recorded(rule: FactRule, world: World, notes: list[str], spoiled: list[Match]) -> Iterator[_Source]:
     for match, placed in world.matches(rule, rule.resources):
         try:
             why_not = why_not_evidence(rule, match, world.chart, world.today)
@@ -94,6 +97,7 @@ def _recorded(rule: FactRule, world: World, notes: list[str]) -> Iterator[_Sourc
             yield _Source(when, shown, _coded(rule, match, when, world), {}, placed and written is not None)
         except UnreadableError as error:
             notes.append(note_on(match, f"{match.record.reference} {error}"))
+            spoiled.append(match)
 
 
 def _coded(rule: FactRule, match: Match, when: Days, world: World) -> dict[str, list[Reading]]:

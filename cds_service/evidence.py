@@ -46,7 +46,7 @@ class Fact(NamedTuple):
     """What is known of one fact.
 
     ``values``: what it may be (empty: nothing known); ``notes``: why something on record does not count; ``events``:
-    of a fact that is counted, what happened.
+    of a fact that is counted, what happened; ``open``: more may be on record than was read, and could change it.
     """
 
     rule: FactRule
@@ -54,16 +54,17 @@ class Fact(NamedTuple):
     evidence: tuple[Evidence, ...] = ()
     notes: tuple[str, ...] = ()
     events: tuple["Event", ...] = ()
+    open: bool = False
 
     def newest_days(self) -> tuple[date, date] | None:
         """The first and the last day that the newest of its events, or else evidence, may have; None without any.
 
-        What has no date may be of any day.
+        What has no date may be of any day, and what was not read may be newer than all that was.
         """
         dated = [event.when for event in self.events] or [days(item.date) for item in self.evidence if item.date]
-        if not dated and not self.evidence:
+        if not dated and not self.evidence and not self.open:
             return None
-        undated = not self.events and any(item.date is None for item in self.evidence)
+        undated = self.open or (not self.events and any(item.date is None for item in self.evidence))
         first = max((when.first for when in dated), default=date.min)
         return first, date.max if undated else max(when.last for when in dated)
 

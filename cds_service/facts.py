@@ -23,7 +23,7 @@ from cds_service.orders import ProcedureOrder
 from cds_service.policy import FactRule, Policy
 from cds_service.readings import attested_number, attested_percentage, attested_yes_or_no, from_newest, reduction
 from cds_service.standing import too_old_or_future, when_of, why_condition_does_not_count, why_not_evidence
-from cds_service.world import World
+from cds_service.world import World, types_not_whole
 
 
 def gather(
@@ -40,7 +40,8 @@ def gather(
     """
     answers = read_answers(chart, questionnaires)
     whole: dict[str, Fact] = {}
-    world = World(chart, answers, today, order, policy.scope, whole)
+    not_whole = types_not_whole(chart, {"Patient", *policy.resource_types})
+    world = World(chart, answers, today, order, policy.scope, whole, not_whole=not_whole)
     for name, rule in policy.facts.items():
         if not rule.per_part and rule.kind != "parts":
             whole[name] = _KINDS[rule.kind](rule, world)
@@ -72,7 +73,8 @@ def _age(rule: FactRule, world: World) -> Fact:
     chart, today = world.chart, world.today
     born_text = chart.patient.get("birthDate") if chart.patient else None
     if chart.patient is None:
-        return Fact(rule, notes=(chart.why_missing.get("Patient", "no Patient was sent"),))
+        why_missing = chart.why_missing.get("Patient", "no Patient was sent")
+        return Fact(rule, notes=(why_missing,), open=world.records_open(rule))
     if born_text is None:
         return Fact(rule, notes=("the Patient has no birth date",))
     try:
@@ -91,7 +93,7 @@ def _onset(rule: FactRule, world: World) -> Fact:
     chart, today = world.chart, world.today
     recorded: list[tuple[Days, Evidence]] = []
     notes: list[str] = []
-    spoiled = False
+    unread, unreadable = world.records_open(rule), False
     for match, placed in world.matches(rule, ("Condition",)):
         try:
             why_not = why_condition_does_not_count(match.record.resource, rule.state, today)
@@ -107,7 +109,7 @@ def _onset(rule: FactRule, world: World) -> Fact:
             if why_not is not None:
                 notes.append(note_on(match, why_not))
         except UnreadableError as error:
-            spoiled = True
+            unreadable = True
             notes.append(note_on(match, f"{match.record.reference} {error}"))
     values: list[Value] = []
     shown: list[Evidence] = []
@@ -115,9 +117,9 @@ def _onset(rule: FactRule, world: World) -> Fact:
         earliest = min(recorded, key=lambda pair: (pair[0].first, pair[0].last, pair[1].reference))
         low = max(_elapsed(rule, onset, today)[0] for onset, _ in recorded)
         high = max(_elapsed(rule, onset, today)[1] for onset, _ in recorded)
-        values.append((low, inf if spoiled else high))
+        values.append((low, inf if unread or unreadable else high))
         shown.append(earliest[1])
-    elif spoiled:
+    elif unreadable:
         values.append(ANYTHING)
     if rule.item:
         end: Days | None = Days(today, today, "")
@@ -128,7 +130,9 @@ def _onset(rule: FactRule, world: World) -> Fact:
         for reading in newest(readings):
             values += reading.values
             shown.append(reading.evidence)
-    return Fact(rule, tuple(values), tuple(shown), tuple(dict.fromkeys(notes)))
+    # An unread record may only lengthen the time that others show, but is all there is where none shows any.
+    is_open = world.answers_open(rule) or ((unread or unreadable) and not recorded)
+    return Fact(rule, tuple(values), tuple(shown), tuple(dict.fromkeys(notes)), open=is_open)
 
 
 def _elapsed(rule: FactRule, start: Days, end: date, earliest_end: date | None = None) -> Interval:
@@ -172,11 +176,12 @@ def _attested_onset(
 
 def _since(rule: FactRule, world: World) -> Fact:
     """Time since the newest record that counts, or since the newest attested date, whichever is later."""
-    found, notes, _ = _recorded(rule, world)
+    found, notes, spoiled = _recorded(rule, world)
     dated = [(days(when), item) for when, item in found if when]
     undated = [item for when, item in found if not when]
     notes += [f"{item.display}: has no date" for item in undated]
-    may_be_newer = bool(undated)
+    may_be_newer = bool(undated) or spoiled
+    answers_open = world.answers_open(rule)
     if rule.item:
         readings, more = attested(rule, world.answers, world.today, lambda answer: _attested_past(answer, world.today))
         notes += more
@@ -186,12 +191,13 @@ def _since(rule: FactRule, world: World) -> Fact:
             elif reading.evidence.value:
                 dated.append((days(reading.evidence.value), reading.evidence))
     if not dated:
-        return Fact(rule, (), (), tuple(notes))
+        return Fact(rule, (), (), tuple(notes), open=spoiled or answers_open)
     spans = [_elapsed(rule, when, world.today) for when, _ in dated]
     newest_one = max(dated, key=lambda pair: (pair[0].first, pair[0].last, pair[1].reference))[1]
     # What has no date, or none that can be read, may be the newest of all.
     least = 0 if may_be_newer else min(low for low, _ in spans)
-    return Fact(rule, ((least, min(high for _, high in spans)),), (newest_one,), tuple(notes))
+    longest = min(high for _, high in spans)
+    return Fact(rule, ((least, longest),), (newest_one,), tuple(notes), open=answers_open)
 
 
 def _attested_past(answer: Mapping[str, Any], today: date) -> tuple[tuple[Value, ...], str]:
@@ -250,12 +256,13 @@ def _measurement(rule: FactRule, world: World) -> Fact:
         given, more = attested(rule, world.answers, world.today, lambda answer: attested_number(rule, answer))
         readings += given
         notes += more
-    return from_newest(rule, readings, notes)
+    is_open = world.records_open(rule) or world.answers_open(rule)
+    return from_newest(rule, readings, notes)._replace(open=is_open)
 
 
 def _answer(rule: FactRule, world: World) -> Fact:
     readings, notes = attested(rule, world.answers, world.today, attested_yes_or_no)
-    return from_newest(rule, readings, notes)
+    return from_newest(rule, readings, notes)._replace(open=world.answers_open(rule))
 
 
 def _order(rule: FactRule, world: World) -> Fact:
@@ -283,24 +290,28 @@ def _reduction(rule: FactRule, world: World) -> Fact:
         if rule.item
         else ([], [])
     )
-    return reduction(rule, world.known, readings, notes)
+    is_open = world.answers_open(rule) or world.known[rule.start].open or world.known[rule.end].open
+    return reduction(rule, world.known, readings, notes)._replace(open=is_open)
 
 
 def _record(rule: FactRule, world: World) -> Fact:
-    found, notes, settled = _recorded(rule, world)
+    found, notes, spoiled = _recorded(rule, world)
     if found:
         return Fact(rule, (True,), tuple(evidence for _, evidence in found), tuple(notes))
-    chart = world.chart
-    spoiled = any(item.type in rule.resources for item in chart.unreadable)
-    if rule.when_absent == "no" and settled and not spoiled and all(chart.known(name) for name in rule.resources):
-        return Fact(rule, (False,))
-    return Fact(rule, (), (), tuple(notes))
+    if rule.when_absent == "no":
+        # Silence is a no only where nothing that might be the record was left unread.
+        spoiled = spoiled or any(item.type in rule.resources for item in world.chart.unreadable)
+        if not notes and not spoiled:
+            return Fact(rule, (False,))
+    return Fact(rule, (), (), tuple(notes), open=spoiled)
 
 
 def _recorded(rule: FactRule, world: World) -> tuple[list[tuple[str, Evidence]], list[str], bool]:
-    """(date, evidence) of each record that counts, the newest first; why others do not; whether there are none."""
+    """(date, evidence) of each record that counts, the newest first; why others do not; whether more may count that
+    did not arrive or cannot be read."""
     found: list[tuple[str, Evidence]] = []
     notes: list[str] = []
+    spoiled = world.records_open(rule)
     for match, placed in world.matches(rule, rule.resources):
         try:
             why_not = why_not_evidence(rule, match, world.chart, world.today)
@@ -314,6 +325,7 @@ def _recorded(rule: FactRule, world: World) -> tuple[list[tuple[str, Evidence]],
         except UnreadableError as error:
             why_not = f"{match.record.reference} {error}"
             when = None
+            spoiled = True
         if why_not is None:
             text = when[:10] if when else None
             found.append((text or "", evidence_of(match, None, text, rule.noun)))
@@ -321,7 +333,7 @@ def _recorded(rule: FactRule, world: World) -> tuple[list[tuple[str, Evidence]],
             notes.append(note_on(match, why_not))
     found.sort(key=lambda pair: pair[1].reference)
     found.sort(key=lambda pair: pair[0], reverse=True)
-    return found, notes, not notes
+    return found, notes, spoiled
 
 
 _KINDS: dict[str, Callable[[FactRule, World], Fact]] = {

@@ -299,7 +299,7 @@ class _Builder(Reader):
 
     def hint(self, entry: Mapping[str, Any], place: str) -> Hint:
         self.known(entry["fact"], self.facts, "fact", "policy", f"{place}.fact")
-        return Hint(entry["fact"], entry["says"])
+        return Hint(entry["fact"], entry["says"], entry.get("contrary", False))
 
     def line(self, entry: Mapping[str, Any], place: str) -> Hint:
         """A line for review, which is of the whole."""

@@ -191,10 +191,14 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A fact that is shown beside a criterion without settling it, and what is missing in it."""
+    """A fact that is shown beside a criterion without settling it, and what is missing in it.
+
+    ``contrary``: it speaks against the criterion, so that an attested answer alone does not meet it.
+    """
 
     fact: str
     says: str
+    contrary: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -323,7 +323,10 @@ def _composed(policy: Policy, verdict: VerdictRule) -> Iterator[str]:
         every = f"all {number} criteria are met" if number > 1 else "its one criterion is met"
         yield f"{rule} when {every}; not met when one is not met; else unknown."
     if verdict.withholds_codes:
-        yield "Billing codes are withheld while it is not met; unknown withholds nothing."
+        yield (
+            "Billing codes are withheld while it is not met, while it is unknown only because records could not be "
+            "read, and while an answer and a record conflict; any other unknown withholds nothing."
+        )
     if verdict.applies_unless is not None:
         yield f"Does not apply where: {sentence(verdict.applies_unless, policy.facts)}."
 

@@ -40,7 +40,7 @@ FAULTS = {
     ),
     "Contradictory": (
         "Two values of one day, or a record and an attested answer, that disagree make the criterion unknown, and both "
-        "are shown."
+        "are shown. No codes are then offered."
     ),
 }
 

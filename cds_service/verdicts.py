@@ -65,8 +65,19 @@ class Decision:
 
     @property
     def codes_withheld(self) -> bool:
-        """Whether a verdict that withholds codes is not met; unknown never withholds."""
-        return any(verdict.rule.withholds_codes and verdict.truth is Truth.NOT_MET for verdict in self.verdicts)
+        """Whether no codes are offered.
+
+        They are withheld where a verdict that withholds codes is not met, where an answer would meet one of its
+        criteria but for what was not read, and where a record and an answer disagree in any criterion. Any other
+        unknown withholds nothing.
+        """
+        withholding = [verdict for verdict in self.verdicts if verdict.rule.withholds_codes]
+        if any(verdict.truth is Truth.NOT_MET for verdict in withholding):
+            return True
+        if any(finding.conflict for finding in self.findings.values()):
+            return True
+        open_ones = (finding for verdict in withholding for finding in verdict.with_truth(Truth.UNKNOWN))
+        return any(finding.would_be_met_by_answer for finding in open_ones)
 
     @property
     def lent(self) -> tuple[Finding, ...]:

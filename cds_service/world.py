@@ -11,11 +11,19 @@ from cds_service.orders import ProcedureOrder
 from cds_service.policy import FactRule, Scope
 from cds_service.scope import parts_named
 
+ANSWERS = "QuestionnaireResponse"
+
+
+def types_not_whole(chart: Chart, resource_types: Iterable[str]) -> frozenset[str]:
+    """Those of the types whose list failed, is missing or came in part."""
+    return frozenset(name for name in resource_types if not chart.whole(name))
+
 
 class World(NamedTuple):
     """One patient on one day: what is on record, what was answered, what is ordered, and the facts read so far.
 
-    ``part`` is the part of the scope that is looked at, or "" for the whole; ``parts`` are those of the call.
+    ``part`` is the part of the scope that is looked at, or "" for the whole; ``parts`` are those of the call;
+    ``not_whole`` are the resource types of which more may be on record than was read.
     """
 
     chart: Chart
@@ -26,6 +34,15 @@ class World(NamedTuple):
     known: Mapping[str, Fact]
     parts: tuple[str, ...] = ()
     part: str = ""
+    not_whole: frozenset[str] = frozenset()
+
+    def records_open(self, rule: FactRule) -> bool:
+        """Whether records that the fact reads may exist that were not read."""
+        return not self.not_whole.isdisjoint(rule.types() - {ANSWERS})
+
+    def answers_open(self, rule: FactRule) -> bool:
+        """Whether answers that the fact reads may exist that were not read."""
+        return bool(rule.item) and ANSWERS in self.not_whole
 
     def matches(self, rule: FactRule, types: Iterable[str]) -> Iterator[tuple[Match, bool]]:
         """Each record that carries the rule's codes; with False where it does not say to which part it belongs."""

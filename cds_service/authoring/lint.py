@@ -46,9 +46,12 @@ def _labels(card: Mapping[str, Any]) -> Iterator[str]:
     yield from (suggestion["label"] for suggestion in card.get("suggestions", ()))
 
 
+_MARKS = ("**Not met:**", "**Conflict:**", "**To document:**")
+
+
 def _row_order(table: str) -> Iterator[str]:
     ranks = [
-        0 if "**Not met:**" in row else 1 if "**To document:**" in row else 2
+        next((rank for rank, mark in enumerate(_MARKS) if mark in row), len(_MARKS))
         for row in table.splitlines()[2:]
         if row.startswith("| ")
     ]

@@ -72,6 +72,7 @@ def slips(documents: Documents, *, phrases: bool = False) -> list[Slip]:
     found = [slip for root in tests(policy) for slip in _of_test(policy, root, today)]
     found += _of_parameters(policy, today)
     found += _of_facts(policy, today)
+    found += _of_hints(policy)
     found += _of_members(documents)
     found += _of_aliases(policy)
     found += _of_codes(documents)
@@ -259,6 +260,16 @@ def _of_facts(policy: Mapping[str, Any], today: date) -> Iterator[Slip]:
                 dated = f"{what} of {today - timedelta(days=age)}, which {counts}"
                 advice = f"{_between(days, moved)} days: add one with {dated}"
                 yield _changed(("facts", name, word), days, moved, advice, _reach_of_fact(policy, name))
+
+
+def _of_hints(policy: Mapping[str, Any]) -> Iterator[Slip]:
+    """A record that speaks against a criterion taken for one that does not."""
+    for index, criterion in enumerate(policy["criteria"]):
+        for number, hint in enumerate(criterion.get("hints", ())):
+            if hint.get("contrary"):
+                advice = f"no case has '{hint['fact']}' beside an answer that meets '{criterion['id']}': add one"
+                reach = Reach(criteria=frozenset((criterion["id"],)))
+                yield _changed(("criteria", index, "hints", number, "contrary"), True, False, advice, reach)
 
 
 def _reach_of_fact(policy: Mapping[str, Any], name: str) -> Reach:
