@@ -36,6 +36,7 @@ EVENTS: Mapping[str, str] = {
     "keys-failed": "a client's key set could not be fetched",
     "store-failed": "the store could not be read or written",
     "audit-failed": "the audit log could not be written",
+    "metrics-failed": "a number could not be kept; told once by each worker, and the calls were answered",
     "self-check-failed": "a known-answer patient got another answer than it must",
     "silent-policy": "a statement has had orders and no card for days",
     "ready": "the service is ready",
@@ -50,8 +51,8 @@ EVENTS: Mapping[str, str] = {
 _NUMBER = (int, float)
 _REQUEST = re.compile(r"[0-9a-f]{32}")
 _WORDS = (
-    frozenset({"card", "ask", "none", "failed", "refused", "pathway", "new", "repeated", "unknown-card"})
-    | frozenset({"filled", "empty", "missing", "fetched"})
+    frozenset({"card", "ask", "none", "failed", "late", "refused", "pathway", "new", "repeated", "unknown-card"})
+    | frozenset({"filled", "empty", "missing"})
     | frozenset(FETCH_FAILURES)
     | frozenset({"status", "unreadable"})
 )
