@@ -72,7 +72,7 @@ def test_metrics_tell_how_each_key_came_and_what_is_unknown(around):
     with FhirServer(body["prefetch"], token="t0ken") as server:
         client.post(SIGN, json=without_prefetch(body, server) | {"prefetch": body["prefetch"]})
     text = client.get("/metrics").get_data(as_text=True)
-    assert 'cds_service_prefetch_total{key="observation",state="fetched"} 1.0' in text
+    assert 'cds_service_prefetch_total{key="observation",state="filled"} 1.0' in text
     assert 'cds_service_prefetch_total{key="patient",state="filled"} 1.0' in text
     assert 'outcome="card",service="coverage-guidance-order-sign"} 1.0' in text
     assert "cds_service_unknowns_total{" in text

@@ -64,14 +64,14 @@ def register(
         return Response(b"{}", mimetype="application/json")
 
     def _receive(record: _Record, deadline: Deadline) -> None:
+        if deadline.left() <= 0:
+            raise service.late()
         admitted = gate.admit(record.timing, deadline)
         record.caller = admitted.caller
         gate.count(admitted)
         with record.timing.step("read"):
             record.body = reading.body(deadline)
             record.items = feedback.parse(bodies.read_json(record.body))
-        if deadline.left() <= 0:
-            raise service.late()
         with record.timing.step("write"), store.within(deadline):
             record.saved = save(store, record.items, admitted.caller.client, now())
 
