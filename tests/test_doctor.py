@@ -129,6 +129,14 @@ def test_an_entry_that_works_is_shown_end_to_end(http):
     assert "https://typed.example/ is accepted too, and what of our paths lies below it" in text
 
 
+def test_the_doctor_shows_where_tokens_may_be_reused(http):
+    for reuse in (True, False):
+        lines = [*diagnose_client(client(token_reuse=reuse), http, library(), BASE)]
+        assert [line.check for line in lines if "token_reuse is on" in line.says] == ["replay"] * reuse
+    (line,) = (line for line in diagnosed(token(), Clients((client(token_reuse=True),))) if line.check == "replay")
+    assert line.says == "not checked: the entry has token_reuse"
+
+
 def failures(general: Client, http: OutgoingClient) -> list[str]:
     return [line.text() for line in diagnose_client(general, http, library(), BASE) if line.passed is False]
 
