@@ -42,6 +42,12 @@ RECORD_NAMES = {
 }
 
 _CONFLICT = "**Conflict:** "
+# Words of the service and not of a statement: what was late says nothing of the statement.
+_LATE = {
+    "summary": "Not evaluated in time: {procedure}",
+    "detail": "The criteria could not be evaluated in time, so no result and no suggestion is given. The order is "
+    "unchanged. Select or sign it again to try once more.",
+}
 _MARKS = {Truth.NOT_MET: "**Not met:** ", Truth.UNKNOWN: "**To document:** ", Truth.MET: "Met: "}
 # What is met only by a waiver, or because its condition does not hold, says so.
 _MANNERS = {WAIVED: "Waived: ", DOES_NOT_APPLY: "Does not apply: "}
@@ -86,6 +92,11 @@ def ask_card(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:
 def failed_card(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:
     """The card that says that this statement could not be evaluated; it suggests nothing."""
     return _message_card(policy, addresses, make_id, "failed")
+
+
+def late_card(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:
+    """The card that says that this statement could not be evaluated in time; it suggests nothing."""
+    return _with_message(_frame(policy, addresses, make_id), policy, _LATE, "")
 
 
 def ask_scope_card(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:

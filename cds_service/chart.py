@@ -275,6 +275,30 @@ def read_chart(
     type; ``types`` are the resource types, and ``lexicon`` holds the codes, that policies read; ``unfetched`` maps a
     published key to the sentence why it could not be fetched, or not all of it. Never raises on JSON that parses.
     """
+    chart, found, addresses = _arrived(prefetch, keys, patient_id, unfetched)
+    unique = {kind: once(resources) for kind, resources in found.items()}
+    chart._received, chart._addresses = unique, addresses
+    for kind in sorted(unique.keys() & set(types)):
+        if kind != "Patient":
+            _index(chart, kind, unique[kind], lexicon)
+    return chart
+
+
+def prefetch_states(
+    prefetch: Mapping[str, Any],
+    keys: Mapping[str, str],
+    patient_id: str,
+    unfetched: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, State]:
+    """What became of each published key, as ``read_chart`` finds it; the arguments are those of ``read_chart``."""
+    chart, _, _ = _arrived(prefetch, keys, patient_id, unfetched)
+    return {key: chart.states[kind] for key, kind in keys.items()}
+
+
+def _arrived(
+    prefetch: Mapping[str, Any], keys: Mapping[str, str], patient_id: str, unfetched: Mapping[str, str]
+) -> tuple[Chart, dict[str, list[Json]], dict[str, Json]]:
+    """A chart that knows its patient and how each type arrived; all resources by type, and those with a fullUrl."""
     chart = Chart(patient_id)
     chart.unfetched = {kind: unfetched[key] for key, kind in keys.items() if key in unfetched}
     found: dict[str, list[Json]] = {}
@@ -294,13 +318,8 @@ def read_chart(
                 chart.why_missing[expected] = unfetched[key]
             elif expected not in found:
                 chart.why_missing[expected] = f"{expected} not sent (prefetch {key})"
-    unique = {kind: once(resources) for kind, resources in found.items()}
-    chart._received, chart._addresses = unique, addresses
-    _find_patient(chart, unique.get("Patient", ()))
-    for kind in sorted(unique.keys() & set(types)):
-        if kind != "Patient":
-            _index(chart, kind, unique[kind], lexicon)
-    return chart
+    _find_patient(chart, once(found.get("Patient", ())))
+    return chart, found, addresses
 
 
 def _note_arrival(chart: Chart, key: str, expected: str, arrival: Arrival, unfetched: str | None) -> None:

@@ -16,7 +16,7 @@ from cds_service.outgoing.deadline import Deadline
 from cds_service.spelling import nearest
 from cds_service.trust.entries import Client, Clients
 from cds_service.trust.keys import KeyRing, KeysUnavailableError, fetch_key_set
-from cds_service.trust.tokens import CHECKS, TrustUnavailableError, UntrustedError, Verifier
+from cds_service.trust.tokens import CHECKS, REUSE_ALLOWED, TrustUnavailableError, UntrustedError, Verifier
 
 # What the operator can do where a check fails; checks that are missing here have one remedy: the client's.
 ADVICE: Mapping[str, str] = {
@@ -24,9 +24,9 @@ ADVICE: Mapping[str, str] = {
     "form": "The client does not send a signed JWT as RFC 7515 writes it; let its vendor compare.",
     "critical": "Let the client sign plain tokens (RFC 7515, compact form) without extensions.",
     "type": "Let the client set typ to JWT. An access token or a token within a token is no token for a call.",
-    "algorithm": "Let the client sign with one of these, or add its algorithm to 'algorithms' of the entry.",
     "kid": "Let the client name its key: kid is required.",
     "issuer": "Write iss into 'issuer' of the entry, letter by letter, if this is the client that you mean.",
+    "algorithm": "Let the client sign with one of these, or add its algorithm to 'algorithms' of the entry.",
     "jku": "If the client's key set moved, ask its vendor through another channel, then change 'jwks_url' or 'jku'.",
     "key": "Compare the kids with those of the client's key set: 'cds-service doctor client ID' lists them.",
     "signature": "The token was changed on the way, or signed with another key of this kid: compare the key sets.",
@@ -83,7 +83,7 @@ def diagnose_token(
     try:
         for passed in verifier.examine(authorization_of(text), (url,), Deadline(seconds)):
             found = passed.found
-            if passed.check == "replay":
+            if passed.check == "replay" and found != REUSE_ALLOWED:
                 found = "not looked up here, and the token is not used up by this"
             lines.append(Line(True, passed.check, found))
     except UntrustedError as error:
@@ -95,7 +95,7 @@ def diagnose_token(
     return lines + [Line(None, check, f"not made: {asks}") for check, asks in CHECKS.items() if check not in made]
 
 
-def _not_remembered(issuer: str, jti: str, expires_at: datetime) -> bool:
+def _not_remembered(issuer: str, jti: str, expires_at: datetime, deadline: Deadline) -> bool:
     return True
 
 
@@ -115,6 +115,13 @@ def diagnose_client(client: Client, http: OutgoingClient, library: Library, publ
         yield _fhir(client, base, http)
     if not client.fhir_servers:
         yield Line(None, "fhir", "no 'fhir_servers': what this client does not send is not fetched")
+    if client.token_reuse:
+        yield Line(
+            None,
+            "replay",
+            "token_reuse is on: a token of this client may come any number of times until it expires, so that one who "
+            "gets hold of it can use it too; for test kits alone, never with real patients",
+        )
     yield from _topics(client, library)
     for found in service.discovery(library, fetches=bool(client.fhir_servers))["services"]:
         url = f"{public_url}/cds-services/{found['id']}"

@@ -17,6 +17,7 @@ SAYS = {
     "pathway": "the order goes another way",
     "ask": "a question about the order",
     "failed": "could not be evaluated",
+    "late": "could not be evaluated in time",
 }
 
 

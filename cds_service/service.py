@@ -1,6 +1,6 @@
 """The whole story of one call: request in, decisions and cards out."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ import orjson
 
 from cds_service import __version__, card, facts, hooks, orders, prefetch, verdicts
 from cds_service.card import Addresses
-from cds_service.chart import Chart, read_chart
+from cds_service.chart import Chart, prefetch_states, read_chart
 from cds_service.editions import date_of_service, in_force
 from cds_service.elements import Json
 from cds_service.errors import RequestError
@@ -21,6 +21,9 @@ from cds_service.logic import Truth
 from cds_service.orders import ProcedureOrder
 from cds_service.policy import Policy
 from cds_service.verdicts import Decision
+
+# After that long, whatever made a call late may be over.
+SECONDS_TO_WAIT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ class Guide:
 class Answer:
     """What one policy says to one call.
 
-    ``decision`` is None if the card only asks, names another ``pathway``, or says that evaluation failed.
+    ``decision`` is None if the card only asks, names another ``pathway``, or says that evaluation failed or, ``late``,
+    was not possible in time.
     """
 
     policy: Policy
@@ -45,6 +49,12 @@ class Answer:
     decision: Decision | None
     error: Exception | None = None
     pathway: str | None = None
+    late: bool = False
+
+
+def always() -> bool:
+    """There is always time."""
+    return True
 
 
 def discovery(library: Library, *, lean: bool = False, fetches: bool = False) -> dict[str, Any]:
@@ -104,6 +114,7 @@ def answer(
     today: date,
     profile: str | None = None,
     candidates: Sequence[Policy] | None = None,
+    in_time: Callable[[], bool] = always,
 ) -> list[Answer]:
     """Holds one call against every statement whose business it may be; at most one answer for each, by the edition of
     the date of service.
@@ -111,7 +122,8 @@ def answer(
     ``candidates`` are ``concerned`` of the call, where the caller has them. ``profile`` is a rule of one source, by its
     id, that the policies which have it are held against besides. Raises RequestError 412 where an order is recognised
     but its patient was not sent, 422 for a profile that cannot be applied. A policy that fails answers with a card that
-    says so; the others are unaffected.
+    says so; the others are unaffected. ``in_time`` says whether there is time for another statement: those for which
+    there is none answer with a card that says so too. Raises RequestError 503 where there is time for none of them.
     """
     if profile is not None:
         _refuse_profile(guide.library, profile)
@@ -119,13 +131,30 @@ def answer(
         candidates = concerned(request, guide, today)
     if not candidates:
         return []
+    if not in_time():
+        raise late()
     call = _Call(request, _orders(request), _read(request, candidates, guide), guide, today, profile)
+    if not in_time():
+        raise late()
     statements = {policy.statement for policy in candidates}
     return [
         found
         for editions in guide.library.statements
-        if editions[0].statement in statements and (found := _guarded(editions, call)) is not None
+        if editions[0].statement in statements
+        and (found := _guarded(editions, call) if in_time() else _late(editions, call)) is not None
     ]
+
+
+def late() -> RequestError:
+    """What is said of a call of which nothing could be done in time."""
+    sentence = f"The call could not be answered in time; nothing was decided. Send it again in {SECONDS_TO_WAIT} s."
+    return RequestError(503, "timeout", sentence, headers={"Retry-After": str(SECONDS_TO_WAIT)})
+
+
+def _late(editions: tuple[Policy, ...], call: _Call) -> Answer:
+    policy = in_force(editions, call.today)
+    make_id = _ids(call, policy, "late", "")
+    return Answer(policy, card.late_card(policy, call.guide.addresses, make_id), None, late=True)
 
 
 def concerned(request: HookRequest, guide: Guide, today: date) -> tuple[Policy, ...]:
@@ -300,6 +329,12 @@ def _ids(call: _Call, policy: Policy, references: str, findings: str) -> IdMaker
     return id_maker(
         guide.id_key, guide.client, call.request.patient_id, references, policy.id, policy.edition, findings
     )
+
+
+def arrivals(request: HookRequest, library: Library) -> Mapping[str, str]:
+    """Published prefetch key -> ``filled``, ``empty``, ``missing`` or ``failed``, as a chart of the call finds it."""
+    states = prefetch_states(request.prefetch, library.prefetch_keys, request.patient_id, request.unfetched)
+    return {key: state.value for key, state in states.items()}
 
 
 def echoes_decimals(answers: Iterable[Answer]) -> bool:

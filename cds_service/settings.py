@@ -80,7 +80,11 @@ class Settings(BaseSettings):
     )
 
     call_seconds: float = Field(
-        3.5, gt=0.1, le=60, description="Deadline of a hook call, in seconds; what was not fetched by then is unknown."
+        3.5,
+        gt=0.1,
+        le=60,
+        description="Deadline of a call, in seconds, from its acceptance; what was not fetched or evaluated by then is "
+        "unknown.",
     )
     fetch_missing: bool = Field(True, description="Fetch prefetch that the EHR did not send from its fhirServer.")
     prefetch: Literal["full", "lean"] = Field(

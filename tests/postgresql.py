@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ class Cluster:
 
     port: int
     password: str
+    process: int
 
     def url(self, name: str) -> str:
         return f"postgresql+psycopg://{OWNER}:{self.password}@127.0.0.1:{self.port}/{name}"
@@ -39,6 +40,24 @@ class Cluster:
         name = f"store_{secrets.token_hex(6)}"
         self.execute(f"CREATE DATABASE {name}")
         return self.url(name)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """The server does nothing meanwhile, as in a machine that is paused; its connections live."""
+        self._signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        # The main process first, so that it makes no more; each server process is in a process group of its own.
+        os.kill(self.process, number)
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            # A process may end while it is looked at.
+            with suppress(FileNotFoundError, ProcessLookupError):
+                if int(path.read_text().rpartition(")")[2].split()[1]) == self.process:
+                    os.kill(int(path.parent.name), number)
 
     def execute(self, statement: str, name: str = "postgres") -> None:
         with self.connect(name) as connection:
@@ -93,7 +112,7 @@ def cluster() -> Iterator[Cluster]:
         with open(folder / "log", "wb") as log:
             process = subprocess.Popen(run, stdout=log, stderr=log, stdin=subprocess.DEVNULL, **other)
         try:
-            started = Cluster(port, password)
+            started = Cluster(port, password, process.pid)
             _wait(started, process, folder / "log")
             yield started
         finally:

@@ -34,10 +34,7 @@ def test_a_good_token_passes_every_check_offline_and_is_not_used_up():
     for _ in range(2):
         lines = diagnosed(token())
         assert all(line.passed for line in lines)
-        # alg is looked at twice: once for any client, once for this one.
-        assert list(dict.fromkeys(line.check for line in lines)) == sorted(
-            CHECKS, key=[line.check for line in lines].index
-        )
+        assert [line.check for line in lines] == list(CHECKS)
         assert lines[-1].says == "not looked up here, and the token is not used up by this"
         assert any("client 'general'" in line.says for line in lines)
 
@@ -130,6 +127,14 @@ def test_an_entry_that_works_is_shown_end_to_end(http):
     assert f"order-sign: {URL} (aud of its tokens); prefetch patient, " in text
     assert f"{topic} is told as Topic" in text
     assert "https://typed.example/ is accepted too, and what of our paths lies below it" in text
+
+
+def test_the_doctor_shows_where_tokens_may_be_reused(http):
+    for reuse in (True, False):
+        lines = [*diagnose_client(client(token_reuse=reuse), http, library(), BASE)]
+        assert [line.check for line in lines if "token_reuse is on" in line.says] == ["replay"] * reuse
+    (line,) = (line for line in diagnosed(token(), Clients((client(token_reuse=True),))) if line.check == "replay")
+    assert line.says == "not checked: the entry has token_reuse"
 
 
 def failures(general: Client, http: OutgoingClient) -> list[str]:

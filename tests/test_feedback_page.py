@@ -128,7 +128,7 @@ def test_every_bar_has_its_number_as_text_and_as_its_alternative(client, empty):
 
 
 def test_there_are_words_for_everything_that_a_card_can_say():
-    assert {truth.value for truth in Truth} | {"pathway", "ask", "failed"} == set(feedback_bars.SAYS)
+    assert {truth.value for truth in Truth} | {"pathway", "ask", "failed", "late"} == set(feedback_bars.SAYS)
 
 
 # --- text of others --------------------------------------------------------------------------------------------------

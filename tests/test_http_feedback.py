@@ -142,6 +142,39 @@ def test_what_cannot_be_kept_is_not_acknowledged(client, around, store, monkeypa
     assert "cds_service_store_failures_total 1.0" in client.get("/metrics").get_data(as_text=True)
 
 
+def test_a_failure_of_the_store_is_logged_with_its_request(client, monkeypatch, capsys):
+    def full(*_):
+        raise StoreError("The store cannot be used: its disk is full (SQLITE_FULL).")
+
+    monkeypatch.setattr("cds_service.web.feedback.save", full)
+    client.post(FEEDBACK, json={"feedback": [{"card": "c", "outcome": "accepted"}]})
+    lines = capsys.readouterr().err.splitlines()
+    (failed,) = (line for line in lines if "store-failed" in line)
+    (refused,) = (line for line in lines if "refused" in line)
+    (request,) = (word for word in failed.split() if word.startswith("request="))
+    assert request in refused.split()
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [({"json": {"feedback": [{"card": 1}]}}, 400), ({"data": b"{}", "content_type": "text/plain"}, 415)],
+)
+def test_refused_feedback_leaves_an_audit_line_and_a_metric(client, tmp_path, sent, status):
+    assert client.post(FEEDBACK, **sent).status_code == status
+    (line,) = audit.read(tmp_path / "audit", audit.Wanted(), None, lambda problem: None)
+    assert (line["kind"], line["status"], line["client"], line["feedback"]) == ("feedback", status, "open", [])
+    text = client.get("/metrics").get_data(as_text=True)
+    assert f'cds_service_feedback_total{{outcome="refused:{status}"}} 1.0' in text
+
+
+def test_feedback_that_is_too_large_is_told_too(around, tmp_path):
+    small = create_app(Settings(max_body_bytes=10), library(), "http://127.0.0.1:8080", lambda: TODAY, around)
+    client = small.test_client()
+    assert client.post(FEEDBACK, json={"feedback": ["long enough"]}).status_code == 413
+    (line,) = audit.read(tmp_path / "audit", audit.Wanted(), None, lambda problem: None)
+    assert (line["kind"], line["status"]) == ("feedback", 413)
+
+
 def test_a_browser_of_another_origin_may_send_feedback(client):
     asked = {"Origin": "https://sandbox.example", "Access-Control-Request-Method": "POST"}
     allowed = client.options(FEEDBACK, headers=asked | {"Access-Control-Request-Headers": "Authorization"})

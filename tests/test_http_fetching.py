@@ -114,10 +114,40 @@ def test_metrics_tell_how_each_key_came_and_what_is_unknown(around):
     with FhirServer(body["prefetch"], token="t0ken") as server:
         client.post(SIGN, json=without_prefetch(body, server) | {"prefetch": body["prefetch"]})
     text = client.get("/metrics").get_data(as_text=True)
-    assert 'cds_service_prefetch_total{key="observation",state="fetched"} 1.0' in text
+    assert 'cds_service_prefetch_total{key="observation",state="filled"} 1.0' in text
     assert 'cds_service_prefetch_total{key="patient",state="filled"} 1.0' in text
     assert 'outcome="card",service="coverage-guidance-order-sign"} 1.0' in text
     assert "cds_service_unknowns_total{" in text
+
+
+PATIENT = {"resourceType": "Patient", "id": "another"}
+ERROR = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
+NEXT = [{"relation": "next", "url": "https://fhir.example/next"}]
+
+
+@pytest.mark.parametrize(
+    ("value", "state"),
+    [
+        (None, "empty"),
+        ({"resourceType": "Bundle"}, "empty"),
+        ([], "empty"),
+        ([{"resourceType": "Condition", "id": "c"}], "filled"),
+        ({"resourceType": "Bundle", "link": NEXT, "entry": [{"resource": {"resourceType": "Condition"}}]}, "failed"),
+        ({"resourceType": "Bundle", "entry": [{"resource": ERROR}]}, "failed"),
+        ({"resourceType": "Bundle", "entry": [{"resource": PATIENT}]}, "failed"),
+        (ERROR, "failed"),
+        ("text", "failed"),
+    ],
+)
+def test_a_prefetch_key_is_counted_in_the_state_that_the_chart_finds_though_nothing_is_fetched(value, state):
+    with_metrics = Surroundings(metrics=Metrics(names_of(library())))
+    client = client_of(with_metrics)
+    body = example("unrelated-order")
+    body["prefetch"] = {"condition": value}
+    assert client.post(SIGN, json=body).status_code == 200
+    text = client.get("/metrics").get_data(as_text=True)
+    assert f'cds_service_prefetch_total{{key="condition",state="{state}"}} 1.0' in text
+    assert 'cds_service_prefetch_total{key="device",state="missing"} 1.0' in text
 
 
 def test_nobody_is_called_where_anyone_can_call_us():

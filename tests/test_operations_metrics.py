@@ -66,7 +66,7 @@ def test_what_happened_is_counted_under_its_labels():
     metrics.card("policy-1", "unknown")
     metrics.policy_failed("policy-2")
     metrics.unknowns("policy-1", ["criterion-1", "criterion-2"])
-    metrics.prefetch("key-1", "fetched")
+    metrics.prefetch("key-1", "filled")
     metrics.fetch_failed("timeout")
     metrics.fetched(0.3)
     metrics.token_refused("check-1")
@@ -90,7 +90,7 @@ def test_what_happened_is_counted_under_its_labels():
         ("policy_failures_total", "policy-2"): 1,
         ("unknowns_total", "criterion-1", "policy-1"): 1,
         ("unknowns_total", "criterion-2", "policy-1"): 1,
-        ("prefetch_total", "key-1", "fetched"): 1,
+        ("prefetch_total", "key-1", "filled"): 1,
         ("fetch_failures_total", "timeout"): 1,
         ("fetch_seconds_sum",): 0.3,
         ("tokens_refused_total", "check-1"): 1,
@@ -124,6 +124,22 @@ def test_no_word_of_a_request_becomes_a_label_or_a_series():
     assert found_in(text) == set()
     assert len(samples(text.decode())) == size
     assert exposed(metrics)[("cards_total", OTHER, OTHER)] == 1 + len(planted.marks)
+
+
+def test_a_number_that_cannot_be_kept_costs_nobody_anything_and_is_logged_once(monkeypatch, capsys):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    metrics = Metrics(NAMES)
+    with monkeypatch.context() as patched:
+        patched.setattr("prometheus_client.Counter.labels", full)
+        patched.setattr("prometheus_client.Histogram.labels", full)
+        patched.setattr("prometheus_client.Gauge.labels", full)
+        for _ in range(3):
+            everything_with(metrics, "key-1")
+    assert capsys.readouterr().err.count("metrics-failed") == 1
+    metrics.feedback("new")
+    assert exposed(metrics)[("feedback_total", "new")] == 1
 
 
 def test_every_label_of_every_metric_has_a_closed_list():

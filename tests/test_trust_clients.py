@@ -41,6 +41,7 @@ def test_the_least_entry_and_what_it_means(tmp_path):
     assert client.algorithms == ("RS384", "ES384")
     assert (client.keys, client.audiences, client.tenants, client.fhir_servers) == ((), (), (), ())
     assert (client.quirks, client.topic_aliases, client.rate_limit) == (frozenset(), {}, "")
+    assert client.token_reuse is False
     assert client.fhir_allowance().bases == ()
     assert client.jwks_allowance().bases == (client.jwks_url,)
 
@@ -58,6 +59,7 @@ private_networks = ["10.20.0.0/16", "fd12:3456::/32"]
 quirks = ["one-action-per-suggestion", "system-actions-in-extension"]
 topic_aliases = {"some-topic" = "SomeTopic"}
 rate_limit = "600/minute"
+token_reuse = true
 """
     )
     client = load_clients(written(tmp_path, text)).named("general-hospital")
@@ -67,6 +69,7 @@ rate_limit = "600/minute"
     assert client.networks == (ip_network("10.20.0.0/16"), ip_network("fd12:3456::/32"))
     assert client.topic_aliases == {"some-topic": "SomeTopic"}
     assert client.rate_limit == "600/minute"
+    assert client.token_reuse is True
     assert client.quirks == {"one-action-per-suggestion", "system-actions-in-extension"}
     assert client.fhir_allowance().bases == client.fhir_servers
 
@@ -182,6 +185,7 @@ LINES = (
         "rate_limit: 'often' is not a rate limit; write one number of calls and one time: 600/minute",
     ),
     ("rate_limit = 600", f"{NAME}, rate_limit: must be text"),
+    ('token_reuse = "true"', f"{NAME}, token_reuse: must be true or false, without quotes"),
 )
 
 

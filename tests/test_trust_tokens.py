@@ -169,7 +169,38 @@ def test_what_may_be_kept_of_a_token_is_told():
 def test_the_memory_is_asked_last_and_until_no_clock_lets_the_token_in():
     asked = []
     verified(bearer(), remember=lambda *given: asked.append(given) or True)
-    assert asked == [(ISSUER, "token-1", datetime.fromtimestamp(NOW + 360, UTC))]
+    ((*token, deadline),) = asked
+    assert token == [ISSUER, "token-1", datetime.fromtimestamp(NOW + 360, UTC)]
+    assert 0 < deadline.left() <= 5
+
+
+REUSED = Clients((replace(CLIENTS.entries[0], token_reuse=True), *CLIENTS.entries[1:]))
+
+
+def test_token_reuse_lets_a_token_of_this_client_in_again_and_is_off_by_default():
+    remembered, authorization = Remembered(), bearer()
+    for _ in range(3):
+        assert verified(authorization, clients=REUSED, remember=remembered).client.id == "general"
+    assert not remembered.seen
+    assert verified(authorization, remember=remembered).client.id == "general"
+    with pytest.raises(UntrustedError, match=r"^replay$"):
+        verified(authorization, remember=remembered)
+
+
+def test_token_reuse_of_one_client_says_nothing_of_another():
+    remembered, other = Remembered(), bearer(key="p384", iss=f"{CLOUD}/two", tenant="east")
+    verified(other, clients=REUSED, remember=remembered)
+    with pytest.raises(UntrustedError, match=r"^replay$"):
+        verified(other, clients=REUSED, remember=remembered)
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=[attack.name for attack in ATTACKS])
+def test_with_token_reuse_every_other_check_is_made(attack):
+    if attack.check == "replay":
+        assert verified(attack.make(), clients=REUSED, remember=used()).client.id == "general"
+        return
+    with pytest.raises(UntrustedError, match=f"^{attack.check}$"):
+        verified(attack.make(), clients=REUSED, remember=used())
 
 
 def test_keys_in_the_file_leave_jku_unread_unless_the_entry_lists_some():

@@ -104,7 +104,7 @@ class Remembered:
     def __init__(self) -> None:
         self.seen: set[tuple[str, str]] = set()
 
-    def __call__(self, issuer: str, jti: str, expires_at: Any) -> bool:
+    def __call__(self, issuer: str, jti: str, expires_at: Any, deadline: Any = None) -> bool:
         is_new = (issuer, jti) not in self.seen
         self.seen.add((issuer, jti))
         return is_new

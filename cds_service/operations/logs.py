@@ -38,6 +38,7 @@ EVENTS: Mapping[str, str] = {
     "audit-failed": "the audit log could not be written",
     "removed": "what is past its days or beyond a cap was removed; kind says of what",
     "storage-full": "what is kept has reached its cap; kind says of what",
+    "metrics-failed": "a number could not be kept; told once by each worker, and the calls were answered",
     "self-check-failed": "a known-answer patient got another answer than it must",
     "silent-policy": "a statement has had orders and no card for days",
     "policy-left-out": "a policy could not be loaded at the start and is silent; `cds-service check` says why",
@@ -54,8 +55,8 @@ EVENTS: Mapping[str, str] = {
 _NUMBER = (int, float)
 _REQUEST = re.compile(r"[0-9a-f]{32}")
 _WORDS = (
-    frozenset({"card", "ask", "none", "failed", "refused", "pathway", "new", "repeated", "unknown-card"})
-    | frozenset({"filled", "empty", "missing", "fetched"})
+    frozenset({"card", "ask", "none", "failed", "late", "refused", "pathway", "new", "repeated", "unknown-card"})
+    | frozenset({"filled", "empty", "missing"})
     | frozenset(FETCH_FAILURES)
     | frozenset(STORAGE_KINDS)
     | frozenset({"status", "unreadable"})

@@ -9,9 +9,9 @@ from cds_service.operations.names import STATUSES, Names
 PREFIX = "cds_service_"
 OTHER = "other"
 
-CALL_OUTCOMES = ("card", "ask", "none", "failed")
-CARD_OUTCOMES = ("met", "not-met", "unknown", "not-applicable", "pathway", "ask", "failed")
-PREFETCH_STATES = ("filled", "empty", "missing", "fetched", "failed")
+CALL_OUTCOMES = ("card", "ask", "none", "failed", "late")
+CARD_OUTCOMES = ("met", "not-met", "unknown", "not-applicable", "pathway", "ask", "failed", "late")
+PREFETCH_STATES = ("filled", "empty", "missing", "failed")
 FETCH_FAILURES = (
     *("forbidden", "unreachable", "timeout", "too-large", "redirected", "tls"),
     *("refused", "not-found", "not-accepted", "server-error", "reported", "invalid"),
@@ -21,6 +21,7 @@ FETCH_FAILURES = (
 STORAGE_KINDS = ("audit", "cards", "feedback", "audit-content", "activity")
 REMOVAL_REASONS = ("age", "cap")
 FEEDBACK_OUTCOMES = ("new", "repeated", "unknown-card")
+REFUSALS = tuple(f"refused:{status}" for status in STATUSES if status >= 400)
 
 CALL_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.5, 5.0, 10.0)
 FETCH_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.5, 5.0)
@@ -52,7 +53,7 @@ METRICS = (
     _spec(
         "calls_total",
         "counter",
-        "Hook calls, by service and outcome: card, ask, none, failed or refused:STATUS.",
+        "Hook calls, by service and outcome: card, ask, none, failed, late or refused:STATUS.",
         "service",
         "outcome",
     ),
@@ -66,7 +67,7 @@ METRICS = (
     _spec(
         "cards_total",
         "counter",
-        "Cards by statement and outcome: the truth of the verdict that leads, or pathway, ask, failed.",
+        "Cards by statement and outcome: the truth of the verdict that leads, or pathway, ask, failed, late.",
         "policy",
         "outcome",
     ),
@@ -86,7 +87,7 @@ METRICS = (
     _spec(
         "prefetch_total",
         "counter",
-        "Prefetch by key and state: filled, empty, missing, fetched (by us), failed.",
+        "Prefetch by key and state, after fetching: filled, empty, missing, failed; of every call.",
         "key",
         "state",
     ),
@@ -95,7 +96,10 @@ METRICS = (
     _spec("tokens_refused_total", "counter", "Callers that were not trusted, by the check that refused them.", "check"),
     _spec("rate_limited_total", "counter", "Calls beyond the rate limit, by client.", "client"),
     _spec(
-        "feedback_total", "counter", "Feedback by outcome: new, repeated, or of a card that is not known.", "outcome"
+        "feedback_total",
+        "counter",
+        "Feedback by outcome: items new, repeated, or of a card that is not known; requests by refused:STATUS.",
+        "outcome",
     ),
     _spec(
         "storage_used_ratio",
@@ -145,9 +149,8 @@ def described() -> tuple[MetricSpec, ...]:
 
 def allowed(names: Names, version: str) -> Mapping[str, Mapping[str, frozenset[str]]]:
     """For each metric, the values that each of its labels may take besides ``other``; there are no more."""
-    calls = frozenset(CALL_OUTCOMES) | {f"refused:{status}" for status in STATUSES if status >= 400}
     values: dict[str, dict[str, frozenset[str]]] = {
-        "calls_total": {"service": names.services, "outcome": calls},
+        "calls_total": {"service": names.services, "outcome": frozenset((*CALL_OUTCOMES, *REFUSALS))},
         "call_seconds": {"service": names.services},
         "cards_total": {"policy": names.policies, "outcome": frozenset(CARD_OUTCOMES)},
         "policy_failures_total": {"policy": names.policies},
@@ -156,9 +159,9 @@ def allowed(names: Names, version: str) -> Mapping[str, Mapping[str, frozenset[s
         "fetch_failures_total": {"kind": frozenset(FETCH_FAILURES)},
         "tokens_refused_total": {"check": names.checks},
         "rate_limited_total": {"client": names.clients},
-        "feedback_total": {"outcome": frozenset(FEEDBACK_OUTCOMES)},
         "storage_used_ratio": {"kind": frozenset(STORAGE_KINDS)},
         "storage_removed_total": {"kind": frozenset(STORAGE_KINDS), "reason": frozenset(REMOVAL_REASONS)},
+        "feedback_total": {"outcome": frozenset((*FEEDBACK_OUTCOMES, *REFUSALS))},
         "self_check_failing": {"check": names.self_checks},
         "ready": {"part": names.parts},
         "policy_left_out": {"policy": names.policies},

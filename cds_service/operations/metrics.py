@@ -1,7 +1,8 @@
 """The metrics of the running service, right over all its workers. Label values come from closed lists alone."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -10,7 +11,7 @@ from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from cds_service import __version__
-from cds_service.operations import metrics_folder
+from cds_service.operations import logs, metrics_folder
 from cds_service.operations.metric_list import METRICS, OTHER, PREFIX, MetricSpec, allowed
 from cds_service.operations.metrics_folder import VARIABLE
 from cds_service.operations.names import Names
@@ -22,7 +23,8 @@ class Metrics:
     """What the service counts, one method for each thing that can happen.
 
     Made once, before the workers fork, and after ``metrics_folder.prepare`` where there are several. A value that is
-    not among ``names`` counts as ``other``, so that no caller can put a word into a label or make a series.
+    not among ``names`` counts as ``other``, so that no caller can put a word into a label or make a series. Where a
+    number cannot be kept that is logged once, and whoever counts goes on.
     """
 
     def __init__(self, names: Names, version: str = __version__) -> None:
@@ -31,85 +33,86 @@ class Metrics:
         self._metrics = {spec.name: _made(spec, self._registry) for spec in METRICS}
         # Asking prometheus_client for a child anew costs more than counting.
         self._children: dict[tuple[str, ...], _Metric] = {}
-        self._gauge("build_info", version).set(1)
+        self._told = False
+        self._set(1, "build_info", version)
 
     def call(self, service: str, outcome: str, seconds: float) -> None:
         """One hook call; ``outcome`` is one of CALL_OUTCOMES, or ``refused:400`` with the status."""
-        self._counter("calls_total", service, outcome).inc()
-        self._histogram("call_seconds", service).observe(seconds)
+        self._add(1, "calls_total", service, outcome)
+        self._observe(seconds, "call_seconds", service)
 
     def card(self, policy: str, outcome: str) -> None:
         """One card of a statement; ``outcome`` is one of CARD_OUTCOMES."""
-        self._counter("cards_total", policy, outcome).inc()
+        self._add(1, "cards_total", policy, outcome)
 
     def policy_failed(self, policy: str) -> None:
         """A statement could not be evaluated."""
-        self._counter("policy_failures_total", policy).inc()
+        self._add(1, "policy_failures_total", policy)
 
     def unknowns(self, policy: str, criteria: Iterable[str]) -> None:
         """The criteria of one decision that came out unknown."""
         for criterion in criteria:
-            self._counter("unknowns_total", policy, criterion).inc()
+            self._add(1, "unknowns_total", policy, criterion)
 
     def prefetch(self, key: str, state: str) -> None:
         """What became of one prefetch key; ``state`` is one of PREFETCH_STATES."""
-        self._counter("prefetch_total", key, state).inc()
+        self._add(1, "prefetch_total", key, state)
 
     def fetch_failed(self, kind: str) -> None:
         """A request to a FHIR server failed; ``kind`` is one of FETCH_FAILURES."""
-        self._counter("fetch_failures_total", kind).inc()
+        self._add(1, "fetch_failures_total", kind)
 
     def fetched(self, seconds: float) -> None:
         """All fetching of one call took that long."""
-        self._histogram("fetch_seconds").observe(seconds)
+        self._observe(seconds, "fetch_seconds")
 
     def token_refused(self, check: str) -> None:
         """A caller was not trusted, by that check."""
-        self._counter("tokens_refused_total", check).inc()
+        self._add(1, "tokens_refused_total", check)
 
     def rate_limited(self, client: str) -> None:
         """A call beyond the client's limit; of a caller who is not known, ``other``."""
-        self._counter("rate_limited_total", client).inc()
+        self._add(1, "rate_limited_total", client)
 
     def feedback(self, outcome: str, count: int = 1) -> None:
-        """Items of feedback; ``outcome`` is one of FEEDBACK_OUTCOMES."""
-        self._counter("feedback_total", outcome).inc(count)
+        """Items of feedback; ``outcome`` is one of FEEDBACK_OUTCOMES. Or a request, ``refused:400`` with the status."""
+        self._add(count, "feedback_total", outcome)
 
     def storage(self, kind: str, share: float) -> None:
         """How much of its cap something kept has used, 0 to 1; ``kind`` is one of STORAGE_KINDS."""
-        self._gauge("storage_used_ratio", kind).set(share)
+        self._set(share, "storage_used_ratio", kind)
 
     def removed(self, kind: str, reason: str, count: int) -> None:
         """Something kept was removed; ``reason`` is one of REMOVAL_REASONS."""
-        self._counter("storage_removed_total", kind, reason).inc(count)
+        self._add(count, "storage_removed_total", kind, reason)
 
     def store_failed(self) -> None:
         """The store could not be read or written."""
-        self._counter("store_failures_total").inc()
+        self._add(1, "store_failures_total")
 
     def audit_failed(self) -> None:
         """The audit log could not take a line."""
-        self._counter("audit_failures_total").inc()
+        self._add(1, "audit_failures_total")
 
     def log_fields_dropped(self, count: int) -> None:
         """The log kept fields out; the ``on_drop`` of ``logs.configure``."""
-        self._counter("log_fields_dropped_total").inc(count)
+        self._add(count, "log_fields_dropped_total")
 
     def self_check(self, check: str, failing: bool) -> None:
         """The last result of one known-answer check."""
-        self._gauge("self_check_failing", check).set(int(failing))
+        self._set(int(failing), "self_check_failing", check)
 
     def ready(self, part: str, ready: bool) -> None:
         """Whether a part of the service is ready."""
-        self._gauge("ready", part).set(int(ready))
+        self._set(int(ready), "ready", part)
 
     def policy_left_out(self, policy: str) -> None:
         """A policy folder could not be loaded at the start."""
-        self._gauge("policy_left_out", policy).set(1)
+        self._set(1, "policy_left_out", policy)
 
     def days_without_a_card(self, policy: str, days: int) -> None:
         """Days in a row with orders for a statement and without a card of it."""
-        self._gauge("days_without_a_card", policy).set(days)
+        self._set(days, "days_without_a_card", policy)
 
     def exposition(self) -> tuple[bytes, str]:
         """All metrics of all workers in Prometheus' text format, and its content type."""
@@ -122,20 +125,35 @@ class Metrics:
         with metrics_folder.reading(Path(os.environ[VARIABLE])):
             return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
 
-    def _counter(self, name: str, *labels: str) -> Counter:
-        child = self._child(name, labels)
-        assert isinstance(child, Counter)
-        return child
+    def _add(self, number: float, name: str, *labels: str) -> None:
+        with self._unless_it_fails():
+            child = self._child(name, labels)
+            assert isinstance(child, Counter)
+            child.inc(number)
 
-    def _gauge(self, name: str, *labels: str) -> Gauge:
-        child = self._child(name, labels)
-        assert isinstance(child, Gauge)
-        return child
+    def _set(self, value: float, name: str, *labels: str) -> None:
+        with self._unless_it_fails():
+            child = self._child(name, labels)
+            assert isinstance(child, Gauge)
+            child.set(value)
 
-    def _histogram(self, name: str, *labels: str) -> Histogram:
-        child = self._child(name, labels)
-        assert isinstance(child, Histogram)
-        return child
+    def _observe(self, value: float, name: str, *labels: str) -> None:
+        with self._unless_it_fails():
+            child = self._child(name, labels)
+            assert isinstance(child, Histogram)
+            child.observe(value)
+
+    @contextmanager
+    def _unless_it_fails(self) -> Iterator[None]:
+        """A number that cannot be kept (its folder is full, or gone) costs nobody anything but that number."""
+        try:
+            yield
+        # Whatever it is: it has nothing to do with the call that is counted.
+        except Exception as error:
+            if not self._told:
+                # Once for each process: each call touches many of them.
+                self._told = True
+                logs.logger().error("metrics-failed", exc_info=error)
 
     def _child(self, name: str, labels: tuple[str, ...]) -> _Metric:
         key = (name, *labels)

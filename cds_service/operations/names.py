@@ -8,7 +8,7 @@ from cds_service.identity import OPEN, WORKBENCH
 from cds_service.library import Library
 
 # Statuses that the service answers with; any other is "other".
-STATUSES = (200, 400, 401, 403, 404, 405, 406, 412, 413, 414, 415, 422, 429, 500, 501, 503)
+STATUSES = (200, 400, 401, 403, 404, 405, 406, 408, 412, 413, 414, 415, 422, 429, 500, 501, 503)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,19 +8,22 @@ from cds_service.service import Answer
 
 
 def of_call(answers: Iterable[Answer]) -> str:
-    """The outcome of an answered call: ``failed`` where a statement failed, else card, ask or none."""
+    """The outcome of an answered call: ``failed`` or ``late`` where a statement was, else card, ask or none."""
     outcomes = {of_answer(answer) for answer in answers}
-    if "failed" in outcomes:
-        return "failed"
+    for word in ("failed", "late"):
+        if word in outcomes:
+            return word
     if not outcomes:
         return "none"
     return "ask" if outcomes == {"ask"} else "card"
 
 
 def of_answer(answer: Answer) -> str:
-    """The outcome of one statement: the truth of the verdict that leads its card, or pathway, ask, failed."""
+    """The outcome of one statement: the truth of the verdict that leads its card, or pathway, ask, failed, late."""
     if answer.error is not None:
         return "failed"
+    if answer.late:
+        return "late"
     if answer.decision is not None:
         return answer.decision.lead.truth.value
     return "pathway" if answer.pathway is not None else "ask"

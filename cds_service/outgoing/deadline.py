@@ -5,12 +5,18 @@ from collections.abc import Callable
 
 
 class Deadline:
-    """Ends ``seconds`` after it was made; ``clock`` counts seconds and never runs backwards."""
+    """Ends ``seconds`` after ``start``, or after now; ``clock`` counts seconds and never runs backwards."""
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, seconds: float, clock: Callable[[], float] = time.monotonic, *, start: float | None = None
+    ) -> None:
         self._clock = clock
-        self._end = clock() + seconds
+        self._end = (clock() if start is None else start) + seconds
 
     def left(self) -> float:
         """The seconds that are left, never below 0."""
         return max(0.0, self._end - self._clock())
+
+    def earlier(self, seconds: float) -> "Deadline":
+        """A deadline that ends so many seconds sooner, so that something can still be done after it."""
+        return Deadline(-seconds, self._clock, start=self._end)

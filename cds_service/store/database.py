@@ -12,14 +12,18 @@ from sqlalchemy import ClauseElement, Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
+from cds_service.outgoing.deadline import Deadline
 from cds_service.store import migration
 from cds_service.store.address import Address, address_of
+from cds_service.store.circuit import Circuit
 from cds_service.store.engines import WRITES, Engines, make_engines
 from cds_service.store.failures import StoreError, failure
 from cds_service.store.instants import text_of
 from cds_service.store.tables import PULSE
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
+# What a call waits for the store at most: threads that wait answer nobody, not even those who need no store.
+SECONDS_OF_A_CALL = 2.0
 
 Insert = postgresql.Insert | sqlite.Insert
 # Makes a statement for one kind of database; it is asked once for each store.
@@ -38,7 +42,18 @@ class Store:
         self._engines = make_engines(address)
         self._writing = self._engines.durable.execution_options(**{WRITES: True})
         self._prepared: dict[Prepare, str] = {}
+        self._circuit = Circuit(address.shown)
         _dispose_before_fork(self._engines)
+
+    @contextmanager
+    def within(self, deadline: Deadline) -> Iterator[None]:
+        """What a call asks of the store, by its deadline and within ``SECONDS_OF_A_CALL``.
+
+        Just after another call waited in vain it is refused at once. What was asked too late may still be done later.
+        """
+        soon = Deadline(min(deadline.left(), SECONDS_OF_A_CALL))
+        with self._circuit.guarded(), self._engines.patience.until(soon):
+            yield
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -130,7 +145,9 @@ def open_store(url: str | None, state: Path, *, create: bool = True) -> Store:
         _make_private(address.file)
     store = Store(address)
     try:
-        with store.failures():
+        # Another process may be at it, and hold the lock as long as that takes.
+        waits = store._engines.patience.until(Deadline(2 * migration.LOCK_SECONDS))
+        with store.failures(), waits if address.file is None else nullcontext():
             migration.bring_up_to_date(store._engines.durable, address)
     except OSError as error:
         raise StoreError(f"The store ({address.shown}) cannot be opened: {error.strerror}.") from None

@@ -1,15 +1,16 @@
 """Connections: how each is set up, in SQLite and in PostgreSQL, and how many there are."""
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 
 from cds_service.store.address import Address
+from cds_service.store.patience import Patience, connection_class
 
 # One for each thread of a worker, and some for its background work.
-POOL = {"pool_size": 8, "max_overflow": 4, "pool_timeout": 5}
+POOL = {"pool_size": 8, "max_overflow": 4, "pool_timeout": 1}
 SECONDS_BUSY = 5
 SECONDS_TO_CONNECT = 3
 WRITES = "cds_service_writes"
@@ -24,10 +25,12 @@ class Engines:
     damaged or half-written row. That is enough for tokens seen, cards shown and counts: losing the last of them lets a
     token be used twice within its minutes, or makes a card one of an unknown statement, and a disk's sync would cost
     every call more than its evaluation.
+    ``patience`` says how long a thread waits for either.
     """
 
     durable: Engine
     quick: Engine
+    patience: Patience = field(default_factory=Patience)
 
     def dispose(self) -> None:
         """Closes all connections that are not in use; more are opened when needed."""
@@ -37,11 +40,11 @@ class Engines:
 
 def make_engines(address: Address) -> Engines:
     """The pools of an address; nothing is connected yet."""
-    make = _sqlite if address.file else _postgresql
-    return Engines(make(address, durable=True), make(address, durable=False))
+    make, patience = _sqlite if address.file else _postgresql, Patience()
+    return Engines(make(address, patience, durable=True), make(address, patience, durable=False), patience)
 
 
-def _sqlite(address: Address, durable: bool) -> Engine:
+def _sqlite(address: Address, patience: Patience, durable: bool) -> Engine:
     # Without its isolation level the driver starts no transaction by itself: _begin does, for reads too.
     arguments = {"timeout": SECONDS_BUSY, "isolation_level": None}
     engine = create_engine(address.url, hide_parameters=True, paramstyle="named", connect_args=arguments, **POOL)
@@ -50,6 +53,13 @@ def _sqlite(address: Address, durable: bool) -> Engine:
     def connected(connection: sqlite3.Connection, _: Any) -> None:
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+
+    @event.listens_for(engine, "checkout")
+    def taken(connection: sqlite3.Connection, record: Any, _: Any) -> None:
+        milliseconds = int(1000 * patience.seconds(SECONDS_BUSY))
+        if record.info.get("busy", 1000 * SECONDS_BUSY) != milliseconds:
+            connection.execute(f"PRAGMA busy_timeout={milliseconds}")
+            record.info["busy"] = milliseconds
 
     event.listen(engine, "begin", _begin)
     return engine
@@ -61,7 +71,7 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _postgresql(address: Address, durable: bool) -> Engine:
+def _postgresql(address: Address, patience: Patience, durable: bool) -> Engine:
     commit = "on" if durable else "off"
     arguments = {
         "connect_timeout": SECONDS_TO_CONNECT,
@@ -72,4 +82,11 @@ def _postgresql(address: Address, durable: bool) -> Engine:
     }
     # A connection that a restart of the server cut is noticed before it is used.
     options: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": True, "connect_args": arguments, **POOL}
-    return create_engine(address.url, **options, **({} if durable else {"isolation_level": "AUTOCOMMIT"}))
+    engine = create_engine(address.url, **options, **({} if durable else {"isolation_level": "AUTOCOMMIT"}))
+    limited = connection_class(patience)
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_: Any, __: Any, given: list[Any], named: dict[str, Any]) -> Any:
+        return limited.connect(*given, **named)
+
+    return engine

@@ -18,7 +18,7 @@ REVISIONS = ("0001", "0002")
 NEWEST = REVISIONS[-1]
 # An arbitrary number that no other program of the database may take as its lock.
 _ADVISORY_LOCK = 7_205_759_403
-_LOCK_SECONDS = 60
+LOCK_SECONDS = 60
 
 
 def bring_up_to_date(engine: Engine, address: Address) -> bool:
@@ -35,7 +35,7 @@ def bring_up_to_date(engine: Engine, address: Address) -> bool:
             driver.execute("PRAGMA journal_mode=WAL").close()
         with connection.begin():
             if address.file is None:
-                connection.execute(text(f"SET LOCAL statement_timeout = '{_LOCK_SECONDS}s'"))
+                connection.execute(text(f"SET LOCAL statement_timeout = '{LOCK_SECONDS}s'"))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
             found = version(connection)
             if found is not None and found not in REVISIONS:

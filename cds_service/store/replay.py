@@ -3,11 +3,12 @@
 import hashlib
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import datetime
 
 from sqlalchemy import BigInteger, ClauseElement, bindparam, delete, literal_column, select
 
+from cds_service.outgoing.deadline import Deadline
 from cds_service.store.database import Store
 from cds_service.store.failures import StoreError
 from cds_service.store.tables import TOKENS_SEEN
@@ -28,11 +29,16 @@ class ReplayStore:
         self._clock = clock
         self._prune_after = 0.0
 
-    def remember(self, issuer: str, jti: str, expires_at: datetime) -> bool:
+    def remember(self, issuer: str, jti: str, expires_at: datetime, deadline: Deadline | None = None) -> bool:
         """Notes a token; False if it was noted before, by anyone who shares the store.
 
-        ``expires_at`` has a time zone. Raises StoreError: then it is not known whether the token was used.
+        ``expires_at`` has a time zone; ``deadline`` is that of the call. Raises StoreError: then it is not known
+        whether the token was used, and a store that answered too late may have noted it.
         """
+        with self._store.within(deadline) if deadline is not None else nullcontext():
+            return self._is_new(issuer, jti, expires_at)
+
+    def _is_new(self, issuer: str, jti: str, expires_at: datetime) -> bool:
         row = {"key": _key(issuer, jti), "expires": int(expires_at.timestamp()) + 1}
         is_new = self._store.write_quickly((_insert, [row])) == 1
         now = self._clock()

@@ -20,7 +20,7 @@ from cds_service.trust.jwk import ALGORITHMS, RECOMMENDED, Key, UnusableKeyError
 # The keys of an entry; docs/clients-file.md has the meaning of each.
 KEYS = (
     *("id", "issuer", "jwks_url", "jwks_file", "keys", "jku", "algorithms", "audiences", "tenants"),
-    *("fhir_servers", "private_networks", "quirks", "topic_aliases", "rate_limit"),
+    *("fhir_servers", "private_networks", "quirks", "topic_aliases", "rate_limit", "token_reuse"),
 )
 SOURCES = ("jwks_url", "jwks_file", "keys")
 # Calls that are not authenticated, demo calls, and callers that are not known, are told under these names.
@@ -117,6 +117,7 @@ class _Reader:
             frozenset(self._choice("quirks", QUIRKS)),
             self._aliases(),
             self._rate_limit(),
+            self._switch("token_reuse"),
         )
 
     def _note(self, key: str, what: str) -> None:
@@ -136,6 +137,12 @@ class _Reader:
             return value
         self._note(key, "is missing" if key not in self.entry else f"must be text of 1 to {LONGEST} characters")
         return ""
+
+    def _switch(self, key: str) -> bool:
+        value = self.entry.get(key, False)
+        if not isinstance(value, bool):
+            self._note(key, "must be true or false, without quotes")
+        return value is True
 
     def _texts(self, key: str) -> tuple[str, ...]:
         value = self.entry.get(key, [])

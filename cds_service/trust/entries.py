@@ -26,7 +26,8 @@ class Client:
     ``audiences``: further values of aud; one that ends in ``/`` stands for each of our paths below it.
     ``tenants``: if there are any, a token must name one. ``networks``: private networks that the names of its servers
     may lead to. ``topic_aliases``: a statement's topic code -> what this client is told. ``rate_limit``: in place of
-    that of the settings, if not empty.
+    that of the settings, if not empty. ``token_reuse``: a token may come more than once until it expires; all its other
+    checks are made.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Client:
     quirks: frozenset[str] = frozenset()
     topic_aliases: Mapping[str, str] = field(default_factory=dict)
     rate_limit: str = ""
+    token_reuse: bool = False
 
     def jkus(self) -> tuple[str, ...] | None:
         """The values that a token's jku may have; None where it is not looked at: no key comes from an address then."""

@@ -28,9 +28,9 @@ CHECKS: Mapping[str, str] = {
     "form": "the token is a signed JWT in its one spelling",
     "critical": "the token asks for nothing that we do not know (crit)",
     "type": "typ is JWT, or is not there",
-    "algorithm": "alg is one of the client's algorithms",
     "kid": "kid names a key",
     "issuer": "iss is the issuer of a client",
+    "algorithm": "alg is one of the client's algorithms",
     "jku": "jku is one of the client's, or is not there",
     "key": "the client has the key that kid names, and it serves alg",
     "signature": "the signature is that of the key",
@@ -49,11 +49,12 @@ LONGEST_JTI = 512
 # The specification names no limit; Epic's tokens live 15 minutes, and each must be remembered until it ends.
 LONGEST_LIFE = 3600
 DEEPEST = 10
+REUSE_ALLOWED = "not checked: the entry has token_reuse"
 YEAR_10000 = 253_402_300_800 - 86_400
 _BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 _SIGNED = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 
-Remember = Callable[[str, str, datetime], bool]
+Remember = Callable[[str, str, datetime, Deadline], bool]
 
 
 class UntrustedError(Exception):
@@ -104,8 +105,8 @@ Examination = Generator[Passed, None, Verified]
 class Verifier:
     """Checks tokens. ``clock`` gives seconds since 1970, UTC; ``skew_seconds`` is how far other clocks may be off.
 
-    ``remember`` takes issuer, jti and the moment until which the token could be used, and says whether it is new; it
-    must be shared by all processes that answer for one address.
+    ``remember`` takes issuer, jti, the moment until which the token could be used, and the deadline of the call, and
+    says whether the token is new; it must be shared by all processes that answer for one address.
     """
 
     def __init__(
@@ -145,6 +146,7 @@ class Verifier:
         yield Passed("issuer", f"{shortened(client.issuer, 200)}: client '{client.id}'")
         if algorithm not in client.algorithms:
             raise UntrustedError("algorithm", f"one of {', '.join(client.algorithms)}", algorithm)
+        yield Passed("algorithm", algorithm)
         yield Passed("jku", _jku(header, client))
         key = self._key(client, kid, algorithm, deadline)
         yield Passed("key", f"{shortened(key.kid)}, {key.strength}")
@@ -156,9 +158,12 @@ class Verifier:
         yield Passed("jti", "there is one")
         tenant = _tenant(claims, client)
         yield Passed("tenant", shortened(tenant) if tenant else "none asked for")
-        if not self._is_new(client.issuer, jti, expires):
+        if client.token_reuse:
+            yield Passed("replay", REUSE_ALLOWED)
+        elif self._is_new(client.issuer, jti, expires, deadline):
+            yield Passed("replay", "not used before")
+        else:
             raise UntrustedError("replay", "a jti that was not used before", "a token that was used before")
-        yield Passed("replay", "not used before")
         subject = claims.get("sub")
         return Verified(client, client.issuer, jti, tenant, subject if isinstance(subject, str) else None)
 
@@ -215,9 +220,9 @@ class Verifier:
         yield Passed("lifetime", f"{expires - issued:.0f} s")
         return expires
 
-    def _is_new(self, issuer: str, jti: str, expires: float) -> bool:
+    def _is_new(self, issuer: str, jti: str, expires: float, deadline: Deadline) -> bool:
         try:
-            return self._remember(issuer, jti, datetime.fromtimestamp(expires + self._skew, UTC))
+            return self._remember(issuer, jti, datetime.fromtimestamp(expires + self._skew, UTC), deadline)
         # Whatever became of it: a token of which nobody knows whether it was used is not let in, nor called bad.
         except Exception as error:
             raise TrustUnavailableError("It cannot be said whether the token was used before.", "replay") from error
@@ -297,7 +302,6 @@ def _header(header: Mapping[str, Any]) -> Generator[Passed, None, tuple[str, str
     algorithm = header.get("alg")
     if algorithm not in ALGORITHMS:
         raise UntrustedError("algorithm", f"one of {', '.join(ALGORITHMS)}", _shown(header, "alg"))
-    yield Passed("algorithm", algorithm)
     kid = header.get("kid")
     if not isinstance(kid, str) or not 0 < len(kid) <= LONGEST_KID:
         raise UntrustedError("kid", f"text of 1 to {LONGEST_KID} characters", _shown(header, "kid"))

@@ -15,14 +15,13 @@ from cds_service.fetching.call import complete_call
 from cds_service.fetching.fetch import server_timing
 from cds_service.identity import OPEN
 from cds_service.operations import logs, outcomes
-from cds_service.outgoing.deadline import Deadline
 from cds_service.service import Guide
 from cds_service.surroundings import Surroundings
-from cds_service.web import probe, reading
+from cds_service.web import accepted, probe, reading
 from cds_service.web.gate import Gate
 from cds_service.web.record import CallRecord, tell
 
-# What evaluating and writing may take after the last record has come, in seconds.
+# What evaluating and writing may take after the last record has come, in seconds; nothing is waited for beyond it.
 RESERVE = 0.2
 
 
@@ -60,7 +59,7 @@ def register(app: Flask, guide: Guide, clock: Callable[[], date], around: Surrou
     def told(answer: Response) -> Response:
         record: CallRecord | None = g.get("record")
         if record is not None:
-            tell(record, answer.status_code, answer.get_data(), around)
+            tell(record, answer.status_code, answer.get_data(), around, guide.library)
             # How long a check took tells which one it was: not those who are not trusted.
             if record.caller is not None:
                 parts = filter(None, (record.timing.header(), server_timing(record.report)))
@@ -71,16 +70,20 @@ def register(app: Flask, guide: Guide, clock: Callable[[], date], around: Surrou
 
 def _answered(record: CallRecord, guide: Guide, around: Surroundings, gate: Gate | None) -> Response:
     """The answer to the current request; without a gate it is a call of our own. Raises RequestError."""
-    deadline = Deadline(around.call_seconds - RESERVE)
-    client = None
+    deadline = accepted.deadline_of(request.environ, around.call_seconds)
+    waits = deadline.earlier(RESERVE)
+    client, in_time = None, service.always
     if gate is not None:
-        admitted = gate.admit(record.timing, deadline)
+        # It may have waited for a thread until nobody waits for its answer any more.
+        if not (in_time := lambda: deadline.left() > 0)():
+            raise service.late()
+        admitted = gate.admit(record.timing, waits)
         # Known before it is counted: of a client that calls too often a line is kept.
         record.caller, client = admitted
         gate.count(admitted)
     own = replace(guide, client=record.caller.client) if record.caller else guide
     with record.timing.step("read"):
-        record.body = reading.body()
+        record.body = reading.body(deadline if gate is not None else None)
         record.parsed = bodies.read_json(record.body)
         record.request = hooks.parse(record.service_id, record.parsed)
     today = record.today
@@ -89,13 +92,13 @@ def _answered(record: CallRecord, guide: Guide, around: Surroundings, gate: Gate
     may_fetch = client is None or bool(client.fhir_servers)
     if around.fetcher is not None and may_fetch and record.request.fhir_server is not None and record.concerned:
         with record.timing.step("fetch"), around.traces.span("fetch"):
-            completed = complete_call(record.request, own, today, around.fetcher, allowance, deadline, record.concerned)
+            completed = complete_call(record.request, own, today, around.fetcher, allowance, waits, record.concerned)
         record.request, record.report = completed.request, completed.report
     with record.timing.step("evaluate"), around.traces.span("evaluate"):
-        answers = service.answer(record.request, own, today, candidates=record.concerned)
+        answers = service.answer(record.request, own, today, candidates=record.concerned, in_time=in_time)
         if service.echoes_decimals(answers):
             exact = hooks.with_exact_numbers(record.request, record.service_id, record.body)
-            answers = service.answer(exact, own, today, candidates=record.concerned)
+            answers = service.answer(exact, own, today, candidates=record.concerned, in_time=in_time)
     record.answers = answers
     with record.timing.step("write"):
         record.told = spoken(service.response(answers), client)

@@ -1,29 +1,46 @@
 """Feedback over HTTP (CDS Hooks 2.0, "Feedback"): what is acknowledged is on disk."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
 
-from flask import Flask, Response
+from flask import Flask, Response, g, request
 
-from cds_service import bodies, feedback, hooks
-from cds_service.errors import RequestError
+from cds_service import bodies, feedback, hooks, service
+from cds_service.feedback import FeedbackItem
 from cds_service.operations import audit, logs
+from cds_service.operations.audit import Caller
 from cds_service.operations.timing import Timing
 from cds_service.outgoing.deadline import Deadline
 from cds_service.store.database import Store
 from cds_service.store.feedback import Saved, save
 from cds_service.surroundings import Surroundings
-from cds_service.web import reading
+from cds_service.web import accepted, reading
 from cds_service.web.gate import Gate
 from cds_service.web.record import write_audit
 
 # A cap is not raised from one moment to the next.
 SECONDS_WHILE_FULL = "3600"
+# What answering may take after the store was waited for, in seconds.
+RESERVE = 0.2
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class _Record:
+    """What is known of a request so far; ``caller`` is None until it is known who sends it."""
+
+    service_id: str
+    request_id: str = field(default_factory=logs.new_request_id)
+    timing: Timing = field(default_factory=lambda: Timing(perf_counter))
+    caller: Caller | None = None
+    body: bytes = b""
+    items: Sequence[FeedbackItem] = ()
+    saved: Saved | None = None
 
 
 def register(
@@ -42,33 +59,35 @@ def register(
     @app.post("/cds-services/<service_id>/feedback", strict_slashes=False)
     def receive(service_id: str) -> Response:
         hooks.hook_of(service_id)
-        timing, request_id = Timing(perf_counter), logs.new_request_id()
-        logs.begin_call(request_id)
+        record = g.feedback = _Record(service_id)
+        logs.begin_call(record.request_id)
         logs.describe_call(service=service_id)
-        try:
-            admitted = gate.admit(timing, Deadline(around.call_seconds))
-            gate.count(admitted)
-            caller = admitted.caller
-            with timing.step("read"):
-                body = reading.body()
-                items = feedback.parse(bodies.read_json(body), around.feedback_items)
-            gate.count_feedback(admitted, len(items))
-            if around.retention is not None and around.retention.feedback_full:
-                raise _full()
-            with timing.step("write"):
-                saved = save(store, items, caller.client, now())
-            milliseconds = timing.total() * 1000
-            logs.logger().info("feedback", status=200, count=len(items), milliseconds=round(milliseconds, 1))
-            line = audit.Feedback(request_id, service_id, caller, 200, milliseconds, body, items, reasons)
-            _count(saved, around)
-            write_audit(around, lambda log: log.feedback(line))
-        except RequestError as error:
-            logs.logger().info("refused", status=error.status)
-            raise
-        finally:
+        _receive(record, accepted.deadline_of(request.environ, around.call_seconds).earlier(RESERVE))
+        return Response(b"{}", mimetype="application/json")
+
+    def _receive(record: _Record, deadline: Deadline) -> None:
+        if deadline.left() <= 0:
+            raise service.late()
+        admitted = gate.admit(record.timing, deadline)
+        record.caller = admitted.caller
+        gate.count(admitted)
+        with record.timing.step("read"):
+            record.body = reading.body(deadline)
+            record.items = feedback.parse(bodies.read_json(record.body), around.feedback_items)
+        gate.count_feedback(admitted, len(record.items))
+        if around.retention is not None and around.retention.feedback_full:
+            raise _full()
+        with record.timing.step("write"), store.within(deadline):
+            record.saved = save(store, record.items, admitted.caller.client, now())
+
+    @app.after_request
+    def told(answer: Response) -> Response:
+        record: _Record | None = g.get("feedback")
+        if record is not None:
+            _tell(record, answer.status_code, around, reasons)
+            if record.saved is not None:
+                answer.headers["Server-Timing"] = record.timing.header()
             logs.end_call()
-        answer = Response(b"{}", mimetype="application/json")
-        answer.headers["Server-Timing"] = timing.header()
         return answer
 
 
@@ -82,9 +101,27 @@ def _full() -> RequestError:
     )
 
 
-def _count(saved: Saved, around: Surroundings) -> None:
-    if around.metrics is None:
-        return
-    for outcome, number in (("new", saved.new), ("repeated", saved.repeated), ("unknown-card", saved.unknown)):
-        if number:
+def _tell(record: _Record, status: int, around: Surroundings, reasons: frozenset[str]) -> None:
+    """Tells log, metrics and audit log of a request that was answered."""
+    milliseconds = record.timing.total() * 1000
+    saved, caller = record.saved, record.caller
+    told = {"count": len(record.items)} if saved is not None else {}
+    event = "feedback" if saved is not None else "refused"
+    logs.logger().info(event, status=status, milliseconds=round(milliseconds, 1), **told)
+    if around.metrics is not None:
+        for outcome, number in _counted(saved, status):
             around.metrics.feedback(outcome, number)
+    # Of requests that nobody answers for nothing is kept: anyone could fill the disk with them.
+    if caller is not None:
+        items = record.items if saved is not None else ()
+        line = audit.Feedback(
+            record.request_id, record.service_id, caller, status, milliseconds, record.body, items, reasons
+        )
+        write_audit(around, lambda log: log.feedback(line))
+
+
+def _counted(saved: Saved | None, status: int) -> list[tuple[str, int]]:
+    if saved is None:
+        return [(f"refused:{status}", 1)]
+    counts = (("new", saved.new), ("repeated", saved.repeated), ("unknown-card", saved.unknown))
+    return [(outcome, number) for outcome, number in counts if number]

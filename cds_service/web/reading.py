@@ -5,10 +5,14 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from cds_service import bodies
 from cds_service.errors import RequestError
+from cds_service.outgoing.deadline import Deadline
 
 
-def body() -> bytes:
-    """The bytes of the request at hand. Raises RequestError 408 or 415, RequestEntityTooLarge."""
+def body(deadline: Deadline | None = None) -> bytes:
+    """The bytes of the request at hand. Raises RequestError 408 or 415, RequestEntityTooLarge.
+
+    408 is for a body that does not come whole, or not by the ``deadline``.
+    """
     charset, encoding = request.mimetype_params.get("charset"), request.headers.get("Content-Encoding")
     bodies.check_media_type(request.mimetype, charset, encoding)
     try:
@@ -21,6 +25,8 @@ def body() -> bytes:
     # A body sent in chunks is cut off at the limit without a word.
     if request.content_length is None and len(data) >= current_app.config["MAX_CONTENT_LENGTH"]:
         raise RequestEntityTooLarge
+    if deadline is not None and deadline.left() <= 0:
+        raise _cut_off()
     return data
 
 

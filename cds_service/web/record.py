@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cds_service import hooks
+from cds_service import hooks, service
 from cds_service.elements import Json
 from cds_service.fetching.fetch import KeyReport
 from cds_service.hooks import HookRequest
 from cds_service.identity import WORKBENCH
+from cds_service.library import Library
 from cds_service.operations import audit, logs, outcomes
 from cds_service.operations.audit import AuditError, AuditLog, Caller
 from cds_service.operations.timing import Timing
@@ -20,8 +21,8 @@ from cds_service.store.ledger import Ledger
 from cds_service.store.shown import Shown
 from cds_service.surroundings import Surroundings
 
-# How a key came, in the words of the metrics (operations.metric_list).
-_STATES = {"fetched": "fetched", "in-part": "failed", "failed": "failed", "not-asked": "missing"}
+if TYPE_CHECKING:
+    from cds_service.operations.metrics import Metrics
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class CallRecord:
     told: Json = field(default_factory=dict)
 
 
-def tell(record: CallRecord, status: int, answer: bytes, around: Surroundings) -> None:
+def tell(record: CallRecord, status: int, answer: bytes, around: Surroundings, library: Library) -> None:
     """Tells log, metrics and audit log of a call that was answered; none of them can cost the caller the answer."""
     outcome = outcomes.of_call(record.answers) if status == 200 else f"refused:{status}"
     seconds = record.timing.total()
@@ -58,7 +59,7 @@ def tell(record: CallRecord, status: int, answer: bytes, around: Surroundings) -
     told = {"cards": len(record.answers), "outcome": outcome} if status == 200 else {}
     log.info("call" if status == 200 else "refused", status=status, milliseconds=round(seconds * 1000, 1), **told)
     if around.metrics is not None:
-        _count(record, outcome, seconds, around)
+        _count(record, outcome, seconds, around.metrics, library)
     caller = record.caller
     # Of calls that nobody answers for nothing is kept: anyone could fill the disk with them.
     if caller is None:
@@ -96,7 +97,7 @@ def _note(record: CallRecord, client: str, ledger: Ledger) -> None:
         )
         for item in record.answers
     ]
-    answered = [item.policy.id for item in record.answers if item.error is None]
+    answered = [item.policy.id for item in record.answers if item.error is None and not item.late]
     # Of two editions one answers; the other has had no order then.
     statements = {item.policy.statement: item.policy.id for item in record.answers}
     is_order = record.request is not None and record.request.hook != hooks.PATIENT_VIEW
@@ -107,9 +108,7 @@ def _note(record: CallRecord, client: str, ledger: Ledger) -> None:
     ledger.note(cards, record.today, orders, answered)
 
 
-def _count(record: CallRecord, outcome: str, seconds: float, around: Surroundings) -> None:
-    metrics = around.metrics
-    assert metrics is not None
+def _count(record: CallRecord, outcome: str, seconds: float, metrics: "Metrics", library: Library) -> None:
     metrics.call(record.service_id, outcome, seconds)
     for item in record.answers:
         became = outcomes.of_answer(item)
@@ -117,21 +116,14 @@ def _count(record: CallRecord, outcome: str, seconds: float, around: Surrounding
         metrics.unknowns(item.policy.id, outcomes.unknowns(item))
         if became == "failed":
             metrics.policy_failed(item.policy.id)
+    if record.request is not None:
+        for name, state in service.arrivals(record.request, library).items():
+            metrics.prefetch(name, state)
     for key in record.report:
-        metrics.prefetch(key.key, _STATES.get(key.state) or _as_sent(record, key.key))
         if key.cause:
             metrics.fetch_failed(key.cause)
     if record.timing.seconds("fetch"):
         metrics.fetched(record.timing.seconds("fetch"))
-
-
-def _as_sent(record: CallRecord, key: str) -> str:
-    """How a key stands that the call brought itself."""
-    value = record.request.prefetch.get(key) if record.request else None
-    kind = value.get("resourceType") if isinstance(value, dict) else None
-    if value is None or (kind == "Bundle" and isinstance(value, dict) and not value.get("entry")):
-        return "empty"
-    return "failed" if kind in (None, "OperationOutcome") else "filled"
 
 
 def _line(record: CallRecord, caller: Caller, status: int, outcome: str, seconds: float, answer: bytes) -> audit.Call:
