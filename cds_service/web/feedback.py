@@ -8,6 +8,7 @@ from time import perf_counter
 from flask import Flask, Response, g, request
 
 from cds_service import bodies, feedback, hooks, service
+from cds_service.errors import RequestError
 from cds_service.feedback import FeedbackItem
 from cds_service.operations import audit, logs
 from cds_service.operations.audit import Caller
