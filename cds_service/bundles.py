@@ -77,25 +77,44 @@ def is_error(outcome: Mapping[str, Any]) -> bool:
 
 
 def once(resources: Iterable[Json]) -> list[Json]:
-    """One copy of each resource: of two with one id the later version, judged by meta.lastUpdated, then by content."""
-    by_id: dict[str, Json] = {}
+    """One copy of each resource: of two with one id the later version, judged by meta.lastUpdated, then by content.
+
+    Each copy is read a fixed number of times, however many there are: comparing two ends with the smaller one.
+    """
+    kept: dict[str, _Kept] = {}
     unnamed: dict[str, Json] = {}
     for resource in resources:
         identity = resource.get("id")
         if not isinstance(identity, str):
             unnamed.setdefault(_content(resource), resource)
-        elif identity not in by_id:
-            by_id[identity] = resource
-        elif by_id[identity] != resource:
-            by_id[identity] = max(by_id[identity], resource, key=_version)
-    return [*by_id.values(), *unnamed.values()]
+        elif identity not in kept:
+            kept[identity] = _Kept(resource)
+        elif kept[identity].resource != resource:
+            kept[identity] = max(kept[identity], _Kept(resource))
+    return [*(one.resource for one in kept.values()), *unnamed.values()]
 
 
-def _version(resource: Mapping[str, Any]) -> tuple[str, str]:
-    meta = resource.get("meta")
-    updated = meta.get("lastUpdated") if isinstance(meta, dict) else None
-    return (updated if isinstance(updated, str) else "", _content(resource))
+class _Kept:
+    """One version of a resource, which is written down at most once, and only where two are of one moment."""
+
+    def __init__(self, resource: Json) -> None:
+        self.resource = resource
+        meta = resource.get("meta")
+        updated = meta.get("lastUpdated") if isinstance(meta, dict) else None
+        self._updated = updated if isinstance(updated, str) else ""
+        self._written: str | None = None
+
+    def __gt__(self, other: "_Kept") -> bool:
+        if self._updated != other._updated:
+            return self._updated > other._updated
+        return self._content > other._content
+
+    @property
+    def _content(self) -> str:
+        if self._written is None:
+            self._written = _content(self.resource)
+        return self._written
 
 
-def _content(resource: Mapping[str, Any]) -> str:
+def _content(resource: Json) -> str:
     return dumps(resource, sort_keys=True)
