@@ -1,6 +1,7 @@
 """Code systems: one name for each system however it is written, and codes that match in spite of their spelling."""
 
 import re
+from collections.abc import Iterable
 
 ICD10CM = "http://hl7.org/fhir/sid/icd-10-cm"
 ICD10PCS = "http://www.cms.gov/Medicare/Coding/ICD10"
@@ -95,6 +96,8 @@ def _any_of(phrases: tuple[str, ...]) -> re.Pattern[str]:
 
 _DENIALS = ("no", "not", "without", "denies", "denied", "negative for", "free of", "absence of")
 _DENIED_BEHIND = ("denied", "absent", "negative", "none", "excluded", "unlikely")
+# With the space behind it, or a longer word would seem to be one of these.
+_LONGEST_DENIAL = max(map(len, _DENIED_BEHIND)) + 1
 # Beside one of these a phrase in free text may be a plan, a question or a lesson, and not what the patient has or had.
 _MENTIONS = frozenset(
     (
@@ -129,16 +132,24 @@ _TELLTALE = frozenset(phrase.partition(" ")[0] for phrase in (*_DENIALS, *_OF_AN
 _LETTERS = re.compile(r"[a-z]+")
 
 
-def is_not_reported(text: str, phrase: str) -> bool:
-    """Whether a phrase in text (both in the form of ``words``) is denied, or only mentioned and not reported.
+def reports_any(text: str, phrases: Iterable[str]) -> bool:
+    """Whether one of the phrases stands in text (all in the form of ``words``), neither denied nor only mentioned.
 
     A word before it denies it ("no sepsis"), or the one behind it ("sepsis: denied"); "sepsis screening" mentions it.
     """
-    if not _MENTIONS.isdisjoint(text.split()):
-        return True
-    start = text.index(phrase)
-    behind = text[start + len(phrase) :].partition(" ")[0]
-    return behind in _DENIED_BEHIND or _DENIES.search(text[: start + 1]) is not None
+    found = [phrase for phrase in phrases if phrase in text]
+    if not found or not _MENTIONS.isdisjoint(text.split()):
+        return False
+    denial = _DENIES.search(text)
+    for phrase in found:
+        start = text.index(phrase)
+        # The space before a phrase is the one behind the denial.
+        if denial is not None and denial.end() <= start + 1:
+            continue
+        end = start + len(phrase)
+        if text[end : end + _LONGEST_DENIAL].partition(" ")[0] not in _DENIED_BEHIND:
+            return True
+    return False
 
 
 def speaks_of_another(text: str) -> bool:
