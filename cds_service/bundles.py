@@ -10,6 +10,21 @@ DEEPEST_BUNDLE = 4
 _UNREADABLE_BUNDLE = "the EHR sent a Bundle that cannot be read"
 
 
+class Limits(NamedTuple):
+    """The most that is read of one call.
+
+    ``resources`` counts those of its prefetch, each copy of them, and the components of measurements besides;
+    ``drafts`` the orders of draftOrders, ``text_characters`` the words of one code of a record.
+    """
+
+    resources: int = 5_000
+    drafts: int = 500
+    text_characters: int = 10_000
+
+
+DEFAULT_LIMITS = Limits()
+
+
 class Arrival(NamedTuple):
     """What one prefetch value holds: resources by type and by fullUrl, and why something in it failed (or None).
 
@@ -56,6 +71,18 @@ def _collect_entries(entries: Any, depth: int, into: Arrival) -> str | None:
         elif (resource := entry.get("resource")) is not None:
             failure = _collect(resource, entry.get("fullUrl"), depth + 1, into) or failure
     return failure
+
+
+def size_of(value: Any, depth: int = 0) -> int:
+    """How many resources a prefetch value holds, each copy counted."""
+    if isinstance(value, list) and depth == 0:
+        return sum(size_of(part, 1) for part in value)
+    if not isinstance(value, dict):
+        return 0
+    entries = value.get("entry")
+    if value.get("resourceType") != "Bundle" or not isinstance(entries, list) or depth >= DEEPEST_BUNDLE:
+        return 1
+    return sum(size_of(entry.get("resource"), depth + 1) for entry in entries if isinstance(entry, dict))
 
 
 def next_page(value: Any) -> str | None:

@@ -10,7 +10,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
-from cds_service.bundles import Arrival, once, read_value
+from cds_service.bundles import DEFAULT_LIMITS, Arrival, Limits, once, read_value
 from cds_service.elements import Json, Key, codings, concept_text, list_of, relative
 from cds_service.errors import UnreadableError
 from cds_service.lexicon import Lexicon
@@ -105,7 +105,7 @@ class Chart:
         self._by_id: dict[str, dict[str, Json]] = {}
         self._identifiers: frozenset[_Identifier] = frozenset()
         self._opened: tuple[Mapping[str, Any], Mapping[str, Json]] = ({}, {})
-        self._told: dict[tuple[Hashable, ...], tuple[Any, Any, UnreadableError | None]] = {}
+        self._told: dict[tuple[Hashable, ...], tuple[Any, Any, str | None]] = {}
 
     def known(self, resource_type: str) -> bool:
         """Whether what is on record of that type was sent (even if it is nothing)."""
@@ -156,16 +156,14 @@ class Chart:
         """
         key = (question, id(about), *more)
         # What was asked about is kept, or another could come to lie at its place in memory.
-        answered = self._told.get(key)
-        if answered is None:
+        if key not in self._told:
             try:
-                answered = (about, question(about, *more), None)
+                self._told[key] = (about, question(about, *more), None)
             except UnreadableError as error:
-                answered = (about, None, error)
-            self._told[key] = answered
-        _, answer, error = answered
-        if error is not None:
-            raise UnreadableError(str(error))
+                self._told[key] = (about, None, str(error))
+        _, answer, why_not = self._told[key]
+        if why_not is not None:
+            raise UnreadableError(why_not)
         told: Told = answer
         return told
 
@@ -286,12 +284,14 @@ def read_chart(
     types: Iterable[str],
     lexicon: Lexicon,
     unfetched: Mapping[str, str] = MappingProxyType({}),
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Chart:
     """Reads the prefetch of one call.
 
     ``prefetch`` is the request's own (any keys, any JSON); ``keys`` maps each published prefetch key to its resource
     type; ``types`` are the resource types, and ``lexicon`` holds the codes, that policies read; ``unfetched`` maps a
-    published key to the sentence why it could not be fetched, or not all of it. Never raises on JSON that parses.
+    published key to the sentence why it could not be fetched, or not all of it. A record with more than ``limits`` let
+    through counts as one that cannot be read. Never raises on JSON that parses.
     """
     chart = Chart(patient_id)
     chart.unfetched = {kind: unfetched[key] for key, kind in keys.items() if key in unfetched}
@@ -317,7 +317,7 @@ def read_chart(
     _find_patient(chart, unique.get("Patient", ()))
     for kind in sorted(unique.keys() & set(types)):
         if kind != "Patient":
-            _index(chart, kind, unique[kind], lexicon)
+            _index(chart, kind, unique[kind], lexicon, limits)
     return chart
 
 
@@ -353,7 +353,7 @@ def _find_patient(chart: Chart, patients: Iterable[Json]) -> None:
         chart.why_missing["Patient"] = "the EHR sent another patient than the one of the call"
 
 
-def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon) -> None:
+def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, limits: Limits) -> None:
     subject = SUBJECT.get(kind, "subject")
     own = [resource for resource in resources if chart.is_the_patients(resource.get(subject))]
     chart._own[kind] = own
@@ -362,18 +362,25 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon) -> 
     if kind in UNCODED:
         return
     worded = chart._worded[kind] = []
+    components = 0
     for resource in own:
         try:
-            for part in _parts(kind, resource):
+            parts = _parts(kind, resource)
+            components += len(parts) - 1
+            if components > limits.resources:
+                raise UnreadableError(f"has components beyond CDS_SERVICE_MAX_RESOURCES ({limits.resources})")
+            for part in parts:
                 concept = concept_of(part, chart, resource)
-                said = (
-                    _read(concept, lexicon) if inline_concept(part) is concept else chart.told(_read, concept, lexicon)
-                )
+                stands_here = inline_concept(part) is concept
+                said = _read(concept, lexicon) if stands_here else chart.told(_read, concept, lexicon)
                 for codes, row, code, without_system in said.rows:
                     match = Match(_record(kind, resource), part, row, code, without_system)
                     chart._coded.setdefault((codes, kind), []).append(match)
                 if said.broken:
                     raise UnreadableError(said.broken)
+                if len(said.text) > limits.text_characters:
+                    most = limits.text_characters
+                    raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
                 if (kind in WORDED or not said.coded) and said.text:
                     worded.append(_Worded(_record(kind, resource), part, said.coded, said.text, said.silent_for))
         except UnreadableError as error:

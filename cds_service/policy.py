@@ -177,7 +177,7 @@ class Part:
     when: Test | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Scope:
     """What a statement judges apart, such as each of two sides; a whole is as its weakest part."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from cds_service.chart import Chart, concept_of
 from cds_service.elements import concept_text, list_of, readable_keys
-from cds_service.policy import Part, Scope
+from cds_service.policy import Scope
 from cds_service.terminology import words
 
 
@@ -14,15 +14,15 @@ def parts_named(scope: Scope, resource: Mapping[str, Any], chart: Chart) -> tupl
 
     A body site that names a part stands above the code and the words of the resource.
     """
-    by_site = chart.told(_named_by_site, resource, scope.parts)
-    return by_site or chart.told(_named, concept_of(resource, chart, resource), scope.parts)
+    by_site = chart.told(_named_by_site, resource, scope)
+    return by_site or chart.told(_named, concept_of(resource, chart, resource), scope)
 
 
-def _named_by_site(resource: Mapping[str, Any], parts: tuple[Part, ...]) -> tuple[str, ...]:
-    named = {name for concept in list_of(resource.get("bodySite")) for name in _named(concept, parts)}
-    return tuple(part.id for part in parts if part.id in named)
+def _named_by_site(resource: Mapping[str, Any], scope: Scope) -> tuple[str, ...]:
+    named = {name for concept in list_of(resource.get("bodySite")) for name in _named(concept, scope)}
+    return tuple(part.id for part in scope.parts if part.id in named)
 
 
-def _named(concept: Any, parts: tuple[Part, ...]) -> tuple[str, ...]:
+def _named(concept: Any, scope: Scope) -> tuple[str, ...]:
     keys, text = readable_keys(concept), words(concept_text(concept))
-    return tuple(part.id for part in parts if any(map(part.codes.match, keys)) or part.codes.stands_in(text))
+    return tuple(part.id for part in scope.parts if any(map(part.codes.match, keys)) or part.codes.stands_in(text))
