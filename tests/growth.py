@@ -345,6 +345,12 @@ CALLS: dict[str, Callable[[int], bytes]] = {
     "phrases of one condition": lambda n: body(
         condition=[condition(0, code={"text": ", ".join(phrases() * max(1, n // 100))})]
     ),
+    "phrases of many conditions": lambda n: body(
+        condition=[condition(k, code={"text": ", ".join(phrases())[:9_000]}) for k in range(n)]
+    ),
+    "different words of many conditions": lambda n: body(
+        condition=[condition(k, code={"text": f"{k} " + ", ".join(phrases())[:9_000]}) for k in range(n)]
+    ),
     "denied phrases of one condition": lambda n: body(
         condition=[condition(0, code={"text": "no " * n + ", ".join(phrases())})]
     ),
