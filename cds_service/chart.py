@@ -15,7 +15,7 @@ from cds_service.elements import Json, Key, codings, concept_text, list_of, rela
 from cds_service.errors import UnreadableError
 from cds_service.lexicon import Lexicon
 from cds_service.policy import Code, CodeSet
-from cds_service.terminology import words
+from cds_service.terminology import reported_until, words
 
 # Between two texts: no phrase holds it, and no text does.
 _APART = " | "
@@ -105,6 +105,7 @@ class Chart:
         self._by_id: dict[str, dict[str, Json]] = {}
         self._identifiers: frozenset[_Identifier] = frozenset()
         self._opened: tuple[Mapping[str, Any], Mapping[str, Json]] = ({}, {})
+        self._reported: dict[str, int] = {}
         self._told: dict[tuple[Hashable, ...], tuple[Any, Any, str | None]] = {}
 
     def known(self, resource_type: str) -> bool:
@@ -121,7 +122,7 @@ class Chart:
             matching = {
                 text
                 for text, piece in zip(self._texts(resource_type), pieces, strict=True)
-                if codes.match_words(f" {piece} ")
+                if codes.match_words(spoken := f" {piece} ", self._until(spoken))
             }
             for worded in self._worded[resource_type] if matching else ():
                 beside_code = worded.coded or codes in worded.silent_for
@@ -147,6 +148,12 @@ class Chart:
     def _texts(self, resource_type: str) -> Iterable[str]:
         """What stands in words in the records of a type, each text once: many may refer to one medication."""
         return dict.fromkeys(item.text for item in self._worded.get(resource_type, ()))
+
+    def _until(self, text: str) -> int:
+        """``reported_until`` of a text, worked out once for all code sets."""
+        if text not in self._reported:
+            self._reported[text] = reported_until(text)
+        return self._reported[text]
 
     def told(self, question: Callable[..., Told], about: Any, *more: Hashable) -> Told:
         """``question(about, *more)``, worked out once: many records may refer to one, and one may have many parts.

@@ -81,9 +81,9 @@ class CodeSet:
         """Whether a phrase stands anywhere in normalised text."""
         return any(phrase in text for phrase in self.phrases)
 
-    def match_words(self, text: str) -> bool:
+    def match_words(self, text: str, until: int | None = None) -> bool:
         """Whether a phrase stands in normalised text (``terminology.words``), neither denied nor only mentioned."""
-        return reports_any(text, self.phrases)
+        return reports_any(text, self.phrases, until)
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,19 +132,28 @@ _TELLTALE = frozenset(phrase.partition(" ")[0] for phrase in (*_DENIALS, *_OF_AN
 _LETTERS = re.compile(r"[a-z]+")
 
 
-def reports_any(text: str, phrases: Iterable[str]) -> bool:
+def reported_until(text: str) -> int:
+    """Up to which place words report what stands in them: before a denial, or 0 where all is only mentioned."""
+    if not _MENTIONS.isdisjoint(text.split()):
+        return 0
+    denial = _DENIES.search(text)
+    return len(text) if denial is None else denial.end() - 1
+
+
+def reports_any(text: str, phrases: Iterable[str], until: int | None = None) -> bool:
     """Whether one of the phrases stands in text (all in the form of ``words``), neither denied nor only mentioned.
+
+    ``until`` is ``reported_until`` of the text, where it is known.
 
     A word before it denies it ("no sepsis"), or the one behind it ("sepsis: denied"); "sepsis screening" mentions it.
     """
     found = [phrase for phrase in phrases if phrase in text]
-    if not found or not _MENTIONS.isdisjoint(text.split()):
-        return False
-    denial = _DENIES.search(text)
+    if found and until is None:
+        until = reported_until(text)
     for phrase in found:
         start = text.index(phrase)
         # The space before a phrase is the one behind the denial.
-        if denial is not None and denial.end() <= start + 1:
+        if until is not None and start >= until:
             continue
         end = start + len(phrase)
         if text[end : end + _LONGEST_DENIAL].partition(" ")[0] not in _DENIED_BEHIND:
