@@ -9,6 +9,7 @@ from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from cds_service import feedback_page, pages, service
+from cds_service.bundles import Limits
 from cds_service.card import Addresses
 from cds_service.library import Library
 from cds_service.service import Guide
@@ -39,7 +40,8 @@ def create_app(
     compression.register(app)
     open_calls = around.verifier is None
     browsers.register(app, public_url, settings.cors_origins, settings.allowed_hosts, open_calls=open_calls)
-    guide = Guide(library, Addresses(public_url, settings.canonical_base), settings.key())
+    limits = Limits(settings.max_resources, settings.max_drafts, settings.max_text_characters)
+    guide = Guide(library, Addresses(public_url, settings.canonical_base), settings.key(), limits=limits)
     lean = settings.prefetch == "lean"
     fetches = around.fetcher is not None
     discovered = service.discovery(library, lean=lean, fetches=fetches)

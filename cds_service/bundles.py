@@ -10,6 +10,21 @@ DEEPEST_BUNDLE = 4
 _UNREADABLE_BUNDLE = "the EHR sent a Bundle that cannot be read"
 
 
+class Limits(NamedTuple):
+    """The most that is read of one call.
+
+    ``resources`` counts those of its prefetch, each copy of them, and the components of measurements besides;
+    ``drafts`` the orders of draftOrders, ``text_characters`` the words of one code of a record.
+    """
+
+    resources: int = 5_000
+    drafts: int = 500
+    text_characters: int = 10_000
+
+
+DEFAULT_LIMITS = Limits()
+
+
 class Arrival(NamedTuple):
     """What one prefetch value holds: resources by type and by fullUrl, and why something in it failed (or None).
 
@@ -58,6 +73,18 @@ def _collect_entries(entries: Any, depth: int, into: Arrival) -> str | None:
     return failure
 
 
+def size_of(value: Any, depth: int = 0) -> int:
+    """How many resources a prefetch value holds, each copy counted."""
+    if isinstance(value, list) and depth == 0:
+        return sum(size_of(part, 1) for part in value)
+    if not isinstance(value, dict):
+        return 0
+    entries = value.get("entry")
+    if value.get("resourceType") != "Bundle" or not isinstance(entries, list) or depth >= DEEPEST_BUNDLE:
+        return 1
+    return sum(size_of(entry.get("resource"), depth + 1) for entry in entries if isinstance(entry, dict))
+
+
 def next_page(value: Any) -> str | None:
     """The address of the page that follows one page of a search; "" where it is not text, None where none follows."""
     links = value.get("link") if isinstance(value, dict) and value.get("resourceType") == "Bundle" else None
@@ -77,25 +104,44 @@ def is_error(outcome: Mapping[str, Any]) -> bool:
 
 
 def once(resources: Iterable[Json]) -> list[Json]:
-    """One copy of each resource: of two with one id the later version, judged by meta.lastUpdated, then by content."""
-    by_id: dict[str, Json] = {}
+    """One copy of each resource: of two with one id the later version, judged by meta.lastUpdated, then by content.
+
+    Each copy is read a fixed number of times, however many there are: comparing two ends with the smaller one.
+    """
+    kept: dict[str, _Kept] = {}
     unnamed: dict[str, Json] = {}
     for resource in resources:
         identity = resource.get("id")
         if not isinstance(identity, str):
             unnamed.setdefault(_content(resource), resource)
-        elif identity not in by_id:
-            by_id[identity] = resource
-        elif by_id[identity] != resource:
-            by_id[identity] = max(by_id[identity], resource, key=_version)
-    return [*by_id.values(), *unnamed.values()]
+        elif identity not in kept:
+            kept[identity] = _Kept(resource)
+        elif kept[identity].resource != resource:
+            kept[identity] = max(kept[identity], _Kept(resource))
+    return [*(one.resource for one in kept.values()), *unnamed.values()]
 
 
-def _version(resource: Mapping[str, Any]) -> tuple[str, str]:
-    meta = resource.get("meta")
-    updated = meta.get("lastUpdated") if isinstance(meta, dict) else None
-    return (updated if isinstance(updated, str) else "", _content(resource))
+class _Kept:
+    """One version of a resource, which is written down at most once, and only where two are of one moment."""
+
+    def __init__(self, resource: Json) -> None:
+        self.resource = resource
+        meta = resource.get("meta")
+        updated = meta.get("lastUpdated") if isinstance(meta, dict) else None
+        self._updated = updated if isinstance(updated, str) else ""
+        self._written: str | None = None
+
+    def __gt__(self, other: "_Kept") -> bool:
+        if self._updated != other._updated:
+            return self._updated > other._updated
+        return self._content > other._content
+
+    @property
+    def _content(self) -> str:
+        if self._written is None:
+            self._written = _content(self.resource)
+        return self._written
 
 
-def _content(resource: Mapping[str, Any]) -> str:
+def _content(resource: Json) -> str:
     return dumps(resource, sort_keys=True)

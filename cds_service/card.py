@@ -16,7 +16,7 @@ from cds_service.identity import IdMaker, reason_system
 from cds_service.logic import Truth
 from cds_service.markdown import escape, table
 from cds_service.payers import PayerPosition
-from cds_service.policy import Act, Code, Part, Pathway, Policy
+from cds_service.policy import Act, Code, CodeSet, Part, Pathway, Policy
 from cds_service.standing import reason_concepts
 from cds_service.suggestions import suggestions
 from cds_service.terminology import inside_sentence
@@ -451,4 +451,9 @@ def _unverified(code: Code) -> str:
 def reasons_here(policy: Policy, resource: Json, chart: Chart) -> list[Code]:
     """The rows of the policy's site codes that an order gives as its reasons."""
     concepts = reason_concepts(resource, chart)
-    return [row for concept in concepts for key in readable_keys(concept) if (row := policy.orders.here.match(key))]
+    return [row for concept in concepts for row in chart.told(_rows_of, concept, policy.orders.here)]
+
+
+def _rows_of(concept: Any, codes: CodeSet) -> list[Code]:
+    """The rows of a code set under which the codes of a concept fall, each once."""
+    return list(dict.fromkeys(row for key in readable_keys(concept) if (row := codes.match(key))))

@@ -5,21 +5,22 @@ be read is listed, never raised, so that one broken resource spoils only what it
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from cds_service.bundles import Arrival, once, read_value
+from cds_service.bundles import DEFAULT_LIMITS, Arrival, Limits, once, read_value
 from cds_service.elements import Json, Key, codings, concept_text, list_of, relative
 from cds_service.errors import UnreadableError
 from cds_service.lexicon import Lexicon
 from cds_service.policy import Code, CodeSet
-from cds_service.terminology import words
+from cds_service.terminology import reported_until, words
 
 # Between two texts: no phrase holds it, and no text does.
 _APART = " | "
 _NOBODY = frozenset[CodeSet]()
+Told = TypeVar("Told")
 UNCODED = ("QuestionnaireResponse", "Coverage")
 # Of these the words are kept even where a code stands beside them, for the sets that read words beside codes.
 WORDED = ("Condition", "MedicationRequest", "MedicationStatement")
@@ -106,6 +107,8 @@ class Chart:
         self._by_id: dict[str, dict[str, Json]] = {}
         self._identifiers: frozenset[_Identifier] = frozenset()
         self._opened: tuple[Mapping[str, Any], Mapping[str, Json]] = ({}, {})
+        self._reported: dict[str, int] = {}
+        self._told: dict[tuple[Hashable, ...], tuple[Any, Any, str | None]] = {}
 
     def known(self, resource_type: str) -> bool:
         """Whether what is on record of that type was sent (even if it is nothing)."""
@@ -118,24 +121,21 @@ class Chart:
     def matches(self, resource_type: str, codes: CodeSet) -> Sequence[Match]:
         """Each record of the type that the code set recognises, once for each matching part."""
         coded = self._coded.get((codes, resource_type))
-        found = self._one_for_each_part(coded) if coded else []
+        found = sorted(sorted(coded, key=_system_and_code, reverse=True), key=_reference) if coded else []
         if codes.phrases and codes.stands_in(self._all_words(resource_type)):
             seen = {id(match.part) for match in found}
             pieces = self._all_words(resource_type)[1:-1].split(_APART)
-            for worded, piece in zip(self._worded[resource_type], pieces, strict=True):
+            matching = {
+                text
+                for text, piece in zip(self._texts(resource_type), pieces, strict=True)
+                if codes.match_words(spoken := f" {piece} ", self._until(spoken))
+            }
+            for worded in self._worded[resource_type] if matching else ():
                 beside_code = worded.coded or codes in worded.silent_for
                 counts = not beside_code or (codes.words_beside_codes and resource_type in WORDED)
-                if counts and id(worded.part) not in seen and codes.match_words(f" {piece} "):
+                if counts and id(worded.part) not in seen and worded.text in matching:
                     found.append(Match(worded.record, worded.part, None, worded.text, False))
         return found
-
-    @staticmethod
-    def _one_for_each_part(coded: list[Match]) -> list[Match]:
-        """Of several codes of a part that match, the one that comes first by system and code."""
-        if len(coded) < 2:
-            return coded[:]
-        by_part = {id(match.part): match for match in sorted(coded, key=_system_and_code, reverse=True)}
-        return sorted(by_part.values(), key=_reference)
 
     def records(self, resource_type: str) -> Iterator[Record]:
         """All of the patient's resources of a type."""
@@ -147,9 +147,38 @@ class Chart:
         There is a space at both ends, as ``terminology.words`` has it.
         """
         if resource_type not in self._joined:
-            worded = self._worded.get(resource_type, ())
-            self._joined[resource_type] = f" {_APART.join(words(item.text)[1:-1] for item in worded)} "
+            texts = self._texts(resource_type)
+            self._joined[resource_type] = f" {_APART.join(words(text)[1:-1] for text in texts)} "
         return self._joined[resource_type]
+
+    def _texts(self, resource_type: str) -> Iterable[str]:
+        """What stands in words in the records of a type, each text once: many may refer to one medication."""
+        return dict.fromkeys(item.text for item in self._worded.get(resource_type, ()))
+
+    def _until(self, text: str) -> int:
+        """``reported_until`` of a text, worked out once for all code sets."""
+        if text not in self._reported:
+            self._reported[text] = reported_until(text)
+        return self._reported[text]
+
+    def told(self, question: Callable[..., Told], about: Any, *more: Hashable) -> Told:
+        """``question(about, *more)``, worked out once: many records may refer to one, and one may have many parts.
+
+        Raises UnreadableError as the question does.
+        ``about`` is a part of what was sent, and ``more`` does not change from one record to the next.
+        """
+        key = (question, id(about), *more)
+        # What was asked about is kept, or another could come to lie at its place in memory.
+        if key not in self._told:
+            try:
+                self._told[key] = (about, question(about, *more), None)
+            except UnreadableError as error:
+                self._told[key] = (about, None, str(error))
+        _, answer, why_not = self._told[key]
+        if why_not is not None:
+            raise UnreadableError(why_not)
+        told: Told = answer
+        return told
 
     def _received_by_id(self, kind: str) -> Mapping[str, Json]:
         """What was received of a type, by id; made when first asked for, and most calls never ask."""
@@ -268,19 +297,21 @@ def read_chart(
     types: Iterable[str],
     lexicon: Lexicon,
     unfetched: Mapping[str, str] = MappingProxyType({}),
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Chart:
     """Reads the prefetch of one call.
 
     ``prefetch`` is the request's own (any keys, any JSON); ``keys`` maps each published prefetch key to its resource
     type; ``types`` are the resource types, and ``lexicon`` holds the codes, that policies read; ``unfetched`` maps a
-    published key to the sentence why it could not be fetched, or not all of it. Never raises on JSON that parses.
+    published key to the sentence why it could not be fetched, or not all of it. A record with more than ``limits`` let
+    through counts as one that cannot be read. Never raises on JSON that parses.
     """
     chart, found, addresses = _arrived(prefetch, keys, patient_id, unfetched)
     unique = {kind: once(resources) for kind, resources in found.items()}
     chart._received, chart._addresses = unique, addresses
     for kind in sorted(unique.keys() & set(types)):
         if kind != "Patient":
-            _index(chart, kind, unique[kind], lexicon)
+            _index(chart, kind, unique[kind], lexicon, limits)
     return chart
 
 
@@ -355,7 +386,7 @@ def _find_patient(chart: Chart, patients: Iterable[Json]) -> None:
         chart.why_missing["Patient"] = "the EHR sent another patient than the one of the call"
 
 
-def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon) -> None:
+def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, limits: Limits) -> None:
     subject = SUBJECT.get(kind, "subject")
     own = [resource for resource in resources if chart.is_the_patients(resource.get(subject))]
     chart._own[kind] = own
@@ -364,23 +395,59 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon) -> 
     if kind in UNCODED:
         return
     worded = chart._worded[kind] = []
+    components = 0
     for resource in own:
         try:
-            for part in _parts(kind, resource):
+            parts = _parts(kind, resource)
+            components += len(parts) - 1
+            if components > limits.resources:
+                raise UnreadableError(f"has components beyond CDS_SERVICE_MAX_RESOURCES ({limits.resources})")
+            for part in parts:
                 concept = concept_of(part, chart, resource)
-                coded, silent_for = False, _NOBODY
-                for coding in codings(concept):
-                    known = lexicon.look_up(coding.get("system"), coding.get("code"))
-                    coded = coded or known.standard
-                    if known.silences:
-                        silent_for |= known.silences
-                    for codes, row in known.rows:
-                        match = Match(_record(kind, resource), part, row, known.code, known.without_system)
-                        chart._coded.setdefault((codes, kind), []).append(match)
-                if (kind in WORDED or not coded) and (text := concept_text(concept)):
-                    worded.append(_Worded(_record(kind, resource), part, coded, text, silent_for))
+                stands_here = inline_concept(part) is concept
+                said = _read(concept, lexicon) if stands_here else chart.told(_read, concept, lexicon)
+                for codes, row, code, without_system in said.rows:
+                    match = Match(_record(kind, resource), part, row, code, without_system)
+                    chart._coded.setdefault((codes, kind), []).append(match)
+                if said.broken:
+                    raise UnreadableError(said.broken)
+                if len(said.text) > limits.text_characters:
+                    most = limits.text_characters
+                    raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
+                if (kind in WORDED or not said.coded) and said.text:
+                    worded.append(_Worded(_record(kind, resource), part, said.coded, said.text, said.silent_for))
         except UnreadableError as error:
             chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, str(error)))
+
+
+class _Said(NamedTuple):
+    """What a concept says: the row of each code set that reads one of its codes, its words, and whether it is coded;
+    ``broken``: why the rest of it cannot be read."""
+
+    coded: bool
+    silent_for: frozenset[CodeSet]
+    rows: tuple[tuple[CodeSet, Code, str, bool], ...]
+    text: str
+    broken: str = ""
+
+
+def _read(concept: Any, lexicon: Lexicon) -> _Said:
+    coded, silent_for = False, _NOBODY
+    rows: dict[CodeSet, tuple[CodeSet, Code, str, bool]] = {}
+    try:
+        for coding in codings(concept):
+            known = lexicon.look_up(coding.get("system"), coding.get("code"))
+            coded = coded or known.standard
+            if known.silences:
+                silent_for |= known.silences
+            for codes, row in known.rows:
+                # Of several codes that a set reads, the one that comes first by system and code.
+                first = rows.get(codes)
+                if first is None or (row.system, known.code) <= (first[1].system, first[2]):
+                    rows[codes] = (codes, row, known.code, known.without_system)
+    except UnreadableError as error:
+        return _Said(coded, silent_for, tuple(rows.values()), "", str(error))
+    return _Said(coded, silent_for, tuple(rows.values()), concept_text(concept))
 
 
 def _parts(kind: str, resource: Json) -> Sequence[Json]:

@@ -241,7 +241,7 @@ def _measurement(rule: FactRule, world: World) -> Fact:
     stale: list[tuple[Days, str]] = []
     notes: list[str] = []
     for match, placed in world.matches(rule, ("Observation",)):
-        outcome = observed(rule, match, world.today) if placed else world.no_part
+        outcome = observed(rule, match, world.chart, world.today) if placed else world.no_part
         if isinstance(outcome, Stale):
             stale.append((outcome.when, note_on(match, outcome.why)))
         elif isinstance(outcome, str):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from cds_service.bundles import next_page
+from cds_service.bundles import DEFAULT_LIMITS, Limits, next_page, size_of
 from cds_service.elements import Json, relative
 from cds_service.errors import RequestError
 
@@ -76,10 +76,11 @@ def hook_of(service_id: str) -> str:
     return SERVICES[service_id]
 
 
-def parse(service_id: str, body: Any) -> HookRequest:
+def parse(service_id: str, body: Any, limits: Limits = DEFAULT_LIMITS) -> HookRequest:
     """Reads a call of a service (CDS Hooks 2.0, "Calling a CDS Service"); unknown members are ignored.
 
-    Raises RequestError: 404 unknown service, 400 for a body that lacks what the hook needs or mixes patients.
+    Raises RequestError: 404 unknown service, 400 for a body that lacks what the hook needs or mixes patients, 413 for
+    one with more than ``limits`` let through.
     """
     expected = hook_of(service_id)
     request = _member(body, "The body", dict)
@@ -95,12 +96,15 @@ def parse(service_id: str, body: Any) -> HookRequest:
     prefetch = request.get("prefetch")
     if prefetch is not None and not isinstance(prefetch, dict):
         raise RequestError(400, "structure", "prefetch must be an object of prefetch keys.", "prefetch")
+    resources = sum(map(size_of, (prefetch or {}).values()))
+    if resources > limits.resources:
+        raise _too_many("prefetch", resources, "resources", limits.resources, "CDS_SERVICE_MAX_RESOURCES")
     fhir_server = _given(request, "fhirServer")
     if request.get("fhirAuthorization") is not None and not fhir_server:
         raise RequestError(400, "required", "fhirServer is required where fhirAuthorization is sent.", "fhirServer")
     if fhir_server is not None:
         _member(fhir_server, "fhirServer", str)
-    drafts = _drafts(context, patient_id) if hook != PATIENT_VIEW else ()
+    drafts = _drafts(context, patient_id, limits.drafts) if hook != PATIENT_VIEW else ()
     selections = _selections(context) if hook == ORDER_SELECT else None
     return HookRequest(
         hook,
@@ -112,6 +116,13 @@ def parse(service_id: str, body: Any) -> HookRequest:
         _authorization(request.get("fhirAuthorization"), patient_id),
         {name: value for name, value in context.items() if isinstance(value, str)} | {"patientId": patient_id},
     )
+
+
+def _too_many(place: str, found: int, what: str, most: int, setting: str) -> RequestError:
+    sentence = (
+        f"{place} holds {found} {what}; at most {most} are read. Send fewer, or let the operator raise {setting}."
+    )
+    return RequestError(413, "too-costly", sentence, place)
 
 
 def _authorization(sent: Any, patient_id: str) -> FhirAuthorization | None:
@@ -154,7 +165,9 @@ def _text(parent: Mapping[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def with_exact_numbers(request: HookRequest, service_id: str, body: bytes) -> HookRequest:
+def with_exact_numbers(
+    request: HookRequest, service_id: str, body: bytes, limits: Limits = DEFAULT_LIMITS
+) -> HookRequest:
     """The request with its drafts as written: 1.10 stays 1.10 (FHIR R4 decimal: precision is significant).
 
     The drafts' decimals become ``decimal.Decimal``; ``body`` is the JSON that ``request`` was parsed from.
@@ -164,22 +177,25 @@ def with_exact_numbers(request: HookRequest, service_id: str, body: bytes) -> Ho
         exact = json.loads(body, parse_float=Decimal, parse_int=_whole)
     except RecursionError:
         raise RequestError(400, "too-costly", "The body is nested too deeply to be read.") from None
-    return replace(request, drafts=parse(service_id, exact).drafts)
+    return replace(request, drafts=parse(service_id, exact, limits).drafts)
 
 
 def _whole(digits: str) -> int | Decimal:
     return int(digits) if len(digits) < LONGEST_INTEGER else Decimal(digits)
 
 
-def _drafts(context: Mapping[str, Any], patient_id: str) -> tuple[tuple[str, Json], ...]:
+def _drafts(context: Mapping[str, Any], patient_id: str, most: int) -> tuple[tuple[str, Json], ...]:
     bundle = _required(context, "draftOrders", dict, "context.draftOrders")
     if bundle.get("resourceType") not in (None, "Bundle"):
         raise RequestError(400, "structure", "context.draftOrders must be a FHIR Bundle.", "context.draftOrders")
     entries = bundle.get("entry")
     if entries is None:
         return ()
+    listed = _member(entries, "context.draftOrders.entry", list)
+    if len(listed) > most:
+        raise _too_many("context.draftOrders.entry", len(listed), "orders", most, "CDS_SERVICE_MAX_DRAFTS")
     drafts = []
-    for index, entry in enumerate(_member(entries, "context.draftOrders.entry", list)):
+    for index, entry in enumerate(listed):
         place = f"context.draftOrders.entry[{index}]"
         resource = _member(_member(entry, place, dict).get("resource"), f"{place}.resource", dict)
         kind = resource.get("resourceType")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from cds_service.elements import coding_key
+from cds_service.elements import Key, coding_key
 from cds_service.errors import UnreadableError
 from cds_service.policy import Code, CodeSet
 from cds_service.terminology import ICD10PCS
@@ -41,6 +41,13 @@ class Lexicon:
         listed = [tuple(code_sets) for code_sets in policies]
         self._code_sets = tuple(codes for code_sets in listed for codes in code_sets)
         self._policies = tuple(frozenset(code_sets) for code_sets in listed)
+        self._exact: dict[Key, list[tuple[int, Code]]] = {}
+        self._with_prefixes: dict[str, list[int]] = {}
+        for place, codes in enumerate(self._code_sets):
+            for key, row in codes.exact.items():
+                self._exact.setdefault(key, []).append((place, row))
+            for system in dict.fromkeys(row.system for row in codes.prefixes):
+                self._with_prefixes.setdefault(system, []).append(place)
         self._remembered = lru_cache(maxsize=REMEMBERED)(self._look_up)
 
     def look_up(self, system: Any, code: Any) -> Known:
@@ -59,7 +66,7 @@ class Lexicon:
         key = coding_key(system, code) if code is not None else None
         if key is None:
             return Known(False, "", False, ())
-        rows = tuple((codes, row) for codes in self._code_sets if (row := codes.match(key)))
+        rows = self._rows(key)
         if key[0] != ICD10PCS:
             return Known(True, key[1], not system, rows)
         # Policies list few codes of this system, so that one that a policy does not list must not silence the words
@@ -67,3 +74,11 @@ class Lexicon:
         read = {codes for codes, _ in rows}
         silences = _NOBODY.union(*(code_sets for code_sets in self._policies if not read.isdisjoint(code_sets)))
         return Known(False, key[1], not system, rows, silences)
+
+    def _rows(self, key: Key) -> tuple[tuple[CodeSet, Code], ...]:
+        """What each code set that reads a key makes of it; what no set lists costs no look into each of them."""
+        found = dict(self._exact.get(key, ()))
+        for place in self._with_prefixes.get(key[0], ()):
+            if place not in found and (row := self._code_sets[place].match(key)):
+                found[place] = row
+        return tuple((self._code_sets[place], found[place]) for place in sorted(found))

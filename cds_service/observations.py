@@ -3,14 +3,13 @@
 from datetime import date
 from typing import NamedTuple
 
-from cds_service.chart import Match
+from cds_service.chart import Chart, Match
 from cds_service.dates import Days
-from cds_service.elements import Interval, concept_text, days_of, first_of, object_of, quantity_of, text_of
+from cds_service.elements import Interval, days_of, first_of, object_of, quantity_of, text_of
 from cds_service.errors import UnreadableError
 from cds_service.evidence import ANYTHING, Reading, evidence_of
 from cds_service.policy import FactRule
-from cds_service.standing import status_word, too_old_or_future
-from cds_service.terminology import speaks_of_another
+from cds_service.standing import is_of_another, status_word, too_old_or_future
 
 
 class Stale(NamedTuple):
@@ -20,7 +19,7 @@ class Stale(NamedTuple):
     why: str
 
 
-def observed(rule: FactRule, match: Match, today: date) -> Reading | Stale | str:
+def observed(rule: FactRule, match: Match, chart: Chart, today: date) -> Reading | Stale | str:
     """A reading, or the sentence why it is not evidence; an unreadable Observation is a reading of any value."""
     resource = match.record.resource
     when = Days(today, today, "")
@@ -37,7 +36,7 @@ def observed(rule: FactRule, match: Match, today: date) -> Reading | Stale | str
         why_not = too_old_or_future(rule.look_back_days, text_of(written), today)
         if why_not:
             return Stale(when, why_not)
-        if speaks_of_another(concept_text(resource.get("code"))):
+        if chart.told(is_of_another, resource.get("code")):
             return "is not about the patient"
         quantity = quantity_of(match.part)
     except UnreadableError:

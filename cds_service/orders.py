@@ -12,7 +12,7 @@ from cds_service.errors import UnreadableError
 from cds_service.policy import Act, CodeSet, OrderRule, Pathway, Scope
 from cds_service.scope import parts_named
 from cds_service.standing import reason_concepts
-from cds_service.terminology import is_not_reported, words
+from cds_service.terminology import reports_any, words
 
 ORDER_TYPES = ("ServiceRequest", "DeviceRequest")
 WITHDRAWN = ("entered-in-error", "revoked", "completed")
@@ -68,7 +68,7 @@ class ProcedureOrder:
         """Whether the codes of all drafts can be read."""
         try:
             for _, resource in (*((draft.reference, draft.resource) for draft in self.drafts), *self.others):
-                concept_keys(concept_of(resource, chart, resource))
+                chart.told(concept_keys, concept_of(resource, chart, resource))
         except UnreadableError:
             return False
         return True
@@ -77,12 +77,18 @@ class ProcedureOrder:
         """(reference, words) of each draft with a code of the set, valid on its date of service, or with its words."""
         for reference, resource in (*((draft.reference, draft.resource) for draft in self.drafts), *self.others):
             concept = concept_of(resource, chart, resource)
-            on = date_of_service([resource], self.today)
-            row = next((row for key in readable_keys(concept) if (row := codes.match_on(key, on))), None)
-            if row is not None:
-                yield reference, row.label
-            elif codes.match_words(words(text := concept_text(concept))):
-                yield reference, text
+            carried = chart.told(_carried, concept, codes, date_of_service([resource], self.today))
+            if carried is not None:
+                yield reference, carried
+
+
+def _carried(concept: Any, codes: CodeSet, on: date) -> str | None:
+    """The label of a code of the set that a concept has, or its words where they are the set's; None for neither."""
+    row = next((row for key in readable_keys(concept) if (row := codes.match_on(key, on))), None)
+    if row is not None:
+        return row.label
+    text = concept_text(concept)
+    return text if codes.match_words(words(text)) else None
 
 
 def recognise(
@@ -106,7 +112,7 @@ def recognise(
         if resource.get("status") in WITHDRAWN:
             continue
         on = date_of_service([resource], today)
-        said = _said(rule, concept_of(resource, chart, resource), on)
+        said = chart.told(_said, concept_of(resource, chart, resource), rule, on)
         draft = _read(rule, reference, resource, said, chart)
         if resource.get("doNotPerform") is True:
             # What is not to be done is not ordered; where it goes another way it says nothing of the acts.
@@ -149,7 +155,7 @@ def may_concern(rule: OrderRule, resource: Json, today: date) -> bool:
     """Whether a draft has a code or words of the policy, or a reference that may; asked before the chart is read."""
     if resource.get("codeReference") is not None:
         return True
-    said = _said(rule, inline_concept(resource), date_of_service([resource], today))
+    said = _said(inline_concept(resource), rule, date_of_service([resource], today))
     return said.is_something
 
 
@@ -174,11 +180,11 @@ class _Said(NamedTuple):
         return bool(self.acts) or self.named or self.pathway is not None
 
 
-def _said(rule: OrderRule, concept: Any, on: date) -> _Said:
+def _said(concept: Any, rule: OrderRule, on: date) -> _Said:
     keys = readable_keys(concept)
     text = words(concept_text(concept))
     acts = [act for act in rule.acts if any(act.codes.match_on(key, on) for key in keys)]
-    named = any(phrase in text and not is_not_reported(text, phrase) for phrase in rule.named_in_text)
+    named = reports_any(text, rule.named_in_text)
     apart = any(phrase in text for phrase in rule.not_the_procedure_in_text)
     pathway = None
     if rule.pathways and not acts:
@@ -189,7 +195,7 @@ def _said(rule: OrderRule, concept: Any, on: date) -> _Said:
 def _goes(row: Pathway, keys: list[Key], text: str, apart: bool, on: date) -> bool:
     if row.codes is not None and any(row.codes.match_on(key, on) for key in keys):
         return True
-    return not apart and any(phrase in text and not is_not_reported(text, phrase) for phrase in row.phrases)
+    return not apart and reports_any(text, row.phrases)
 
 
 def _read(rule: OrderRule, reference: str, resource: Json, said: _Said, chart: Chart) -> Draft | None:
@@ -221,14 +227,14 @@ def _act_in_words(rule: OrderRule, text: str) -> Act:
 def _points_here(rule: OrderRule, resource: Json, text: str, chart: Chart) -> bool | None:
     """True: at the policy's site; False: elsewhere; None: not said. The body site speaks before the reason."""
     for concepts in (list_of(resource.get("bodySite")), [{"text": text}]):
-        said = [_place(rule, concept) for concept in concepts]
+        said = [_place(concept, rule) for concept in concepts]
         if True in said or False in said:
             return True in said
-    said = [_place(rule, concept) for concept in reason_concepts(resource, chart)]
+    said = [chart.told(_place, concept, rule) for concept in reason_concepts(resource, chart)]
     return True if True in said else False if False in said else None
 
 
-def _place(rule: OrderRule, concept: Any) -> bool | None:
+def _place(concept: Any, rule: OrderRule) -> bool | None:
     keys = readable_keys(concept)
     if any(rule.here.match(key) for key in keys):
         return True

@@ -120,13 +120,18 @@ def _identity(payor: Any, coverage: Mapping[str, Any], chart: Chart) -> tuple[st
     organization = chart.resolve(payor, coverage) or {}
     reference = payor if isinstance(payor, dict) else {}
     name = organization.get("name") or first_of(reference, "display")
-    identifiers = set()
-    for item in (*list_of(organization.get("identifier")), reference.get("identifier")):
-        if isinstance(item, dict) and isinstance(item.get("system"), str) and isinstance(item.get("value"), str):
-            identifiers.add((item["system"], item["value"]))
+    identifiers = chart.told(_identifiers, organization) | _identifiers(reference)
     if not isinstance(name, str) or not name.strip():
         name = min((f"identifier {value}" for _, value in identifiers), default="payer without a name")
     return name, identifiers
+
+
+def _identifiers(resource: Mapping[str, Any]) -> set[Key]:
+    return {
+        (item["system"], item["value"])
+        for item in list_of(resource.get("identifier"))
+        if isinstance(item, dict) and isinstance(item.get("system"), str) and isinstance(item.get("value"), str)
+    }
 
 
 def _on_file(payers: Iterable[Payer], name: str, identifiers: set[Key]) -> Payer | None:

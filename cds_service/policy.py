@@ -7,7 +7,7 @@ from typing import Any
 
 from cds_service.dates import days
 from cds_service.elements import Key
-from cds_service.terminology import is_not_reported
+from cds_service.terminology import reports_any
 
 # In place of how a code was seen: its words are those of the deployment's code pack.
 FROM_PACK = "code-pack"
@@ -81,9 +81,9 @@ class CodeSet:
         """Whether a phrase stands anywhere in normalised text."""
         return any(phrase in text for phrase in self.phrases)
 
-    def match_words(self, text: str) -> bool:
+    def match_words(self, text: str, until: int | None = None) -> bool:
         """Whether a phrase stands in normalised text (``terminology.words``), neither denied nor only mentioned."""
-        return any(phrase in text and not is_not_reported(text, phrase) for phrase in self.phrases)
+        return reports_any(text, self.phrases, until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ class Part:
     when: Test | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Scope:
     """What a statement judges apart, such as each of two sides; a whole is as its weakest part."""
 
@@ -294,7 +294,8 @@ class Pathway:
     says: str
 
 
-@dataclass(frozen=True, slots=True)
+# Told apart by identity, as its sets are: what it says of a concept is asked for more than once.
+@dataclass(frozen=True, slots=True, eq=False)
 class OrderRule:
     """How an order is recognised: the acts, the words that name the therapy, and the site that must be pointed at.
 

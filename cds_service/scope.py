@@ -5,7 +5,7 @@ from typing import Any
 
 from cds_service.chart import Chart, concept_of
 from cds_service.elements import concept_text, list_of, readable_keys
-from cds_service.policy import CodeSet, Scope
+from cds_service.policy import Scope
 from cds_service.terminology import words
 
 
@@ -14,13 +14,15 @@ def parts_named(scope: Scope, resource: Mapping[str, Any], chart: Chart) -> tupl
 
     A body site that names a part stands above the code and the words of the resource.
     """
-    sites = list_of(resource.get("bodySite"))
-    return _named(scope, sites) or _named(scope, [concept_of(resource, chart, resource)])
+    by_site = chart.told(_named_by_site, resource, scope)
+    return by_site or chart.told(_named, concept_of(resource, chart, resource), scope)
 
 
-def _named(scope: Scope, concepts: list[Any]) -> tuple[str, ...]:
-    return tuple(part.id for part in scope.parts if any(_stands_in(part.codes, concept) for concept in concepts))
+def _named_by_site(resource: Mapping[str, Any], scope: Scope) -> tuple[str, ...]:
+    named = {name for concept in list_of(resource.get("bodySite")) for name in _named(concept, scope)}
+    return tuple(part.id for part in scope.parts if part.id in named)
 
 
-def _stands_in(codes: CodeSet, concept: Any) -> bool:
-    return any(codes.match(key) for key in readable_keys(concept)) or codes.stands_in(words(concept_text(concept)))
+def _named(concept: Any, scope: Scope) -> tuple[str, ...]:
+    keys, text = readable_keys(concept), words(concept_text(concept))
+    return tuple(part.id for part in scope.parts if any(map(part.codes.match, keys)) or part.codes.stands_in(text))

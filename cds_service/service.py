@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from cds_service import __version__, card, facts, hooks, orders, prefetch, verdicts
+from cds_service.bundles import DEFAULT_LIMITS, Limits
 from cds_service.card import Addresses
 from cds_service.chart import Chart, prefetch_states, read_chart
 from cds_service.editions import date_of_service, in_force
@@ -28,12 +29,14 @@ SECONDS_TO_WAIT = 5
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """What every call needs beside its request: the policies, our addresses, the key of the ids, the caller's name."""
+    """What every call needs beside its request: the policies, our addresses, the key of the ids, the caller's name, and
+    the most that is read."""
 
     library: Library
     addresses: Addresses
     id_key: bytes
     client: str = OPEN
+    limits: Limits = DEFAULT_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +215,13 @@ def _read(request: HookRequest, candidates: Collection[Policy], guide: Guide) ->
     types, lexicon = library.needs.of(candidates)
     try:
         return read_chart(
-            request.prefetch, library.prefetch_keys, request.patient_id, types, lexicon, request.unfetched
+            request.prefetch,
+            library.prefetch_keys,
+            request.patient_id,
+            types,
+            lexicon,
+            request.unfetched,
+            guide.limits,
         )
     except RecursionError:
         raise RequestError(400, "too-costly", "prefetch is nested too deeply to be read.", "prefetch") from None

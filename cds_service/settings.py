@@ -94,6 +94,16 @@ class Settings(BaseSettings):
     fhir_max_bytes: int = Field(5_000_000, gt=0, description="The largest answer that is read from a FHIR server.")
     fhir_max_pages: int = Field(20, gt=0, description="The most pages of one search that are read.")
     max_body_bytes: int = Field(5_000_000, gt=0, description="The largest request body that is read.")
+    max_resources: int = Field(
+        5_000, gt=0, description="The most resources of a call's prefetch, sent or fetched, that are read."
+    )
+    max_drafts: int = Field(500, gt=0, description="The most orders of a call's draftOrders that are read.")
+    max_text_characters: int = Field(
+        10_000,
+        gt=0,
+        description="The most characters in which one code of a record may be worded; one with more counts as "
+        "unreadable. Attachments and notes are not read, and may be longer.",
+    )
     rate_limit: str = Field(
         "", description="Calls that one client may make, such as 600/minute, for each worker; default: no limit."
     )

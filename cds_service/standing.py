@@ -37,13 +37,18 @@ def why_not_evidence(rule: FactRule, match: Match, chart: Chart, today: date) ->
             return f"status is {status_word(status)}"
         if resource.get("doNotPerform") is True or resource.get("intent") in ("proposal", "plan"):
             return "is no order"
-        if speaks_of_another(concept_text(concept_of(match.part, chart, resource))):
+        if chart.told(is_of_another, concept_of(match.part, chart, resource)):
             return "does not speak of the patient's own history"
     if rule.site and points_at(resource, rule.site, chart) is not True:
         return ""
     if rule.reason and not _has_reason(resource, rule.reason, chart):
         return ""
     return None
+
+
+def is_of_another(concept: Any) -> bool:
+    """Whether the words of a concept speak of a relative or a mere suspicion."""
+    return speaks_of_another(concept_text(concept))
 
 
 def why_condition_does_not_count(condition: Mapping[str, Any], state: str, today: date) -> str | None:
@@ -76,16 +81,20 @@ def is_confirmed_and_active(condition: Mapping[str, Any]) -> bool:
 
 
 def _has_reason(resource: Mapping[str, Any], reasons: CodeSet, chart: Chart) -> bool:
-    return any(_concept_in(concept, reasons) for concept in reason_concepts(resource, chart))
+    return any(chart.told(_concept_in, concept, reasons) for concept in reason_concepts(resource, chart))
 
 
 def reason_concepts(resource: Mapping[str, Any], chart: Chart) -> list[Any]:
     """The concepts that say why: reasonCode, and the code of each Condition that reasonReference points at."""
     concepts = list(list_of(resource.get("reasonCode")))
+    said = set()
     for reference in list_of(resource.get("reasonReference")):
         target = chart.resolve(reference, resource)
         if target is not None:
-            concepts.append(target.get("code"))
+            # What is referred to again says nothing new.
+            if id(target) not in said:
+                said.add(id(target))
+                concepts.append(target.get("code"))
         elif isinstance(reference, dict) and reference.get("display"):
             concepts.append({"text": reference["display"]})
     return concepts

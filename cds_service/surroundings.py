@@ -96,7 +96,9 @@ def surroundings_of(settings: Settings, library: Library, *, only_this_machine: 
     store = _store(settings)
     http = OutgoingClient()
     fetches = settings.fetch_missing and _may_fetch(clients, only_this_machine)
-    fetcher = Fetcher(http, settings.fhir_max_bytes, settings.fhir_max_pages) if fetches else None
+    fetcher = (
+        Fetcher(http, settings.fhir_max_bytes, settings.fhir_max_pages, settings.max_resources) if fetches else None
+    )
     audit = _audit(settings) if settings.audit else None
     return Surroundings(
         fetcher,

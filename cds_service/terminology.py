@@ -1,6 +1,7 @@
 """Code systems: one name for each system however it is written, and codes that match in spite of their spelling."""
 
 import re
+from collections.abc import Iterable
 
 ICD10CM = "http://hl7.org/fhir/sid/icd-10-cm"
 ICD10PCS = "http://www.cms.gov/Medicare/Coding/ICD10"
@@ -95,6 +96,8 @@ def _any_of(phrases: tuple[str, ...]) -> re.Pattern[str]:
 
 _DENIALS = ("no", "not", "without", "denies", "denied", "negative for", "free of", "absence of")
 _DENIED_BEHIND = ("denied", "absent", "negative", "none", "excluded", "unlikely")
+# With the space behind it, or a longer word would seem to be one of these.
+_LONGEST_DENIAL = max(map(len, _DENIED_BEHIND)) + 1
 # Beside one of these a phrase in free text may be a plan, a question or a lesson, and not what the patient has or had.
 _MENTIONS = frozenset(
     (
@@ -129,16 +132,33 @@ _TELLTALE = frozenset(phrase.partition(" ")[0] for phrase in (*_DENIALS, *_OF_AN
 _LETTERS = re.compile(r"[a-z]+")
 
 
-def is_not_reported(text: str, phrase: str) -> bool:
-    """Whether a phrase in text (both in the form of ``words``) is denied, or only mentioned and not reported.
+def reported_until(text: str) -> int:
+    """Up to which place words report what stands in them: before a denial, or 0 where all is only mentioned."""
+    if not _MENTIONS.isdisjoint(text.split()):
+        return 0
+    denial = _DENIES.search(text)
+    return len(text) if denial is None else denial.end() - 1
+
+
+def reports_any(text: str, phrases: Iterable[str], until: int | None = None) -> bool:
+    """Whether one of the phrases stands in text (all in the form of ``words``), neither denied nor only mentioned.
+
+    ``until`` is ``reported_until`` of the text, where it is known.
 
     A word before it denies it ("no sepsis"), or the one behind it ("sepsis: denied"); "sepsis screening" mentions it.
     """
-    if not _MENTIONS.isdisjoint(text.split()):
-        return True
-    start = text.index(phrase)
-    behind = text[start + len(phrase) :].partition(" ")[0]
-    return behind in _DENIED_BEHIND or _DENIES.search(text[: start + 1]) is not None
+    found = [phrase for phrase in phrases if phrase in text]
+    if found and until is None:
+        until = reported_until(text)
+    for phrase in found:
+        start = text.index(phrase)
+        # The space before a phrase is the one behind the denial.
+        if until is not None and start >= until:
+            continue
+        end = start + len(phrase)
+        if text[end : end + _LONGEST_DENIAL].partition(" ")[0] not in _DENIED_BEHIND:
+            return True
+    return False
 
 
 def speaks_of_another(text: str) -> bool:

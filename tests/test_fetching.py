@@ -171,7 +171,7 @@ def answering(pages: dict):
 
 
 def searched(pages: dict, *, max_pages=5, max_bytes=10_000, sent=None):
-    return search(answering(pages), BASE, QUERY, "p1", Limits(max_bytes, max_pages), sent)
+    return search(answering(pages), BASE, QUERY, "p1", Limits(max_bytes, max_pages, 5_000), sent)
 
 
 def ids(found) -> list[str]:
@@ -327,7 +327,7 @@ def test_a_next_link_that_is_no_address_ends_the_search(link):
 def test_a_read_is_of_the_patient_of_the_call():
     def found(answer):
         get = answering({f"{BASE}/Patient/p1": answer})
-        return read(get, BASE, Query("Patient/p1", None), "p1", Limits(10_000, 5))
+        return read(get, BASE, Query("Patient/p1", None), "p1", Limits(10_000, 5, 5_000))
 
     assert found({"resourceType": "Patient", "id": "p1"}).value == {"resourceType": "Patient", "id": "p1"}
     assert (

@@ -9,6 +9,7 @@ from threading import BoundedSemaphore, Lock
 from time import monotonic
 from typing import NamedTuple, Protocol
 
+from cds_service.bundles import DEFAULT_LIMITS, size_of
 from cds_service.fetching import fhir_search, scopes, templates
 from cds_service.fetching.fhir_search import SERVER, FetchError, Found, Get, Limits
 from cds_service.fetching.templates import Query, UnresolvedError
@@ -32,6 +33,7 @@ _CLAUSES = {
     "tls": f"the certificate of {SERVER} is not trusted",
 }
 _NO_TIME = ("timeout", "there was no time left to ask for it")
+_TOO_MANY = "with it the call holds more than is read (CDS_SERVICE_MAX_RESOURCES)"
 _BUSY = ("busy", "this service was too busy to ask for it")
 
 
@@ -92,7 +94,7 @@ class _Threads:
 class Fetcher:
     """Fetches with one client for all calls; safe to share between threads, and to make before a fork.
 
-    ``max_bytes`` and ``max_pages`` are the most that is read of one search.
+    ``max_bytes`` and ``max_pages`` are the most that is read of one search, ``max_resources`` the most of one call.
     """
 
     def __init__(
@@ -100,13 +102,14 @@ class Fetcher:
         client: Getter,
         max_bytes: int,
         max_pages: int,
+        max_resources: int = DEFAULT_LIMITS.resources,
         *,
         threads: int = THREADS,
         most_outstanding: int = MOST_OUTSTANDING,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._client = client
-        self._limits = Limits(max_bytes, max_pages)
+        self._limits = Limits(max_bytes, max_pages, max_resources)
         self._sizes = (threads, most_outstanding)
         self._clock = clock
         self._lock = Lock()
@@ -172,7 +175,23 @@ class Fetcher:
                 found[key] = _nothing(request, key, kind, FetchError(*_LATE))
             else:
                 found[key] = _result(future, request, key, kind)
-        return {key: found[key] for key in lacking}, taken
+        return self._within_limits(request, {key: found[key] for key in lacking}, lacking), taken
+
+    def _within_limits(
+        self, request: HookRequest, found: Mapping[str, Found], lacking: Mapping[str, str]
+    ) -> dict[str, Found]:
+        """What was found, but for the keys that would bring the call beyond the most resources that are read."""
+        total = sum(size_of(value) for key, value in request.prefetch.items() if key not in lacking)
+        kept = {}
+        for key, item in found.items():
+            total += size_of(item.value)
+            if total > self._limits.max_resources and item.value is not None:
+                total -= size_of(item.value)
+                kind = lacking[key].partition("?")[0].partition("/")[0]
+                kept[key] = Found(None, "too-large", f"{kind}: {_TOO_MANY}")
+            else:
+                kept[key] = item
+        return kept
 
     def _note_end(self, ended: dict[str, float], key: str, started: float, _: Future[Found]) -> None:
         ended[key] = self._clock() - started

@@ -52,6 +52,7 @@ class Limits(NamedTuple):
 
     max_bytes: int
     max_pages: int
+    max_resources: int
 
 
 def read(get: Get, base: str, query: Query, patient_id: str, limits: Limits) -> Found:
@@ -162,6 +163,8 @@ def _follow(get: Get, base: str, address: str | None, limits: Limits, walk: _Wal
         page = _resource(received, "does not offer it")
         _expect(page, "Bundle")
         walk.add(page)
+        if len(walk.entries) > limits.max_resources:
+            raise FetchError("too-large", "it is more than is read of one search")
         address = _following(page, base, address)
 
 

@@ -69,10 +69,11 @@ def fetch_key_set(http: OutgoingClient, client: Client, deadline: Deadline) -> F
         raise KeysUnavailableError(error.sentence, kind=error.kind) from None
     if received.status != 200:
         raise KeysUnavailableError(f"the server answered with status {received.status}", kind="status")
-    if is_deeper(received.body, DEEPEST):
-        raise KeysUnavailableError("the answer is nested too deeply for a JWK Set")
     try:
-        keys = read_key_set(orjson.loads(received.body))
+        document = orjson.loads(received.body)
+        if is_deeper(document, DEEPEST):
+            raise KeysUnavailableError("the answer is nested too deeply for a JWK Set")
+        keys = read_key_set(document)
     except orjson.JSONDecodeError:
         raise KeysUnavailableError("the answer is not JSON") from None
     except UnusableKeyError as error:

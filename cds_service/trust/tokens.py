@@ -263,19 +263,25 @@ def _object(part: str, text: str) -> dict[str, Any]:
     data = decoded(text)
     if data is None:
         raise UntrustedError("form", f"a {part} in base64url without padding", "something else")
-    if is_deeper(data, DEEPEST):
-        raise UntrustedError("form", f"a {part} nested at most {DEEPEST} levels deep", "a deeper one")
     try:
         value = json.loads(data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
         # Half of a surrogate pair is no character, and could not be written down anywhere.
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeError:
         raise UntrustedError("form", f"a {part} in UTF-8", "other bytes") from None
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise _too_deep(part) from None
+    except ValueError:
         raise UntrustedError("form", f"a {part} that is JSON, each name in it once", "something else") from None
+    if is_deeper(value, DEEPEST):
+        raise _too_deep(part)
     if not isinstance(value, dict):
         raise UntrustedError("form", f"a {part} that is a JSON object", "another JSON value")
     return value
+
+
+def _too_deep(part: str) -> UntrustedError:
+    return UntrustedError("form", f"a {part} nested at most {DEEPEST} levels deep", "a deeper one")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

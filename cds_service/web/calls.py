@@ -85,7 +85,7 @@ def _answered(record: CallRecord, guide: Guide, around: Surroundings, gate: Gate
     with record.timing.step("read"):
         record.body = reading.body(deadline if gate is not None else None)
         record.parsed = bodies.read_json(record.body)
-        record.request = hooks.parse(record.service_id, record.parsed)
+        record.request = hooks.parse(record.service_id, record.parsed, own.limits)
     today = record.today
     record.concerned = service.concerned(record.request, own, today)
     allowance = client.fhir_allowance() if client else around.allowance
@@ -97,7 +97,7 @@ def _answered(record: CallRecord, guide: Guide, around: Surroundings, gate: Gate
     with record.timing.step("evaluate"), around.traces.span("evaluate"):
         answers = service.answer(record.request, own, today, candidates=record.concerned, in_time=in_time)
         if service.echoes_decimals(answers):
-            exact = hooks.with_exact_numbers(record.request, record.service_id, record.body)
+            exact = hooks.with_exact_numbers(record.request, record.service_id, record.body, own.limits)
             answers = service.answer(exact, own, today, candidates=record.concerned, in_time=in_time)
     record.answers = answers
     with record.timing.step("write"):

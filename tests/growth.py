@@ -1,0 +1,732 @@
+"""Inputs that grow: one family for each way in which what a caller or a server sends can become large.
+
+``FAMILIES`` maps a name to ``Family``: how an input of size n is made, what reads it, and the largest in bytes that the
+default limits let through.
+"""
+
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+from cds_service import bodies, feedback, hooks, service
+from cds_service.errors import RequestError
+from cds_service.fetching import fhir_search
+from cds_service.fetching.fhir_search import Limits
+from cds_service.fetching.templates import Query
+from cds_service.markdown import escape
+from cds_service.outgoing.client import Received
+from cds_service.outgoing.deadline import Deadline
+from cds_service.settings import Settings
+from cds_service.trust.entries import Clients
+from cds_service.trust.jwk import UnusableKeyError, read_key_set
+from cds_service.trust.keys import MAX_BYTES, KeyRing
+from cds_service.trust.tokens import UntrustedError, Verifier
+from tests.shipped import TODAY, example, guide, library
+
+MAX_BODY = Settings.model_fields["max_body_bytes"].default
+Json = dict[str, Any]
+Read = Callable[[bytes], object]
+
+
+class Family(NamedTuple):
+    """``make`` writes the input of size n as bytes, ``read`` is the work to measure, ``most`` the largest in bytes."""
+
+    make: Callable[[int], bytes]
+    read: Read
+    most: int = MAX_BODY
+
+
+# --- what reads -------------------------------------------------------------------------------------------------------
+
+
+def call(data: bytes) -> object:
+    """A hook call, from its body to the answer's."""
+    try:
+        request = hooks.parse("coverage-guidance-order-sign", bodies.read_json(data))
+        answers = service.answer(request, guide(), TODAY)
+        assert not any(answer.error for answer in answers), [repr(answer.error) for answer in answers]
+        return service.response(answers)
+    except RequestError as error:
+        return error.status
+
+
+def opened(data: bytes) -> object:
+    """The same when a chart is opened."""
+    try:
+        request = hooks.parse("coverage-guidance-patient-view", bodies.read_json(data))
+        return service.response(service.answer(request, guide(), TODAY))
+    except RequestError as error:
+        return error.status
+
+
+def given(data: bytes) -> object:
+    """Feedback."""
+    try:
+        return feedback.parse(bodies.read_json(data))
+    except RequestError as error:
+        return error.status
+
+
+def token(data: bytes) -> object:
+    """The Authorization header of a call."""
+    verifier = Verifier(Clients(()), KeyRing(None), lambda *_: True, clock=lambda: 0.0)  # type: ignore[arg-type]
+    try:
+        return verifier.verify(data.decode(), ("https://cds.example/",), Deadline(1))
+    except UntrustedError as error:
+        return error.check
+
+
+def key_set(data: bytes) -> object:
+    """A JWK Set, as its server sends it."""
+    try:
+        value = json.loads(data)
+        return bodies.is_deeper(value, 20) or read_key_set(value)
+    except (ValueError, RecursionError, UnusableKeyError) as error:
+        return str(error)
+
+
+def page(data: bytes) -> object:
+    """One page of a FHIR server's answer to a search, and the chart with it."""
+
+    def get(address: str, limit: int) -> Received:
+        return Received(200, "application/fhir+json", data, address)
+
+    query = Query("Condition", "patient=p1")
+    return fhir_search.search(get, "https://fhir.example", query, PATIENT, Limits(MAX_BODY, 20, 5_000))
+
+
+def shown(data: bytes) -> object:
+    """A text of the chart on a card."""
+    return escape(data.decode())
+
+
+def validated(data: bytes) -> object:
+    """A call that the workbench looks at."""
+    from cds_service.workbench import validation
+
+    published = validation.Published(library().prefetch_templates, library().prefetch_keys, False)
+    try:
+        return validation.request_findings(None, bodies.read_json(data), published)
+    except RequestError as error:
+        return error.status
+
+
+def answer_validated(data: bytes) -> object:
+    """An answer that the workbench looks at."""
+    from cds_service.workbench import validation
+
+    return validation.response_findings(bodies.read_json(data))
+
+
+def dropped(data: bytes) -> object:
+    """A Bundle that is dropped on the workbench, and the prefetch made of it."""
+    from cds_service.workbench import dropped
+
+    try:
+        found = dropped.read(bodies.read_json(data))
+        return dropped.prefetch(found, dict(library().prefetch_templates), {"patientId": found.patient["id"]})
+    except RequestError as error:
+        return error.status
+
+
+def rendered(data: bytes) -> object:
+    """Markdown that the workbench shows."""
+    from cds_service.workbench import rendering
+
+    return rendering.render(data.decode())
+
+
+# --- what is sent -----------------------------------------------------------------------------------------------------
+
+
+@cache
+def _base() -> str:
+    base = example("joint-typical-gaps")
+    base["context"]["draftOrders"]["entry"] += example("typical-gaps")["context"]["draftOrders"]["entry"]
+    mine = base["context"]["patientId"]
+    for entry in base["context"]["draftOrders"]["entry"]:
+        entry["resource"]["subject"] = {"reference": f"Patient/{mine}"}
+    # What is measured is what is added.
+    empty = {"resourceType": "Bundle", "type": "searchset"}
+    base["prefetch"] = {key: value if key == "patient" else empty for key, value in base["prefetch"].items()}
+    return json.dumps(base)
+
+
+PATIENT: str = json.loads(_base())["context"]["patientId"]
+ME = {"reference": f"Patient/{PATIENT}"}
+
+
+def order(**changes: Any) -> Json:
+    """An order of the procedure of one of the statements."""
+    return {
+        "resourceType": "ServiceRequest",
+        "id": "order",
+        "status": "draft",
+        "intent": "order",
+        "subject": ME,
+        "code": {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "27279"}]},
+    } | changes
+
+
+def codes_of(name: str) -> list[Json]:
+    """The codings of a code set of the statements, by the set's name."""
+    found = [codes for policy in library().policies for key, codes in policy.code_sets.items() if key == name]
+    return [{"system": row.system, "code": row.code} for row in found[0].codes if not row.prefix]
+
+
+def every_code() -> list[Json]:
+    """The codings of all code sets."""
+    sets = [codes for policy in library().policies for codes in policy.code_sets.values()]
+    return [{"system": system, "code": code} for codes in sets for system, code in codes.exact]
+
+
+def phrases() -> list[str]:
+    """All phrases of all code sets."""
+    sets = [codes for policy in library().policies for codes in policy.code_sets.values()]
+    return [phrase.strip() for codes in sets for phrase in codes.phrases]
+
+
+def body(*drafts: Json, hook: str = "order-sign", **prefetch: Any) -> bytes:
+    """A call with both orders, these drafts too, and these resources behind those that the example has."""
+    request = json.loads(_base())
+    request["hook"] = hook
+    request["context"]["draftOrders"]["entry"] += [{"resource": draft} for draft in drafts]
+    for key, resources in prefetch.items():
+        request["prefetch"][key] = searchset(resources)
+    return json.dumps(request).encode()
+
+
+def searchset(resources: list[Json]) -> Json:
+    """A Bundle of what a search found."""
+    listed = [{"resource": resource} for resource in resources]
+    return {"resourceType": "Bundle", "type": "searchset", "entry": listed}
+
+
+def condition(number: int, **changes: Any) -> Json:
+    """A confirmed, active condition."""
+    return {
+        "resourceType": "Condition",
+        "id": f"c{number}",
+        "subject": ME,
+        "clinicalStatus": {"coding": [{"code": "active"}]},
+        "verificationStatus": {"coding": [{"code": "confirmed"}]},
+        "onsetDateTime": "2020-01-01",
+    } | changes
+
+
+def observation(number: int, **changes: Any) -> Json:
+    """A final measurement of pain."""
+    return {
+        "resourceType": "Observation",
+        "id": f"o{number}",
+        "subject": ME,
+        "status": "final",
+        "code": {"coding": codes_of("pain-score")[:1]},
+        "effectiveDateTime": "2026-11-20",
+        "valueInteger": 7,
+    } | changes
+
+
+def procedure(number: int, **changes: Any) -> Json:
+    """A completed procedure that a statement reads."""
+    return {
+        "resourceType": "Procedure",
+        "id": f"x{number}",
+        "subject": ME,
+        "status": "completed",
+        "code": {"coding": codes_of("prior-fusion")[:1]},
+        "performedDateTime": "2026-01-01",
+    } | changes
+
+
+def answers(n: int, **changes: Any) -> Json:
+    """The statement's form with n answers to each of a few questions."""
+    policy = next(policy for policy in library().policies if policy.scope)
+    address = sorted(library().questionnaires(policy))[0]
+    return {
+        "resourceType": "QuestionnaireResponse",
+        "id": "form",
+        "questionnaire": f"{address}|2020",
+        "status": "completed",
+        "subject": ME,
+        "authored": "2026-11-20",
+        "item": [
+            {"linkId": name, "answer": [{"valueBoolean": number % 2 == 0}]}
+            for number in range(n)
+            for name in ("care-failed", "fit-for-implant.right", "pain-severity")
+        ],
+    } | changes
+
+
+def groups(n: int) -> list[Json]:
+    """n groups of attested events, each with a few answers."""
+    rules = [
+        rule for policy in library().policies for rule in policy.facts.values() if rule.kind == "events" and rule.item
+    ]
+    return [
+        {
+            "linkId": f"{rule.item}{part}",
+            "item": [
+                {
+                    "linkId": f"{rule.item}{part}.date",
+                    "answer": [{"valueDate": f"2026-{1 + k % 10:02}-{1 + k % 28:02}"}],
+                },
+                *(
+                    {"linkId": f"{rule.item}{part}.{attribute.item}", "answer": [{"valueInteger": k % 10}]}
+                    for attribute in rule.attributes.values()
+                    if attribute.item
+                ),
+            ],
+        }
+        for k in range(n)
+        for rule in rules
+        for part in ("", ".right", ".left")
+    ]
+
+
+def entries(resources: list[Json], **more: Any) -> bytes:
+    """A page of a search."""
+    return json.dumps(searchset(resources) | more).encode()
+
+
+def bearer(payload: bytes, header: bytes = b'{"alg":"RS384","typ":"JWT","kid":"k"}') -> bytes:
+    """An Authorization header whose token has these parts."""
+    parts = [urlsafe_b64encode(part).rstrip(b"=") for part in (header, payload, b"signature")]
+    return b"Bearer " + b".".join(parts)
+
+
+def _told(n: int) -> list[Json]:
+    return [{"card": f"c{k}", "outcome": "overridden", "overrideReason": {"userComment": "x" * 100}} for k in range(n)]
+
+
+def one_large(n: int, small: Json) -> list[Json]:
+    """One large resource, the newest of its id, and as many small ones with that id."""
+    large = condition(0, meta={"lastUpdated": "9999"}, note=[{"text": f"note {k}"} for k in range(n)])
+    return [large, *(condition(0, **small) for _ in range(n))]
+
+
+def referred(n: int, target: Json, make: Callable[[int, Json], Json]) -> list[Json]:
+    """n resources that all refer to one."""
+    reference = {"reference": f"{target['resourceType']}/{target['id']}"}
+    return [target, *(make(k, reference) for k in range(n))]
+
+
+def big_concept(n: int) -> Json:
+    """A concept of many codings and words."""
+    return {"coding": [{"system": "http://snomed.info/sct", "code": str(k)} for k in range(n)], "text": "pain " * n}
+
+
+CALLS: dict[str, Callable[[int], bytes]] = {
+    "conditions that count": lambda n: body(
+        condition=[condition(k, code={"coding": codes_of("si-pain")[:1]}) for k in range(n)]
+    ),
+    "conditions of other codes": lambda n: body(
+        condition=[
+            condition(k, code={"coding": [{"system": "http://snomed.info/sct", "code": str(k)}]}) for k in range(n)
+        ]
+    ),
+    "conditions in words": lambda n: body(condition=[condition(k, code={"text": f"Pain {k}"}) for k in range(n)]),
+    "conditions in words that count": lambda n: body(
+        condition=[condition(k, code={"text": f"sacroiliac joint pain {k}"}) for k in range(n)]
+    ),
+    "conditions without an id": lambda n: body(
+        condition=[condition(k, code={"text": f"Pain {k}"}) | {"id": None} for k in range(n)]
+    ),
+    "codings of one condition": lambda n: body(condition=[condition(0, code=big_concept(n))]),
+    "codings that count, of one condition": lambda n: body(
+        condition=[condition(0, code={"coding": every_code() * max(1, n // 100)})]
+    ),
+    "conditions with all codes": lambda n: body(
+        condition=[condition(k, code={"coding": every_code()}) for k in range(max(1, n // 100))]
+    ),
+    "words of one condition": lambda n: body(condition=[condition(0, code={"text": "pain " * n})]),
+    "phrases of one condition": lambda n: body(
+        condition=[condition(0, code={"text": ", ".join(phrases() * max(1, n // 100))})]
+    ),
+    "phrases of many conditions": lambda n: body(
+        condition=[condition(k, code={"text": ", ".join(phrases())[:9_000]}) for k in range(n)]
+    ),
+    "different words of many conditions": lambda n: body(
+        condition=[condition(k, code={"text": f"{k} " + ", ".join(phrases())[:9_000]}) for k in range(n)]
+    ),
+    "denied phrases of one condition": lambda n: body(
+        condition=[condition(0, code={"text": "no " * n + ", ".join(phrases())})]
+    ),
+    "digits of one condition's text": lambda n: body(condition=[condition(0, code={"text": "-." * n + "si"})]),
+    "a long code": lambda n: body(condition=[condition(0, code={"coding": [{"code": "9" * n}]})]),
+    "a long system": lambda n: body(condition=[condition(0, code={"coding": [{"code": "9", "system": "urn:" * n}]})]),
+    "measurements": lambda n: body(observation=[observation(k) for k in range(n)]),
+    "measurements of one day that differ": lambda n: body(
+        observation=[observation(k, valueInteger=k % 11) for k in range(n)]
+    ),
+    "measurements that cannot be read": lambda n: body(
+        observation=[observation(k, valueInteger="x") for k in range(n)]
+    ),
+    "measurements of many numbers": lambda n: body(
+        observation=[
+            observation(k, valueInteger=None, valueQuantity={"value": k % 1000 / 100, "unit": "score"})
+            for k in range(n)
+        ]
+    ),
+    "components of one measurement": lambda n: body(
+        observation=[
+            observation(0, component=[{"code": {"coding": codes_of("pain-score")[:1]}, "valueInteger": 7}] * n)
+        ]
+    ),
+    "components of one measurement with a long name": lambda n: body(
+        observation=[
+            observation(
+                0,
+                code={"text": "family " * n},
+                component=[{"code": {"coding": codes_of("pain-score")[:1]}, "valueInteger": 7}] * n,
+            )
+        ]
+    ),
+    "components of one measurement with many sites": lambda n: body(
+        observation=[
+            observation(
+                0,
+                bodySite=[{"text": f"place {k}"} for k in range(n)],
+                component=[{"code": {"coding": codes_of("pain-score")[:1]}, "valueInteger": 7}] * n,
+            )
+        ]
+    ),
+    "procedures that count": lambda n: body(procedure=[procedure(k) for k in range(n)]),
+    "procedures of many days": lambda n: body(
+        procedure=[
+            procedure(k, performedDateTime=f"{1900 + k % 120}-{1 + k % 12:02}-{1 + k % 28:02}") for k in range(n)
+        ]
+    ),
+    "events of one day": lambda n: body(
+        procedure=[
+            procedure(k, code={"coding": every_code()[k % len(every_code()) :][:1]}, bodySite=[{"text": "right"}])
+            for k in range(n)
+        ]
+    ),
+    "events in words": lambda n: body(
+        procedure=[
+            procedure(k, code={"text": phrases()[k % len(phrases())]}, bodySite=[{"text": "right"}]) for k in range(n)
+        ]
+    ),
+    "sites of one procedure": lambda n: body(
+        procedure=[procedure(0, bodySite=[{"text": f"place {k}"} for k in range(n)])]
+    ),
+    "sites of one procedure by code": lambda n: body(procedure=[procedure(0, bodySite=[big_concept(n)])]),
+    "procedures that refer to one reason": lambda n: body(
+        condition=[condition(0, code=big_concept(n))],
+        procedure=[procedure(k, reasonReference=[{"reference": "Condition/c0"}]) for k in range(n)],
+    ),
+    "reasons of one procedure": lambda n: body(
+        condition=[condition(0, code=big_concept(n))],
+        procedure=[procedure(0, reasonReference=[{"reference": "Condition/c0"}] * n)],
+    ),
+    "prescriptions of one medication": lambda n: body(
+        medicationRequest=referred(
+            n,
+            {"resourceType": "Medication", "id": "m", "code": big_concept(n)},
+            lambda k, reference: {
+                "resourceType": "MedicationRequest",
+                "id": f"r{k}",
+                "status": "active",
+                "intent": "order",
+                "subject": ME,
+                "medicationReference": reference,
+            },
+        )
+    ),
+    "contained resources": lambda n: body(
+        medicationRequest=[
+            {
+                "resourceType": "MedicationRequest",
+                "id": "r",
+                "status": "active",
+                "intent": "order",
+                "subject": ME,
+                "medicationReference": {"reference": f"#m{n - 1}"},
+                "contained": [{"resourceType": "Medication", "id": f"m{k}", "code": {"text": "x"}} for k in range(n)],
+            }
+        ]
+    ),
+    "reports": lambda n: body(
+        diagnosticReport=[
+            {
+                "resourceType": "DiagnosticReport",
+                "id": f"d{k}",
+                "status": "final",
+                "subject": ME,
+                "code": {"text": "MRI"},
+            }
+            for k in range(n)
+        ]
+    ),
+    "devices": lambda n: body(
+        device=[
+            {"resourceType": "Device", "id": f"d{k}", "patient": ME, "type": {"text": "neurostimulator"}}
+            for k in range(n)
+        ]
+    ),
+    "coverages": lambda n: body(
+        coverage=[
+            {
+                "resourceType": "Coverage",
+                "id": f"v{k}",
+                "status": "active",
+                "beneficiary": ME,
+                "payor": [{"display": f"P{k}"}],
+            }
+            for k in range(n)
+        ]
+    ),
+    "payors of one coverage": lambda n: body(
+        coverage=[
+            {
+                "resourceType": "Coverage",
+                "id": "v",
+                "status": "active",
+                "beneficiary": ME,
+                "payor": [{"display": f"P{k}"} for k in range(n)],
+            }
+        ]
+    ),
+    "coverages of one payor": lambda n: body(
+        coverage=[
+            {
+                "resourceType": "Organization",
+                "id": "payor",
+                "name": "P" * n,
+                "identifier": [{"system": "x", "value": str(k)} for k in range(n)],
+            },
+            *(
+                {
+                    "resourceType": "Coverage",
+                    "id": f"v{k}",
+                    "status": "active",
+                    "beneficiary": ME,
+                    "payor": [{"reference": "Organization/payor"}],
+                }
+                for k in range(n)
+            ),
+        ]
+    ),
+    "answers of one form": lambda n: body(questionnaireResponse=[answers(n)]),
+    "answers to one question": lambda n: body(
+        questionnaireResponse=[answers(0, item=[{"linkId": "care-failed", "answer": [{"valueBoolean": True}] * n}])]
+    ),
+    "answers that cannot be read": lambda n: body(
+        questionnaireResponse=[answers(0, item=[{"linkId": "care-failed", "answer": [{"valueString": "x"}] * n}])]
+    ),
+    "forms": lambda n: body(questionnaireResponse=[answers(1, id=f"f{k}") for k in range(n)]),
+    "forms that do not count": lambda n: body(
+        questionnaireResponse=[answers(1, id=f"f{k}", status="x") for k in range(n)]
+    ),
+    "forms of other days": lambda n: body(
+        questionnaireResponse=[
+            answers(1, id=f"f{k}", authored=f"2026-{1 + k % 11:02}-{1 + k % 28:02}") for k in range(n)
+        ]
+    ),
+    "attested events": lambda n: body(questionnaireResponse=[answers(0, item=groups(n))]),
+    "groups within groups": lambda n: body(
+        questionnaireResponse=[answers(0, item=[{"linkId": "x", "item": [{"linkId": "y", "item": groups(1)}]}] * n)]
+    ),
+    "orders that count": lambda n: body(*(order(id=f"d{k}") for k in range(n))),
+    "orders in words": lambda n: body(*(order(id=f"d{k}", code={"text": "si joint fusion"}) for k in range(n))),
+    "orders of other things": lambda n: body(*(order(id=f"d{k}", code={"text": "chest x-ray"}) for k in range(n))),
+    "orders that go another way": lambda n: body(
+        *(order(id=f"d{k}", code={"text": phrases()[k % len(phrases())]}) for k in range(n))
+    ),
+    "device orders by reference": lambda n: body(
+        *(
+            {
+                "resourceType": "DeviceRequest",
+                "id": f"q{k}",
+                "status": "draft",
+                "subject": ME,
+                "codeReference": {"reference": "Device/dev"},
+            }
+            for k in range(n)
+        ),
+        device=[{"resourceType": "Device", "id": "dev", "patient": ME, "type": big_concept(n)}],
+    ),
+    "reasons of one order": lambda n: body(
+        order(id="more", reasonReference=[{"reference": "Condition/c0"}] * n),
+        condition=[condition(0, code=big_concept(n))],
+    ),
+    "reasons of one order that count": lambda n: body(
+        order(id="more", reasonCode=[{"coding": [code]} for code in codes_of("si-joint") * max(1, n // 10)])
+    ),
+    "different reasons of one order": lambda n: body(
+        order(
+            id="more",
+            reasonCode=[
+                {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": f"M53.{k}"}]} for k in range(n)
+            ],
+        )
+    ),
+    "codings of one order": lambda n: body(order(id="more", code=big_concept(n))),
+    "words of one order": lambda n: body(order(id="more", code={"text": "si joint fusion " * n})),
+    "words of one order's site": lambda n: body(
+        order(id="more", code={"text": "si joint fusion"}, bodySite=[{"text": "right " * n}])
+    ),
+    "orders that hold much": lambda n: body(
+        *(order(id=f"d{k}", code={"text": "si joint fusion"}, note=[{"text": "x" * 500}]) for k in range(n))
+    ),
+    "insurances of one order": lambda n: body(
+        order(id="more", insurance=[{"reference": f"Coverage/v{k}"} for k in range(n)])
+    ),
+    "copies of one id": lambda n: body(condition=one_large(n, {})),
+    "copies of one id and moment": lambda n: body(
+        condition=[
+            condition(0, meta={"lastUpdated": "9999"}, note=[{"text": "x" * 10}] * n),
+            *(condition(0, meta={"lastUpdated": "9999"}, note=[{"text": f"{k}"}]) for k in range(n)),
+        ]
+    ),
+    "equal copies": lambda n: body(condition=[condition(0, note=[{"text": "x" * 50}] * 5)] * n),
+    "bundles in bundles": lambda n: body(
+        condition=[{"resourceType": "Bundle", "entry": [{"resource": condition(k)}]} for k in range(n)]
+    ),
+    "unknown prefetch keys": lambda n: _with(
+        lambda request: request["prefetch"].update({f"key{k}": None for k in range(n)})
+    ),
+    "members of the context": lambda n: _with(
+        lambda request: request["context"].update({f"key{k}": "x" for k in range(n)})
+    ),
+    "empty lists": lambda n: b'{"a":[' + b"[]," * n + b"[]]}",
+    "depth": lambda n: b'{"a":' + b"[" * n,
+    "depth behind which text never ends": lambda n: b"[" * 201 + b'"' + b'\\"' * n,
+    "brackets in a text": lambda n: _with(lambda request: request.update(extension="[{" * n)),
+    "escapes in a text": lambda n: _with(lambda request: request.update(extension='"\\' * n)),
+    "a large attachment": lambda n: body(
+        diagnosticReport=[
+            {
+                "resourceType": "DiagnosticReport",
+                "id": "d",
+                "status": "final",
+                "subject": ME,
+                "code": {"text": "MRI"},
+                "presentedForm": [{"data": "QUJD" * n}],
+            }
+        ]
+    ),
+    "digits of a number": lambda n: b'{"a":' + b"1" * n + b"}",
+    "identifiers of the patient": lambda n: _with(
+        lambda request: request["prefetch"]["patient"].update(
+            identifier=[{"system": "x", "value": str(k)} for k in range(n)]
+        )
+    ),
+    "subjects by identifier": lambda n: body(
+        condition=[condition(k, subject={"identifier": {"system": "x", "value": str(k)}}) for k in range(n)]
+    ),
+    "subjects by address": lambda n: body(
+        condition=[condition(k, subject={"reference": "https://a.example/" + "x/" * 20 + str(k)}) for k in range(n)]
+    ),
+}
+
+
+def _with(change: Callable[[Json], object]) -> bytes:
+    request = json.loads(_base())
+    change(request)
+    return json.dumps(request).encode()
+
+
+OTHERS: dict[str, Family] = {
+    "chart opened: conditions": Family(
+        lambda n: body(hook="patient-view", condition=[condition(k, code={"text": f"Pain {k}"}) for k in range(n)]),
+        opened,
+    ),
+    "feedback: items": Family(lambda n: json.dumps({"feedback": _told(n)}).encode(), given),
+    "feedback: a long comment": Family(
+        lambda n: json.dumps({"feedback": [_told(1)[0] | {"overrideReason": {"userComment": "x" * n}}]}).encode(), given
+    ),
+    "feedback: suggestions": Family(
+        lambda n: json.dumps(
+            {
+                "feedback": [
+                    {"card": "c", "outcome": "accepted", "acceptedSuggestions": [{"id": f"s{k}"} for k in range(n)]}
+                ]
+            }
+        ).encode(),
+        given,
+    ),
+    "token: members": Family(lambda n: bearer(json.dumps({f"claim{k}": k for k in range(n)}).encode()), token, 8000),
+    "token: depth": Family(lambda n: bearer(b'{"a":' + b"[" * n + b"]" * n + b"}"), token, 8000),
+    "token: text that never ends": Family(lambda n: bearer(b"[" * 11 + b'"' + b'\\"' * n), token, 8000),
+    "token: a long issuer": Family(lambda n: bearer(json.dumps({"iss": "x" * n}).encode()), token, 8000),
+    "token: parts": Family(lambda n: b"Bearer " + b"a." * n, token, 8000),
+    "token: blanks": Family(lambda n: b"Bearer" + b" " * n, token, 8000),
+    "key set: text that never ends": Family(lambda n: b"[" * 21 + b'"' + b'\\"' * n, key_set, MAX_BYTES),
+    "key set: members of a key": Family(
+        lambda n: json.dumps({"keys": [{f"m{k}": "x" for k in range(n)}]}).encode(), key_set, MAX_BYTES
+    ),
+    "key set: a long number": Family(
+        lambda n: json.dumps({"keys": [{"kty": "RSA", "kid": "k", "e": "AQAB", "n": "A" * 4 * n}]}).encode(),
+        key_set,
+        MAX_BYTES,
+    ),
+    "page: resources": Family(lambda n: entries([condition(k, code={"text": f"Pain {k}"}) for k in range(n)]), page),
+    "page: copies of one id": Family(lambda n: entries(one_large(n, {})), page),
+    "page: links": Family(lambda n: entries([], link=[{"relation": "x", "url": "https://fhir.example/"}] * n), page),
+    "page: a long link": Family(
+        lambda n: entries([], link=[{"relation": "next", "url": "https://fhir.example/" + "%2e/" * n}]), page
+    ),
+    "card: plain text": Family(lambda n: b"word " * n, shown),
+    "card: marks": Family(lambda n: b"*_[](<&" * n, shown),
+    "card: addresses": Family(lambda n: b"a:www.b@c " * n, shown),
+    "card: blanks": Family(lambda n: b" \xe2\x80\x8b" * n, shown),
+    "workbench: a call": Family(
+        lambda n: body(condition=[condition(k, code={"text": "x"}) for k in range(n)]), validated
+    ),
+    "workbench: drafts": Family(lambda n: body(*(order(id=f"d{k}") for k in range(n))), validated),
+    "workbench: faults": Family(lambda n: body(*({"resourceType": "X", "a": 1} for k in range(n))), validated),
+    "workbench: members": Family(
+        lambda n: _with(lambda request: request.update({f"m{k}": 1 for k in range(n)})), validated
+    ),
+    "workbench: cards": Family(
+        lambda n: json.dumps({"cards": [{"summary": "x", "indicator": "info", "source": {"label": "x"}}] * n}).encode(),
+        answer_validated,
+    ),
+    "workbench: actions": Family(
+        lambda n: json.dumps(
+            {
+                "cards": [
+                    {
+                        "summary": "x",
+                        "indicator": "info",
+                        "source": {"label": "x"},
+                        "suggestions": [
+                            {"label": "x", "actions": [{"type": "create", "description": "x", "resource": order()}] * n}
+                        ],
+                    }
+                ]
+            }
+        ).encode(),
+        answer_validated,
+    ),
+    "workbench: a Bundle": Family(
+        lambda n: entries([{"resourceType": "Patient", "id": PATIENT}, *(condition(k) for k in range(n))]), dropped
+    ),
+    **{
+        f"workbench: Markdown of {name}": Family(lambda n, text=text: text * n, rendered, 200_000)
+        for name, text in {
+            "words": b"word ",
+            "emphasis": b"*a ",
+            "emphasis both ways": b"*a_ ",
+            "brackets": b"[",
+            "links": b"[a](",
+            "links closed": b"[a](b) ",
+            "quotes": b">",
+            "lists": b"- a\n",
+            "backquotes": b"`a``",
+            "tables": b"|a",
+            "rows": b"|a|b|\n|-|-|\n",
+            "entities": b"&#1;",
+            "angles": b"<a ",
+            "strikes": b"~~a ",
+            "nested lists": b"* ",
+            "definitions": b"[a]: b\n",
+        }.items()
+    },
+}
+
+FAMILIES: dict[str, Family] = {name: Family(make, call) for name, make in CALLS.items()} | OTHERS

@@ -1,0 +1,174 @@
+"""The invariant of cost: twice the input is at most about twice the work, whatever a caller or a server sends.
+
+The only tests that measure time: the processor time of their own thread, which other work on the machine changes
+little.
+"""
+
+import gc
+import json
+from collections.abc import Callable, Iterator
+from time import thread_time
+
+import orjson
+import pytest
+
+from cds_service import bodies, hooks
+from cds_service.bundles import Limits, once, size_of
+from cds_service.errors import RequestError
+from cds_service.fetching.fetch import Fetcher
+from cds_service.hooks import HookRequest
+from cds_service.outgoing.addresses import Allowance
+from cds_service.outgoing.client import Received
+from cds_service.outgoing.deadline import Deadline
+from tests import growth
+from tests.charts import chart, condition, facts_of, observation
+from tests.growth import FAMILIES, Family
+
+# What the largest input must cost, in seconds, for its time to be told from noise; most families get there.
+WORTH_MEASURING = 0.05
+MOST_FOR_A_DOUBLING = 2.3
+BEST_OF, TRIES = 5, 3
+SECONDS_OF_THE_WORST_CALL = 1.0
+
+
+@pytest.fixture(autouse=True)
+def no_garbage_collector() -> Iterator[None]:
+    """Its runs fall where they like."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def seconds(read: Callable[[bytes], object], data: bytes, best_of: int = BEST_OF) -> float:
+    """The processor time of reading, the best of several."""
+    times = []
+    for _ in range(best_of):
+        started = thread_time()
+        read(data)
+        times.append(thread_time() - started)
+    return min(times)
+
+
+def sizes(family: Family) -> list[bytes]:
+    """Inputs of n, 2n and 4n: the largest is worth measuring, or the largest that is let through."""
+    family.read(family.make(1))
+    n = 2
+    while len(larger := family.make(2 * n)) <= family.most:
+        n *= 2
+        if seconds(family.read, larger, 1) >= WORTH_MEASURING:
+            break
+    return [family.make(max(1, n // 4)), family.make(max(1, n // 2)), family.make(n)]
+
+
+def doublings(family: Family) -> tuple[float, float]:
+    """By how much the work grows from n to 2n and from there to 4n; best of five, fewer where it is plain before."""
+    inputs = sizes(family)
+    best = [float("inf")] * len(inputs)
+    for number in range(BEST_OF):
+        best = [min(time, seconds(family.read, data, 1)) for time, data in zip(best, inputs, strict=True)]
+        grown = (best[1] / best[0], best[2] / best[1])
+        if number and max(grown) <= MOST_FOR_A_DOUBLING:
+            break
+    # What the largest input costs so little of, growth cannot be told from that of caches and of the clock.
+    return grown if best[-1] >= WORTH_MEASURING / 5 else (1.0, 1.0)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_twice_the_input_is_at_most_about_twice_the_work(name):
+    grown = [doublings(FAMILIES[name])]
+    while max(grown[-1]) > MOST_FOR_A_DOUBLING and len(grown) < TRIES:
+        grown.append(doublings(FAMILIES[name]))
+    assert max(grown[-1]) <= MOST_FOR_A_DOUBLING, grown
+
+
+def test_the_test_notices_work_that_is_the_square_of_the_input():
+    family = Family(lambda n: b"x" * n, lambda data: [data.count(b"y") for _ in data])
+    assert max(doublings(family)) > MOST_FOR_A_DOUBLING
+
+
+CRITICAL = {
+    "text that never ends": growth.CALLS["depth behind which text never ends"](65_000),
+    "copies of one id": growth.CALLS["copies of one id"](1_600),
+}
+
+
+@pytest.mark.parametrize("name", CRITICAL)
+def test_a_small_hostile_body_is_answered_at_once(name):
+    answer = growth.call(CRITICAL[name])
+    assert isinstance(answer, dict) or 400 <= answer < 500
+    assert min(seconds(growth.call, CRITICAL[name]) for _ in range(TRIES)) < 0.05
+
+
+def test_the_look_at_depth_costs_little_of_a_usual_call():
+    data = json.dumps(growth.example("typical-gaps")).encode()
+    parsed = seconds(orjson.loads, data, 50)
+    assert min(seconds(bodies.read_json, data, 50) for _ in range(TRIES)) < 2 * parsed
+
+
+# --- limits -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limits", "name"),
+    [(Limits(resources=3), "CDS_SERVICE_MAX_RESOURCES"), (Limits(drafts=2), "CDS_SERVICE_MAX_DRAFTS")],
+)
+def test_a_call_beyond_a_limit_is_told_which(limits, name):
+    call = json.loads(growth.body(growth.order(), condition=[growth.condition(k) for k in range(3)]))
+    with pytest.raises(RequestError, match=name) as caught:
+        hooks.parse("coverage-guidance-order-sign", call, limits)
+    assert (caught.value.status, caught.value.code) == (413, "too-costly")
+
+
+def test_the_limits_count_each_copy_and_what_bundles_hold():
+    bundle = {"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Condition", "id": "c"}}] * 3}
+    nested = {"resourceType": "Bundle", "entry": [{"resource": bundle}, {"resource": {"resourceType": "Patient"}}]}
+    assert [size_of(value) for value in (None, {"resourceType": "Patient"}, bundle, nested, [bundle, 1])] == [
+        0,
+        1,
+        3,
+        4,
+        3,
+    ]
+
+
+def test_a_code_in_too_many_words_spoils_its_record_and_not_the_call():
+    wordy = chart(condition=condition(code={"text": "pain " * 3_000}), patient={"resourceType": "Patient", "id": "p1"})
+    (item,) = wordy.unreadable
+    assert (item.reference, "CDS_SERVICE_MAX_TEXT_CHARACTERS" in item.why) == ("Condition/c1", True)
+    assert facts_of(wordy)
+
+
+def test_components_beyond_the_limit_cannot_be_read():
+    many = chart(observation=observation("1-1", component=[{}] * 5_001))
+    assert "CDS_SERVICE_MAX_RESOURCES" in many.unreadable[0].why
+
+
+def test_what_is_fetched_beyond_the_limit_is_unknown_and_said_to_be():
+    class Server:
+        def get(self, url, **_):
+            kind = url.rpartition("/")[2].partition("?")[0]
+            listed = [
+                {"resource": {"resourceType": kind, "id": f"{k}", "subject": {"reference": "Patient/p1"}}}
+                for k in range(3)
+            ]
+            body = json.dumps({"resourceType": "Bundle", "type": "searchset", "entry": listed}).encode()
+            return Received(200, "application/fhir+json", body, url)
+
+    request = HookRequest("patient-view", "p1", (), None, {}, "http://127.0.0.1:1/fhir")
+    fetcher = Fetcher(Server(), 100_000, 5, 4)
+    wanted = {"condition": "Condition?patient=p1", "procedure": "Procedure?patient=p1"}
+    completed = fetcher.complete(request, wanted, Allowance(loopback=True), Deadline(5)).request
+    fetcher.close()
+    assert list(completed.prefetch) == ["condition"]
+    assert "CDS_SERVICE_MAX_RESOURCES" in completed.unfetched["procedure"]
+
+
+def test_of_two_versions_the_later_is_kept_and_each_is_written_down_at_most_once(monkeypatch):
+    written = []
+    monkeypatch.setattr("cds_service.bundles.dumps", lambda value, **_: written.append(value) or json.dumps(value))
+    kept = {"id": "a", "meta": {"lastUpdated": "9999"}, "note": "large"}
+    copies = [{"id": "a", "note": str(number)} for number in range(5)]
+    same_moment = [{"id": "b", "note": str(number)} for number in range(5)]
+    assert once([kept, *copies, *same_moment]) == [kept, same_moment[-1]]
+    assert len(written) == len(same_moment)
