@@ -93,6 +93,10 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
         installed = install(settings, library, f"http://{authority(host, port)}", only_this_machine)
     except ValueError as error:
         raise click.ClickException(f"The settings cannot be used:\n{error}") from None
+    store = installed.around.store
+    if store is not None and (problem := store.problem()):
+        does = "calls get 503" if settings.clients else "cards are served, feedback gets 503"
+        click.echo(f"DEGRADED: {problem} Until it can be used, {does}.", err=True)
     address = f"http://{authority(host, port)}/"
     if settings.clients:
         click.echo(f"The clients of {settings.clients} can call the service at {address}, by their tokens.", err=True)

@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from cds_service import feedback_page, pages, service
 from cds_service.card import Addresses
 from cds_service.library import Library
+from cds_service.self_check.readiness import NOT_READY
 from cds_service.service import Guide
 from cds_service.settings import Settings
 from cds_service.surroundings import Surroundings
@@ -58,13 +59,13 @@ def create_app(
         return _json(b'{"status":"ok"}')
 
     if around.readiness is not None:
-        failing_of = around.readiness.failing
+        status_of = around.readiness.status
 
         @app.get("/readyz")
         def readyz() -> Response:
-            failing = failing_of()
-            told = {"status": "not-ready", "failing": failing} if failing else {"status": "ready"}
-            return Response(orjson.dumps(told), 503 if failing else 200, mimetype="application/json")
+            status, failing = status_of()
+            told = {"status": status, "failing": failing} if failing else {"status": status}
+            return Response(orjson.dumps(told), 503 if status == NOT_READY else 200, mimetype="application/json")
 
     @app.get("/cds-services", strict_slashes=False)
     def discover() -> Response:

@@ -10,23 +10,25 @@ class Background:
     """Made before the workers fork; each worker starts its own thread.
 
     ``turn`` does the work once and returns the seconds to wait before the next turn. Where it raises, ``failed`` gets
-    the exception and returns those seconds. ``only_when_woken``: after those seconds the thread also waits for
-    ``wake``; a turn that failed is taken again without it. ``patience`` is how many seconds a turn may take.
+    the exception, and the turn is taken again ``after_failure`` seconds later. ``only_when_woken``: after a turn that
+    did not fail the thread also waits for ``wake``. ``patience`` is how many seconds a turn may take.
     """
 
     def __init__(
         self,
         name: str,
         turn: Callable[[], float],
-        failed: Callable[[Exception], float],
+        failed: Callable[[Exception], None],
         patience: float,
+        after_failure: float,
         *,
         first: float = 0.0,
         only_when_woken: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
-        self._turn, self._failed, self._patience, self._first = turn, failed, patience, first
+        self._turn, self._failed, self._patience = turn, failed, patience
+        self._first, self._after_failure = first, after_failure
         self._only_when_woken, self._monotonic = only_when_woken, monotonic
         self._over, self._awake = threading.Event(), threading.Event()
         self._starting = threading.Lock()
@@ -81,12 +83,9 @@ class Background:
                 pause = self._turn()
             # Whatever it is, the next turn may succeed.
             except Exception as error:
-                pause = self._after(error)
+                self._awake.set()
+                # Telling of it may fail too, and must not end the thread.
+                with suppress(Exception):
+                    self._failed(error)
+                pause = self._after_failure
             self._begun = None
-
-    def _after(self, error: Exception) -> float:
-        self._awake.set()
-        # Telling of it may fail too, and must not end the thread.
-        with suppress(Exception):
-            return self._failed(error)
-        return self._patience

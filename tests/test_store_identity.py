@@ -125,9 +125,13 @@ def test_several_processes_agree_on_the_new_file(store, tmp_path, way):
 
 
 def test_feedback_whose_file_goes_while_it_is_written_is_not_acknowledged(store, tmp_path):
-    with pytest.raises(StoreError, match="was removed or replaced while it was written"), store.writing() as connection:
-        connection.execute(text("INSERT INTO pulse VALUES ('x', 'y')"))
-        removed(tmp_path)
+    def write() -> None:
+        with store.writing() as connection:
+            connection.execute(text("INSERT INTO pulse VALUES ('x', 'y')"))
+            removed(tmp_path)
+
+    with pytest.raises(StoreError, match="was removed or replaced while it was written"):
+        write()
     send(store, "sent again")
     assert cards(tmp_path) == {"sent again"}
 

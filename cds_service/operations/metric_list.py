@@ -110,6 +110,12 @@ METRICS = (
         merge="livemin",
     ),
     _spec(
+        "degraded",
+        "gauge",
+        "1 where a part fails without which calls are still answered, by part; readiness then says degraded.",
+        "part",
+    ),
+    _spec(
         "days_without_a_card",
         "gauge",
         "Days in a row with orders and without a card, by statement.",
@@ -141,6 +147,7 @@ def allowed(names: Names, version: str) -> Mapping[str, Mapping[str, frozenset[s
         "feedback_total": {"outcome": frozenset(FEEDBACK_OUTCOMES)},
         "self_check_failing": {"check": names.self_checks},
         "ready": {"part": names.parts},
+        "degraded": {"part": names.parts},
         "days_without_a_card": {"policy": names.policies},
         "build_info": {"version": frozenset({version})},
     }

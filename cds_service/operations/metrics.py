@@ -92,6 +92,10 @@ class Metrics:
         """Whether a part of the service is ready."""
         self._gauge("ready", part).set(int(ready))
 
+    def degraded(self, part: str, failing: bool) -> None:
+        """Whether a part fails without which calls are still answered."""
+        self._gauge("degraded", part).set(int(failing))
+
     def days_without_a_card(self, policy: str, days: int) -> None:
         """Days in a row with orders for a statement and without a card of it."""
         self._gauge("days_without_a_card", policy).set(days)

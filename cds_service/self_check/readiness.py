@@ -2,23 +2,32 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import orjson
 
 STARTING, SILENT = "starting", "worker"
+READY, DEGRADED, NOT_READY = "ready", "degraded", "not-ready"
 
 
 class Readiness:
     """Made before the workers fork. ``folder`` is where their words meet, None for a single process.
 
-    ``patience``: seconds after which a worker that has said nothing more counts as failing.
+    ``patience``: seconds after which a worker that has said nothing more counts as failing. ``degrading``: parts
+    whose failure leaves the service ready to answer calls.
     """
 
-    def __init__(self, folder: Path | None, patience: float, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._folder, self._patience, self._monotonic = folder, patience, monotonic
+    def __init__(
+        self,
+        folder: Path | None,
+        patience: float,
+        monotonic: Callable[[], float] = time.monotonic,
+        degrading: Collection[str] = (),
+    ) -> None:
+        self._folder, self.patience, self._monotonic = folder, patience, monotonic
+        self.degrading = frozenset(degrading)
         self._own: dict[str, bytes] = {}
 
     def say(self, failing: Sequence[str], pid: int | None = None) -> None:
@@ -50,9 +59,20 @@ class Readiness:
         for text in words.values():
             word = orjson.loads(text)
             found |= dict.fromkeys(word["failing"])
-            if self._monotonic() - word["at"] > self._patience:
+            if self._monotonic() - word["at"] > self.patience:
                 found[SILENT] = None
         return list(found)
+
+    def status(self) -> tuple[str, list[str]]:
+        """``ready``, ``degraded`` or ``not-ready``, and what fails."""
+        failing = self.failing()
+        return self.status_of(failing), failing
+
+    def status_of(self, failing: Sequence[str]) -> str:
+        """What the service is while that fails."""
+        if not failing:
+            return READY
+        return DEGRADED if self.degrading.issuperset(failing) else NOT_READY
 
     def _words(self) -> Mapping[str, bytes]:
         if self._folder is None:

@@ -57,6 +57,10 @@ class Store:
         self._failure, self._try_again = "", 0.0
         _dispose_before_fork(self._engines)
 
+    def problem(self) -> str:
+        """Why the store could not be opened the last time, as a sentence; empty where it is open or was not needed."""
+        return "" if self._is_open else self._failure
+
     def open(self, seconds: float = SECONDS_AT_START) -> None:
         """Opens the database and brings its schema up to date; a file of SQLite is made where there is none.
 
@@ -261,12 +265,9 @@ class Store:
 def store_at(url: str | None, state: Path) -> Store:
     """The store at ``url``, or SQLite in the folder ``state``; nothing is opened or made before it is needed.
 
-    Raises StoreError for an address that cannot be used.
+    Raises ValueError for an address that cannot be used.
     """
-    try:
-        return Store(address_of(url, state))
-    except ValueError as error:
-        raise StoreError(str(error)) from None
+    return Store(address_of(url, state))
 
 
 def open_store(url: str | None, state: Path, *, create: bool = True) -> Store:
@@ -276,7 +277,10 @@ def open_store(url: str | None, state: Path, *, create: bool = True) -> Store:
     that is not there is not made. Raises StoreError: an address that cannot be used, a database that cannot be reached
     or written, or one of a newer version.
     """
-    store = store_at(url, state)
+    try:
+        store = store_at(url, state)
+    except ValueError as error:
+        raise StoreError(str(error)) from None
     file = store.address.file
     if file is not None and not create and not file.exists():
         raise StoreError(f"There is no store at {file} yet; the service makes it when it starts.")
