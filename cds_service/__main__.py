@@ -15,6 +15,7 @@ import click
 from cds_service import __version__, examples
 from cds_service.errors import PolicyError, RequestError
 from cds_service.settings import Settings, data_folder, load_settings
+from cds_service.store_commands import store_group
 
 if TYPE_CHECKING:
     from cds_service.authoring.check import Wishes
@@ -481,6 +482,8 @@ def _day(given: datetime | None) -> date:
 
     return given.date() if given else utc_today()
 
+
+main.add_command(store_group(_settings))
 
 if __name__ == "__main__":
     main()

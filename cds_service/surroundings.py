@@ -160,8 +160,10 @@ def _store(settings: Settings) -> Store:
 def _unwritten(metrics: "Metrics") -> Callable[[Exception, int], None]:
     def told(error: Exception, forgotten: int) -> None:
         metrics.store_failed()
-        event = "store-failed" if isinstance(error, StoreError) else "background-failed"
-        logs.logger().error(event, exc_info=error, count=forgotten)
+        if isinstance(error, StoreError):
+            logs.logger().error("store-failed", exc_info=error, count=forgotten)
+        else:
+            logs.logger().error("background-failed", exc_info=error, count=forgotten)
 
     return told
 

@@ -56,6 +56,7 @@ def test_one_that_waits_to_be_woken_takes_a_failed_turn_again_by_itself():
     assert turns.taken == 3
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_one_that_ended_or_is_stuck_is_found():
     now, over, begun = [0.0], threading.Event(), threading.Event()
 

@@ -77,6 +77,8 @@ LADDER = (
     "store.replay",
     "store.activity",
     "store.ledger",
+    "store.checking",
+    "store.salvage",
     "feedback_report",
     "operations.names",
     "operations.timing",
@@ -161,6 +163,7 @@ LADDER = (
     "self_check.watch",
     "worker",
     "server",
+    "store_commands",
     "__main__",
 )
 
@@ -214,7 +217,7 @@ ONLY_IN = {
     "werkzeug": {"web.errors", "web.trusted", "web.reading", "web.document", "app"},
     "fhir": {"fhir_models", "suggestions"},
     "jsonschema": {"schema_words", "schema_errors", "json_files"},
-    "click": {"__main__"},
+    "click": {"__main__", "store_commands"},
     "pydantic_settings": {"settings"},
     "requests": {"outgoing.client"},
     "urllib3": {"outgoing.client"},
@@ -238,6 +241,7 @@ ONLY_IN = {
         "store.feedback",
         "store.replay",
         "store.activity",
+        "store.checking",
     },
     "alembic": {"store.migration", "store.migrations.env", "store.migrations.versions.v0001"},
 }

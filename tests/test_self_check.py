@@ -378,6 +378,7 @@ def test_there_are_thirty_ways():
     assert len(WAYS) >= 30
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("name", WAYS)
 def test_it_is_found(running, name):
     failing, breaks = WAYS[name]
@@ -428,6 +429,7 @@ def test_pages_are_checked_at_the_start_once_a_day_and_where_another_file_was_op
     assert len(checked) == 3
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_ended_is_started_again(running):
     ledger = running.around.ledger
     with running.patch.context() as patched:

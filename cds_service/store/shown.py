@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import ClauseElement, delete, func, select
+from sqlalchemy import ClauseElement, ColumnElement, and_, delete, func, select
 
 from cds_service.feedback import CardsShown, Days
 from cds_service.store.database import Store
@@ -77,8 +77,16 @@ def prune(store: Store, today: date, days: int) -> int:
 
     A card with feedback stays on record, as feedback does. Raises StoreError.
     """
-    answered = select(FEEDBACK.c.card).where(FEEDBACK.c.card == CARDS_SHOWN.c.card)
-    first = (today - timedelta(days=days)).isoformat()
-    old = delete(CARDS_SHOWN).where(CARDS_SHOWN.c.day < first, ~answered.exists())
     with store.writing() as connection:
-        return connection.execute(old).rowcount
+        return connection.execute(delete(CARDS_SHOWN).where(_old(today, days))).rowcount
+
+
+def number_of_old(store: Store, today: date, days: int) -> int:
+    """How many cards ``prune`` would forget. Raises StoreError."""
+    with store.reading() as connection:
+        return connection.execute(select(func.count()).select_from(CARDS_SHOWN).where(_old(today, days))).scalar_one()
+
+
+def _old(today: date, days: int) -> ColumnElement[bool]:
+    answered = select(FEEDBACK.c.card).where(FEEDBACK.c.card == CARDS_SHOWN.c.card)
+    return and_(CARDS_SHOWN.c.day < (today - timedelta(days=days)).isoformat(), ~answered.exists())
