@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,12 +130,13 @@ def _workers(arbiter: int) -> list[int]:
 
 
 @contextmanager
-def served(state: Path, url: str) -> Iterator[tuple[str, int]]:
+def served(state: Path, url: str, settings: Mapping[str, str] | None = None) -> Iterator[tuple[str, int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("CDS_SERVICE_", "PYTHON"))}
     environment |= {"CDS_SERVICE_STATE": str(state), "CDS_SERVICE_STORE_URL": url, "CDS_SERVICE_LOG_LEVEL": "error"}
+    environment |= settings or {}
     command = [sys.executable, "-m", "cds_service", "serve", "--port", str(port), "--workers", "2"]
     with (state / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
