@@ -271,12 +271,12 @@ def _postmaster(server: Cluster) -> int:
 
 @contextmanager
 def _again(command: list[str], folder: Path) -> Iterator[None]:
-    """The same program as the same user."""
+    """The same program as the same user; ``folder`` is that of its data, in which it runs."""
     owner: dict[str, Any] = {}
     if os.geteuid() == 0:
-        status = (folder / "data").stat()
+        status = folder.stat()
         owner = {"user": status.st_uid, "group": status.st_gid, "extra_groups": []}
-    with open(folder / "log", "ab") as log:
+    with open(folder.parent / "log", "ab") as log:
         process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **owner)
     try:
         yield
