@@ -16,6 +16,7 @@ from cds_service import __version__, examples
 from cds_service.clock import utc_today
 from cds_service.errors import PolicyError, RequestError
 from cds_service.folders import data_folder
+from cds_service.store_commands import store_group
 
 if TYPE_CHECKING:
     from cds_service.authoring.check import Wishes
@@ -100,6 +101,10 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
         installed = install(settings, library, f"http://{authority(host, port)}", only_this_machine)
     except ValueError as error:
         raise click.ClickException(f"The settings cannot be used:\n{error}") from None
+    store = installed.around.store
+    if store is not None and (problem := store.problem()):
+        does = "calls get 503" if settings.clients else "cards are served, feedback gets 503"
+        click.echo(f"DEGRADED: {problem} Until it can be used, {does}.", err=True)
     address = f"http://{authority(host, port)}/"
     if settings.clients:
         click.echo(f"The clients of {settings.clients} can call the service at {address}, by their tokens.", err=True)
@@ -524,6 +529,8 @@ def _policy_folder(name: str, cards: Path) -> Path:
 def _day(given: datetime | None) -> date:
     return given.date() if given else utc_today()
 
+
+main.add_command(store_group(_settings))
 
 if __name__ == "__main__":
     main()

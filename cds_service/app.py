@@ -12,6 +12,7 @@ from cds_service import feedback_page, pages, service
 from cds_service.bundles import Limits
 from cds_service.card import Addresses
 from cds_service.library import Library
+from cds_service.self_check.readiness import NOT_READY
 from cds_service.service import Guide
 from cds_service.settings import Settings
 from cds_service.surroundings import Surroundings
@@ -52,15 +53,15 @@ def create_app(
         return _json(b'{"status":"ok"}')
 
     if around.readiness is not None:
-        failing_of, concerns_of = around.readiness.failing, around.readiness.concerns
+        status_of, concerns_of = around.readiness.status, around.readiness.concerns
 
         @app.get("/readyz")
         def readyz() -> Response:
-            failing = failing_of()
-            told: dict[str, Any] = {"status": "not-ready", "failing": failing} if failing else {"status": "ready"}
+            status, failing = status_of()
+            told: dict[str, Any] = {"status": status, "failing": failing} if failing else {"status": status}
             if concerns := concerns_of():
                 told["concerns"] = [item.as_json() for item in concerns]
-            return Response(orjson.dumps(told), 503 if failing else 200, mimetype="application/json")
+            return Response(orjson.dumps(told), 503 if status == NOT_READY else 200, mimetype="application/json")
 
     @app.get("/cds-services", strict_slashes=False)
     def discover() -> Response:

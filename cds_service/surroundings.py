@@ -17,11 +17,11 @@ from cds_service.outgoing.addresses import Allowance
 from cds_service.outgoing.client import OutgoingClient
 from cds_service.retention import Retention, limits_of
 from cds_service.self_check.names import CHECKS as SELF_CHECKS
-from cds_service.self_check.names import PARTS_OF_READINESS
+from cds_service.self_check.names import DEGRADING, DEGRADING_WITH_TRUST, PARTS_OF_READINESS
 from cds_service.self_check.readiness import Readiness
 from cds_service.settings import Settings
-from cds_service.store.database import Store, open_store
-from cds_service.store.failures import StoreError
+from cds_service.store.database import Store, store_at
+from cds_service.store.failures import NewerStoreError, StoreError
 from cds_service.store.ledger import Ledger
 from cds_service.store.replay import ReplayStore
 from cds_service.trust.clients import load_clients
@@ -109,7 +109,7 @@ def surroundings_of(settings: Settings, library: Library, *, only_this_machine: 
         settings.rate_limit,
         store,
         Ledger(store, _unwritten(metrics)),
-        Readiness(metrics_folder.workers(), settings.self_check_seconds * PATIENCE + SECONDS_OF_A_RUN),
+        _readiness(settings, trusts=clients is not None),
         Verifier(clients, KeyRing(http), ReplayStore(store).remember) if clients else None,
         settings.trusted_proxies,
         names,
@@ -148,21 +148,39 @@ def _traces(settings: Settings, names: Names) -> NoTraces | OpenTelemetry:
         raise ValueError(str(error)) from None
 
 
+def _readiness(settings: Settings, *, trusts: bool) -> Readiness:
+    patience = settings.self_check_seconds * PATIENCE + SECONDS_OF_A_RUN
+    return Readiness(metrics_folder.workers(), patience, degrading=DEGRADING_WITH_TRUST if trusts else DEGRADING)
+
+
 def _store(settings: Settings) -> Store:
-    """The store, migrated. Raises ValueError."""
+    """The store, migrated where it can be opened.
+
+    Where it cannot be opened now, it opens itself later. Raises ValueError for an address that cannot be used, and for
+    a store of a newer version: waiting mends neither.
+    """
     try:
-        store = open_store(settings.store_url.get_secret_value(), settings.state)
-    except StoreError as error:
+        store = store_at(settings.store_url.get_secret_value(), settings.state)
+        try:
+            store.open()
+        finally:
+            store.close()
+    except (ValueError, NewerStoreError) as error:
         raise ValueError(
             f"{error} CDS_SERVICE_STORE_URL names it, or CDS_SERVICE_STATE the folder of SQLite."
         ) from None
+    except StoreError as error:
+        logs.logger().error("store-failed", exc_info=error)
     return store
 
 
-def _unwritten(metrics: "Metrics") -> Callable[[StoreError, int], None]:
-    def told(error: StoreError, forgotten: int) -> None:
+def _unwritten(metrics: "Metrics") -> Callable[[Exception, int], None]:
+    def told(error: Exception, forgotten: int) -> None:
         metrics.store_failed()
-        logs.logger().error("store-failed", exc_info=error, count=forgotten)
+        if isinstance(error, StoreError):
+            logs.logger().error("store-failed", exc_info=error, count=forgotten)
+        else:
+            logs.logger().error("background-failed", exc_info=error, count=forgotten)
 
     return told
 

@@ -17,7 +17,7 @@ from cds_service.json_files import schema_problems
 from cds_service.operations import logs, outcomes
 from cds_service.operations.audit import AuditLog, Call, Caller, Wanted, read
 from cds_service.operations.metric_list import described
-from cds_service.self_check.names import CHECKS, WARNINGS
+from cds_service.self_check.names import CHECKS, DEGRADING, DEGRADING_WITH_TRUST, WARNINGS
 from cds_service.settings import Settings, data_folder
 from cds_service.trust.clients import KEYS, load_clients
 from cds_service.trust.entries import QUIRKS
@@ -120,10 +120,18 @@ def events_table() -> str:
     return "\n".join(rows)
 
 
+def not_ready(check: str) -> str:
+    if check in WARNINGS:
+        return "no"
+    if check in DEGRADING_WITH_TRUST:
+        return "degraded"
+    return "degraded; with a clients file yes" if check in DEGRADING else "yes"
+
+
 def checks_table() -> str:
     """Every self-check, what it looks at, and whether it costs readiness."""
     rows = ["| check | what holds where it passes | not ready where it fails |", "|---|---|---|"]
-    rows += [f"| `{name}` | {meaning} | {'no' if name in WARNINGS else 'yes'} |" for name, meaning in CHECKS.items()]
+    rows += [f"| `{name}` | {meaning} | {not_ready(name)} |" for name, meaning in CHECKS.items()]
     return "\n".join(rows)
 
 

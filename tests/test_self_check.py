@@ -1,8 +1,10 @@
 """Silent failure is found: thirty ways to break the service, each of which turns readiness red and raises a metric."""
 
 import json
+import os
 import shutil
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -21,8 +23,9 @@ from cds_service.library import load_library
 from cds_service.logic import Truth
 from cds_service.self_check.checks import PARTS, Found, SelfCheck
 from cds_service.self_check.known_answers import covering, known_answers
-from cds_service.self_check.names import CHECKS, PARTS_OF_READINESS, WARNINGS
+from cds_service.self_check.names import CHECKS, DEGRADING, DEGRADING_WITH_TRUST, PARTS_OF_READINESS, WARNINGS
 from cds_service.self_check.readiness import SILENT, STARTING, Readiness
+from cds_service.self_check.stores import SECONDS_BETWEEN_QUICK_CHECKS, StoreCheck
 from cds_service.self_check.watch import Watch
 from cds_service.service import Guide
 from cds_service.settings import Settings, data_folder
@@ -31,6 +34,7 @@ from cds_service.store.activity import Activity
 from cds_service.surroundings import Surroundings, surroundings_of
 from tests.shipped import example, library
 
+SECONDS = 20
 ADDRESS = "http://127.0.0.1:8080"
 
 
@@ -63,7 +67,7 @@ def running(tmp_path, monkeypatch) -> Iterator[Running]:
     settings = Settings(cards=cards, state=tmp_path / "state", silent_days=3)
     loaded = load_library(cards, settings.canonical_base)
     with closing(surroundings_of(settings, loaded, only_this_machine=True)) as made:
-        readiness = Readiness(None, 10)
+        readiness = Readiness(None, 10, degrading=made.readiness.degrading)
         around = replace(made, readiness=readiness)
         guide = Guide(loaded, Addresses(ADDRESS, settings.canonical_base), settings.key())
         now = [time.time()]
@@ -306,6 +310,47 @@ def another_process_holds_the_store(running):
     running.patch.setattr(running, "holds", holds, raising=False)
 
 
+@way("store")
+def the_file_of_the_store_is_gone(running):
+    running.failing()
+    (running.folder / "state" / "store.sqlite").unlink()
+
+
+@way("store")
+def the_store_has_a_damaged_page(running):
+    store = running.around.store
+    activity.record(store, [Activity(date(2020, 1, 1), f"page-{number}" * 8, 1, 1) for number in range(500)])
+    store.close()
+    file = running.folder / "state" / "store.sqlite"
+    content = file.read_bytes()
+    page = content.index(b"page-250" * 8) & ~4095
+    file.write_bytes(content[: page + 8] + os.urandom(200) + content[page + 208 :])
+
+
+@way("threads")
+def the_thread_of_the_ledger_has_ended(running):
+    ledger = running.around.ledger
+    running.patch.setattr(ledger, "flush", ends)
+    ledger.note([], datetime.now(UTC).date(), ["p"], [])
+    ledger.thread._thread.join(SECONDS)
+
+
+@way("threads")
+def the_thread_of_the_ledger_is_stuck(running):
+    ledger, begun, over = running.around.ledger, threading.Event(), threading.Event()
+    running.patch.setattr(ledger, "flush", lambda: begun.set() or over.wait(SECONDS))
+    running.patch.setattr(ledger.thread, "_patience", 0.0)
+    running.patch.setattr(running, "over", over, raising=False)
+    ledger.note([], datetime.now(UTC).date(), ["p"], [])
+    assert begun.wait(SECONDS)
+
+
+def ends() -> None:
+    """Ends the thread of the ledger, and nobody else."""
+    if threading.current_thread().name == "ledger":
+        raise SystemExit
+
+
 @way("audit")
 def the_audit_folder_is_a_file(running):
     shutil.rmtree(running.folder / "state" / "audit")
@@ -341,13 +386,16 @@ def test_there_are_thirty_ways():
     assert len(WAYS) >= 30
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("name", WAYS)
 def test_it_is_found(running, name):
     failing, breaks = WAYS[name]
     breaks(running)
     assert failing in running.failing()
     answer = running.get("/readyz")
-    assert answer.status_code == 503
+    degraded = failing in DEGRADING
+    assert answer.status_code == (200 if degraded else 503)
+    assert answer.get_json()["status"] == ("degraded" if degraded else "not-ready")
     assert failing in answer.get_json()["failing"]
     if failing == "answers":
         # A way that breaks itself, not the service, would be found too.
@@ -356,8 +404,50 @@ def test_it_is_found(running, name):
         numbers = running.get("/metrics").get_data(as_text=True)
         assert f'cds_service_self_check_failing{{check="{failing}"}} 1.0' in numbers
         assert f'cds_service_ready{{part="{failing}"}} 0.0' in numbers
+        assert (f'cds_service_degraded{{part="{failing}"}} 1.0' in numbers) == degraded
+    if (over := getattr(running, "over", None)) is not None:
+        over.set()
     if (holds := getattr(running, "holds", None)) is not None:
         holds.close()
+
+
+# --- the store ---
+
+
+def test_with_trust_a_store_that_fails_is_red_and_a_thread_that_ended_is_not():
+    readiness = Readiness(None, 10, degrading=DEGRADING_WITH_TRUST)
+    assert [readiness.status_of([part]) for part in ("store", "threads")] == ["not-ready", "degraded"]
+    assert readiness.status_of(["threads", "clock"]) == "not-ready"
+    assert Readiness(None, 10, degrading=DEGRADING).status_of(["store"]) == "degraded"
+
+
+def test_that_another_file_took_the_place_of_the_store_is_told_once(running):
+    assert running.failing() == set()
+    (running.folder / "state" / "store.sqlite").unlink()
+    assert [running.failing(), running.failing()] == [{"store"}, set()]
+
+
+def test_pages_are_checked_at_the_start_once_a_day_and_where_another_file_was_opened(running):
+    store, checked, now = running.around.store, [], [5.0]
+    running.patch.setattr(store, "is_damaged", lambda: checked.append(now[0]) or False)
+    check = StoreCheck(store, lambda: now[0])
+    for seconds in (0, 60, SECONDS_BETWEEN_QUICK_CHECKS - 61, 1, 60):
+        now[0] += seconds
+        assert check.problems() == []
+    assert checked == [5.0, 5.0 + SECONDS_BETWEEN_QUICK_CHECKS]
+    (running.folder / "state" / "store.sqlite").unlink()
+    assert len(check.problems()) == 1
+    assert len(checked) == 3
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_ended_is_started_again(running):
+    ledger = running.around.ledger
+    with running.patch.context() as patched:
+        patched.setattr(ledger, "flush", ends)
+        ledger.note([], datetime.now(UTC).date(), ["p"], [])
+        ledger.thread._thread.join(SECONDS)
+    assert [running.failing(), running.failing()] == [{"threads"}, set()]
 
 
 # --- what is told and does not turn it red ---

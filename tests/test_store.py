@@ -483,7 +483,7 @@ def test_a_migration_that_fails_changes_nothing(store_url, tmp_path, monkeypatch
         patched.setattr(migration, "migrate", half)
         with pytest.raises((StoreError, KeyboardInterrupt)):
             open_store(store_url, tmp_path)
-    with closing(Store(address_of(store_url, tmp_path))) as store, store.reading() as connection:
+    with closing(Store(address_of(store_url, tmp_path))) as store, store._engines.durable.connect() as connection:
         assert inspect(connection).get_table_names() == []
 
 

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,7 +131,7 @@ def _workers(arbiter: int) -> list[int]:
 
 
 @contextmanager
-def served(state: Path, url: str) -> Iterator[tuple[str, int]]:
+def served(state: Path, url: str, settings: Mapping[str, str] | None = None) -> Iterator[tuple[str, int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -140,7 +140,7 @@ def served(state: Path, url: str) -> Iterator[tuple[str, int]]:
         "CDS_SERVICE_STORE_URL": url,
         "CDS_SERVICE_LOG_LEVEL": "error",
         "CDS_SERVICE_FEEDBACK_LIMIT": "",
-    }
+    } | (settings or {})
     command = [sys.executable, "-m", "cds_service", "serve", "--port", str(port), "--workers", "2"]
     address, environment = f"http://127.0.0.1:{port}", clean_environment(settings)
     probe, log = f"{address}/healthz", state / "log"

@@ -10,6 +10,7 @@ import logging
 import re
 import secrets
 import sys
+import threading
 from collections.abc import Callable, Mapping, MutableMapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -44,7 +45,8 @@ EVENTS: Mapping[str, str] = {
     "policy-left-out": "a policy could not be loaded at the start and is silent; `cds-service check` says why",
     "draft-skipped": "a policy folder is still to be filled in and was skipped",
     "ready": "the service is ready",
-    "not-ready": "the service is not ready; part says why",
+    "not-ready": "the service is not ready; self-check-failed says why",
+    "degraded": "the service answers calls, and something beside them fails; self-check-failed says what",
     "background-failed": "a task that runs beside the calls failed; it is tried again",
     "unexpected": "an error that nobody foresaw; the call was answered with 500",
     "server": "gunicorn's main process says something",
@@ -242,6 +244,9 @@ def configure(
         logger.handlers.clear()
         logger.propagate = True
     logging.raiseExceptions = False
+    # Python's own would print the words of the error.
+    threading.excepthook = lambda ended: _failed_beside_the_calls(ended.exc_value)
+    sys.unraisablehook = lambda failed: _failed_beside_the_calls(failed.exc_value)
     # urllib3 and others tell at debug level what they send.
     logging.getLogger("urllib3").setLevel(max(level, logging.WARNING))
     return keep
@@ -287,6 +292,12 @@ def logger() -> FilteringBoundLogger:
         # As structlog comes, it writes out every argument and, of an error, every variable.
         _send(OnlyListedFields(Names()), as_text, _writer(None), logging.INFO)
     return cast(FilteringBoundLogger, structlog.get_logger().bind())
+
+
+def _failed_beside_the_calls(error: BaseException | None) -> None:
+    # That a thread ends itself is no failure.
+    if not isinstance(error, SystemExit):
+        logger().error("background-failed", exc_info=error)
 
 
 def new_request_id() -> str:

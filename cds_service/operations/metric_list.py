@@ -132,6 +132,12 @@ METRICS = (
     ),
     _spec("policy_left_out", "gauge", "1 where a policy could not be loaded and is silent, by its folder.", "policy"),
     _spec(
+        "degraded",
+        "gauge",
+        "1 where a part fails without which calls are still answered, by part; readiness then says degraded.",
+        "part",
+    ),
+    _spec(
         "days_without_a_card",
         "gauge",
         "Days in a row with orders and without a card, by statement.",
@@ -165,6 +171,7 @@ def allowed(names: Names, version: str) -> Mapping[str, Mapping[str, frozenset[s
         "self_check_failing": {"check": names.self_checks},
         "ready": {"part": names.parts},
         "policy_left_out": {"policy": names.policies},
+        "degraded": {"part": names.parts},
         "days_without_a_card": {"policy": names.policies},
         "build_info": {"version": frozenset({version})},
     }

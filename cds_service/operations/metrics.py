@@ -110,6 +110,10 @@ class Metrics:
         """A policy folder could not be loaded at the start."""
         self._set(1, "policy_left_out", policy)
 
+    def degraded(self, part: str, failing: bool) -> None:
+        """Whether a part fails without which calls are still answered."""
+        self._set(int(failing), "degraded", part)
+
     def days_without_a_card(self, policy: str, days: int) -> None:
         """Days in a row with orders for a statement and without a card of it."""
         self._set(days, "days_without_a_card", policy)

@@ -15,7 +15,8 @@ from cds_service.operations.audit import AuditError
 from cds_service.self_check import surfaces
 from cds_service.self_check.known_answers import Examiner, KnownAnswer, covering, known_answers
 from cds_service.self_check.names import WARNINGS
-from cds_service.self_check.readiness import Concern, Readiness
+from cds_service.self_check.readiness import READY, Concern, Readiness
+from cds_service.self_check.stores import StoreCheck
 from cds_service.service import Guide
 from cds_service.settings import Settings
 from cds_service.store import activity
@@ -71,9 +72,10 @@ class SelfCheck:
         self._files = surfaces.Files(settings.cards, settings.codes, settings.canonical_base, self._left_out)
         self._clock = surfaces.Clock(now, monotonic, clock, surfaces.not_before(library))
         self._examiner = Examiner(app)
+        self._store_check = StoreCheck(around.store, monotonic) if around.store is not None else None
         self._cases: tuple[list[KnownAnswer], list[KnownAnswer]] | None = None
         self._turn = 0
-        self._ready: bool | None = None
+        self._status = ""
 
     def run(self, pause: Callable[[float], bool] = lambda seconds: False) -> dict[str, Found]:
         """Runs every check and tells what it found.
@@ -88,12 +90,13 @@ class SelfCheck:
 
     def _checks(self, pause: Callable[[float], bool]) -> dict[str, Callable[[], Found]]:
         return {
+            "store": self._store,
+            "threads": self._threads,
             "answers": lambda: self._answers(pause),
             "discovery": lambda: Found(tuple(surfaces.discovery_problems(self._app, self._discovery))),
             "pages": self._pages,
             "metrics": lambda: Found(tuple(surfaces.metrics_problems(self._app) if self._around.metrics else ())),
             "clock": lambda: Found(tuple(self._clock.problems())),
-            "store": self._store,
             "audit": self._audit,
             # Looks at the files, for the check after it too.
             "policies": lambda: Found(tuple(self._files.problems())),
@@ -141,9 +144,16 @@ class SelfCheck:
         return Found(tuple(surfaces.page_problems(self._app, policies[self._turn % len(policies)])))
 
     def _store(self) -> Found:
-        if self._around.store is not None:
-            self._around.store.ping()
-        return Found()
+        return Found(tuple(self._store_check.problems() if self._store_check is not None else ()))
+
+    def _threads(self) -> Found:
+        """Threads that ended although nobody closed them are told of and started again."""
+        threads = [self._around.ledger.thread] if self._around.ledger is not None else []
+        problems = [problem for thread in threads if (problem := thread.problem())]
+        for thread in threads:
+            if thread.problem():
+                thread.start()
+        return Found(tuple(problems))
 
     def _audit(self) -> Found:
         if self._around.audit is not None:
@@ -182,14 +192,16 @@ class SelfCheck:
                 metrics.self_check(name, failing)
                 if name not in WARNINGS:
                     metrics.ready(name, not failing)
+                if name in self._readiness.degrading:
+                    metrics.degraded(name, failing)
             if failing:
                 level = log.warning if name in WARNINGS else log.error
                 level("self-check-failed", check=name, failing=len(result.sentences))
                 for policy in result.policies:
                     level(_EVENTS.get(name, "self-check-failed"), check=name, policy=policy)
         failing_now = [name for name, item in found.items() if item.sentences and name not in WARNINGS]
-        if self._ready is not (ready := not failing_now):
-            (log.info if ready else log.error)("ready" if ready else "not-ready", failing=len(failing_now))
-        self._ready = ready
+        if self._status != (status := self._readiness.status_of(failing_now)):
+            (log.info if status == READY else log.error)(status, failing=len(failing_now))
+        self._status = status
         concerns = [item for name, result in found.items() for item in result.concerns(name)]
         self._readiness.say(failing_now, concerns=concerns)

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from typing import NamedTuple
 import orjson
 
 STARTING, SILENT = "starting", "worker"
+READY, DEGRADED, NOT_READY = "ready", "degraded", "not-ready"
 # Readiness is read often, and one broken rule may fail every case.
 MOST_CONCERNS = 20
 
@@ -29,11 +30,19 @@ class Concern(NamedTuple):
 class Readiness:
     """Made before the workers fork. ``folder`` is where their words meet, None for a single process.
 
-    ``patience``: seconds after which a worker that has said nothing more counts as failing.
+    ``patience``: seconds after which a worker that has said nothing more counts as failing. ``degrading``: parts
+    whose failure leaves the service ready to answer calls.
     """
 
-    def __init__(self, folder: Path | None, patience: float, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._folder, self._patience, self._monotonic = folder, patience, monotonic
+    def __init__(
+        self,
+        folder: Path | None,
+        patience: float,
+        monotonic: Callable[[], float] = time.monotonic,
+        degrading: Collection[str] = (),
+    ) -> None:
+        self._folder, self.patience, self._monotonic = folder, patience, monotonic
+        self.degrading = frozenset(degrading)
         self._own: dict[str, bytes] = {}
 
     def say(self, failing: Sequence[str], pid: int | None = None, concerns: Sequence[Concern] = ()) -> None:
@@ -66,7 +75,7 @@ class Readiness:
         for text in words.values():
             word = orjson.loads(text)
             found |= dict.fromkeys(word["failing"])
-            if self._monotonic() - word["at"] > self._patience:
+            if self._monotonic() - word["at"] > self.patience:
                 found[SILENT] = None
         return list(found)
 
@@ -74,6 +83,17 @@ class Readiness:
         """Whom the checks of any worker concern, each once; of very many the first ones."""
         said = (orjson.loads(text)["concerns"] for text in self._words().values())
         return list(dict.fromkeys(Concern(*item) for items in said for item in items))[:MOST_CONCERNS]
+
+    def status(self) -> tuple[str, list[str]]:
+        """``ready``, ``degraded`` or ``not-ready``, and what fails."""
+        failing = self.failing()
+        return self.status_of(failing), failing
+
+    def status_of(self, failing: Sequence[str]) -> str:
+        """What the service is while that fails."""
+        if not failing:
+            return READY
+        return DEGRADED if self.degrading.issuperset(failing) else NOT_READY
 
     def _words(self) -> Mapping[str, bytes]:
         if self._folder is None:

@@ -1,15 +1,16 @@
 """The self-check of one worker: at its start, then every so many seconds, in a thread of its own."""
 
-import threading
+import time
 from collections.abc import Callable
 
+from cds_service.background import Background
 from cds_service.operations import logs
 from cds_service.self_check.checks import SelfCheck
 from cds_service.self_check.readiness import STARTING, Readiness
 
 
 class Watch:
-    """Made before the workers fork; each starts its own."""
+    """Made before the workers fork; each starts its own. ``seconds`` pass from the start of one run to the next."""
 
     def __init__(
         self,
@@ -17,33 +18,32 @@ class Watch:
         readiness: Readiness,
         seconds: float,
         beside: Callable[[Callable[[float], bool]], None] = lambda pause: None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """``beside`` is run after each self-check; the function it is given waits, and says when to break off."""
-        self._check, self._readiness, self._seconds, self._beside = check, readiness, seconds, beside
-        self._over = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._check, self._readiness, self._seconds, self._monotonic = check, readiness, seconds, monotonic
+        self._beside = beside
+        # A worker that says nothing more is found by its silence, so that nobody else watches this thread.
+        self.thread = Background("self-check", self._turn, self._tell, readiness.patience, seconds)
 
     def start(self) -> None:
         """Begins; the worker is not ready before its first run."""
         self._readiness.say([STARTING])
-        self._thread = threading.Thread(target=self._run, name="self-check", daemon=True)
-        self._thread.start()
+        self.thread.start()
 
     def close(self) -> None:
         """Ends it."""
-        self._over.set()
-        if self._thread is not None:
-            self._thread.join(self._seconds)
+        self.thread.close(self._seconds)
 
-    def _run(self) -> None:
-        self._once()
-        while not self._over.wait(self._seconds):
-            self._once()
-
-    def _once(self) -> None:
+    def _turn(self) -> float:
+        begun = self._monotonic()
         for task in (self._check.run, self._beside):
             try:
-                task(self._over.wait)
-            # Whatever it is, the next run may succeed; a worker that says nothing more is found by its silence.
+                task(self.thread.wait)
+            # What fails must not keep the other from its turn; the next run may succeed.
             except Exception as error:
-                logs.logger().error("background-failed", exc_info=error)
+                self._tell(error)
+        return max(0.0, self._seconds - (self._monotonic() - begun))
+
+    def _tell(self, error: Exception) -> None:
+        logs.logger().error("background-failed", exc_info=error)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -44,4 +45,7 @@ def address_of(url: str | None, state: Path) -> Address:
 
 def _sqlite(file: Path) -> Address:
     absolute = file.absolute()
-    return Address(URL.create("sqlite", database=str(absolute)), f"SQLite {absolute}", absolute)
+    # Opened for writing and never made: where the file is gone, that is an error and no new, empty database.
+    options = {"mode": "rw", "uri": "true"}
+    url = URL.create("sqlite", database=f"file:{quote(str(absolute))}", query=options)
+    return Address(url, f"SQLite {absolute}", absolute)

@@ -1,6 +1,9 @@
-"""The store: opened and migrated at start, shared by threads, workers and (in PostgreSQL) hosts."""
+"""The store: opened and migrated where that is needed, shared by threads, workers and (in PostgreSQL) hosts."""
 
 import os
+import sqlite3
+import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
@@ -13,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from cds_service.outgoing.deadline import Deadline
-from cds_service.store import migration
+from cds_service.store import files, migration
 from cds_service.store.address import Address, address_of
 from cds_service.store.circuit import Circuit
 from cds_service.store.engines import WRITES, Engines, make_engines
@@ -21,9 +24,15 @@ from cds_service.store.failures import StoreError, failure
 from cds_service.store.instants import text_of
 from cds_service.store.tables import PULSE
 
-FOLDER_MODE, FILE_MODE = 0o700, 0o600
 # What a call waits for the store at most: threads that wait answer nobody, not even those who need no store.
 SECONDS_OF_A_CALL = 2.0
+# At the start several processes may migrate one after the other; a call that finds the store shut waits less.
+SECONDS_AT_START = 60.0
+SECONDS_WITHIN_A_CALL = 3.0
+# So long a store that could not be opened is refused at once: else every call would wait for it.
+SECONDS_BETWEEN_TRIES = 2.0
+SECONDS_OF_A_CHECK = 60.0
+DAMAGED = "its file is damaged; `cds-service store recover` saves what can be read"
 
 Insert = postgresql.Insert | sqlite.Insert
 # Makes a statement for one kind of database; it is asked once for each store.
@@ -33,17 +42,37 @@ Prepare = Callable[["Store"], ClauseElement]
 class Store:
     """One database. Every method raises StoreError, whose text is a sentence, where it cannot do its work.
 
-    Connections are made when first needed. Before this process forks, those it does not use are closed, so that none
-    is ever shared with a child (SQLite, "How To Corrupt An SQLite Database File", section 2.6).
+    It opens itself where that is needed, and again where the file of SQLite was removed or replaced or the tables are
+    gone: ``reopened`` counts those. Connections are made when first needed. Before this process forks, those it does
+    not use are closed, so that none is ever shared with a child (SQLite, "How To Corrupt An SQLite Database File",
+    section 2.6).
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.address = address
+        self.reopened = 0
         self._engines = make_engines(address)
         self._writing = self._engines.durable.execution_options(**{WRITES: True})
         self._prepared: dict[Prepare, str] = {}
         self._circuit = Circuit(address.shown)
+        self._monotonic = monotonic
+        self._opening = threading.Lock()
+        self._is_open = self._was_open = False
+        self._known: files.Look | None = None
+        self._failure, self._try_again = "", 0.0
         _dispose_before_fork(self._engines)
+
+    def problem(self) -> str:
+        """Why the store could not be opened the last time, as a sentence; empty where it is open or was not needed."""
+        return "" if self._is_open else self._failure
+
+    def open(self, seconds: float = SECONDS_AT_START) -> None:
+        """Opens the database and brings its schema up to date; a file of SQLite is made where there is none.
+
+        Waits ``seconds`` at most for other processes that do the same.
+        """
+        with self._one_thread():
+            self._try(seconds)
 
     @contextmanager
     def within(self, deadline: Deadline) -> Iterator[None]:
@@ -58,14 +87,17 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that reads one state of the database."""
+        self._ensure()
         with self.failures(), self._engines.durable.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that is on disk when it ends: what is acknowledged afterwards is never lost."""
+        known = self._ensure()
         with self.failures(), self._writing.begin() as connection:
             yield connection
+        self._still(known)
 
     def write_quickly(self, *work: tuple[Prepare, Sequence[Mapping[str, Any]]]) -> int:
         """One transaction of some statements, each with its rows of values, whose commit waits for no disk.
@@ -73,12 +105,15 @@ class Store:
         Returns the number of rows that were written. It is for what every call writes; what must outlive a loss of
         power is written in ``writing``.
         """
+        known = self._ensure()
         texts = [(self._text(prepare), rows) for prepare, rows in work]
         with self.failures(), closing(self._engines.quick.raw_connection()) as pooled:
             driver: Any = pooled.driver_connection
             alone = len(texts) == 1 and len(texts[0][1]) == 1
             with nullcontext() if alone else self._transaction(driver), closing(driver.cursor()) as cursor:
-                return sum(_run(cursor, text, rows) for text, rows in texts)
+                written = sum(_run(cursor, text, rows) for text, rows in texts)
+        self._still(known)
+        return written
 
     @contextmanager
     def _transaction(self, driver: Any) -> Iterator[None]:
@@ -111,12 +146,39 @@ class Store:
         return sqlite.insert(table) if self.address.file else postgresql.insert(table)
 
     def ping(self) -> None:
-        """Whether the store can be written to the disk: one row is. Raises StoreError."""
+        """Whether the store is whole and can be written to the disk: one row is. Tables that are gone are made anew."""
+        if self.version() != migration.NEWEST:
+            self._is_open = False
         row: Mapping[str, Any] = {"name": "ready", "at": text_of(datetime.now(UTC))}
         with self.writing() as connection:
             connection.execute(
                 self.insert(PULSE).values(row).on_conflict_do_update(index_elements=["name"], set_={"at": row["at"]})
             )
+
+    def is_damaged(self) -> bool:
+        """Whether SQLite's quick check finds the file damaged; False where it takes longer than SECONDS_OF_A_CHECK.
+
+        PostgreSQL checks its pages itself, and is never found damaged here.
+        """
+        self._ensure()
+        if self.address.file is None:
+            return False
+        with self.failures():
+            return self._finds_damage()
+
+    def _finds_damage(self) -> bool:
+        until = self._monotonic() + SECONDS_OF_A_CHECK
+        with closing(self._engines.durable.raw_connection()) as pooled:
+            driver: Any = pooled.driver_connection
+            driver.set_progress_handler(lambda: self._monotonic() > until, 100_000)
+            try:
+                return bool(driver.execute("PRAGMA quick_check(1)").fetchone() != ("ok",))
+            except sqlite3.DatabaseError as error:
+                if error.sqlite_errorname == "SQLITE_INTERRUPT":
+                    return False
+                raise
+            finally:
+                driver.set_progress_handler(None, 0)
 
     def version(self) -> str | None:
         """The version of the schema. Raises StoreError."""
@@ -127,6 +189,107 @@ class Store:
         """Closes the connections."""
         self._engines.dispose()
 
+    def _ensure(self) -> files.Look | None:
+        """The file that is open, opened anew where it is not the one at its path, and only every so often."""
+        if self._is_open and not self._has_changed():
+            return self._known
+        with self._one_thread():
+            # Another thread may have opened it by now.
+            if self._is_open and not self._has_changed():
+                return self._known
+            if self._monotonic() < self._try_again:
+                raise StoreError(self._failure)
+            self._try(SECONDS_WITHIN_A_CALL)
+            return self._known
+
+    def _at_most(self, seconds: float) -> float:
+        """So many seconds, or what is left of the deadline of the call."""
+        return min(seconds, max(0.0, self._engines.patience.seconds(seconds)))
+
+    @contextmanager
+    def _one_thread(self) -> Iterator[None]:
+        if not self._opening.acquire(timeout=self._at_most(SECONDS_WITHIN_A_CALL)):
+            raise StoreError(f"The store ({self.address.shown}) cannot be used: it is being opened.")
+        try:
+            yield
+        finally:
+            self._opening.release()
+
+    def _try(self, seconds: float) -> None:
+        try:
+            with self.failures():
+                self._open(seconds)
+        except StoreError as error:
+            self._failure, self._try_again = str(error), self._monotonic() + SECONDS_BETWEEN_TRIES
+            raise
+
+    def _has_changed(self) -> bool:
+        """Whether the file at the path is another than the one that was opened, or has become smaller.
+
+        A file of SQLite grows and never shrinks by itself: it was cut off, or somebody ran VACUUM.
+        """
+        if self.address.file is None or self._known is None:
+            return False
+        now = files.look_at(self.address.file)
+        return now is None or now.identity != self._known.identity or now.size < self._known.size
+
+    def _still(self, known: files.Look | None) -> None:
+        """Raises StoreError where what was just written stands in a file that is no longer at its path."""
+        if known is None or self.address.file is None:
+            return
+        now = files.look_at(self.address.file)
+        if now is None or now.identity != known.identity:
+            self._engines.dispose()
+            raise StoreError(f"The store's file {self.address.file} was removed or replaced while it was written.")
+
+    def _open(self, seconds: float) -> None:
+        before, self._is_open = self._known, False
+        self._engines.dispose()
+        file, seconds = self.address.file, self._at_most(seconds)
+        try:
+            if file is None:
+                # The server ends the wait for its lock; where it is stopped, this side does.
+                with self._engines.patience.until(Deadline(self._at_most(2 * seconds))):
+                    is_new = migration.bring_up_to_date(self._engines.durable, self.address, seconds)
+            else:
+                with files.locked(file, seconds) as lock:
+                    is_new = self._open_file(file, lock, before)
+        except OSError as error:
+            raise StoreError(f"The store ({self.address.shown}) cannot be opened: {error.strerror}.") from None
+        self._is_open = True
+        if self._was_open and is_new:
+            self.reopened += 1
+        self._was_open = True
+
+    def _open_file(self, file: Path, lock: files.Lock, before: files.Look | None) -> bool:
+        """Opens the file at the path; whether it is another than the one ``before``, or was empty."""
+        now = files.look_at(file)
+        if before is not None and now is not None and now.size == 0:
+            # Emptied in place: other processes have it open too, and notice another file.
+            files.set_aside(file, "", word="emptied")
+            now = None
+        files.make_private(file)
+        # A file that is made anew may get the number of the one that is gone.
+        is_other = before is not None and (now is None or now.identity != before.identity)
+        if is_other and (now is None or now.identity != lock.marked()):
+            files.set_aside(file, *files.BESIDE, word="replaced")
+        migrated = migration.bring_up_to_date(self._engines.durable, self.address, SECONDS_AT_START)
+        if not is_other and before is not None and now is not None and now.size < before.size and self._finds_damage():
+            raise StoreError(f"The store ({self.address.shown}) cannot be used: {DAMAGED}.")
+        self._known = files.look_at(file)
+        if self._known is None:
+            raise StoreError(f"The store's file {file} was removed while it was opened.")
+        lock.mark(self._known.identity)
+        return migrated or is_other
+
+
+def store_at(url: str | None, state: Path) -> Store:
+    """The store at ``url``, or SQLite in the folder ``state``; nothing is opened or made before it is needed.
+
+    Raises ValueError for an address that cannot be used.
+    """
+    return Store(address_of(url, state))
+
 
 def open_store(url: str | None, state: Path, *, create: bool = True) -> Store:
     """The store at ``url``, or SQLite in the folder ``state``, migrated to the newest version; no connection is open.
@@ -136,21 +299,14 @@ def open_store(url: str | None, state: Path, *, create: bool = True) -> Store:
     or written, or one of a newer version.
     """
     try:
-        address = address_of(url, state)
+        store = store_at(url, state)
     except ValueError as error:
         raise StoreError(f"CDS_SERVICE_STORE_URL: {error}") from None
-    if address.file is not None:
-        if not create and not address.file.exists():
-            raise StoreError(f"There is no store at {address.file} yet; the service makes it when it starts.")
-        _make_private(address.file)
-    store = Store(address)
+    file = store.address.file
+    if file is not None and not create and not file.exists():
+        raise StoreError(f"There is no store at {file} yet; the service makes it when it starts.")
     try:
-        # Another process may be at it, and hold the lock as long as that takes.
-        waits = store._engines.patience.until(Deadline(2 * migration.LOCK_SECONDS))
-        with store.failures(), waits if address.file is None else nullcontext():
-            migration.bring_up_to_date(store._engines.durable, address)
-    except OSError as error:
-        raise StoreError(f"The store ({address.shown}) cannot be opened: {error.strerror}.") from None
+        store.open()
     finally:
         store.close()
     return store
@@ -162,17 +318,6 @@ def _run(cursor: Any, text: str, rows: Sequence[Mapping[str, Any]]) -> int:
     else:
         cursor.executemany(text, rows)
     return int(cursor.rowcount)
-
-
-def _make_private(file: Path) -> None:
-    try:
-        file.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        # Made before SQLite would, which asks the umask; the files beside it take its mode.
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
-        if file.stat().st_uid == os.geteuid():
-            file.chmod(FILE_MODE)
-    except OSError as error:
-        raise StoreError(f"The store's file {file} cannot be made or opened: {error.strerror}.") from None
 
 
 def _dispose_before_fork(engines: Engines) -> None:

@@ -37,6 +37,10 @@ class StoreError(Exception):
     """The store could not be read or written; what was to be kept is not kept. Its text is a sentence."""
 
 
+class NewerStoreError(StoreError):
+    """The store is of a version that this program does not know; only another program or another store helps."""
+
+
 def failure(error: Exception, shown: str) -> StoreError:
     """The sentence for an error of the database at the address ``shown``."""
     why, code = _why(error)

@@ -9,33 +9,41 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import date
 
+from cds_service.background import Background
 from cds_service.store import activity, shown
 from cds_service.store.activity import Activity
 from cds_service.store.database import Store
-from cds_service.store.failures import StoreError
 from cds_service.store.shown import Shown
 
 SECONDS = 0.25
 SECONDS_AFTER_A_FAILURE = 5.0
-# What waits while the store cannot be written; beyond that the oldest cards are forgotten.
+# What waits while the store cannot be written; beyond that the oldest are forgotten.
 MOST_CARDS = 20_000
+MOST_COUNTS = 20_000
+# A write that takes longer than this is stuck: every wait for the store is shorter.
+PATIENCE = 60.0
+SECONDS_TO_END = 10.0
 
 
 class Ledger:
     """Notes of this process, written by a thread of its own. Made before the workers fork; each has its own notes.
 
-    ``failed`` is told of every write that failed (it is tried again), with the number of cards forgotten for good.
+    ``failed`` is told of every write that failed, whatever the error (it is tried again), with the number of cards
+    forgotten for good since the last time.
     """
 
-    def __init__(self, store: Store, failed: Callable[[StoreError, int], None]) -> None:
+    def __init__(self, store: Store, failed: Callable[[Exception, int], None]) -> None:
         self._store, self._failed = store, failed
         self._cards: dict[str, Shown] = {}
         self._activity: Counter[tuple[date, str, bool]] = Counter()
+        # Cards that are being written now; if that fails they are noted again.
+        self._in_hand = self._forgotten = 0
         self._lock = threading.Lock()
         self._writing = threading.Lock()
-        self._closed = threading.Event()
-        self._noted = threading.Event()
-        self._thread: threading.Thread | None = None
+        # Not started with the process: a thread of the main process would not live on in the workers.
+        self.thread = Background(
+            *("ledger", self._turn, self._tell, PATIENCE, SECONDS_AFTER_A_FAILURE), first=SECONDS, only_when_woken=True
+        )
 
     def note(self, cards: Iterable[Shown], day: date, orders: Iterable[str], answered: Iterable[str]) -> None:
         """One call: the cards it was given, the statements whose business its orders were, those that gave a card."""
@@ -44,61 +52,54 @@ class Ledger:
                 self._cards.setdefault(card.card, card)
             self._activity.update((day, policy, False) for policy in orders)
             self._activity.update((day, policy, True) for policy in answered)
+            self._keep_the_bound()
             if not (self._cards or self._activity):
                 return
-            if self._thread is None:
-                # Not at the start: a thread of the main process would not live on in the workers.
-                self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
-                self._thread.start()
-        self._noted.set()
+        self.thread.start()
+        self.thread.wake()
 
     def flush(self) -> None:
-        """Writes what is noted. Raises StoreError; then it stays noted."""
+        """Writes what is noted. Raises what the store raises; then it stays noted."""
         with self._writing:
             with self._lock:
                 cards, counts = self._cards, self._activity
                 self._cards, self._activity = {}, Counter()
+                self._in_hand = len(cards)
             try:
                 shown.record(self._store, cards.values())
                 cards = {}
                 activity.record(self._store, _added_up(counts))
-            except StoreError:
+                counts = Counter()
+            finally:
                 with self._lock:
+                    self._in_hand = 0
                     self._cards = {**cards, **self._cards}
-                    self._activity.update(counts)
-                raise
+                    self._activity = counts + self._activity
+                    self._keep_the_bound()
 
     def close(self) -> None:
         """Writes what is noted and ends the thread."""
-        self._closed.set()
-        self._noted.set()
-        if self._thread is not None:
-            self._thread.join()
-        self._try()
-
-    def _run(self) -> None:
-        pause = SECONDS
-        while not self._closed.wait(pause):
-            self._noted.wait()
-            self._noted.clear()
-            pause = SECONDS if self._try() else SECONDS_AFTER_A_FAILURE
-            if pause > SECONDS:
-                self._noted.set()
-
-    def _try(self) -> bool:
+        self.thread.close(SECONDS_TO_END)
         try:
             self.flush()
-        except StoreError as error:
-            self._failed(error, self._forget())
-            return False
-        return True
+        except Exception as error:
+            self._tell(error)
 
-    def _forget(self) -> int:
+    def _turn(self) -> float:
+        self.flush()
+        return SECONDS
+
+    def _tell(self, error: Exception) -> None:
         with self._lock:
-            too_many = list(self._cards)[:-MOST_CARDS]
-            for card in too_many:
-                del self._cards[card]
-            return len(too_many)
+            forgotten, self._forgotten = self._forgotten, 0
+        self._failed(error, forgotten)
+
+    def _keep_the_bound(self) -> None:
+        while self._cards and len(self._cards) + self._in_hand > MOST_CARDS:
+            del self._cards[next(iter(self._cards))]
+            self._forgotten += 1
+        while len(self._activity) > MOST_COUNTS:
+            del self._activity[next(iter(self._activity))]
 
 
 def _added_up(counts: Counter[tuple[date, str, bool]]) -> list[Activity]:

@@ -1,16 +1,12 @@
 """The schema brought up to date, once, however many processes start at the same time."""
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
 
 from cds_service.store.address import Address
 from cds_service.store.engines import WRITES
-from cds_service.store.failures import StoreError
+from cds_service.store.failures import NewerStoreError
 
 SCRIPTS = Path(__file__).parent / "migrations"
 # In order; the last is the version that this program works with. Alembic is slow to load, and mostly not needed.
@@ -18,16 +14,17 @@ REVISIONS = ("0001", "0002")
 NEWEST = REVISIONS[-1]
 # An arbitrary number that no other program of the database may take as its lock.
 _ADVISORY_LOCK = 7_205_759_403
-LOCK_SECONDS = 60
 
 
-def bring_up_to_date(engine: Engine, address: Address) -> bool:
-    """Migrates to the newest version under a lock; whether anything had to be done.
+def bring_up_to_date(engine: Engine, address: Address, seconds: float) -> bool:
+    """Migrates to the newest version; whether anything had to be done.
 
-    All of it is one transaction: a process that dies on the way leaves the version that was there.
-    Raises StoreError for a database of a version that this program does not know.
+    One process at a time does so: in PostgreSQL under a lock of its own, for which it waits ``seconds``; of SQLite the
+    caller holds the lock beside the file, since the switch to WAL waits for nobody. All of it is one transaction: a
+    process that dies on the way leaves the version that was there.
+    Raises NewerStoreError for a database of a version that this program does not know.
     """
-    with _one_at_a_time(address), engine.connect().execution_options(**{WRITES: True}) as connection:
+    with engine.connect().execution_options(**{WRITES: True}) as connection:
         if address.file is not None:
             # Readers and one writer at the same time; it is kept in the file. It cannot be set inside a transaction.
             driver = connection.connection.driver_connection
@@ -35,11 +32,11 @@ def bring_up_to_date(engine: Engine, address: Address) -> bool:
             driver.execute("PRAGMA journal_mode=WAL").close()
         with connection.begin():
             if address.file is None:
-                connection.execute(text(f"SET LOCAL statement_timeout = '{LOCK_SECONDS}s'"))
+                connection.execute(text(f"SET LOCAL statement_timeout = '{max(1, round(seconds))}s'"))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
             found = version(connection)
             if found is not None and found not in REVISIONS:
-                raise StoreError(
+                raise NewerStoreError(
                     f"The store ({address.shown}) is of version {found}, and this program knows versions up to "
                     f"{NEWEST}: it was written by a newer one. Start that program, or restore the copy that was made "
                     "before it was installed."
@@ -69,17 +66,3 @@ def migrate(connection: Connection, revision: str) -> None:
         command.downgrade(config, revision)
     else:
         command.upgrade(config, revision)
-
-
-@contextmanager
-def _one_at_a_time(address: Address) -> Iterator[None]:
-    """For SQLite a lock beside the file, since the switch to WAL waits for nobody; PostgreSQL has its own."""
-    if address.file is None:
-        yield
-        return
-    lock = os.open(f"{address.file}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
