@@ -53,6 +53,7 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
     """Run the production server."""
     from cds_service.operations import metrics_folder
     from cds_service.server import Server, authority, can_listen, install, is_loopback, load
+    from cds_service.worker import Limits
 
     settings = _settings(codes)
     if not is_loopback(host):
@@ -99,7 +100,8 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
     else:
         reach = "Only this machine" if is_loopback(host) else "Anyone who can reach this machine"
         click.echo(f"OPEN: {reach} can call the service at {address}; calls are not authenticated.", err=True)
-    Server(installed.app, host, port, workers, installed, lambda: metrics_folder.remove(numbers)).run()
+    limits = Limits(settings.queue, settings.max_body_bytes)
+    Server(installed.app, host, port, workers, installed, lambda: metrics_folder.remove(numbers), limits).run()
 
 
 @main.command()

@@ -85,6 +85,12 @@ class Settings(BaseSettings):
     fhir_max_bytes: int = Field(5_000_000, gt=0, description="The largest answer that is read from a FHIR server.")
     fhir_max_pages: int = Field(20, gt=0, description="The most pages of one search that are read.")
     max_body_bytes: int = Field(5_000_000, gt=0, description="The largest request body that is read.")
+    queue: int = Field(
+        32,
+        ge=1,
+        le=1000,
+        description="Calls that may wait in each worker while others are answered; one more is refused with 503.",
+    )
     rate_limit: str = Field(
         "", description="Calls that one client may make, such as 600/minute, for each worker; default: no limit."
     )

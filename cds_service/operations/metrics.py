@@ -64,6 +64,10 @@ class Metrics:
         """A caller was not trusted, by that check."""
         self._counter("tokens_refused_total", check).inc()
 
+    def overloaded(self, count: int) -> None:
+        """So many requests were refused because too many were waiting."""
+        self._counter("overload_total").inc(count)
+
     def rate_limited(self, client: str) -> None:
         """A call beyond the client's limit; of a caller who is not known, ``other``."""
         self._counter("rate_limited_total", client).inc()
