@@ -54,8 +54,9 @@ bench: $(VENV)/.dev ## measure the service beside its floor (needs wrk)
 	$(NEEDS_WRK)
 	$(BIN)/python -m tests.bench $(ARGS)
 
-torture: $(VENV)/.dev ## kill workers 500 times under feedback (some minutes; ARGS=--postgresql for that store)
+torture: $(VENV)/.dev ## kill workers 500 times under feedback, then overload and soak (minutes; ARGS=--postgresql for that store)
 	$(BIN)/python -m tests.torture $(ARGS)
+	$(BIN)/python -m tests.chaos
 
 examples: $(VENV)/.dev ## write fhir_examples/ and what the documentation shows anew
 	$(BIN)/python -m tests.examples

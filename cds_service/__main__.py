@@ -60,6 +60,7 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
     """Run the production server."""
     from cds_service.operations import metrics_folder
     from cds_service.server import Server, authority, can_listen, install, is_loopback, load
+    from cds_service.worker import Limits
 
     settings = _settings(codes)
     if not is_loopback(host):
@@ -116,7 +117,8 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
         click.echo(
             f"The {' and the '.join(kept)} {'is' if len(kept) == 1 else 'are'} kept in {settings.state}.", err=True
         )
-    Server(installed.app, host, port, workers, installed, lambda: metrics_folder.remove(numbers)).run()
+    limits = Limits(settings.queue, settings.max_body_bytes)
+    Server(installed.app, host, port, workers, installed, lambda: metrics_folder.remove(numbers), limits).run()
 
 
 @main.command()

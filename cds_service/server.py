@@ -3,6 +3,7 @@
 import gc
 import ipaddress
 import socket
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -24,9 +25,13 @@ from cds_service.self_check.watch import Watch
 from cds_service.service import Guide
 from cds_service.settings import Settings
 from cds_service.surroundings import Surroundings, surroundings_of
-from cds_service.worker import BoundedWorker
+from cds_service.worker import BoundedWorker, Limits
 
 THREADS = 8
+# For each worker. Most systems let a process have 1024 files open, and there are others than connections.
+CONNECTIONS = 512
+LIMITS = Limits()
+TURN_SECONDS = 0.0005
 # Charts are parsed into many small objects that die with the call; the default threshold would scan each many times.
 COLLECT_EVERY = 100_000
 
@@ -80,6 +85,12 @@ class Installation:
         """Called in a worker after its last call."""
         self.watch.close()
         self.around.close()
+
+    def refused(self, count: int) -> None:
+        """Called in a worker that had no room for so many requests."""
+        logs.logger().warning("overloaded", count=count)
+        if self.around.metrics is not None:
+            self.around.metrics.overloaded(count)
 
     def forget(self, pid: int) -> None:
         """Called in the main process where a worker has ended, however it did."""
@@ -143,13 +154,19 @@ class Server(BaseApplication):
         workers: int,
         beside: Installation | None = None,
         when_over: Callable[[], None] = lambda: None,
+        limits: Limits = LIMITS,
     ) -> None:
-        self.app = app
+        self.app, self.limits = app, limits
+        # What the worker calls with the number of requests that it has refused.
+        self.tell_refused: Callable[[int], None] = beside.refused if beside else lambda count: None
         self.options = {
             "bind": authority(host, port),
             "workers": workers,
             "worker_class": BoundedWorker,
             "threads": THREADS,
+            "worker_connections": CONNECTIONS,
+            # Answers go out through the worker's own hands.
+            "sendfile": False,
             "keepalive": 75,
             "graceful_timeout": 30,
             "timeout": 30,
@@ -183,6 +200,8 @@ def _freeze(arbiter: Any, worker: Any) -> None:
 
 
 def _begin(beside: Installation | None) -> None:
+    # The main loop, which reads, refuses and writes, waits for its turn behind threads that compute.
+    sys.setswitchinterval(TURN_SECONDS)
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY, 50, 50)
     if beside is not None:

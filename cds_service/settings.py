@@ -104,6 +104,12 @@ class Settings(BaseSettings):
         description="The most characters in which one code of a record may be worded; one with more counts as "
         "unreadable. Attachments and notes are not read, and may be longer.",
     )
+    queue: int = Field(
+        32,
+        ge=1,
+        le=1000,
+        description="Calls that may wait in each worker while others are answered; one more is refused with 503.",
+    )
     rate_limit: str = Field(
         "", description="Calls that one client may make, such as 600/minute, for each worker; default: no limit."
     )

@@ -30,6 +30,7 @@ EVENTS: Mapping[str, str] = {
     "call": "a hook call was answered",
     "feedback": "feedback was received",
     "refused": "a call was answered with an error status",
+    "overloaded": "so many requests were refused with 503, because more were waiting than can be answered in time",
     "token-refused": "a caller is not trusted; check says by which rule",
     "policy-failed": "one statement could not be evaluated; its card says so, the others are unaffected",
     "fetch-failed": "prefetch that the EHR did not send could not be fetched from its FHIR server",

@@ -94,6 +94,7 @@ METRICS = (
     _spec("fetch_failures_total", "counter", "Requests to FHIR servers that failed, by kind.", "kind"),
     _spec("fetch_seconds", "histogram", "Time of all fetching of one call, in seconds.", buckets=FETCH_SECONDS),
     _spec("tokens_refused_total", "counter", "Callers that were not trusted, by the check that refused them.", "check"),
+    _spec("overload_total", "counter", "Requests refused with 503 because too many were waiting."),
     _spec("rate_limited_total", "counter", "Calls beyond the rate limit, by client.", "client"),
     _spec(
         "feedback_total",

@@ -70,6 +70,10 @@ class Metrics:
         """A caller was not trusted, by that check."""
         self._add(1, "tokens_refused_total", check)
 
+    def overloaded(self, count: int) -> None:
+        """So many requests were refused because too many were waiting."""
+        self._add(count, "overload_total")
+
     def rate_limited(self, client: str) -> None:
         """A call beyond the client's limit; of a caller who is not known, ``other``."""
         self._add(1, "rate_limited_total", client)
