@@ -31,7 +31,8 @@ THREADS = 8
 # For each worker. Most systems let a process have 1024 files open, and there are others than connections.
 CONNECTIONS = 512
 LIMITS = Limits()
-TURN_SECONDS = 0.0005
+# The main loop, which reads, refuses and writes, takes turns with the one thread that computes; see ``computing``.
+SWITCH_SECONDS = 0.00002
 # Charts are parsed into many small objects that die with the call; the default threshold would scan each many times.
 COLLECT_EVERY = 100_000
 
@@ -200,8 +201,7 @@ def _freeze(arbiter: Any, worker: Any) -> None:
 
 
 def _begin(beside: Installation | None) -> None:
-    # The main loop, which reads, refuses and writes, waits for its turn behind threads that compute.
-    sys.setswitchinterval(TURN_SECONDS)
+    sys.setswitchinterval(SWITCH_SECONDS)
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY, 50, 50)
     if beside is not None:

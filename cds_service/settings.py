@@ -105,7 +105,7 @@ class Settings(BaseSettings):
         "unreadable. Attachments and notes are not read, and may be longer.",
     )
     queue: int = Field(
-        32,
+        16,
         ge=1,
         le=1000,
         description="Calls that may wait in each worker while others are answered; one more is refused with 503.",

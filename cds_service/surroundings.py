@@ -1,9 +1,10 @@
 """What an installation has around the rules: whom a call may be completed from, and who is told of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from cds_service.computing import Turn
 from cds_service.feedback import MOST_ITEMS
 from cds_service.fetching.fetch import Fetcher
 from cds_service.library import Library
@@ -49,6 +50,7 @@ class Surroundings:
     ``trusted_proxies`` stand in front; ``names`` are those that log and metrics may hold. ``workbench``: the start page
     is a small health record to try the service with. ``feedback_items`` are the most of one request, ``feedback_limit``
     the most of one client (empty: no limit). ``retention`` keeps what is kept below its limits.
+    ``turn`` is the one to compute, of this process.
     """
 
     fetcher: Fetcher | None = None
@@ -68,6 +70,7 @@ class Surroundings:
     retention: Retention | None = None
     feedback_items: int = MOST_ITEMS
     feedback_limit: str = ""
+    turn: Turn = field(default_factory=Turn)
 
     def close(self) -> None:
         """Writes what is still noted, sends what is left, closes what is open; where the process ends."""

@@ -28,7 +28,7 @@ from typing import Any, cast
 
 from gunicorn.workers import gthread
 
-from cds_service.arrival import Arrival
+from cds_service.arrival import Arrival, looks_whole
 from cds_service.connection import Connection, Outbox, answer_of
 from cds_service.errors import RequestError
 
@@ -48,7 +48,10 @@ LOOK_SECONDS = 0.25
 READ = 256 * 1024
 READ_AT_ONCE = 1024 * 1024
 RETRY_SECONDS = 1
+# In one round of the main loop.
+ACCEPTED_AT_ONCE = 8
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+_PROBED = tuple(f"{method} {path}".encode() for method in ("GET", "HEAD") for path in PROBES)
 # When the first byte of the request came, on time.monotonic's clock; in the WSGI environment.
 ACCEPTED = "cds_service.accepted"
 _BUSY = RequestError(
@@ -66,7 +69,7 @@ _BUG = RequestError(500, "exception", "The service could not answer this call. N
 class Limits:
     """``waiting``: requests that may wait for a thread; ``body_bytes``: the largest body that is read."""
 
-    waiting: int = 32
+    waiting: int = 16
     body_bytes: int = 5_000_000
 
 
@@ -82,6 +85,8 @@ class BoundedWorker(gthread.ThreadWorker):
         # Of each pool the requests that wait in it or are answered by it.
         self._inside: dict[ThreadPoolExecutor, int] = {}
         self._held = self._refused = 0
+        # Made anew now and then, for its date: of many refusals each must cost little.
+        self._refusal = answer_of(_BUSY)
         self._next_look = 0.0
         # What is not over by then is ended in that way.
         self._timed: dict[Connection, tuple[float, Callable[[Connection], None]]] = {}
@@ -117,6 +122,7 @@ class BoundedWorker(gthread.ThreadWorker):
         if now < self._next_look:
             return
         self._next_look = now + LOOK_SECONDS
+        self._refusal = answer_of(_BUSY)
         for conn, (until, end) in [*self._timed.items()]:
             if until < now:
                 del self._timed[conn]
@@ -128,16 +134,20 @@ class BoundedWorker(gthread.ThreadWorker):
     # --- idle and arriving ---
 
     def accept(self, listener: Any) -> None:
-        """A caller has connected."""
-        try:
-            sock, client = listener.accept()
-        except OSError as error:
-            # Of files there may be too few: an idle connection gives one back, and the caller is still there.
-            if error.errno in (errno.EMFILE, errno.ENFILE):
-                self._make_room()
-            elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
-                raise
-            return
+        """Callers have connected."""
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                sock, client = listener.accept()
+            except OSError as error:
+                # Of files there may be too few: an idle connection gives one back, and the caller is still there.
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    self._make_room()
+                elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+                    raise
+                return
+            self._accepted(listener, sock, client)
+
+    def _accepted(self, listener: Any, sock: socket.socket, client: Any) -> None:
         sock.setblocking(False)
         self.nr_conns += 1
         if self.nr_conns > self.worker_connections - SPARE:
@@ -180,6 +190,10 @@ class BoundedWorker(gthread.ThreadWorker):
             begun = time.monotonic()
             if conn.watched:
                 self._idle.remove(conn)
+            if self._is_full(self.tpool) and not data.startswith(_PROBED) and looks_whole(data):
+                self._unwatch(conn)
+                self._refuse(conn)
+                return
             conn.arrival = Arrival(self.cfg, conn.client, begun, self._limits.body_bytes)
             self._timed[conn] = begun + REQUEST_SECONDS, self._too_slow
         conn.held += len(data)
@@ -217,19 +231,22 @@ class BoundedWorker(gthread.ThreadWorker):
             self._tell(conn, conn.arrival.error)
             return
         is_probe = request.path in PROBES and request.method in ("GET", "HEAD")
-        pool, threads = (self._probes, 1) if is_probe else (self.tpool, self.cfg.threads)
-        inside = self._inside.get(pool, 0)
-        if inside >= threads + self._limits.waiting:
+        pool = self._probes if is_probe else self.tpool
+        if self._is_full(pool):
             self._refuse(conn)
             return
-        self._inside[pool] = inside + 1
+        self._inside[pool] = self._inside.get(pool, 0) + 1
         future = pool.submit(self._answer, conn)
         future.add_done_callback(lambda done: self.method_queue.defer(self._finished, conn, pool, done))
+
+    def _is_full(self, pool: ThreadPoolExecutor) -> bool:
+        threads = 1 if pool is self._probes else self.cfg.threads
+        return self._inside.get(pool, 0) >= threads + self._limits.waiting
 
     def _refuse(self, conn: Connection) -> None:
         self._refused += 1
         with contextlib.suppress(OSError):
-            conn.sock.send(answer_of(_BUSY))
+            conn.sock.send(self._refusal)
         self._drop(conn)
 
     def _answer(self, conn: Connection) -> None:

@@ -59,6 +59,7 @@ LADDER = (
     "library",
     "service",
     "outgoing.deadline",
+    "computing",
     "outgoing.addresses",
     "outgoing.client",
     "environment",

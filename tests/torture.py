@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,7 +131,10 @@ def _workers(arbiter: int) -> list[int]:
 
 
 @contextmanager
-def served(state: Path, url: str, settings: Mapping[str, str] | None = None) -> Iterator[tuple[str, int]]:
+def served(
+    state: Path, url: str, settings: Mapping[str, str] | None = None, run: Sequence[str] = ("-m", "cds_service")
+) -> Iterator[tuple[str, int]]:
+    """Address and main process of a service with two workers; ``run`` is what Python runs."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -141,7 +144,7 @@ def served(state: Path, url: str, settings: Mapping[str, str] | None = None) -> 
         "CDS_SERVICE_LOG_LEVEL": "error",
         "CDS_SERVICE_FEEDBACK_LIMIT": "",
     } | (settings or {})
-    command = [sys.executable, "-m", "cds_service", "serve", "--port", str(port), "--workers", "2"]
+    command = [sys.executable, *run, "serve", "--port", str(port), "--workers", "2"]
     address, environment = f"http://127.0.0.1:{port}", clean_environment(settings)
     probe, log = f"{address}/healthz", state / "log"
     with answering(command, probe, cwd=ROOT, environment=environment, log=log) as process:

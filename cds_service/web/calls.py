@@ -1,6 +1,7 @@
 """A hook call over HTTP: read, completed from the EHR's FHIR server, answered, told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -15,6 +16,7 @@ from cds_service.fetching.call import complete_call
 from cds_service.fetching.fetch import server_timing
 from cds_service.identity import OPEN
 from cds_service.operations import logs, outcomes
+from cds_service.outgoing.deadline import Deadline
 from cds_service.service import Guide
 from cds_service.surroundings import Surroundings
 from cds_service.web import accepted, probe, reading
@@ -84,26 +86,38 @@ def _answered(record: CallRecord, guide: Guide, around: Surroundings, gate: Gate
     own = replace(guide, client=record.caller.client) if record.caller else guide
     with record.timing.step("read"):
         record.body = reading.body(deadline if gate is not None else None)
-        record.parsed = bodies.read_json(record.body)
-        record.request = hooks.parse(record.service_id, record.parsed, own.limits)
-    today = record.today
-    record.concerned = service.concerned(record.request, own, today)
+        with _turn(around, gate, deadline):
+            record.parsed = bodies.read_json(record.body)
+            record.request = hooks.parse(record.service_id, record.parsed, own.limits)
+            today = record.today
+            record.concerned = service.concerned(record.request, own, today)
     allowance = client.fhir_allowance() if client else around.allowance
     may_fetch = client is None or bool(client.fhir_servers)
     if around.fetcher is not None and may_fetch and record.request.fhir_server is not None and record.concerned:
         with record.timing.step("fetch"), around.traces.span("fetch"):
             completed = complete_call(record.request, own, today, around.fetcher, allowance, waits, record.concerned)
         record.request, record.report = completed.request, completed.report
-    with record.timing.step("evaluate"), around.traces.span("evaluate"):
-        answers = service.answer(record.request, own, today, candidates=record.concerned, in_time=in_time)
-        if service.echoes_decimals(answers):
-            exact = hooks.with_exact_numbers(record.request, record.service_id, record.body, own.limits)
-            answers = service.answer(exact, own, today, candidates=record.concerned, in_time=in_time)
-    record.answers = answers
-    with record.timing.step("write"):
-        record.told = spoken(service.response(answers), client)
-        body = orjson.dumps(record.told, default=_decimal)
+    with _turn(around, gate, deadline):
+        with record.timing.step("evaluate"), around.traces.span("evaluate"):
+            answers = service.answer(record.request, own, today, candidates=record.concerned, in_time=in_time)
+            if service.echoes_decimals(answers):
+                exact = hooks.with_exact_numbers(record.request, record.service_id, record.body, own.limits)
+                answers = service.answer(exact, own, today, candidates=record.concerned, in_time=in_time)
+        record.answers = answers
+        with record.timing.step("write"):
+            record.told = spoken(service.response(answers), client)
+            body = orjson.dumps(record.told, default=_decimal)
     return Response(body, mimetype="application/json")
+
+
+@contextmanager
+def _turn(around: Surroundings, gate: Gate | None, deadline: Deadline) -> Iterator[None]:
+    """The turn to compute; a call of our own has no deadline. Raises RequestError where it does not come in time."""
+    try:
+        with around.turn.taken(deadline if gate is not None else None):
+            yield
+    except TimeoutError:
+        raise service.late() from None
 
 
 def _decimal(value: Any) -> orjson.Fragment:

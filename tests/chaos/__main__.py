@@ -3,10 +3,10 @@
 import sys
 import time
 
-from tests.chaos import overload, soak, stores
+from tests.chaos import connections, overload, processes, soak, stores
 
 # Each module has its scenarios as functions in SCENARIOS: one returns what it measured, and raises where it failed.
-MODULES = (overload, stores, soak)
+MODULES = (overload, connections, processes, stores, soak)
 
 
 def main(names: list[str]) -> int:

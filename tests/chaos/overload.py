@@ -1,8 +1,11 @@
 """Ten times the calls that a worker can answer: those let in are answered in time, and it is over at once."""
 
-import asyncio
 import os
+import selectors
+import socket
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import orjson
@@ -13,16 +16,25 @@ from tests.bench import machine, workload
 TIMES = 10
 AT_LEAST = 5
 SECONDS = 8.0
+SECONDS_BEFORE = 3.0
+SECONDS_BETWEEN_PROBES = 0.1
+# As many callers as there are threads.
+CALLERS = 8
 # Beyond this many at a time the generator itself would be what is measured.
 OPEN_AT_ONCE = 400
 LONGEST_P99 = 1.0
 LONGEST_RECOVERY = 2.0
+LONGEST_ANSWER = 30.0
+PROBES = ("/healthz", "/readyz")
+
+Then = Callable[[int, float], None]
 
 
 @dataclass
 class Overload:
     """What was seen: ``sustainable`` and ``offered`` calls a second; seconds that accepted and refused calls took, and
-    probes beside them; seconds until a call was answered as before.
+    probes beside them; calls without an answer and those with an unknown one; seconds until a call was answered as
+    before.
     """
 
     sustainable: float = 0.0
@@ -43,6 +55,77 @@ class Overload:
             f"as before after {self.recovery:.2f} s"
         )
 
+    def count(self, status: int, took: float) -> None:
+        """Takes what became of one of too many calls; a status of 0 is no answer."""
+        if status == 200:
+            self.accepted.append(took)
+        elif status == 503:
+            self.refused.append(took)
+        elif status:
+            self.others.append(status)
+        else:
+            self.lost += 1
+
+
+class Generator:
+    """Calls on connections of their own, all in one loop: each costs little, and none waits for another."""
+
+    def __init__(self, port: int) -> None:
+        self._address = ("127.0.0.1", port)
+        self._selector = selectors.DefaultSelector()
+        self.open = 0
+
+    def call(self, request: bytes, then: Then) -> None:
+        """Sends a request; ``then`` is told status (0 where there was no answer) and seconds."""
+        begun, unsent, answer = time.monotonic(), memoryview(request), bytearray()
+        sock = socket.create_connection(self._address)
+        sock.setblocking(False)
+        self.open += 1
+
+        def go_on(events: int) -> None:
+            nonlocal unsent
+            try:
+                if events & selectors.EVENT_WRITE:
+                    unsent = unsent[sock.send(unsent) :]
+                    if not unsent:
+                        self._selector.modify(sock, selectors.EVENT_READ, go_on)
+                if not events & selectors.EVENT_READ:
+                    return
+                if data := sock.recv(65536):
+                    answer.extend(data)
+                    return
+            except BlockingIOError:
+                return
+            # A refusal may come before the whole request is out; what came before the end counts.
+            except OSError:
+                with suppress(OSError):
+                    answer.extend(sock.recv(65536))
+            self._selector.unregister(sock)
+            sock.close()
+            self.open -= 1
+            then(int(answer[9:12] or 0), time.monotonic() - begun)
+
+        self._selector.register(sock, selectors.EVENT_READ | selectors.EVENT_WRITE, go_on)
+
+    def turn(self, seconds: float) -> None:
+        """Waits so long at most for what comes, and takes it."""
+        for key, events in self._selector.select(seconds):
+            key.data(events)
+
+    def until(self, reached: Callable[[], bool], what: str) -> None:
+        """Goes on until a condition holds. Raises AssertionError."""
+        end = time.monotonic() + LONGEST_ANSWER
+        while not reached():
+            assert time.monotonic() < end, f"{what} did not come"
+            self.turn(0.01)
+
+    def one(self, request: bytes) -> tuple[int, float]:
+        """Status and seconds of one call; what else is open goes on."""
+        found: list[tuple[int, float]] = []
+        self.call(request, lambda *told: found.append(told))
+        self.until(lambda: bool(found), "an answer")
+        return found[0]
+
 
 def overload() -> Overload:
     """Runs one worker on one core and the generator on the other. Raises AssertionError."""
@@ -52,10 +135,11 @@ def overload() -> Overload:
     with machine.serving("cds_service", "serve", "--port", "{port}", core=server_core) as running:
         os.sched_setaffinity(0, {load_core})
         try:
-            seen = asyncio.run(_run(running.port, _request(f"/cds-services/{service}", orjson.dumps(body))))
+            seen = _run(Generator(running.port), _request(f"/cds-services/{service}", orjson.dumps(body)))
         finally:
             os.sched_setaffinity(0, before)
     assert not seen.others, f"answered with {set(seen.others)}"
+    assert not seen.lost, str(seen)
     assert seen.offered >= AT_LEAST * seen.sustainable, str(seen)
     assert _p99(seen.accepted) < LONGEST_P99, str(seen)
     assert _p99(seen.probes) < LONGEST_P99, str(seen)
@@ -64,100 +148,65 @@ def overload() -> Overload:
 
 
 def _request(path: str, body: bytes = b"") -> bytes:
-    head = f"{'POST' if body else 'GET'} {path} HTTP/1.1\r\nHost: cds.example\r\nConnection: close\r\n"
+    head = f"{'POST' if body else 'GET'} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
     return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-async def _run(port: int, request: bytes) -> Overload:
+def _run(generator: Generator, request: bytes) -> Overload:
     seen = Overload()
-    until = time.monotonic() + machine.LONGEST_START
-    while (await _call(port, _request("/readyz")))[0] != 200:
-        assert time.monotonic() < until, "not ready"
-    await _sustain(port, request, seen)
-    over = asyncio.Event()
-    probing = asyncio.create_task(_probe(port, seen, over))
-    await _flood(port, request, seen)
-    over.set()
-    await probing
+    ready = _request("/readyz")
+    generator.until(lambda: generator.one(ready)[0] == 200, "readiness")
+    _sustain(generator, request, seen)
+    _flood(generator, request, seen)
     ended = time.monotonic()
-    while time.monotonic() < ended + 10 * LONGEST_RECOVERY:
-        status, took = await _call(port, request)
+    while time.monotonic() - ended < 10 * LONGEST_RECOVERY:
+        status, took = generator.one(request)
         if status == 200 and took < max(10 * seen.usual, 0.1):
             break
     seen.recovery = time.monotonic() - ended
+    generator.until(lambda: not generator.open, "the last answer")
     return seen
 
 
-async def _sustain(port: int, request: bytes, seen: Overload) -> None:
-    """As many callers as there are threads, each with its next call when the last one is answered."""
+def _sustain(generator: Generator, request: bytes, seen: Overload) -> None:
+    """Some callers, each with its next call when the last one is answered."""
     took: list[float] = []
-    until = time.monotonic() + 3
+    until = time.monotonic() + SECONDS_BEFORE
 
-    async def caller() -> None:
-        while time.monotonic() < until:
-            status, seconds = await _call(port, request)
-            assert status == 200, status
+    def next_call(status: int = 200, seconds: float = 0.0) -> None:
+        assert status == 200, status
+        if seconds:
             took.append(seconds)
+        if time.monotonic() < until:
+            generator.call(request, next_call)
 
-    await asyncio.gather(*(caller() for _ in range(8)))
-    seen.sustainable = len(took) / 3
+    for _ in range(CALLERS):
+        next_call()
+    generator.until(lambda: not generator.open, "the last answer")
+    seen.sustainable = len(took) / SECONDS_BEFORE
     seen.usual = sorted(took)[len(took) // 2]
 
 
-async def _flood(port: int, request: bytes, seen: Overload) -> None:
-    """New calls at their rate, whether the earlier ones were answered or not."""
-    running: set[asyncio.Task[None]] = set()
-    begun = time.monotonic()
-    offered = 0
+def _flood(generator: Generator, request: bytes, seen: Overload) -> None:
+    """New calls at their rate, whether the earlier ones were answered or not, and probes beside them."""
+    offered, next_probe, begun = 0, 0.0, time.monotonic()
 
-    async def one() -> None:
-        status, took = await _call(port, request)
-        if status == 200:
-            seen.accepted.append(took)
-        elif status == 503:
-            seen.refused.append(took)
-        elif status:
-            seen.others.append(status)
-        else:
-            seen.lost += 1
+    def probed(status: int, took: float) -> None:
+        assert status == 200, f"a probe: {status}"
+        seen.probes.append(took)
 
     while (now := time.monotonic() - begun) < SECONDS:
         due = int(now * TIMES * seen.sustainable)
-        while offered < due and len(running) < OPEN_AT_ONCE:
+        # What the generator cannot keep up with is not made up for at once: it would come in a burst.
+        for _ in range(min(due - offered, 10, OPEN_AT_ONCE - generator.open)):
+            generator.call(request, seen.count)
             offered += 1
-            task = asyncio.create_task(one())
-            running.add(task)
-            task.add_done_callback(running.discard)
-        # What the generator cannot keep up with is not made up for later: it would come in a burst.
-        await asyncio.sleep(0.001)
+        if now > next_probe:
+            next_probe = now + SECONDS_BETWEEN_PROBES
+            for path in PROBES:
+                generator.call(_request(path), probed)
+        generator.turn(0.001)
     seen.offered = offered / SECONDS
-    await asyncio.gather(*running)
-
-
-async def _probe(port: int, seen: Overload, over: asyncio.Event) -> None:
-    while not over.is_set():
-        for path in ("/healthz", "/readyz"):
-            status, took = await _call(port, _request(path))
-            assert status == 200, f"{path}: {status}"
-            seen.probes.append(took)
-        await asyncio.sleep(0.1)
-
-
-async def _call(port: int, request: bytes) -> tuple[int, float]:
-    """Status (0 where there was no answer) and seconds of one call on a connection of its own."""
-    begun = time.monotonic()
-    try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return 0, time.monotonic() - begun
-    try:
-        writer.write(request)
-        answer = await asyncio.wait_for(reader.read(), 30)
-    except OSError:
-        return 0, time.monotonic() - begun
-    finally:
-        writer.close()
-    return int(answer[9:12] or 0), time.monotonic() - begun
 
 
 def _p99(seconds: list[float]) -> float:

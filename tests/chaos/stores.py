@@ -15,10 +15,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import requests
@@ -35,20 +36,19 @@ SECONDS_TO_TELL = 60.0
 # A worker that hangs in the store tells nothing more, and is then given up by those that are asked.
 SECONDS_TO_RECOVER = 90.0
 SECONDS_OF_A_CALL = 15.0
-SETTINGS = {"CDS_SERVICE_SELF_CHECK_SECONDS": "5"}
+SETTINGS: Mapping[str, str] = {"CDS_SERVICE_SELF_CHECK_SECONDS": "5"}
 SENDERS = 2
 
 
 @dataclass
 class Scene:
-    """A service under feedback. ``acknowledged`` grows while it runs; ``calls`` are the statuses of hook calls."""
+    """A service under feedback. ``acknowledged`` grows while it runs."""
 
     address: str
     arbiter: int
     state: Path
     url: str
     acknowledged: list[str] = field(default_factory=list)
-    calls: list[int] = field(default_factory=list)
 
     def readiness(self) -> str:
         """The word of /readyz."""
@@ -87,13 +87,19 @@ class Scene:
         """The process ids of the workers."""
         return _children(self.arbiter)
 
+    def keeps(self) -> None:
+        """Asserts that nothing that was acknowledged is missing."""
+        _missing(self, self.acknowledged)
+
 
 @contextmanager
-def scene(url: str = "") -> Iterator[Scene]:
+def scene(
+    url: str = "", settings: Mapping[str, str] = MappingProxyType({}), run: Sequence[str] = ("-m", "cds_service")
+) -> Iterator[Scene]:
     """A service that is ready and takes feedback from two senders until the end."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         state, over = Path(folder), threading.Event()
-        address, arbiter = stack.enter_context(served(state, url, SETTINGS))
+        address, arbiter = stack.enter_context(served(state, url, {**SETTINGS, **settings}, run))
         made = Scene(address, arbiter, state, url)
         senders = [threading.Thread(target=_send, args=(made, str(number), over)) for number in range(SENDERS)]
         try:
