@@ -41,7 +41,12 @@ def create_app(
     compression.register(app)
     open_calls = around.verifier is None
     browsers.register(app, public_url, settings.cors_origins, settings.allowed_hosts, open_calls=open_calls)
-    limits = Limits(settings.max_resources, settings.max_drafts, settings.max_text_characters)
+    limits = Limits(
+        settings.max_resources,
+        settings.max_drafts,
+        settings.max_text_characters,
+        settings.max_all_text_characters,
+    )
     guide = Guide(library, Addresses(public_url, settings.canonical_base), settings.key(), limits=limits)
     lean = settings.prefetch == "lean"
     fetches = around.fetcher is not None

@@ -14,12 +14,14 @@ class Limits(NamedTuple):
     """The most that is read of one call.
 
     ``resources`` counts those of its prefetch, each copy of them, and the components of measurements besides;
-    ``drafts`` the orders of draftOrders, ``text_characters`` the words of one code of a record.
+    ``drafts`` the orders of draftOrders, ``text_characters`` the words of one code of a record and
+    ``all_text_characters`` those of all records that are read by their words.
     """
 
     resources: int = 5_000
     drafts: int = 500
     text_characters: int = 10_000
+    all_text_characters: int = 1_000_000
 
 
 DEFAULT_LIMITS = Limits()

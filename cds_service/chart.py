@@ -18,7 +18,7 @@ from cds_service.policy import Code, CodeSet
 from cds_service.terminology import reported_until, words
 
 # Between two texts: no phrase holds it, and no text does.
-_APART = " | "
+_APART = "|"
 _NOBODY = frozenset[CodeSet]()
 Told = TypeVar("Told")
 UNCODED = ("QuestionnaireResponse", "Coverage")
@@ -78,6 +78,16 @@ class _Worded(NamedTuple):
     silent_for: frozenset[CodeSet]
 
 
+class _Spoken(NamedTuple):
+    """The words of a type (``terminology.words``) by their texts, and all of them in one text.
+
+    A phrase that is not in that one is in none of them, which is soon seen.
+    """
+
+    texts: Mapping[str, str]
+    together: str
+
+
 class Chart:
     """What is on record for one patient.
 
@@ -100,7 +110,8 @@ class Chart:
         self._own: dict[str, list[Json]] = {}
         self._coded: dict[tuple[CodeSet, str], list[Match]] = {}
         self._worded: dict[str, list[_Worded]] = {}
-        self._joined: dict[str, str] = {}
+        self._spoken: dict[str, _Spoken] = {}
+        self._characters = 0
         self._mine = f"Patient/{patient_id}"
         self._received: Mapping[str, list[Json]] = {}
         self._addresses: Mapping[str, Json] = {}
@@ -122,14 +133,10 @@ class Chart:
         """Each record of the type that the code set recognises, once for each matching part."""
         coded = self._coded.get((codes, resource_type))
         found = sorted(sorted(coded, key=_system_and_code, reverse=True), key=_reference) if coded else []
-        if codes.phrases and codes.stands_in(self._all_words(resource_type)):
+        spoken = self._spoken_in(resource_type) if codes.phrases else None
+        if spoken and codes.stands_in(spoken.together):
             seen = {id(match.part) for match in found}
-            pieces = self._all_words(resource_type)[1:-1].split(_APART)
-            matching = {
-                text
-                for text, piece in zip(self._texts(resource_type), pieces, strict=True)
-                if codes.match_words(spoken := f" {piece} ", self._until(spoken))
-            }
+            matching = {text for text, plain in spoken.texts.items() if codes.match_words(plain, self._until(plain))}
             for worded in self._worded[resource_type] if matching else ():
                 beside_code = worded.coded or codes in worded.silent_for
                 counts = not beside_code or (codes.words_beside_codes and resource_type in WORDED)
@@ -141,19 +148,13 @@ class Chart:
         """All of the patient's resources of a type."""
         return (_record(resource_type, resource) for resource in self._own.get(resource_type, ()))
 
-    def _all_words(self, resource_type: str) -> str:
-        """The words of a type in one text: a phrase that is not in it is in none of them, which is soon seen.
-
-        There is a space at both ends, as ``terminology.words`` has it.
-        """
-        if resource_type not in self._joined:
-            texts = self._texts(resource_type)
-            self._joined[resource_type] = f" {_APART.join(words(text)[1:-1] for text in texts)} "
-        return self._joined[resource_type]
-
-    def _texts(self, resource_type: str) -> Iterable[str]:
+    def _spoken_in(self, resource_type: str) -> _Spoken:
         """What stands in words in the records of a type, each text once: many may refer to one medication."""
-        return dict.fromkeys(item.text for item in self._worded.get(resource_type, ()))
+        if resource_type not in self._spoken:
+            texts = {item.text: "" for item in self._worded.get(resource_type, ())}
+            texts = {text: words(text) for text in texts}
+            self._spoken[resource_type] = _Spoken(texts, _APART.join(texts.values()))
+        return self._spoken[resource_type]
 
     def _until(self, text: str) -> int:
         """``reported_until`` of a text, worked out once for all code sets."""
@@ -415,6 +416,10 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
                     most = limits.text_characters
                     raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
                 if (kind in WORDED or not said.coded) and said.text:
+                    chart._characters += len(said.text)
+                    if chart._characters > limits.all_text_characters:
+                        most = limits.all_text_characters
+                        raise UnreadableError(f"is worded beyond CDS_SERVICE_MAX_ALL_TEXT_CHARACTERS ({most})")
                     worded.append(_Worded(_record(kind, resource), part, said.coded, said.text, said.silent_for))
         except UnreadableError as error:
             chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, str(error)))

@@ -96,7 +96,7 @@ def _onset(rule: FactRule, world: World) -> Fact:
     unread, unreadable = world.records_open(rule), False
     for match, placed in world.matches(rule, ("Condition",)):
         try:
-            why_not = why_condition_does_not_count(match.record.resource, rule.state, today)
+            why_not = why_condition_does_not_count(match.record.resource, rule.state, chart, today)
             why_not = why_not or (None if placed else world.no_part)
             if why_not is None:
                 onset = _condition_onset(match.record.resource, chart)

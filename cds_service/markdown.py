@@ -9,8 +9,8 @@ import re
 LONGEST = 120
 
 _PLAIN = re.compile(r"[A-Za-z0-9 ,;%/=.-]*")
-_INVISIBLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb]+"
+_VISIBLE = re.compile(
+    r"[^\s\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb]+"
 )
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#!|~^])")
 # Renderers that turn bare addresses into links look for these; an invisible word joiner breaks them apart.
@@ -20,8 +20,13 @@ _JOINER = "\u2060"
 
 def one_line(text: str, longest: int = LONGEST) -> str:
     """Text on one line, at most ``longest`` characters, nothing invisible in it; for places that are no Markdown."""
-    shown = " ".join(_INVISIBLE.sub(" ", text).split())
-    return shown if len(shown) <= longest else shown[: longest - 1].rstrip() + "…"
+    shown = ""
+    for word in _VISIBLE.finditer(text):
+        shown += f" {word.group()}" if shown else word.group()
+        # What is cut off is not read: the same long text may be noted many times.
+        if len(shown) > longest:
+            return shown[: longest - 1].rstrip() + "…"
+    return shown
 
 
 def escape(text: str, longest: int = LONGEST) -> str:

@@ -104,6 +104,12 @@ class Settings(BaseSettings):
         description="The most characters in which one code of a record may be worded; one with more counts as "
         "unreadable. Attachments and notes are not read, and may be longer.",
     )
+    max_all_text_characters: int = Field(
+        1_000_000,
+        gt=0,
+        description="The most characters in which the codes of all records of a call may be worded; records beyond "
+        "them count as unreadable.",
+    )
     queue: int = Field(
         16,
         ge=1,

@@ -28,7 +28,7 @@ def why_not_evidence(rule: FactRule, match: Match, chart: Chart, today: date) ->
     """Why a matching resource does not count ("": for a reason not worth a word), or None where it does."""
     resource = match.record.resource
     if match.record.type == "Condition":
-        why_not = why_condition_does_not_count(resource, rule.state, today)
+        why_not = why_condition_does_not_count(resource, rule.state, chart, today)
         if why_not:
             return why_not
     else:
@@ -39,7 +39,7 @@ def why_not_evidence(rule: FactRule, match: Match, chart: Chart, today: date) ->
             return "is no order"
         if chart.told(is_of_another, concept_of(match.part, chart, resource)):
             return "does not speak of the patient's own history"
-    if rule.site and points_at(resource, rule.site, chart) is not True:
+    if rule.site and chart.told(points_at, resource, rule.site, chart) is not True:
         return ""
     if rule.reason and not _has_reason(resource, rule.reason, chart):
         return ""
@@ -51,7 +51,12 @@ def is_of_another(concept: Any) -> bool:
     return speaks_of_another(concept_text(concept))
 
 
-def why_condition_does_not_count(condition: Mapping[str, Any], state: str, today: date) -> str | None:
+def is_of_the_past(concept: Any) -> bool:
+    """Whether the words of a concept name it as over."""
+    return speaks_of_the_past(concept_text(concept))
+
+
+def why_condition_does_not_count(condition: Mapping[str, Any], state: str, chart: Chart, today: date) -> str | None:
     """Why a Condition does not count in the state asked for ("active" or "ever"), or None where it does."""
     verification = status_of(condition.get("verificationStatus"))
     if verification in ("entered-in-error", "refuted"):
@@ -65,8 +70,8 @@ def why_condition_does_not_count(condition: Mapping[str, Any], state: str, today
         ended = first_of(condition, "abatementDateTime")
         if ended is not None and clinical is None and days_of(ended).first <= today:
             return f"ended {days_of(ended).text}"
-    text = concept_text(condition.get("code"))
-    if speaks_of_another(text) or (state == "active" and speaks_of_the_past(text)):
+    code = condition.get("code")
+    if chart.told(is_of_another, code) or (state == "active" and chart.told(is_of_the_past, code)):
         return "does not speak of the patient's present state"
     recorded = condition.get("recordedDate")
     if recorded is not None and is_future(text_of(recorded), today):

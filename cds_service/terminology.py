@@ -77,12 +77,14 @@ def canonical_code(system: str, code: str) -> str:
     return code
 
 
-_NOT_WORD = re.compile(r"[^0-9a-z]+")
+# Byte by byte, what is no letter or digit becomes a space: many times quicker than a pattern.
+_TO_WORDS = bytes(byte if chr(byte) in "0123456789abcdefghijklmnopqrstuvwxyz" else ord(" ") for byte in range(256))
 
 
 def words(text: str) -> str:
     """Text as lower-case words with one space around each, so that " phrase " can be looked for inside it."""
-    return f" {_NOT_WORD.sub(' ', text.lower()).strip()} "
+    plain = text.lower().encode("ascii", "replace").translate(_TO_WORDS)
+    return f" {b' '.join(plain.split()).decode()} "
 
 
 def inside_sentence(title: str) -> str:
@@ -129,7 +131,6 @@ _DENIES = _any_of(_DENIALS)
 _SPEAKS_OF_ANOTHER = _any_of(_OF_ANOTHER)
 # The first words of those phrases: most texts have none of them, which is quicker to see than that no phrase fits.
 _TELLTALE = frozenset(phrase.partition(" ")[0] for phrase in (*_DENIALS, *_OF_ANOTHER))
-_LETTERS = re.compile(r"[a-z]+")
 
 
 def reported_until(text: str) -> int:
@@ -166,9 +167,9 @@ def speaks_of_another(text: str) -> bool:
 
     A denial further on may concern something else ("low back pain without sciatica").
     """
-    if _TELLTALE.isdisjoint(_LETTERS.findall(text.lower())):
-        return False
     plain = words(text)
+    if _TELLTALE.isdisjoint(plain.split()):
+        return False
     return _SPEAKS_OF_ANOTHER.search(plain) is not None or _DENIES.match(plain.replace(" patient ", " ", 1)) is not None
 
 

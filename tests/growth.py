@@ -4,10 +4,13 @@
 default limits let through.
 """
 
+import gc
 import json
+import sys
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from functools import cache
+from time import thread_time
 from typing import Any, NamedTuple
 
 from cds_service import bodies, feedback, hooks, service
@@ -25,6 +28,8 @@ from cds_service.trust.keys import MAX_BYTES, KeyRing
 from cds_service.trust.tokens import UntrustedError, Verifier
 from tests.shipped import TODAY, example, guide, library
 
+# Two orders and a patient stand in each call besides.
+JUST_BELOW = (490, 4_990)
 MAX_BODY = Settings.model_fields["max_body_bytes"].default
 Json = dict[str, Any]
 Read = Callable[[bytes], object]
@@ -170,18 +175,21 @@ def order(**changes: Any) -> Json:
     } | changes
 
 
+@cache
 def codes_of(name: str) -> list[Json]:
     """The codings of a code set of the statements, by the set's name."""
     found = [codes for policy in library().policies for key, codes in policy.code_sets.items() if key == name]
     return [{"system": row.system, "code": row.code} for row in found[0].codes if not row.prefix]
 
 
+@cache
 def every_code() -> list[Json]:
     """The codings of all code sets."""
     sets = [codes for policy in library().policies for codes in policy.code_sets.values()]
     return [{"system": system, "code": code} for codes in sets for system, code in codes.exact]
 
 
+@cache
 def phrases() -> list[str]:
     """All phrases of all code sets."""
     sets = [codes for policy in library().policies for codes in policy.code_sets.values()]
@@ -730,3 +738,59 @@ OTHERS: dict[str, Family] = {
 }
 
 FAMILIES: dict[str, Family] = {name: Family(make, call) for name, make in CALLS.items()} | OTHERS
+
+
+# --- the worst calls --------------------------------------------------------------------------------------------------
+
+
+def largest(family: Family) -> int:
+    """About the largest n whose input the limits of bytes let through: an input grows evenly with n."""
+    small, larger = 200, 400
+    while len(family.make(larger)) > family.most:
+        small, larger = small // 2, small
+    empty, grown = len(family.make(small)), len(family.make(larger))
+    most = small + (family.most - empty) * (larger - small) // (grown - empty)
+    while len(family.make(most)) > family.most:
+        most -= 1 + most // 50
+    return most
+
+
+def seconds(read: Read, data: bytes, best_of: int) -> float:
+    """The processor time of reading, the best of several."""
+    times = []
+    for _ in range(best_of):
+        started = thread_time()
+        read(data)
+        times.append(thread_time() - started)
+    return min(times)
+
+
+def worst(family: Family) -> tuple[float, int, int]:
+    """The most seconds of processor time that one input of a family costs, with its n and its bytes.
+
+    Beyond a limit of resources or drafts an input is refused for little, so that those just below them are tried too.
+    """
+    most = largest(family)
+    costs = []
+    for n in {most, *(n for n in JUST_BELOW if n < most)}:
+        data = family.make(n)
+        costs.append((seconds(family.read, data, 1), n, len(data)))
+    return max(costs)
+
+
+def main() -> None:
+    """Prints the worst calls that the default limits let through, the costliest first."""
+    gc.disable()
+    measured = []
+    for name, family in FAMILIES.items():
+        family.read(family.make(1))
+        measured.append((*worst(family), name))
+        print(name, measured[-1][:3], file=sys.stderr, flush=True)
+        gc.collect()
+    print("| input | n | size | CPU ms |\n|---|---|---|---|")
+    for cost, n, size, name in sorted(measured, reverse=True):
+        print(f"| {name} | {n:,} | {size / 1e6:.1f} MB | {cost * 1000:.0f} |")
+
+
+if __name__ == "__main__":
+    main()

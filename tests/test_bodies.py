@@ -122,10 +122,10 @@ def test_depth_is_that_of_objects_and_lists(value, limit):
     "hostile", [b"[]" * 2_000_000, b"{" * 4_000_000, b'"' * 4_000_001, b'["\\' * 1_000_000, b"[{" * 9000]
 )
 def test_no_body_takes_long(hostile):
-    started = time.monotonic()
+    started = time.thread_time()
     with pytest.raises(RequestError):
         read_json(hostile)
-    assert time.monotonic() - started < 10
+    assert time.thread_time() - started < 10
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -169,16 +169,16 @@ def test_many_different_numbers_of_one_day_become_one_interval():
 
 
 def test_thousands_of_numbers_cost_what_few_do():
-    begun = time.perf_counter()
+    begun = time.thread_time()
     fall(((0, 0),) * 3000, tuple((float(n), float(n)) for n in range(3000)))
-    assert time.perf_counter() - begun < 1
+    assert time.thread_time() - begun < 1
 
 
 def test_a_long_text_is_no_percentage_and_is_not_searched():
-    begun = time.perf_counter()
+    begun = time.thread_time()
     with pytest.raises(UnreadableError):
         attested_percentage(FALL, {"valueString": "5" + " " * 100_000 + "x"})
-    assert time.perf_counter() - begun < 1
+    assert time.thread_time() - begun < 1
 
 
 def seen(day: str | None) -> Evidence:

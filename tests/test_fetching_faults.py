@@ -16,12 +16,12 @@ from cds_service.logic import Truth
 from cds_service.outgoing.addresses import Allowance
 from cds_service.outgoing.client import OutgoingClient
 from cds_service.outgoing.deadline import Deadline
-from tests.fhir_server import FAULTS, FhirServer
+from tests.fhir_server import FAULTS, LONGEST_FAULT, FhirServer
 from tests.shipped import TODAY, example, guide, library
 
 KEYS = sorted(library().prefetch_keys)
 # Generous, for a machine that is busy with other things; a fault that hangs would hang for longer still.
-SLACK = 2.5
+SLACK = LONGEST_FAULT / 2
 EXAMPLES = ("all-met", "joint-all-documented")
 
 

@@ -306,10 +306,10 @@ def test_request_ids_are_random_and_pass_the_filter():
 def test_a_line_costs_little():
     configured()
     log = logs.logger()
-    started = time.perf_counter()
+    started = time.thread_time()
     for _ in range(2000):
         log.info("call", outcome="card", status=200, milliseconds=3.1)
-    assert (time.perf_counter() - started) / 2000 < 0.001
+    assert (time.thread_time() - started) / 2000 < 0.001
 
 
 def test_every_event_is_told_somewhere():
