@@ -3,13 +3,15 @@
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 import click
 
-from cds_service.settings import Settings
+if TYPE_CHECKING:
+    from cds_service.settings import Settings
 
 
-def store_group(settings_of: Callable[[], Settings]) -> click.Group:
+def store_group(settings_of: "Callable[[], Settings]") -> click.Group:
     """The group ``store``; ``settings_of`` gives the settings, and ends the program where they cannot be used."""
 
     @click.group()
@@ -37,7 +39,7 @@ def store_group(settings_of: Callable[[], Settings]) -> click.Group:
     return store
 
 
-def _check(settings: Settings) -> None:
+def _check(settings: "Settings") -> None:
     from cds_service.store.checking import check
     from cds_service.store.database import open_store
     from cds_service.store.failures import StoreError
@@ -57,7 +59,7 @@ def _check(settings: Settings) -> None:
     sys.exit(1 if found.problems else 0)
 
 
-def _recover(settings: Settings) -> None:
+def _recover(settings: "Settings") -> None:
     from cds_service.store.address import address_of
     from cds_service.store.failures import StoreError
     from cds_service.store.salvage import recover
@@ -73,7 +75,7 @@ def _recover(settings: Settings) -> None:
     click.echo(f"The damaged file is {found.damaged}.")
 
 
-def _prune(settings: Settings) -> None:
+def _prune(settings: "Settings") -> None:
     from cds_service.clock import utc_today
     from cds_service.retention import limits_of, prune_all
     from cds_service.store.database import open_store

@@ -22,7 +22,7 @@ HOSTILE = [
     "**Met:** `code` ~~struck~~ __bold__ ***",
     "&lt;script&gt; &#60;b&#62;",
     "\u202eright to left\u202c \u2066isolated\u2069\x00\x07",
-    "x" * 10_000,
+    "x" * 9_000,
     "\n\n---\n\n> quote\n\n1. list\n\n```\nfence\n```",
 ]
 

@@ -176,12 +176,12 @@ def test_feedback_that_is_too_large_is_told_too(around, tmp_path):
 
 
 def test_a_browser_of_another_origin_may_send_feedback(client):
-    asked = {"Origin": "https://sandbox.example", "Access-Control-Request-Method": "POST"}
+    asked = {"Origin": "https://sandbox.cds-hooks.org", "Access-Control-Request-Method": "POST"}
     allowed = client.options(FEEDBACK, headers=asked | {"Access-Control-Request-Headers": "Authorization"})
-    assert allowed.headers["Access-Control-Allow-Origin"] in ("*", "https://sandbox.example")
+    assert allowed.headers["Access-Control-Allow-Origin"] in ("*", "https://sandbox.cds-hooks.org")
     assert "POST" in allowed.headers["Access-Control-Allow-Methods"]
-    refused = client.post(FEEDBACK, json={"feedback": 1}, headers={"Origin": "https://sandbox.example"})
-    assert refused.headers["Access-Control-Allow-Origin"] in ("*", "https://sandbox.example")
+    refused = client.post(FEEDBACK, json={"feedback": 1}, headers={"Origin": "https://sandbox.cds-hooks.org"})
+    assert refused.headers["Access-Control-Allow-Origin"] in ("*", "https://sandbox.cds-hooks.org")
 
 
 def test_calls_beyond_the_limit_are_refused_for_feedback_too(around):

@@ -110,8 +110,8 @@ def test_a_server_whose_address_can_be_read_in_two_ways_is_never_asked(around, e
 def test_metrics_tell_how_each_key_came_and_what_is_unknown(around):
     body = example("typical-gaps")
     client = client_of(around)
-    del body["prefetch"]["observation"]
-    with FhirServer(body["prefetch"], token="t0ken") as server:
+    with FhirServer(example("typical-gaps")["prefetch"], token="t0ken") as server:
+        del body["prefetch"]["observation"]
         client.post(SIGN, json=without_prefetch(body, server) | {"prefetch": body["prefetch"]})
     text = client.get("/metrics").get_data(as_text=True)
     assert 'cds_service_prefetch_total{key="observation",state="filled"} 1.0' in text

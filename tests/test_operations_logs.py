@@ -316,5 +316,14 @@ def test_every_event_is_told_somewhere():
     """A list that promises what nobody writes would be searched for in vain."""
     sources = "".join(path.read_text(encoding="utf-8") for path in Path(cds_service.__file__).parent.rglob("*.py"))
     told = set(re.findall(r"\.(?:info|warning|error)\(\s*\"([a-z-]+)\"", sources)) | {"unlisted", "server", "library"}
-    told |= {"call", "refused", "silent-policy", "self-check-failed", "ready", "degraded", "not-ready"}
+    told |= {
+        "call",
+        "refused",
+        "silent-policy",
+        "policy-left-out",
+        "self-check-failed",
+        "ready",
+        "degraded",
+        "not-ready",
+    }
     assert set(logs.EVENTS) == told

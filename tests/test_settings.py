@@ -91,7 +91,7 @@ def test_id_key_may_be_left_empty(monkeypatch):
 
 
 # Free text and paths: what uses them refuses them, in the tests below.
-READ_LATER = {"cards", "codes", "clients", "state", "rate_limit", "store_url", "audit_key"}
+READ_LATER = {"cards", "codes", "clients", "state", "rate_limit", "feedback_limit", "store_url", "audit_key"}
 
 
 @pytest.mark.parametrize("name", sorted(set(Settings.model_fields) - READ_LATER))
@@ -171,3 +171,8 @@ def test_config_refuses_what_the_service_would_refuse():
     result = CliRunner().invoke(main, ["config"], env={"CDS_SERVICE_PREFETSH": "lean"})
     assert result.exit_code == 1
     assert re.search(r"CDS_SERVICE_PREFETSH is no setting; did you mean 'CDS_SERVICE_PREFETCH'", result.output)
+
+
+def test_refused_feedback_limit_names_its_variable(tmp_path):
+    with pytest.raises(ValueError, match="CDS_SERVICE_FEEDBACK_LIMIT"):
+        surroundings_of(Settings(state=tmp_path, feedback_limit="often"), library(), only_this_machine=True)

@@ -52,7 +52,7 @@ RULES = [
           "fetching.a_key_that_was_tried_is_not_tried_again", "chart.a_prefetch_value_arrives_in_one_of_four_states")),
     Rule("Prefetch Template", "the pages behind a first page that was sent are followed",
          ("fetching_examples.a3_4_the_pages_behind_a_first_page_are_followed_with_the_token",
-          "fetching.a_next_link_is_followed_below_the_base_alone")),
+          "fetching.a_next_link_is_followed_at_the_base")),
     Rule("HTTP Request", "hook, hookInstance and context are required, with what the hook's context must hold",
          ("http.malformed_calls_are_told_what_and_where", "openapi.whatever_is_sent_is_answered_as_described")),
     Rule("HTTP Request", "members that are not known are ignored",

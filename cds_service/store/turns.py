@@ -19,4 +19,5 @@ def take(store: Store, name: str, now: datetime, before: datetime) -> bool:
         .on_conflict_do_update(index_elements=["name"], set_={"at": row["at"]}, where=PULSE.c.at < text_of(before))
     )
     with store.writing() as connection:
-        return connection.execute(taken).rowcount == 1
+        # Of an INSERT the number is forgotten where nobody asks for it to be kept.
+        return connection.execute(taken, execution_options={"preserve_rowcount": True}).rowcount == 1

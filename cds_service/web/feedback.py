@@ -106,9 +106,11 @@ def _tell(record: _Record, status: int, around: Surroundings, reasons: frozenset
     """Tells log, metrics and audit log of a request that was answered."""
     milliseconds = record.timing.total() * 1000
     saved, caller = record.saved, record.caller
-    told = {"count": len(record.items)} if saved is not None else {}
-    event = "feedback" if saved is not None else "refused"
-    logs.logger().info(event, status=status, milliseconds=round(milliseconds, 1), **told)
+    log, rounded = logs.logger(), round(milliseconds, 1)
+    if saved is not None:
+        log.info("feedback", status=status, milliseconds=rounded, count=len(record.items))
+    else:
+        log.info("refused", status=status, milliseconds=rounded)
     if around.metrics is not None:
         for outcome, number in _counted(saved, status):
             around.metrics.feedback(outcome, number)

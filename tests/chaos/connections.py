@@ -1,4 +1,4 @@
-"""Callers that are silent, slow, deaf or no HTTP at all, while others call: none of these loses a call or waits long."""
+"""Callers that are silent, slow, deaf or no HTTP at all, while others call: no call is lost or waits long."""
 
 import socket
 import tempfile

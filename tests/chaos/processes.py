@@ -35,7 +35,7 @@ def _replaced(workers: Callable[[], list[int]], gone: int) -> Callable[[], bool]
 
 
 def master_killed() -> str:
-    """The main process is killed: its workers end by themselves, and a service that starts then has all that was kept."""
+    """The main process is killed: its workers end by themselves, and the next service has all that was kept."""
     with scene() as made:
         workers = made.workers()
         os.kill(made.arbiter, signal.SIGKILL)
@@ -92,7 +92,7 @@ def clock_moved() -> str:
 
 
 def policies_damaged() -> str:
-    """A policy's file is cut in half: what is loaded goes on answering, readiness tells, and it is over with the file."""
+    """A policy's file is cut in half: what is loaded goes on answering, and readiness tells while it is so."""
     with tempfile.TemporaryDirectory() as folder:
         cards = Path(folder) / "cards"
         shutil.copytree(data_folder("cards"), cards)
