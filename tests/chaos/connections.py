@@ -149,8 +149,9 @@ def slow_connections() -> str:
 def unread_bodies() -> str:
     """Bodies that nobody reads, for they are refused, and answers that their callers do not read."""
     refused = HEAD.replace(SIGN.encode(), b"/nowhere") + b"Content-Length: 1000000\r\n\r\n" + b" " * 1_000_000
+    # Fewer of these than may wait: each is a call until its caller's socket is full.
     answers = b"GET /policies HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 60
-    with _service() as address, _crowd(address, DEAF, refused, answers), _beside(address) as beside:
+    with _service() as address, _crowd(address, DEAF, *[refused] * 5, answers), _beside(address) as beside:
         pass
     return beside.check()
 
