@@ -281,8 +281,25 @@ def test_a3_8_a_body_too_large_in_chunks_is_refused(address):
     assert issue_of(answer) == (413, "too-long")
 
 
-def test_callers_that_announce_a_body_and_send_none_hold_nobody_up(address):
-    """More of them than there are threads: once each has had its time, all others are served, and they are told."""
+# The command, with little time for a request to arrive; still more than a call has in all.
+IMPATIENT = """
+import runpy
+from cds_service import worker
+worker.REQUEST_SECONDS = 2.0
+runpy.run_module("cds_service", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.fixture
+def impatient() -> Iterator[str]:
+    settings = {"CDS_SERVICE_CALL_SECONDS": "0.5"}
+    with served([sys.executable, "-c", IMPATIENT], ROOT, settings=settings) as running:
+        yield running
+
+
+def test_callers_that_announce_a_body_and_send_none_hold_nobody_up(impatient):
+    """More of them than there are threads: others are served, and once each has had its time it is told so."""
+    address = impatient
     host, port = address.removeprefix("http://").split(":")
     stalled = [socket.create_connection((host, int(port)), timeout=60) for _ in range(10)]
     try:

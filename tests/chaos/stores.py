@@ -202,7 +202,6 @@ def store_damaged() -> str:
         try:
             _missing(made, made.acknowledged[before + SENDERS :])
         except AssertionError as error:
-            error.add_note(way)
             raise AssertionError(f"{error} ({way})") from None
         return f"told after {told:.1f} s, {way}, ready {ready:.1f} s after it"
 
