@@ -50,6 +50,8 @@ READ_AT_ONCE = 1024 * 1024
 RETRY_SECONDS = 1
 # In one round of the main loop.
 ACCEPTED_AT_ONCE = 8
+# In one look: of many that are too slow at a time each needs a place for its answer, and others need theirs.
+ENDED_AT_ONCE = 8
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _PROBED = tuple(f"{method} {path}".encode() for method in ("GET", "HEAD") for path in PROBES)
 # When the first byte of the request came, on time.monotonic's clock; in the WSGI environment.
@@ -115,6 +117,12 @@ class BoundedWorker(gthread.ThreadWorker):
         finally:
             self._probes.shutdown(wait=False)
 
+    def is_parent_alive(self) -> bool:
+        """Called by gunicorn in each round; without the main process the last answers end their connections."""
+        there = bool(super().is_parent_alive())
+        self.alive = self.alive and there
+        return there
+
     def wait_for_and_dispatch_events(self, timeout: float | None) -> None:
         """One round of the main loop, of a second at most."""
         super().wait_for_and_dispatch_events(timeout)
@@ -123,10 +131,10 @@ class BoundedWorker(gthread.ThreadWorker):
             return
         self._next_look = now + LOOK_SECONDS
         self._refusal = answer_of(_BUSY)
-        for conn, (until, end) in [*self._timed.items()]:
-            if until < now:
-                del self._timed[conn]
-                end(conn)
+        due = [(conn, end) for conn, (until, end) in self._timed.items() if until < now]
+        for conn, end in due[:ENDED_AT_ONCE]:
+            del self._timed[conn]
+            end(conn)
         if self._refused:
             self._server.tell_refused(self._refused)
             self._refused = 0

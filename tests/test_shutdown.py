@@ -15,6 +15,7 @@ from cds_service.store.shown import counts
 from tests.fhir_server import FhirServer
 from tests.shipped import example
 from tests.torture import served
+from tests.waiting import wait_for
 
 SIGN = "/cds-services/coverage-guidance-order-sign"
 SECONDS = 30
@@ -54,6 +55,17 @@ def test_calls_in_flight_are_finished_and_told(tmp_path):
         assert [row.cards for row in counts(store, Days())] == [1]
     (written,) = (tmp_path / "audit").iterdir()
     assert card["uuid"] in written.read_text()
+
+
+def test_without_its_main_process_a_worker_ends_the_connections_of_busy_callers(tmp_path):
+    with served(tmp_path, "") as (address, arbiter), requests.Session() as session:
+
+        def is_last() -> bool:
+            return session.get(f"{address}/healthz", timeout=SECONDS).headers.get("Connection") == "close"
+
+        assert not is_last()
+        os.kill(arbiter, signal.SIGKILL)
+        wait_for(is_last, "an answer that ends its connection")
 
 
 def answers(address: str) -> bool:

@@ -78,6 +78,8 @@ def _answered(record: CallRecord, guide: Guide, around: Surroundings, gate: Gate
     if gate is not None:
         # It may have waited for a thread until nobody waits for its answer any more.
         if not (in_time := lambda: deadline.left() > 0)():
+            # A caller that did not send its body is told that; calling again would not help it.
+            reading.body()
             raise service.late()
         admitted = gate.admit(record.timing, waits)
         # Known before it is counted: of a client that calls too often a line is kept.

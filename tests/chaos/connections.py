@@ -4,6 +4,7 @@ import socket
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ ROUNDS_OF_JUNK = 300
 # So many good calls must come through beside them.
 CALLS = 100
 LONGEST = 1.0
+# A deadline only ends what hangs.
+LONGEST_SLOW = 60.0
 HEAD = f"POST {SIGN} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n".encode()
 IN_CHUNKS = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 SLOWLY = (
@@ -120,16 +123,18 @@ def _connected(address: str) -> socket.socket:
 
 
 @contextmanager
-def _crowd(address: str, count: int, *sent: bytes) -> Iterator[None]:
+def _crowd(address: str, count: int, *sent: bytes) -> Iterator[list[socket.socket]]:
     """So many connections; each sends one of the parts and no more, or nothing where there is none."""
     with ExitStack() as stack:
+        connections = []
         for number in range(count):
             connection = stack.enter_context(closing(_connected(address)))
+            connections.append(connection)
             if sent:
                 connection.setblocking(False)
                 # What is not read at once stays unsent.
                 connection.send(sent[number % len(sent)])
-        yield
+        yield connections
 
 
 def idle_connections() -> str:
@@ -140,17 +145,25 @@ def idle_connections() -> str:
 
 
 def slow_connections() -> str:
-    """Callers that stop within a head or a body."""
-    with _service() as address, _crowd(address, SLOW, *SLOWLY), _beside(address) as beside:
-        pass
-    return beside.check()
+    """Callers that stop within a head or a body, until each was told that it was too slow."""
+    with _service() as address, _crowd(address, SLOW, *SLOWLY) as crowd, _beside(address) as beside:
+        statuses = Counter(_first_line(connection) for connection in crowd)
+    assert set(statuses) == {"408"}, f"told {statuses}"
+    return f"{SLOW} were told 408; {beside.check()}"
+
+
+def _first_line(connection: socket.socket) -> str:
+    """The status that comes first; empty where the connection ends without one."""
+    connection.settimeout(LONGEST_SLOW)
+    return connection.recv(12)[9:].decode()
 
 
 def unread_bodies() -> str:
     """Bodies that nobody reads, for they are refused, and answers that their callers do not read."""
     refused = HEAD.replace(SIGN.encode(), b"/nowhere") + b"Content-Length: 1000000\r\n\r\n" + b" " * 1_000_000
+    # Fewer of these than may wait: each is a call until its caller's socket is full.
     answers = b"GET /policies HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 60
-    with _service() as address, _crowd(address, DEAF, refused, answers), _beside(address) as beside:
+    with _service() as address, _crowd(address, DEAF, *[refused] * 5, answers), _beside(address) as beside:
         pass
     return beside.check()
 

@@ -194,11 +194,16 @@ def store_damaged() -> str:
         if run.returncode:
             # Of a file without a readable table nothing can be saved; what the command says then is to move it away.
             assert "cannot be read at all" in run.stderr, run.stderr
+            before = len(made.acknowledged)
             file.rename(made.state / "moved-away")
+        way = "moved away" if run.returncode else "recovered"
         made.takes_feedback(20)
         ready = made.is_ready()
-        _missing(made, made.acknowledged[before + SENDERS :])
-        return f"told after {told:.1f} s, ready {ready:.1f} s after the recovery"
+        try:
+            _missing(made, made.acknowledged[before + SENDERS :])
+        except AssertionError as error:
+            raise AssertionError(f"{error} ({way})") from None
+        return f"told after {told:.1f} s, {way}, ready {ready:.1f} s after it"
 
 
 def store_locked() -> str:
