@@ -20,6 +20,17 @@ from cds_service.web import browsers, calls, compression, document, errors, feed
 from cds_service.web.gate import Gate
 
 
+def guide_of(settings: Settings, library: Library, public_url: str) -> Guide:
+    """What every call of an installation needs beside its request; ``public_url`` is its address."""
+    limits = Limits(
+        settings.max_resources,
+        settings.max_drafts,
+        settings.max_text_characters,
+        settings.max_all_text_characters,
+    )
+    return Guide(library, Addresses(public_url, settings.canonical_base), settings.key(), limits=limits)
+
+
 def create_app(
     settings: Settings,
     library: Library,
@@ -41,13 +52,7 @@ def create_app(
     compression.register(app)
     open_calls = around.verifier is None
     browsers.register(app, public_url, settings.cors_origins, settings.allowed_hosts, open_calls=open_calls)
-    limits = Limits(
-        settings.max_resources,
-        settings.max_drafts,
-        settings.max_text_characters,
-        settings.max_all_text_characters,
-    )
-    guide = Guide(library, Addresses(public_url, settings.canonical_base), settings.key(), limits=limits)
+    guide = guide_of(settings, library, public_url)
     lean = settings.prefetch == "lean"
     fetches = around.fetcher is not None
     discovered = service.discovery(library, lean=lean, fetches=fetches)

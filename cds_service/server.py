@@ -14,15 +14,13 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from cds_service import suggestions
-from cds_service.app import create_app
-from cds_service.card import Addresses
+from cds_service.app import create_app, guide_of
 from cds_service.clock import utc_today
 from cds_service.library import Library, load_library
 from cds_service.operations import logs
 from cds_service.operations.gunicorn_logs import ThroughTheRoot
 from cds_service.self_check.checks import SelfCheck
 from cds_service.self_check.watch import Watch
-from cds_service.service import Guide
 from cds_service.settings import Settings
 from cds_service.surroundings import Surroundings, surroundings_of
 from cds_service.worker import BoundedWorker, Limits
@@ -123,7 +121,7 @@ def install(
     address = settings.public_url or public_url
     app = create_app(settings, library, address, clock, around)
     assert around.readiness is not None
-    guide = Guide(library, Addresses(address, settings.canonical_base), settings.key())
+    guide = guide_of(settings, library, address)
     check = SelfCheck(app, settings, guide, around, clock, around.readiness)
     watch = Watch(check, around.readiness, settings.self_check_seconds, partial(_retain, around))
     return Installation(app, around, watch)

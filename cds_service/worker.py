@@ -31,6 +31,8 @@ from gunicorn.workers import gthread
 from cds_service.arrival import Arrival, looks_whole
 from cds_service.connection import Connection, Outbox, answer_of
 from cds_service.errors import RequestError
+from cds_service.web import accepted
+from cds_service.web.browsers import PROBES
 
 # From the first byte of a request to its last; 5 MB take that long at 350 kB/s.
 REQUEST_SECONDS = 15.0
@@ -52,10 +54,7 @@ RETRY_SECONDS = 1
 ACCEPTED_AT_ONCE = 8
 # In one look: of many that are too slow at a time each needs a place for its answer, and others need theirs.
 ENDED_AT_ONCE = 8
-PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _PROBED = tuple(f"{method} {path}".encode() for method in ("GET", "HEAD") for path in PROBES)
-# When the first byte of the request came, on time.monotonic's clock; in the WSGI environment.
-ACCEPTED = "cds_service.accepted"
 _BUSY = RequestError(
     503,
     "throttled",
@@ -105,7 +104,7 @@ class BoundedWorker(gthread.ThreadWorker):
         answer = self.wsgi
 
         def timed(environment: Any, start_response: Any) -> Any:
-            environment[ACCEPTED] = environment["gunicorn.socket"].accepted
+            environment[accepted.KEY] = environment["gunicorn.socket"].accepted
             return answer(environment, start_response)
 
         self.wsgi = timed

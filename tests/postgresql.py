@@ -116,15 +116,19 @@ def cluster() -> Iterator[Cluster]:
             _wait(started, process, folder / "log")
             yield started
         finally:
-            # "Fast" shutdown: connections are ended, nothing is waited for.
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def end(process: subprocess.Popen) -> None:
+    """Ends a server: "fast", so that connections are ended and nothing is waited for, and at the worst by force."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _wait(started: Cluster, process: subprocess.Popen, log: Path) -> None:

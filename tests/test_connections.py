@@ -168,7 +168,7 @@ def test_a_body_in_chunks_that_is_broken_off_is_told_so(address, sent):
         connection.shutdown(socket.SHUT_WR)
         answer = HTTPResponse(connection)
         answer.begin()
-        answer.body = answer.read()  # type: ignore[attr-defined]
+        answer.body = answer.read()
     assert issue_of(answer) == (408, "timeout")
 
 

@@ -6,8 +6,7 @@ little.
 
 import gc
 import json
-from collections.abc import Callable, Iterator
-from time import thread_time
+from collections.abc import Iterator
 
 import orjson
 import pytest
@@ -22,14 +21,13 @@ from cds_service.outgoing.client import Received
 from cds_service.outgoing.deadline import Deadline
 from tests import growth
 from tests.charts import chart, condition, facts_of, observation
-from tests.growth import FAMILIES, Family
+from tests.growth import BEST_OF, FAMILIES, Family, seconds
 
 # What the largest input must cost, in seconds, for its time to be told from noise; most families get there.
 WORTH_MEASURING = 0.05
 MOST_FOR_A_DOUBLING = 2.3
 BEYOND_CACHES = 1.2
-BEST_OF, TRIES = 5, 5
-SECONDS_OF_THE_WORST_CALL = 1.0
+TRIES = 5
 
 
 @pytest.fixture(autouse=True)
@@ -39,16 +37,6 @@ def no_garbage_collector() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
-
-
-def seconds(read: Callable[[bytes], object], data: bytes, best_of: int = BEST_OF) -> float:
-    """The processor time of reading, the best of several."""
-    times = []
-    for _ in range(best_of):
-        started = thread_time()
-        read(data)
-        times.append(thread_time() - started)
-    return min(times)
 
 
 def sizes(family: Family) -> list[bytes]:

@@ -148,12 +148,11 @@ class SelfCheck:
 
     def _threads(self) -> Found:
         """Threads that ended although nobody closed them are told of and started again."""
-        threads = [self._around.ledger.thread] if self._around.ledger is not None else []
-        problems = [problem for thread in threads if (problem := thread.problem())]
-        for thread in threads:
-            if thread.problem():
-                thread.start()
-        return Found(tuple(problems))
+        ledger = self._around.ledger
+        problem = ledger.thread.problem() if ledger is not None else ""
+        if ledger is not None and problem:
+            ledger.thread.start()
+        return Found((problem,) if problem else ())
 
     def _audit(self) -> Found:
         if self._around.audit is not None:

@@ -35,5 +35,5 @@ class Moved(_datetime, metaclass=_Kind):
 
 if __name__ == "__main__":
     time.time = moved
-    datetime.datetime = Moved  # type: ignore[misc]
+    datetime.datetime = Moved
     runpy.run_module("cds_service", run_name="__main__", alter_sys=True)

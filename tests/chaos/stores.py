@@ -1,4 +1,4 @@
-"""What happens to a store while feedback comes in: ``python -m tests.chaos.stores [NAME...]``.
+"""What happens to a store while feedback comes in: ``python -m tests.chaos [NAME...]``.
 
 Each scenario serves with two workers, does something to the store, and asserts: readiness is red or degraded within 60
 seconds or feedback goes on being kept, hook calls go on being answered, nothing that was acknowledged while the store
@@ -27,7 +27,7 @@ import requests
 from cds_service.feedback import Days
 from cds_service.store.database import open_store
 from cds_service.store.feedback import kept
-from tests.postgresql import Cluster, cluster
+from tests.postgresql import Cluster, cluster, end
 from tests.shipped import example
 from tests.torture import FEEDBACK, served
 
@@ -292,36 +292,10 @@ def _again(command: list[str], folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
 SCENARIOS = (
     *(store_removed, store_replaced, store_folder_removed, store_damaged, store_locked, disk_full),
     *(postgresql_frozen, postgresql_stopped),
 )
-
-
-def main(names: list[str]) -> int:
-    """Runs the scenarios that are named, or all; the exit status is 1 where one failed."""
-    failed = 0
-    for scenario in SCENARIOS:
-        if names and scenario.__name__ not in names:
-            continue
-        started = time.monotonic()
-        try:
-            told = scenario()
-        # Whatever it was, the other scenarios are run too.
-        except Exception as error:
-            failed += 1
-            told = f"FAILED: {type(error).__name__}: {error}"
-        print(f"{scenario.__name__}: {told} ({time.monotonic() - started:.0f} s)", flush=True)
-    return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
