@@ -25,6 +25,8 @@ UNCODED = ("QuestionnaireResponse", "Coverage")
 # Of these the words are kept even where a code stands beside them, for the sets that read words beside codes.
 WORDED = ("Condition", "MedicationRequest", "MedicationStatement")
 SUBJECT = {"Coverage": "beneficiary", "Device": "patient"}
+# What of one record is read element by element.
+_LISTED = ("bodySite", "reasonCode", "reasonReference", "payor")
 
 
 class State(Enum):
@@ -336,6 +338,8 @@ def _arrived(
     found: dict[str, list[Json]] = {}
     addresses: dict[str, Json] = {}
     for key, value in prefetch.items():
+        if value is None and key not in keys:
+            continue
         arrival = read_value(value)
         for kind, resources in arrival.by_type.items():
             found.setdefault(kind, []).extend(resources)
@@ -390,9 +394,9 @@ def _find_patient(chart: Chart, patients: Iterable[Json]) -> None:
 def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, limits: Limits) -> None:
     subject = SUBJECT.get(kind, "subject")
     own = [resource for resource in resources if chart.is_the_patients(resource.get(subject))]
-    chart._own[kind] = own
     if len(own) < len(resources):
         chart.strangers[kind] = len(resources) - len(own)
+    own = chart._own[kind] = [resource for resource in own if _is_of_bearable_size(chart, kind, resource, limits)]
     if kind in UNCODED:
         return
     worded = chart._worded[kind] = []
@@ -423,6 +427,17 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
                     worded.append(_Worded(_record(kind, resource), part, said.coded, said.text, said.silent_for))
         except UnreadableError as error:
             chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, str(error)))
+
+
+def _is_of_bearable_size(chart: Chart, kind: str, resource: Json, limits: Limits) -> bool:
+    """Whether each list of a record is as short as is read; one that is not is noted as unreadable."""
+    for name in _LISTED:
+        listed = resource.get(name)
+        if isinstance(listed, list) and len(listed) > limits.resources:
+            why = f"has more {name} than CDS_SERVICE_MAX_RESOURCES ({limits.resources})"
+            chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, why))
+            return False
+    return True
 
 
 class _Said(NamedTuple):

@@ -26,6 +26,7 @@ from cds_service.trust.entries import Clients
 from cds_service.trust.jwk import UnusableKeyError, read_key_set
 from cds_service.trust.keys import MAX_BYTES, KeyRing
 from cds_service.trust.tokens import UntrustedError, Verifier
+from cds_service.workbench.rendering import LONGEST as LONGEST_MARKDOWN
 from tests.shipped import TODAY, example, guide, library
 
 # Two orders and a patient stand in each call besides.
@@ -715,7 +716,7 @@ OTHERS: dict[str, Family] = {
         lambda n: entries([{"resourceType": "Patient", "id": PATIENT}, *(condition(k) for k in range(n))]), dropped
     ),
     **{
-        f"workbench: Markdown of {name}": Family(lambda n, text=text: text * n, rendered, 200_000)
+        f"workbench: Markdown of {name}": Family(lambda n, text=text: text * n, rendered, LONGEST_MARKDOWN)
         for name, text in {
             "words": b"word ",
             "emphasis": b"*a ",
