@@ -114,14 +114,18 @@ def attested(
             notes.append(f"attested: {why_not}")
             continue
         given = item["answer"] if isinstance(item["answer"], list) else [item["answer"]]
+        # Each different answer of an item once: what is said again is nothing new.
+        said: set[object] = set()
         for answer in given:
             try:
                 values, shown = read(object_of(answer))
+                why = None
             except UnreadableError as error:
-                notes.append(f"{record.reference}: the answer {error}")
-                readings.append(
-                    Reading(when, (ANYTHING,), Evidence(record.reference, "attested", "unreadable", when.text))
-                )
-            else:
-                readings.append(Reading(when, values, Evidence(record.reference, "attested", shown, when.text)))
+                values, shown, why = (ANYTHING,), "unreadable", str(error)
+            if (told := (values, shown, why)) in said:
+                continue
+            said.add(told)
+            if why is not None:
+                notes.append(f"{record.reference}: the answer {why}")
+            readings.append(Reading(when, values, Evidence(record.reference, "attested", shown, when.text)))
     return readings, notes

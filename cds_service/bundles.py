@@ -13,9 +13,10 @@ _UNREADABLE_BUNDLE = "the EHR sent a Bundle that cannot be read"
 class Limits(NamedTuple):
     """The most that is read of one call.
 
-    ``resources`` counts those of its prefetch, each copy of them, and the components of measurements besides;
-    ``drafts`` the orders of draftOrders, ``text_characters`` the words of one code of a record and
-    ``all_text_characters`` those of all records that are read by their words.
+    ``resources`` counts those of its prefetch, each copy of them; besides, the components of measurements, and the
+    further sites, reasons and payors of all records of one type. ``drafts`` counts the orders of draftOrders,
+    ``text_characters`` the words of one code of a record, and all codes and words of one order, its sites and its
+    reasons; ``all_text_characters`` the words of all records that are read by them.
     """
 
     resources: int = 5_000
@@ -43,7 +44,7 @@ def read_value(value: Any) -> Arrival:
     """Reads a prefetch value: null, a resource, a Bundle (of Bundles), a list, an OperationOutcome, or anything."""
     arrival = Arrival({}, {}, None, next_page(value) is not None)
     failure = None if value is None else _collect(value, None, 0, arrival)
-    return arrival._replace(failure=failure)
+    return arrival if failure is None else arrival._replace(failure=failure)
 
 
 def _collect(item: Any, address: Any, depth: int, into: Arrival) -> str | None:

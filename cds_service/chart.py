@@ -25,6 +25,8 @@ UNCODED = ("QuestionnaireResponse", "Coverage")
 # Of these the words are kept even where a code stands beside them, for the sets that read words beside codes.
 WORDED = ("Condition", "MedicationRequest", "MedicationStatement")
 SUBJECT = {"Coverage": "beneficiary", "Device": "patient"}
+# What of one record is read element by element.
+_LISTED = ("bodySite", "reasonCode", "reasonReference", "payor")
 
 
 class State(Enum):
@@ -336,6 +338,8 @@ def _arrived(
     found: dict[str, list[Json]] = {}
     addresses: dict[str, Json] = {}
     for key, value in prefetch.items():
+        if value is None and key not in keys:
+            continue
         arrival = read_value(value)
         for kind, resources in arrival.by_type.items():
             found.setdefault(kind, []).extend(resources)
@@ -390,9 +394,9 @@ def _find_patient(chart: Chart, patients: Iterable[Json]) -> None:
 def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, limits: Limits) -> None:
     subject = SUBJECT.get(kind, "subject")
     own = [resource for resource in resources if chart.is_the_patients(resource.get(subject))]
-    chart._own[kind] = own
     if len(own) < len(resources):
         chart.strangers[kind] = len(resources) - len(own)
+    own = chart._own[kind] = list(_of_bearable_size(chart, kind, own, limits))
     if kind in UNCODED:
         return
     worded = chart._worded[kind] = []
@@ -423,6 +427,21 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
                     worded.append(_Worded(_record(kind, resource), part, said.coded, said.text, said.silent_for))
         except UnreadableError as error:
             chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, str(error)))
+
+
+def _of_bearable_size(chart: Chart, kind: str, resources: list[Json], limits: Limits) -> Iterator[Json]:
+    """The records whose lists, all together, are as short as is read; others are noted as unreadable."""
+    read = 0
+    for resource in resources:
+        lists = {name: resource[name] for name in _LISTED if isinstance(resource.get(name), list)}
+        # One of each is usual, and costs no more than its record.
+        more = sum(len(listed) - 1 for listed in lists.values() if listed)
+        if read + more > limits.resources:
+            why = f"has more {' and '.join(lists)} than are read (CDS_SERVICE_MAX_RESOURCES, {limits.resources})"
+            chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, why))
+        else:
+            read += more
+            yield resource
 
 
 class _Said(NamedTuple):

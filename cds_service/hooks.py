@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 from cds_service.bundles import DEFAULT_LIMITS, Limits, next_page, size_of
-from cds_service.elements import Json, relative
+from cds_service.elements import Json, list_of, relative
 from cds_service.errors import RequestError
 
 PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN = "patient-view", "order-select", "order-sign"
@@ -104,7 +104,7 @@ def parse(service_id: str, body: Any, limits: Limits = DEFAULT_LIMITS) -> HookRe
         raise RequestError(400, "required", "fhirServer is required where fhirAuthorization is sent.", "fhirServer")
     if fhir_server is not None:
         _member(fhir_server, "fhirServer", str)
-    drafts = _drafts(context, patient_id, limits.drafts) if hook != PATIENT_VIEW else ()
+    drafts = _drafts(context, patient_id, limits) if hook != PATIENT_VIEW else ()
     selections = _selections(context) if hook == ORDER_SELECT else None
     return HookRequest(
         hook,
@@ -184,7 +184,7 @@ def _whole(digits: str) -> int | Decimal:
     return int(digits) if len(digits) < LONGEST_INTEGER else Decimal(digits)
 
 
-def _drafts(context: Mapping[str, Any], patient_id: str, most: int) -> tuple[tuple[str, Json], ...]:
+def _drafts(context: Mapping[str, Any], patient_id: str, limits: Limits) -> tuple[tuple[str, Json], ...]:
     bundle = _required(context, "draftOrders", dict, "context.draftOrders")
     if bundle.get("resourceType") not in (None, "Bundle"):
         raise RequestError(400, "structure", "context.draftOrders must be a FHIR Bundle.", "context.draftOrders")
@@ -192,8 +192,8 @@ def _drafts(context: Mapping[str, Any], patient_id: str, most: int) -> tuple[tup
     if entries is None:
         return ()
     listed = _member(entries, "context.draftOrders.entry", list)
-    if len(listed) > most:
-        raise _too_many("context.draftOrders.entry", len(listed), "orders", most, "CDS_SERVICE_MAX_DRAFTS")
+    if len(listed) > limits.drafts:
+        raise _too_many("context.draftOrders.entry", len(listed), "orders", limits.drafts, "CDS_SERVICE_MAX_DRAFTS")
     drafts = []
     for index, entry in enumerate(listed):
         place = f"context.draftOrders.entry[{index}]"
@@ -208,6 +208,9 @@ def _drafts(context: Mapping[str, Any], patient_id: str, most: int) -> tuple[tup
                 f"{place}.resource is nested more than {DEEPEST_ORDER} levels deep; send a FHIR order.",
                 f"{place}.resource",
             )
+        if kind in ORDER_SUBJECTS and (said := _characters(resource)) > limits.text_characters:
+            what = "characters in its codes, sites and reasons"
+            raise _too_many(f"{place}.resource", said, what, limits.text_characters, "CDS_SERVICE_MAX_TEXT_CHARACTERS")
         if kind in ORDER_SUBJECTS and is_of_another(resource.get("subject"), patient_id):
             raise RequestError(
                 400,
@@ -218,6 +221,27 @@ def _drafts(context: Mapping[str, Any], patient_id: str, most: int) -> tuple[tup
         identity = resource.get("id")
         drafts.append((f"{kind}/{identity}" if isinstance(identity, str) else f"{kind}#{index}", resource))
     return tuple(drafts)
+
+
+def _characters(order: Json) -> int:
+    """How much an order says of what it is, where and why: the characters of words, displays and codes."""
+    concepts = [order.get("code"), order.get("codeCodeableConcept")]
+    for name in ("bodySite", "reasonCode"):
+        concepts += list_of(order.get(name))
+    return sum(
+        len(text)
+        for concept in concepts
+        if isinstance(concept, dict)
+        for text in (concept.get("text"), *_texts_of(concept.get("coding")))
+        if isinstance(text, str)
+    )
+
+
+def _texts_of(codings: Any) -> Iterator[Any]:
+    for coding in codings if isinstance(codings, list) else ():
+        if isinstance(coding, dict):
+            yield coding.get("code")
+            yield coding.get("display")
 
 
 def _is_too_deep(resource: Json) -> bool:

@@ -3,7 +3,7 @@
 An order costs what its own codes and words cost, however many policies are loaded.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 from cds_service.chart import inline_concept
@@ -22,8 +22,8 @@ class OrderIndex:
         self._prefixes: dict[Key, list[int]] = {}
         self._prefix_lengths: dict[str, set[int]] = {}
         self._phrases: dict[str, list[int]] = {}
-        # How many words the phrases have that begin with a word: most words of a text begin none.
-        self._phrase_lengths: dict[str, set[int]] = {}
+        # The phrases by their first word: most words of a text begin none.
+        self._beginning: dict[str, list[str]] = {}
         for place, policy in enumerate(self._policies):
             for codes in _code_sets(policy.orders):
                 self._add_codes(codes, place)
@@ -55,13 +55,14 @@ class OrderIndex:
             system, code = key
             for length in self._prefix_lengths.get(system, ()):
                 found.update(self._prefixes.get((system, code[:length]), ()))
-        spoken = words(concept_text(concept)).split()
+        text = words(concept_text(concept))
         # A phrase without a letter or digit stands in texts without one alone.
-        if not spoken:
+        if not text.strip():
             found.update(self._phrases.get("", ()))
-        for start, word in enumerate(spoken):
-            for length in self._phrase_lengths.get(word, ()):
-                found.update(self._phrases.get(_phrase(spoken[start : start + length]), ()))
+        for word in set(text.split()):
+            for phrase in self._beginning.get(word, ()):
+                if f" {phrase} " in text:
+                    found.update(self._phrases[phrase])
         return found
 
     def _add_codes(self, codes: CodeSet, place: int) -> None:
@@ -72,14 +73,10 @@ class OrderIndex:
             self._prefix_lengths.setdefault(row.system, set()).add(len(row.code))
 
     def _add_phrase(self, phrase: str, place: int) -> None:
-        parts = phrase.split()
-        self._phrases.setdefault(_phrase(parts), []).append(place)
-        if parts:
-            self._phrase_lengths.setdefault(parts[0], set()).add(len(parts))
-
-
-def _phrase(parts: Sequence[str]) -> str:
-    return " ".join(parts)
+        plain = " ".join(phrase.split())
+        if plain and plain not in self._phrases:
+            self._beginning.setdefault(plain.partition(" ")[0], []).append(plain)
+        self._phrases.setdefault(plain, []).append(place)
 
 
 def _code_sets(rule: OrderRule) -> Iterator[CodeSet]:

@@ -35,6 +35,26 @@ class PayerPosition:
 Held = Callable[[Collection[str]], tuple[Finding, ...]]
 
 
+class _OnFile:
+    """The payers of a policy, by identifier and by alias; of several the first counts."""
+
+    def __init__(self, payers: Iterable[Payer]) -> None:
+        self._by_identifier: dict[Key, tuple[int, Payer]] = {}
+        self._by_alias: dict[str, Payer] = {}
+        for place, payer in enumerate(payers):
+            for identifier in payer.identifiers:
+                self._by_identifier.setdefault(identifier, (place, payer))
+            for alias in payer.aliases:
+                self._by_alias.setdefault(alias, payer)
+
+    def find(self, name: str, identifiers: Iterable[Key]) -> Payer | None:
+        """What is on file under one of the identifiers, else under the name."""
+        identified = [self._by_identifier[key] for key in identifiers if key in self._by_identifier]
+        if identified:
+            return min(identified, key=lambda pair: pair[0])[1]
+        return self._by_alias.get(words(name))
+
+
 def position(
     policy: Policy, chart: Chart, held: Held, orders: Iterable[Mapping[str, Any]], today: date
 ) -> PayerPosition:
@@ -42,11 +62,16 @@ def position(
 
     ``held`` gives the findings of criteria by their keys.
     """
+    unreadable = next((item for item in chart.unreadable if item.type == "Coverage"), None)
+    if unreadable:
+        return PayerPosition(Truth.UNKNOWN, (), f"{unreadable.reference} {unreadable.why}", ())
     coverages = _coverages(chart, orders, today)
+    on_file = _OnFile(policy.payers)
     found: dict[str, Payer | None] = {}
     for coverage, payor in coverages:
         name, identifiers = _identity(payor, coverage.resource, chart)
-        found.setdefault(name, _on_file(policy.payers, name, identifiers))
+        if name not in found:
+            found[name] = on_file.find(name, identifiers)
     payers = tuple(sorted(found.items(), key=lambda pair: pair[0]))
     only = payers[0][1] if len(payers) == 1 else None
     findings = held(only.position.get("covered_when_all", ())) if only else ()
@@ -132,9 +157,3 @@ def _identifiers(resource: Mapping[str, Any]) -> set[Key]:
         for item in list_of(resource.get("identifier"))
         if isinstance(item, dict) and isinstance(item.get("system"), str) and isinstance(item.get("value"), str)
     }
-
-
-def _on_file(payers: Iterable[Payer], name: str, identifiers: set[Key]) -> Payer | None:
-    payers = tuple(payers)
-    by_identifier = next((payer for payer in payers if payer.identifiers & identifiers), None)
-    return by_identifier or next((payer for payer in payers if words(name) in payer.aliases), None)

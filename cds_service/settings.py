@@ -95,14 +95,18 @@ class Settings(BaseSettings):
     fhir_max_pages: int = Field(20, gt=0, description="The most pages of one search that are read.")
     max_body_bytes: int = Field(5_000_000, gt=0, description="The largest request body that is read.")
     max_resources: int = Field(
-        5_000, gt=0, description="The most resources of a call's prefetch, sent or fetched, that are read."
+        5_000,
+        gt=0,
+        description="The most resources of a call's prefetch, sent or fetched, that are read. As many components, and "
+        "as many further sites, reasons and payors of one type's records, are read; records beyond are unreadable.",
     )
     max_drafts: int = Field(500, gt=0, description="The most orders of a call's draftOrders that are read.")
     max_text_characters: int = Field(
         10_000,
         gt=0,
         description="The most characters in which one code of a record may be worded; one with more counts as "
-        "unreadable. Attachments and notes are not read, and may be longer.",
+        "unreadable. An order whose codes, sites and reasons have more is refused. Attachments and notes are not read, "
+        "and may be longer.",
     )
     max_all_text_characters: int = Field(
         1_000_000,

@@ -26,6 +26,7 @@ from cds_service.trust.entries import Clients
 from cds_service.trust.jwk import UnusableKeyError, read_key_set
 from cds_service.trust.keys import MAX_BYTES, KeyRing
 from cds_service.trust.tokens import UntrustedError, Verifier
+from cds_service.workbench.rendering import LONGEST as LONGEST_MARKDOWN
 from tests.shipped import TODAY, example, guide, library
 
 # Two orders and a patient stand in each call besides.
@@ -325,6 +326,18 @@ def referred(n: int, target: Json, make: Callable[[int, Json], Json]) -> list[Js
 def big_concept(n: int) -> Json:
     """A concept of many codings and words."""
     return {"coding": [{"system": "http://snomed.info/sct", "code": str(k)} for k in range(n)], "text": "pain " * n}
+
+
+def synthea_shaped() -> bytes:
+    """A call of 4 MB, shaped like the charts of Synthea: 2,500 resources and one large attachment in base64."""
+    report = {"resourceType": "DiagnosticReport", "id": "d", "status": "final", "subject": ME, "code": {"text": "MRI"}}
+    coded = {"coding": [{"system": "http://snomed.info/sct", "code": "1", "display": "Finding"}], "text": "Finding"}
+    return body(
+        condition=[condition(k, code=coded) for k in range(500)],
+        observation=[observation(k) for k in range(1_500)],
+        procedure=[procedure(k) for k in range(499)],
+        diagnosticReport=[report | {"presentedForm": [{"contentType": "text/plain", "data": "QUJD" * 830_000}]}],
+    )
 
 
 CALLS: dict[str, Callable[[int], bytes]] = {
@@ -716,7 +729,7 @@ OTHERS: dict[str, Family] = {
         lambda n: entries([{"resourceType": "Patient", "id": PATIENT}, *(condition(k) for k in range(n))]), dropped
     ),
     **{
-        f"workbench: Markdown of {name}": Family(lambda n, text=text: text * n, rendered, 200_000)
+        f"workbench: Markdown of {name}": Family(lambda n, text=text: text * n, rendered, LONGEST_MARKDOWN)
         for name, text in {
             "words": b"word ",
             "emphasis": b"*a ",

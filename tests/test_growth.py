@@ -59,7 +59,7 @@ def growth_of(family: Family) -> float:
         if number and (best[-1] / best[0]) ** 0.5 <= MOST_FOR_A_DOUBLING:
             break
     # What the largest input costs so little of, growth cannot be told from that of caches and of the clock.
-    if best[-1] < WORTH_MEASURING / 5:
+    if best[-1] < WORTH_MEASURING / 2:
         return 1.0
     # What outgrows the caches of the processor costs more for each byte; the square of the input costs 4 and more.
     return (best[-1] / best[0]) ** 0.5 / (BEYOND_CACHES if len(inputs[-1]) > 1_000_000 else 1)
@@ -133,6 +133,50 @@ def test_a_code_in_too_many_words_spoils_its_record_and_not_the_call():
 def test_components_beyond_the_limit_cannot_be_read():
     many = chart(observation=observation("1-1", component=[{}] * 5_001))
     assert "CDS_SERVICE_MAX_RESOURCES" in many.unreadable[0].why
+
+
+@pytest.mark.parametrize("shares", [[5_002], [2_000, 2_000, 2_000]])
+def test_payors_beyond_the_limit_are_unreadable_and_leave_the_payer_unknown(shares):
+    call = json.loads(growth.body())
+    call["prefetch"]["coverage"] = growth.searchset(
+        [
+            {
+                "resourceType": "Coverage",
+                "id": f"v{place}",
+                "status": "active",
+                "beneficiary": growth.ME,
+                "payor": [{"display": "P"}] * share,
+            }
+            for place, share in enumerate(shares)
+        ]
+    )
+    detail = growth.call(json.dumps(call).encode())["cards"][0]["detail"]
+    assert "has more payor than are read (CDS_SERVICE_MAX_RESOURCES" in detail.replace("\\", "")
+
+
+def test_sites_beyond_the_limit_make_a_record_unreadable():
+    surgery = {"resourceType": "Procedure", "id": "s1", "status": "completed", "subject": {"reference": "Patient/p1"}}
+    many = chart(
+        surgery | {"code": {"text": "lumbar fusion"}, "bodySite": [{"text": "lumbar spine"}] * 5_002},
+        patient={"resourceType": "Patient", "id": "p1"},
+    )
+    assert [item.reference for item in many.unreadable] == ["Procedure/s1"]
+    assert "has more bodySite than are read (CDS_SERVICE_MAX_RESOURCES" in many.unreadable[0].why
+
+
+@pytest.mark.parametrize("name", ["words of one order", "codings of one order", "words of one order's site"])
+def test_an_order_of_too_many_characters_is_refused_with_the_setting(name):
+    with pytest.raises(RequestError, match="CDS_SERVICE_MAX_TEXT_CHARACTERS") as caught:
+        hooks.parse("coverage-guidance-order-sign", json.loads(growth.CALLS[name](5_000)))
+    assert (caught.value.status, caught.value.code) == (413, "too-costly")
+
+
+def test_a_public_chart_of_4_mb_passes_under_the_default_limits():
+    data = growth.synthea_shaped()
+    assert 4_000_000 < len(data) < growth.MAX_BODY
+    answer = growth.call(data)
+    assert answer["cards"]
+    assert "CDS_SERVICE_MAX" not in json.dumps(answer)
 
 
 def test_what_is_fetched_beyond_the_limit_is_unknown_and_said_to_be():

@@ -16,7 +16,7 @@ TAGS = {"a", "blockquote", "br", "code", "del", "em", "hr", "li", "ol", "p", "pr
     "ul",
 }
 SCHEMES = {"http", "https", "mailto"}
-LONGEST = 200_000
+LONGEST = 40_000
 
 
 @cache

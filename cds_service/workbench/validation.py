@@ -7,6 +7,7 @@ knowledge. Findings are shown to whoever sent the call, and to nobody else.
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -57,7 +58,7 @@ class Published(NamedTuple):
 
 def request_findings(service_id: str | None, body: Any, published: Published) -> list[Finding]:
     """All that is found in a request, errors first. ``service_id`` is the one called, or None for that of its hook."""
-    found = list(_request(service_id, body, published))[:MOST_FINDINGS]
+    found = islice(_request(service_id, body, published), MOST_FINDINGS)
     order = (ERROR, WARNING, NOTE)
     unique = dict.fromkeys(found)
     return sorted(unique, key=lambda finding: order.index(finding.level))
@@ -129,6 +130,7 @@ def _drafts(context: Mapping[str, Any], hook: str) -> Iterator[Finding]:
         yield Finding(f"{place}.type", WARNING, "A FHIR Bundle needs a type, such as collection.")
     entries = bundle.get("entry")
     references: set[str] = set()
+    drafts: list[tuple[str, Any]] = []
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         resource = entry.get("resource") if isinstance(entry, dict) else None
         if not isinstance(resource, dict):
@@ -143,7 +145,8 @@ def _drafts(context: Mapping[str, Any], hook: str) -> Iterator[Finding]:
             )
         if hook == hooks.ORDER_SELECT and resource.get("status") not in ("draft", None):
             yield Finding(f"{where}.status", WARNING, "Orders of order-select are drafts: status must be 'draft'.")
-        yield from _models([(where, resource)])
+        drafts.append((where, resource))
+    yield from _some_models(place, drafts)
     selections = context.get("selections")
     if hook == hooks.ORDER_SELECT and isinstance(selections, list):
         for index, item in enumerate(selections):
@@ -273,7 +276,7 @@ def _value(
 
 
 def _records(values: Mapping[str, Any], published: Published) -> Iterator[Finding]:
-    """What breaks the model of a record under a published key; a model is slow, so that there is a limit of records."""
+    """What breaks the model of a record under a published key."""
     resources = [
         (f"prefetch.{key} {kind}/{_identity(resource)}", resource)
         for key, value in values.items()
@@ -281,10 +284,7 @@ def _records(values: Mapping[str, Any], published: Published) -> Iterator[Findin
         for kind, found in read_value(value).by_type.items()
         for resource in found
     ]
-    if len(resources) > MOST_RESOURCES:
-        sentence = f"{len(resources)} resources: only the first {MOST_RESOURCES} are held against their FHIR models."
-        yield Finding("prefetch", NOTE, sentence)
-    yield from _models(resources[:MOST_RESOURCES])
+    yield from _some_models("prefetch", resources)
 
 
 def _strangers(place: str, by_type: Mapping[str, list[Any]], patient_id: str) -> Iterator[Finding]:
@@ -297,6 +297,14 @@ def _strangers(place: str, by_type: Mapping[str, list[Any]], patient_id: str) ->
         if others:
             count = f"{others} {kind} is" if others == 1 else f"{others} {kind} are"
             yield Finding(place, ERROR, f"{count} of another patient than context.patientId; ignored as evidence.")
+
+
+def _some_models(place: str, resources: list[tuple[str, Any]]) -> Iterator[Finding]:
+    """What breaks the models of resources, a part of ``place``; models are slow, so that there is a limit."""
+    if len(resources) > MOST_RESOURCES:
+        sentence = f"{len(resources)} resources: only the first {MOST_RESOURCES} are held against their FHIR models."
+        yield Finding(place, NOTE, sentence)
+    yield from _models(resources[:MOST_RESOURCES])
 
 
 def _models(resources: Iterable[tuple[str, Any]]) -> Iterator[Finding]:
@@ -327,21 +335,25 @@ def response_findings(body: Any) -> list[Finding]:
     """All that is found in an answer of 200 (CDS Hooks 2.0, "CDS Service Response")."""
     if not isinstance(body, dict) or not isinstance(body.get("cards"), list):
         return [Finding("cards", ERROR, "An answer is a JSON object with a list 'cards'.")]
-    found = [finding for index, card in enumerate(body["cards"]) for finding in _card(card, f"cards[{index}]")]
+    return list(islice(_response(body), MOST_FINDINGS))
+
+
+def _response(body: Mapping[str, Any]) -> Iterator[Finding]:
+    created: list[tuple[str, Any]] = []
+    for index, card in enumerate(body["cards"]):
+        yield from _card(card, f"cards[{index}]", created)
     actions = body.get("systemActions")
     if actions is not None:
         if not isinstance(actions, list) or not actions:
-            found.append(Finding("systemActions", ERROR, "systemActions must be a list of actions, or be left out."))
+            yield Finding("systemActions", ERROR, "systemActions must be a list of actions, or be left out.")
         else:
-            found += [
-                finding
-                for index, action in enumerate(actions)
-                for finding in _action(action, f"systemActions[{index}]")
-            ]
-    return found[:MOST_FINDINGS]
+            for index, action in enumerate(actions):
+                yield from _action(action, f"systemActions[{index}]", created)
+    yield from _some_models("cards", created)
 
 
-def _card(card: Any, place: str) -> Iterator[Finding]:
+def _card(card: Any, place: str, created: list[tuple[str, Any]]) -> Iterator[Finding]:
+    """What is wrong with a card; resources of its suggestions go to ``created``, each with its place."""
     if not isinstance(card, dict):
         yield Finding(place, ERROR, "A card must be an object.")
         return
@@ -366,7 +378,7 @@ def _card(card: Any, place: str) -> Iterator[Finding]:
             f"{place}.selectionBehavior", ERROR, f"With suggestions it must be one of {', '.join(BEHAVIORS)}."
         )
     for index, suggestion in enumerate(suggestions):
-        yield from _suggestion(suggestion, f"{place}.suggestions[{index}]")
+        yield from _suggestion(suggestion, f"{place}.suggestions[{index}]", created)
     for index, link in enumerate(card.get("links") or ()):
         yield from _card_link(link, f"{place}.links[{index}]")
     for index, reason in enumerate(card.get("overrideReasons") or ()):
@@ -374,17 +386,17 @@ def _card(card: Any, place: str) -> Iterator[Finding]:
             yield Finding(f"{place}.overrideReasons[{index}]", ERROR, "A reason needs code, system and display.")
 
 
-def _suggestion(suggestion: Any, place: str) -> Iterator[Finding]:
+def _suggestion(suggestion: Any, place: str, created: list[tuple[str, Any]]) -> Iterator[Finding]:
     if not isinstance(suggestion, dict) or not suggestion.get("label"):
         yield Finding(f"{place}.label", ERROR, "A suggestion needs a label.")
         return
     if not suggestion.get("uuid"):
         yield Finding(f"{place}.uuid", WARNING, "Without a uuid no feedback can name the suggestion.")
     for index, action in enumerate(suggestion.get("actions") or ()):
-        yield from _action(action, f"{place}.actions[{index}]")
+        yield from _action(action, f"{place}.actions[{index}]", created)
 
 
-def _action(action: Any, place: str) -> Iterator[Finding]:
+def _action(action: Any, place: str, created: list[tuple[str, Any]]) -> Iterator[Finding]:
     if not isinstance(action, dict) or action.get("type") not in ACTIONS:
         yield Finding(f"{place}.type", ERROR, f"type must be one of {', '.join(ACTIONS)}.")
         return
@@ -396,7 +408,7 @@ def _action(action: Any, place: str) -> Iterator[Finding]:
     elif not isinstance(action.get("resource"), dict):
         yield Finding(f"{place}.resource", ERROR, f"An action of type {action['type']} holds the whole resource.")
     else:
-        yield from _models([(f"{place}.resource", action["resource"])])
+        created.append((f"{place}.resource", action["resource"]))
 
 
 def _card_link(link: Any, place: str) -> Iterator[Finding]:
