@@ -8,15 +8,15 @@ import orjson
 from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from cds_service import feedback_page, pages, service
-from cds_service.bundles import Limits
-from cds_service.card import Addresses
+from cds_service import service, web
+from cds_service.card.guidance import Addresses
+from cds_service.fhir.bundles import Limits
+from cds_service.installation import Surroundings
 from cds_service.library import Library
-from cds_service.self_check.readiness import NOT_READY
+from cds_service.operations.readiness import NOT_READY
 from cds_service.service import Guide
-from cds_service.settings import Settings
-from cds_service.surroundings import Surroundings
-from cds_service.web import browsers, calls, compression, document, errors, feedback, well_known
+from cds_service.settings.settings import Settings
+from cds_service.web import browsers, calls, compression, document, errors, feedback, feedback_page, pages, well_known
 from cds_service.web.gate import Gate
 
 
@@ -43,7 +43,8 @@ def create_app(
     ``around`` is what the installation has besides; without it nothing is fetched, counted or kept.
     """
     around = around or Surroundings()
-    app = Flask(__name__)
+    # Templates and static files lie in the room of HTTP.
+    app = Flask(web.__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     if around.trusted_proxies:
         proxies = around.trusted_proxies

@@ -1,8 +1,28 @@
-"""The day it is: the one place that asks the clock for it, and light enough for every command."""
+"""The day it is, and the moment by which something must be over: light enough for every command."""
 
+import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 
 def utc_today() -> date:
     """The day it is now, in UTC."""
     return datetime.now(UTC).date()
+
+
+class Deadline:
+    """Ends ``seconds`` after ``start``, or after now; ``clock`` counts seconds and never runs backwards."""
+
+    def __init__(
+        self, seconds: float, clock: Callable[[], float] = time.monotonic, *, start: float | None = None
+    ) -> None:
+        self._clock = clock
+        self._end = (clock() if start is None else start) + seconds
+
+    def left(self) -> float:
+        """The seconds that are left, never below 0."""
+        return max(0.0, self._end - self._clock())
+
+    def earlier(self, seconds: float) -> "Deadline":
+        """A deadline that ends so many seconds sooner, so that something can still be done after it."""
+        return Deadline(-seconds, self._clock, start=self._end)

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cds_service.dates import shift
 from cds_service.errors import UnreadableError
+from cds_service.fhir.dates import shift
 
 # Elements of FHIR R4 and of hook calls that hold a date; a year in any other member is left alone.
 _DATE_ENDINGS = ("Date", "DateTime", "Instant", "date")

@@ -6,20 +6,22 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 
-from cds_service import criteria, facts, prefetch, verdicts
-from cds_service.chart import read_chart
-from cds_service.code_packs import read_packs
-from cds_service.drafts import MARK, places_to_fill
-from cds_service.editions import overlaps
+from cds_service.card.ids import reason_system
+from cds_service.chart.chart import read_chart
+from cds_service.chart.code_index import Lexicon
+from cds_service.chart.order_index import OrderIndex
+from cds_service.chart.policy_reads import NeedsIndex
 from cds_service.errors import PolicyError
-from cds_service.identity import reason_system
-from cds_service.json_files import FILES
-from cds_service.lexicon import Lexicon
-from cds_service.loader import load_policy
-from cds_service.logic import Truth
-from cds_service.needs import NeedsIndex
-from cds_service.order_index import OrderIndex
-from cds_service.policy import Policy
+from cds_service.facts import gather
+from cds_service.facts.logic import Truth
+from cds_service.hooks import prefetch
+from cds_service.policy.code_packs import read_packs
+from cds_service.policy.drafts import MARK, places_to_fill
+from cds_service.policy.editions import overlaps
+from cds_service.policy.json_files import FILES
+from cds_service.policy.loading.folder import load_policy
+from cds_service.policy.model import Policy
+from cds_service.verdicts import criteria, decisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +187,10 @@ def granted_to_nobody(policy: Policy) -> list[str]:
     keys = prefetch.keys([policy])
     nobody = read_chart(dict.fromkeys(keys), keys, "nobody", policy.resource_types, Lexicon(()))
     day = date(2000, 1, 1)
-    decision = verdicts.decide(policy, nobody, facts.gather(policy, nobody, frozenset(), day), None, day)
+    decision = decisions.decide(policy, nobody, gather.gather(policy, nobody, frozenset(), day), None, day)
     met = [f"criterion '{name}'" for name, finding in decision.findings.items() if finding.truth is Truth.MET]
     met += [f"verdict '{verdict.rule.id}'" for verdict in decision.verdicts if verdict.truth is Truth.MET]
-    known = facts.gather(policy, nobody, frozenset(), day)
+    known = gather.gather(policy, nobody, frozenset(), day)
     lent = [item for item in policy.criteria if item not in policy.always_evaluated]
     for name, finding in criteria.find(policy, [*lent, *policy.variants.values()], known, nobody).items():
         if finding.truth is Truth.MET:

@@ -7,21 +7,27 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from cds_service import __version__, card, facts, hooks, orders, prefetch, verdicts
-from cds_service.bundles import DEFAULT_LIMITS, Limits
-from cds_service.card import Addresses
-from cds_service.chart import Chart, prefetch_states, read_chart
-from cds_service.editions import date_of_service, in_force
-from cds_service.elements import Json
+from cds_service import __version__
+from cds_service.card import guidance
+from cds_service.card.guidance import Addresses
+from cds_service.card.ids import IdMaker, id_maker
+from cds_service.chart import orders
+from cds_service.chart.chart import Chart, prefetch_states, read_chart
+from cds_service.chart.orders import ProcedureOrder
 from cds_service.errors import RequestError
-from cds_service.evidence import Known
-from cds_service.hooks import HookRequest
-from cds_service.identity import OPEN, IdMaker, id_maker
+from cds_service.facts import gather
+from cds_service.facts.evidence import Known
+from cds_service.facts.logic import Truth
+from cds_service.fhir.bundles import DEFAULT_LIMITS, Limits
+from cds_service.fhir.elements import Json
+from cds_service.hooks import hook_request, prefetch
+from cds_service.hooks.client_names import OPEN
+from cds_service.hooks.hook_request import HookRequest
 from cds_service.library import Library
-from cds_service.logic import Truth
-from cds_service.orders import ProcedureOrder
-from cds_service.policy import Policy
-from cds_service.verdicts import Decision
+from cds_service.policy.editions import date_of_service, in_force
+from cds_service.policy.model import Policy
+from cds_service.verdicts import decisions
+from cds_service.verdicts.decisions import Decision
 
 # After that long, whatever made a call late may be over.
 SECONDS_TO_WAIT = 5
@@ -66,9 +72,9 @@ def discovery(library: Library, *, lean: bool = False, fetches: bool = False) ->
     ``lean``: it asks for patient and coverage alone. ``fetches``: what a call does not bring is fetched.
     """
     titles = {
-        hooks.PATIENT_VIEW: "Coverage guidance when a chart is opened",
-        hooks.ORDER_SELECT: "Coverage guidance for the selected order",
-        hooks.ORDER_SIGN: "Coverage guidance before orders are signed",
+        hook_request.PATIENT_VIEW: "Coverage guidance when a chart is opened",
+        hook_request.ORDER_SELECT: "Coverage guidance for the selected order",
+        hook_request.ORDER_SIGN: "Coverage guidance before orders are signed",
     }
     templates = prefetch.lean(library.prefetch_templates) if lean else library.prefetch_templates
     covered = "; ".join(dict.fromkeys(policy.title for policy in library.policies))
@@ -85,7 +91,7 @@ def discovery(library: Library, *, lean: bool = False, fetches: bool = False) ->
                 "prefetch": dict(templates),
                 "extension": {"org.cds-service.release": __version__},
             }
-            for service_id, hook in hooks.SERVICES.items()
+            for service_id, hook in hook_request.SERVICES.items()
         ]
     }
 
@@ -157,12 +163,12 @@ def late() -> RequestError:
 def _late(editions: tuple[Policy, ...], call: _Call) -> Answer:
     policy = in_force(editions, call.today)
     make_id = _ids(call, policy, "late", "")
-    return Answer(policy, card.late_card(policy, call.guide.addresses, make_id), None, late=True)
+    return Answer(policy, guidance.late_card(policy, call.guide.addresses, make_id), None, late=True)
 
 
 def concerned(request: HookRequest, guide: Guide, today: date) -> tuple[Policy, ...]:
     """Whose business the call may be: of most orders it is nobody's, and that shows in the orders alone."""
-    if request.hook == hooks.PATIENT_VIEW:
+    if request.hook == hook_request.PATIENT_VIEW:
         return guide.library.opened_on_patient_view
     return guide.library.order_index.concerned((resource for _, resource in _orders(request)), today)
 
@@ -177,7 +183,7 @@ def wanted(request: HookRequest, candidates: Collection[Policy], guide: Guide, t
     if not candidates:
         return {}
     templates = guide.library.prefetch_templates
-    if request.hook != hooks.PATIENT_VIEW:
+    if request.hook != hook_request.PATIENT_VIEW:
         return _templates_of(templates, guide.library.needs.of(candidates).resource_types)
     opening = guide.library.read_when_a_chart_is_opened
     first = _templates_of(templates, {name for policy in candidates for name in opening[policy.id]})
@@ -191,7 +197,7 @@ def wanted(request: HookRequest, candidates: Collection[Policy], guide: Guide, t
 
 def _may_open(policy: Policy, call: _Call) -> bool:
     try:
-        return verdicts.opens_on_patient_view(policy, _known(policy, call, None).whole)
+        return decisions.opens_on_patient_view(policy, _known(policy, call, None).whole)
     # A policy that fails says so on its card, which is made where the call is answered.
     except Exception:
         return True
@@ -256,12 +262,12 @@ def _guarded(editions: tuple[Policy, ...], call: _Call) -> Answer | None:
     # Whatever goes wrong inside one statement must neither silence the others nor read as "nothing wrong".
     except Exception as error:
         make_id = _ids(call, policy, "failed", "")
-        return Answer(policy, card.failed_card(policy, call.guide.addresses, make_id), None, error)
+        return Answer(policy, guidance.failed_card(policy, call.guide.addresses, make_id), None, error)
 
 
 def _edition(editions: tuple[Policy, ...], call: _Call) -> Policy:
     """The edition that answers: that of the day on which the drafts are to be performed that any edition recognises."""
-    if len(editions) == 1 or call.request.hook == hooks.PATIENT_VIEW:
+    if len(editions) == 1 or call.request.hook == hook_request.PATIENT_VIEW:
         return in_force(editions, call.today)
     meant = [draft.resource for policy in editions if (order := _recognised(policy, call)) for draft in order.drafts]
     return in_force(editions, date_of_service(meant, call.today))
@@ -272,15 +278,15 @@ def _recognised(policy: Policy, call: _Call) -> ProcedureOrder | None:
 
 
 def _answer(policy: Policy, call: _Call) -> Answer | None:
-    if call.request.hook == hooks.PATIENT_VIEW:
+    if call.request.hook == hook_request.PATIENT_VIEW:
         known = _known(policy, call, None)
-        return _decided(policy, call, known, None) if verdicts.opens_on_patient_view(policy, known.whole) else None
+        return _decided(policy, call, known, None) if decisions.opens_on_patient_view(policy, known.whole) else None
     order = _recognised(policy, call)
     if order is None:
         return None
     if not order.certain:
         make_id = _ids(call, policy, order.references, "ask")
-        return Answer(policy, card.ask_card(policy, call.guide.addresses, make_id), None)
+        return Answer(policy, guidance.ask_card(policy, call.guide.addresses, make_id), None)
     if call.chart.patient is None:
         why = call.chart.why_missing.get("Patient", "no Patient was sent")
         raise RequestError(
@@ -293,24 +299,24 @@ def _answer(policy: Policy, call: _Call) -> Answer | None:
 
 
 def _known(policy: Policy, call: _Call, order: ProcedureOrder | None) -> Known:
-    return facts.gather(policy, call.chart, call.guide.library.questionnaires(policy), call.today, order)
+    return gather.gather(policy, call.chart, call.guide.library.questionnaires(policy), call.today, order)
 
 
 def _decided(policy: Policy, call: _Call, known: Known, order: ProcedureOrder | None) -> Answer:
     """What is said of a call that is the policy's business: another pathway, a question, or the criteria."""
     addresses, references = call.guide.addresses, order.references if order else ""
-    away = verdicts.pathway(policy, known, order)
+    away = decisions.pathway(policy, known, order)
     if away is not None:
         row, parts = away
         make_id = _ids(call, policy, references, f"pathway {row.id} {[part.id for part in parts]}")
-        return Answer(policy, card.pathway_card(policy, row, parts, addresses, make_id), None, pathway=row.id)
+        return Answer(policy, guidance.pathway_card(policy, row, parts, addresses, make_id), None, pathway=row.id)
     if policy.scope and not known.parts:
         make_id = _ids(call, policy, references, "ask scope")
-        return Answer(policy, card.ask_scope_card(policy, addresses, make_id), None)
+        return Answer(policy, guidance.ask_scope_card(policy, addresses, make_id), None)
     rule = policy.profiles.get(call.profile) if call.profile else None
-    decision = verdicts.decide(policy, call.chart, known, order, call.today, rule)
+    decision = decisions.decide(policy, call.chart, known, order, call.today, rule)
     make_id = _ids(call, policy, references, fingerprint(decision))
-    return Answer(policy, card.guidance_card(decision, call.chart, addresses, make_id), decision)
+    return Answer(policy, guidance.guidance_card(decision, call.chart, addresses, make_id), decision)
 
 
 def fingerprint(decision: Decision) -> str:

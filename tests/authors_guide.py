@@ -13,14 +13,14 @@ from cds_service.app import create_app
 from cds_service.authoring import cases
 from cds_service.authoring.check import Wishes, check_folder
 from cds_service.authoring.documents import Documents, Edit, edited
+from cds_service.authoring.mutation_test import Trial, unnoticed
 from cds_service.authoring.new_policy import write_starting_folder
 from cds_service.authoring.placeholders import guidance, placeholders, read_as_written
 from cds_service.authoring.slips import Slip, slips
 from cds_service.authoring.summary import lines, problem_lines
-from cds_service.authoring.trials import Trial, unnoticed
-from cds_service.explain import explain, table
-from cds_service.loader import policy_of, read_documents
-from cds_service.settings import Settings, data_folder
+from cds_service.commands.explanation import explain, table
+from cds_service.policy.loading.folder import policy_of, read_documents
+from cds_service.settings.settings import Settings, data_folder
 from tests.shipped import BASE, PUBLIC_URL, TODAY, example, guide, library
 from tests.test_new_policy import fill_in
 

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from cds_service import criteria, facts, prefetch
-from cds_service.chart import Chart, read_chart
-from cds_service.criteria import Finding
-from cds_service.evidence import Fact, Known
-from cds_service.lexicon import Lexicon
-from cds_service.loader import load_policy
-from cds_service.policy import Policy
+from cds_service.chart.chart import Chart, read_chart
+from cds_service.chart.code_index import Lexicon
+from cds_service.facts import gather
+from cds_service.facts.evidence import Fact, Known
+from cds_service.hooks import prefetch
+from cds_service.policy.loading.folder import load_policy
+from cds_service.policy.model import Policy
+from cds_service.verdicts import criteria
+from cds_service.verdicts.criteria import Finding
 
 MINIMAL = Path(__file__).parent / "policies" / "minimal"
 TODAY = date(2026, 3, 15)
@@ -207,7 +209,7 @@ def facts_of(on_record: Chart, today: date = TODAY) -> dict[str, Fact]:
 
 def known_of(on_record: Chart, today: date = TODAY) -> Known:
     """All that is known from a chart by the made-up statement."""
-    return facts.gather(minimal(), on_record, frozenset({QUESTIONNAIRE}), today)
+    return gather.gather(minimal(), on_record, frozenset({QUESTIONNAIRE}), today)
 
 
 def fact(name: str, *resources: Any, today: date = TODAY, **values: Any) -> Fact:

@@ -632,7 +632,7 @@ def about(name: str) -> dict[str, str]:
 @cache
 def _client() -> Any:
     from cds_service.app import create_app
-    from cds_service.settings import Settings
+    from cds_service.settings.settings import Settings
     from tests.shipped import library
 
     return create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY).test_client()

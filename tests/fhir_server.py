@@ -8,8 +8,8 @@ from threading import Event, Thread
 from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from cds_service.chart import SUBJECT
-from cds_service.terminology import canonical_system
+from cds_service.chart.chart import SUBJECT
+from cds_service.fhir.terminology import canonical_system
 
 Json = dict[str, Any]
 ROOT = "/fhir"

@@ -13,15 +13,16 @@ from functools import cache
 from time import thread_time
 from typing import Any, NamedTuple
 
-from cds_service import bodies, feedback, hooks, service
+from cds_service import json_bodies, service
+from cds_service.card.markdown import escape
+from cds_service.clock import Deadline
+from cds_service.ehr import search
+from cds_service.ehr.client import Received
+from cds_service.ehr.search import Limits
+from cds_service.ehr.templates import Query
 from cds_service.errors import RequestError
-from cds_service.fetching import fhir_search
-from cds_service.fetching.fhir_search import Limits
-from cds_service.fetching.templates import Query
-from cds_service.markdown import escape
-from cds_service.outgoing.client import Received
-from cds_service.outgoing.deadline import Deadline
-from cds_service.settings import Settings
+from cds_service.hooks import feedback, hook_request
+from cds_service.settings.settings import Settings
 from cds_service.trust.entries import Clients
 from cds_service.trust.jwk import UnusableKeyError, read_key_set
 from cds_service.trust.keys import MAX_BYTES, KeyRing
@@ -51,7 +52,7 @@ class Family(NamedTuple):
 def call(data: bytes) -> object:
     """A hook call, from its body to the answer's."""
     try:
-        request = hooks.parse("coverage-guidance-order-sign", bodies.read_json(data))
+        request = hook_request.parse("coverage-guidance-order-sign", json_bodies.read_json(data))
         answers = service.answer(request, guide(), TODAY)
         assert not any(answer.error for answer in answers), [repr(answer.error) for answer in answers]
         return service.response(answers)
@@ -62,7 +63,7 @@ def call(data: bytes) -> object:
 def opened(data: bytes) -> object:
     """The same when a chart is opened."""
     try:
-        request = hooks.parse("coverage-guidance-patient-view", bodies.read_json(data))
+        request = hook_request.parse("coverage-guidance-patient-view", json_bodies.read_json(data))
         return service.response(service.answer(request, guide(), TODAY))
     except RequestError as error:
         return error.status
@@ -71,7 +72,7 @@ def opened(data: bytes) -> object:
 def given(data: bytes) -> object:
     """Feedback."""
     try:
-        return feedback.parse(bodies.read_json(data))
+        return feedback.parse(json_bodies.read_json(data))
     except RequestError as error:
         return error.status
 
@@ -89,7 +90,7 @@ def key_set(data: bytes) -> object:
     """A JWK Set, as its server sends it."""
     try:
         value = json.loads(data)
-        return bodies.is_deeper(value, 20) or read_key_set(value)
+        return json_bodies.is_deeper(value, 20) or read_key_set(value)
     except (ValueError, RecursionError, UnusableKeyError) as error:
         return str(error)
 
@@ -101,7 +102,7 @@ def page(data: bytes) -> object:
         return Received(200, "application/fhir+json", data, address)
 
     query = Query("Condition", "patient=p1")
-    return fhir_search.search(get, "https://fhir.example", query, PATIENT, Limits(MAX_BODY, 20, 5_000))
+    return search.search(get, "https://fhir.example", query, PATIENT, Limits(MAX_BODY, 20, 5_000))
 
 
 def shown(data: bytes) -> object:
@@ -115,7 +116,7 @@ def validated(data: bytes) -> object:
 
     published = validation.Published(library().prefetch_templates, library().prefetch_keys, False)
     try:
-        return validation.request_findings(None, bodies.read_json(data), published)
+        return validation.request_findings(None, json_bodies.read_json(data), published)
     except RequestError as error:
         return error.status
 
@@ -124,7 +125,7 @@ def answer_validated(data: bytes) -> object:
     """An answer that the workbench looks at."""
     from cds_service.workbench import validation
 
-    return validation.response_findings(bodies.read_json(data))
+    return validation.response_findings(json_bodies.read_json(data))
 
 
 def dropped(data: bytes) -> object:
@@ -132,7 +133,7 @@ def dropped(data: bytes) -> object:
     from cds_service.workbench import dropped
 
     try:
-        found = dropped.read(bodies.read_json(data))
+        found = dropped.read(json_bodies.read_json(data))
         return dropped.prefetch(found, dict(library().prefetch_templates), {"patientId": found.patient["id"]})
     except RequestError as error:
         return error.status

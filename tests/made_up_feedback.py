@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from cds_service.feedback import ACCEPTED, OVERRIDDEN, FeedbackItem, Reason
+from cds_service.hooks.feedback import ACCEPTED, OVERRIDDEN, FeedbackItem, Reason
 from cds_service.store import shown
 from cds_service.store.database import Store
 from cds_service.store.feedback import save

@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from cds_service.app import create_app
-from cds_service.settings import Settings
+from cds_service.installation import Surroundings
+from cds_service.settings.settings import Settings
 from cds_service.store.database import open_store
-from cds_service.surroundings import Surroundings
 from tests.browser import Faults, Look, browser, listening, opened
 from tests.made_up_feedback import fill
 from tests.shipped import PUBLIC_URL, TODAY, library

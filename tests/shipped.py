@@ -1,15 +1,18 @@
 """The shipped policies as tests use them: loaded once, called without HTTP, on a fixed day."""
 
 import json
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import cache
 from typing import Any
 
-from cds_service import hooks, service
-from cds_service.card import Addresses
+from cds_service import service
+from cds_service.card.guidance import Addresses
+from cds_service.hooks import hook_request
+from cds_service.hooks.hook_request import HookRequest
 from cds_service.library import Library, load_library
 from cds_service.service import Answer, Guide
-from cds_service.settings import data_folder
+from cds_service.settings.settings import data_folder
 
 TODAY = date(2026, 11, 23)
 BASE = "https://cds-service.example/fhir"
@@ -21,13 +24,19 @@ def library() -> Library:
     return load_library(data_folder("cards"), BASE)
 
 
+def wanted_on(request: HookRequest, today: date) -> Callable[[HookRequest], Mapping[str, str]]:
+    """What must be known next to answer a call on a day, as ``complete_call`` asks for it."""
+    concerned = service.concerned(request, guide(), today)
+    return lambda asked: service.wanted(asked, concerned, guide(), today)
+
+
 @cache
 def guide() -> Guide:
     return Guide(library(), Addresses(PUBLIC_URL, BASE), b"a key for tests only")
 
 
 def answers(request: Any, today: date = TODAY) -> list[Answer]:
-    return service.answer(hooks.parse(f"coverage-guidance-{request['hook']}", request), guide(), today)
+    return service.answer(hook_request.parse(f"coverage-guidance-{request['hook']}", request), guide(), today)
 
 
 def truths(request: Any, today: date = TODAY) -> dict[str, str]:

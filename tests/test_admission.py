@@ -12,11 +12,11 @@ import pytest
 import requests
 
 from cds_service.app import create_app
-from cds_service.arrival import looks_whole
-from cds_service.computing import Turn
-from cds_service.outgoing.deadline import Deadline
-from cds_service.settings import Settings
-from cds_service.surroundings import Surroundings
+from cds_service.clock import Deadline
+from cds_service.installation import Surroundings
+from cds_service.operations.computing import Turn
+from cds_service.server.arrival import looks_whole
+from cds_service.settings.settings import Settings
 from tests.fhir_server import FhirServer
 from tests.shipped import PUBLIC_URL, TODAY, example, library
 from tests.test_commands import free_port, served

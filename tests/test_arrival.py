@@ -5,9 +5,9 @@ import time
 import pytest
 from gunicorn.config import Config
 
-from cds_service.arrival import LARGEST_HEAD, Arrival
-from cds_service.chunks import MOST_FRAMING, Chunks
 from cds_service.errors import RequestError
+from cds_service.server.arrival import LARGEST_HEAD, Arrival
+from cds_service.server.chunks import MOST_FRAMING, Chunks
 
 HEAD = b"POST /cds-services/x HTTP/1.1\r\nHost: cds.example\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"

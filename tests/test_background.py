@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from cds_service.background import Background
+from cds_service.operations.background import Background
 from cds_service.store import ledger as ledgers
 from cds_service.store.ledger import Ledger
 from cds_service.store.shown import Shown

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service import bodies
-from cds_service.bodies import check_media_type, read_json
+from cds_service import json_bodies
 from cds_service.errors import RequestError
 from cds_service.examples import examples
-from cds_service.settings import data_folder
+from cds_service.json_bodies import check_media_type, read_json
+from cds_service.settings.settings import data_folder
 
 EXAMPLES = examples(data_folder("fhir_examples"))
 JSON = st.recursive(
@@ -115,7 +115,7 @@ def depth_of(value: object) -> int:
     st.integers(0, 6),
 )
 def test_depth_is_that_of_objects_and_lists(value, limit):
-    assert bodies.is_deeper(value, limit) is (depth_of(value) > limit)
+    assert json_bodies.is_deeper(value, limit) is (depth_of(value) > limit)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_no_body_takes_long(hostile):
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_no_example_is_near_the_limit(name):
-    assert not bodies.is_deeper(json.loads((EXAMPLES[name].folder / "request.json").read_bytes()), 50)
+    assert not json_bodies.is_deeper(json.loads((EXAMPLES[name].folder / "request.json").read_bytes()), 50)
 
 
 MEDIA = [

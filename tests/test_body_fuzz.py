@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from cds_service.app import create_app
 from cds_service.examples import examples
+from cds_service.installation import names_of
 from cds_service.operations import logs
-from cds_service.operations.names import names_of
-from cds_service.settings import Settings, data_folder
+from cds_service.settings.settings import Settings, data_folder
 from tests.canaries import Planted, found_in
 from tests.mutations import KINDS, SPOILED, Mutation, apply, spoil
 from tests.shipped import TODAY, library

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from cds_service.app import create_app
-from cds_service.settings import Settings
+from cds_service.settings.settings import Settings
 from tests.browser import LOOKS, WIDTHS, Look, accessible, fits, listening
 from tests.shipped import PUBLIC_URL, TODAY, library
 

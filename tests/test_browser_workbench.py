@@ -10,11 +10,11 @@ import pytest
 
 from cds_service.app import create_app
 from cds_service.clock import utc_today
-from cds_service.feedback import Days, KeptFeedback
-from cds_service.settings import Settings
+from cds_service.hooks.feedback import Days, KeptFeedback
+from cds_service.installation import surroundings_of
+from cds_service.settings.settings import Settings
 from cds_service.store.database import open_store
 from cds_service.store.feedback import kept
-from cds_service.surroundings import surroundings_of
 from tests.browser import LOOKS, Look, accessible, fits, listening
 from tests.shipped import PUBLIC_URL, example, library
 

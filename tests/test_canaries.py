@@ -5,8 +5,8 @@ import json
 import pytest
 
 from cds_service.examples import examples
-from cds_service.operations import outcomes
-from cds_service.settings import data_folder
+from cds_service.settings.settings import data_folder
+from cds_service.web import outcomes
 from tests.canaries import DATED, IDENTITIES, MARK, Planted, feedback, found_below, found_in, is_kept
 from tests.shipped import answers, example
 

@@ -8,7 +8,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from cds_service.app import create_app
-from cds_service.settings import Settings, data_folder
+from cds_service.settings.settings import Settings, data_folder
 from tests.shipped import PUBLIC_URL, TODAY, answers, example, library
 
 HOSTILE = [

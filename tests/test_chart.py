@@ -2,7 +2,7 @@
 
 import pytest
 
-from cds_service.chart import State
+from cds_service.chart.chart import State
 from tests.charts import (
     CPT,
     ICD10CM,

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from cds_service.__main__ import main
 from cds_service.authoring import reviews, unused
 from cds_service.authoring.check import Wishes, across_folders, check_folder
 from cds_service.authoring.documents import Edit, edited
@@ -18,8 +17,9 @@ from cds_service.authoring.problems import Problem, Severity, error, told_once, 
 from cds_service.authoring.progress import Progress
 from cds_service.authoring.summary import lines
 from cds_service.authoring.watch import watch
+from cds_service.commands.main import main
 from cds_service.errors import PolicyError
-from cds_service.loader import read_documents
+from cds_service.policy.loading.folder import read_documents
 from tests.test_slips import FOLDER, documents
 
 BASE = "https://cds-service.example/fhir"

@@ -9,14 +9,14 @@ from click.testing import CliRunner
 from flask.testing import FlaskClient
 from markdown_it import MarkdownIt
 
-from cds_service.__main__ import main
 from cds_service.app import create_app
-from cds_service.code_packs import apply, read_packs
+from cds_service.commands.main import main
 from cds_service.errors import PolicyError
-from cds_service.json_files import FILES, read_json
 from cds_service.library import load_library
-from cds_service.loader import load_policy
-from cds_service.settings import Settings, data_folder
+from cds_service.policy.code_packs import apply, read_packs
+from cds_service.policy.json_files import FILES, read_json
+from cds_service.policy.loading.folder import load_policy
+from cds_service.settings.settings import Settings, data_folder
 from tests.charts import BASE, CPT, ICD10CM, MINIMAL, TODAY, concept, named, order, procedure, sent
 from tests.shipped import TODAY as SHIPPED_TODAY
 from tests.shipped import example, library

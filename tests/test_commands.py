@@ -16,11 +16,11 @@ import pytest
 import requests
 from click.testing import CliRunner
 
-from cds_service.__main__ import main
+from cds_service.commands.main import main
 from cds_service.examples import examples, moved, request_as_of
-from cds_service.server import authority
-from cds_service.settings import Settings, data_folder, load_settings
-from cds_service.surroundings import surroundings_of
+from cds_service.installation import surroundings_of
+from cds_service.server.gunicorn_server import authority
+from cds_service.settings.settings import Settings, data_folder, load_settings
 from tests.shipped import answers, library
 from tests.waiting import answering, clean_environment
 

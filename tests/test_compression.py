@@ -6,9 +6,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from cds_service.app import create_app
-from cds_service.settings import Settings
+from cds_service.installation import Surroundings
+from cds_service.settings.settings import Settings
 from cds_service.store.database import open_store
-from cds_service.surroundings import Surroundings
 from cds_service.web.compression import SHORTEST
 from tests.shipped import PUBLIC_URL, TODAY, example, library
 

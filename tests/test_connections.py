@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from cds_service.worker import PROBES
+from cds_service.server.worker import PROBES
 from tests.fhir_server import FhirServer
 from tests.shipped import example
 from tests.test_commands import served

@@ -2,14 +2,14 @@
 
 import pytest
 
-from cds_service import facts
-from cds_service.criteria import find
-from cds_service.evaluation import compare, evaluate
-from cds_service.evidence import ANYTHING, Fact
-from cds_service.logic import Truth
-from cds_service.policy import FactRule
-from cds_service.policy import Test as Comparison
-from cds_service.verdicts import decide
+from cds_service.facts import gather
+from cds_service.facts.evaluation import compare, evaluate
+from cds_service.facts.evidence import ANYTHING, Fact
+from cds_service.facts.logic import Truth
+from cds_service.policy.model import FactRule
+from cds_service.policy.model import Test as Comparison
+from cds_service.verdicts.criteria import find
+from cds_service.verdicts.decisions import decide
 from tests.charts import (
     ICD10CM,
     QUESTIONNAIRE,
@@ -240,7 +240,7 @@ LABEL_MET = (condition(), attested({"can-hum": YES, "no-infection": YES}))
 
 def decided(*resources, **values):
     found = chart(*resources, **values)
-    known = facts.gather(minimal(), found, frozenset({QUESTIONNAIRE}), TODAY)
+    known = gather.gather(minimal(), found, frozenset({QUESTIONNAIRE}), TODAY)
     return decide(minimal(), found, known, None, TODAY)
 
 

@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from cds_service.dates import day_before, days, is_future, shift, years_after, years_between
 from cds_service.errors import UnreadableError
+from cds_service.fhir.dates import day_before, days, is_future, shift, years_after, years_between
 from tests.charts import named
 
 TODAY = date(2026, 3, 15)

@@ -15,19 +15,19 @@ from pathlib import Path
 import pytest
 from werkzeug.test import TestResponse
 
-from cds_service import hooks, service
+from cds_service import service
 from cds_service.app import create_app
+from cds_service.clock import Deadline
 from cds_service.errors import RequestError
-from cds_service.operations import outcomes
-from cds_service.outgoing.deadline import Deadline
-from cds_service.settings import Settings
+from cds_service.hooks import hook_request
+from cds_service.installation import Surroundings, surroundings_of
+from cds_service.settings.settings import Settings
 from cds_service.store import circuit, patience
 from cds_service.store.circuit import Circuit
 from cds_service.store.database import Store, open_store
 from cds_service.store.failures import StoreError
 from cds_service.store.replay import ReplayStore
-from cds_service.surroundings import Surroundings, surroundings_of
-from cds_service.web import accepted, reading
+from cds_service.web import accepted, outcomes, reading
 from tests.shipped import TODAY, example, guide, library
 from tests.tokens import BASE, ISSUER, URL, bearer, key_set
 
@@ -257,15 +257,15 @@ def test_a_body_that_comes_too_late_is_408_and_counted_as_such(tmp_path):
 
 
 def surroundings_metrics():
+    from cds_service.installation import names_of
     from cds_service.operations.metrics import Metrics
-    from cds_service.operations.names import names_of
 
     return Metrics(names_of(library()))
 
 
 def answers_in(rounds: int) -> list[service.Answer]:
     """The answers of all statements where there is time for so many steps: reading, and each statement after it."""
-    parsed = hooks.parse("coverage-guidance-order-sign", example("all-met"))
+    parsed = hook_request.parse("coverage-guidance-order-sign", example("all-met"))
     left = iter([True] * rounds)
     policies = tuple(library().policies)
     return service.answer(parsed, guide(), TODAY, candidates=policies, in_time=lambda: next(left, False))

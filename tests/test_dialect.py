@@ -4,9 +4,9 @@ import copy
 
 import pytest
 
-from cds_service.dialect import spoken
-from cds_service.identity import derived
+from cds_service.card.ids import derived
 from cds_service.trust.entries import Client
+from cds_service.web.client_profiles import spoken
 
 UUID = "5cbb9b1e-0000-5000-8000-000000000001"
 UPDATE = {"type": "update", "description": "Add the code", "resource": {"resourceType": "ServiceRequest", "id": "1"}}

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from cds_service.__main__ import main
-from cds_service.doctor import ADVICE, Line, authorization_of, diagnose_client, diagnose_token, find_client
-from cds_service.outgoing.client import OutgoingClient
+from cds_service.commands.diagnosis import ADVICE, Line, authorization_of, diagnose_client, diagnose_token, find_client
+from cds_service.commands.main import main
+from cds_service.ehr.client import OutgoingClient
 from cds_service.trust.entries import Client, Clients
 from cds_service.trust.tokens import CHECKS
 from tests.shipped import library

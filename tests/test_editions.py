@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cds_service.__main__ import main
 from cds_service.app import create_app
-from cds_service.changes import changes
-from cds_service.editions import date_of_service, effective, in_force, overlaps
+from cds_service.commands.main import main
 from cds_service.errors import PolicyError
 from cds_service.library import load_library
-from cds_service.loader import load_policy
-from cds_service.settings import Settings
+from cds_service.policy.editions import date_of_service, effective, in_force, overlaps
+from cds_service.policy.loading.folder import load_policy
+from cds_service.publish.changes import changes
+from cds_service.settings.settings import Settings
 from tests.charts import BASE, MINIMAL, QUESTIONNAIRE, attested, condition, minimal, named, order, patient, sent
 
 LAST_YEAR = date(2025, 12, 30)

@@ -4,7 +4,8 @@ from math import inf, nextafter
 
 import pytest
 
-from cds_service.elements import (
+from cds_service.errors import UnreadableError
+from cds_service.fhir.elements import (
     concept_keys,
     concept_text,
     days_of,
@@ -18,7 +19,6 @@ from cds_service.elements import (
     text_of,
     unit_spelling,
 )
-from cds_service.errors import UnreadableError
 from tests.charts import CPT, ICD10CM, LOINC, SNOMED, concept, named, quantity
 
 

@@ -17,8 +17,8 @@ from flask.testing import FlaskClient
 
 from cds_service import service
 from cds_service.app import create_app
-from cds_service.settings import Settings
-from cds_service.surroundings import Surroundings
+from cds_service.installation import Surroundings
+from cds_service.settings.settings import Settings
 from tests.shipped import PUBLIC_URL, TODAY, example, library
 from tests.test_commands import served
 from tests.test_http import outcome_of

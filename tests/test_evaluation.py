@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service.dates import Days, months_between
 from cds_service.errors import UnreadableError
-from cds_service.evaluation import evaluate, how_many, manner, tally
-from cds_service.evidence import ANYTHING, Event, Evidence, Fact
-from cds_service.logic import Truth
-from cds_service.policy import FactRule
-from cds_service.policy import Test as Node
-from cds_service.readings import attested_percentage, reduction
+from cds_service.facts.attested_values import attested_percentage, reduction
+from cds_service.facts.evaluation import evaluate, how_many, manner, tally
+from cds_service.facts.evidence import ANYTHING, Event, Evidence, Fact
+from cds_service.facts.logic import Truth
+from cds_service.fhir.dates import Days, months_between
+from cds_service.policy.model import FactRule
+from cds_service.policy.model import Test as Node
 
 NAMES = ("a", "b", "c")
 RULE = FactRule("f", "answer", "F", "unknown")

@@ -4,7 +4,7 @@ from math import inf, nextafter
 
 import pytest
 
-from cds_service.evidence import ANYTHING, Evidence
+from cds_service.facts.evidence import ANYTHING, Evidence
 from tests.charts import (
     BASE,
     CPT,

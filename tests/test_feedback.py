@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_service.errors import RequestError
-from cds_service.feedback import CUT, LONGEST_COMMENT, MOST_ITEMS, FeedbackItem, Reason, parse
+from cds_service.hooks.feedback import CUT, LONGEST_COMMENT, MOST_ITEMS, FeedbackItem, Reason, parse
 
 AT = datetime(2026, 11, 25, 10, 30, tzinfo=UTC)
 ITEM = {"card": "4e0a3a1e-3283-4575-ab82-028d55fe2719", "outcome": "overridden"}

@@ -9,15 +9,16 @@ from datetime import date
 import pytest
 from flask.testing import FlaskClient
 
-from cds_service import feedback_bars, feedback_page, feedback_report
 from cds_service.app import create_app
-from cds_service.feedback import OVERRIDDEN, Days, FeedbackItem, Reason
-from cds_service.logic import Truth
-from cds_service.settings import Settings
+from cds_service.facts.logic import Truth
+from cds_service.hooks.feedback import OVERRIDDEN, Days, FeedbackItem, Reason
+from cds_service.installation import Surroundings
+from cds_service.operations import feedback_report
+from cds_service.settings.settings import Settings
 from cds_service.store import feedback as stored
 from cds_service.store import shown
 from cds_service.store.database import Store, open_store
-from cds_service.surroundings import Surroundings
+from cds_service.web import feedback_bars, feedback_page
 from tests.browser import LOOKS, accessible, fits, listening
 from tests.made_up_feedback import CLIENT, DAY, at, fill
 from tests.shipped import PUBLIC_URL, TODAY, library

@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service import hooks, prefetch, service
+from cds_service import service
+from cds_service.clock import Deadline
+from cds_service.ehr import fetch
+from cds_service.ehr.addresses import Allowance
+from cds_service.ehr.client import OutgoingError, Received
+from cds_service.ehr.fetch import Completed, Fetcher, KeyReport, server_timing
+from cds_service.ehr.scopes import covers
+from cds_service.ehr.search import FetchError, Limits, read, search
+from cds_service.ehr.templates import Query, UnresolvedError, resolve
 from cds_service.errors import RequestError
-from cds_service.fetching import fetch
-from cds_service.fetching.fetch import Completed, Fetcher, KeyReport, server_timing
-from cds_service.fetching.fhir_search import FetchError, Limits, read, search
-from cds_service.fetching.scopes import covers
-from cds_service.fetching.templates import Query, UnresolvedError, resolve
-from cds_service.outgoing.addresses import Allowance
-from cds_service.outgoing.client import OutgoingError, Received
-from cds_service.outgoing.deadline import Deadline
+from cds_service.hooks import hook_request, prefetch
 from tests.charts import named
 from tests.fhir_server import bundle, outcome
 from tests.shipped import TODAY, example, guide, library
@@ -366,12 +367,12 @@ class FakeClient:
 WANTED = {"condition": "Condition?patient={{context.patientId}}", "device": "Device?patient={{context.patientId}}"}
 
 
-def call(scope: str | None = None, token: str | None = "t", server: str = BASE, **changes) -> hooks.HookRequest:
+def call(scope: str | None = None, token: str | None = "t", server: str = BASE, **changes) -> hook_request.HookRequest:
     body = example("all-met") | {"prefetch": {}, "fhirServer": server}
     body["context"] = body["context"] | {"patientId": "p1", "draftOrders": {}}
     if token is not None or scope is not None:
         body["fhirAuthorization"] = {"access_token": token, "scope": scope}
-    return replace(hooks.parse("coverage-guidance-order-sign", body), **changes)
+    return replace(hook_request.parse("coverage-guidance-order-sign", body), **changes)
 
 
 def completed(client, request=None, seconds=2.0, wanted=WANTED, allowance=ANYWHERE, **sizes) -> Completed:
@@ -517,7 +518,7 @@ def test_server_timing_names_what_was_asked_for():
 
 def parsed(**members):
     body = example("all-met") | {"fhirServer": BASE} | members
-    return hooks.parse("coverage-guidance-order-sign", body)
+    return hook_request.parse("coverage-guidance-order-sign", body)
 
 
 @pytest.mark.parametrize(
@@ -596,7 +597,7 @@ def test_all_templates_can_be_resolved():
 
 
 def test_what_is_wanted_of_an_order_is_what_its_policies_read():
-    request = hooks.parse("coverage-guidance-order-sign", example("all-met"))
+    request = hook_request.parse("coverage-guidance-order-sign", example("all-met"))
     candidates = service.concerned(request, guide(), TODAY)
     wanted = service.wanted(request, candidates, guide(), TODAY)
     assert {library().prefetch_keys[key] for key in wanted} == candidates[0].resource_types | {"Patient"}

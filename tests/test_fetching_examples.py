@@ -6,16 +6,17 @@ import re
 import orjson
 import pytest
 
-from cds_service import hooks, service
+from cds_service import service
+from cds_service.clock import Deadline
+from cds_service.ehr.addresses import Allowance
+from cds_service.ehr.client import OutgoingClient
+from cds_service.ehr.complete import complete_call
+from cds_service.ehr.fetch import Fetcher
 from cds_service.examples import examples
-from cds_service.fetching.call import complete_call
-from cds_service.fetching.fetch import Fetcher
-from cds_service.outgoing.addresses import Allowance
-from cds_service.outgoing.client import OutgoingClient
-from cds_service.outgoing.deadline import Deadline
-from cds_service.settings import data_folder
+from cds_service.hooks import hook_request
+from cds_service.settings.settings import data_folder
 from tests.fhir_server import FhirServer
-from tests.shipped import TODAY, example, guide, library
+from tests.shipped import TODAY, example, guide, library, wanted_on
 
 EXAMPLES = examples(data_folder("fhir_examples"))
 SECONDS = 10.0
@@ -38,9 +39,9 @@ def emptied(body: dict, server: FhirServer) -> dict:
 
 
 def completed(body: dict, today, fetcher, server):
-    request = hooks.parse(f"coverage-guidance-{body['hook']}", body)
+    request = hook_request.parse(f"coverage-guidance-{body['hook']}", body)
     return complete_call(
-        request, guide(), today, fetcher, Allowance((server.base,), (), loopback=True), Deadline(SECONDS)
+        request, wanted_on(request, today), fetcher, Allowance((server.base,), (), loopback=True), Deadline(SECONDS)
     )
 
 
@@ -75,7 +76,7 @@ def test_all_examples_but_the_broken_one_hold_what_a_server_can_hold():
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_card_is_the_same_by_fetching(name, page_size, fetcher):
     body, today = as_held(example(name)), EXAMPLES[name].today
-    sent = hooks.parse(f"coverage-guidance-{body['hook']}", body)
+    sent = hook_request.parse(f"coverage-guidance-{body['hook']}", body)
     with serving(body, page_size=page_size) as server:
         result = completed(emptied(body, server), today, fetcher, server)
     assert result.request.unfetched == {}
@@ -99,7 +100,9 @@ def test_a_server_that_ignores_the_codes_changes_no_card(fetcher):
     body = example("typical-gaps")
     with serving(body, careless=True) as server:
         result = completed(emptied(body, server), TODAY, fetcher, server)
-    assert card_bytes(result.request, TODAY) == card_bytes(hooks.parse("coverage-guidance-order-sign", body), TODAY)
+    assert card_bytes(result.request, TODAY) == card_bytes(
+        hook_request.parse("coverage-guidance-order-sign", body), TODAY
+    )
 
 
 def test_a_server_that_ignores_the_patient_is_not_believed(fetcher):
@@ -165,7 +168,7 @@ def test_a3_4_a2_what_was_sent_is_not_asked_for_and_what_is_absent_is(fetcher):
 
 def test_a3_4_the_pages_behind_a_first_page_are_followed_with_the_token(fetcher):
     body = example("all-met")
-    whole = hooks.parse("coverage-guidance-order-sign", body)
+    whole = hook_request.parse("coverage-guidance-order-sign", body)
     with serving(body, page_size=10) as server:
         call = emptied(body, server)
         entries = body["prefetch"]["condition"]["entry"]
@@ -185,8 +188,8 @@ def test_a3_4_the_pages_behind_a_first_page_are_followed_with_the_token(fetcher)
 def test_a3_6_works_from_prefetch_alone_where_no_server_is_named(fetcher):
     body = example("typical-gaps")
     del body["prefetch"]["observation"]
-    request = hooks.parse("coverage-guidance-order-sign", body)
-    result = complete_call(request, guide(), TODAY, fetcher, Allowance((), ()), Deadline(SECONDS))
+    request = hook_request.parse("coverage-guidance-order-sign", body)
+    result = complete_call(request, wanted_on(request, TODAY), fetcher, Allowance((), ()), Deadline(SECONDS))
     assert result.request is request
     assert result.report == ()
 
@@ -203,7 +206,7 @@ def test_a3_5_412_says_why_the_patient_could_not_be_fetched(fetcher):
     body = example("all-met")
     with FhirServer({}, token="another token") as server:
         request = completed(emptied(body, server), TODAY, fetcher, server).request
-    with pytest.raises(hooks.RequestError) as refusal:
+    with pytest.raises(hook_request.RequestError) as refusal:
         service.answer(request, guide(), TODAY)
     assert refusal.value.status == 412
     assert "Patient: the EHR refused access to it (401)" in refusal.value.sentence

@@ -8,16 +8,17 @@ from time import monotonic
 import orjson
 import pytest
 
-from cds_service import hooks, service
+from cds_service import service
+from cds_service.clock import Deadline
+from cds_service.ehr.addresses import Allowance
+from cds_service.ehr.client import OutgoingClient
+from cds_service.ehr.complete import complete_call
+from cds_service.ehr.fetch import Fetcher
 from cds_service.errors import RequestError
-from cds_service.fetching.call import complete_call
-from cds_service.fetching.fetch import Fetcher
-from cds_service.logic import Truth
-from cds_service.outgoing.addresses import Allowance
-from cds_service.outgoing.client import OutgoingClient
-from cds_service.outgoing.deadline import Deadline
+from cds_service.facts.logic import Truth
+from cds_service.hooks import hook_request
 from tests.fhir_server import FAULTS, LONGEST_FAULT, FhirServer
-from tests.shipped import TODAY, example, guide, library
+from tests.shipped import TODAY, example, guide, library, wanted_on
 
 KEYS = sorted(library().prefetch_keys)
 # Generous, for a machine that is busy with other things; a fault that hangs would hang for longer still.
@@ -60,9 +61,9 @@ def told(name: str, key: str, base: str, fetcher: Fetcher, allowance: Allowance,
     body = example(name)
     del body["prefetch"][key]
     body["fhirServer"] = base
-    request = hooks.parse(f"coverage-guidance-{body['hook']}", body)
+    request = hook_request.parse(f"coverage-guidance-{body['hook']}", body)
     started = monotonic()
-    completed = complete_call(request, guide(), TODAY, fetcher, allowance, Deadline(seconds)).request
+    completed = complete_call(request, wanted_on(request, TODAY), fetcher, allowance, Deadline(seconds)).request
     try:
         answer = decided(completed)
     except RequestError as error:
@@ -77,7 +78,7 @@ def test_a_fault_spoils_only_what_it_befalls(name):
     seconds = 1.0 if fault.hangs else 20.0
     for example_name in EXAMPLES:
         body = example(example_name)
-        whole = decided(hooks.parse(f"coverage-guidance-{body['hook']}", body))
+        whole = decided(hook_request.parse(f"coverage-guidance-{body['hook']}", body))
         policy = whole.policy
         keys = [key for key in KEYS if library().prefetch_keys[key] in {*policy.resource_types, "Patient"}]
         keys = [key for key in keys if key != "patient" or not fault.searches]
@@ -125,8 +126,8 @@ def test_a_fault_that_befalls_what_settles_criteria_makes_them_unknown():
     with FhirServer({}, faults={"QuestionnaireResponse": FAULTS["503"].serve}) as server:
         body["fhirServer"] = server.base
         with fetching(server, server.base) as (fetcher, allowance):
-            request = hooks.parse("coverage-guidance-order-sign", body)
-            completed = complete_call(request, guide(), TODAY, fetcher, allowance, Deadline(20)).request
+            request = hook_request.parse("coverage-guidance-order-sign", body)
+            completed = complete_call(request, wanted_on(request, TODAY), fetcher, allowance, Deadline(20)).request
     reasons = [item.reason for item in decided(completed).decision.findings.values() if item.truth is Truth.UNKNOWN]
     said = [reason for reason in reasons if "QuestionnaireResponse: the EHR's FHIR server failed (503)" in reason]
     assert len(said) >= 5

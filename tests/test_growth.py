@@ -11,14 +11,15 @@ from collections.abc import Iterator
 import orjson
 import pytest
 
-from cds_service import bodies, hooks
-from cds_service.bundles import Limits, once, size_of
+from cds_service import json_bodies
+from cds_service.clock import Deadline
+from cds_service.ehr.addresses import Allowance
+from cds_service.ehr.client import Received
+from cds_service.ehr.fetch import Fetcher
 from cds_service.errors import RequestError
-from cds_service.fetching.fetch import Fetcher
-from cds_service.hooks import HookRequest
-from cds_service.outgoing.addresses import Allowance
-from cds_service.outgoing.client import Received
-from cds_service.outgoing.deadline import Deadline
+from cds_service.fhir.bundles import Limits, once, size_of
+from cds_service.hooks import hook_request
+from cds_service.hooks.hook_request import HookRequest
 from tests import growth
 from tests.charts import chart, condition, facts_of, observation
 from tests.growth import BEST_OF, FAMILIES, Family, seconds
@@ -94,7 +95,7 @@ def test_a_small_hostile_body_is_answered_at_once(name):
 def test_the_look_at_depth_costs_little_of_a_usual_call():
     data = json.dumps(growth.example("typical-gaps")).encode()
     parsed = seconds(orjson.loads, data, 50)
-    assert min(seconds(bodies.read_json, data, 50) for _ in range(TRIES)) < 2 * parsed
+    assert min(seconds(json_bodies.read_json, data, 50) for _ in range(TRIES)) < 2 * parsed
 
 
 # --- limits -----------------------------------------------------------------------------------------------------------
@@ -107,7 +108,7 @@ def test_the_look_at_depth_costs_little_of_a_usual_call():
 def test_a_call_beyond_a_limit_is_told_which(limits, name):
     call = json.loads(growth.body(growth.order(), condition=[growth.condition(k) for k in range(3)]))
     with pytest.raises(RequestError, match=name) as caught:
-        hooks.parse("coverage-guidance-order-sign", call, limits)
+        hook_request.parse("coverage-guidance-order-sign", call, limits)
     assert (caught.value.status, caught.value.code) == (413, "too-costly")
 
 
@@ -167,7 +168,7 @@ def test_sites_beyond_the_limit_make_a_record_unreadable():
 @pytest.mark.parametrize("name", ["words of one order", "codings of one order", "words of one order's site"])
 def test_an_order_of_too_many_characters_is_refused_with_the_setting(name):
     with pytest.raises(RequestError, match="CDS_SERVICE_MAX_TEXT_CHARACTERS") as caught:
-        hooks.parse("coverage-guidance-order-sign", json.loads(growth.CALLS[name](5_000)))
+        hook_request.parse("coverage-guidance-order-sign", json.loads(growth.CALLS[name](5_000)))
     assert (caught.value.status, caught.value.code) == (413, "too-costly")
 
 
@@ -201,7 +202,7 @@ def test_what_is_fetched_beyond_the_limit_is_unknown_and_said_to_be():
 
 def test_of_two_versions_the_later_is_kept_and_each_is_written_down_at_most_once(monkeypatch):
     written = []
-    monkeypatch.setattr("cds_service.bundles.dumps", lambda value, **_: written.append(value) or json.dumps(value))
+    monkeypatch.setattr("cds_service.fhir.bundles.dumps", lambda value, **_: written.append(value) or json.dumps(value))
     kept = {"id": "a", "meta": {"lastUpdated": "9999"}, "note": "large"}
     copies = [{"id": "a", "note": str(number)} for number in range(5)]
     same_moment = [{"id": "b", "note": str(number)} for number in range(5)]

@@ -12,7 +12,7 @@ from cds_service import service
 from cds_service.app import create_app
 from cds_service.examples import examples
 from cds_service.library import load_library
-from cds_service.settings import Settings, data_folder
+from cds_service.settings.settings import Settings, data_folder
 
 TODAY = date(2026, 11, 23)
 SIGN = "/cds-services/coverage-guidance-order-sign"

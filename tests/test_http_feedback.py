@@ -8,19 +8,18 @@ from datetime import timedelta
 import pytest
 
 from cds_service.app import create_app
-from cds_service.feedback import CardsShown, Days
+from cds_service.hooks.feedback import CardsShown, Days
+from cds_service.installation import Surroundings, names_of
 from cds_service.operations import audit
 from cds_service.operations.audit import AuditLog
 from cds_service.operations.metrics import Metrics
-from cds_service.operations.names import names_of
-from cds_service.settings import Settings
+from cds_service.settings.settings import Settings
 from cds_service.store import activity, shown
 from cds_service.store.activity import Silence
 from cds_service.store.database import Store, open_store
 from cds_service.store.failures import StoreError
 from cds_service.store.feedback import kept
 from cds_service.store.ledger import Ledger
-from cds_service.surroundings import Surroundings
 from tests.canaries import MARK, Planted, feedback, found_below, found_in
 from tests.shipped import TODAY, example, library
 
@@ -230,7 +229,7 @@ def test_a_statement_that_fails_has_orders_and_no_card(client, around, store, mo
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("cds_service.service.verdicts.decide", broken)
+    monkeypatch.setattr("cds_service.service.decisions.decide", broken)
     card = card_of(client)
     around.ledger.flush()
     policy = next(policy for policy in library().policies if card["links"][-1]["url"].endswith(policy.id))

@@ -9,20 +9,19 @@ import structlog
 from flask.testing import FlaskClient
 
 from cds_service.app import create_app
+from cds_service.ehr.addresses import Allowance
+from cds_service.ehr.client import OutgoingClient
+from cds_service.ehr.fetch import Fetcher
 from cds_service.examples import examples
-from cds_service.feedback import Days
-from cds_service.fetching.fetch import Fetcher
+from cds_service.hooks.feedback import Days
+from cds_service.installation import Surroundings, names_of
 from cds_service.operations import audit, logs
 from cds_service.operations.audit import AuditLog
 from cds_service.operations.metrics import Metrics
-from cds_service.operations.names import names_of
-from cds_service.outgoing.addresses import Allowance
-from cds_service.outgoing.client import OutgoingClient
-from cds_service.settings import Settings, data_folder
+from cds_service.settings.settings import Settings, data_folder
 from cds_service.store.database import open_store
 from cds_service.store.ledger import Ledger
 from cds_service.store.shown import counts
-from cds_service.surroundings import Surroundings
 from tests.canaries import Planted, found_below, found_in
 from tests.fhir_server import FhirServer
 from tests.shipped import TODAY, example, library

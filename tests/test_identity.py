@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from cds_service.identity import id_maker
+from cds_service.card.ids import id_maker
 from tests.charts import named
 
 SCOPE = ("client", "p1", "ServiceRequest/s1", "minimal", "1", "findings")

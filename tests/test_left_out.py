@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cds_service import server
-from cds_service.__main__ import main
 from cds_service.authoring.new_policy import write_starting_folder
+from cds_service.commands.main import main
 from cds_service.errors import PolicyError
 from cds_service.library import load_library
-from cds_service.settings import Settings, data_folder
+from cds_service.server import gunicorn_server
+from cds_service.settings.settings import Settings, data_folder
 from tests.shipped import BASE, example
 
 BACK, JOINT = "isass-restorative-neurostimulation-2023", "isass-si-joint-fusion-2020"
@@ -113,8 +113,8 @@ def test_service_answers_for_the_others_and_tells_the_silence(cards, tmp_path, c
     write_starting_folder(NEW, cards)
     damage_json(cards / JOINT)
     settings = Settings(cards=cards, state=tmp_path / "state")
-    library = server.load(settings)
-    installed = server.install(settings, library, "http://127.0.0.1:8080", True, lambda: date(2026, 11, 23))
+    library = gunicorn_server.load(settings)
+    installed = gunicorn_server.install(settings, library, "http://127.0.0.1:8080", True, lambda: date(2026, 11, 23))
     with closing(installed.around):
         installed.watch._check.run()
         client = installed.app.test_client()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cds_service.logic import Truth, agreement, agreement_of_all, every, from_bool, negation, some
+from cds_service.facts.logic import Truth, agreement, agreement_of_all, every, from_bool, negation, some
 
 MET, NOT, UNKNOWN = Truth.MET, Truth.NOT_MET, Truth.UNKNOWN
 

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from markdown_it import MarkdownIt
 
-from cds_service.markdown import LONGEST, escape, table
+from cds_service.card.markdown import LONGEST, escape, table
 from tests.charts import named
 
 RENDERERS = {

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from cds_service.__main__ import main
 from cds_service.authoring import new_policy, placeholders
 from cds_service.authoring.documents import path_of
 from cds_service.authoring.placeholders import Placeholder
+from cds_service.commands.main import main
 from cds_service.errors import PolicyError
-from cds_service.json_files import FILES, read_json, schema
+from cds_service.policy.json_files import FILES, read_json, schema
 
 ROOT = Path(__file__).parent.parent
 NAME = "knee-humming-2026"

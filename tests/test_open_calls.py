@@ -7,18 +7,17 @@ from flask.testing import FlaskClient
 from pydantic import ValidationError
 
 from cds_service.app import create_app
-from cds_service.feedback import Days
-from cds_service.fetching.fetch import Fetcher
+from cds_service.ehr.addresses import Allowance
+from cds_service.ehr.client import OutgoingClient
+from cds_service.ehr.fetch import Fetcher
+from cds_service.hooks.feedback import Days
+from cds_service.installation import Surroundings, names_of
+from cds_service.operations.check_names import CHECKS
 from cds_service.operations.metrics import Metrics
-from cds_service.operations.names import names_of
-from cds_service.outgoing.addresses import Allowance
-from cds_service.outgoing.client import OutgoingClient
-from cds_service.self_check.names import CHECKS
-from cds_service.self_check.readiness import Readiness
-from cds_service.settings import Settings
+from cds_service.operations.readiness import Readiness
+from cds_service.settings.settings import Settings
 from cds_service.store.database import open_store
 from cds_service.store.feedback import kept
-from cds_service.surroundings import Surroundings
 from tests.fhir_server import FhirServer
 from tests.shipped import PUBLIC_URL, TODAY, example, library
 from tests.test_http import outcome_of

@@ -21,13 +21,12 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from werkzeug.exceptions import HTTPException
 
 from cds_service.app import create_app
-from cds_service.openapi import document
+from cds_service.installation import Surroundings, names_of
 from cds_service.operations.metrics import Metrics
-from cds_service.operations.names import names_of
-from cds_service.self_check.readiness import Readiness
-from cds_service.settings import Settings
+from cds_service.operations.readiness import Readiness
+from cds_service.settings.settings import Settings
 from cds_service.store.database import open_store
-from cds_service.surroundings import Surroundings
+from cds_service.web.openapi import document
 from tests.shipped import TODAY, library
 
 URL = "https://cds.hospital.example"
@@ -199,7 +198,7 @@ def test_whatever_is_sent_is_answered_as_described(whole, case):
     LATER.app = whole
     # Nor can a schema say that the orders must be those of the patient.
     excluded = [positive_data_acceptance] if mixes_patients(case.body) else []
-    # Feedback is described as CDS Hooks has it, and read as EHRs send it (cds_service.feedback).
+    # Feedback is described as CDS Hooks has it, and read as EHRs send it (cds_service.hooks.feedback).
     if case.path.endswith("/feedback"):
         excluded.append(negative_data_rejection)
     # The transport of the tests unpacks nothing.

@@ -14,9 +14,10 @@ import structlog
 
 import cds_service
 from cds_service import __version__
+from cds_service.installation import names_of
 from cds_service.operations import logs
 from cds_service.operations.exceptions import chain_of, kind_of
-from cds_service.operations.names import Names, names_of
+from cds_service.operations.names import Names
 from tests.canaries import MARK, Planted, found_in
 from tests.shipped import example, library
 

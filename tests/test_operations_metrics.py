@@ -13,10 +13,11 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from cds_service.installation import names_of
 from cds_service.operations import metrics_folder
 from cds_service.operations.metric_list import OTHER, PREFIX, allowed, described
 from cds_service.operations.metrics import Metrics, mark_dead
-from cds_service.operations.names import Names, names_of
+from cds_service.operations.names import Names
 from tests.canaries import Planted, found_in
 from tests.shipped import example, library
 from tests.waiting import answers, wait_for

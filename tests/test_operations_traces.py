@@ -12,10 +12,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from cds_service.app import create_app
-from cds_service.operations.names import Names, names_of
+from cds_service.installation import Surroundings, names_of
+from cds_service.operations.names import Names
 from cds_service.operations.traces import NoTraces, OpenTelemetry, TracesError, open_traces
-from cds_service.settings import Settings
-from cds_service.surroundings import Surroundings
+from cds_service.settings.settings import Settings
 from tests.canaries import MARK, Planted, found_in
 from tests.shipped import TODAY, example, library
 

@@ -9,16 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service import hooks, orders, service
-from cds_service.chart import read_chart
-from cds_service.lexicon import Lexicon
+from cds_service import service
+from cds_service.chart import orders
+from cds_service.chart.chart import read_chart
+from cds_service.chart.code_index import Lexicon
+from cds_service.chart.order_index import OrderIndex
+from cds_service.chart.policy_reads import REMEMBERED, NeedsIndex
+from cds_service.fhir.terminology import ICD10PCS, words
+from cds_service.hooks import hook_request
 from cds_service.library import Library, load_library
-from cds_service.loader import policy_of
-from cds_service.needs import REMEMBERED, NeedsIndex
-from cds_service.order_index import OrderIndex
-from cds_service.policy import Act, Code, CodeSet, Pathway, Policy
+from cds_service.policy.loading.folder import policy_of
+from cds_service.policy.model import Act, Code, CodeSet, Pathway, Policy
 from cds_service.service import Guide
-from cds_service.terminology import ICD10PCS, words
 from tests import shipped
 from tests.bench.many import documents, with_copies
 from tests.charts import CPT, HCPCS, TODAY, concept, minimal, named, order, sent
@@ -166,7 +168,7 @@ def crowd() -> Library:
 
 def answered(request, library):
     guide = Guide(library, shipped.guide().addresses, shipped.guide().id_key)
-    parsed = hooks.parse(hooks.SERVICE_OF[request["hook"]], request)
+    parsed = hook_request.parse(hook_request.SERVICE_OF[request["hook"]], request)
     return {item.policy.id: item.card for item in service.answer(parsed, guide, shipped.TODAY)}
 
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from cds_service.orders import recognise
-from cds_service.policy import Pathway
+from cds_service.chart.orders import recognise
+from cds_service.policy.model import Pathway
 from tests.charts import (
     CPT,
     HCPCS,

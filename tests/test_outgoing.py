@@ -21,9 +21,9 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service.outgoing.addresses import Allowance, ForbiddenAddressError, may_connect, permitted
-from cds_service.outgoing.client import OutgoingClient, OutgoingError
-from cds_service.outgoing.deadline import Deadline
+from cds_service.clock import Deadline
+from cds_service.ehr.addresses import Allowance, ForbiddenAddressError, may_connect, permitted
+from cds_service.ehr.client import OutgoingClient, OutgoingError
 from tests import hostile_addresses
 from tests.hostile_addresses import BASE, Hostile
 from tests.waiting import wait_for

@@ -4,9 +4,9 @@ import pytest
 import requests
 import responses
 
-from cds_service.outgoing.addresses import Allowance
-from cds_service.outgoing.client import OutgoingClient, OutgoingError
-from cds_service.outgoing.deadline import Deadline
+from cds_service.clock import Deadline
+from cds_service.ehr.addresses import Allowance
+from cds_service.ehr.client import OutgoingClient, OutgoingError
 
 ADDRESS = "https://ehr.example/fhir/Patient/1"
 ALLOWED = Allowance(bases=("https://ehr.example/fhir",))

@@ -13,13 +13,15 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from cds_service import clause_text, hooks, pages, policy_text, rule_text, source_attributes
 from cds_service.app import create_app
 from cds_service.authoring.lint import FORBIDDEN
+from cds_service.hooks import hook_request
 from cds_service.library import load_library
-from cds_service.policy import FactRule, Policy
-from cds_service.policy import Test as Node
-from cds_service.settings import Settings, data_folder
+from cds_service.policy.model import FactRule, Policy
+from cds_service.policy.model import Test as Node
+from cds_service.publish import clauses, criteria, rules, source_attributes
+from cds_service.settings.settings import Settings, data_folder
+from cds_service.web import pages
 from tests.shipped import BASE, TODAY
 
 ADDRESS = "https://cds.example.org/guidance"
@@ -207,7 +209,7 @@ def test_the_start_page_lists_statements_services_and_a_command_that_works_as_pr
     page = Page(answer.text)
     assert policy.title in page.text
     assert f"./policies/{ISASS}" in page.attributes("href")
-    for service_id, hook in hooks.SERVICES.items():
+    for service_id, hook in hook_request.SERVICES.items():
         assert f"{hook} POST /cds-services/{service_id}" in page.text
     command = (
         f"cds-service example all-met | curl -sS {ADDRESS}/cds-services/coverage-guidance-order-sign "
@@ -222,7 +224,7 @@ def test_the_list_gives_edition_dates_and_counts(client, policy):
     text = page_of(client, "/policies").text
     for part in (policy.title, policy.edition, policy.raw["review"]["next_review"], str(len(policy.criteria))):
         assert part in text
-    assert f"{len(policy_text.pending(policy))} pending verification" in text
+    assert f"{len(criteria.pending(policy))} pending verification" in text
 
 
 # --- the page of a statement -----------------------------------------------------------------------------------------
@@ -273,7 +275,7 @@ def test_the_page_says_what_is_not_verified_and_that_nobody_has_checked(client, 
     assert "Checked by ○ not yet checked by a named reviewer" in text
     assert "Statement text pending verification" in text
     assert "None of the 18 criteria has been compared" in text
-    assert text.count("○ pending verification") == len(policy_text.pending(policy)) == 18
+    assert text.count("○ pending verification") == len(criteria.pending(policy)) == 18
     unverified = {codes.name for codes in policy.code_sets.values() if any(c.seen == "unverified" for c in codes.codes)}
     assert len(re.findall(r"○ \d+ unverified", text)) == len(unverified) > 0
     assert "CPT codes are copyright American Medical Association" in text
@@ -403,19 +405,19 @@ def fact(name: str, **limits) -> Node:
     ],
 )
 def test_a_test_in_words(test, words):
-    assert clause_text.sentence(test, FACTS) == words
+    assert clauses.sentence(test, FACTS) == words
 
 
 def test_a_combined_test_lists_its_parts():
     inner = Node("any", (fact("age", at_least=22), fact("able", wanted=True)))
-    clause = clause_text.clause(Node("all", (inner, fact("bmi", at_most=35))), FACTS)
+    clause = clauses.clause(Node("all", (inner, fact("bmi", at_most=35))), FACTS)
     assert clause.text == "All of these:"
     assert clause.parts[0].text == "At least one of these:"
     assert [part.text for part in clause.parts[0].parts] == ["Age: at least 22 years", "Able: attested yes"]
 
 
 def test_what_a_fact_reads_in_words(policy):
-    bmi = policy_text.reading(policy.facts["bmi"], policy.facts)
+    bmi = criteria.reading(policy.facts["bmi"], policy.facts)
     assert (bmi.origin, bmi.age, bmi.absence) == (
         "the newest Observation or attested answer “bmi”",
         "record: 365 days; answer: 180 days",
@@ -423,18 +425,18 @@ def test_what_a_fact_reads_in_words(policy):
     )
     assert bmi.units.startswith("kg/m2, ")
     assert bmi.units.endswith("values 5 to 150")
-    assert "mm (times 0.1)" in policy_text.reading(policy.facts["pain-score"], policy.facts).units
+    assert "mm (times 0.1)" in criteria.reading(policy.facts["pain-score"], policy.facts).units
     assert (
         "(as it stands or times 2, unknown where they disagree)"
-        in policy_text.reading(policy.facts["disability"], policy.facts).units
+        in criteria.reading(policy.facts["disability"], policy.facts).units
     )
-    assert policy_text.reading(FACTS["device"], FACTS).absence == "no, because devices are registered"
-    assert policy_text.reading(FACTS["device"], FACTS).origin == "any Device or Procedure"
-    assert policy_text.reading(FACTS["infection"], FACTS).origin == "any active Condition"
+    assert criteria.reading(FACTS["device"], FACTS).absence == "no, because devices are registered"
+    assert criteria.reading(FACTS["device"], FACTS).origin == "any Device or Procedure"
+    assert criteria.reading(FACTS["infection"], FACTS).origin == "any active Condition"
 
 
 def test_each_criterion_is_printed_once_and_the_rest_by_reference(policy):
-    groups = policy_text.groups(policy)
+    groups = criteria.groups(policy)
     printed = [item.rule.id for group in groups for item in group.criteria]
     assert sorted(printed) == sorted(rule.id for rule in policy.criteria)
     assert [group.verdict.id if group.verdict else None for group in groups] == [
@@ -456,11 +458,11 @@ def test_a_payer_is_unknown_for_reasons_that_are_named_and_dates_are_no_finer_th
 
     change(own_cards, "payers", edit)
     policy = load_library(own_cards, BASE).policies[0]
-    first, second = (rule_text.payer(policy, rule, TODAY) for rule in policy.payers[:2])
+    first, second = (rules.payer(policy, rule, TODAY) for rule in policy.payers[:2])
     assert (first.unknown_because, first.position, first.in_force) == ((), "not covered", "from 2024; end not known")
     assert "not in force on this date" in second.unknown_because
     assert second.in_force == "2022-12 to 2023-11"
-    later = rule_text.payer(policy, policy.payers[0], date(2027, 10, 2))
+    later = rules.payer(policy, policy.payers[0], date(2027, 10, 2))
     assert later.unknown_because == ("its text was not seen in force within 12 months",)
 
 

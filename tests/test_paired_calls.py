@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from cds_service.card import Addresses
-from cds_service.explain import explain
+from cds_service.card.guidance import Addresses
+from cds_service.commands.explanation import explain
 from cds_service.library import Library
-from cds_service.loader import policy_of
-from cds_service.policy import Policy
+from cds_service.policy.loading.folder import policy_of
+from cds_service.policy.model import Policy
 from cds_service.service import Guide
 from tests.charts import BASE, CPT, SNOMED, TODAY, concept, order, patient
 from tests.paired import paired

@@ -5,11 +5,11 @@ from itertools import pairwise
 
 import pytest
 
-from cds_service import clause_text, code_text, policy_text, rule_text, source_attributes
 from cds_service.authoring.lint import FORBIDDEN
-from cds_service.changes import changes
-from cds_service.loader import load_policy
-from cds_service.policy import Policy
+from cds_service.policy.loading.folder import load_policy
+from cds_service.policy.model import Policy
+from cds_service.publish import clauses, codes, criteria, rules, source_attributes
+from cds_service.publish.changes import changes
 from tests.charts import MINIMAL, named
 from tests.paired import CRITERIA, OF_THE_STATEMENT, REVIEW, paired, write
 from tests.shipped import TODAY
@@ -135,7 +135,7 @@ def test_verdicts_and_payers_in_words(page):
 
 
 def test_a_criterion_that_only_a_rule_asks_for_stands_under_a_heading_that_says_so(policy, page):
-    found = {group.title: [item.rule.id for item in group.criteria] for group in policy_text.groups(policy)}
+    found = {group.title: [item.rule.id for item in group.criteria] for group in criteria.groups(policy)}
     assert found == {
         "Own criteria": list(OF_THE_STATEMENT),
         "Only where a single source’s rule asks, in no verdict": ["one-knee", "fell"],
@@ -150,7 +150,7 @@ def test_a_verdict_by_a_rule_prints_its_criteria_and_keeps_its_variants(tmp_path
     made["policy"]["verdicts"].insert(1, {"id": "lent", "title": "As the bulletin asks", "profile": "bulletin"})
     folder = write(tmp_path, made)
     policy = load_policy(folder)
-    group = policy_text.groups(policy)[1]
+    group = criteria.groups(policy)[1]
     assert group.title == "As the bulletin asks, in addition"
     assert [item.rule.id for item in group.criteria] == ["one-knee", "fell"]
     assert [item.rule.id for item in group.above] == ["sessions", "care"]
@@ -198,13 +198,13 @@ def flat(clause) -> str:
 @pytest.mark.parametrize("name", CRITERIA)
 def test_a_new_word_in_words_that_a_clinician_understands(policy, name):
     test = policy.criterion(name).test
-    assert flat(clause_text.clause(test, policy.facts)).replace("\N{NO-BREAK SPACE}", " ") == CLAUSES[name]
+    assert flat(clauses.clause(test, policy.facts)).replace("\N{NO-BREAK SPACE}", " ") == CLAUSES[name]
     if name in SENTENCES:
-        assert clause_text.sentence(test, policy.facts) == SENTENCES[name]
+        assert clauses.sentence(test, policy.facts) == SENTENCES[name]
 
 
 def test_what_reads_a_code_set(policy):
-    read = {item.name: item.read_by for item in code_text.code_sets(policy)}
+    read = {item.name: item.read_by for item in codes.code_sets(policy)}
     assert read["right-side"] == ("which part is meant: right knee",)
     assert read["old-coil"] == ("another pathway: Humming again", "“Coil of the old meaning”")
     assert read["guided-session"] == ("“Humming session: Guided”",)
@@ -259,7 +259,7 @@ def test_the_json_carries_variants_in_words(client, policy):
 
 
 def test_a_payer_whose_position_is_a_rule(policy):
-    said = rule_text.payer(policy, policy.payers[0], TODAY)
+    said = rules.payer(policy, policy.payers[0], TODAY)
     assert said.profile is policy.profiles["bulletin"]
 
 

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from cds_service import criteria, payers
+from cds_service.verdicts import criteria, payers
 from tests.charts import (
     ME,
     TODAY,

@@ -7,9 +7,9 @@ import pytest
 
 from cds_service.authoring import cases, check, lint
 from cds_service.authoring.problems import Severity
-from cds_service.card import last_line
+from cds_service.card.guidance import last_line
 from cds_service.examples import examples
-from cds_service.settings import data_folder
+from cds_service.settings.settings import data_folder
 from tests.shipped import BASE, TODAY, answers, example, guide, library
 
 PINNED = json.loads((Path(__file__).parent / "pinned_codes.json").read_text(encoding="utf-8"))

@@ -13,27 +13,25 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from cds_service import retention
 from cds_service.app import create_app
-from cds_service.feedback import ACCEPTED, OVERRIDDEN, CardsShown, Days, FeedbackItem
-from cds_service.feedback_report import OTHER_REASON, report
-from cds_service.identity import WORKBENCH
+from cds_service.hooks.client_names import WORKBENCH
+from cds_service.hooks.feedback import ACCEPTED, OVERRIDDEN, CardsShown, Days, FeedbackItem
+from cds_service.installation import Surroundings, names_of
 from cds_service.operations import audit_retention
 from cds_service.operations.audit import AuditError, AuditLog, Call, Caller, Wanted, read
+from cds_service.operations.feedback_report import OTHER_REASON, report
 from cds_service.operations.metrics import Metrics
-from cds_service.operations.names import names_of
 from cds_service.operations.sealing import Keys, keys_of
-from cds_service.retention import Limits, Retention, prune_all
-from cds_service.settings import Settings
-from cds_service.store import activity, shown, turns
+from cds_service.settings.settings import Settings
+from cds_service.store import activity, retention, shown, turns
 from cds_service.store import feedback as stored
 from cds_service.store.activity import Activity
 from cds_service.store.database import Store, open_store
 from cds_service.store.failures import StoreError
 from cds_service.store.feedback import kept, save
 from cds_service.store.ledger import Ledger
+from cds_service.store.retention import Limits, Retention, prune_all
 from cds_service.store.shown import Shown
-from cds_service.surroundings import Surroundings
 from tests.shipped import TODAY, example, library
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)

@@ -6,9 +6,10 @@ from importlib import resources
 import pytest
 from jsonschema import Draft202012Validator
 
-from cds_service import schema_errors, spelling
-from cds_service.json_files import FILES, read_json
-from cds_service.schema_words import KEYWORDS
+from cds_service import spelling
+from cds_service.policy import schema_faults
+from cds_service.policy.json_files import FILES, read_json
+from cds_service.policy.schema_words import KEYWORDS
 from tests.charts import named
 
 # What holds other schemas, and what only remarks; all else in a schema is a demand and needs a sentence.
@@ -153,12 +154,12 @@ NAMES = {"properties": {"if": {"type": "number"}, "then": {"properties": {"prope
     ),
 )  # fmt: skip
 def test_a_fault_is_told_once(schema, document, place, sentence):
-    assert schema_errors.problems(Draft202012Validator(schema), document) == [(place, sentence)]
+    assert schema_faults.problems(Draft202012Validator(schema), document) == [(place, sentence)]
 
 
 def test_places_stand_in_the_order_of_the_file():
     schema = {"type": "array", "items": {"type": "number"}}
-    told = schema_errors.problems(Draft202012Validator(schema), ["x", *range(9), "x"])
+    told = schema_faults.problems(Draft202012Validator(schema), ["x", *range(9), "x"])
     assert [place for place, _ in told] == ["$[0]", "$[10]"]
 
 

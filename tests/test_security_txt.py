@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from cds_service.app import create_app
-from cds_service.settings import Settings
+from cds_service.settings.settings import Settings
 from cds_service.web.well_known import PATH
 from tests.shipped import TODAY, library
 from tests.test_http import outcome_of

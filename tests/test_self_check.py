@@ -18,20 +18,20 @@ from flask import Response, request
 
 from cds_service import service
 from cds_service.app import create_app
-from cds_service.card import Addresses
+from cds_service.card.guidance import Addresses
+from cds_service.facts.logic import Truth
+from cds_service.installation import Surroundings, surroundings_of
 from cds_service.library import load_library
-from cds_service.logic import Truth
+from cds_service.operations.check_names import CHECKS, DEGRADING, DEGRADING_WITH_TRUST, PARTS_OF_READINESS, WARNINGS
+from cds_service.operations.readiness import SILENT, STARTING, Readiness
 from cds_service.self_check.checks import PARTS, Found, SelfCheck
 from cds_service.self_check.known_answers import covering, known_answers
-from cds_service.self_check.names import CHECKS, DEGRADING, DEGRADING_WITH_TRUST, PARTS_OF_READINESS, WARNINGS
-from cds_service.self_check.readiness import SILENT, STARTING, Readiness
 from cds_service.self_check.stores import SECONDS_BETWEEN_QUICK_CHECKS, StoreCheck
 from cds_service.self_check.watch import Watch
 from cds_service.service import Guide
-from cds_service.settings import Settings, data_folder
+from cds_service.settings.settings import Settings, data_folder
 from cds_service.store import activity
 from cds_service.store.activity import Activity
-from cds_service.surroundings import Surroundings, surroundings_of
 from tests.shipped import example, library
 
 SECONDS = 20
@@ -134,12 +134,12 @@ def altered(target: str, change: Callable) -> Way:
 
 @way("answers")
 def a_criterion_raises(running):
-    instead("cds_service.service.verdicts.decide", raises)(running)
+    instead("cds_service.service.decisions.decide", raises)(running)
 
 
 @way("answers")
 def facts_are_not_gathered(running):
-    instead("cds_service.service.facts.gather", raises)(running)
+    instead("cds_service.service.gather.gather", raises)(running)
 
 
 @way("answers")
@@ -159,22 +159,22 @@ def no_edition_answers(running):
 
 @way("answers")
 def every_card_loses_its_suggestions(running):
-    altered("cds_service.card.guidance_card", lambda card: {**card, "suggestions": []})(running)
+    altered("cds_service.card.guidance.guidance_card", lambda card: {**card, "suggestions": []})(running)
 
 
 @way("answers")
 def every_card_says_info(running):
-    altered("cds_service.card.guidance_card", lambda card: {**card, "indicator": "info"})(running)
+    altered("cds_service.card.guidance.guidance_card", lambda card: {**card, "indicator": "info"})(running)
 
 
 @way("answers")
 def every_summary_is_the_same(running):
-    altered("cds_service.card.guidance_card", lambda card: {**card, "summary": "Guidance"})(running)
+    altered("cds_service.card.guidance.guidance_card", lambda card: {**card, "summary": "Guidance"})(running)
 
 
 @way("answers")
 def cards_are_cut_off(running):
-    altered("cds_service.card.guidance_card", lambda card: {**card, "detail": card["detail"][:40]})(running)
+    altered("cds_service.card.guidance.guidance_card", lambda card: {**card, "detail": card["detail"][:40]})(running)
 
 
 @way("answers")
@@ -182,7 +182,7 @@ def unknown_counts_as_met(running):
     def cheerful(truths):
         return Truth.NOT_MET if Truth.NOT_MET in set(truths) else Truth.MET
 
-    running.patch.setattr("cds_service.logic.every", cheerful)
+    running.patch.setattr("cds_service.facts.logic.every", cheerful)
 
 
 @way("answers")

@@ -7,14 +7,14 @@ import pytest
 from click.testing import CliRunner
 from pydantic import SecretStr
 
-from cds_service.__main__ import main
-from cds_service.effective_settings import MASK
+from cds_service.commands.main import main
 from cds_service.errors import PolicyError
+from cds_service.installation import surroundings_of
 from cds_service.library import load_library
-from cds_service.settings import Settings, load_settings
+from cds_service.settings.effective import MASK
+from cds_service.settings.settings import Settings, load_settings
 from cds_service.store.database import open_store
 from cds_service.store.failures import StoreError
-from cds_service.surroundings import surroundings_of
 from tests.shipped import library
 
 KEY = "0f4e9a7c21b85d36"

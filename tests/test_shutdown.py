@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 import requests
 
-from cds_service.feedback import Days
+from cds_service.hooks.feedback import Days
 from cds_service.store.database import open_store
 from cds_service.store.shown import counts
 from tests.fhir_server import FhirServer

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from cds_service.authoring.documents import Edit, edited
+from cds_service.authoring.mutation_test import Trial, unnoticed
 from cds_service.authoring.slips import Slip, slips, steps_of
-from cds_service.authoring.trials import Trial, unnoticed
-from cds_service.card import Addresses
+from cds_service.card.guidance import Addresses
 from cds_service.library import Library
-from cds_service.loader import policy_of
+from cds_service.policy.loading.folder import policy_of
 from cds_service.service import Guide
 
 FOLDER = Path(__file__).parent / "policies" / "minimal"

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from cds_service import source_attributes
 from cds_service.examples import examples
-from cds_service.policy import Policy
-from cds_service.settings import data_folder
+from cds_service.policy.model import Policy
+from cds_service.publish import source_attributes
+from cds_service.settings.settings import data_folder
 from tests.shipped import TODAY, answers, example, library
 from tests.test_pages import client_of, page_of
 

@@ -14,7 +14,7 @@ import pytest
 
 from cds_service import service
 from cds_service.examples import examples
-from cds_service.settings import data_folder
+from cds_service.settings.settings import data_folder
 from tests.shipped import library
 
 TESTS = Path(__file__).parent

@@ -2,7 +2,13 @@
 
 import pytest
 
-from cds_service.standing import is_confirmed_and_active, points_at, reason_concepts, status_word, too_old_or_future
+from cds_service.chart.evidence_rules import (
+    is_confirmed_and_active,
+    points_at,
+    reason_concepts,
+    status_word,
+    too_old_or_future,
+)
 from tests.charts import (
     CPT,
     HCPCS,

@@ -17,7 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect, text
 
-from cds_service.feedback import CardsShown, Days, FeedbackItem, Reason
+from cds_service.hooks.feedback import CardsShown, Days, FeedbackItem, Reason
 from cds_service.store import activity, migration, shown
 from cds_service.store.activity import Activity, Silence
 from cds_service.store.address import address_of

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from cds_service.__main__ import main
 from cds_service.app import create_app
-from cds_service.feedback import CardsShown, Days, FeedbackItem
+from cds_service.commands.main import main
+from cds_service.hooks.feedback import CardsShown, Days, FeedbackItem
+from cds_service.installation import surroundings_of
 from cds_service.self_check.checks import SelfCheck
-from cds_service.server import install
-from cds_service.settings import Settings
+from cds_service.server.gunicorn_server import install
+from cds_service.settings.settings import Settings
 from cds_service.store import shown
 from cds_service.store.database import open_store
 from cds_service.store.feedback import kept, save
 from cds_service.store.shown import Shown
-from cds_service.surroundings import surroundings_of
 from tests.shipped import TODAY, example, library
 from tests.test_trust_serving import BASE, PATH, bearer, clients_file  # noqa: F401 - a fixture
 from tests.torture import FEEDBACK

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from cds_service.feedback import Days, FeedbackItem
+from cds_service.hooks.feedback import Days, FeedbackItem
 from cds_service.store import migration, shown
 from cds_service.store.address import address_of
 from cds_service.store.database import SECONDS_BETWEEN_TRIES, Store, open_store

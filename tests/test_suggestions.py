@@ -4,11 +4,11 @@ import copy
 
 import pytest
 
-from cds_service import orders
-from cds_service.facts import gather
-from cds_service.loader import policy_of, read_documents
-from cds_service.suggestions import companion_order, suggestions
-from cds_service.verdicts import decide
+from cds_service.card.suggestions import companion_order, suggestions
+from cds_service.chart import orders
+from cds_service.facts.gather import gather
+from cds_service.policy.loading.folder import policy_of, read_documents
+from cds_service.verdicts.decisions import decide
 from tests.charts import (
     CPT,
     HCPCS,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cds_service.terminology import (
+from cds_service.fhir.terminology import (
     canonical_code,
     canonical_system,
     is_standard,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cds_service.outgoing.addresses import ForbiddenAddressError, permitted
+from cds_service.ehr.addresses import ForbiddenAddressError, permitted
 from cds_service.trust.clients import ClientsError, load_clients
 from tests.tokens import jwk, key_set
 

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cds_service.outgoing.client import OutgoingClient, OutgoingError, Received
-from cds_service.outgoing.deadline import Deadline
+from cds_service.clock import Deadline
+from cds_service.ehr.client import OutgoingClient, OutgoingError, Received
 from cds_service.trust.entries import Client, Clients
 from cds_service.trust.jwk import UnusableKeyError, read_key, read_key_set
 from cds_service.trust.keys import MAX_BYTES, KeyRing, KeysUnavailableError, kept_for

@@ -8,15 +8,14 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from cds_service.__main__ import main
 from cds_service.app import create_app
-from cds_service.fetching.fetch import Fetcher
+from cds_service.commands.main import main
+from cds_service.ehr.addresses import Allowance
+from cds_service.ehr.client import OutgoingClient
+from cds_service.ehr.fetch import Fetcher
+from cds_service.installation import Surroundings, names_of, surroundings_of
 from cds_service.operations import logs
-from cds_service.operations.names import names_of
-from cds_service.outgoing.addresses import Allowance
-from cds_service.outgoing.client import OutgoingClient
-from cds_service.settings import Settings, load_settings
-from cds_service.surroundings import Surroundings, surroundings_of
+from cds_service.settings.settings import Settings, load_settings
 from cds_service.trust.entries import Clients
 from cds_service.trust.keys import KeyRing
 from cds_service.trust.tokens import CHECKS, Verifier

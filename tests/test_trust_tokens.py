@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from cds_service.app import create_app
+from cds_service.clock import Deadline
+from cds_service.installation import Surroundings, names_of
 from cds_service.operations.audit import AuditLog, Wanted, read
 from cds_service.operations.metrics import Metrics
-from cds_service.operations.names import names_of
-from cds_service.outgoing.deadline import Deadline
-from cds_service.settings import Settings
-from cds_service.surroundings import Surroundings
+from cds_service.settings.settings import Settings
 from cds_service.trust.entries import Clients
 from cds_service.trust.keys import KeyRing
 from cds_service.trust.tokens import CHECKS, TrustUnavailableError, UntrustedError, Verifier

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from cds_service.json_files import schema
-from cds_service.loading.facts import OF_EVENTS
-from cds_service.loading.tests import LIMITS
+from cds_service.policy.json_files import schema
+from cds_service.policy.loading.facts import OF_EVENTS
+from cds_service.policy.loading.tests import LIMITS
 from tests.vocabulary import WORDS, differences, rows
 
 SAID = {word.name for word in WORDS}

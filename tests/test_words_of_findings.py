@@ -4,12 +4,12 @@ import pytest
 
 from cds_service import service
 from cds_service.authoring import cases
-from cds_service.card import Addresses
-from cds_service.criteria import Finding
-from cds_service.hooks import parse
+from cds_service.card.guidance import Addresses
+from cds_service.hooks.hook_request import parse
 from cds_service.library import Library
-from cds_service.loader import policy_of
+from cds_service.policy.loading.folder import policy_of
 from cds_service.service import Answer, Guide
+from cds_service.verdicts.criteria import Finding
 from tests.charts import BASE, MINIMAL
 from tests.vocabulary import (
     BUZZ,

@@ -11,14 +11,14 @@ import pytest
 from flask.testing import FlaskClient
 
 from cds_service.app import create_app
+from cds_service.ehr.addresses import Allowance
+from cds_service.ehr.client import OutgoingClient
+from cds_service.ehr.fetch import Fetcher
+from cds_service.ehr.templates import resolve
 from cds_service.examples import examples, request_as_of
-from cds_service.fetching.fetch import Fetcher
-from cds_service.fetching.templates import resolve
-from cds_service.outgoing.addresses import Allowance
-from cds_service.outgoing.client import OutgoingClient
-from cds_service.settings import Settings, data_folder
-from cds_service.surroundings import Surroundings, surroundings_of
-from cds_service.terminology import canonical_system, is_standard
+from cds_service.fhir.terminology import canonical_system, is_standard
+from cds_service.installation import Surroundings, surroundings_of
+from cds_service.settings.settings import Settings, data_folder
 from cds_service.workbench.patients import FIRST, Patients
 from cds_service.workbench.rendering import render
 from cds_service.workbench.routes import CONTENT_SECURITY_POLICY

@@ -9,11 +9,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from cds_service.app import create_app
+from cds_service.ehr.client import OutgoingClient
+from cds_service.ehr.fetch import Fetcher
 from cds_service.examples import examples
-from cds_service.fetching.fetch import Fetcher
-from cds_service.outgoing.client import OutgoingClient
-from cds_service.settings import Settings, data_folder
-from cds_service.surroundings import Surroundings
+from cds_service.installation import Surroundings
+from cds_service.settings.settings import Settings, data_folder
 from cds_service.workbench import validation
 from cds_service.workbench.validation import Finding, Published
 from tests.shipped import PUBLIC_URL, TODAY, example, library

@@ -22,7 +22,7 @@ from pathlib import Path
 import requests
 from sqlalchemy import text
 
-from cds_service.feedback import Days
+from cds_service.hooks.feedback import Days
 from cds_service.store.database import open_store
 from cds_service.store.feedback import kept
 from tests.postgresql import cluster

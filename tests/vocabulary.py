@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cds_service.authoring import cases
-from cds_service.card import Addresses
+from cds_service.card.guidance import Addresses
 from cds_service.library import Library
-from cds_service.loader import policy_of, read_documents
-from cds_service.policy import Policy
+from cds_service.policy.loading.folder import policy_of, read_documents
+from cds_service.policy.model import Policy
 from cds_service.service import Guide
 from tests.charts import BASE, MINIMAL
 

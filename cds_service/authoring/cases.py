@@ -6,20 +6,21 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from cds_service import hooks, service
-from cds_service.authoring import accounts
-from cds_service.chart import SUBJECT
-from cds_service.criteria import Finding
-from cds_service.dates import days
-from cds_service.elements import Json
+from cds_service import service
+from cds_service.authoring import case_reports
+from cds_service.chart.chart import SUBJECT
 from cds_service.errors import PolicyError, RequestError, UnreadableError
+from cds_service.facts.logic import every
+from cds_service.fhir.dates import days
+from cds_service.fhir.elements import Json
+from cds_service.hooks import hook_request
+from cds_service.hooks.prefetch import key_of
 from cds_service.library import Library
-from cds_service.logic import every
-from cds_service.policy import Policy
-from cds_service.prefetch import key_of
+from cds_service.policy.model import Policy
 from cds_service.service import Answer, Guide
 from cds_service.spelling import nearest
-from cds_service.verdicts import Decision
+from cds_service.verdicts.criteria import Finding
+from cds_service.verdicts.decisions import Decision
 
 PATIENT = "case-patient"
 _CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
@@ -59,7 +60,7 @@ def run_case(case: Mapping[str, Any], request: tuple[str, Json], guide: Guide, t
     """Answers the request of a case (``request_of``) and holds the answer against what the case expects."""
     wanted = case["expect"].get("refused")
     try:
-        answers = service.answer(hooks.parse(*request), guide, today, case.get("profile"))
+        answers = service.answer(hook_request.parse(*request), guide, today, case.get("profile"))
     except RequestError as error:
         refused = () if wanted and wanted in str(error) else (f"the call was refused: {error}",)
         return CaseResult(case["name"], refused, ())
@@ -76,13 +77,13 @@ def today_of(policy: Policy) -> date:
 def request_of(policy: Policy, case: Mapping[str, Any], guide: Guide) -> tuple[str, Json]:
     """The service id and the hook request of a case."""
     maker = _Maker(policy, guide)
-    hook = case.get("hook", hooks.ORDER_SIGN)
+    hook = case.get("hook", hook_request.ORDER_SIGN)
     chart = _changed(_named(policy, "charts", case["chart"]), case.get("change", {}))
     resources = [maker.resource(name, item) for name, item in chart.items()]
     if not any(resource["resourceType"] == "Patient" for resource in resources):
         resources.append({"resourceType": "Patient", "id": PATIENT})
     context: dict[str, Any] = {"userId": "Practitioner/case-practitioner", "patientId": PATIENT}
-    if hook != hooks.PATIENT_VIEW:
+    if hook != hook_request.PATIENT_VIEW:
         items = (
             _named(policy, "orders", case["orders"])
             if "orders" in case
@@ -94,9 +95,9 @@ def request_of(policy: Policy, case: Mapping[str, Any], guide: Guide) -> tuple[s
             "type": "collection",
             "entry": [{"resource": d} for d in drafts],
         }
-        if hook == hooks.ORDER_SELECT:
+        if hook == hook_request.ORDER_SELECT:
             context["selections"] = [f"{draft['resourceType']}/{draft['id']}" for draft in drafts]
-    return hooks.SERVICE_OF[hook], {
+    return hook_request.SERVICE_OF[hook], {
         "hook": hook,
         "hookInstance": "00000000-0000-4000-8000-000000000000",
         "context": context,
@@ -366,7 +367,8 @@ def differences(expect: Mapping[str, Any], answers: Sequence[Answer]) -> Iterato
         if name not in verdicts:
             yield f"verdict {name}: expected {truth}, got no verdict of that name"
         elif verdicts[name][0] != truth:
-            yield f"verdict {name}: expected {truth}, got {verdicts[name][0]}{accounts.of_findings(verdicts[name][1])}"
+            why = case_reports.of_findings(verdicts[name][1])
+            yield f"verdict {name}: expected {truth}, got {verdicts[name][0]}{why}"
     findings = list(_findings(decision)) if decision else []
     for name, truth in expect.get("criteria", {}).items():
         found = [finding for finding in findings if name in (finding.key, finding.criterion.key)]
@@ -375,7 +377,7 @@ def differences(expect: Mapping[str, Any], answers: Sequence[Answer]) -> Iterato
         for finding in found:
             got = finding.manner.replace(" ", "-") or finding.truth.value
             if got != truth:
-                yield f"criterion {finding.key}: expected {truth}, got {got}{accounts.of_finding(finding)}"
+                yield f"criterion {finding.key}: expected {truth}, got {got}{case_reports.of_finding(finding)}"
 
 
 def _verdicts(decision: Decision) -> dict[str, tuple[str, tuple[Finding, ...]]]:

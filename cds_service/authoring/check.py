@@ -7,19 +7,20 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from cds_service import editions, fhir_models
 from cds_service.authoring import cases, lint, placeholders, reviews, slips, unused
+from cds_service.authoring.mutation_test import Trial, unnoticed
 from cds_service.authoring.placeholders import Placeholder
 from cds_service.authoring.problems import Problem, Severity, error
-from cds_service.authoring.sharing import shared
-from cds_service.authoring.trials import Trial, unnoticed
-from cds_service.card import Addresses
-from cds_service.code_packs import CodePack
-from cds_service.elements import Json
+from cds_service.authoring.two_processes import shared
+from cds_service.card.guidance import Addresses
 from cds_service.errors import PolicyError
+from cds_service.fhir import models
+from cds_service.fhir.elements import Json
 from cds_service.library import Library, granted_to_nobody
-from cds_service.loader import load_policy, policy_of, read_documents
-from cds_service.policy import Policy
+from cds_service.policy import editions
+from cds_service.policy.code_packs import CodePack
+from cds_service.policy.loading.folder import load_policy, policy_of, read_documents
+from cds_service.policy.model import Policy
 from cds_service.service import Guide
 
 TRUTHS = ("met", "not-met", "unknown")
@@ -181,5 +182,5 @@ def order_problems(card: Json) -> Iterator[str]:
     for suggestion in card.get("suggestions", ()):
         for action in suggestion["actions"]:
             if action["type"] == "create":
-                for problem in fhir_models.problems(action["resource"]):
+                for problem in models.problems(action["resource"]):
                     yield f"'{suggestion['label']}' is no valid FHIR order: {problem}"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cds_service.card import SUMMARY_LIMIT
+from cds_service.card.guidance import SUMMARY_LIMIT
 
 WORDS_BEFORE_TABLE = 40
 FIRST_WORDS = 6

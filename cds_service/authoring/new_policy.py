@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from cds_service.errors import PolicyError
-from cds_service.folders import data_folder
-from cds_service.json_files import FILES
+from cds_service.policy.json_files import FILES
+from cds_service.settings.folders import data_folder
 
 _TEMPLATES = Path(__file__).parent / "starting_folder"
 _PACKAGE = Path(__file__).resolve().parent.parent

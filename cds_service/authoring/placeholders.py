@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cds_service.authoring.documents import Steps, path_of
-from cds_service.drafts import MARK
-from cds_service.json_files import FILES, read_json, schema_problems
+from cds_service.policy.drafts import MARK
+from cds_service.policy.json_files import FILES, read_json, schema_problems
 
 
 class Placeholder(NamedTuple):

@@ -19,8 +19,8 @@ from typing import Any
 import orjson
 
 from cds_service import __version__
-from cds_service.feedback import FeedbackItem
-from cds_service.identity import OPEN, WORKBENCH
+from cds_service.hooks.client_names import OPEN, WORKBENCH
+from cds_service.hooks.feedback import FeedbackItem
 from cds_service.operations.sealing import Keys, SealError, without_tokens
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600

@@ -19,7 +19,7 @@ def kind_of(error: BaseException) -> str:
 
 
 def chain_of(error: BaseException) -> list[str]:
-    """The exception and what caused it, outermost cause last: ``ValueError at cds_service/chart.py:12 < …``.
+    """The exception and what caused it, outermost cause last: ``ValueError at cds_service/chart/chart.py:12 < …``.
 
     Each names at most INNERMOST places, the innermost first, as the last two parts of the file's path and the line.
     """

@@ -1,11 +1,6 @@
 """The closed sets of names that may stand in a log line, a metric or a trace: ours or the operator's, no caller's."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
-
-from cds_service import hooks
-from cds_service.identity import OPEN, WORKBENCH
-from cds_service.library import Library
 
 # Statuses that the service answers with; any other is "other".
 STATUSES = (200, 400, 401, 403, 404, 405, 406, 408, 412, 413, 414, 415, 422, 429, 500, 501, 503)
@@ -27,23 +22,3 @@ class Names:
     checks: frozenset[str] = frozenset()
     self_checks: frozenset[str] = frozenset()
     parts: frozenset[str] = frozenset()
-
-
-def names_of(
-    library: Library,
-    clients: Collection[str] = (),
-    checks: Collection[str] = (),
-    self_checks: Collection[str] = (),
-    parts: Collection[str] = (),
-) -> Names:
-    """The names of a deployment: those of its policies, and those that the other arguments list."""
-    return Names(
-        services=frozenset(hooks.SERVICES),
-        policies=frozenset(policy.id for policy in library.policies).union(item.name for item in library.left_out),
-        criteria=frozenset(criterion.id for policy in library.policies for criterion in policy.criteria),
-        keys=frozenset(library.prefetch_keys),
-        clients=frozenset(clients) | {OPEN, WORKBENCH},
-        checks=frozenset(checks),
-        self_checks=frozenset(self_checks),
-        parts=frozenset(parts),
-    )

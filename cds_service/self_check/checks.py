@@ -10,18 +10,18 @@ import orjson
 from flask import Flask
 
 from cds_service import service
+from cds_service.installation import Surroundings
 from cds_service.operations import logs
 from cds_service.operations.audit import AuditError
+from cds_service.operations.check_names import WARNINGS
+from cds_service.operations.readiness import READY, Concern, Readiness
 from cds_service.self_check import surfaces
 from cds_service.self_check.known_answers import Examiner, KnownAnswer, covering, known_answers
-from cds_service.self_check.names import WARNINGS
-from cds_service.self_check.readiness import READY, Concern, Readiness
 from cds_service.self_check.stores import StoreCheck
 from cds_service.service import Guide
-from cds_service.settings import Settings
+from cds_service.settings.settings import Settings
 from cds_service.store import activity
 from cds_service.store.failures import StoreError
-from cds_service.surroundings import Surroundings
 
 # Of the known answers beyond those that cover everything one in so many is run each time; all are in half an hour.
 PARTS = 30

@@ -10,7 +10,7 @@ import orjson
 from flask import Flask
 
 from cds_service.authoring.cases import differences, request_of, today_of
-from cds_service.policy import Policy
+from cds_service.policy.model import Policy
 from cds_service.service import Guide
 from cds_service.web import probe
 from cds_service.web.probe import Probe

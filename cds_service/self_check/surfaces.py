@@ -8,10 +8,10 @@ from pathlib import Path
 import orjson
 from flask import Flask
 
+from cds_service.ehr.templates import UnresolvedError, resolve
 from cds_service.errors import PolicyError
-from cds_service.fetching.templates import UnresolvedError, resolve
 from cds_service.library import Library, load_library
-from cds_service.policy import Policy
+from cds_service.policy.model import Policy
 from cds_service.web import probe
 from cds_service.web.probe import Probe
 

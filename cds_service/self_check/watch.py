@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable
 
-from cds_service.background import Background
 from cds_service.operations import logs
+from cds_service.operations.background import Background
+from cds_service.operations.readiness import STARTING, Readiness
 from cds_service.self_check.checks import SelfCheck
-from cds_service.self_check.readiness import STARTING, Readiness
 
 
 class Watch:

@@ -15,7 +15,7 @@ from sqlalchemy import ClauseElement, Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from cds_service.outgoing.deadline import Deadline
+from cds_service.clock import Deadline
 from cds_service.store import files, migration
 from cds_service.store.address import Address, address_of
 from cds_service.store.circuit import Circuit

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, select, tuple_, update
 
-from cds_service.feedback import Days, FeedbackItem, KeptFeedback, Reason
-from cds_service.identity import WORKBENCH
+from cds_service.hooks.client_names import WORKBENCH
+from cds_service.hooks.feedback import Days, FeedbackItem, KeptFeedback, Reason
 from cds_service.store.database import Store
 from cds_service.store.instants import bounds, instant_of, text_of
 from cds_service.store.tables import ACCEPTED_SUGGESTIONS, CARDS_SHOWN, FEEDBACK, SUGGESTIONS_SHOWN

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import date
 
-from cds_service.background import Background
+from cds_service.operations.background import Background
 from cds_service.store import activity, shown
 from cds_service.store.activity import Activity
 from cds_service.store.database import Store

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from cds_service.outgoing.deadline import Deadline
+from cds_service.clock import Deadline
 
 if TYPE_CHECKING:
     import psycopg

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import BigInteger, ClauseElement, bindparam, delete, literal_column, select
 
-from cds_service.outgoing.deadline import Deadline
+from cds_service.clock import Deadline
 from cds_service.store.database import Store
 from cds_service.store.failures import StoreError
 from cds_service.store.tables import TOKENS_SEEN

@@ -6,8 +6,8 @@ from datetime import date
 
 from sqlalchemy import ClauseElement, ColumnElement, delete, func, select, true
 
-from cds_service.feedback import CardsShown, Days
-from cds_service.identity import WORKBENCH
+from cds_service.hooks.client_names import WORKBENCH
+from cds_service.hooks.feedback import CardsShown, Days
 from cds_service.store.database import Store
 from cds_service.store.tables import CARDS_SHOWN, FEEDBACK, SUGGESTIONS_SHOWN
 

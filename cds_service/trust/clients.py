@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from cds_service.identity import OPEN, WORKBENCH
+from cds_service.ehr.addresses import Allowance, ForbiddenAddressError, Network, is_loopback, origin_of, permitted
+from cds_service.hooks.client_names import OPEN, WORKBENCH
 from cds_service.operations.rate import limit_of
-from cds_service.outgoing.addresses import Allowance, ForbiddenAddressError, Network, is_loopback, origin_of, permitted
 from cds_service.spelling import nearest, shortened
 from cds_service.trust.entries import QUIRKS, Client, Clients
 from cds_service.trust.jwk import ALGORITHMS, RECOMMENDED, Key, UnusableKeyError, read_key_set

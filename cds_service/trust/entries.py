@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
-from cds_service.outgoing.addresses import Allowance, Network
+from cds_service.ehr.addresses import Allowance, Network
 from cds_service.trust.jwk import RECOMMENDED, Key
 
 ONE_ACTION = "one-action-per-suggestion"

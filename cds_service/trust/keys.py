@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import orjson
 
-from cds_service.bodies import is_deeper
+from cds_service.clock import Deadline
+from cds_service.ehr.addresses import Allowance
+from cds_service.ehr.client import OutgoingClient, OutgoingError
+from cds_service.json_bodies import is_deeper
 from cds_service.operations import logs
-from cds_service.outgoing.addresses import Allowance
-from cds_service.outgoing.client import OutgoingClient, OutgoingError
-from cds_service.outgoing.deadline import Deadline
 from cds_service.trust.entries import Client
 from cds_service.trust.jwk import Key, KeySet, UnusableKeyError, read_key_set
 

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, NoReturn
 
 import jwt
 
-from cds_service.bodies import is_deeper
-from cds_service.outgoing.deadline import Deadline
+from cds_service.clock import Deadline
+from cds_service.json_bodies import is_deeper
 from cds_service.spelling import nearest, shortened
 from cds_service.trust.entries import Client, Clients
 from cds_service.trust.jwk import ALGORITHMS, LONGEST_KID, Key, decoded

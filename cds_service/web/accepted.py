@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cds_service.outgoing.deadline import Deadline
+from cds_service.clock import Deadline
 
 KEY = "cds_service.accepted"
 

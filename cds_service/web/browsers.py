@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 from flask import Flask, request
 from flask_cors import CORS
 
+from cds_service.ehr.addresses import is_loopback
 from cds_service.errors import RequestError
 from cds_service.operations import logs
-from cds_service.outgoing.addresses import is_loopback
 
 # Whoever watches over the service calls it by any name, and nothing there is of a patient.
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})

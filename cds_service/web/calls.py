@@ -5,21 +5,23 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import orjson
 from flask import Flask, Response, g, request
 
-from cds_service import bodies, hooks, service
-from cds_service.dialect import spoken
-from cds_service.fetching.call import complete_call
-from cds_service.fetching.fetch import server_timing
-from cds_service.identity import OPEN
-from cds_service.operations import logs, outcomes
-from cds_service.outgoing.deadline import Deadline
+from cds_service import json_bodies, service
+from cds_service.clock import Deadline
+from cds_service.ehr.complete import complete_call
+from cds_service.ehr.fetch import server_timing
+from cds_service.hooks import hook_request
+from cds_service.hooks.client_names import OPEN
+from cds_service.installation import Surroundings
+from cds_service.operations import logs
 from cds_service.service import Guide
-from cds_service.surroundings import Surroundings
-from cds_service.web import accepted, probe, reading
+from cds_service.web import accepted, outcomes, probe, reading
+from cds_service.web.client_profiles import spoken
 from cds_service.web.gate import Gate
 from cds_service.web.record import CallRecord, tell
 
@@ -34,7 +36,7 @@ def register(app: Flask, guide: Guide, clock: Callable[[], date], around: Surrou
 
     @app.post("/cds-services/<service_id>", strict_slashes=False)
     def call(service_id: str) -> Response:
-        hooks.hook_of(service_id)
+        hook_request.hook_of(service_id)
         asked = probe.of(request.environ)
         record = CallRecord(service_id, asked.today if asked else clock())
         if asked is not None:
@@ -55,7 +57,7 @@ def register(app: Flask, guide: Guide, clock: Callable[[], date], around: Surrou
     def known_service() -> None:
         service_id = request.path.removeprefix("/cds-services").strip("/").partition("/")[0]
         if service_id and request.path.startswith("/cds-services/"):
-            hooks.hook_of(service_id)
+            hook_request.hook_of(service_id)
 
     @app.after_request
     def told(answer: Response) -> Response:
@@ -89,21 +91,27 @@ def _answered(record: CallRecord, guide: Guide, around: Surroundings, gate: Gate
     with record.timing.step("read"):
         record.body = reading.body(deadline if gate is not None else None)
         with _turn(around, gate, deadline):
-            record.parsed = bodies.read_json(record.body)
-            record.request = hooks.parse(record.service_id, record.parsed, own.limits)
+            record.parsed = json_bodies.read_json(record.body)
+            record.request = hook_request.parse(record.service_id, record.parsed, own.limits)
             today = record.today
             record.concerned = service.concerned(record.request, own, today)
     allowance = client.fhir_allowance() if client else around.allowance
     may_fetch = client is None or bool(client.fhir_servers)
     if around.fetcher is not None and may_fetch and record.request.fhir_server is not None and record.concerned:
         with record.timing.step("fetch"), around.traces.span("fetch"):
-            completed = complete_call(record.request, own, today, around.fetcher, allowance, waits, record.concerned)
+            completed = complete_call(
+                record.request,
+                partial(service.wanted, candidates=record.concerned, guide=own, today=today),
+                around.fetcher,
+                allowance,
+                waits,
+            )
         record.request, record.report = completed.request, completed.report
     with _turn(around, gate, deadline):
         with record.timing.step("evaluate"), around.traces.span("evaluate"):
             answers = service.answer(record.request, own, today, candidates=record.concerned, in_time=in_time)
             if service.echoes_decimals(answers):
-                exact = hooks.with_exact_numbers(record.request, record.service_id, record.body, own.limits)
+                exact = hook_request.with_exact_numbers(record.request, record.service_id, record.body, own.limits)
                 answers = service.answer(exact, own, today, candidates=record.concerned, in_time=in_time)
         record.answers = answers
         with record.timing.step("write"):

@@ -6,8 +6,8 @@ import orjson
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from cds_service import openapi
 from cds_service.library import Library
+from cds_service.web import openapi
 
 
 def register(app: Flask, library: Library, public_url: str, *, authenticated: bool) -> None:

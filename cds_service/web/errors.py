@@ -11,10 +11,10 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import RequestRedirect
 
 from cds_service.errors import RequestError, operation_outcome
+from cds_service.installation import Surroundings
 from cds_service.operations import logs
-from cds_service.pages import rendered
 from cds_service.store.failures import StoreError
-from cds_service.surroundings import Surroundings
+from cds_service.web.pages import rendered
 
 # After that long a store that was busy or restarted is likely to work again.
 SECONDS_TO_WAIT = "5"

@@ -7,16 +7,17 @@ from time import perf_counter
 
 from flask import Flask, Response, g, request
 
-from cds_service import bodies, feedback, hooks, service
+from cds_service import json_bodies, service
+from cds_service.clock import Deadline
 from cds_service.errors import RequestError
-from cds_service.feedback import FeedbackItem
+from cds_service.hooks import feedback, hook_request
+from cds_service.hooks.feedback import FeedbackItem
+from cds_service.installation import Surroundings
 from cds_service.operations import audit, logs
 from cds_service.operations.audit import Caller
 from cds_service.operations.timing import Timing
-from cds_service.outgoing.deadline import Deadline
 from cds_service.store.database import Store
 from cds_service.store.feedback import Saved, save
-from cds_service.surroundings import Surroundings
 from cds_service.web import accepted, reading
 from cds_service.web.gate import Gate
 from cds_service.web.record import write_audit
@@ -59,7 +60,7 @@ def register(
 
     @app.post("/cds-services/<service_id>/feedback", strict_slashes=False)
     def receive(service_id: str) -> Response:
-        hooks.hook_of(service_id)
+        hook_request.hook_of(service_id)
         record = g.feedback = _Record(service_id)
         logs.begin_call(record.request_id)
         logs.describe_call(service=service_id)
@@ -74,7 +75,7 @@ def register(
         gate.count(admitted)
         with record.timing.step("read"):
             record.body = reading.body(deadline)
-            record.items = feedback.parse(bodies.read_json(record.body), around.feedback_items)
+            record.items = feedback.parse(json_bodies.read_json(record.body), around.feedback_items)
         gate.count_feedback(admitted, len(record.items))
         if around.retention is not None and around.retention.feedback_full:
             raise _full()

@@ -5,14 +5,14 @@ from typing import NamedTuple
 
 from flask import request
 
+from cds_service.clock import Deadline
 from cds_service.errors import RequestError
-from cds_service.identity import WORKBENCH
+from cds_service.hooks.client_names import WORKBENCH
+from cds_service.installation import Surroundings
 from cds_service.operations import logs
 from cds_service.operations.audit import Caller
 from cds_service.operations.rate import RateLimiter, limit_of
 from cds_service.operations.timing import Timing
-from cds_service.outgoing.deadline import Deadline
-from cds_service.surroundings import Surroundings
 from cds_service.trust.entries import Client
 from cds_service.web import trusted
 

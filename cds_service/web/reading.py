@@ -3,9 +3,9 @@
 from flask import current_app, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from cds_service import bodies
+from cds_service import json_bodies
+from cds_service.clock import Deadline
 from cds_service.errors import RequestError
-from cds_service.outgoing.deadline import Deadline
 
 
 def body(deadline: Deadline | None = None) -> bytes:
@@ -14,7 +14,7 @@ def body(deadline: Deadline | None = None) -> bytes:
     408 is for a body that does not come whole, or not by the ``deadline``.
     """
     charset, encoding = request.mimetype_params.get("charset"), request.headers.get("Content-Encoding")
-    bodies.check_media_type(request.mimetype, charset, encoding)
+    json_bodies.check_media_type(request.mimetype, charset, encoding)
     try:
         data = request.get_data(cache=False)
     # The caller hung up, or took longer than it may; a server tells of it by one of these, or by a body cut off.

@@ -6,20 +6,22 @@ from datetime import date
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from cds_service import hooks, service
-from cds_service.elements import Json
-from cds_service.fetching.fetch import KeyReport
-from cds_service.hooks import HookRequest
-from cds_service.identity import WORKBENCH
+from cds_service import service
+from cds_service.ehr.fetch import KeyReport
+from cds_service.fhir.elements import Json
+from cds_service.hooks import hook_request
+from cds_service.hooks.client_names import WORKBENCH
+from cds_service.hooks.hook_request import HookRequest
+from cds_service.installation import Surroundings
 from cds_service.library import Library
-from cds_service.operations import audit, logs, outcomes
+from cds_service.operations import audit, logs
 from cds_service.operations.audit import AuditError, AuditLog, Caller
 from cds_service.operations.timing import Timing
-from cds_service.policy import Policy
+from cds_service.policy.model import Policy
 from cds_service.service import Answer
 from cds_service.store.ledger import Ledger
 from cds_service.store.shown import Shown
-from cds_service.surroundings import Surroundings
+from cds_service.web import outcomes
 
 if TYPE_CHECKING:
     from cds_service.operations.metrics import Metrics
@@ -100,7 +102,7 @@ def _note(record: CallRecord, client: str, ledger: Ledger) -> None:
     answered = [item.policy.id for item in record.answers if item.error is None and not item.late]
     # Of two editions one answers; the other has had no order then.
     statements = {item.policy.statement: item.policy.id for item in record.answers}
-    is_order = record.request is not None and record.request.hook != hooks.PATIENT_VIEW
+    is_order = record.request is not None and record.request.hook != hook_request.PATIENT_VIEW
     orders = {statements.get(item.statement, item.id) for item in record.concerned} if is_order else ()
     if client == WORKBENCH:
         # Whether a statement has fallen silent shows in real calls alone.

@@ -3,10 +3,10 @@
 from flask import request
 from werkzeug.http import parse_list_header
 
+from cds_service.clock import Deadline
 from cds_service.errors import RequestError
+from cds_service.installation import Surroundings
 from cds_service.operations import logs
-from cds_service.outgoing.deadline import Deadline
-from cds_service.surroundings import Surroundings
 from cds_service.trust.tokens import TrustUnavailableError, UntrustedError, Verified, Verifier
 
 # The same for every reason: whoever guesses learns nothing. `cds-service doctor token` tells the operator the reason.

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-from cds_service.bundles import read_value
-from cds_service.elements import Json
+from cds_service.ehr import templates
+from cds_service.ehr.templates import UnresolvedError
 from cds_service.errors import RequestError
-from cds_service.fetching import templates
-from cds_service.fetching.templates import UnresolvedError
+from cds_service.fhir.bundles import read_value
+from cds_service.fhir.elements import Json
 from cds_service.workbench import fhir
 from cds_service.workbench.fhir import Parameters
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from cds_service.chart import SUBJECT
-from cds_service.elements import Json, codings, list_of, relative
+from cds_service.chart.chart import SUBJECT
 from cds_service.errors import RequestError, UnreadableError
-from cds_service.terminology import canonical_system
+from cds_service.fhir.elements import Json, codings, list_of, relative
+from cds_service.fhir.terminology import canonical_system
 
 PAGE = 50
 LARGEST_PAGE = 200

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from cds_service import examples, prefetch
-from cds_service.bundles import once, read_value
-from cds_service.dates import years_between
-from cds_service.elements import Json, days_of
+from cds_service import examples
 from cds_service.errors import UnreadableError
 from cds_service.examples import Example
+from cds_service.fhir.bundles import once, read_value
+from cds_service.fhir.dates import years_between
+from cds_service.fhir.elements import Json, days_of
+from cds_service.hooks import prefetch
 
 # The one that a newcomer is shown first, if it is among the examples.
 FIRST = "typical-gaps"

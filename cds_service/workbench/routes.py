@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 from flask import Blueprint, Flask, Response, request
 
-from cds_service import bodies, hooks
+from cds_service import json_bodies
 from cds_service.errors import RequestError
-from cds_service.folders import data_folder
+from cds_service.hooks import hook_request
 from cds_service.library import Library
-from cds_service.pages import rendered
-from cds_service.policy import Policy
+from cds_service.policy.model import Policy
+from cds_service.settings.folders import data_folder
 from cds_service.web import reading
+from cds_service.web.pages import rendered
 from cds_service.workbench import dropped, rendering
 from cds_service.workbench.fhir import FhirServer
 from cds_service.workbench.patients import FIRST, Listed, Opened, Patients
@@ -65,7 +66,7 @@ def register(app: Flask, library: Library, address: str, clock: Callable[[], dat
             first=next((line for line in listed if line.name == FIRST), listed[0]),
             groups=_groups(listed, library),
             offers=[(policy.title, _offers(policy)) for policy in library.policies],
-            services=hooks.SERVICES,
+            services=hook_request.SERVICES,
             statements=library.policies,
         )
 
@@ -138,7 +139,7 @@ def register(app: Flask, library: Library, address: str, clock: Callable[[], dat
     def validate() -> Response:
         named = request.args.get("service") or None
         if named is not None:
-            hooks.hook_of(named)
+            hook_request.hook_of(named)
         from cds_service.workbench import validation
 
         published = validation.Published(library.prefetch_templates, library.prefetch_keys, fetches)
@@ -154,7 +155,7 @@ def register(app: Flask, library: Library, address: str, clock: Callable[[], dat
 
 
 def _body() -> Any:
-    return bodies.read_json(reading.body())
+    return json_bodies.read_json(reading.body())
 
 
 def _findings(found: "list[Finding]") -> Response:

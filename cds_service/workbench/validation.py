@@ -11,14 +11,14 @@ from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from cds_service import hooks
-from cds_service.bundles import next_page, read_value
-from cds_service.chart import SUBJECT
+from cds_service.chart.chart import SUBJECT
+from cds_service.ehr import scopes, templates
+from cds_service.ehr.templates import UnresolvedError
 from cds_service.errors import RequestError
-from cds_service.fetching import scopes, templates
-from cds_service.fetching.templates import UnresolvedError
-from cds_service.fhir_models import problems
-from cds_service.hooks import HookRequest, is_of_another
+from cds_service.fhir.bundles import next_page, read_value
+from cds_service.fhir.models import problems
+from cds_service.hooks import hook_request
+from cds_service.hooks.hook_request import HookRequest, is_of_another
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 LONGEST_SUMMARY = 139
@@ -34,9 +34,9 @@ _USERS = ("Practitioner", "PractitionerRole", "Patient", "RelatedPerson")
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
 _KNOWN = ("hook", "hookInstance", "fhirServer", "fhirAuthorization", "context", "prefetch", "extension")
 _CONTEXT = {
-    hooks.PATIENT_VIEW: {"userId", "patientId", "encounterId"},
-    hooks.ORDER_SELECT: {"userId", "patientId", "encounterId", "selections", "draftOrders"},
-    hooks.ORDER_SIGN: {"userId", "patientId", "encounterId", "draftOrders"},
+    hook_request.PATIENT_VIEW: {"userId", "patientId", "encounterId"},
+    hook_request.ORDER_SELECT: {"userId", "patientId", "encounterId", "selections", "draftOrders"},
+    hook_request.ORDER_SIGN: {"userId", "patientId", "encounterId", "draftOrders"},
 }
 
 
@@ -68,19 +68,19 @@ def _request(service_id: str | None, body: Any, published: Published) -> Iterato
     if not isinstance(body, dict):
         yield Finding("", ERROR, "The body must be a JSON object.")
         return
-    service = service_id or hooks.SERVICE_OF.get(str(body.get("hook")))
+    service = service_id or hook_request.SERVICE_OF.get(str(body.get("hook")))
     request: HookRequest | None = None
     if service is None:
-        names = ", ".join(hooks.HOOKS)
+        names = ", ".join(hook_request.HOOKS)
         yield Finding("hook", ERROR, f"hook must be one of {names}; it decides which service is called.")
     else:
         try:
-            request = hooks.parse(service, body)
+            request = hook_request.parse(service, body)
         except RequestError as error:
             yield Finding(error.expression or "", ERROR, f"The service answers {error.status}: {error.sentence}")
     yield from _members(body)
     context = body.get("context")
-    hook = hooks.SERVICES.get(service or "", "")
+    hook = hook_request.SERVICES.get(service or "", "")
     if isinstance(context, dict):
         yield from _context(context, hook)
     yield from _access(body, context if isinstance(context, dict) else {}, request, published)
@@ -115,7 +115,7 @@ def _context(context: Mapping[str, Any], hook: str) -> Iterator[Finding]:
     for name in context:
         if hook and name not in _CONTEXT[hook]:
             yield Finding(f"context.{name[:60]}", NOTE, f"{hook} has no context field '{name[:60]}'; it is ignored.")
-    if hook in (hooks.ORDER_SELECT, hooks.ORDER_SIGN):
+    if hook in (hook_request.ORDER_SELECT, hook_request.ORDER_SIGN):
         yield from _drafts(context, hook)
 
 
@@ -143,12 +143,12 @@ def _drafts(context: Mapping[str, Any], hook: str) -> Iterator[Finding]:
             yield Finding(
                 f"{where}.id", WARNING, "The draft has no id: it can be neither selected nor changed by a suggestion."
             )
-        if hook == hooks.ORDER_SELECT and resource.get("status") not in ("draft", None):
+        if hook == hook_request.ORDER_SELECT and resource.get("status") not in ("draft", None):
             yield Finding(f"{where}.status", WARNING, "Orders of order-select are drafts: status must be 'draft'.")
         drafts.append((where, resource))
     yield from _some_models(place, drafts)
     selections = context.get("selections")
-    if hook == hooks.ORDER_SELECT and isinstance(selections, list):
+    if hook == hook_request.ORDER_SELECT and isinstance(selections, list):
         for index, item in enumerate(selections):
             if isinstance(item, str) and item not in references:
                 yield Finding(

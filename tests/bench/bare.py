@@ -7,8 +7,8 @@ import sys
 
 from cds_service.app import create_app
 from cds_service.clock import utc_today
-from cds_service.server import Server, load
-from cds_service.settings import Settings
+from cds_service.server.gunicorn_server import Server, load
+from cds_service.settings.settings import Settings
 
 if __name__ == "__main__":
     settings, port = Settings(), int(sys.argv[1])

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import orjson
 
-from cds_service import hooks, service
-from cds_service.server import COLLECT_EVERY
+from cds_service import service
+from cds_service.hooks import hook_request
+from cds_service.server.gunicorn_server import COLLECT_EVERY
 from cds_service.service import Guide
 from tests.bench.machine import BenchError
 
@@ -66,7 +67,7 @@ def _evaluate(evaluation: Evaluation, today: date, runs: int) -> Times:
 
 
 def _once(evaluation: Evaluation, today: date) -> int:
-    request = hooks.parse(evaluation.service_id, orjson.loads(evaluation.body))
+    request = hook_request.parse(evaluation.service_id, orjson.loads(evaluation.body))
     started = perf_counter_ns()
     answers = service.answer(request, evaluation.guide, today)
     taken = perf_counter_ns() - started

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import orjson
 
-from cds_service import __version__, hooks, service
-from cds_service.card import Addresses
+from cds_service import __version__, service
+from cds_service.card.guidance import Addresses
 from cds_service.clock import utc_today
+from cds_service.hooks import hook_request
 from cds_service.library import load_library
-from cds_service.server import warm_up
+from cds_service.server.gunicorn_server import warm_up
 from cds_service.service import Guide
-from cds_service.settings import OPEN_LOOPBACK_KEY, Settings
+from cds_service.settings.settings import OPEN_LOOPBACK_KEY, Settings
 from tests.bench import load, machine
 from tests.bench.machine import BenchError, Running
 
@@ -36,7 +37,7 @@ def guide_of(server: Running, cards: Path | None = None) -> Guide:
 
 def answer_of(service_id: str, body: bytes, guide: Guide) -> bytes:
     """The answer to a call, byte for byte."""
-    answers = service.answer(hooks.parse(service_id, orjson.loads(body)), guide, utc_today())
+    answers = service.answer(hook_request.parse(service_id, orjson.loads(body)), guide, utc_today())
     if any(item.decision is None for item in answers):
         raise BenchError("a policy could not be evaluated or only asks; the benchmark measures decisions")
     return orjson.dumps(service.response(answers))

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 from flask import Flask, Response, request
 
-from cds_service.server import Server
+from cds_service.server.gunicorn_server import Server
 
 
 def create_floor(answer: bytes) -> Flask:

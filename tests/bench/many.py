@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cds_service.settings import data_folder
+from cds_service.settings.settings import data_folder
 
 Documents = dict[str, Any]
 

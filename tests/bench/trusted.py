@@ -17,9 +17,8 @@ from typing import Any
 import jwt
 import orjson
 
-from cds_service.clock import utc_today
-from cds_service.outgoing.client import OutgoingClient
-from cds_service.outgoing.deadline import Deadline
+from cds_service.clock import Deadline, utc_today
+from cds_service.ehr.client import OutgoingClient
 from cds_service.store.database import open_store
 from cds_service.store.replay import ReplayStore
 from cds_service.trust.clients import load_clients

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from cds_service.examples import examples, request_as_of
-from cds_service.settings import data_folder
+from cds_service.settings.settings import data_folder
 
 RECOGNISED, UNRELATED = "typical-gaps", "unrelated-order"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from cds_service.server import utc_today
+from cds_service.server.gunicorn_server import utc_today
 from tests.bench import machine, workload
 
 TIMES = 10

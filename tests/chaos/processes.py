@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from cds_service.settings import data_folder
+from cds_service.settings.settings import data_folder
 from tests.chaos.stores import scene
 from tests.torture import served
 from tests.waiting import wait_for

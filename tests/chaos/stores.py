@@ -24,7 +24,7 @@ from typing import Any
 
 import requests
 
-from cds_service.feedback import Days
+from cds_service.hooks.feedback import Days
 from cds_service.store.database import open_store
 from cds_service.store.feedback import kept
 from tests.postgresql import Cluster, cluster, end

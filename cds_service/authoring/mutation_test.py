@@ -1,0 +1,190 @@
+"""The slip test: each slip is made, and the cases that can notice it run until one does; the rest is what to add."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from cds_service.authoring import cases
+from cds_service.authoring.documents import Documents, Steps, at, edited, path_of
+from cds_service.authoring.near_cases import near
+from cds_service.authoring.problems import Problem, error
+from cds_service.authoring.slips import Reach, Slip
+from cds_service.authoring.two_processes import shared
+from cds_service.errors import PolicyError
+from cds_service.fhir.elements import Json
+from cds_service.fhir.terminology import words
+from cds_service.hooks.hook_request import PATIENT_VIEW
+from cds_service.policy.loading.folder import policy_of
+from cds_service.policy.model import Policy
+from cds_service.service import Guide
+
+# What a case may expect of the card as a whole; any criterion can change it.
+_OF_THE_CARD = frozenset(("summary", "indicator", "detail_says", "suggests", "refused", "pathway"))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A case with its request, made once for all slips, and what it expects."""
+
+    case: Mapping[str, Any]
+    request: tuple[str, Json]
+
+    @cached_property
+    def criteria(self) -> frozenset[str]:
+        """The criteria of which something is expected, without the part or profile that a key may add."""
+        return frozenset(key.partition(" ")[0].partition("@")[0] for key in self.case["expect"].get("criteria", ()))
+
+    @cached_property
+    def verdicts(self) -> frozenset[str]:
+        """The verdicts of which something is expected."""
+        return frozenset(key.partition(" ")[0] for key in self.case["expect"].get("verdicts", ()))
+
+    @cached_property
+    def profile(self) -> str | None:
+        """The profile under which the case is held."""
+        return self.case.get("profile")
+
+    @cached_property
+    def of_the_card(self) -> bool:
+        """Whether something is expected of the card as a whole."""
+        return not _OF_THE_CARD.isdisjoint(self.case["expect"])
+
+    @cached_property
+    def codes(self) -> frozenset[str]:
+        """Every code that stands in the request, in capitals and without a dot."""
+        return frozenset(_plain(code) for code in _values(self.request[1], "code"))
+
+    @cached_property
+    def own(self) -> str:
+        """The case as written, in capitals, without the chart that it changes."""
+        return json.dumps(self.case).upper()
+
+    @cached_property
+    def words(self) -> str:
+        """All words of the request."""
+        return " | ".join(words(text) for name in ("text", "display") for text in _values(self.request[1], name))
+
+
+def _values(value: Any, name: str) -> Iterator[str]:
+    """Every text that stands under a name anywhere in JSON."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == name and isinstance(inner, str):
+                yield inner
+            else:
+                yield from _values(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _values(inner, name)
+
+
+def _plain(code: str) -> str:
+    return code.upper().replace(".", "")
+
+
+class Trial:
+    """The cases of one policy, ready to be held against its slips; all of them must come out as expected."""
+
+    def __init__(self, folder: Path, documents: Documents, policy: Policy, guide: Guide) -> None:
+        self.folder = folder
+        self.documents = documents
+        self.guide = guide
+        self.code_sets = policy.code_sets
+        alone = cases.guide_of(policy, guide)
+        self.today = cases.today_of(policy)
+        self.cases = [Prepared(case, cases.request_of(policy, case, alone)) for case in policy.cases["cases"]]
+        self.holders = _holders(documents)
+
+    def survivors(self, slips: list[Slip], tell: Callable[[int], None]) -> list[Slip]:
+        """The slips that no case notices, in their order; ``tell`` hears how many were tried."""
+        noticed = shared(self.notices, slips, lambda done: tell(min(done, len(slips))))
+        return [slip for slip, is_noticed in zip(slips, noticed, strict=True) if not is_noticed]
+
+    def notices(self, slip: Slip) -> bool:
+        """Whether some case comes out otherwise under the slip, or the loader refuses the policy that has it."""
+        try:
+            slipped = edited(self.documents, slip.edits)
+            same_codes = slipped["codes"] is self.documents["codes"]
+            policy = policy_of(self.folder, slipped, self.code_sets if same_codes else None)
+        except PolicyError:
+            return True
+        alone = cases.guide_of(policy, self.guide)
+        return any(
+            cases.run_case(item.case, item.request, alone, self.today).differences for item in self.candidates(slip)
+        )
+
+    def candidates(self, slip: Slip) -> list[Prepared]:
+        """The cases that can notice a slip, the most likely first."""
+        reach, place = slip.reach, near(self.documents, slip)
+        verdicts = reach.verdicts.union(*(self.holders.get(name, frozenset()) for name in reach.criteria))
+        ranked = []
+        for item in self.cases:
+            if not _holds(item, reach):
+                continue
+            named = reach.criteria & item.criteria or reach.verdicts & item.verdicts
+            if named or reach.whole_call or verdicts & item.verdicts or item.of_the_card:
+                marked = sum(mark in item.own for mark in place.marks)
+                elsewhere = place.profile is not None and item.profile != place.profile
+                ranked.append((elsewhere, _is_far(item, reach), -marked, not named, len(item.own), item))
+        return [item for *_, item in sorted(ranked, key=lambda row: row[:5])]
+
+
+def _holds(item: Prepared, reach: Reach) -> bool:
+    """Whether a case has the code or phrase that a slip forgets."""
+    if reach.phrase is not None:
+        return f" {reach.phrase} " in item.words
+    if reach.code is None:
+        return True
+    code = _plain(reach.code)
+    if code.endswith("-"):
+        return any(found.startswith(code[:-1]) for found in item.codes)
+    return code in item.codes
+
+
+def _is_far(item: Prepared, reach: Reach) -> bool:
+    """Whether what a slip touches stands only in the chart that many cases share."""
+    wanted = reach.phrase if reach.code is None else reach.code.rstrip("-")
+    if wanted is not None:
+        return wanted.upper() not in item.own
+    return reach.whole_call and not reach.criteria and item.case.get("hook") != PATIENT_VIEW
+
+
+def _holders(documents: Documents) -> dict[str, frozenset[str]]:
+    """Criterion -> the verdicts that turn on it: those that list it, and those of payers, which may."""
+    policy = documents["policy"]
+    found: dict[str, set[str]] = {criterion["id"]: set() for criterion in policy["criteria"]}
+    for verdict in policy["verdicts"]:
+        profile = policy.get("profiles", {}).get(verdict.get("profile"), {})
+        members = found if "payer" in verdict else verdict.get("all", profile.get("all", ()))
+        for name in members:
+            found.setdefault(name, set()).add(verdict["id"])
+    return {name: frozenset(verdicts) for name, verdicts in found.items()}
+
+
+def unnoticed(survivors: list[Slip], documents: Documents) -> Iterator[Problem]:
+    """A problem for each slip that no case notices, with what to add; those of one code set are told together."""
+    by_set: dict[Steps, list[Slip]] = {}
+    for slip in survivors:
+        if slip.dropped is None:
+            yield error(
+                f"{slip.file}.json: {path_of(slip.steps)}", f"{slip.change}, and no case notices: {slip.advice}"
+            )
+        else:
+            by_set.setdefault(slip.steps[:3], []).append(slip)
+    for steps, group in by_set.items():
+        if len(group) == 1:
+            (slip,) = group
+            yield error(f"codes.json: {path_of(slip.steps)}", f"{slip.change}, and no case notices: {slip.advice}")
+            continue
+        whole = len(at(documents["codes"], steps))
+        table = json.dumps([slip.dropped for slip in group], ensure_ascii=False)
+        beginning = ", each row that ends in a dash with a code that begins so" if '-"' in table else ""
+        says = (
+            f"each of {len(group)} of these {whole} dropped, and no case notices: add a case for each{beginning}, or a "
+        )
+        phrases = all(slip.reach.phrase for slip in group)
+        how = ', each as an item by its words alone: "condition": "", "text": "{code}"' if phrases else ""
+        yield error(f"codes.json: {path_of(steps)}", f'{says}table with "for_each": {table}{how}')

@@ -1,0 +1,90 @@
+"""Whose business an order is: one index of all that policies know orders by, so that most orders concern nobody soon.
+
+An order costs what its own codes and words cost, however many policies are loaded.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+
+from cds_service.chart.chart import inline_concept
+from cds_service.chart.orders import may_concern
+from cds_service.fhir.elements import Json, Key, concept_text, readable_keys
+from cds_service.fhir.terminology import words
+from cds_service.policy.model import CodeSet, OrderRule, Policy
+
+
+class OrderIndex:
+    """The policies by the codes and the phrases of their acts and pathways."""
+
+    def __init__(self, policies: Iterable[Policy]) -> None:
+        self._policies = tuple(policies)
+        self._exact: dict[Key, list[int]] = {}
+        self._prefixes: dict[Key, list[int]] = {}
+        self._prefix_lengths: dict[str, set[int]] = {}
+        self._phrases: dict[str, list[int]] = {}
+        # The phrases by their first word: most words of a text begin none.
+        self._beginning: dict[str, list[str]] = {}
+        for place, policy in enumerate(self._policies):
+            for codes in _code_sets(policy.orders):
+                self._add_codes(codes, place)
+            for phrase in _phrases(policy.orders):
+                self._add_phrase(phrase, place)
+
+    def concerned(self, drafts: Iterable[Json], today: date) -> tuple[Policy, ...]:
+        """The policies for which ``orders.may_concern`` is true of one of the drafts, in the order they were given.
+
+        ``drafts`` are the resources of a call; codes have the meaning of the date of service, else of ``today``.
+        """
+        found: set[int] = set()
+        for resource in drafts:
+            if resource.get("codeReference") is not None:
+                return self._policies
+            found |= {
+                place
+                for place in self._hinted(resource) - found
+                if may_concern(self._policies[place].orders, resource, today)
+            }
+        return tuple(self._policies[place] for place in sorted(found))
+
+    def _hinted(self, resource: Json) -> set[int]:
+        """The places of the policies that have a code or a phrase of the draft, whatever its date and its denials."""
+        concept = inline_concept(resource)
+        found: set[int] = set()
+        for key in readable_keys(concept):
+            found.update(self._exact.get(key, ()))
+            system, code = key
+            for length in self._prefix_lengths.get(system, ()):
+                found.update(self._prefixes.get((system, code[:length]), ()))
+        text = words(concept_text(concept))
+        # A phrase without a letter or digit stands in texts without one alone.
+        if not text.strip():
+            found.update(self._phrases.get("", ()))
+        for word in set(text.split()):
+            for phrase in self._beginning.get(word, ()):
+                if f" {phrase} " in text:
+                    found.update(self._phrases[phrase])
+        return found
+
+    def _add_codes(self, codes: CodeSet, place: int) -> None:
+        for key in codes.exact:
+            self._exact.setdefault(key, []).append(place)
+        for row in codes.prefixes:
+            self._prefixes.setdefault((row.system, row.code), []).append(place)
+            self._prefix_lengths.setdefault(row.system, set()).add(len(row.code))
+
+    def _add_phrase(self, phrase: str, place: int) -> None:
+        plain = " ".join(phrase.split())
+        if plain and plain not in self._phrases:
+            self._beginning.setdefault(plain.partition(" ")[0], []).append(plain)
+        self._phrases.setdefault(plain, []).append(place)
+
+
+def _code_sets(rule: OrderRule) -> Iterator[CodeSet]:
+    yield from (act.codes for act in rule.acts)
+    yield from (row.codes for row in rule.pathways if row.codes is not None)
+
+
+def _phrases(rule: OrderRule) -> Iterator[str]:
+    yield from rule.named_in_text
+    for row in rule.pathways:
+        yield from row.phrases

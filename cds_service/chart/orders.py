@@ -1,0 +1,247 @@
+"""Recognising the order: which drafts ask for a policy's procedure, how surely, and which act each of them names."""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, NamedTuple
+
+from cds_service.chart.chart import Chart, concept_of, inline_concept
+from cds_service.chart.evidence_rules import reason_concepts
+from cds_service.chart.parts import parts_named
+from cds_service.errors import UnreadableError
+from cds_service.fhir.elements import Json, Key, concept_keys, concept_text, list_of, readable_keys
+from cds_service.fhir.terminology import reports_any, words
+from cds_service.policy.editions import date_of_service
+from cds_service.policy.model import Act, CodeSet, OrderRule, Pathway, Scope
+
+ORDER_TYPES = ("ServiceRequest", "DeviceRequest")
+WITHDRAWN = ("entered-in-error", "revoked", "completed")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One recognised draft. ``coded`` are the ids of the acts whose own code it carries; ``covers`` those it orders.
+
+    ``by_text``: known by its words alone; ``certain``: something says that this therapy is meant.
+    """
+
+    reference: str
+    resource: Json
+    act: Act
+    by_text: bool
+    certain: bool
+    coded: frozenset[str]
+    covers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcedureOrder:
+    """The drafts that make up one procedure, in the order sent.
+
+    ``settled`` are the ids of the acts that need no further order: drafted (also by drafts that are not commented on),
+    or asked not to be done; to request a device is not yet to order the act that implants it. ``coded`` are those that
+    a draft carries the code of. ``certain`` is False where nothing says that this therapy is meant. ``parts`` are the
+    parts of the scope that the drafts name; ``pathway`` is the other way that all of them go, if they do; ``others``
+    are the call's further orders, which only inform; what is not to be done is none of them.
+    """
+
+    drafts: tuple[Draft, ...]
+    settled: frozenset[str]
+    coded: frozenset[str]
+    certain: bool
+    parts: tuple[str, ...] = ()
+    pathway: Pathway | None = None
+    others: tuple[tuple[str, Json], ...] = ()
+    today: date = date.min
+
+    @property
+    def references(self) -> str:
+        """The references of the drafts, as one text."""
+        return " ".join(draft.reference for draft in self.drafts)
+
+    @property
+    def by_text(self) -> bool:
+        """Whether the procedure is known by words alone."""
+        return all(draft.by_text for draft in self.drafts)
+
+    def is_readable(self, chart: Chart) -> bool:
+        """Whether the codes of all drafts can be read."""
+        try:
+            for _, resource in (*((draft.reference, draft.resource) for draft in self.drafts), *self.others):
+                chart.told(concept_keys, concept_of(resource, chart, resource))
+        except UnreadableError:
+            return False
+        return True
+
+    def carriers(self, codes: CodeSet, chart: Chart) -> Iterator[tuple[str, str]]:
+        """(reference, words) of each draft with a code of the set, valid on its date of service, or with its words."""
+        for reference, resource in (*((draft.reference, draft.resource) for draft in self.drafts), *self.others):
+            concept = concept_of(resource, chart, resource)
+            carried = chart.told(_carried, concept, codes, date_of_service([resource], self.today))
+            if carried is not None:
+                yield reference, carried
+
+
+def _carried(concept: Any, codes: CodeSet, on: date) -> str | None:
+    """The label of a code of the set that a concept has, or its words where they are the set's; None for neither."""
+    row = next((row for key in readable_keys(concept) if (row := codes.match_on(key, on))), None)
+    if row is not None:
+        return row.label
+    text = concept_text(concept)
+    return text if codes.match_words(words(text)) else None
+
+
+def recognise(
+    rule: OrderRule,
+    drafts: Iterable[tuple[str, Json]],
+    chart: Chart,
+    selected: Collection[str] | None,
+    today: date,
+    scope: Scope | None = None,
+) -> ProcedureOrder | None:
+    """The procedure that the drafts ask for, or None where they are none of this policy's business.
+
+    ``drafts`` are (reference, resource) pairs; ``selected`` holds the references to comment on (None: all of them), the
+    others only inform. Codes have the meaning of the date of service, which is ``today`` where an order names none.
+    """
+    found: list[Draft] = []
+    elsewhere: list[tuple[Pathway, Draft]] = []
+    asked_for: list[tuple[str, Json]] = []
+    refused: set[str] = set()
+    for reference, resource in drafts:
+        if resource.get("status") in WITHDRAWN:
+            continue
+        on = date_of_service([resource], today)
+        said = chart.told(_said, concept_of(resource, chart, resource), rule, on)
+        draft = _read(rule, reference, resource, said, chart)
+        if resource.get("doNotPerform") is True:
+            # What is not to be done is not ordered; where it goes another way it says nothing of the acts.
+            refused |= draft.covers if draft is not None and said.pathway is None else frozenset()
+            continue
+        asked_for.append((reference, resource))
+        if draft is not None and said.pathway is not None:
+            elsewhere.append((said.pathway, draft))
+        elif draft is not None:
+            found.append(draft)
+    chosen = tuple(draft for draft in found if selected is None or _is_among(draft.reference, selected))
+    away = [pair for pair in elsewhere if selected is None or _is_among(pair[1].reference, selected)]
+    if not chosen and not away:
+        return None
+    pathway = None if chosen else min((row for row, _ in away), key=rule.pathways.index)
+    drafted = chosen or tuple(draft for _, draft in away)
+    commented = {id(draft.resource) for draft in drafted}
+    return ProcedureOrder(
+        drafts=drafted,
+        settled=frozenset(refused.union(*(draft.covers for draft in found))),
+        coded=frozenset().union(*(draft.coded for draft in found)),
+        certain=pathway is not None or any(draft.certain for draft in found),
+        parts=_parts(scope, drafted, chart) if scope else (),
+        pathway=pathway,
+        others=tuple(pair for pair in asked_for if id(pair[1]) not in commented),
+        today=today,
+    )
+
+
+def _parts(scope: Scope, drafts: Iterable[Draft], chart: Chart) -> tuple[str, ...]:
+    """The parts that the drafts name; none where one of the acts ordered names none, for it may mean any."""
+    said = [(draft, parts_named(scope, draft.resource, chart)) for draft in drafts]
+    if any(not named for draft, named in said if draft.resource.get("resourceType") == "ServiceRequest"):
+        return ()
+    all_named = {name for _, named in said for name in named}
+    return tuple(part.id for part in scope.parts if part.id in all_named)
+
+
+def may_concern(rule: OrderRule, resource: Json, today: date) -> bool:
+    """Whether a draft has a code or words of the policy, or a reference that may; asked before the chart is read."""
+    if resource.get("codeReference") is not None:
+        return True
+    said = _said(inline_concept(resource), rule, date_of_service([resource], today))
+    return said.is_something
+
+
+def _is_among(reference: str, selected: Collection[str]) -> bool:
+    """Whether a draft is selected; a bare id, as some clients send, selects it too."""
+    return reference in selected or reference.rpartition("/")[2] in selected
+
+
+class _Said(NamedTuple):
+    """What a draft's concept says: its codes, words, the acts its codes name, whether its words name the therapy, and
+    the pathway that it names."""
+
+    keys: list[Key]
+    text: str
+    acts: list[Act]
+    named: bool
+    pathway: Pathway | None
+
+    @property
+    def is_something(self) -> bool:
+        """Whether any of it is the policy's business."""
+        return bool(self.acts) or self.named or self.pathway is not None
+
+
+def _said(concept: Any, rule: OrderRule, on: date) -> _Said:
+    keys = readable_keys(concept)
+    text = words(concept_text(concept))
+    acts = [act for act in rule.acts if any(act.codes.match_on(key, on) for key in keys)]
+    named = reports_any(text, rule.named_in_text)
+    apart = any(phrase in text for phrase in rule.not_the_procedure_in_text)
+    pathway = None
+    if rule.pathways and not acts:
+        pathway = next((row for row in rule.pathways if _goes(row, keys, text, apart, on)), None)
+    return _Said(keys, text, acts, named and not apart, pathway)
+
+
+def _goes(row: Pathway, keys: list[Key], text: str, apart: bool, on: date) -> bool:
+    if row.codes is not None and any(row.codes.match_on(key, on) for key in keys):
+        return True
+    return not apart and reports_any(text, row.phrases)
+
+
+def _read(rule: OrderRule, reference: str, resource: Json, said: _Said, chart: Chart) -> Draft | None:
+    if not said.is_something:
+        return None
+    plain = not rule.names_site or any(act.names_site for act in said.acts)
+    known = plain or said.named or said.pathway is not None
+    pointing = True if known else _points_here(rule, resource, said.text, chart)
+    if pointing is False:
+        return None
+    acts = said.acts or [_act_in_words(rule, said.text)]
+    coded = frozenset(act.id for act in acts if (act.code.system, act.code.code) in said.keys)
+    orders_acts = resource.get("resourceType") == "ServiceRequest"
+    return Draft(
+        reference=reference,
+        resource=resource,
+        act=acts[0],
+        by_text=not said.acts,
+        certain=pointing is True,
+        coded=coded,
+        covers=frozenset(act.id for act in acts) if orders_acts else coded,
+    )
+
+
+def _act_in_words(rule: OrderRule, text: str) -> Act:
+    return next((act for act in rule.acts if any(phrase in text for phrase in act.phrases)), rule.acts[0])
+
+
+def _points_here(rule: OrderRule, resource: Json, text: str, chart: Chart) -> bool | None:
+    """True: at the policy's site; False: elsewhere; None: not said. The body site speaks before the reason."""
+    for concepts in (list_of(resource.get("bodySite")), [{"text": text}]):
+        said = [_place(concept, rule) for concept in concepts]
+        if True in said or False in said:
+            return True in said
+    said = [chart.told(_place, concept, rule) for concept in reason_concepts(resource, chart)]
+    return True if True in said else False if False in said else None
+
+
+def _place(concept: Any, rule: OrderRule) -> bool | None:
+    keys = readable_keys(concept)
+    if any(rule.here.match(key) for key in keys):
+        return True
+    text = words(concept_text(concept))
+    here, elsewhere = rule.here.match_words(text), any(phrase in text for phrase in rule.elsewhere_in_text)
+    if here or elsewhere:
+        return None if here and elsewhere else here
+    if any(key[0] in rule.elsewhere_by_code and not rule.unspecific.match(key) for key in keys):
+        return False
+    return None

@@ -1,0 +1,41 @@
+"""``cds-service changes``: what changed between two editions of a statement."""
+
+from pathlib import Path
+
+import click
+
+from cds_service.commands.common import settings_of
+from cds_service.errors import PolicyError
+
+
+@click.command()
+@click.argument("old")
+@click.argument("new")
+def changes(old: str, new: str) -> None:
+    """Print what changed between two editions of a statement, OLD and NEW: ids of policies, or their folders."""
+    from cds_service.policy.loading.folder import load_policy
+    from cds_service.publish.changes import changes as compare
+
+    cards = settings_of().cards
+    try:
+        before, after = (load_policy(_policy_folder(name, cards)) for name in (old, new))
+    except PolicyError as error:
+        raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
+    if before.statement != after.statement:
+        raise click.ClickException(
+            f"{before.id} is an edition of '{before.statement}' and {after.id} one of '{after.statement}'; only "
+            "editions of one statement can be compared."
+        )
+    click.echo(f"From edition {before.edition} ({before.id}) to edition {after.edition} ({after.id}):")
+    for sentence in compare(before, after) or ["Nothing changed."]:
+        click.echo(f"- {sentence}")
+
+
+def _policy_folder(name: str, cards: Path) -> Path:
+    """The folder of a policy given by its path or its id."""
+    for folder in (Path(name), cards / name):
+        if (folder / "policy.json").exists():
+            # The last part of "." is no name, and a policy's folder is named as its id.
+            return folder.resolve()
+    known = ", ".join(sorted(path.parent.name for path in cards.glob("*/policy.json")))
+    raise click.ClickException(f"There is no policy '{name}': neither a folder with a policy.json nor one of {known}.")

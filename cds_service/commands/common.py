@@ -1,0 +1,58 @@
+"""What several commands share: options, the settings, the day, and what is said of policies that were left out."""
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cds_service.clock import utc_today
+
+if TYPE_CHECKING:
+    from cds_service.library import Library
+    from cds_service.settings.settings import Settings
+    from cds_service.trust.entries import Clients
+
+DAY = click.DateTime(["%Y-%m-%d"])
+CODES = click.option(
+    "--codes",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of code packs whose words and numbers replace ours (default: CDS_SERVICE_CODES).",
+)
+
+
+def settings_of(codes: Path | None = None) -> "Settings":
+    """The settings; an option of the command line stands above the variable of the same name."""
+    from cds_service.settings.settings import load_settings
+
+    try:
+        settings = load_settings()
+        return settings.model_copy(update={"codes": codes}) if codes else settings
+    except ValueError as error:
+        raise click.ClickException(f"The settings cannot be used:\n{error}") from None
+
+
+def clients_of(settings: "Settings") -> "Clients":
+    """The clients file of the settings."""
+    from cds_service.trust.clients import ClientsError, load_clients
+
+    path = settings.clients
+    if path is None:
+        raise click.ClickException("Set CDS_SERVICE_CLIENTS to the clients file; without one calls are open.")
+    try:
+        return load_clients(path)
+    except ClientsError as error:
+        raise click.ClickException(f"The clients file of CDS_SERVICE_CLIENTS cannot be used:\n{error}") from None
+
+
+def warn_of_left_out(library: "Library") -> None:
+    """Names each policy folder that was not loaded, and why, on standard error."""
+    for item in library.left_out:
+        click.echo(f"{'Skipped the draft' if item.draft else 'LEFT OUT the policy'} {item.name}:", err=True)
+        for problem in item.problems:
+            click.echo(f"  {problem}", err=True)
+
+
+def day_of(given: datetime | None) -> date:
+    return given.date() if given else utc_today()

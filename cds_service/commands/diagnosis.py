@@ -1,0 +1,193 @@
+"""Why a token is refused, and whether a client's entry works: told on the operator's screen, and nowhere else."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from cds_service import service
+from cds_service.clock import Deadline
+from cds_service.ehr.client import OutgoingClient, OutgoingError
+from cds_service.library import Library
+from cds_service.spelling import nearest
+from cds_service.trust.entries import Client, Clients
+from cds_service.trust.keys import KeyRing, KeysUnavailableError, fetch_key_set
+from cds_service.trust.tokens import CHECKS, REUSE_ALLOWED, TrustUnavailableError, UntrustedError, Verifier
+
+# What the operator can do where a check fails; checks that are missing here have one remedy: the client's.
+ADVICE: Mapping[str, str] = {
+    "header": "Give the value of the Authorization header, or the token alone, as it was sent and on one line.",
+    "form": "The client does not send a signed JWT as RFC 7515 writes it; let its vendor compare.",
+    "critical": "Let the client sign plain tokens (RFC 7515, compact form) without extensions.",
+    "type": "Let the client set typ to JWT. An access token or a token within a token is no token for a call.",
+    "kid": "Let the client name its key: kid is required.",
+    "issuer": "Write iss into 'issuer' of the entry, letter by letter, if this is the client that you mean.",
+    "algorithm": "Let the client sign with one of these, or add its algorithm to 'algorithms' of the entry.",
+    "jku": "If the client's key set moved, ask its vendor through another channel, then change 'jwks_url' or 'jku'.",
+    "key": "Compare the kids with those of the client's key set: 'cds-service doctor client ID' lists them.",
+    "signature": "The token was changed on the way, or signed with another key of this kid: compare the key sets.",
+    "audience": "Let the client send the exact address, or add what it sends to 'audiences' of the entry.",
+    "issued": "Compare the clocks: ours and the client's differ, or iat is no number of seconds.",
+    "not-yet": "Compare the clocks: ours and the client's differ, or nbf is no number of seconds.",
+    "expired": "An old token is refused, which is right. If it is fresh, compare the clocks.",
+    "lifetime": "Let the client make a token for each call, valid for some minutes.",
+    "jti": "Let the client name each token with a new jti.",
+    "tenant": "Add the tenant to 'tenants' of the entry if it may call.",
+    "replay": "Let the client make a new token for each call.",
+}
+SECONDS = 5.0
+MAX_METADATA = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a diagnosis: whether the check passed (None: it was not made), its name, and what there is to say."""
+
+    passed: bool | None
+    check: str
+    says: str
+
+    def text(self) -> str:
+        """The line as it is printed."""
+        mark = {True: "ok", False: "FAILED", None: "-"}[self.passed]
+        return f"{mark:6}  {self.check:12}  {self.says}"
+
+
+def authorization_of(text: str) -> str:
+    """The Authorization header in a file that holds it with or without its name, or the bare token."""
+    value = text.strip()
+    name, colon, rest = value.partition(":")
+    if colon and name.strip().lower() == "authorization":
+        value = rest.strip()
+    return value if " " in value or "\t" in value else f"Bearer {value}"
+
+
+def diagnose_token(
+    text: str,
+    url: str,
+    clients: Clients,
+    http: OutgoingClient,
+    clock: Callable[[], float] = time.time,
+    seconds: float = SECONDS,
+) -> list[Line]:
+    """Every check of a token that was sent to ``url``, until one fails; the token is not used up by it.
+
+    ``text`` is as ``authorization_of`` reads it. Only keys that are not in the clients file are fetched.
+    """
+    verifier = Verifier(clients, KeyRing(http), _not_remembered, clock)
+    lines: list[Line] = []
+    try:
+        for passed in verifier.examine(authorization_of(text), (url,), Deadline(seconds)):
+            found = passed.found
+            if passed.check == "replay" and found != REUSE_ALLOWED:
+                found = "not looked up here, and the token is not used up by this"
+            lines.append(Line(True, passed.check, found))
+    except UntrustedError as error:
+        says = f"expected {error.expected}; got {error.got}. {ADVICE[error.check]}"
+        lines.append(Line(False, error.check, says))
+    except TrustUnavailableError as error:
+        lines.append(Line(False, "key", f"{error.sentence} The service answers 503 then. Try 'doctor client ID'."))
+    made = {line.check for line in lines}
+    return lines + [Line(None, check, f"not made: {asks}") for check, asks in CHECKS.items() if check not in made]
+
+
+def _not_remembered(issuer: str, jti: str, expires_at: datetime, deadline: Deadline) -> bool:
+    return True
+
+
+def find_client(clients: Clients, identifier: str) -> Client:
+    """The entry with this id. Raises ValueError with the nearest one."""
+    client = clients.named(identifier)
+    if client is None:
+        allowed = nearest(identifier, (entry.id for entry in clients.entries))
+        raise ValueError(f"There is no client '{identifier}'; {allowed}.")
+    return client
+
+
+def diagnose_client(client: Client, http: OutgoingClient, library: Library, public_url: str) -> Iterator[Line]:
+    """What works for a client: its keys, its FHIR servers, and what it finds when it asks us."""
+    yield from _keys(client, http)
+    for base in client.fhir_servers:
+        yield _fhir(client, base, http)
+    if not client.fhir_servers:
+        yield Line(None, "fhir", "no 'fhir_servers': what this client does not send is not fetched")
+    if client.token_reuse:
+        yield Line(
+            None,
+            "replay",
+            "token_reuse is on: a token of this client may come any number of times until it expires, so that one who "
+            "gets hold of it can use it too; for test kits alone, never with real patients",
+        )
+    yield from _topics(client, library)
+    for found in service.discovery(library, fetches=bool(client.fhir_servers))["services"]:
+        url = f"{public_url}/cds-services/{found['id']}"
+        yield Line(
+            True, "service", f"{found['hook']}: {url} (aud of its tokens); prefetch {_listed(found['prefetch'])}"
+        )
+    for alias in client.audiences:
+        below = ", and what of our paths lies below it" if alias.endswith("/") else ""
+        yield Line(True, "audience", f"{alias} is accepted too{below}")
+
+
+def _keys(client: Client, http: OutgoingClient) -> Iterator[Line]:
+    if client.jwks_url is None:
+        keys, where = client.keys, "in the clients file"
+    else:
+        try:
+            fetched = fetch_key_set(http, client, Deadline(SECONDS))
+        except KeysUnavailableError as error:
+            yield Line(False, "keys", f"{client.jwks_url}: {error.sentence}")
+            return
+        keys, where = fetched.keys.keys, client.jwks_url
+        for problem in fetched.keys.problems:
+            yield Line(None, "key", f"not used: {problem}")
+    useful = [key for key in keys if set(key.algorithms) & set(client.algorithms)]
+    for key in keys:
+        says = f"{key.kid}: {' or '.join(key.algorithms)}, {key.strength}"
+        if key in useful:
+            yield Line(True, "key", says)
+        else:
+            yield Line(None, "key", f"not used: {says}, which is not among 'algorithms'")
+    yield Line(bool(useful), "keys", f"{len(useful)} of use for {', '.join(client.algorithms)} {where}")
+
+
+def _fhir(client: Client, base: str, http: OutgoingClient) -> Line:
+    try:
+        received = http.get(
+            f"{base.rstrip('/')}/metadata",
+            accept="application/fhir+json",
+            allowance=client.fhir_allowance(),
+            deadline=Deadline(SECONDS),
+            max_bytes=MAX_METADATA,
+        )
+    except OutgoingError as error:
+        return Line(False, "fhir", f"{base}: {error.sentence}")
+    if received.status != 200:
+        return Line(False, "fhir", f"{base}/metadata answers with status {received.status}; a FHIR server answers 200")
+    try:
+        statement: Any = orjson.loads(received.body)
+    except orjson.JSONDecodeError:
+        statement = None
+    if not isinstance(statement, dict) or statement.get("resourceType") != "CapabilityStatement":
+        return Line(False, "fhir", f"{base}/metadata is no CapabilityStatement; give the base of a FHIR server")
+    version = statement.get("fhirVersion")
+    if not isinstance(version, str) or not version.startswith("4.0"):
+        return Line(False, "fhir", f"{base} speaks FHIR {json.dumps(version)[:20]}; the service reads R4 (4.0.1)")
+    return Line(True, "fhir", f"{base} answers, FHIR {version}")
+
+
+def _topics(client: Client, library: Library) -> Iterator[Line]:
+    topics = {policy.wording["topic"]["code"] for policy in library.policies}
+    for topic, alias in client.topic_aliases.items():
+        if topic in topics:
+            yield Line(True, "topic", f"{topic} is told as {alias}")
+        else:
+            yield Line(False, "topic", f"'{topic}' is the topic of no statement; {nearest(topic, topics)}")
+
+
+def _listed(names: Sequence[str] | Mapping[str, Any]) -> str:
+    return ", ".join(names)

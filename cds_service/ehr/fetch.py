@@ -1,0 +1,284 @@
+"""Fills the prefetch of a call from the EHR's FHIR server: all keys side by side, until the deadline and no longer."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from functools import partial
+from threading import BoundedSemaphore, Lock
+from time import monotonic
+from typing import NamedTuple, Protocol
+
+from cds_service.clock import Deadline
+from cds_service.ehr import scopes, search, templates
+from cds_service.ehr.addresses import Allowance, ForbiddenAddressError, permitted
+from cds_service.ehr.client import OutgoingError, Received
+from cds_service.ehr.search import SERVER, FetchError, Found, Get, Limits
+from cds_service.ehr.templates import Query, UnresolvedError
+from cds_service.fhir.bundles import DEFAULT_LIMITS, size_of
+from cds_service.hooks.hook_request import HookRequest
+from cds_service.operations import logs
+
+ACCEPT = "application/fhir+json"
+THREADS = 64
+MOST_OUTSTANDING = 128
+
+_LATE = ("timeout", f"{SERVER} did not answer in time")
+_CLAUSES = {
+    "forbidden": f"{SERVER} is not one that this service may call",
+    "unreachable": f"{SERVER} could not be reached",
+    "timeout": _LATE[1],
+    "too-large": "it is more than is read of one search",
+    "redirected": f"{SERVER} sent the call to another address",
+    "tls": f"the certificate of {SERVER} is not trusted",
+}
+_NO_TIME = ("timeout", "there was no time left to ask for it")
+_TOO_MANY = "with it the call holds more than is read (CDS_SERVICE_MAX_RESOURCES)"
+_BUSY = ("busy", "this service was too busy to ask for it")
+
+
+class KeyReport(NamedTuple):
+    """What became of one published key.
+
+    ``state``: sent, fetched, in-part, failed (asked for, and nothing came), not-asked. ``cause`` is one word of a few
+    where it is not all there is, else "". Nothing here is of a patient.
+    """
+
+    key: str
+    state: str
+    cause: str
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A call whose prefetch holds what came, whose ``unfetched`` says what did not; and a report of each key."""
+
+    request: HookRequest
+    report: tuple[KeyReport, ...] = ()
+
+
+class Getter(Protocol):
+    """What is needed of ``OutgoingClient``."""
+
+    def get(
+        self,
+        url: str,
+        *,
+        accept: str,
+        allowance: Allowance,
+        deadline: Deadline,
+        max_bytes: int,
+        token: str | None = None,
+    ) -> Received:
+        """The answer of a server. Raises OutgoingError."""
+
+
+class _Threads:
+    """The threads of one process; ``room`` counts what they have still to do, waiting or under way."""
+
+    def __init__(self, threads: int, most_outstanding: int) -> None:
+        self.process = os.getpid()
+        self.executor = ThreadPoolExecutor(threads, "fetching")
+        self.room = BoundedSemaphore(most_outstanding)
+
+    def submit(self, work: Callable[[], Found]) -> Future[Found] | None:
+        """Starts work, or gives None where too much is outstanding."""
+        if not self.room.acquire(blocking=False):
+            return None
+        future = self.executor.submit(work)
+        future.add_done_callback(lambda _: self.room.release())
+        return future
+
+
+class Fetcher:
+    """Fetches with one client for all calls; safe to share between threads, and to make before a fork.
+
+    ``max_bytes`` and ``max_pages`` are the most that is read of one search, ``max_resources`` the most of one call.
+    """
+
+    def __init__(
+        self,
+        client: Getter,
+        max_bytes: int,
+        max_pages: int,
+        max_resources: int = DEFAULT_LIMITS.resources,
+        *,
+        threads: int = THREADS,
+        most_outstanding: int = MOST_OUTSTANDING,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._client = client
+        self._limits = Limits(max_bytes, max_pages, max_resources)
+        self._sizes = (threads, most_outstanding)
+        self._clock = clock
+        self._lock = Lock()
+        self._threads: _Threads | None = None
+
+    def complete(
+        self, request: HookRequest, wanted: Mapping[str, str], allowance: Allowance, deadline: Deadline
+    ) -> Completed:
+        """Fetches what the call lacks of the wanted keys (published key -> template), and returns by the deadline.
+
+        A key that was sent, be it as ``null``, empty or failed, stays as it is; of a first page the rest is fetched. A
+        call without ``fhir_server`` comes back as it is. Never raises for what a server does.
+        """
+        if request.fhir_server is None:
+            return Completed(request)
+        lacking = {key: template for key, template in wanted.items() if request.lacks(key)}
+        found, taken = self._found(request, lacking, allowance, deadline) if lacking else ({}, {})
+        came = {key: item.value for key, item in found.items() if item.value is not None}
+        why = {key: item.sentence for key, item in found.items() if item.sentence is not None}
+        report = tuple(_report(key, found.get(key), taken.get(key)) for key in wanted if key not in request.unfetched)
+        if not found:
+            return Completed(request, report)
+        completed = replace(request, prefetch={**request.prefetch, **came}, unfetched={**request.unfetched, **why})
+        return Completed(completed, report)
+
+    def close(self) -> None:
+        """Starts no more work; what is under way ends by its own deadline. The client stays open."""
+        with self._lock:
+            if self._threads is not None:
+                self._threads.executor.shutdown(wait=False, cancel_futures=True)
+                self._threads = None
+
+    def _found(
+        self, request: HookRequest, lacking: Mapping[str, str], allowance: Allowance, deadline: Deadline
+    ) -> tuple[dict[str, Found], dict[str, float]]:
+        """What came of each key, and the seconds that each took that was asked for."""
+        found: dict[str, Found] = {}
+        asked: dict[Future[Found], str] = {}
+        ended: dict[str, float] = {}
+        started = self._clock()
+        get = partial(self._get, allowance=allowance, deadline=deadline, token=_token(request))
+        for key, template in lacking.items():
+            kind = template.partition("?")[0].partition("/")[0]
+            try:
+                work = partial(self._fetch, get, request, key, _base(request, allowance), _query(request, template))
+                if deadline.left() <= 0:
+                    raise FetchError(*_NO_TIME)
+                future = self._pool().submit(work)
+                if future is None:
+                    raise FetchError(*_BUSY)
+                future.add_done_callback(partial(self._note_end, ended, key, started))
+                asked[future] = key
+            except FetchError as error:
+                found[key] = _nothing(request, key, kind, error)
+        wait(asked, timeout=deadline.left())
+        # A result that comes later is dropped: the answer to the call may already be on its way.
+        taken = {key: ended.get(key, self._clock() - started) for key in asked.values()}
+        for future, key in asked.items():
+            kind = lacking[key].partition("?")[0].partition("/")[0]
+            if future.cancel():
+                found[key] = _nothing(request, key, kind, FetchError(*_BUSY))
+            elif not future.done():
+                found[key] = _nothing(request, key, kind, FetchError(*_LATE))
+            else:
+                found[key] = _result(future, request, key, kind)
+        return self._within_limits(request, {key: found[key] for key in lacking}, lacking), taken
+
+    def _within_limits(
+        self, request: HookRequest, found: Mapping[str, Found], lacking: Mapping[str, str]
+    ) -> dict[str, Found]:
+        """What was found, but for the keys that would bring the call beyond the most resources that are read."""
+        total = sum(size_of(value) for key, value in request.prefetch.items() if key not in lacking)
+        kept = {}
+        for key, item in found.items():
+            total += size_of(item.value)
+            if total > self._limits.max_resources and item.value is not None:
+                total -= size_of(item.value)
+                kind = lacking[key].partition("?")[0].partition("/")[0]
+                kept[key] = Found(None, "too-large", f"{kind}: {_TOO_MANY}")
+            else:
+                kept[key] = item
+        return kept
+
+    def _note_end(self, ended: dict[str, float], key: str, started: float, _: Future[Found]) -> None:
+        ended[key] = self._clock() - started
+
+    def _pool(self) -> _Threads:
+        """The threads, made when first needed: those of a parent process do not live on in its children."""
+        with self._lock:
+            if self._threads is None or self._threads.process != os.getpid():
+                self._threads = _Threads(*self._sizes)
+            return self._threads
+
+    def _fetch(self, get: Get, request: HookRequest, key: str, base: str, query: Query) -> Found:
+        if query.search is None:
+            return search.read(get, base, query, request.patient_id, self._limits)
+        return search.search(get, base, query, request.patient_id, self._limits, request.prefetch.get(key))
+
+    def _get(
+        self, url: str, max_bytes: int, *, allowance: Allowance, deadline: Deadline, token: str | None
+    ) -> Received:
+        if deadline.left() <= 0:
+            raise FetchError(*_LATE)
+        try:
+            return self._client.get(
+                url, accept=ACCEPT, allowance=allowance, deadline=deadline, max_bytes=max_bytes, token=token
+            )
+        except OutgoingError as error:
+            raise FetchError(error.kind, _CLAUSES.get(error.kind, _CLAUSES["unreachable"])) from None
+
+
+def _base(request: HookRequest, allowance: Allowance) -> str:
+    """The base of the FHIR server, without a slash at its end. Raises FetchError for one that may not be called."""
+    written = request.fhir_server or ""
+    try:
+        base = permitted(written, allowance)
+    except ForbiddenAddressError:
+        raise FetchError("forbidden", _CLAUSES["forbidden"]) from None
+    # What is asked for would become a part of the query, and the address be another one.
+    if "?" in written or "#" in written:
+        raise FetchError("forbidden", _CLAUSES["forbidden"])
+    return base.rstrip("/")
+
+
+def _query(request: HookRequest, template: str) -> Query:
+    try:
+        query = templates.resolve(template, request.context)
+    except UnresolvedError as error:
+        raise FetchError("unresolved", str(error)) from None
+    scope = request.authorization.scope if request.authorization else None
+    if not scopes.covers(scope, query.resource_type, query.search):
+        raise FetchError("scope", "the EHR's authorization does not cover it")
+    return query
+
+
+def _token(request: HookRequest) -> str | None:
+    return request.authorization.access_token if request.authorization else None
+
+
+def _nothing(request: HookRequest, key: str, kind: str, error: FetchError) -> Found:
+    """That nothing came, or nothing beside the first page that was sent."""
+    where = f"only 1 page of {kind} came" if key in request.prefetch else kind
+    return Found(None, error.cause, f"{where}: {error.clause}")
+
+
+def _result(future: Future[Found], request: HookRequest, key: str, kind: str) -> Found:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    # A bug here must neither fail the call nor read as "nothing on record"; its message may repeat what was sent.
+    logs.logger().error("unexpected", exc_info=error)
+    return _nothing(request, key, kind, FetchError("error", "this service failed to ask for it"))
+
+
+def _report(key: str, found: Found | None, seconds: float | None) -> KeyReport:
+    if found is None:
+        return KeyReport(key, "sent", "", 0.0)
+    milliseconds = (seconds or 0.0) * 1000
+    if found.cause is None:
+        return KeyReport(key, "fetched", "", milliseconds)
+    if found.value is not None:
+        return KeyReport(key, "in-part", found.cause, milliseconds)
+    return KeyReport(key, "not-asked" if seconds is None else "failed", found.cause, milliseconds)
+
+
+def server_timing(report: Iterable[KeyReport]) -> str:
+    """The ``Server-Timing`` header of a report (W3C Server Timing): what was asked for, with its milliseconds."""
+    return ", ".join(
+        f'fetch-{item.key};desc="{item.state}";dur={item.milliseconds:.1f}'
+        for item in report
+        if item.state not in ("sent", "not-asked")
+    )

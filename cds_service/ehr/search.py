@@ -1,0 +1,239 @@
+"""One read or one search of a FHIR server, page by page: what came, and why the rest did not (FHIR R4 RESTful API)."""
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+import orjson
+
+from cds_service.chart.chart import SUBJECT
+from cds_service.ehr.addresses import ForbiddenAddressError, is_at_or_below, is_plain_path
+from cds_service.ehr.client import Received
+from cds_service.ehr.templates import Query
+from cds_service.fhir.bundles import is_error, next_page
+from cds_service.fhir.elements import Json
+from cds_service.hooks.hook_request import is_of_another
+
+SERVER = "the EHR's FHIR server"
+_VISIBLE = re.compile(r"[!-~]+")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_REFUSED = (401, 403)
+_GONE = (404, 410)
+_BUSY = 429
+
+
+class FetchError(Exception):
+    """Something that was asked for did not come: ``cause`` is one word of a few, ``clause`` says it to people."""
+
+    def __init__(self, cause: str, clause: str) -> None:
+        super().__init__(clause)
+        self.cause = cause
+        self.clause = clause
+
+
+class Found(NamedTuple):
+    """What came: ``value`` as prefetch would hold it (None where nothing came), and why it is not all (or None).
+
+    ``sentence`` says the same to the person who reads the card.
+    """
+
+    value: Json | None
+    cause: str | None = None
+    sentence: str | None = None
+
+
+# Asks for one address and reads at most so many bytes; raises FetchError where no answer comes.
+Get = Callable[[str, int], Received]
+
+
+class Limits(NamedTuple):
+    """The most that is read of one search."""
+
+    max_bytes: int
+    max_pages: int
+    max_resources: int
+
+
+def read(get: Get, base: str, query: Query, patient_id: str, limits: Limits) -> Found:
+    """Reads one resource; that of a Patient must be the patient of the call."""
+    kind = query.resource_type
+    try:
+        resource = _resource(get(f"{base}/{query.relative}", limits.max_bytes), "has no such record")
+        _expect(resource, kind)
+        if kind == "Patient" and resource.get("id") != patient_id:
+            raise FetchError("invalid", f"{SERVER} sent another patient")
+    except FetchError as error:
+        return Found(None, error.cause, f"{kind}: {error.clause}")
+    return Found(resource)
+
+
+def search(get: Get, base: str, query: Query, patient_id: str, limits: Limits, sent: Json | None = None) -> Found:
+    """Searches, and follows ``next`` links to the end, below the base alone.
+
+    ``sent`` is the first page where the EHR has sent that: it is kept as it is. Of what comes, resources of the type
+    that is asked for count, and what stands beside them, as in a prefetch that was sent; other types alone are no
+    answer, unless the server says that it found nothing. Another patient's never count, and show that the rest cannot
+    be relied on as all there is.
+    """
+    kind = query.resource_type
+    walk = _Walk(kind, patient_id)
+    address: str | None = f"{base}/{query.relative}"
+    try:
+        if sent is not None:
+            entries = sent.get("entry")
+            walk.entries += entries if isinstance(entries, list) else []
+            walk.pages, walk.matched = 1, True
+            address = _following(sent, base, f"{base}/")
+        _follow(get, base, address, limits, walk)
+    except FetchError as error:
+        if not walk.pages:
+            return Found(None, error.cause, f"{kind}: {error.clause}")
+        pages = "1 page" if walk.pages == 1 else f"{walk.pages} pages"
+        return Found(walk.bundle(), error.cause, f"only {pages} of {kind} came: {error.clause}")
+    walk.end()
+    if walk.doubt is not None:
+        return Found(walk.bundle(), walk.doubt.cause, f"{kind}: {walk.doubt.clause}")
+    return Found(walk.bundle())
+
+
+class _Walk:
+    """The pages of one search so far."""
+
+    def __init__(self, kind: str, patient_id: str) -> None:
+        self.kind = kind
+        self.patient_id = patient_id
+        self.entries: list[Any] = []
+        self.unasked: list[Any] = []
+        self.pages = 0
+        self.matched = self.none_found = False
+        self.doubt: FetchError | None = None
+
+    def bundle(self) -> Json:
+        return {"resourceType": "Bundle", "type": "searchset", "entry": self.entries}
+
+    def add(self, page: Json) -> None:
+        entries = page.get("entry") or []
+        if not isinstance(entries, list):
+            raise _not_fhir()
+        for entry in entries:
+            try:
+                self._add_entry(entry)
+            except FetchError as error:
+                self.doubt = self.doubt or error
+        self.none_found = page.get("total") == 0
+        self.pages += 1
+
+    def end(self) -> None:
+        """Called after the last page: what was not asked for counts only beside what was."""
+        if self.matched:
+            self.entries += self.unasked
+        elif self.unasked and not self.none_found:
+            self.doubt = self.doubt or _other_kind()
+
+    def _add_entry(self, entry: Any) -> None:
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        if not isinstance(resource, dict) or not isinstance(kind := resource.get("resourceType"), str):
+            raise _not_fhir()
+        if kind == "OperationOutcome":
+            if is_error(resource):
+                raise _reported()
+        elif kind == self.kind:
+            if is_of_another(resource.get(SUBJECT.get(kind, "subject")), self.patient_id):
+                raise FetchError("invalid", f"{SERVER} sent records of another patient")
+            self.entries.append(entry)
+            self.matched = True
+        elif isinstance(mode := entry.get("search"), dict) and mode.get("mode") == "include":
+            self.entries.append(entry)
+        else:
+            self.unasked.append(entry)
+
+
+def _follow(get: Get, base: str, address: str | None, limits: Limits, walk: _Walk) -> None:
+    seen: set[str] = set()
+    left = limits.max_bytes
+    while address is not None:
+        if walk.pages >= limits.max_pages or left <= 0:
+            raise FetchError("too-large", "it is more than is read of one search")
+        if address in seen:
+            raise FetchError("invalid", f"the pages of {SERVER} go round in a circle")
+        seen.add(address)
+        received = get(address, left)
+        left -= len(received.body)
+        page = _resource(received, "does not offer it")
+        _expect(page, "Bundle")
+        walk.add(page)
+        if len(walk.entries) > limits.max_resources:
+            raise FetchError("too-large", "it is more than is read of one search")
+        address = _following(page, base, address)
+
+
+def _resource(received: Received, gone: str) -> Json:
+    """The resource in an answer. Raises FetchError for any other answer; ``gone`` says what a 404 means."""
+    status = received.status
+    if status in _REFUSED:
+        raise FetchError("refused", f"the EHR refused access to it ({status})")
+    if status in _GONE:
+        raise FetchError("not-found", f"{SERVER} {gone} ({status})")
+    if status == _BUSY or status >= 500:
+        raise FetchError("server-error", f"{SERVER} failed ({status})")
+    if status != 200:
+        raise FetchError("not-accepted", f"{SERVER} did not accept the query ({status})")
+    try:
+        value = orjson.loads(received.body.removeprefix(_BYTE_ORDER_MARK))
+        # What nests too deeply to be written could break whoever reads it.
+        orjson.dumps(value)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        raise _not_fhir() from None
+    if not isinstance(value, dict):
+        raise _not_fhir()
+    return value
+
+
+def _expect(resource: Json, kind: str) -> None:
+    found = resource.get("resourceType")
+    if found == "OperationOutcome":
+        raise _reported()
+    if found != kind:
+        raise _other_kind() if isinstance(found, str) else _not_fhir()
+
+
+def _following(page: Json, base: str, address: str) -> str | None:
+    link = next_page(page)
+    if link is None:
+        return None
+    try:
+        target = _at_the_base(base, address, link)
+        if target is not None and is_at_or_below(base, target):
+            return target
+    except (ValueError, ForbiddenAddressError):
+        pass
+    raise FetchError("forbidden", "its next page lies at an address that is not asked")
+
+
+def _at_the_base(base: str, address: str, link: str) -> str | None:
+    """The address of a link on the page at ``address``, with the origin of the base; None for one that is not plain.
+
+    Behind a proxy many FHIR servers write links with their own inner name, which nobody outside can call, or with http
+    for https. Path and query are those of the same page at the base, and a token goes to no other host. Raises
+    ValueError.
+    """
+    if not _VISIBLE.fullmatch(link) or not is_plain_path(urlsplit(link).path):
+        return None
+    ours, theirs = urlsplit(base), urlsplit(urljoin(address, link))
+    # Reading the port raises for one that does not exist.
+    if theirs.scheme not in ("http", "https") or "@" in theirs.netloc or theirs.port == 0 or theirs.fragment:
+        return None
+    return urlunsplit((ours.scheme, ours.netloc, theirs.path, theirs.query, ""))
+
+
+def _not_fhir() -> FetchError:
+    return FetchError("invalid", f"{SERVER} sent something that cannot be read")
+
+
+def _other_kind() -> FetchError:
+    return FetchError("invalid", f"{SERVER} sent other kinds of record")
+
+
+def _reported() -> FetchError:
+    return FetchError("reported", f"{SERVER} reported an error")

@@ -1,0 +1,88 @@
+"""What an attested answer may be, and facts made of readings: the newest ones, or the reduction between two numbers."""
+
+import re
+from collections.abc import Mapping
+from itertools import product
+from typing import Any
+
+from cds_service.errors import UnreadableError
+from cds_service.facts.evidence import ANYTHING, Fact, Reading, Value, newest
+from cds_service.fhir.elements import Interval, first_of, number_of, text_of
+from cds_service.policy.model import FactRule
+
+# "75", "75 %", "70-80 %", "70 to 80%"; nothing longer is a percentage, and nothing longer is searched.
+_PERCENTAGE = re.compile(r"\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*(?:(?:-|\u2013|to)\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*)?")
+LONGEST_PERCENTAGE = 60
+# Of how many different values each number of a reduction is held against each of the other.
+MOST_VALUES = 10
+
+
+def from_newest(rule: FactRule, readings: list[Reading], notes: list[str]) -> Fact:
+    """A fact by its newest readings."""
+    latest = newest(readings)
+    values = tuple(value for reading in latest for value in reading.values)
+    return Fact(rule, values, tuple(reading.evidence for reading in latest), tuple(notes))
+
+
+def attested_yes_or_no(answer: Mapping[str, Any]) -> tuple[tuple[Value, ...], str]:
+    """The value of an answer that is yes or no. Raises UnreadableError."""
+    value = answer.get("valueBoolean")
+    if not isinstance(value, bool):
+        raise UnreadableError("is not yes or no")
+    return (value,), "yes" if value else "no"
+
+
+def attested_number(rule: FactRule, answer: Mapping[str, Any]) -> tuple[tuple[Value, ...], str]:
+    """The value of an answer that is a number. Raises UnreadableError where it is none or outside the rule's range."""
+    number = number_of(first_of(answer, "valueDecimal", "valueInteger"))
+    if not rule.range[0] <= number <= rule.range[1]:
+        raise UnreadableError(f"is outside {rule.range[0]:g} to {rule.range[1]:g}")
+    return ((number, number),), f"{number:g} {rule.unit}".strip()
+
+
+def attested_percentage(rule: FactRule, answer: Mapping[str, Any]) -> tuple[tuple[Value, ...], str]:
+    """The value of an answer that is a percentage: a number, or words such as "70-80 %". Raises UnreadableError."""
+    if "valueString" not in answer:
+        return attested_number(rule, answer)
+    text = text_of(answer["valueString"])
+    found = _PERCENTAGE.fullmatch(text) if len(text) <= LONGEST_PERCENTAGE else None
+    if found is None:
+        raise UnreadableError("is no percentage")
+    low = float(found[1])
+    high = float(found[2] or found[1])
+    if low > high or high > 100:
+        raise UnreadableError("is no percentage")
+    return ((low, high),), f"{low:g} %" if low == high else f"{low:g} to {high:g} %"
+
+
+def reduction(rule: FactRule, known: Mapping[str, Fact], stated: list[Reading], notes: list[str]) -> Fact:
+    """By how many percent a number fell, from two facts and from what was stated; never rounded.
+
+    A number that may be several gives an interval. From nothing, or from what cannot be read, there is no reduction to
+    compute: it may then be any, so that neither another value of that day nor a statement settles it.
+    """
+    before, after = known[rule.start], known[rule.end]
+    shares = [_share(first, second) for first, second in product(_few(before.values), _few(after.values))]
+    if None in shares:
+        notes = [*notes, f"{before.rule.title} leaves no percentage to compute"]
+    said = from_newest(rule, stated, notes)
+    computed = tuple(ANYTHING if share is None else share for share in shares)
+    evidence = (before.evidence + after.evidence) if any(share is not None for share in shares) else ()
+    return Fact(rule, computed + said.values, evidence + said.evidence, tuple(dict.fromkeys(notes)))
+
+
+def _few(values: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Each different value once; where they are many, the one interval that holds them all."""
+    different = tuple(dict.fromkeys(values))
+    if len(different) <= MOST_VALUES:
+        return different
+    numbers = [value for value in different if isinstance(value, tuple)]
+    return ((min(low for low, _ in numbers), max(high for _, high in numbers)),)
+
+
+def _share(first: Value, second: Value) -> Interval | None:
+    if isinstance(first, bool) or isinstance(second, bool) or ANYTHING in (first, second) or first[0] <= 0:
+        return None
+    low, high = 1 - second[1] / first[0], 1 - second[0] / first[1]
+    # Nine digits are far finer than any score, and binary fractions are not exact.
+    return round(low * 100, 9), round(high * 100, 9)

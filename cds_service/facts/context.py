@@ -1,0 +1,63 @@
+"""All that a fact may read, and the records among it that carry the fact's codes and belong to the part looked at."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from typing import NamedTuple
+
+from cds_service.chart.chart import Chart, Match
+from cds_service.chart.orders import ProcedureOrder
+from cds_service.chart.parts import parts_named
+from cds_service.facts.attested import Answers
+from cds_service.facts.evidence import Fact
+from cds_service.policy.model import FactRule, Scope
+
+ANSWERS = "QuestionnaireResponse"
+
+
+def types_not_whole(chart: Chart, resource_types: Iterable[str]) -> frozenset[str]:
+    """Those of the types whose list failed, is missing or came in part."""
+    return frozenset(name for name in resource_types if not chart.whole(name))
+
+
+class World(NamedTuple):
+    """One patient on one day: what is on record, what was answered, what is ordered, and the facts read so far.
+
+    ``part`` is the part of the scope that is looked at, or "" for the whole; ``parts`` are those of the call;
+    ``not_whole`` are the resource types of which more may be on record than was read.
+    """
+
+    chart: Chart
+    answers: Answers
+    today: date
+    order: ProcedureOrder | None
+    scope: Scope | None
+    known: Mapping[str, Fact]
+    parts: tuple[str, ...] = ()
+    part: str = ""
+    not_whole: frozenset[str] = frozenset()
+
+    def records_open(self, rule: FactRule) -> bool:
+        """Whether records that the fact reads may exist that were not read."""
+        return not self.not_whole.isdisjoint(rule.types() - {ANSWERS})
+
+    def answers_open(self, rule: FactRule) -> bool:
+        """Whether answers that the fact reads may exist that were not read."""
+        return bool(rule.item) and ANSWERS in self.not_whole
+
+    def matches(self, rule: FactRule, types: Iterable[str]) -> Iterator[tuple[Match, bool]]:
+        """Each record that carries the rule's codes; with False where it does not say to which part it belongs."""
+        if rule.codes is None:
+            return
+        for name in types:
+            for match in self.chart.matches(name, rule.codes):
+                if not self.part or self.scope is None:
+                    yield match, True
+                    continue
+                named = parts_named(self.scope, match.record.resource, self.chart)
+                if not named or self.part in named:
+                    yield match, bool(named)
+
+    @property
+    def no_part(self) -> str:
+        """Why a record that does not say where it belongs does not count."""
+        return f"{self.scope.name if self.scope else 'part'} not recorded"

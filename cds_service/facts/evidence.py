@@ -1,0 +1,117 @@
+"""What was found on record: evidence, the readings that a fact is made of, and the facts themselves."""
+
+from collections.abc import Mapping
+from datetime import date
+from math import inf
+from typing import NamedTuple
+
+from cds_service.chart.chart import Match
+from cds_service.fhir.dates import Days, days
+from cds_service.fhir.elements import Interval
+from cds_service.policy.model import FactRule
+
+Value = Interval | bool
+ANYTHING: Interval = (-inf, inf)
+
+
+class Evidence(NamedTuple):
+    """One thing on record: what it is called (our label, or the chart's own words), its code, what it says, its date.
+
+    ``noun`` (singular, plural) stands on events that are counted rather than listed.
+    """
+
+    reference: str
+    display: str
+    value: str | None
+    date: str | None
+    remark: str | None = None
+    code: str | None = None
+    noun: tuple[str, str] | None = None
+
+    @property
+    def is_attested(self) -> bool:
+        """Whether somebody answered a question, rather than the chart recording it."""
+        return self.reference.startswith("QuestionnaireResponse")
+
+
+class Reading(NamedTuple):
+    """One dated source of a fact: what it may be (``ANYTHING`` where it cannot be read), and its evidence."""
+
+    when: Days
+    values: tuple[Value, ...]
+    evidence: Evidence
+
+
+class Fact(NamedTuple):
+    """What is known of one fact.
+
+    ``values``: what it may be (empty: nothing known); ``notes``: why something on record does not count; ``events``:
+    of a fact that is counted, what happened; ``open``: more may be on record than was read, and could change it.
+    """
+
+    rule: FactRule
+    values: tuple[Value, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    notes: tuple[str, ...] = ()
+    events: tuple["Event", ...] = ()
+    open: bool = False
+
+    def newest_days(self) -> tuple[date, date] | None:
+        """The first and the last day that the newest of its events, or else evidence, may have; None without any.
+
+        What has no date may be of any day, and what was not read may be newer than all that was.
+        """
+        dated = [event.when for event in self.events] or [days(item.date) for item in self.evidence if item.date]
+        if not dated and not self.evidence and not self.open:
+            return None
+        undated = self.open or (not self.events and any(item.date is None for item in self.evidence))
+        first = max((when.first for when in dated), default=date.min)
+        return first, date.max if undated else max(when.last for when in dated)
+
+
+class Event(NamedTuple):
+    """Something that happened once: when, what is known of it, and whether it is certain to belong where it is read."""
+
+    when: Days
+    attributes: Mapping[str, Fact]
+    certain: bool
+
+
+class Known(NamedTuple):
+    """All facts of one patient: of the whole, and of each part that the call is about with the whole's beside them."""
+
+    whole: Mapping[str, Fact]
+    parts: Mapping[str, Mapping[str, Fact]]
+
+    def at(self, part: str) -> Mapping[str, Fact]:
+        """The facts to hold a test against: of one part, or of the whole ("")."""
+        return self.parts[part] if part else self.whole
+
+
+def newest(readings: list[Reading]) -> list[Reading]:
+    """The readings that may be the newest: those that no other is wholly later than, in one fixed order."""
+    if not readings:
+        return []
+    latest = max(reading.when.first for reading in readings)
+    kept = [reading for reading in readings if reading.when.last >= latest]
+    return sorted(kept, key=lambda reading: [part or "" for part in reading.evidence[:4]])
+
+
+def evidence_of(match: Match, value: str | None, when: str | None, noun: tuple[str, str] | None = None) -> Evidence:
+    """The evidence that a matching record gives: our own label where a code matched, else the chart's words."""
+    label, code = (match.code.label, match.text) if match.code else (match.text, None)
+    return Evidence(match.record.reference, label, value, when, _remark(match), code, noun)
+
+
+def _remark(match: Match) -> str | None:
+    if match.code is None:
+        return "by its text"
+    if match.without_system:
+        return "code system not stated"
+    return match.code.remark
+
+
+def note_on(match: Match, why: str) -> str:
+    """A sentence part that says why a matching record does not count."""
+    name = match.code.label if match.code else match.text
+    return f"{name}: {why}"

@@ -1,0 +1,63 @@
+"""Measured values: Observations (FHIR R4) as readings of a fact, in its canonical unit."""
+
+from datetime import date
+from typing import NamedTuple
+
+from cds_service.chart.chart import Chart, Match
+from cds_service.chart.evidence_rules import is_of_another, status_word, too_old_or_future
+from cds_service.errors import UnreadableError
+from cds_service.facts.evidence import ANYTHING, Reading, evidence_of
+from cds_service.fhir.dates import Days
+from cds_service.fhir.elements import Interval, days_of, first_of, object_of, quantity_of, text_of
+from cds_service.policy.model import FactRule
+
+
+class Stale(NamedTuple):
+    """A reading that is too old, too new, or whose date does not say."""
+
+    when: Days
+    why: str
+
+
+def observed(rule: FactRule, match: Match, chart: Chart, today: date) -> Reading | Stale | str:
+    """A reading, or the sentence why it is not evidence; an unreadable Observation is a reading of any value."""
+    resource = match.record.resource
+    when = Days(today, today, "")
+    try:
+        status = resource.get("status")
+        if status not in (None, "final", "amended", "corrected"):
+            return f"status is {status_word(status)}"
+        written = first_of(resource, "effectiveDateTime", "effectiveInstant")
+        if written is None and "effectivePeriod" in resource:
+            written = first_of(object_of(resource["effectivePeriod"]), "end", "start")
+        if written is None and (written := resource.get("issued")) is None:
+            return "has no date"
+        when = days_of(written)
+        why_not = too_old_or_future(rule.look_back_days, text_of(written), today)
+        if why_not:
+            return Stale(when, why_not)
+        if chart.told(is_of_another, resource.get("code")):
+            return "is not about the patient"
+        quantity = quantity_of(match.part)
+    except UnreadableError:
+        return Reading(when, (ANYTHING,), evidence_of(match, "unreadable", when.text or None))
+    if quantity is None:
+        return "has no numeric value"
+    unit = next((spelling for spelling in quantity.units if spelling in rule.units), None)
+    if unit is None:
+        return f"{quantity.text} has no unit" if quantity.units == ("",) else f"{quantity.text} is in another unit"
+    factors = rule.units[unit]
+    possible = tuple(clipped for factor in factors if (clipped := _clip(quantity.interval, factor, rule.range)))
+    if not possible:
+        return f"{quantity.text} is outside {rule.range[0]:g} to {rule.range[1]:g}"
+    shown = f"{quantity.text} {rule.unit if factors == (1.0,) else unit}".strip()
+    return Reading(when, possible, evidence_of(match, shown, when.text))
+
+
+def _clip(interval: Interval, factor: float, bounds: Interval) -> Interval | None:
+    low, high = interval[0] * factor, interval[1] * factor
+    if low == high:
+        low = high = round(low, 9)
+        return (low, high) if bounds[0] <= low <= bounds[1] else None
+    low, high = max(low, bounds[0]), min(high, bounds[1])
+    return (low, high) if low <= high else None

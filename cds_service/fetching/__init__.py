@@ -1,1 +1,0 @@
-"""Prefetch that the EHR did not send, fetched from its FHIR server."""

@@ -1,0 +1,40 @@
+"""FHIR models (fhir.resources, R4B: it has no plain R4) for what we create and what people bring; never for a call."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fhir.resources.R4B import get_fhir_model_class
+from pydantic import ValidationError
+
+from cds_service.fhir.bundles import read_value
+from cds_service.fhir.elements import Json
+
+MOST_FOR_A_RESOURCE = 3
+
+
+def problems(resource: Json) -> Iterator[str]:
+    """A sentence for each way in which a resource breaks its model, the first few, with the place."""
+    kind = resource.get("resourceType")
+    try:
+        get_fhir_model_class(str(kind)).model_validate(resource)
+    except ValidationError as error:
+        for item in error.errors()[:MOST_FOR_A_RESOURCE]:
+            place = ".".join(str(part) for part in item["loc"])
+            yield f"{place}: {item['msg']}" if place else str(item["msg"])
+    # ValidationError is a ValueError too; the library raises either where it knows no such type.
+    except (LookupError, ValueError):
+        yield f"'{kind}' is no FHIR resource"
+
+
+def request_problems(body: Any) -> Iterator[str]:
+    """The problems of every resource in a hook request's prefetch and drafts, each behind its reference."""
+    if not isinstance(body, dict):
+        return
+    prefetch, context = body.get("prefetch"), body.get("context")
+    values = list(prefetch.values()) if isinstance(prefetch, dict) else []
+    if isinstance(context, dict):
+        values.append(context.get("draftOrders"))
+    for value in values:
+        for kind, resources in read_value(value).by_type.items():
+            for resource in resources:
+                yield from (f"{kind}/{resource.get('id', '?')}: {problem}" for problem in problems(resource))

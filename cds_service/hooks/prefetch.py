@@ -1,0 +1,52 @@
+"""Prefetch templates, derived from the facts that the loaded policies read (CDS Hooks 2.0, "Prefetch Template")."""
+
+from collections.abc import Iterable, Mapping
+
+from cds_service.fhir.terminology import LOINC
+from cds_service.policy.model import Policy
+
+# Searches by code where a whole chart would be sent otherwise; the rest is small enough to be sent whole.
+_BY_CODE = ("Observation", "DiagnosticReport")
+_LEAN = ("patient", "coverage")
+
+
+def key_of(resource_type: str) -> str:
+    """The prefetch key of a resource type: ``MedicationRequest`` is ``medicationRequest``."""
+    return resource_type[0].lower() + resource_type[1:]
+
+
+def keys(policies: Iterable[Policy]) -> dict[str, str]:
+    """Prefetch key -> resource type, for every type that a policy reads; the Patient is always among them."""
+    types = {"Patient"}.union(*(policy.resource_types for policy in policies))
+    return {key_of(name): name for name in sorted(types, key=lambda name: (name != "Patient", name))}
+
+
+def templates(policies: Iterable[Policy]) -> Mapping[str, str]:
+    """Prefetch key -> template, with root tokens of CDS Hooks 2.0 only and searches without ``_include``."""
+    policies = tuple(policies)
+    return {key: _template(name, policies) for key, name in keys(policies).items()}
+
+
+def lean(all_templates: Mapping[str, str]) -> Mapping[str, str]:
+    """The templates of patient and coverage alone: for EHRs whose FHIR server answers for all else when it is needed.
+
+    Most calls are nobody's business, so that most of a whole prefetch is made for nothing.
+    """
+    return {key: template for key, template in all_templates.items() if key in _LEAN}
+
+
+def _template(name: str, policies: Iterable[Policy]) -> str:
+    if name == "Patient":
+        return "Patient/{{context.patientId}}"
+    query = f"{name}?patient={{{{context.patientId}}}}"
+    if name in _BY_CODE:
+        codes = {
+            f"{code.system}|{code.code}"
+            for policy in policies
+            for rule in policy.facts.values()
+            if rule.codes and name in rule.types()
+            for code in rule.codes.codes
+            if code.system == LOINC
+        }
+        query += f"&code={','.join(sorted(codes))}" if codes else ""
+    return query

@@ -1,0 +1,224 @@
+"""What an installation has around the rules: whom a call may be completed from, and who is told of it."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cds_service.ehr.addresses import Allowance
+from cds_service.ehr.client import OutgoingClient
+from cds_service.ehr.fetch import Fetcher
+from cds_service.hooks import hook_request
+from cds_service.hooks.client_names import OPEN, WORKBENCH
+from cds_service.hooks.feedback import MOST_ITEMS
+from cds_service.library import Library
+from cds_service.operations import logs, metrics_folder
+from cds_service.operations.audit import AuditError, AuditLog, audit_folder
+from cds_service.operations.check_names import CHECKS as SELF_CHECKS
+from cds_service.operations.check_names import DEGRADING, DEGRADING_WITH_TRUST, PARTS_OF_READINESS
+from cds_service.operations.computing import Turn
+from cds_service.operations.names import Names
+from cds_service.operations.rate import limit_of
+from cds_service.operations.readiness import Readiness
+from cds_service.operations.sealing import keys_of
+from cds_service.operations.traces import NoTraces, OpenTelemetry, TracesError, open_traces
+from cds_service.settings.settings import Settings
+from cds_service.store.database import Store, store_at
+from cds_service.store.failures import NewerStoreError, StoreError
+from cds_service.store.ledger import Ledger
+from cds_service.store.replay import ReplayStore
+from cds_service.store.retention import Retention, limits_of
+from cds_service.trust.clients import load_clients
+from cds_service.trust.entries import Clients
+from cds_service.trust.keys import KeyRing
+from cds_service.trust.tokens import CHECKS, Verifier
+
+if TYPE_CHECKING:
+    from cds_service.operations.metrics import Metrics
+
+NOBODY = Allowance()
+NO_NAMES = Names()
+NO_TRACES = NoTraces()
+# A worker is silent after so many self-checks that it did not tell of; a run of all known answers takes its time.
+PATIENCE = 2.5
+SECONDS_OF_A_RUN = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Each part may be missing: then nothing is fetched, counted, or kept.
+
+    ``allowance`` says which FHIR servers may be called for open calls; ``call_seconds`` is the deadline of a call,
+    ``rate_limit`` what one client may call (empty: no limit). ``verifier`` says who calls; without one calls are open.
+    ``trusted_proxies`` stand in front; ``names`` are those that log and metrics may hold. ``workbench``: the start page
+    is a small health record to try the service with. ``feedback_items`` are the most of one request, ``feedback_limit``
+    the most of one client (empty: no limit). ``retention`` keeps what is kept below its limits.
+    ``turn`` is the one to compute, of this process.
+    """
+
+    fetcher: Fetcher | None = None
+    allowance: Allowance = NOBODY
+    call_seconds: float = 3.5
+    metrics: "Metrics | None" = None
+    audit: AuditLog | None = None
+    rate_limit: str = ""
+    store: Store | None = None
+    ledger: Ledger | None = None
+    readiness: Readiness | None = None
+    verifier: Verifier | None = None
+    trusted_proxies: int = 0
+    names: Names = NO_NAMES
+    traces: NoTraces | OpenTelemetry = NO_TRACES
+    workbench: bool = False
+    retention: Retention | None = None
+    feedback_items: int = MOST_ITEMS
+    feedback_limit: str = ""
+    turn: Turn = field(default_factory=Turn)
+
+    def close(self) -> None:
+        """Writes what is still noted, sends what is left, closes what is open; where the process ends."""
+        self.traces.stop()
+        if self.ledger is not None:
+            self.ledger.close()
+        if self.store is not None:
+            self.store.close()
+
+
+def surroundings_of(settings: Settings, library: Library, *, only_this_machine: bool) -> Surroundings:
+    """Makes the parts that the settings ask for; no connection is opened and no thread started, for a fork may follow.
+
+    ``only_this_machine``: nobody else can call the service. Only then are FHIR servers on this machine called for open
+    calls; for all others anyone could have us call what stands behind a firewall. Raises ValueError for a setting or a
+    clients file that cannot be used.
+    """
+    # Loaded here, because the launcher must first say where several workers' numbers meet.
+    from cds_service.operations.metrics import Metrics
+
+    _check_limit("RATE_LIMIT", settings.rate_limit)
+    _check_limit("FEEDBACK_LIMIT", settings.feedback_limit)
+    clients = load_clients(settings.clients) if settings.clients else None
+    names = _names(library, clients)
+    metrics = Metrics(names)
+    store = _store(settings)
+    http = OutgoingClient()
+    fetches = settings.fetch_missing and _may_fetch(clients, only_this_machine)
+    fetcher = (
+        Fetcher(http, settings.fhir_max_bytes, settings.fhir_max_pages, settings.max_resources) if fetches else None
+    )
+    audit = _audit(settings) if settings.audit else None
+    return Surroundings(
+        fetcher,
+        Allowance(loopback=only_this_machine),
+        settings.call_seconds,
+        metrics,
+        audit,
+        settings.rate_limit,
+        store,
+        Ledger(store, _unwritten(metrics)),
+        _readiness(settings, trusts=clients is not None),
+        Verifier(clients, KeyRing(http), ReplayStore(store).remember) if clients else None,
+        settings.trusted_proxies,
+        names,
+        _traces(settings, names),
+        retention=Retention(store, audit, limits_of(settings), metrics),
+        feedback_items=settings.feedback_max_items,
+        feedback_limit=settings.feedback_limit,
+        workbench=settings.workbench == "on" or (settings.workbench == "auto" and only_this_machine and not clients),
+    )
+
+
+def _check_limit(name: str, text: str) -> None:
+    try:
+        if text:
+            limit_of(text)
+    except ValueError as error:
+        raise ValueError(f"CDS_SERVICE_{name}: {error}") from None
+
+
+def _names(library: Library, clients: Clients | None) -> Names:
+    """The names of this installation that log and metrics may hold."""
+    ids = [client.id for client in clients.entries] if clients else []
+    return names_of(library, ids, CHECKS, SELF_CHECKS, PARTS_OF_READINESS)
+
+
+def _may_fetch(clients: Clients | None, only_this_machine: bool) -> bool:
+    if clients is None:
+        return only_this_machine
+    return any(client.fhir_servers for client in clients.entries)
+
+
+def _traces(settings: Settings, names: Names) -> NoTraces | OpenTelemetry:
+    try:
+        return open_traces(settings.traces, names)
+    except TracesError as error:
+        raise ValueError(str(error)) from None
+
+
+def _readiness(settings: Settings, *, trusts: bool) -> Readiness:
+    patience = settings.self_check_seconds * PATIENCE + SECONDS_OF_A_RUN
+    return Readiness(metrics_folder.workers(), patience, degrading=DEGRADING_WITH_TRUST if trusts else DEGRADING)
+
+
+def _store(settings: Settings) -> Store:
+    """The store, migrated where it can be opened.
+
+    Where it cannot be opened now, it opens itself later. Raises ValueError for an address that cannot be used, and for
+    a store of a newer version: waiting mends neither.
+    """
+    try:
+        store = store_at(settings.store_url.get_secret_value(), settings.state)
+        try:
+            store.open()
+        finally:
+            store.close()
+    except (ValueError, NewerStoreError) as error:
+        raise ValueError(
+            f"{error} CDS_SERVICE_STORE_URL names it, or CDS_SERVICE_STATE the folder of SQLite."
+        ) from None
+    except StoreError as error:
+        logs.logger().error("store-failed", exc_info=error)
+    return store
+
+
+def _unwritten(metrics: "Metrics") -> Callable[[Exception, int], None]:
+    def told(error: Exception, forgotten: int) -> None:
+        metrics.store_failed()
+        if isinstance(error, StoreError):
+            logs.logger().error("store-failed", exc_info=error, count=forgotten)
+        else:
+            logs.logger().error("background-failed", exc_info=error, count=forgotten)
+
+    return told
+
+
+def _audit(settings: Settings) -> AuditLog:
+    """The audit log, which must be writable at start. Raises ValueError."""
+    sealed = settings.audit_key.get_secret_value()
+    if settings.audit_content and not sealed:
+        raise ValueError("CDS_SERVICE_AUDIT_CONTENT keeps calls encrypted, and needs CDS_SERVICE_AUDIT_KEY for it")
+    keys = keys_of(sealed) if settings.audit_content else None
+    audit = AuditLog(audit_folder(settings.state), settings.key(), keys, most_bytes=settings.audit_max_bytes)
+    try:
+        audit.check()
+    except AuditError as error:
+        raise ValueError(f"{error} CDS_SERVICE_STATE names the folder, CDS_SERVICE_AUDIT=false keeps no log.") from None
+    return audit
+
+
+def names_of(
+    library: Library,
+    clients: Collection[str] = (),
+    checks: Collection[str] = (),
+    self_checks: Collection[str] = (),
+    parts: Collection[str] = (),
+) -> Names:
+    """The names of a deployment: those of its policies, and those that the other arguments list."""
+    return Names(
+        services=frozenset(hook_request.SERVICES),
+        policies=frozenset(policy.id for policy in library.policies).union(item.name for item in library.left_out),
+        criteria=frozenset(criterion.id for policy in library.policies for criterion in policy.criteria),
+        keys=frozenset(library.prefetch_keys),
+        clients=frozenset(clients) | {OPEN, WORKBENCH},
+        checks=frozenset(checks),
+        self_checks=frozenset(self_checks),
+        parts=frozenset(parts),
+    )

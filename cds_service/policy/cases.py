@@ -1,0 +1,68 @@
+"""The cases of a policy folder: cases.json, further files cases-*.json, and tables of cases, as one plain list."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from cds_service.errors import PolicyError
+from cds_service.policy.json_files import read_json, schema_problems
+
+_HOLE = "{code}"
+
+
+def all_cases(folder: Path, cases: Mapping[str, Any]) -> dict[str, Any]:
+    """cases.json as read, its ``cases`` followed by those of every cases-*.json, each table opened.
+
+    Each case says in ``file`` where it stands. Raises PolicyError with file and place.
+    """
+    problems: list[str] = []
+    found: list[dict[str, Any]] = []
+    for path, listed in _lists(folder, cases, problems):
+        for index, case in enumerate(listed):
+            try:
+                found += [{**opened, "file": path.name} for opened in _opened(case)]
+            except ValueError as error:
+                problems.append(f"{path}: $.cases[{index}].for_each: {error}")
+    if problems:
+        raise PolicyError(problems)
+    return {**cases, "cases": found}
+
+
+def _lists(folder: Path, cases: Mapping[str, Any], problems: list[str]) -> Iterator[tuple[Path, list[dict[str, Any]]]]:
+    yield folder / "cases.json", cases["cases"]
+    for path in sorted(folder.glob("cases-*.json")):
+        try:
+            document = read_json(path)
+        except PolicyError as error:
+            problems += error.problems
+            continue
+        if not isinstance(document, dict) or list(document) != ["cases"]:
+            problems.append(f'{path}: must hold {{"cases": […]}} alone; day, charts and orders are those of cases.json')
+            continue
+        # A case is a case in whichever file it stands: the schema of cases.json, whose other parts are sound already.
+        wrong = schema_problems("cases", path, {**cases, "cases": document["cases"]})
+        problems += wrong
+        if not wrong:
+            yield path, document["cases"]
+
+
+def _opened(case: dict[str, Any]) -> list[dict[str, Any]]:
+    """The cases that a table stands for; another case stands for itself."""
+    if "for_each" not in case:
+        return [case]
+    values = case["for_each"]
+    body = {name: part for name, part in case.items() if name not in ("name", "for_each")}
+    if _HOLE not in repr(body):
+        raise ValueError(f"nothing in the case holds {_HOLE}, so that all cases of the table would be alike")
+    twice = sorted({value for value in values if values.count(value) > 1})
+    if twice:
+        raise ValueError(f"{', '.join(twice)} stands twice")
+    return [{"name": f"{case['name']} ({value})", **_filled(body, value)} for value in values]
+
+
+def _filled(value: Any, code: str) -> Any:
+    if isinstance(value, dict):
+        return {name: _filled(item, code) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, code) for item in value]
+    return value.replace(_HOLE, code) if isinstance(value, str) else value

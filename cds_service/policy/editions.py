@@ -1,0 +1,94 @@
+"""Editions of one statement: which one counts on a day, the day that counts for an order, and ranges that collide."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from itertools import combinations
+from typing import Any, NamedTuple
+
+from cds_service.errors import UnreadableError
+from cds_service.fhir.dates import Days
+from cds_service.fhir.elements import days_of
+from cds_service.policy.model import Policy
+
+
+class Range(NamedTuple):
+    """The days on which an edition is effective, both included; ``date.max`` where no end is known."""
+
+    first: date
+    last: date
+
+    def distance(self, day: date) -> int:
+        """How many days a day lies outside the range; 0 inside it."""
+        return max((self.first - day).days, (day - self.last).days, 0)
+
+    def __str__(self) -> str:
+        return f"from {self.first} on" if self.last == date.max else f"from {self.first} to {self.last}"
+
+
+def effective(policy: Policy) -> Range:
+    """The range of an edition: a partial ``from`` begins at its first day, a partial ``until`` ends at its last."""
+    written = policy.raw["effective"]
+    return Range(days_of(written["from"]).first, days_of(written["until"]).last if written["until"] else date.max)
+
+
+def in_force(policies: Sequence[Policy], on: date) -> Policy:
+    """The edition of one statement that counts on a day: the one whose range holds it, else the nearest in time.
+
+    Of two that are equally near the earlier counts: it has counted before, and the later one does not yet.
+    """
+    return min(policies, key=lambda policy: (effective(policy).distance(on), effective(policy).first))
+
+
+def overlaps(policies: Iterable[Policy]) -> list[str]:
+    """A sentence for each range that is turned round and each two editions of one statement that cannot both stand.
+
+    Such two are effective on the same days or have one name; each sentence names both policies.
+    """
+    policies = tuple(policies)
+    found = [
+        f"{policy.id}: is effective from {days.first} until {days.last}, which lies before; correct effective.until"
+        for policy in policies
+        if (days := effective(policy)).last < days.first
+    ]
+    for one, other in combinations(policies, 2):
+        if one.statement == other.statement:
+            found += _collisions(one, other)
+    return found
+
+
+def _collisions(one: Policy, other: Policy) -> Iterator[str]:
+    both = f"{one.id} and {other.id} are editions of '{one.statement}'"
+    if one.edition == other.edition:
+        yield f"{both} and both named '{one.edition}'; give each its own edition"
+    first, second = effective(one), effective(other)
+    shared = Range(max(first.first, second.first), min(first.last, second.last))
+    if shared.first <= shared.last:
+        yield f"{both} and both effective {shared}; let the earlier one end (effective.until) before the later begins"
+
+
+def date_of_service(drafts: Iterable[Mapping[str, Any]], today: date) -> date:
+    """The earliest day on which one of the drafts is to be performed; today where none says so.
+
+    Read are occurrenceDateTime, occurrencePeriod.start and the first occurrenceTiming.event; what cannot be read is
+    left out. A partial date is the first day from today on that it may mean, for nobody orders for last January by
+    writing this year; where it lies wholly in the past or in the future, its nearest day to today.
+    """
+    spans = (span for draft in drafts if (span := _occurrence(draft)) is not None)
+    return min((min(max(span.first, today), span.last) for span in spans), default=today)
+
+
+def _occurrence(draft: Mapping[str, Any]) -> Days | None:
+    period, timing = draft.get("occurrencePeriod"), draft.get("occurrenceTiming")
+    events = timing.get("event") if isinstance(timing, dict) else None
+    written = (
+        draft.get("occurrenceDateTime"),
+        period.get("start") if isinstance(period, dict) else None,
+        events[0] if isinstance(events, list) and events else None,
+    )
+    for value in written:
+        if value is not None:
+            try:
+                return days_of(value)
+            except UnreadableError:
+                continue
+    return None

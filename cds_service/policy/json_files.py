@@ -1,0 +1,111 @@
+"""JSON files of authors: read without their comments, and held against their schema; each fault with file and place."""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jsonschema import Draft202012Validator, FormatChecker
+
+from cds_service.errors import PolicyError, UnreadableError
+from cds_service.fhir.dates import days
+from cds_service.policy import schema_faults
+
+FILES = ("policy", "codes", "card", "payers", "cases")
+COMMENT = "//"
+
+_FORMATS = FormatChecker(("date",))
+
+# What the reader of the standard library says, in the words of somebody who has the file open in an editor.
+_NO_JSON = {
+    "Expecting value": "a value is expected here: text in double quotes, a number, true, false, null, [ or {; "
+    "perhaps a comma is one too many, or quotes are missing",
+    "Expecting property name": "a key in double quotes is expected here; perhaps the comma before is one too many",
+    "Expecting ':'": "a colon is expected here, between a key and its value",
+    "Expecting ','": "a comma or a closing bracket is expected here; perhaps the entry before has no comma after it",
+    "Illegal trailing comma": "no comma may stand here, after the last entry",
+    "Extra data": "the file goes on after its last closing bracket; perhaps a bracket was closed too early",
+    "Unterminated string": 'the text that begins here has no closing double quotes; inside text they are written \\"',
+    "Invalid control character": "a line break or a tab stands inside text, which must stand on one line; "
+    "perhaps the double quotes at the end of the text are missing",
+    "Invalid \\": 'a backslash stands here that means nothing; inside text it is written \\\\ and double quotes \\"',
+}
+
+
+@_FORMATS.checks("fhir-date", UnreadableError)
+def _is_fhir_date(value: object) -> bool:
+    return not isinstance(value, str) or bool(days(value))
+
+
+@cache
+def schema(name: str) -> Draft202012Validator:
+    """The validator of one file of a policy folder: ``schemas/<name>.schema.json``."""
+    text = (Path(__file__).parent / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8")
+    return Draft202012Validator(json.loads(text), format_checker=_FORMATS)
+
+
+class _Repeating(dict[str, Any]):
+    """An object of the file in which keys stand more than once."""
+
+    repeated: tuple[str, ...] = ()
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object without its comments, the members whose key starts with //; of these several may have one name."""
+    members = [(key, value) for key, value in pairs if not key.startswith(COMMENT)]
+    found = dict(members)
+    if len(found) == len(members):
+        return found
+    repeating = _Repeating(found)
+    names = [key for key, _ in members]
+    repeating.repeated = tuple(key for key in found if names.count(key) > 1)
+    return repeating
+
+
+def _repeated(value: Any, steps: tuple[str | int, ...] = ()) -> Iterator[tuple[str, str]]:
+    """(JSON path, key) of each key that stands more than once in one object."""
+    if isinstance(value, _Repeating):
+        yield from ((schema_faults.place(steps), key) for key in value.repeated)
+    if isinstance(value, dict | list):
+        for step, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _repeated(inner, (*steps, step))
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} stands here as a number; it is none that JSON knows")
+
+
+def read_json(path: Path) -> Any:
+    """Reads a JSON file in which no key stands twice, and leaves out its comments: members whose key starts with //.
+
+    Raises PolicyError with file and place.
+    """
+    try:
+        document = json.loads(
+            # Some editors put an invisible mark in front of the text.
+            path.read_text(encoding="utf-8-sig"),
+            object_pairs_hook=_object,
+            parse_constant=_no_number,
+        )
+    except FileNotFoundError:
+        raise PolicyError([f"{path}: the file is missing; a policy folder needs {', '.join(FILES)} (.json)"]) from None
+    except json.JSONDecodeError as error:
+        told = next((words for said, words in _NO_JSON.items() if error.msg.startswith(said)), "this is no JSON")
+        raise PolicyError([f"{path}: line {error.lineno}, column {error.colno}: {told}"]) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise PolicyError([f"{path}: line {line}: a character is not UTF-8; save the file as UTF-8 text"]) from None
+    except ValueError as error:
+        raise PolicyError([f"{path}: {error}"]) from None
+    twice = [
+        f"{path}: {place}: the key '{key}' stands twice; each may stand once" for place, key in _repeated(document)
+    ]
+    if twice:
+        raise PolicyError(twice)
+    return document
+
+
+def schema_problems(name: str, path: Path, document: Any) -> list[str]:
+    """Every way in which a document breaks its schema, one sentence each with file and JSON path."""
+    return [f"{path}: {place}: {sentence}" for place, sentence in schema_faults.problems(schema(name), document)]

@@ -1,0 +1,71 @@
+"""codes.json: systems and code sets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cds_service.fhir.elements import Key
+from cds_service.fhir.terminology import canonical_code, canonical_system
+from cds_service.policy.loading.problems import Problems, Reader
+from cds_service.policy.model import Code, CodeSet
+
+NO_CODES = CodeSet("none", "none", (), {}, (), ())
+
+
+class CodeReader(Reader):
+    """Reads the code sets of codes.json, and finds them for the other parts of the policy."""
+
+    def __init__(
+        self, problems: Problems, document: Mapping[str, Any], sets: Mapping[str, CodeSet] | None = None
+    ) -> None:
+        super().__init__(problems)
+        self.systems: Mapping[str, Any] = document["systems"]
+        self.sets = sets or {name: self._code_set(name, entry) for name, entry in document["sets"].items()}
+
+    def system(self, name: str, place: str, file: str = "codes") -> str:
+        """The canonical URI of a system that the folder names."""
+        if not self.known(name, self.systems, "system", file, place):
+            return name
+        return canonical_system(self.systems[name]["url"])
+
+    def set_named(self, name: str | None, place: str) -> CodeSet | None:
+        """The code set of that name; None where none is named, or (noted) there is none of that name."""
+        if name is None or not self.known(name, self.sets, "code set", "policy", place):
+            return None
+        return self.sets[name]
+
+    def _code_set(self, name: str, entry: Mapping[str, Any]) -> CodeSet:
+        rows = [self._code(row, f"$.sets.{name}.codes[{n}]") for n, row in enumerate(entry["codes"])]
+        exact: dict[Key, Code] = {}
+        for row in rows:
+            if (row.system, row.code) in exact:
+                self.problem("codes", f"$.sets.{name}", f"{row.system_name} {row.code} stands twice in the set")
+            if not row.prefix:
+                exact[row.system, row.code] = row
+        if not rows and not entry.get("text"):
+            self.problem("codes", f"$.sets.{name}", "the set has neither codes nor text and can match nothing")
+        return CodeSet(
+            name=name,
+            title=entry["title"],
+            codes=tuple(rows),
+            exact=exact,
+            prefixes=tuple(row for row in rows if row.prefix),
+            phrases=tuple(f" {phrase} " for phrase in entry.get("text", ())),
+            words_beside_codes="words_beside_codes" in entry,
+        )
+
+    def _code(self, entry: Mapping[str, Any], place: str) -> Code:
+        system = self.system(entry["system"], f"{place}.system")
+        return Code(
+            system=system,
+            system_name=entry["system"],
+            code=canonical_code(system, entry["code"].removesuffix("-")),
+            label=entry["label"],
+            seen=entry["seen"],
+            provenance=entry["provenance"],
+            valid_from=entry["valid_from"],
+            valid_until=entry["valid_until"],
+            leaves=tuple(entry.get("leaves", ())),
+            remark=entry.get("remark"),
+            use=entry.get("use"),
+            prefix=entry["code"].endswith("-"),
+        )

@@ -1,0 +1,374 @@
+"""A policy in memory: one edition of one statement, frozen. ``loader`` makes it from a folder."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+from cds_service.fhir.dates import days
+from cds_service.fhir.elements import Key
+from cds_service.fhir.terminology import reports_any
+
+# In place of how a code was seen: its words are those of the deployment's code pack.
+FROM_PACK = "code-pack"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One code of a set: canonical ``system`` URI, our own short ``label`` or a code pack's words, provenance.
+
+    ``leaves`` is filled for a header code that is not billable: the codes below it that are. A ``prefix`` stands for
+    every code that begins with it (written with a dash at its end).
+    """
+
+    system: str
+    system_name: str
+    code: str
+    label: str
+    seen: str
+    provenance: str
+    valid_from: str | None
+    valid_until: str | None
+    leaves: tuple[str, ...] = ()
+    remark: str | None = None
+    use: str | None = None
+    prefix: bool = False
+
+    @property
+    def from_pack(self) -> bool:
+        """Whether the label is not ours: a licensed descriptor of any length, in which any character may stand."""
+        return self.seen == FROM_PACK
+
+    def is_valid(self, on: date) -> bool:
+        """Whether the code has this meaning on a day."""
+        return not (
+            (self.valid_from is not None and on < days(self.valid_from).first)
+            or (self.valid_until is not None and on > days(self.valid_until).last)
+        )
+
+
+# Sets are told apart by identity: two policies may name theirs alike.
+@dataclass(frozen=True, slots=True, eq=False)
+class CodeSet:
+    """A named set of codes: exact (system, code) pairs, prefixes for categories, phrases for records without codes.
+
+    ``words_beside_codes``: the phrases count for coded records too (a drug's product code, whose ingredient is in its
+    words).
+    """
+
+    name: str
+    title: str
+    codes: tuple[Code, ...]
+    exact: Mapping[Key, Code]
+    prefixes: tuple[Code, ...]
+    phrases: tuple[str, ...]
+    words_beside_codes: bool = False
+
+    def match(self, key: Key) -> Code | None:
+        """The row that a (system, code) pair falls under, or None."""
+        found = self.exact.get(key)
+        if found is None and self.prefixes:
+            system, code = key
+            found = next((row for row in self.prefixes if row.system == system and code.startswith(row.code)), None)
+        return found
+
+    def match_on(self, key: Key, on: date) -> Code | None:
+        """The row that the pair falls under on a day: a code may change its meaning from one year to the next."""
+        found = self.match(key)
+        return found if found is not None and found.is_valid(on) else None
+
+    def stands_in(self, text: str) -> bool:
+        """Whether a phrase stands anywhere in normalised text."""
+        return any(phrase in text for phrase in self.phrases)
+
+    def match_words(self, text: str, until: int | None = None) -> bool:
+        """Whether a phrase stands in normalised text (``terminology.words``), neither denied nor only mentioned."""
+        return reports_any(text, self.phrases, until)
+
+
+@dataclass(frozen=True, slots=True)
+class FactRule:
+    """What a fact reads from the chart; the words are explained in cards/README.md.
+
+    ``per_part``: it is read for each part of the statement's scope apart. ``start`` and ``end`` name the two numbers of
+    a reduction, ``attributes`` are what is asked of each of several events.
+    """
+
+    name: str
+    kind: str
+    title: str
+    when_absent: str
+    absent_because: str | None = None
+    codes: CodeSet | None = None
+    resources: tuple[str, ...] = ()
+    state: str = "ever"
+    site: CodeSet | None = None
+    reason: CodeSet | None = None
+    noun: tuple[str, str] | None = None
+    item: str | None = None
+    look_back_days: int | None = None
+    answer_look_back_days: int | None = None
+    unit: str = ""
+    units: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    range: tuple[float, float] = (float("-inf"), float("inf"))
+    aliases: tuple[str, ...] = ()
+    until: str | None = None
+    in_months: bool = False
+    per_part: bool = False
+    start: str = ""
+    end: str = ""
+    attributes: Mapping[str, "FactRule"] = field(default_factory=dict)
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The linkIds whose answers count: the fact's own, and the other names of the same finding."""
+        return (self.item, *self.aliases) if self.item else ()
+
+    def ending(self) -> "FactRule":
+        """The same rule for the date that ends what began."""
+        return replace(self, item=self.until, aliases=())
+
+    def types(self) -> frozenset[str]:
+        """The types of FHIR resource that the fact reads."""
+        read = set(self.resources) | {
+            "age": {"Patient"},
+            "onset": {"Patient", "Condition"} if self.codes else set(),
+            "measurement": {"Observation"} if self.codes else set(),
+        }.get(self.kind, set())
+        return frozenset(read | {"QuestionnaireResponse"} if self.item else read)
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A node of a test: a comparison of one fact, or a combination of ``parts``.
+
+    ``word`` is fact, all, any, agree, first, not, of (how many parts are met), count (how many events of ``fact`` meet
+    the part, later than the newest of ``after``), if (condition, then what it asks), waived or voided (the test, then
+    what waives it or makes its failing no answer).
+    """
+
+    word: str
+    parts: tuple["Test", ...] = ()
+    fact: str = ""
+    wanted: bool | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    more_than: float | None = None
+    less_than: float | None = None
+    after: str = ""
+
+    def facts(self) -> Iterator[str]:
+        """The names of the facts that the test reads, in the order of reading; not the attributes of events."""
+        if self.fact:
+            yield self.fact
+        if self.after:
+            yield self.after
+        for part in () if self.word == "count" else self.parts:
+            yield from part.facts()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a scope: the codes and words that name it, and a test that names it where an order does not."""
+
+    id: str
+    label: str
+    codes: CodeSet
+    when: Test | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scope:
+    """What a statement judges apart, such as each of two sides; a whole is as its weakest part."""
+
+    name: str
+    parts: tuple[Part, ...]
+
+    def part(self, name: str) -> Part:
+        """The part of that id."""
+        return next(part for part in self.parts if part.id == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A fact that is shown beside a criterion without settling it, and what is missing in it.
+
+    ``contrary``: it speaks against the criterion, so that an attested answer alone does not meet it.
+    """
+
+    fact: str
+    says: str
+    contrary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where a criterion's content was seen: source id, place in it, what it says in our words, how far verified."""
+
+    source: str
+    place: str
+    says: str
+    verified: str
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One numbered clause: its sentence, its test, and where it comes from. ``fails_as`` names what fails it."""
+
+    id: str
+    title: str
+    fails_as: str
+    test: Test
+    hints: tuple[Hint, ...]
+    settled_by: str
+    citations: tuple[Citation, ...]
+    statement_text: str
+    product_choice: str | None
+    note: str | None
+    next_review: str
+    profile: str = ""
+    per_part: bool = False
+
+    @property
+    def key(self) -> str:
+        """The id, and behind it the profile whose numbers or test it has where those are not the policy's own."""
+        return f"{self.id}@{self.profile}" if self.profile else self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The rule of one source: its ``criteria`` (keys), or why it is ``pending`` and cannot be applied."""
+
+    id: str
+    title: str
+    source: str
+    pending: str | None
+    criteria: tuple[str, ...]
+    next_review: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRule:
+    """A verdict: all of ``criteria`` (keys), or (``payer``) the position of the patient's payer.
+
+    ``profile`` is the rule whose criteria these are, if they are not the policy's own; where ``applies_unless`` is met
+    the verdict does not apply.
+    """
+
+    id: str
+    title: str
+    criteria: tuple[str, ...]
+    payer: bool
+    withholds_codes: bool
+    profile: Profile | None = None
+    applies_unless: Test | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One act of the procedure: the codes that name it, the one code suggested for it, the words that name it.
+
+    ``names_site``: the codes name the site themselves, so that no other word is needed to know what is meant.
+    """
+
+    id: str
+    label: str
+    codes: CodeSet
+    code: Code
+    phrases: tuple[str, ...]
+    names_site: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pathway:
+    """An order that goes another way: known by ``codes`` or ``phrases`` of the order, or by ``when`` over facts.
+
+    ``says`` names the words of the card that is all it gets.
+    """
+
+    id: str
+    title: str
+    codes: CodeSet | None
+    phrases: tuple[str, ...]
+    when: Test | None
+    says: str
+
+
+# Told apart by identity, as its sets are: what it says of a concept is asked for more than once.
+@dataclass(frozen=True, slots=True, eq=False)
+class OrderRule:
+    """How an order is recognised: the acts, the words that name the therapy, and the site that must be pointed at.
+
+    In a system of ``elsewhere_by_code`` every code that is neither ``here`` nor ``unspecific`` points elsewhere; an
+    unknown code of another system says nothing. Without ``names_site`` the acts' codes mean one thing wherever it is.
+    """
+
+    acts: tuple[Act, ...]
+    named_in_text: tuple[str, ...]
+    not_the_procedure_in_text: tuple[str, ...]
+    here: CodeSet
+    unspecific: CodeSet
+    elsewhere_by_code: frozenset[str]
+    elsewhere_in_text: tuple[str, ...]
+    names_site: bool = True
+    pathways: tuple[Pathway, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """What is known of one payer's position.
+
+    ``position`` is one of covered_when_all, profile, covered (false) and not_encoded.
+    """
+
+    id: str
+    name: str
+    identifiers: frozenset[Key]
+    aliases: frozenset[str]
+    document: str
+    position: Mapping[str, Any]
+    own_text: bool
+    seen_in_force: date | None
+    in_force_from: date | None
+    in_force_until: date | None
+    background: str
+    verified: str
+    next_review: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One edition of one statement. ``raw`` holds policy.json as written, for the pages that print it whole.
+
+    ``criteria`` are the policy's own, in its order, and ``always_evaluated`` those that more than a profile asks for;
+    ``variants`` those with the numbers or the test of a profile, by key. ``resource_types`` are the types of FHIR
+    resource that its facts, and its payers, read.
+    """
+
+    id: str
+    statement: str
+    edition: str
+    title: str
+    procedure: str
+    raw: Mapping[str, Any]
+    code_systems: Mapping[str, Any]
+    code_sets: Mapping[str, CodeSet]
+    facts: Mapping[str, FactRule]
+    criteria: tuple[Criterion, ...]
+    verdicts: tuple[VerdictRule, ...]
+    orders: OrderRule
+    patient_view_when: Test | None
+    patient_view_unless: Test | None
+    for_review: tuple[Hint, ...]
+    payers: tuple[Payer, ...]
+    wording: Mapping[str, Any]
+    cases: Mapping[str, Any]
+    resource_types: frozenset[str]
+    scope: Scope | None = None
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+    variants: Mapping[str, Criterion] = field(default_factory=dict)
+    always_evaluated: tuple[Criterion, ...] = ()
+
+    def criterion(self, key: str) -> Criterion:
+        """The criterion of that key. Raises StopIteration where there is none; the loader sees to it."""
+        return self.variants.get(key) or next(item for item in self.criteria if item.id == key)

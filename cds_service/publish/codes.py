@@ -1,0 +1,127 @@
+"""The codes of a Policy in plain English: sets, rows by provenance, and what reads them. Pure, no Flask."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import NamedTuple
+
+from cds_service.policy.model import FROM_PACK, Act, Code, CodeSet, FactRule, Policy
+
+SEEN = {
+    "verbatim": "seen word for word",
+    "third-party": "seen on third parties’ pages",
+    "unverified": "unverified",
+    FROM_PACK: "from this deployment’s code pack",
+}
+
+
+class CodeGroup(NamedTuple):
+    """Codes of one system that were seen in the same way."""
+
+    system: str
+    version: str
+    seen: str
+    provenance: str
+    codes: tuple[Code, ...]
+
+
+class CodeSetText(NamedTuple):
+    """A code set for its page: its rows by provenance, the words it also reads, and what reads it."""
+
+    name: str
+    title: str
+    groups: tuple[CodeGroup, ...]
+    phrases: tuple[str, ...]
+    beside_codes: bool
+    read_by: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """How many codes the set has."""
+        return sum(len(group.codes) for group in self.groups)
+
+    @property
+    def unverified(self) -> int:
+        """How many of its codes are unverified."""
+        return sum(len(group.codes) for group in self.groups if group.seen == "unverified")
+
+
+def code_sets(policy: Policy) -> list[CodeSetText]:
+    """The code sets in the order of the policy."""
+    return [
+        CodeSetText(
+            codes.name,
+            codes.title,
+            tuple(_code_groups(policy, codes)),
+            tuple(phrase.strip() for phrase in codes.phrases),
+            codes.words_beside_codes,
+            tuple(_read_by(policy, codes.name)),
+        )
+        for codes in policy.code_sets.values()
+    ]
+
+
+def _code_groups(policy: Policy, codes: CodeSet) -> Iterator[CodeGroup]:
+    order = {key: index for index, key in reversed(list(enumerate(map(_row_kind, codes.codes))))}
+    rows = sorted(codes.codes, key=lambda row: order[_row_kind(row)])
+    for (system, seen, provenance), members in groupby(rows, key=_row_kind):
+        yield CodeGroup(system, policy.code_systems[system]["version"], seen, provenance, tuple(members))
+
+
+def _row_kind(row: Code) -> tuple[str, str, str]:
+    return row.system_name, row.seen, row.provenance
+
+
+def _read_by(policy: Policy, name: str) -> Iterator[str]:
+    orders = policy.orders
+    for act in orders.acts:
+        if act.codes.name == name:
+            yield f"order recognition: {act.label}"
+    if orders.here.name == name:
+        yield "order recognition: the site meant"
+    if orders.unspecific.name == name:
+        yield "order recognition: reasons that name no site"
+    for row in orders.pathways:
+        if row.codes is not None and row.codes.name == name:
+            yield f"another pathway: {row.title}"
+    for part in policy.scope.parts if policy.scope else ():
+        if part.codes.name == name:
+            yield f"which part is meant: {part.label}"
+    for rule in policy.facts.values():
+        yield from _read_by_fact(rule, name)
+
+
+def _read_by_fact(rule: FactRule, name: str) -> Iterator[str]:
+    for codes, part in ((rule.codes, ""), (rule.site, " (site)"), (rule.reason, " (reason)")):
+        if codes is not None and codes.name == name:
+            yield f"“{rule.title}”{part}"
+    for attribute in rule.attributes.values():
+        if attribute.codes is not None and attribute.codes.name == name:
+            yield f"“{rule.title}: {attribute.title}”"
+
+
+def spelling(row: Code) -> str:
+    """A code as its file writes it: with a dash at its end where it stands for all that begin so."""
+    return f"{row.code}-" if row.prefix else row.code
+
+
+def validity(row: Code) -> str:
+    """When a code has this meaning, if that is limited."""
+    dates = (("from", row.valid_from), ("until", row.valid_until))
+    said = " ".join(f"{word} {day}" for word, day in dates if day)
+    return f"valid {said}" if said else ""
+
+
+def code_notes(row: Code) -> str:
+    """What else is known of one code: validity, billable leaves, remark, use."""
+    notes = [validity(row)] if validity(row) else []
+    if row.prefix:
+        notes.append("stands for every code that begins so")
+    notes += [note for note in (row.remark, row.use) if note]
+    if row.leaves:
+        notes.append(f"billable: {', '.join(row.leaves)}")
+    return "; ".join(notes)
+
+
+def suggested(act: Act) -> str:
+    """The one code that is suggested for an act, with its system."""
+    return f"{act.code.system_name} {act.code.code}"

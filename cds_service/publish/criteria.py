@@ -1,0 +1,336 @@
+"""A Policy in plain English, for its page: readings, criteria and verdicts in words. Pure, no Flask."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from cds_service.policy.model import CodeSet, Criterion, FactRule, Policy, Profile, Scope, VerdictRule
+from cds_service.publish.clauses import Clause, capital, clause, sentence, span
+from cds_service.verdicts.payers import SEEN_WITHIN_DAYS
+
+VERIFIED = {"verbatim": "seen word for word", "paraphrase": "paraphrase only", "unverified": "unverified"}
+NOT_CHECKED = "not yet checked by a named reviewer"
+
+
+# --- readings --------------------------------------------------------------------------------------------------------
+
+
+class ReadingText(NamedTuple):
+    """What one fact reads, in words; ``says`` is what is still missing in it where it is shown without settling.
+
+    ``apart`` says that each part of the scope is read for itself, ``attributes`` what is asked about each event.
+    """
+
+    kind: str
+    title: str
+    origin: str
+    sets: tuple[CodeSet, ...]
+    age: str
+    units: str
+    absence: str
+    says: str | None = None
+    apart: str = ""
+    attributes: tuple["ReadingText", ...] = ()
+
+
+def reading(
+    rule: FactRule, facts: Mapping[str, FactRule], says: str | None = None, scope: Scope | None = None
+) -> ReadingText:
+    """What a fact reads: from where, by which codes, how old it may be, in which units, and what its absence means.
+
+    ``facts`` are the policy's, among which it may name others.
+    """
+    return ReadingText(
+        rule.kind,
+        rule.title,
+        _origin(rule, facts),
+        tuple(codes for codes in (rule.codes, rule.site, rule.reason) if codes is not None),
+        _age_limit(rule),
+        _units(rule),
+        _absence(rule),
+        says,
+        _apart(rule, scope) if rule.per_part else "",
+        tuple(_attribute(rule, attribute) for attribute in rule.attributes.values()),
+    )
+
+
+def _attribute(event: FactRule, rule: FactRule) -> ReadingText:
+    """What is read of one event: it is as old as the event, and has no record of its own."""
+    coded = ", or a code of the event itself" if rule.codes else ""
+    sets = (rule.codes,) if rule.codes else ()
+    computed = rule.kind == "reduction"
+    origin = _origin(rule, event.attributes) if computed else f"the answer “{rule.item}” in its attested group{coded}"
+    return ReadingText(rule.kind, rule.title, origin, sets, "as the event", _units(rule), "unknown")
+
+
+def _apart(rule: FactRule, scope: Scope | None) -> str:
+    if scope is None:
+        return "for each part apart"
+    linked = f" (answers: “{rule.item}.{scope.parts[0].id}” and so on)" if rule.item else ""
+    return f"for each {scope.name} apart{linked}"
+
+
+def _origin(rule: FactRule, facts: Mapping[str, FactRule]) -> str:
+    answered = f"attested answer {_or([f'“{item}”' for item in rule.items])}" if rule.items else ""
+    if rule.aliases:
+        answered += " (names of one finding, which counts once)"
+    if rule.kind == "age":
+        return "the birth date of the Patient"
+    if rule.kind == "order":
+        return "the drafts of the call, by a code that is valid on the date of service, or by their words"
+    if rule.kind == "parts":
+        return "how many parts the order names"
+    if rule.kind == "reduction":
+        stated = f", or the percentage stated in {answered}; both must agree" if rule.item else ""
+        return f"computed from “{facts[rule.start].title}” and “{facts[rule.end].title}”, never rounded{stated}"
+    if rule.kind == "events":
+        stated = f", and the attested groups {_or([f'“{item}”' for item in rule.items])}" if rule.item else ""
+        return f"every {_types(rule)}{stated}; what is recorded twice for one day is one"
+    if rule.kind == "since":
+        return f"the newest {_types(rule)}{f' or {answered}' if rule.item else ''}"
+    if rule.kind == "onset":
+        return _onset_origin(rule, answered)
+    if rule.kind == "measurement":
+        return f"the newest Observation or {answered}" if rule.codes else f"the newest {answered}"
+    if rule.kind == "answer":
+        return f"the newest {answered}"
+    where = " whose body site or words lie in the site listed" if rule.site else ""
+    why = " for a reason that is listed" if rule.reason else ""
+    return f"any {_types(rule)}{where}{why}"
+
+
+def _onset_origin(rule: FactRule, answered: str) -> str:
+    ended = f", to the date in “{rule.until}”" if rule.until else ""
+    if rule.codes is None:
+        return f"from the date in {answered}{ended}"
+    recorded = f"the earliest onset of {_state(rule)} Condition"
+    return f"{recorded}, and the newest {answered}{ended}; both must agree" if rule.item else recorded
+
+
+def _types(rule: FactRule) -> str:
+    types = [f"{_state(rule)} Condition" if name == "Condition" else name for name in rule.resources]
+    return _or(types).removeprefix("a ").removeprefix("an ")
+
+
+def _state(rule: FactRule) -> str:
+    return "an active" if rule.state == "active" else "a"
+
+
+def _or(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _age_limit(rule: FactRule) -> str:
+    if rule.kind == "age":
+        return "computed today"
+    if rule.kind in ("order", "parts"):
+        return "of this call"
+    if rule.kind == "reduction" and not rule.item:
+        return "as its two numbers"
+    record = "no limit" if rule.look_back_days is None else f"{rule.look_back_days} days"
+    if rule.answer_look_back_days == rule.look_back_days:
+        return record
+    return f"record: {record}; answer: {rule.answer_look_back_days} days"
+
+
+def _units(rule: FactRule) -> str:
+    if rule.kind == "age":
+        return "years"
+    if rule.kind == "reduction":
+        return "percent"
+    if rule.kind in ("onset", "since") and rule.in_months:
+        return "calendar months, with the share of the month begun"
+    if rule.kind != "measurement":
+        return ""
+    by_factors: dict[tuple[float, ...], list[str]] = {}
+    for unit, factors in rule.units.items():
+        by_factors.setdefault(factors, []).append(unit or "no unit")
+    accepted = []
+    for factors, units in by_factors.items():
+        read_as = " or ".join("as it stands" if factor == 1 else f"times {factor:g}" for factor in factors)
+        doubt = ", unknown where they disagree" if len(factors) > 1 else ""
+        accepted.append(", ".join(units) + ("" if factors == (1.0,) else f" ({read_as}{doubt})"))
+    if rule.item:
+        accepted.append(f"answer: a number{f' ({rule.unit})' if rule.unit else ''}")
+    return f"{'; '.join(accepted)}; values {span(rule)}"
+
+
+def _absence(rule: FactRule) -> str:
+    if rule.kind == "order":
+        return "no; unknown where no order is at hand"
+    return "unknown" if rule.when_absent == "unknown" else f"no, because {rule.absent_because}"
+
+
+# --- criteria and verdicts -------------------------------------------------------------------------------------------
+
+
+class VariantText(NamedTuple):
+    """A criterion as the rule of one source asks for it, in numbers or a test that are not the statement's own."""
+
+    rule: Criterion
+    profile: Profile
+    sentence: str
+    clause: Clause
+
+
+class CriterionText(NamedTuple):
+    """One criterion for its page; ``verdicts`` are those that count it, ``hints`` what is shown without settling it.
+
+    ``reads`` are the names of all facts that settle it, by its own test or as a rule of one source asks for it.
+    ``profiles`` are the rules of single sources that ask for it, ``variants`` those that ask for it otherwise, and
+    ``beside`` what only these read.
+    """
+
+    rule: Criterion
+    sentence: str
+    clause: Clause
+    reads: tuple[str, ...]
+    readings: tuple[ReadingText, ...]
+    beside: tuple[ReadingText, ...]
+    hints: tuple[ReadingText, ...]
+    verdicts: tuple[VerdictRule, ...]
+    profiles: tuple[Profile, ...]
+    variants: tuple[VariantText, ...]
+
+    @property
+    def short(self) -> str:
+        """The test on one line beside the title, which it does not repeat."""
+        return short(self.rule, self.sentence)
+
+    @property
+    def look_back(self) -> str:
+        """How old what settles the criterion may be, on one line."""
+        if len({item.age for item in self.readings}) == 1:
+            return self.readings[0].age
+        return "; ".join(dict.fromkeys(f"{item.kind}: {item.age}" for item in self.readings))
+
+    @property
+    def pending(self) -> bool:
+        """Whether the statement's own wording still has to be compared."""
+        return self.rule.statement_text != "verified"
+
+
+class Group(NamedTuple):
+    """The criteria printed under one heading, which no earlier group holds.
+
+    They are those of ``verdict``; without one, those that only the rules of single sources ask for (``lent``), or
+    those that nothing counts. ``above`` are those of the verdict that stand under an earlier heading.
+    """
+
+    verdict: VerdictRule | None
+    criteria: tuple[CriterionText, ...]
+    above: tuple[CriterionText, ...]
+    lent: bool = False
+
+    @property
+    def title(self) -> str:
+        """The heading."""
+        if self.verdict is not None:
+            return self.verdict.title + (", in addition" if self.above else "")
+        return "Only where a single source’s rule asks, in no verdict" if self.lent else "For review, in no verdict"
+
+
+def short(rule: Criterion, said: str) -> str:
+    """A test in words beside the criterion's title, which it does not repeat."""
+    return capital(said.removeprefix(f"{rule.title}: "))
+
+
+def criterion(policy: Policy, rule: Criterion) -> CriterionText:
+    """A criterion in words."""
+    profiles = tuple(item for item in policy.profiles.values() if rule.id in map(own_id, item.criteria))
+    variants = tuple(variant(policy, item) for item in policy.variants.values() if item.id == rule.id)
+    own = dict.fromkeys(_behind(policy, rule.test.facts()))
+    others = dict.fromkeys(_behind(policy, (name for item in variants for name in item.rule.test.facts())))
+    return CriterionText(
+        rule,
+        sentence(rule.test, policy.facts),
+        clause(rule.test, policy.facts),
+        (*own, *(name for name in others if name not in own)),
+        tuple(_read(policy, name) for name in own),
+        tuple(_read(policy, name) for name in others if name not in own),
+        tuple(_read(policy, hint.fact, hint.says) for hint in rule.hints),
+        tuple(verdict for verdict in policy.verdicts if rule.id in map(own_id, verdict.criteria)),
+        profiles,
+        variants,
+    )
+
+
+def variant(policy: Policy, rule: Criterion) -> VariantText:
+    """A criterion with the numbers or the test of a profile, in words."""
+    said = sentence(rule.test, policy.facts)
+    return VariantText(rule, policy.profiles[rule.profile], said, clause(rule.test, policy.facts))
+
+
+def _read(policy: Policy, name: str, says: str | None = None) -> ReadingText:
+    return reading(policy.facts[name], policy.facts, says, policy.scope)
+
+
+def _behind(policy: Policy, names: Iterable[str]) -> Iterator[str]:
+    """The facts of these names, and before each the facts that it is computed from."""
+    for name in names:
+        yield from filter(None, (policy.facts[name].start, policy.facts[name].end))
+        yield name
+
+
+def read_elsewhere(policy: Policy) -> list[ReadingText]:
+    """What no criterion reads: the facts of scope, pathways, opened charts and limits of verdicts."""
+    rules = (*policy.criteria, *policy.variants.values())
+    tests = {name for rule in rules for name in _behind(policy, rule.test.facts())}
+    hints = {hint.fact for hint in (*policy.for_review, *(hint for rule in rules for hint in rule.hints))}
+    return [_read(policy, name) for name in policy.facts if name not in tests | hints]
+
+
+def own_id(key: str) -> str:
+    """The id of the statement's own criterion in the key of a criterion."""
+    return key.partition("@")[0]
+
+
+def groups(policy: Policy) -> list[Group]:
+    """Every criterion exactly once: by the first verdict that counts it, else by whether any rule asks for it."""
+    texts = {rule.id: criterion(policy, rule) for rule in policy.criteria}
+    shown: set[str] = set()
+    found = []
+    for verdict in policy.verdicts:
+        named = [own_id(key) for key in verdict.criteria]
+        own = tuple(texts[name] for name in named if name not in shown)
+        above = tuple(texts[name] for name in named if name in shown)
+        shown |= set(named)
+        if own or above:
+            found.append(Group(verdict, own, above))
+    rest = [text for name, text in texts.items() if name not in shown]
+    lent = tuple(text for text in rest if text.profiles)
+    uncounted = tuple(text for text in rest if not text.profiles)
+    found += [Group(None, lent, (), lent=True)] if lent else []
+    return [*found, Group(None, uncounted, ())] if uncounted else found
+
+
+def composed(policy: Policy, verdict: VerdictRule) -> str:
+    """How a verdict is made up, and where it does not apply."""
+    return " ".join(_composed(policy, verdict))
+
+
+def _composed(policy: Policy, verdict: VerdictRule) -> Iterator[str]:
+    if verdict.payer:
+        yield (
+            "Met or not met only from the payer’s own text, in force and seen within "
+            f"{SEEN_WITHIN_DAYS} days, matched by a listed identifier or its exact name; else unknown."
+        )
+        return
+    if verdict.profile is not None and verdict.profile.pending is not None:
+        yield f"Unknown for every patient: {verdict.profile.pending.removesuffix('.')}."
+    else:
+        rule = f"By the rule “{verdict.profile.title}”: met" if verdict.profile else "Met"
+        number = len(verdict.criteria)
+        every = f"all {number} criteria are met" if number > 1 else "its one criterion is met"
+        yield f"{rule} when {every}; not met when one is not met; else unknown."
+    if verdict.withholds_codes:
+        yield (
+            "Billing codes are withheld while it is not met, while it is unknown only because records could not be "
+            "read, and while an answer and a record conflict; any other unknown withholds nothing."
+        )
+    if verdict.applies_unless is not None:
+        yield f"Does not apply where: {sentence(verdict.applies_unless, policy.facts)}."
+
+
+def pending(policy: Policy) -> list[str]:
+    """The ids of the criteria whose statement text is still to be compared."""
+    return [rule.id for rule in policy.criteria if rule.statement_text != "verified"]

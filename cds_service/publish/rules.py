@@ -1,0 +1,210 @@
+"""What a Policy says beside its criteria: scope, pathways, numbers, rules of single sources, payers. Pure, no Flask."""
+
+from calendar import monthrange
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any, NamedTuple
+
+from cds_service.policy.model import Citation, Criterion, Part, Pathway, Payer, Policy, Profile
+from cds_service.publish import clauses, criteria
+from cds_service.publish.clauses import Clause
+from cds_service.publish.criteria import VariantText
+from cds_service.verdicts.payers import why_unknown
+
+# --- scope and pathways ----------------------------------------------------------------------------------------------
+
+
+class PartText(NamedTuple):
+    """One part of a scope for its page: the words and the attested facts by which it is recognised."""
+
+    rule: Part
+    phrases: tuple[str, ...]
+    when: str
+
+
+def parts(policy: Policy) -> list[PartText]:
+    """The parts of the scope; none where nothing is judged apart."""
+    return [
+        PartText(
+            part,
+            tuple(phrase.strip() for phrase in part.codes.phrases),
+            clauses.sentence(part.when, policy.facts) if part.when else "",
+        )
+        for part in (policy.scope.parts if policy.scope else ())
+    ]
+
+
+def message(policy: Policy, texts: Mapping[str, str]) -> dict[str, str]:
+    """A message of the card with its holes filled as far as they are the same in every call."""
+    meant = f"the {policy.scope.name} meant" if policy.scope else ""
+    return {name: text.format_map({"procedure": policy.procedure, "parts": meant}) for name, text in texts.items()}
+
+
+class PathwayText(NamedTuple):
+    """An order that goes another way, for its page: how it is known, and what its card says."""
+
+    rule: Pathway
+    phrases: tuple[str, ...]
+    when: str
+    says: Mapping[str, str]
+
+
+def pathways(policy: Policy) -> list[PathwayText]:
+    """The pathways in their order: the first that matches is gone."""
+    return [
+        PathwayText(
+            row,
+            tuple(phrase.strip() for phrase in row.phrases),
+            clauses.sentence(row.when, policy.facts) if row.when else "",
+            message(policy, policy.wording["pathways"][row.says]),
+        )
+        for row in policy.orders.pathways
+    ]
+
+
+# --- numbers and the rules of single sources -------------------------------------------------------------------------
+
+
+class NumberText(NamedTuple):
+    """A number of the statement for its page: where it comes from, the criteria that read it, other rules' numbers."""
+
+    id: str
+    title: str
+    value: str
+    source: str
+    place: str
+    read_by: tuple[Criterion, ...]
+    others: tuple[tuple[Profile, str], ...]
+
+
+def numbers(policy: Policy) -> list[NumberText]:
+    """The parameters in the order of the policy."""
+    changed = policy.raw.get("profiles", {})
+    return [
+        NumberText(
+            name,
+            entry["title"],
+            f"{entry['value']:g}",
+            entry["source"],
+            entry["place"],
+            tuple(_readers(policy, name)),
+            tuple(
+                (profile, f"{changed[profile.id]['parameters'][name]:g}")
+                for profile in policy.profiles.values()
+                if name in changed[profile.id].get("parameters", {})
+            ),
+        )
+        for name, entry in policy.raw.get("parameters", {}).items()
+    ]
+
+
+def _readers(policy: Policy, name: str) -> Iterator[Criterion]:
+    """The criteria whose test names a parameter, be it only in the rule of a single source."""
+    replaced = [entry.get("replaces", {}) for entry in policy.raw.get("profiles", {}).values()]
+    for rule, entry in zip(policy.criteria, policy.raw["criteria"], strict=True):
+        tests = [entry["test"], *(item[rule.id]["test"] for item in replaced if rule.id in item)]
+        if f"${name}" in _strings(tests):
+            yield rule
+
+
+def _strings(value: Any) -> set[str]:
+    """Every string in a piece of JSON."""
+    if isinstance(value, str):
+        return {value}
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {text for item in inner for text in _strings(item)}
+
+
+class AskedText(NamedTuple):
+    """One criterion of a profile: the statement's own in words, and where the profile asks otherwise its variant.
+
+    ``citations`` are those of the profile's source; none where the criterion is not cited from it.
+    """
+
+    own: Criterion
+    short: str
+    clause: Clause
+    variant: VariantText | None
+    citations: tuple[Citation, ...]
+
+
+class ProfileText(NamedTuple):
+    """The rule of one source for its page; ``numbers`` are (title, its number, the statement's own)."""
+
+    rule: Profile
+    numbers: tuple[tuple[str, str, str], ...]
+    asked: tuple[AskedText, ...]
+    verdicts: tuple[str, ...]
+    payers: tuple[Payer, ...]
+
+
+def profiles(policy: Policy) -> list[ProfileText]:
+    """The rules of single sources in the order of the policy."""
+    return [profile(policy, rule) for rule in policy.profiles.values()]
+
+
+def profile(policy: Policy, rule: Profile) -> ProfileText:
+    """The rule of one source: what it asks for, and in what it is not as the statement."""
+    own = policy.raw.get("parameters", {})
+    changed = policy.raw["profiles"][rule.id].get("parameters", {})
+    return ProfileText(
+        rule,
+        tuple((own[name]["title"], f"{value:g}", f"{own[name]['value']:g}") for name, value in changed.items()),
+        tuple(_asked(policy, rule, key) for key in rule.criteria),
+        tuple(verdict.id for verdict in policy.verdicts if verdict.profile is rule),
+        tuple(payer for payer in policy.payers if payer.position.get("profile") == rule.id),
+    )
+
+
+def _asked(policy: Policy, profile: Profile, key: str) -> AskedText:
+    own = policy.criterion(criteria.own_id(key))
+    return AskedText(
+        own,
+        criteria.short(own, clauses.sentence(own.test, policy.facts)),
+        clauses.clause(own.test, policy.facts),
+        criteria.variant(policy, policy.variants[key]) if key in policy.variants else None,
+        tuple(item for item in own.citations if item.source == profile.source),
+    )
+
+
+# --- payers ----------------------------------------------------------------------------------------------------------
+
+
+class PayerText(NamedTuple):
+    """A payer for its page; ``unknown_because`` is empty where its position can be met or not met.
+
+    ``profile`` is the rule that its position is.
+    """
+
+    rule: Payer
+    position: str
+    in_force: str
+    unknown_because: tuple[str, ...]
+    profile: Profile | None = None
+
+
+def payer(policy: Policy, rule: Payer, today: date) -> PayerText:
+    """A payer's position in words, and every reason for which it is unknown on ``today``."""
+    titles = {item.id: item.title for item in policy.criteria}
+    position = rule.position
+    profile = policy.profiles[position["profile"]] if "profile" in position else None
+    if profile is not None:
+        words = f"covered when all is met that the rule “{profile.title}” asks for"
+    elif "covered_when_all" in position:
+        words = f"covered when all are met: {'; '.join(titles[name] for name in position['covered_when_all'])}"
+    else:
+        words = "not covered" if "covered" in position else f"not written as criteria. {position['not_encoded']}"
+    start = first_day(rule.in_force_from) if rule.in_force_from else "start not known"
+    end = last_day(rule.in_force_until) if rule.in_force_until else "end not known"
+    in_force = f"{start} to {end}" if rule.in_force_until else f"from {start}; {end}"
+    return PayerText(rule, words, in_force, why_unknown(rule, today), profile)
+
+
+def first_day(day: date) -> str:
+    """A first day no finer than it was written for certain: the first of a month may stand for the month."""
+    return day.isoformat()[: 4 if (day.month, day.day) == (1, 1) else 7 if day.day == 1 else 10]
+
+
+def last_day(day: date) -> str:
+    last_of_month = day.day == monthrange(day.year, day.month)[1]
+    return day.isoformat()[: 4 if (day.month, day.day) == (12, 31) else 7 if last_of_month else 10]

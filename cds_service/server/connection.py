@@ -1,0 +1,76 @@
+"""One connection of a caller: where it stands, what it has still to get, and answers that no application makes."""
+
+import errno
+import socket
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from gunicorn import util
+
+from cds_service.errors import RequestError, operation_outcome
+from cds_service.server.arrival import Arrival
+
+
+class Outbox:
+    """Stands in for connection and socket where gunicorn writes an answer: it is kept here, and goes out whole."""
+
+    def __init__(self, client: Any, server: Any, accepted: float) -> None:
+        self.client, self.server, self.accepted = client, server, accepted
+        self.sock = self
+        self.written = bytearray()
+
+    def sendall(self, data: bytes) -> None:
+        """Takes a part of the answer."""
+        self.written += data
+
+    def shutdown(self, how: int) -> None:
+        """Where an answer breaks off gunicorn closes; here the worker does, once it is told."""
+        raise OSError(errno.ENOTCONN, "the worker closes")
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class Connection:
+    """One connection and where it stands; ``timeout`` is gunicorn's name for when an idle one is closed."""
+
+    def __init__(self, sock: socket.socket, client: Any, server: Any) -> None:
+        self.sock, self.client, self.server = sock, client, server
+        self.timeout = 0.0
+        self.arrival: Arrival | None = None
+        self.held = 0
+        self.unsent = b""
+        self.keep = False
+        # The event that is waited for, and what is done then.
+        self.watched: tuple[int, Callable[[Connection], None]] | None = None
+        self.to_discard = 0
+
+    def flush(self) -> bool:
+        """Sends what the caller takes without waiting; whether all is sent. Raises OSError."""
+        while self.unsent:
+            try:
+                sent = self.sock.send(self.unsent)
+            except BlockingIOError:
+                return False
+            self.unsent = self.unsent[sent:]
+        return True
+
+    def close(self) -> None:
+        """Closes it."""
+        util.close(self.sock)
+
+
+def answer_of(error: RequestError) -> bytes:
+    """The bytes of an answer that ends the connection: an OperationOutcome."""
+    body = orjson.dumps(operation_outcome(error.code, error.sentence))
+    lines = (
+        f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",
+        f"Date: {util.http_date()}",
+        "Connection: close",
+        "Content-Type: application/fhir+json",
+        f"Content-Length: {len(body)}",
+        *(f"{name}: {value}" for name, value in error.headers.items()),
+    )
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body

@@ -1,0 +1,206 @@
+"""The production server: gunicorn with threads, everything loaded once before the workers fork."""
+
+import gc
+import ipaddress
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from cds_service.app import create_app, guide_of
+from cds_service.card import suggestions
+from cds_service.clock import utc_today
+from cds_service.installation import Surroundings, surroundings_of
+from cds_service.library import Library, load_library
+from cds_service.operations import logs
+from cds_service.operations.gunicorn_logs import ThroughTheRoot
+from cds_service.self_check.checks import SelfCheck
+from cds_service.self_check.watch import Watch
+from cds_service.server.worker import BoundedWorker, Limits
+from cds_service.settings.settings import Settings
+
+THREADS = 8
+# For each worker. Most systems let a process have 1024 files open, and there are others than connections.
+CONNECTIONS = 512
+LIMITS = Limits()
+# The main loop, which reads, refuses and writes, takes turns with the one thread that computes; see ``computing``.
+SWITCH_SECONDS = 0.00002
+# Charts are parsed into many small objects that die with the call; the default threshold would scan each many times.
+COLLECT_EVERY = 100_000
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only be reached from this machine."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def authority(host: str, port: int) -> str:
+    """Host and port as an address has them, an IPv6 host in brackets (RFC 3986, section 3.2.2)."""
+    return f"[{host.strip('[]')}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def can_listen(host: str, port: int) -> bool:
+    """Whether the address is free; asked before everything is loaded, for a clear answer at once."""
+    bare = host.strip("[]")
+    with socket.socket(socket.AF_INET6 if ":" in bare else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((bare, port))
+        except OSError:
+            return False
+    return True
+
+
+def load(settings: Settings) -> Library:
+    """The policies, ready for their first call. Raises PolicyError."""
+    library = load_library(settings.cards, settings.canonical_base, settings.codes)
+    warm_up(library)
+    return library
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The application and what runs beside it in each process that answers calls."""
+
+    app: Flask
+    around: Surroundings
+    watch: Watch
+
+    def begin(self) -> None:
+        """Called in a worker before its first call."""
+        self.around.traces.start()
+        self.watch.start()
+
+    def end(self) -> None:
+        """Called in a worker after its last call."""
+        self.watch.close()
+        self.around.close()
+
+    def refused(self, count: int) -> None:
+        """Called in a worker that had no room for so many requests."""
+        logs.logger().warning("overloaded", count=count)
+        if self.around.metrics is not None:
+            self.around.metrics.overloaded(count)
+
+    def forget(self, pid: int) -> None:
+        """Called in the main process where a worker has ended, however it did."""
+        if self.around.readiness is not None:
+            self.around.readiness.forget(pid)
+        # prometheus_client is heavy, and an application without metrics does without it.
+        if self.around.metrics is not None:
+            from cds_service.operations.metrics import mark_dead
+
+            mark_dead(pid)
+
+
+def install(
+    settings: Settings,
+    library: Library,
+    public_url: str,
+    only_this_machine: bool,
+    clock: Callable[[], date] = utc_today,
+) -> Installation:
+    """The application with all that a call needs; what it logs goes where the settings say from now on.
+
+    ``only_this_machine``: nobody else can call it. Raises ValueError for settings that do not hold.
+    """
+    around = surroundings_of(settings, library, only_this_machine=only_this_machine)
+    dropped = around.metrics.log_fields_dropped if around.metrics else lambda count: None
+    logs.configure(settings.log_format, settings.log_level, around.names, dropped)
+    for draft in (item for item in library.left_out if item.draft):
+        logs.logger().warning("draft-skipped", policy=draft.name)
+    address = settings.public_url or public_url
+    app = create_app(settings, library, address, clock, around)
+    assert around.readiness is not None
+    guide = guide_of(settings, library, address)
+    check = SelfCheck(app, settings, guide, around, clock, around.readiness)
+    watch = Watch(check, around.readiness, settings.self_check_seconds, partial(_retain, around))
+    return Installation(app, around, watch)
+
+
+def _retain(around: Surroundings, pause: Callable[[float], bool]) -> None:
+    if around.retention is not None:
+        around.retention.run(datetime.now(UTC), pause)
+
+
+def warm_up(library: Library) -> None:
+    """Loads now what would otherwise make the first call slow, and before the fork, so that workers share it."""
+    # The index and the templates are made when first asked for.
+    _ = library.order_index, library.needs, library.opened_on_patient_view
+    _ = library.prefetch_templates, library.resource_types
+    for policy in library.policies:
+        for act in policy.orders.acts:
+            suggestions.warm_up(act)
+
+
+class Server(BaseApplication):
+    """gunicorn with our application, loaded before the fork so that workers share its memory."""
+
+    def __init__(
+        self,
+        app: Flask,
+        host: str,
+        port: int,
+        workers: int,
+        beside: Installation | None = None,
+        when_over: Callable[[], None] = lambda: None,
+        limits: Limits = LIMITS,
+    ) -> None:
+        self.app, self.limits = app, limits
+        # What the worker calls with the number of requests that it has refused.
+        self.tell_refused: Callable[[int], None] = beside.refused if beside else lambda count: None
+        self.options = {
+            "bind": authority(host, port),
+            "workers": workers,
+            "worker_class": BoundedWorker,
+            "threads": THREADS,
+            "worker_connections": CONNECTIONS,
+            # Answers go out through the worker's own hands.
+            "sendfile": False,
+            "keepalive": 75,
+            "graceful_timeout": 30,
+            "timeout": 30,
+            "preload_app": True,
+            "accesslog": None,
+            "logger_class": ThroughTheRoot,
+            # Not a "finally" around run: the workers leave through that too.
+            "on_exit": lambda arbiter: when_over(),
+            "control_socket_disable": True,
+            "pre_fork": _freeze,
+            "post_worker_init": lambda worker: _begin(beside),
+        }
+        if beside is not None:
+            self.options["worker_exit"] = lambda arbiter, worker: beside.end()
+            self.options["child_exit"] = lambda arbiter, worker: beside.forget(worker.pid)
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Hands gunicorn its settings; no file and no GUNICORN_CMD_ARGS is read."""
+        for name, value in self.options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """The application, already built."""
+        return self.app
+
+
+def _freeze(arbiter: Any, worker: Any) -> None:
+    gc.collect()
+    gc.freeze()
+
+
+def _begin(beside: Installation | None) -> None:
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.freeze()
+    gc.set_threshold(COLLECT_EVERY, 50, 50)
+    if beside is not None:
+        beside.begin()

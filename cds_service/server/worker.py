@@ -1,0 +1,373 @@
+"""gunicorn's thread worker, made so that no caller can hold up another: only whole requests reach a thread.
+
+gunicorn gives a thread to each connection and lets it read. Here the main loop alone reads and writes, without ever
+waiting (``arrival`` puts a request together), and a connection is in one of five states:
+
+- idle: fresh, or kept open after an answer; it waits in the poller, for gunicorn's ``keepalive``.
+- arriving: from its first byte it has REQUEST_SECONDS until the request is whole.
+- admitted: the request waits for one of the threads, or is answered by one. Beyond ``Limits.waiting`` that wait it is
+  refused with 503 and closed; so it is where all the requests inside hold too many bytes. What probes ask for has a
+  thread of its own, and needs no free place among the others.
+- answered: what the caller did not take at once is written as it takes it, for ANSWER_SECONDS.
+- lingering: an answer that ends the connection before all of the request was read (413, 400) is out; what still comes
+  is thrown away for a moment, because closing would take the answer back (RFC 9112, section 9.6).
+
+A thread thus holds a request no longer than the application takes, however slowly callers send and read. The moment of
+the first byte is in the WSGI environment: time spent waiting is part of the time that a call has.
+"""
+
+import contextlib
+import errno
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, cast
+
+from gunicorn.workers import gthread
+
+from cds_service.errors import RequestError
+from cds_service.server.arrival import Arrival, looks_whole
+from cds_service.server.connection import Connection, Outbox, answer_of
+from cds_service.web import accepted
+from cds_service.web.browsers import PROBES
+
+# From the first byte of a request to its last; 5 MB take that long at 350 kB/s.
+REQUEST_SECONDS = 15.0
+ANSWER_SECONDS = 15.0
+LINGER_SECONDS = 5.0
+# Of a request that was refused for its size: so many times the size that is allowed are thrown away.
+LINGER_SHARE = 4
+# So many bodies of the largest size may be inside at a time.
+LARGEST_INSIDE = 16
+# Beyond this many connections the one that has been silent for longest gives way to the next.
+SPARE = 16
+# A worker that is told to end keeps idle connections for that long: on one a request may be on its way.
+LAST_SECONDS = 2.0
+LOOK_SECONDS = 0.25
+READ = 256 * 1024
+READ_AT_ONCE = 1024 * 1024
+RETRY_SECONDS = 1
+# In one round of the main loop.
+ACCEPTED_AT_ONCE = 8
+# In one look: of many that are too slow at a time each needs a place for its answer, and others need theirs.
+ENDED_AT_ONCE = 8
+_PROBED = tuple(f"{method} {path}".encode() for method in ("GET", "HEAD") for path in PROBES)
+_BUSY = RequestError(
+    503,
+    "throttled",
+    f"More calls are waiting than can be answered in time, and nothing of this one was looked at. Send it again in "
+    f"{RETRY_SECONDS} s.",
+    headers={"Retry-After": str(RETRY_SECONDS)},
+)
+_TOO_SLOW = RequestError(408, "timeout", "The request did not arrive whole in time; send all of it at once.")
+_BUG = RequestError(500, "exception", "The service could not answer this call. Nothing was decided.")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``waiting``: requests that may wait for a thread; ``body_bytes``: the largest body that is read."""
+
+    waiting: int = 16
+    body_bytes: int = 5_000_000
+
+
+class BoundedWorker(gthread.ThreadWorker):
+    """Reads and writes in the main loop, answers in threads. gunicorn's ``app`` is our Server, with limits."""
+
+    def __init__(self, *arguments: Any, **values: Any) -> None:
+        super().__init__(*arguments, **values)
+        self._server = cast(Any, self.app)
+        self._limits: Limits = self._server.limits
+        # gunicorn's list of idle connections, the one that is due first in front; it closes those that are due.
+        self._idle: Any = self.keepalived_conns
+        # Of each pool the requests that wait in it or are answered by it.
+        self._inside: dict[ThreadPoolExecutor, int] = {}
+        self._held = self._refused = 0
+        # Made anew now and then, for its date: of many refusals each must cost little.
+        self._refusal = answer_of(_BUSY)
+        self._next_look = 0.0
+        # What is not over by then is ended in that way.
+        self._timed: dict[Connection, tuple[float, Callable[[Connection], None]]] = {}
+        self._names: dict[Any, Any] = {}
+
+    def init_process(self) -> None:
+        """Called by gunicorn in the worker, after the fork; runs until it ends."""
+        self._probes = ThreadPoolExecutor(1, "probes")
+        super().init_process()
+
+    def load_wsgi(self) -> None:
+        """Called by gunicorn before the first request."""
+        super().load_wsgi()
+        answer = self.wsgi
+
+        def timed(environment: Any, start_response: Any) -> Any:
+            environment[accepted.KEY] = environment["gunicorn.socket"].accepted
+            return answer(environment, start_response)
+
+        self.wsgi = timed
+
+    def run(self) -> None:
+        """Called by gunicorn; the main loop."""
+        try:
+            super().run()
+        finally:
+            self._probes.shutdown(wait=False)
+
+    def is_parent_alive(self) -> bool:
+        """Called by gunicorn in each round; without the main process the last answers end their connections."""
+        there = bool(super().is_parent_alive())
+        self.alive = self.alive and there
+        return there
+
+    def wait_for_and_dispatch_events(self, timeout: float | None) -> None:
+        """One round of the main loop, of a second at most."""
+        super().wait_for_and_dispatch_events(timeout)
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + LOOK_SECONDS
+        self._refusal = answer_of(_BUSY)
+        due = [(conn, end) for conn, (until, end) in self._timed.items() if until < now]
+        for conn, end in due[:ENDED_AT_ONCE]:
+            del self._timed[conn]
+            end(conn)
+        if self._refused:
+            self._server.tell_refused(self._refused)
+            self._refused = 0
+
+    # --- idle and arriving ---
+
+    def accept(self, listener: Any) -> None:
+        """Callers have connected."""
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                sock, client = listener.accept()
+            except OSError as error:
+                # Of files there may be too few: an idle connection gives one back, and the caller is still there.
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    self._make_room()
+                elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+                    raise
+                return
+            self._accepted(listener, sock, client)
+
+    def _accepted(self, listener: Any, sock: socket.socket, client: Any) -> None:
+        sock.setblocking(False)
+        self.nr_conns += 1
+        if self.nr_conns > self.worker_connections - SPARE:
+            self._make_room()
+        name = self._names.get(listener) or self._names.setdefault(listener, listener.getsockname())
+        # Mostly the request is there already; the poller is asked where it is not.
+        self._readable(Connection(sock, client, name))
+
+    def _make_room(self) -> None:
+        oldest = next(iter(self._idle or self._timed), None)
+        if oldest is not None:
+            self._drop(oldest)
+
+    def _await_request(self, conn: Connection) -> None:
+        conn.arrival = None
+        conn.timeout = time.monotonic() + (self.cfg.keepalive if self.alive else LAST_SECONDS)
+        self._idle.append(conn)
+        self._watch(conn, selectors.EVENT_READ, self._readable)
+
+    def _readable(self, conn: Connection) -> None:
+        wanted = conn.arrival.wanted() if conn.arrival else 0
+        try:
+            data = conn.sock.recv(max(READ, min(wanted, READ_AT_ONCE)))
+        except BlockingIOError:
+            if not conn.watched:
+                self._await_request(conn)
+            return
+        except OSError:
+            data = b""
+        if data:
+            self._take(conn, data)
+        elif conn.arrival is not None and conn.arrival.request is not None:
+            # The caller may only have ended what it sends.
+            self._cut_off(conn)
+        else:
+            self._drop(conn)
+
+    def _take(self, conn: Connection, data: bytes) -> None:
+        if conn.arrival is None:
+            begun = time.monotonic()
+            if conn.watched:
+                self._idle.remove(conn)
+            if self._is_full(self.tpool) and not data.startswith(_PROBED) and looks_whole(data):
+                self._unwatch(conn)
+                self._refuse(conn)
+                return
+            conn.arrival = Arrival(self.cfg, conn.client, begun, self._limits.body_bytes)
+            self._timed[conn] = begun + REQUEST_SECONDS, self._too_slow
+        conn.held += len(data)
+        self._held += len(data)
+        if conn.arrival.feed(data):
+            self._admit(conn)
+        elif self._held > LARGEST_INSIDE * self._limits.body_bytes:
+            self._refuse(conn)
+        else:
+            if conn.arrival.continues:
+                conn.arrival.continues = False
+                with contextlib.suppress(OSError):
+                    conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._watch(conn, selectors.EVENT_READ, self._readable)
+
+    def _too_slow(self, conn: Connection) -> None:
+        if conn.arrival is not None and conn.arrival.request is not None:
+            self._cut_off(conn)
+        else:
+            self._tell(conn, _TOO_SLOW)
+
+    def _cut_off(self, conn: Connection) -> None:
+        assert conn.arrival is not None
+        conn.arrival.cut_off()
+        self._admit(conn)
+
+    # --- admitted ---
+
+    def _admit(self, conn: Connection) -> None:
+        assert conn.arrival is not None
+        self._timed.pop(conn, None)
+        self._unwatch(conn)
+        request = conn.arrival.request
+        if conn.arrival.error is not None:
+            self._tell(conn, conn.arrival.error)
+            return
+        is_probe = request.path in PROBES and request.method in ("GET", "HEAD")
+        pool = self._probes if is_probe else self.tpool
+        if self._is_full(pool):
+            self._refuse(conn)
+            return
+        self._inside[pool] = self._inside.get(pool, 0) + 1
+        future = pool.submit(self._answer, conn)
+        future.add_done_callback(lambda done: self.method_queue.defer(self._finished, conn, pool, done))
+
+    def _is_full(self, pool: ThreadPoolExecutor) -> bool:
+        threads = 1 if pool is self._probes else self.cfg.threads
+        return self._inside.get(pool, 0) >= threads + self._limits.waiting
+
+    def _refuse(self, conn: Connection) -> None:
+        self._refused += 1
+        with contextlib.suppress(OSError):
+            conn.sock.send(self._refusal)
+        self._drop(conn)
+
+    def _answer(self, conn: Connection) -> None:
+        """Answers one request; in a thread of a pool."""
+        assert conn.arrival is not None
+        outbox: Any = Outbox(conn.client, conn.server, conn.arrival.begun)
+        try:
+            conn.keep = self.handle_request(conn.arrival.request, outbox)
+        # gunicorn's word for an answer that broke off after its head.
+        except StopIteration:
+            conn.keep = False
+        except Exception:
+            self.log.exception("Error handling request")
+            conn.keep, outbox.written = False, bytearray(answer_of(_BUG))
+        conn.unsent = bytes(outbox.written)
+        # Mostly the caller takes it at once; the main loop sees to the rest, and to errors.
+        with contextlib.suppress(OSError):
+            conn.flush()
+
+    # --- answered ---
+
+    def _finished(self, conn: Connection, pool: ThreadPoolExecutor, done: "Future[None]") -> None:
+        self._inside[pool] -= 1
+        if done.cancelled() or done.exception() is not None:
+            self._drop(conn)
+        else:
+            self._send(conn)
+
+    def _tell(self, conn: Connection, error: RequestError) -> None:
+        """Answers without a thread what is no request."""
+        conn.unsent, conn.keep = answer_of(error), False
+        self._send(conn)
+
+    def _send(self, conn: Connection) -> None:
+        self._release(conn)
+        try:
+            sent = conn.flush()
+        except OSError:
+            self._drop(conn)
+            return
+        if not sent:
+            self._timed.setdefault(conn, (time.monotonic() + ANSWER_SECONDS, self._drop))
+            self._watch(conn, selectors.EVENT_WRITE, self._send)
+            return
+        self._timed.pop(conn, None)
+        self._unwatch(conn)
+        self._after(conn)
+
+    def _after(self, conn: Connection) -> None:
+        arrival = conn.arrival
+        assert arrival is not None
+        if not conn.keep:
+            if arrival.whole and not arrival.rest:
+                self._drop(conn)
+            else:
+                self._linger(conn)
+        elif arrival.rest:
+            conn.arrival = None
+            self._take(conn, arrival.rest)
+        else:
+            self._await_request(conn)
+
+    def _linger(self, conn: Connection) -> None:
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._drop(conn)
+            return
+        conn.to_discard = LINGER_SHARE * self._limits.body_bytes
+        self._timed[conn] = time.monotonic() + LINGER_SECONDS, self._drop
+        self._watch(conn, selectors.EVENT_READ, self._discard)
+
+    def _discard(self, conn: Connection) -> None:
+        try:
+            data = conn.sock.recv(READ_AT_ONCE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        conn.to_discard -= len(data)
+        if not data or conn.to_discard < 0:
+            self._drop(conn)
+
+    # --- what all states need ---
+
+    def _watch(self, conn: Connection, event: int, then: Callable[[Connection], None]) -> None:
+        if conn.watched == (event, then):
+            return
+
+        def run(sock: socket.socket) -> None:
+            # Of the events of one round an earlier one may have ended this connection.
+            if conn.watched:
+                then(conn)
+
+        if conn.watched:
+            self.poller.modify(conn.sock, event, run)
+        else:
+            self.poller.register(conn.sock, event, run)
+        conn.watched = event, then
+
+    def _unwatch(self, conn: Connection) -> None:
+        if conn.watched:
+            self.poller.unregister(conn.sock)
+            conn.watched = None
+
+    def _release(self, conn: Connection) -> None:
+        self._held -= conn.held
+        conn.held = 0
+
+    def _drop(self, conn: Connection) -> None:
+        self._timed.pop(conn, None)
+        self._release(conn)
+        if conn.arrival is None and conn.watched:
+            self._idle.remove(conn)
+        self._unwatch(conn)
+        conn.close()
+        self.nr_conns -= 1

@@ -1,0 +1,191 @@
+"""What is kept is kept for its days and below its caps: the store and the audit log pruned, batch by batch.
+
+What was acknowledged is never removed before its time. At a cap the oldest cards without feedback and the content of
+the oldest audit lines go, and new feedback is refused.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime, time, timedelta
+from itertools import islice
+from typing import NamedTuple, Protocol
+
+from cds_service.operations import audit_retention, logs
+from cds_service.operations.audit import AuditError, AuditLog
+from cds_service.settings.settings import Settings
+from cds_service.store import activity, feedback, shown, turns
+from cds_service.store.database import Store
+from cds_service.store.failures import StoreError
+
+AUDIT, CARDS, FEEDBACK = "audit", "cards", "feedback"
+AGE, CAP = "age", "cap"
+# What was beyond its cap is made smaller than that, or every card shown would set all of it in motion again.
+TRIMMED_TO = 0.95
+# Batches of one run: removing much takes several runs, and none of them makes the self-check late.
+BATCHES = 20
+PAUSE = 0.02
+BETWEEN_TRIMS = timedelta(minutes=1)
+
+
+class Limits(NamedTuple):
+    """How long, in days, and how much is kept at the most: bytes of the audit log, cards, pieces of feedback."""
+
+    audit_days: int
+    feedback_days: int
+    audit_bytes: int
+    cards: int
+    feedback: int
+
+
+class Removed(NamedTuple):
+    """One batch: what was removed (one of ``operations.metric_list.STORAGE_KINDS``), why (AGE or CAP), how many."""
+
+    kind: str
+    reason: str
+    number: int
+
+
+class StorageMetrics(Protocol):
+    """What is counted here."""
+
+    def storage(self, kind: str, share: float) -> None: ...
+
+    def removed(self, kind: str, reason: str, count: int) -> None: ...
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The limits that the settings say."""
+    return Limits(
+        settings.audit_days,
+        settings.feedback_days,
+        settings.audit_max_bytes,
+        settings.store_max_cards,
+        settings.store_max_feedback,
+    )
+
+
+def prune_all(
+    store: Store | None, audit: AuditLog | None, limits: Limits, today: date
+) -> Mapping[tuple[str, str], int]:
+    """Removes all that is past its days or beyond its cap on the UTC day ``today``: (kind, reason) -> how many.
+
+    Raises StoreError or AuditError; what was removed by then stays removed, and another run does the rest.
+    """
+    total: Counter[tuple[str, str]] = Counter()
+    for batches in (_of_audit(audit, limits, today), _of_store(store, limits, today)):
+        for kind, reason, count in batches:
+            total[kind, reason] += count
+    return total
+
+
+def _of_audit(audit: AuditLog | None, limits: Limits, today: date) -> Iterator[Removed]:
+    if audit is None:
+        return
+    if deleted := audit_retention.remove_old(audit.folder, _first(today, limits.audit_days)):
+        yield Removed(AUDIT, AGE, deleted)
+    if audit_retention.size(audit.folder) > limits.audit_bytes:
+        for kind, count in audit_retention.shrink(audit.folder, int(limits.audit_bytes * TRIMMED_TO), today):
+            yield Removed(kind, CAP, count)
+
+
+def _of_store(store: Store | None, limits: Limits, today: date) -> Iterator[Removed]:
+    if store is None:
+        return
+    # Feedback first: a card stays on record as long as its feedback does.
+    for count in feedback.remove_old(store, _first(today, limits.feedback_days)):
+        yield Removed(FEEDBACK, AGE, count)
+    for count in shown.remove_old(store, _first(today, limits.audit_days)):
+        yield Removed(CARDS, AGE, count)
+    if count := activity.remove_old(store, _first(today, limits.audit_days)):
+        yield Removed("activity", AGE, count)
+    cards = shown.number(store)
+    if cards > limits.cards:
+        for count in shown.remove_oldest(store, cards - int(limits.cards * TRIMMED_TO)):
+            yield Removed(CARDS, CAP, count)
+
+
+def _first(today: date, days: int) -> date:
+    return today - timedelta(days=days)
+
+
+class Retention:
+    """Keeps the limits while the service runs. Made before the workers fork; each calls ``run`` in its background.
+
+    The audit log is each machine's own; of the store one of all workers and hosts has the turn, once a day, and
+    whenever the cards are beyond their cap. ``feedback_full``: no more feedback can be kept.
+    """
+
+    def __init__(
+        self, store: Store | None, audit: AuditLog | None, limits: Limits, metrics: StorageMetrics | None
+    ) -> None:
+        self._store, self._audit, self._limits, self._metrics = store, audit, limits, metrics
+        self._work: Iterator[Removed] = iter(())
+        self._broken_off = False
+        self._full: frozenset[str] = frozenset()
+
+    @property
+    def feedback_full(self) -> bool:
+        """Whether new feedback is to be refused, as the last run found it."""
+        return FEEDBACK in self._full
+
+    def run(self, now: datetime, pause: Callable[[float], bool] = lambda seconds: False) -> None:
+        """One run, of BATCHES batches at the most; ``now`` has a time zone.
+
+        ``pause`` is called between two batches; where it returns True the run ends. Raises AuditError or StoreError;
+        the next run goes on.
+        """
+        removed: Counter[tuple[str, str]] = Counter()
+        failed: list[Exception] = []
+        for part in (self._run_audit, self._run_store):
+            # One part that fails does not keep the other from its work.
+            try:
+                part(now, removed, pause)
+            except (AuditError, StoreError) as error:
+                failed.append(error)
+        for (kind, reason), count in removed.items():
+            logs.logger().info("removed", kind=kind, reason=reason, count=count)
+            if self._metrics is not None:
+                self._metrics.removed(kind, reason, count)
+        if failed:
+            raise failed[0]
+
+    def _run_audit(self, now: datetime, removed: Counter[tuple[str, str]], pause: Callable[[float], bool]) -> None:
+        if self._audit is None:
+            return
+        self._measured(AUDIT, audit_retention.size(self._audit.folder) / self._limits.audit_bytes)
+        self._remove(_of_audit(self._audit, self._limits, now.date()), removed, pause)
+
+    def _run_store(self, now: datetime, removed: Counter[tuple[str, str]], pause: Callable[[float], bool]) -> None:
+        if self._store is None:
+            return
+        self._measured(CARDS, shown.number(self._store) / self._limits.cards)
+        self._measured(FEEDBACK, feedback.number(self._store) / self._limits.feedback)
+        if self._broken_off or self._is_due(self._store, now):
+            self._work = _of_store(self._store, self._limits, now.date())
+        # Of work that fails on its way nothing is left to go on with.
+        self._broken_off = True
+        self._remove(self._work, removed, pause)
+        self._broken_off = False
+
+    def _is_due(self, store: Store, now: datetime) -> bool:
+        midnight = datetime.combine(now.date(), time(), now.tzinfo)
+        before = now - BETWEEN_TRIMS if CARDS in self._full else midnight
+        return turns.take(store, "retention", now, max(before, midnight))
+
+    def _remove(
+        self, work: Iterator[Removed], removed: Counter[tuple[str, str]], pause: Callable[[float], bool]
+    ) -> None:
+        for kind, reason, count in islice(work, BATCHES):
+            removed[kind, reason] += count
+            if pause(PAUSE):
+                return
+
+    def _measured(self, kind: str, share: float) -> None:
+        """Notes how much of a cap is used, and says so where it is reached."""
+        # Below the mark to which it is trimmed it is full no more, so that the log does not say so every minute.
+        full = share >= 1 or (kind in self._full and share > TRIMMED_TO)
+        if full and kind not in self._full:
+            logs.logger().error("storage-full", kind=kind)
+        self._full = self._full | {kind} if full else self._full - {kind}
+        if self._metrics is not None:
+            self._metrics.storage(kind, share)

@@ -1,0 +1,175 @@
+"""Findings in, one Decision out: the verdicts, kept apart, and what else a reader must review."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from cds_service.chart.chart import Chart
+from cds_service.chart.orders import ProcedureOrder
+from cds_service.facts import logic
+from cds_service.facts.evaluation import evaluate
+from cds_service.facts.evidence import Evidence, Fact, Known
+from cds_service.facts.logic import Truth
+from cds_service.policy.model import Part, Pathway, Policy, Profile, VerdictRule
+from cds_service.verdicts import criteria, payers
+from cds_service.verdicts.criteria import Finding
+from cds_service.verdicts.payers import PayerPosition
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One verdict: its truth, the findings that it is made of (none for a payer verdict), and why it is so if that is
+    not in the findings."""
+
+    rule: VerdictRule
+    truth: Truth
+    findings: tuple[Finding, ...]
+    reason: str = ""
+
+    def with_truth(self, truth: Truth) -> tuple[Finding, ...]:
+        """The verdict's findings that have this truth."""
+        return tuple(finding for finding in self.findings if finding.truth is truth)
+
+    def by_part(self) -> tuple[tuple[Part, tuple[Finding, ...]], ...]:
+        """Each part with the findings that it rests on, those of the whole among them; none where nothing is apart."""
+        parts = {finding.part.id: finding.part for finding in self.findings if finding.part}
+        return tuple(
+            (part, tuple(item for item in self.findings if item.part in (None, part))) for part in parts.values()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """All that a policy says of one patient and one procedure; ``order`` is None on patient-view.
+
+    ``parts`` are the parts of the scope that it is about; ``requested`` is what came of a rule that the caller asked
+    to be held against as well.
+    """
+
+    policy: Policy
+    order: ProcedureOrder | None
+    findings: Mapping[str, Finding]
+    verdicts: tuple[Verdict, ...]
+    payer: PayerPosition
+    for_review: tuple[tuple[str, tuple[Evidence, ...]], ...]
+    today: date
+    parts: tuple[Part, ...] = ()
+    requested: Verdict | None = None
+    counted: frozenset[str] = field(default=frozenset())
+
+    @property
+    def lead(self) -> Verdict:
+        """The verdict that the card leads with: the first that applies and rests on criteria, else the first."""
+        applying = (item for item in self.verdicts if item.findings and item.truth is not Truth.NOT_APPLICABLE)
+        return next(applying, self.verdicts[0])
+
+    @property
+    def codes_withheld(self) -> bool:
+        """Whether no codes are offered.
+
+        They are withheld where a verdict that withholds codes is not met, where an answer would meet one of its
+        criteria but for what was not read, and where a record and an answer disagree in any criterion. Any other
+        unknown withholds nothing.
+        """
+        withholding = [verdict for verdict in self.verdicts if verdict.rule.withholds_codes]
+        if any(verdict.truth is Truth.NOT_MET for verdict in withholding):
+            return True
+        if any(finding.conflict for finding in self.findings.values()):
+            return True
+        open_ones = (finding for verdict in withholding for finding in verdict.with_truth(Truth.UNKNOWN))
+        return any(finding.would_be_met_by_answer for finding in open_ones)
+
+    @property
+    def lent(self) -> tuple[Finding, ...]:
+        """The findings of rules of single sources: those of the verdicts' and of the payer's."""
+        by_rule = (verdict.findings for verdict in self.verdicts if verdict.rule.profile is not None)
+        return (*(finding for findings in by_rule for finding in findings), *self.payer.held)
+
+    @property
+    def outside_verdicts(self) -> tuple[Finding, ...]:
+        """The findings that no verdict counts: they are for review."""
+        return tuple(finding for finding in self.findings.values() if finding.criterion.key not in self.counted)
+
+
+def opens_on_patient_view(policy: Policy, known: Mapping[str, Fact]) -> bool:
+    """Whether the policy has something to say when the chart is opened: its condition met, its exception not."""
+    if policy.patient_view_when is None or evaluate(policy.patient_view_when, known) is not Truth.MET:
+        return False
+    unless = policy.patient_view_unless
+    return unless is None or evaluate(unless, known) is not Truth.MET
+
+
+def pathway(policy: Policy, known: Known, order: ProcedureOrder | None) -> tuple[Pathway, tuple[Part, ...]] | None:
+    """The first row of the pathways that the call goes, and the parts for which; None where it goes the policy's own.
+
+    A row matches by the order, or by its test over the facts of the whole or of a part of the call.
+    """
+    parts = {name: policy.scope.part(name) for name in known.parts} if policy.scope else {}
+    for row in policy.orders.pathways:
+        if order is not None and order.pathway is row:
+            return row, tuple(parts.values())
+        if row.when is not None:
+            met = [part for name, part in parts.items() if evaluate(row.when, known.at(name)) is Truth.MET]
+            # Where a scoped call names no part, the row may ask for facts of a part: the card asks which part first.
+            if met or (policy.scope is None and evaluate(row.when, known.whole) is Truth.MET):
+                return row, tuple(met)
+    return None
+
+
+def decide(
+    policy: Policy,
+    chart: Chart,
+    known: Known,
+    order: ProcedureOrder | None,
+    today: date,
+    profile: Profile | None = None,
+) -> Decision:
+    """Holds one chart, and the facts known from it (``facts.gather``), against one policy. Pure: no clock, no log.
+
+    ``profile`` is a rule to be held against besides, on request.
+    """
+    findings = criteria.find(policy, policy.always_evaluated, known, chart)
+    by_key: dict[str, list[Finding]] = {}
+    for finding in findings.values():
+        by_key.setdefault(finding.criterion.key, []).append(finding)
+
+    def held(keys: Collection[str]) -> tuple[Finding, ...]:
+        """The findings of criteria, by their keys; those that only a profile has are evaluated when asked for."""
+        for key in keys:
+            if key not in by_key:
+                by_key[key] = list(criteria.find(policy, [policy.criterion(key)], known, chart).values())
+        return tuple(finding for key in keys for finding in by_key[key])
+
+    drafts: list[Mapping[str, Any]] = [draft.resource for draft in order.drafts] if order else []
+    payer = payers.position(policy, chart, held, drafts, today)
+    requested = VerdictRule(profile.id, profile.title, profile.criteria, False, False, profile) if profile else None
+    return Decision(
+        policy=policy,
+        order=order,
+        findings=findings,
+        verdicts=tuple(_verdict(rule, held, payer, known) for rule in policy.verdicts),
+        payer=payer,
+        for_review=tuple(
+            (hint.says, known.whole[hint.fact].evidence)
+            for hint in policy.for_review
+            if True in known.whole[hint.fact].values
+        ),
+        today=today,
+        parts=tuple(policy.scope.part(name) for name in known.parts) if policy.scope else (),
+        requested=_verdict(requested, held, payer, known) if requested else None,
+        counted=frozenset(key for rule in policy.verdicts if rule.profile is None for key in rule.criteria),
+    )
+
+
+def _verdict(rule: VerdictRule, held: payers.Held, payer: PayerPosition, known: Known) -> Verdict:
+    if rule.payer:
+        return Verdict(rule, payer.truth, (), payer.reason)
+    if rule.profile is not None and rule.profile.pending is not None:
+        return Verdict(rule, Truth.UNKNOWN, (), rule.profile.pending)
+    if rule.applies_unless is not None and evaluate(rule.applies_unless, known.whole) is Truth.MET:
+        given = criteria.settling(rule.applies_unless, known.whole, Truth.MET)
+        names = dict.fromkeys(known.whole[name].rule.title for name in given)
+        return Verdict(rule, Truth.NOT_APPLICABLE, (), ", ".join(names))
+    members = held(rule.criteria)
+    return Verdict(rule, logic.every(finding.truth for finding in members), members)

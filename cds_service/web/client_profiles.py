@@ -1,0 +1,80 @@
+"""The answer as one client wants it, where it departs from the specification; what is decided stays as it is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cds_service.card.ids import derived
+from cds_service.card.markdown import escape
+from cds_service.fhir.elements import Json
+from cds_service.trust.entries import ACTIONS_IN_EXTENSION, ONE_ACTION, Client
+
+
+def spoken(response: Json, client: Client | None) -> Json:
+    """A CDS Hooks response in the client's dialect (``quirks`` and ``topic_aliases`` of its entry).
+
+    Pure: what was given stays unchanged. Without a client it comes back as it is.
+    """
+    if client is None or not (client.quirks or client.topic_aliases):
+        return response
+    cards = [_card(card, client) for card in response.get("cards", [])]
+    answer = response | {"cards": cards}
+    if ACTIONS_IN_EXTENSION in client.quirks and "systemActions" in response:
+        extension = response.get("extension", {})
+        answer["extension"] = extension | {"systemActions": response["systemActions"]}
+    return answer
+
+
+def _card(card: Json, client: Client) -> Json:
+    topic = card.get("source", {}).get("topic", {})
+    alias = client.topic_aliases.get(topic.get("code"))
+    if alias is not None:
+        card = card | {"source": card["source"] | {"topic": topic | {"code": alias}}}
+    if ONE_ACTION in client.quirks and any(_is_split(item) for item in card.get("suggestions", [])):
+        return _with_single_actions(card)
+    return card
+
+
+def _is_split(suggestion: Mapping[str, Any]) -> bool:
+    return len(suggestion.get("actions", [])) > 1
+
+
+def _with_single_actions(card: Json) -> Json:
+    """The card with one action in each suggestion.
+
+    Where at most one suggestion may be chosen, the parts of one would be alternatives: it cannot be offered then, and
+    the card says so.
+    """
+    if card.get("selectionBehavior") != "at-most-one":
+        return card | {"suggestions": [part for item in card["suggestions"] for part in _parts(item)]}
+    kept = [item for item in card["suggestions"] if not _is_split(item)]
+    lines = [
+        f"Not offered here, for it takes several changes at once: {escape(item['label'])}."
+        for item in card["suggestions"]
+        if _is_split(item)
+    ]
+    told = card | {"suggestions": kept, "detail": "\n\n".join(filter(None, (card.get("detail", ""), *lines)))}
+    if not kept:
+        del told["suggestions"], told["selectionBehavior"]
+    return told
+
+
+def _parts(suggestion: Json) -> list[Json]:
+    """A suggestion as one for each action, each named as a part, so that nobody takes one for the whole.
+
+    The first keeps the id; the ids of the others come from it (``identity.derived``), so that feedback on a part can be
+    told from feedback on another.
+    """
+    actions = suggestion.get("actions", [])
+    if len(actions) < 2:
+        return [suggestion]
+    parts = []
+    for number, action in enumerate(actions, 1):
+        said = action.get("description") or action["type"]
+        part = suggestion | {
+            "label": f"{suggestion['label']} ({number} of {len(actions)}, take all): {said}",
+            "actions": [action],
+        }
+        if number > 1 and "uuid" in suggestion:
+            part["uuid"] = derived(suggestion["uuid"], f"action:{number}")
+        parts.append(part)
+    return parts

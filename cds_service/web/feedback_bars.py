@@ -1,0 +1,107 @@
+"""The feedback report as bars: each a whole of 100 %, cut into what was accepted and what was overridden."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from cds_service.hooks.feedback import ACCEPTED, OVERRIDDEN
+from cds_service.operations.feedback_report import UNKNOWN, Rates, Report, percent
+
+NOT_ON_RECORD = "Cards that are not on record"
+# What a card said, by the closed words of ``operations.outcomes``.
+SAYS = {
+    "met": "criteria met",
+    "not-met": "a criterion not met",
+    "unknown": "a criterion unknown",
+    "not-applicable": "nothing to decide",
+    "pathway": "the order goes another way",
+    "ask": "a question about the order",
+    "failed": "could not be evaluated",
+    "late": "could not be evaluated in time",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a bar: ``kind`` is accepted or overridden; ``start`` and ``width`` are lengths of SVG, in per cent."""
+
+    kind: str
+    start: str
+    width: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """``label`` says what of, ``number`` what is to be seen, in words; without feedback there is no segment."""
+
+    label: str
+    number: str
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The bars of one statement."""
+
+    title: str
+    bars: tuple[Bar, ...]
+
+
+def title_of(policy: str, titles: Mapping[str, str]) -> str:
+    """What a statement is called; ``titles`` are those of the statements that are loaded, by id."""
+    return NOT_ON_RECORD if policy == UNKNOWN else titles.get(policy, policy)
+
+
+def said(row: Rates) -> str:
+    """What the cards of a row said, in words."""
+    return "not known" if row.policy == UNKNOWN else SAYS.get(row.name, row.name)
+
+
+def by_statement(found: Report, titles: Mapping[str, str]) -> tuple[Bar, ...]:
+    """One bar for each statement."""
+    return tuple(_divided(title_of(row.policy, titles), row) for row in found.policies)
+
+
+def by_what_was_said(found: Report, titles: Mapping[str, str]) -> tuple[Group, ...]:
+    """One bar for each thing that the cards of a statement said."""
+    return _grouped(((row.policy, _divided(said(row), row)) for row in found.outcomes), titles)
+
+
+def by_reason(found: Report, titles: Mapping[str, str]) -> tuple[Group, ...]:
+    """One bar for each reason: its share of what was overridden of that statement."""
+    return _grouped(_shares(found.reasons, OVERRIDDEN), titles)
+
+
+def by_suggestion(found: Report, titles: Mapping[str, str]) -> tuple[Group, ...]:
+    """One bar for each suggestion: its share of the suggestions accepted of that statement."""
+    return _grouped(_shares(found.suggestions, ACCEPTED), titles)
+
+
+def _divided(label: str, row: Rates) -> Bar:
+    total = row.accepted + row.overridden
+    if not total:
+        return Bar(label, "no feedback", ())
+    accepted = f"{row.accepted} accepted ({percent(row.accept_rate)})"
+    number = f"{accepted}, {row.overridden} overridden ({percent(row.override_rate)})"
+    parts = ((ACCEPTED, 0, row.accepted), (OVERRIDDEN, row.accepted, row.overridden))
+    return Bar(label, number, tuple(_segment(kind, start, size, total) for kind, start, size in parts if size))
+
+
+def _shares(rows: Sequence[tuple[str, str, int]], kind: str) -> Iterable[tuple[str, Bar]]:
+    totals: Counter[str] = Counter()
+    for policy, _, number in rows:
+        totals[policy] += number
+    for policy, name, number in rows:
+        times = f"{number} of {totals[policy]} ({percent(number / totals[policy])})"
+        yield policy, Bar(name, times, (_segment(kind, 0, number, totals[policy]),))
+
+
+def _segment(kind: str, start: int, size: int, total: int) -> Segment:
+    return Segment(kind, f"{100 * start / total:.2f}%", f"{100 * size / total:.2f}%")
+
+
+def _grouped(bars: Iterable[tuple[str, Bar]], titles: Mapping[str, str]) -> tuple[Group, ...]:
+    groups: dict[str, list[Bar]] = {}
+    for policy, bar in bars:
+        groups.setdefault(policy, []).append(bar)
+    return tuple(Group(title_of(policy, titles), tuple(found)) for policy, found in groups.items())

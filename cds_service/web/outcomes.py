@@ -1,0 +1,54 @@
+"""What became of a call, in the closed words of metrics and audit log."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from cds_service.facts.logic import Truth
+from cds_service.service import Answer
+
+
+def of_call(answers: Iterable[Answer]) -> str:
+    """The outcome of an answered call: ``failed`` or ``late`` where a statement was, else card, ask or none."""
+    outcomes = {of_answer(answer) for answer in answers}
+    for word in ("failed", "late"):
+        if word in outcomes:
+            return word
+    if not outcomes:
+        return "none"
+    return "ask" if outcomes == {"ask"} else "card"
+
+
+def of_answer(answer: Answer) -> str:
+    """The outcome of one statement: the truth of the verdict that leads its card, or pathway, ask, failed, late."""
+    if answer.error is not None:
+        return "failed"
+    if answer.late:
+        return "late"
+    if answer.decision is not None:
+        return answer.decision.lead.truth.value
+    return "pathway" if answer.pathway is not None else "ask"
+
+
+def unknowns(answer: Answer) -> list[str]:
+    """The criteria of an answer that came out unknown, by id."""
+    if answer.decision is None:
+        return []
+    # A criterion that is judged for each part counts once.
+    findings = answer.decision.findings.values()
+    return list(dict.fromkeys(item.criterion.id for item in findings if item.truth is Truth.UNKNOWN))
+
+
+def told(answers: Sequence[Answer]) -> list[dict[str, Any]]:
+    """What the audit log keeps of each answer: statement, edition, outcome, the verdicts' truths, the card's uuid."""
+    return [
+        {
+            "policy": answer.policy.id,
+            "edition": answer.policy.edition,
+            "outcome": of_answer(answer),
+            "verdicts": {item.rule.id: item.truth.value for item in answer.decision.verdicts}
+            if answer.decision is not None
+            else {},
+            "card": answer.card.get("uuid"),
+        }
+        for answer in answers
+    ]

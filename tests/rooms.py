@@ -1,0 +1,131 @@
+"""The rooms of the package, floor by floor: what tests/test_layout.py holds and docs/architecture.md shows."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import cds_service
+
+PACKAGE = Path(cds_service.__file__).parent
+
+# From the ground up: a room may import those of the floors below its own, and no other.
+FLOORS: tuple[dict[str, str], ...] = (
+    {
+        "clock": "the day it is, and the moment by which something must be over",
+        "errors": "authors' errors, callers' errors, resources that cannot be read, and the one shape of an error body",
+        "spelling": "the allowed name nearest to one that is not allowed",
+    },
+    {
+        "fhir": "FHIR elements, dates, codes, words and Bundles, read strictly; fhir.resources, when first needed",
+        "json_bodies": "request bytes to JSON, with limits",
+        "settings": "what a deployment can set, and where its data lies",
+    },
+    {
+        "examples": "the synthetic requests that ship with the program",
+        "policy": "a policy in memory, and how a folder becomes one",
+    },
+    {
+        "chart": "a call's resources to a Chart: the patient's records by code, what counts as evidence, the orders",
+        "hooks": "a call and its feedback as the EHR sends them, and what prefetch is asked for",
+    },
+    {
+        "facts": "the Chart to facts: the closed vocabulary of kinds of facts and of words of tests",
+        "operations": "log, metrics, audit log, traces, rates, readiness",
+    },
+    {
+        "ehr": "calls to the EHR's FHIR server: whom, by when, and what a call still lacks",
+        "store": "feedback, cards shown, tokens seen and activity, in SQLite or PostgreSQL",
+        "verdicts": "facts to one finding for each criterion, and to verdicts",
+    },
+    {
+        "card": "a decision to one card in the policy's words",
+        "publish": "a policy in plain English and as JSON, and what changed between two editions",
+        "trust": "who calls: the clients file, keys and tokens",
+    },
+    {"library": "all policies, checked at start"},
+    {
+        "installation": "what one installation has around the rules: trust, fetching, counting, keeping",
+        "service": "the story of one call on one screen",
+    },
+    {
+        "authoring": "the bench of policy authors: cases, slips, the check of a folder",
+        "web": "HTTP: hook calls, feedback, errors, pages and the OpenAPI document",
+    },
+    {
+        "self_check": "the service asks itself what it knows the answer to",
+        "workbench": "the small EHR in the browser",
+    },
+    {"app": "the application put together"},
+    {"server": "the processes that serve it, and who waits for whom in one"},
+    {"commands": "the command line, a file for each group of commands"},
+)
+HEIGHT = {room: height for height, floor in enumerate(FLOORS) for room in floor}
+
+
+def _module_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+# The starting folder of a policy is data.
+MODULES = {_module_of(path): path for path in PACKAGE.rglob("*.py") if "starting_folder" not in path.parts}
+
+
+def room_of(module: str) -> str:
+    """The room that a module stands in; ``__main__`` is the door of the command line."""
+    return "commands" if module == "__main__" else module.partition(".")[0]
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    """A module's syntax tree, parsed once."""
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
+@cache
+def imported(module: str) -> frozenset[str]:
+    """Every module that a module imports, at its head or inside a function, under its full dotted name."""
+    names: set[str] = set()
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relative to its place; say cds_service"
+            inside = f"{node.module}.".removeprefix("cds_service.")
+            modules = {inside + alias.name for alias in node.names} & MODULES.keys()
+            names |= {f"cds_service.{name}" for name in modules} or {node.module or ""}
+    return frozenset(names)
+
+
+@cache
+def own(module: str) -> frozenset[str]:
+    """Those of the package among the imported, without its name."""
+    found = {name.removeprefix("cds_service.") for name in imported(module) if name.startswith("cds_service.")}
+    return frozenset(found & MODULES.keys())
+
+
+def libraries(module: str) -> set[str]:
+    """The other packages among the imported."""
+    return {name.partition(".")[0] for name in imported(module)} - {"cds_service"}
+
+
+def arrows() -> set[tuple[str, str]]:
+    """(room, room that it imports)."""
+    between = {(room_of(module), room_of(other)) for module in MODULES if module for other in own(module) if other}
+    return {(one, other) for one, other in between if one != other}
+
+
+def drawing() -> str:
+    """The floors as docs/architecture.md draws them, the ground at the bottom."""
+    lines = [f"{height:>2}  {'   '.join(floor)}" for height, floor in enumerate(FLOORS, 1)]
+    return "\n".join(["```", *reversed(lines), "```"])
+
+
+def table() -> str:
+    """Every room with its floor, what it is for and its modules, the ground first."""
+    rows = ["| floor | room | what it is for | modules |", "|---|---|---|---|"]
+    for room, height in HEIGHT.items():
+        inside = sorted(module.partition(".")[2] for module in MODULES if room_of(module) == room and "." in module)
+        listed = ", ".join(f"`{name}`" for name in inside if MODULES[f"{room}.{name}"].name != "__init__.py")
+        rows.append(f"| {height + 1} | `{room}` | {FLOORS[height][room]} | {listed or f'`{room}.py`'} |")
+    return "\n".join(rows)
