@@ -15,8 +15,8 @@ class Limits(NamedTuple):
 
     ``resources`` counts those of its prefetch, each copy of them; besides, the components of measurements, and the
     further sites, reasons and payors of all records of one type. ``drafts`` counts the orders of draftOrders,
-    ``text_characters`` the words of one code of a record, and all codes and words of one order, its sites and its
-    reasons; ``all_text_characters`` the words of all records that are read by them.
+    ``text_characters`` the words of one code of a record, ``all_text_characters`` those of all records that are read by
+    their words, and all codes and words of the orders, their sites and reasons.
     """
 
     resources: int = 5_000

@@ -194,7 +194,7 @@ def _drafts(context: Mapping[str, Any], patient_id: str, limits: Limits) -> tupl
     listed = _member(entries, "context.draftOrders.entry", list)
     if len(listed) > limits.drafts:
         raise _too_many("context.draftOrders.entry", len(listed), "orders", limits.drafts, "CDS_SERVICE_MAX_DRAFTS")
-    drafts = []
+    drafts, said = [], 0
     for index, entry in enumerate(listed):
         place = f"context.draftOrders.entry[{index}]"
         resource = _member(_member(entry, place, dict).get("resource"), f"{place}.resource", dict)
@@ -208,9 +208,7 @@ def _drafts(context: Mapping[str, Any], patient_id: str, limits: Limits) -> tupl
                 f"{place}.resource is nested more than {DEEPEST_ORDER} levels deep; send a FHIR order.",
                 f"{place}.resource",
             )
-        if kind in ORDER_SUBJECTS and (said := _characters(resource)) > limits.text_characters:
-            what = "characters in its codes, sites and reasons"
-            raise _too_many(f"{place}.resource", said, what, limits.text_characters, "CDS_SERVICE_MAX_TEXT_CHARACTERS")
+        said += _characters(resource) if kind in ORDER_SUBJECTS else 0
         if kind in ORDER_SUBJECTS and is_of_another(resource.get("subject"), patient_id):
             raise RequestError(
                 400,
@@ -220,11 +218,14 @@ def _drafts(context: Mapping[str, Any], patient_id: str, limits: Limits) -> tupl
             )
         identity = resource.get("id")
         drafts.append((f"{kind}/{identity}" if isinstance(identity, str) else f"{kind}#{index}", resource))
+    if said > limits.all_text_characters:
+        what, setting = "characters in codes, sites and reasons", "CDS_SERVICE_MAX_ALL_TEXT_CHARACTERS"
+        raise _too_many("context.draftOrders", said, what, limits.all_text_characters, setting)
     return tuple(drafts)
 
 
 def _characters(order: Json) -> int:
-    """How much an order says of what it is, where and why: the characters of words, displays and codes."""
+    """How much an order says of what it is, where and why: the characters of words, displays, codes and systems."""
     concepts = [order.get("code"), order.get("codeCodeableConcept")]
     for name in ("bodySite", "reasonCode"):
         concepts += list_of(order.get(name))
@@ -240,8 +241,7 @@ def _characters(order: Json) -> int:
 def _texts_of(codings: Any) -> Iterator[Any]:
     for coding in codings if isinstance(codings, list) else ():
         if isinstance(coding, dict):
-            yield coding.get("code")
-            yield coding.get("display")
+            yield from (coding.get("system"), coding.get("code"), coding.get("display"))
 
 
 def _is_too_deep(resource: Json) -> bool:

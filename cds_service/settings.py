@@ -105,14 +105,13 @@ class Settings(BaseSettings):
         10_000,
         gt=0,
         description="The most characters in which one code of a record may be worded; one with more counts as "
-        "unreadable. An order whose codes, sites and reasons have more is refused. Attachments and notes are not read, "
-        "and may be longer.",
+        "unreadable. Attachments and notes are not read, and may be longer.",
     )
     max_all_text_characters: int = Field(
         1_000_000,
         gt=0,
         description="The most characters in which the codes of all records of a call may be worded; records beyond "
-        "them count as unreadable.",
+        "them count as unreadable, and orders beyond them are refused.",
     )
     queue: int = Field(
         16,

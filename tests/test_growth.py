@@ -45,7 +45,7 @@ def sizes(family: Family) -> list[bytes]:
     n = 2
     while len(larger := family.make(2 * n)) <= family.most:
         n *= 2
-        if seconds(family.read, larger, 1) >= WORTH_MEASURING:
+        if seconds(family.read, larger, 2) >= WORTH_MEASURING:
             break
     return [family.make(max(1, n // 4)), family.make(max(1, n // 2)), family.make(n)]
 
@@ -59,7 +59,7 @@ def growth_of(family: Family) -> float:
         if number and (best[-1] / best[0]) ** 0.5 <= MOST_FOR_A_DOUBLING:
             break
     # What the largest input costs so little of, growth cannot be told from that of caches and of the clock.
-    if best[-1] < WORTH_MEASURING / 2:
+    if best[-1] < WORTH_MEASURING / 3:
         return 1.0
     # What outgrows the caches of the processor costs more for each byte; the square of the input costs 4 and more.
     return (best[-1] / best[0]) ** 0.5 / (BEYOND_CACHES if len(inputs[-1]) > 1_000_000 else 1)
@@ -166,8 +166,8 @@ def test_sites_beyond_the_limit_make_a_record_unreadable():
 
 @pytest.mark.parametrize("name", ["words of one order", "codings of one order", "words of one order's site"])
 def test_an_order_of_too_many_characters_is_refused_with_the_setting(name):
-    with pytest.raises(RequestError, match="CDS_SERVICE_MAX_TEXT_CHARACTERS") as caught:
-        hooks.parse("coverage-guidance-order-sign", json.loads(growth.CALLS[name](5_000)))
+    with pytest.raises(RequestError, match="CDS_SERVICE_MAX_ALL_TEXT_CHARACTERS") as caught:
+        hooks.parse("coverage-guidance-order-sign", json.loads(growth.CALLS[name](200_000)))
     assert (caught.value.status, caught.value.code) == (413, "too-costly")
 
 
