@@ -14,6 +14,7 @@ from cds_service.chart.policy_reads import NeedsIndex
 from cds_service.errors import PolicyError
 from cds_service.facts import gather
 from cds_service.facts.logic import Truth
+from cds_service.facts.vocabulary import VOCABULARY
 from cds_service.hooks import prefetch
 from cds_service.policy.code_packs import read_packs
 from cds_service.policy.drafts import MARK, places_to_fill
@@ -146,7 +147,7 @@ def load_library(folder: Path, canonical_base: str, codes: Path | None = None) -
             left_out.append(LeftOut(path.name, (f"{path}: is a draft; {number} texts still say {MARK}…",), draft=True))
             continue
         try:
-            policy = load_policy(path, packs)
+            policy = load_policy(path, VOCABULARY, packs)
             if granted := granted_to_nobody(policy):
                 raise PolicyError([f"{path}: {sentence}" for sentence in granted])
             policies.append(policy)

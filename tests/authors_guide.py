@@ -19,8 +19,8 @@ from cds_service.authoring.placeholders import guidance, placeholders, read_as_w
 from cds_service.authoring.slips import Slip, slips
 from cds_service.authoring.summary import lines, problem_lines
 from cds_service.commands.explanation import explain, table
-from cds_service.policy.loading.folder import policy_of, read_documents
 from cds_service.settings.settings import Settings, data_folder
+from tests.loading import policy_of, read_documents
 from tests.shipped import BASE, PUBLIC_URL, TODAY, example, guide, library
 from tests.test_new_policy import fill_in
 

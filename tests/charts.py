@@ -12,10 +12,10 @@ from cds_service.chart.code_index import Lexicon
 from cds_service.facts import gather
 from cds_service.facts.evidence import Fact, Known
 from cds_service.hooks import prefetch
-from cds_service.policy.loading.folder import load_policy
 from cds_service.policy.model import Policy
 from cds_service.verdicts import criteria
 from cds_service.verdicts.criteria import Finding
+from tests.loading import load_policy
 
 MINIMAL = Path(__file__).parent / "policies" / "minimal"
 TODAY = date(2026, 3, 15)

@@ -274,7 +274,10 @@ def answers(n: int, **changes: Any) -> Json:
 def groups(n: int) -> list[Json]:
     """n groups of attested events, each with a few answers."""
     rules = [
-        rule for policy in library().policies for rule in policy.facts.values() if rule.kind == "events" and rule.item
+        rule
+        for policy in library().policies
+        for rule in policy.facts.values()
+        if rule.kind.name == "events" and rule.item
     ]
     return [
         {

@@ -29,7 +29,7 @@ CALL_SECONDS = 0.5
 # An application that holds its threads until a file is there, and says how many seconds the deadline leaves.
 HOLDS = f"""
 import pathlib, sys, threading, time
-from cds_service.server import Server
+from cds_service.server.gunicorn_server import Server
 from cds_service.web.accepted import deadline_of
 
 def app(environment, start_response):

@@ -22,15 +22,17 @@ from cds_service.authoring.check import Wishes, check_folder
 from cds_service.authoring.problems import Severity
 from cds_service.errors import PolicyError
 from cds_service.policy.json_files import FILES
-from cds_service.policy.loading.folder import load_policy
 from tests.charts import BASE, MINIMAL
 from tests.charts import TODAY as MADE_ON
+from tests.loading import load_policy
 from tests.test_schema_errors import shipped_nodes
 
 GALLERY = Path(__file__).parent / "broken"
 SLUGS = sorted(path.stem for path in GALLERY.glob("*.json"))
 # Where problems are noted by a method ``problem``; each of its calls must be reached by an entry.
-MODULES = tuple(f"cds_service.policy.loading.{name}" for name in ("folder", "problems", "code_sets", "facts", "tests"))
+MODULES = tuple(
+    f"cds_service.policy.loading.{name}" for name in ("folder", "problems", "code_sets", "facts", "tests", "vocabulary")
+)
 LONGEST = 600
 # Nothing of Python and nothing of JSON Schema may reach an author.
 FOREIGN = re.compile(

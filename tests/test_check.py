@@ -19,7 +19,7 @@ from cds_service.authoring.summary import lines
 from cds_service.authoring.watch import watch
 from cds_service.commands.main import main
 from cds_service.errors import PolicyError
-from cds_service.policy.loading.folder import read_documents
+from tests.loading import read_documents
 from tests.test_slips import FOLDER, documents
 
 BASE = "https://cds-service.example/fhir"

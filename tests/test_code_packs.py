@@ -15,9 +15,9 @@ from cds_service.errors import PolicyError
 from cds_service.library import load_library
 from cds_service.policy.code_packs import apply, read_packs
 from cds_service.policy.json_files import FILES, read_json
-from cds_service.policy.loading.folder import load_policy
 from cds_service.settings.settings import Settings, data_folder
 from tests.charts import BASE, CPT, ICD10CM, MINIMAL, TODAY, concept, named, order, procedure, sent
+from tests.loading import load_policy
 from tests.shipped import TODAY as SHIPPED_TODAY
 from tests.shipped import example, library
 

@@ -3,10 +3,9 @@
 import pytest
 
 from cds_service.facts import gather
-from cds_service.facts.evaluation import compare, evaluate
+from cds_service.facts.comparing import compare
 from cds_service.facts.evidence import ANYTHING, Fact
 from cds_service.facts.logic import Truth
-from cds_service.policy.model import FactRule
 from cds_service.policy.model import Test as Comparison
 from cds_service.verdicts.criteria import find
 from cds_service.verdicts.decisions import decide
@@ -30,6 +29,8 @@ from tests.charts import (
     truth,
     weight_ratio,
 )
+from tests.words import node, rule_of
+from tests.words import truth as truth_of
 
 MET, NOT, UNKNOWN = Truth.MET, Truth.NOT_MET, Truth.UNKNOWN
 OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error"}]}
@@ -37,7 +38,7 @@ OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error"}]}
 
 def of(fact="f", **comparison):
     names = {"is": "wanted"}
-    return Comparison("fact", (), fact, **{names.get(key, key): value for key, value in comparison.items()})
+    return node("fact", (), fact, **{names.get(key, key): value for key, value in comparison.items()})
 
 
 @pytest.mark.parametrize(
@@ -79,12 +80,12 @@ def test_one_comparison_with_one_possible_value(limits, value, answer):
     ),
 )
 def test_a_fact_with_several_possible_values_is_settled_where_all_agree(values, answer):
-    rule = FactRule("f", "measurement", "F", "unknown")
-    assert evaluate(of(at_least=18), {"f": Fact(rule, values)}) is answer
+    rule = rule_of("f", "measurement", "F", "unknown")
+    assert truth_of(of(at_least=18), {"f": Fact(rule, values)}) is answer
 
 
 def test_tests_nest():
-    rule = FactRule("f", "answer", "F", "unknown")
+    rule = rule_of("f", "answer", "F", "unknown")
     known = {"yes": Fact(rule, (True,)), "no": Fact(rule, (False,)), "open": Fact(rule)}
     yes, no, still_open = (of(name, **{"is": True}) for name in ("yes", "no", "open"))
     table = [
@@ -98,7 +99,7 @@ def test_tests_nest():
         (Comparison("not", (still_open,)), UNKNOWN),
         (Comparison("not", (Comparison("any", (no, Comparison("not", (yes,)))),)), MET),
     ]
-    assert [evaluate(test, known) for test, _ in table] == [answer for _, answer in table]
+    assert [truth(test, known) for test, _ in table] == [answer for _, answer in table]
 
 
 def test_every_criterion_has_a_finding_in_the_policys_order():

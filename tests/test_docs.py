@@ -25,6 +25,7 @@ from cds_service.trust.tokens import CHECKS as TOKEN_CHECKS
 from cds_service.web import outcomes
 from tests import authors_guide, rooms, vocabulary
 from tests.charts import MINIMAL
+from tests.loading import schema
 from tests.shipped import TODAY, answers, example, library
 from tests.tokens import jwk
 
@@ -50,9 +51,9 @@ def answers_in_guide() -> str:
     for criterion in policy.criteria:
         if criterion.id in items:
             rule = items[criterion.id]
-            value = {"answer": "valueBoolean", "onset": "valueDate"}.get(rule.kind, "valueDecimal")
-            unit = {"onset": ": the day it began"}.get(rule.kind, f", {rule.unit}" if rule.unit else "")
-            if rule.kind == "measurement":
+            value = {"answer": "valueBoolean", "onset": "valueDate"}.get(rule.kind.name, "valueDecimal")
+            unit = {"onset": ": the day it began"}.get(rule.kind.name, f", {rule.unit}" if rule.unit else "")
+            if rule.kind.name == "measurement":
                 unit += f", {rule.range[0]:g} to {rule.range[1]:g}"
             rows.append(f"| `{criterion.id}` | {value}{unit} | {criterion.title} |")
     return "\n".join(rows)
@@ -68,13 +69,13 @@ def answers_for_parts() -> str:
     rows = ["| linkId | value | asked is |", "|---|---|---|"]
     for rule in policy.facts.values():
         links = [f"`{item}{'.PART' if rule.per_part else ''}`" for item in rule.items]
-        if rule.kind == "events" and rule.item:
+        if rule.kind.name == "events" and rule.item:
             inner = ["date", *(item.item for item in rule.attributes.values() if item.item)]
             held = ", ".join(f"`…{name}`" for name in inner)
             rows.append(f"| {links[0]} | a group for each, with {held} | {rule.title} |")
         elif rule.item:
             value = {"answer": "valueBoolean", "onset": "valueDate", "since": "valueDate"}.get(
-                rule.kind, "valueDecimal"
+                rule.kind.name, "valueDecimal"
             )
             until = f"; its end in `{rule.until}`" if rule.until else ""
             rows.append(f"| {' or '.join(links)} | {value}{until} | {rule.title} |")
@@ -245,7 +246,7 @@ def test_every_example_for_authors_is_sound_by_a_schema(number):
     problems = []
     for name in ("policy", "card"):
         minimal = json.loads((MINIMAL / f"{name}.json").read_text(encoding="utf-8"))
-        problems.append(schema_problems(name, CARDS, {**minimal, **example}))
+        problems.append(schema_problems(schema(name), CARDS, {**minimal, **example}))
     assert [] in problems, problems
 
 

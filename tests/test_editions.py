@@ -13,10 +13,10 @@ from cds_service.commands.main import main
 from cds_service.errors import PolicyError
 from cds_service.library import load_library
 from cds_service.policy.editions import date_of_service, effective, in_force, overlaps
-from cds_service.policy.loading.folder import load_policy
 from cds_service.publish.changes import changes
 from cds_service.settings.settings import Settings
 from tests.charts import BASE, MINIMAL, QUESTIONNAIRE, attested, condition, minimal, named, order, patient, sent
+from tests.loading import load_policy
 
 LAST_YEAR = date(2025, 12, 30)
 KNEE = {"bodySite": [{"text": "Right knee"}]}

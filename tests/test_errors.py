@@ -284,7 +284,7 @@ def test_a3_8_a_body_too_large_in_chunks_is_refused(address):
 # The command, with little time for a request to arrive; still more than a call has in all.
 IMPATIENT = """
 import runpy
-from cds_service import worker
+from cds_service.server import worker
 worker.REQUEST_SECONDS = 2.0
 runpy.run_module("cds_service", run_name="__main__", alter_sys=True)
 """

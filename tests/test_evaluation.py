@@ -11,30 +11,31 @@ from hypothesis import strategies as st
 
 from cds_service.errors import UnreadableError
 from cds_service.facts.attested_values import attested_percentage, reduction
-from cds_service.facts.evaluation import evaluate, how_many, manner, tally
+from cds_service.facts.comparing import how_many
 from cds_service.facts.evidence import ANYTHING, Event, Evidence, Fact
 from cds_service.facts.logic import Truth
+from cds_service.facts.words.count import tally
 from cds_service.fhir.dates import Days, months_between
-from cds_service.policy.model import FactRule
 from cds_service.policy.model import Test as Node
+from tests.words import manner, node, rule_of, truth
 
 NAMES = ("a", "b", "c")
-RULE = FactRule("f", "answer", "F", "unknown")
+RULE = rule_of("f", "answer", "F", "unknown")
 VALUES = {Truth.MET: (True,), Truth.NOT_MET: (False,), Truth.UNKNOWN: ()}
 SETTLED = (Truth.MET, Truth.NOT_MET)
 
 
 def leaf(name: str, wanted: bool) -> Node:
-    return Node("fact", (), name, wanted)
+    return node("fact", (), name, wanted)
 
 
 def combined(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
     several = st.lists(inner, min_size=1, max_size=3).map(tuple)
     return st.one_of(
-        st.builds(Node, st.sampled_from(("all", "any")), several),
-        st.builds(Node, st.just("not"), st.tuples(inner)),
-        st.builds(Node, st.just("if"), st.tuples(inner, inner)),
-        st.builds(lambda parts, least: Node("of", parts, at_least=least), several, st.integers(1, 3)),
+        st.builds(node, st.sampled_from(("all", "any")), several),
+        st.builds(node, st.just("not"), st.tuples(inner)),
+        st.builds(node, st.just("if"), st.tuples(inner, inner)),
+        st.builds(lambda parts, least: node("of", parts, at_least=least), several, st.integers(1, 3)),
     )
 
 
@@ -48,37 +49,37 @@ def facts(truths: dict[str, Truth]) -> dict[str, Fact]:
 
 @given(TESTS, TRUTHS)
 def test_what_is_settled_stays_so_whatever_the_unknown_turns_out_to_be(test, truths):
-    settled = evaluate(test, facts(truths))
+    settled = truth(test, facts(truths))
     if settled is Truth.UNKNOWN:
         return
     choices = [SETTLED if truth is Truth.UNKNOWN else (truth,) for truth in truths.values()]
     for completed in product(*choices):
-        assert evaluate(test, facts(dict(zip(truths, completed, strict=True)))) is settled
+        assert truth(test, facts(dict(zip(truths, completed, strict=True)))) is settled
 
 
 @given(TESTS, TRUTHS)
 def test_where_everything_is_known_nothing_is_unknown(test, truths):
     known = {name: truth if truth in SETTLED else Truth.NOT_MET for name, truth in truths.items()}
-    assert evaluate(test, facts(known)) in SETTLED
+    assert truth(test, facts(known)) in SETTLED
 
 
 @given(TESTS, TESTS, TRUTHS)
 def test_a_waiver_meets_and_is_shown_where_the_test_alone_would_not_be_met(test, waiver, truths):
     known = facts(truths)
-    waived = Node("waived", (test, waiver))
-    if evaluate(test, known) is Truth.MET:
-        assert evaluate(waived, known) is Truth.MET
+    waived = node("waived", (test, waiver))
+    if truth(test, known) is Truth.MET:
+        assert truth(waived, known) is Truth.MET
         assert manner(waived, known) == manner(test, known)
-    elif evaluate(waiver, known) is Truth.MET:
-        assert (evaluate(waived, known), manner(waived, known)) == (Truth.MET, "waived")
+    elif truth(waiver, known) is Truth.MET:
+        assert (truth(waived, known), manner(waived, known)) == (Truth.MET, "waived")
     else:
-        assert evaluate(waived, known) is evaluate(test, known)
+        assert truth(waived, known) is truth(test, known)
 
 
 @given(TESTS, TESTS, TRUTHS)
 def test_what_voids_a_test_only_ever_opens_a_no(test, doubt, truths):
     known = facts(truths)
-    alone, voided = evaluate(test, known), evaluate(Node("voided", (test, doubt)), known)
+    alone, voided = truth(test, known), truth(node("voided", (test, doubt)), known)
     assert voided is alone or (alone is Truth.NOT_MET and voided is Truth.UNKNOWN)
 
 
@@ -98,12 +99,12 @@ def event(offset: int, truth: Truth, certain: bool = True) -> Event:
 
 
 EVENTS = st.lists(st.builds(event, st.integers(0, 4), st.sampled_from(list(VALUES)), st.booleans()), max_size=6)
-COUNTED = Node("count", (Node("fact", (), "passes", True),), "events", at_least=2)
+COUNTED = node("count", (node("fact", (), "passes", True),), "events", at_least=2)
 
 
 def counted(events: list[Event]) -> tuple[float, float]:
     return tally(
-        COUNTED, {"events": Fact(FactRule("events", "events", "E", "unknown"), (), (), (), tuple(events))}
+        COUNTED, {"events": Fact(rule_of("events", "events", "E", "unknown"), (), (), (), tuple(events))}
     ).number
 
 
@@ -132,7 +133,7 @@ NUMBERS = st.floats(0, 10, allow_nan=False).map(lambda number: round(number, 1))
 @given(NUMBERS, NUMBERS, NUMBERS, NUMBERS)
 def test_a_reduction_between_intervals_holds_every_reduction_inside_them(a, b, c, d):
     before, after = sorted((a, b)), sorted((c, d))
-    rule = FactRule("r", "reduction", "R", "unknown", start="x", end="y")
+    rule = rule_of("r", "reduction", "R", "unknown", start="x", end="y")
     known = {"x": Fact(RULE, (tuple(before),)), "y": Fact(RULE, (tuple(after),))}
     found = reduction(rule, known, [], [])
     if before[0] <= 0:
@@ -150,8 +151,8 @@ def test_months_never_run_backwards(start, days):
     assert months_between(start, end) >= months_between(start + timedelta(days=1), end) or days == 0
 
 
-READ = FactRule("x", "measurement", "X", "unknown")
-FALL = FactRule("r", "reduction", "R", "unknown", start="x", end="y")
+READ = rule_of("x", "measurement", "X", "unknown")
+FALL = rule_of("r", "reduction", "R", "unknown", start="x", end="y")
 
 
 def fall(before: tuple, after: tuple) -> tuple:
@@ -198,7 +199,7 @@ def seen(day: str | None) -> Evidence:
 )
 def test_an_event_counts_only_where_it_is_certainly_later(dates, number):
     surgery = Fact(RULE, (True,), tuple(map(seen, dates)))
-    after = Node("count", (), "events", at_least=1, after="surgery")
+    after = node("count", (), "events", at_least=1, after="surgery")
     known = {"events": Fact(RULE, events=(event(0, Truth.MET),)), "surgery": surgery}
     assert tally(after, known).number == number
 
@@ -206,11 +207,11 @@ def test_an_event_counts_only_where_it_is_certainly_later(dates, number):
 def test_an_event_that_may_be_later_stands_open_beside_one_that_fails():
     year = Fact(RULE, (True,), (seen("2025"),))
     known = {"events": Fact(RULE, events=(event(-200, Truth.MET), event(9, Truth.NOT_MET))), "surgery": year}
-    after = Node("count", (Node("fact", (), "passes", True),), "events", at_least=1, after="surgery")
+    after = node("count", (node("fact", (), "passes", True),), "events", at_least=1, after="surgery")
     assert tally(after, known).number == (0, 1)
 
 
-WAIVED_B = Node("waived", (leaf("b", True), leaf("c", True)))
+WAIVED_B = node("waived", (leaf("b", True), leaf("c", True)))
 
 
 @pytest.mark.parametrize(
@@ -230,4 +231,4 @@ def test_only_what_a_waiver_alone_meets_is_said_to_be_waived(word, plain, said):
         "b": Fact(RULE, (False,)),
         "c": Fact(RULE, (True,)),
     }
-    assert manner(Node(word, (leaf("a", True), WAIVED_B)), known) == said
+    assert manner(node(word, (leaf("a", True), WAIVED_B)), known) == said

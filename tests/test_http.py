@@ -264,7 +264,7 @@ def test_a_policy_that_breaks_says_so_on_one_card_and_in_the_log_without_the_pat
     def broken(*arguments: object) -> None:
         raise ValueError("Marisol Quintero, born 1978")
 
-    monkeypatch.setattr(service.verdicts, "decide", broken)
+    monkeypatch.setattr(service.decisions, "decide", broken)
     answer = client.post(SIGN, json=request_of("typical-gaps"))
     (card,) = answer.get_json()["cards"]
     assert card["summary"] == "Could not be evaluated: restorative neurostimulation"

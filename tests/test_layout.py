@@ -25,7 +25,7 @@ ONLY_IN = {
     "gunicorn": {"server", "operations.gunicorn_logs"},
     "werkzeug": {"web", "app"},
     "fhir": {"fhir.models", "card.suggestions"},
-    "jsonschema": {"policy.json_files", "policy.schema_faults", "policy.schema_words"},
+    "jsonschema": {"policy.loading.vocabulary", "policy.json_files", "policy.schema_faults", "policy.schema_words"},
     "click": {"commands"},
     "pydantic_settings": {"settings"},
     "requests": {"ehr.client"},

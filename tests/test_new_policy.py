@@ -14,7 +14,8 @@ from cds_service.authoring.documents import path_of
 from cds_service.authoring.placeholders import Placeholder
 from cds_service.commands.main import main
 from cds_service.errors import PolicyError
-from cds_service.policy.json_files import FILES, read_json, schema
+from cds_service.policy.json_files import FILES, read_json
+from tests.loading import schema
 
 ROOT = Path(__file__).parent.parent
 NAME = "knee-humming-2026"

@@ -208,7 +208,7 @@ PROGRAM = """
     from flask import Flask, request
     from cds_service.operations.metrics import Metrics, mark_dead
     from cds_service.operations.names import Names
-    from cds_service.server import Server
+    from cds_service.server.gunicorn_server import Server
 
     metrics = Metrics(Names(services=frozenset({"s"}), parts=frozenset({"store"})), "1")
     app = Flask("tiny")

@@ -18,12 +18,12 @@ from cds_service.chart.policy_reads import REMEMBERED, NeedsIndex
 from cds_service.fhir.terminology import ICD10PCS, words
 from cds_service.hooks import hook_request
 from cds_service.library import Library, load_library
-from cds_service.policy.loading.folder import policy_of
 from cds_service.policy.model import Act, Code, CodeSet, Pathway, Policy
 from cds_service.service import Guide
 from tests import shipped
 from tests.bench.many import documents, with_copies
 from tests.charts import CPT, HCPCS, TODAY, concept, minimal, named, order, sent
+from tests.loading import policy_of
 
 OTHERS = 99
 

@@ -15,14 +15,16 @@ from flask.testing import FlaskClient
 
 from cds_service.app import create_app
 from cds_service.authoring.lint import FORBIDDEN
+from cds_service.facts import word
 from cds_service.hooks import hook_request
 from cds_service.library import load_library
-from cds_service.policy.model import FactRule, Policy
+from cds_service.policy.model import Policy
 from cds_service.policy.model import Test as Node
-from cds_service.publish import clauses, criteria, rules, source_attributes
+from cds_service.publish import criteria, rules, source_attributes
 from cds_service.settings.settings import Settings, data_folder
 from cds_service.web import pages
 from tests.shipped import BASE, TODAY
+from tests.words import node, rule_of
 
 ADDRESS = "https://cds.example.org/guidance"
 ISASS = "isass-restorative-neurostimulation-2023"
@@ -366,18 +368,18 @@ def test_no_text_of_a_policy_becomes_markup(own_cards):
 # --- words -----------------------------------------------------------------------------------------------------------
 
 FACTS = {
-    "age": FactRule("age", "age", "Age", "unknown"),
-    "onset": FactRule("onset", "onset", "Pain since", "unknown", item="onset", look_back_days=180),
-    "bmi": FactRule("bmi", "measurement", "BMI", "unknown", item="bmi", unit="kg/m2", range=(5, 150)),
-    "pain": FactRule("pain", "measurement", "Pain score", "unknown", item="pain", range=(0, 10)),
-    "able": FactRule("able", "answer", "Able", "unknown", item="able", look_back_days=180),
-    "infection": FactRule("infection", "record", "Infection", "unknown", resources=("Condition",), state="active"),
-    "device": FactRule("device", "record", "Device", "no", "devices are registered", resources=("Device", "Procedure")),
+    "age": rule_of("age", "age", "Age", "unknown"),
+    "onset": rule_of("onset", "onset", "Pain since", "unknown", item="onset", look_back_days=180),
+    "bmi": rule_of("bmi", "measurement", "BMI", "unknown", item="bmi", unit="kg/m2", range=(5, 150)),
+    "pain": rule_of("pain", "measurement", "Pain score", "unknown", item="pain", range=(0, 10)),
+    "able": rule_of("able", "answer", "Able", "unknown", item="able", look_back_days=180),
+    "infection": rule_of("infection", "record", "Infection", "unknown", resources=("Condition",), state="active"),
+    "device": rule_of("device", "record", "Device", "no", "devices are registered", resources=("Device", "Procedure")),
 }
 
 
 def fact(name: str, **limits) -> Node:
-    return Node("fact", (), name, **limits)
+    return node("fact", (), name, **limits)
 
 
 @pytest.mark.parametrize(
@@ -393,24 +395,24 @@ def fact(name: str, **limits) -> Node:
         (fact("infection", wanted=True), "Infection: on record"),
         (fact("infection", wanted=False), "Infection: speaks against it where on record"),
         (fact("device", wanted=False), "Device: none on record"),
-        (Node("not", (fact("able", wanted=True),)), "not (Able: attested yes)"),
+        (node("not", (fact("able", wanted=True),)), "not (Able: attested yes)"),
         (
-            Node("all", (fact("able", wanted=True), Node("any", (fact("age", at_most=75), fact("pain", at_most=9))))),
+            node("all", (fact("able", wanted=True), node("any", (fact("age", at_most=75), fact("pain", at_most=9))))),
             "Able: attested yes; and (Age: at most 75 years; or Pain score: at most 9, on a scale of 0 to 10)",
         ),
         (
-            Node("agree", (fact("able", wanted=True), fact("infection", wanted=False))),
+            node("agree", (fact("able", wanted=True), fact("infection", wanted=False))),
             "Able: attested yes. Infection: speaks against it where on record",
         ),
     ],
 )
 def test_a_test_in_words(test, words):
-    assert clauses.sentence(test, FACTS) == words
+    assert word.sentence(test, FACTS) == words
 
 
 def test_a_combined_test_lists_its_parts():
-    inner = Node("any", (fact("age", at_least=22), fact("able", wanted=True)))
-    clause = clauses.clause(Node("all", (inner, fact("bmi", at_most=35))), FACTS)
+    inner = node("any", (fact("age", at_least=22), fact("able", wanted=True)))
+    clause = word.clause(node("all", (inner, fact("bmi", at_most=35))), FACTS)
     assert clause.text == "All of these:"
     assert clause.parts[0].text == "At least one of these:"
     assert [part.text for part in clause.parts[0].parts] == ["Age: at least 22 years", "Able: attested yes"]

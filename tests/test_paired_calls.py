@@ -5,10 +5,10 @@ from pathlib import Path
 from cds_service.card.guidance import Addresses
 from cds_service.commands.explanation import explain
 from cds_service.library import Library
-from cds_service.policy.loading.folder import policy_of
 from cds_service.policy.model import Policy
 from cds_service.service import Guide
 from tests.charts import BASE, CPT, SNOMED, TODAY, concept, order, patient
+from tests.loading import policy_of
 from tests.paired import paired
 
 RIGHT, LEFT = [concept(SNOMED, "24028007")], [concept(SNOMED, "7771000")]

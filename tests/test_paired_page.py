@@ -6,11 +6,12 @@ from itertools import pairwise
 import pytest
 
 from cds_service.authoring.lint import FORBIDDEN
-from cds_service.policy.loading.folder import load_policy
+from cds_service.facts import word
 from cds_service.policy.model import Policy
-from cds_service.publish import clauses, codes, criteria, rules, source_attributes
+from cds_service.publish import codes, criteria, rules, source_attributes
 from cds_service.publish.changes import changes
 from tests.charts import MINIMAL, named
+from tests.loading import load_policy
 from tests.paired import CRITERIA, OF_THE_STATEMENT, REVIEW, paired, write
 from tests.shipped import TODAY
 from tests.test_pages import Page, client_of, page_of
@@ -198,9 +199,9 @@ def flat(clause) -> str:
 @pytest.mark.parametrize("name", CRITERIA)
 def test_a_new_word_in_words_that_a_clinician_understands(policy, name):
     test = policy.criterion(name).test
-    assert flat(clauses.clause(test, policy.facts)).replace("\N{NO-BREAK SPACE}", " ") == CLAUSES[name]
+    assert flat(word.clause(test, policy.facts)).replace("\N{NO-BREAK SPACE}", " ") == CLAUSES[name]
     if name in SENTENCES:
-        assert clauses.sentence(test, policy.facts) == SENTENCES[name]
+        assert word.sentence(test, policy.facts) == SENTENCES[name]
 
 
 def test_what_reads_a_code_set(policy):

@@ -7,8 +7,8 @@ import pytest
 
 from cds_service.errors import PolicyError
 from cds_service.library import load_library
-from cds_service.policy.loading.folder import load_policy
 from tests.charts import BASE, CPT, ICD10CM, MINIMAL, minimal, named
+from tests.loading import load_policy
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
 """A fault is told once, in words, with what was probably meant; comments of authors are no part of a policy."""
 
-import json
-from importlib import resources
-
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -11,6 +8,7 @@ from cds_service.policy import schema_faults
 from cds_service.policy.json_files import FILES, read_json
 from cds_service.policy.schema_words import KEYWORDS
 from tests.charts import named
+from tests.loading import schema
 
 # What holds other schemas, and what only remarks; all else in a schema is a demand and needs a sentence.
 HOLDERS = {"$defs", "$ref", "allOf", "if", "then", "else", "items", "prefixItems", "properties", "propertyNames"}
@@ -34,8 +32,7 @@ def schema_nodes(schema):
 
 def shipped_nodes():
     for name in FILES:
-        text = resources.files("cds_service").joinpath("schemas", f"{name}.schema.json").read_text(encoding="utf-8")
-        yield from schema_nodes(json.loads(text))
+        yield from schema_nodes(schema(name).schema)
 
 
 def test_every_demand_of_our_schemas_has_its_sentence():

@@ -11,8 +11,8 @@ from cds_service.authoring.mutation_test import Trial, unnoticed
 from cds_service.authoring.slips import Slip, slips, steps_of
 from cds_service.card.guidance import Addresses
 from cds_service.library import Library
-from cds_service.policy.loading.folder import policy_of
 from cds_service.service import Guide
+from tests.loading import policy_of
 
 FOLDER = Path(__file__).parent / "policies" / "minimal"
 BASE = "https://cds-service.example/fhir"

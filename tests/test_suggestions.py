@@ -7,7 +7,6 @@ import pytest
 from cds_service.card.suggestions import companion_order, suggestions
 from cds_service.chart import orders
 from cds_service.facts.gather import gather
-from cds_service.policy.loading.folder import policy_of, read_documents
 from cds_service.verdicts.decisions import decide
 from tests.charts import (
     CPT,
@@ -25,6 +24,7 @@ from tests.charts import (
     order,
     patient,
 )
+from tests.loading import policy_of, read_documents
 
 KNEE = [{"text": "Right knee"}]
 COIL = {"system": CPT, "code": "11111"}

@@ -7,10 +7,10 @@ from cds_service.authoring import cases
 from cds_service.card.guidance import Addresses
 from cds_service.hooks.hook_request import parse
 from cds_service.library import Library
-from cds_service.policy.loading.folder import policy_of
 from cds_service.service import Answer, Guide
 from cds_service.verdicts.criteria import Finding
 from tests.charts import BASE, MINIMAL
+from tests.loading import policy_of
 from tests.vocabulary import (
     BUZZ,
     CRITERION,

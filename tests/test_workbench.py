@@ -415,7 +415,7 @@ def test_no_script_and_no_style_stands_in_the_page_itself(client):
 
 
 def test_only_one_function_reads_html_and_no_script_asks_another_host():
-    folder = data_folder("fhir_examples").parent / "cds_service" / "static" / "workbench"
+    folder = data_folder("fhir_examples").parent / "cds_service" / "web" / "static" / "workbench"
     scripts = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.js")}
     assert len(scripts) >= 7
     reading = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|\beval\(|new Function|srcdoc"

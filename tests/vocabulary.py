@@ -13,10 +13,10 @@ from typing import Any
 from cds_service.authoring import cases
 from cds_service.card.guidance import Addresses
 from cds_service.library import Library
-from cds_service.policy.loading.folder import policy_of, read_documents
 from cds_service.policy.model import Policy
 from cds_service.service import Guide
 from tests.charts import BASE, MINIMAL
+from tests.loading import policy_of, read_documents
 
 Json = dict[str, Any]
 CRITERION = "asked"

@@ -14,6 +14,7 @@ from cds_service.authoring.problems import Problem, Severity, error
 from cds_service.authoring.two_processes import shared
 from cds_service.card.guidance import Addresses
 from cds_service.errors import PolicyError
+from cds_service.facts.vocabulary import VOCABULARY
 from cds_service.fhir import models
 from cds_service.fhir.elements import Json
 from cds_service.library import Library, granted_to_nobody
@@ -94,10 +95,10 @@ def check_folder(
     try:
         if unfinished := _unfinished(folder):
             return unfinished
-        documents = read_documents(folder)
-        policy = policy_of(folder, documents)
+        documents = read_documents(folder, VOCABULARY)
+        policy = policy_of(folder, documents, VOCABULARY)
         if packs:
-            load_policy(folder, packs)
+            load_policy(folder, VOCABULARY, packs)
     except PolicyError as refusal:
         return Report(folder, tuple(error("", problem) for problem in refusal.problems))
     guide = Guide(Library((policy,), canonical_base), Addresses("http://127.0.0.1:8080", canonical_base), b"check")

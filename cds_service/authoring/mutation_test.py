@@ -14,6 +14,7 @@ from cds_service.authoring.problems import Problem, error
 from cds_service.authoring.slips import Reach, Slip
 from cds_service.authoring.two_processes import shared
 from cds_service.errors import PolicyError
+from cds_service.facts.vocabulary import VOCABULARY
 from cds_service.fhir.elements import Json
 from cds_service.fhir.terminology import words
 from cds_service.hooks.hook_request import PATIENT_VIEW
@@ -108,7 +109,7 @@ class Trial:
         try:
             slipped = edited(self.documents, slip.edits)
             same_codes = slipped["codes"] is self.documents["codes"]
-            policy = policy_of(self.folder, slipped, self.code_sets if same_codes else None)
+            policy = policy_of(self.folder, slipped, VOCABULARY, self.code_sets if same_codes else None)
         except PolicyError:
             return True
         alone = cases.guide_of(policy, self.guide)

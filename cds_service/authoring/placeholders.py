@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cds_service.authoring.documents import Steps, path_of
+from cds_service.facts.vocabulary import VOCABULARY
 from cds_service.policy.drafts import MARK
 from cds_service.policy.json_files import FILES, read_json, schema_problems
+from cds_service.policy.loading.vocabulary import schema
 
 
 class Placeholder(NamedTuple):
@@ -82,7 +84,7 @@ def problems_beside(folder: Path, documents: Mapping[str, Any], open_places: Seq
     for name in FILES:
         path = folder / f"{name}.json"
         unfilled = [_names(path_of(item.steps)) for item in open_places if item.file == name]
-        for problem in schema_problems(name, path, documents[name]):
+        for problem in schema_problems(schema(name, VOCABULARY), path, documents[name]):
             place = _names(problem.removeprefix(f"{path}: ").partition(": ")[0])
             if not any(steps[: len(place)] == place for steps in unfilled):
                 found.append(problem)

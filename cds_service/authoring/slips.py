@@ -26,10 +26,9 @@ from cds_service.authoring.documents import (
     sets_named,
     tests,
 )
+from cds_service.facts.vocabulary import KINDS, WORDS
 
-_SWAPS = {"all": "any", "any": "all", "agree": "first", "first": "agree"}
 _LOOK_BACKS = ("look_back_days", "answer_look_back_days")
-_DAY_COUNTS = ("onset", "since")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,33 +107,22 @@ def _of_test(policy: Mapping[str, Any], root: Rooted, today: date) -> Iterator[S
                 f"no case tells yes from no: add two that expect this, one with '{entry['fact']}' yes and one with no"
             )
             yield _changed((*node.steps, "is"), entry["is"], not entry["is"], told, reach)
-        for word, other in _SWAPS.items():
-            if len(entry.get(word, ())) > 1:
-                swapped = {other if name == word else name: value for name, value in entry.items()}
-                advice = (
-                    "no case meets some of these tests and fails others: add one"
-                    if word in ("all", "any")
-                    else "in no case do these sources contradict each other: add one"
-                )
-                yield _put(node.steps, swapped, f"'{word}' read as '{other}'", advice, reach)
+        for other in WORDS.values():
+            if other.swapped_with and len(entry.get(other.key, ())) > 1:
+                swapped = {other.swapped_with if name == other.key else name: value for name, value in entry.items()}
+                change = f"'{other.key}' read as '{other.swapped_with}'"
+                yield _put(node.steps, swapped, change, other.swap_advice, reach)
         yield from _without_exception(node, reach)
 
 
 def _without_exception(node: Node, reach: Reach) -> Iterator[Slip]:
     entry = node.entry
-    for word, without, advice in (
-        ("waived_by", "test", "in no case is 'waived_by' met and 'test' not: add one"),
-        ("voided_by", "test", "in no case is 'voided_by' met and 'test' failed: add one"),
-        ("if", "then", "in no case are both 'if' and 'then' not met: add one"),
-    ):
-        if word in entry:
-            rest = {name: value for name, value in entry.items() if name != word}
-            kept = rest[without] if list(rest) == [without] else rest
-            yield _put((*node.steps, word), kept, "removed", advice, reach, put_at=node.steps)
-    if "after" in entry:
-        advice = f"no case has one of '{entry['count']}' before the newest '{entry['after']}': add one"
-        rest = {name: value for name, value in entry.items() if name != "after"}
-        yield _put((*node.steps, "after"), rest, "removed", advice, reach, put_at=node.steps)
+    for excuse in (excuse for word in WORDS.values() for excuse in word.exceptions):
+        if excuse.member in entry:
+            rest = {name: value for name, value in entry.items() if name != excuse.member}
+            kept = rest[excuse.kept] if excuse.kept and list(rest) == [excuse.kept] else rest
+            advice = excuse.advice.format_map(entry)
+            yield _put((*node.steps, excuse.member), kept, "removed", advice, reach, put_at=node.steps)
 
 
 def _changed(steps: Steps, old: Any, new: Any, advice: str, reach: Reach) -> Slip:
@@ -195,16 +183,8 @@ def _at_limit(policy: Mapping[str, Any], node: Node, word: str, moved: int | flo
 
 
 def _dated(fact: Mapping[str, Any], value: int | float, today: date) -> str:
-    """The date that gives an age, or a time in days, on the day of the cases."""
-    if fact.get("kind") == "age" and isinstance(value, int):
-        return f" (born {_years_before(today, value)})"
-    if fact.get("kind") in _DAY_COUNTS and fact.get("in", "days") == "days" and isinstance(value, int):
-        return f" (since {today - timedelta(days=value)})"
-    return ""
-
-
-def _years_before(day: date, years: int) -> date:
-    return day.replace(year=day.year - years, day=min(day.day, 28) if day.month == 2 else day.day)
+    """The date that gives an age, or a time, on the day of the cases."""
+    return KINDS[fact["kind"]].dated(fact.get("in") == "months", value, today) if "kind" in fact else ""
 
 
 def _of_parameters(policy: Mapping[str, Any], today: date) -> Iterator[Slip]:

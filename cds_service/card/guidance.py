@@ -11,7 +11,7 @@ from cds_service.card.markdown import escape, table
 from cds_service.card.suggestions import suggestions
 from cds_service.chart.chart import Chart
 from cds_service.chart.evidence_rules import reason_concepts
-from cds_service.facts.evaluation import DOES_NOT_APPLY, WAIVED
+from cds_service.facts.evaluated import DOES_NOT_APPLY, WAIVED
 from cds_service.facts.evidence import Evidence
 from cds_service.facts.logic import Truth
 from cds_service.fhir.elements import Json, readable_keys

@@ -13,12 +13,13 @@ from cds_service.errors import PolicyError
 @click.argument("new")
 def changes(old: str, new: str) -> None:
     """Print what changed between two editions of a statement, OLD and NEW: ids of policies, or their folders."""
+    from cds_service.facts.vocabulary import VOCABULARY
     from cds_service.policy.loading.folder import load_policy
     from cds_service.publish.changes import changes as compare
 
     cards = settings_of().cards
     try:
-        before, after = (load_policy(_policy_folder(name, cards)) for name in (old, new))
+        before, after = (load_policy(_policy_folder(name, cards), VOCABULARY) for name in (old, new))
     except PolicyError as error:
         raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
     if before.statement != after.statement:

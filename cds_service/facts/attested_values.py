@@ -1,7 +1,7 @@
 """What an attested answer may be, and facts made of readings: the newest ones, or the reduction between two numbers."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any
 
@@ -10,6 +10,8 @@ from cds_service.facts.evidence import ANYTHING, Fact, Reading, Value, newest
 from cds_service.fhir.elements import Interval, first_of, number_of, text_of
 from cds_service.policy.model import FactRule
 
+# An answer of a form as its possible values and its words; raises UnreadableError.
+AnswerReader = Callable[[Mapping[str, Any]], tuple[tuple[Value, ...], str]]
 # "75", "75 %", "70-80 %", "70 to 80%"; nothing longer is a percentage, and nothing longer is searched.
 _PERCENTAGE = re.compile(r"\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*(?:(?:-|\u2013|to)\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*)?")
 LONGEST_PERCENTAGE = 60

@@ -19,7 +19,7 @@ def types_not_whole(chart: Chart, resource_types: Iterable[str]) -> frozenset[st
     return frozenset(name for name in resource_types if not chart.whole(name))
 
 
-class World(NamedTuple):
+class Context(NamedTuple):
     """One patient on one day: what is on record, what was answered, what is ordered, and the facts read so far.
 
     ``part`` is the part of the scope that is looked at, or "" for the whole; ``parts`` are those of the call;

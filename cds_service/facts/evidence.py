@@ -8,10 +8,13 @@ from typing import NamedTuple
 from cds_service.chart.chart import Match
 from cds_service.fhir.dates import Days, days
 from cds_service.fhir.elements import Interval
+from cds_service.fhir.terminology import inside_sentence
 from cds_service.policy.model import FactRule
 
 Value = Interval | bool
 ANYTHING: Interval = (-inf, inf)
+# In place of a date that nobody knows.
+WITHOUT_DATE = "without a date"
 
 
 class Evidence(NamedTuple):
@@ -115,3 +118,8 @@ def note_on(match: Match, why: str) -> str:
     """A sentence part that says why a matching record does not count."""
     name = match.code.label if match.code else match.text
     return f"{name}: {why}"
+
+
+def titled(rule: FactRule) -> str:
+    """The title of a fact as it stands inside a sentence."""
+    return inside_sentence(rule.title)

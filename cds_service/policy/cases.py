@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cds_service.errors import PolicyError
-from cds_service.policy.json_files import read_json, schema_problems
+from cds_service.policy.json_files import plain_schema, read_json, schema_problems
 
 _HOLE = "{code}"
 
@@ -40,7 +40,7 @@ def _lists(folder: Path, cases: Mapping[str, Any], problems: list[str]) -> Itera
             problems.append(f'{path}: must hold {{"cases": […]}} alone; day, charts and orders are those of cases.json')
             continue
         # A case is a case in whichever file it stands: the schema of cases.json, whose other parts are sound already.
-        wrong = schema_problems("cases", path, {**cases, "cases": document["cases"]})
+        wrong = schema_problems(plain_schema("cases"), path, {**cases, "cases": document["cases"]})
         problems += wrong
         if not wrong:
             yield path, document["cases"]

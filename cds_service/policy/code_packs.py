@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from cds_service.errors import PolicyError
 from cds_service.fhir.dates import days
 from cds_service.fhir.terminology import canonical_code, canonical_system, is_standard
-from cds_service.policy.json_files import read_json, schema_problems
+from cds_service.policy.json_files import plain_schema, read_json, schema_problems
 from cds_service.policy.model import FROM_PACK
 
 
@@ -75,7 +75,7 @@ def read_packs(folder: Path | None) -> tuple[CodePack, ...]:
 
 def _read(file: Path) -> CodePack:
     document = read_json(file)
-    problems = schema_problems("code-pack", file, document)
+    problems = schema_problems(plain_schema("code-pack"), file, document)
     if problems:
         raise PolicyError(problems)
     system = canonical_system(document["system"])

@@ -1,7 +1,7 @@
 """JSON files of authors: read without their comments, and held against their schema; each fault with file and place."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -38,11 +38,22 @@ def _is_fhir_date(value: object) -> bool:
     return not isinstance(value, str) or bool(days(value))
 
 
-@cache
-def schema(name: str) -> Draft202012Validator:
-    """The validator of one file of a policy folder: ``schemas/<name>.schema.json``."""
+def written_schema(name: str) -> dict[str, Any]:
+    """A schema as it lies in ``schemas/<name>.schema.json``."""
     text = (Path(__file__).parent / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8")
-    return Draft202012Validator(json.loads(text), format_checker=_FORMATS)
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def validator(schema: Mapping[str, Any]) -> Draft202012Validator:
+    """The validator of a schema, with the formats that authors' files use."""
+    return Draft202012Validator(schema, format_checker=_FORMATS)
+
+
+@cache
+def plain_schema(name: str) -> Draft202012Validator:
+    """The validator of a file in which no vocabulary is used."""
+    return validator(written_schema(name))
 
 
 class _Repeating(dict[str, Any]):
@@ -106,6 +117,6 @@ def read_json(path: Path) -> Any:
     return document
 
 
-def schema_problems(name: str, path: Path, document: Any) -> list[str]:
+def schema_problems(schema: Draft202012Validator, path: Path, document: Any) -> list[str]:
     """Every way in which a document breaks its schema, one sentence each with file and JSON path."""
-    return [f"{path}: {place}: {sentence}" for place, sentence in schema_faults.problems(schema(name), document)]
+    return [f"{path}: {place}: {sentence}" for place, sentence in schema_faults.problems(schema, document)]

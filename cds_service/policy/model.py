@@ -1,13 +1,15 @@
 """A policy in memory: one edition of one statement, frozen. ``loader`` makes it from a folder."""
 
+from abc import ABC
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 from cds_service.fhir.dates import days
 from cds_service.fhir.elements import Key
 from cds_service.fhir.terminology import reports_any
+from cds_service.policy.places import Steps
 
 # In place of how a code was seen: its words are those of the deployment's code pack.
 FROM_PACK = "code-pack"
@@ -86,6 +88,35 @@ class CodeSet:
         return reports_any(text, self.phrases, until)
 
 
+class Kind(ABC):
+    """A kind of fact, as far as a policy tells of it; ``facts.kind`` has the rest."""
+
+    name: ClassVar[str]
+    # How it is compared: "is" for yes or no, "limits" for numbers, "count" for events.
+    compared_by: ClassVar[str]
+    # Whether it counts the parts of the scope, and so is read once these are known.
+    counts_parts: ClassVar[bool] = False
+    # Whether a test may ask what came after the newest of it.
+    has_dates: ClassVar[bool] = False
+    # Whether two facts of it have a reduction between them.
+    may_be_reduced: ClassVar[bool] = False
+
+    def types(self, rule: "FactRule") -> frozenset[str]:
+        """The types of FHIR resource that a fact of this kind reads, beside answers."""
+        return frozenset(rule.resources)
+
+
+class Word(ABC):
+    """A word of tests, as far as a policy tells of it; ``facts.word`` has the rest."""
+
+    name: ClassVar[str]
+
+    def facts(self, test: "Test") -> Iterator[str]:
+        """The names of the facts that the test reads, in the order of reading; not the attributes of events."""
+        for part in test.parts:
+            yield from part.facts()
+
+
 @dataclass(frozen=True, slots=True)
 class FactRule:
     """What a fact reads from the chart; the words are explained in cards/README.md.
@@ -95,7 +126,7 @@ class FactRule:
     """
 
     name: str
-    kind: str
+    kind: Kind
     title: str
     when_absent: str
     absent_because: str | None = None
@@ -130,24 +161,20 @@ class FactRule:
 
     def types(self) -> frozenset[str]:
         """The types of FHIR resource that the fact reads."""
-        read = set(self.resources) | {
-            "age": {"Patient"},
-            "onset": {"Patient", "Condition"} if self.codes else set(),
-            "measurement": {"Observation"} if self.codes else set(),
-        }.get(self.kind, set())
-        return frozenset(read | {"QuestionnaireResponse"} if self.item else read)
+        read = self.kind.types(self)
+        return read | {"QuestionnaireResponse"} if self.item else read
 
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """A node of a test: a comparison of one fact, or a combination of ``parts``.
+    """A node of a test: a ``word`` of the vocabulary, and what stands beside it.
 
-    ``word`` is fact, all, any, agree, first, not, of (how many parts are met), count (how many events of ``fact`` meet
-    the part, later than the newest of ``after``), if (condition, then what it asks), waived or voided (the test, then
-    what waives it or makes its failing no answer).
+    ``parts`` are the tests inside it, ``fact`` and ``after`` the facts that it names, ``wanted`` and the limits what a
+    value is compared with. ``place`` is where it stands in policy.json; ``parameters`` names the numbers that its
+    limits are written as.
     """
 
-    word: str
+    word: Word
     parts: tuple["Test", ...] = ()
     fact: str = ""
     wanted: bool | None = None
@@ -156,15 +183,12 @@ class Test:
     more_than: float | None = None
     less_than: float | None = None
     after: str = ""
+    place: Steps = field(default=(), compare=False)
+    parameters: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def facts(self) -> Iterator[str]:
         """The names of the facts that the test reads, in the order of reading; not the attributes of events."""
-        if self.fact:
-            yield self.fact
-        if self.after:
-            yield self.after
-        for part in () if self.word == "count" else self.parts:
-            yield from part.facts()
+        return self.word.facts(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from cds_service.facts import word
 from cds_service.policy.model import CodeSet, Criterion, Payer, Policy
-from cds_service.publish import clauses, rules, source_attributes
 from cds_service.publish import codes as code_text
+from cds_service.publish import rules, source_attributes
 
 
 def as_json(policy: Policy) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def _variant_json(policy: Policy, rule: Criterion) -> dict[str, Any]:
         "profile": rule.profile,
         "title": rule.title,
         "fails_as": rule.fails_as,
-        "test": clauses.sentence(rule.test, policy.facts),
+        "test": word.sentence(rule.test, policy.facts),
         "settled_by": rule.settled_by,
     }
 

@@ -5,6 +5,7 @@ from datetime import date
 from itertools import chain
 from typing import Any, TypeVar
 
+from cds_service.facts.word import sentence
 from cds_service.policy.model import (
     Code,
     CodeSet,
@@ -18,8 +19,8 @@ from cds_service.policy.model import (
     Test,
     VerdictRule,
 )
-from cds_service.publish import clauses, criteria
 from cds_service.publish import codes as code_text
+from cds_service.publish import criteria
 from cds_service.publish import rules as rule_text
 from cds_service.publish.criteria import ReadingText
 
@@ -143,9 +144,7 @@ def _criterion(old: Policy, new: Policy) -> Compare[Criterion]:
 
 
 def _test(what: str, old: Policy, new: Policy, before: Test | None, after: Test | None) -> Iterator[str]:
-    texts = [
-        clauses.sentence(test, policy.facts) if test else "nothing" for policy, test in ((old, before), (new, after))
-    ]
+    texts = [sentence(test, policy.facts) if test else "nothing" for policy, test in ((old, before), (new, after))]
     yield from _was(what, *texts)
     if before != after and texts[0] == texts[1]:
         yield f"{what} is composed in another way"

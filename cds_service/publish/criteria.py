@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from cds_service.facts.clauses import Clause, capital
+from cds_service.facts.kind import kind_of
+from cds_service.facts.word import clause, sentence
 from cds_service.policy.model import CodeSet, Criterion, FactRule, Policy, Profile, Scope, VerdictRule
-from cds_service.publish.clauses import Clause, capital, clause, sentence, span
 from cds_service.verdicts.payers import SEEN_WITHIN_DAYS
 
 VERIFIED = {"verbatim": "seen word for word", "paraphrase": "paraphrase only", "unverified": "unverified"}
@@ -40,13 +42,13 @@ def reading(
     ``facts`` are the policy's, among which it may name others.
     """
     return ReadingText(
-        rule.kind,
+        rule.kind.name,
         rule.title,
-        _origin(rule, facts),
+        kind_of(rule).origin(rule, facts),
         tuple(codes for codes in (rule.codes, rule.site, rule.reason) if codes is not None),
-        _age_limit(rule),
-        _units(rule),
-        _absence(rule),
+        kind_of(rule).age_limit(rule),
+        kind_of(rule).units(rule),
+        kind_of(rule).absence(rule),
         says,
         _apart(rule, scope) if rule.per_part else "",
         tuple(_attribute(rule, attribute) for attribute in rule.attributes.values()),
@@ -57,9 +59,10 @@ def _attribute(event: FactRule, rule: FactRule) -> ReadingText:
     """What is read of one event: it is as old as the event, and has no record of its own."""
     coded = ", or a code of the event itself" if rule.codes else ""
     sets = (rule.codes,) if rule.codes else ()
-    computed = rule.kind == "reduction"
-    origin = _origin(rule, event.attributes) if computed else f"the answer “{rule.item}” in its attested group{coded}"
-    return ReadingText(rule.kind, rule.title, origin, sets, "as the event", _units(rule), "unknown")
+    origin = f"the answer “{rule.item}” in its attested group{coded}"
+    if rule.start:
+        origin = kind_of(rule).origin(rule, event.attributes)
+    return ReadingText(rule.kind.name, rule.title, origin, sets, "as the event", kind_of(rule).units(rule), "unknown")
 
 
 def _apart(rule: FactRule, scope: Scope | None) -> str:
@@ -67,97 +70,6 @@ def _apart(rule: FactRule, scope: Scope | None) -> str:
         return "for each part apart"
     linked = f" (answers: “{rule.item}.{scope.parts[0].id}” and so on)" if rule.item else ""
     return f"for each {scope.name} apart{linked}"
-
-
-def _origin(rule: FactRule, facts: Mapping[str, FactRule]) -> str:
-    answered = f"attested answer {_or([f'“{item}”' for item in rule.items])}" if rule.items else ""
-    if rule.aliases:
-        answered += " (names of one finding, which counts once)"
-    if rule.kind == "age":
-        return "the birth date of the Patient"
-    if rule.kind == "order":
-        return "the drafts of the call, by a code that is valid on the date of service, or by their words"
-    if rule.kind == "parts":
-        return "how many parts the order names"
-    if rule.kind == "reduction":
-        stated = f", or the percentage stated in {answered}; both must agree" if rule.item else ""
-        return f"computed from “{facts[rule.start].title}” and “{facts[rule.end].title}”, never rounded{stated}"
-    if rule.kind == "events":
-        stated = f", and the attested groups {_or([f'“{item}”' for item in rule.items])}" if rule.item else ""
-        return f"every {_types(rule)}{stated}; what is recorded twice for one day is one"
-    if rule.kind == "since":
-        return f"the newest {_types(rule)}{f' or {answered}' if rule.item else ''}"
-    if rule.kind == "onset":
-        return _onset_origin(rule, answered)
-    if rule.kind == "measurement":
-        return f"the newest Observation or {answered}" if rule.codes else f"the newest {answered}"
-    if rule.kind == "answer":
-        return f"the newest {answered}"
-    where = " whose body site or words lie in the site listed" if rule.site else ""
-    why = " for a reason that is listed" if rule.reason else ""
-    return f"any {_types(rule)}{where}{why}"
-
-
-def _onset_origin(rule: FactRule, answered: str) -> str:
-    ended = f", to the date in “{rule.until}”" if rule.until else ""
-    if rule.codes is None:
-        return f"from the date in {answered}{ended}"
-    recorded = f"the earliest onset of {_state(rule)} Condition"
-    return f"{recorded}, and the newest {answered}{ended}; both must agree" if rule.item else recorded
-
-
-def _types(rule: FactRule) -> str:
-    types = [f"{_state(rule)} Condition" if name == "Condition" else name for name in rule.resources]
-    return _or(types).removeprefix("a ").removeprefix("an ")
-
-
-def _state(rule: FactRule) -> str:
-    return "an active" if rule.state == "active" else "a"
-
-
-def _or(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
-
-
-def _age_limit(rule: FactRule) -> str:
-    if rule.kind == "age":
-        return "computed today"
-    if rule.kind in ("order", "parts"):
-        return "of this call"
-    if rule.kind == "reduction" and not rule.item:
-        return "as its two numbers"
-    record = "no limit" if rule.look_back_days is None else f"{rule.look_back_days} days"
-    if rule.answer_look_back_days == rule.look_back_days:
-        return record
-    return f"record: {record}; answer: {rule.answer_look_back_days} days"
-
-
-def _units(rule: FactRule) -> str:
-    if rule.kind == "age":
-        return "years"
-    if rule.kind == "reduction":
-        return "percent"
-    if rule.kind in ("onset", "since") and rule.in_months:
-        return "calendar months, with the share of the month begun"
-    if rule.kind != "measurement":
-        return ""
-    by_factors: dict[tuple[float, ...], list[str]] = {}
-    for unit, factors in rule.units.items():
-        by_factors.setdefault(factors, []).append(unit or "no unit")
-    accepted = []
-    for factors, units in by_factors.items():
-        read_as = " or ".join("as it stands" if factor == 1 else f"times {factor:g}" for factor in factors)
-        doubt = ", unknown where they disagree" if len(factors) > 1 else ""
-        accepted.append(", ".join(units) + ("" if factors == (1.0,) else f" ({read_as}{doubt})"))
-    if rule.item:
-        accepted.append(f"answer: a number{f' ({rule.unit})' if rule.unit else ''}")
-    return f"{'; '.join(accepted)}; values {span(rule)}"
-
-
-def _absence(rule: FactRule) -> str:
-    if rule.kind == "order":
-        return "no; unknown where no order is at hand"
-    return "unknown" if rule.when_absent == "unknown" else f"no, because {rule.absent_because}"
 
 
 # --- criteria and verdicts -------------------------------------------------------------------------------------------

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
+from cds_service.facts import word
+from cds_service.facts.clauses import Clause
 from cds_service.policy.model import Citation, Criterion, Part, Pathway, Payer, Policy, Profile
-from cds_service.publish import clauses, criteria
-from cds_service.publish.clauses import Clause
+from cds_service.publish import criteria
 from cds_service.publish.criteria import VariantText
 from cds_service.verdicts.payers import why_unknown
 
@@ -28,7 +29,7 @@ def parts(policy: Policy) -> list[PartText]:
         PartText(
             part,
             tuple(phrase.strip() for phrase in part.codes.phrases),
-            clauses.sentence(part.when, policy.facts) if part.when else "",
+            word.sentence(part.when, policy.facts) if part.when else "",
         )
         for part in (policy.scope.parts if policy.scope else ())
     ]
@@ -55,7 +56,7 @@ def pathways(policy: Policy) -> list[PathwayText]:
         PathwayText(
             row,
             tuple(phrase.strip() for phrase in row.phrases),
-            clauses.sentence(row.when, policy.facts) if row.when else "",
+            word.sentence(row.when, policy.facts) if row.when else "",
             message(policy, policy.wording["pathways"][row.says]),
         )
         for row in policy.orders.pathways
@@ -160,8 +161,8 @@ def _asked(policy: Policy, profile: Profile, key: str) -> AskedText:
     own = policy.criterion(criteria.own_id(key))
     return AskedText(
         own,
-        criteria.short(own, clauses.sentence(own.test, policy.facts)),
-        clauses.clause(own.test, policy.facts),
+        criteria.short(own, word.sentence(own.test, policy.facts)),
+        word.clause(own.test, policy.facts),
         criteria.variant(policy, policy.variants[key]) if key in policy.variants else None,
         tuple(item for item in own.citations if item.source == profile.source),
     )

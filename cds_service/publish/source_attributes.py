@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from cds_service import __version__
+from cds_service.facts.kind import kind_of
 from cds_service.fhir.terminology import ICD10CM
 from cds_service.hooks import prefetch
 from cds_service.policy.model import Code, Criterion, FactRule, Policy
@@ -117,7 +118,7 @@ def uses(policy: Policy) -> list[Use]:
         ),
         "useOfHealthStatusAssessments": (
             "Health status assessments",
-            tuple(title for title, rule in read if rule.kind in ("measurement", "reduction")),
+            tuple(title for title, rule in read if kind_of(rule).is_of_scores),
         ),
     }
     return [Use(key, name, bool(facts), facts) for key, (name, facts) in readers.items()]
@@ -156,7 +157,7 @@ class Input(NamedTuple):
     @property
     def obtained(self) -> str:
         """Where it comes from, in words."""
-        if self.reading.kind in ("order", "parts"):
+        if self.reading.age == "of this call":
             return "the order itself"
         return ", ".join(self.prefetch) or "computed from other inputs"
 

@@ -8,9 +8,9 @@ from typing import Any
 from cds_service.chart.chart import Chart
 from cds_service.chart.orders import ProcedureOrder
 from cds_service.facts import logic
-from cds_service.facts.evaluation import evaluate
 from cds_service.facts.evidence import Evidence, Fact, Known
 from cds_service.facts.logic import Truth
+from cds_service.facts.word import evaluate, settled_by
 from cds_service.policy.model import Part, Pathway, Policy, Profile, VerdictRule
 from cds_service.verdicts import criteria, payers
 from cds_service.verdicts.criteria import Finding
@@ -94,10 +94,10 @@ class Decision:
 
 def opens_on_patient_view(policy: Policy, known: Mapping[str, Fact]) -> bool:
     """Whether the policy has something to say when the chart is opened: its condition met, its exception not."""
-    if policy.patient_view_when is None or evaluate(policy.patient_view_when, known) is not Truth.MET:
+    if policy.patient_view_when is None or evaluate(policy.patient_view_when, known).truth is not Truth.MET:
         return False
     unless = policy.patient_view_unless
-    return unless is None or evaluate(unless, known) is not Truth.MET
+    return unless is None or evaluate(unless, known).truth is not Truth.MET
 
 
 def pathway(policy: Policy, known: Known, order: ProcedureOrder | None) -> tuple[Pathway, tuple[Part, ...]] | None:
@@ -110,9 +110,9 @@ def pathway(policy: Policy, known: Known, order: ProcedureOrder | None) -> tuple
         if order is not None and order.pathway is row:
             return row, tuple(parts.values())
         if row.when is not None:
-            met = [part for name, part in parts.items() if evaluate(row.when, known.at(name)) is Truth.MET]
+            met = [part for name, part in parts.items() if evaluate(row.when, known.at(name)).truth is Truth.MET]
             # Where a scoped call names no part, the row may ask for facts of a part: the card asks which part first.
-            if met or (policy.scope is None and evaluate(row.when, known.whole) is Truth.MET):
+            if met or (policy.scope is None and evaluate(row.when, known.whole).truth is Truth.MET):
                 return row, tuple(met)
     return None
 
@@ -167,8 +167,8 @@ def _verdict(rule: VerdictRule, held: payers.Held, payer: PayerPosition, known: 
         return Verdict(rule, payer.truth, (), payer.reason)
     if rule.profile is not None and rule.profile.pending is not None:
         return Verdict(rule, Truth.UNKNOWN, (), rule.profile.pending)
-    if rule.applies_unless is not None and evaluate(rule.applies_unless, known.whole) is Truth.MET:
-        given = criteria.settling(rule.applies_unless, known.whole, Truth.MET)
+    unless = evaluate(rule.applies_unless, known.whole) if rule.applies_unless is not None else None
+    if unless is not None and (given := settled_by(unless, Truth.MET)):
         names = dict.fromkeys(known.whole[name].rule.title for name in given)
         return Verdict(rule, Truth.NOT_APPLICABLE, (), ", ".join(names))
     members = held(rule.criteria)

@@ -9,11 +9,12 @@ from flask import Flask, Response, abort, render_template
 
 from cds_service import __version__
 from cds_service.card.guidance import last_line
+from cds_service.facts import word
 from cds_service.hooks import hook_request
 from cds_service.library import Library
 from cds_service.policy import editions
 from cds_service.policy.model import Policy
-from cds_service.publish import as_json, clauses, codes, criteria, rules, source_attributes
+from cds_service.publish import as_json, codes, criteria, rules, source_attributes
 from cds_service.publish.changes import changes
 
 CONTENT_SECURITY_POLICY = (
@@ -106,7 +107,7 @@ def register(
             root,
             address=address,
             text=criteria,
-            clauses_text=clauses,
+            tests_text=word,
             codes_text=codes,
             rules=rules,
             about=source_attributes,

@@ -18,6 +18,7 @@ from cds_service.policy.loading.code_sets import NO_CODES, CodeReader
 from cds_service.policy.loading.facts import FactReader
 from cds_service.policy.loading.problems import Problems, Reader
 from cds_service.policy.loading.tests import TestReader
+from cds_service.policy.loading.vocabulary import Vocabulary, schema
 from cds_service.policy.model import (
     Act,
     Citation,
@@ -34,23 +35,24 @@ from cds_service.policy.model import (
     Test,
     VerdictRule,
 )
+from cds_service.policy.places import Steps, path_of
 
 _HOLE = re.compile(r"\{([a-z][a-z0-9-]*)\}")
 HOLES = ("procedure", "total", "undocumented", "not_met", "criteria", "names")
 
 
-def load_policy(folder: Path, packs: Sequence[CodePack] = ()) -> Policy:
+def load_policy(folder: Path, vocabulary: Vocabulary, packs: Sequence[CodePack] = ()) -> Policy:
     """Reads one policy folder; codes of the packs' systems take their words from there.
 
     Raises PolicyError with all problems found, each naming its file and place.
     """
-    documents, missing = code_packs.apply(packs, read_documents(folder))
+    documents, missing = code_packs.apply(packs, read_documents(folder, vocabulary))
     if missing:
         raise PolicyError([f"{folder / 'codes.json'}: {problem}" for problem in missing])
-    return policy_of(folder, documents)
+    return policy_of(folder, documents, vocabulary)
 
 
-def read_documents(folder: Path) -> dict[str, Any]:
+def read_documents(folder: Path, vocabulary: Vocabulary) -> dict[str, Any]:
     """The documents of a policy folder by name, each sound by its schema, with the cases of all case files.
 
     Raises PolicyError with all problems found.
@@ -59,20 +61,25 @@ def read_documents(folder: Path) -> dict[str, Any]:
     problems = [
         problem
         for name, document in documents.items()
-        for problem in schema_problems(name, folder / f"{name}.json", document)
+        for problem in schema_problems(schema(name, vocabulary), folder / f"{name}.json", document)
     ]
     if problems:
         raise PolicyError(problems)
     return {**documents, "cases": all_cases(folder, documents["cases"])}
 
 
-def policy_of(folder: Path, documents: Mapping[str, Any], code_sets: Mapping[str, CodeSet] | None = None) -> Policy:
+def policy_of(
+    folder: Path,
+    documents: Mapping[str, Any],
+    vocabulary: Vocabulary,
+    code_sets: Mapping[str, CodeSet] | None = None,
+) -> Policy:
     """The policy of documents that are sound by their schemas. Raises PolicyError for what leads nowhere.
 
     ``code_sets`` are those of the same codes.json, where they were read before.
     """
     problems = Problems(folder)
-    policy = _Builder(problems, documents, code_sets).build()
+    policy = _Builder(problems, documents, vocabulary, code_sets).build()
     if problems.sentences:
         raise PolicyError(list(dict.fromkeys(problems.sentences)))
     return policy
@@ -82,18 +89,23 @@ class _Builder(Reader):
     """Turns schema-valid documents into a Policy and notes every reference that leads nowhere."""
 
     def __init__(
-        self, problems: Problems, documents: Mapping[str, Any], code_sets: Mapping[str, CodeSet] | None
+        self,
+        problems: Problems,
+        documents: Mapping[str, Any],
+        vocabulary: Vocabulary,
+        code_sets: Mapping[str, CodeSet] | None,
     ) -> None:
         super().__init__(problems)
         self.folder = problems.folder
         self.documents = documents
         self.raw = documents["policy"]
+        self.vocabulary = vocabulary
         self.codes = CodeReader(problems, documents["codes"], code_sets)
         scope = self.raw.get("scope")
-        reader = FactReader(problems, self.codes, scope["name"] if scope else None)
-        self.facts = reader.facts(self.raw["facts"], "$.facts")
+        reader = FactReader(problems, self.codes, scope["name"] if scope else None, vocabulary.kinds)
+        self.facts = reader.facts(self.raw["facts"], ("facts",))
         self.numbers = {name: entry["value"] for name, entry in self.raw.get("parameters", {}).items()}
-        self.tests = TestReader(problems, self.facts, self.numbers)
+        self.tests = TestReader(problems, self.facts, self.numbers, vocabulary.words)
         self.ids = [entry["id"] for entry in self.raw["criteria"]]
 
     def build(self) -> Policy:
@@ -133,8 +145,8 @@ class _Builder(Reader):
             criteria=tuple(criteria.values()),
             verdicts=verdicts,
             orders=self.orders(raw["orders"]),
-            patient_view_when=self.test(patient_view["when"], "$.patient_view.when") if patient_view else None,
-            patient_view_unless=self.test(patient_view["unless"], "$.patient_view.unless")
+            patient_view_when=self.test(patient_view["when"], ("patient_view", "when")) if patient_view else None,
+            patient_view_unless=self.test(patient_view["unless"], ("patient_view", "unless"))
             if "unless" in patient_view
             else None,
             for_review=tuple(self.line(entry, f"$.for_review[{n}]") for n, entry in enumerate(raw["for_review"])),
@@ -152,10 +164,10 @@ class _Builder(Reader):
             always_evaluated=_always_evaluated(criteria.values(), verdicts, profiles.values()),
         )
 
-    def test(self, entry: Mapping[str, Any], place: str) -> Test:
+    def test(self, entry: Mapping[str, Any], place: Steps) -> Test:
         """A test that is asked of the whole, and so may read nothing that belongs to a part."""
         test = self.tests.test(entry, place)
-        self.whole(test.facts(), place)
+        self.whole(test.facts(), path_of(place))
         return test
 
     def whole(self, names: Iterable[str], place: str) -> None:
@@ -174,18 +186,20 @@ class _Builder(Reader):
                     part["id"],
                     part["label"],
                     self.codes.set_named(part["codes"], f"{place}[{n}].codes") or NO_CODES,
-                    self.naming(part["when"], f"{place}[{n}].when") if "when" in part else None,
+                    self.naming(part["when"], ("scope", "parts", n, "when")) if "when" in part else None,
                 )
                 for n, part in enumerate(entry["parts"])
             ),
         )
 
-    def naming(self, entry: Mapping[str, Any], place: str) -> Test:
+    def naming(self, entry: Mapping[str, Any], place: Steps) -> Test:
         """The test that names a part where the order does not; how many are named is not known before."""
         test = self.test(entry, place)
         for name in test.facts():
-            if name in self.facts and self.facts[name].kind == "parts":
-                self.problem("policy", place, f"the fact '{name}' counts the parts, which this test has still to name")
+            if name in self.facts and self.facts[name].kind.counts_parts:
+                self.problem(
+                    "policy", path_of(place), f"the fact '{name}' counts the parts, which this test has still to name"
+                )
         return test
 
     def profile(
@@ -212,8 +226,10 @@ class _Builder(Reader):
         index = self.ids.index(own.id)
         replaced = entry.get("replaces", {}).get(own.id, {})
         changed = entry.get("parameters", {})
-        reader = TestReader(self._problems, self.facts, {**self.numbers, **changed})
-        place = f"$.profiles.{name}.replaces.{own.id}.test" if "test" in replaced else f"$.criteria[{index}].test"
+        reader = TestReader(self._problems, self.facts, {**self.numbers, **changed}, self.vocabulary.words)
+        place: Steps = ("criteria", index, "test")
+        if "test" in replaced:
+            place = ("profiles", name, "replaces", own.id, "test")
         test = reader.test(replaced.get("test", self.raw["criteria"][index]["test"]), place)
         self.tests.named |= reader.named
         if not replaced and test == own.test:
@@ -327,7 +343,7 @@ class _Builder(Reader):
         place = f"$.criteria[{index}]"
         for n, citation in enumerate(entry["sources"]):
             self.known_source(citation["source"], f"{place}.sources[{n}]")
-        test = self.tests.test(entry["test"], f"{place}.test")
+        test = self.tests.test(entry["test"], ("criteria", index, "test"))
         hints = tuple(self.hint(hint, f"{place}.hints[{n}]") for n, hint in enumerate(entry.get("hints", ())))
         return Criterion(
             id=entry["id"],
@@ -360,7 +376,7 @@ class _Builder(Reader):
             payer="payer" in entry,
             withholds_codes="withholds_codes" in entry,
             profile=profile,
-            applies_unless=self.test(unless, f"{place}.applies_unless") if unless else None,
+            applies_unless=self.test(unless, ("verdicts", index, "applies_unless")) if unless else None,
         )
 
     def known_criteria(self, names: Any, file: str, place: str) -> None:
@@ -398,7 +414,7 @@ class _Builder(Reader):
             entry["title"],
             self.codes.set_named(ordered.get("codes"), f"{place}.orders.codes"),
             tuple(words(phrase) for phrase in ordered.get("text", ())),
-            self.tests.test(entry["when"], f"{place}.when") if "when" in entry else None,
+            self.tests.test(entry["when"], ("pathways", index, "when")) if "when" in entry else None,
             entry["says"],
         )
 

@@ -1,0 +1,19 @@
+"""A test in words, for a reader who wants the exact logic."""
+
+from typing import NamedTuple
+
+
+class Clause(NamedTuple):
+    """A test in words; ``parts`` are the clauses that ``text`` speaks of (none for a single comparison).
+
+    ``beside`` are the clauses that limit it: when it is asked at all, what waives it, what makes its no no answer.
+    """
+
+    text: str
+    parts: tuple["Clause", ...] = ()
+    beside: tuple["Clause", ...] = ()
+
+
+def capital(text: str) -> str:
+    """A text that begins with a capital letter."""
+    return text[0].upper() + text[1:]

@@ -1,0 +1,48 @@
+"""``answer``: what somebody attested with yes or no."""
+
+from cds_service.facts.attested import attested
+from cds_service.facts.attested_values import AnswerReader, attested_yes_or_no, from_newest
+from cds_service.facts.context import Context
+from cds_service.facts.evidence import Fact
+from cds_service.facts.kind import Rules, YesOrNoKind
+from cds_service.facts.origins import answers
+from cds_service.fhir.terminology import inside_sentence
+from cds_service.policy.model import FactRule, Test
+
+
+class Answer(YesOrNoKind):
+    """The newest answer; two of one day must agree."""
+
+    name = "answer"
+    needs = {"required": ["item", "look_back_days"]}
+    of_events = ("item",)
+    is_doubted_by_records = True
+
+    def read(self, rule: FactRule, context: Context) -> Fact:
+        """What the newest answers say."""
+        readings, notes = attested(rule, context.answers, context.today, attested_yes_or_no)
+        return from_newest(rule, readings, notes)._replace(open=context.answers_open(rule))
+
+    def reader(self, rule: FactRule) -> AnswerReader:
+        """Yes or no."""
+        return attested_yes_or_no
+
+    def said_of_event(self, fact: Fact) -> str:
+        """A no; a yes goes without saying."""
+        return f"{inside_sentence(fact.rule.title)}: no" if set(fact.values) == {False} else ""
+
+    def compared(self, test: Test, rule: FactRule) -> str:
+        """What must be attested."""
+        coded = " or said by its code" if rule.codes else ""
+        return f"attested yes{coded}" if test.wanted else "attested no"
+
+    def why_not(self, title: str, test: Test, fact: Fact) -> tuple[str, str]:
+        """The answer."""
+        return f"{title}: {self.shown(fact)}", ""
+
+    def origin(self, rule: FactRule, facts: Rules) -> str:
+        """The answer."""
+        return f"the newest {answers(rule)}"
+
+
+KIND = Answer()

@@ -1,0 +1,82 @@
+"""``measurement``: the newest number, measured or attested."""
+
+from cds_service.facts.attested import attested
+from cds_service.facts.attested_values import AnswerReader, attested_number, from_newest
+from cds_service.facts.context import Context
+from cds_service.facts.evidence import ANYTHING, Fact, Reading, note_on
+from cds_service.facts.kind import NumberKind, Rules
+from cds_service.facts.measured import Stale, observed
+from cds_service.facts.origins import answers, span
+from cds_service.fhir.dates import Days
+from cds_service.policy.model import FactRule, Test
+
+
+class Measurement(NumberKind):
+    """An Observation and an answer of one day must agree."""
+
+    name = "measurement"
+    needs = {"required": ["item", "look_back_days", "unit", "range"]}
+    of_events = ("item", "unit", "range")
+    is_of_scores = True
+    is_doubted_by_records = True
+    may_be_reduced = True
+
+    def types(self, rule: FactRule) -> frozenset[str]:
+        """Observations, where codes name them."""
+        return super().types(rule) | ({"Observation"} if rule.codes else set())
+
+    def read(self, rule: FactRule, context: Context) -> Fact:
+        """The newest numbers that count."""
+        readings: list[Reading] = []
+        stale: list[tuple[Days, str]] = []
+        notes: list[str] = []
+        for match, placed in context.matches(rule, ("Observation",)):
+            outcome = observed(rule, match, context.chart, context.today) if placed else context.no_part
+            if isinstance(outcome, Stale):
+                stale.append((outcome.when, note_on(match, outcome.why)))
+            elif isinstance(outcome, str):
+                notes.append(note_on(match, outcome))
+            else:
+                readings.append(outcome)
+                if outcome.values == (ANYTHING,):
+                    notes.append(note_on(match, f"{match.record.reference} cannot be read"))
+        if stale and not readings:
+            notes.append(max(stale)[1])
+        if rule.item:
+            given, more = attested(rule, context.answers, context.today, lambda answer: attested_number(rule, answer))
+            readings += given
+            notes += more
+        is_open = context.records_open(rule) or context.answers_open(rule)
+        return from_newest(rule, readings, notes)._replace(open=is_open)
+
+    def reader(self, rule: FactRule) -> AnswerReader:
+        """A number within the range."""
+        return lambda answer: attested_number(rule, answer)
+
+    def compared(self, test: Test, rule: FactRule) -> str:
+        """In its unit, or on its scale."""
+        limits = self.limits(test)
+        if not rule.unit or rule.unit in rule.title.lower():
+            return f"{limits}, on a scale of {span(rule)}"
+        return f"{limits}\N{NO-BREAK SPACE}{rule.unit}"
+
+    def origin(self, rule: FactRule, facts: Rules) -> str:
+        """The Observation, or the answer."""
+        return f"the newest Observation or {answers(rule)}" if rule.codes else f"the newest {answers(rule)}"
+
+    def units(self, rule: FactRule) -> str:
+        """Each unit that is read, with what becomes of it."""
+        by_factors: dict[tuple[float, ...], list[str]] = {}
+        for unit, factors in rule.units.items():
+            by_factors.setdefault(factors, []).append(unit or "no unit")
+        accepted = []
+        for factors, units in by_factors.items():
+            read_as = " or ".join("as it stands" if factor == 1 else f"times {factor:g}" for factor in factors)
+            doubt = ", unknown where they disagree" if len(factors) > 1 else ""
+            accepted.append(", ".join(units) + ("" if factors == (1.0,) else f" ({read_as}{doubt})"))
+        if rule.item:
+            accepted.append(f"answer: a number{f' ({rule.unit})' if rule.unit else ''}")
+        return f"{'; '.join(accepted)}; values {span(rule)}"
+
+
+KIND = Measurement()

@@ -1,0 +1,32 @@
+"""``parts``: how many parts of the scope the call is about."""
+
+from cds_service.facts.context import Context
+from cds_service.facts.evidence import Fact
+from cds_service.facts.kind import NumberKind, Rules
+from cds_service.policy.model import FactRule, Test
+
+
+class Parts(NumberKind):
+    """Known once the order's parts are."""
+
+    name = "parts"
+    is_of_the_call = True
+    counts_parts = True
+    needs_scope = "counts the parts of the scope"
+
+    def read(self, rule: FactRule, context: Context) -> Fact:
+        """Their number."""
+        if context.order is None or not context.parts:
+            return Fact(rule)
+        return Fact(rule, ((len(context.parts), len(context.parts)),))
+
+    def compared(self, test: Test, rule: FactRule) -> str:
+        """The number alone."""
+        return self.limits(test)
+
+    def origin(self, rule: FactRule, facts: Rules) -> str:
+        """The order."""
+        return "how many parts the order names"
+
+
+KIND = Parts()

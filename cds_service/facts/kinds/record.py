@@ -1,0 +1,51 @@
+"""``record``: whether something is on record."""
+
+from cds_service.facts.comparing import compare
+from cds_service.facts.context import Context
+from cds_service.facts.evidence import Fact
+from cds_service.facts.kind import Rules, YesOrNoKind
+from cds_service.facts.logic import Truth
+from cds_service.facts.origins import records
+from cds_service.facts.recorded import recorded
+from cds_service.policy.model import FactRule, Test
+
+
+class Record(YesOrNoKind):
+    """A record that counts is a yes; silence is a no only where the policy says why."""
+
+    name = "record"
+    needs = {"required": ["codes", "resources", "state"]}
+    may_be_absent = True
+    has_dates = True
+
+    def read(self, rule: FactRule, context: Context) -> Fact:
+        """Whether any record counts."""
+        found, notes, spoiled = recorded(rule, context)
+        if found:
+            return Fact(rule, (True,), tuple(evidence for _, evidence in found), tuple(notes))
+        if rule.when_absent == "no":
+            # Silence is a no only where nothing that might be the record was left unread.
+            spoiled = spoiled or any(item.type in rule.resources for item in context.chart.unreadable)
+            if not notes and not spoiled:
+                return Fact(rule, (False,))
+        return Fact(rule, (), (), tuple(notes), open=spoiled)
+
+    def truths_if_open(self, test: Test, fact: Fact, truth: Truth) -> frozenset[Truth]:
+        """More records can only add a yes where none was found, or take a no away."""
+        absent = {compare(test, False)} if fact.rule.when_absent == "no" else set()
+        return frozenset((truth, compare(test, True), *absent))
+
+    def compared(self, test: Test, rule: FactRule) -> str:
+        """Whether it must be on record."""
+        if test.wanted:
+            return "on record"
+        return "none on record" if rule.when_absent == "no" else "speaks against it where on record"
+
+    def origin(self, rule: FactRule, facts: Rules) -> str:
+        """The records, with site and reason."""
+        where = " whose body site or words lie in the site listed" if rule.site else ""
+        why = " for a reason that is listed" if rule.reason else ""
+        return f"any {records(rule)}{where}{why}"
+
+
+KIND = Record()

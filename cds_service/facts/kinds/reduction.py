@@ -1,0 +1,72 @@
+"""``reduction``: by how many percent a number fell, from two facts and from what was stated."""
+
+from collections.abc import Mapping
+
+from cds_service.facts.attested import attested
+from cds_service.facts.attested_values import AnswerReader, attested_percentage, reduction
+from cds_service.facts.context import Context
+from cds_service.facts.evidence import ANYTHING, Fact, Reading
+from cds_service.facts.kind import NumberKind, Rules
+from cds_service.facts.origins import answers
+from cds_service.fhir.terminology import inside_sentence
+from cds_service.policy.model import FactRule, Test
+
+
+class Reduction(NumberKind):
+    """What is computed and what is stated must agree; never rounded."""
+
+    name = "reduction"
+    needs = {"required": ["from", "to"]}
+    of_events = ("from", "to")
+    is_of_scores = True
+    default_range = (-1e9, 100.0)
+
+    def read(self, rule: FactRule, context: Context) -> Fact:
+        """The reduction between the two facts, and the one that is stated."""
+        readings, notes = (
+            attested(rule, context.answers, context.today, lambda answer: attested_percentage(rule, answer))
+            if rule.item
+            else ([], [])
+        )
+        is_open = context.answers_open(rule) or context.known[rule.start].open or context.known[rule.end].open
+        return reduction(rule, context.known, readings, notes)._replace(open=is_open)
+
+    def reader(self, rule: FactRule) -> AnswerReader:
+        """A percentage."""
+        return lambda answer: attested_percentage(rule, answer)
+
+    def of_event(self, rule: FactRule, known: Mapping[str, Fact], readings: list[Reading], notes: list[str]) -> Fact:
+        """From what else is asked of the event."""
+        return reduction(rule, known, readings, notes)
+
+    def said_of_event(self, fact: Fact) -> str:
+        """The percentage as it is."""
+        numbers = dict.fromkeys(value for value in fact.values if not isinstance(value, bool) and value != ANYTHING)
+        spans = [f"{low:g}" if low == high else f"{low:g} to {high:g}" for low, high in numbers]
+        return f"{inside_sentence(fact.rule.title)} {' or '.join(spans)} %" if spans else ""
+
+    def shown(self, fact: Fact) -> str:
+        """Each percentage that it may be."""
+        numbers = [value for value in fact.values if isinstance(value, tuple) and value != ANYTHING]
+        said = dict.fromkeys(f"{low:g} %" if low == high else f"{low:g} to {high:g} %" for low, high in numbers)
+        return ", ".join(said) or fact.rule.title
+
+    def compared(self, test: Test, rule: FactRule) -> str:
+        """In percent."""
+        return f"{self.limits(test)}\N{NO-BREAK SPACE}%"
+
+    def origin(self, rule: FactRule, facts: Rules) -> str:
+        """The two facts, and the answer."""
+        stated = f", or the percentage stated in {answers(rule)}; both must agree" if rule.item else ""
+        return f"computed from “{facts[rule.start].title}” and “{facts[rule.end].title}”, never rounded{stated}"
+
+    def age_limit(self, rule: FactRule) -> str:
+        """Those of the two, where nothing is stated."""
+        return super().age_limit(rule) if rule.item else "as its two numbers"
+
+    def units(self, rule: FactRule) -> str:
+        """Percent."""
+        return "percent"
+
+
+KIND = Reduction()

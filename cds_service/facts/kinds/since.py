@@ -1,0 +1,65 @@
+"""``since``: how long ago something happened last."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from cds_service.errors import UnreadableError
+from cds_service.facts.attested import attested
+from cds_service.facts.context import Context
+from cds_service.facts.elapsed import elapsed
+from cds_service.facts.evidence import ANYTHING, Fact, Value, newest
+from cds_service.facts.kind import ElapsedKind, Rules
+from cds_service.facts.origins import answers, records
+from cds_service.facts.recorded import recorded
+from cds_service.fhir.dates import days
+from cds_service.fhir.elements import days_of
+from cds_service.policy.model import FactRule
+
+
+class Since(ElapsedKind):
+    """Time since the newest record that counts, or since the newest attested date, whichever is later."""
+
+    name = "since"
+    needs = {"required": ["codes", "resources", "state"]}
+
+    def read(self, rule: FactRule, context: Context) -> Fact:
+        """The time since the newest of all."""
+        found, notes, spoiled = recorded(rule, context)
+        dated = [(days(when), item) for when, item in found if when]
+        undated = [item for when, item in found if not when]
+        notes += [f"{item.display}: has no date" for item in undated]
+        may_be_newer = bool(undated) or spoiled
+        answers_open = context.answers_open(rule)
+        if rule.item:
+            readings, more = attested(
+                rule, context.answers, context.today, lambda answer: _attested_past(answer, context.today)
+            )
+            notes += more
+            for reading in newest(readings):
+                if reading.values == (ANYTHING,):
+                    may_be_newer = True
+                elif reading.evidence.value:
+                    dated.append((days(reading.evidence.value), reading.evidence))
+        if not dated:
+            return Fact(rule, (), (), tuple(notes), open=spoiled or answers_open)
+        spans = [elapsed(rule, when, context.today) for when, _ in dated]
+        newest_one = max(dated, key=lambda pair: (pair[0].first, pair[0].last, pair[1].reference))[1]
+        # What has no date, or none that can be read, may be the newest of all.
+        least = 0 if may_be_newer else min(low for low, _ in spans)
+        longest = min(high for _, high in spans)
+        return Fact(rule, ((least, longest),), (newest_one,), tuple(notes), open=answers_open)
+
+    def origin(self, rule: FactRule, facts: Rules) -> str:
+        """The records, or the answer."""
+        return f"the newest {records(rule)}{f' or {answers(rule)}' if rule.item else ''}"
+
+
+def _attested_past(answer: Mapping[str, Any], today: date) -> tuple[tuple[Value, ...], str]:
+    when = days_of(answer.get("valueDate"))
+    if when.first > today:
+        raise UnreadableError("is a date in the future")
+    return ((0, 0),), when.text
+
+
+KIND = Since()

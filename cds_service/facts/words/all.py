@@ -1,0 +1,31 @@
+"""``all``: every one of these tests is met."""
+
+from cds_service.facts import logic
+from cds_service.facts.evaluated import DOES_NOT_APPLY, WAIVED, Evaluated
+from cds_service.facts.logic import Truth
+from cds_service.facts.word import ListWord, list_of_tests, manner_of
+
+
+class All(ListWord):
+    """Strong Kleene AND."""
+
+    name = key = "all"
+    schema = {"all": list_of_tests(1)}
+    heading = "All of these:"
+    joint = "; and "
+    swapped_with = "any"
+    swap_advice = "no case meets some of these tests and fails others: add one"
+
+    def fold(self, truths: list[Truth]) -> Truth:
+        """One that is not met settles it, one that is unknown keeps it open."""
+        return logic.every(truths)
+
+    def manner(self, found: Evaluated) -> str:
+        """Waived where a part is, inapplicable where every part is."""
+        manners = [manner_of(part) for part in found.parts]
+        if WAIVED in manners:
+            return WAIVED
+        return DOES_NOT_APPLY if manners and set(manners) == {DOES_NOT_APPLY} else ""
+
+
+WORD = All()

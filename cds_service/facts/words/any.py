@@ -1,0 +1,28 @@
+"""``any``: at least one of these tests is met."""
+
+from cds_service.facts import logic
+from cds_service.facts.evaluated import Evaluated
+from cds_service.facts.logic import Truth
+from cds_service.facts.word import ListWord, best_manner, list_of_tests
+
+
+class Any(ListWord):
+    """Strong Kleene OR."""
+
+    name = key = "any"
+    schema = {"any": list_of_tests(1)}
+    heading = "At least one of these:"
+    joint = "; or "
+    swapped_with = "all"
+    swap_advice = "no case meets some of these tests and fails others: add one"
+
+    def fold(self, truths: list[Truth]) -> Truth:
+        """One that is met settles it, one that is unknown keeps it open."""
+        return logic.some(truths)
+
+    def manner(self, found: Evaluated) -> str:
+        """That of the part that needs the least excuse."""
+        return best_manner([part for part in found.parts if part.truth is Truth.MET])
+
+
+WORD = Any()

@@ -1,0 +1,68 @@
+"""``if`` … ``then``: a test that is only asked where a condition holds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cds_service.facts import logic
+from cds_service.facts.clauses import Clause
+from cds_service.facts.evaluated import DOES_NOT_APPLY, Evaluated, Facts
+from cds_service.facts.kind import Rules
+from cds_service.facts.logic import Truth
+from cds_service.facts.word import (
+    Excuse,
+    Word,
+    evaluate,
+    excused_clause,
+    in_pairs,
+    inner_sentence,
+    manner_of,
+    settled_by,
+)
+from cds_service.policy.loading.tests import TestReader
+from cds_service.policy.model import Test
+from cds_service.policy.places import Steps
+
+
+class If(Word):
+    """Material implication: where the condition is not met, the test counts as met."""
+
+    name = key = "if"
+    schema = {"if": {"$ref": "#/$defs/test"}, "then": {"$ref": "#/$defs/test"}}
+    has_company = True
+    exceptions = (Excuse("if", "then", "in no case are both 'if' and 'then' not met: add one"),)
+
+    def load(self, entry: Mapping[str, Any], place: Steps, reader: TestReader) -> Test:
+        """The test of ``{"if": …, "then": …}``."""
+        reader.only(entry, {"if", "then"}, set(), place)
+        return Test(self, reader.inside(entry, ("if", "then"), place), place=place)
+
+    def evaluate(self, test: Test, facts: Facts) -> Evaluated:
+        """Met where the condition is not; else what the test asks."""
+        parts = tuple(evaluate(part, facts) for part in test.parts)
+        return Evaluated(test, in_pairs(parts, lambda so, asked: logic.some((logic.negation(so), asked))), parts)
+
+    def manner(self, found: Evaluated) -> str:
+        """Whether it does not apply."""
+        condition, asked = found.parts
+        return DOES_NOT_APPLY if condition.truth is Truth.NOT_MET else manner_of(asked)
+
+    def excuses(self, found: Evaluated, how: str) -> list[str]:
+        """What says that its condition does not hold."""
+        return settled_by(found.parts[0], Truth.NOT_MET) if how == DOES_NOT_APPLY else []
+
+    def asked(self, found: Evaluated) -> Sequence[Evaluated]:
+        """What it asks, without the condition."""
+        return found.parts[1:]
+
+    def clause(self, test: Test, rules: Rules) -> Clause:
+        """The clause of what it asks, and beside it when."""
+        condition, asked = test.parts
+        return excused_clause(asked, "Only asked", condition, "; elsewhere it does not apply, and counts as met", rules)
+
+    def sentence(self, test: Test, rules: Rules) -> str:
+        """What it asks, and where."""
+        condition, asked = test.parts
+        return f"{inner_sentence(asked, rules)}, only asked where {inner_sentence(condition, rules)}"
+
+
+WORD = If()

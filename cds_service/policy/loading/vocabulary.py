@@ -1,0 +1,55 @@
+"""The closed vocabulary of policies, and the schema of policy.json that is joined from it.
+
+Kinds of facts and words of tests have one file each, in ``facts/kinds`` and ``facts/words``; ``facts.vocabulary`` is
+the list of them. The loader is given it, so that a policy can be loaded in a vocabulary with one more.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from cds_service.policy.json_files import validator, written_schema
+from cds_service.policy.loading.facts import LoadedKind
+from cds_service.policy.loading.tests import LoadedWord
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vocabulary:
+    """The kinds of facts and the words of tests, by name."""
+
+    kinds: Mapping[str, LoadedKind]
+    words: Mapping[str, LoadedWord]
+
+    def complete(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The schema of policy.json with what kinds and words ask for; ``schema`` leaves that open, and stays so."""
+        definitions = dict(schema["$defs"])
+        test, fact, attribute = (dict(definitions[name]) for name in ("test", "fact", "attribute"))
+        test["properties"] = {name: part for word in self.words.values() for name, part in word.schema.items()}
+        for definition, needs in (
+            (fact, {kind.name: kind.needs for kind in self.kinds.values()}),
+            (
+                attribute,
+                {
+                    name: {"required": list(kind.of_events)}
+                    for name, kind in sorted(self.kinds.items())
+                    if kind.of_events is not None
+                },
+            ),
+        ):
+            definition["properties"] = {"kind": {"enum": list(needs)}, **definition["properties"]}
+            definition["allOf"] = [
+                {"if": {"properties": {"kind": {"const": name}}}, "then": needed}
+                for name, needed in needs.items()
+                if needed
+            ]
+        return {**schema, "$defs": {**definitions, "test": test, "fact": fact, "attribute": attribute}}
+
+
+@cache
+def schema(name: str, vocabulary: Vocabulary) -> Draft202012Validator:
+    """The validator of one file of a policy folder, such as "policy" or "card"."""
+    written = written_schema(name)
+    return validator(vocabulary.complete(written) if name == "policy" else written)

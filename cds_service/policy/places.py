@@ -1,0 +1,8 @@
+"""Places in a policy's documents: as steps, and as the JSON path that an author reads."""
+
+Steps = tuple[str | int, ...]
+
+
+def path_of(steps: Steps) -> str:
+    """A place as a JSON path: ``$.criteria[3].test``."""
+    return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)

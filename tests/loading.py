@@ -1,0 +1,33 @@
+"""Policies loaded in the vocabulary that ships, as tests load them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from cds_service.facts.vocabulary import VOCABULARY
+from cds_service.policy.code_packs import CodePack
+from cds_service.policy.loading import folder as loader
+from cds_service.policy.loading import vocabulary
+from cds_service.policy.model import CodeSet, Policy
+
+
+def load_policy(folder: Path, packs: Sequence[CodePack] = ()) -> Policy:
+    """The policy of a folder."""
+    return loader.load_policy(folder, VOCABULARY, packs)
+
+
+def read_documents(folder: Path) -> dict[str, Any]:
+    """Its documents, by name."""
+    return loader.read_documents(folder, VOCABULARY)
+
+
+def policy_of(folder: Path, documents: Mapping[str, Any], code_sets: Mapping[str, CodeSet] | None = None) -> Policy:
+    """The policy of documents."""
+    return loader.policy_of(folder, documents, VOCABULARY, code_sets)
+
+
+def schema(name: str) -> Draft202012Validator:
+    """The validator of one file of a policy folder."""
+    return vocabulary.schema(name, VOCABULARY)
