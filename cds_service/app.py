@@ -9,26 +9,12 @@ from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from cds_service import service, web
-from cds_service.card.guidance import Addresses
-from cds_service.fhir.bundles import Limits
 from cds_service.installation import Surroundings
 from cds_service.library import Library
 from cds_service.operations.readiness import NOT_READY
-from cds_service.service import Guide
 from cds_service.settings.settings import Settings
 from cds_service.web import browsers, calls, compression, document, errors, feedback, feedback_page, pages, well_known
 from cds_service.web.gate import Gate
-
-
-def guide_of(settings: Settings, library: Library, public_url: str) -> Guide:
-    """What every call of an installation needs beside its request; ``public_url`` is its address."""
-    limits = Limits(
-        settings.max_resources,
-        settings.max_drafts,
-        settings.max_text_characters,
-        settings.max_all_text_characters,
-    )
-    return Guide(library, Addresses(public_url, settings.canonical_base), settings.key(), limits=limits)
 
 
 def create_app(
@@ -53,7 +39,7 @@ def create_app(
     compression.register(app)
     open_calls = around.verifier is None
     browsers.register(app, public_url, settings.cors_origins, settings.allowed_hosts, open_calls=open_calls)
-    guide = guide_of(settings, library, public_url)
+    guide = service.guide_of(settings, library, public_url)
     lean = settings.prefetch == "lean"
     fetches = around.fetcher is not None
     discovered = service.discovery(library, lean=lean, fetches=fetches)

@@ -26,6 +26,7 @@ from cds_service.hooks.hook_request import HookRequest
 from cds_service.library import Library
 from cds_service.policy.editions import date_of_service, in_force
 from cds_service.policy.model import Policy
+from cds_service.settings.settings import Settings
 from cds_service.verdicts import decisions
 from cds_service.verdicts.decisions import Decision
 
@@ -43,6 +44,17 @@ class Guide:
     id_key: bytes
     client: str = OPEN
     limits: Limits = DEFAULT_LIMITS
+
+
+def guide_of(settings: Settings, library: Library, public_url: str) -> Guide:
+    """What every call of an installation needs beside its request; ``public_url`` is its address."""
+    limits = Limits(
+        settings.max_resources,
+        settings.max_drafts,
+        settings.max_text_characters,
+        settings.max_all_text_characters,
+    )
+    return Guide(library, Addresses(public_url, settings.canonical_base), settings.key(), limits=limits)
 
 
 @dataclass(frozen=True, slots=True)

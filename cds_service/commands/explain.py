@@ -27,11 +27,10 @@ def explain(
     codes: Path | None,
 ) -> None:
     """Evaluate a hook request offline: the findings, then the cards. '-' reads standard input."""
-    from cds_service.card.guidance import Addresses
     from cds_service.commands.explanation import explain as evaluate
     from cds_service.commands.explanation import table
     from cds_service.library import load_library
-    from cds_service.service import Guide
+    from cds_service.service import guide_of
 
     settings = settings_of(codes)
     try:
@@ -41,8 +40,7 @@ def explain(
     try:
         library = load_library(settings.cards, settings.canonical_base, settings.codes)
         warn_of_left_out(library)
-        addresses = Addresses(settings.public_url or "http://127.0.0.1:8080", settings.canonical_base)
-        guide = Guide(library, addresses, settings.key())
+        guide = guide_of(settings, library, settings.public_url or "http://127.0.0.1:8080")
         explained = evaluate(body, guide, day_of(today), lambda sentence: click.echo(sentence, err=True), profile)
     except PolicyError as error:
         raise click.ClickException("The policies cannot be used:\n" + str(error)) from None

@@ -13,7 +13,8 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from cds_service.app import create_app, guide_of
+from cds_service import service
+from cds_service.app import create_app
 from cds_service.card import suggestions
 from cds_service.clock import utc_today
 from cds_service.installation import Surroundings, surroundings_of
@@ -121,7 +122,7 @@ def install(
     address = settings.public_url or public_url
     app = create_app(settings, library, address, clock, around)
     assert around.readiness is not None
-    guide = guide_of(settings, library, address)
+    guide = service.guide_of(settings, library, address)
     check = SelfCheck(app, settings, guide, around, clock, around.readiness)
     watch = Watch(check, around.readiness, settings.self_check_seconds, partial(_retain, around))
     return Installation(app, around, watch)
