@@ -34,7 +34,7 @@ def schema_nodes(schema):
 
 def shipped_nodes():
     for name in FILES:
-        text = resources.files("cds_service").joinpath("schemas", f"{name}.schema.json").read_text(encoding="utf-8")
+        text = resources.files("cds_service").joinpath("policy", "schemas", f"{name}.schema.json").read_text(encoding="utf-8")
         yield from schema_nodes(json.loads(text))
 
 
