@@ -15,6 +15,7 @@ from cds_service.errors import PolicyError
 from cds_service.facts import gather
 from cds_service.facts.logic import Truth
 from cds_service.facts.vocabulary import VOCABULARY
+from cds_service.fhir.types import TYPES
 from cds_service.hooks import prefetch
 from cds_service.policy.code_packs import read_packs
 from cds_service.policy.drafts import MARK, places_to_fill
@@ -129,7 +130,7 @@ def _types_of_opening(policy: Policy) -> frozenset[str]:
     rules = [policy.facts[name] for test in tests for name in test.facts()]
     rules += [policy.facts[name] for rule in rules for name in (rule.start, rule.end) if name]
     # A record may give its reason by a reference to a Condition.
-    reasons = {"Condition"} if any(rule.reason is not None for rule in rules) else set()
+    reasons = {kind for rule in rules if rule.reason for name in rule.resources for kind in TYPES[name].reasons}
     return frozenset[str]().union(*(rule.types() for rule in rules)) | (reasons & policy.resource_types)
 
 

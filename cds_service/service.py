@@ -221,7 +221,7 @@ def _templates_of(templates: Mapping[str, str], resource_types: Collection[str])
 
 
 def _orders(request: HookRequest) -> list[tuple[str, Json]]:
-    return [(reference, resource) for reference, resource in request.drafts if _is_order(resource)]
+    return [(reference, resource) for reference, resource in request.drafts if orders.may_order(resource)]
 
 
 def _read(request: HookRequest, candidates: Collection[Policy], guide: Guide) -> Chart:
@@ -258,10 +258,6 @@ def response(answers: Iterable[Answer]) -> dict[str, Any]:
     """The CDS Hooks response: the cards, most urgent first, in a fixed order."""
     cards = [item.card for item in answers]
     return {"cards": sorted(cards, key=lambda item: item["indicator"] != "warning")}
-
-
-def _is_order(resource: Json) -> bool:
-    return resource.get("resourceType") in orders.ORDER_TYPES
 
 
 def _guarded(editions: tuple[Policy, ...], call: _Call) -> Answer | None:

@@ -8,8 +8,8 @@ from threading import Event, Thread
 from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from cds_service.chart.chart import SUBJECT
 from cds_service.fhir.terminology import canonical_system
+from cds_service.fhir.types import subject_of
 
 Json = dict[str, Any]
 ROOT = "/fhir"
@@ -85,7 +85,7 @@ class FhirServer:
 
 
 def _matches(resource: Json, query: Mapping[str, str]) -> bool:
-    subject = resource.get(SUBJECT.get(resource["resourceType"], "subject"))
+    subject = resource.get(subject_of(resource["resourceType"]))
     if "patient" in query and not (
         isinstance(subject, dict) and subject.get("reference") == f"Patient/{query['patient']}"
     ):
@@ -266,7 +266,7 @@ def _wrong_type(handler: _Handler, kind: str) -> None:
 
 
 def _stranger(handler: _Handler, kind: str) -> None:
-    theirs = {"resourceType": kind, "id": "theirs", SUBJECT.get(kind, "subject"): {"reference": "Patient/stranger"}}
+    theirs = {"resourceType": kind, "id": "theirs", subject_of(kind): {"reference": "Patient/stranger"}}
     handler.answer(200, theirs if "?" not in handler.path else bundle(theirs))
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from cds_service.errors import PolicyError
 from cds_service.library import load_library
+from cds_service.policy.model import FactRule
 from tests.charts import BASE, CPT, ICD10CM, MINIMAL, minimal, named
 from tests.loading import load_policy
 
@@ -55,6 +56,15 @@ def test_the_made_up_statement_loads():
 def test_a_file_that_is_no_object_is_refused(folder, content):
     (folder / "payers.json").write_bytes(content)
     assert all(str(folder / "payers.json") in problem for problem in refusal(folder))
+
+
+@pytest.mark.parametrize("fact", ["age", "exercise"])
+def test_a_kind_that_reads_a_type_without_a_row_is_refused_at_load(folder, monkeypatch, fact):
+    own = FactRule.types
+    monkeypatch.setattr(FactRule, "types", lambda rule: own(rule) | ({"Immunization"} if rule.name == fact else set()))
+    place = f"{folder / 'policy.json'}: $.facts.{fact}.kind"
+    (problem,) = refusal(folder)
+    assert problem.startswith(f"{place}: 'Immunization' is no type of resource that is read; allowed are Condition, ")
 
 
 def test_all_faults_are_told_at_once(folder):

@@ -8,11 +8,11 @@ from typing import Any
 
 from cds_service import service
 from cds_service.authoring import case_reports
-from cds_service.chart.chart import SUBJECT
 from cds_service.errors import PolicyError, RequestError, UnreadableError
 from cds_service.facts.logic import every
 from cds_service.fhir.dates import days
 from cds_service.fhir.elements import Json
+from cds_service.fhir.types import subject_of
 from cds_service.hooks import hook_request
 from cds_service.hooks.prefetch import key_of
 from cds_service.library import Library
@@ -278,7 +278,7 @@ class _Maker:
 
     def raw(self, item: Mapping[str, Any]) -> Json:
         resource: Json = copy.deepcopy(item["resource"])
-        return {SUBJECT.get(resource["resourceType"], "subject"): {"reference": f"Patient/{PATIENT}"}} | resource
+        return {subject_of(resource["resourceType"]): {"reference": f"Patient/{PATIENT}"}} | resource
 
     def _reason_and_site(self, item: Mapping[str, Any]) -> Json:
         return {

@@ -16,6 +16,7 @@ from cds_service.facts.evidence import Evidence
 from cds_service.facts.logic import Truth
 from cds_service.fhir.elements import Json, readable_keys
 from cds_service.fhir.terminology import inside_sentence
+from cds_service.fhir.types import TYPES
 from cds_service.policy.editions import date_of_service
 from cds_service.policy.model import Act, Code, CodeSet, Part, Pathway, Policy
 from cds_service.verdicts.criteria import Finding
@@ -25,21 +26,6 @@ from cds_service.verdicts.payers import PayerPosition
 SUMMARY_LIMIT = 100
 MOST_EVIDENCE = 3
 LONGEST_NOTICE = 2000
-
-RECORD_NAMES = {
-    "Condition": "problem list",
-    "Coverage": "coverage",
-    "Device": "devices",
-    "DeviceRequest": "device orders",
-    "DiagnosticReport": "reports",
-    "MedicationRequest": "prescriptions",
-    "MedicationStatement": "medication list",
-    "Observation": "measurements",
-    "Patient": "patient",
-    "Procedure": "procedures",
-    "QuestionnaireResponse": "attested answers",
-    "ServiceRequest": "orders",
-}
 
 _CONFLICT = "**Conflict:** "
 # Words of the service and not of a statement: what was late says nothing of the statement.
@@ -248,7 +234,7 @@ def _by_part(decision: Decision) -> Iterator[str]:
 
 def _not_read(decision: Decision, chart: Chart) -> str:
     """A sentence that names the kinds of record that criteria read and that did not arrive whole, if there are any."""
-    missing = sorted(RECORD_NAMES[name] for name in decision.policy.resource_types & chart.why_missing.keys())
+    missing = sorted(TYPES[name].called for name in decision.policy.resource_types & chart.why_missing.keys())
     if not missing:
         return ""
     more = len(missing) - MOST_EVIDENCE
@@ -310,7 +296,7 @@ def on_record(finding: Finding, with_need: bool) -> str:
 
 def _unread(finding: Finding) -> str:
     """The kinds of record that may hold more than was read, where that alone keeps a criterion open."""
-    names = [RECORD_NAMES[name] for name in finding.unread]
+    names = [TYPES[name].called for name in finding.unread]
     more = len(names) - MOST_EVIDENCE
     shown = ", ".join(names[:MOST_EVIDENCE]) + (f" and {more} more" if more > 0 else "")
     return f"not read in full: {shown}" if names else ""

@@ -58,7 +58,7 @@ def _suggestion(action: Json, name: str, make_id: IdMaker) -> Json:
 
 
 def _may_be_coded(draft: Draft) -> bool:
-    return draft.resource.get("resourceType") == "ServiceRequest" and isinstance(draft.resource.get("id"), str)
+    return draft.orders_an_act and isinstance(draft.resource.get("id"), str)
 
 
 def _update(decision: Decision, draft: Draft, confirmed: Confirmed, coded: Collection[str]) -> Json | None:

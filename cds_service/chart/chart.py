@@ -15,16 +15,13 @@ from cds_service.errors import UnreadableError
 from cds_service.fhir.bundles import DEFAULT_LIMITS, Arrival, Limits, once, read_value
 from cds_service.fhir.elements import Json, Key, codings, concept_text, list_of, relative
 from cds_service.fhir.terminology import reported_until, words
+from cds_service.fhir.types import TYPES, ResourceType
 from cds_service.policy.model import Code, CodeSet
 
 # Between two texts: no phrase holds it, and no text does.
 _APART = "|"
 _NOBODY = frozenset[CodeSet]()
 Told = TypeVar("Told")
-UNCODED = ("QuestionnaireResponse", "Coverage")
-# Of these the words are kept even where a code stands beside them, for the sets that read words beside codes.
-WORDED = ("Condition", "MedicationRequest", "MedicationStatement")
-SUBJECT = {"Coverage": "beneficiary", "Device": "patient"}
 # What of one record is read element by element.
 _LISTED = ("bodySite", "reasonCode", "reasonReference", "payor")
 
@@ -141,7 +138,7 @@ class Chart:
             matching = {text for text, plain in spoken.texts.items() if codes.match_words(plain, self._until(plain))}
             for worded in self._worded[resource_type] if matching else ():
                 beside_code = worded.coded or codes in worded.silent_for
-                counts = not beside_code or (codes.words_beside_codes and resource_type in WORDED)
+                counts = not beside_code or (codes.words_beside_codes and TYPES[resource_type].keeps_words)
                 if counts and id(worded.part) not in seen and worded.text in matching:
                     found.append(Match(worded.record, worded.part, None, worded.text, False))
         return found
@@ -260,32 +257,22 @@ def _system_and_code(match: Match) -> Key:
 def concept_of(part: Mapping[str, Any], chart: Chart, container: Mapping[str, Any]) -> Any:
     """The CodeableConcept that says what a resource (or an Observation component) is."""
     concept = inline_concept(part)
-    if concept is None and (named := _named_elsewhere(part)):
-        _, reference, name = named
-        referred = chart.resolve(part.get(reference), container)
-        return referred.get(name) if referred else _display_of(part.get(reference))
+    if concept is None and (row := _row_of(part)) and row.concept_at:
+        referred = chart.resolve(part.get(row.concept_at), container)
+        return referred.get(row.there) if referred else _display_of(part.get(row.concept_at))
     return concept
 
 
 def inline_concept(part: Mapping[str, Any]) -> Any:
     """The same, where it stands in the resource itself; None where it does not."""
-    if named := _named_elsewhere(part):
-        return part.get(named[0])
-    return part.get("type" if part.get("resourceType") == "Device" else "code")
+    row = _row_of(part)
+    return part.get(row.concept if row else "code")
 
 
-def _named_elsewhere(part: Mapping[str, Any]) -> tuple[str, str, str] | None:
+def _row_of(part: Mapping[str, Any]) -> ResourceType | None:
     kind = part.get("resourceType")
     # A component, too, may bring a type, and of any shape.
-    return _REFERRED.get(kind) if isinstance(kind, str) else None
-
-
-# Types whose concept stands inline, or in a resource that is referred to (under the name given last).
-_REFERRED = {
-    "MedicationRequest": ("medicationCodeableConcept", "medicationReference", "code"),
-    "MedicationStatement": ("medicationCodeableConcept", "medicationReference", "code"),
-    "DeviceRequest": ("codeCodeableConcept", "codeReference", "type"),
-}
+    return TYPES.get(kind) if isinstance(kind, str) else None
 
 
 def _display_of(reference: Any) -> Json | None:
@@ -392,18 +379,18 @@ def _find_patient(chart: Chart, patients: Iterable[Json]) -> None:
 
 
 def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, limits: Limits) -> None:
-    subject = SUBJECT.get(kind, "subject")
-    own = [resource for resource in resources if chart.is_the_patients(resource.get(subject))]
+    row = TYPES[kind]
+    own = [resource for resource in resources if chart.is_the_patients(resource.get(row.subject))]
     if len(own) < len(resources):
         chart.strangers[kind] = len(resources) - len(own)
     own = chart._own[kind] = list(_of_bearable_size(chart, kind, own, limits))
-    if kind in UNCODED:
+    if not row.coded:
         return
     worded = chart._worded[kind] = []
     components = 0
     for resource in own:
         try:
-            parts = _parts(kind, resource)
+            parts = _parts(row, resource)
             components += len(parts) - 1
             if components > limits.resources:
                 raise UnreadableError(f"has components beyond CDS_SERVICE_MAX_RESOURCES ({limits.resources})")
@@ -411,15 +398,15 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
                 concept = concept_of(part, chart, resource)
                 stands_here = inline_concept(part) is concept
                 said = _read(concept, lexicon) if stands_here else chart.told(_read, concept, lexicon)
-                for codes, row, code, without_system in said.rows:
-                    match = Match(_record(kind, resource), part, row, code, without_system)
+                for codes, listed, code, without_system in said.rows:
+                    match = Match(_record(kind, resource), part, listed, code, without_system)
                     chart._coded.setdefault((codes, kind), []).append(match)
                 if said.broken:
                     raise UnreadableError(said.broken)
                 if len(said.text) > limits.text_characters:
                     most = limits.text_characters
                     raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
-                if (kind in WORDED or not said.coded) and said.text:
+                if (row.keeps_words or not said.coded) and said.text:
                     chart._characters += len(said.text)
                     if chart._characters > limits.all_text_characters:
                         most = limits.all_text_characters
@@ -474,8 +461,8 @@ def _read(concept: Any, lexicon: Lexicon) -> _Said:
     return _Said(coded, silent_for, tuple(rows.values()), concept_text(concept))
 
 
-def _parts(kind: str, resource: Json) -> Sequence[Json]:
-    if "component" not in resource or kind != "Observation":
+def _parts(row: ResourceType, resource: Json) -> Sequence[Json]:
+    if not row.has_components or "component" not in resource:
         return (resource,)
     components = resource["component"]
     if not isinstance(components, list) or not all(isinstance(component, dict) for component in components):

@@ -18,19 +18,10 @@ from cds_service.fhir.elements import (
     text_of,
 )
 from cds_service.fhir.terminology import speaks_of_another, speaks_of_the_past, words
+from cds_service.fhir.types import TYPES
 from cds_service.policy.model import CodeSet, FactRule
 
-_COUNTS = {
-    "Procedure": (None, "completed"),
-    "MedicationRequest": (None, "active", "completed", "stopped", "on-hold"),
-    "MedicationStatement": (None, "active", "completed", "stopped", "on-hold"),
-    "ServiceRequest": (None, "active", "completed", "on-hold"),
-    "DeviceRequest": (None, "active", "completed", "on-hold"),
-    "DiagnosticReport": (None, "final", "amended", "corrected", "appended", "preliminary", "partial"),
-    "Device": (None, "active"),
-}
-# The clinical statuses of a Condition that is present (http://hl7.org/fhir/R4/valueset-condition-clinical.html).
-_ACTIVE = ("active", "recurrence", "relapse")
+_PRESENT = TYPES["Condition"].statuses
 
 
 def why_not_evidence(rule: FactRule, match: Match, chart: Chart, today: date) -> str | None:
@@ -42,7 +33,7 @@ def why_not_evidence(rule: FactRule, match: Match, chart: Chart, today: date) ->
             return why_not
     else:
         status = resource.get("status")
-        if status not in _COUNTS[match.record.type]:
+        if status not in TYPES[match.record.type].statuses:
             return f"status is {status_word(status)}"
         if resource.get("doNotPerform") is True or resource.get("intent") in ("proposal", "plan"):
             return "is no order"
@@ -74,7 +65,7 @@ def why_condition_does_not_count(condition: Mapping[str, Any], state: str, chart
         return f"is {status_word(verification)}, not confirmed"
     if state == "active":
         clinical = status_of(condition.get("clinicalStatus"))
-        if clinical not in (None, *_ACTIVE):
+        if clinical not in _PRESENT:
             return f"is {status_word(clinical)}"
         ended = first_of(condition, "abatementDateTime")
         if ended is not None and clinical is None and days_of(ended).first <= today:
@@ -90,8 +81,9 @@ def why_condition_does_not_count(condition: Mapping[str, Any], state: str, chart
 
 def is_confirmed_and_active(condition: Mapping[str, Any]) -> bool:
     """Whether a Condition says of itself that it is confirmed and active; silence on either is not enough."""
-    verification, clinical = condition.get("verificationStatus"), condition.get("clinicalStatus")
-    return status_of(verification) == "confirmed" and status_of(clinical) in _ACTIVE
+    clinical = status_of(condition.get("clinicalStatus"))
+    is_confirmed = status_of(condition.get("verificationStatus")) == "confirmed"
+    return is_confirmed and clinical is not None and clinical in _PRESENT
 
 
 def _has_reason(resource: Mapping[str, Any], reasons: CodeSet, chart: Chart) -> bool:
@@ -147,41 +139,23 @@ def too_old_or_future(look_back_days: int | None, written: str, today: date) -> 
     return None
 
 
-_DATES = {
-    "Condition": ("onsetDateTime", "recordedDate"),
-    "Procedure": ("performedDateTime",),
-    "ServiceRequest": ("authoredOn",),
-    "DeviceRequest": ("authoredOn",),
-    "MedicationRequest": ("authoredOn",),
-    "MedicationStatement": ("effectiveDateTime", "dateAsserted"),
-    "DiagnosticReport": ("effectiveDateTime", "issued"),
-    "Device": (),
-}
-_PERIODS = {
-    "Condition": "onsetPeriod",
-    "Procedure": "performedPeriod",
-    "MedicationStatement": "effectivePeriod",
-    "DiagnosticReport": "effectivePeriod",
-}
-
-
 def when_of(record: Record, today: date) -> str | None:
     """The date, as written, to show for a record, by its type; None where it has none that is a date.
 
     A period counts by its end, or by its start while it lasts.
     """
-    resource = record.resource
-    period = resource.get(_PERIODS.get(record.type, ""))
+    resource, row = record.resource, TYPES[record.type]
+    period = resource.get(row.period) if row.period else None
     if period is not None:
         bounds = [bound for bound in (object_of(period).get("end"), period.get("start")) if bound is not None]
         past = [bound for bound in bounds if not is_future(text_of(bound), today)]
         if bounds:
             return text_of((past or bounds)[0])
-    written = first_of(resource, *_DATES[record.type])
+    written = first_of(resource, *row.dates, *row.recorded)
     if written is not None:
         days_of(written)
         return text_of(written)
-    described = resource.get("performedString")
+    described = resource.get(row.date_in_words) if row.date_in_words else None
     try:
         days_of(described)
     except UnreadableError:

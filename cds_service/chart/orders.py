@@ -11,10 +11,10 @@ from cds_service.chart.parts import parts_named
 from cds_service.errors import UnreadableError
 from cds_service.fhir.elements import Json, Key, concept_keys, concept_text, list_of, readable_keys
 from cds_service.fhir.terminology import reports_any, words
+from cds_service.fhir.types import Ordered, ordered_by
 from cds_service.policy.editions import date_of_service
 from cds_service.policy.model import Act, CodeSet, OrderRule, Pathway, Scope
 
-ORDER_TYPES = ("ServiceRequest", "DeviceRequest")
 WITHDRAWN = ("entered-in-error", "revoked", "completed")
 
 
@@ -32,6 +32,11 @@ class Draft:
     certain: bool
     coded: frozenset[str]
     covers: frozenset[str]
+
+    @property
+    def orders_an_act(self) -> bool:
+        """Whether it orders an act itself, and not only a device for one."""
+        return orders_an_act(self.resource)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,16 @@ def _carried(concept: Any, codes: CodeSet, on: date) -> str | None:
     return text if codes.match_words(words(text)) else None
 
 
+def may_order(resource: Json) -> bool:
+    """Whether a draft is of a type that may order a procedure: an act, or a device for one."""
+    return ordered_by(resource.get("resourceType")) in (Ordered.ACT, Ordered.DEVICE)
+
+
+def orders_an_act(resource: Json) -> bool:
+    """Whether a draft orders an act itself, and not only a device for one."""
+    return ordered_by(resource.get("resourceType")) is Ordered.ACT
+
+
 def recognise(
     rule: OrderRule,
     drafts: Iterable[tuple[str, Json]],
@@ -145,7 +160,7 @@ def recognise(
 def _parts(scope: Scope, drafts: Iterable[Draft], chart: Chart) -> tuple[str, ...]:
     """The parts that the drafts name; none where one of the acts ordered names none, for it may mean any."""
     said = [(draft, parts_named(scope, draft.resource, chart)) for draft in drafts]
-    if any(not named for draft, named in said if draft.resource.get("resourceType") == "ServiceRequest"):
+    if any(not named for draft, named in said if draft.orders_an_act):
         return ()
     all_named = {name for _, named in said for name in named}
     return tuple(part.id for part in scope.parts if part.id in all_named)
@@ -208,7 +223,6 @@ def _read(rule: OrderRule, reference: str, resource: Json, said: _Said, chart: C
         return None
     acts = said.acts or [_act_in_words(rule, said.text)]
     coded = frozenset(act.id for act in acts if (act.code.system, act.code.code) in said.keys)
-    orders_acts = resource.get("resourceType") == "ServiceRequest"
     return Draft(
         reference=reference,
         resource=resource,
@@ -216,7 +230,7 @@ def _read(rule: OrderRule, reference: str, resource: Json, said: _Said, chart: C
         by_text=not said.acts,
         certain=pointing is True,
         coded=coded,
-        covers=frozenset(act.id for act in acts) if orders_acts else coded,
+        covers=frozenset(act.id for act in acts) if orders_an_act(resource) else coded,
     )
 
 

@@ -7,12 +7,12 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import orjson
 
-from cds_service.chart.chart import SUBJECT
 from cds_service.ehr.addresses import ForbiddenAddressError, is_at_or_below, is_plain_path
 from cds_service.ehr.client import Received
 from cds_service.ehr.templates import Query
 from cds_service.fhir.bundles import is_error, next_page
 from cds_service.fhir.elements import Json
+from cds_service.fhir.types import subject_of
 from cds_service.hooks.hook_request import is_of_another
 
 SERVER = "the EHR's FHIR server"
@@ -139,7 +139,7 @@ class _Walk:
             if is_error(resource):
                 raise _reported()
         elif kind == self.kind:
-            if is_of_another(resource.get(SUBJECT.get(kind, "subject")), self.patient_id):
+            if is_of_another(resource.get(subject_of(kind)), self.patient_id):
                 raise FetchError("invalid", f"{SERVER} sent records of another patient")
             self.entries.append(entry)
             self.matched = True

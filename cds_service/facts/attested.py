@@ -8,9 +8,11 @@ from cds_service.chart.chart import Chart, Record
 from cds_service.chart.evidence_rules import status_word, too_old_or_future
 from cds_service.errors import UnreadableError
 from cds_service.facts.evidence import ANYTHING, Evidence, Reading, Value
-from cds_service.fhir.elements import Json, days_of, list_of, object_of, text_of
+from cds_service.fhir.elements import Json, days_of, first_of, list_of, object_of, text_of
+from cds_service.fhir.types import TYPES
 from cds_service.policy.model import FactRule
 
+_ROW = TYPES["QuestionnaireResponse"]
 DEEPEST_ITEM = 20
 
 
@@ -53,16 +55,16 @@ def read_answers(chart: Chart, questionnaires: frozenset[str]) -> Answers:
     items: dict[str, list[Given]] = {}
     groups: dict[str, list[Given]] = {}
     notes: list[str] = []
-    for record in chart.records("QuestionnaireResponse"):
+    for record in chart.records(_ROW.name):
         address = record.resource.get("questionnaire")
         if not isinstance(address, str) or "|" not in address or address.partition("|")[0] not in questionnaires:
             continue
         status = record.resource.get("status")
-        if status not in ("completed", "amended"):
+        if status not in _ROW.statuses:
             notes.append(f"{record.reference}: answers are {status_word(status)}, not completed")
             continue
         try:
-            authored = text_of(record.resource.get("authored"))
+            authored = text_of(first_of(record.resource, *_ROW.dates))
             days_of(authored)
         except UnreadableError:
             notes.append(f"{record.reference}: no readable date of answering")

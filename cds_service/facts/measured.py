@@ -9,7 +9,10 @@ from cds_service.errors import UnreadableError
 from cds_service.facts.evidence import ANYTHING, Reading, evidence_of
 from cds_service.fhir.dates import Days
 from cds_service.fhir.elements import Interval, days_of, first_of, object_of, quantity_of, text_of
+from cds_service.fhir.types import TYPES
 from cds_service.policy.model import FactRule
+
+_ROW = TYPES["Observation"]
 
 
 class Stale(NamedTuple):
@@ -25,12 +28,12 @@ def observed(rule: FactRule, match: Match, chart: Chart, today: date) -> Reading
     when = Days(today, today, "")
     try:
         status = resource.get("status")
-        if status not in (None, "final", "amended", "corrected"):
+        if status not in _ROW.statuses:
             return f"status is {status_word(status)}"
-        written = first_of(resource, "effectiveDateTime", "effectiveInstant")
-        if written is None and "effectivePeriod" in resource:
-            written = first_of(object_of(resource["effectivePeriod"]), "end", "start")
-        if written is None and (written := resource.get("issued")) is None:
+        written = first_of(resource, *_ROW.dates)
+        if written is None and _ROW.period in resource:
+            written = first_of(object_of(resource[_ROW.period]), "end", "start")
+        if written is None and (written := first_of(resource, *_ROW.recorded)) is None:
             return "has no date"
         when = days_of(written)
         why_not = too_old_or_future(rule.look_back_days, text_of(written), today)

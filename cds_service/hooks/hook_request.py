@@ -10,6 +10,7 @@ from typing import Any
 from cds_service.errors import RequestError
 from cds_service.fhir.bundles import DEFAULT_LIMITS, Limits, next_page, size_of
 from cds_service.fhir.elements import Json, list_of, relative
+from cds_service.fhir.types import ordered_by, subject_of
 
 PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN = "patient-view", "order-select", "order-sign"
 HOOKS = (PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN)
@@ -18,7 +19,6 @@ SERVICE_OF = {hook: service_id for service_id, hook in SERVICES.items()}
 LONGEST_INTEGER = 19
 # FHIR resources nest about ten levels deep; what nests much deeper could not be written into an answer.
 DEEPEST_ORDER = 100
-ORDER_SUBJECTS = ("ServiceRequest", "DeviceRequest", "MedicationRequest")
 
 
 # What may stand behind "Bearer " in a header (RFC 6750, section 2.1, and any other visible ASCII that is in use).
@@ -208,8 +208,9 @@ def _drafts(context: Mapping[str, Any], patient_id: str, limits: Limits) -> tupl
                 f"{place}.resource is nested more than {DEEPEST_ORDER} levels deep; send a FHIR order.",
                 f"{place}.resource",
             )
-        said += _characters(resource) if kind in ORDER_SUBJECTS else 0
-        if kind in ORDER_SUBJECTS and is_of_another(resource.get("subject"), patient_id):
+        is_order = ordered_by(kind) is not None
+        said += _characters(resource) if is_order else 0
+        if is_order and is_of_another(resource.get(subject_of(kind)), patient_id):
             raise RequestError(
                 400,
                 "business-rule",

@@ -3,11 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from cds_service.fhir.terminology import LOINC
+from cds_service.fhir.types import TYPES
 from cds_service.policy.model import Policy
-
-# Searches by code where a whole chart would be sent otherwise; the rest is small enough to be sent whole.
-_BY_CODE = ("Observation", "DiagnosticReport")
-_LEAN = ("patient", "coverage")
 
 
 def key_of(resource_type: str) -> str:
@@ -28,18 +25,20 @@ def templates(policies: Iterable[Policy]) -> Mapping[str, str]:
 
 
 def lean(all_templates: Mapping[str, str]) -> Mapping[str, str]:
-    """The templates of patient and coverage alone: for EHRs whose FHIR server answers for all else when it is needed.
+    """The templates of the ``lean`` types: for EHRs whose FHIR server answers for all else when it is needed.
 
     Most calls are nobody's business, so that most of a whole prefetch is made for nothing.
     """
-    return {key: template for key, template in all_templates.items() if key in _LEAN}
+    asked = {key_of(name) for name, row in TYPES.items() if row.lean}
+    return {key: template for key, template in all_templates.items() if key in asked}
 
 
 def _template(name: str, policies: Iterable[Policy]) -> str:
-    if name == "Patient":
-        return "Patient/{{context.patientId}}"
-    query = f"{name}?patient={{{{context.patientId}}}}"
-    if name in _BY_CODE:
+    row = TYPES[name]
+    if not row.search:
+        return f"{name}/{{{{context.patientId}}}}"
+    query = f"{name}?{row.search}={{{{context.patientId}}}}"
+    if row.by_code:
         codes = {
             f"{code.system}|{code.code}"
             for policy in policies

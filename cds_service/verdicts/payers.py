@@ -12,10 +12,12 @@ from cds_service.facts.logic import Truth
 from cds_service.fhir.dates import day_before
 from cds_service.fhir.elements import Key, days_of, first_of, list_of, object_of
 from cds_service.fhir.terminology import words
+from cds_service.fhir.types import TYPES
 from cds_service.policy.model import Payer, Policy
 from cds_service.verdicts.criteria import Finding
 
 SEEN_WITHIN_DAYS = 365
+_ROW = TYPES["Coverage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def position(
 
     ``held`` gives the findings of criteria by their keys.
     """
-    unreadable = next((item for item in chart.unreadable if item.type == "Coverage"), None)
+    unreadable = next((item for item in chart.unreadable if item.type == _ROW.name), None)
     if unreadable:
         return PayerPosition(Truth.UNKNOWN, (), f"{unreadable.reference} {unreadable.why}", ())
     coverages = _coverages(chart, orders, today)
@@ -99,7 +101,7 @@ def _judge(
     payers: tuple[tuple[str, Payer | None], ...], findings: tuple[Finding, ...], chart: Chart, today: date
 ) -> tuple[Truth, str]:
     if not payers:
-        return Truth.UNKNOWN, chart.why_missing.get("Coverage", "no active coverage on record")
+        return Truth.UNKNOWN, chart.why_missing.get(_ROW.name, "no active coverage on record")
     if len(payers) > 1:
         return Truth.UNKNOWN, "more than one payer on record"
     payer = payers[0][1]
@@ -122,7 +124,7 @@ def _coverages(chart: Chart, orders: Iterable[Mapping[str, Any]], today: date) -
     named = {id(coverage) for coverage in insurances if coverage is not None}
     active = [
         (record, payor)
-        for record in chart.records("Coverage")
+        for record in chart.records(_ROW.name)
         if _in_force(record.resource, today)
         for payor in list_of(record.resource.get("payor"))
     ]
@@ -130,10 +132,10 @@ def _coverages(chart: Chart, orders: Iterable[Mapping[str, Any]], today: date) -
 
 
 def _in_force(coverage: Mapping[str, Any], today: date) -> bool:
-    if coverage.get("status") not in (None, "active"):
+    if coverage.get("status") not in _ROW.statuses:
         return False
     try:
-        period = object_of(coverage.get("period") or {})
+        period = object_of(coverage.get(_ROW.period) or {})
         start, end = period.get("start"), period.get("end")
         return not (start and days_of(start).first > today) and not (end and days_of(end).last < today)
     except UnreadableError:

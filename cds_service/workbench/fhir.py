@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from cds_service.chart.chart import SUBJECT
 from cds_service.errors import RequestError, UnreadableError
 from cds_service.fhir.elements import Json, codings, list_of, relative
 from cds_service.fhir.terminology import canonical_system
+from cds_service.fhir.types import TYPES, subject_of
 
 PAGE = 50
 LARGEST_PAGE = 200
@@ -16,9 +16,6 @@ LARGEST_PAGE = 200
 PARAMETERS = ("_id", "category", "code", "patient", "status")
 _PAGING = ("_count", "_start")
 _FORMAT = "_format"
-# Where the search parameter "code" finds its concept, of types that have no element of that name.
-_CODE = {"Device": "type", "MedicationRequest": "medicationCodeableConcept"}
-_CODE["MedicationStatement"] = _CODE["MedicationRequest"]
 
 Parameters = Sequence[tuple[str, str]]
 
@@ -129,11 +126,12 @@ def _fits(resource: Json, name: str, values: set[str]) -> bool:
     if name == "status":
         return resource.get("status") in values
     if name == "patient":
-        subject = resource.get(SUBJECT.get(resource["resourceType"], "subject"))
+        subject = resource.get(subject_of(resource["resourceType"]))
         reference = subject.get("reference") if isinstance(subject, dict) else None
         named = relative(reference) if isinstance(reference, str) else None
         return named in {f"Patient/{relative(value).removeprefix('Patient/')}" for value in values}
-    element = _CODE.get(resource["resourceType"], "code") if name == "code" else name
+    row = TYPES.get(resource["resourceType"])
+    element = row.concept if name == "code" and row else name
     tokens = set(_tokens(resource.get(element)))
     return any(_token(value) in tokens for value in values)
 

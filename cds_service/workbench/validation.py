@@ -11,12 +11,12 @@ from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from cds_service.chart.chart import SUBJECT
 from cds_service.ehr import scopes, templates
 from cds_service.ehr.templates import UnresolvedError
 from cds_service.errors import RequestError
 from cds_service.fhir.bundles import next_page, read_value
 from cds_service.fhir.models import problems
+from cds_service.fhir.types import subject_of
 from cds_service.hooks import hook_request
 from cds_service.hooks.hook_request import HookRequest, is_of_another
 
@@ -293,7 +293,7 @@ def _strangers(place: str, by_type: Mapping[str, list[Any]], patient_id: str) ->
             if any(resource.get("id") != patient_id for resource in resources):
                 yield Finding(place, ERROR, "The Patient is another than context.patientId.")
             continue
-        others = sum(is_of_another(resource.get(SUBJECT.get(kind, "subject")), patient_id) for resource in resources)
+        others = sum(is_of_another(resource.get(subject_of(kind)), patient_id) for resource in resources)
         if others:
             count = f"{others} {kind} is" if others == 1 else f"{others} {kind} are"
             yield Finding(place, ERROR, f"{count} of another patient than context.patientId; ignored as evidence.")

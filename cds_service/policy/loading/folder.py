@@ -10,6 +10,7 @@ from typing import Any
 from cds_service.errors import PolicyError
 from cds_service.fhir.dates import days
 from cds_service.fhir.terminology import words
+from cds_service.fhir.types import RECORDS, TYPES
 from cds_service.policy import code_packs
 from cds_service.policy.cases import all_cases
 from cds_service.policy.code_packs import CodePack
@@ -119,6 +120,7 @@ class _Builder(Reader):
         self.unique([entry["id"] for entry in raw["orders"]["acts"]], "policy", "$.orders.acts")
         self.unique([entry["id"] for entry in self.documents["payers"]["payers"]], "payers", "$.payers")
         self.holes()
+        self.types()
         for index, item in enumerate(raw["evidence"]):
             self.known_source(item["source"], f"$.evidence[{index}].source")
         for name, entry in raw.get("parameters", {}).items():
@@ -175,6 +177,17 @@ class _Builder(Reader):
         for name in names:
             if name in self.facts and self.facts[name].per_part:
                 self.problem("policy", place, f"the fact '{name}' is read for each part, and here the whole is asked")
+
+    def types(self) -> None:
+        """Notes types of resource that facts read and of which nothing is known."""
+        for name, rule in self.facts.items():
+            place = f"$.facts.{name}"
+            for index, kind in enumerate(rule.resources):
+                self.known(
+                    kind, RECORDS, "type of record that a fact can read", "policy", f"{place}.resources[{index}]"
+                )
+            for kind in sorted(rule.types().difference(rule.resources)):
+                self.known(kind, TYPES, "type of resource that is read", "policy", f"{place}.kind")
 
     def scope(self, entry: Mapping[str, Any]) -> Scope:
         place = "$.scope.parts"

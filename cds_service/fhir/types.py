@@ -1,0 +1,204 @@
+"""One row for each type of FHIR R4 resource that is read: what counts, when it was, whose it is, how it is asked for.
+
+Whoever needs to know something of a type reads its row. A type without a row is not read: a policy that names one is
+refused when it is loaded. What is written alike in every type (``bodySite``, ``reasonCode``, ``reasonReference``) is
+read of all of them, and in no row.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+
+
+class Ordered(Enum):
+    """What an order of a type asks for: an act, a device for one, or a drug."""
+
+    ACT = "act"
+    DEVICE = "device"
+    DRUG = "drug"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResourceType:
+    """How one type of FHIR R4 resource is read; ``called`` is what a card calls the list of them.
+
+    Whose: ``subject`` is the element that refers to the patient.
+
+    What it is: ``concept`` is the element that says so. Where that may stand in another resource, ``concept_at`` refers
+    to that, and ``there`` is the element in it. ``has_components``: its ``component`` says the same of its parts.
+    ``coded``: it is found by codes and words; ``keeps_words``: its words are kept even where a code stands beside them,
+    for code sets that read words beside codes.
+
+    What counts: ``is_record``: a fact may name it among its ``resources``. ``statuses`` are those (None: unsaid) with
+    which it is evidence, of a Condition the clinical ones of one that is present. ``reasons`` are the types that its
+    ``reasonReference`` may name and that are read for why it was.
+
+    When it was: the first of ``dates``, or else ``period``, or else ``recorded`` (when it was written down); of what
+    has a date in words, ``date_in_words``.
+
+    What it asks for: ``orders``, where it is an order that a call may draft.
+
+    How it is asked for: ``search`` is the parameter that names the patient (empty: it is read by id); ``by_code``: only
+    the codes that are read are searched for, because there may be very many; ``lean``: asked for even where most is
+    fetched when it is needed.
+    """
+
+    name: str
+    called: str
+    subject: str = "subject"
+    concept: str = "code"
+    concept_at: str = ""
+    there: str = "code"
+    has_components: bool = False
+    coded: bool = True
+    keeps_words: bool = False
+    is_record: bool = False
+    statuses: tuple[str | None, ...] = ()
+    reasons: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+    period: str = ""
+    recorded: tuple[str, ...] = ()
+    date_in_words: str = ""
+    orders: Ordered | None = None
+    search: str = "patient"
+    by_code: bool = False
+    lean: bool = False
+
+
+_REASONS = ("Condition",)
+
+TYPES: Mapping[str, ResourceType] = MappingProxyType(
+    {
+        row.name: row
+        for row in (
+            ResourceType(
+                name="Condition",
+                called="problem list",
+                keeps_words=True,
+                is_record=True,
+                # http://hl7.org/fhir/R4/valueset-condition-clinical.html
+                statuses=(None, "active", "recurrence", "relapse"),
+                dates=("onsetDateTime",),
+                period="onsetPeriod",
+                recorded=("recordedDate",),
+            ),
+            ResourceType(
+                name="Coverage",
+                called="coverage",
+                subject="beneficiary",
+                coded=False,
+                statuses=(None, "active"),
+                period="period",
+                lean=True,
+            ),
+            ResourceType(
+                name="Device",
+                called="devices",
+                subject="patient",
+                concept="type",
+                is_record=True,
+                statuses=(None, "active"),
+            ),
+            ResourceType(
+                name="DeviceRequest",
+                called="device orders",
+                concept="codeCodeableConcept",
+                concept_at="codeReference",
+                there="type",
+                is_record=True,
+                statuses=(None, "active", "completed", "on-hold"),
+                reasons=_REASONS,
+                dates=("authoredOn",),
+                orders=Ordered.DEVICE,
+            ),
+            ResourceType(
+                name="DiagnosticReport",
+                called="reports",
+                is_record=True,
+                statuses=(None, "final", "amended", "corrected", "appended", "preliminary", "partial"),
+                dates=("effectiveDateTime",),
+                period="effectivePeriod",
+                recorded=("issued",),
+                by_code=True,
+            ),
+            ResourceType(
+                name="MedicationRequest",
+                called="prescriptions",
+                concept="medicationCodeableConcept",
+                concept_at="medicationReference",
+                keeps_words=True,
+                is_record=True,
+                statuses=(None, "active", "completed", "stopped", "on-hold"),
+                reasons=_REASONS,
+                dates=("authoredOn",),
+                orders=Ordered.DRUG,
+            ),
+            ResourceType(
+                name="MedicationStatement",
+                called="medication list",
+                concept="medicationCodeableConcept",
+                concept_at="medicationReference",
+                keeps_words=True,
+                is_record=True,
+                statuses=(None, "active", "completed", "stopped", "on-hold"),
+                reasons=_REASONS,
+                dates=("effectiveDateTime",),
+                period="effectivePeriod",
+                recorded=("dateAsserted",),
+            ),
+            ResourceType(
+                name="Observation",
+                called="measurements",
+                has_components=True,
+                statuses=(None, "final", "amended", "corrected"),
+                dates=("effectiveDateTime", "effectiveInstant"),
+                period="effectivePeriod",
+                recorded=("issued",),
+                by_code=True,
+            ),
+            ResourceType(name="Patient", called="patient", coded=False, search="", lean=True),
+            ResourceType(
+                name="Procedure",
+                called="procedures",
+                is_record=True,
+                statuses=(None, "completed"),
+                reasons=_REASONS,
+                dates=("performedDateTime",),
+                period="performedPeriod",
+                date_in_words="performedString",
+            ),
+            ResourceType(
+                name="QuestionnaireResponse",
+                called="attested answers",
+                coded=False,
+                statuses=("completed", "amended"),
+                dates=("authored",),
+            ),
+            ResourceType(
+                name="ServiceRequest",
+                called="orders",
+                is_record=True,
+                statuses=(None, "active", "completed", "on-hold"),
+                reasons=_REASONS,
+                dates=("authoredOn",),
+                orders=Ordered.ACT,
+            ),
+        )
+    }
+)
+
+# Those that a fact may name among its resources.
+RECORDS = tuple(name for name, row in TYPES.items() if row.is_record)
+
+
+def subject_of(name: str) -> str:
+    """The element by which a resource of a type refers to its patient; most types, with a row or without, say it so."""
+    row = TYPES.get(name)
+    return row.subject if row else "subject"
+
+
+def ordered_by(name: object) -> Ordered | None:
+    """What a resource of a type asks for, where it is an order that a call may draft."""
+    row = TYPES.get(name) if isinstance(name, str) else None
+    return row.orders if row else None
