@@ -34,8 +34,8 @@ def schema_nodes(schema):
 
 def shipped_nodes():
     for name in FILES:
-        text = resources.files("cds_service").joinpath("policy", "schemas", f"{name}.schema.json").read_text(encoding="utf-8")
-        yield from schema_nodes(json.loads(text))
+        path = resources.files("cds_service").joinpath("policy", "schemas", f"{name}.schema.json")
+        yield from schema_nodes(json.loads(path.read_text(encoding="utf-8")))
 
 
 def test_every_demand_of_our_schemas_has_its_sentence():
