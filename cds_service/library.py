@@ -7,15 +7,15 @@ from functools import cached_property
 from pathlib import Path
 
 from cds_service.card.ids import reason_system
-from cds_service.chart.chart import read_chart
+from cds_service.chart.arrivals import Listing, State
+from cds_service.chart.chart import Chart
 from cds_service.chart.code_index import Lexicon
 from cds_service.chart.order_index import OrderIndex
-from cds_service.chart.policy_reads import NeedsIndex
+from cds_service.chart.policy_reads import NeedsIndex, types_of_opening
 from cds_service.errors import PolicyError
 from cds_service.facts import gather
 from cds_service.facts.logic import Truth
 from cds_service.facts.vocabulary import VOCABULARY
-from cds_service.fhir.types import TYPES
 from cds_service.hooks import prefetch
 from cds_service.policy.code_packs import read_packs
 from cds_service.policy.drafts import MARK, places_to_fill
@@ -79,7 +79,7 @@ class Library:
     @cached_property
     def read_when_a_chart_is_opened(self) -> Mapping[str, frozenset[str]]:
         """Policy id -> the resource types that tell whether that policy has something to say on patient-view."""
-        return {policy.id: _types_of_opening(policy) for policy in self.opened_on_patient_view}
+        return {policy.id: types_of_opening(policy) for policy in self.opened_on_patient_view}
 
     @cached_property
     def needs(self) -> NeedsIndex:
@@ -123,15 +123,6 @@ class Library:
     def policy(self, policy_id: str) -> Policy | None:
         """The policy of that id, or None."""
         return next((policy for policy in self.policies if policy.id == policy_id), None)
-
-
-def _types_of_opening(policy: Policy) -> frozenset[str]:
-    tests = [test for test in (policy.patient_view_when, policy.patient_view_unless) if test is not None]
-    rules = [policy.facts[name] for test in tests for name in test.facts()]
-    rules += [policy.facts[name] for rule in rules for name in (rule.start, rule.end) if name]
-    # A record may give its reason by a reference to a Condition.
-    reasons = {kind for rule in rules if rule.reason for name in rule.resources for kind in TYPES[name].reasons}
-    return frozenset[str]().union(*(rule.types() for rule in rules)) | (reasons & policy.resource_types)
 
 
 def load_library(folder: Path, canonical_base: str, codes: Path | None = None) -> Library:
@@ -186,8 +177,8 @@ def _none(folder: Path) -> str:
 
 def granted_to_nobody(policy: Policy) -> list[str]:
     """A sentence for each criterion and verdict that an empty chart would meet: nothing known, nothing granted."""
-    keys = prefetch.keys([policy])
-    nobody = read_chart(dict.fromkeys(keys), keys, "nobody", policy.resource_types, Lexicon(()))
+    nothing = dict.fromkeys(("Patient", *policy.resource_types), Listing(State.EMPTY))
+    nobody = Chart.of({}, nothing, patient_id="nobody", types=(), lexicon=Lexicon(()))
     day = date(2000, 1, 1)
     decision = decisions.decide(policy, nobody, gather.gather(policy, nobody, frozenset(), day), None, day)
     met = [f"criterion '{name}'" for name, finding in decision.findings.items() if finding.truth is Truth.MET]

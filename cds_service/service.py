@@ -12,7 +12,8 @@ from cds_service.card import guidance
 from cds_service.card.guidance import Addresses
 from cds_service.card.ids import IdMaker, id_maker
 from cds_service.chart import orders
-from cds_service.chart.chart import Chart, prefetch_states, read_chart
+from cds_service.chart.arrivals import arrived
+from cds_service.chart.chart import Chart
 from cds_service.chart.orders import ProcedureOrder
 from cds_service.errors import RequestError
 from cds_service.facts import gather
@@ -232,14 +233,15 @@ def _read(request: HookRequest, candidates: Collection[Policy], guide: Guide) ->
     library = guide.library
     types, lexicon = library.needs.of(candidates)
     try:
-        return read_chart(
-            request.prefetch,
-            library.prefetch_keys,
-            request.patient_id,
-            types,
-            lexicon,
-            request.unfetched,
-            guide.limits,
+        came = arrived(request.prefetch, library.prefetch_keys, request.patient_id, request.unfetched)
+        return Chart.of(
+            came.resources,
+            came.listings,
+            patient_id=request.patient_id,
+            types=types,
+            lexicon=lexicon,
+            addresses=came.addresses,
+            limits=guide.limits,
         )
     except RecursionError:
         raise RequestError(400, "too-costly", "prefetch is nested too deeply to be read.", "prefetch") from None
@@ -355,9 +357,9 @@ def _ids(call: _Call, policy: Policy, references: str, findings: str) -> IdMaker
 
 
 def arrivals(request: HookRequest, library: Library) -> Mapping[str, str]:
-    """Published prefetch key -> ``filled``, ``empty``, ``missing`` or ``failed``, as a chart of the call finds it."""
-    states = prefetch_states(request.prefetch, library.prefetch_keys, request.patient_id, request.unfetched)
-    return {key: state.value for key, state in states.items()}
+    """Published prefetch key -> the ``State`` of its list, as a chart of the call finds it."""
+    came = arrived(request.prefetch, library.prefetch_keys, request.patient_id, request.unfetched)
+    return {key: came.listings[kind].state.value for key, kind in library.prefetch_keys.items()}
 
 
 def echoes_decimals(answers: Iterable[Answer]) -> bool:

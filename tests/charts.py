@@ -1,5 +1,6 @@
 """Tiny builders of FHIR R4 JSON, and a made-up statement ("knee humming") to hold it against."""
 
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from cds_service.chart.chart import Chart, read_chart
+from cds_service.chart.arrivals import arrived
+from cds_service.chart.chart import Chart
 from cds_service.chart.code_index import Lexicon
 from cds_service.facts import gather
 from cds_service.facts.evidence import Fact, Known
@@ -194,7 +196,15 @@ def sent(*resources: Any, **values: Any) -> Json:
 
 def read(prefetched: Json) -> Chart:
     """The chart of patient p1."""
-    return read_chart(prefetched, keys(), "p1", minimal().resource_types | {"Patient"}, lexicon())
+    return chart_of(prefetched, keys(), minimal().resource_types | {"Patient"}, lexicon())
+
+
+def chart_of(prefetched: Json, published: Mapping[str, str], types: Iterable[str], codes: Lexicon) -> Chart:
+    """The same, as other policies read it; ``published`` maps prefetch keys to resource types."""
+    came = arrived(prefetched, published, "p1")
+    return Chart.of(
+        came.resources, came.listings, patient_id="p1", types=types, lexicon=codes, addresses=came.addresses
+    )
 
 
 def chart(*resources: Any, **values: Any) -> Chart:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from cds_service.chart.chart import State
+from cds_service.chart.arrivals import Listing, State
+from cds_service.chart.chart import Chart
 from tests.charts import (
     CPT,
     ICD10CM,
@@ -18,6 +19,7 @@ from tests.charts import (
     fact,
     facts_of,
     keys,
+    lexicon,
     medicine,
     minimal,
     named,
@@ -67,7 +69,7 @@ def references(resource_type, *resources, **values):
 )
 def test_a_prefetch_value_arrives_in_one_of_four_states(value, state):
     found = chart(condition=value)
-    assert found.states["Condition"] is state
+    assert found.listings["Condition"].state is state
     assert found.known("Condition") is (state in (State.FILLED, State.EMPTY))
 
 
@@ -149,7 +151,7 @@ def test_a_bundle_that_failed_in_part_keeps_what_it_holds_and_says_so():
 )
 def test_the_patient(value, state):
     found = chart(patient=value)
-    assert found.states["Patient"] is state
+    assert found.listings["Patient"].state is state
     assert (found.patient is not None) is (state is State.FILLED)
 
 
@@ -157,6 +159,20 @@ def test_another_patient_beside_the_right_one_is_not_read():
     found = chart(patient=bundle(patient(id="p2", birthDate="2020-01-01"), patient()))
     assert found.patient == patient()
     assert facts_of(found)["age"].values == ((56, 56),)
+
+
+def test_a_chart_is_made_of_plain_resources_and_the_state_of_each_list():
+    """As a job that looks at many patients makes it: no hook, no prefetch key."""
+    found = Chart.of(
+        {"Patient": [patient()], "Procedure": [procedure()]},
+        {"Procedure": Listing(State.FILLED), "Condition": Listing(State.EMPTY)},
+        patient_id="p1",
+        types=minimal().resource_types,
+        lexicon=lexicon(),
+    )
+    assert facts_of(found)["exercise"].values == (True,)
+    assert facts_of(found)["infection-or-none"].values == (False,)
+    assert not found.known("Observation")
 
 
 def test_the_reason_for_the_wrong_patient():

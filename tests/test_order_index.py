@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from cds_service import service
 from cds_service.chart import orders
-from cds_service.chart.chart import read_chart
 from cds_service.chart.code_index import Lexicon
 from cds_service.chart.order_index import OrderIndex
 from cds_service.chart.policy_reads import REMEMBERED, NeedsIndex
@@ -22,7 +21,7 @@ from cds_service.policy.model import Act, Code, CodeSet, Pathway, Policy
 from cds_service.service import Guide
 from tests import shipped
 from tests.bench.many import documents, with_copies
-from tests.charts import CPT, HCPCS, TODAY, concept, minimal, named, order, sent
+from tests.charts import CPT, HCPCS, TODAY, chart_of, concept, minimal, named, order, sent
 from tests.loading import policy_of
 
 OTHERS = 99
@@ -268,7 +267,7 @@ def test_a_code_that_another_policy_lists_leaves_the_words_beside_it_to_be_read(
     )
 
     def found(*policies):
-        on_record = read_chart(prefetch, {"procedure": "Procedure"}, "p1", ["Procedure"], Lexicon(policies))
+        on_record = chart_of(prefetch, {"procedure": "Procedure"}, ["Procedure"], Lexicon(policies))
         return [match.text for match in on_record.matches("Procedure", mine)]
 
     assert found([mine]) == found([mine], [theirs]) == ["Exercise"]

@@ -1,4 +1,4 @@
-"""Prefetch in, Chart out: the patient's resources indexed by code, and for each type whether it was sent at all.
+"""Resources in, Chart out: the patient's records indexed by code, and for each type whether it was sent at all.
 
 The resources stay the JSON that the EHR sent (FHIR R4). Reading is strict in shape and liberal in content: what cannot
 be read is listed, never raised, so that one broken resource spoils only what it could have served.
@@ -6,13 +6,13 @@ be read is listed, never raised, so that one broken resource spoils only what it
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from enum import Enum
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
+from cds_service.chart.arrivals import Listing, Unreadable
 from cds_service.chart.code_index import Lexicon
 from cds_service.errors import UnreadableError
-from cds_service.fhir.bundles import DEFAULT_LIMITS, Arrival, Limits, once, read_value
+from cds_service.fhir.bundles import DEFAULT_LIMITS, Limits, once
 from cds_service.fhir.elements import Json, Key, codings, concept_text, list_of, relative
 from cds_service.fhir.terminology import reported_until, words
 from cds_service.fhir.types import TYPES, ResourceType
@@ -24,15 +24,6 @@ _NOBODY = frozenset[CodeSet]()
 Told = TypeVar("Told")
 # What of one record is read element by element.
 _LISTED = ("bodySite", "reasonCode", "reasonReference", "payor")
-
-
-class State(Enum):
-    """What became of one type's prefetch: only the first two are knowledge (CDS Hooks 2.0, "Prefetch")."""
-
-    FILLED = "filled"
-    EMPTY = "empty"
-    MISSING = "missing"
-    FAILED = "failed"
 
 
 class Record(NamedTuple):
@@ -54,14 +45,6 @@ class Match(NamedTuple):
     code: Code | None
     text: str
     without_system: bool
-
-
-class Unreadable(NamedTuple):
-    """A resource that could not be read, and why."""
-
-    type: str
-    reference: str
-    why: str
 
 
 class _Worded(NamedTuple):
@@ -90,21 +73,19 @@ class _Spoken(NamedTuple):
 class Chart:
     """What is on record for one patient.
 
-    ``patient`` is the Patient resource or None; ``states`` says for each resource type how its prefetch arrived;
+    ``patient`` is the Patient resource or None; ``listings`` says for each resource type what became of its list;
     ``why_missing`` holds a sentence for types that are missing or failed, and ``unfetched`` those of them that say why
-    fetching them failed; ``in_part`` are the types that arrived with something missing; ``unreadable`` lists broken
-    resources;
-    ``strangers`` counts those that are another patient's or say of nobody whose they are.
+    fetching them failed; ``unreadable`` lists what is broken; ``strangers`` counts the resources that are another
+    patient's or say of nobody whose they are.
     """
 
-    def __init__(self, patient_id: str) -> None:
+    def __init__(self, patient_id: str, listings: Mapping[str, Listing]) -> None:
         self.patient_id = patient_id
         self.patient: Json | None = None
-        self.states: dict[str, State] = {}
-        self.why_missing: dict[str, str] = {}
-        self.unfetched: dict[str, str] = {}
-        self.in_part: set[str] = set()
-        self.unreadable: list[Unreadable] = []
+        self.listings = listings
+        self.why_missing = {kind: item.why_missing for kind, item in listings.items() if item.why_missing}
+        self.unfetched = {kind: item.unfetched for kind, item in listings.items() if item.unfetched}
+        self.unreadable = [item.in_part for item in listings.values() if item.in_part is not None]
         self.strangers: Counter[str] = Counter()
         self._own: dict[str, list[Json]] = {}
         self._coded: dict[tuple[CodeSet, str], list[Match]] = {}
@@ -120,13 +101,42 @@ class Chart:
         self._reported: dict[str, int] = {}
         self._told: dict[tuple[Hashable, ...], tuple[Any, Any, str | None]] = {}
 
+    @classmethod
+    def of(
+        cls,
+        resources: Mapping[str, Iterable[Json]],
+        listings: Mapping[str, Listing],
+        *,
+        patient_id: str,
+        types: Iterable[str],
+        lexicon: Lexicon,
+        addresses: Mapping[str, Json] = MappingProxyType({}),
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> "Chart":
+        """The chart of one patient.
+
+        ``resources`` are all that came, by type; ``listings`` says what became of the list of each type; ``types`` are
+        those, and ``lexicon`` holds the codes, that policies read; ``addresses`` holds what came under a fullUrl. A
+        record with more than ``limits`` let through counts as one that cannot be read. Never raises on JSON that
+        parses.
+        """
+        chart = cls(patient_id, listings)
+        unique = {kind: once(found) for kind, found in resources.items()}
+        chart._received, chart._addresses = unique, addresses
+        _find_patient(chart, unique.get("Patient", ()))
+        for kind in sorted(unique.keys() & set(types)):
+            if kind != "Patient":
+                _index(chart, kind, unique[kind], lexicon, limits)
+        return chart
+
     def known(self, resource_type: str) -> bool:
         """Whether what is on record of that type was sent (even if it is nothing)."""
-        return self.states.get(resource_type) in (State.FILLED, State.EMPTY)
+        listing = self.listings.get(resource_type)
+        return listing is not None and listing.is_known
 
     def whole(self, resource_type: str) -> bool:
         """Whether all that is on record of that type was sent."""
-        return self.known(resource_type) and resource_type not in self.in_part
+        return self.known(resource_type) and self.listings[resource_type].in_part is None
 
     def matches(self, resource_type: str, codes: CodeSet) -> Sequence[Match]:
         """Each record of the type that the code set recognises, once for each matching part."""
@@ -280,92 +290,6 @@ def _display_of(reference: Any) -> Json | None:
     return {"text": display} if display else None
 
 
-def read_chart(
-    prefetch: Mapping[str, Any],
-    keys: Mapping[str, str],
-    patient_id: str,
-    types: Iterable[str],
-    lexicon: Lexicon,
-    unfetched: Mapping[str, str] = MappingProxyType({}),
-    limits: Limits = DEFAULT_LIMITS,
-) -> Chart:
-    """Reads the prefetch of one call.
-
-    ``prefetch`` is the request's own (any keys, any JSON); ``keys`` maps each published prefetch key to its resource
-    type; ``types`` are the resource types, and ``lexicon`` holds the codes, that policies read; ``unfetched`` maps a
-    published key to the sentence why it could not be fetched, or not all of it. A record with more than ``limits`` let
-    through counts as one that cannot be read. Never raises on JSON that parses.
-    """
-    chart, found, addresses = _arrived(prefetch, keys, patient_id, unfetched)
-    unique = {kind: once(resources) for kind, resources in found.items()}
-    chart._received, chart._addresses = unique, addresses
-    for kind in sorted(unique.keys() & set(types)):
-        if kind != "Patient":
-            _index(chart, kind, unique[kind], lexicon, limits)
-    return chart
-
-
-def prefetch_states(
-    prefetch: Mapping[str, Any],
-    keys: Mapping[str, str],
-    patient_id: str,
-    unfetched: Mapping[str, str] = MappingProxyType({}),
-) -> dict[str, State]:
-    """What became of each published key, as ``read_chart`` finds it; the arguments are those of ``read_chart``."""
-    chart, _, _ = _arrived(prefetch, keys, patient_id, unfetched)
-    return {key: chart.states[kind] for key, kind in keys.items()}
-
-
-def _arrived(
-    prefetch: Mapping[str, Any], keys: Mapping[str, str], patient_id: str, unfetched: Mapping[str, str]
-) -> tuple[Chart, dict[str, list[Json]], dict[str, Json]]:
-    """A chart that knows its patient and how each type arrived; all resources by type, and those with a fullUrl."""
-    chart = Chart(patient_id)
-    chart.unfetched = {kind: unfetched[key] for key, kind in keys.items() if key in unfetched}
-    found: dict[str, list[Json]] = {}
-    addresses: dict[str, Json] = {}
-    for key, value in prefetch.items():
-        if value is None and key not in keys:
-            continue
-        arrival = read_value(value)
-        for kind, resources in arrival.by_type.items():
-            found.setdefault(kind, []).extend(resources)
-        addresses |= arrival.addresses
-        if key in keys:
-            _note_arrival(chart, key, keys[key], arrival, unfetched.get(key))
-    for key, expected in keys.items():
-        if expected not in chart.states:
-            # What came under the EHR's own keys counts as found, but does not show that it is all there is.
-            chart.states[expected] = State.MISSING
-            if key in unfetched:
-                chart.why_missing[expected] = unfetched[key]
-            elif expected not in found:
-                chart.why_missing[expected] = f"{expected} not sent (prefetch {key})"
-    _find_patient(chart, once(found.get("Patient", ())))
-    return chart, found, addresses
-
-
-def _note_arrival(chart: Chart, key: str, expected: str, arrival: Arrival, unfetched: str | None) -> None:
-    """Which of the four states a published key is in; resources of another type alone are no answer to a search."""
-    why = None
-    if unfetched is not None:
-        why = unfetched
-    elif arrival.more_pages:
-        why = f"only the first page of {expected} was sent"
-    elif expected in arrival.by_type:
-        chart.states[expected] = State.FILLED
-        if arrival.failure:
-            chart.in_part.add(expected)
-            chart.unreadable.append(Unreadable(expected, f"prefetch {key}", f"in part: {arrival.failure}"))
-    elif arrival.failure or arrival.by_type:
-        why = arrival.failure or f"the EHR sent no {expected} as prefetch {key}, but something else"
-    else:
-        chart.states[expected] = State.EMPTY
-    if why:
-        chart.states[expected] = State.FAILED
-        chart.why_missing[expected] = why
-
-
 def _find_patient(chart: Chart, patients: Iterable[Json]) -> None:
     for patient in patients:
         if patient.get("id") == chart.patient_id:
@@ -373,9 +297,6 @@ def _find_patient(chart: Chart, patients: Iterable[Json]) -> None:
             chart._identifiers = frozenset(filter(None, map(_identifier, list_of(patient.get("identifier")))))
         else:
             chart.strangers["Patient"] += 1
-    if chart.patient is None and chart.strangers:
-        chart.states["Patient"] = State.FAILED
-        chart.why_missing["Patient"] = "the EHR sent another patient than the one of the call"
 
 
 def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, limits: Limits) -> None:

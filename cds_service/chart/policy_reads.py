@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from cds_service.chart.code_index import Lexicon
+from cds_service.fhir.types import TYPES
 from cds_service.policy.model import Policy
 
 # Each remembers codes of its own, so that they must be few; most calls are the business of one policy.
@@ -33,3 +34,13 @@ class NeedsIndex:
         policies = [self._policies[name] for name in ids]
         types = frozenset[str]().union(*(policy.resource_types for policy in policies))
         return Needs(types, Lexicon(policy.code_sets.values() for policy in policies))
+
+
+def types_of_opening(policy: Policy) -> frozenset[str]:
+    """The resource types that tell whether a policy has something to say when a chart is opened."""
+    tests = [test for test in (policy.patient_view_when, policy.patient_view_unless) if test is not None]
+    rules = [policy.facts[name] for test in tests for name in test.facts()]
+    rules += [policy.facts[name] for rule in rules for name in (rule.start, rule.end) if name]
+    # A record may give its reason by a reference to a Condition.
+    reasons = {kind for rule in rules if rule.reason for name in rule.resources for kind in TYPES[name].reasons}
+    return frozenset[str]().union(*(rule.types() for rule in rules)) | (reasons & policy.resource_types)

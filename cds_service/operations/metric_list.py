@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from cds_service.chart.arrivals import State
 from cds_service.operations.names import STATUSES, Names
 
 PREFIX = "cds_service_"
@@ -11,7 +12,7 @@ OTHER = "other"
 
 CALL_OUTCOMES = ("card", "ask", "none", "failed", "late")
 CARD_OUTCOMES = ("met", "not-met", "unknown", "not-applicable", "pathway", "ask", "failed", "late")
-PREFETCH_STATES = ("filled", "empty", "missing", "failed")
+PREFETCH_STATES = tuple(state.value for state in State)
 FETCH_FAILURES = (
     *("forbidden", "unreachable", "timeout", "too-large", "redirected", "tls"),
     *("refused", "not-found", "not-accepted", "server-error", "reported", "invalid"),
