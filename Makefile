@@ -38,7 +38,7 @@ run: $(VENV)/.runtime ## start the service on http://127.0.0.1:8080/ (another po
 test: check ## the checks, then every test (some of them: make test ARGS='-k bmi')
 	$(NEEDS_POSTGRESQL)
 	$(NEEDS_CHROMIUM)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev ## linter, formatting, types and policies; never edits
 	$(BIN)/ruff check .

@@ -501,6 +501,8 @@ def test_a_component_that_cannot_be_read_spoils_its_own_fact_alone():
             ((20.9, 20.9), (41.8, 41.8)),
             "unknown",
         ),
+        ("the code stands above the unit", quantity(11, "{score}", "%"), ((11, 11),), "not-met"),
+        ("the unit where the code is not known", quantity(22, "/50", "L"), ((44, 44),), "met"),
         ("too many for points of fifty", quantity(58, code="{score}"), ((58, 58),), "met"),
         ("too many for either", quantity(101, code="{score}"), (), "unknown"),
         ("no unit", quantity(44), (), "unknown"),

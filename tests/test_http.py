@@ -11,8 +11,8 @@ from jsonschema import Draft202012Validator
 from cds_service import service
 from cds_service.app import create_app
 from cds_service.examples import examples
-from cds_service.library import load_library
 from cds_service.settings.settings import Settings, data_folder
+from tests.shipped import library
 
 TODAY = date(2026, 11, 23)
 SIGN = "/cds-services/coverage-guidance-order-sign"
@@ -25,9 +25,7 @@ def schema(name: str) -> Draft202012Validator:
 
 @pytest.fixture(scope="module")
 def client() -> FlaskClient:
-    settings = Settings()
-    library = load_library(settings.cards, settings.canonical_base)
-    return create_app(settings, library, "http://127.0.0.1:8080", lambda: TODAY).test_client()
+    return create_app(Settings(), library(), "http://127.0.0.1:8080", lambda: TODAY).test_client()
 
 
 def request_of(name: str) -> dict:
@@ -66,18 +64,14 @@ def test_discovery_answers_with_a_slash_at_the_end_and_to_head(client):
 
 def test_prefetch_asks_for_just_what_the_policies_read(client):
     prefetch = client.get("/cds-services").get_json()["services"][0]["prefetch"]
-    settings = Settings()
-    library = load_library(settings.cards, settings.canonical_base)
-    read = set().union(*(policy.resource_types for policy in library.policies))
+    read = set().union(*(policy.resource_types for policy in library().policies))
     assert {template.partition("?")[0].partition("/")[0] for template in prefetch.values()} == read | {"Patient"}
 
 
 @pytest.mark.parametrize("name", sorted(examples(data_folder("fhir_examples"))))
 def test_every_example_is_answered_as_frozen(client, name):
     example = examples(data_folder("fhir_examples"))[name]
-    settings = Settings()
-    library = load_library(settings.cards, settings.canonical_base)
-    own_day = create_app(settings, library, "http://127.0.0.1:8080", lambda: example.today).test_client()
+    own_day = create_app(Settings(), library(), "http://127.0.0.1:8080", lambda: example.today).test_client()
     answer = own_day.post(f"/cds-services/{example.about['service']}", json=request_of(name))
     assert answer.status_code == 200
     assert answer.get_json() == json.loads((example.folder / "response.json").read_text())
@@ -295,8 +289,7 @@ def test_browsers_may_ask_first(client, path):
 def test_origins_can_be_limited(monkeypatch):
     monkeypatch.setenv("CDS_SERVICE_CORS_ORIGINS", '["https://ehr.example"]')
     settings = Settings()
-    library = load_library(settings.cards, settings.canonical_base)
-    limited = create_app(settings, library, "http://127.0.0.1:8080", lambda: TODAY).test_client()
+    limited = create_app(settings, library(), "http://127.0.0.1:8080", lambda: TODAY).test_client()
     assert "Access-Control-Allow-Origin" not in limited.get("/cds-services", headers=ORIGIN).headers
     allowed = limited.get("/cds-services", headers={"Origin": "https://ehr.example"})
     assert allowed.headers["Access-Control-Allow-Origin"] == "https://ehr.example"

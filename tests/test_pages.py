@@ -281,6 +281,7 @@ def test_the_page_says_what_is_not_verified_and_that_nobody_has_checked(client, 
     unverified = {codes.name for codes in policy.code_sets.values() if any(c.seen == "unverified" for c in codes.codes)}
     assert len(re.findall(r"○ \d+ unverified", text)) == len(unverified) > 0
     assert "CPT codes are copyright American Medical Association" in text
+    assert "The validity of diagnoses and of all else that is read from the record is for information" in text
 
 
 def test_the_notice_goes_once_a_reviewer_has_compared_and_signed(own_cards):

@@ -21,7 +21,6 @@ from cds_service.app import create_app
 from cds_service.card.guidance import Addresses
 from cds_service.facts.logic import Truth
 from cds_service.installation import Surroundings, surroundings_of
-from cds_service.library import load_library
 from cds_service.operations.check_names import CHECKS, DEGRADING, DEGRADING_WITH_TRUST, PARTS_OF_READINESS, WARNINGS
 from cds_service.operations.readiness import SILENT, STARTING, Readiness
 from cds_service.self_check.checks import PARTS, Found, SelfCheck
@@ -65,7 +64,7 @@ def running(tmp_path, monkeypatch) -> Iterator[Running]:
     cards = tmp_path / "cards"
     shutil.copytree(data_folder("cards"), cards)
     settings = Settings(cards=cards, state=tmp_path / "state", silent_days=3)
-    loaded = load_library(cards, settings.canonical_base)
+    loaded = library()
     with closing(surroundings_of(settings, loaded, only_this_machine=True)) as made:
         readiness = Readiness(None, 10, degrading=made.readiness.degrading)
         around = replace(made, readiness=readiness)

@@ -26,6 +26,7 @@ from tests.charts import (
     named,
     procedure,
 )
+from tests.vocabulary import Row, Word, differences
 
 INFECTION = concept(ICD10CM, "M00.9")
 
@@ -51,6 +52,8 @@ def status(code):
         ("resolved as a bare string", {"clinicalStatus": "resolved"}, False, True),
         ("resolved as text", {"clinicalStatus": {"text": "Resolved"}}, False, True),
         ("silent, but ended", {"clinicalStatus": ..., "abatementDateTime": "2026-01-01"}, False, True),
+        ("silent, ended today", {"clinicalStatus": ..., "abatementDateTime": "2026-03-15"}, False, True),
+        ("silent, to end tomorrow", {"clinicalStatus": ..., "abatementDateTime": "2026-03-16"}, True, True),
         ("silent, to end later", {"clinicalStatus": ..., "abatementDateTime": "2026-05-01"}, True, True),
         ("entered in error", {"verificationStatus": status("entered-in-error")}, False, False),
         ("entered in error as a bare string", {"verificationStatus": "entered-in-error"}, False, False),
@@ -70,6 +73,25 @@ def test_a_diagnosis_counts(changes, active, ever):
     assert fact("infection", condition(code=INFECTION, **changes)).values == ((True,) if active else ())
     artificial = condition(code=concept(ICD10CM, "Z96.651"), **changes)
     assert fact("surgery", artificial).values == ((True,) if ever else ())
+
+
+def test_the_validity_of_a_diagnosis_is_for_information():
+    """The date of service decides which codes order something; a record counts by its code whenever it was made."""
+    asked = Word(
+        "validity", "tests", "", {"sick": SICK}, {"fact": "sick", "is": True}, (), sets={"infection": NOT_YET_VALID}
+    )
+    assert differences(asked, Row("", {"found": {"condition": "ICD-10-CM|M00.9", "date": "2026-01-01"}}, "met")) == ()
+
+
+SICK = {
+    "kind": "record",
+    "title": "Infection",
+    "codes": "infection",
+    "resources": ["Condition"],
+    "state": "active",
+    "when_absent": "unknown",
+}
+NOT_YET_VALID = {"title": "Infection", "codes": [{"code": "ICD-10-CM|M00.9", "valid_from": "2027-01-01"}]}
 
 
 @pytest.mark.parametrize(
