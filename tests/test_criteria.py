@@ -99,7 +99,7 @@ def test_tests_nest():
         (Comparison("not", (still_open,)), UNKNOWN),
         (Comparison("not", (Comparison("any", (no, Comparison("not", (yes,)))),)), MET),
     ]
-    assert [truth(test, known) for test, _ in table] == [answer for _, answer in table]
+    assert [truth_of(test, known) for test, _ in table] == [answer for _, answer in table]
 
 
 def test_every_criterion_has_a_finding_in_the_policys_order():
