@@ -267,7 +267,12 @@ def _system_and_code(match: Match) -> Key:
 def concept_of(part: Mapping[str, Any], chart: Chart, container: Mapping[str, Any]) -> Any:
     """The CodeableConcept that says what a resource (or an Observation component) is."""
     concept = inline_concept(part)
-    if concept is None and (row := _row_of(part)) and row.concept_at:
+    if (
+        concept is None
+        and isinstance(kind := part.get("resourceType"), str)
+        and (row := TYPES.get(kind))
+        and row.concept_at
+    ):
         referred = chart.resolve(part.get(row.concept_at), container)
         return referred.get(row.there) if referred else _display_of(part.get(row.concept_at))
     return concept
@@ -275,14 +280,10 @@ def concept_of(part: Mapping[str, Any], chart: Chart, container: Mapping[str, An
 
 def inline_concept(part: Mapping[str, Any]) -> Any:
     """The same, where it stands in the resource itself; None where it does not."""
-    row = _row_of(part)
-    return part.get(row.concept if row else "code")
-
-
-def _row_of(part: Mapping[str, Any]) -> ResourceType | None:
     kind = part.get("resourceType")
     # A component, too, may bring a type, and of any shape.
-    return TYPES.get(kind) if isinstance(kind, str) else None
+    row = TYPES.get(kind) if isinstance(kind, str) else None
+    return part.get(row.concept if row else "code")
 
 
 def _display_of(reference: Any) -> Json | None:

@@ -11,7 +11,7 @@ from cds_service.chart.parts import parts_named
 from cds_service.errors import UnreadableError
 from cds_service.fhir.elements import Json, Key, concept_keys, concept_text, list_of, readable_keys
 from cds_service.fhir.terminology import reports_any, words
-from cds_service.fhir.types import Ordered, ordered_by
+from cds_service.fhir.types import ORDERS, Ordered
 from cds_service.policy.editions import date_of_service
 from cds_service.policy.model import Act, CodeSet, OrderRule, Pathway, Scope
 
@@ -98,12 +98,12 @@ def _carried(concept: Any, codes: CodeSet, on: date) -> str | None:
 
 def may_order(resource: Json) -> bool:
     """Whether a draft is of a type that may order a procedure: an act, or a device for one."""
-    return ordered_by(resource.get("resourceType")) in (Ordered.ACT, Ordered.DEVICE)
+    return ORDERS.get(resource["resourceType"]) in (Ordered.ACT, Ordered.DEVICE)
 
 
 def orders_an_act(resource: Json) -> bool:
     """Whether a draft orders an act itself, and not only a device for one."""
-    return ordered_by(resource.get("resourceType")) is Ordered.ACT
+    return ORDERS.get(resource["resourceType"]) is Ordered.ACT
 
 
 def recognise(

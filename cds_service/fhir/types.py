@@ -190,15 +190,11 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
 
 # Those that a fact may name among its resources.
 RECORDS = tuple(name for name, row in TYPES.items() if row.is_record)
+# What each type asks for that is an order which a call may draft.
+ORDERS: Mapping[str, Ordered] = MappingProxyType({name: row.orders for name, row in TYPES.items() if row.orders})
 
 
 def subject_of(name: str) -> str:
     """The element by which a resource of a type refers to its patient; most types, with a row or without, say it so."""
     row = TYPES.get(name)
     return row.subject if row else "subject"
-
-
-def ordered_by(name: object) -> Ordered | None:
-    """What a resource of a type asks for, where it is an order that a call may draft."""
-    row = TYPES.get(name) if isinstance(name, str) else None
-    return row.orders if row else None

@@ -10,7 +10,7 @@ from typing import Any
 from cds_service.errors import RequestError
 from cds_service.fhir.bundles import DEFAULT_LIMITS, Limits, next_page, size_of
 from cds_service.fhir.elements import Json, list_of, relative
-from cds_service.fhir.types import ordered_by, subject_of
+from cds_service.fhir.types import ORDERS, TYPES
 
 PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN = "patient-view", "order-select", "order-sign"
 HOOKS = (PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN)
@@ -208,9 +208,9 @@ def _drafts(context: Mapping[str, Any], patient_id: str, limits: Limits) -> tupl
                 f"{place}.resource is nested more than {DEEPEST_ORDER} levels deep; send a FHIR order.",
                 f"{place}.resource",
             )
-        is_order = ordered_by(kind) is not None
+        is_order = kind in ORDERS
         said += _characters(resource) if is_order else 0
-        if is_order and is_of_another(resource.get(subject_of(kind)), patient_id):
+        if is_order and is_of_another(resource.get(TYPES[kind].subject), patient_id):
             raise RequestError(
                 400,
                 "business-rule",
