@@ -1,13 +1,17 @@
 """The browser's own tests: what goes wrong in a page is noticed, and what is needed is said."""
 
+import re
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from flask import Flask
 
+import cds_service
 from tests.browser import MISSING, Look, accessible, browser, fits, listening
 
+PACKAGE = Path(cds_service.__file__).parent
 HEAD = """<!doctype html><html lang="en"><head><title>T</title><link rel="icon" href="data:,"></head>
 <body><main><h1>T</h1>"""
 PAGES = {
@@ -75,3 +79,13 @@ def test_without_a_browser_the_tests_fail_and_say_what_to_install(monkeypatch):
         pass
     assert str(failure.value) == MISSING
     assert "sudo apt-get install chromium" in MISSING
+
+
+def test_the_readers_colours_change_nothing_but_colours():
+    """What holds in light of every width then holds in dark too, but for contrast, which is measured in both."""
+    files = [path for kind in ("css", "html", "js") for path in PACKAGE.rglob(f"*.{kind}")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    (block,) = re.findall(r"@media \(prefers-color-scheme: dark\) \{\s*:root \{(.*?)\}\s*\}", text, re.DOTALL)
+    assert text.count("prefers-color-scheme") == 1
+    lines = [line.strip() for line in block.strip().splitlines()]
+    assert all(re.fullmatch(r"--[a-z-]+: #[0-9a-f]{6};", line) for line in lines), lines

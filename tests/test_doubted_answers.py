@@ -287,3 +287,93 @@ def test_a_source_that_fails_settles_nothing_anew(request, key, how):
     before, after = truths(request), truths(failing(request, key, how))
     changed = {name: (before.get(name), truth) for name, truth in after.items() if truth != before.get(name)}
     assert all(now == "unknown" for _, now in changed.values()), changed
+
+
+@settings(max_examples=60, deadline=None)
+@given(request=charts(), key=st.sampled_from([key for key in guide().library.prefetch_keys if key != "patient"]))
+def test_a_source_that_failed_makes_no_verdict_firmer(request, key):
+    before, after = verdicts(request), verdicts(failing(request, key, "failed"))
+    changed = {name: (before.get(name), word) for name, word in after.items() if word != before.get(name)}
+    assert all(now == "unknown" for _, now in changed.values()), changed
+    assert not offers_codes(failing(request, key, "failed")) or offers_codes(request)
+
+
+def verdicts(request: dict[str, Any]) -> dict[str, str]:
+    (answer,) = answers(request)
+    return {verdict.rule.id: verdict.truth.value for verdict in answer.decision.verdicts}
+
+
+# --- dates in part ----------------------------------------------------------------------------------------------------
+
+# The service is asked on 23 November 2026.
+REFINED = {
+    "2026": ("2026-01", "2026-01-01", "2026-06", "2026-11-22", "2026-11-23", "2026-11-24", "2026-12-31"),
+    "2026-11": ("2026-11-01", "2026-11-22", "2026-11-23", "2026-11-24", "2026-11-30"),
+    "2026-05": ("2026-05-01", "2026-05-26", "2026-05-27", "2026-05-31"),
+    "2025": ("2025-01", "2025-01-01", "2025-11", "2025-11-22", "2025-11-24", "2025-12-31"),
+}
+
+
+def without(resource: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in resource.items() if name not in names}
+
+
+def pain_score(day: str) -> dict[str, Any]:
+    return {
+        "resourceType": "Observation",
+        "id": "found",
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "72514-3"}]},
+        "effectiveDateTime": day,
+        "valueQuantity": {"value": 3},
+    }
+
+
+def not_yet(reason: str) -> pytest.MarkDecorator:
+    return pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)
+
+
+MADE_ON = [
+    pytest.param(
+        lambda day: without(diagnosis("M46.46", abatementDateTime=day), "clinicalStatus"),
+        id="the end of an infection",
+        marks=not_yet("an end that may lie ahead counts as past"),
+    ),
+    pytest.param(
+        lambda day: without(diagnosis("M46.46", onsetDateTime=day), "recordedDate"),
+        id="the begin of an infection",
+        marks=not_yet("a begin that may lie ahead counts as past"),
+    ),
+    pytest.param(
+        lambda day: diagnosis("M46.46", recordedDate=day),
+        id="the record of an infection",
+        marks=not_yet("a record that may be of a day ahead counts as made"),
+    ),
+    pytest.param(
+        pain_score,
+        id="a low score beside one of a day",
+        marks=not_yet("of two values that may be of either order the one with a day counts as the newer"),
+    ),
+    pytest.param(
+        lambda day: form(day, scoliosis=False, physical_therapy=False),
+        id="a form beside one of a day",
+        marks=not_yet("of two forms that may be of either order the one with a day counts as the newer"),
+    ),
+    pytest.param(lambda day: diagnosis("M54.59", onsetDateTime=day), id="the onset of pain"),
+    pytest.param(lambda day: operation("63030", performedDateTime=day), id="an operation"),
+    pytest.param(lambda day: operation("27096", performedDateTime=day), id="an injection"),
+]
+
+
+@pytest.mark.parametrize("made_on", MADE_ON)
+def test_a_date_known_more_closely_never_turns_met_into_not_met_or_back(made_on):
+    turned = [
+        (chart, partial, day, name)
+        for chart in ("all-met", "joint-all-documented")
+        for partial, refined in REFINED.items()
+        for before in [truths(with_resource(example(chart), made_on(partial)))]
+        for day in refined
+        for name, truth in truths(with_resource(example(chart), made_on(day))).items()
+        if {before[name], truth} == {"met", "not-met"}
+    ]
+    assert turned == []
