@@ -19,6 +19,7 @@ from cds_service.authoring.placeholders import guidance, placeholders, read_as_w
 from cds_service.authoring.slips import Slip, slips
 from cds_service.authoring.summary import lines, problem_lines
 from cds_service.commands.explanation import explain, table
+from cds_service.facts.vocabulary import VOCABULARY
 from cds_service.settings.settings import Settings, data_folder
 from tests.loading import policy_of, read_documents
 from tests.shipped import BASE, PUBLIC_URL, TODAY, example, guide, library
@@ -85,7 +86,7 @@ def slip() -> str:
     documents = _without_noticing_cases(_slip_up(_documents()))
     policy = policy_of(FOLDER, documents)
     made = _slip_up(documents)
-    survivors = Trial(FOLDER, documents, policy, guide()).survivors([made], lambda done: None)
+    survivors = Trial(FOLDER, documents, policy, guide(), VOCABULARY).survivors([made], lambda done: None)
     told = problem_lines(list(unnoticed(survivors, documents)), f"{FOLDER.name}/")
     return _text(*(f"{severity.value}: {line}" for severity, line in told))
 

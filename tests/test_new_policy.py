@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from cds_service.authoring import new_policy, placeholders
-from cds_service.authoring.documents import path_of
 from cds_service.authoring.placeholders import Placeholder
 from cds_service.commands.main import main
 from cds_service.errors import PolicyError
 from cds_service.policy.json_files import FILES, read_json
+from cds_service.policy.places import path_of
 from tests.loading import schema
 
 ROOT = Path(__file__).parent.parent

@@ -10,6 +10,7 @@ from cds_service.authoring.documents import Edit, edited
 from cds_service.authoring.mutation_test import Trial, unnoticed
 from cds_service.authoring.slips import Slip, slips, steps_of
 from cds_service.card.guidance import Addresses
+from cds_service.facts.vocabulary import VOCABULARY
 from cds_service.library import Library
 from cds_service.service import Guide
 from tests.loading import policy_of
@@ -50,7 +51,7 @@ def made(given: dict[str, Any], beginning: str) -> list[str]:
 def trial(given: dict[str, Any]) -> Trial:
     policy = policy_of(FOLDER, given)
     guide = Guide(Library((policy,), BASE), Addresses("http://127.0.0.1:8080", BASE), b"a key for tests only")
-    return Trial(FOLDER, given, policy, guide)
+    return Trial(FOLDER, given, policy, guide, VOCABULARY)
 
 
 def surviving(given: dict[str, Any], beginning: str) -> list[Slip]:

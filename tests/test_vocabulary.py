@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cds_service.facts.vocabulary import KINDS
+from cds_service.facts.vocabulary import VOCABULARY
 from cds_service.policy.loading.tests import LIMITS
 from tests.loading import schema
 from tests.vocabulary import WORDS, differences, rows
@@ -22,7 +22,7 @@ def test_a_word_says_what_its_table_says(word, row):
 def test_every_kind_of_fact_has_its_table():
     kinds = schema("policy").schema["$defs"]["fact"]["properties"]["kind"]["enum"]
     assert set(kinds) <= SAID
-    assert {name for name, kind in KINDS.items() if kind.of_events is not None} <= SAID
+    assert {name for name, kind in VOCABULARY.kinds.items() if kind.of_events is not None} <= SAID
 
 
 def test_every_word_of_tests_has_its_table_or_stands_in_one():

@@ -4,7 +4,7 @@ from typing import Any
 
 from cds_service.facts.evaluated import Facts
 from cds_service.facts.logic import Truth
-from cds_service.facts.vocabulary import KINDS, WORDS
+from cds_service.facts.vocabulary import VOCABULARY
 from cds_service.facts.word import evaluate, manner_of
 from cds_service.policy.model import FactRule
 from cds_service.policy.model import Test as Node
@@ -12,12 +12,12 @@ from cds_service.policy.model import Test as Node
 
 def node(word: str, parts: tuple[Node, ...] = (), fact: str = "", wanted: bool | None = None, **more: Any) -> Node:
     """A test with the word of that name."""
-    return Node(WORDS[word], parts, fact, wanted, **more)
+    return Node(VOCABULARY.words[word], parts, fact, wanted, **more)
 
 
 def rule_of(name: str, kind: str, title: str, when_absent: str = "unknown", *more: Any, **others: Any) -> FactRule:
     """The rule of a fact of the kind of that name."""
-    return FactRule(name, KINDS[kind], title, when_absent, *more, **others)
+    return FactRule(name, VOCABULARY.kinds[kind], title, when_absent, *more, **others)
 
 
 def truth(test: Node, facts: Facts) -> Truth:

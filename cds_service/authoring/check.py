@@ -14,7 +14,7 @@ from cds_service.authoring.problems import Problem, Severity, error
 from cds_service.authoring.two_processes import shared
 from cds_service.card.guidance import Addresses
 from cds_service.errors import PolicyError
-from cds_service.facts.vocabulary import VOCABULARY
+from cds_service.facts.vocabulary import VOCABULARY, Vocabulary
 from cds_service.fhir import models
 from cds_service.fhir.elements import Json
 from cds_service.library import Library, granted_to_nobody
@@ -85,7 +85,13 @@ def policy_folders(path: Path) -> tuple[list[Path], list[Path]]:
 
 
 def check_folder(
-    folder: Path, canonical_base: str, wishes: Wishes, tell: Tell = silent, packs: Sequence[CodePack] = ()
+    folder: Path,
+    canonical_base: str,
+    wishes: Wishes,
+    tell: Tell = silent,
+    packs: Sequence[CodePack] = (),
+    *,
+    vocabulary: Vocabulary = VOCABULARY,
 ) -> Report:
     """Checks one policy folder, and that the code packs hold what it uses.
 
@@ -93,12 +99,12 @@ def check_folder(
     hold what the policy decides, whatever a deployment calls its codes.
     """
     try:
-        if unfinished := _unfinished(folder):
+        if unfinished := _unfinished(folder, vocabulary):
             return unfinished
-        documents = read_documents(folder, VOCABULARY)
-        policy = policy_of(folder, documents, VOCABULARY)
+        documents = read_documents(folder, vocabulary)
+        policy = policy_of(folder, documents, vocabulary)
         if packs:
-            load_policy(folder, VOCABULARY, packs)
+            load_policy(folder, vocabulary, packs)
     except PolicyError as refusal:
         return Report(folder, tuple(error("", problem) for problem in refusal.problems))
     guide = Guide(Library((policy,), canonical_base), Addresses("http://127.0.0.1:8080", canonical_base), b"check")
@@ -110,8 +116,8 @@ def check_folder(
     tried: list[slips.Slip] | None = None
     survivors: list[slips.Slip] = []
     if wishes.slips and not failing:
-        tried = slips.slips(documents, phrases=wishes.phrases)
-        trial = Trial(folder, documents, policy, guide)
+        tried = slips.slips(documents, phrases=wishes.phrases, vocabulary=vocabulary)
+        trial = Trial(folder, documents, policy, guide, vocabulary)
         survivors = trial.survivors(tried, lambda done: tell(done, len(tried or ()), f"slips of {folder.name}"))
         found += unnoticed(survivors, documents)
     found += reviews.overdue(documents, wishes.today)
@@ -127,13 +133,13 @@ def check_folder(
     )
 
 
-def _unfinished(folder: Path) -> Report | None:
+def _unfinished(folder: Path, vocabulary: Vocabulary) -> Report | None:
     """The report of a folder with places to fill in, where only what is filled in is held against its schema."""
     written = placeholders.read_as_written(folder)
     to_fill = placeholders.placeholders(written)
     if not to_fill:
         return None
-    problems = placeholders.problems_beside(folder, written, to_fill)
+    problems = placeholders.problems_beside(folder, written, to_fill, vocabulary)
     return Report(folder, tuple(error("", problem) for problem in problems), to_fill=tuple(to_fill))
 
 

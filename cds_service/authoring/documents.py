@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-Steps = tuple[str | int, ...]
+from cds_service.policy.places import Steps
+
 Documents = Mapping[str, Any]
 
-LISTS = ("all", "any", "agree", "first", "of")
-SINGLES = ("not", "where", "if", "then", "test", "waived_by", "voided_by")
 LIMITS = ("at_least", "at_most", "more_than", "less_than")
 _SET_WORDS = ("codes", "site", "reason", "here", "unspecific")
 
@@ -41,11 +40,6 @@ class Edit:
     steps: Steps
     value: Any = None
     removes: bool = False
-
-
-def path_of(steps: Steps) -> str:
-    """A place as a JSON path: ``$.criteria[3].test``."""
-    return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
 
 
 def at(document: Any, steps: Steps) -> Any:
@@ -101,13 +95,14 @@ def tests(policy: Mapping[str, Any]) -> Iterator[Rooted]:
 def nodes(test: Mapping[str, Any], steps: Steps, events: str = "") -> Iterator[Node]:
     """A test and every test inside it, outermost first."""
     yield Node(steps, test, events)
-    for word in LISTS:
-        for index, part in enumerate(test.get(word, ())):
-            yield from nodes(part, (*steps, word, index), events)
-    for word in SINGLES:
-        if word in test:
-            inner = test.get("count", events) if word == "where" else events
-            yield from nodes(test[word], (*steps, word), inner)
+    # Whatever the word: an object inside a test is a test, and so is each of a list of them.
+    for member, value in test.items():
+        inner = test.get("count", events) if member == "where" else events
+        if isinstance(value, dict):
+            yield from nodes(value, (*steps, member), inner)
+        elif isinstance(value, list):
+            for index, part in enumerate(value):
+                yield from nodes(part, (*steps, member, index), inner)
 
 
 def facts_named(test: Mapping[str, Any]) -> Iterator[str]:

@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from cds_service.authoring import cases
-from cds_service.authoring.documents import Documents, Steps, at, edited, path_of
+from cds_service.authoring.documents import Documents, at, edited
 from cds_service.authoring.near_cases import near
 from cds_service.authoring.problems import Problem, error
 from cds_service.authoring.slips import Reach, Slip
 from cds_service.authoring.two_processes import shared
 from cds_service.errors import PolicyError
-from cds_service.facts.vocabulary import VOCABULARY
+from cds_service.facts.vocabulary import Vocabulary
 from cds_service.fhir.elements import Json
 from cds_service.fhir.terminology import words
 from cds_service.hooks.hook_request import PATIENT_VIEW
 from cds_service.policy.loading.folder import policy_of
 from cds_service.policy.model import Policy
+from cds_service.policy.places import Steps, path_of
 from cds_service.service import Guide
 
 # What a case may expect of the card as a whole; any criterion can change it.
@@ -89,10 +90,13 @@ def _plain(code: str) -> str:
 class Trial:
     """The cases of one policy, ready to be held against its slips; all of them must come out as expected."""
 
-    def __init__(self, folder: Path, documents: Documents, policy: Policy, guide: Guide) -> None:
+    def __init__(
+        self, folder: Path, documents: Documents, policy: Policy, guide: Guide, vocabulary: Vocabulary
+    ) -> None:
         self.folder = folder
         self.documents = documents
         self.guide = guide
+        self.vocabulary = vocabulary
         self.code_sets = policy.code_sets
         alone = cases.guide_of(policy, guide)
         self.today = cases.today_of(policy)
@@ -109,7 +113,7 @@ class Trial:
         try:
             slipped = edited(self.documents, slip.edits)
             same_codes = slipped["codes"] is self.documents["codes"]
-            policy = policy_of(self.folder, slipped, VOCABULARY, self.code_sets if same_codes else None)
+            policy = policy_of(self.folder, slipped, self.vocabulary, self.code_sets if same_codes else None)
         except PolicyError:
             return True
         alone = cases.guide_of(policy, self.guide)

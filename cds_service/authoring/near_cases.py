@@ -2,8 +2,9 @@
 
 from typing import Any, NamedTuple
 
-from cds_service.authoring.documents import LIMITS, Documents, Steps, at, facts_behind, facts_named, nodes, tests
+from cds_service.authoring.documents import LIMITS, Documents, at, facts_behind, facts_named, nodes, tests
 from cds_service.authoring.slips import Slip
+from cds_service.policy.places import Steps
 
 
 class Near(NamedTuple):

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cds_service.authoring.documents import Steps, path_of
-from cds_service.facts.vocabulary import VOCABULARY
+from cds_service.facts.vocabulary import Vocabulary
 from cds_service.policy.drafts import MARK
 from cds_service.policy.json_files import FILES, read_json, schema_problems
 from cds_service.policy.loading.vocabulary import schema
+from cds_service.policy.places import Steps, path_of
 
 
 class Placeholder(NamedTuple):
@@ -78,13 +78,15 @@ def step_of(item: Placeholder) -> int:
     return _STEP_OF_FILE.get(item.file) or _STEP_OF_MEMBER.get(str(item.steps[0]), 1)
 
 
-def problems_beside(folder: Path, documents: Mapping[str, Any], open_places: Sequence[Placeholder]) -> list[str]:
+def problems_beside(
+    folder: Path, documents: Mapping[str, Any], open_places: Sequence[Placeholder], vocabulary: Vocabulary
+) -> list[str]:
     """What is wrong with the parts that are filled in: a sentence each, as of ``schema_problems``."""
     found = []
     for name in FILES:
         path = folder / f"{name}.json"
         unfilled = [_names(path_of(item.steps)) for item in open_places if item.file == name]
-        for problem in schema_problems(schema(name, VOCABULARY), path, documents[name]):
+        for problem in schema_problems(schema(name, vocabulary), path, documents[name]):
             place = _names(problem.removeprefix(f"{path}: ").partition(": ")[0])
             if not any(steps[: len(place)] == place for steps in unfilled):
                 found.append(problem)

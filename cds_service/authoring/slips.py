@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from cds_service.authoring.documents import (
     LIMITS,
@@ -16,17 +16,16 @@ from cds_service.authoring.documents import (
     Edit,
     Node,
     Rooted,
-    Steps,
     at,
     facts_named,
     nodes,
     parameters_named,
-    path_of,
     readers,
     sets_named,
     tests,
 )
-from cds_service.facts.vocabulary import KINDS, WORDS
+from cds_service.facts.vocabulary import VOCABULARY, Vocabulary
+from cds_service.policy.places import Steps, path_of
 
 _LOOK_BACKS = ("look_back_days", "answer_look_back_days")
 
@@ -65,11 +64,20 @@ class Slip:
         return f"{self.file}.json: {path_of(self.steps)}: {self.change}"
 
 
-def slips(documents: Documents, *, phrases: bool = False) -> list[Slip]:
+class _Given(NamedTuple):
+    """What every slip of a test is made from: policy.json as written, the day of the cases, the vocabulary."""
+
+    policy: Mapping[str, Any]
+    today: date
+    vocabulary: Vocabulary
+
+
+def slips(documents: Documents, *, phrases: bool = False, vocabulary: Vocabulary = VOCABULARY) -> list[Slip]:
     """Every slip of a policy's documents; those of single phrases of code sets only where asked for."""
     policy, today = documents["policy"], date.fromisoformat(documents["cases"]["today"])
-    found = [slip for root in tests(policy) for slip in _of_test(policy, root, today)]
-    found += _of_parameters(policy, today)
+    given = _Given(policy, today, vocabulary)
+    found = [slip for root in tests(policy) for slip in _of_test(given, root)]
+    found += _of_parameters(given)
     found += _of_facts(policy, today)
     found += _of_hints(policy)
     found += _of_members(documents)
@@ -93,31 +101,31 @@ def _reach_of(root: Rooted) -> Reach:
     return Reach(verdicts=frozenset((root.verdict,))) if root.verdict else Reach(whole_call=True)
 
 
-def _of_test(policy: Mapping[str, Any], root: Rooted, today: date) -> Iterator[Slip]:
+def _of_test(given: _Given, root: Rooted) -> Iterator[Slip]:
     reach = _reach_of(root)
     for node in nodes(root.test, root.steps):
         entry = node.entry
         for word in LIMITS:
             if isinstance(entry.get(word), int | float):
                 for moved in steps_of(entry[word]):
-                    advice = f"{_between(entry[word], moved)}: add one {_at_limit(policy, node, word, moved, today)}"
+                    advice = f"{_between(entry[word], moved)}: add one {_at_limit(given, node, word, moved)}"
                     yield _changed((*node.steps, word), entry[word], moved, advice, reach)
         if "is" in entry:
             told = (
                 f"no case tells yes from no: add two that expect this, one with '{entry['fact']}' yes and one with no"
             )
             yield _changed((*node.steps, "is"), entry["is"], not entry["is"], told, reach)
-        for other in WORDS.values():
+        for other in given.vocabulary.words.values():
             if other.swapped_with and len(entry.get(other.key, ())) > 1:
                 swapped = {other.swapped_with if name == other.key else name: value for name, value in entry.items()}
                 change = f"'{other.key}' read as '{other.swapped_with}'"
                 yield _put(node.steps, swapped, change, other.swap_advice, reach)
-        yield from _without_exception(node, reach)
+        yield from _without_exception(node, reach, given.vocabulary)
 
 
-def _without_exception(node: Node, reach: Reach) -> Iterator[Slip]:
+def _without_exception(node: Node, reach: Reach, vocabulary: Vocabulary) -> Iterator[Slip]:
     entry = node.entry
-    for excuse in (excuse for word in WORDS.values() for excuse in word.exceptions):
+    for excuse in (excuse for word in vocabulary.words.values() for excuse in word.exceptions):
         if excuse.member in entry:
             rest = {name: value for name, value in entry.items() if name != excuse.member}
             kept = rest[excuse.kept] if excuse.kept and list(rest) == [excuse.kept] else rest
@@ -162,11 +170,11 @@ def _telling(word: str, old: int | float, new: int | float) -> int | float:
     return max(old, new) if word in ("at_most", "more_than") else min(old, new)
 
 
-def _at_limit(policy: Mapping[str, Any], node: Node, word: str, moved: int | float, today: date) -> str:
+def _at_limit(given: _Given, node: Node, word: str, moved: int | float) -> str:
     """The case that tells a limit of a test from the moved one."""
     entry, limit = node.entry, node.entry[word]
     if isinstance(limit, str):
-        limit = policy["parameters"][limit.removeprefix("$")]["value"]
+        limit = given.policy["parameters"][limit.removeprefix("$")]["value"]
     value = _telling(word, limit, moved)
     if word in ("at_least", "less_than"):
         holds = (value >= limit) if word == "at_least" else (value < limit)
@@ -177,28 +185,30 @@ def _at_limit(policy: Mapping[str, Any], node: Node, word: str, moved: int | flo
         return f"in which {_said(value)} of these {len(entry['of'])} tests are met, which {truth}"
     if "count" in entry:
         return f"with {_said(value)} of '{entry['count']}', which {truth}"
-    known = policy["facts"].get(node.events or entry["fact"], {})
+    known = given.policy["facts"].get(node.events or entry["fact"], {})
     fact = known.get("attributes", {}).get(entry["fact"], {}) if node.events else known
-    return f"with '{entry['fact']}' {_said(value)}{_dated(fact, value, today)}, which {truth}"
+    return f"with '{entry['fact']}' {_said(value)}{_dated(given, fact, value)}, which {truth}"
 
 
-def _dated(fact: Mapping[str, Any], value: int | float, today: date) -> str:
+def _dated(given: _Given, fact: Mapping[str, Any], value: int | float) -> str:
     """The date that gives an age, or a time, on the day of the cases."""
-    return KINDS[fact["kind"]].dated(fact.get("in") == "months", value, today) if "kind" in fact else ""
+    if "kind" not in fact:
+        return ""
+    return given.vocabulary.kinds[fact["kind"]].dated(fact.get("in") == "months", value, given.today)
 
 
-def _of_parameters(policy: Mapping[str, Any], today: date) -> Iterator[Slip]:
+def _of_parameters(given: _Given) -> Iterator[Slip]:
+    policy = given.policy
     for name, parameter in policy.get("parameters", {}).items():
-        yield from _of_parameter(policy, name, ("parameters", name, "value"), parameter["value"], today, "")
+        yield from _of_parameter(given, name, ("parameters", name, "value"), parameter["value"], "")
     for profile_id, profile in policy.get("profiles", {}).items():
         for name, value in profile.get("parameters", {}).items():
             steps = ("profiles", profile_id, "parameters", name)
-            yield from _of_parameter(policy, name, steps, value, today, f" under the profile '{profile_id}'")
+            yield from _of_parameter(given, name, steps, value, f" under the profile '{profile_id}'")
 
 
-def _of_parameter(
-    policy: Mapping[str, Any], name: str, steps: Steps, value: int | float, today: date, under: str
-) -> Iterator[Slip]:
+def _of_parameter(given: _Given, name: str, steps: Steps, value: int | float, under: str) -> Iterator[Slip]:
+    policy = given.policy
     reading = [root for root in tests(policy) if name in parameters_named(root.test)]
     found = Reach(
         criteria=frozenset(root.criterion for root in reading if root.criterion),
@@ -218,7 +228,7 @@ def _of_parameter(
         if spot:
             node, word = spot
             plain = replace_limit(node, word, value)
-            advice += f" {_at_limit(policy, plain, word, moved, today)}"
+            advice += f" {_at_limit(given, plain, word, moved)}"
         yield _changed(steps, value, moved, advice, found)
 
 

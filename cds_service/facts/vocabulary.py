@@ -1,17 +1,27 @@
 """The closed vocabulary of policies: every kind of fact and every word of tests, a file each."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from cds_service.facts.kind import Kind
 from cds_service.facts.kinds import age, answer, events, measurement, onset, order, parts, record, reduction, since
 from cds_service.facts.word import Word
 from cds_service.facts.words import agree, all, any, count, fact, first, if_, not_, of, voided, waived
-from cds_service.policy.loading.vocabulary import Vocabulary
+from cds_service.policy.loading import vocabulary
 
 # The order is that in which a fault names what is allowed.
 _KINDS = (age, onset, since, measurement, reduction, answer, record, events, order, parts)
 _WORDS = (fact, all, any, agree, first, not_, of, count, if_, waived, voided)
 
-KINDS: Mapping[str, Kind] = {module.KIND.name: module.KIND for module in _KINDS}
-WORDS: Mapping[str, Word] = {module.WORD.name: module.WORD for module in _WORDS}
-VOCABULARY = Vocabulary(KINDS, WORDS)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vocabulary(vocabulary.Vocabulary):
+    """The kinds of facts and the words of tests by name, with all that they do."""
+
+    kinds: Mapping[str, Kind]
+    words: Mapping[str, Word]
+
+
+VOCABULARY = Vocabulary(
+    {module.KIND.name: module.KIND for module in _KINDS}, {module.WORD.name: module.WORD for module in _WORDS}
+)
