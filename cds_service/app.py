@@ -9,7 +9,7 @@ from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from cds_service import service, web
-from cds_service.installation import Surroundings
+from cds_service.installation import Installation
 from cds_service.library import Library
 from cds_service.operations.readiness import NOT_READY
 from cds_service.settings.settings import Settings
@@ -22,26 +22,26 @@ def create_app(
     library: Library,
     public_url: str,
     clock: Callable[[], date],
-    around: Surroundings | None = None,
+    installation: Installation | None = None,
 ) -> Flask:
     """The Flask application; ``clock`` gives the UTC day on which calls are evaluated, ``public_url`` our address.
 
     ``around`` is what the installation has besides; without it nothing is fetched, counted or kept.
     """
-    around = around or Surroundings()
+    installation = installation or Installation()
     # Templates and static files lie in the room of HTTP.
     app = Flask(web.__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    if around.trusted_proxies:
-        proxies = around.trusted_proxies
+    if installation.trusted_proxies:
+        proxies = installation.trusted_proxies
         # Flask asks that middleware be put in this way; for the type checker it is a method.
         app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies, 0, proxies)  # type: ignore[method-assign]
     compression.register(app)
-    open_calls = around.verifier is None
+    open_calls = installation.verifier is None
     browsers.register(app, public_url, settings.cors_origins, settings.allowed_hosts, open_calls=open_calls)
     guide = service.guide_of(settings, library, public_url)
     lean = settings.prefetch == "lean"
-    fetches = around.fetcher is not None
+    fetches = installation.fetcher is not None
     discovered = service.discovery(library, lean=lean, fetches=fetches)
     discovery = orjson.dumps(discovered)
 
@@ -49,8 +49,8 @@ def create_app(
     def healthz() -> Response:
         return _json(b'{"status":"ok"}')
 
-    if around.readiness is not None:
-        status_of, concerns_of = around.readiness.status, around.readiness.concerns
+    if installation.readiness is not None:
+        status_of, concerns_of = installation.readiness.status, installation.readiness.concerns
 
         @app.get("/readyz")
         def readyz() -> Response:
@@ -64,29 +64,29 @@ def create_app(
     def discover() -> Response:
         return _json(discovery)
 
-    if around.metrics is not None:
-        exposition = around.metrics.exposition
+    if installation.metrics is not None:
+        exposition = installation.metrics.exposition
 
         @app.get("/metrics")
         def metrics() -> Response:
             body, content_type = exposition()
             return Response(body, content_type=content_type)
 
-    gate = Gate(around, public_url)
-    calls.register(app, guide, clock, around, gate)
-    if around.store is not None:
-        feedback.register(app, frozenset(library.override_reasons), around, around.store, gate)
-    pages.register(app, library, public_url, clock, discovered["services"], workbench=around.workbench)
-    if around.workbench:
+    gate = Gate(installation, public_url)
+    calls.register(app, guide, clock, installation, gate)
+    if installation.store is not None:
+        feedback.register(app, frozenset(library.override_reasons), installation, installation.store, gate)
+    pages.register(app, library, public_url, clock, discovered["services"], workbench=installation.workbench)
+    if installation.workbench:
         # Where it is off nothing of it is loaded.
         from cds_service.workbench import routes as workbench
 
         workbench.register(app, library, public_url, clock, fetches)
-        if around.store is not None:
-            feedback_page.register(app, library, around.store)
+        if installation.store is not None:
+            feedback_page.register(app, library, installation.store)
     well_known.register(app, settings.security_contact, settings.security_policy, public_url, clock)
     document.register(app, library, public_url, authenticated=not open_calls)
-    errors.register(app, around)
+    errors.register(app, installation)
 
     @app.after_request
     def guard(answer: Response) -> Response:

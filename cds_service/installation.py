@@ -44,7 +44,7 @@ SECONDS_OF_A_RUN = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Installation:
     """Each part may be missing: then nothing is fetched, counted, or kept.
 
     ``allowance`` says which FHIR servers may be called for open calls; ``call_seconds`` is the deadline of a call,
@@ -83,7 +83,7 @@ class Surroundings:
             self.store.close()
 
 
-def surroundings_of(settings: Settings, library: Library, *, only_this_machine: bool) -> Surroundings:
+def installation_of(settings: Settings, library: Library, *, only_this_machine: bool) -> Installation:
     """Makes the parts that the settings ask for; no connection is opened and no thread started, for a fork may follow.
 
     ``only_this_machine``: nobody else can call the service. Only then are FHIR servers on this machine called for open
@@ -105,7 +105,7 @@ def surroundings_of(settings: Settings, library: Library, *, only_this_machine: 
         Fetcher(http, settings.fhir_max_bytes, settings.fhir_max_pages, settings.max_resources) if fetches else None
     )
     audit = _audit(settings) if settings.audit else None
-    return Surroundings(
+    return Installation(
         fetcher,
         Allowance(loopback=only_this_machine),
         settings.call_seconds,

@@ -11,7 +11,7 @@ from cds_service.chart.arrivals import Listing, State
 from cds_service.chart.chart import Chart
 from cds_service.chart.code_index import Lexicon
 from cds_service.chart.order_index import OrderIndex
-from cds_service.chart.policy_reads import NeedsIndex, types_of_opening
+from cds_service.chart.policy_reads import PolicyReadsIndex, types_of_opening
 from cds_service.errors import PolicyError
 from cds_service.facts import gather
 from cds_service.facts.logic import Truth
@@ -82,9 +82,9 @@ class Library:
         return {policy.id: types_of_opening(policy) for policy in self.opened_on_patient_view}
 
     @cached_property
-    def needs(self) -> NeedsIndex:
+    def policy_reads(self) -> PolicyReadsIndex:
         """What some of the policies read of a chart."""
-        return NeedsIndex(self.policies)
+        return PolicyReadsIndex(self.policies)
 
     @cached_property
     def _questionnaires(self) -> Mapping[str, frozenset[str]]:

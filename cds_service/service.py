@@ -19,7 +19,7 @@ from cds_service.errors import RequestError
 from cds_service.facts import gather
 from cds_service.facts.evidence import Known
 from cds_service.facts.logic import Truth
-from cds_service.fhir.bundles import DEFAULT_LIMITS, Limits
+from cds_service.fhir.bundles import DEFAULT_LIMITS, ReadLimits
 from cds_service.fhir.elements import Json
 from cds_service.hooks import hook_request, prefetch
 from cds_service.hooks.client_names import OPEN
@@ -44,12 +44,12 @@ class Guide:
     addresses: Addresses
     id_key: bytes
     client: str = OPEN
-    limits: Limits = DEFAULT_LIMITS
+    limits: ReadLimits = DEFAULT_LIMITS
 
 
 def guide_of(settings: Settings, library: Library, public_url: str) -> Guide:
     """What every call of an installation needs beside its request; ``public_url`` is its address."""
-    limits = Limits(
+    limits = ReadLimits(
         settings.max_resources,
         settings.max_drafts,
         settings.max_text_characters,
@@ -197,7 +197,7 @@ def wanted(request: HookRequest, candidates: Collection[Policy], guide: Guide, t
         return {}
     templates = guide.library.prefetch_templates
     if request.hook != hook_request.PATIENT_VIEW:
-        return _templates_of(templates, guide.library.needs.of(candidates).resource_types)
+        return _templates_of(templates, guide.library.policy_reads.of(candidates).resource_types)
     opening = guide.library.read_when_a_chart_is_opened
     first = _templates_of(templates, {name for policy in candidates for name in opening[policy.id]})
     if any(request.lacks(key) for key in first):
@@ -231,7 +231,7 @@ def _read(request: HookRequest, candidates: Collection[Policy], guide: Guide) ->
     What the others read stays unread: they cost nothing then, and cannot change what these policies see.
     """
     library = guide.library
-    types, lexicon = library.needs.of(candidates)
+    types, lexicon = library.policy_reads.of(candidates)
     try:
         came = arrived(request.prefetch, library.prefetch_keys, request.patient_id, request.unfetched)
         return Chart.of(

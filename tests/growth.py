@@ -18,7 +18,7 @@ from cds_service.card.markdown import escape
 from cds_service.clock import Deadline
 from cds_service.ehr import search
 from cds_service.ehr.client import Received
-from cds_service.ehr.search import Limits
+from cds_service.ehr.search import FetchLimits
 from cds_service.ehr.templates import Query
 from cds_service.errors import RequestError
 from cds_service.hooks import feedback, hook_request
@@ -102,7 +102,7 @@ def page(data: bytes) -> object:
         return Received(200, "application/fhir+json", data, address)
 
     query = Query("Condition", "patient=p1")
-    return search.search(get, "https://fhir.example", query, PATIENT, Limits(MAX_BODY, 20, 5_000))
+    return search.search(get, "https://fhir.example", query, PATIENT, FetchLimits(MAX_BODY, 20, 5_000))
 
 
 def shown(data: bytes) -> object:

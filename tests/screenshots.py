@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from cds_service.app import create_app
-from cds_service.installation import Surroundings
+from cds_service.installation import Installation
 from cds_service.settings.settings import Settings
 from cds_service.store.database import open_store
 from tests.browser import Faults, Look, browser, listening, opened
@@ -55,8 +55,8 @@ def service() -> Iterator[str]:
     """The service with all that it can show, and feedback that nobody gave; gives its address."""
     with TemporaryDirectory() as folder, closing(open_store(None, Path(folder))) as store:
         fill(store)
-        around = Surroundings(store=store, workbench=True)
-        with listening(create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY, around)) as address:
+        installation = Installation(store=store, workbench=True)
+        with listening(create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY, installation)) as address:
             yield address
 
 

@@ -13,7 +13,7 @@ import requests
 
 from cds_service.app import create_app
 from cds_service.clock import Deadline
-from cds_service.installation import Surroundings
+from cds_service.installation import Installation
 from cds_service.operations.computing import Turn
 from cds_service.server.arrival import looks_whole
 from cds_service.settings.settings import Settings
@@ -121,17 +121,17 @@ def test_one_thread_computes_at_a_time_and_waits_no_longer_than_its_deadline():
         pass
 
 
-def app_client(around: Surroundings):
-    return create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY, around).test_client()
+def app_client(installation: Installation):
+    return create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY, installation).test_client()
 
 
 def test_a_call_whose_turn_does_not_come_in_time_is_503():
-    around = Surroundings(call_seconds=0.2)
-    client = app_client(around)
-    with around.turn.taken():
+    installation = Installation(call_seconds=0.2)
+    client = app_client(installation)
+    with installation.turn.taken():
         answer = client.post(SIGN, json=example("typical-gaps"))
         assert (answer.status_code, int(answer.headers["Retry-After"])) == (503, 5)
-    assert Surroundings().turn is not around.turn
+    assert Installation().turn is not installation.turn
 
 
 @contextmanager

@@ -10,8 +10,8 @@ import pytest
 
 from cds_service.app import create_app
 from cds_service.clock import utc_today
-from cds_service.hooks.feedback import Days, KeptFeedback
-from cds_service.installation import surroundings_of
+from cds_service.hooks.feedback import DayRange, KeptFeedback
+from cds_service.installation import installation_of
 from cds_service.settings.settings import Settings
 from cds_service.store.database import open_store
 from cds_service.store.feedback import kept
@@ -37,7 +37,7 @@ class Workbench(NamedTuple):
         """What clinicians have told so far."""
         store = open_store("", self.state)
         try:
-            return kept(store, Days(), workbench=True)
+            return kept(store, DayRange(), workbench=True)
         finally:
             store.close()
 
@@ -46,8 +46,8 @@ class Workbench(NamedTuple):
 def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     state = tmp_path_factory.mktemp("workbench")
     settings = Settings(state=state)
-    around = surroundings_of(settings, library(), only_this_machine=True)
-    app = create_app(settings, library(), PUBLIC_URL, utc_today, around)
+    installation = installation_of(settings, library(), only_this_machine=True)
+    app = create_app(settings, library(), PUBLIC_URL, utc_today, installation)
 
     def served(environ: dict, start: Callable) -> Iterable[bytes]:
         """The application, and once more behind a proxy that gives it a path of its own."""
@@ -59,9 +59,9 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
         with listening(served) as address:
             yield Workbench(address, state)
     finally:
-        if around.fetcher is not None:
-            around.fetcher.close()
-        around.close()
+        if installation.fetcher is not None:
+            installation.fetcher.close()
+        installation.close()
 
 
 def open_chart(page: "Page", address: str, name: str) -> None:

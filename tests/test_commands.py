@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from cds_service.commands.main import main
 from cds_service.examples import examples, moved, request_as_of
-from cds_service.installation import surroundings_of
+from cds_service.installation import installation_of
 from cds_service.server.gunicorn_server import authority
 from cds_service.settings.settings import Settings, data_folder, load_settings
 from tests.shipped import answers, library
@@ -272,18 +272,22 @@ def test_lean_prefetch_without_fetching_is_refused(monkeypatch):
 def test_content_is_kept_encrypted_or_not_at_all(tmp_path):
     settings = Settings(state=tmp_path, audit_content=True)
     with pytest.raises(ValueError, match="needs CDS_SERVICE_AUDIT_KEY"):
-        surroundings_of(settings, library(), only_this_machine=True)
+        installation_of(settings, library(), only_this_machine=True)
 
 
 def test_a_rate_limit_that_cannot_be_read_is_refused(tmp_path):
     with pytest.raises(ValueError, match="600/minute"):
-        surroundings_of(Settings(state=tmp_path, rate_limit="often"), library(), only_this_machine=True)
+        installation_of(Settings(state=tmp_path, rate_limit="often"), library(), only_this_machine=True)
 
 
 @pytest.mark.parametrize(("only_this_machine", "fetches"), [(True, True), (False, False)])
 def test_what_a_caller_names_is_called_on_this_machine_and_for_it_alone(tmp_path, only_this_machine, fetches):
-    around = surroundings_of(Settings(state=tmp_path), library(), only_this_machine=only_this_machine)
-    assert (around.fetcher is not None, around.allowance.loopback, around.allowance.bases) == (fetches, fetches, ())
+    installation = installation_of(Settings(state=tmp_path), library(), only_this_machine=only_this_machine)
+    assert (installation.fetcher is not None, installation.allowance.loopback, installation.allowance.bases) == (
+        fetches,
+        fetches,
+        (),
+    )
 
 
 def test_the_server_says_where_it_listens_counts_over_its_workers_and_leaves_nothing(tmp_path):

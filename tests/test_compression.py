@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from cds_service.app import create_app
-from cds_service.installation import Surroundings
+from cds_service.installation import Installation
 from cds_service.settings.settings import Settings
 from cds_service.store.database import open_store
 from cds_service.web.compression import SHORTEST
@@ -22,8 +22,8 @@ LARGE += ["/static/design.css", "/static/workbench/main.js"]
 @pytest.fixture(scope="module")
 def client(tmp_path_factory) -> FlaskClient:
     store = open_store(None, tmp_path_factory.mktemp("store"))
-    around = Surroundings(store=store, workbench=True)
-    yield create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY, around).test_client()
+    installation = Installation(store=store, workbench=True)
+    yield create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY, installation).test_client()
     store.close()
 
 

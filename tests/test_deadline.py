@@ -20,7 +20,7 @@ from cds_service.app import create_app
 from cds_service.clock import Deadline
 from cds_service.errors import RequestError
 from cds_service.hooks import hook_request
-from cds_service.installation import Surroundings, surroundings_of
+from cds_service.installation import Installation, installation_of
 from cds_service.settings.settings import Settings
 from cds_service.store import circuit, patience
 from cds_service.store.circuit import Circuit
@@ -80,14 +80,14 @@ def stuck(request, tmp_path) -> tuple[str, Stuck]:
 
 
 @contextmanager
-def serving(tmp_path: Path, url: str, **more) -> Iterator[Surroundings]:
+def serving(tmp_path: Path, url: str, **more) -> Iterator[Installation]:
     settings = Settings(state=tmp_path, store_url=url, call_seconds=SECONDS, **more)
-    with closing(surroundings_of(settings, library(), only_this_machine=True)) as around:
-        yield around
+    with closing(installation_of(settings, library(), only_this_machine=True)) as installation:
+        yield installation
 
 
-def client_of(around: Surroundings):
-    return create_app(Settings(), library(), BASE, lambda: TODAY, around).test_client()
+def client_of(installation: Installation):
+    return create_app(Settings(), library(), BASE, lambda: TODAY, installation).test_client()
 
 
 def clients_file(tmp_path: Path) -> Path:
@@ -115,8 +115,8 @@ def assert_unavailable(answer: TestResponse) -> None:
 
 def test_without_trust_a_stuck_store_holds_no_hook_call(stuck, tmp_path):
     url, stop = stuck
-    with serving(tmp_path, url) as around:
-        client = client_of(around)
+    with serving(tmp_path, url) as installation:
+        client = client_of(installation)
         card = client.post(SIGN, json=example("all-met")).data
         with stop():
             for _ in range(3):
@@ -127,8 +127,8 @@ def test_without_trust_a_stuck_store_holds_no_hook_call(stuck, tmp_path):
 
 def test_feedback_is_answered_by_the_deadline_though_the_store_is_stuck_and_kept_after_it(stuck, tmp_path):
     url, stop = stuck
-    with serving(tmp_path, url) as around:
-        client = client_of(around)
+    with serving(tmp_path, url) as installation:
+        client = client_of(installation)
         assert client.post(FEEDBACK, json={"feedback": [ITEM]}).status_code == 200
         with stop():
             answer, seconds = timed(lambda: client.post(FEEDBACK, json={"feedback": [ITEM]}))
@@ -143,8 +143,8 @@ def test_feedback_is_answered_by_the_deadline_though_the_store_is_stuck_and_kept
 
 def test_with_trust_a_token_that_cannot_be_checked_is_answered_by_the_deadline(stuck, tmp_path):
     url, stop = stuck
-    with serving(tmp_path, url, clients=clients_file(tmp_path)) as around:
-        client = client_of(around)
+    with serving(tmp_path, url, clients=clients_file(tmp_path)) as installation:
+        client = client_of(installation)
 
         def call(jti: str) -> TestResponse:
             return client.post(SIGN, json=example("unrelated-order"), headers=authorized(jti))
@@ -235,8 +235,8 @@ def test_the_deadline_runs_from_the_moment_that_the_server_names():
 
 @pytest.mark.parametrize(("path", "body"), [(SIGN, example("all-met")), (FEEDBACK, {"feedback": [ITEM]})])
 def test_what_waited_for_its_turn_beyond_the_deadline_is_not_begun(tmp_path, path, body):
-    with serving(tmp_path, "") as around:
-        client = client_of(around)
+    with serving(tmp_path, "") as installation:
+        client = client_of(installation)
         long_ago = {accepted.KEY: time.monotonic() - SECONDS}
         answer = client.post(path, json=body, environ_overrides=long_ago)
         assert_unavailable(answer)
@@ -244,8 +244,8 @@ def test_what_waited_for_its_turn_beyond_the_deadline_is_not_begun(tmp_path, pat
 
 
 def test_a_body_that_comes_too_late_is_408_and_counted_as_such(tmp_path):
-    around = Surroundings(metrics=surroundings_metrics())
-    app = create_app(Settings(), library(), BASE, lambda: TODAY, around)
+    installation = Installation(metrics=surroundings_metrics())
+    app = create_app(Settings(), library(), BASE, lambda: TODAY, installation)
     with app.test_request_context(SIGN, method="POST", json={}), pytest.raises(RequestError) as refused:
         reading.body(Deadline(0))
     assert refused.value.status == 408
@@ -296,14 +296,14 @@ def test_a_statement_for_which_there_is_no_time_says_so_and_suggests_nothing():
 
 def test_a_late_statement_is_counted_and_not_taken_for_one_that_gave_its_card(tmp_path, monkeypatch):
     monkeypatch.setattr(service, "_guarded", service._late)
-    with serving(tmp_path, "") as around:
-        client = client_of(around)
+    with serving(tmp_path, "") as installation:
+        client = client_of(installation)
         (card,) = client.post(SIGN, json=example("all-met")).get_json()["cards"]
         assert card["summary"].startswith("Not evaluated in time: ")
         text = client.get("/metrics").get_data(as_text=True)
         assert 'cds_service_cards_total{outcome="late",' in text
         assert 'cds_service_calls_total{outcome="late",' in text
-        around.ledger.flush()
+        installation.ledger.flush()
         rows = sqlite3.connect(tmp_path / "store.sqlite").execute("SELECT orders, cards FROM activity").fetchall()
         assert rows == [(1, 0)]
 
@@ -311,8 +311,8 @@ def test_a_late_statement_is_counted_and_not_taken_for_one_that_gave_its_card(tm
 def test_a_call_of_our_own_has_no_deadline(tmp_path):
     from cds_service.web import probe
 
-    around = replace(Surroundings(), call_seconds=-1.0)
-    client = create_app(Settings(), library(), BASE, lambda: TODAY, around).test_client()
+    installation = replace(Installation(), call_seconds=-1.0)
+    client = create_app(Settings(), library(), BASE, lambda: TODAY, installation).test_client()
     assert_unavailable(client.post(SIGN, json=example("all-met")))
     own = client.post(SIGN, json=example("all-met"), environ_overrides={probe.KEY: probe.Probe(TODAY)})
     assert own.status_code == 200

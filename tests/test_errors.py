@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 
 from cds_service import service
 from cds_service.app import create_app
-from cds_service.installation import Surroundings
+from cds_service.installation import Installation
 from cds_service.settings.settings import Settings
 from tests.shipped import PUBLIC_URL, TODAY, example, library
 from tests.test_commands import served
@@ -30,9 +30,13 @@ LIMIT = 200_000
 JSON = "application/json"
 
 
-def client_of(around: Surroundings | None = None) -> FlaskClient:
+def client_of(installation: Installation | None = None) -> FlaskClient:
     app = create_app(
-        Settings(max_body_bytes=LIMIT, cors_origins=[ORIGIN["Origin"]]), library(), PUBLIC_URL, lambda: TODAY, around
+        Settings(max_body_bytes=LIMIT, cors_origins=[ORIGIN["Origin"]]),
+        library(),
+        PUBLIC_URL,
+        lambda: TODAY,
+        installation,
     )
     # As in production, where nobody catches what the application lets through.
     app.config["PROPAGATE_EXCEPTIONS"] = False
@@ -123,7 +127,7 @@ def test_a3_8_every_status_that_is_described_for_a_call_is_tried(client):
 
 
 def test_a3_8_too_many_calls_are_told_when_to_call_again():
-    client = client_of(Surroundings(rate_limit="1/minute"))
+    client = client_of(Installation(rate_limit="1/minute"))
     assert post(call())(client).status_code == 200
     answer = post(call())(client)
     hold(answer, 429, "throttled")

@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 
 from cds_service.app import create_app
 from cds_service.facts.logic import Truth
-from cds_service.hooks.feedback import OVERRIDDEN, Days, FeedbackItem, Reason
-from cds_service.installation import Surroundings
+from cds_service.hooks.feedback import OVERRIDDEN, DayRange, FeedbackItem, Reason
+from cds_service.installation import Installation
 from cds_service.operations import feedback_report
 from cds_service.settings.settings import Settings
 from cds_service.store import feedback as stored
@@ -26,11 +26,11 @@ from tests.test_pages import Page
 
 TITLES = {policy.id: policy.title for policy in library().policies}
 FIRST = library().policies[0].id
-ANY = Days()
+ANY = DayRange()
 
 
 def application(store: Store):
-    return create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY, Surroundings(store=store, workbench=True))
+    return create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY, Installation(store=store, workbench=True))
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def client(empty) -> FlaskClient:
     return application(empty).test_client()
 
 
-def report_of(store: Store, days: Days = ANY) -> feedback_report.Report:
+def report_of(store: Store, days: DayRange = ANY) -> feedback_report.FeedbackReport:
     return feedback_report.report(days, stored.kept(store, days), shown.counts(store, days), library().reason_label)
 
 
@@ -65,7 +65,7 @@ def cells(row: feedback_report.Rates) -> list[str]:
 
 @pytest.mark.parametrize(
     ("asked", "days"),
-    [("", ANY), ("?since=2026-11-10&until=2026-11-12", Days(date(2026, 11, 10), date(2026, 11, 12)))],
+    [("", ANY), ("?since=2026-11-10&until=2026-11-12", DayRange(date(2026, 11, 10), date(2026, 11, 12)))],
     ids=["all days", "three days"],
 )
 def test_the_tables_hold_the_numbers_of_the_report(client, empty, asked, days):
@@ -219,8 +219,8 @@ def test_days_that_cannot_be_used_are_a_400_that_says_why_and_repeats_nothing(cl
     [
         ({}, ANY),
         ({"since": "", "until": " "}, ANY),
-        ({"since": "2026-11-01", "until": "2026-11-01"}, Days(date(2026, 11, 1), date(2026, 11, 1))),
-        ({"until": "2026-11-01", "other": "x"}, Days(None, date(2026, 11, 1))),
+        ({"since": "2026-11-01", "until": "2026-11-01"}, DayRange(date(2026, 11, 1), date(2026, 11, 1))),
+        ({"until": "2026-11-01", "other": "x"}, DayRange(None, date(2026, 11, 1))),
     ],
 )
 def test_days_may_be_left_out(given, days):
@@ -235,7 +235,7 @@ def test_the_csv_is_that_of_the_command_line(client, empty):
     answer = client.get("/feedback.csv?since=2026-11-10")
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="feedback.csv"'
-    assert answer.get_data(as_text=True) == feedback_report.as_csv(report_of(empty, Days(date(2026, 11, 10))))
+    assert answer.get_data(as_text=True) == feedback_report.as_csv(report_of(empty, DayRange(date(2026, 11, 10))))
     rows = list(csv.DictReader(answer.get_data(as_text=True).splitlines()))
     assert {row["table"] for row in rows} == {"policy", "outcome", "reason", "suggestion"}
 

@@ -16,7 +16,7 @@ from cds_service.ehr.addresses import Allowance
 from cds_service.ehr.client import OutgoingError, Received
 from cds_service.ehr.fetch import Completed, Fetcher, KeyReport, server_timing
 from cds_service.ehr.scopes import covers
-from cds_service.ehr.search import FetchError, Limits, read, search
+from cds_service.ehr.search import FetchError, FetchLimits, read, search
 from cds_service.ehr.templates import Query, UnresolvedError, resolve
 from cds_service.errors import RequestError
 from cds_service.hooks import hook_request, prefetch
@@ -171,7 +171,7 @@ def answering(pages: dict):
 
 
 def searched(pages: dict, *, max_pages=5, max_bytes=10_000, sent=None):
-    return search(answering(pages), BASE, QUERY, "p1", Limits(max_bytes, max_pages, 5_000), sent)
+    return search(answering(pages), BASE, QUERY, "p1", FetchLimits(max_bytes, max_pages, 5_000), sent)
 
 
 def ids(found) -> list[str]:
@@ -327,7 +327,7 @@ def test_a_next_link_that_is_no_address_ends_the_search(link):
 def test_a_read_is_of_the_patient_of_the_call():
     def found(answer):
         get = answering({f"{BASE}/Patient/p1": answer})
-        return read(get, BASE, Query("Patient/p1", None), "p1", Limits(10_000, 5, 5_000))
+        return read(get, BASE, Query("Patient/p1", None), "p1", FetchLimits(10_000, 5, 5_000))
 
     assert found({"resourceType": "Patient", "id": "p1"}).value == {"resourceType": "Patient", "id": "p1"}
     assert (

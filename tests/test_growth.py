@@ -17,7 +17,7 @@ from cds_service.ehr.addresses import Allowance
 from cds_service.ehr.client import Received
 from cds_service.ehr.fetch import Fetcher
 from cds_service.errors import RequestError
-from cds_service.fhir.bundles import Limits, once, size_of
+from cds_service.fhir.bundles import ReadLimits, once, size_of
 from cds_service.hooks import hook_request
 from cds_service.hooks.hook_request import HookRequest
 from tests import growth
@@ -116,7 +116,7 @@ def test_the_look_at_depth_costs_little_of_a_usual_call():
 
 @pytest.mark.parametrize(
     ("limits", "name"),
-    [(Limits(resources=3), "CDS_SERVICE_MAX_RESOURCES"), (Limits(drafts=2), "CDS_SERVICE_MAX_DRAFTS")],
+    [(ReadLimits(resources=3), "CDS_SERVICE_MAX_RESOURCES"), (ReadLimits(drafts=2), "CDS_SERVICE_MAX_DRAFTS")],
 )
 def test_a_call_beyond_a_limit_is_told_which(limits, name):
     call = json.loads(growth.body(growth.order(), condition=[growth.condition(k) for k in range(3)]))

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from cds_service.app import create_app
-from cds_service.hooks.feedback import CardsShown, Days
-from cds_service.installation import Surroundings, names_of
+from cds_service.hooks.feedback import CardsShown, DayRange
+from cds_service.installation import Installation, names_of
 from cds_service.operations import audit
 from cds_service.operations.audit import AuditLog
 from cds_service.operations.metrics import Metrics
@@ -26,7 +26,7 @@ from tests.shipped import TODAY, example, library
 SIGN = "/cds-services/coverage-guidance-order-sign"
 FEEDBACK = f"{SIGN}/feedback"
 AT = "2026-11-25T10:00:00Z"
-ANY = Days()
+ANY = DayRange()
 
 
 @pytest.fixture
@@ -35,9 +35,9 @@ def failures() -> list[StoreError]:
 
 
 @pytest.fixture
-def around(store: Store, tmp_path, failures):
+def installation(store: Store, tmp_path, failures):
     with closing(
-        Surroundings(
+        Installation(
             metrics=Metrics(names_of(library())),
             audit=AuditLog(tmp_path / "audit", b"a key of the tests", None),
             store=store,
@@ -48,8 +48,8 @@ def around(store: Store, tmp_path, failures):
 
 
 @pytest.fixture
-def client(around):
-    return create_app(Settings(), library(), "http://127.0.0.1:8080", lambda: TODAY, around).test_client()
+def client(installation):
+    return create_app(Settings(), library(), "http://127.0.0.1:8080", lambda: TODAY, installation).test_client()
 
 
 def card_of(client, name: str = "all-met") -> dict:
@@ -61,11 +61,11 @@ def accepted(card: dict, **more) -> dict:
     return {"card": card["uuid"], "outcome": "accepted", "acceptedSuggestions": taken, "outcomeTimestamp": AT, **more}
 
 
-def test_feedback_on_a_card_is_kept_with_what_the_card_was(client, around, store):
+def test_feedback_on_a_card_is_kept_with_what_the_card_was(client, installation, store):
     card = card_of(client)
     answer = client.post(FEEDBACK, json={"feedback": [accepted(card)]})
     assert (answer.status_code, answer.get_json()) == (200, {})
-    around.ledger.flush()
+    installation.ledger.flush()
     (row,) = kept(store, ANY)
     policy = next(policy for policy in library().policies if card["links"][-1]["url"].endswith(policy.id))
     assert (row.client, row.card, row.outcome) == ("open", card["uuid"], "accepted")
@@ -75,11 +75,11 @@ def test_feedback_on_a_card_is_kept_with_what_the_card_was(client, around, store
     assert shown.counts(store, ANY) == [CardsShown(policy.id, "met", 1)]
 
 
-def test_feedback_may_come_before_what_was_shown_is_written(client, around, store):
+def test_feedback_may_come_before_what_was_shown_is_written(client, installation, store):
     """What a card was about is looked up when the report is made."""
     card = card_of(client)
     client.post(FEEDBACK, json={"feedback": [accepted(card)]})
-    around.ledger.flush()
+    installation.ledger.flush()
     assert kept(store, ANY)[0].policy is not None
 
 
@@ -130,7 +130,7 @@ def test_feedback_on_a_service_that_is_not_there_is_a_404(client):
     assert client.get(FEEDBACK).status_code == 405
 
 
-def test_what_cannot_be_kept_is_not_acknowledged(client, around, store, monkeypatch):
+def test_what_cannot_be_kept_is_not_acknowledged(client, installation, store, monkeypatch):
     def full(*_):
         raise StoreError("The store cannot be used: its disk is full (SQLITE_FULL).")
 
@@ -166,8 +166,8 @@ def test_refused_feedback_leaves_an_audit_line_and_a_metric(client, tmp_path, se
     assert f'cds_service_feedback_total{{outcome="refused:{status}"}} 1.0' in text
 
 
-def test_feedback_that_is_too_large_is_told_too(around, tmp_path):
-    small = create_app(Settings(max_body_bytes=10), library(), "http://127.0.0.1:8080", lambda: TODAY, around)
+def test_feedback_that_is_too_large_is_told_too(installation, tmp_path):
+    small = create_app(Settings(max_body_bytes=10), library(), "http://127.0.0.1:8080", lambda: TODAY, installation)
     client = small.test_client()
     assert client.post(FEEDBACK, json={"feedback": ["long enough"]}).status_code == 413
     (line,) = audit.read(tmp_path / "audit", audit.Wanted(), None, lambda problem: None)
@@ -183,13 +183,13 @@ def test_a_browser_of_another_origin_may_send_feedback(client):
     assert refused.headers["Access-Control-Allow-Origin"] in ("*", "https://sandbox.cds-hooks.org")
 
 
-def test_calls_beyond_the_limit_are_refused_for_feedback_too(around):
-    limited = replace(around, rate_limit="1/minute")
+def test_calls_beyond_the_limit_are_refused_for_feedback_too(installation):
+    limited = replace(installation, rate_limit="1/minute")
     client = create_app(Settings(), library(), "http://127.0.0.1:8080", lambda: TODAY, limited).test_client()
     assert [client.post(FEEDBACK, json={"feedback": []}).status_code for _ in range(2)] == [200, 429]
 
 
-def test_the_audit_log_knows_of_feedback_and_not_its_words(client, around, tmp_path):
+def test_the_audit_log_knows_of_feedback_and_not_its_words(client, installation, tmp_path):
     card = card_of(client)
     reason = {"code": card["overrideReasons"][0]["code"], "display": f"{MARK}1"}
     sent = {"card": card["uuid"], "outcome": "overridden", "overrideReasons": [{"reason": reason}]}
@@ -200,12 +200,12 @@ def test_the_audit_log_knows_of_feedback_and_not_its_words(client, around, tmp_p
     assert found_below([tmp_path / "audit"]) == {}
 
 
-def test_what_users_wrote_is_in_the_store_alone(client, around, tmp_path, capsys):
+def test_what_users_wrote_is_in_the_store_alone(client, installation, tmp_path, capsys):
     planted = Planted(example("typical-gaps"))
     client.post(SIGN, json=planted.request)
     calls = set(planted.marks)
     assert client.post(FEEDBACK, json=feedback(planted)).status_code == 200
-    around.close()
+    installation.close()
     assert found_below([tmp_path / "audit"]) == {}
     assert found_in(client.get("/metrics").data) == set()
     assert found_in("".join(capsys.readouterr())) == set()
@@ -216,43 +216,43 @@ def test_what_users_wrote_is_in_the_store_alone(client, around, tmp_path, capsys
 # --- the ledger: what calls leave without waiting ---
 
 
-def test_orders_and_cards_are_counted_by_statement(client, around, store):
+def test_orders_and_cards_are_counted_by_statement(client, installation, store):
     policy = library().policies[0]
     for name in ("all-met", "typical-gaps", "unrelated-order"):
         client.post(SIGN, json=example(name))
-    around.ledger.flush()
+    installation.ledger.flush()
     silences = activity.silence(store, TODAY)
     assert silences[policy.id] == Silence(TODAY, TODAY, 0)
 
 
-def test_a_statement_that_fails_has_orders_and_no_card(client, around, store, monkeypatch):
+def test_a_statement_that_fails_has_orders_and_no_card(client, installation, store, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError
 
     monkeypatch.setattr("cds_service.service.decisions.decide", broken)
     card = card_of(client)
-    around.ledger.flush()
+    installation.ledger.flush()
     policy = next(policy for policy in library().policies if card["links"][-1]["url"].endswith(policy.id))
     assert activity.silence(store, TODAY)[policy.id] == Silence(TODAY, None, 1)
     assert shown.counts(store, ANY) == [CardsShown(policy.id, "failed", 1)]
 
 
-def test_what_was_noted_is_written_by_itself(client, around, store):
+def test_what_was_noted_is_written_by_itself(client, installation, store):
     """The ledger's thread writes a moment later, without being asked."""
     written = threading.Event()
-    flush = around.ledger.flush
+    flush = installation.ledger.flush
 
     def told() -> None:
         flush()
         written.set()
 
-    around.ledger.flush = told
+    installation.ledger.flush = told
     card_of(client)
     assert written.wait(20)
     assert len(shown.counts(store, ANY)) == 1
 
 
-def test_what_cannot_be_written_is_told_and_written_later(client, around, store, failures, monkeypatch):
+def test_what_cannot_be_written_is_told_and_written_later(client, installation, store, failures, monkeypatch):
     card_of(client)
     with monkeypatch.context() as patched:
 
@@ -261,8 +261,8 @@ def test_what_cannot_be_written_is_told_and_written_later(client, around, store,
 
         patched.setattr("cds_service.store.ledger.shown.record", busy)
         with pytest.raises(StoreError):
-            around.ledger.flush()
-    around.ledger.flush()
+            installation.ledger.flush()
+    installation.ledger.flush()
     assert len(shown.counts(store, ANY)) == 1
     assert activity.silence(store, TODAY + timedelta(days=1)) != {}
 
@@ -282,13 +282,13 @@ def test_of_cards_that_cannot_be_written_the_oldest_are_forgotten_at_last(store,
     assert sum(lost) == 3
 
 
-def test_closing_writes_what_was_noted(client, around, store):
+def test_closing_writes_what_was_noted(client, installation, store):
     card_of(client)
-    around.close()
+    installation.close()
     assert len(shown.counts(store, ANY)) == 1
 
 
-def test_a_second_process_reads_what_the_first_wrote(client, around, store, store_url, tmp_path):
+def test_a_second_process_reads_what_the_first_wrote(client, installation, store, store_url, tmp_path):
     client.post(FEEDBACK, json={"feedback": [accepted({"uuid": "c", "suggestions": [{"uuid": "s"}]})]})
     with closing(open_store(store_url, tmp_path)) as other:
         assert len(kept(other, ANY)) == 1

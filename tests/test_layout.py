@@ -101,3 +101,13 @@ def test_the_house_stays_as_small_as_it_is():
     assert len(arrows()) <= 160
     assert len(set(HEIGHT.values())) == 14
     assert len([path for path in PACKAGE.iterdir() if path.name != "__pycache__"]) <= 33
+
+
+def test_no_two_public_classes_share_a_name():
+    names = [
+        node.name
+        for module in MODULES
+        for node in tree_of(module).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert {name for name in names if names.count(name) > 1} == set()

@@ -115,7 +115,7 @@ def test_service_answers_for_the_others_and_tells_the_silence(cards, tmp_path, c
     settings = Settings(cards=cards, state=tmp_path / "state")
     library = gunicorn_server.load(settings)
     installed = gunicorn_server.install(settings, library, "http://127.0.0.1:8080", True, lambda: date(2026, 11, 23))
-    with closing(installed.around):
+    with closing(installed.installation):
         installed.watch._check.run()
         client = installed.app.test_client()
         answer = client.post("/cds-services/coverage-guidance-order-sign", json=example("all-met"))

@@ -10,8 +10,8 @@ from cds_service.app import create_app
 from cds_service.ehr.addresses import Allowance
 from cds_service.ehr.client import OutgoingClient
 from cds_service.ehr.fetch import Fetcher
-from cds_service.hooks.feedback import Days
-from cds_service.installation import Surroundings, names_of
+from cds_service.hooks.feedback import DayRange
+from cds_service.installation import Installation, names_of
 from cds_service.operations.check_names import CHECKS
 from cds_service.operations.metrics import Metrics
 from cds_service.operations.readiness import Readiness
@@ -30,11 +30,11 @@ FEEDBACK = {"feedback": [{"card": "c1", "outcome": "accepted", "outcomeTimestamp
 
 
 @pytest.fixture
-def around(tmp_path):
+def installation(tmp_path):
     """All that an open service on this machine has."""
     http, store = OutgoingClient(), open_store(None, tmp_path)
     fetcher = Fetcher(http, 5_000_000, 20)
-    yield Surroundings(
+    yield Installation(
         fetcher,
         Allowance(loopback=True),
         10,
@@ -48,8 +48,8 @@ def around(tmp_path):
     store.close()
 
 
-def client_of(around: Surroundings, public_url: str = PUBLIC_URL, **settings: object) -> FlaskClient:
-    return create_app(Settings(**settings), library(), public_url, lambda: TODAY, around).test_client()
+def client_of(installation: Installation, public_url: str = PUBLIC_URL, **settings: object) -> FlaskClient:
+    return create_app(Settings(**settings), library(), public_url, lambda: TODAY, installation).test_client()
 
 
 # --- hosts ------------------------------------------------------------------------------------------------------------
@@ -88,30 +88,30 @@ OWN_HOSTS = ["localhost", "LOCALHOST:8080", "localhost.", "127.0.0.1:8080", "127
 
 
 @pytest.mark.parametrize(("method", "path"), ASKED)
-def test_a_name_that_leads_here_is_refused_everywhere(around, method, path):
+def test_a_name_that_leads_here_is_refused_everywhere(installation, method, path):
     """DNS rebinding: the page of evil.example lets its name lead to this machine, and reads what the browser gets."""
     body = example("typical-gaps") if method == "POST" else None
-    answer = client_of(around).open(path, method=method, json=body, headers={"Host": "evil.example:8080"})
+    answer = client_of(installation).open(path, method=method, json=body, headers={"Host": "evil.example:8080"})
     assert answer.status_code == 421
     assert "CDS_SERVICE_ALLOWED_HOSTS" in outcome_of(answer)["diagnostics"]
     assert b"evil" not in answer.data
 
 
 @pytest.mark.parametrize("host", HOSTILE_HOSTS)
-def test_hosts_that_are_none_of_ours(around, host):
-    answer = client_of(around).post(SIGN, json=example("typical-gaps"), headers={"Host": host})
+def test_hosts_that_are_none_of_ours(installation, host):
+    answer = client_of(installation).post(SIGN, json=example("typical-gaps"), headers={"Host": host})
     assert answer.status_code == 421
 
 
 @pytest.mark.parametrize("host", OWN_HOSTS)
-def test_every_name_of_this_machine_is_answered(around, host):
-    answer = client_of(around).post(SIGN, json=example("typical-gaps"), headers={"Host": host})
+def test_every_name_of_this_machine_is_answered(installation, host):
+    answer = client_of(installation).post(SIGN, json=example("typical-gaps"), headers={"Host": host})
     assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
-def test_probes_answer_to_any_host(around, path):
-    client = client_of(around)
+def test_probes_answer_to_any_host(installation, path):
+    client = client_of(installation)
     asked = [client.get(path, headers={"Host": host}).status_code for host in ("localhost", "10.1.2.3:8080")]
     assert asked[0] == asked[1] != 421
 
@@ -130,19 +130,21 @@ def test_probes_answer_to_any_host(around, path):
         ("10.0.0.8", 421),
     ],
 )
-def test_beyond_this_machine_the_public_host_and_those_of_the_setting_are_answered(around, host, status):
-    client = client_of(around, "https://cds.hospital.example/cds", allowed_hosts=["inner", "10.0.0.7", "[fd00::7]"])
+def test_beyond_this_machine_the_public_host_and_those_of_the_setting_are_answered(installation, host, status):
+    client = client_of(
+        installation, "https://cds.hospital.example/cds", allowed_hosts=["inner", "10.0.0.7", "[fd00::7]"]
+    )
     assert client.get("/policies", headers={"Host": host}).status_code == status
 
 
 def test_a_trusted_proxy_says_the_host():
-    client = client_of(Surroundings(trusted_proxies=1), "https://cds.hospital.example")
+    client = client_of(Installation(trusted_proxies=1), "https://cds.hospital.example")
     for said, status in (("cds.hospital.example", 200), ("evil.example", 421)):
         assert client.get("/policies", headers={"X-Forwarded-Host": said}).status_code == status
 
 
 def test_with_trust_on_the_token_decides_and_not_the_host():
-    client = client_of(Surroundings(verifier=live()))
+    client = client_of(Installation(verifier=live()))
     headers = now_headers() | {"Host": "any.example", "Origin": "https://any.example"}
     answer = client.post(PATH, json=example("unrelated-order"), headers=headers)
     assert answer.status_code == 200
@@ -173,9 +175,9 @@ FOREIGN = [
 
 @pytest.mark.parametrize("origin", FOREIGN)
 @pytest.mark.parametrize("path", [SIGN, f"{SIGN}/feedback", "/workbench/markdown"])
-def test_a_call_of_another_origin_is_refused_and_has_no_effect(around, origin, path):
+def test_a_call_of_another_origin_is_refused_and_has_no_effect(installation, origin, path):
     body = example("typical-gaps")
-    client = client_of(around)
+    client = client_of(installation)
     with FhirServer(body["prefetch"]) as server:
         sent = FEEDBACK if path.endswith("feedback") else body | {"prefetch": {}, "fhirServer": server.base}
         answer = client.post(path, json=sent, headers={"Origin": origin})
@@ -183,20 +185,20 @@ def test_a_call_of_another_origin_is_refused_and_has_no_effect(around, origin, p
     assert answer.status_code == 403
     assert "CDS_SERVICE_CORS_ORIGINS" in outcome_of(answer)["diagnostics"]
     assert "Access-Control-Allow-Origin" not in answer.headers
-    assert list(kept(around.store, Days())) == []
+    assert list(kept(installation.store, DayRange())) == []
 
 
 @pytest.mark.parametrize("origin", [None, SANDBOX, PUBLIC_URL, "http://localhost"])
-def test_calls_of_our_own_pages_of_the_sandbox_and_of_programs_are_answered_and_completed(around, origin):
+def test_calls_of_our_own_pages_of_the_sandbox_and_of_programs_are_answered_and_completed(installation, origin):
     body = example("typical-gaps")
-    client = client_of(around)
+    client = client_of(installation)
     headers = {"Origin": origin} if origin else {}
     with FhirServer(body["prefetch"]) as server:
         answer = client.post(SIGN, json=body | {"prefetch": {}, "fhirServer": server.base}, headers=headers)
         assert server.calls != []
     assert answer.data == client.post(SIGN, json=body).data
     assert client.post(f"{SIGN}/feedback", json=FEEDBACK, headers=headers).status_code == 200
-    assert len(list(kept(around.store, Days()))) == 1
+    assert len(list(kept(installation.store, DayRange()))) == 1
 
 
 def preflight(client: FlaskClient, origin: str, path: str = SIGN):
@@ -205,8 +207,8 @@ def preflight(client: FlaskClient, origin: str, path: str = SIGN):
 
 
 @pytest.mark.parametrize("path", [SIGN, f"{SIGN}/feedback", "/cds-services"])
-def test_the_sandbox_may_call_a_service_on_this_machine(around, path):
-    answer = preflight(client_of(around), SANDBOX, path)
+def test_the_sandbox_may_call_a_service_on_this_machine(installation, path):
+    answer = preflight(client_of(installation), SANDBOX, path)
     assert answer.status_code == 200
     assert answer.headers["Access-Control-Allow-Origin"] == SANDBOX
     assert answer.headers["Access-Control-Allow-Private-Network"] == "true"
@@ -215,20 +217,20 @@ def test_the_sandbox_may_call_a_service_on_this_machine(around, path):
 
 @pytest.mark.parametrize("origin", FOREIGN)
 @pytest.mark.parametrize("path", [SIGN, f"{SIGN}/feedback", "/cds-services"])
-def test_a_preflight_of_another_origin_fails(around, origin, path):
-    answer = preflight(client_of(around), origin, path)
+def test_a_preflight_of_another_origin_fails(installation, origin, path):
+    answer = preflight(client_of(installation), origin, path)
     assert not [name for name in dict(answer.headers) if name.lower().startswith("access-control-")]
 
 
-def test_what_another_origin_may_read_is_not_readable_for_it(around):
-    client = client_of(around)
+def test_what_another_origin_may_read_is_not_readable_for_it(installation):
+    client = client_of(installation)
     for path in ("/cds-services", "/policies", "/feedback", "/healthz"):
         assert "Access-Control-Allow-Origin" not in client.get(path, headers={"Origin": EHR}).headers
 
 
 @pytest.mark.parametrize("origins", [[EHR], ["*"], ["http://[::1]:3000"]])
-def test_the_setting_names_who_may_call(around, origins):
-    client = client_of(around, cors_origins=origins)
+def test_the_setting_names_who_may_call(installation, origins):
+    client = client_of(installation, cors_origins=origins)
     origin = EHR if origins == ["*"] else origins[0]
     answer = client.post(SIGN, json=example("typical-gaps"), headers={"Origin": origin})
     assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, origin)
@@ -238,7 +240,7 @@ def test_the_setting_names_who_may_call(around, origins):
 
 
 def test_with_trust_on_cors_is_as_configured():
-    client = client_of(Surroundings(verifier=live()), cors_origins=[EHR])
+    client = client_of(Installation(verifier=live()), cors_origins=[EHR])
     for origin, allowed in ((EHR, EHR), (SANDBOX, None)):
         answer = client.post(
             PATH, json=example("unrelated-order"), headers=now_headers(jti=origin) | {"Origin": origin}
@@ -253,7 +255,7 @@ def test_an_origin_that_is_none_stops_the_start(origin):
         Settings(cors_origins=[origin])
 
 
-def test_a_refusal_is_read_before_the_body(around):
-    answer = client_of(around).post(SIGN, data=b"{" * 100, content_type="text/plain", headers={"Origin": EHR})
+def test_a_refusal_is_read_before_the_body(installation):
+    answer = client_of(installation).post(SIGN, data=b"{" * 100, content_type="text/plain", headers={"Origin": EHR})
     assert answer.status_code == 403
     assert json.loads(answer.data)["resourceType"] == "OperationOutcome"

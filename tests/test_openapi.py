@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from werkzeug.exceptions import HTTPException
 
 from cds_service.app import create_app
-from cds_service.installation import Surroundings, names_of
+from cds_service.installation import Installation, names_of
 from cds_service.operations.metrics import Metrics
 from cds_service.operations.readiness import Readiness
 from cds_service.settings.settings import Settings
@@ -34,9 +34,9 @@ URL = "https://cds.hospital.example"
 NOT_DESCRIBED = {"static"}
 
 
-def application(around: Surroundings | None = None) -> Flask:
+def application(installation: Installation | None = None) -> Flask:
     made = Settings(security_contact="mailto:security@hospital.example")
-    return create_app(made, library(), URL, lambda: TODAY, around)
+    return create_app(made, library(), URL, lambda: TODAY, installation)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def whole(tmp_path_factory) -> Iterator[Flask]:
     with closing(open_store(None, tmp_path_factory.mktemp("store"))) as store:
         readiness = Readiness(None, 600)
         readiness.say([])
-        yield application(Surroundings(metrics=Metrics(names_of(library())), store=store, readiness=readiness))
+        yield application(Installation(metrics=Metrics(names_of(library())), store=store, readiness=readiness))
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_every_operation_has_a_name_of_its_own(everything):
 
 def test_a_service_that_is_not_ready_says_so_as_described(everything):
     readiness = Readiness(None, 600)
-    answer = application(Surroundings(readiness=readiness)).test_client().get("/readyz")
+    answer = application(Installation(readiness=readiness)).test_client().get("/readyz")
     shape = everything["components"]["schemas"]["Readiness"]["properties"]
     assert str(answer.status_code) in everything["paths"]["/readyz"]["get"]["responses"]
     assert answer.status_code == 503

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from cds_service.app import create_app
-from cds_service.installation import Surroundings, names_of
+from cds_service.installation import Installation, names_of
 from cds_service.operations.names import Names
 from cds_service.operations.traces import NoTraces, OpenTelemetry, TracesError, open_traces
 from cds_service.settings.settings import Settings
@@ -166,7 +166,7 @@ def test_a_hook_call_is_traced_with_its_steps_and_nothing_of_the_patient():
     exporter = InMemorySpanExporter()
     traces = OpenTelemetry(names_of(library()), lambda: SimpleSpanProcessor(exporter))
     traces.start()
-    client = create_app(Settings(), library(), "http://x", lambda: TODAY, Surroundings(traces=traces)).test_client()
+    client = create_app(Settings(), library(), "http://x", lambda: TODAY, Installation(traces=traces)).test_client()
     planted = Planted(example("typical-gaps"))
     path = "/cds-services/coverage-guidance-order-sign"
     assert client.post(path, json=planted.request, headers={"traceparent": PARENT}).status_code == 200

@@ -13,7 +13,7 @@ from cds_service import service
 from cds_service.chart import orders
 from cds_service.chart.code_index import Lexicon
 from cds_service.chart.order_index import OrderIndex
-from cds_service.chart.policy_reads import REMEMBERED, NeedsIndex
+from cds_service.chart.policy_reads import REMEMBERED, PolicyReadsIndex
 from cds_service.fhir.terminology import ICD10PCS, words
 from cds_service.hooks import hook_request
 from cds_service.library import Library, load_library
@@ -237,7 +237,7 @@ def test_policies_that_are_no_candidates_are_not_evaluated(crowd, monkeypatch):
 
 def test_only_what_the_candidates_read_is_read():
     one, other = minimal(), replace(minimal(), id="other", resource_types=frozenset({"Device"}), code_sets={})
-    needs = NeedsIndex([one, other])
+    needs = PolicyReadsIndex([one, other])
     assert needs.of([one]).resource_types == one.resource_types
     assert needs.of([one, other]).resource_types == one.resource_types | {"Device"}
     assert needs.of([other]).lexicon.look_up(CPT, "97110").rows == ()
@@ -246,7 +246,7 @@ def test_only_what_the_candidates_read_is_read():
 
 def test_what_is_read_is_remembered_for_the_last_few_combinations():
     policies = [replace(minimal(), id=str(number)) for number in range(REMEMBERED + 1)]
-    needs = NeedsIndex(policies)
+    needs = PolicyReadsIndex(policies)
     first = needs.of(policies[:1])
     assert needs.of(policies[:1]) is first
     for policy in policies[1:]:

@@ -15,8 +15,8 @@ from sqlalchemy import text
 
 from cds_service.app import create_app
 from cds_service.hooks.client_names import WORKBENCH
-from cds_service.hooks.feedback import ACCEPTED, OVERRIDDEN, CardsShown, Days, FeedbackItem
-from cds_service.installation import Surroundings, names_of
+from cds_service.hooks.feedback import ACCEPTED, OVERRIDDEN, CardsShown, DayRange, FeedbackItem
+from cds_service.installation import Installation, names_of
 from cds_service.operations import audit_retention
 from cds_service.operations.audit import AuditError, AuditLog, Call, Caller, Wanted, read
 from cds_service.operations.feedback_report import OTHER_REASON, report
@@ -30,13 +30,13 @@ from cds_service.store.database import Store, open_store
 from cds_service.store.failures import StoreError
 from cds_service.store.feedback import kept, save
 from cds_service.store.ledger import Ledger
-from cds_service.store.retention import Limits, Retention, prune_all
+from cds_service.store.retention import Retention, RetentionLimits, prune_all
 from cds_service.store.shown import Shown
 from tests.shipped import TODAY, example, library
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
-ANY = Days()
-LIMITS = Limits(audit_days=30, feedback_days=60, audit_bytes=10**9, cards=10**6, feedback=10**6)
+ANY = DayRange()
+LIMITS = RetentionLimits(audit_days=30, feedback_days=60, audit_bytes=10**9, cards=10**6, feedback=10**6)
 SIGN = "/cds-services/coverage-guidance-order-sign"
 
 
@@ -202,33 +202,33 @@ def sqlite(tmp_path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def around(sqlite, folder) -> Surroundings:
+def installation(sqlite, folder) -> Installation:
     ledger = Ledger(sqlite, lambda error, forgotten: None)
-    return Surroundings(store=sqlite, ledger=ledger, audit=log_in(folder), workbench=True)
+    return Installation(store=sqlite, ledger=ledger, audit=log_in(folder), workbench=True)
 
 
-def client_of(around: Surroundings):
-    return create_app(Settings(), library(), "http://127.0.0.1:8080", lambda: TODAY, around).test_client()
+def client_of(installation: Installation):
+    return create_app(Settings(), library(), "http://127.0.0.1:8080", lambda: TODAY, installation).test_client()
 
 
 def pieces(number: int, first: int = 0) -> dict:
     return {"feedback": [{"card": f"c-{first + index}", "outcome": "accepted"} for index in range(number)]}
 
 
-def test_at_its_cap_feedback_is_refused_with_the_reason_and_nothing_kept_goes(around):
-    keeper = Retention(around.store, None, LIMITS._replace(feedback=3), None)
-    client = client_of(replace(around, retention=keeper))
+def test_at_its_cap_feedback_is_refused_with_the_reason_and_nothing_kept_goes(installation):
+    keeper = Retention(installation.store, None, LIMITS._replace(feedback=3), None)
+    client = client_of(replace(installation, retention=keeper))
     assert client.post(f"{SIGN}/feedback", json=pieces(3)).status_code == 200
     keeper.run(NOW)
     refused = client.post(f"{SIGN}/feedback", json=pieces(1, 7))
     assert refused.status_code == 503
     assert refused.headers["Retry-After"] == "3600"
     assert "CDS_SERVICE_STORE_MAX_FEEDBACK" in refused.get_json()["issue"][0]["diagnostics"]
-    assert len(kept(around.store, ANY)) == 3
+    assert len(kept(installation.store, ANY)) == 3
 
 
-def test_a_client_sends_no_more_items_than_its_limit(around):
-    client = client_of(replace(around, feedback_limit="20/hour", feedback_items=10))
+def test_a_client_sends_no_more_items_than_its_limit(installation):
+    client = client_of(replace(installation, feedback_limit="20/hour", feedback_items=10))
     many = client.post(f"{SIGN}/feedback", json=pieces(11))
     assert (many.status_code, many.get_json()["issue"][0]["code"]) == (413, "too-long")
     assert [client.post(f"{SIGN}/feedback", json=pieces(8, 8 * turn)).status_code for turn in range(3)] == [
@@ -241,11 +241,11 @@ def test_a_client_sends_no_more_items_than_its_limit(around):
     assert last.status_code == 429
     assert int(last.headers["Retry-After"]) > 0
     assert "20/hour" in last.get_json()["issue"][0]["diagnostics"]
-    assert len(kept(around.store, ANY)) == 20
+    assert len(kept(installation.store, ANY)) == 20
 
 
-def test_by_default_a_client_cannot_add_twelve_thousand_items(around):
-    client = client_of(replace(around, feedback_limit=Settings().feedback_limit))
+def test_by_default_a_client_cannot_add_twelve_thousand_items(installation):
+    client = client_of(replace(installation, feedback_limit=Settings().feedback_limit))
     found = [client.post(f"{SIGN}/feedback", json=pieces(1000, 1000 * turn)).status_code for turn in range(12)]
     assert found == [200, 200, *[429] * 10]
 
@@ -255,49 +255,49 @@ def test_by_default_a_client_cannot_add_twelve_thousand_items(around):
 DEMO = {"CDS-Service-Workbench": "demo"}
 
 
-def test_demo_calls_and_their_feedback_stand_apart_from_those_of_ehrs(around, folder):
-    client = client_of(around)
+def test_demo_calls_and_their_feedback_stand_apart_from_those_of_ehrs(installation, folder):
+    client = client_of(installation)
     made = {}
     for name, headers in (("ehr", {}), ("demo", DEMO)):
         made[name] = client.post(SIGN, json=example("all-met"), headers=headers).get_json()["cards"][0]["uuid"]
-        around.ledger.flush()
+        installation.ledger.flush()
         sent = {"feedback": [{"card": made[name], "outcome": "accepted"}]}
         assert client.post(f"{SIGN}/feedback", json=sent, headers=headers).status_code == 200
     assert made["ehr"] != made["demo"]
     for name, workbench in (("ehr", False), ("demo", True)):
-        assert [found.card for found in kept(around.store, ANY, workbench=workbench)] == [made[name]]
-        assert [found.cards for found in shown.counts(around.store, ANY, workbench=workbench)] == [1]
+        assert [found.card for found in kept(installation.store, ANY, workbench=workbench)] == [made[name]]
+        assert [found.cards for found in shown.counts(installation.store, ANY, workbench=workbench)] == [1]
     assert {line["client"] for line in read(folder, Wanted(), None, pytest.fail)} == {"open"}
     assert {line["client"] for line in read(folder, Wanted(client=WORKBENCH), None, pytest.fail)} == {WORKBENCH}
-    assert activity.silence(around.store, TODAY)[library().policies[0].id].last_card == TODAY
+    assert activity.silence(installation.store, TODAY)[library().policies[0].id].last_card == TODAY
     page, demo = client.get("/feedback").text, client.get("/feedback?of=workbench").text
     assert "<h1>Feedback of EHRs</h1>" in page
     assert "<h1>Feedback of the workbench</h1>" in demo
     assert "feedback-workbench.csv" in client.get("/feedback.csv?of=workbench").headers["Content-Disposition"]
 
 
-def test_a_demo_call_alone_leaves_nothing_among_real_ones(around):
-    client = client_of(around)
+def test_a_demo_call_alone_leaves_nothing_among_real_ones(installation):
+    client = client_of(installation)
     client.post(SIGN, json=example("all-met"), headers=DEMO)
-    around.ledger.flush()
-    assert shown.counts(around.store, ANY) == []
-    assert activity.silence(around.store, TODAY) == {}
+    installation.ledger.flush()
+    assert shown.counts(installation.store, ANY) == []
+    assert activity.silence(installation.store, TODAY) == {}
     assert "No card was shown" in client.get("/feedback").text
 
 
-def test_where_there_is_no_workbench_nobody_is_it(around):
-    client = client_of(replace(around, workbench=False))
+def test_where_there_is_no_workbench_nobody_is_it(installation):
+    client = client_of(replace(installation, workbench=False))
     client.post(f"{SIGN}/feedback", json=pieces(1), headers=DEMO)
-    assert [found.client for found in kept(around.store, ANY)] == ["open"]
+    assert [found.client for found in kept(installation.store, ANY)] == ["open"]
 
 
-def test_no_page_of_another_origin_may_say_that_it_is_the_workbench(around):
+def test_no_page_of_another_origin_may_say_that_it_is_the_workbench(installation):
     asked = {
         "Origin": "https://evil.example",
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "cds-service-workbench, content-type",
     }
-    answer = client_of(around).options(SIGN, headers=asked)
+    answer = client_of(installation).options(SIGN, headers=asked)
     assert "workbench" not in answer.headers.get("Access-Control-Allow-Headers", "").lower()
 
 

@@ -20,10 +20,10 @@ from cds_service import service
 from cds_service.app import create_app
 from cds_service.card.guidance import Addresses
 from cds_service.facts.logic import Truth
-from cds_service.installation import Surroundings, surroundings_of
+from cds_service.installation import Installation, installation_of
 from cds_service.operations.check_names import CHECKS, DEGRADING, DEGRADING_WITH_TRUST, PARTS_OF_READINESS, WARNINGS
 from cds_service.operations.readiness import SILENT, STARTING, Readiness
-from cds_service.self_check.checks import PARTS, Found, SelfCheck
+from cds_service.self_check.checks import PARTS, CheckResult, SelfCheck
 from cds_service.self_check.known_answers import covering, known_answers
 from cds_service.self_check.stores import SECONDS_BETWEEN_QUICK_CHECKS, StoreCheck
 from cds_service.self_check.watch import Watch
@@ -42,7 +42,7 @@ class Running:
     """A service as it is installed, and what a way to break it may lay hands on."""
 
     settings: Settings
-    around: Surroundings
+    installation: Installation
     guide: Guide
     check: SelfCheck
     readiness: Readiness
@@ -65,19 +65,19 @@ def running(tmp_path, monkeypatch) -> Iterator[Running]:
     shutil.copytree(data_folder("cards"), cards)
     settings = Settings(cards=cards, state=tmp_path / "state", silent_days=3)
     loaded = library()
-    with closing(surroundings_of(settings, loaded, only_this_machine=True)) as made:
+    with closing(installation_of(settings, loaded, only_this_machine=True)) as made:
         readiness = Readiness(None, 10, degrading=made.readiness.degrading)
-        around = replace(made, readiness=readiness)
+        installation = replace(made, readiness=readiness)
         guide = Guide(loaded, Addresses(ADDRESS, settings.canonical_base), settings.key())
         now = [time.time()]
 
         def today() -> date:
             return datetime.fromtimestamp(now[0], UTC).date()
 
-        app = create_app(settings, loaded, ADDRESS, today, around)
-        check = SelfCheck(app, settings, guide, around, today, readiness, lambda: now[0], lambda: now[0] - 1000)
-        yield Running(settings, around, guide, check, readiness, app, tmp_path, monkeypatch, now)
-        around.fetcher.close()
+        app = create_app(settings, loaded, ADDRESS, today, installation)
+        check = SelfCheck(app, settings, guide, installation, today, readiness, lambda: now[0], lambda: now[0] - 1000)
+        yield Running(settings, installation, guide, check, readiness, app, tmp_path, monkeypatch, now)
+        installation.fetcher.close()
 
 
 def test_a_sound_service_is_ready_and_says_so(running):
@@ -289,7 +289,7 @@ def calls_are_evaluated_on_another_day(running):
 
 @way("store")
 def the_store_is_no_database_any_more(running):
-    running.around.store.close()
+    running.installation.store.close()
     (running.folder / "state" / "store.sqlite-wal").unlink(missing_ok=True)
     (running.folder / "state" / "store.sqlite").write_bytes(b"no database" * 1000)
 
@@ -303,7 +303,7 @@ def the_store_has_lost_a_table(running):
 @way("store")
 def another_process_holds_the_store(running):
     running.patch.setattr("cds_service.store.engines.SECONDS_BUSY", 0.1)
-    running.around.store.close()
+    running.installation.store.close()
     holds = sqlite3.connect(running.folder / "state" / "store.sqlite", isolation_level=None)
     holds.execute("BEGIN EXCLUSIVE")
     running.patch.setattr(running, "holds", holds, raising=False)
@@ -317,7 +317,7 @@ def the_file_of_the_store_is_gone(running):
 
 @way("store")
 def the_store_has_a_damaged_page(running):
-    store = running.around.store
+    store = running.installation.store
     activity.record(store, [Activity(date(2020, 1, 1), f"page-{number}" * 8, 1, 1) for number in range(500)])
     store.close()
     file = running.folder / "state" / "store.sqlite"
@@ -328,7 +328,7 @@ def the_store_has_a_damaged_page(running):
 
 @way("threads")
 def the_thread_of_the_ledger_has_ended(running):
-    ledger = running.around.ledger
+    ledger = running.installation.ledger
     running.patch.setattr(ledger, "flush", ends)
     ledger.note([], datetime.now(UTC).date(), ["p"], [])
     ledger.thread._thread.join(SECONDS)
@@ -336,7 +336,7 @@ def the_thread_of_the_ledger_has_ended(running):
 
 @way("threads")
 def the_thread_of_the_ledger_is_stuck(running):
-    ledger, begun, over = running.around.ledger, threading.Event(), threading.Event()
+    ledger, begun, over = running.installation.ledger, threading.Event(), threading.Event()
     running.patch.setattr(ledger, "flush", lambda: begun.set() or over.wait(SECONDS))
     running.patch.setattr(ledger.thread, "_patience", 0.0)
     running.patch.setattr(running, "over", over, raising=False)
@@ -427,7 +427,7 @@ def test_that_another_file_took_the_place_of_the_store_is_told_once(running):
 
 
 def test_pages_are_checked_at_the_start_once_a_day_and_where_another_file_was_opened(running):
-    store, checked, now = running.around.store, [], [5.0]
+    store, checked, now = running.installation.store, [], [5.0]
     running.patch.setattr(store, "is_damaged", lambda: checked.append(now[0]) or False)
     check = StoreCheck(store, lambda: now[0])
     for seconds in (0, 60, SECONDS_BETWEEN_QUICK_CHECKS - 61, 1, 60):
@@ -441,7 +441,7 @@ def test_pages_are_checked_at_the_start_once_a_day_and_where_another_file_was_op
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_ended_is_started_again(running):
-    ledger = running.around.ledger
+    ledger = running.installation.ledger
     with running.patch.context() as patched:
         patched.setattr(ledger, "flush", ends)
         ledger.note([], datetime.now(UTC).date(), ["p"], [])
@@ -464,7 +464,7 @@ def test_a_statement_that_orders_ask_for_and_that_gives_no_card_is_told(running,
     policy = running.guide.library.policies[0].id
     today = datetime.now(UTC).date()
     days = [Activity(today - timedelta(days=number), policy, 2, 0) for number in range(3)]
-    activity.record(running.around.store, days)
+    activity.record(running.installation.store, days)
     assert running.failing() == set()
     numbers = running.get("/metrics").get_data(as_text=True)
     assert f'cds_service_days_without_a_card{{policy="{policy}"}} 3.0' in numbers
@@ -519,8 +519,8 @@ def test_what_the_service_asks_itself_is_told_to_nobody(running):
     numbers = running.get("/metrics").get_data(as_text=True)
     assert "cds_service_calls_total{" not in numbers
     assert [path.read_bytes() for path in (running.folder / "state" / "audit").iterdir()] == [b""]
-    running.around.ledger.flush()
-    assert activity.silence(running.around.store, datetime.now(UTC).date()) == {}
+    running.installation.ledger.flush()
+    assert activity.silence(running.installation.store, datetime.now(UTC).date()) == {}
 
 
 def test_no_caller_can_pass_for_the_service_itself(running):
@@ -568,7 +568,7 @@ def test_a_run_that_breaks_is_told_and_the_next_one_is_made(running, capsys):
         def __init__(self) -> None:
             pass
 
-        def run(self, pause=lambda seconds: False) -> dict[str, Found]:
+        def run(self, pause=lambda seconds: False) -> dict[str, CheckResult]:
             runs.append(1)
             raise ZeroDivisionError
 

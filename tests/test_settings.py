@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from cds_service.commands.main import main
 from cds_service.errors import PolicyError
-from cds_service.installation import surroundings_of
+from cds_service.installation import installation_of
 from cds_service.library import load_library
 from cds_service.settings.effective import MASK
 from cds_service.settings.settings import Settings, load_settings
@@ -102,13 +102,13 @@ def test_refused_value_names_its_variable(monkeypatch, name):
 
 def test_refused_rate_limit_names_its_variable(tmp_path):
     with pytest.raises(ValueError, match=r"^CDS_SERVICE_RATE_LIMIT: 'often'"):
-        surroundings_of(Settings(state=tmp_path, rate_limit="often"), library(), only_this_machine=True)
+        installation_of(Settings(state=tmp_path, rate_limit="often"), library(), only_this_machine=True)
 
 
 def test_refused_audit_key_names_its_variable(tmp_path):
     settings = Settings(state=tmp_path, audit_content=True, audit_key=SecretStr("\u2603"))
     with pytest.raises(ValueError, match=r"^CDS_SERVICE_AUDIT_KEY: key 1") as caught:
-        surroundings_of(settings, library(), only_this_machine=True)
+        installation_of(settings, library(), only_this_machine=True)
     assert "\u2603" not in str(caught.value)
 
 
@@ -175,4 +175,4 @@ def test_config_refuses_what_the_service_would_refuse():
 
 def test_refused_feedback_limit_names_its_variable(tmp_path):
     with pytest.raises(ValueError, match="CDS_SERVICE_FEEDBACK_LIMIT"):
-        surroundings_of(Settings(state=tmp_path, feedback_limit="often"), library(), only_this_machine=True)
+        installation_of(Settings(state=tmp_path, feedback_limit="often"), library(), only_this_machine=True)

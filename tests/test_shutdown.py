@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 import requests
 
-from cds_service.hooks.feedback import Days
+from cds_service.hooks.feedback import DayRange
 from cds_service.store.database import open_store
 from cds_service.store.shown import counts
 from tests.fhir_server import FhirServer
@@ -52,7 +52,7 @@ def test_calls_in_flight_are_finished_and_told(tmp_path):
     with pytest.raises(requests.ConnectionError):
         requests.get(f"{address}/healthz", timeout=SECONDS)
     with closing(open_store(None, tmp_path)) as store:
-        assert [row.cards for row in counts(store, Days())] == [1]
+        assert [row.cards for row in counts(store, DayRange())] == [1]
     (written,) = (tmp_path / "audit").iterdir()
     assert card["uuid"] in written.read_text()
 

@@ -17,7 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect, text
 
-from cds_service.hooks.feedback import CardsShown, Days, FeedbackItem, Reason
+from cds_service.hooks.feedback import CardsShown, DayRange, FeedbackItem, Reason
 from cds_service.store import activity, migration, shown
 from cds_service.store.activity import Activity, Silence
 from cds_service.store.address import address_of
@@ -33,7 +33,7 @@ RECEIVED = AT + timedelta(minutes=5)
 DAY = AT.date()
 CARD = "4e0a3a1e-3283-4575-ab82-028d55fe2719"
 SUGGESTION = "e56e1945-20b3-4393-8503-a1a20fd73152"
-ANY = Days()
+ANY = DayRange()
 
 
 def overridden(card: str = CARD, happened_at: datetime | None = AT, **more) -> FeedbackItem:
@@ -138,11 +138,11 @@ def test_feedback_is_found_by_its_days(store):
     days = [DAY - timedelta(days=1), DAY, DAY + timedelta(days=1)]
     instants = [datetime(day.year, day.month, day.day, hour, tzinfo=UTC) for day in days for hour in (0, 23)]
     save(store, [overridden(happened_at=instant) for instant in instants], "ehr", RECEIVED)
-    found = [row.happened_at for row in kept(store, Days(DAY, DAY))]
+    found = [row.happened_at for row in kept(store, DayRange(DAY, DAY))]
     assert found == instants[2:4]
-    assert [row.happened_at for row in kept(store, Days(since=DAY))] == instants[2:]
-    assert [row.happened_at for row in kept(store, Days(until=DAY))] == instants[:4]
-    assert len(kept(store, Days(until=date.max))) == len(kept(store, ANY)) == 6
+    assert [row.happened_at for row in kept(store, DayRange(since=DAY))] == instants[2:]
+    assert [row.happened_at for row in kept(store, DayRange(until=DAY))] == instants[:4]
+    assert len(kept(store, DayRange(until=date.max))) == len(kept(store, ANY)) == 6
 
 
 def test_batches_of_many_threads_in_any_order_are_all_kept(store):
@@ -194,9 +194,9 @@ def test_a_card_shown_again_counts_once_and_on_its_first_day(store):
     shown.record(store, [SHOWN])
     shown.record(store, [again])
     assert shown.counts(store, ANY) == [CardsShown("policy-1", "unknown", 1)]
-    assert shown.counts(store, Days(since=DAY + timedelta(days=1))) == []
-    assert shown.counts(store, Days(DAY, DAY)) == shown.counts(store, ANY)
-    assert shown.counts(store, Days(until=DAY - timedelta(days=1))) == []
+    assert shown.counts(store, DayRange(since=DAY + timedelta(days=1))) == []
+    assert shown.counts(store, DayRange(DAY, DAY)) == shown.counts(store, ANY)
+    assert shown.counts(store, DayRange(until=DAY - timedelta(days=1))) == []
 
 
 def test_no_card_is_no_row(store):

@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 
 from cds_service.app import create_app
 from cds_service.commands.main import main
-from cds_service.hooks.feedback import CardsShown, Days, FeedbackItem
-from cds_service.installation import surroundings_of
+from cds_service.hooks.feedback import CardsShown, DayRange, FeedbackItem
+from cds_service.installation import installation_of
 from cds_service.self_check.checks import SelfCheck
 from cds_service.server.gunicorn_server import install
 from cds_service.settings.settings import Settings
@@ -24,7 +24,7 @@ from tests.test_trust_serving import BASE, PATH, bearer, clients_file  # noqa: F
 from tests.torture import FEEDBACK
 
 RECEIVED = datetime(2026, 11, 25, 10, 30, tzinfo=UTC)
-ANY = Days()
+ANY = DayRange()
 SIGN = "/cds-services/coverage-guidance-order-sign"
 
 
@@ -133,9 +133,9 @@ def unreachable(request, tmp_path):
 
 def test_without_trust_cards_are_served_and_readiness_says_degraded(unreachable):
     installed = install(Settings(**unreachable), library(), "http://127.0.0.1:8080", True, lambda: TODAY)
-    with closing(installed.around):
+    with closing(installed.installation):
         client, check = installed.app.test_client(), installed.watch._check
-        assert "cannot be used" in installed.around.store.problem()
+        assert "cannot be used" in installed.installation.store.problem()
         answer = client.post(SIGN, json=example("typical-gaps"))
         assert (answer.status_code, len(answer.get_json()["cards"])) == (200, 1)
         kept_not = client.post(FEEDBACK, json={"feedback": [{"card": "c", "outcome": "accepted"}]})
@@ -151,7 +151,7 @@ def test_with_trust_calls_get_503_and_never_401_and_readiness_is_red(unreachable
     settings = Settings(**unreachable, clients=clients_file)
     now = int(datetime.now(UTC).timestamp())
     installed = install(settings, library(), BASE, True, lambda: TODAY)
-    with closing(installed.around):
+    with closing(installed.installation):
         client, check = installed.app.test_client(), installed.watch._check
         headers = {"Authorization": bearer(iat=now, exp=now + 300)}
         assert client.post(PATH, json=example("unrelated-order"), headers=headers).status_code == 503
@@ -163,12 +163,12 @@ def test_with_trust_calls_get_503_and_never_401_and_readiness_is_red(unreachable
 def test_a_store_that_comes_back_is_used_without_a_restart(tmp_path):
     (tmp_path / "store.sqlite").write_bytes(b"no database" * 1000)
     settings = Settings(state=tmp_path, audit=False)
-    with closing(surroundings_of(settings, library(), only_this_machine=True)) as around:
-        client = create_app(settings, library(), "http://127.0.0.1:8080", lambda: TODAY, around).test_client()
+    with closing(installation_of(settings, library(), only_this_machine=True)) as installation:
+        client = create_app(settings, library(), "http://127.0.0.1:8080", lambda: TODAY, installation).test_client()
         body = {"feedback": [{"card": "c", "outcome": "accepted"}]}
         assert client.post(FEEDBACK, json=body).status_code == 503
         (tmp_path / "store.sqlite").unlink()
-        around.store._try_again = 0.0
+        installation.store._try_again = 0.0
         assert client.post(FEEDBACK, json=body).status_code == 200
     assert cards(tmp_path) == {"c"}
 
@@ -178,4 +178,4 @@ def test_a_store_of_a_newer_version_stops_the_start(tmp_path):
     with closing(sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(ValueError, match="is of version 9999"):
-        surroundings_of(Settings(state=tmp_path), library(), only_this_machine=True)
+        installation_of(Settings(state=tmp_path), library(), only_this_machine=True)

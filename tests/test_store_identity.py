@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from cds_service.hooks.feedback import Days, FeedbackItem
+from cds_service.hooks.feedback import DayRange, FeedbackItem
 from cds_service.store import migration, shown
 from cds_service.store.address import address_of
 from cds_service.store.database import SECONDS_BETWEEN_TRIES, Store, open_store
@@ -24,7 +24,7 @@ from tests.waiting import wait_for
 
 RECEIVED = datetime(2026, 11, 25, 10, 30, tzinfo=UTC)
 DAY = date(2026, 11, 25)
-ANY = Days()
+ANY = DayRange()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from cds_service.commands.main import main
 from cds_service.ehr.addresses import Allowance
 from cds_service.ehr.client import OutgoingClient
 from cds_service.ehr.fetch import Fetcher
-from cds_service.installation import Surroundings, names_of, surroundings_of
+from cds_service.installation import Installation, installation_of, names_of
 from cds_service.operations import logs
 from cds_service.settings.settings import Settings, load_settings
 from cds_service.trust.entries import Clients
@@ -63,8 +63,8 @@ def test_a_token_works_once_whichever_process_it_reaches(tmp_path, clients_file)
     authorization = bearer(iat=now, exp=now + 300)
     statuses = []
     for _ in range(2):
-        with closing(surroundings_of(settings, library(), only_this_machine=True)) as around:
-            app = create_app(settings, library(), BASE, lambda: TODAY, around).test_client()
+        with closing(installation_of(settings, library(), only_this_machine=True)) as installation:
+            app = create_app(settings, library(), BASE, lambda: TODAY, installation).test_client()
             answer = app.post(PATH, json=example("unrelated-order"), headers={"Authorization": authorization})
             statuses.append(answer.status_code)
     assert statuses == [200, 401]
@@ -73,8 +73,8 @@ def test_a_token_works_once_whichever_process_it_reaches(tmp_path, clients_file)
 def test_a_store_that_fails_lets_no_token_in_and_calls_none_bad(tmp_path, clients_file):
     settings = Settings(state=tmp_path, clients=clients_file, audit=False)
     now = int(time.time())
-    with closing(surroundings_of(settings, library(), only_this_machine=True)) as around:
-        app = create_app(settings, library(), BASE, lambda: TODAY, around).test_client()
+    with closing(installation_of(settings, library(), only_this_machine=True)) as installation:
+        app = create_app(settings, library(), BASE, lambda: TODAY, installation).test_client()
         for database in tmp_path.glob("*.sqlite*"):
             database.write_bytes(b"no database")
         answer = app.post(PATH, json={}, headers={"Authorization": bearer(iat=now, exp=now + 300)})
@@ -92,19 +92,19 @@ def test_a_clients_file_and_open_calls_exclude_each_other(monkeypatch, clients_f
 def test_with_clients_what_is_fetched_depends_on_their_entries_alone(tmp_path, clients_file, servers, fetches):
     clients_file.write_text(clients_file.read_text() + servers)
     settings = Settings(state=tmp_path, clients=clients_file)
-    with closing(surroundings_of(settings, library(), only_this_machine=False)) as around:
+    with closing(installation_of(settings, library(), only_this_machine=False)) as installation:
         pass
-    assert (around.fetcher is not None) == fetches
-    assert around.verifier is not None
-    assert {"general"} <= around.names.clients
-    assert around.names.checks == frozenset(CHECKS)
+    assert (installation.fetcher is not None) == fetches
+    assert installation.verifier is not None
+    assert {"general"} <= installation.names.clients
+    assert installation.names.checks == frozenset(CHECKS)
 
 
 def app_of(*entries, http=None, fetcher=None, **more):
     verifier = Verifier(Clients(entries), KeyRing(http or NoNetwork()), Remembered(), lambda: NOW)
     # The allowance of open calls must not matter once it is known who calls.
-    around = Surroundings(fetcher, Allowance(loopback=True), 10, verifier=verifier, **more)
-    return create_app(Settings(), library(), BASE, lambda: TODAY, around).test_client()
+    installation = Installation(fetcher, Allowance(loopback=True), 10, verifier=verifier, **more)
+    return create_app(Settings(), library(), BASE, lambda: TODAY, installation).test_client()
 
 
 @pytest.fixture
@@ -179,8 +179,8 @@ def test_keys_that_cannot_be_fetched_are_503_and_the_reason_is_for_the_log(http,
 
 def test_the_clock_of_a_running_service_is_the_clock():
     verifier = Verifier(Clients((client(),)), KeyRing(NoNetwork()), Remembered())
-    around = Surroundings(verifier=verifier)
-    app = create_app(Settings(), library(), BASE, lambda: TODAY, around).test_client()
+    installation = Installation(verifier=verifier)
+    app = create_app(Settings(), library(), BASE, lambda: TODAY, installation).test_client()
     now = int(time.time())
     fresh = bearer(iat=now, exp=now + 300)
     answer = app.post(PATH, json=example("unrelated-order"), headers={"Authorization": fresh})
@@ -193,8 +193,8 @@ def test_a6_feedback_asks_for_a_token_that_names_its_own_address(tmp_path, clien
     now = int(time.time())
     feedback = {"feedback": [{"card": "5cbb9b1e-0000-4000-8000-000000000001", "outcome": "accepted"}]}
     feedback["feedback"][0] |= {"outcomeTimestamp": "2026-11-23T10:00:00Z", "acceptedSuggestions": [{"id": "x"}]}
-    with closing(surroundings_of(settings, library(), only_this_machine=True)) as around:
-        app = create_app(settings, library(), BASE, lambda: TODAY, around).test_client()
+    with closing(installation_of(settings, library(), only_this_machine=True)) as installation:
+        app = create_app(settings, library(), BASE, lambda: TODAY, installation).test_client()
         statuses = [
             app.post(f"{PATH}/feedback", json=feedback, headers=headers).status_code
             for headers in (

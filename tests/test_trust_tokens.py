@@ -8,7 +8,7 @@ import pytest
 
 from cds_service.app import create_app
 from cds_service.clock import Deadline
-from cds_service.installation import Surroundings, names_of
+from cds_service.installation import Installation, names_of
 from cds_service.operations.audit import AuditLog, Wanted, read
 from cds_service.operations.metrics import Metrics
 from cds_service.settings.settings import Settings
@@ -73,14 +73,14 @@ def test_there_are_many_attacks_and_every_check_refuses_one():
     assert {attack.check for attack in ATTACKS} == set(CHECKS)
 
 
-def app_of(around: Surroundings):
-    return create_app(Settings(), library(), BASE, lambda: TODAY, around).test_client()
+def app_of(installation: Installation):
+    return create_app(Settings(), library(), BASE, lambda: TODAY, installation).test_client()
 
 
 def test_a7_over_http_every_attack_gets_one_and_the_same_401(tmp_path):
     log = AuditLog(tmp_path, b"a key of the tests", None)
     metrics = Metrics(names_of(library(), ("general",), CHECKS))
-    app = app_of(Surroundings(metrics=metrics, audit=log, verifier=verifier(remember=used())))
+    app = app_of(Installation(metrics=metrics, audit=log, verifier=verifier(remember=used())))
     body = example("typical-gaps")
     seen = set()
     for number, attack in enumerate(ATTACKS):
@@ -105,7 +105,7 @@ def test_a7_over_http_every_attack_gets_one_and_the_same_401(tmp_path):
 
 
 def test_two_authorization_headers_are_refused():
-    answer = app_of(Surroundings(verifier=verifier())).post(
+    answer = app_of(Installation(verifier=verifier())).post(
         PATH, json={}, headers=[("Authorization", bearer()), ("Authorization", bearer())]
     )
     assert answer.status_code == 401
@@ -237,7 +237,7 @@ def test_a_memory_that_fails_neither_lets_in_nor_refuses():
     with pytest.raises(TrustUnavailableError) as unknown:
         verified(bearer(), remember=broken)
     assert unknown.value.part == "replay"
-    answer = app_of(Surroundings(verifier=live(remember=broken))).post(PATH, json={}, headers=now_headers())
+    answer = app_of(Installation(verifier=live(remember=broken))).post(PATH, json={}, headers=now_headers())
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
     assert answer.get_json(force=True)["issue"][0]["code"] == "transient"
 
@@ -254,7 +254,7 @@ def test_a_trusted_call_is_answered_limited_kept_and_given_ids_by_client(tmp_pat
     log = AuditLog(tmp_path, b"a key of the tests", None)
     metrics = Metrics(names_of(library(), ("general",), CHECKS))
     clients = Clients((client(rate_limit="2/minute"),))
-    app = app_of(Surroundings(metrics=metrics, audit=log, rate_limit="9/minute", verifier=live(clients)))
+    app = app_of(Installation(metrics=metrics, audit=log, rate_limit="9/minute", verifier=live(clients)))
     body = example("typical-gaps")
     answers = [app.post(PATH, json=body, headers=now_headers(jti=f"{i}", sub="x")) for i in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
@@ -262,20 +262,20 @@ def test_a_trusted_call_is_answered_limited_kept_and_given_ids_by_client(tmp_pat
     kept = list(read(tmp_path, Wanted(), None, print))
     assert [line["client"] for line in kept] == ["general"] * 3
     assert 'rate_limited_total{client="general"} 1.0' in app.get("/metrics").get_data(as_text=True)
-    opened = app_of(Surroundings()).post(PATH, json=body).get_json()["cards"]
+    opened = app_of(Installation()).post(PATH, json=body).get_json()["cards"]
     mine = answers[0].get_json()["cards"]
     assert [card["summary"] for card in mine] == [card["summary"] for card in opened]
     assert {card["uuid"] for card in mine}.isdisjoint(card["uuid"] for card in opened)
 
 
 def test_a1_9_discovery_health_and_metrics_ask_for_no_token():
-    app = app_of(Surroundings(metrics=Metrics(names_of(library())), verifier=verifier()))
+    app = app_of(Installation(metrics=Metrics(names_of(library())), verifier=verifier()))
     for path in ("/cds-services", "/healthz", "/metrics", "/"):
         assert app.get(path).status_code == 200
 
 
 def test_a7_a_browser_may_ask_before_it_calls_without_a_token():
-    app = app_of(Surroundings(verifier=verifier()))
+    app = app_of(Installation(verifier=verifier()))
     headers = {"Origin": "https://sandbox.cds-hooks.org", "Access-Control-Request-Method": "POST"}
     headers["Access-Control-Request-Headers"] = "authorization, content-type"
     answer = app.options(PATH, headers=headers)
@@ -284,7 +284,7 @@ def test_a7_a_browser_may_ask_before_it_calls_without_a_token():
 
 
 def test_who_is_refused_too_often_is_told_to_wait_and_keeps_nobody_else_out():
-    app = app_of(Surroundings(verifier=live()))
+    app = app_of(Installation(verifier=live()))
     body = example("unrelated-order")
     answers = [app.post(PATH, json=body, headers={"Authorization": "Bearer x.y.z"}).status_code for _ in range(31)]
     assert answers == [401] * 30 + [429]
@@ -320,7 +320,7 @@ HOSTS = (
 
 @pytest.mark.parametrize("end", ["", "/"])
 def test_a7_an_address_called_with_a_slash_at_its_end_is_the_same(end):
-    answer = app_of(Surroundings(verifier=live())).post(
+    answer = app_of(Installation(verifier=live())).post(
         f"{PATH}/", json=example("unrelated-order"), headers=now_headers(aud=f"{URL}{end}")
     )
     assert answer.status_code == 200
@@ -330,7 +330,7 @@ def test_a7_an_address_called_with_a_slash_at_its_end_is_the_same(end):
     ("proxies", "aud", "headers", "status"), [row[1:] for row in HOSTS], ids=[row[0] for row in HOSTS]
 )
 def test_a7_the_audience_is_the_address_that_was_called(proxies, aud, headers, status):
-    app = app_of(Surroundings(verifier=live(), trusted_proxies=proxies))
+    app = app_of(Installation(verifier=live(), trusted_proxies=proxies))
     body = example("unrelated-order")
     answer = app.post(PATH, json=body, headers=now_headers(aud=aud) | headers)
     assert answer.status_code == status

@@ -17,7 +17,7 @@ from cds_service.ehr.fetch import Fetcher
 from cds_service.ehr.templates import resolve
 from cds_service.examples import examples, request_as_of
 from cds_service.fhir.terminology import canonical_system, is_standard
-from cds_service.installation import Surroundings, surroundings_of
+from cds_service.installation import Installation, installation_of
 from cds_service.settings.settings import Settings, data_folder
 from cds_service.workbench.patients import FIRST, Patients
 from cds_service.workbench.rendering import render
@@ -30,8 +30,8 @@ SERVICE = "/cds-services/coverage-guidance-"
 
 
 def client_of(today: date = TODAY, *, workbench: bool = True) -> FlaskClient:
-    around = Surroundings(workbench=workbench)
-    return create_app(Settings(), library(), PUBLIC_URL, lambda: today, around).test_client()
+    installation = Installation(workbench=workbench)
+    return create_app(Settings(), library(), PUBLIC_URL, lambda: today, installation).test_client()
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,8 @@ def served() -> Iterator[tuple[str, FlaskClient]]:
     """The workbench over real HTTP, with a fetcher that may call it; its address, and a client of the same app."""
     caller = OutgoingClient()
     fetcher = Fetcher(caller, 5_000_000, 20)
-    around = Surroundings(fetcher, Allowance(loopback=True), 20, workbench=True)
-    app = create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY, around)
+    installation = Installation(fetcher, Allowance(loopback=True), 20, workbench=True)
+    app = create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY, installation)
     with listening(app) as address:
         yield address, app.test_client()
     fetcher.close()
@@ -385,9 +385,9 @@ def test_switched_off_nothing_of_it_exists_and_the_start_page_is_the_plain_one()
 )
 def test_auto_is_on_only_where_nobody_but_this_machine_can_call(tmp_path, setting, only_this_machine, on):
     settings = Settings(workbench=setting, state=tmp_path)
-    around = surroundings_of(settings, library(), only_this_machine=only_this_machine)
-    around.close()
-    assert around.workbench is on
+    installation = installation_of(settings, library(), only_this_machine=only_this_machine)
+    installation.close()
+    assert installation.workbench is on
 
 
 def test_where_calls_need_a_token_it_is_off_and_on_is_refused_with_a_sentence(tmp_path):

@@ -12,10 +12,10 @@ from cds_service.app import create_app
 from cds_service.ehr.client import OutgoingClient
 from cds_service.ehr.fetch import Fetcher
 from cds_service.examples import examples
-from cds_service.installation import Surroundings
+from cds_service.installation import Installation
 from cds_service.settings.settings import Settings, data_folder
 from cds_service.workbench import validation
-from cds_service.workbench.validation import Finding, Published
+from cds_service.workbench.validation import Published, Remark
 from tests.shipped import PUBLIC_URL, TODAY, example, library
 
 EXAMPLES = examples(data_folder("fhir_examples"))
@@ -35,8 +35,8 @@ GRANT = {
 def client() -> Iterator[FlaskClient]:
     """A client of a service that fetches what is not sent; nothing here makes it."""
     with closing(OutgoingClient()) as caller, closing(Fetcher(caller, 5_000_000, 20)) as fetcher:
-        around = Surroundings(fetcher, workbench=True)
-        yield create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY, around).test_client()
+        installation = Installation(fetcher, workbench=True)
+        yield create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY, installation).test_client()
 
 
 def put(*path_and_value: object) -> Callable[[dict], None]:
@@ -164,10 +164,10 @@ def whole() -> dict:
     return request
 
 
-def found_in(client: FlaskClient, body: object, service: str | None = SIGN) -> list[Finding]:
+def found_in(client: FlaskClient, body: object, service: str | None = SIGN) -> list[Remark]:
     answer = client.post(f"/workbench/validation{f'?service={service}' if service else ''}", json=body)
     assert answer.status_code == 200
-    return [Finding(**item) for item in answer.get_json()["findings"]]
+    return [Remark(**item) for item in answer.get_json()["findings"]]
 
 
 @pytest.mark.parametrize(("edit", "level", "path", "words"), REQUESTS)
@@ -223,7 +223,7 @@ def test_a_selection_that_names_no_draft_is_told(client):
 @pytest.mark.parametrize("body", [[], "text", 7])
 def test_a_body_that_is_no_object_has_one_finding(client, body):
     (finding,) = found_in(client, body)
-    assert finding == Finding("", "error", "The body must be a JSON object.")
+    assert finding == Remark("", "error", "The body must be a JSON object.")
 
 
 def test_a_body_that_is_no_json_and_a_service_that_is_none_are_refused(client):

@@ -22,7 +22,7 @@ from pathlib import Path
 import requests
 from sqlalchemy import text
 
-from cds_service.hooks.feedback import Days
+from cds_service.hooks.feedback import DayRange
 from cds_service.store.database import open_store
 from cds_service.store.feedback import kept
 from tests.postgresql import cluster
@@ -76,7 +76,7 @@ def torture(kills: int, state: Path, url: str = "", seed: int = 1) -> Outcome:
             for sender in senders:
                 sender.join()
     with closing(open_store(url, state)) as store:
-        there = Counter(item.card for item in kept(store, Days()))
+        there = Counter(item.card for item in kept(store, DayRange()))
         if store.address.file is not None:
             with store.reading() as connection:
                 sound = connection.execute(text("PRAGMA integrity_check")).scalar()

@@ -39,7 +39,7 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CheckReport:
     """The outcome for one folder: what was found, what a reader must know, how many cases ran and slips were tried.
 
     ``policy`` is None where the folder could not be read, or has places ``to_fill`` in; ``slip_count`` where slips were
@@ -92,7 +92,7 @@ def check_folder(
     packs: Sequence[CodePack] = (),
     *,
     vocabulary: Vocabulary = VOCABULARY,
-) -> Report:
+) -> CheckReport:
     """Checks one policy folder, and that the code packs hold what it uses.
 
     ``tell`` hears how far the check is: done, of how many, and what of. The cases run with the authors' own words: they
@@ -106,7 +106,7 @@ def check_folder(
         if packs:
             load_policy(folder, vocabulary, packs)
     except PolicyError as refusal:
-        return Report(folder, tuple(error("", problem) for problem in refusal.problems))
+        return CheckReport(folder, tuple(error("", problem) for problem in refusal.problems))
     guide = Guide(Library((policy,), canonical_base), Addresses("http://127.0.0.1:8080", canonical_base), b"check")
     found = [error("policy.json", sentence) for sentence in granted_to_nobody(policy)]
     found += [*unused.unused(documents), *unused.dangling(documents), *reviews.without_source(documents)]
@@ -121,7 +121,7 @@ def check_folder(
         survivors = trial.survivors(tried, lambda done: tell(done, len(tried or ()), f"slips of {folder.name}"))
         found += unnoticed(survivors, documents)
     found += reviews.overdue(documents, wishes.today)
-    return Report(
+    return CheckReport(
         folder=folder,
         problems=tuple(found),
         policy=policy,
@@ -133,17 +133,17 @@ def check_folder(
     )
 
 
-def _unfinished(folder: Path, vocabulary: Vocabulary) -> Report | None:
+def _unfinished(folder: Path, vocabulary: Vocabulary) -> CheckReport | None:
     """The report of a folder with places to fill in, where only what is filled in is held against its schema."""
     written = placeholders.read_as_written(folder)
     to_fill = placeholders.placeholders(written)
     if not to_fill:
         return None
     problems = placeholders.problems_beside(folder, written, to_fill, vocabulary)
-    return Report(folder, tuple(error("", problem) for problem in problems), to_fill=tuple(to_fill))
+    return CheckReport(folder, tuple(error("", problem) for problem in problems), to_fill=tuple(to_fill))
 
 
-def across_folders(reports: Iterable[Report]) -> list[Problem]:
+def across_folders(reports: Iterable[CheckReport]) -> list[Problem]:
     """What is wrong between policies that are each sound alone."""
     return [error("", says) for says in editions.overlaps([report.policy for report in reports if report.policy])]
 

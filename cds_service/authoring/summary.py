@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from cds_service.authoring.check import Report
+from cds_service.authoring.check import CheckReport
 from cds_service.authoring.placeholders import guidance
 from cds_service.authoring.problems import Problem, Severity, told_once
 
 
-def lines(report: Report) -> Iterator[tuple[Severity | None, str]]:
+def lines(report: CheckReport) -> Iterator[tuple[Severity | None, str]]:
     """The lines of one folder's report, each with the severity that it tells of."""
     name = report.folder.name
     yield from problem_lines(report.problems, f"{name}/")
@@ -24,7 +24,7 @@ def problem_lines(problems: Sequence[Problem], folder: str = "") -> Iterator[tup
             yield severity, sentence
 
 
-def _summary(report: Report) -> str:
+def _summary(report: CheckReport) -> str:
     parts = [count(report.case_count, "case")] if report.policy else ["cannot be read"]
     if report.slip_count is not None:
         noticed = f"{report.survivor_count} not noticed" if report.survivor_count else "all noticed"

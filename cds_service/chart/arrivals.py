@@ -8,7 +8,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from cds_service.fhir.bundles import Arrival, read_value
+from cds_service.fhir.bundles import PrefetchValue, read_value
 from cds_service.fhir.elements import Json
 
 
@@ -90,7 +90,7 @@ def arrived(
     return Arrivals(found, addresses, listings)
 
 
-def _listing(key: str, expected: str, arrival: Arrival, unfetched: str) -> Listing:
+def _listing(key: str, expected: str, arrival: PrefetchValue, unfetched: str) -> Listing:
     """The list of a published key; resources of another type alone are no answer to a search."""
     if unfetched:
         return Listing(State.FAILED, unfetched, unfetched)

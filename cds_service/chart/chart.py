@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from cds_service.chart.arrivals import Listing, Unreadable
 from cds_service.chart.code_index import Lexicon
 from cds_service.errors import UnreadableError
-from cds_service.fhir.bundles import DEFAULT_LIMITS, Limits, once
+from cds_service.fhir.bundles import DEFAULT_LIMITS, ReadLimits, once
 from cds_service.fhir.elements import Json, Key, codings, concept_text, list_of, relative
 from cds_service.fhir.terminology import reported_until, words
 from cds_service.fhir.types import TYPES, ResourceType
@@ -111,7 +111,7 @@ class Chart:
         types: Iterable[str],
         lexicon: Lexicon,
         addresses: Mapping[str, Json] = MappingProxyType({}),
-        limits: Limits = DEFAULT_LIMITS,
+        limits: ReadLimits = DEFAULT_LIMITS,
     ) -> "Chart":
         """The chart of one patient.
 
@@ -300,7 +300,7 @@ def _find_patient(chart: Chart, patients: Iterable[Json]) -> None:
             chart.strangers["Patient"] += 1
 
 
-def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, limits: Limits) -> None:
+def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, limits: ReadLimits) -> None:
     row = TYPES[kind]
     own = [resource for resource in resources if chart.is_the_patients(resource.get(row.subject))]
     if len(own) < len(resources):
@@ -338,7 +338,7 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
             chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, str(error)))
 
 
-def _of_bearable_size(chart: Chart, kind: str, resources: list[Json], limits: Limits) -> Iterator[Json]:
+def _of_bearable_size(chart: Chart, kind: str, resources: list[Json], limits: ReadLimits) -> Iterator[Json]:
     """The records whose lists, all together, are as short as is read; others are noted as unreadable."""
     read = 0
     for resource in resources:

@@ -16,7 +16,7 @@ REMEMBERED = 8192
 _NOBODY = frozenset[CodeSet]()
 
 
-class Known(NamedTuple):
+class KnownCodes(NamedTuple):
     """What is known of a coding: whether its system is standard, its code as that system spells it, who reads it.
 
     ``without_system``: the system was left out and judged by the code's shape. ``rows`` pairs each code set that reads
@@ -50,7 +50,7 @@ class Lexicon:
                 self._with_prefixes.setdefault(system, []).append(place)
         self._remembered = lru_cache(maxsize=REMEMBERED)(self._look_up)
 
-    def look_up(self, system: Any, code: Any) -> Known:
+    def look_up(self, system: Any, code: Any) -> KnownCodes:
         """What is known of a coding, whatever JSON its system and code are; without a code it is nothing.
 
         Raises UnreadableError where the system or the code is not text.
@@ -62,18 +62,18 @@ class Lexicon:
             return self._look_up(system, code)
         return self._remembered(system, code)
 
-    def _look_up(self, system: str | None, code: str | None) -> Known:
+    def _look_up(self, system: str | None, code: str | None) -> KnownCodes:
         key = coding_key(system, code) if code is not None else None
         if key is None:
-            return Known(False, "", False, ())
+            return KnownCodes(False, "", False, ())
         rows = self._rows(key)
         if key[0] != ICD10PCS:
-            return Known(True, key[1], not system, rows)
+            return KnownCodes(True, key[1], not system, rows)
         # Policies list few codes of this system, so that one that a policy does not list must not silence the words
         # beside it, and for another policy it must not matter who lists it.
         read = {codes for codes, _ in rows}
         silences = _NOBODY.union(*(code_sets for code_sets in self._policies if not read.isdisjoint(code_sets)))
-        return Known(False, key[1], not system, rows, silences)
+        return KnownCodes(False, key[1], not system, rows, silences)
 
     def _rows(self, key: Key) -> tuple[tuple[CodeSet, Code], ...]:
         """What each code set that reads a key makes of it; what no set lists costs no look into each of them."""

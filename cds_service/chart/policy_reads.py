@@ -19,7 +19,7 @@ class Needs(NamedTuple):
     lexicon: Lexicon
 
 
-class NeedsIndex:
+class PolicyReadsIndex:
     """The needs of any of the policies, worked out when first asked for; the last few answers are remembered."""
 
     def __init__(self, policies: Iterable[Policy]) -> None:

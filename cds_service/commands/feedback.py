@@ -11,7 +11,7 @@ from cds_service.commands.common import DAY, settings_of
 from cds_service.errors import PolicyError
 
 if TYPE_CHECKING:
-    from cds_service.hooks.feedback import Days
+    from cds_service.hooks.feedback import DayRange
     from cds_service.store.database import Store
 
 
@@ -50,7 +50,7 @@ def feedback_report(since: datetime | None, until: datetime | None, workbench: b
     except PolicyError as error:
         raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
 
-    def made(store: Store) -> reports.Report:
+    def made(store: Store) -> reports.FeedbackReport:
         kept, counts = stored.kept(store, days, workbench=workbench), shown.counts(store, days, workbench=workbench)
         return reports.report(days, kept, counts, library.reason_label, workbench=workbench)
 
@@ -77,12 +77,12 @@ def feedback_export(since: datetime | None, until: datetime | None, workbench: b
     click.echo(export_ndjson(found) if ndjson else export_csv(found), nl=False)
 
 
-def _days(since: datetime | None, until: datetime | None) -> "Days":
-    from cds_service.hooks.feedback import Days
+def _days(since: datetime | None, until: datetime | None) -> "DayRange":
+    from cds_service.hooks.feedback import DayRange
 
     if since and until and until < since:
         raise click.ClickException("--until is a day before --since; the first day comes first.")
-    return Days(since.date() if since else None, until.date() if until else None)
+    return DayRange(since.date() if since else None, until.date() if until else None)
 
 
 def _from_store(read: "Callable[[Store], Found]") -> "Found":

@@ -20,7 +20,7 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
     """Run the production server."""
     from cds_service.operations import metrics_folder
     from cds_service.server.gunicorn_server import Server, authority, can_listen, install, is_loopback, load
-    from cds_service.server.worker import Limits
+    from cds_service.server.worker import WorkerLimits
 
     settings = settings_of(codes)
     if not is_loopback(host):
@@ -62,7 +62,7 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
         installed = install(settings, library, f"http://{authority(host, port)}", only_this_machine)
     except ValueError as error:
         raise click.ClickException(f"The settings cannot be used:\n{error}") from None
-    store = installed.around.store
+    store = installed.installation.store
     if store is not None and (problem := store.problem()):
         does = "calls get 503" if settings.clients else "cards are served, feedback gets 503"
         click.echo(f"DEGRADED: {problem} Until it can be used, {does}.", err=True)
@@ -77,5 +77,5 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
         click.echo(
             f"The {' and the '.join(kept)} {'is' if len(kept) == 1 else 'are'} kept in {settings.state}.", err=True
         )
-    limits = Limits(settings.queue, settings.max_body_bytes)
+    limits = WorkerLimits(settings.queue, settings.max_body_bytes)
     Server(installed.app, host, port, workers, installed, lambda: metrics_folder.remove(numbers), limits).run()

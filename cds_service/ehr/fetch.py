@@ -13,7 +13,7 @@ from cds_service.clock import Deadline
 from cds_service.ehr import scopes, search, templates
 from cds_service.ehr.addresses import Allowance, ForbiddenAddressError, permitted
 from cds_service.ehr.client import OutgoingError, Received
-from cds_service.ehr.search import SERVER, FetchError, Found, Get, Limits
+from cds_service.ehr.search import SERVER, FetchError, FetchLimits, Get, SearchResult
 from cds_service.ehr.templates import Query, UnresolvedError
 from cds_service.fhir.bundles import DEFAULT_LIMITS, size_of
 from cds_service.hooks.hook_request import HookRequest
@@ -82,7 +82,7 @@ class _Threads:
         self.executor = ThreadPoolExecutor(threads, "fetching")
         self.room = BoundedSemaphore(most_outstanding)
 
-    def submit(self, work: Callable[[], Found]) -> Future[Found] | None:
+    def submit(self, work: Callable[[], SearchResult]) -> Future[SearchResult] | None:
         """Starts work, or gives None where too much is outstanding."""
         if not self.room.acquire(blocking=False):
             return None
@@ -109,7 +109,7 @@ class Fetcher:
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._client = client
-        self._limits = Limits(max_bytes, max_pages, max_resources)
+        self._limits = FetchLimits(max_bytes, max_pages, max_resources)
         self._sizes = (threads, most_outstanding)
         self._clock = clock
         self._lock = Lock()
@@ -144,10 +144,10 @@ class Fetcher:
 
     def _found(
         self, request: HookRequest, lacking: Mapping[str, str], allowance: Allowance, deadline: Deadline
-    ) -> tuple[dict[str, Found], dict[str, float]]:
+    ) -> tuple[dict[str, SearchResult], dict[str, float]]:
         """What came of each key, and the seconds that each took that was asked for."""
-        found: dict[str, Found] = {}
-        asked: dict[Future[Found], str] = {}
+        found: dict[str, SearchResult] = {}
+        asked: dict[Future[SearchResult], str] = {}
         ended: dict[str, float] = {}
         started = self._clock()
         get = partial(self._get, allowance=allowance, deadline=deadline, token=_token(request))
@@ -178,8 +178,8 @@ class Fetcher:
         return self._within_limits(request, {key: found[key] for key in lacking}, lacking), taken
 
     def _within_limits(
-        self, request: HookRequest, found: Mapping[str, Found], lacking: Mapping[str, str]
-    ) -> dict[str, Found]:
+        self, request: HookRequest, found: Mapping[str, SearchResult], lacking: Mapping[str, str]
+    ) -> dict[str, SearchResult]:
         """What was found, but for the keys that would bring the call beyond the most resources that are read."""
         total = sum(size_of(value) for key, value in request.prefetch.items() if key not in lacking)
         kept = {}
@@ -188,12 +188,12 @@ class Fetcher:
             if total > self._limits.max_resources and item.value is not None:
                 total -= size_of(item.value)
                 kind = lacking[key].partition("?")[0].partition("/")[0]
-                kept[key] = Found(None, "too-large", f"{kind}: {_TOO_MANY}")
+                kept[key] = SearchResult(None, "too-large", f"{kind}: {_TOO_MANY}")
             else:
                 kept[key] = item
         return kept
 
-    def _note_end(self, ended: dict[str, float], key: str, started: float, _: Future[Found]) -> None:
+    def _note_end(self, ended: dict[str, float], key: str, started: float, _: Future[SearchResult]) -> None:
         ended[key] = self._clock() - started
 
     def _pool(self) -> _Threads:
@@ -203,7 +203,7 @@ class Fetcher:
                 self._threads = _Threads(*self._sizes)
             return self._threads
 
-    def _fetch(self, get: Get, request: HookRequest, key: str, base: str, query: Query) -> Found:
+    def _fetch(self, get: Get, request: HookRequest, key: str, base: str, query: Query) -> SearchResult:
         if query.search is None:
             return search.read(get, base, query, request.patient_id, self._limits)
         return search.search(get, base, query, request.patient_id, self._limits, request.prefetch.get(key))
@@ -249,13 +249,13 @@ def _token(request: HookRequest) -> str | None:
     return request.authorization.access_token if request.authorization else None
 
 
-def _nothing(request: HookRequest, key: str, kind: str, error: FetchError) -> Found:
+def _nothing(request: HookRequest, key: str, kind: str, error: FetchError) -> SearchResult:
     """That nothing came, or nothing beside the first page that was sent."""
     where = f"only 1 page of {kind} came" if key in request.prefetch else kind
-    return Found(None, error.cause, f"{where}: {error.clause}")
+    return SearchResult(None, error.cause, f"{where}: {error.clause}")
 
 
-def _result(future: Future[Found], request: HookRequest, key: str, kind: str) -> Found:
+def _result(future: Future[SearchResult], request: HookRequest, key: str, kind: str) -> SearchResult:
     error = future.exception()
     if error is None:
         return future.result()
@@ -264,7 +264,7 @@ def _result(future: Future[Found], request: HookRequest, key: str, kind: str) ->
     return _nothing(request, key, kind, FetchError("error", "this service failed to ask for it"))
 
 
-def _report(key: str, found: Found | None, seconds: float | None) -> KeyReport:
+def _report(key: str, found: SearchResult | None, seconds: float | None) -> KeyReport:
     if found is None:
         return KeyReport(key, "sent", "", 0.0)
     milliseconds = (seconds or 0.0) * 1000

@@ -32,7 +32,7 @@ class FetchError(Exception):
         self.clause = clause
 
 
-class Found(NamedTuple):
+class SearchResult(NamedTuple):
     """What came: ``value`` as prefetch would hold it (None where nothing came), and why it is not all (or None).
 
     ``sentence`` says the same to the person who reads the card.
@@ -47,7 +47,7 @@ class Found(NamedTuple):
 Get = Callable[[str, int], Received]
 
 
-class Limits(NamedTuple):
+class FetchLimits(NamedTuple):
     """The most that is read of one search."""
 
     max_bytes: int
@@ -55,7 +55,7 @@ class Limits(NamedTuple):
     max_resources: int
 
 
-def read(get: Get, base: str, query: Query, patient_id: str, limits: Limits) -> Found:
+def read(get: Get, base: str, query: Query, patient_id: str, limits: FetchLimits) -> SearchResult:
     """Reads one resource; that of a Patient must be the patient of the call."""
     kind = query.resource_type
     try:
@@ -64,11 +64,13 @@ def read(get: Get, base: str, query: Query, patient_id: str, limits: Limits) -> 
         if kind == "Patient" and resource.get("id") != patient_id:
             raise FetchError("invalid", f"{SERVER} sent another patient")
     except FetchError as error:
-        return Found(None, error.cause, f"{kind}: {error.clause}")
-    return Found(resource)
+        return SearchResult(None, error.cause, f"{kind}: {error.clause}")
+    return SearchResult(resource)
 
 
-def search(get: Get, base: str, query: Query, patient_id: str, limits: Limits, sent: Json | None = None) -> Found:
+def search(
+    get: Get, base: str, query: Query, patient_id: str, limits: FetchLimits, sent: Json | None = None
+) -> SearchResult:
     """Searches, and follows ``next`` links to the end, below the base alone.
 
     ``sent`` is the first page where the EHR has sent that: it is kept as it is. Of what comes, resources of the type
@@ -88,13 +90,13 @@ def search(get: Get, base: str, query: Query, patient_id: str, limits: Limits, s
         _follow(get, base, address, limits, walk)
     except FetchError as error:
         if not walk.pages:
-            return Found(None, error.cause, f"{kind}: {error.clause}")
+            return SearchResult(None, error.cause, f"{kind}: {error.clause}")
         pages = "1 page" if walk.pages == 1 else f"{walk.pages} pages"
-        return Found(walk.bundle(), error.cause, f"only {pages} of {kind} came: {error.clause}")
+        return SearchResult(walk.bundle(), error.cause, f"only {pages} of {kind} came: {error.clause}")
     walk.end()
     if walk.doubt is not None:
-        return Found(walk.bundle(), walk.doubt.cause, f"{kind}: {walk.doubt.clause}")
-    return Found(walk.bundle())
+        return SearchResult(walk.bundle(), walk.doubt.cause, f"{kind}: {walk.doubt.clause}")
+    return SearchResult(walk.bundle())
 
 
 class _Walk:
@@ -149,7 +151,7 @@ class _Walk:
             self.unasked.append(entry)
 
 
-def _follow(get: Get, base: str, address: str | None, limits: Limits, walk: _Walk) -> None:
+def _follow(get: Get, base: str, address: str | None, limits: FetchLimits, walk: _Walk) -> None:
     seen: set[str] = set()
     left = limits.max_bytes
     while address is not None:

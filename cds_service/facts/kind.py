@@ -18,7 +18,7 @@ Rules = Mapping[str, FactRule]
 ANY_TRUTH = frozenset((Truth.MET, Truth.NOT_MET, Truth.UNKNOWN))
 
 
-class Kind(LoadedKind):
+class FactKind(LoadedKind):
     """A kind of fact, whole.
 
     ``is_doubted_by_records``: its attested answer settles nothing where a record speaks against it. ``is_of_the_call``:
@@ -88,12 +88,12 @@ class Kind(LoadedKind):
         return ""
 
 
-def kind_of(rule: FactRule) -> Kind:
+def kind_of(rule: FactRule) -> FactKind:
     """The kind of a fact, with all that it does."""
-    return cast(Kind, rule.kind)
+    return cast(FactKind, rule.kind)
 
 
-class YesOrNoKind(Kind):
+class YesOrNoKind(FactKind):
     """A kind whose facts are compared by ``is``; ``on_record`` is the word for its yes."""
 
     compared_by = "is"
@@ -109,7 +109,7 @@ class YesOrNoKind(Kind):
         return said, said
 
 
-class NumberKind(Kind):
+class NumberKind(FactKind):
     """A kind whose facts are compared with limits."""
 
     compared_by = "limits"

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cds_service.facts.kind import Kind
+from cds_service.facts.kind import FactKind
 from cds_service.facts.kinds import age, answer, events, measurement, onset, order, parts, record, reduction, since
-from cds_service.facts.word import Word
+from cds_service.facts.word import TestWord
 from cds_service.facts.words import agree, all, any, count, fact, first, if_, not_, of, voided, waived
 from cds_service.policy.loading import vocabulary
 
@@ -15,11 +15,11 @@ _WORDS = (fact, all, any, agree, first, not_, of, count, if_, waived, voided)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Vocabulary(vocabulary.Vocabulary):
+class Vocabulary(vocabulary.LoadedVocabulary):
     """The kinds of facts and the words of tests by name, with all that they do."""
 
-    kinds: Mapping[str, Kind]
-    words: Mapping[str, Word]
+    kinds: Mapping[str, FactKind]
+    words: Mapping[str, TestWord]
 
 
 VOCABULARY = Vocabulary(

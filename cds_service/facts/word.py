@@ -29,7 +29,7 @@ class Excuse(NamedTuple):
     advice: str
 
 
-class Word(LoadedWord):
+class TestWord(LoadedWord):
     """A word of tests, whole.
 
     ``swapped_with`` is the word that an author may write by mistake in its place, ``exceptions`` the members that may
@@ -96,9 +96,9 @@ class Word(LoadedWord):
         raise TypeError(f"'{self.name}' has no limits")
 
 
-def word_of(test: Test) -> Word:
+def word_of(test: Test) -> TestWord:
     """The word of a test, with all that it does."""
-    return cast(Word, test.word)
+    return cast(TestWord, test.word)
 
 
 def evaluate(test: Test, facts: Facts) -> Evaluated:
@@ -175,7 +175,7 @@ def in_pairs(parts: Sequence[Evaluated], truth_of: Callable[[Truth, Truth], Trut
     return frozenset(truth_of(*pair) for pair in product(*(part.possible for part in parts)))
 
 
-class ListWord(Word):
+class ListWord(TestWord):
     """A word over a list of tests; ``heading`` stands before them, ``joint`` between them on one line."""
 
     heading: ClassVar[str]

@@ -10,7 +10,7 @@ DEEPEST_BUNDLE = 4
 _UNREADABLE_BUNDLE = "the EHR sent a Bundle that cannot be read"
 
 
-class Limits(NamedTuple):
+class ReadLimits(NamedTuple):
     """The most that is read of one call.
 
     ``resources`` counts those of its prefetch, each copy of them; besides, the components of measurements, and the
@@ -25,10 +25,10 @@ class Limits(NamedTuple):
     all_text_characters: int = 1_000_000
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = ReadLimits()
 
 
-class Arrival(NamedTuple):
+class PrefetchValue(NamedTuple):
     """What one prefetch value holds: resources by type and by fullUrl, and why something in it failed (or None).
 
     ``more_pages``: it is a page of a search that goes on.
@@ -40,14 +40,14 @@ class Arrival(NamedTuple):
     more_pages: bool
 
 
-def read_value(value: Any) -> Arrival:
+def read_value(value: Any) -> PrefetchValue:
     """Reads a prefetch value: null, a resource, a Bundle (of Bundles), a list, an OperationOutcome, or anything."""
-    arrival = Arrival({}, {}, None, next_page(value) is not None)
+    arrival = PrefetchValue({}, {}, None, next_page(value) is not None)
     failure = None if value is None else _collect(value, None, 0, arrival)
     return arrival if failure is None else arrival._replace(failure=failure)
 
 
-def _collect(item: Any, address: Any, depth: int, into: Arrival) -> str | None:
+def _collect(item: Any, address: Any, depth: int, into: PrefetchValue) -> str | None:
     """Adds the resources in an item, a Bundle's or a list's one by one; returns why something in it failed, or None."""
     if isinstance(item, list) and depth == 0:
         return next(filter(None, [_collect(part, None, 1, into) for part in item]), None)
@@ -64,7 +64,7 @@ def _collect(item: Any, address: Any, depth: int, into: Arrival) -> str | None:
     return None
 
 
-def _collect_entries(entries: Any, depth: int, into: Arrival) -> str | None:
+def _collect_entries(entries: Any, depth: int, into: PrefetchValue) -> str | None:
     if not isinstance(entries, list) or depth >= DEEPEST_BUNDLE:
         return _UNREADABLE_BUNDLE
     failure = None

@@ -83,7 +83,7 @@ class CardsShown:
 
 
 @dataclass(frozen=True, slots=True)
-class Days:
+class DayRange:
     """UTC days, both included; None is any."""
 
     since: date | None = None

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from cds_service.errors import RequestError
-from cds_service.fhir.bundles import DEFAULT_LIMITS, Limits, next_page, size_of
+from cds_service.fhir.bundles import DEFAULT_LIMITS, ReadLimits, next_page, size_of
 from cds_service.fhir.elements import Json, list_of, relative
 from cds_service.fhir.types import ORDERS, TYPES
 
@@ -76,7 +76,7 @@ def hook_of(service_id: str) -> str:
     return SERVICES[service_id]
 
 
-def parse(service_id: str, body: Any, limits: Limits = DEFAULT_LIMITS) -> HookRequest:
+def parse(service_id: str, body: Any, limits: ReadLimits = DEFAULT_LIMITS) -> HookRequest:
     """Reads a call of a service (CDS Hooks 2.0, "Calling a CDS Service"); unknown members are ignored.
 
     Raises RequestError: 404 unknown service, 400 for a body that lacks what the hook needs or mixes patients, 413 for
@@ -166,7 +166,7 @@ def _text(parent: Mapping[str, Any], name: str) -> str | None:
 
 
 def with_exact_numbers(
-    request: HookRequest, service_id: str, body: bytes, limits: Limits = DEFAULT_LIMITS
+    request: HookRequest, service_id: str, body: bytes, limits: ReadLimits = DEFAULT_LIMITS
 ) -> HookRequest:
     """The request with its drafts as written: 1.10 stays 1.10 (FHIR R4 decimal: precision is significant).
 
@@ -184,7 +184,7 @@ def _whole(digits: str) -> int | Decimal:
     return int(digits) if len(digits) < LONGEST_INTEGER else Decimal(digits)
 
 
-def _drafts(context: Mapping[str, Any], patient_id: str, limits: Limits) -> tuple[tuple[str, Json], ...]:
+def _drafts(context: Mapping[str, Any], patient_id: str, limits: ReadLimits) -> tuple[tuple[str, Json], ...]:
     bundle = _required(context, "draftOrders", dict, "context.draftOrders")
     if bundle.get("resourceType") not in (None, "Bundle"):
         raise RequestError(400, "structure", "context.draftOrders must be a FHIR Bundle.", "context.draftOrders")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cds_service.hooks.feedback import ACCEPTED, OVERRIDDEN, CardsShown, Days, KeptFeedback
+from cds_service.hooks.feedback import ACCEPTED, OVERRIDDEN, CardsShown, DayRange, KeptFeedback
 
 UNKNOWN = "unknown"
 NO_REASON, OTHER_REASON = "no reason given", "other reason"
@@ -51,14 +51,14 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class FeedbackReport:
     """The tables: for each statement, for what its cards said, why they were overridden, what was accepted.
 
     ``reasons`` and ``suggestions`` are (policy, name, number), the most frequent first. ``workbench``: of the
     workbench's demo calls.
     """
 
-    days: Days
+    days: DayRange
     policies: tuple[Rates, ...]
     outcomes: tuple[Rates, ...]
     reasons: tuple[tuple[str, str, int], ...]
@@ -71,13 +71,13 @@ ReasonLabel = Callable[[str, str], str | None]
 
 
 def report(
-    days: Days,
+    days: DayRange,
     kept: Sequence[KeptFeedback],
     shown: Sequence[CardsShown],
     reason_label: ReasonLabel,
     *,
     workbench: bool = False,
-) -> Report:
+) -> FeedbackReport:
     """Counts feedback of some days against the cards shown in them; ``kept`` is in the order of time.
 
     Each card counts once, as its newest feedback has it: a clinician may have a change of mind, and an EHR may send the
@@ -100,7 +100,7 @@ def report(
         if item.outcome == ACCEPTED and newest[item.client, item.card].outcome == ACCEPTED
         for name in (*item.suggestions, *[OTHER_SUGGESTION][: len(item.other_suggestions)])
     )
-    return Report(
+    return FeedbackReport(
         days,
         tuple(_rates(answers, lambda item: (item.policy or UNKNOWN,), by_policy)),
         tuple(_rates(answers, lambda item: (item.policy or UNKNOWN, item.card_outcome or UNKNOWN), by_outcome)),
@@ -139,7 +139,7 @@ def _reason(item: KeptFeedback, label: ReasonLabel) -> str:
     return label(item.reason.code, item.reason.system) or OTHER_REASON
 
 
-def table(found: Report) -> str:
+def table(found: FeedbackReport) -> str:
     """The report for a terminal, in aligned columns."""
     head = f"{title_of(found)}{_of_days(found.days)}"
     if not found.policies:
@@ -161,7 +161,7 @@ def table(found: Report) -> str:
     return "\n\n".join(parts)
 
 
-def title_of(found: Report) -> str:
+def title_of(found: FeedbackReport) -> str:
     """Which feedback a report is of."""
     return WORKBENCH_TITLE if found.workbench else "Feedback of EHRs"
 
@@ -183,7 +183,7 @@ def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _of_days(days: Days) -> str:
+def _of_days(days: DayRange) -> str:
     since = f" from {days.since}" if days.since else ""
     return f"{since} until {days.until}" if days.until else since
 
@@ -210,7 +210,7 @@ def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def as_csv(found: Report) -> str:
+def as_csv(found: FeedbackReport) -> str:
     """The report as CSV (RFC 4180) with CSV_COLUMNS; rates from 0 to 1; ``table`` says which table a row is of.
 
     A row of ``reason`` or ``suggestion`` has its number under ``overridden`` or ``accepted``.

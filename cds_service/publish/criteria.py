@@ -121,7 +121,7 @@ class CriterionText(NamedTuple):
         return self.rule.statement_text != "verified"
 
 
-class Group(NamedTuple):
+class VerdictGroup(NamedTuple):
     """The criteria printed under one heading, which no earlier group holds.
 
     They are those of ``verdict``; without one, those that only the rules of single sources ask for (``lent``), or
@@ -196,7 +196,7 @@ def own_id(key: str) -> str:
     return key.partition("@")[0]
 
 
-def groups(policy: Policy) -> list[Group]:
+def groups(policy: Policy) -> list[VerdictGroup]:
     """Every criterion exactly once: by the first verdict that counts it, else by whether any rule asks for it."""
     texts = {rule.id: criterion(policy, rule) for rule in policy.criteria}
     shown: set[str] = set()
@@ -207,12 +207,12 @@ def groups(policy: Policy) -> list[Group]:
         above = tuple(texts[name] for name in named if name in shown)
         shown |= set(named)
         if own or above:
-            found.append(Group(verdict, own, above))
+            found.append(VerdictGroup(verdict, own, above))
     rest = [text for name, text in texts.items() if name not in shown]
     lent = tuple(text for text in rest if text.profiles)
     uncounted = tuple(text for text in rest if not text.profiles)
-    found += [Group(None, lent, (), lent=True)] if lent else []
-    return [*found, Group(None, uncounted, ())] if uncounted else found
+    found += [VerdictGroup(None, lent, (), lent=True)] if lent else []
+    return [*found, VerdictGroup(None, uncounted, ())] if uncounted else found
 
 
 def composed(policy: Policy, verdict: VerdictRule) -> str:

@@ -10,7 +10,7 @@ import orjson
 from flask import Flask
 
 from cds_service import service
-from cds_service.installation import Surroundings
+from cds_service.installation import Installation
 from cds_service.operations import logs
 from cds_service.operations.audit import AuditError
 from cds_service.operations.check_names import WARNINGS
@@ -32,7 +32,7 @@ _EVENTS = {"silence": "silent-policy", "left-out": "policy-left-out"}
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CheckResult:
     """What one check found wrong: sentences, the statements that it concerns, and their cases (policy, name)."""
 
     sentences: tuple[str, ...] = ()
@@ -57,27 +57,27 @@ class SelfCheck:
         app: Flask,
         settings: Settings,
         guide: Guide,
-        around: Surroundings,
+        installation: Installation,
         clock: Callable[[], date],
         readiness: Readiness,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         library = guide.library
-        lean, fetches = settings.prefetch == "lean", around.fetcher is not None
-        self._app, self._guide, self._around, self._readiness = app, guide, around, readiness
+        lean, fetches = settings.prefetch == "lean", installation.fetcher is not None
+        self._app, self._guide, self._around, self._readiness = app, guide, installation, readiness
         self._silent_days, self._today = settings.silent_days, clock
         self._discovery = orjson.dumps(service.discovery(library, lean=lean, fetches=fetches))
         self._left_out = tuple(item.name for item in library.failed)
         self._files = surfaces.Files(settings.cards, settings.codes, settings.canonical_base, self._left_out)
         self._clock = surfaces.Clock(now, monotonic, clock, surfaces.not_before(library))
         self._examiner = Examiner(app)
-        self._store_check = StoreCheck(around.store, monotonic) if around.store is not None else None
+        self._store_check = StoreCheck(installation.store, monotonic) if installation.store is not None else None
         self._cases: tuple[list[KnownAnswer], list[KnownAnswer]] | None = None
         self._turn = 0
         self._status = ""
 
-    def run(self, pause: Callable[[float], bool] = lambda seconds: False) -> dict[str, Found]:
+    def run(self, pause: Callable[[float], bool] = lambda seconds: False) -> dict[str, CheckResult]:
         """Runs every check and tells what it found.
 
         ``pause`` is called between two known answers; where it returns True the run is broken off and tells nothing.
@@ -88,34 +88,34 @@ class SelfCheck:
         self._turn += 1
         return found
 
-    def _checks(self, pause: Callable[[float], bool]) -> dict[str, Callable[[], Found]]:
+    def _checks(self, pause: Callable[[float], bool]) -> dict[str, Callable[[], CheckResult]]:
         return {
             "store": self._store,
             "threads": self._threads,
             "answers": lambda: self._answers(pause),
-            "discovery": lambda: Found(tuple(surfaces.discovery_problems(self._app, self._discovery))),
+            "discovery": lambda: CheckResult(tuple(surfaces.discovery_problems(self._app, self._discovery))),
             "pages": self._pages,
-            "metrics": lambda: Found(tuple(surfaces.metrics_problems(self._app) if self._around.metrics else ())),
-            "clock": lambda: Found(tuple(self._clock.problems())),
+            "metrics": lambda: CheckResult(tuple(surfaces.metrics_problems(self._app) if self._around.metrics else ())),
+            "clock": lambda: CheckResult(tuple(self._clock.problems())),
             "audit": self._audit,
             # Looks at the files, for the check after it too.
-            "policies": lambda: Found(tuple(self._files.problems())),
+            "policies": lambda: CheckResult(tuple(self._files.problems())),
             "changed": self._changed,
-            "left-out": lambda: Found(tuple(f"{name} is left out" for name in self._left_out), self._left_out),
+            "left-out": lambda: CheckResult(tuple(f"{name} is left out" for name in self._left_out), self._left_out),
             "silence": self._silence,
         }
 
-    def _guarded(self, check: Callable[[], Found]) -> Found:
+    def _guarded(self, check: Callable[[], CheckResult]) -> CheckResult:
         try:
             return check()
         except (StoreError, AuditError) as error:
-            return Found((str(error),))
+            return CheckResult((str(error),))
         # A check that breaks has found something, whatever broke.
         except Exception as error:
             logs.logger().error("background-failed", exc_info=error)
-            return Found((f"the check broke with {type(error).__name__}",))
+            return CheckResult((f"the check broke with {type(error).__name__}",))
 
-    def _answers(self, pause: Callable[[float], bool]) -> Found:
+    def _answers(self, pause: Callable[[float], bool]) -> CheckResult:
         sentences: list[str] = []
         policies: dict[str, None] = {}
         failing: list[tuple[str, str]] = []
@@ -127,7 +127,7 @@ class SelfCheck:
                 failing.append(case.key)
             if pause(PAUSE):
                 break
-        return Found(tuple(sentences), tuple(policies), tuple(failing))
+        return CheckResult(tuple(sentences), tuple(policies), tuple(failing))
 
     def _due(self) -> Iterator[KnownAnswer]:
         if self._cases is None:
@@ -139,38 +139,42 @@ class SelfCheck:
         yield from first
         yield from islice(rest, self._turn % PARTS, None, PARTS)
 
-    def _pages(self) -> Found:
+    def _pages(self) -> CheckResult:
         policies = self._guide.library.policies
-        return Found(tuple(surfaces.page_problems(self._app, policies[self._turn % len(policies)])))
+        return CheckResult(tuple(surfaces.page_problems(self._app, policies[self._turn % len(policies)])))
 
-    def _store(self) -> Found:
-        return Found(tuple(self._store_check.problems() if self._store_check is not None else ()))
+    def _store(self) -> CheckResult:
+        return CheckResult(tuple(self._store_check.problems() if self._store_check is not None else ()))
 
-    def _threads(self) -> Found:
+    def _threads(self) -> CheckResult:
         """Threads that ended although nobody closed them are told of and started again."""
         ledger = self._around.ledger
         problem = ledger.thread.problem() if ledger is not None else ""
         if ledger is not None and problem:
             ledger.thread.start()
-        return Found((problem,) if problem else ())
+        return CheckResult((problem,) if problem else ())
 
-    def _audit(self) -> Found:
+    def _audit(self) -> CheckResult:
         if self._around.audit is not None:
             self._around.audit.check()
-        return Found()
+        return CheckResult()
 
-    def _changed(self) -> Found:
-        return Found(("the files on disk are not those that were loaded",)) if self._files.changed() else Found()
+    def _changed(self) -> CheckResult:
+        return (
+            CheckResult(("the files on disk are not those that were loaded",))
+            if self._files.changed()
+            else CheckResult()
+        )
 
-    def _silence(self) -> Found:
+    def _silence(self) -> CheckResult:
         """Statements with orders and no card; of a store that cannot be read, its own check tells."""
         store, metrics = self._around.store, self._around.metrics
         if store is None:
-            return Found()
+            return CheckResult()
         try:
             silences = activity.silence(store, self._today())
         except StoreError:
-            return Found()
+            return CheckResult()
         silent = []
         for policy in self._guide.library.policies:
             days = silences[policy.id].days if policy.id in silences else 0
@@ -178,9 +182,9 @@ class SelfCheck:
                 metrics.days_without_a_card(policy.id, days)
             if days >= self._silent_days:
                 silent.append(policy.id)
-        return Found(tuple(f"{name} has had orders and given no card" for name in silent), tuple(silent))
+        return CheckResult(tuple(f"{name} has had orders and given no card" for name in silent), tuple(silent))
 
-    def _tell(self, found: Mapping[str, Found]) -> None:
+    def _tell(self, found: Mapping[str, CheckResult]) -> None:
         log, metrics = logs.logger(), self._around.metrics
         if metrics is not None:
             for policy in self._left_out:

@@ -17,19 +17,19 @@ from cds_service import service
 from cds_service.app import create_app
 from cds_service.card import suggestions
 from cds_service.clock import utc_today
-from cds_service.installation import Surroundings, surroundings_of
+from cds_service.installation import Installation, installation_of
 from cds_service.library import Library, load_library
 from cds_service.operations import logs
 from cds_service.operations.gunicorn_logs import ThroughTheRoot
 from cds_service.self_check.checks import SelfCheck
 from cds_service.self_check.watch import Watch
-from cds_service.server.worker import BoundedWorker, Limits
+from cds_service.server.worker import BoundedWorker, WorkerLimits
 from cds_service.settings.settings import Settings
 
 THREADS = 8
 # For each worker. Most systems let a process have 1024 files open, and there are others than connections.
 CONNECTIONS = 512
-LIMITS = Limits()
+LIMITS = WorkerLimits()
 # The main loop, which reads, refuses and writes, takes turns with the one thread that computes; see ``computing``.
 SWITCH_SECONDS = 0.00002
 # Charts are parsed into many small objects that die with the call; the default threshold would scan each many times.
@@ -69,35 +69,35 @@ def load(settings: Settings) -> Library:
 
 
 @dataclass(frozen=True, slots=True)
-class Installation:
+class ServedInstallation:
     """The application and what runs beside it in each process that answers calls."""
 
     app: Flask
-    around: Surroundings
+    installation: Installation
     watch: Watch
 
     def begin(self) -> None:
         """Called in a worker before its first call."""
-        self.around.traces.start()
+        self.installation.traces.start()
         self.watch.start()
 
     def end(self) -> None:
         """Called in a worker after its last call."""
         self.watch.close()
-        self.around.close()
+        self.installation.close()
 
     def refused(self, count: int) -> None:
         """Called in a worker that had no room for so many requests."""
         logs.logger().warning("overloaded", count=count)
-        if self.around.metrics is not None:
-            self.around.metrics.overloaded(count)
+        if self.installation.metrics is not None:
+            self.installation.metrics.overloaded(count)
 
     def forget(self, pid: int) -> None:
         """Called in the main process where a worker has ended, however it did."""
-        if self.around.readiness is not None:
-            self.around.readiness.forget(pid)
+        if self.installation.readiness is not None:
+            self.installation.readiness.forget(pid)
         # prometheus_client is heavy, and an application without metrics does without it.
-        if self.around.metrics is not None:
+        if self.installation.metrics is not None:
             from cds_service.operations.metrics import mark_dead
 
             mark_dead(pid)
@@ -109,34 +109,34 @@ def install(
     public_url: str,
     only_this_machine: bool,
     clock: Callable[[], date] = utc_today,
-) -> Installation:
+) -> ServedInstallation:
     """The application with all that a call needs; what it logs goes where the settings say from now on.
 
     ``only_this_machine``: nobody else can call it. Raises ValueError for settings that do not hold.
     """
-    around = surroundings_of(settings, library, only_this_machine=only_this_machine)
-    dropped = around.metrics.log_fields_dropped if around.metrics else lambda count: None
-    logs.configure(settings.log_format, settings.log_level, around.names, dropped)
+    installation = installation_of(settings, library, only_this_machine=only_this_machine)
+    dropped = installation.metrics.log_fields_dropped if installation.metrics else lambda count: None
+    logs.configure(settings.log_format, settings.log_level, installation.names, dropped)
     for draft in (item for item in library.left_out if item.draft):
         logs.logger().warning("draft-skipped", policy=draft.name)
     address = settings.public_url or public_url
-    app = create_app(settings, library, address, clock, around)
-    assert around.readiness is not None
+    app = create_app(settings, library, address, clock, installation)
+    assert installation.readiness is not None
     guide = service.guide_of(settings, library, address)
-    check = SelfCheck(app, settings, guide, around, clock, around.readiness)
-    watch = Watch(check, around.readiness, settings.self_check_seconds, partial(_retain, around))
-    return Installation(app, around, watch)
+    check = SelfCheck(app, settings, guide, installation, clock, installation.readiness)
+    watch = Watch(check, installation.readiness, settings.self_check_seconds, partial(_retain, installation))
+    return ServedInstallation(app, installation, watch)
 
 
-def _retain(around: Surroundings, pause: Callable[[float], bool]) -> None:
-    if around.retention is not None:
-        around.retention.run(datetime.now(UTC), pause)
+def _retain(installation: Installation, pause: Callable[[float], bool]) -> None:
+    if installation.retention is not None:
+        installation.retention.run(datetime.now(UTC), pause)
 
 
 def warm_up(library: Library) -> None:
     """Loads now what would otherwise make the first call slow, and before the fork, so that workers share it."""
     # The index and the templates are made when first asked for.
-    _ = library.order_index, library.needs, library.opened_on_patient_view
+    _ = library.order_index, library.policy_reads, library.opened_on_patient_view
     _ = library.prefetch_templates, library.resource_types
     for policy in library.policies:
         for act in policy.orders.acts:
@@ -152,9 +152,9 @@ class Server(BaseApplication):
         host: str,
         port: int,
         workers: int,
-        beside: Installation | None = None,
+        beside: ServedInstallation | None = None,
         when_over: Callable[[], None] = lambda: None,
-        limits: Limits = LIMITS,
+        limits: WorkerLimits = LIMITS,
     ) -> None:
         self.app, self.limits = app, limits
         # What the worker calls with the number of requests that it has refused.
@@ -199,7 +199,7 @@ def _freeze(arbiter: Any, worker: Any) -> None:
     gc.freeze()
 
 
-def _begin(beside: Installation | None) -> None:
+def _begin(beside: ServedInstallation | None) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY, 50, 50)

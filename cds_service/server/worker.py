@@ -67,7 +67,7 @@ _BUG = RequestError(500, "exception", "The service could not answer this call. N
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class WorkerLimits:
     """``waiting``: requests that may wait for a thread; ``body_bytes``: the largest body that is read."""
 
     waiting: int = 16
@@ -80,7 +80,7 @@ class BoundedWorker(gthread.ThreadWorker):
     def __init__(self, *arguments: Any, **values: Any) -> None:
         super().__init__(*arguments, **values)
         self._server = cast(Any, self.app)
-        self._limits: Limits = self._server.limits
+        self._limits: WorkerLimits = self._server.limits
         # gunicorn's list of idle connections, the one that is due first in front; it closes those that are due.
         self._idle: Any = self.keepalived_conns
         # Of each pool the requests that wait in it or are answered by it.

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, delete, func, select, tuple_, update
 
 from cds_service.hooks.client_names import WORKBENCH
-from cds_service.hooks.feedback import Days, FeedbackItem, KeptFeedback, Reason
+from cds_service.hooks.feedback import DayRange, FeedbackItem, KeptFeedback, Reason
 from cds_service.store.database import Store
 from cds_service.store.instants import bounds, instant_of, text_of
 from cds_service.store.tables import ACCEPTED_SUGGESTIONS, CARDS_SHOWN, FEEDBACK, SUGGESTIONS_SHOWN
@@ -115,7 +115,7 @@ def _on_record(connection: Connection, client_id: str, cards: set[str]) -> set[s
     return found
 
 
-def kept(store: Store, days: Days, *, workbench: bool = False) -> list[KeptFeedback]:
+def kept(store: Store, days: DayRange, *, workbench: bool = False) -> list[KeptFeedback]:
     """All feedback of those days, oldest first. Feedback of a card that another client was shown has no statement.
 
     ``workbench``: that on the workbench's demo calls in place of all other. Raises StoreError.

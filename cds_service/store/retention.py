@@ -27,7 +27,7 @@ PAUSE = 0.02
 BETWEEN_TRIMS = timedelta(minutes=1)
 
 
-class Limits(NamedTuple):
+class RetentionLimits(NamedTuple):
     """How long, in days, and how much is kept at the most: bytes of the audit log, cards, pieces of feedback."""
 
     audit_days: int
@@ -53,9 +53,9 @@ class StorageMetrics(Protocol):
     def removed(self, kind: str, reason: str, count: int) -> None: ...
 
 
-def limits_of(settings: Settings) -> Limits:
+def limits_of(settings: Settings) -> RetentionLimits:
     """The limits that the settings say."""
-    return Limits(
+    return RetentionLimits(
         settings.audit_days,
         settings.feedback_days,
         settings.audit_max_bytes,
@@ -65,7 +65,7 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def prune_all(
-    store: Store | None, audit: AuditLog | None, limits: Limits, today: date
+    store: Store | None, audit: AuditLog | None, limits: RetentionLimits, today: date
 ) -> Mapping[tuple[str, str], int]:
     """Removes all that is past its days or beyond its cap on the UTC day ``today``: (kind, reason) -> how many.
 
@@ -78,7 +78,7 @@ def prune_all(
     return total
 
 
-def _of_audit(audit: AuditLog | None, limits: Limits, today: date) -> Iterator[Removed]:
+def _of_audit(audit: AuditLog | None, limits: RetentionLimits, today: date) -> Iterator[Removed]:
     if audit is None:
         return
     if deleted := audit_retention.remove_old(audit.folder, _first(today, limits.audit_days)):
@@ -88,7 +88,7 @@ def _of_audit(audit: AuditLog | None, limits: Limits, today: date) -> Iterator[R
             yield Removed(kind, CAP, count)
 
 
-def _of_store(store: Store | None, limits: Limits, today: date) -> Iterator[Removed]:
+def _of_store(store: Store | None, limits: RetentionLimits, today: date) -> Iterator[Removed]:
     if store is None:
         return
     # Feedback first: a card stays on record as long as its feedback does.
@@ -116,7 +116,7 @@ class Retention:
     """
 
     def __init__(
-        self, store: Store | None, audit: AuditLog | None, limits: Limits, metrics: StorageMetrics | None
+        self, store: Store | None, audit: AuditLog | None, limits: RetentionLimits, metrics: StorageMetrics | None
     ) -> None:
         self._store, self._audit, self._limits, self._metrics = store, audit, limits, metrics
         self._work: Iterator[Removed] = iter(())

@@ -7,7 +7,7 @@ from datetime import date
 from sqlalchemy import ClauseElement, ColumnElement, delete, func, select, true
 
 from cds_service.hooks.client_names import WORKBENCH
-from cds_service.hooks.feedback import CardsShown, Days
+from cds_service.hooks.feedback import CardsShown, DayRange
 from cds_service.store.database import Store
 from cds_service.store.tables import CARDS_SHOWN, FEEDBACK, SUGGESTIONS_SHOWN
 
@@ -59,7 +59,7 @@ def _insert_suggestion(store: Store) -> ClauseElement:
     return store.insert(SUGGESTIONS_SHOWN).on_conflict_do_nothing()
 
 
-def counts(store: Store, days: Days, *, workbench: bool = False) -> list[CardsShown]:
+def counts(store: Store, days: DayRange, *, workbench: bool = False) -> list[CardsShown]:
     """How many cards were first shown in those days, by statement and outcome of the card.
 
     ``workbench``: the cards of the workbench's demo calls in place of all others. Raises StoreError.

@@ -17,7 +17,7 @@ from cds_service.ehr.complete import complete_call
 from cds_service.ehr.fetch import server_timing
 from cds_service.hooks import hook_request
 from cds_service.hooks.client_names import OPEN
-from cds_service.installation import Surroundings
+from cds_service.installation import Installation
 from cds_service.operations import logs
 from cds_service.service import Guide
 from cds_service.web import accepted, outcomes, probe, reading
@@ -29,7 +29,7 @@ from cds_service.web.record import CallRecord, tell
 RESERVE = 0.2
 
 
-def register(app: Flask, guide: Guide, clock: Callable[[], date], around: Surroundings, gate: Gate) -> None:
+def register(app: Flask, guide: Guide, clock: Callable[[], date], installation: Installation, gate: Gate) -> None:
     """Adds the services to the application; ``clock`` gives the UTC day on which calls are evaluated, ``gate`` lets
     callers in.
     """
@@ -40,14 +40,14 @@ def register(app: Flask, guide: Guide, clock: Callable[[], date], around: Surrou
         asked = probe.of(request.environ)
         record = CallRecord(service_id, asked.today if asked else clock())
         if asked is not None:
-            answered = _answered(record, guide, around, None)
+            answered = _answered(record, guide, installation, None)
             asked.answers = list(record.answers)
             return answered
         g.record = record
         logs.begin_call(record.request_id)
         logs.describe_call(service=service_id)
-        with around.traces.span("call", request.headers.get("traceparent"), service=service_id) as note:
-            answered = _answered(record, guide, around, gate)
+        with installation.traces.span("call", request.headers.get("traceparent"), service=service_id) as note:
+            answered = _answered(record, guide, installation, gate)
             client = record.caller.client if record.caller else OPEN
             note(client=client, status=200, cards=len(record.answers), outcome=outcomes.of_call(record.answers))
         return answered
@@ -63,7 +63,7 @@ def register(app: Flask, guide: Guide, clock: Callable[[], date], around: Surrou
     def told(answer: Response) -> Response:
         record: CallRecord | None = g.get("record")
         if record is not None:
-            tell(record, answer.status_code, answer.get_data(), around, guide.library)
+            tell(record, answer.status_code, answer.get_data(), installation, guide.library)
             # How long a check took tells which one it was: not those who are not trusted.
             if record.caller is not None:
                 parts = filter(None, (record.timing.header(), server_timing(record.report)))
@@ -72,9 +72,9 @@ def register(app: Flask, guide: Guide, clock: Callable[[], date], around: Surrou
         return answer
 
 
-def _answered(record: CallRecord, guide: Guide, around: Surroundings, gate: Gate | None) -> Response:
+def _answered(record: CallRecord, guide: Guide, installation: Installation, gate: Gate | None) -> Response:
     """The answer to the current request; without a gate it is a call of our own. Raises RequestError."""
-    deadline = accepted.deadline_of(request.environ, around.call_seconds)
+    deadline = accepted.deadline_of(request.environ, installation.call_seconds)
     waits = deadline.earlier(RESERVE)
     client, in_time = None, service.always
     if gate is not None:
@@ -90,25 +90,25 @@ def _answered(record: CallRecord, guide: Guide, around: Surroundings, gate: Gate
     own = replace(guide, client=record.caller.client) if record.caller else guide
     with record.timing.step("read"):
         record.body = reading.body(deadline if gate is not None else None)
-        with _turn(around, gate, deadline):
+        with _turn(installation, gate, deadline):
             record.parsed = json_bodies.read_json(record.body)
             record.request = hook_request.parse(record.service_id, record.parsed, own.limits)
             today = record.today
             record.concerned = service.concerned(record.request, own, today)
-    allowance = client.fhir_allowance() if client else around.allowance
+    allowance = client.fhir_allowance() if client else installation.allowance
     may_fetch = client is None or bool(client.fhir_servers)
-    if around.fetcher is not None and may_fetch and record.request.fhir_server is not None and record.concerned:
-        with record.timing.step("fetch"), around.traces.span("fetch"):
+    if installation.fetcher is not None and may_fetch and record.request.fhir_server is not None and record.concerned:
+        with record.timing.step("fetch"), installation.traces.span("fetch"):
             completed = complete_call(
                 record.request,
                 partial(service.wanted, candidates=record.concerned, guide=own, today=today),
-                around.fetcher,
+                installation.fetcher,
                 allowance,
                 waits,
             )
         record.request, record.report = completed.request, completed.report
-    with _turn(around, gate, deadline):
-        with record.timing.step("evaluate"), around.traces.span("evaluate"):
+    with _turn(installation, gate, deadline):
+        with record.timing.step("evaluate"), installation.traces.span("evaluate"):
             answers = service.answer(record.request, own, today, candidates=record.concerned, in_time=in_time)
             if service.echoes_decimals(answers):
                 exact = hook_request.with_exact_numbers(record.request, record.service_id, record.body, own.limits)
@@ -121,10 +121,10 @@ def _answered(record: CallRecord, guide: Guide, around: Surroundings, gate: Gate
 
 
 @contextmanager
-def _turn(around: Surroundings, gate: Gate | None, deadline: Deadline) -> Iterator[None]:
+def _turn(installation: Installation, gate: Gate | None, deadline: Deadline) -> Iterator[None]:
     """The turn to compute; a call of our own has no deadline. Raises RequestError where it does not come in time."""
     try:
-        with around.turn.taken(deadline if gate is not None else None):
+        with installation.turn.taken(deadline if gate is not None else None):
             yield
     except TimeoutError:
         raise service.late() from None

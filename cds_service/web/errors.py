@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import RequestRedirect
 
 from cds_service.errors import RequestError, operation_outcome
-from cds_service.installation import Surroundings
+from cds_service.installation import Installation
 from cds_service.operations import logs
 from cds_service.store.failures import StoreError
 from cds_service.web.pages import rendered
@@ -21,7 +21,7 @@ SECONDS_TO_WAIT = "5"
 _ISSUES = {404: "not-found", 405: "not-supported", 413: "too-long", 415: "not-supported"}
 
 
-def register(app: Flask, around: Surroundings) -> None:
+def register(app: Flask, installation: Installation) -> None:
     """Adds the error handlers to the application."""
 
     # Flask would send chart and token on to an address made of the Host header, and asks no error handler about it.
@@ -46,8 +46,8 @@ def register(app: Flask, around: Surroundings) -> None:
     @app.errorhandler(StoreError)
     def store(error: StoreError) -> Response:
         logs.logger().error("store-failed", exc_info=error)
-        if around.metrics is not None:
-            around.metrics.store_failed()
+        if installation.metrics is not None:
+            installation.metrics.store_failed()
         answer = _outcome(503, "transient", _sentence(503))
         answer.headers["Retry-After"] = SECONDS_TO_WAIT
         return answer

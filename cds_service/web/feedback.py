@@ -12,7 +12,7 @@ from cds_service.clock import Deadline
 from cds_service.errors import RequestError
 from cds_service.hooks import feedback, hook_request
 from cds_service.hooks.feedback import FeedbackItem
-from cds_service.installation import Surroundings
+from cds_service.installation import Installation
 from cds_service.operations import audit, logs
 from cds_service.operations.audit import Caller
 from cds_service.operations.timing import Timing
@@ -48,7 +48,7 @@ class _Record:
 def register(
     app: Flask,
     reasons: frozenset[str],
-    around: Surroundings,
+    installation: Installation,
     store: Store,
     gate: Gate,
     now: Callable[[], datetime] = _now,
@@ -64,7 +64,7 @@ def register(
         record = g.feedback = _Record(service_id)
         logs.begin_call(record.request_id)
         logs.describe_call(service=service_id)
-        _receive(record, accepted.deadline_of(request.environ, around.call_seconds).earlier(RESERVE))
+        _receive(record, accepted.deadline_of(request.environ, installation.call_seconds).earlier(RESERVE))
         return Response(b"{}", mimetype="application/json")
 
     def _receive(record: _Record, deadline: Deadline) -> None:
@@ -75,9 +75,9 @@ def register(
         gate.count(admitted)
         with record.timing.step("read"):
             record.body = reading.body(deadline)
-            record.items = feedback.parse(json_bodies.read_json(record.body), around.feedback_items)
+            record.items = feedback.parse(json_bodies.read_json(record.body), installation.feedback_items)
         gate.count_feedback(admitted, len(record.items))
-        if around.retention is not None and around.retention.feedback_full:
+        if installation.retention is not None and installation.retention.feedback_full:
             raise _full()
         with record.timing.step("write"), store.within(deadline):
             record.saved = save(store, record.items, admitted.caller.client, now())
@@ -86,7 +86,7 @@ def register(
     def told(answer: Response) -> Response:
         record: _Record | None = g.get("feedback")
         if record is not None:
-            _tell(record, answer.status_code, around, reasons)
+            _tell(record, answer.status_code, installation, reasons)
             if record.saved is not None:
                 answer.headers["Server-Timing"] = record.timing.header()
             logs.end_call()
@@ -103,7 +103,7 @@ def _full() -> RequestError:
     )
 
 
-def _tell(record: _Record, status: int, around: Surroundings, reasons: frozenset[str]) -> None:
+def _tell(record: _Record, status: int, installation: Installation, reasons: frozenset[str]) -> None:
     """Tells log, metrics and audit log of a request that was answered."""
     milliseconds = record.timing.total() * 1000
     saved, caller = record.saved, record.caller
@@ -112,16 +112,16 @@ def _tell(record: _Record, status: int, around: Surroundings, reasons: frozenset
         log.info("feedback", status=status, milliseconds=rounded, count=len(record.items))
     else:
         log.info("refused", status=status, milliseconds=rounded)
-    if around.metrics is not None:
+    if installation.metrics is not None:
         for outcome, number in _counted(saved, status):
-            around.metrics.feedback(outcome, number)
+            installation.metrics.feedback(outcome, number)
     # Of requests that nobody answers for nothing is kept: anyone could fill the disk with them.
     if caller is not None:
         items = record.items if saved is not None else ()
         line = audit.Feedback(
             record.request_id, record.service_id, caller, status, milliseconds, record.body, items, reasons
         )
-        write_audit(around, lambda log: log.feedback(line))
+        write_audit(installation, lambda log: log.feedback(line))
 
 
 def _counted(saved: Saved | None, status: int) -> list[tuple[str, int]]:

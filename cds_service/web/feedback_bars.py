@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cds_service.hooks.feedback import ACCEPTED, OVERRIDDEN
-from cds_service.operations.feedback_report import UNKNOWN, Rates, Report, percent
+from cds_service.operations.feedback_report import UNKNOWN, FeedbackReport, Rates, percent
 
 NOT_ON_RECORD = "Cards that are not on record"
 # What a card said, by the closed words of ``operations.outcomes``.
@@ -40,7 +40,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class BarGroup:
     """The bars of one statement."""
 
     title: str
@@ -57,22 +57,22 @@ def said(row: Rates) -> str:
     return "not known" if row.policy == UNKNOWN else SAYS.get(row.name, row.name)
 
 
-def by_statement(found: Report, titles: Mapping[str, str]) -> tuple[Bar, ...]:
+def by_statement(found: FeedbackReport, titles: Mapping[str, str]) -> tuple[Bar, ...]:
     """One bar for each statement."""
     return tuple(_divided(title_of(row.policy, titles), row) for row in found.policies)
 
 
-def by_what_was_said(found: Report, titles: Mapping[str, str]) -> tuple[Group, ...]:
+def by_what_was_said(found: FeedbackReport, titles: Mapping[str, str]) -> tuple[BarGroup, ...]:
     """One bar for each thing that the cards of a statement said."""
     return _grouped(((row.policy, _divided(said(row), row)) for row in found.outcomes), titles)
 
 
-def by_reason(found: Report, titles: Mapping[str, str]) -> tuple[Group, ...]:
+def by_reason(found: FeedbackReport, titles: Mapping[str, str]) -> tuple[BarGroup, ...]:
     """One bar for each reason: its share of what was overridden of that statement."""
     return _grouped(_shares(found.reasons, OVERRIDDEN), titles)
 
 
-def by_suggestion(found: Report, titles: Mapping[str, str]) -> tuple[Group, ...]:
+def by_suggestion(found: FeedbackReport, titles: Mapping[str, str]) -> tuple[BarGroup, ...]:
     """One bar for each suggestion: its share of the suggestions accepted of that statement."""
     return _grouped(_shares(found.suggestions, ACCEPTED), titles)
 
@@ -100,8 +100,8 @@ def _segment(kind: str, start: int, size: int, total: int) -> Segment:
     return Segment(kind, f"{100 * start / total:.2f}%", f"{100 * size / total:.2f}%")
 
 
-def _grouped(bars: Iterable[tuple[str, Bar]], titles: Mapping[str, str]) -> tuple[Group, ...]:
+def _grouped(bars: Iterable[tuple[str, Bar]], titles: Mapping[str, str]) -> tuple[BarGroup, ...]:
     groups: dict[str, list[Bar]] = {}
     for policy, bar in bars:
         groups.setdefault(policy, []).append(bar)
-    return tuple(Group(title_of(policy, titles), tuple(found)) for policy, found in groups.items())
+    return tuple(BarGroup(title_of(policy, titles), tuple(found)) for policy, found in groups.items())

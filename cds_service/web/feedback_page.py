@@ -11,7 +11,7 @@ from flask import Flask, Response, request
 
 from cds_service.errors import RequestError
 from cds_service.hooks.client_names import WORKBENCH
-from cds_service.hooks.feedback import Days
+from cds_service.hooks.feedback import DayRange
 from cds_service.library import Library
 from cds_service.operations import feedback_report
 from cds_service.store import feedback as stored
@@ -26,7 +26,7 @@ BOUNDS = ("since", "until")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
-def days_of(given: Mapping[str, str]) -> tuple[Days, list[str]]:
+def days_of(given: Mapping[str, str]) -> tuple[DayRange, list[str]]:
     """The days asked for, and a sentence for each fault; what is at fault is left out of the days.
 
     ``given`` may have ``since`` and ``until``, each as 2026-11-25, both included; an empty one is any day.
@@ -46,7 +46,7 @@ def days_of(given: Mapping[str, str]) -> tuple[Days, list[str]]:
     if len(found) == len(BOUNDS) and found["until"] < found["since"]:
         faults.append("until is a day before since; the first day comes first.")
         found = {}
-    return Days(**found), faults
+    return DayRange(**found), faults
 
 
 def of_workbench(given: Mapping[str, str]) -> bool:
@@ -62,7 +62,7 @@ def register(app: Flask, library: Library, store: Store) -> None:
     app.jinja_env.globals["feedback_kept"] = True
     titles = {policy.id: policy.title for policy in library.policies}
 
-    def report(days: Days) -> feedback_report.Report:
+    def report(days: DayRange) -> feedback_report.FeedbackReport:
         demo = of_workbench(request.args)
         kept, counts = stored.kept(store, days, workbench=demo), shown.counts(store, days, workbench=demo)
         return feedback_report.report(days, kept, counts, library.reason_label, workbench=demo)

@@ -8,7 +8,7 @@ from flask import request
 from cds_service.clock import Deadline
 from cds_service.errors import RequestError
 from cds_service.hooks.client_names import WORKBENCH
-from cds_service.installation import Surroundings
+from cds_service.installation import Installation
 from cds_service.operations import logs
 from cds_service.operations.audit import Caller
 from cds_service.operations.rate import RateLimiter, limit_of
@@ -33,9 +33,9 @@ class Gate:
     ``public_url`` is our address, without a slash at its end.
     """
 
-    def __init__(self, around: Surroundings, public_url: str) -> None:
-        self._around, self._public_url = around, public_url
-        self._limits = Limits(around)
+    def __init__(self, installation: Installation, public_url: str) -> None:
+        self._around, self._public_url = installation, public_url
+        self._limits = ClientLimits(installation)
 
     def admit(self, timing: Timing, deadline: Deadline) -> Admitted:
         """Who makes the current request; ``count`` it then.
@@ -79,11 +79,11 @@ def _demo() -> Caller:
     return Caller(WORKBENCH) if request.headers.get(WORKBENCH_HEADER) == "demo" else Caller()
 
 
-class Limits:
+class ClientLimits:
     """The limits of calls, counted in this process. Each raises RequestError 429 where there was one call too many."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self._around = around
+    def __init__(self, installation: Installation) -> None:
+        self._around = installation
         self._limiter: RateLimiter | None = None
 
     def count(self, client_id: str, limit: str) -> None:

@@ -12,7 +12,7 @@ from cds_service.fhir.elements import Json
 from cds_service.hooks import hook_request
 from cds_service.hooks.client_names import WORKBENCH
 from cds_service.hooks.hook_request import HookRequest
-from cds_service.installation import Surroundings
+from cds_service.installation import Installation
 from cds_service.library import Library
 from cds_service.operations import audit, logs
 from cds_service.operations.audit import AuditError, AuditLog, Caller
@@ -49,7 +49,7 @@ class CallRecord:
     told: Json = field(default_factory=dict)
 
 
-def tell(record: CallRecord, status: int, answer: bytes, around: Surroundings, library: Library) -> None:
+def tell(record: CallRecord, status: int, answer: bytes, installation: Installation, library: Library) -> None:
     """Tells log, metrics and audit log of a call that was answered; none of them can cost the caller the answer."""
     outcome = outcomes.of_call(record.answers) if status == 200 else f"refused:{status}"
     seconds = record.timing.total()
@@ -60,27 +60,27 @@ def tell(record: CallRecord, status: int, answer: bytes, around: Surroundings, l
         log.warning("fetch-failed", key=key.key, kind=key.cause)
     told = {"cards": len(record.answers), "outcome": outcome} if status == 200 else {}
     log.info("call" if status == 200 else "refused", status=status, milliseconds=round(seconds * 1000, 1), **told)
-    if around.metrics is not None:
-        _count(record, outcome, seconds, around.metrics, library)
+    if installation.metrics is not None:
+        _count(record, outcome, seconds, installation.metrics, library)
     caller = record.caller
     # Of calls that nobody answers for nothing is kept: anyone could fill the disk with them.
     if caller is None:
         return
-    if around.ledger is not None and status == 200:
-        _note(record, caller.client, around.ledger)
-    write_audit(around, lambda audit: audit.call(_line(record, caller, status, outcome, seconds, answer)))
+    if installation.ledger is not None and status == 200:
+        _note(record, caller.client, installation.ledger)
+    write_audit(installation, lambda audit: audit.call(_line(record, caller, status, outcome, seconds, answer)))
 
 
-def write_audit(around: Surroundings, write: Callable[[AuditLog], None]) -> None:
+def write_audit(installation: Installation, write: Callable[[AuditLog], None]) -> None:
     """Writes a line of the audit log; that it failed is told, and costs the caller nothing."""
-    if around.audit is None:
+    if installation.audit is None:
         return
     try:
-        write(around.audit)
+        write(installation.audit)
     except AuditError as error:
         logs.logger().error("audit-failed", exc_info=error)
-        if around.metrics is not None:
-            around.metrics.audit_failed()
+        if installation.metrics is not None:
+            installation.metrics.audit_failed()
 
 
 def _note(record: CallRecord, client: str, ledger: Ledger) -> None:

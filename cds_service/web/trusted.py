@@ -5,7 +5,7 @@ from werkzeug.http import parse_list_header
 
 from cds_service.clock import Deadline
 from cds_service.errors import RequestError
-from cds_service.installation import Surroundings
+from cds_service.installation import Installation
 from cds_service.operations import logs
 from cds_service.trust.tokens import TrustUnavailableError, UntrustedError, Verified, Verifier
 
@@ -14,15 +14,15 @@ NOT_TRUSTED = "The call needs a valid token of a client that this service knows 
 NOT_NOW = "The service cannot check tokens now; nothing was decided. Call again later."
 
 
-def who(verifier: Verifier, public_url: str, around: Surroundings, deadline: Deadline) -> Verified:
+def who(verifier: Verifier, public_url: str, installation: Installation, deadline: Deadline) -> Verified:
     """The caller of the current request. Raises RequestError 401, or 503 where a token cannot be checked now."""
-    urls = addresses_called(public_url, around.trusted_proxies)
+    urls = addresses_called(public_url, installation.trusted_proxies)
     try:
         return verifier.verify(request.headers.get("Authorization"), urls, deadline)
     except UntrustedError as error:
         logs.logger().warning("token-refused", check=error.check)
-        if around.metrics is not None:
-            around.metrics.token_refused(error.check)
+        if installation.metrics is not None:
+            installation.metrics.token_refused(error.check)
         raise RequestError(401, "login", NOT_TRUSTED, headers={"WWW-Authenticate": "Bearer"}) from None
     except TrustUnavailableError as error:
         # Of keys the key ring tells, once for each fetch.

@@ -20,7 +20,7 @@ from cds_service.workbench.fhir import FhirServer
 from cds_service.workbench.patients import FIRST, Listed, Opened, Patients
 
 if TYPE_CHECKING:
-    from cds_service.workbench.validation import Finding
+    from cds_service.workbench.validation import Remark
 
 # The one page on which scripts run: our own files, that talk to us alone.
 CONTENT_SECURITY_POLICY = (
@@ -30,7 +30,7 @@ CONTENT_SECURITY_POLICY = (
 _JSON, _FHIR = "application/json", "application/fhir+json"
 
 
-class Group(NamedTuple):
+class PatientGroup(NamedTuple):
     """Patients under one heading."""
 
     title: str
@@ -158,7 +158,7 @@ def _body() -> Any:
     return json_bodies.read_json(reading.body())
 
 
-def _findings(found: "list[Finding]") -> Response:
+def _findings(found: "list[Remark]") -> Response:
     return _answer({"findings": [finding._asdict() for finding in found]})
 
 
@@ -166,17 +166,19 @@ def _answer(value: Any, media_type: str = _JSON) -> Response:
     return Response(orjson.dumps(value), mimetype=media_type)
 
 
-def _groups(listed: tuple[Listed, ...], library: Library) -> list[Group]:
+def _groups(listed: tuple[Listed, ...], library: Library) -> list[PatientGroup]:
     """The patients by the statement whose card they get, in the order in which statements are loaded."""
     titles = {policy.id: policy.title for policy in library.policies}
     groups = [
-        Group(title, "", tuple(line for line in listed if line.policies and line.policies[0] == name))
+        PatientGroup(title, "", tuple(line for line in listed if line.policies and line.policies[0] == name))
         for name, title in titles.items()
     ]
     silent = tuple(line for line in listed if not line.policies)
     others = tuple(line for line in listed if line.policies and line.policies[0] not in titles)
-    groups.append(Group("No card", "Most orders are nobody’s business, and then the service stays silent.", silent))
-    groups.append(Group("Statements that are not loaded", "", others))
+    groups.append(
+        PatientGroup("No card", "Most orders are nobody’s business, and then the service stays silent.", silent)
+    )
+    groups.append(PatientGroup("Statements that are not loaded", "", others))
     return [group for group in groups if group.patients]
 
 

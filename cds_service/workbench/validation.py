@@ -40,7 +40,7 @@ _CONTEXT = {
 }
 
 
-class Finding(NamedTuple):
+class Remark(NamedTuple):
     """One thing found: ``path`` in the JSON (empty for the whole), ``level`` error, warning or note, ``text``."""
 
     path: str
@@ -56,7 +56,7 @@ class Published(NamedTuple):
     fetches: bool
 
 
-def request_findings(service_id: str | None, body: Any, published: Published) -> list[Finding]:
+def request_findings(service_id: str | None, body: Any, published: Published) -> list[Remark]:
     """All that is found in a request, errors first. ``service_id`` is the one called, or None for that of its hook."""
     found = islice(_request(service_id, body, published), MOST_FINDINGS)
     order = (ERROR, WARNING, NOTE)
@@ -64,20 +64,20 @@ def request_findings(service_id: str | None, body: Any, published: Published) ->
     return sorted(unique, key=lambda finding: order.index(finding.level))
 
 
-def _request(service_id: str | None, body: Any, published: Published) -> Iterator[Finding]:
+def _request(service_id: str | None, body: Any, published: Published) -> Iterator[Remark]:
     if not isinstance(body, dict):
-        yield Finding("", ERROR, "The body must be a JSON object.")
+        yield Remark("", ERROR, "The body must be a JSON object.")
         return
     service = service_id or hook_request.SERVICE_OF.get(str(body.get("hook")))
     request: HookRequest | None = None
     if service is None:
         names = ", ".join(hook_request.HOOKS)
-        yield Finding("hook", ERROR, f"hook must be one of {names}; it decides which service is called.")
+        yield Remark("hook", ERROR, f"hook must be one of {names}; it decides which service is called.")
     else:
         try:
             request = hook_request.parse(service, body)
         except RequestError as error:
-            yield Finding(error.expression or "", ERROR, f"The service answers {error.status}: {error.sentence}")
+            yield Remark(error.expression or "", ERROR, f"The service answers {error.status}: {error.sentence}")
     yield from _members(body)
     context = body.get("context")
     hook = hook_request.SERVICES.get(service or "", "")
@@ -87,47 +87,45 @@ def _request(service_id: str | None, body: Any, published: Published) -> Iterato
     yield from _prefetch(body, request, published)
 
 
-def _members(body: Mapping[str, Any]) -> Iterator[Finding]:
+def _members(body: Mapping[str, Any]) -> Iterator[Remark]:
     instance = body.get("hookInstance")
     if isinstance(instance, str) and instance and not _UUID.fullmatch(instance):
-        yield Finding("hookInstance", ERROR, "hookInstance must be a UUID, a new one for each time the hook fires.")
+        yield Remark("hookInstance", ERROR, "hookInstance must be a UUID, a new one for each time the hook fires.")
     for name in body:
         if name not in _KNOWN:
-            yield Finding(
-                name[:60], NOTE, f"'{name[:60]}' is no member of a CDS Hooks request; the service ignores it."
-            )
+            yield Remark(name[:60], NOTE, f"'{name[:60]}' is no member of a CDS Hooks request; the service ignores it.")
 
 
-def _context(context: Mapping[str, Any], hook: str) -> Iterator[Finding]:
+def _context(context: Mapping[str, Any], hook: str) -> Iterator[Remark]:
     user = context.get("userId")
     if user in (None, ""):
-        yield Finding("context.userId", ERROR, f"context.userId is required by {hook or 'every hook'}; send Type/id.")
+        yield Remark("context.userId", ERROR, f"context.userId is required by {hook or 'every hook'}; send Type/id.")
     elif not (isinstance(user, str) and _REFERENCE.fullmatch(user) and user.partition("/")[0] in _USERS):
-        yield Finding("context.userId", ERROR, f"context.userId must be Type/id with one of {', '.join(_USERS)}.")
+        yield Remark("context.userId", ERROR, f"context.userId must be Type/id with one of {', '.join(_USERS)}.")
     patient = context.get("patientId")
     if isinstance(patient, str) and "/" in patient:
-        yield Finding("context.patientId", ERROR, "context.patientId must be the id alone, without 'Patient/'.")
+        yield Remark("context.patientId", ERROR, "context.patientId must be the id alone, without 'Patient/'.")
     encounter = context.get("encounterId")
     if encounter is not None and not isinstance(encounter, str):
-        yield Finding("context.encounterId", ERROR, "context.encounterId must be text, or be left out.")
+        yield Remark("context.encounterId", ERROR, "context.encounterId must be text, or be left out.")
     elif isinstance(encounter, str) and "/" in encounter:
-        yield Finding("context.encounterId", ERROR, "context.encounterId must be the id alone, without 'Encounter/'.")
+        yield Remark("context.encounterId", ERROR, "context.encounterId must be the id alone, without 'Encounter/'.")
     for name in context:
         if hook and name not in _CONTEXT[hook]:
-            yield Finding(f"context.{name[:60]}", NOTE, f"{hook} has no context field '{name[:60]}'; it is ignored.")
+            yield Remark(f"context.{name[:60]}", NOTE, f"{hook} has no context field '{name[:60]}'; it is ignored.")
     if hook in (hook_request.ORDER_SELECT, hook_request.ORDER_SIGN):
         yield from _drafts(context, hook)
 
 
-def _drafts(context: Mapping[str, Any], hook: str) -> Iterator[Finding]:
+def _drafts(context: Mapping[str, Any], hook: str) -> Iterator[Remark]:
     bundle = context.get("draftOrders")
     if not isinstance(bundle, dict):
         return
     place = "context.draftOrders"
     if bundle.get("resourceType") != "Bundle":
-        yield Finding(f"{place}.resourceType", ERROR, "context.draftOrders must be a FHIR Bundle; say resourceType.")
+        yield Remark(f"{place}.resourceType", ERROR, "context.draftOrders must be a FHIR Bundle; say resourceType.")
     if not bundle.get("type"):
-        yield Finding(f"{place}.type", WARNING, "A FHIR Bundle needs a type, such as collection.")
+        yield Remark(f"{place}.type", WARNING, "A FHIR Bundle needs a type, such as collection.")
     entries = bundle.get("entry")
     references: set[str] = set()
     drafts: list[tuple[str, Any]] = []
@@ -140,35 +138,35 @@ def _drafts(context: Mapping[str, Any], hook: str) -> Iterator[Finding]:
         if isinstance(identity, str) and identity:
             references.add(f"{kind}/{identity}")
         else:
-            yield Finding(
+            yield Remark(
                 f"{where}.id", WARNING, "The draft has no id: it can be neither selected nor changed by a suggestion."
             )
         if hook == hook_request.ORDER_SELECT and resource.get("status") not in ("draft", None):
-            yield Finding(f"{where}.status", WARNING, "Orders of order-select are drafts: status must be 'draft'.")
+            yield Remark(f"{where}.status", WARNING, "Orders of order-select are drafts: status must be 'draft'.")
         drafts.append((where, resource))
     yield from _some_models(place, drafts)
     selections = context.get("selections")
     if hook == hook_request.ORDER_SELECT and isinstance(selections, list):
         for index, item in enumerate(selections):
             if isinstance(item, str) and item not in references:
-                yield Finding(
+                yield Remark(
                     f"context.selections[{index}]", ERROR, "This selection names no order in context.draftOrders."
                 )
         if not selections:
-            yield Finding("context.selections", WARNING, "Nothing is selected, so that no card can come.")
+            yield Remark("context.selections", WARNING, "Nothing is selected, so that no card can come.")
 
 
 def _access(
     body: Mapping[str, Any], context: Mapping[str, Any], request: HookRequest | None, published: Published
-) -> Iterator[Finding]:
+) -> Iterator[Remark]:
     """What is said of the FHIR server and the grant (CDS Hooks 2.0, "FHIR Resource Access")."""
     server, grant = body.get("fhirServer"), body.get("fhirAuthorization")
     if isinstance(server, str) and server:
         parts = _split(server)
         if parts is None:
-            yield Finding("fhirServer", ERROR, "fhirServer must be an absolute https address.")
+            yield Remark("fhirServer", ERROR, "fhirServer must be an absolute https address.")
         elif parts[0] == "http" and parts[1] not in _LOOPBACK:
-            yield Finding("fhirServer", ERROR, "fhirServer must be https: what it sends is of a patient.")
+            yield Remark("fhirServer", ERROR, "fhirServer must be https: what it sends is of a patient.")
     if not isinstance(grant, dict):
         return
     rules: tuple[tuple[str, type, str], ...] = (
@@ -181,14 +179,14 @@ def _access(
     for name, kind, what in rules:
         value = grant.get(name)
         if value in (None, "") or not isinstance(value, kind) or isinstance(value, bool):
-            yield Finding(f"fhirAuthorization.{name}", ERROR, f"fhirAuthorization.{name} is required: {what}.")
+            yield Remark(f"fhirAuthorization.{name}", ERROR, f"fhirAuthorization.{name} is required: {what}.")
     if grant.get("token_type") not in (None, "", "Bearer"):
-        yield Finding("fhirAuthorization.token_type", ERROR, "fhirAuthorization.token_type must be 'Bearer'.")
+        yield Remark("fhirAuthorization.token_type", ERROR, "fhirAuthorization.token_type must be 'Bearer'.")
     scope = grant.get("scope")
     if not isinstance(scope, str):
         return
     if "patient/" in scope and not grant.get("patient"):
-        yield Finding(
+        yield Remark(
             "fhirAuthorization.patient",
             WARNING,
             "The scopes are those of a patient: fhirAuthorization.patient should name the one.",
@@ -200,7 +198,7 @@ def _access(
         asked, mark, _ = template.partition("?")
         resource_type = asked.partition("/")[0]
         if not scopes.covers(scope, resource_type, "patient=1" if mark else None):
-            yield Finding(
+            yield Remark(
                 "fhirAuthorization.scope",
                 WARNING,
                 f"The scopes do not cover {resource_type}, which prefetch does not hold either: its criteria "
@@ -208,7 +206,7 @@ def _access(
             )
 
 
-def _prefetch(body: Mapping[str, Any], request: HookRequest | None, published: Published) -> Iterator[Finding]:
+def _prefetch(body: Mapping[str, Any], request: HookRequest | None, published: Published) -> Iterator[Remark]:
     sent = body.get("prefetch")
     if sent is not None and not isinstance(sent, dict):
         return
@@ -221,22 +219,22 @@ def _prefetch(body: Mapping[str, Any], request: HookRequest | None, published: P
         place = f"prefetch.{key[:60]}"
         if key not in published.templates and key not in published.types:
             known = ", ".join(published.templates)
-            yield Finding(place, NOTE, f"Discovery has no prefetch key '{key[:60]}'; the keys are {known}.")
+            yield Remark(place, NOTE, f"Discovery has no prefetch key '{key[:60]}'; the keys are {known}.")
         else:
             yield from _value(place, key, value, request, published, reachable)
     yield from _records(values, published)
 
 
-def _not_sent(key: str, template: str, request: HookRequest | None, reachable: bool) -> Finding:
+def _not_sent(key: str, template: str, request: HookRequest | None, reachable: bool) -> Remark:
     place = f"prefetch.{key}"
     if request is not None:
         try:
             templates.resolve(template, request.context)
         except UnresolvedError as error:
-            return Finding(place, WARNING, f"Not sent, and its template cannot be resolved: {error}.")
+            return Remark(place, WARNING, f"Not sent, and its template cannot be resolved: {error}.")
     if reachable:
-        return Finding(place, NOTE, "Not sent: the service fetches it from fhirServer where an order needs it.")
-    return Finding(
+        return Remark(place, NOTE, "Not sent: the service fetches it from fhirServer where an order needs it.")
+    return Remark(
         place,
         WARNING,
         f"Not sent, and there is no FHIR server to ask: what rests on it stays unknown. Its template is {template}"
@@ -247,17 +245,17 @@ def _not_sent(key: str, template: str, request: HookRequest | None, reachable: b
 
 def _value(
     place: str, key: str, value: Any, request: HookRequest | None, published: Published, reachable: bool
-) -> Iterator[Finding]:
+) -> Iterator[Remark]:
     expected = published.types.get(key)
     template = published.templates.get(key, "")
     arrival = read_value(value)
     if arrival.failure is not None:
-        yield Finding(place, WARNING, f"Counts as failed, so that what rests on it stays unknown: {arrival.failure}.")
+        yield Remark(place, WARNING, f"Counts as failed, so that what rests on it stays unknown: {arrival.failure}.")
     if value is not None and isinstance(value, dict) and value.get("resourceType") == "Bundle":
         if not template.partition("?")[1] and template:
-            yield Finding(place, ERROR, f"The template is a read: send the {expected} itself, not a Bundle.")
+            yield Remark(place, ERROR, f"The template is a read: send the {expected} itself, not a Bundle.")
         if next_page(value) is not None:
-            yield Finding(
+            yield Remark(
                 f"{place}.link",
                 NOTE if reachable else WARNING,
                 "This is the first page of several: the service fetches the rest."
@@ -265,17 +263,17 @@ def _value(
                 else "This is the first page of several, and there is no FHIR server to ask for the rest.",
             )
     elif isinstance(value, dict) and template.partition("?")[1] and arrival.failure is None:
-        yield Finding(place, ERROR, "The template is a search: send the whole searchset Bundle.")
+        yield Remark(place, ERROR, "The template is a search: send the whole searchset Bundle.")
     if isinstance(value, list):
-        yield Finding(place, ERROR, "A prefetch value is one resource or one Bundle, not a list.")
+        yield Remark(place, ERROR, "A prefetch value is one resource or one Bundle, not a list.")
     if expected and arrival.by_type and expected not in arrival.by_type and arrival.failure is None:
         others = ", ".join(sorted(arrival.by_type))
-        yield Finding(place, WARNING, f"Holds no {expected}, which this key is for, but {others}.")
+        yield Remark(place, WARNING, f"Holds no {expected}, which this key is for, but {others}.")
     if request is not None:
         yield from _strangers(place, arrival.by_type, request.patient_id)
 
 
-def _records(values: Mapping[str, Any], published: Published) -> Iterator[Finding]:
+def _records(values: Mapping[str, Any], published: Published) -> Iterator[Remark]:
     """What breaks the model of a record under a published key."""
     resources = [
         (f"prefetch.{key} {kind}/{_identity(resource)}", resource)
@@ -287,32 +285,32 @@ def _records(values: Mapping[str, Any], published: Published) -> Iterator[Findin
     yield from _some_models("prefetch", resources)
 
 
-def _strangers(place: str, by_type: Mapping[str, list[Any]], patient_id: str) -> Iterator[Finding]:
+def _strangers(place: str, by_type: Mapping[str, list[Any]], patient_id: str) -> Iterator[Remark]:
     for kind, resources in by_type.items():
         if kind == "Patient":
             if any(resource.get("id") != patient_id for resource in resources):
-                yield Finding(place, ERROR, "The Patient is another than context.patientId.")
+                yield Remark(place, ERROR, "The Patient is another than context.patientId.")
             continue
         others = sum(is_of_another(resource.get(subject_of(kind)), patient_id) for resource in resources)
         if others:
             count = f"{others} {kind} is" if others == 1 else f"{others} {kind} are"
-            yield Finding(place, ERROR, f"{count} of another patient than context.patientId; ignored as evidence.")
+            yield Remark(place, ERROR, f"{count} of another patient than context.patientId; ignored as evidence.")
 
 
-def _some_models(place: str, resources: list[tuple[str, Any]]) -> Iterator[Finding]:
+def _some_models(place: str, resources: list[tuple[str, Any]]) -> Iterator[Remark]:
     """What breaks the models of resources, a part of ``place``; models are slow, so that there is a limit."""
     if len(resources) > MOST_RESOURCES:
         sentence = f"{len(resources)} resources: only the first {MOST_RESOURCES} are held against their FHIR models."
-        yield Finding(place, NOTE, sentence)
+        yield Remark(place, NOTE, sentence)
     yield from _models(resources[:MOST_RESOURCES])
 
 
-def _models(resources: Iterable[tuple[str, Any]]) -> Iterator[Finding]:
+def _models(resources: Iterable[tuple[str, Any]]) -> Iterator[Remark]:
     """What breaks the FHIR R4 model of each resource; values are not repeated."""
     for place, resource in resources:
         if isinstance(resource.get("resourceType"), str):
             for problem in problems(resource):
-                yield Finding(place, WARNING, f"Not as FHIR R4 has it: {problem}.".replace("..", "."))
+                yield Remark(place, WARNING, f"Not as FHIR R4 has it: {problem}.".replace("..", "."))
 
 
 def _identity(resource: Mapping[str, Any]) -> str:
@@ -331,91 +329,89 @@ def _split(address: str) -> tuple[str, str] | None:
 # --- the answer ------------------------------------------------------------------------------------------------------
 
 
-def response_findings(body: Any) -> list[Finding]:
+def response_findings(body: Any) -> list[Remark]:
     """All that is found in an answer of 200 (CDS Hooks 2.0, "CDS Service Response")."""
     if not isinstance(body, dict) or not isinstance(body.get("cards"), list):
-        return [Finding("cards", ERROR, "An answer is a JSON object with a list 'cards'.")]
+        return [Remark("cards", ERROR, "An answer is a JSON object with a list 'cards'.")]
     return list(islice(_response(body), MOST_FINDINGS))
 
 
-def _response(body: Mapping[str, Any]) -> Iterator[Finding]:
+def _response(body: Mapping[str, Any]) -> Iterator[Remark]:
     created: list[tuple[str, Any]] = []
     for index, card in enumerate(body["cards"]):
         yield from _card(card, f"cards[{index}]", created)
     actions = body.get("systemActions")
     if actions is not None:
         if not isinstance(actions, list) or not actions:
-            yield Finding("systemActions", ERROR, "systemActions must be a list of actions, or be left out.")
+            yield Remark("systemActions", ERROR, "systemActions must be a list of actions, or be left out.")
         else:
             for index, action in enumerate(actions):
                 yield from _action(action, f"systemActions[{index}]", created)
     yield from _some_models("cards", created)
 
 
-def _card(card: Any, place: str, created: list[tuple[str, Any]]) -> Iterator[Finding]:
+def _card(card: Any, place: str, created: list[tuple[str, Any]]) -> Iterator[Remark]:
     """What is wrong with a card; resources of its suggestions go to ``created``, each with its place."""
     if not isinstance(card, dict):
-        yield Finding(place, ERROR, "A card must be an object.")
+        yield Remark(place, ERROR, "A card must be an object.")
         return
     summary = card.get("summary")
     if not isinstance(summary, str) or not summary:
-        yield Finding(f"{place}.summary", ERROR, "A card needs a summary.")
+        yield Remark(f"{place}.summary", ERROR, "A card needs a summary.")
     elif len(summary) > LONGEST_SUMMARY:
-        yield Finding(f"{place}.summary", ERROR, f"A summary has less than {LONGEST_SUMMARY + 1} characters.")
+        yield Remark(f"{place}.summary", ERROR, f"A summary has less than {LONGEST_SUMMARY + 1} characters.")
     if card.get("indicator") not in INDICATORS:
-        yield Finding(f"{place}.indicator", ERROR, f"indicator must be one of {', '.join(INDICATORS)}.")
+        yield Remark(f"{place}.indicator", ERROR, f"indicator must be one of {', '.join(INDICATORS)}.")
     source = card.get("source")
     if not isinstance(source, dict) or not source.get("label"):
-        yield Finding(f"{place}.source.label", ERROR, "A card needs a source with a label.")
+        yield Remark(f"{place}.source.label", ERROR, "A card needs a source with a label.")
     elif "url" in source and _split(str(source["url"])) is None:
-        yield Finding(f"{place}.source.url", ERROR, "The address of a source must be absolute.")
+        yield Remark(f"{place}.source.url", ERROR, "The address of a source must be absolute.")
     if not card.get("uuid"):
-        yield Finding(f"{place}.uuid", WARNING, "Without a uuid no feedback can name the card.")
+        yield Remark(f"{place}.uuid", WARNING, "Without a uuid no feedback can name the card.")
     suggested = card.get("suggestions")
     suggestions: Collection[Any] = suggested if isinstance(suggested, list) else ()
     if suggestions and card.get("selectionBehavior") not in BEHAVIORS:
-        yield Finding(
-            f"{place}.selectionBehavior", ERROR, f"With suggestions it must be one of {', '.join(BEHAVIORS)}."
-        )
+        yield Remark(f"{place}.selectionBehavior", ERROR, f"With suggestions it must be one of {', '.join(BEHAVIORS)}.")
     for index, suggestion in enumerate(suggestions):
         yield from _suggestion(suggestion, f"{place}.suggestions[{index}]", created)
     for index, link in enumerate(card.get("links") or ()):
         yield from _card_link(link, f"{place}.links[{index}]")
     for index, reason in enumerate(card.get("overrideReasons") or ()):
         if not isinstance(reason, dict) or not all(reason.get(name) for name in ("code", "system", "display")):
-            yield Finding(f"{place}.overrideReasons[{index}]", ERROR, "A reason needs code, system and display.")
+            yield Remark(f"{place}.overrideReasons[{index}]", ERROR, "A reason needs code, system and display.")
 
 
-def _suggestion(suggestion: Any, place: str, created: list[tuple[str, Any]]) -> Iterator[Finding]:
+def _suggestion(suggestion: Any, place: str, created: list[tuple[str, Any]]) -> Iterator[Remark]:
     if not isinstance(suggestion, dict) or not suggestion.get("label"):
-        yield Finding(f"{place}.label", ERROR, "A suggestion needs a label.")
+        yield Remark(f"{place}.label", ERROR, "A suggestion needs a label.")
         return
     if not suggestion.get("uuid"):
-        yield Finding(f"{place}.uuid", WARNING, "Without a uuid no feedback can name the suggestion.")
+        yield Remark(f"{place}.uuid", WARNING, "Without a uuid no feedback can name the suggestion.")
     for index, action in enumerate(suggestion.get("actions") or ()):
         yield from _action(action, f"{place}.actions[{index}]", created)
 
 
-def _action(action: Any, place: str, created: list[tuple[str, Any]]) -> Iterator[Finding]:
+def _action(action: Any, place: str, created: list[tuple[str, Any]]) -> Iterator[Remark]:
     if not isinstance(action, dict) or action.get("type") not in ACTIONS:
-        yield Finding(f"{place}.type", ERROR, f"type must be one of {', '.join(ACTIONS)}.")
+        yield Remark(f"{place}.type", ERROR, f"type must be one of {', '.join(ACTIONS)}.")
         return
     if not action.get("description"):
-        yield Finding(f"{place}.description", ERROR, "An action needs a description.")
+        yield Remark(f"{place}.description", ERROR, "An action needs a description.")
     if action["type"] == "delete":
         if not action.get("resourceId"):
-            yield Finding(f"{place}.resourceId", ERROR, "An action of type delete names what it deletes.")
+            yield Remark(f"{place}.resourceId", ERROR, "An action of type delete names what it deletes.")
     elif not isinstance(action.get("resource"), dict):
-        yield Finding(f"{place}.resource", ERROR, f"An action of type {action['type']} holds the whole resource.")
+        yield Remark(f"{place}.resource", ERROR, f"An action of type {action['type']} holds the whole resource.")
     else:
         created.append((f"{place}.resource", action["resource"]))
 
 
-def _card_link(link: Any, place: str) -> Iterator[Finding]:
+def _card_link(link: Any, place: str) -> Iterator[Remark]:
     if not isinstance(link, dict) or not link.get("label") or link.get("type") not in ("absolute", "smart"):
-        yield Finding(place, ERROR, "A link needs label, url and type (absolute or smart).")
+        yield Remark(place, ERROR, "A link needs label, url and type (absolute or smart).")
         return
     if _split(str(link.get("url"))) is None:
-        yield Finding(f"{place}.url", ERROR, "The address of a link must be absolute.")
+        yield Remark(f"{place}.url", ERROR, "The address of a link must be absolute.")
     if "appContext" in link and link["type"] != "smart":
-        yield Finding(f"{place}.appContext", ERROR, "Only a link of type smart has an appContext.")
+        yield Remark(f"{place}.appContext", ERROR, "Only a link of type smart has an appContext.")

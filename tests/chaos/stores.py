@@ -24,7 +24,7 @@ from typing import Any
 
 import requests
 
-from cds_service.hooks.feedback import Days
+from cds_service.hooks.feedback import DayRange
 from cds_service.store.database import open_store
 from cds_service.store.feedback import kept
 from tests.postgresql import Cluster, cluster, end
@@ -131,7 +131,7 @@ def _children(pid: int) -> list[int]:
 
 def _there(made: Scene) -> set[str]:
     with closing(open_store(made.url, made.state)) as store:
-        return {item.card for item in kept(store, Days())}
+        return {item.card for item in kept(store, DayRange())}
 
 
 def _missing(made: Scene, acknowledged: list[str]) -> None:

@@ -11,7 +11,7 @@ from cds_service.fhir.elements import days_of
 from cds_service.policy.model import FactRule, Test
 
 
-class Age(NumberKind):
+class AgeKind(NumberKind):
     """The birth date of the Patient; a partial one gives two ages at the most."""
 
     name = "age"
@@ -67,4 +67,4 @@ def _years_before(day: date, years: int) -> date:
     return day.replace(year=day.year - years, day=min(day.day, 28) if day.month == 2 else day.day)
 
 
-KIND = Age()
+KIND = AgeKind()

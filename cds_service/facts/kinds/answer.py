@@ -10,7 +10,7 @@ from cds_service.fhir.terminology import inside_sentence
 from cds_service.policy.model import FactRule, Test
 
 
-class Answer(YesOrNoKind):
+class AnswerKind(YesOrNoKind):
     """The newest answer; two of one day must agree."""
 
     name = "answer"
@@ -45,4 +45,4 @@ class Answer(YesOrNoKind):
         return f"the newest {answers(rule)}"
 
 
-KIND = Answer()
+KIND = AnswerKind()

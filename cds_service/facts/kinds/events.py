@@ -10,7 +10,7 @@ from cds_service.errors import UnreadableError
 from cds_service.facts.attested import Answers, attested
 from cds_service.facts.context import Context
 from cds_service.facts.evidence import WITHOUT_DATE, Event, Evidence, Fact, Reading, evidence_of, note_on
-from cds_service.facts.kind import Kind, Rules, kind_of
+from cds_service.facts.kind import FactKind, Rules, kind_of
 from cds_service.facts.origins import either, records
 from cds_service.fhir.dates import Days, days
 from cds_service.fhir.elements import days_of, list_of, object_of, readable_keys
@@ -27,7 +27,7 @@ class _Source(NamedTuple):
     certain: bool
 
 
-class Events(Kind):
+class EventsKind(FactKind):
     """Records and attested groups; what is recorded twice for one day is one event, of which each may say a part."""
 
     name = "events"
@@ -145,4 +145,4 @@ def _day_of(answers: Answers) -> Days | None:
     return found.pop() if len(found) == 1 else None
 
 
-KIND = Events()
+KIND = EventsKind()

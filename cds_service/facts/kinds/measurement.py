@@ -11,7 +11,7 @@ from cds_service.fhir.dates import Days
 from cds_service.policy.model import FactRule, Test
 
 
-class Measurement(NumberKind):
+class MeasurementKind(NumberKind):
     """An Observation and an answer of one day must agree."""
 
     name = "measurement"
@@ -79,4 +79,4 @@ class Measurement(NumberKind):
         return f"{'; '.join(accepted)}; values {span(rule)}"
 
 
-KIND = Measurement()
+KIND = MeasurementKind()

@@ -19,7 +19,7 @@ from cds_service.fhir.elements import days_of, number_of, object_of
 from cds_service.policy.model import FactRule
 
 
-class Onset(ElapsedKind):
+class OnsetKind(ElapsedKind):
     """The earliest recorded onset, and the newest attested one: both must agree."""
 
     name = "onset"
@@ -146,4 +146,4 @@ def _onset_from_age(age: Mapping[str, Any], chart: Chart) -> Days | None:
     return Days(years_after(born.first, int(years)), date.fromordinal(last.toordinal() - 1), f"age {int(years)}")
 
 
-KIND = Onset()
+KIND = OnsetKind()

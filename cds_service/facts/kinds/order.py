@@ -6,7 +6,7 @@ from cds_service.facts.kind import Rules, YesOrNoKind
 from cds_service.policy.model import FactRule, Test
 
 
-class Order(YesOrNoKind):
+class OrderKind(YesOrNoKind):
     """The drafts of the call, by a code that is valid on the date of service, or by their words."""
 
     name = "order"
@@ -39,4 +39,4 @@ class Order(YesOrNoKind):
         return "no; unknown where no order is at hand"
 
 
-KIND = Order()
+KIND = OrderKind()

@@ -6,7 +6,7 @@ from cds_service.facts.kind import NumberKind, Rules
 from cds_service.policy.model import FactRule, Test
 
 
-class Parts(NumberKind):
+class PartsKind(NumberKind):
     """Known once the order's parts are."""
 
     name = "parts"
@@ -29,4 +29,4 @@ class Parts(NumberKind):
         return "how many parts the order names"
 
 
-KIND = Parts()
+KIND = PartsKind()

@@ -10,7 +10,7 @@ from cds_service.facts.recorded import recorded
 from cds_service.policy.model import FactRule, Test
 
 
-class Record(YesOrNoKind):
+class RecordKind(YesOrNoKind):
     """A record that counts is a yes; silence is a no only where the policy says why."""
 
     name = "record"
@@ -48,4 +48,4 @@ class Record(YesOrNoKind):
         return f"any {records(rule)}{where}{why}"
 
 
-KIND = Record()
+KIND = RecordKind()

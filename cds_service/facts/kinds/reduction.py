@@ -12,7 +12,7 @@ from cds_service.fhir.terminology import inside_sentence
 from cds_service.policy.model import FactRule, Test
 
 
-class Reduction(NumberKind):
+class ReductionKind(NumberKind):
     """What is computed and what is stated must agree; never rounded."""
 
     name = "reduction"
@@ -69,4 +69,4 @@ class Reduction(NumberKind):
         return "percent"
 
 
-KIND = Reduction()
+KIND = ReductionKind()

@@ -17,7 +17,7 @@ from cds_service.fhir.elements import days_of
 from cds_service.policy.model import FactRule
 
 
-class Since(ElapsedKind):
+class SinceKind(ElapsedKind):
     """Time since the newest record that counts, or since the newest attested date, whichever is later."""
 
     name = "since"
@@ -62,4 +62,4 @@ def _attested_past(answer: Mapping[str, Any], today: date) -> tuple[tuple[Value,
     return ((0, 0),), when.text
 
 
-KIND = Since()
+KIND = SinceKind()

@@ -13,8 +13,8 @@ from cds_service.facts.logic import Truth
 from cds_service.facts.word import (
     LIMIT_SCHEMAS,
     Excuse,
+    TestWord,
     Why,
-    Word,
     clause,
     evaluate,
     inner_sentence,
@@ -32,7 +32,7 @@ from cds_service.policy.places import Steps
 MOST_SAID = 3
 
 
-class Count(Word):
+class Count(TestWord):
     """How many events pass, on different days, compared with a limit."""
 
     name = key = "count"

@@ -10,13 +10,13 @@ from cds_service.facts.evaluated import ALONE, Evaluated, Facts
 from cds_service.facts.evidence import ANYTHING, Fact, titled
 from cds_service.facts.kind import Rules, kind_of
 from cds_service.facts.logic import Truth
-from cds_service.facts.word import LIMIT_SCHEMAS, Why, Word
+from cds_service.facts.word import LIMIT_SCHEMAS, TestWord, Why
 from cds_service.policy.loading.tests import LIMITS, TestReader
 from cds_service.policy.model import Test
 from cds_service.policy.places import Steps
 
 
-class Comparison(Word):
+class Comparison(TestWord):
     """A fact with several possible values is settled only where all of them agree."""
 
     name = key = "fact"

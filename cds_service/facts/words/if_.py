@@ -10,7 +10,7 @@ from cds_service.facts.kind import Rules
 from cds_service.facts.logic import Truth
 from cds_service.facts.word import (
     Excuse,
-    Word,
+    TestWord,
     evaluate,
     excused_clause,
     in_pairs,
@@ -23,7 +23,7 @@ from cds_service.policy.model import Test
 from cds_service.policy.places import Steps
 
 
-class If(Word):
+class If(TestWord):
     """Material implication: where the condition is not met, the test counts as met."""
 
     name = key = "if"

@@ -8,13 +8,13 @@ from cds_service.facts.clauses import Clause
 from cds_service.facts.evaluated import Evaluated, Facts
 from cds_service.facts.kind import Rules
 from cds_service.facts.logic import Truth
-from cds_service.facts.word import Word, clause, evaluate, sentence, settled_by
+from cds_service.facts.word import TestWord, clause, evaluate, sentence, settled_by
 from cds_service.policy.loading.tests import TestReader
 from cds_service.policy.model import Test
 from cds_service.policy.places import Steps
 
 
-class Not(Word):
+class Not(TestWord):
     """Met and not met change places; unknown stays unknown."""
 
     name = key = "not"

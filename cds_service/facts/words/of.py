@@ -10,8 +10,8 @@ from cds_service.facts.kind import Rules
 from cds_service.facts.logic import Truth
 from cds_service.facts.word import (
     LIMIT_SCHEMAS,
+    TestWord,
     Why,
-    Word,
     clause,
     evaluate,
     inner_sentence,
@@ -25,7 +25,7 @@ from cds_service.policy.model import Test
 from cds_service.policy.places import Steps
 
 
-class Of(Word):
+class Of(TestWord):
     """How many are met, for certain and at most, compared with a limit."""
 
     name = key = "of"

@@ -7,13 +7,13 @@ from cds_service.facts.clauses import Clause
 from cds_service.facts.evaluated import Evaluated, Facts
 from cds_service.facts.kind import Rules
 from cds_service.facts.logic import Truth
-from cds_service.facts.word import Excuse, Word, evaluate, excused_clause, in_pairs, inner_sentence, manner_of
+from cds_service.facts.word import Excuse, TestWord, evaluate, excused_clause, in_pairs, inner_sentence, manner_of
 from cds_service.policy.loading.tests import TestReader
 from cds_service.policy.model import Test
 from cds_service.policy.places import Steps
 
 
-class Voided(Word):
+class Voided(TestWord):
     """What the test comes to; a failing test is unknown where the doubt is met."""
 
     name = "voided"

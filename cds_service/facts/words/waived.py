@@ -9,7 +9,7 @@ from cds_service.facts.kind import Rules
 from cds_service.facts.logic import Truth
 from cds_service.facts.word import (
     Excuse,
-    Word,
+    TestWord,
     evaluate,
     excused_clause,
     in_pairs,
@@ -22,7 +22,7 @@ from cds_service.policy.model import Test
 from cds_service.policy.places import Steps
 
 
-class Waived(Word):
+class Waived(TestWord):
     """Met where the waiver is; else what the test comes to."""
 
     name = "waived"

@@ -19,7 +19,7 @@ from cds_service.policy.loading.code_sets import NO_CODES, CodeReader
 from cds_service.policy.loading.facts import FactReader
 from cds_service.policy.loading.problems import Problems, Reader
 from cds_service.policy.loading.tests import TestReader
-from cds_service.policy.loading.vocabulary import Vocabulary, schema
+from cds_service.policy.loading.vocabulary import LoadedVocabulary, schema
 from cds_service.policy.model import (
     Act,
     Citation,
@@ -42,7 +42,7 @@ _HOLE = re.compile(r"\{([a-z][a-z0-9-]*)\}")
 HOLES = ("procedure", "total", "undocumented", "not_met", "criteria", "names")
 
 
-def load_policy(folder: Path, vocabulary: Vocabulary, packs: Sequence[CodePack] = ()) -> Policy:
+def load_policy(folder: Path, vocabulary: LoadedVocabulary, packs: Sequence[CodePack] = ()) -> Policy:
     """Reads one policy folder; codes of the packs' systems take their words from there.
 
     Raises PolicyError with all problems found, each naming its file and place.
@@ -53,7 +53,7 @@ def load_policy(folder: Path, vocabulary: Vocabulary, packs: Sequence[CodePack] 
     return policy_of(folder, documents, vocabulary)
 
 
-def read_documents(folder: Path, vocabulary: Vocabulary) -> dict[str, Any]:
+def read_documents(folder: Path, vocabulary: LoadedVocabulary) -> dict[str, Any]:
     """The documents of a policy folder by name, each sound by its schema, with the cases of all case files.
 
     Raises PolicyError with all problems found.
@@ -72,7 +72,7 @@ def read_documents(folder: Path, vocabulary: Vocabulary) -> dict[str, Any]:
 def policy_of(
     folder: Path,
     documents: Mapping[str, Any],
-    vocabulary: Vocabulary,
+    vocabulary: LoadedVocabulary,
     code_sets: Mapping[str, CodeSet] | None = None,
 ) -> Policy:
     """The policy of documents that are sound by their schemas. Raises PolicyError for what leads nowhere.
@@ -93,7 +93,7 @@ class _Builder(Reader):
         self,
         problems: Problems,
         documents: Mapping[str, Any],
-        vocabulary: Vocabulary,
+        vocabulary: LoadedVocabulary,
         code_sets: Mapping[str, CodeSet] | None,
     ) -> None:
         super().__init__(problems)

@@ -17,7 +17,7 @@ from cds_service.policy.loading.tests import LoadedWord
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Vocabulary:
+class LoadedVocabulary:
     """The kinds of facts and the words of tests, by name."""
 
     kinds: Mapping[str, LoadedKind]
@@ -49,7 +49,7 @@ class Vocabulary:
 
 
 @cache
-def schema(name: str, vocabulary: Vocabulary) -> Draft202012Validator:
+def schema(name: str, vocabulary: LoadedVocabulary) -> Draft202012Validator:
     """The validator of one file of a policy folder, such as "policy" or "card"."""
     written = written_schema(name)
     return validator(vocabulary.complete(written) if name == "policy" else written)
