@@ -6,7 +6,6 @@ from cds_service.facts import gather
 from cds_service.facts.comparing import compare
 from cds_service.facts.evidence import ANYTHING, Fact
 from cds_service.facts.logic import Truth
-from cds_service.policy.model import Test as Comparison
 from cds_service.verdicts.criteria import find
 from cds_service.verdicts.decisions import decide
 from tests.charts import (
@@ -89,15 +88,15 @@ def test_tests_nest():
     known = {"yes": Fact(rule, (True,)), "no": Fact(rule, (False,)), "open": Fact(rule)}
     yes, no, still_open = (of(name, **{"is": True}) for name in ("yes", "no", "open"))
     table = [
-        (Comparison("all", (yes, Comparison("not", (no,)))), MET),
-        (Comparison("all", (yes, still_open)), UNKNOWN),
-        (Comparison("all", (no, still_open)), NOT),
-        (Comparison("any", (yes, still_open)), MET),
-        (Comparison("any", (no, still_open)), UNKNOWN),
-        (Comparison("agree", (yes, still_open)), MET),
-        (Comparison("agree", (yes, no)), UNKNOWN),
-        (Comparison("not", (still_open,)), UNKNOWN),
-        (Comparison("not", (Comparison("any", (no, Comparison("not", (yes,)))),)), MET),
+        (node("all", (yes, node("not", (no,)))), MET),
+        (node("all", (yes, still_open)), UNKNOWN),
+        (node("all", (no, still_open)), NOT),
+        (node("any", (yes, still_open)), MET),
+        (node("any", (no, still_open)), UNKNOWN),
+        (node("agree", (yes, still_open)), MET),
+        (node("agree", (yes, no)), UNKNOWN),
+        (node("not", (still_open,)), UNKNOWN),
+        (node("not", (node("any", (no, node("not", (yes,)))),)), MET),
     ]
     assert [truth_of(test, known) for test, _ in table] == [answer for _, answer in table]
 

@@ -25,7 +25,7 @@ from tests.charts import chart, condition, facts_of, observation
 from tests.growth import BEST_OF, FAMILIES, Family, seconds
 
 # What the largest input must cost, in seconds, for its time to be told from noise; most families get there.
-WORTH_MEASURING = 0.03
+WORTH_MEASURING = 0.05
 # What costs less than this tells nothing of growth: caches and the clock outweigh it.
 TOO_LITTLE = 0.015
 MOST_FOR_A_DOUBLING = 2.3

@@ -603,7 +603,7 @@ FILLS = """
 import resource, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from cds_service.hooks.feedback import Days, FeedbackItem
+from cds_service.hooks.feedback import FeedbackItem
 from cds_service.store.database import open_store
 from cds_service.store.failures import StoreError
 from cds_service.store.feedback import kept, save

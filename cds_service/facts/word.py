@@ -176,10 +176,10 @@ def in_pairs(parts: Sequence[Evaluated], truth_of: Callable[[Truth, Truth], Trut
 
 
 class ListWord(TestWord):
-    """A word over a list of tests; ``heading`` stands before them, ``joint`` between them on one line."""
+    """A word over a list of tests; ``heading`` stands before them, ``separator`` between them on one line."""
 
     heading: ClassVar[str]
-    joint: ClassVar[str]
+    separator: ClassVar[str]
 
     def load(self, entry: Mapping[str, Any], place: Steps, reader: TestReader) -> Test:
         return Test(self, reader.parts(entry[self.key], (*place, self.key)), place=place)
@@ -196,7 +196,7 @@ class ListWord(TestWord):
         return Clause(self.heading, tuple(clause(part, rules) for part in test.parts))
 
     def sentence(self, test: Test, rules: Rules) -> str:
-        return self.joint.join(inner_sentence(part, rules) for part in test.parts)
+        return self.separator.join(inner_sentence(part, rules) for part in test.parts)
 
 
 LIMIT_SCHEMAS: Mapping[str, dict[str, Any]] = {limit: {"$ref": "#/$defs/limit"} for limit in LIMITS}

@@ -12,7 +12,7 @@ class Agree(ListWord):
     name = key = "agree"
     schema = {"agree": list_of_tests(2)}
     heading = "All that speak agree; one that is silent leaves it to the others, and contradiction is unknown:"
-    joint = ". "
+    separator = ". "
     swapped_with = "first"
     swap_advice = "in no case do these sources contradict each other: add one"
 

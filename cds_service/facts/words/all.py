@@ -12,7 +12,7 @@ class All(ListWord):
     name = key = "all"
     schema = {"all": list_of_tests(1)}
     heading = "All of these:"
-    joint = "; and "
+    separator = "; and "
     swapped_with = "any"
     swap_advice = "no case meets some of these tests and fails others: add one"
 

@@ -12,7 +12,7 @@ class Any(ListWord):
     name = key = "any"
     schema = {"any": list_of_tests(1)}
     heading = "At least one of these:"
-    joint = "; or "
+    separator = "; or "
     swapped_with = "all"
     swap_advice = "no case meets some of these tests and fails others: add one"
 

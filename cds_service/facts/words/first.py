@@ -15,7 +15,7 @@ class First(ListWord):
     name = key = "first"
     schema = {"first": list_of_tests(2)}
     heading = "The first that is on record decides:"
-    joint = "; else "
+    separator = "; else "
     swapped_with = "agree"
     swap_advice = "in no case do these sources contradict each other: add one"
 
