@@ -56,7 +56,7 @@ class NoneOf(ListWord):
     name = key = "none"
     schema = {"none": list_of_tests(1)}  # noqa: RUF012 - declared ClassVar in its base
     heading = "None of these:"
-    joint = "; nor "
+    separator = "; nor "
     swapped_with = "any"
     swap_advice = "no case meets one of these tests: add one"
 
