@@ -12,6 +12,7 @@ from cds_service.authoring.check import Wishes, check_folder
 from cds_service.authoring.slips import slips
 from cds_service.errors import PolicyError
 from cds_service.facts import gather, logic
+from cds_service.facts.comparing import limits_in_words
 from cds_service.facts.context import Context
 from cds_service.facts.evidence import Evidence, Fact
 from cds_service.facts.kind import NumberKind, Rules
@@ -44,7 +45,7 @@ class BirthMonth(NumberKind):
         return Fact(rule, ((month, month),), (shown,))
 
     def compared(self, test: Node, rule: FactRule) -> str:
-        return f"month {self.limits(test)}"
+        return f"month {limits_in_words(test)}"
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
         return "the month of the birth date"

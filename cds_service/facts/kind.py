@@ -114,10 +114,6 @@ class NumberKind(FactKind):
 
     compared_by = "limits"
 
-    def limits(self, test: Test) -> str:
-        """The limits in words."""
-        return limits_in_words(test)
-
     def why_it_fails(self, test: Test, fact: Fact) -> tuple[str, str]:
         """The values, and the limit that they miss."""
         values = [value for value in fact.values if isinstance(value, tuple)]
@@ -148,7 +144,7 @@ class ElapsedKind(NumberKind):
 
     def compared(self, test: Test, rule: FactRule) -> str:
         """In days or months."""
-        return f"{self.limits(test)} {'months' if rule.in_months else 'days'}{'' if rule.until else ' ago'}"
+        return f"{limits_in_words(test)} {'months' if rule.in_months else 'days'}{'' if rule.until else ' ago'}"
 
     def units(self, rule: FactRule) -> str:
         """Months, or days without a word."""

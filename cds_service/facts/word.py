@@ -170,11 +170,6 @@ def together(parts: Sequence[Evaluated], fold: Callable[[list[Truth]], Truth]) -
     )
 
 
-def in_pairs(parts: Sequence[Evaluated], truth_of: Callable[[Truth, Truth], Truth]) -> frozenset[Truth]:
-    """All that two parts may come to together, of which each has its own role."""
-    return frozenset(truth_of(*pair) for pair in product(*(part.possible for part in parts)))
-
-
 class ListWord(TestWord):
     """A word over a list of tests; ``heading`` stands before them, ``separator`` between them on one line."""
 
@@ -197,6 +192,28 @@ class ListWord(TestWord):
 
     def sentence(self, test: Test, rules: Rules) -> str:
         return self.separator.join(inner_sentence(part, rules) for part in test.parts)
+
+
+class PairWord(TestWord):
+    """A word over two tests under the names of ``members``, each with a role of its own."""
+
+    members: ClassVar[tuple[str, str]]
+    has_company = True
+
+    def load(self, entry: Mapping[str, Any], place: Steps, reader: TestReader) -> Test:
+        """The test of an object that has both members."""
+        reader.only(entry, set(self.members), set(), place)
+        return Test(self, reader.inside(entry, self.members, place), place=place)
+
+    def evaluate(self, test: Test, facts: Facts) -> Evaluated:
+        """All that the two may come to together."""
+        parts = tuple(evaluate(part, facts) for part in test.parts)
+        pairs = product(*(part.possible for part in parts))
+        return Evaluated(test, frozenset(self.truth_of(*pair) for pair in pairs), parts)
+
+    @abstractmethod
+    def truth_of(self, first: Truth, second: Truth) -> Truth:
+        """What the truths of the two come to."""
 
 
 LIMIT_SCHEMAS: Mapping[str, dict[str, Any]] = {limit: {"$ref": "#/$defs/limit"} for limit in LIMITS}

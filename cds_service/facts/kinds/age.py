@@ -3,6 +3,7 @@
 from datetime import date
 
 from cds_service.errors import UnreadableError
+from cds_service.facts.comparing import limits_in_words
 from cds_service.facts.context import Context
 from cds_service.facts.evidence import Evidence, Fact
 from cds_service.facts.kind import NumberKind, Rules
@@ -44,7 +45,7 @@ class AgeKind(NumberKind):
 
     def compared(self, test: Test, rule: FactRule) -> str:
         """In years."""
-        return f"{self.limits(test)} years"
+        return f"{limits_in_words(test)} years"
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
         """The birth date."""

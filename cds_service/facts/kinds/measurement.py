@@ -2,6 +2,7 @@
 
 from cds_service.facts.attested import attested
 from cds_service.facts.attested_values import AnswerReader, attested_number, from_newest
+from cds_service.facts.comparing import limits_in_words
 from cds_service.facts.context import Context
 from cds_service.facts.evidence import ANYTHING, Fact, Reading, note_on
 from cds_service.facts.kind import NumberKind, Rules
@@ -55,7 +56,7 @@ class MeasurementKind(NumberKind):
 
     def compared(self, test: Test, rule: FactRule) -> str:
         """In its unit, or on its scale."""
-        limits = self.limits(test)
+        limits = limits_in_words(test)
         if not rule.unit or rule.unit in rule.title.lower():
             return f"{limits}, on a scale of {span(rule)}"
         return f"{limits}\N{NO-BREAK SPACE}{rule.unit}"

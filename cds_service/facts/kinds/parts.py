@@ -1,5 +1,6 @@
 """``parts``: how many parts of the scope the call is about."""
 
+from cds_service.facts.comparing import limits_in_words
 from cds_service.facts.context import Context
 from cds_service.facts.evidence import Fact
 from cds_service.facts.kind import NumberKind, Rules
@@ -22,7 +23,7 @@ class PartsKind(NumberKind):
 
     def compared(self, test: Test, rule: FactRule) -> str:
         """The number alone."""
-        return self.limits(test)
+        return limits_in_words(test)
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
         """The order."""

@@ -24,7 +24,7 @@ class First(ListWord):
         parts = tuple(evaluate(part, facts) for part in test.parts)
         possible = ALONE[Truth.UNKNOWN]
         for part in parts:
-            possible = frozenset(logic.first_settled(pair) for pair in product(possible, part.possible))
+            possible = frozenset(self.fold(list(pair)) for pair in product(possible, part.possible))
         return Evaluated(test, possible, parts)
 
     def fold(self, truths: list[Truth]) -> Truth:

@@ -1,45 +1,34 @@
 """``if`` … ``then``: a test that is only asked where a condition holds."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from cds_service.facts import logic
 from cds_service.facts.clauses import Clause
-from cds_service.facts.evaluated import DOES_NOT_APPLY, Evaluated, Facts
+from cds_service.facts.evaluated import DOES_NOT_APPLY, Evaluated
 from cds_service.facts.kind import Rules
 from cds_service.facts.logic import Truth
 from cds_service.facts.word import (
     Excuse,
-    TestWord,
-    evaluate,
+    PairWord,
     excused_clause,
-    in_pairs,
     inner_sentence,
     manner_of,
     settled_by,
 )
-from cds_service.policy.loading.tests import TestReader
 from cds_service.policy.model import Test
-from cds_service.policy.places import Steps
 
 
-class If(TestWord):
+class If(PairWord):
     """Material implication: where the condition is not met, the test counts as met."""
 
     name = key = "if"
     schema = {"if": {"$ref": "#/$defs/test"}, "then": {"$ref": "#/$defs/test"}}
-    has_company = True
+    members = ("if", "then")
     exceptions = (Excuse("if", "then", "in no case are both 'if' and 'then' not met: add one"),)
 
-    def load(self, entry: Mapping[str, Any], place: Steps, reader: TestReader) -> Test:
-        """The test of ``{"if": …, "then": …}``."""
-        reader.only(entry, {"if", "then"}, set(), place)
-        return Test(self, reader.inside(entry, ("if", "then"), place), place=place)
-
-    def evaluate(self, test: Test, facts: Facts) -> Evaluated:
+    def truth_of(self, first: Truth, second: Truth) -> Truth:
         """Met where the condition is not; else what the test asks."""
-        parts = tuple(evaluate(part, facts) for part in test.parts)
-        return Evaluated(test, in_pairs(parts, lambda so, asked: logic.some((logic.negation(so), asked))), parts)
+        return logic.some((logic.negation(first), second))
 
     def manner(self, found: Evaluated) -> str:
         """Whether it does not apply."""

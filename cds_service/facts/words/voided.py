@@ -4,37 +4,29 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cds_service.facts.clauses import Clause
-from cds_service.facts.evaluated import Evaluated, Facts
+from cds_service.facts.evaluated import Evaluated
 from cds_service.facts.kind import Rules
 from cds_service.facts.logic import Truth
-from cds_service.facts.word import Excuse, TestWord, evaluate, excused_clause, in_pairs, inner_sentence, manner_of
-from cds_service.policy.loading.tests import TestReader
+from cds_service.facts.word import Excuse, PairWord, excused_clause, inner_sentence, manner_of
 from cds_service.policy.model import Test
-from cds_service.policy.places import Steps
 
 
-class Voided(TestWord):
+class Voided(PairWord):
     """What the test comes to; a failing test is unknown where the doubt is met."""
 
     name = "voided"
     key = "voided_by"
     schema = {"test": {"$ref": "#/$defs/test"}, "voided_by": {"$ref": "#/$defs/test"}}
-    has_company = True
+    members = ("test", "voided_by")
     exceptions = (Excuse("voided_by", "test", "in no case is 'voided_by' met and 'test' failed: add one"),)
 
     def recognizes(self, entry: Mapping[str, Any]) -> bool:
         """Whether a test stands here that nothing waives: then something voids it, or is missing."""
         return "test" in entry and "waived_by" not in entry
 
-    def load(self, entry: Mapping[str, Any], place: Steps, reader: TestReader) -> Test:
-        """The test of ``{"test": …, "voided_by": …}``."""
-        reader.only(entry, {"test", "voided_by"}, set(), place)
-        return Test(self, reader.inside(entry, ("test", "voided_by"), place), place=place)
-
-    def evaluate(self, test: Test, facts: Facts) -> Evaluated:
+    def truth_of(self, first: Truth, second: Truth) -> Truth:
         """The test's truth, or unknown where its failing is voided."""
-        parts = tuple(evaluate(part, facts) for part in test.parts)
-        return Evaluated(test, in_pairs(parts, _unless_void), parts)
+        return Truth.UNKNOWN if first is Truth.NOT_MET and second is Truth.MET else first
 
     def manner(self, found: Evaluated) -> str:
         """That of the test."""
@@ -53,10 +45,6 @@ class Voided(TestWord):
         """The test, and what voids it."""
         held, doubt = test.parts
         return f"{inner_sentence(held, rules)}, a no is no answer where {inner_sentence(doubt, rules)}"
-
-
-def _unless_void(held: Truth, doubt: Truth) -> Truth:
-    return Truth.UNKNOWN if held is Truth.NOT_MET and doubt is Truth.MET else held
 
 
 WORD = Voided()

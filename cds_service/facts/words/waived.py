@@ -4,46 +4,36 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cds_service.facts.clauses import Clause
-from cds_service.facts.evaluated import WAIVED, Evaluated, Facts
+from cds_service.facts.evaluated import WAIVED, Evaluated
 from cds_service.facts.kind import Rules
 from cds_service.facts.logic import Truth
 from cds_service.facts.word import (
     Excuse,
-    TestWord,
-    evaluate,
+    PairWord,
     excused_clause,
-    in_pairs,
     inner_sentence,
     manner_of,
     settled_by,
 )
-from cds_service.policy.loading.tests import TestReader
 from cds_service.policy.model import Test
-from cds_service.policy.places import Steps
 
 
-class Waived(TestWord):
+class Waived(PairWord):
     """Met where the waiver is; else what the test comes to."""
 
     name = "waived"
     key = "waived_by"
     schema = {"test": {"$ref": "#/$defs/test"}, "waived_by": {"$ref": "#/$defs/test"}}
-    has_company = True
+    members = ("test", "waived_by")
     exceptions = (Excuse("waived_by", "test", "in no case is 'waived_by' met and 'test' not: add one"),)
 
     def recognizes(self, entry: Mapping[str, Any]) -> bool:
         """Whether a test stands beside what waives it."""
         return "test" in entry and "waived_by" in entry
 
-    def load(self, entry: Mapping[str, Any], place: Steps, reader: TestReader) -> Test:
-        """The test of ``{"test": …, "waived_by": …}``."""
-        reader.only(entry, {"test", "waived_by"}, set(), place)
-        return Test(self, reader.inside(entry, ("test", "waived_by"), place), place=place)
-
-    def evaluate(self, test: Test, facts: Facts) -> Evaluated:
+    def truth_of(self, first: Truth, second: Truth) -> Truth:
         """The test's truth, or met by the waiver."""
-        parts = tuple(evaluate(part, facts) for part in test.parts)
-        return Evaluated(test, in_pairs(parts, lambda held, waiver: waiver if waiver is Truth.MET else held), parts)
+        return second if second is Truth.MET else first
 
     def manner(self, found: Evaluated) -> str:
         """Waived where the test alone is not met."""
