@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from cds_service.fhir.dates import days
 from cds_service.fhir.elements import Key
-from cds_service.fhir.terminology import reports_any
+from cds_service.fhir.free_text import reports_any
 from cds_service.policy.places import Steps
 
 # In place of how a code was seen: its words are those of the deployment's code pack.
@@ -83,9 +83,9 @@ class CodeSet:
         """Whether a phrase stands anywhere in normalised text."""
         return any(phrase in text for phrase in self.phrases)
 
-    def match_words(self, text: str, until: int | None = None) -> bool:
-        """Whether a phrase stands in normalised text (``terminology.words``), neither denied nor only mentioned."""
-        return reports_any(text, self.phrases, until)
+    def match_words(self, text: str) -> bool:
+        """Whether a phrase stands in a text, neither denied nor only mentioned."""
+        return reports_any(text, self.phrases)
 
 
 class Kind(ABC):
