@@ -1,17 +1,29 @@
 """The records of a fact that count, and why others do not."""
 
+from typing import NamedTuple
+
 from cds_service.chart.evidence_rules import judge, may_be_too_old, too_old_or_future, when_of
 from cds_service.errors import UnreadableError
 from cds_service.facts.context import Context
-from cds_service.facts.evidence import Evidence, evidence_of, note_on
+from cds_service.facts.evidence import Evidence, NotCounted, evidence_of, not_counted, note_on
 from cds_service.policy.model import FactRule
 
 
-def recorded(rule: FactRule, context: Context) -> tuple[list[tuple[str, Evidence]], list[str], bool]:
+class Recorded(NamedTuple):
     """(date, evidence) of each record that counts, the newest first; why others do not; whether more may count that
-    did not arrive or cannot be read."""
+    did not arrive or cannot be read; and those that do not count."""
+
+    found: list[tuple[str, Evidence]]
+    notes: list[str]
+    spoiled: bool
+    not_counted: tuple[NotCounted, ...]
+
+
+def recorded(rule: FactRule, context: Context) -> Recorded:
+    """What is on record for a fact."""
     found: list[tuple[str, Evidence]] = []
     notes: list[str] = []
+    refused: list[NotCounted] = []
     spoiled = context.records_open(rule)
     for match, placed in context.matches(rule, rule.resources):
         try:
@@ -34,6 +46,7 @@ def recorded(rule: FactRule, context: Context) -> tuple[list[tuple[str, Evidence
             found.append((text or "", evidence_of(match, None, text, rule.noun, remark)))
         elif why_not:
             notes.append(note_on(match, why_not))
+            refused.append(not_counted(match, why_not))
     found.sort(key=lambda pair: pair[1].reference)
     found.sort(key=lambda pair: pair[0], reverse=True)
-    return found, notes, spoiled
+    return Recorded(found, notes, spoiled, tuple(refused))
