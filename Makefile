@@ -100,8 +100,9 @@ clean: ## remove .venv and everything that was built
 	find cds_service tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # $(call pip,REQUIREMENTS,WHAT): installs pins and shows which one pip is at, in one line of a terminal, in few of a log.
+# The pins are complete, so that pip resolves nothing: a dependency that pyproject.toml excludes stays away.
 define pip
-total=$$(grep -c == $(1)); { $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes \
+total=$$(grep -c == $(1)); { $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes --no-deps \
 	  -r $(1) 2>&1 || echo "pip failed: $$?"; } | awk -v what="$(2)" -v total="$$total" -v terminal="$$([ -t 1 ] && echo 1)" ' \
 	  { said = said $$0 "\n" } /^pip failed: / { failed = 1 } \
 	  /^(Collecting|Requirement already satisfied)/ { \

@@ -82,6 +82,18 @@ def test_the_locks_agree_where_they_hold_the_same_package():
     assert {name: found for name, found in versions.items() if len(found) > 1} == {}
 
 
+def test_what_is_installed_fits_together():
+    """The pins are installed as they stand: pip resolves nothing, so that it notices nothing that is missing."""
+    command = [sys.executable, "-m", "pip", "check", "--disable-pip-version-check"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("name", PROJECT["tool"]["uv"]["exclude-dependencies"])
+def test_what_is_excluded_is_not_pinned(name):
+    assert [lock.name for lock in LOCKS if canonicalize_name(name) in pins(lock.name)] == []
+
+
 def imported(folder: str) -> set[str]:
     """The top-level modules that the files of a folder import."""
     names: set[str] = set()
