@@ -11,6 +11,9 @@ STATE := $(or $(CDS_SERVICE_STATE),$(CURDIR)/.state)
 # PYTHON=/path/to/python3.12 takes that one; else the first of these that is new enough
 CANDIDATES := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
 
+# Compiled once, not at each start of Python: the tests start it some hundred times.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test check fix bench torture examples screenshots requirements sbom audit-dependencies wheel clean
