@@ -1,5 +1,5 @@
 # `make` alone lists the targets. Everything is installed into .venv, nothing outside the checkout is touched
-# (as root on a Debian machine alone, what Python's packages do not bring is installed: wrk, PostgreSQL, chromium).
+# (as root on a Debian machine alone, what Python's packages do not bring is installed: wrk, PostgreSQL, chromium, valgrind).
 
 PORT ?= 8080
 VENV := .venv
@@ -13,7 +13,7 @@ CANDIDATES := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check fix bench torture examples screenshots requirements sbom audit-dependencies wheel clean
+.PHONY: help run test check fix bench bench-gate torture examples screenshots requirements sbom audit-dependencies wheel clean
 
 # $(call needs,IS IT THERE,PACKAGE): what no package of Python brings. Root on Debian installs it, others are told how.
 needs = @{ $(1); } >/dev/null 2>&1 || { \
@@ -26,6 +26,7 @@ needs = @{ $(1); } >/dev/null 2>&1 || { \
 NEEDS_WRK        = $(call needs,command -v wrk,wrk)
 # Its programs alone: the tests make a cluster of their own, whatever Debian's does.
 NEEDS_POSTGRESQL = $(call needs,ls /usr/lib/postgresql/*/bin/initdb || command -v initdb,postgresql)
+NEEDS_VALGRIND   = $(call needs,command -v callgrind_control,valgrind)
 NEEDS_CHROMIUM   = $(call needs,command -v chromium || command -v chromium-browser || command -v google-chrome,chromium)
 
 help: ## list the targets
@@ -38,6 +39,7 @@ run: $(VENV)/.runtime ## start the service on http://127.0.0.1:8080/ (another po
 test: check ## the checks, then every test (some of them: make test ARGS='-k bmi')
 	$(NEEDS_POSTGRESQL)
 	$(NEEDS_CHROMIUM)
+	$(NEEDS_VALGRIND)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev ## linter, formatting, types and policies; never edits
@@ -53,6 +55,10 @@ fix: $(VENV)/.dev ## let the linter and the formatter repair what they can
 bench: $(VENV)/.dev ## measure the service beside its floor (needs wrk)
 	$(NEEDS_WRK)
 	$(BIN)/python -m tests.bench $(ARGS)
+
+bench-gate: $(VENV)/.dev ## count the instructions of each kind of call, fail at +2 % (KEEP=1 keeps the new ratios)
+	$(NEEDS_VALGRIND)
+	$(BIN)/python -m tests.bench.gate $(if $(KEEP),--keep)
 
 torture: $(VENV)/.dev ## kill workers 500 times under feedback, then overload and soak (minutes; ARGS=--postgresql for that store)
 	$(BIN)/python -m tests.torture $(ARGS)
