@@ -13,7 +13,7 @@ CANDIDATES := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check fix bench bench-gate torture examples screenshots requirements sbom audit-dependencies wheel clean
+.PHONY: help run test check fix bench bench-gate torture examples screenshots requirements licenses sbom audit-dependencies wheel clean
 
 # $(call needs,IS IT THERE,PACKAGE): what no package of Python brings. Root on Debian installs it, others are told how.
 needs = @{ $(1); } >/dev/null 2>&1 || { \
@@ -80,8 +80,13 @@ requirements: ## pin the dependencies of pyproject.toml anew (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make requirements needs uv: pip install uv, or name it with UV=." >&2; exit 1; }
 	$(COMPILE) -o requirements.txt
 	$(COMPILE) --extra traces -c requirements.txt -o requirements-traces.txt
-	$(COMPILE) --extra traces --group dev --group build -c requirements-traces.txt -o requirements-dev.txt
+	$(COMPILE) --extra postgresql -c requirements-traces.txt -o requirements-postgresql.txt
+	$(COMPILE) --all-extras --group dev --group build -c requirements-traces.txt -c requirements-postgresql.txt \
+	  -o requirements-dev.txt
 	$(subst pyproject.toml,--group build,$(COMPILE)) -c requirements-dev.txt -o requirements-build.txt
+
+licenses: $(VENV)/.dev ## write THIRD_PARTY_LICENSES.md anew: the license of each package that the service runs with
+	$(BIN)/python -m tests.licenses
 
 sbom: $(VENV)/.dev ## write build/sbom.cdx.json: what is installed, with hashes (CycloneDX)
 	@mkdir -p build
@@ -92,7 +97,7 @@ sbom: $(VENV)/.dev ## write build/sbom.cdx.json: what is installed, with hashes 
 audit-dependencies: $(VENV)/.dev ## ask for known vulnerabilities of what is pinned (needs the network)
 	@mkdir -p build
 	@status=0; $(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off $(AUDIT) \
-	  -r requirements.txt -r requirements-traces.txt 2> build/audit.log || status=$$?; \
+	  -r requirements.txt -r requirements-traces.txt -r requirements-postgresql.txt 2> build/audit.log || status=$$?; \
 	if grep -qE '^Traceback|Could not connect' build/audit.log; then \
 	  echo "The advisories could not be asked for, so that nothing is known: $$(tail -n 1 build/audit.log | cut -c 1-300)" >&2; exit 2; \
 	fi; \
