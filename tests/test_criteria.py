@@ -6,6 +6,8 @@ from cds_service.facts import gather
 from cds_service.facts.comparing import compare
 from cds_service.facts.evidence import ANYTHING, Fact
 from cds_service.facts.logic import Truth
+from cds_service.facts.word import evaluate
+from cds_service.verdicts import criteria
 from cds_service.verdicts.criteria import find
 from cds_service.verdicts.decisions import decide
 from tests.charts import (
@@ -230,6 +232,16 @@ def test_the_reason_does_not_depend_on_the_order_of_the_chart(turn):
         weight_ratio(30 + number, id=f"o{number}", effectiveDateTime=f"20{10 + number}-01-01") for number in range(3)
     ]
     assert finding("weight-ratio", *old[::turn]) == finding("weight-ratio", *old)
+
+
+@pytest.mark.parametrize(
+    ("values", "times"), named(("nothing is open", {}, 1), ("a list failed", {"observation": OUTCOME}, 2))
+)
+def test_a_test_is_evaluated_again_only_where_something_is_open(monkeypatch, values, times):
+    asked = []
+    monkeypatch.setattr(criteria, "evaluate", lambda test, facts: asked.append(test.fact) or evaluate(test, facts))
+    assert finding("weight-ratio", **values).truth is UNKNOWN
+    assert asked.count("weight-ratio") == times
 
 
 # --- verdicts ---------------------------------------------------------------------------------------------------------
