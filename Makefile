@@ -67,7 +67,7 @@ torture: $(VENV)/.dev ## kill workers 500 times under feedback, then overload an
 	$(BIN)/python -m tests.torture $(ARGS)
 	$(BIN)/python -m tests.chaos
 
-examples: $(VENV)/.dev ## write fhir_examples/ and what the documentation shows anew
+examples: $(VENV)/.dev ## write the answers of fhir_examples/ and what the documentation shows anew
 	$(BIN)/python -m tests.examples
 	$(BIN)/python -m tests.test_docs
 
