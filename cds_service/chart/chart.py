@@ -15,7 +15,7 @@ from cds_service.fhir.bundles import DEFAULT_LIMITS, ReadLimits, newest_copies, 
 from cds_service.fhir.elements import Json, Key, codings, concept_texts, first_of, list_of, relative
 from cds_service.fhir.free_text import NEXT_TEXT, FreeText, Said
 from cds_service.fhir.types import TYPES, ResourceType
-from cds_service.policy.model import Code, CodeSet
+from cds_service.policy.codes import Code, CodeSet
 
 # Between two texts: no phrase holds it, and no text does.
 _APART = "|"
