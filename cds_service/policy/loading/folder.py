@@ -22,7 +22,7 @@ from cds_service.policy.loading.problems import Problems, Reader
 from cds_service.policy.loading.sources import SourceReader, information
 from cds_service.policy.loading.tests import TestReader
 from cds_service.policy.loading.vocabulary import LoadedVocabulary, schema
-from cds_service.policy.loading.wording import check_wording
+from cds_service.policy.loading.wording import WordingReader
 from cds_service.policy.model import Part, Payer, Policy, Profile, Scope, Test
 from cds_service.policy.places import Steps, path_of
 
@@ -104,7 +104,7 @@ class _Builder(Reader):
         """The policy, in which nothing leads nowhere where no problem was noted."""
         written, card = self.written, self.documents["card"]
         self.names()
-        check_wording(self._problems, written, card)
+        WordingReader(self._problems).check(written, card)
         self.types()
         evidence = self.sources.evidence(written["evidence"])
         parameters = self.sources.parameters(written.get("parameters", {}))
