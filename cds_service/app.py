@@ -64,10 +64,13 @@ def create_app(
     def discover() -> Response:
         return _json(discovery)
 
-    @app.get("/metrics")
-    def metrics() -> Response:
-        body, content_type = installation.metrics.exposition()
-        return Response(body, content_type=content_type)
+    if installation.metrics.kept:
+        exposition = installation.metrics.exposition
+
+        @app.get("/metrics")
+        def metrics() -> Response:
+            body, content_type = exposition()
+            return Response(body, content_type=content_type)
 
     gate = Gate(installation, public_url)
     calls.register(app, guide, clock, installation, gate)
