@@ -37,7 +37,15 @@ def installation(tmp_path):
     fetcher = Fetcher(client, 5_000_000, 20)
     store = open_store(None, tmp_path)
     metrics, log = Metrics(names_of(library())), AuditLog(tmp_path / "audit", b"a key of the tests", None)
-    made = Installation(fetcher, HERE, 10, metrics, log, store=store, ledger=Ledger(store, lambda error, lost: None))
+    made = Installation(
+        fetcher=fetcher,
+        allowance=HERE,
+        call_seconds=10,
+        metrics=metrics,
+        audit=log,
+        store=store,
+        ledger=Ledger(store, lambda error, lost: None),
+    )
     yield made
     made.close()
     fetcher.close()

@@ -56,8 +56,8 @@ def test_the_thirteen_stand_in_the_order_of_the_regulation_and_behind_them_a_to_
 def test_funding_of_each_part_is_said_with_where_it_was_looked_for(policy):
     found = source_attributes.source_attributes(policy)["fundingSource"]
     assert found["implementation"]["says"]
-    assert {item["source"] for item in (found["statement"], *found["studies"])} <= policy.raw["sources"].keys()
-    studied = {item["source"] for item in policy.raw["evidence"]} & {item["source"] for item in found["studies"]}
+    assert {item["source"] for item in (found["statement"], *found["studies"])} <= policy.sources.keys()
+    studied = {item.source for item in policy.evidence} & {item["source"] for item in found["studies"]}
     assert studied
 
 
@@ -80,7 +80,7 @@ def test_every_fact_is_an_input_with_its_place_its_age_and_the_criteria_that_nee
 def test_logic_and_evidence_hold_every_criterion_and_every_finding_for_and_against(policy):
     found = source_attributes.source_attributes(policy)["logicAndEvidence"]
     assert [item["id"] for item in found["criteria"]] == [rule.id for rule in policy.criteria]
-    assert found["evidence"] == policy.raw["evidence"]
+    assert found["evidence"] == library().written[policy.id]["evidence"]
     assert "against" in {item["speaks"] for item in found["evidence"]}
     assert not any(item["comparedWithTheStatement"] for item in found["criteria"])
 
@@ -103,8 +103,8 @@ def test_the_page_says_all_of_it_one_click_from_the_card(policy):
         source_attributes.TIME_CRITICAL,
     ):
         assert says in about
-    for item in policy.raw["evidence"]:
-        assert item["speaks"] != "against" or item["finding"] in about
+    for item in policy.evidence:
+        assert item.speaks != "against" or item.finding in about
     for row in source_attributes.sent(policy):
         assert f" {row.key} " in about
     shown = [card for name in CHART for card in cards_of(name, policy.id)]

@@ -103,7 +103,9 @@ def test_with_clients_what_is_fetched_depends_on_their_entries_alone(tmp_path, c
 def app_of(*entries, http=None, fetcher=None, **more):
     verifier = Verifier(Clients(entries), KeyRing(http or NoNetwork()), Remembered(), lambda: NOW)
     # The allowance of open calls must not matter once it is known who calls.
-    installation = Installation(fetcher, Allowance(loopback=True), 10, verifier=verifier, **more)
+    installation = Installation(
+        fetcher=fetcher, allowance=Allowance(loopback=True), call_seconds=10, verifier=verifier, **more
+    )
     return create_app(Settings(), library(), BASE, lambda: TODAY, installation).test_client()
 
 

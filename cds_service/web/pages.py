@@ -143,8 +143,8 @@ def register(
 
     @app.get("/policies/<policy_id>.json")
     def policy_as_json(policy_id: str) -> Response:
-        body = orjson.dumps(as_json.as_json(found(policy_id)))
-        return Response(body, mimetype="application/json")
+        body = as_json.as_json(found(policy_id), library.written.get(policy_id, {}))
+        return Response(orjson.dumps(body), mimetype="application/json")
 
     @app.get("/policies/<policy_id>")
     def policy(policy_id: str) -> Response:

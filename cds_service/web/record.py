@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cds_service import service
 from cds_service.ehr.fetch import KeyReport
@@ -16,15 +16,13 @@ from cds_service.installation import Installation
 from cds_service.library import Library
 from cds_service.operations import audit, logs
 from cds_service.operations.audit import AuditError, AuditLog, Caller
+from cds_service.operations.counting import NoMetrics
 from cds_service.operations.timing import Timing
 from cds_service.policy.model import Policy
 from cds_service.service import Answer
 from cds_service.store.ledger import Ledger
 from cds_service.store.shown import Shown
 from cds_service.web import outcomes
-
-if TYPE_CHECKING:
-    from cds_service.operations.metrics import Metrics
 
 
 @dataclass(slots=True)
@@ -60,8 +58,7 @@ def tell(record: CallRecord, status: int, answer: bytes, installation: Installat
         log.warning("fetch-failed", key=key.key, kind=key.cause)
     told = {"cards": len(record.answers), "outcome": outcome} if status == 200 else {}
     log.info("call" if status == 200 else "refused", status=status, milliseconds=round(seconds * 1000, 1), **told)
-    if installation.metrics is not None:
-        _count(record, outcome, seconds, installation.metrics, library)
+    _count(record, outcome, seconds, installation.metrics, library)
     caller = record.caller
     # Of calls that nobody answers for nothing is kept: anyone could fill the disk with them.
     if caller is None:
@@ -79,8 +76,7 @@ def write_audit(installation: Installation, write: Callable[[AuditLog], None]) -
         write(installation.audit)
     except AuditError as error:
         logs.logger().error("audit-failed", exc_info=error)
-        if installation.metrics is not None:
-            installation.metrics.audit_failed()
+        installation.metrics.audit_failed()
 
 
 def _note(record: CallRecord, client: str, ledger: Ledger) -> None:
@@ -110,7 +106,7 @@ def _note(record: CallRecord, client: str, ledger: Ledger) -> None:
     ledger.note(cards, record.today, orders, answered)
 
 
-def _count(record: CallRecord, outcome: str, seconds: float, metrics: "Metrics", library: Library) -> None:
+def _count(record: CallRecord, outcome: str, seconds: float, metrics: NoMetrics, library: Library) -> None:
     metrics.call(record.service_id, outcome, seconds)
     for item in record.answers:
         became = outcomes.of_answer(item)
