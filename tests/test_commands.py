@@ -1,17 +1,12 @@
 """The commands as a person or a shell meets them, and the wheel as an installation meets it."""
 
 import json
-import os
 import re
 import socket
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import date, timedelta
-from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 import requests
@@ -22,10 +17,9 @@ from cds_service.examples import examples, moved, request_as_of
 from cds_service.installation import installation_of
 from cds_service.server.gunicorn_server import authority
 from cds_service.settings.settings import Settings, data_folder, load_settings
+from tests.serving import ROOT, served
 from tests.shipped import answers, library
-from tests.waiting import answering, clean_environment
 
-ROOT = Path(__file__).parent.parent
 EXAMPLES = examples(data_folder("fhir_examples"))
 
 
@@ -184,31 +178,6 @@ def test_check_leaves_out_what_is_no_policy_and_says_so(tmp_path):
     assert "notes" in run("check", str(tmp_path), "--no-slips").output
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@contextmanager
-def served(
-    command: list[str],
-    cwd: Path,
-    *options: str,
-    log: Path | None = None,
-    settings: Mapping[str, str] = MappingProxyType({}),
-) -> Iterator[str]:
-    """The service as a process of its own, once it answers; ended at the close. What it logs goes to ``log``.
-
-    Raises AssertionError with what it logged where it does not answer.
-    """
-    port = free_port()
-    environment = clean_environment({"CDS_SERVICE_STATE": os.environ["CDS_SERVICE_STATE"], **settings})
-    started, address = [*command, "serve", "--port", str(port), *options], f"http://127.0.0.1:{port}"
-    with answering(started, f"{address}/healthz", cwd=cwd, environment=environment, log=log):
-        yield address
-
-
 def test_the_wheel_alone_in_an_empty_environment_serves(tmp_path):
     """What ships is complete: no file of the checkout is needed."""
     subprocess.run(
@@ -253,7 +222,7 @@ def test_the_wheel_alone_in_an_empty_environment_serves(tmp_path):
     begun = subprocess.run(
         [*command, "new-policy", "knee-humming-2026", "."], cwd=tmp_path, check=True, capture_output=True, text=True
     ).stdout
-    with served(command, tmp_path) as address:
+    with served(command=command, cwd=tmp_path) as (address, _):
         answer = requests.post(
             f"{address}/cds-services/coverage-guidance-order-sign",
             data=request.encode(),
@@ -316,9 +285,8 @@ def test_the_server_says_where_it_listens_counts_over_its_workers_and_leaves_not
     log, scratch = tmp_path / "log", tmp_path / "scratch"
     scratch.mkdir()
     settings = {"CDS_SERVICE_LOG_FORMAT": "json", "TMPDIR": str(scratch), "CDS_SERVICE_STATE": str(tmp_path / "state")}
-    command = [sys.executable, "-m", "cds_service"]
     body = (EXAMPLES["typical-gaps"].folder / "request.json").read_bytes()
-    with served(command, ROOT, "--workers", "2", log=log, settings=settings) as address:
+    with served("--workers", "2", log=log, settings=settings) as (address, _):
         for _ in range(8):
             path = f"{address}/cds-services/coverage-guidance-order-sign"
             assert requests.post(path, body, headers={"Content-Type": "application/json"}, timeout=20).ok

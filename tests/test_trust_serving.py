@@ -20,8 +20,8 @@ from cds_service.trust.entries import Clients
 from cds_service.trust.keys import KeyRing
 from cds_service.trust.tokens import CHECKS, Verifier
 from tests.fhir_server import FhirServer
+from tests.serving import free_port
 from tests.shipped import TODAY, example, library
-from tests.test_commands import free_port
 from tests.tokens import BASE, ISSUER, NOW, URL, KeyServer, NoNetwork, Remembered, bearer, client, key_set
 
 PATH = URL.removeprefix(BASE)
