@@ -52,7 +52,8 @@ class SelfCheck:
     ``clock`` gives the UTC day on which calls are evaluated; ``now`` and ``monotonic`` seconds.
     """
 
-    def __init__(
+    # It looks at everything that one installation has; the clocks are named.
+    def __init__(  # noqa: PLR0913
         self,
         app: Flask,
         settings: Settings,
@@ -60,6 +61,7 @@ class SelfCheck:
         installation: Installation,
         clock: Callable[[], date],
         readiness: Readiness,
+        *,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:

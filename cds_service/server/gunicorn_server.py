@@ -146,6 +146,7 @@ class Server(BaseApplication):
         host: str,
         port: int,
         workers: int,
+        *,
         beside: ServedInstallation | None = None,
         when_over: Callable[[], None] = lambda: None,
         limits: WorkerLimits = LIMITS,
