@@ -21,6 +21,7 @@ from cds_service.commands.main import main
 from cds_service.errors import PolicyError
 from tests.charts import minimal
 from tests.loading import policy_of, read_documents
+from tests.shipped import library
 from tests.test_slips import FOLDER, documents
 
 BASE = "https://cds-service.example/fhir"
@@ -71,6 +72,12 @@ def test_a_failing_case_says_what_was_expected_what_came_and_why(folder):
         "nothing on record speaks to it",
     ]
     assert "slips not tried while a case fails" in told(folder, Wishes(TODAY))[-1]
+
+
+@pytest.mark.parametrize("rules", ["lint.problems", "order_problems"])
+def test_a_case_whose_card_breaks_a_rule_of_cards_is_named(folder, monkeypatch, rules):
+    monkeypatch.setattr(f"cds_service.authoring.check.{rules}", lambda card: ["is spoiled"])
+    assert any(line.startswith("error: ") and line.endswith("”: the card: is spoiled") for line in told(folder))
 
 
 def test_a_case_that_names_no_chart_does_not_hide_the_others(folder):
@@ -237,7 +244,7 @@ def test_the_status_is_one_only_where_there_is_an_error(folder, tmp_path):
 
 def test_what_ships_is_sound_and_past_review_only_warns():
     result = run("--today", "2040-01-01", "--no-slips")
-    assert result.exit_code == 0
+    assert (result.exit_code, result.stdout.count(" 0 errors")) == (0, len(library().policies))
     assert "warning: " in result.stdout
     assert "was to be reviewed by" in result.stdout
 

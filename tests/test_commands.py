@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from datetime import date, timedelta
+from functools import cache
 
 import pytest
 import requests
@@ -17,6 +18,7 @@ from cds_service.examples import examples, moved, request_as_of
 from cds_service.installation import installation_of
 from cds_service.server.gunicorn_server import authority
 from cds_service.settings.settings import Settings, data_folder, load_settings
+from tests.charts import MINIMAL
 from tests.serving import ROOT, served
 from tests.shipped import answers, library
 from tests.waiting import clean_environment
@@ -45,9 +47,13 @@ def test_example_with_a_wrong_name_says_which_there_are():
 def test_an_example_gives_the_same_card_years_later(name, later):
     example = EXAMPLES[name]
     then = example.today + timedelta(days=later)
-    now = [answer.card for answer in answers(request_as_of(example, example.today), example.today)]
-    moved_cards = [answer.card for answer in answers(request_as_of(example, then), then)]
-    assert [plain(card) for card in moved_cards] == [plain(card) for card in now]
+    assert plain_cards(name, then) == plain_cards(name, example.today)
+
+
+@cache
+def plain_cards(name: str, day: date) -> list[dict]:
+    """The cards of an example that was moved to a day."""
+    return [plain(answer.card) for answer in answers(request_as_of(EXAMPLES[name], day), day)]
 
 
 def plain(card: dict) -> dict:
@@ -123,11 +129,6 @@ def test_explain_says_what_is_wrong_with_its_input(given, words):
     assert words in result.output
 
 
-def test_check_accepts_what_ships():
-    result = run("check", "--no-slips")
-    assert (result.exit_code, "0 errors" in result.output) == (0, True)
-
-
 def test_check_names_file_and_place_and_fails(tmp_path):
     folder = tmp_path / "isass-restorative-neurostimulation-2023"
     folder.mkdir()
@@ -175,7 +176,7 @@ def test_a_port_in_use_is_told_at_once():
 def test_check_leaves_out_what_is_no_policy_and_says_so(tmp_path):
     (tmp_path / "notes").mkdir()
     assert "no policy folder" in run("check", str(tmp_path)).output
-    (tmp_path / "isass").symlink_to(data_folder("cards") / "isass-restorative-neurostimulation-2023")
+    (tmp_path / "minimal").symlink_to(MINIMAL)
     assert "notes" in run("check", str(tmp_path), "--no-slips").output
 
 
@@ -193,7 +194,9 @@ def test_the_wheel_alone_in_an_empty_environment_serves(tmp_path):
     install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-compile"]
     install.append("--disable-pip-version-check")
     subprocess.run(
-        [*install, "--require-hashes", "-r", str(ROOT / "requirements.txt")], check=True, capture_output=True
+        [*install, "--require-hashes", "--no-deps", "-r", str(ROOT / "requirements.txt")],
+        check=True,
+        capture_output=True,
     )
     subprocess.run([*install, "--no-deps", str(wheel)], check=True, capture_output=True)
     command = [str(python.parent / "cds-service")]

@@ -24,7 +24,7 @@ from cds_service.policy.model import Test as Node
 from cds_service.publish import criteria, rules, source_attributes
 from cds_service.settings.settings import Settings, data_folder
 from cds_service.web import pages
-from tests.shipped import BASE, TODAY
+from tests.shipped import BASE, TODAY, library
 from tests.words import node, rule_of
 
 ADDRESS = "https://cds.example.org/guidance"
@@ -34,7 +34,8 @@ VOID = {"br", "link", "meta", "img", "input", "hr", "wbr"}
 
 
 def client_of(cards: Path, today: date = TODAY) -> FlaskClient:
-    return create_app(Settings(), load_library(cards, BASE), ADDRESS, lambda: today).test_client()
+    loaded = library() if cards == data_folder("cards") else load_library(cards, BASE)
+    return create_app(Settings(), loaded, ADDRESS, lambda: today).test_client()
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def client() -> FlaskClient:
 
 @pytest.fixture(scope="module")
 def policy() -> Policy:
-    return load_library(data_folder("cards"), BASE).policies[0]
+    return library().policies[0]
 
 
 def written() -> Json:
