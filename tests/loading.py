@@ -6,10 +6,11 @@ from typing import Any
 
 from cds_service.facts.vocabulary import VOCABULARY
 from cds_service.policy.code_packs import CodePack
+from cds_service.policy.codes import CodeSet
 from cds_service.policy.json_files import FileSchema
 from cds_service.policy.loading import folder as loader
 from cds_service.policy.loading import vocabulary
-from cds_service.policy.model import CodeSet, Policy
+from cds_service.policy.model import Policy
 
 
 def load_policy(folder: Path, packs: Sequence[CodePack] = ()) -> Policy:
