@@ -55,9 +55,7 @@ def log_in(folder: Path, now: datetime = NOW, keys: Keys | None = None, most: in
 
 def call(client: str = "ehr") -> Call:
     body = {"hook": "order-sign", "long": "x" * 2000}
-    return Call(
-        "0" * 32, "s", Caller(client), 200, "card", 1.0, json.dumps(body).encode(), b'{"cards":[]}', parsed=body
-    )
+    return Call("0" * 32, "s", Caller(client), 200, "card", 1.0, json.dumps(body).encode(), b'{"cards":[]}')
 
 
 @pytest.fixture

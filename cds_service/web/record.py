@@ -1,6 +1,6 @@
 """One call from its first byte to its last, as it is told to the log, the metrics and the audit log."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from time import perf_counter
@@ -30,7 +30,8 @@ class CallRecord:
     """What is known of a call so far; each step on its way adds to it.
 
     ``caller`` is None until it is known who calls: of such a call nothing is kept. ``told`` is the response as the
-    client gets it.
+    client gets it; ``parsed`` is the JSON of the body as far as it was read, ``arrived``
+    the state of each list of its prefetch (``service.states``).
     """
 
     service_id: str
@@ -44,6 +45,7 @@ class CallRecord:
     report: tuple[KeyReport, ...] = ()
     concerned: Sequence[Policy] = ()
     answers: Sequence[Answer] = ()
+    arrived: Mapping[str, str] | None = None
     told: Json = field(default_factory=dict)
 
 
@@ -114,8 +116,9 @@ def _count(record: CallRecord, outcome: str, seconds: float, metrics: NoMetrics,
         metrics.unknowns(item.policy.id, outcomes.unknowns(item))
         if became == "failed":
             metrics.policy_failed(item.policy.id)
-    if record.request is not None:
-        for name, state in service.arrivals(record.request, library).items():
+    if record.request is not None and record.concerned:
+        arrived = record.arrived or service.states(service.arrivals(record.request, library), library)
+        for name, state in arrived.items():
             metrics.prefetch(name, state)
     for key in record.report:
         if key.cause:
@@ -140,5 +143,4 @@ def _line(record: CallRecord, caller: Caller, status: int, outcome: str, seconds
         instance if isinstance(instance, str) else None,
         request.patient_id if request else None,
         outcomes.told(record.answers),
-        record.parsed,
     )
