@@ -135,6 +135,7 @@ def answer(
     guide: Guide,
     today: date,
     profile: str | None = None,
+    *,
     candidates: Sequence[Policy] | None = None,
     in_time: Callable[[], bool] = always,
     came: Arrivals | None = None,
