@@ -349,14 +349,7 @@ def _drop(chart: Chart, kind: str, resource: Json, why: str) -> None:
 
 def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, limits: ReadLimits) -> None:
     row = TYPES[kind]
-    own = []
-    for resource in resources:
-        subject = first_of(resource, row.subject, "subject", "patient")
-        if chart.is_the_patients(subject, resource):
-            own.append(resource)
-        else:
-            _drop(chart, kind, resource, "names another patient" if _is_said(subject) else "names no patient")
-    own = chart._own[kind] = list(_of_bearable_size(chart, kind, own, limits))
+    own = chart._own[kind] = list(_of_bearable_size(chart, kind, _of_the_patient(chart, row, resources), limits))
     if not row.coded:
         return
     worded = chart._worded[kind] = []
@@ -391,11 +384,18 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
             chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, str(error)))
 
 
-def _is_said(subject: Any) -> bool:
-    return isinstance(subject, dict) and isinstance(subject.get("reference"), str)
+def _of_the_patient(chart: Chart, row: ResourceType, resources: Iterable[Json]) -> Iterator[Json]:
+    """The records of the patient of the call; others are noted as dropped."""
+    for resource in resources:
+        subject = first_of(resource, row.subject, "subject", "patient")
+        if chart.is_the_patients(subject, resource):
+            yield resource
+        else:
+            is_said = isinstance(subject, dict) and isinstance(subject.get("reference"), str)
+            _drop(chart, row.name, resource, "names another patient" if is_said else "names no patient")
 
 
-def _of_bearable_size(chart: Chart, kind: str, resources: list[Json], limits: ReadLimits) -> Iterator[Json]:
+def _of_bearable_size(chart: Chart, kind: str, resources: Iterable[Json], limits: ReadLimits) -> Iterator[Json]:
     """The records whose lists, all together, are as short as is read; others are noted as unreadable."""
     read = 0
     for resource in resources:

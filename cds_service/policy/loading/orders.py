@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cds_service.fhir.terminology import words
+from cds_service.fhir.free_text import words
 from cds_service.policy.loading.code_sets import NO_CODES, CodeReader
 from cds_service.policy.loading.problems import Problems, Reader
 from cds_service.policy.loading.tests import TestReader
