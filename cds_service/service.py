@@ -12,7 +12,7 @@ from cds_service.card import guidance
 from cds_service.card.guidance import Addresses
 from cds_service.card.ids import IdMaker, id_maker
 from cds_service.chart import orders
-from cds_service.chart.arrivals import Arrivals, arrived
+from cds_service.chart.arrivals import Arrivals, State, arrived
 from cds_service.chart.chart import Chart
 from cds_service.chart.orders import ProcedureOrder
 from cds_service.errors import RequestError
@@ -371,6 +371,11 @@ def arrivals(request: HookRequest, library: Library) -> Arrivals:
 def states(came: Arrivals, library: Library) -> Mapping[str, str]:
     """Published prefetch key -> the ``State`` of its list."""
     return {key: came.listings[kind].state.value for key, kind in library.prefetch_keys.items()}
+
+
+def failed_lists(arrived: Mapping[str, str]) -> list[str]:
+    """The published keys whose list failed or is only a part of what is on record, out of ``states``."""
+    return [key for key, state in arrived.items() if state == State.FAILED.value]
 
 
 def failures(answers: Iterable[Answer]) -> Iterator[Answer]:

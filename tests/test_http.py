@@ -280,6 +280,16 @@ def test_an_unrelated_order_without_its_patient_is_silence(client):
     assert (answer.status_code, answer.get_json()) == (200, {"cards": []})
 
 
+def test_a_list_that_was_sent_in_part_is_told_in_the_log_though_no_card_comes(client, capsys):
+    """When a chart is opened, silence must not look as if nothing concerned the patient."""
+    request = request_of("patient-view-multifidus")
+    request["prefetch"]["condition"] = {"resourceType": "Bundle", "type": "searchset", "total": 4}
+    response = client.post("/cds-services/coverage-guidance-patient-view", json=request)
+    assert response.get_json() == {"cards": []}
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "list-failed" in line]
+    assert json.loads(line)["key"] == "condition"
+
+
 def test_a_policy_that_breaks_says_so_on_one_card_and_in_the_log_without_the_patient(client, monkeypatch, capsys):
     def broken(*arguments: object) -> None:
         raise ValueError("Marisol Quintero, born 1978")

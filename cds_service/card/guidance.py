@@ -267,7 +267,7 @@ def _not_counted(decision: Decision, chart: Chart) -> Iterator[str]:
         said += [f"{TYPES[name].called}: {number} {_of_records(number, why)}" for why, number in reasons.items()]
     if said:
         more = len(said) - MOST_EVIDENCE
-        yield f"**Not counted:** {'; '.join(said[:MOST_EVIDENCE])}{f'; {more} more kinds' if more > 0 else ''}."
+        yield f"**Not counted:** {'; '.join(said[:MOST_EVIDENCE])}{f'; {more} more' if more > 0 else ''}."
 
 
 def _of_records(number: int, why: str) -> str:

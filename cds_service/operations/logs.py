@@ -34,6 +34,7 @@ EVENTS: Mapping[str, str] = {
     "token-refused": "a caller is not trusted; check says by which rule",
     "policy-failed": "one statement could not be evaluated; its card says so, the others are unaffected",
     "fetch-failed": "prefetch that the EHR did not send could not be fetched from its FHIR server",
+    "list-failed": "a list that a call reads failed or came in part, so that what rests on it stayed unknown",
     "keys-fetched": "a client's key set was fetched",
     "keys-failed": "a client's key set could not be fetched",
     "store-failed": "the store could not be read or written",

@@ -58,6 +58,12 @@ def tell(record: CallRecord, status: int, answer: bytes, installation: Installat
         log.error("policy-failed", policy=failed.policy.id, exc_info=failed.error)
     for key in (item for item in record.report if item.cause):
         log.warning("fetch-failed", key=key.key, kind=key.cause)
+    if record.request is not None and record.concerned:
+        record.arrived = record.arrived or service.states(service.arrivals(record.request, library), library)
+        fetched = {item.key for item in record.report if item.cause}
+        for name in service.failed_lists(record.arrived):
+            if name not in fetched:
+                log.warning("list-failed", key=name)
     told = {"cards": len(record.answers), "outcome": outcome} if status == 200 else {}
     log.info("call" if status == 200 else "refused", status=status, milliseconds=round(seconds * 1000, 1), **told)
     _count(record, outcome, seconds, installation.metrics, library)
@@ -116,10 +122,8 @@ def _count(record: CallRecord, outcome: str, seconds: float, metrics: NoMetrics,
         metrics.unknowns(item.policy.id, outcomes.unknowns(item))
         if became == "failed":
             metrics.policy_failed(item.policy.id)
-    if record.request is not None and record.concerned:
-        arrived = record.arrived or service.states(service.arrivals(record.request, library), library)
-        for name, state in arrived.items():
-            metrics.prefetch(name, state)
+    for name, state in (record.arrived or {}).items():
+        metrics.prefetch(name, state)
     for key in record.report:
         if key.cause:
             metrics.fetch_failed(key.cause)
