@@ -31,7 +31,8 @@ GALLERY = Path(__file__).parent / "broken"
 SLUGS = sorted(path.stem for path in GALLERY.glob("*.json"))
 # Where problems are noted by a method ``problem``; each of its calls must be reached by an entry.
 MODULES = tuple(
-    f"cds_service.policy.loading.{name}" for name in ("folder", "problems", "code_sets", "facts", "tests", "vocabulary")
+    f"cds_service.policy.loading.{name}"
+    for name in ("attesters", "folder", "problems", "code_sets", "facts", "tests", "vocabulary")
 )
 LONGEST = 600
 # Nothing of Python and nothing of JSON Schema may reach an author.

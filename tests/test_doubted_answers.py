@@ -62,6 +62,7 @@ def form(given_on: str, **items: Any) -> dict[str, Any]:
         "questionnaire": RESTORATIVE,
         "status": "completed",
         "authored": given_on,
+        "author": {"reference": "Practitioner/surgeon", "display": "Dr. A. Example"},
         "item": [
             {
                 "linkId": name.replace("_", "-"),
@@ -76,7 +77,7 @@ def said(request: dict[str, Any], criterion: str) -> tuple[str, str, str, list[s
     """A criterion's truth and reason, the card's detail, and the references that the criterion names."""
     (answer,) = answers(request)
     finding = answer.decision.findings[criterion]
-    named = [item.reference for item in finding.evidence]
+    named = [item.reference for item in (*finding.evidence, *finding.contrary)]
     return finding.truth.value, finding.reason, answer.card["detail"], named
 
 

@@ -150,6 +150,11 @@ def sets_named(value: Any, steps: Steps = ()) -> Iterator[tuple[Steps, str]]:
             yield from sets_named(inner, (*steps, index))
 
 
+def beside(criterion: Mapping[str, Any]) -> tuple[str, ...]:
+    """The facts that contradict a criterion, and those that are shown beside it."""
+    return tuple(item["fact"] for part in ("contrary", "hints") for item in criterion.get(part, ()))
+
+
 def readers(policy: Mapping[str, Any], name: str) -> frozenset[str] | None:
     """The criteria that a fact can touch; None where it can touch the whole call (view, scope, pathway)."""
     for root in tests(policy):
@@ -157,6 +162,6 @@ def readers(policy: Mapping[str, Any], name: str) -> frozenset[str] | None:
             return None
     found = {root.criterion for root in tests(policy) if name in facts_behind(policy, facts_named(root.test))}
     for criterion in policy["criteria"]:
-        if name in facts_behind(policy, tuple(hint["fact"] for hint in criterion.get("hints", ()))):
+        if name in facts_behind(policy, beside(criterion)):
             found.add(criterion["id"])
     return frozenset(found)

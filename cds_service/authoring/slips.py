@@ -79,7 +79,8 @@ def slips(documents: Documents, *, phrases: bool = False, vocabulary: Vocabulary
     found = [slip for root in tests(policy) for slip in _of_test(given, root)]
     found += _of_parameters(given)
     found += _of_facts(policy, today)
-    found += _of_hints(policy)
+    found += _of_contrary(policy)
+    found += _of_attesters(policy)
     found += _of_members(documents)
     found += _of_aliases(policy)
     found += _of_codes(documents)
@@ -252,14 +253,26 @@ def _of_facts(policy: Mapping[str, Any], today: date) -> Iterator[Slip]:
                 yield _changed(("facts", name, word), days, moved, advice, _reach_of_fact(policy, name))
 
 
-def _of_hints(policy: Mapping[str, Any]) -> Iterator[Slip]:
-    """A record that speaks against a criterion taken for one that does not."""
+def _of_contrary(policy: Mapping[str, Any]) -> Iterator[Slip]:
+    """A record that contradicts a criterion taken for one that does not."""
     for index, criterion in enumerate(policy["criteria"]):
-        for number, hint in enumerate(criterion.get("hints", ())):
-            if hint.get("contrary"):
-                advice = f"no case has '{hint['fact']}' beside an answer that meets '{criterion['id']}': add one"
+        for number, entry in enumerate(criterion.get("contrary", ())):
+            advice = f"no case has '{entry['fact']}' beside an answer that meets '{criterion['id']}': add one"
+            reach = Reach(criteria=frozenset((criterion["id"],)))
+            steps = ("criteria", index, "contrary", number)
+            yield _dropped("policy", steps, f"'{entry['fact']}' no longer contradicts it", advice, reach)
+
+
+def _of_attesters(policy: Mapping[str, Any]) -> Iterator[Slip]:
+    """Somebody who may attest to a criterion forgotten."""
+    for index, criterion in enumerate(policy["criteria"]):
+        listed = criterion.get("attested_by", ())
+        for number, who in enumerate(listed):
+            # A clinician may answer what staff may, so that leaving clinicians out beside staff changes nothing.
+            if len(listed) > 1 and not (who == "clinician" and "staff" in listed):
+                advice = f"no case has an answer to '{criterion['id']}' by {who}: add one"
                 reach = Reach(criteria=frozenset((criterion["id"],)))
-                yield _changed(("criteria", index, "hints", number, "contrary"), True, False, advice, reach)
+                yield _dropped("policy", ("criteria", index, "attested_by", number), f"'{who}' dropped", advice, reach)
 
 
 def _reach_of_fact(policy: Mapping[str, Any], name: str) -> Reach:

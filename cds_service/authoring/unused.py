@@ -6,6 +6,7 @@ from typing import Any
 from cds_service.authoring.documents import (
     Documents,
     attributes_named,
+    beside,
     facts_behind,
     facts_named,
     parameters_named,
@@ -64,8 +65,9 @@ def _without(defined: Iterable[Any], read: Iterable[Any]) -> list[Any]:
 
 def _facts_read(policy: Mapping[str, Any]) -> set[str]:
     named = [name for root in tests(policy) for name in facts_named(root.test)]
-    hints = [*policy["for_review"], *(hint for entry in policy["criteria"] for hint in entry.get("hints", ()))]
-    return facts_behind(policy, (*named, *(hint["fact"] for hint in hints)))
+    shown = [item["fact"] for item in policy["for_review"]]
+    besides = [name for entry in policy["criteria"] for name in beside(entry)]
+    return facts_behind(policy, (*named, *shown, *besides))
 
 
 def _attributes(policy: Mapping[str, Any]) -> list[tuple[str, str]]:

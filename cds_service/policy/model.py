@@ -13,6 +13,8 @@ from cds_service.policy.places import Steps
 
 # In place of how a code was seen: its words are those of the deployment's code pack.
 FROM_PACK = "code-pack"
+# Who may attest to a criterion that does not say.
+CLINICIANS = frozenset(("clinician",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,9 @@ class FactRule:
     """What a fact reads from the chart; the words are explained in cards/README.md.
 
     ``per_part``: it is read for each part of the statement's scope apart. ``start`` and ``end`` name the two numbers of
-    a reduction, ``attributes`` are what is asked of each of several events.
+    a reduction, ``attributes`` are what is asked of each of several events. ``attested_by`` are the kinds of people
+    whose answers count ("clinician", "staff", "patient"), and ``criteria`` the ids of the criteria that read it, both
+    as those criteria say.
     """
 
     name: str
@@ -149,6 +153,8 @@ class FactRule:
     start: str = ""
     end: str = ""
     attributes: Mapping[str, "FactRule"] = field(default_factory=dict)
+    attested_by: frozenset[str] = CLINICIANS
+    criteria: tuple[str, ...] = ()
 
     @property
     def items(self) -> tuple[str, ...]:
@@ -215,14 +221,24 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A fact that is shown beside a criterion without settling it, and what is missing in it.
+    """A fact that is shown beside a criterion without settling it, and what is missing in it."""
 
-    ``contrary``: it speaks against the criterion, so that an attested answer alone does not meet it.
+    fact: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contrary:
+    """A fact that contradicts a criterion while it is on record, and what is still not recorded about it.
+
+    ``source`` is the source of the criterion that it bears on; ``own_reading``: that it does is our reading of that
+    source, which does not name it.
     """
 
     fact: str
     says: str
-    contrary: bool = False
+    source: str
+    own_reading: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,13 +253,18 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One numbered clause: its sentence, its test, and where it comes from. ``fails_as`` names what fails it."""
+    """One numbered clause: its sentence, its test, and where it comes from. ``fails_as`` names what fails it.
+
+    While a fact of ``contrary`` is on record, the criterion is met only by an answer given in spite of that record.
+    """
 
     id: str
     title: str
     fails_as: str
     test: Test
     hints: tuple[Hint, ...]
+    contrary: tuple[Contrary, ...]
+    attested_by: frozenset[str]
     settled_by: str
     citations: tuple[Citation, ...]
     statement_text: str
@@ -252,6 +273,11 @@ class Criterion:
     next_review: str
     profile: str = ""
     per_part: bool = False
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The names of the facts that contradict it, and of those that are shown beside it."""
+        return (*(item.fact for item in self.contrary), *(item.fact for item in self.hints))
 
     @property
     def key(self) -> str:

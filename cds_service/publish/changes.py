@@ -9,6 +9,7 @@ from cds_service.facts.word import sentence
 from cds_service.policy.model import (
     Code,
     CodeSet,
+    Contrary,
     Criterion,
     FactRule,
     Part,
@@ -30,7 +31,7 @@ Compare = Callable[[Item, Item], Iterable[str]]
 # What an edition is called, and what the sentences below say one by one.
 _IDENTITY = ("id", "statement", "edition", "effective", "review")
 _TOLD = ("facts", "criteria", "verdicts", "sources", "profiles", "parameters", "scope", "pathways")
-_CRITERION_TOLD = ("id", "title", "test")
+_CRITERION_TOLD = ("id", "title", "test", "contrary", "attested_by")
 _PARTS = {
     "attributes": "the description of purpose, funding and limits",
     "evidence": "the evidence",
@@ -137,10 +138,22 @@ def _criterion(old: Policy, new: Policy) -> Compare[Criterion]:
     def compare(before: Criterion, after: Criterion) -> Iterator[str]:
         yield from _was("the title", before.title, after.title)
         yield from _test("the test", old, new, before.test, after.test)
+        yield from _gone_and_come("what contradicts it", *map(_contradicting, (old, new), (before, after)))
+        yield from _was("who may attest to it", *map(criteria.attested_by, (before, after)))
         names = _differing(_written(old, "criteria", before), _written(new, "criteria", after))
         yield from _also(name for name in names if name not in _CRITERION_TOLD)
 
     return compare
+
+
+def _contradicting(policy: Policy, rule: Criterion) -> list[str]:
+    """The facts that contradict a criterion, each with all that is written about it."""
+    return [f"{policy.facts[item.fact].title} ({_how(policy, item)})" for item in rule.contrary]
+
+
+def _how(policy: Policy, item: Contrary) -> str:
+    reading = ", our reading" if item.own_reading else ""
+    return f"{item.says}; {policy.raw['sources'][item.source]['title']}{reading}"
 
 
 def _test(what: str, old: Policy, new: Policy, before: Test | None, after: Test | None) -> Iterator[str]:

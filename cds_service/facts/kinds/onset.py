@@ -8,7 +8,7 @@ from typing import Any
 from cds_service.chart.chart import Chart
 from cds_service.chart.evidence_rules import why_condition_does_not_count
 from cds_service.errors import UnreadableError
-from cds_service.facts.attested import attested
+from cds_service.facts.attested import attested, attested_date
 from cds_service.facts.context import Context
 from cds_service.facts.elapsed import elapsed
 from cds_service.facts.evidence import ANYTHING, Evidence, Fact, Value, evidence_of, newest, note_on
@@ -99,14 +99,13 @@ def _attested_end(rule: FactRule, context: Context, notes: list[str]) -> Days | 
 
 
 def _attested_date(answer: Mapping[str, Any]) -> tuple[tuple[Value, ...], str]:
-    when = days_of(answer.get("valueDate"))
-    return (ANYTHING,), when.text
+    return (ANYTHING,), attested_date(answer).text
 
 
 def _attested_onset(
     rule: FactRule, answer: Mapping[str, Any], today: date, end: Days | None
 ) -> tuple[tuple[Value, ...], str]:
-    onset = days_of(answer.get("valueDate"))
+    onset = attested_date(answer)
     if onset.first > today:
         raise UnreadableError("is a date in the future")
     if end is None:

@@ -1,7 +1,7 @@
 """A policy folder read into a frozen Policy, or a PolicyError that names file, place, fault and what is allowed."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from string import Formatter
@@ -15,15 +15,18 @@ from cds_service.policy import code_packs
 from cds_service.policy.cases import all_cases
 from cds_service.policy.code_packs import CodePack
 from cds_service.policy.json_files import FILES, read_json, schema_problems
+from cds_service.policy.loading.attesters import AttesterReader
 from cds_service.policy.loading.code_sets import NO_CODES, CodeReader
 from cds_service.policy.loading.facts import FactReader
 from cds_service.policy.loading.problems import Problems, Reader
 from cds_service.policy.loading.tests import TestReader
 from cds_service.policy.loading.vocabulary import LoadedVocabulary, schema
 from cds_service.policy.model import (
+    CLINICIANS,
     Act,
     Citation,
     CodeSet,
+    Contrary,
     Criterion,
     Hint,
     OrderRule,
@@ -39,7 +42,7 @@ from cds_service.policy.model import (
 from cds_service.policy.places import Steps, path_of
 
 _HOLE = re.compile(r"\{([a-z][a-z0-9-]*)\}")
-HOLES = ("procedure", "total", "undocumented", "not_met", "criteria", "names")
+HOLES = ("procedure", "total", "met", "by_attestation", "undocumented", "not_met", "criteria", "names")
 
 
 def load_policy(folder: Path, vocabulary: LoadedVocabulary, packs: Sequence[CodePack] = ()) -> Policy:
@@ -108,6 +111,7 @@ class _Builder(Reader):
         self.numbers = {name: entry["value"] for name, entry in self.raw.get("parameters", {}).items()}
         self.tests = TestReader(problems, self.facts, self.numbers, vocabulary.words)
         self.ids = [entry["id"] for entry in self.raw["criteria"]]
+        self.attesters = AttesterReader(problems)
 
     def build(self) -> Policy:
         raw = self.raw
@@ -143,7 +147,7 @@ class _Builder(Reader):
             raw=raw,
             code_systems=self.documents["codes"]["systems"],
             code_sets=self.codes.sets,
-            facts=self.facts,
+            facts=self.attesters.facts(self.facts, [*criteria.values(), *variants.values()]),
             criteria=tuple(criteria.values()),
             verdicts=verdicts,
             orders=self.orders(raw["orders"]),
@@ -257,6 +261,8 @@ class _Builder(Reader):
             fails_as=replaced.get("fails_as", own.fails_as),
             test=test,
             hints=own.hints,
+            contrary=own.contrary,
+            attested_by=own.attested_by,
             settled_by=replaced.get("settled_by", own.settled_by),
             citations=cited or own.citations,
             statement_text=own.statement_text,
@@ -264,7 +270,7 @@ class _Builder(Reader):
             note=own.note,
             next_review=entry["next_review"],
             profile=name,
-            per_part=self._per_part(test, own.hints),
+            per_part=self._per_part(test, (*own.hints, *own.contrary)),
         )
         if not cited:
             self.problem(
@@ -275,8 +281,8 @@ class _Builder(Reader):
         variants[variant.key] = variant
         return variant.key
 
-    def _per_part(self, test: Test, hints: Iterable[Hint]) -> bool:
-        names = (*test.facts(), *(hint.fact for hint in hints))
+    def _per_part(self, test: Test, beside: Iterable[Hint | Contrary]) -> bool:
+        names = (*test.facts(), *(item.fact for item in beside))
         return any(self.facts[name].per_part for name in names if name in self.facts)
 
     def holes(self) -> None:
@@ -328,7 +334,21 @@ class _Builder(Reader):
 
     def hint(self, entry: Mapping[str, Any], place: str) -> Hint:
         self.known(entry["fact"], self.facts, "fact", "policy", f"{place}.fact")
-        return Hint(entry["fact"], entry["says"], entry.get("contrary", False))
+        return Hint(entry["fact"], entry["says"])
+
+    def contrary(self, entry: Mapping[str, Any], cited: Collection[str], place: str) -> Contrary:
+        """A fact that contradicts a criterion; it must be yes or no, and bear on a source that the criterion cites."""
+        name = entry["fact"]
+        if self.known(name, self.facts, "fact", "policy", f"{place}.fact"):
+            kind = self.facts[name].kind
+            if kind.compared_by != "is":
+                self.problem(
+                    "policy",
+                    f"{place}.fact",
+                    f"the fact '{name}' is of kind '{kind.name}'; only a fact that is yes or no can contradict",
+                )
+        self.known(entry["source"], cited, "source of this criterion", "policy", f"{place}.source")
+        return Contrary(name, entry["says"], entry["source"], "own_reading" in entry)
 
     def line(self, entry: Mapping[str, Any], place: str) -> Hint:
         """A line for review, which is of the whole."""
@@ -358,19 +378,25 @@ class _Builder(Reader):
             self.known_source(citation["source"], f"{place}.sources[{n}]")
         test = self.tests.test(entry["test"], ("criteria", index, "test"))
         hints = tuple(self.hint(hint, f"{place}.hints[{n}]") for n, hint in enumerate(entry.get("hints", ())))
+        cited = [citation["source"] for citation in entry["sources"]]
+        contrary = tuple(
+            self.contrary(item, cited, f"{place}.contrary[{n}]") for n, item in enumerate(entry.get("contrary", ()))
+        )
         return Criterion(
             id=entry["id"],
             title=self.filled(entry["title"], {}, f"{place}.title"),
             fails_as=entry["fails_as"],
             test=test,
             hints=hints,
+            contrary=contrary,
+            attested_by=frozenset(entry.get("attested_by", CLINICIANS)),
             settled_by=entry["settled_by"],
             citations=tuple(Citation(c["source"], c["place"], c["says"], c["verified"]) for c in entry["sources"]),
             statement_text=entry["statement_text"],
             product_choice=entry.get("product_choice"),
             note=entry.get("note"),
             next_review=entry["next_review"],
-            per_part=self._per_part(test, hints),
+            per_part=self._per_part(test, (*hints, *contrary)),
         )
 
     def verdict(self, index: int, entry: Mapping[str, Any], profiles: Mapping[str, Profile]) -> VerdictRule:
