@@ -6,9 +6,8 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from cds_service.facts.word import sentence
+from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.model import (
-    Code,
-    CodeSet,
     Contrary,
     Criterion,
     FactRule,

@@ -93,10 +93,11 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part
             contrary=contradicting.records,
             by_attestation=_rests_on_answers(criterion.test, facts),
         )
-    return _open(criterion, facts, chart, part, contradicting, evidence)
+    return _open(found, criterion, facts, chart, part, contradicting, evidence)
 
 
 def _open(
+    found: Evaluated,
     criterion: Criterion,
     facts: Mapping[str, Fact],
     chart: Chart,
@@ -106,7 +107,7 @@ def _open(
 ) -> Finding:
     """The finding of a criterion that is unknown: what keeps it open, what contradicts it, and what does not count."""
     read = [facts[name] for name in dict.fromkeys(criterion.test.facts())]
-    whole = _as_if_whole(criterion.test, facts)
+    whole = _as_if_whole(found, facts)
     as_read = whole.truth
     reasons: list[str] = []
     on_record = [fact for fact in read if fact.evidence or fact.events]
@@ -157,8 +158,12 @@ def _is_attested(fact: Fact) -> bool:
     return any(attested) and (bool(fact.events) or all(attested))
 
 
-def _as_if_whole(test: Test, facts: Mapping[str, Fact]) -> Evaluated:
-    """The test as it would come out if what was read for it were all there is."""
+def _as_if_whole(found: Evaluated, facts: Mapping[str, Fact]) -> Evaluated:
+    """The test as it would come out if what was read for it were all there is: as it did, where nothing is open."""
+    used = (fact for node in nodes(found) for fact in (node.fact, node.after) if fact is not None)
+    if not any(fact.open for fact in used):
+        return found
+    test = found.test
     return evaluate(test, {**facts, **{name: facts[name]._replace(open=False) for name in test.facts()}})
 
 
