@@ -25,6 +25,7 @@ from cds_service.authoring.documents import (
     tests,
 )
 from cds_service.facts.vocabulary import VOCABULARY, Vocabulary
+from cds_service.fhir.terminology import common_beginning
 from cds_service.policy.places import Steps, path_of
 
 _LOOK_BACKS = ("look_back_days", "answer_look_back_days")
@@ -367,8 +368,12 @@ def _of_codes(documents: Documents) -> Iterator[Slip]:
             code = f"{row['system']}|{row['code']}"
             advice = f"no case turns on it: add one with {code}"
             steps = ("sets", name, "codes", index)
-            slip = _dropped("codes", steps, f"{code} dropped", advice, replace(reach, code=row["code"]), code)
-            yield slip
+            held = f"{common_beginning(row['code'], row['through'])}-" if "through" in row else row["code"]
+            yield _dropped("codes", steps, f"{code} dropped", advice, replace(reach, code=held), code)
+            for number, kept_out in enumerate(row.get("except", ())):
+                advice = f"no case turns on it: add one with {row['system']}|{kept_out}, which is not meant"
+                change = f"the exception {kept_out} of {code} dropped"
+                yield _dropped("codes", (*steps, "except", number), change, advice, replace(reach, code=kept_out))
 
 
 def _of_phrases(documents: Documents) -> Iterator[Slip]:

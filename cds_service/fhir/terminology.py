@@ -77,6 +77,14 @@ def canonical_code(system: str, code: str) -> str:
     return code
 
 
+def common_beginning(first: str, last: str) -> str:
+    """The characters with which two codes, and so all codes between them, begin."""
+    count = next(
+        (place for place, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first)
+    )
+    return first[:count]
+
+
 # Byte by byte, what is no letter or digit becomes a space: many times quicker than a pattern.
 _TO_WORDS = bytes(byte if chr(byte) in "0123456789abcdefghijklmnopqrstuvwxyz" else ord(" ") for byte in range(256))
 

@@ -5,7 +5,6 @@ from typing import Any
 from cds_service.facts import word
 from cds_service.policy.codes import CodeSet
 from cds_service.policy.model import Criterion, Payer, Policy
-from cds_service.publish import codes as code_text
 from cds_service.publish import rules, source_attributes
 
 
@@ -46,7 +45,9 @@ def _code_set_json(codes: CodeSet) -> dict[str, Any]:
         "codes": [
             {
                 "system": row.system_name,
-                "code": code_text.spelling(row),
+                "code": f"{row.code}-" if row.prefix else row.code,
+                "through": row.through or None,
+                "except": list(row.exceptions),
                 "label": row.label,
                 "seen": row.seen,
                 "provenance": row.provenance,

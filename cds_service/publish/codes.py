@@ -101,7 +101,9 @@ def _read_by_fact(rule: FactRule, name: str) -> Iterator[str]:
 
 
 def spelling(row: Code) -> str:
-    """A code as its file writes it: with a dash at its end where it stands for all that begin so."""
+    """A code as its file writes it: with a dash at its end where it stands for all that begin so, or as a range."""
+    if row.through:
+        return f"{row.code} to {row.through}"
     return f"{row.code}-" if row.prefix else row.code
 
 
@@ -117,6 +119,10 @@ def code_notes(row: Code) -> str:
     notes = [validity(row)] if validity(row) else []
     if row.prefix:
         notes.append("stands for every code that begins so")
+    if row.through:
+        notes.append("stands for every code in the range")
+    if row.exceptions:
+        notes.append(f"except {', '.join(row.exceptions)}")
     notes += [note for note in (row.remark, row.use) if note]
     if row.leaves:
         notes.append(f"billable: {', '.join(row.leaves)}")
