@@ -378,6 +378,9 @@ def differences(expect: Mapping[str, Any], answers: Sequence[Answer]) -> Iterato
     for words in expect.get("detail_says", ()):
         if words not in card["detail"]:
             yield f"detail does not say '{words}'"
+    for words in expect.get("detail_omits", ()):
+        if words in card["detail"]:
+            yield f"detail says '{words}', which it must not"
     if "suggests" in expect:
         offered = sorted(_suggested(card))
         if offered != sorted(expect["suggests"]):

@@ -12,7 +12,7 @@ from cds_service.policy.places import Steps
 Documents = Mapping[str, Any]
 
 LIMITS = ("at_least", "at_most", "more_than", "less_than")
-_SET_WORDS = ("codes", "site", "reason", "here", "unspecific")
+_SET_WORDS = ("codes", "site", "reason", "here", "unspecific", "not_in")
 
 
 class Rooted(NamedTuple):
@@ -143,6 +143,8 @@ def sets_named(value: Any, steps: Steps = ()) -> Iterator[tuple[Steps, str]]:
         for word, inner in value.items():
             if word in _SET_WORDS and isinstance(inner, str):
                 yield (*steps, word), inner
+            elif word == "not_in":
+                yield from (((*steps, word, number), name) for number, name in enumerate(inner))
             else:
                 yield from sets_named(inner, (*steps, word))
     elif isinstance(value, list):

@@ -310,8 +310,10 @@ def _title(finding: Finding, apart: bool) -> str:
 
 def on_record(finding: Finding, with_need: bool) -> str:
     """What the chart holds for a criterion, in one line; with ``with_need`` also what would settle an unknown one."""
-    shown = _evidence((*finding.contrary, *finding.evidence))
-    text = "; ".join(filter(None, (shown, escape_sentence(finding.beside), _unread(finding)))) or "nothing"
+    in_spite = [item.in_words(escape) for item in finding.answered]
+    left = () if in_spite else finding.contrary
+    shown = _evidence((*left, *finding.evidence))
+    text = "; ".join(filter(None, (*in_spite, shown, escape_sentence(finding.beside), _unread(finding)))) or "nothing"
     return f"{text}. Needs: {finding.criterion.settled_by}" if with_need and finding.truth is Truth.UNKNOWN else text
 
 

@@ -50,7 +50,7 @@ class FactRule:
     ``per_part``: it is read for each part of the statement's scope apart. ``start`` and ``end`` name the two numbers of
     a reduction, ``attributes`` are what is asked of each of several events. ``attested_by`` are the kinds of people
     whose answers count ("clinician", "staff", "patient"), and ``criteria`` the ids of the criteria that read it, both
-    as those criteria say.
+    as those criteria say. A record that one of ``not_in`` recognizes too does not count.
     """
 
     name: str
@@ -63,6 +63,7 @@ class FactRule:
     state: str = "ever"
     site: CodeSet | None = None
     reason: CodeSet | None = None
+    not_in: tuple[CodeSet, ...] = ()
     noun: tuple[str, str] | None = None
     item: str | None = None
     look_back_days: int | None = None

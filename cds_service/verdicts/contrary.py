@@ -1,6 +1,6 @@
 """Records that contradict a criterion, and answers that were given in spite of one of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from cds_service.facts.evidence import Evidence, Fact, InSpiteOf
@@ -19,12 +19,15 @@ class Answered(NamedTuple):
     answer: Evidence
     in_spite_of: InSpiteOf
 
-    def in_words(self) -> str:
-        """ "in spite of dementia (F03.90, 2026-10-01), Dr. X: mild, partner operates"."""
-        inside = ", ".join(filter(None, (self.record.code, self.record.date)))
-        named = inside_sentence(self.record.display) + (f" ({inside})" if inside else "")
+    def in_words(self, safe: Callable[[str], str] = str) -> str:
+        """ "attested in spite of dementia (F03.90, 2026-10-01), Dr. X: mild, partner operates".
+
+        ``safe`` makes the chart's own words fit for where they are shown.
+        """
+        inside = ", ".join(filter(None, (self.record.code and safe(self.record.code), self.record.date)))
+        named = safe(inside_sentence(self.record.display)) + (f" ({inside})" if inside else "")
         by = self.answer.attested.by if self.answer.attested else ""
-        return f"attested in spite of {named}, {by}: {self.in_spite_of.why}"
+        return f"attested in spite of {named}, {safe(by)}: {safe(self.in_spite_of.why)}"
 
 
 class Against(NamedTuple):
@@ -53,9 +56,14 @@ def against(criterion: Criterion, facts: Facts) -> Against:
     standing: dict[Evidence, None] = {}
     answered: dict[Evidence, Answered] = {}
     says: dict[str, None] = {}
+    named: set[str] = set()
     for entry in criterion.contrary:
         fact = facts[entry.fact]
         for record in fact.evidence if True in fact.values else ():
+            # Two facts may read one record, each in its own words; it contradicts once.
+            if record.reference in named and "/" in record.reference:
+                continue
+            named.add(record.reference)
             in_spite = _in_spite(record, answers)
             if in_spite is not None:
                 answered[record] = in_spite
@@ -75,11 +83,11 @@ def without_answered(criterion: Criterion, facts: Facts, found: Against) -> Fact
     answered."""
     if not found.answered:
         return facts
-    gone = {item.record for item in found.answered}
+    gone = {item.record.reference for item in found.answered}
     changed = dict(facts)
     for name in {entry.fact for entry in criterion.contrary}.intersection(criterion.test.facts()):
         fact = facts[name]
-        left = tuple(item for item in fact.evidence if item not in gone)
+        left = tuple(item for item in fact.evidence if item.reference not in gone)
         if len(left) < len(fact.evidence):
             changed[name] = fact._replace(evidence=left, values=fact.values if left else ())
     return changed

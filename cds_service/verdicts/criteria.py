@@ -10,7 +10,7 @@ from cds_service.facts.kind import kind_of
 from cds_service.facts.logic import Truth
 from cds_service.facts.word import evaluate, leaves, manner_of, nodes, why_it_fails, word_of
 from cds_service.policy.model import Criterion, Part, Policy, Test
-from cds_service.verdicts.contrary import Against, against, may_be_against, without_answered
+from cds_service.verdicts.contrary import Against, Answered, against, may_be_against, without_answered
 
 MOST_NOTES = 3
 DISAGREE = "record and attestation disagree"
@@ -22,8 +22,8 @@ class Finding(NamedTuple):
     ``reason`` is empty if it is simply met, ``beside`` is what evidence does not say; ``manner`` says that it is met
     only by a waiver or because its condition does not apply. ``as_read`` is its truth if all that was read were all
     there is and nothing contradicted it; ``conflict`` says that an answer and a record disagree; ``unread`` are the
-    resource types whose unread part keeps it open. ``contrary`` are the records that contradict it; where it is met,
-    an answer was given in spite of each. ``by_attestation``: it would not be met without what somebody attested.
+    resource types whose unread part keeps it open. ``contrary`` are the records that contradict it, ``answered`` those
+    in spite of which an answer was given. ``by_attestation``: it would not be met without what somebody attested.
     """
 
     criterion: Criterion
@@ -37,6 +37,7 @@ class Finding(NamedTuple):
     conflict: bool = False
     unread: tuple[str, ...] = ()
     contrary: tuple[Evidence, ...] = ()
+    answered: tuple[Answered, ...] = ()
     by_attestation: bool = False
 
     @property
@@ -74,23 +75,26 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part
     evidence = tuple(dict.fromkeys(item for fact in read for item in fact.evidence))
     if truth is Truth.NOT_MET:
         reason, beside = why_it_fails(found)
-        others = tuple(item for item in contradicting.records if item not in evidence)
+        named = {item.reference for item in evidence}
+        others = tuple(item for item in contradicting.records if item.reference not in named)
         return Finding(criterion, truth, reason, beside, evidence, part, as_read=truth, contrary=others)
-    evidence = tuple(item for item in evidence if item not in contradicting.records)
+    against_it = {item.reference for item in contradicting.records}
+    evidence = tuple(item for item in evidence if item.reference not in against_it)
     if truth is Truth.MET:
         how = manner_of(found)
         beside = _why_met_so(found, how, facts) if how else word_of(criterion.test).beside_when_met(found)
-        beside = "; ".join(filter(None, (*(item.in_words() for item in contradicting.answered), beside)))
+        said = [f"{how}: {beside}" if how else "", *(item.in_words() for item in contradicting.answered)]
         return Finding(
             criterion,
             truth,
-            f"{how}: {beside}" if how else beside if contradicting.answered else "",
+            "; ".join(filter(None, said)),
             beside,
             evidence,
             part,
             how,
             truth,
             contrary=contradicting.records,
+            answered=contradicting.answered,
             by_attestation=_rests_on_answers(criterion.test, facts),
         )
     return _open(found, criterion, facts, chart, part, contradicting, evidence)

@@ -13,7 +13,7 @@ from cds_service.facts.context import Context
 from cds_service.facts.elapsed import elapsed
 from cds_service.facts.evidence import ANYTHING, Evidence, Fact, Value, evidence_of, newest, note_on
 from cds_service.facts.kind import ElapsedKind, Rules
-from cds_service.facts.origins import a_condition, answers
+from cds_service.facts.origins import a_condition, answers, either
 from cds_service.fhir.dates import Days, days, years_after
 from cds_service.fhir.elements import days_of, number_of, object_of
 from cds_service.policy.model import FactRule
@@ -24,6 +24,7 @@ class OnsetKind(ElapsedKind):
 
     name = "onset"
     default_state = "active"
+    may_leave_out = True
     needs = {"anyOf": [{"required": ["codes"]}, {"required": ["item"]}]}
 
     def types(self, rule: FactRule) -> frozenset[str]:
@@ -36,10 +37,13 @@ class OnsetKind(ElapsedKind):
         recorded: list[tuple[Days, Evidence]] = []
         notes: list[str] = []
         unread, unreadable = context.records_open(rule), False
+        others = {id(match.record.resource) for codes in rule.not_in for match in chart.matches("Condition", codes)}
         for match, placed in context.matches(rule, ("Condition",)):
             try:
                 why_not = why_condition_does_not_count(match.record.resource, rule.state, chart, today)
                 why_not = why_not or (None if placed else context.no_part)
+                if why_not is None and id(match.record.resource) in others:
+                    why_not = "gives no onset of the pain"
                 if why_not is None:
                     onset = _condition_onset(match.record.resource, chart)
                     if onset is None:
@@ -83,7 +87,8 @@ class OnsetKind(ElapsedKind):
         ended = f", to the date in “{rule.until}”" if rule.until else ""
         if rule.codes is None:
             return f"from the date in {answers(rule)}{ended}"
-        recorded = f"the earliest onset of {a_condition(rule)}"
+        but = f" (none of {either([codes.title.lower() for codes in rule.not_in])})" if rule.not_in else ""
+        recorded = f"the earliest onset of {a_condition(rule)}{but}"
         return f"{recorded}, and the newest {answers(rule)}{ended}; both must agree" if rule.item else recorded
 
 
