@@ -24,7 +24,7 @@ def attested(rule: FactRule, answers: Answers, today: date, read: Read) -> tuple
     ``read`` turns one answer into its possible values and the text to show; it raises UnreadableError where it cannot.
     """
     readings: list[Reading] = []
-    notes = list(answers.notes)
+    notes = answers.why_refused(rule.items)
     for item in rule.items:
         link = answers.link(item)
         given = []

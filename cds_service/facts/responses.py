@@ -1,6 +1,6 @@
 """QuestionnaireResponses to our own questionnaires (FHIR R4): what was answered, by whom, and what does not count."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -51,8 +51,15 @@ class Given(NamedTuple):
         return list_of(self.item.get("answer"))
 
 
+class Refused(NamedTuple):
+    """Why a response, or a part of it, does not count, and the linkIds that it would have answered; none: not known."""
+
+    why: str
+    links: frozenset[str] = frozenset()
+
+
 class Answers(NamedTuple):
-    """What was answered, by linkId; and why some responses do not count.
+    """What was answered, by linkId; and the responses that do not count (``refused``).
 
     ``groups`` are the items that have items of their own and no answer. ``part`` is the part of the scope that is
     looked at: its items carry it at the end of their linkId ("score.right"). ``ours`` are the references of all
@@ -62,7 +69,7 @@ class Answers(NamedTuple):
     chart: Chart
     items: Mapping[str, list[Given]]
     groups: Mapping[str, list[Given]]
-    notes: tuple[str, ...]
+    refused: tuple[Refused, ...]
     ours: frozenset[str] = frozenset()
     accepts: Accepts = DEFAULT_ACCEPTS
     part: str = ""
@@ -83,7 +90,12 @@ class Answers(NamedTuple):
                 link = inner.get("linkId")
                 if isinstance(link, str) and link.startswith(begin) and "answer" in inner:
                     items.setdefault(link.removeprefix(begin), []).append(Given(response, inner))
-            yield response, self._replace(items=items, groups={}, notes=(), part="")
+            yield response, self._replace(items=items, groups={}, refused=(), part="")
+
+    def why_refused(self, items: Iterable[str]) -> list[str]:
+        """Why responses do not count that would have answered one of the items."""
+        links = {self.link(item) for item in items}
+        return [one.why for one in self.refused if not one.links or not one.links.isdisjoint(links)]
 
     def beside(self, given: Given, link: str) -> Iterator[Mapping[str, Any]]:
         """The answers to another item of the same response, such as the one that says when it was observed."""
@@ -115,7 +127,7 @@ def read_answers(chart: Chart, questionnaires: frozenset[str], accepts: Accepts)
     """
     items: dict[str, list[Given]] = {}
     groups: dict[str, list[Given]] = {}
-    notes: list[str] = []
+    refused: list[Refused] = []
     ours: set[str] = set()
     addresses = {canonical.partition("|")[0] for canonical in questionnaires}
     for record in chart.records(_ROW.name):
@@ -126,7 +138,7 @@ def read_answers(chart: Chart, questionnaires: frozenset[str], accepts: Accepts)
         try:
             response, level = _response(record, canonical, questionnaires, chart)
         except UnreadableError as error:
-            notes.append(f"{record.reference}: {error}")
+            refused.append(Refused(f"{record.reference}: {error}", _links(record.resource.get("item"))))
             continue
         broken: list[Any] = []
         for item in _opened(level, broken):
@@ -138,8 +150,8 @@ def read_answers(chart: Chart, questionnaires: frozenset[str], accepts: Accepts)
             elif "item" in item:
                 groups.setdefault(link, []).append(Given(response, item))
         if broken:
-            notes.append(f"{record.reference}: an item cannot be read")
-    return Answers(chart, items, groups, tuple(notes), frozenset(ours), accepts)
+            refused.append(Refused(f"{record.reference}: an item cannot be read"))
+    return Answers(chart, items, groups, tuple(refused), frozenset(ours), accepts)
 
 
 def _response(record: Record, canonical: str, questionnaires: frozenset[str], chart: Chart) -> tuple[Response, Any]:
@@ -159,6 +171,10 @@ def _response(record: Record, canonical: str, questionnaires: frozenset[str], ch
         raise UnreadableError("no readable date of answering") from None
     level = record.resource.get("item")
     return Response(record, authored, author_of(record.resource, _stated_roles(level), chart)), level
+
+
+def _links(level: Any) -> frozenset[str]:
+    return frozenset(link for item in _opened(level, []) if isinstance(link := item.get("linkId"), str))
 
 
 def _stated_roles(level: Any) -> list[Any]:

@@ -32,9 +32,10 @@ class Answered(NamedTuple):
 
 class Against(NamedTuple):
     """What contradicts a criterion: the ``standing`` records with what is not recorded about them (``says``), and the
-    ``answered`` ones."""
+    ``answered`` ones. ``beside_test``: a record stands that the criterion's test does not read, and so cannot weigh."""
 
     standing: tuple[Evidence, ...] = ()
+    beside_test: bool = False
     says: tuple[str, ...] = ()
     answered: tuple[Answered, ...] = ()
 
@@ -57,20 +58,23 @@ def against(criterion: Criterion, facts: Facts) -> Against:
     answered: dict[Evidence, Answered] = {}
     says: dict[str, None] = {}
     named: set[str] = set()
+    beside_test = False
+    read = frozenset(criterion.test.facts())
     for entry in criterion.contrary:
         fact = facts[entry.fact]
         for record in fact.evidence if True in fact.values else ():
+            in_spite = _in_spite(record, answers)
+            beside_test = beside_test or (in_spite is None and entry.fact not in read)
             # Two facts may read one record, each in its own words; it contradicts once.
             if record.reference in named and "/" in record.reference:
                 continue
             named.add(record.reference)
-            in_spite = _in_spite(record, answers)
             if in_spite is not None:
                 answered[record] = in_spite
             else:
                 standing.setdefault(record)
                 says.setdefault(entry.says)
-    return Against(tuple(standing), tuple(says), tuple(answered.values()))
+    return Against(tuple(standing), beside_test, tuple(says), tuple(answered.values()))
 
 
 def may_be_against(criterion: Criterion, facts: Facts) -> bool:

@@ -70,7 +70,7 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part
     contradicting = against(criterion, facts)
     facts = without_answered(criterion, facts, contradicting)
     found = _judged(criterion, facts, chart)
-    truth = Truth.UNKNOWN if found.truth is Truth.MET and contradicting.standing else found.truth
+    truth = Truth.UNKNOWN if found.truth is Truth.MET and contradicting.beside_test else found.truth
     read = [facts[name] for name in dict.fromkeys(criterion.test.facts())]
     evidence = tuple(dict.fromkeys(item for fact in read for item in fact.evidence))
     if truth is Truth.NOT_MET:
