@@ -4,17 +4,16 @@ The resources stay the JSON that the EHR sent (FHIR R4). Reading is strict in sh
 be read is listed, never raised, so that one broken resource spoils only what it could have served.
 """
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
-from cds_service.chart.arrivals import Listing, Unreadable
+from cds_service.chart.arrivals import Listing, State, Unreadable
 from cds_service.chart.code_index import Lexicon
 from cds_service.errors import UnreadableError
-from cds_service.fhir.bundles import DEFAULT_LIMITS, ReadLimits, once
-from cds_service.fhir.elements import Json, Key, codings, concept_text, list_of, relative
-from cds_service.fhir.terminology import reported_until, words
+from cds_service.fhir.bundles import DEFAULT_LIMITS, ReadLimits, newest_copies, once
+from cds_service.fhir.elements import Json, Key, codings, concept_texts, first_of, list_of, relative
+from cds_service.fhir.free_text import NEXT_TEXT, FreeText, Said
 from cds_service.fhir.types import TYPES, ResourceType
 from cds_service.policy.codes import Code, CodeSet
 
@@ -37,7 +36,8 @@ class Record(NamedTuple):
 class Match(NamedTuple):
     """A record that a code set recognises: the part with the code (resource or component), and the row of the set.
 
-    ``text`` is the record's own code, or its words as written where it carries words alone; then ``code`` is None.
+    ``text`` is the record's own code, or its words as written where it carries words alone; then ``code`` is None, and
+    ``said`` is the manner in which they say it.
     """
 
     record: Record
@@ -45,6 +45,7 @@ class Match(NamedTuple):
     code: Code | None
     text: str
     without_system: bool
+    said: Said = Said.REPORTED
 
 
 class _Worded(NamedTuple):
@@ -61,22 +62,37 @@ class _Worded(NamedTuple):
 
 
 class _Spoken(NamedTuple):
-    """The words of a type (``terminology.words``) by their texts, and all of them in one text.
+    """The texts of a type, and the words of all of them in one text.
 
     A phrase that is not in that one is in none of them, which is soon seen.
     """
 
-    texts: Mapping[str, str]
+    texts: Mapping[str, FreeText]
     together: str
+
+
+class Delivery(NamedTuple):
+    """What became of the resources of one type: the state of their list ("whole", "in-part", "failed", "missing"), how
+    many came and how many count as this patient's, and those that do not, each with why."""
+
+    state: str
+    received: int
+    counted: int
+    dropped: tuple[Unreadable, ...]
+
+    def as_json(self) -> Json:
+        """The same as JSON."""
+        dropped = [{"reference": item.reference, "why": item.why} for item in self.dropped]
+        return {"state": self.state, "received": self.received, "counted": self.counted, "dropped": dropped}
 
 
 class Chart:
     """What is on record for one patient.
 
-    ``patient`` is the Patient resource or None; ``listings`` says for each resource type what became of its list;
-    ``why_missing`` holds a sentence for types that are missing or failed, and ``unfetched`` those of them that say why
-    fetching them failed; ``unreadable`` lists what is broken; ``strangers`` counts the resources that are another
-    patient's or say of nobody whose they are.
+    ``patient`` is the Patient resource or None, and ``patients`` are all copies of it that may hold; ``listings`` says
+    for each resource type what became of its list; ``why_missing`` holds a sentence for types that are missing or
+    failed, and ``unfetched`` those of them that say why fetching them failed; ``unreadable`` lists what is broken, and
+    ``dropped`` by type what is another patient's or does not say whose it is.
     """
 
     def __init__(self, patient_id: str, listings: Mapping[str, Listing]) -> None:
@@ -86,7 +102,8 @@ class Chart:
         self.why_missing = {kind: item.why_missing for kind, item in listings.items() if item.why_missing}
         self.unfetched = {kind: item.unfetched for kind, item in listings.items() if item.unfetched}
         self.unreadable = [item.in_part for item in listings.values() if item.in_part is not None]
-        self.strangers: Counter[str] = Counter()
+        self.dropped: dict[str, list[Unreadable]] = {}
+        self.patients: tuple[Json, ...] = ()
         self._own: dict[str, list[Json]] = {}
         self._coded: dict[tuple[CodeSet, str], list[Match]] = {}
         self._worded: dict[str, list[_Worded]] = {}
@@ -98,7 +115,6 @@ class Chart:
         self._by_id: dict[str, dict[str, Json]] = {}
         self._identifiers: frozenset[_Identifier] = frozenset()
         self._opened: tuple[Mapping[str, Any], Mapping[str, Json]] = ({}, {})
-        self._reported: dict[str, int] = {}
         self._told: dict[tuple[Hashable, ...], tuple[Any, Any, str | None]] = {}
 
     @classmethod
@@ -123,11 +139,20 @@ class Chart:
         chart = cls(patient_id, listings)
         unique = {kind: once(found) for kind, found in resources.items()}
         chart._received, chart._addresses = unique, addresses
-        _find_patient(chart, unique.get("Patient", ()))
+        _find_patient(chart, newest_copies(resources.get("Patient", ())))
         for kind in sorted(unique.keys() & set(types)):
             if kind != "Patient":
                 _index(chart, kind, unique[kind], lexicon, limits)
         return chart
+
+    @property
+    def died(self) -> str | None:
+        """When the patient died, as written; "" where that is not recorded, None where no death is."""
+        said = [
+            patient for patient in self.patients if patient.get("deceasedBoolean") or patient.get("deceasedDateTime")
+        ]
+        written = [day for patient in said if isinstance(day := patient.get("deceasedDateTime"), str)]
+        return written[0] if written else "" if said else None
 
     def known(self, resource_type: str) -> bool:
         """Whether what is on record of that type was sent (even if it is nothing)."""
@@ -135,8 +160,18 @@ class Chart:
         return listing is not None and listing.is_known
 
     def whole(self, resource_type: str) -> bool:
-        """Whether all that is on record of that type was sent."""
-        return self.known(resource_type) and self.listings[resource_type].in_part is None
+        """Whether all that is on record of that type was sent, and can be told what it is."""
+        return self.known(resource_type) and all(item.type != resource_type for item in self.unreadable)
+
+    def delivery(self, resource_type: str) -> Delivery:
+        """What became of the resources of a type: the one ledger that cards, pages and ``explain`` tell from."""
+        listing = self.listings.get(resource_type, Listing(State.MISSING))
+        unreadable = (item for item in self.unreadable if item.type == resource_type and item is not listing.in_part)
+        dropped = (*self.dropped.get(resource_type, ()), *unreadable)
+        came = len(self._received.get(resource_type, ()))
+        in_part = "in-part" if came or listing.is_known else listing.state.value
+        state = "whole" if self.whole(resource_type) else in_part
+        return Delivery(state, came, came - len(dropped), dropped)
 
     def matches(self, resource_type: str, codes: CodeSet) -> Sequence[Match]:
         """Each record of the type that the code set recognises, once for each matching part."""
@@ -145,12 +180,13 @@ class Chart:
         spoken = self._spoken_in(resource_type) if codes.phrases else None
         if spoken and codes.stands_in(spoken.together):
             seen = {id(match.part) for match in found}
-            matching = {text for text, plain in spoken.texts.items() if codes.match_words(plain, self._until(plain))}
+            matching = {text: said for text, read in spoken.texts.items() if (said := _manner(read, codes)) is not None}
             for worded in self._worded[resource_type] if matching else ():
                 beside_code = worded.coded or codes in worded.silent_for
                 counts = not beside_code or (codes.words_beside_codes and TYPES[resource_type].keeps_words)
                 if counts and id(worded.part) not in seen and worded.text in matching:
-                    found.append(Match(worded.record, worded.part, None, worded.text, False))
+                    shown = worded.text.replace(NEXT_TEXT, " ")
+                    found.append(Match(worded.record, worded.part, None, shown, False, matching[worded.text]))
         return found
 
     def records(self, resource_type: str) -> Iterator[Record]:
@@ -160,16 +196,9 @@ class Chart:
     def _spoken_in(self, resource_type: str) -> _Spoken:
         """What stands in words in the records of a type, each text once: many may refer to one medication."""
         if resource_type not in self._spoken:
-            texts = {item.text: "" for item in self._worded.get(resource_type, ())}
-            texts = {text: words(text) for text in texts}
-            self._spoken[resource_type] = _Spoken(texts, _APART.join(texts.values()))
+            texts = {text: FreeText(text) for text in {item.text: None for item in self._worded.get(resource_type, ())}}
+            self._spoken[resource_type] = _Spoken(texts, _APART.join(read.plain for read in texts.values()))
         return self._spoken[resource_type]
-
-    def _until(self, text: str) -> int:
-        """``reported_until`` of a text, worked out once for all code sets."""
-        if text not in self._reported:
-            self._reported[text] = reported_until(text)
-        return self._reported[text]
 
     def told(self, question: Callable[..., Told], about: Any, *more: Hashable) -> Told:
         """``question(about, *more)``, worked out once: many records may refer to one, and one may have many parts.
@@ -225,19 +254,24 @@ class Chart:
             return self._contained_in(container).get(target[1:]) if container else None
         return self._resource_at(target)
 
-    def is_the_patients(self, reference: Any) -> bool:
-        """Whether a Reference names the patient of the call, however it is written."""
+    def is_the_patients(self, reference: Any, container: Mapping[str, Any] | None = None) -> bool:
+        """Whether a Reference names the patient of the call, however it is written: ``Patient/X`` with any address
+        before it, ``urn:uuid:X``, an address under which the patient came, an identifier, or a contained Patient."""
         if not isinstance(reference, dict):
             return False
         target = reference.get("reference")
         if target == self._mine:
             return True
-        if isinstance(target, str):
-            if relative(target) == self._mine:
-                return True
-            found = self._resource_at(target) or {}
-            return found.get("resourceType") == "Patient" and found.get("id") == self.patient_id
-        return _identifier(reference.get("identifier")) in self._identifiers
+        if not isinstance(target, str):
+            return _identifier(reference.get("identifier")) in self._identifiers
+        target = target.rstrip("/")
+        if relative(target) == self._mine or target == f"urn:uuid:{self.patient_id}":
+            return True
+        found = self.resolve({"reference": target}, container) or {}
+        if found.get("resourceType") != "Patient":
+            return False
+        own = {_identifier(one) for one in list_of(found.get("identifier"))} - {None}
+        return found.get("id") == self.patient_id or not own.isdisjoint(self._identifiers)
 
 
 _Identifier = tuple[str | None, str]
@@ -258,6 +292,12 @@ def _record(kind: str, resource: Json) -> Record:
 
 def _reference(match: Match) -> str:
     return match.record.reference
+
+
+def _manner(text: FreeText, codes: CodeSet) -> Said | None:
+    """The manner in which a text says what the code set names; None where it does not, denies or merely mentions it."""
+    said = text.manner(codes.phrases)
+    return None if said in (Said.MENTIONED, Said.DENIED) else said
 
 
 def _system_and_code(match: Match) -> Key:
@@ -292,19 +332,30 @@ def _display_of(reference: Any) -> Json | None:
 
 
 def _find_patient(chart: Chart, patients: Iterable[Json]) -> None:
+    own = []
     for patient in patients:
         if patient.get("id") == chart.patient_id:
-            chart.patient = patient
-            chart._identifiers = frozenset(filter(None, map(_identifier, list_of(patient.get("identifier")))))
+            own.append(patient)
         else:
-            chart.strangers["Patient"] += 1
+            _drop(chart, "Patient", patient, "is another patient")
+    identifiers = (identifier for patient in own for identifier in list_of(patient.get("identifier")))
+    chart._identifiers = frozenset(filter(None, map(_identifier, identifiers)))
+    chart.patients, chart.patient = tuple(own), own[0] if own else None
+
+
+def _drop(chart: Chart, kind: str, resource: Json, why: str) -> None:
+    chart.dropped.setdefault(kind, []).append(Unreadable(kind, _record(kind, resource).reference, why))
 
 
 def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, limits: ReadLimits) -> None:
     row = TYPES[kind]
-    own = [resource for resource in resources if chart.is_the_patients(resource.get(row.subject))]
-    if len(own) < len(resources):
-        chart.strangers[kind] = len(resources) - len(own)
+    own = []
+    for resource in resources:
+        subject = first_of(resource, row.subject, "subject", "patient")
+        if chart.is_the_patients(subject, resource):
+            own.append(resource)
+        else:
+            _drop(chart, kind, resource, "names another patient" if _is_said(subject) else "names no patient")
     own = chart._own[kind] = list(_of_bearable_size(chart, kind, own, limits))
     if not row.coded:
         return
@@ -325,6 +376,8 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
                     chart._coded.setdefault((codes, kind), []).append(match)
                 if said.broken:
                     raise UnreadableError(said.broken)
+                if concept is None and row.concept_at and part.get(row.concept_at) is not None:
+                    raise UnreadableError(f"names a {row.concept_in} that was not sent")
                 if len(said.text) > limits.text_characters:
                     most = limits.text_characters
                     raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
@@ -336,6 +389,10 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
                     worded.append(_Worded(_record(kind, resource), part, said.coded, said.text, said.silent_for))
         except UnreadableError as error:
             chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, str(error)))
+
+
+def _is_said(subject: Any) -> bool:
+    return isinstance(subject, dict) and isinstance(subject.get("reference"), str)
 
 
 def _of_bearable_size(chart: Chart, kind: str, resources: list[Json], limits: ReadLimits) -> Iterator[Json]:
@@ -380,7 +437,7 @@ def _read(concept: Any, lexicon: Lexicon) -> _Said:
                     rows[codes] = (codes, row, known.code, known.without_system)
     except UnreadableError as error:
         return _Said(coded, silent_for, tuple(rows.values()), "", str(error))
-    return _Said(coded, silent_for, tuple(rows.values()), concept_text(concept))
+    return _Said(coded, silent_for, tuple(rows.values()), NEXT_TEXT.join(concept_texts(concept)))
 
 
 def _parts(row: ResourceType, resource: Json) -> Sequence[Json]:

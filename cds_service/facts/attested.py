@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
-from cds_service.chart.evidence_rules import too_old_or_future
+from cds_service.chart.evidence_rules import may_be_too_old, too_old_or_future
 from cds_service.errors import UnreadableError
 from cds_service.facts.attesters import author_of_answer
 from cds_service.facts.evidence import ANYTHING, Attested, Evidence, InSpiteOf, Reading, Value
@@ -39,9 +39,11 @@ def attested(rule: FactRule, answers: Answers, today: date, read: Read) -> tuple
             if one.withdrawn:
                 notes.append(f"{one.response.record.reference}: the answer was withdrawn")
                 if len(standing) > 1:
-                    readings.append(_reading(one, (ANYTHING,), "withdrawn", one.response.author.attested()))
+                    readings.append(
+                        _reading(rule, one, (ANYTHING,), "withdrawn", one.response.author.attested(), today)
+                    )
             else:
-                readings += _readings(rule, answers, link, one, read, notes)
+                readings += _readings(rule, answers, link, one, read, notes, today)
     return readings, notes
 
 
@@ -117,7 +119,9 @@ def _standing(given: list[Given]) -> list[Given]:
     return kept or given
 
 
-def _readings(rule: FactRule, answers: Answers, link: str, given: Given, read: Read, notes: list[str]) -> list[Reading]:
+def _readings(
+    rule: FactRule, answers: Answers, link: str, given: Given, read: Read, notes: list[str], today: date
+) -> list[Reading]:
     response = given.response
     found: list[Reading] = []
     # Each different answer of an item once: what is said again is nothing new.
@@ -140,14 +144,15 @@ def _readings(rule: FactRule, answers: Answers, link: str, given: Given, read: R
         said.add(told)
         if why is not None:
             notes.append(f"{response.record.reference}: the answer {why}")
-        found.append(_reading(given, values, shown, attested_so))
+        found.append(_reading(rule, given, values, shown, attested_so, today))
     return found
 
 
-def _reading(given: Given, values: tuple[Value, ...], shown: str, by: Attested) -> Reading:
-    when = days_of(given.response.authored)
-    reference = given.response.record.reference
-    return Reading(when, values, Evidence(reference, "attested", shown, when.text, attested=by))
+def _reading(rule: FactRule, given: Given, values: tuple[Value, ...], shown: str, by: Attested, today: date) -> Reading:
+    written, reference = given.response.authored, given.response.record.reference
+    when, doubt = days_of(written), may_be_too_old(rule.answer_look_back_days, written, today)
+    evidence = Evidence(reference, "attested", shown, when.text, attested=by)
+    return Reading(when, values, evidence, f"attested: {doubt}" if doubt else "")
 
 
 def _attested(rule: FactRule, answers: Answers, link: str, given: Given, by: Attested) -> Attested:

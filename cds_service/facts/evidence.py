@@ -8,7 +8,7 @@ from typing import NamedTuple
 from cds_service.chart.chart import Match
 from cds_service.fhir.dates import Days, days
 from cds_service.fhir.elements import Interval
-from cds_service.fhir.terminology import inside_sentence
+from cds_service.fhir.free_text import inside_sentence
 from cds_service.policy.model import FactRule
 
 Value = Interval | bool
@@ -61,18 +61,31 @@ class Evidence(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """One dated source of a fact: what it may be (``ANYTHING`` where it cannot be read), and its evidence."""
+    """One dated source of a fact: what it may be (``ANYTHING`` where it cannot be read), and its evidence.
+
+    ``doubt``: that its date is partial and may lie beyond the look-back, in words.
+    """
 
     when: Days
     values: tuple[Value, ...]
     evidence: Evidence
+    doubt: str = ""
+
+
+class NotCounted(NamedTuple):
+    """A record with the code or words of a fact that does not count, and why."""
+
+    reference: str
+    display: str
+    why: str
 
 
 class Fact(NamedTuple):
     """What is known of one fact.
 
     ``values``: what it may be (empty: nothing known); ``notes``: why something on record does not count; ``events``:
-    of a fact that is counted, what happened; ``open``: more may be on record than was read, and could change it.
+    of a fact that is counted, what happened; ``open``: more may be on record than was read, and could change it;
+    ``not_counted``: the records that have its codes or words and do not count.
     """
 
     rule: FactRule
@@ -81,6 +94,7 @@ class Fact(NamedTuple):
     notes: tuple[str, ...] = ()
     events: tuple["Event", ...] = ()
     open: bool = False
+    not_counted: tuple[NotCounted, ...] = ()
 
     def newest_days(self) -> tuple[date, date] | None:
         """The first and the last day that the newest of its events, or else evidence, may have; None without any.
@@ -123,10 +137,16 @@ def newest(readings: list[Reading]) -> list[Reading]:
     return sorted(kept, key=lambda reading: [part or "" for part in reading.evidence[:4]])
 
 
-def evidence_of(match: Match, value: str | None, when: str | None, noun: tuple[str, str] | None = None) -> Evidence:
-    """The evidence that a matching record gives: our own label where a code matched, else the chart's words."""
+def evidence_of(
+    match: Match, value: str | None, when: str | None, noun: tuple[str, str] | None = None, remark: str = ""
+) -> Evidence:
+    """The evidence that a matching record gives: our own label where a code matched, else the chart's words.
+
+    ``remark`` is what a reader must know of it besides.
+    """
     label, code = (match.code.label, match.text) if match.code else (match.text, None)
-    return Evidence(match.record.reference, label, value, when, _remark(match), code, noun)
+    remarks = ", ".join(filter(None, (_remark(match), remark))) or None
+    return Evidence(match.record.reference, label, value, when, remarks, code, noun)
 
 
 def _remark(match: Match) -> str | None:
@@ -135,6 +155,11 @@ def _remark(match: Match) -> str | None:
     if match.without_system:
         return "code system not stated"
     return match.code.remark
+
+
+def not_counted(match: Match, why: str) -> NotCounted:
+    """A matching record that does not count."""
+    return NotCounted(match.record.reference, match.code.label if match.code else match.text, why)
 
 
 def note_on(match: Match, why: str) -> str:

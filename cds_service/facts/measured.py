@@ -4,10 +4,10 @@ from datetime import date
 from typing import NamedTuple
 
 from cds_service.chart.chart import Chart, Match
-from cds_service.chart.evidence_rules import is_of_another, status_word, too_old_or_future
+from cds_service.chart.evidence_rules import judge, may_be_too_old, too_old_or_future
 from cds_service.errors import UnreadableError
 from cds_service.facts.attested_values import clipped
-from cds_service.facts.evidence import ANYTHING, Reading, evidence_of
+from cds_service.facts.evidence import ANYTHING, Reading, evidence_of, note_on
 from cds_service.fhir.dates import Days
 from cds_service.fhir.elements import days_of, first_of, object_of, quantity_of, text_of
 from cds_service.fhir.types import TYPES
@@ -28,9 +28,9 @@ def observed(rule: FactRule, match: Match, chart: Chart, today: date) -> Reading
     resource = match.record.resource
     when = Days(today, today, "")
     try:
-        status = resource.get("status")
-        if status not in _ROW.statuses:
-            return f"status is {status_word(status)}"
+        why_not, broken = _judged(rule, match, chart, today)
+        if why_not is not None:
+            return why_not
         written = first_of(resource, *_ROW.dates)
         if written is None and _ROW.period in resource:
             written = first_of(object_of(resource[_ROW.period]), "end", "start")
@@ -40,8 +40,9 @@ def observed(rule: FactRule, match: Match, chart: Chart, today: date) -> Reading
         why_not = too_old_or_future(rule.look_back_days, text_of(written), today)
         if why_not:
             return Stale(when, why_not)
-        if chart.told(is_of_another, resource.get("code")):
-            return "is not about the patient"
+        doubt = may_be_too_old(rule.look_back_days, text_of(written), today)
+        if broken:
+            raise UnreadableError(broken)
         quantity = quantity_of(match.part)
     except UnreadableError:
         return Reading(when, (ANYTHING,), evidence_of(match, "unreadable", when.text or None))
@@ -55,4 +56,12 @@ def observed(rule: FactRule, match: Match, chart: Chart, today: date) -> Reading
     if not possible:
         return f"{quantity.text} is outside {rule.range[0]:g} to {rule.range[1]:g}"
     shown = f"{quantity.text} {rule.unit if factors == (1.0,) else unit}".strip()
-    return Reading(when, possible, evidence_of(match, shown, when.text))
+    return Reading(when, possible, evidence_of(match, shown, when.text), note_on(match, doubt) if doubt else "")
+
+
+def _judged(rule: FactRule, match: Match, chart: Chart, today: date) -> tuple[str | None, str]:
+    """Why an Observation does not count, or why that cannot be known: one of long ago does not count either way."""
+    try:
+        return judge(rule, match, chart, today).why_not, ""
+    except UnreadableError as error:
+        return None, str(error)

@@ -7,7 +7,8 @@ staff, and so is whoever has a role that is not in the table.
 from typing import Any, NamedTuple
 
 from cds_service.fhir.elements import codings, concept_text
-from cds_service.fhir.terminology import SNOMED, words
+from cds_service.fhir.free_text import words
+from cds_service.fhir.terminology import SNOMED
 
 NUCC = "http://nucc.org/provider-taxonomy"
 DEGREES = "http://terminology.hl7.org/CodeSystem/v2-0360"

@@ -6,7 +6,8 @@ from datetime import date
 
 from cds_service.fhir.dates import days
 from cds_service.fhir.elements import Key
-from cds_service.fhir.terminology import common_beginning, reports_any
+from cds_service.fhir.free_text import reports_any
+from cds_service.fhir.terminology import common_beginning
 
 # In place of how a code was seen: its words are those of the deployment's code pack.
 FROM_PACK = "code-pack"
@@ -106,6 +107,6 @@ class CodeSet:
         """Whether a phrase stands anywhere in normalised text."""
         return any(phrase in text for phrase in self.phrases)
 
-    def match_words(self, text: str, until: int | None = None) -> bool:
-        """Whether a phrase stands in normalised text (``terminology.words``), neither denied nor only mentioned."""
-        return reports_any(text, self.phrases, until)
+    def match_words(self, text: str) -> bool:
+        """Whether a phrase stands in a text, neither denied nor only mentioned."""
+        return reports_any(text, self.phrases)

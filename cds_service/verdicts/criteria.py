@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from cds_service.chart.chart import Chart
 from cds_service.facts.evaluated import WAIVED, Evaluated
-from cds_service.facts.evidence import ANYTHING, Evidence, Fact, Known, titled
+from cds_service.facts.evidence import ANYTHING, Evidence, Fact, Known, NotCounted, titled
 from cds_service.facts.kind import kind_of
 from cds_service.facts.logic import Truth
 from cds_service.facts.word import evaluate, leaves, manner_of, nodes, why_it_fails, word_of
@@ -24,6 +24,7 @@ class Finding(NamedTuple):
     there is and nothing contradicted it; ``conflict`` says that an answer and a record disagree; ``unread`` are the
     resource types whose unread part keeps it open. ``contrary`` are the records that contradict it, ``answered`` those
     in spite of which an answer was given. ``by_attestation``: it would not be met without what somebody attested.
+    ``not_counted`` are the records that would bear on it and do not count.
     """
 
     criterion: Criterion
@@ -39,6 +40,7 @@ class Finding(NamedTuple):
     contrary: tuple[Evidence, ...] = ()
     answered: tuple[Answered, ...] = ()
     by_attestation: bool = False
+    not_counted: tuple[NotCounted, ...] = ()
 
     @property
     def key(self) -> str:
@@ -62,8 +64,19 @@ def find(policy: Policy, criteria: Iterable[Criterion], known: Known, chart: Cha
         for name in known.parts if criterion.per_part else ("",):
             part = policy.scope.part(name) if name and policy.scope else None
             finding = _finding(criterion, known.at(name), chart, part)
-            found[finding.key] = finding
+            found[finding.key] = finding._replace(not_counted=_not_counted(criterion, known.at(name)))
     return found
+
+
+def _not_counted(criterion: Criterion, facts: Mapping[str, Fact]) -> tuple[NotCounted, ...]:
+    """The records that do not count of the facts that the criterion reads, that contradict it, and that are shown
+    beside it, each once; one that counts for another of them is none."""
+    read = [facts[name] for name in dict.fromkeys((*criterion.test.facts(), *criterion.beside))]
+    refused = dict.fromkeys(item for fact in read for item in fact.not_counted)
+    if not refused:
+        return ()
+    counted = {item.reference for fact in read for item in fact.evidence}
+    return tuple(item for item in refused if item.reference not in counted)
 
 
 def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part: Part | None) -> Finding:
@@ -128,8 +141,8 @@ def _open(
         if set(fact.evidence) - set(contradicting.records) and not known:
             evidence += fact.evidence
             reasons.append(hint.says)
-    unsure = [facts[entry.fact] for entry in criterion.contrary if facts[entry.fact].open]
-    notes = list(dict.fromkeys(note for fact in (*read, *unsure) for note in fact.notes))
+    beside = [facts[name] for name in criterion.beside]
+    notes = list(dict.fromkeys(note for fact in (*read, *beside) for note in fact.notes))
     hidden = len(notes) - MOST_NOTES
     reasons += notes[:MOST_NOTES]
     if hidden > 0:
@@ -203,14 +216,14 @@ def _not_whole(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) ->
 
 def _not_sent(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> list[str]:
     """A sentence for each resource type that could have settled the criterion and did not arrive or cannot be read."""
-    if not (chart.why_missing or chart.unreadable or chart.strangers):
+    if not (chart.why_missing or chart.unreadable or chart.dropped):
         return []
     wanted = _wanted(criterion, facts)
     sentences = [chart.why_missing[name] for name in wanted if name in chart.why_missing]
     sentences += [
-        f"{chart.strangers[name]} {name} not counted: of another patient, or of none"
+        f"{len(chart.dropped[name])} {name} not counted: of another patient, or of none"
         for name in wanted
-        if chart.strangers[name] and name != "Patient"
+        if name in chart.dropped and name != "Patient"
     ]
     broken = [f"{item.reference} {item.why}" for item in chart.unreadable if item.type in wanted]
     return list(dict.fromkeys(sentences + sorted(broken)[:MOST_NOTES]))

@@ -4,7 +4,7 @@ from cds_service.facts.attested import attested
 from cds_service.facts.attested_values import AnswerReader, attested_number, from_newest
 from cds_service.facts.comparing import limits_in_words
 from cds_service.facts.context import Context
-from cds_service.facts.evidence import ANYTHING, Fact, Reading, note_on
+from cds_service.facts.evidence import ANYTHING, Fact, NotCounted, Reading, not_counted, note_on
 from cds_service.facts.kind import NumberKind, Rules
 from cds_service.facts.measured import Stale, observed
 from cds_service.facts.origins import answers, span
@@ -31,6 +31,7 @@ class MeasurementKind(NumberKind):
         readings: list[Reading] = []
         stale: list[tuple[Days, str]] = []
         notes: list[str] = []
+        refused: list[NotCounted] = []
         for match, placed in context.matches(rule, ("Observation",)):
             if copied := context.answers.copied_by(match.record.resource):
                 # The answer speaks for itself; its copy may be older than what the answer says now.
@@ -39,20 +40,24 @@ class MeasurementKind(NumberKind):
             outcome = observed(rule, match, context.chart, context.today) if placed else context.no_part
             if isinstance(outcome, Stale):
                 stale.append((outcome.when, note_on(match, outcome.why)))
+                refused.append(not_counted(match, outcome.why))
             elif isinstance(outcome, str):
                 notes.append(note_on(match, outcome))
+                refused.append(not_counted(match, outcome))
             else:
                 readings.append(outcome)
                 if outcome.values == (ANYTHING,):
                     notes.append(note_on(match, f"{match.record.reference} cannot be read"))
+                    refused.append(not_counted(match, "cannot be read"))
         if stale and not readings:
             notes.append(max(stale)[1])
         if rule.item:
             given, more = attested(rule, context.answers, context.today, lambda answer: attested_number(rule, answer))
             readings += given
             notes += more
-        is_open = context.records_open(rule) or context.answers_open(rule)
-        return from_newest(rule, readings, notes)._replace(open=is_open)
+        fact = from_newest(rule, readings, notes)
+        is_open = fact.open or context.records_open(rule) or context.answers_open(rule)
+        return fact._replace(open=is_open, not_counted=tuple(refused))
 
     def reader(self, rule: FactRule) -> AnswerReader:
         """A number within the range."""

@@ -6,12 +6,22 @@ from math import inf
 from typing import Any
 
 from cds_service.chart.chart import Chart
-from cds_service.chart.evidence_rules import why_condition_does_not_count
+from cds_service.chart.evidence_rules import judge
 from cds_service.errors import UnreadableError
 from cds_service.facts.attested import attested, attested_date
 from cds_service.facts.context import Context
 from cds_service.facts.elapsed import elapsed
-from cds_service.facts.evidence import ANYTHING, Evidence, Fact, Value, evidence_of, newest, note_on
+from cds_service.facts.evidence import (
+    ANYTHING,
+    Evidence,
+    Fact,
+    NotCounted,
+    Value,
+    evidence_of,
+    newest,
+    not_counted,
+    note_on,
+)
 from cds_service.facts.kind import ElapsedKind, Rules
 from cds_service.facts.origins import a_condition, answers, either
 from cds_service.fhir.dates import Days, days, years_after
@@ -36,11 +46,12 @@ class OnsetKind(ElapsedKind):
         chart, today = context.chart, context.today
         recorded: list[tuple[Days, Evidence]] = []
         notes: list[str] = []
+        refused: list[NotCounted] = []
         unread, unreadable = context.records_open(rule), False
         others = {id(match.record.resource) for codes in rule.not_in for match in chart.matches("Condition", codes)}
         for match, placed in context.matches(rule, ("Condition",)):
             try:
-                why_not = why_condition_does_not_count(match.record.resource, rule.state, chart, today)
+                why_not, _ = judge(rule, match, chart, today)
                 why_not = why_not or (None if placed else context.no_part)
                 if why_not is None and id(match.record.resource) in others:
                     why_not = "gives no onset of the pain"
@@ -54,9 +65,11 @@ class OnsetKind(ElapsedKind):
                         recorded.append((onset, evidence_of(match, f"since {onset.text}", None)))
                 if why_not is not None:
                     notes.append(note_on(match, why_not))
+                    refused.append(not_counted(match, why_not))
             except UnreadableError as error:
                 unreadable = True
                 notes.append(note_on(match, f"{match.record.reference} {error}"))
+                refused.append(not_counted(match, str(error)))
         values: list[Value] = []
         shown: list[Evidence] = []
         if recorded:
@@ -80,7 +93,9 @@ class OnsetKind(ElapsedKind):
                 shown.append(reading.evidence)
         # An unread record may only lengthen the time that others show, but is all there is where none shows any.
         is_open = context.answers_open(rule) or ((unread or unreadable) and not recorded)
-        return Fact(rule, tuple(values), tuple(shown), tuple(dict.fromkeys(notes)), open=is_open)
+        return Fact(
+            rule, tuple(values), tuple(shown), tuple(dict.fromkeys(notes)), open=is_open, not_counted=tuple(refused)
+        )
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
         """The Conditions, and the answer."""
@@ -142,7 +157,9 @@ def _onset_from_age(age: Mapping[str, Any], chart: Chart) -> Days | None:
     unit = age.get("code") or age.get("unit") or "a"
     if not isinstance(unit, str) or unit.lower() not in ("a", "y", "yr", "year", "years") or not 0 <= years <= 130:
         return None
-    born_text = chart.patient.get("birthDate") if chart.patient else None
+    birth_dates = {str(patient.get("birthDate")) for patient in chart.patients}
+    # Copies of the patient that disagree give no age.
+    born_text = birth_dates.pop() if len(birth_dates) == 1 and chart.patient and "birthDate" in chart.patient else None
     if born_text is None or age.get("comparator") is not None:
         return None
     born = days_of(born_text)

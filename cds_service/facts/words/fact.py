@@ -43,7 +43,9 @@ class Comparison(TestWord):
         """The truth on which all possible values agree; unknown where they do not, or there are none."""
         fact = facts[test.fact]
         truth = logic.agreement_of_all([compare(test, value) for value in fact.values])
-        possible = kind_of(fact.rule).truths_if_open(test, fact, truth) if fact.open else ALONE[truth]
+        # What cannot be read may be anything, and is not silence.
+        is_open = fact.open or ANYTHING in fact.values
+        possible = kind_of(fact.rule).truths_if_open(test, fact, truth) if is_open else ALONE[truth]
         return Evaluated(test, possible, (), fact)
 
     def why_it_fails(self, found: Evaluated) -> Why:

@@ -73,8 +73,7 @@ def test_an_answer_that_counts(changes):
         ("no date", {"authored": ...}),
         ("a date that is no date", {"authored": "yesterday"}),
         ("one day beyond the look-back", {"authored": DAY_181}),
-        ("a month that may be beyond it", {"authored": "2025-09"}),
-        ("in the future", {"authored": "2026-03-16"}),
+        ("in the future", {"authored": "2026-03-17"}),
         ("another statement", {"questionnaire": f"{BASE}/Questionnaire/another|1"}),
         ("another publisher", {"questionnaire": "https://evil.example/Questionnaire/minimal|1"}),
         ("no edition", {"questionnaire": QUESTIONNAIRE}),
@@ -100,7 +99,7 @@ def test_an_answer_that_does_not_count(changes):
         ("in progress", {"status": "in-progress"}, "answers are in-progress, not completed"),
         ("no date", {"authored": ...}, "no readable date of answering"),
         ("too old", {"authored": DAY_181}, f"{DAY_181} is more than 180 days ago"),
-        ("in the future", {"authored": "2026-03-16"}, "in the future"),
+        ("in the future", {"authored": "2026-03-17"}, "in the future"),
         ("not yes or no", {"item": [{"linkId": "can-hum", "answer": [{"valueString": "yes"}]}]}, "is not yes or no"),
     ),
 )
@@ -151,3 +150,9 @@ def test_the_newest_answer_wins(first, second, met):
 
 def test_a_question_answered_both_ways_in_one_form_is_open():
     assert truth("can-hum", attested(item=[{"linkId": "can-hum", "answer": [YES, NO]}])) == "unknown"
+
+
+def test_an_answer_of_a_month_that_may_be_beyond_the_look_back_is_not_known_to_count():
+    known = fact("can-hum-attested", attested({"can-hum": YES}, authored="2025-09"))
+    assert (known.values, known.open) == ((True,), True)
+    assert known.notes == ("attested: 2025-09 may be more than 180 days ago",)

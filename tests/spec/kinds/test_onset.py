@@ -72,7 +72,6 @@ def test_onset(onset, elapsed, long_enough):
             "is provisional, not confirmed",
         ),
         ("resolved", {"onsetDateTime": "2024", "clinicalStatus": "resolved"}, "is resolved"),
-        ("recorded in the future", {"onsetDateTime": "2024", "recordedDate": "2027-01-01"}, "is dated in the future"),
     ),
 )
 def test_an_onset_that_is_not_known(changes, note):
@@ -167,3 +166,9 @@ def test_a_record_and_an_attestation_of_onset_on_one_side_of_the_limit_settle_it
 
 def test_the_search_for_onsets_reads_confirmed_or_silent_diagnoses():
     assert truth("pain-duration", condition(verificationStatus=..., clinicalStatus=...)) == "met"
+
+
+def test_a_diagnosis_recorded_in_the_future_is_on_record_with_a_wrong_date():
+    found = fact("pain-onset", condition(onsetDateTime="2024", recordedDate="2027-01-01"))
+    assert (found.evidence, found.open) == ((), True)
+    assert found.notes[0].endswith("is dated in the future (2027-01-01)")

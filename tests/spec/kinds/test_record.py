@@ -68,7 +68,7 @@ def test_a_record():
         ("a date as a string", {"performedString": "2026-02"}, True),
         ("words", {"performedString": "last winter"}, False),
         ("no date", {}, False),
-        ("in the future", {"performedDateTime": "2026-03-16"}, False),
+        ("in the future", {"performedDateTime": "2026-03-17"}, False),
         ("tomorrow in Sydney, which is today in UTC", {"performedDateTime": "2026-03-16T08:00:00+11:00"}, True),
         ("a date that is no date", {"performedDateTime": "winter"}, False),
     ),
