@@ -136,7 +136,7 @@ def test_the_documented_charts_settle_every_criterion():
         (diagnosis("F03.90"), ["can-operate-device"]),
         (diagnosis("Z79.01"), ["fit-for-implant"]),
         (diagnosis("M41.9"), ["scoliosis"]),
-        (diagnosis("M54.16"), ["leg-pain"]),
+        (diagnosis("M54.16"), ["leg-pain", "structural-cause"]),
         (diagnosis("M96.1"), ["prior-lumbar-surgery"]),
         (operation("22634"), ["prior-lumbar-surgery"]),
         (operation("63030"), ["prior-lumbar-surgery"]),
