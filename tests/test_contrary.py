@@ -1,5 +1,6 @@
 """Records that contradict a criterion: no answer outweighs them, but one given in spite of the very record."""
 
+from dataclasses import replace
 from random import Random
 from typing import Any, NamedTuple
 
@@ -49,13 +50,16 @@ class Answer(NamedTuple):
 
 
 class Statement:
-    """A shipped policy, with what a random chart needs to know of it."""
+    """The criteria of a shipped policy that records contradict, with what a random chart needs to know of them."""
 
     def __init__(self, policy: Policy) -> None:
-        self.policy = policy
-        self.keys = prefetch.keys([policy])
-        self.lexicon = Lexicon([policy.code_sets.values()])
         self.contradicted = [item for item in policy.criteria if item.contrary]
+        read = {name for item in self.contradicted for name in (*item.test.facts(), *item.beside)}
+        # What the other criteria read would be worked out for each chart, and looked at by nobody.
+        self.policy = replace(policy, facts={name: rule for name, rule in policy.facts.items() if name in read})
+        sets = [codes for name in read for codes in _sets_of(policy.facts[name])]
+        self.keys = prefetch.keys([policy])
+        self.lexicon = Lexicon([sets])
         self.forms = shipped.library().questionnaires(policy)
         self.form = f"{shipped.BASE}/Questionnaire/{policy.id}|{policy.edition}"
 
@@ -75,6 +79,10 @@ class Statement:
         known = gather.gather(self.policy, on_record, self.forms, shipped.TODAY)
         findings = criteria.find(self.policy, self.contradicted, known, on_record)
         return {name: finding.truth for name, finding in findings.items()}
+
+
+def _sets_of(rule: FactRule) -> list[CodeSet]:
+    return [codes for codes in (rule.codes, rule.site, rule.reason) if codes is not None]
 
 
 def coded(codes: CodeSet, random: Random) -> dict[str, Any]:
