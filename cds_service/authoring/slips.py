@@ -80,6 +80,7 @@ def slips(documents: Documents, *, phrases: bool = False, vocabulary: Vocabulary
     found = [slip for root in tests(policy) for slip in _of_test(given, root)]
     found += _of_parameters(given)
     found += _of_facts(policy, today)
+    found += _of_left_out(policy)
     found += _of_contrary(policy)
     found += _of_attesters(policy)
     found += _of_members(documents)
@@ -252,6 +253,15 @@ def _of_facts(policy: Mapping[str, Any], today: date) -> Iterator[Slip]:
                 dated = f"{what} of {today - timedelta(days=age)}, which {counts}"
                 advice = f"{_between(days, moved)} days: add one with {dated}"
                 yield _changed(("facts", name, word), days, moved, advice, _reach_of_fact(policy, name))
+
+
+def _of_left_out(policy: Mapping[str, Any]) -> Iterator[Slip]:
+    """A code set whose records a fact leaves out forgotten."""
+    for name, fact in policy["facts"].items():
+        for number, left_out in enumerate(fact.get("not_in", ())):
+            advice = f"no case has a record of '{name}' that '{left_out}' recognizes too: add one"
+            steps = ("facts", name, "not_in", number)
+            yield _dropped("policy", steps, f"'{left_out}' no longer left out", advice, _reach_of_fact(policy, name))
 
 
 def _of_contrary(policy: Mapping[str, Any]) -> Iterator[Slip]:
