@@ -43,7 +43,9 @@ def attested(rule: FactRule, answers: Answers, today: date, read: Read) -> tuple
                         _reading(rule, one, (ANYTHING,), "withdrawn", one.response.author.attested(), today)
                     )
             else:
-                readings += _readings(rule, answers, link, one, read, notes, today)
+                found, refused = _readings(rule, answers, link, one, read, today)
+                readings += found
+                notes += refused
     return readings, notes
 
 
@@ -120,10 +122,12 @@ def _standing(given: list[Given]) -> list[Given]:
 
 
 def _readings(
-    rule: FactRule, answers: Answers, link: str, given: Given, read: Read, notes: list[str], today: date
-) -> list[Reading]:
+    rule: FactRule, answers: Answers, link: str, given: Given, read: Read, today: date
+) -> tuple[list[Reading], list[str]]:
+    """The readings of the answers of one item, and why others of them do not count."""
     response = given.response
     found: list[Reading] = []
+    notes: list[str] = []
     # Each different answer of an item once: what is said again is nothing new.
     said: set[object] = set()
     for answer in given.answers:
@@ -145,7 +149,7 @@ def _readings(
         if why is not None:
             notes.append(f"{response.record.reference}: the answer {why}")
         found.append(_reading(rule, given, values, shown, attested_so, today))
-    return found
+    return found, notes
 
 
 def _reading(rule: FactRule, given: Given, values: tuple[Value, ...], shown: str, by: Attested, today: date) -> Reading:

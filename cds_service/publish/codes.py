@@ -92,19 +92,13 @@ def _read_by(policy: Policy, name: str) -> Iterator[str]:
 
 
 def _read_by_fact(rule: FactRule, name: str) -> Iterator[str]:
-    for codes, part in ((rule.codes, ""), (rule.site, " (site)"), (rule.reason, " (reason)")):
+    named = ((rule.codes, ""), (rule.site, " (site)"), (rule.reason, " (reason)"))
+    for codes, part in (*named, *((codes, " (left out)") for codes in rule.not_in)):
         if codes is not None and codes.name == name:
             yield f"“{rule.title}”{part}"
     for attribute in rule.attributes.values():
         if attribute.codes is not None and attribute.codes.name == name:
             yield f"“{rule.title}: {attribute.title}”"
-
-
-def spelling(row: Code) -> str:
-    """A code as its file writes it: with a dash at its end where it stands for all that begin so, or as a range."""
-    if row.through:
-        return f"{row.code} to {row.through}"
-    return f"{row.code}-" if row.prefix else row.code
 
 
 def validity(row: Code) -> str:

@@ -84,15 +84,12 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part
     facts = without_answered(criterion, facts, contradicting)
     found = _judged(criterion, facts, chart)
     truth = Truth.UNKNOWN if found.truth is Truth.MET and contradicting.beside_test else found.truth
-    read = [facts[name] for name in dict.fromkeys(criterion.test.facts())]
-    evidence = tuple(dict.fromkeys(item for fact in read for item in fact.evidence))
     if truth is Truth.NOT_MET:
+        evidence = _evidence(criterion, facts)
         reason, beside = why_it_fails(found)
         named = {item.reference for item in evidence}
         others = tuple(item for item in contradicting.records if item.reference not in named)
         return Finding(criterion, truth, reason, beside, evidence, part, as_read=truth, contrary=others)
-    against_it = {item.reference for item in contradicting.records}
-    evidence = tuple(item for item in evidence if item.reference not in against_it)
     if truth is Truth.MET:
         how = manner_of(found)
         beside = _why_met_so(found, how, facts) if how else word_of(criterion.test).beside_when_met(found)
@@ -102,7 +99,7 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part
             truth,
             "; ".join(filter(None, said)),
             beside,
-            evidence,
+            _evidence(criterion, facts, contradicting.records),
             part,
             how,
             truth,
@@ -110,7 +107,7 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part
             answered=contradicting.answered,
             by_attestation=_rests_on_answers(criterion.test, facts),
         )
-    return _open(found, criterion, facts, chart, part, contradicting, evidence)
+    return _open(found, criterion, facts, chart, part, contradicting)
 
 
 def _open(
@@ -120,10 +117,10 @@ def _open(
     chart: Chart,
     part: Part | None,
     contradicting: Against,
-    evidence: tuple[Evidence, ...],
 ) -> Finding:
     """The finding of a criterion that is unknown: what keeps it open, what contradicts it, and what does not count."""
     read = [facts[name] for name in dict.fromkeys(criterion.test.facts())]
+    evidence = _evidence(criterion, facts, contradicting.records)
     whole = _as_if_whole(found, facts)
     as_read = whole.truth
     reasons: list[str] = []
@@ -160,6 +157,15 @@ def _open(
         unread=_not_whole(criterion, facts, chart) if as_read is not Truth.UNKNOWN else (),
         contrary=contradicting.records,
     )
+
+
+def _evidence(
+    criterion: Criterion, facts: Mapping[str, Fact], contrary: tuple[Evidence, ...] = ()
+) -> tuple[Evidence, ...]:
+    """What was read for a criterion, each once, but for the records that are told apart as contrary."""
+    told_apart = {item.reference for item in contrary}
+    read = dict.fromkeys(item for name in criterion.test.facts() for item in facts[name].evidence)
+    return tuple(item for item in read if item.reference not in told_apart)
 
 
 def _rests_on_answers(test: Test, facts: Mapping[str, Fact]) -> bool:
