@@ -93,7 +93,7 @@ class Library:
     def _questionnaires(self) -> Mapping[str, frozenset[str]]:
         return {
             policy.statement: frozenset(
-                f"{self.canonical_base}/Questionnaire/{other.id}"
+                f"{self.canonical_base}/Questionnaire/{other.id}|{other.edition}"
                 for other in self.policies
                 if other.statement == policy.statement
             )
@@ -101,7 +101,7 @@ class Library:
         }
 
     def questionnaires(self, policy: Policy) -> frozenset[str]:
-        """The canonical addresses (without version) whose answers count for a policy: those of all its editions."""
+        """The canonical addresses, each with its edition, whose answers count for a policy: all its editions'."""
         return self._questionnaires[policy.statement]
 
     @cached_property

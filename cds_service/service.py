@@ -17,7 +17,8 @@ from cds_service.chart.chart import Chart
 from cds_service.chart.orders import ProcedureOrder
 from cds_service.errors import RequestError
 from cds_service.facts import gather
-from cds_service.facts.evidence import Known
+from cds_service.facts.attesters import DEFAULT_ACCEPTS, Accepts
+from cds_service.facts.evidence import Evidence, Known
 from cds_service.facts.logic import Truth
 from cds_service.fhir.bundles import DEFAULT_LIMITS, ReadLimits
 from cds_service.fhir.elements import Json
@@ -29,6 +30,7 @@ from cds_service.policy.editions import date_of_service, in_force
 from cds_service.policy.model import Policy
 from cds_service.settings.settings import Settings
 from cds_service.verdicts import decisions
+from cds_service.verdicts.criteria import Finding
 from cds_service.verdicts.decisions import Decision
 
 # After that long, whatever made a call late may be over.
@@ -37,14 +39,15 @@ SECONDS_TO_WAIT = 5
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """What every call needs beside its request: the policies, our addresses, the key of the ids, the caller's name, and
-    the most that is read."""
+    """What every call needs beside its request: the policies, our addresses, the key of the ids, the caller's name, the
+    most that is read, and which answers without an author or a role count."""
 
     library: Library
     addresses: Addresses
     id_key: bytes
     client: str = OPEN
     limits: ReadLimits = DEFAULT_LIMITS
+    accepts: Accepts = DEFAULT_ACCEPTS
 
 
 def guide_of(settings: Settings, library: Library, public_url: str) -> Guide:
@@ -55,7 +58,9 @@ def guide_of(settings: Settings, library: Library, public_url: str) -> Guide:
         settings.max_text_characters,
         settings.max_all_text_characters,
     )
-    return Guide(library, Addresses(public_url, settings.canonical_base), settings.key(), limits=limits)
+    accepts = Accepts(settings.accept_unsigned_answers, settings.accept_answers_without_role)
+    addresses = Addresses(public_url, settings.canonical_base)
+    return Guide(library, addresses, settings.key(), limits=limits, accepts=accepts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +320,8 @@ def _answer(policy: Policy, call: _Call) -> Answer | None:
 
 
 def _known(policy: Policy, call: _Call, order: ProcedureOrder | None) -> Known:
-    return gather.gather(policy, call.chart, call.guide.library.questionnaires(policy), call.today, order)
+    guide = call.guide
+    return gather.gather(policy, call.chart, guide.library.questionnaires(policy), call.today, order, guide.accepts)
 
 
 def _decided(policy: Policy, call: _Call, known: Known, order: ProcedureOrder | None) -> Answer:
@@ -338,22 +344,27 @@ def _decided(policy: Policy, call: _Call, known: Known, order: ProcedureOrder | 
 
 def fingerprint(decision: Decision) -> str:
     """What the decision rests on, as text: the same findings on the same drafts give the same ids."""
-    findings = [
-        (name, finding.truth.value, finding.reason, *map(tuple, finding.evidence))
-        for name, finding in decision.findings.items()
-    ]
+    findings = [(name, *_rests_on(finding)) for name, finding in decision.findings.items()]
     drafts = [(draft.act.id, sorted(draft.coded)) for draft in decision.order.drafts] if decision.order else []
     payers = [name for name, _ in decision.payer.payers]
-    review = [(says, *map(tuple, evidence)) for says, evidence in decision.for_review]
-    lent = [
-        (finding.key, finding.truth.value, finding.reason, *map(tuple, finding.evidence))
-        for finding in decision.lent
-        if finding.key not in decision.findings
-    ]
+    review = [(says, *map(_plain, evidence)) for says, evidence in decision.for_review]
+    lent = [(finding.key, *_rests_on(finding)) for finding in decision.lent if finding.key not in decision.findings]
     inapplicable = [(item.rule.id, item.reason) for item in decision.verdicts if item.truth is Truth.NOT_APPLICABLE]
     parts = [part.id for part in decision.parts]
     rest = filter(None, (lent, inapplicable, parts))
     return orjson.dumps([findings, drafts, payers, decision.payer.truth.value, review, *rest]).decode()
+
+
+def _rests_on(finding: Finding) -> tuple[Any, ...]:
+    evidence = (*finding.evidence, *finding.contrary)
+    return finding.truth.value, finding.reason, *map(_plain, evidence)
+
+
+def _plain(item: Evidence) -> tuple[Any, ...]:
+    """Evidence as plain tuples: named ones cannot be written as JSON."""
+    by = item.attested
+    said = (*by[:-1], [tuple(record) for record in by.in_spite_of]) if by else None
+    return (*item[:-1], said)
 
 
 def _ids(call: _Call, policy: Policy, references: str, findings: str) -> IdMaker:

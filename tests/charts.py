@@ -23,6 +23,8 @@ MINIMAL = Path(__file__).parent / "policies" / "minimal"
 TODAY = date(2026, 3, 15)
 BASE = "https://cds-service.example/fhir"
 QUESTIONNAIRE = f"{BASE}/Questionnaire/minimal"
+# The forms of both editions of the made-up statement.
+FORMS = frozenset((f"{QUESTIONNAIRE}|0", f"{QUESTIONNAIRE}|1"))
 ME = {"reference": "Patient/p1"}
 
 CPT = "http://www.ama-assn.org/go/cpt"
@@ -122,7 +124,8 @@ def medicine(**changes: Any) -> Json:
 
 
 def attested(answers: Json | None = None, **changes: Any) -> Json:
-    """A completed form of 1 March 2026; ``answers`` maps linkId to the answer, such as {"valueBoolean": True}."""
+    """A completed form of 1 March 2026 by Dr. A. Example; ``answers`` maps linkId to the answer, such as
+    {"valueBoolean": True}."""
     defaults = {
         "resourceType": "QuestionnaireResponse",
         "id": "q1",
@@ -130,6 +133,7 @@ def attested(answers: Json | None = None, **changes: Any) -> Json:
         "questionnaire": f"{QUESTIONNAIRE}|1",
         "status": "completed",
         "authored": "2026-03-01",
+        "author": {"reference": "Practitioner/p9", "display": "Dr. A. Example"},
         "item": [{"linkId": link, "answer": [answer]} for link, answer in (answers or {}).items()],
     }
     return _resource(defaults, changes)
@@ -219,7 +223,7 @@ def facts_of(on_record: Chart, today: date = TODAY) -> dict[str, Fact]:
 
 def known_of(on_record: Chart, today: date = TODAY) -> Known:
     """All that is known from a chart by the made-up statement."""
-    return gather.gather(minimal(), on_record, frozenset({QUESTIONNAIRE}), today)
+    return gather.gather(minimal(), on_record, FORMS, today)
 
 
 def fact(name: str, *resources: Any, today: date = TODAY, **values: Any) -> Fact:

@@ -264,10 +264,11 @@ def answers(n: int, **changes: Any) -> Json:
     return {
         "resourceType": "QuestionnaireResponse",
         "id": "form",
-        "questionnaire": f"{address}|2020",
+        "questionnaire": address,
         "status": "completed",
         "subject": ME,
         "authored": "2026-11-20",
+        "author": {"reference": "Practitioner/surgeon", "display": "Dr. A. Example"},
         "item": [
             {"linkId": name, "answer": [{"valueBoolean": number % 2 == 0}]}
             for number in range(n)

@@ -9,8 +9,8 @@ from cds_service.verdicts import criteria
 from cds_service.verdicts.criteria import find
 from cds_service.verdicts.decisions import decide
 from tests.charts import (
+    FORMS,
     ICD10CM,
-    QUESTIONNAIRE,
     TODAY,
     attested,
     chart,
@@ -154,7 +154,7 @@ LABEL_MET = (condition(), attested({"can-hum": YES, "no-infection": YES}))
 
 def decided(*resources, **values):
     found = chart(*resources, **values)
-    known = gather.gather(minimal(), found, frozenset({QUESTIONNAIRE}), TODAY)
+    known = gather.gather(minimal(), found, FORMS, TODAY)
     return decide(minimal(), found, known, None, TODAY)
 
 

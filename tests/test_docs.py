@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from cds_service.app import create_app
 from cds_service.commands.diagnosis import ADVICE
 from cds_service.commands.main import main
+from cds_service.facts import roles
 from cds_service.operations import logs
 from cds_service.operations.audit import AuditLog, Call, Caller, Wanted, read
 from cds_service.operations.check_names import CHECKS, DEGRADING, DEGRADING_WITH_TRUST, WARNINGS
@@ -82,6 +83,14 @@ def answers_for_parts() -> str:
             rows.append(f"| {' or '.join(links)} | {value}{until} | {rule.title} |")
     parts = ", ".join(f"`{part.id}`" for part in policy.scope.parts)
     return "\n".join([f"`PART` is one of {parts}; items of a group begin with the group's linkId.", "", *rows])
+
+
+def roles_table() -> str:
+    """Which roles of people who answer mean clinician, and which staff."""
+    rows = ["| system | code | means | counts as | seen in |", "|---|---|---|---|---|"]
+    rows += [f"| {row.system} | {row.code} | {row.label} | {row.kind} | {row.seen} |" for row in roles.TABLE]
+    said = ", ".join(f'"{name}"' for name, kind in roles.IN_WORDS.items() if kind == roles.CLINICIAN)
+    return "\n".join([*rows, "", f"In words alone, where they are the whole of the role: {said}."])
 
 
 def settings_table() -> str:
@@ -189,6 +198,7 @@ GENERATED = [
     (ROOT / "docs" / "operators-guide.md", "checks", checks_table),
     (ROOT / "README.md", "card", card_in_readme),
     (ROOT / "docs" / "integrators-guide.md", "answers", answers_in_guide),
+    (ROOT / "docs" / "integrators-guide.md", "roles", roles_table),
     (ROOT / "docs" / "integrators-guide.md", "answers-for-parts", answers_for_parts),
     (CARDS, "starting", authors_guide.starting),
     (CARDS, "finished", authors_guide.finished),

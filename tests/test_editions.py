@@ -187,7 +187,7 @@ def test_patient_view_answers_by_today(cards):
 
 def test_answers_to_any_edition_count(cards):
     form = attested(
-        {"can-hum": {"valueBoolean": True}}, authored="2025-12-20", questionnaire=f"{QUESTIONNAIRE}-2025|2025"
+        {"can-hum": {"valueBoolean": True}}, authored="2025-12-20", questionnaire=f"{QUESTIONNAIRE}-2025|minimal-2025"
     )
     made = call(
         cards,

@@ -25,7 +25,7 @@ from cds_service.policy.model import FactRule
 from cds_service.policy.model import Test as Node
 from cds_service.settings.settings import Settings
 from cds_service.verdicts import criteria
-from tests.charts import BASE, MINIMAL, QUESTIONNAIRE, TODAY, attested, chart, minimal, patient
+from tests.charts import BASE, FORMS, MINIMAL, TODAY, attested, chart, minimal, patient
 
 
 class BirthMonth(NumberKind):
@@ -103,7 +103,7 @@ def test_they_are_read_and_decided(folder, born, hums, truth, reason):
     policy = load_policy(folder, OWN)
     answered = {} if hums is None else {minimal().facts["can-hum-attested"].item: {"valueBoolean": hums}}
     on_record = chart(patient(birthDate=born), attested(answered))
-    known = gather.gather(policy, on_record, frozenset({QUESTIONNAIRE}), TODAY)
+    known = gather.gather(policy, on_record, FORMS, TODAY)
     found = criteria.find(policy, policy.criteria[:1], known, on_record)["adult"]
     assert (found.truth.value, found.reason) == (truth, reason)
 

@@ -80,7 +80,7 @@ def test_all_faults_are_told_at_once(folder):
 def test_a_folder_of_policies_loads(folder):
     library = load_library(folder.parent, BASE)
     assert [policy.id for policy in library.policies] == ["minimal"]
-    assert library.questionnaires(library.policies[0]) == {f"{BASE}/Questionnaire/minimal"}
+    assert library.questionnaires(library.policies[0]) == {f"{BASE}/Questionnaire/minimal|1"}
 
 
 def test_answers_to_another_edition_of_the_same_statement_count(folder):
@@ -90,7 +90,7 @@ def test_answers_to_another_edition_of_the_same_statement_count(folder):
     changed(second, "policy", "effective.from", "2027")
     changed(folder, "policy", "effective.until", "2026")
     library = load_library(folder.parent, BASE)
-    both = {f"{BASE}/Questionnaire/minimal", f"{BASE}/Questionnaire/minimal-2"}
+    both = {f"{BASE}/Questionnaire/minimal|1", f"{BASE}/Questionnaire/minimal-2|2"}
     assert [library.questionnaires(policy) for policy in library.policies] == [both, both]
 
 
@@ -99,7 +99,7 @@ def test_answers_to_another_statement_do_not_count(folder):
     changed(second, "policy", "id", "other")
     changed(second, "policy", "statement", "elbow-humming")
     library = load_library(folder.parent, BASE)
-    assert library.questionnaires(library.policy("minimal")) == {f"{BASE}/Questionnaire/minimal"}
+    assert library.questionnaires(library.policy("minimal")) == {f"{BASE}/Questionnaire/minimal|1"}
 
 
 def test_an_empty_folder_is_refused(tmp_path):

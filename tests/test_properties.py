@@ -45,6 +45,7 @@ def piece(criterion: str) -> dict[str, Any]:
             "questionnaire": "https://cds-service.example/fhir/Questionnaire/isass-restorative-neurostimulation-2023|2023",
             "status": "completed",
             "authored": "2026-11-01",
+            "author": {"reference": "Practitioner/surgeon", "display": "Dr. A. Example"},
             "subject": SUBJECT,
             "item": [{"linkId": criterion, "answer": [ANSWERED[criterion]]}],
         }

@@ -10,11 +10,11 @@ from cds_service.facts.gather import gather
 from cds_service.verdicts.decisions import decide
 from tests.charts import (
     CPT,
+    FORMS,
     HCPCS,
     ICD10CM,
     ME,
     MINIMAL,
-    QUESTIONNAIRE,
     TODAY,
     chart,
     concept,
@@ -35,7 +35,7 @@ def offered(*drafts, on_record=(), selected=None):
     found = chart(*on_record)
     pairs = [(f"{draft['resourceType']}/{draft.get('id')}", draft) for draft in drafts]
     procedure = orders.recognise(minimal().orders, pairs, found, selected, TODAY)
-    decision = decide(minimal(), found, gather(minimal(), found, frozenset({QUESTIONNAIRE}), TODAY), procedure, TODAY)
+    decision = decide(minimal(), found, gather(minimal(), found, FORMS, TODAY), procedure, TODAY)
     return suggestions(decision, found, lambda name: f"id of {name}")
 
 
@@ -152,7 +152,7 @@ def test_a_question_suggests_nothing():
 
 def test_patient_view_suggests_nothing():
     found = chart()
-    decision = decide(minimal(), found, gather(minimal(), found, frozenset({QUESTIONNAIRE}), TODAY), None, TODAY)
+    decision = decide(minimal(), found, gather(minimal(), found, FORMS, TODAY), None, TODAY)
     assert suggestions(decision, found, str) == []
 
 

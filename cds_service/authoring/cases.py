@@ -1,14 +1,16 @@
 """Cases: patients as short items in cases.json, made into hook calls, answered and compared with what is expected."""
 
 import copy
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from cds_service import service
 from cds_service.authoring import case_reports
 from cds_service.errors import PolicyError, RequestError, UnreadableError
+from cds_service.facts import roles
 from cds_service.facts.logic import every
 from cds_service.fhir.dates import days
 from cds_service.fhir.elements import Json
@@ -25,6 +27,21 @@ from cds_service.verdicts.decisions import Decision
 PATIENT = "case-patient"
 _CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 _VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+# An item of the chart as an answer refers to it: "Condition/finding".
+_REFERENCE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9.-]+")
+_NURSE = {
+    "resourceType": "PractitionerRole",
+    "id": "role",
+    "code": [{"coding": [{"system": roles.NUCC, "code": "163W00000X"}]}],
+}
+# Who gave the answers of a case.
+_AUTHORS: Mapping[str, Json] = {
+    "clinician": {"author": {"reference": "Practitioner/case-practitioner", "display": "a practitioner"}},
+    "staff": {"contained": [_NURSE], "author": {"reference": "#role", "display": "a nurse"}},
+    "patient": {"author": {"reference": f"Patient/{PATIENT}"}},
+    "device": {"author": {"reference": "Device/case-device"}},
+    "nobody": {},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +70,7 @@ def case_result(policy: Policy, case: Mapping[str, Any], guide: Guide) -> CaseRe
 
 def guide_of(policy: Policy, guide: Guide) -> Guide:
     """A guide like the one given, to that policy alone."""
-    return Guide(Library((policy,), guide.library.canonical_base), guide.addresses, guide.id_key, guide.client)
+    return replace(guide, library=Library((policy,), guide.library.canonical_base))
 
 
 def run_case(case: Mapping[str, Any], request: tuple[str, Json], guide: Guide, today: date) -> CaseResult:
@@ -249,6 +266,7 @@ class _Maker:
             "questionnaire": base,
             "status": item.get("status", "completed"),
             "authored": item.get("date"),
+            **_AUTHORS[item.get("by", "clinician")],
             "item": [made for link, value in item["answers"].items() for made in _items(link, value)],
         }
 
@@ -312,6 +330,8 @@ def _items(link: str, value: Any) -> list[Json]:
 def _answer(value: Any) -> Json:
     if isinstance(value, bool):
         return {"valueBoolean": value}
+    if isinstance(value, str) and _REFERENCE.fullmatch(value):
+        return {"valueReference": {"reference": value}}
     if isinstance(value, str):
         return {"valueDate" if _is_date(value) else "valueString": value}
     return {"valueDecimal": value}
@@ -361,6 +381,9 @@ def differences(  # noqa: C901
     for words in expect.get("detail_says", ()):
         if words not in card["detail"]:
             yield f"detail does not say '{words}'"
+    for words in expect.get("detail_omits", ()):
+        if words in card["detail"]:
+            yield f"detail says '{words}', which it must not"
     if "suggests" in expect:
         offered = sorted(_suggested(card))
         if offered != sorted(expect["suggests"]):

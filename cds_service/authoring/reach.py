@@ -37,8 +37,8 @@ def of_fact(policy: Policy, name: str) -> Reach:
     reading = [root for root in tests(policy) if name in policy.behind(root.test.facts())]
     if not all(root.criterion for root in reading):
         return Reach(whole_call=True)
-    hinted = frozenset(rule.id for rule in policy.criteria if name in policy.behind(hint.fact for hint in rule.hints))
-    return Reach(criteria=hinted.union(root.criterion for root in reading))
+    beside = frozenset(rule.id for rule in policy.criteria if name in policy.behind(rule.beside))
+    return Reach(criteria=beside.union(root.criterion for root in reading))
 
 
 def of_sets(policy: Policy) -> dict[str, Reach]:
@@ -63,6 +63,6 @@ def sets_read(policy: Policy) -> Iterator[tuple[CodeSet, str]]:
 
 
 def _sets_of(rule: FactRule) -> Iterator[CodeSet]:
-    yield from (codes for codes in (rule.codes, rule.site, rule.reason) if codes is not None)
+    yield from (codes for codes in (rule.codes, rule.site, rule.reason, *rule.not_in) if codes is not None)
     for attribute in rule.attributes.values():
         yield from _sets_of(attribute)

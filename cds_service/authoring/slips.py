@@ -56,7 +56,9 @@ def slips(documents: Documents, policy: Policy, *, phrases: bool = False) -> lis
     found = [slip for root in tests(policy) for slip in _of_test(given, root)]
     found += _of_parameters(given)
     found += _of_facts(given)
-    found += _of_hints(policy)
+    found += _of_left_out(policy)
+    found += _of_contrary(policy)
+    found += _of_attesters(given)
     found += _of_members(policy)
     found += _of_aliases(given)
     found += _of_codes(policy)
@@ -202,14 +204,36 @@ def _of_facts(given: _Given) -> Iterator[Slip]:
                 yield _changed(("facts", name, word), days, moved, advice, reach.of_fact(given.policy, name))
 
 
-def _of_hints(policy: Policy) -> Iterator[Slip]:
-    """A record that speaks against a criterion taken for one that does not."""
+def _of_left_out(policy: Policy) -> Iterator[Slip]:
+    """A code set whose records a fact leaves out forgotten."""
+    for name, rule in policy.facts.items():
+        for number, left_out in enumerate(rule.not_in):
+            advice = f"no case has a record of '{name}' that '{left_out.name}' recognizes too: add one"
+            change = f"'{left_out.name}' no longer left out"
+            yield _dropped("policy", ("facts", name, "not_in", number), change, advice, reach.of_fact(policy, name))
+
+
+def _of_contrary(policy: Policy) -> Iterator[Slip]:
+    """A record that contradicts a criterion taken for one that does not."""
     for index, rule in enumerate(policy.criteria):
-        for number, hint in enumerate(rule.hints):
-            if hint.contrary:
-                advice = f"no case has '{hint.fact}' beside an answer that meets '{rule.id}': add one"
+        for number, item in enumerate(rule.contrary):
+            advice = f"no case has '{item.fact}' beside an answer that meets '{rule.id}': add one"
+            touched = Reach(criteria=frozenset((rule.id,)))
+            steps = ("criteria", index, "contrary", number)
+            yield _dropped("policy", steps, f"'{item.fact}' no longer contradicts it", advice, touched)
+
+
+def _of_attesters(given: _Given) -> Iterator[Slip]:
+    """Somebody who may attest to a criterion forgotten."""
+    for index, rule in enumerate(given.policy.criteria):
+        listed = given.written["criteria"][index].get("attested_by", ())
+        for number, who in enumerate(listed):
+            # A clinician may answer what staff may, so that leaving clinicians out beside staff changes nothing.
+            if len(listed) > 1 and not (who == "clinician" and "staff" in listed):
+                advice = f"no case has an answer to '{rule.id}' by {who}: add one"
                 touched = Reach(criteria=frozenset((rule.id,)))
-                yield _changed(("criteria", index, "hints", number, "contrary"), True, False, advice, touched)
+                steps = ("criteria", index, "attested_by", number)
+                yield _dropped("policy", steps, f"'{who}' dropped", advice, touched)
 
 
 def _of_members(policy: Policy) -> Iterator[Slip]:
@@ -284,11 +308,15 @@ def _renamed(value: Any, name: str, other: str) -> Any:
 def _of_codes(policy: Policy) -> Iterator[Slip]:
     for name, touched in reach.of_sets(policy).items():
         for index, row in enumerate(policy.code_sets[name].codes):
-            written = row.spelling
-            code = f"{row.system_name}|{written}"
+            code = f"{row.system_name}|{row.spelling}"
             advice = f"no case turns on it: add one with {code}"
             steps = ("sets", name, "codes", index)
-            yield _dropped("codes", steps, f"{code} dropped", advice, replace(touched, code=written), code)
+            held = f"{row.begins}-" if row.is_family else row.code
+            yield _dropped("codes", steps, f"{code} dropped", advice, replace(touched, code=held), code)
+            for number, kept_out in enumerate(row.exceptions):
+                advice = f"no case turns on it: add one with {row.system_name}|{kept_out}, which is not meant"
+                change = f"the exception {kept_out} of {code} dropped"
+                yield _dropped("codes", (*steps, "except", number), change, advice, replace(touched, code=kept_out))
 
 
 def _of_phrases(policy: Policy) -> Iterator[Slip]:

@@ -48,8 +48,8 @@ def _without(defined: Iterable[Any], read: Iterable[Any]) -> list[Any]:
 def _facts_read(policy: Policy) -> Iterator[str]:
     named = (name for root in tests(policy) for name in root.test.facts())
     yield from policy.behind(named)
-    hints = (*policy.for_review, *(hint for rule in policy.criteria for hint in rule.hints))
-    yield from policy.behind(hint.fact for hint in hints)
+    yield from policy.behind(line.fact for line in policy.for_review)
+    yield from policy.behind(name for rule in policy.criteria for name in rule.beside)
 
 
 def _attributes(policy: Policy) -> list[tuple[str, str]]:

@@ -11,9 +11,11 @@ from cds_service.card.markdown import escape, table
 from cds_service.card.suggestions import suggestions
 from cds_service.chart.chart import Chart
 from cds_service.chart.evidence_rules import reason_concepts
+from cds_service.facts.attesters import NO_ROLE
 from cds_service.facts.evaluated import DOES_NOT_APPLY, WAIVED
-from cds_service.facts.evidence import Evidence
+from cds_service.facts.evidence import Attested, Evidence
 from cds_service.facts.logic import Truth
+from cds_service.facts.roles import CLINICIAN
 from cds_service.fhir.elements import Json, readable_keys
 from cds_service.fhir.free_text import inside_sentence
 from cds_service.fhir.types import TYPES
@@ -21,7 +23,7 @@ from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.editions import date_of_service
 from cds_service.policy.model import Act, Part, Pathway, Policy
 from cds_service.verdicts.criteria import Finding
-from cds_service.verdicts.decisions import Decision
+from cds_service.verdicts.decisions import Counts, Decision
 from cds_service.verdicts.payers import PayerPosition
 
 SUMMARY_LIMIT = 100
@@ -29,6 +31,8 @@ MOST_EVIDENCE = 3
 LONGEST_NOTICE = 2000
 
 _CONFLICT = "**Conflict:** "
+# What is attested counts, but apart from what the chart holds.
+_BY_ATTESTATION = ", {attested} by attestation"
 # Words of the service and not of a statement: what was late says nothing of the statement.
 _LATE = {
     "summary": "Not evaluated in time: {procedure}",
@@ -147,7 +151,11 @@ def _outcome(decision: Decision) -> str:
 def _holes(decision: Decision, names: str, procedure: str) -> dict[str, Any]:
     lead = decision.lead
     not_met = len(lead.with_truth(Truth.NOT_MET))
+    counts = Counts.of(lead.findings)
+    by_attestation = _BY_ATTESTATION.format(attested=counts.by_attestation) if counts.by_attestation else ""
     return {
+        "met": counts.met,
+        "by_attestation": by_attestation,
         "procedure": procedure,
         "total": len(lead.findings),
         "undocumented": len(lead.with_truth(Truth.UNKNOWN)),
@@ -198,6 +206,7 @@ def _detail(decision: Decision, outcome: str, chart: Chart) -> str:
             word = "does not apply" if verdict.truth is Truth.NOT_APPLICABLE else "not applied"
             blocks.append(f"**{verdict.rule.title}:** {word}: {verdict.reason}")
         listed |= {finding.key for finding in verdict.findings}
+    blocks += _roles_not_recorded(decision)
     blocks += _not_fetched(decision, chart)
     blocks += _not_counted(decision, chart)
     if "note_line" in wording:
@@ -255,6 +264,17 @@ def _not_fetched(decision: Decision, chart: Chart) -> Iterator[str]:
     if kinds:
         said = "; ".join(f"{', '.join(what)}: {why}" for why, what in kinds.items())
         yield f"**Not fetched:** {said}."
+
+
+def _roles_not_recorded(decision: Decision) -> Iterator[str]:
+    """One line that names whose answers count as a clinician's although the chart does not say so."""
+    findings = [*decision.findings.values(), *decision.lent]
+    people = [item.attested for finding in findings for item in finding.evidence if item.attested]
+    names = dict.fromkeys(escape(person.by) for person in people if person.role == NO_ROLE and person.kind == CLINICIAN)
+    more = len(names) - MOST_EVIDENCE
+    shown = ", ".join(list(names)[:MOST_EVIDENCE]) + (f" and {more} more" if more > 0 else "")
+    if names:
+        yield f"**Role not recorded:** {shown}."
 
 
 def _not_counted(decision: Decision, chart: Chart) -> Iterator[str]:
@@ -322,8 +342,10 @@ def _title(finding: Finding, apart: bool) -> str:
 
 def on_record(finding: Finding, with_need: bool) -> str:
     """What the chart holds for a criterion, in one line; with ``with_need`` also what would settle an unknown one."""
-    shown = _evidence(finding.evidence)
-    text = "; ".join(filter(None, (shown, escape_sentence(finding.beside), _unread(finding)))) or "nothing"
+    in_spite = [item.in_words(escape) for item in finding.answered]
+    left = () if in_spite else finding.contrary
+    shown = _evidence((*left, *finding.evidence))
+    text = "; ".join(filter(None, (*in_spite, shown, escape_sentence(finding.beside), _unread(finding)))) or "nothing"
     return f"{text}. Needs: {finding.criterion.settled_by}" if with_need and finding.truth is Truth.UNKNOWN else text
 
 
@@ -358,11 +380,9 @@ def _evidence(evidence: Iterable[Evidence]) -> str:
 
 
 def _shown(item: Evidence) -> str:
-    if item.is_attested:
-        said = {"yes": "attested", "no": "attested no,", "": "attested"}.get(
-            item.value or "", f"{item.value}, attested"
-        )
-        text = f"{said} {item.date}"
+    if item.attested is not None:
+        said = {"yes": "attested", "no": "attested no", "": "attested"}.get(item.value or "", f"{item.value}, attested")
+        text = f"{said} by {_who(item.attested)}, {item.date}"
     elif item.value is not None:
         text = ", ".join(part for part in (item.value, item.date) if part)
     else:
@@ -371,11 +391,21 @@ def _shown(item: Evidence) -> str:
     return f"{text} ({item.remark})" if item.remark else text
 
 
+def _who(by: Attested) -> str:
+    """Who attested, in which role where it is recorded, when it was observed, and on what it rests."""
+    role = "" if by.role in (NO_ROLE, by.by) else f" ({escape(by.role)})"
+    observed = f", observed {by.observed}" if by.observed else ""
+    basis = f", rests on {escape(by.basis)}" if by.basis else ""
+    return escape(by.by) + role + observed + basis
+
+
 def _review(decision: Decision) -> str:
     parts = [f"{says} ({_evidence(evidence)})" if evidence else says for says, evidence in decision.for_review]
     apart = len(decision.parts) > 1
     outside = [finding for finding in decision.outside_verdicts if finding.manner != DOES_NOT_APPLY]
-    silent = [finding for finding in outside if finding.truth is Truth.UNKNOWN and not finding.evidence]
+    silent = [
+        finding for finding in outside if finding.truth is Truth.UNKNOWN and not (finding.evidence or finding.contrary)
+    ]
     if silent:
         parts.append(f"{', '.join(_title(finding, apart) for finding in silent)}: to document")
     for finding in outside:

@@ -375,10 +375,7 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
                     most = limits.text_characters
                     raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
                 if (row.keeps_words or not said.coded) and said.text:
-                    chart._characters += len(said.text)
-                    if chart._characters > limits.all_text_characters:
-                        most = limits.all_text_characters
-                        raise UnreadableError(f"is worded beyond CDS_SERVICE_MAX_ALL_TEXT_CHARACTERS ({most})")
+                    _count_words(chart, said.text, limits)
                     worded.append(_Worded(_record(kind, resource), part, said.coded, said.text, said.silent_for))
         except UnreadableError as error:
             chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, str(error)))
@@ -393,6 +390,14 @@ def _of_the_patient(chart: Chart, row: ResourceType, resources: Iterable[Json]) 
         else:
             is_said = isinstance(subject, dict) and isinstance(subject.get("reference"), str)
             _drop(chart, row.name, resource, "names another patient" if is_said else "names no patient")
+
+
+def _count_words(chart: Chart, text: str, limits: ReadLimits) -> None:
+    """Counts the characters of a text. Raises UnreadableError where the chart has more than is read."""
+    chart._characters += len(text)
+    most = limits.all_text_characters
+    if chart._characters > most:
+        raise UnreadableError(f"is worded beyond CDS_SERVICE_MAX_ALL_TEXT_CHARACTERS ({most})")
 
 
 def _of_bearable_size(chart: Chart, kind: str, resources: Iterable[Json], limits: ReadLimits) -> Iterator[Json]:

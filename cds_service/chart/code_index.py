@@ -42,12 +42,12 @@ class Lexicon:
         self._code_sets = tuple(codes for code_sets in listed for codes in code_sets)
         self._policies = tuple(frozenset(code_sets) for code_sets in listed)
         self._exact: dict[Key, list[tuple[int, Code]]] = {}
-        self._with_prefixes: dict[str, list[int]] = {}
+        self._with_families: dict[str, list[int]] = {}
         for place, codes in enumerate(self._code_sets):
             for key, row in codes.exact.items():
                 self._exact.setdefault(key, []).append((place, row))
-            for system in dict.fromkeys(row.system for row in codes.prefixes):
-                self._with_prefixes.setdefault(system, []).append(place)
+            for system in dict.fromkeys(row.system for row in codes.families):
+                self._with_families.setdefault(system, []).append(place)
         self._remembered = lru_cache(maxsize=REMEMBERED)(self._look_up)
 
     def look_up(self, system: Any, code: Any) -> KnownCodes:
@@ -78,7 +78,7 @@ class Lexicon:
     def _rows(self, key: Key) -> tuple[tuple[CodeSet, Code], ...]:
         """What each code set that reads a key makes of it; what no set lists costs no look into each of them."""
         found = dict(self._exact.get(key, ()))
-        for place in self._with_prefixes.get(key[0], ()):
+        for place in self._with_families.get(key[0], ()):
             if place not in found and (row := self._code_sets[place].match(key)):
                 found[place] = row
         return tuple((self._code_sets[place], found[place]) for place in sorted(found))

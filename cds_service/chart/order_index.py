@@ -69,9 +69,9 @@ class OrderIndex:
     def _add_codes(self, codes: CodeSet, place: int) -> None:
         for key in codes.exact:
             self._exact.setdefault(key, []).append(place)
-        for row in codes.prefixes:
-            self._prefixes.setdefault((row.system, row.code), []).append(place)
-            self._prefix_lengths.setdefault(row.system, set()).add(len(row.code))
+        for row in codes.families:
+            self._prefixes.setdefault((row.system, row.begins), []).append(place)
+            self._prefix_lengths.setdefault(row.system, set()).add(len(row.begins))
 
     def _add_phrase(self, phrase: str, place: int) -> None:
         plain = " ".join(phrase.split())

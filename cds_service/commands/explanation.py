@@ -6,13 +6,13 @@ from typing import Any
 
 from cds_service import service
 from cds_service.errors import RequestError
-from cds_service.facts.evidence import Evidence
+from cds_service.facts.evidence import Attested, Evidence
 from cds_service.facts.logic import every
 from cds_service.hooks.hook_request import SERVICE_OF, parse
 from cds_service.policy.model import Part, Policy
 from cds_service.service import Answer, Guide
 from cds_service.verdicts.criteria import Finding
-from cds_service.verdicts.decisions import Decision, Verdict
+from cds_service.verdicts.decisions import Counts, Decision, Verdict
 
 
 def explain(
@@ -60,10 +60,17 @@ def _types(policy: Policy) -> list[str]:
 def _verdict(decision: Decision, verdict: Verdict) -> Iterator[dict[str, Any]]:
     """A verdict of the whole, and behind it that of each part where parts are judged apart."""
     said = {"id": verdict.rule.id, "title": verdict.rule.title}
-    yield {**said, "truth": verdict.truth.value}
+    yield {**said, "truth": verdict.truth.value, **_counted(verdict.findings)}
     for part, findings in verdict.by_part():
         truth = every(finding.truth for finding in findings)
-        yield {**said, "truth": truth.value, "scope": _scope(decision.policy, part)}
+        yield {**said, "truth": truth.value, **_counted(findings), "scope": _scope(decision.policy, part)}
+
+
+def _counted(findings: Iterable[Finding]) -> dict[str, int]:
+    """How many criteria are met, and how many of those by attestation alone; nothing where there are none."""
+    counts = Counts.of(findings)
+    said = {"criteria": counts.total, "met": counts.met, "by_attestation": counts.by_attestation}
+    return said if counts.total else {}
 
 
 def _scope(policy: Policy, part: Part) -> dict[str, str]:
@@ -79,6 +86,7 @@ def _criterion(policy: Policy, finding: Finding) -> dict[str, Any]:
         "truth": finding.truth.value,
         "reason": finding.reason,
         "evidence": [_evidence(item) for item in finding.evidence],
+        "contrary": [_evidence(item) for item in finding.contrary],
         "not_counted": [item._asdict() for item in finding.not_counted],
         "source": "; ".join(
             f"{policy.sources[citation.source].title}, {citation.place} ({citation.verified})"
@@ -91,7 +99,14 @@ def _criterion(policy: Policy, finding: Finding) -> dict[str, Any]:
 
 def _evidence(item: Evidence) -> dict[str, Any]:
     display = f"{item.display} ({item.code})" if item.code else item.display
-    return {"reference": item.reference, "display": display, "value": item.value, "date": item.date}
+    said = {"reference": item.reference, "display": display, "value": item.value, "date": item.date}
+    return said | {"attested": _attested(item.attested)} if item.attested else said
+
+
+def _attested(item: Attested) -> dict[str, Any]:
+    said: dict[str, Any] = {"by": item.by, "role": item.role, "observed": item.observed, "basis": item.basis}
+    despite = [{"reference": record.reference, "why": record.why} for record in item.in_spite_of]
+    return said | {"despite": despite} if despite else said
 
 
 def table(explained: dict[str, Any]) -> str:
@@ -119,15 +134,16 @@ def _of_part(item: dict[str, Any]) -> str:
 
 
 def _said(criterion: dict[str, Any]) -> str:
-    evidence = [
-        " ".join(str(part) for part in (_what(item), item["date"], f"[{item['reference']}]") if part)
-        for item in criterion["evidence"]
-    ]
-    return "; ".join(part for part in (criterion["reason"], *evidence) if part)
+    evidence = [_what(item) for item in criterion["evidence"]]
+    contrary = [f"against it: {_what(item)}" for item in criterion["contrary"]]
+    return "; ".join(part for part in (criterion["reason"], *evidence, *contrary) if part)
 
 
 def _what(evidence: dict[str, Any]) -> str:
-    return " ".join(part for part in (evidence["display"], evidence["value"]) if part)
+    by = evidence.get("attested", {})
+    who = f"by {by['by']} ({by['role']})" if by else ""
+    said = (evidence["display"], evidence["value"], who, evidence["date"], f"[{evidence['reference']}]")
+    return " ".join(part for part in said if part)
 
 
 def _columns(rows: Iterable[tuple[str, ...]]) -> list[str]:

@@ -1,135 +1,209 @@
-"""Attested answers: items of QuestionnaireResponses to our own questionnaires (FHIR R4), as readings of a fact."""
+"""Attested answers as readings of a fact: which of them count, who gave them, and on what they rest."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
-from cds_service.chart.chart import Chart, Record
-from cds_service.chart.evidence_rules import may_be_too_old, status_word, too_old_or_future
+from cds_service.chart.evidence_rules import may_be_too_old, too_old_or_future
 from cds_service.errors import UnreadableError
-from cds_service.facts.evidence import ANYTHING, Evidence, Reading, Value
-from cds_service.fhir.elements import Json, days_of, first_of, list_of, object_of, text_of
-from cds_service.fhir.types import TYPES
+from cds_service.facts.attesters import author_of_answer
+from cds_service.facts.evidence import ANYTHING, Attested, Evidence, InSpiteOf, Reading, Value
+from cds_service.facts.responses import Answers, Given, Response, reference_of
+from cds_service.fhir.dates import Days, is_future
+from cds_service.fhir.elements import days_of, first_of, list_of, object_of, text_of
 from cds_service.policy.model import FactRule
 
-_ROW = TYPES["QuestionnaireResponse"]
-DEEPEST_ITEM = 20
+_LONGEST = 200
+Read = Callable[[Mapping[str, Any]], tuple[tuple[Value, ...], str]]
 
 
-class Answers(NamedTuple):
-    """What was answered, by linkId; and why some responses do not count.
-
-    ``items`` are (response, authored, item) with an answer, ``groups`` those with items of their own. ``part`` is the
-    part of the scope that is looked at: its items carry it at the end of their linkId ("score.right").
-    """
-
-    items: Mapping[str, list["Given"]]
-    groups: Mapping[str, list["Given"]]
-    notes: tuple[str, ...]
-    part: str = ""
-
-    def link(self, item: str) -> str:
-        """The linkId under which an item stands for the part."""
-        return f"{item}.{self.part}" if self.part else item
-
-    def within(self, item: str) -> Iterator[tuple[Record, str, "Answers"]]:
-        """Each group of that item: its response, when it was authored, and the answers inside it.
-
-        Inside a group an item's linkId begins with the group's ("event.right.date").
-        """
-        begin = f"{self.link(item)}."
-        for record, authored, group in self.groups.get(self.link(item), ()):
-            items: dict[str, list[Given]] = {}
-            for inner in _opened(group.get("item"), []):
-                link = inner.get("linkId")
-                if isinstance(link, str) and link.startswith(begin) and "answer" in inner:
-                    items.setdefault(link.removeprefix(begin), []).append((record, authored, inner))
-            yield record, authored, Answers(items, {}, ())
-
-
-Given = tuple[Record, str, Json]
-
-
-def read_answers(chart: Chart, questionnaires: frozenset[str]) -> Answers:
-    """The items answered in QuestionnaireResponses to one of the questionnaires, by linkId, groups opened."""
-    items: dict[str, list[Given]] = {}
-    groups: dict[str, list[Given]] = {}
-    notes: list[str] = []
-    for record in chart.records(_ROW.name):
-        address = record.resource.get("questionnaire")
-        if not isinstance(address, str) or "|" not in address or address.partition("|")[0] not in questionnaires:
-            continue
-        status = record.resource.get("status")
-        if status not in _ROW.statuses:
-            notes.append(f"{record.reference}: answers are {status_word(status)}, not completed")
-            continue
-        try:
-            authored = text_of(first_of(record.resource, *_ROW.dates))
-            days_of(authored)
-        except UnreadableError:
-            notes.append(f"{record.reference}: no readable date of answering")
-            continue
-        broken: list[Any] = []
-        for item in _opened(record.resource.get("item"), broken):
-            link = item.get("linkId")
-            if isinstance(link, str) and "answer" in item:
-                items.setdefault(link, []).append((record, authored, item))
-            elif isinstance(link, str) and "item" in item:
-                groups.setdefault(link, []).append((record, authored, item))
-        if broken:
-            notes.append(f"{record.reference}: an item cannot be read")
-    return Answers(items, groups, tuple(notes))
-
-
-def _opened(level: Any, broken: list[Any]) -> Iterator[Json]:
-    """All items at a level and below it, those inside answers too; what is no item goes to ``broken``."""
-    pending: list[tuple[Any, int]] = [(level, 0)]
-    while pending:
-        level, depth = pending.pop()
-        for item in level if isinstance(level, list) and depth < DEEPEST_ITEM else ():
-            if isinstance(item, dict):
-                yield item
-                pending.append((item.get("item"), depth + 1))
-                answered = list_of(item.get("answer"))
-                pending += [(answer.get("item"), depth + 1) for answer in answered if isinstance(answer, dict)]
-            else:
-                broken.append(item)
-
-
-def attested(
-    rule: FactRule,
-    answers: Answers,
-    today: date,
-    read: Callable[[Mapping[str, Any]], tuple[tuple[Value, ...], str]],
-) -> tuple[list[Reading], list[str]]:
+def attested(rule: FactRule, answers: Answers, today: date, read: Read) -> tuple[list[Reading], list[str]]:
     """The readings that a fact's items give, and why some answers do not count.
 
+    Of several responses to an item the newest counts; a response without the item leaves the older one as it is.
     ``read`` turns one answer into its possible values and the text to show; it raises UnreadableError where it cannot.
     """
     readings: list[Reading] = []
-    notes = list(answers.notes)
-    given_to = [given for item in rule.items for given in answers.items.get(answers.link(item), ())]
-    for record, written, item in given_to:
-        when = days_of(written)
-        why_not = too_old_or_future(rule.answer_look_back_days, written, today)
-        if why_not:
-            notes.append(f"attested: {why_not}")
-            continue
-        doubt = may_be_too_old(rule.answer_look_back_days, written, today)
-        given = item["answer"] if isinstance(item["answer"], list) else [item["answer"]]
-        # Each different answer of an item once: what is said again is nothing new.
-        said: set[object] = set()
-        for answer in given:
-            try:
-                values, shown = read(object_of(answer))
-                why = None
-            except UnreadableError as error:
-                values, shown, why = (ANYTHING,), "unreadable", str(error)
-            if (told := (values, shown, why)) in said:
-                continue
-            said.add(told)
-            if why is not None:
-                notes.append(f"{record.reference}: the answer {why}")
-            evidence = Evidence(record.reference, "attested", shown, when.text)
-            readings.append(Reading(when, values, evidence, f"attested: {doubt}" if doubt else ""))
+    notes = answers.why_refused(rule.items)
+    for item in rule.items:
+        link = answers.link(item)
+        given = []
+        for one in answers.items.get(link, ()):
+            why_not = _why_not(rule, answers, link, one, today)
+            if why_not:
+                notes.append(why_not)
+            else:
+                given.append(one)
+        standing = _standing(given)
+        for one in standing:
+            if one.withdrawn:
+                notes.append(f"{one.response.record.reference}: the answer was withdrawn")
+                if len(standing) > 1:
+                    readings.append(
+                        _reading(rule, one, (ANYTHING,), "withdrawn", one.response.author.attested(), today)
+                    )
+            else:
+                found, refused = _readings(rule, answers, link, one, read, today)
+                readings += found
+                notes += refused
     return readings, notes
+
+
+def attested_group(rule: FactRule, response: Response, answers: Answers) -> tuple[Attested, str]:
+    """Who attested to a group of answers, and why it does not count ("" where it does).
+
+    A group without any answer is taken to be the author's of the response.
+    """
+    inner = [answer for given in answers.items.values() for one in given for answer in one.answers]
+    by = response.author
+    for answer in inner:
+        if isinstance(answer, dict):
+            by = author_of_answer(answer, response.author, response.record.resource, answers.chart)
+            if not by.why_not_accepted(rule, answers.accepts):
+                break
+    return by.attested(), by.why_not_accepted(rule, answers.accepts)
+
+
+def attested_date(answer: Mapping[str, Any]) -> Days:
+    """The day of an answer that is a date or a dateTime. Raises UnreadableError where it is neither."""
+    written = first_of(answer, "valueDate", "valueDateTime")
+    if written is None:
+        raise UnreadableError("is not a date")
+    return days_of(written)
+
+
+def _why_not(rule: FactRule, answers: Answers, link: str, given: Given, today: date) -> str:
+    """Why an item does not count: too old or in the future, by nobody whom the criterion accepts, or observed when it
+    cannot have been; "" where it counts."""
+    why_not = too_old_or_future(rule.answer_look_back_days, given.response.authored, today)
+    if why_not:
+        return f"attested: {why_not}"
+    if given.withdrawn:
+        return ""
+    response = given.response
+    refused = [
+        author_of_answer(answer, response.author, response.record.resource, answers.chart).why_not_accepted(
+            rule, answers.accepts
+        )
+        for answer in given.answers
+        if isinstance(answer, dict)
+    ]
+    if refused and all(refused):
+        return refused[0]
+    try:
+        observed = _observed(answers, link, given)
+    except UnreadableError:
+        return ""
+    if observed is None:
+        return ""
+    if observed.first > days_of(response.authored).last:
+        return f"attested: observed {observed.text}, later than the answer"
+    return f"attested: observed {observed.text}, which lies in the future" if is_future(observed.text, today) else ""
+
+
+def _standing(given: list[Given]) -> list[Given]:
+    """The items that no other is later than, by their instants where two have one, else by their days."""
+    if len(given) < 2:
+        return given
+    instants = [one.response.instant for one in given]
+    spans = [days_of(one.response.authored) for one in given]
+    latest = max((instant for instant in instants if instant is not None), default=None)
+    first_of_all = max(span.first for span in spans)
+    without_time = (span.first for span, instant in zip(spans, instants, strict=True) if instant is None)
+    first_of_days = max(without_time, default=date.min)
+    kept = [
+        one
+        for one, instant, span in zip(given, instants, spans, strict=True)
+        if (instant is None and span.last >= first_of_all)
+        or (instant is not None and instant == latest and span.last >= first_of_days)
+    ]
+    # Zones can make three dates follow each other in a circle; then none of them is the newest.
+    return kept or given
+
+
+def _readings(
+    rule: FactRule, answers: Answers, link: str, given: Given, read: Read, today: date
+) -> tuple[list[Reading], list[str]]:
+    """The readings of the answers of one item, and why others of them do not count."""
+    response = given.response
+    found: list[Reading] = []
+    notes: list[str] = []
+    # Each different answer of an item once: what is said again is nothing new.
+    said: set[object] = set()
+    for answer in given.answers:
+        try:
+            by = author_of_answer(object_of(answer), response.author, response.record.resource, answers.chart)
+            refused = by.why_not_accepted(rule, answers.accepts)
+            if refused:
+                notes.append(refused)
+                continue
+            values, shown = read(answer)
+            attested_so = _attested(rule, answers, link, given, by.attested())
+            why = None
+        except UnreadableError as error:
+            values, shown, why = (ANYTHING,), "unreadable", str(error)
+            attested_so = response.author.attested()
+        if (told := (values, shown, why)) in said:
+            continue
+        said.add(told)
+        if why is not None:
+            notes.append(f"{response.record.reference}: the answer {why}")
+        found.append(_reading(rule, given, values, shown, attested_so, today))
+    return found, notes
+
+
+def _reading(rule: FactRule, given: Given, values: tuple[Value, ...], shown: str, by: Attested, today: date) -> Reading:
+    written, reference = given.response.authored, given.response.record.reference
+    when, doubt = days_of(written), may_be_too_old(rule.answer_look_back_days, written, today)
+    evidence = Evidence(reference, "attested", shown, when.text, attested=by)
+    return Reading(when, values, evidence, f"attested: {doubt}" if doubt else "")
+
+
+def _attested(rule: FactRule, answers: Answers, link: str, given: Given, by: Attested) -> Attested:
+    observed = _observed(answers, link, given)
+    names = dict.fromkeys((link, *map(answers.link, rule.criteria)))
+    return by._replace(
+        observed=observed.text if observed else "",
+        basis="; ".join(_basis(answers, link, given)),
+        in_spite_of=tuple(item for name in names for item in _in_spite_of(answers, name, given)),
+    )
+
+
+def _observed(answers: Answers, link: str, given: Given) -> Days | None:
+    """The day on which what is attested was observed; None where nothing is said. Raises UnreadableError."""
+    stated = next(answers.beside(given, f"{link}.observed"), None)
+    try:
+        return attested_date(stated) if stated is not None else None
+    except UnreadableError:
+        raise UnreadableError("was observed on a date that cannot be read") from None
+
+
+def _basis(answers: Answers, link: str, given: Given) -> list[str]:
+    """On what an answer rests: what the references to documents show, and the words beside them."""
+    container = given.response.record.resource
+    found = []
+    for answer in answers.beside(given, f"{link}.basis"):
+        named = answer.get("valueReference")
+        display = named.get("display") if isinstance(named, dict) else None
+        found.append(display if isinstance(display, str) else reference_of(named, container, answers.chart))
+    found += [text for answer in answers.beside(given, f"{link}.basis-text") if (text := _text(answer))]
+    return [text[:_LONGEST] for text in dict.fromkeys(found) if text]
+
+
+def _in_spite_of(answers: Answers, link: str, given: Given) -> list[InSpiteOf]:
+    """The records in spite of which an answer was given; none without a reason."""
+    container = given.response.record.resource
+    why = "; ".join(text for answer in answers.beside(given, f"{link}.despite-why") if (text := _text(answer)))
+    named = [
+        reference_of(reference, container, answers.chart)
+        for answer in answers.beside(given, f"{link}.despite")
+        for reference in list_of(answer.get("valueReference"))
+    ]
+    return [InSpiteOf(reference, why[:_LONGEST]) for reference in dict.fromkeys(named) if reference and why]
+
+
+def _text(answer: Mapping[str, Any]) -> str:
+    try:
+        return text_of(answer.get("valueString")).strip()
+    except UnreadableError:
+        return ""

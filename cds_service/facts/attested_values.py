@@ -7,7 +7,16 @@ from typing import Any
 
 from cds_service.errors import UnreadableError
 from cds_service.facts.evidence import ANYTHING, Fact, Reading, Value, newest
-from cds_service.fhir.elements import Interval, first_of, number_of, text_of
+from cds_service.fhir.elements import (
+    Interval,
+    first_of,
+    number_of,
+    object_of,
+    quantity_of,
+    text_of,
+    unit_spelling,
+)
+from cds_service.fhir.terminology import LOINC, SNOMED, canonical_system
 from cds_service.policy.model import FactRule
 
 # An answer of a form as its possible values and its words; raises UnreadableError.
@@ -15,6 +24,18 @@ AnswerReader = Callable[[Mapping[str, Any]], tuple[tuple[Value, ...], str]]
 # "75", "75 %", "70-80 %", "70 to 80%"; nothing longer is a percentage, and nothing longer is searched.
 _PERCENTAGE = re.compile(r"\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*(?:(?:-|\u2013|to)\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*)?")
 LONGEST_PERCENTAGE = 60
+_YES_NO_TABLE = "http://terminology.hl7.org/CodeSystem/v2-0136"
+# Codings that mean yes and no: HL7 table 0136, SNOMED CT's qualifiers, and LOINC's answers.
+YES_OR_NO = {
+    (_YES_NO_TABLE, "Y"): True,
+    (_YES_NO_TABLE, "N"): False,
+    ("http://hl7.org/fhir/v2/0136", "Y"): True,
+    ("http://hl7.org/fhir/v2/0136", "N"): False,
+    (SNOMED, "373066001"): True,
+    (SNOMED, "373067005"): False,
+    (LOINC, "LA33-6"): True,
+    (LOINC, "LA32-8"): False,
+}
 # Of how many different values each number of a reduction is held against each of the other.
 MOST_VALUES = 10
 
@@ -29,19 +50,53 @@ def from_newest(rule: FactRule, readings: list[Reading], notes: list[str]) -> Fa
 
 
 def attested_yes_or_no(answer: Mapping[str, Any]) -> tuple[tuple[Value, ...], str]:
-    """The value of an answer that is yes or no. Raises UnreadableError."""
+    """The value of an answer that is yes or no, as a boolean or as a coding. Raises UnreadableError."""
     value = answer.get("valueBoolean")
+    if value is None and "valueCoding" in answer:
+        coding = object_of(answer["valueCoding"])
+        system, code = text_of(coding.get("system")), text_of(coding.get("code"))
+        value = YES_OR_NO.get((canonical_system(system.partition("|")[0]), code.strip().upper()))
     if not isinstance(value, bool):
         raise UnreadableError("is not yes or no")
     return (value,), "yes" if value else "no"
 
 
 def attested_number(rule: FactRule, answer: Mapping[str, Any]) -> tuple[tuple[Value, ...], str]:
-    """The value of an answer that is a number. Raises UnreadableError where it is none or outside the rule's range."""
+    """The value of an answer that is a number, or a Quantity in a unit of the rule.
+
+    Raises UnreadableError where it is none, in another unit, or outside the rule's range.
+    """
+    if "valueQuantity" in answer:
+        return _quantity(rule, answer)
     number = number_of(first_of(answer, "valueDecimal", "valueInteger"))
     if not rule.range[0] <= number <= rule.range[1]:
         raise UnreadableError(f"is outside {rule.range[0]:g} to {rule.range[1]:g}")
     return ((number, number),), f"{number:g} {rule.unit}".strip()
+
+
+def _quantity(rule: FactRule, answer: Mapping[str, Any]) -> tuple[tuple[Value, ...], str]:
+    quantity = quantity_of(answer)
+    if quantity is None:
+        raise UnreadableError("has no number")
+    # A number without a unit is in the unit of the item, as it is where the answer is a plain number.
+    units = {**rule.units, unit_spelling(rule.unit): (1.0,), "": (1.0,)}
+    unit = next((spelling for spelling in quantity.units if spelling in units), None)
+    if unit is None:
+        raise UnreadableError(f"{quantity.text} is in another unit")
+    possible = tuple(found for factor in units[unit] if (found := clipped(quantity.interval, factor, rule.range)))
+    if not possible:
+        raise UnreadableError(f"is outside {rule.range[0]:g} to {rule.range[1]:g}")
+    return possible, f"{quantity.text} {rule.unit if units[unit] == (1.0,) else unit}".strip()
+
+
+def clipped(interval: Interval, factor: float, bounds: Interval) -> Interval | None:
+    """A number in another unit, as far as it lies within its bounds; None where it does not."""
+    low, high = interval[0] * factor, interval[1] * factor
+    if low == high:
+        low = high = round(low, 9)
+        return (low, high) if bounds[0] <= low <= bounds[1] else None
+    low, high = max(low, bounds[0]), min(high, bounds[1])
+    return (low, high) if low <= high else None
 
 
 def attested_percentage(rule: FactRule, answer: Mapping[str, Any]) -> tuple[tuple[Value, ...], str]:

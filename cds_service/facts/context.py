@@ -7,8 +7,8 @@ from typing import NamedTuple
 from cds_service.chart.chart import Chart, Match
 from cds_service.chart.orders import ProcedureOrder
 from cds_service.chart.parts import parts_named
-from cds_service.facts.attested import Answers
 from cds_service.facts.evidence import Fact
+from cds_service.facts.responses import Answers
 from cds_service.policy.model import FactRule, Scope
 
 ANSWERS = "QuestionnaireResponse"

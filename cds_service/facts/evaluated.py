@@ -26,13 +26,14 @@ class Judged(NamedTuple):
 
 class Tally(NamedTuple):
     """Events judged: the ``number`` of days that pass, at least and at most; the events that pass, that stand open,
-    that fail, and that came too early."""
+    that fail, that came too early, and that fail but are not certain to belong here (``unplaced``)."""
 
     number: Interval
     passing: tuple[Judged, ...]
     doubtful: tuple[Judged, ...]
     failing: tuple[Judged, ...]
     before: tuple[Judged, ...]
+    unplaced: tuple[Judged, ...] = ()
 
 
 class Evaluated(NamedTuple):

@@ -17,10 +17,32 @@ ANYTHING: Interval = (-inf, inf)
 WITHOUT_DATE = "without a date"
 
 
+class InSpiteOf(NamedTuple):
+    """That an answer was given in spite of a record, which it names, and why."""
+
+    reference: str
+    why: str
+
+
+class Attested(NamedTuple):
+    """Who gave an answer, in which ``role``, ``observed`` when, and the ``basis`` on which it rests, all in words; ""
+    where nothing is said.
+
+    ``kind`` is what the role counts as ("clinician", "staff", "patient", or "unnamed" where no author is recorded).
+    """
+
+    by: str
+    role: str
+    kind: str
+    observed: str = ""
+    basis: str = ""
+    in_spite_of: tuple[InSpiteOf, ...] = ()
+
+
 class Evidence(NamedTuple):
     """One thing on record: what it is called (our label, or the chart's own words), its code, what it says, its date.
 
-    ``noun`` (singular, plural) stands on events that are counted rather than listed.
+    ``noun`` (singular, plural) stands on events that are counted rather than listed, ``attested`` on answers.
     """
 
     reference: str
@@ -30,11 +52,12 @@ class Evidence(NamedTuple):
     remark: str | None = None
     code: str | None = None
     noun: tuple[str, str] | None = None
+    attested: Attested | None = None
 
     @property
     def is_attested(self) -> bool:
         """Whether somebody answered a question, rather than the chart recording it."""
-        return self.reference.startswith("QuestionnaireResponse")
+        return self.attested is not None
 
 
 class Reading(NamedTuple):

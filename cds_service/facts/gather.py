@@ -8,11 +8,12 @@ from datetime import date
 
 from cds_service.chart.chart import Chart
 from cds_service.chart.orders import ProcedureOrder
-from cds_service.facts.attested import read_answers
+from cds_service.facts.attesters import DEFAULT_ACCEPTS, Accepts
 from cds_service.facts.context import Context, types_not_whole
 from cds_service.facts.evidence import Fact, Known
 from cds_service.facts.kind import kind_of
 from cds_service.facts.logic import Truth
+from cds_service.facts.responses import read_answers
 from cds_service.facts.word import evaluate
 from cds_service.policy.model import Policy
 
@@ -23,13 +24,15 @@ def gather(
     questionnaires: frozenset[str],
     today: date,
     order: ProcedureOrder | None = None,
+    accepts: Accepts = DEFAULT_ACCEPTS,
 ) -> Known:
     """Every fact of the policy: of the whole, and of each part that the call is about.
 
-    ``questionnaires`` are the canonical addresses (without version) whose answers count as attested; ``order`` is None
-    where nothing is ordered, and then the call is about all parts.
+    ``questionnaires`` are the canonical addresses, each with its edition, whose answers count as attested; ``order`` is
+    None where nothing is ordered, and then the call is about all parts; ``accepts`` says which answers without an
+    author or a role count.
     """
-    answers = read_answers(chart, questionnaires)
+    answers = read_answers(chart, questionnaires, accepts)
     whole: dict[str, Fact] = {}
     not_whole = types_not_whole(chart, {"Patient", *policy.resource_types})
     context = Context(chart, answers, today, order, policy.scope, whole, not_whole=not_whole)

@@ -6,9 +6,10 @@ from typing import NamedTuple
 from cds_service.chart.chart import Chart, Match
 from cds_service.chart.evidence_rules import judge, may_be_too_old, too_old_or_future
 from cds_service.errors import UnreadableError
+from cds_service.facts.attested_values import clipped
 from cds_service.facts.evidence import ANYTHING, Reading, evidence_of, note_on
 from cds_service.fhir.dates import Days
-from cds_service.fhir.elements import Interval, days_of, first_of, object_of, quantity_of, text_of
+from cds_service.fhir.elements import days_of, first_of, object_of, quantity_of, text_of
 from cds_service.fhir.types import TYPES
 from cds_service.policy.model import FactRule
 
@@ -51,7 +52,7 @@ def observed(rule: FactRule, match: Match, chart: Chart, today: date) -> Reading
     if unit is None:
         return f"{quantity.text} has no unit" if quantity.units == ("",) else f"{quantity.text} is in another unit"
     factors = rule.units[unit]
-    possible = tuple(clipped for factor in factors if (clipped := _clip(quantity.interval, factor, rule.range)))
+    possible = tuple(found for factor in factors if (found := clipped(quantity.interval, factor, rule.range)))
     if not possible:
         return f"{quantity.text} is outside {rule.range[0]:g} to {rule.range[1]:g}"
     shown = f"{quantity.text} {rule.unit if factors == (1.0,) else unit}".strip()
@@ -64,12 +65,3 @@ def _judged(rule: FactRule, match: Match, chart: Chart, today: date) -> tuple[st
         return judge(rule, match, chart, today).why_not, ""
     except UnreadableError as error:
         return None, str(error)
-
-
-def _clip(interval: Interval, factor: float, bounds: Interval) -> Interval | None:
-    low, high = interval[0] * factor, interval[1] * factor
-    if low == high:
-        low = high = round(low, 9)
-        return (low, high) if bounds[0] <= low <= bounds[1] else None
-    low, high = max(low, bounds[0]), min(high, bounds[1])
-    return (low, high) if low <= high else None

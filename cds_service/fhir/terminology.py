@@ -74,3 +74,11 @@ def canonical_code(system: str, code: str) -> str:
     if system == ICD10CM and len(code) > 3 and "." not in code and not code.endswith("-"):
         return f"{code[:3]}.{code[3:]}"
     return code
+
+
+def common_beginning(first: str, last: str) -> str:
+    """The characters with which two codes, and so all codes between them, begin."""
+    count = next(
+        (place for place, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first)
+    )
+    return first[:count]

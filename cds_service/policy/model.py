@@ -11,6 +11,9 @@ from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.places import Steps
 from cds_service.policy.sources import Attributes, Citation, Information, Parameter, Review, Source, StudyResult
 
+# Who may attest to a criterion that does not say.
+CLINICIANS = frozenset(("clinician",))
+
 
 class Kind(ABC):
     """A kind of fact, as far as a policy tells of it; ``facts.kind`` has the rest."""
@@ -48,7 +51,9 @@ class FactRule:
     """What a fact reads from the chart; the words are explained in cards/README.md.
 
     ``per_part``: it is read for each part of the statement's scope apart. ``start`` and ``end`` name the two numbers of
-    a reduction, ``attributes`` are what is asked of each of several events.
+    a reduction, ``attributes`` are what is asked of each of several events. ``attested_by`` are the kinds of people
+    whose answers count ("clinician", "staff", "patient"), and ``criteria`` the ids of the criteria that read it, both
+    as those criteria say. A record that one of ``not_in`` recognizes too does not count.
     """
 
     name: str
@@ -61,6 +66,7 @@ class FactRule:
     state: str = "ever"
     site: CodeSet | None = None
     reason: CodeSet | None = None
+    not_in: tuple[CodeSet, ...] = ()
     noun: tuple[str, str] | None = None
     item: str | None = None
     look_back_days: int | None = None
@@ -75,6 +81,8 @@ class FactRule:
     start: str = ""
     end: str = ""
     attributes: Mapping[str, "FactRule"] = field(default_factory=dict)
+    attested_by: frozenset[str] = CLINICIANS
+    criteria: tuple[str, ...] = ()
 
     @property
     def items(self) -> tuple[str, ...]:
@@ -141,25 +149,40 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A fact that is shown beside a criterion without settling it, and what is missing in it.
+    """A fact that is shown beside a criterion without settling it, and what is missing in it."""
 
-    ``contrary``: it speaks against the criterion, so that an attested answer alone does not meet it.
+    fact: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contrary:
+    """A fact that contradicts a criterion while it is on record, and what is still not recorded about it.
+
+    ``source`` is the source of the criterion that it bears on; ``own_reading``: that it does is our reading of that
+    source, which does not name it.
     """
 
     fact: str
     says: str
-    contrary: bool = False
+    source: str
+    own_reading: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Criterion:
-    """One numbered clause: its sentence, its test, and where it comes from. ``fails_as`` names what fails it."""
+    """One numbered clause: its sentence, its test, and where it comes from. ``fails_as`` names what fails it.
+
+    While a fact of ``contrary`` is on record, the criterion is met only by an answer given in spite of that record.
+    """
 
     id: str
     title: str
     fails_as: str
     test: Test
     hints: tuple[Hint, ...]
+    contrary: tuple[Contrary, ...]
+    attested_by: frozenset[str]
     settled_by: str
     citations: tuple[Citation, ...]
     statement_text: str
@@ -168,6 +191,11 @@ class Criterion:
     next_review: str
     profile: str = ""
     per_part: bool = False
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The names of the facts that contradict it, and of those that are shown beside it."""
+        return (*(item.fact for item in self.contrary), *(item.fact for item in self.hints))
 
     @property
     def key(self) -> str:

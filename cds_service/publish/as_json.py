@@ -46,7 +46,9 @@ def _code_set_json(codes: CodeSet) -> dict[str, Any]:
         "codes": [
             {
                 "system": row.system_name,
-                "code": row.spelling,
+                "code": f"{row.code}-" if row.prefix else row.code,
+                "through": row.through or None,
+                "except": list(row.exceptions),
                 "label": row.label,
                 "seen": row.seen,
                 "provenance": row.provenance,

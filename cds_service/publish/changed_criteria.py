@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from cds_service.policy.model import Criterion, Part, Pathway, Policy, Profile, VerdictRule, own_id
+from cds_service.policy.model import Contrary, Criterion, Part, Pathway, Policy, Profile, VerdictRule, own_id
 from cds_service.policy.sources import Parameter
+from cds_service.publish import criteria
 from cds_service.publish import rules as rule_text
 from cds_service.publish.changed_readings import cited
 from cds_service.publish.differences import (
@@ -21,7 +22,7 @@ from cds_service.publish.differences import (
 )
 
 # What the sentences of a criterion say of it, and what follows from that.
-_CRITERION_TOLD = ("id", "title", "test", "per", "profile")
+_CRITERION_TOLD = ("id", "title", "test", "contrary", "attested_by", "per", "profile")
 
 
 def in_criteria(old: Policy, new: Policy) -> Iterator[str]:
@@ -58,9 +59,21 @@ def _criterion(old: Policy, new: Policy) -> Compare[Criterion]:
     def compare(before: Criterion, after: Criterion) -> Iterator[str]:
         yield from was("the title", before.title, after.title)
         yield from test_changed("the test", old, new, before.test, after.test)
+        yield from gone_and_come("what contradicts it", *map(_contradicting, (old, new), (before, after)))
+        yield from was("who may attest to it", *map(criteria.attested_by, (before, after)))
         yield from also(name for name in differing(before, after) if name not in _CRITERION_TOLD)
 
     return compare
+
+
+def _contradicting(policy: Policy, rule: Criterion) -> list[str]:
+    """The facts that contradict a criterion, each with all that is written about it."""
+    return [f"{policy.facts[item.fact].title} ({_how(policy, item)})" for item in rule.contrary]
+
+
+def _how(policy: Policy, item: Contrary) -> str:
+    reading = ", our reading" if item.own_reading else ""
+    return f"{item.says}; {policy.sources[item.source].title}{reading}"
 
 
 def _called(old: Policy, new: Policy) -> Callable[[str], str]:

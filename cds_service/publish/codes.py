@@ -92,7 +92,8 @@ def _read_by(policy: Policy, name: str) -> Iterator[str]:
 
 
 def _read_by_fact(rule: FactRule, name: str) -> Iterator[str]:
-    for codes, part in ((rule.codes, ""), (rule.site, " (site)"), (rule.reason, " (reason)")):
+    named = ((rule.codes, ""), (rule.site, " (site)"), (rule.reason, " (reason)"))
+    for codes, part in (*named, *((codes, " (left out)") for codes in rule.not_in)):
         if codes is not None and codes.name == name:
             yield f"“{rule.title}”{part}"
     for attribute in rule.attributes.values():
@@ -112,6 +113,10 @@ def code_notes(row: Code) -> str:
     notes = [validity(row)] if validity(row) else []
     if row.prefix:
         notes.append("stands for every code that begins so")
+    if row.through:
+        notes.append("stands for every code in the range")
+    if row.exceptions:
+        notes.append(f"except {', '.join(row.exceptions)}")
     notes += [note for note in (row.remark, row.use) if note]
     if row.leaves:
         notes.append(f"billable: {', '.join(row.leaves)}")

@@ -7,11 +7,12 @@ from cds_service.facts.clauses import Clause, capital
 from cds_service.facts.kind import kind_of
 from cds_service.facts.word import clause, sentence
 from cds_service.policy.codes import CodeSet
-from cds_service.policy.model import Criterion, FactRule, Policy, Profile, Scope, VerdictRule, own_id
+from cds_service.policy.model import Contrary, Criterion, FactRule, Policy, Profile, Scope, VerdictRule, own_id
 from cds_service.verdicts.payers import SEEN_WITHIN_DAYS
 
 VERIFIED = {"verbatim": "seen word for word", "paraphrase": "paraphrase only", "unverified": "unverified"}
 NOT_CHECKED = "not yet checked by a named reviewer"
+_PEOPLE = {"clinician": "clinicians", "staff": "staff", "patient": "the patient"}
 
 
 # --- readings --------------------------------------------------------------------------------------------------------
@@ -46,7 +47,7 @@ def reading(
         rule.kind.name,
         rule.title,
         kind_of(rule).origin(rule, facts),
-        tuple(codes for codes in (rule.codes, rule.site, rule.reason) if codes is not None),
+        tuple(codes for codes in (rule.codes, rule.site, rule.reason, *rule.not_in) if codes is not None),
         kind_of(rule).age_limit(rule),
         kind_of(rule).units(rule),
         kind_of(rule).absence(rule),
@@ -99,7 +100,9 @@ class CriterionText(NamedTuple):
     reads: tuple[str, ...]
     readings: tuple[ReadingText, ...]
     beside: tuple[ReadingText, ...]
+    contrary: tuple[ReadingText, ...]
     hints: tuple[ReadingText, ...]
+    attested_by: str
     verdicts: tuple[VerdictRule, ...]
     profiles: tuple[Profile, ...]
     variants: tuple[VariantText, ...]
@@ -160,11 +163,24 @@ def criterion(policy: Policy, rule: Criterion) -> CriterionText:
         (*own, *(name for name in others if name not in own)),
         tuple(_read(policy, name) for name in own),
         tuple(_read(policy, name) for name in others if name not in own),
+        tuple(_read(policy, item.fact, f"{item.says} ({_bears_on(policy, item)})") for item in rule.contrary),
         tuple(_read(policy, hint.fact, hint.says) for hint in rule.hints),
+        attested_by(rule) if any(policy.facts[name].items for name in own) else "",
         tuple(verdict for verdict in policy.verdicts if rule.id in map(own_id, verdict.criteria)),
         profiles,
         variants,
     )
+
+
+def attested_by(rule: Criterion) -> str:
+    """Whose answers count for a criterion: "clinicians, staff"."""
+    return ", ".join(_PEOPLE[name] for name in _PEOPLE if name in rule.attested_by)
+
+
+def _bears_on(policy: Policy, item: Contrary) -> str:
+    """On which source of the criterion a contrary record bears, and whether that is only our reading."""
+    title = policy.sources[item.source].title
+    return f"our reading of {title}" if item.own_reading else f"named in {title}"
 
 
 def variant(policy: Policy, rule: Criterion) -> VariantText:
@@ -181,8 +197,9 @@ def read_elsewhere(policy: Policy) -> list[ReadingText]:
     """What no criterion reads: the facts of scope, pathways, opened charts and limits of verdicts."""
     rules = (*policy.criteria, *policy.variants.values())
     tests = {name for rule in rules for name in policy.behind(rule.test.facts())}
-    hints = {hint.fact for hint in (*policy.for_review, *(hint for rule in rules for hint in rule.hints))}
-    return [_read(policy, name) for name in policy.facts if name not in tests | hints]
+    beside = {name for rule in rules for name in rule.beside}
+    shown = {line.fact for line in policy.for_review}
+    return [_read(policy, name) for name in policy.facts if name not in tests | beside | shown]
 
 
 def groups(policy: Policy) -> list[VerdictGroup]:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from cds_service.facts.word import sentence
 from cds_service.policy.codes import Code, CodeSet
-from cds_service.policy.model import Kind, Policy, Profile, Test, Word
+from cds_service.policy.model import FactRule, Kind, Policy, Profile, Test, Word
 
 Item = TypeVar("Item")
 Compare = Callable[[Item, Item], Iterable[str]]
@@ -21,6 +21,9 @@ _WRITTEN = {
     "per_part": "per",
     "start": "from",
 }
+
+# Members that are told of elsewhere, or that say nothing.
+_APART: dict[type, tuple[str, ...]] = {FactRule: ("attested_by", "criteria"), Test: ("place",)}
 
 
 def by_id(items: Iterable[Any]) -> dict[str, Any]:
@@ -111,6 +114,6 @@ def plain(value: Any) -> Any:
 
 
 def _members(record: Any) -> dict[str, Any]:
-    """The members of a record; where a test stands in the file is none of them."""
-    names = [item.name for item in fields(record)]
-    return {name: plain(getattr(record, name)) for name in names if name != "place" or not isinstance(record, Test)}
+    """The members of a record, but for where a test stands in the file, and what criteria say of a fact."""
+    apart = _APART.get(type(record), ())
+    return {item.name: plain(getattr(record, item.name)) for item in fields(record) if item.name not in apart}

@@ -184,7 +184,7 @@ def inputs(policy: Policy) -> list[Input]:
     users: dict[str, dict[str, Criterion]] = {}
     for rule in policy.criteria:
         text = policy_text.criterion(policy, rule)
-        for name in (*text.reads, *(hint.fact for hint in rule.hints)):
+        for name in (*text.reads, *rule.beside):
             users.setdefault(name, {})[rule.id] = rule
     return [
         Input(

@@ -79,6 +79,16 @@ class Settings(BaseSettings):
         "and calls are open.",
     )
 
+    accept_unsigned_answers: bool = Field(
+        False,
+        description="Count attested answers that name no author, as by an unnamed author; else an answer needs one.",
+    )
+    accept_answers_without_role: bool = Field(
+        True,
+        description="Count answers of practitioners whose role is not recorded as answers of clinicians; else as those "
+        "of staff.",
+    )
+
     call_seconds: float = Field(
         3.5,
         gt=0.1,

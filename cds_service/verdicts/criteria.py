@@ -9,7 +9,8 @@ from cds_service.facts.evidence import ANYTHING, Evidence, Fact, Known, NotCount
 from cds_service.facts.kind import kind_of
 from cds_service.facts.logic import Truth
 from cds_service.facts.word import evaluate, leaves, manner_of, nodes, why_it_fails, word_of
-from cds_service.policy.model import Criterion, Part, Policy
+from cds_service.policy.model import Criterion, Part, Policy, Test
+from cds_service.verdicts.contrary import Against, Answered, against, may_be_against, without_answered
 
 MOST_NOTES = 3
 DISAGREE = "record and attestation disagree"
@@ -20,9 +21,10 @@ class Finding(NamedTuple):
 
     ``reason`` is empty if it is simply met, ``beside`` is what evidence does not say; ``manner`` says that it is met
     only by a waiver or because its condition does not apply. ``as_read`` is its truth if all that was read were all
-    there is and nothing spoke against an answer; ``conflict`` says that an answer and a record disagree; ``unread`` are
-    the resource types whose unread part keeps it open; ``not_counted`` are the records that would bear on it and do not
-    count.
+    there is and nothing contradicted it; ``conflict`` says that an answer and a record disagree; ``unread`` are the
+    resource types whose unread part keeps it open. ``contrary`` are the records that contradict it, ``answered`` those
+    in spite of which an answer was given. ``by_attestation``: it would not be met without what somebody attested.
+    ``not_counted`` are the records that would bear on it and do not count.
     """
 
     criterion: Criterion
@@ -35,6 +37,9 @@ class Finding(NamedTuple):
     as_read: Truth = Truth.UNKNOWN
     conflict: bool = False
     unread: tuple[str, ...] = ()
+    contrary: tuple[Evidence, ...] = ()
+    answered: tuple[Answered, ...] = ()
+    by_attestation: bool = False
     not_counted: tuple[NotCounted, ...] = ()
 
     @property
@@ -64,9 +69,9 @@ def find(policy: Policy, criteria: Iterable[Criterion], known: Known, chart: Cha
 
 
 def _not_counted(criterion: Criterion, facts: Mapping[str, Fact]) -> tuple[NotCounted, ...]:
-    """The records that do not count of the facts that the criterion and its hints read, each once; one that counts for
-    another of them is none."""
-    read = [facts[name] for name in dict.fromkeys((*criterion.test.facts(), *(hint.fact for hint in criterion.hints)))]
+    """The records that do not count of the facts that the criterion reads, that contradict it, and that are shown
+    beside it, each once; one that counts for another of them is none."""
+    read = [facts[name] for name in dict.fromkeys((*criterion.test.facts(), *criterion.beside))]
     refused = dict.fromkeys(item for fact in read for item in fact.not_counted)
     if not refused:
         return ()
@@ -75,36 +80,66 @@ def _not_counted(criterion: Criterion, facts: Mapping[str, Fact]) -> tuple[NotCo
 
 
 def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part: Part | None) -> Finding:
+    contradicting = against(criterion, facts)
+    facts = without_answered(criterion, facts, contradicting)
     found = _judged(criterion, facts, chart)
-    truth = found.truth
-    read = [facts[name] for name in dict.fromkeys(criterion.test.facts())]
-    evidence = [item for fact in read for item in fact.evidence]
+    truth = Truth.UNKNOWN if found.truth is Truth.MET and contradicting.beside_test else found.truth
+    if truth is Truth.NOT_MET:
+        evidence = _evidence(criterion, facts)
+        reason, beside = why_it_fails(found)
+        named = {item.reference for item in evidence}
+        others = tuple(item for item in contradicting.records if item.reference not in named)
+        return Finding(criterion, truth, reason, beside, evidence, part, as_read=truth, contrary=others)
     if truth is Truth.MET:
         how = manner_of(found)
         beside = _why_met_so(found, how, facts) if how else word_of(criterion.test).beside_when_met(found)
-        why = f"{how}: {beside}" if how else ""
-        return Finding(criterion, truth, why, beside, tuple(dict.fromkeys(evidence)), part, how, truth)
-    if truth is Truth.NOT_MET:
-        reason, beside = why_it_fails(found)
-        return Finding(criterion, truth, reason, beside, tuple(dict.fromkeys(evidence)), part, as_read=truth)
+        said = [f"{how}: {beside}" if how else "", *(item.in_words() for item in contradicting.answered)]
+        return Finding(
+            criterion,
+            truth,
+            "; ".join(filter(None, said)),
+            beside,
+            _evidence(criterion, facts, contradicting.records),
+            part,
+            how,
+            truth,
+            contrary=contradicting.records,
+            answered=contradicting.answered,
+            by_attestation=_rests_on_answers(criterion.test, facts),
+        )
+    return _open(found, criterion, facts, chart, part, contradicting)
+
+
+def _open(
+    found: Evaluated,
+    criterion: Criterion,
+    facts: Mapping[str, Fact],
+    chart: Chart,
+    part: Part | None,
+    contradicting: Against,
+) -> Finding:
+    """The finding of a criterion that is unknown: what keeps it open, what contradicts it, and what does not count."""
+    read = [facts[name] for name in dict.fromkeys(criterion.test.facts())]
+    evidence = _evidence(criterion, facts, contradicting.records)
     whole = _as_if_whole(found, facts)
     as_read = whole.truth
-    against = [facts[hint.fact] for hint in criterion.hints if hint.contrary]
-    contrary = [item for fact in against for item in fact.evidence]
     reasons: list[str] = []
     on_record = [fact for fact in read if fact.evidence or fact.events]
-    if as_read is Truth.MET and contrary:
-        evidence = contrary + evidence
-        reasons.append(DISAGREE)
+    if as_read is Truth.MET and contradicting.standing:
+        reasons.append(DISAGREE if any(item.is_attested for item in evidence) else "records disagree")
     elif as_read is Truth.UNKNOWN and any(fact.events or set(fact.values) - {ANYTHING} for fact in on_record):
         reasons.append(_why_unsettled(whole))
+    conflict = bool(reasons) and (DISAGREE in reasons or as_read is Truth.MET)
+    if not conflict:
+        reasons += contradicting.says
     for hint in criterion.hints:
         fact = facts[hint.fact]
-        if fact.evidence and not any(known.values or known.events for known in on_record):
+        known = any(other.values or other.events for other in on_record if other is not fact)
+        if set(fact.evidence) - set(contradicting.records) and not known:
             evidence += fact.evidence
             reasons.append(hint.says)
-    hinted = [facts[hint.fact] for hint in criterion.hints]
-    notes = list(dict.fromkeys(note for fact in (*read, *hinted) for note in fact.notes))
+    beside = [facts[name] for name in criterion.beside]
+    notes = list(dict.fromkeys(note for fact in (*read, *beside) for note in fact.notes))
     hidden = len(notes) - MOST_NOTES
     reasons += notes[:MOST_NOTES]
     if hidden > 0:
@@ -112,15 +147,38 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part
     reason = "; ".join(reasons + _not_sent(criterion, facts, chart)) or "nothing on record"
     return Finding(
         criterion,
-        truth,
+        Truth.UNKNOWN,
         reason,
         "; ".join(reasons),
         tuple(dict.fromkeys(evidence)),
         part,
         as_read=as_read,
-        conflict=DISAGREE in reasons,
+        conflict=conflict,
         unread=_not_whole(criterion, facts, chart) if as_read is not Truth.UNKNOWN else (),
+        contrary=contradicting.records,
     )
+
+
+def _evidence(
+    criterion: Criterion, facts: Mapping[str, Fact], contrary: tuple[Evidence, ...] = ()
+) -> tuple[Evidence, ...]:
+    """What was read for a criterion, each once, but for the records that are told apart as contrary."""
+    told_apart = {item.reference for item in contrary}
+    read = dict.fromkeys(item for name in criterion.test.facts() for item in facts[name].evidence)
+    return tuple(item for item in read if item.reference not in told_apart)
+
+
+def _rests_on_answers(test: Test, facts: Mapping[str, Fact]) -> bool:
+    """Whether a test that is met would not be met without what somebody attested."""
+    attested = [name for name in dict.fromkeys(test.facts()) if _is_attested(facts[name])]
+    silent = {name: Fact(facts[name].rule) for name in attested}
+    return bool(attested) and evaluate(test, {**facts, **silent}).truth is not Truth.MET
+
+
+def _is_attested(fact: Fact) -> bool:
+    """Whether a fact rests on answers: on nothing else, or on what answers say of events that are on record."""
+    attested = [item.is_attested for item in fact.evidence]
+    return any(attested) and (bool(fact.events) or all(attested))
 
 
 def _as_if_whole(found: Evaluated, facts: Mapping[str, Fact]) -> Evaluated:
@@ -135,16 +193,13 @@ def _as_if_whole(found: Evaluated, facts: Mapping[str, Fact]) -> Evaluated:
 def _judged(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> Evaluated:
     """The test of a criterion, in which an answer that cannot settle it does not.
 
-    An answer cannot where a record speaks against it or may do so, and where what its hints are read from did not
+    An answer cannot where a record that was not read may contradict it, and where what is shown beside it did not
     arrive whole. It then may be wrong: what it meets stays open unless the rest meets it anyway.
     """
     found = evaluate(criterion.test, facts)
-    if found.truth is not Truth.MET or not criterion.hints:
+    if found.truth is not Truth.MET or not (criterion.hints or criterion.contrary):
         return found
-    contradicted = any(
-        hint.contrary and (facts[hint.fact].open or True in facts[hint.fact].values) for hint in criterion.hints
-    )
-    if not contradicted and not _not_whole(criterion, facts, chart):
+    if not may_be_against(criterion, facts) and not _not_whole(criterion, facts, chart):
         return found
     doubted = {
         name: facts[name]._replace(open=True)
@@ -155,8 +210,8 @@ def _judged(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> Ev
 
 
 def _wanted(criterion: Criterion, facts: Mapping[str, Fact]) -> list[str]:
-    """The resource types that the criterion's test and its hints read."""
-    names = (*criterion.test.facts(), *(hint.fact for hint in criterion.hints))
+    """The resource types that the criterion's test, what contradicts it and its hints read."""
+    names = (*criterion.test.facts(), *criterion.beside)
     return sorted(frozenset().union(*(facts[name].rule.types() for name in names)))
 
 

@@ -1,9 +1,9 @@
 """Findings in, one Decision out: the verdicts, kept apart, and what else a reader must review."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from cds_service.chart.chart import Chart
 from cds_service.chart.orders import ProcedureOrder
@@ -15,6 +15,21 @@ from cds_service.policy.model import Part, Pathway, Policy, Profile, VerdictRule
 from cds_service.verdicts import criteria, payers
 from cds_service.verdicts.criteria import Finding
 from cds_service.verdicts.payers import PayerPosition
+
+
+class Counts(NamedTuple):
+    """How many criteria there are, how many are met, and how many of those only by what somebody attested."""
+
+    total: int
+    met: int
+    by_attestation: int
+
+    @classmethod
+    def of(cls, findings: Iterable[Finding]) -> "Counts":
+        """Counts findings."""
+        listed = list(findings)
+        met = [finding for finding in listed if finding.truth is Truth.MET]
+        return cls(len(listed), len(met), sum(finding.by_attestation for finding in met))
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,8 @@ class Row:
 class Table:
     """A word, what it means, the facts and the test that show it, and its patients.
 
-    ``more`` are parts of policy.json beside them, ``sets`` code sets, ``shows`` what an author would write.
+    ``beside`` are members of the criterion beside its test, ``more`` parts of policy.json beside the facts, ``sets``
+    code sets, ``shows`` what an author would write.
     """
 
     word: str
@@ -58,6 +59,7 @@ class Table:
     more: Json = field(default_factory=dict)
     sets: Json = field(default_factory=dict)
     shows: Json | None = None
+    beside: Json = field(default_factory=dict)
 
     def documents(self) -> Json:
         """The made-up statement with the facts and the test as the only criterion."""
@@ -66,7 +68,7 @@ class Table:
         template = policy["criteria"][0]
         del policy["patient_view"]
         policy |= {"facts": self.facts, "for_review": []}
-        policy["criteria"] = [template | {"id": CRITERION, "title": "Asked", "test": self.test}]
+        policy["criteria"] = [template | {"id": CRITERION, "title": "Asked", "test": self.test} | self.beside]
         policy["verdicts"] = [{"id": "verdict", "title": "Verdict", "all": [CRITERION]}]
         policy |= self.more
         made["payers"] = {"payers": []}

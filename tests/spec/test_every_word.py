@@ -44,6 +44,15 @@ def test_every_table_has_two_truths_at_least(table):
     assert len({row.truth for row in table.rows}) > 1
 
 
+def test_every_member_of_a_criterion_that_decides_has_its_table():
+    members = set(schema("policy").schema["properties"]["criteria"]["items"]["properties"])
+    told_elsewhere = {
+        *("id", "title", "fails_as", "test", "hints", "settled_by", "sources", "statement_text", "product_choice"),
+        *("note", "next_review"),
+    }
+    assert members - told_elsewhere <= SAID
+
+
 def test_every_part_of_the_policy_that_decides_has_its_table():
     parts = set(schema("policy").schema["properties"])
     told_elsewhere = {

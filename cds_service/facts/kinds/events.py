@@ -7,7 +7,7 @@ from typing import NamedTuple
 from cds_service.chart.chart import Match, concept_of
 from cds_service.chart.evidence_rules import judge, may_be_too_old, too_old_or_future, when_of
 from cds_service.errors import UnreadableError
-from cds_service.facts.attested import Answers, attested
+from cds_service.facts.attested import attested, attested_date, attested_group
 from cds_service.facts.context import Context
 from cds_service.facts.evidence import (
     WITHOUT_DATE,
@@ -22,8 +22,9 @@ from cds_service.facts.evidence import (
 )
 from cds_service.facts.kind import FactKind, Rules, kind_of
 from cds_service.facts.origins import either, records
+from cds_service.facts.responses import Answers
 from cds_service.fhir.dates import Days, days
-from cds_service.fhir.elements import days_of, list_of, object_of, readable_keys
+from cds_service.fhir.elements import object_of, readable_keys
 from cds_service.policy.model import FactRule
 
 
@@ -129,13 +130,14 @@ def _coded(rule: FactRule, match: Match, when: Days, context: Context) -> dict[s
 def _attested(rule: FactRule, context: Context, notes: list[str]) -> Iterator[_Source]:
     if rule.item is None:
         return
-    for record, authored, answers in context.answers.within(rule.item):
-        why_not = too_old_or_future(rule.answer_look_back_days, authored, context.today)
+    for response, answers in context.answers.within(rule.item):
+        why_not = too_old_or_future(rule.answer_look_back_days, response.authored, context.today)
         day = _day_of(answers)
         if why_not is None and day is not None:
             why_not = too_old_or_future(rule.look_back_days, day.text, context.today)
-        if why_not is not None:
-            notes.append(f"attested: {why_not}")
+        by, refused = attested_group(rule, response, answers)
+        if why_not is not None or refused:
+            notes.append(f"attested: {why_not}" if why_not is not None else refused)
             continue
         when = day or _some_day(context.today)
         read: dict[str, list[Reading]] = {}
@@ -144,7 +146,7 @@ def _attested(rule: FactRule, context: Context, notes: list[str]) -> Iterator[_S
             given, unread[name] = attested(attribute, answers, context.today, kind_of(attribute).reader(attribute))
             # All that is said of one event is of its day: a later form does not outweigh the record, they must agree.
             read[name] = [reading._replace(when=when) for reading in given]
-        shown = Evidence(record.reference, rule.title, None, authored[:10])
+        shown = Evidence(response.record.reference, rule.title, None, response.authored[:10], attested=by)
         yield _Source(when, shown, read, unread, day is not None)
 
 
@@ -155,9 +157,9 @@ def _some_day(today: date) -> Days:
 
 def _day_of(answers: Answers) -> Days | None:
     """The day that a group states; None where it states none, none that can be read, or several."""
-    stated = [answer for _, _, item in answers.items.get("date", ()) for answer in list_of(item["answer"])]
+    stated = [answer for given in answers.items.get("date", ()) for answer in given.answers]
     try:
-        found = {days_of(object_of(answer).get("valueDate")) for answer in stated}
+        found = {attested_date(object_of(answer)) for answer in stated}
     except UnreadableError:
         return None
     return found.pop() if len(found) == 1 else None

@@ -33,6 +33,10 @@ class MeasurementKind(NumberKind):
         notes: list[str] = []
         refused: list[NotCounted] = []
         for match, placed in context.matches(rule, ("Observation",)):
+            if copied := context.answers.copied_by(match.record.resource):
+                # The answer speaks for itself; its copy may be older than what the answer says now.
+                notes.append(note_on(match, f"{match.record.reference} is a copy of {copied}"))
+                continue
             outcome = observed(rule, match, context.chart, context.today) if placed else context.no_part
             if isinstance(outcome, Stale):
                 stale.append((outcome.when, note_on(match, outcome.why)))

@@ -8,7 +8,7 @@ from typing import Any
 from cds_service.chart.chart import Chart
 from cds_service.chart.evidence_rules import judge
 from cds_service.errors import UnreadableError
-from cds_service.facts.attested import attested
+from cds_service.facts.attested import attested, attested_date
 from cds_service.facts.context import Context
 from cds_service.facts.elapsed import elapsed
 from cds_service.facts.evidence import (
@@ -23,7 +23,7 @@ from cds_service.facts.evidence import (
     note_on,
 )
 from cds_service.facts.kind import ElapsedKind, Rules
-from cds_service.facts.origins import a_condition, answers
+from cds_service.facts.origins import a_condition, answers, either
 from cds_service.fhir.dates import Days, days, years_after
 from cds_service.fhir.elements import days_of, number_of, object_of
 from cds_service.policy.model import FactRule
@@ -34,6 +34,7 @@ class OnsetKind(ElapsedKind):
 
     name = "onset"
     default_state = "active"
+    may_leave_out = True
     needs = {"anyOf": [{"required": ["codes"]}, {"required": ["item"]}]}
 
     def types(self, rule: FactRule) -> frozenset[str]:
@@ -47,10 +48,13 @@ class OnsetKind(ElapsedKind):
         notes: list[str] = []
         refused: list[NotCounted] = []
         unread, unreadable = context.records_open(rule), False
+        others = {id(match.record.resource) for codes in rule.not_in for match in chart.matches("Condition", codes)}
         for match, placed in context.matches(rule, ("Condition",)):
             try:
                 why_not, _ = judge(rule, match, chart, today)
                 why_not = why_not or (None if placed else context.no_part)
+                if why_not is None and id(match.record.resource) in others:
+                    why_not = "gives no onset of the pain"
                 if why_not is None:
                     onset = _condition_onset(match.record.resource, chart)
                     if onset is None:
@@ -98,7 +102,8 @@ class OnsetKind(ElapsedKind):
         ended = f", to the date in “{rule.until}”" if rule.until else ""
         if rule.codes is None:
             return f"from the date in {answers(rule)}{ended}"
-        recorded = f"the earliest onset of {a_condition(rule)}"
+        but = f" (none of {either([codes.title.lower() for codes in rule.not_in])})" if rule.not_in else ""
+        recorded = f"the earliest onset of {a_condition(rule)}{but}"
         return f"{recorded}, and the newest {answers(rule)}{ended}; both must agree" if rule.item else recorded
 
 
@@ -114,14 +119,13 @@ def _attested_end(rule: FactRule, context: Context, notes: list[str]) -> Days | 
 
 
 def _attested_date(answer: Mapping[str, Any]) -> tuple[tuple[Value, ...], str]:
-    when = days_of(answer.get("valueDate"))
-    return (ANYTHING,), when.text
+    return (ANYTHING,), attested_date(answer).text
 
 
 def _attested_onset(
     rule: FactRule, answer: Mapping[str, Any], today: date, end: Days | None
 ) -> tuple[tuple[Value, ...], str]:
-    onset = days_of(answer.get("valueDate"))
+    onset = attested_date(answer)
     if onset.first > today:
         raise UnreadableError("is a date in the future")
     if end is None:

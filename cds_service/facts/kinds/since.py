@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from cds_service.errors import UnreadableError
-from cds_service.facts.attested import attested
+from cds_service.facts.attested import attested, attested_date
 from cds_service.facts.context import Context
 from cds_service.facts.elapsed import elapsed
 from cds_service.facts.evidence import ANYTHING, Fact, Value, newest
@@ -13,7 +13,6 @@ from cds_service.facts.kind import ElapsedKind, Rules
 from cds_service.facts.origins import answers, records
 from cds_service.facts.recorded import recorded
 from cds_service.fhir.dates import days
-from cds_service.fhir.elements import days_of
 from cds_service.policy.model import FactRule
 
 
@@ -56,7 +55,7 @@ class SinceKind(ElapsedKind):
 
 
 def _attested_past(answer: Mapping[str, Any], today: date) -> tuple[tuple[Value, ...], str]:
-    when = days_of(answer.get("valueDate"))
+    when = attested_date(answer)
     if when.first > today:
         raise UnreadableError("is a date in the future")
     return ((0, 0),), when.text

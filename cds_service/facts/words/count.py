@@ -123,6 +123,7 @@ def tally(test: Test, facts: Facts) -> Tally:
     doubtful: list[Judged] = []
     failing: list[Judged] = []
     before: list[Judged] = []
+    unplaced: list[Judged] = []
     for event in facts[test.fact].events:
         if start is not None and event.when.last <= start:
             before.append(Judged(event, None))
@@ -134,11 +135,11 @@ def tally(test: Test, facts: Facts) -> Tally:
             passing.append(Judged(event, asked))
         elif truth is not Truth.NOT_MET:
             doubtful.append(Judged(event, asked))
-        elif certain:
-            failing.append(Judged(event, asked))
+        else:
+            (failing if certain else unplaced).append(Judged(event, asked))
     most = len(passing) + len(doubtful) if failing else inf
     number = (_distinct_days(judged.event.when for judged in passing), most)
-    return Tally(number, tuple(passing), tuple(doubtful), tuple(failing), tuple(before))
+    return Tally(number, *map(tuple, (passing, doubtful, failing, before, unplaced)))
 
 
 def _distinct_days(dates: Iterable[Days]) -> int:
@@ -170,6 +171,7 @@ def _counted(found: Evaluated) -> str:
         *((judged.event, f": {_why_doubtful(judged, after)}") for judged in tally.doubtful),
         *((judged.event, f": {_why_failing(judged)}") for judged in tally.failing),
         *((judged.event, f" is not after {after}") for judged in tally.before),
+        *((judged.event, f": {_why_failing(judged)}, {_why_unplaced(judged, after)}") for judged in tally.unplaced),
     ]
     said += [f"{event.when.text}{why}" for event, why in others[:MOST_SAID]]
     more = len(others) - MOST_SAID
@@ -187,6 +189,10 @@ def _why_doubtful(judged: Judged, after: str) -> str:
     if not missing and after:
         missing.append(f"may not be after {after}")
     return ", ".join(dict.fromkeys(missing)) or "not certain"
+
+
+def _why_unplaced(judged: Judged, after: str) -> str:
+    return f"may not be after {after}" if judged.event.certain else _why_uncertain(judged.event)
 
 
 def _why_failing(judged: Judged) -> str:

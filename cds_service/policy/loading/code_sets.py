@@ -8,7 +8,7 @@ from cds_service.fhir.terminology import canonical_code, canonical_system
 from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.loading.problems import Problems, Reader
 
-NO_CODES = CodeSet(name="none", title="none", codes=(), exact={}, prefixes=(), phrases=())
+NO_CODES = CodeSet(name="none", title="none", codes=(), exact={}, families=(), phrases=())
 
 
 class CodeReader(Reader):
@@ -39,7 +39,7 @@ class CodeReader(Reader):
         for row in rows:
             if (row.system, row.code) in exact:
                 self.problem("codes", f"$.sets.{name}", f"{row.system_name} {row.code} stands twice in the set")
-            if not row.prefix:
+            if not row.is_family:
                 exact[row.system, row.code] = row
         if not rows and not entry.get("text"):
             self.problem("codes", f"$.sets.{name}", "the set has neither codes nor text and can match nothing")
@@ -48,7 +48,7 @@ class CodeReader(Reader):
             title=entry["title"],
             codes=tuple(rows),
             exact=exact,
-            prefixes=tuple(row for row in rows if row.prefix),
+            families=tuple(row for row in rows if row.is_family),
             phrases=tuple(f" {phrase} " for phrase in entry.get("text", ())),
             words_beside_codes="words_beside_codes" in entry,
         )
@@ -58,7 +58,7 @@ class CodeReader(Reader):
         return Code(
             system=system,
             system_name=entry["system"],
-            code=canonical_code(system, entry["code"].removesuffix("-")),
+            code=canonical_code(system, entry["code"].removesuffix("-").removesuffix(".")),
             label=entry["label"],
             seen=entry["seen"],
             provenance=entry["provenance"],
@@ -68,4 +68,6 @@ class CodeReader(Reader):
             remark=entry.get("remark"),
             use=entry.get("use"),
             prefix=entry["code"].endswith("-"),
+            through=canonical_code(system, entry["through"]) if "through" in entry else "",
+            exceptions=tuple(canonical_code(system, code) for code in entry.get("except", ())),
         )

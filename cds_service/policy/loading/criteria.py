@@ -7,7 +7,17 @@ from typing import Any
 from cds_service.policy.loading.problems import Problems, Reader
 from cds_service.policy.loading.sources import SourceReader
 from cds_service.policy.loading.tests import TestReader
-from cds_service.policy.model import Criterion, FactRule, Hint, Profile, Test, VerdictRule, own_id
+from cds_service.policy.model import (
+    CLINICIANS,
+    Contrary,
+    Criterion,
+    FactRule,
+    Hint,
+    Profile,
+    Test,
+    VerdictRule,
+    own_id,
+)
 from cds_service.policy.places import Steps, path_of
 
 _HOLE = re.compile(r"\{([a-z][a-z0-9-]*)\}")
@@ -45,19 +55,25 @@ class CriterionReader(Reader):
         citations = self._sources.citations(entry["sources"], f"{place}.sources")
         test = self._tests.test(entry["test"], ("criteria", index, "test"))
         hints = tuple(self._hint(hint, f"{place}.hints[{n}]") for n, hint in enumerate(entry.get("hints", ())))
+        cited = [citation.source for citation in citations]
+        contrary = tuple(
+            self._contrary(item, cited, f"{place}.contrary[{n}]") for n, item in enumerate(entry.get("contrary", ()))
+        )
         return Criterion(
             id=entry["id"],
             title=self._filled(entry["title"], self._tests.numbers, f"{place}.title"),
             fails_as=entry["fails_as"],
             test=test,
             hints=hints,
+            contrary=contrary,
+            attested_by=frozenset(entry.get("attested_by", CLINICIANS)),
             settled_by=entry["settled_by"],
             citations=citations,
             statement_text=entry["statement_text"],
             product_choice=entry.get("product_choice"),
             note=entry.get("note"),
             next_review=entry["next_review"],
-            per_part=self._per_part(test, hints),
+            per_part=self._per_part(test, (*hints, *contrary)),
         )
 
     def profile(self, name: str, entry: Mapping[str, Any]) -> Profile:
@@ -108,6 +124,8 @@ class CriterionReader(Reader):
             fails_as=replaced.get("fails_as", own.fails_as),
             test=test,
             hints=own.hints,
+            contrary=own.contrary,
+            attested_by=own.attested_by,
             settled_by=replaced.get("settled_by", own.settled_by),
             citations=cited or own.citations,
             statement_text=own.statement_text,
@@ -115,7 +133,7 @@ class CriterionReader(Reader):
             note=own.note,
             next_review=entry["next_review"],
             profile=name,
-            per_part=self._per_part(test, own.hints),
+            per_part=self._per_part(test, (*own.hints, *own.contrary)),
         )
         if not cited:
             self.problem(
@@ -126,8 +144,8 @@ class CriterionReader(Reader):
         self.variants[variant.key] = variant
         return variant.key
 
-    def _per_part(self, test: Test, hints: Iterable[Hint]) -> bool:
-        names = (*test.facts(), *(hint.fact for hint in hints))
+    def _per_part(self, test: Test, beside: Iterable[Hint | Contrary]) -> bool:
+        names = (*test.facts(), *(item.fact for item in beside))
         return any(self._facts[name].per_part for name in names if name in self._facts)
 
     def _filled(self, title: str, numbers: Mapping[str, float], place: str) -> str:
@@ -138,7 +156,21 @@ class CriterionReader(Reader):
 
     def _hint(self, entry: Mapping[str, Any], place: str) -> Hint:
         self.known(entry["fact"], self._facts, "fact", "policy", f"{place}.fact")
-        return Hint(entry["fact"], entry["says"], entry.get("contrary", False))
+        return Hint(entry["fact"], entry["says"])
+
+    def _contrary(self, entry: Mapping[str, Any], cited: Collection[str], place: str) -> Contrary:
+        """A fact that contradicts a criterion; it must be yes or no, and bear on a source that the criterion cites."""
+        name = entry["fact"]
+        if self.known(name, self._facts, "fact", "policy", f"{place}.fact"):
+            kind = self._facts[name].kind
+            if kind.compared_by != "is":
+                self.problem(
+                    "policy",
+                    f"{place}.fact",
+                    f"the fact '{name}' is of kind '{kind.name}'; only a fact that is yes or no can contradict",
+                )
+        self.known(entry["source"], cited, "source of this criterion", "policy", f"{place}.source")
+        return Contrary(name, entry["says"], entry["source"], "own_reading" in entry)
 
     def verdict(self, index: int, entry: Mapping[str, Any], profiles: Mapping[str, Profile]) -> VerdictRule:
         """One verdict."""

@@ -23,6 +23,8 @@ class LoadedKind(Kind):
     may_be_absent: ClassVar[bool] = False
     default_state: ClassVar[str] = "ever"
     default_range: ClassVar[tuple[float, float]] = (float("-inf"), float("inf"))
+    # Whether records that other code sets recognize too may be left out.
+    may_leave_out: ClassVar[bool] = False
     # What it does with the parts of a scope, without which it cannot be read.
     needs_scope: ClassVar[str] = ""
 
@@ -64,6 +66,8 @@ class FactReader(Reader):
         if not kind.may_be_absent and entry.get("when_absent", "unknown") != "unknown":
             allowed = "only for a 'record' can silence mean no; write \"unknown\""
             self.fault((*place, "when_absent"), f"the fact is of kind '{entry['kind']}', and {allowed}")
+        if "not_in" in entry and not kind.may_leave_out:
+            self.fault((*place, "not_in"), f"the fact is of kind '{kind.name}'; only an 'onset' can leave records out")
         for end in ("from", "to"):
             self._number_before(entry, end, place, before)
         absent = entry.get("when_absent", "unknown")
@@ -78,6 +82,11 @@ class FactReader(Reader):
             state=entry.get("state", kind.default_state),
             site=self._codes.set_named(entry.get("site"), path_of((*place, "site"))),
             reason=self._codes.set_named(entry.get("reason"), path_of((*place, "reason"))),
+            not_in=tuple(
+                found
+                for number, named in enumerate(entry.get("not_in", ()))
+                if (found := self._codes.set_named(named, path_of((*place, "not_in", number))))
+            ),
             noun=tuple(entry["noun"]) if "noun" in entry else None,
             item=entry.get("item"),
             look_back_days=entry.get("look_back_days"),

@@ -14,6 +14,7 @@ from cds_service.policy.cases import all_cases
 from cds_service.policy.code_packs import CodePack
 from cds_service.policy.codes import CodeSet
 from cds_service.policy.json_files import FILES, read_json, schema_problems
+from cds_service.policy.loading.attesters import AttesterReader
 from cds_service.policy.loading.code_sets import NO_CODES, CodeReader
 from cds_service.policy.loading.criteria import CriterionReader, always_evaluated
 from cds_service.policy.loading.facts import FactReader
@@ -132,7 +133,7 @@ class _Builder(Reader):
             information=information(written["information"]),
             code_systems=self.documents["codes"]["systems"],
             code_sets=self.codes.sets,
-            facts=self.facts,
+            facts=AttesterReader(self._problems).facts(self.facts, [*own, *self.criteria.variants.values()]),
             criteria=own,
             verdicts=verdicts,
             orders=orders.orders(written["orders"], written.get("pathways", ())),

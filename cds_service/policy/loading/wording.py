@@ -6,7 +6,7 @@ from typing import Any
 
 from cds_service.policy.loading.problems import Reader
 
-HOLES = ("procedure", "total", "undocumented", "not_met", "criteria", "names")
+HOLES = ("procedure", "total", "met", "by_attestation", "undocumented", "not_met", "criteria", "names")
 
 
 class WordingReader(Reader):

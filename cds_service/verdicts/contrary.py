@@ -1,0 +1,112 @@
+"""Records that contradict a criterion, and answers that were given in spite of one of them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from cds_service.facts.evidence import Evidence, Fact, InSpiteOf
+from cds_service.facts.roles import CLINICIAN
+from cds_service.fhir.dates import days
+from cds_service.fhir.free_text import inside_sentence
+from cds_service.policy.model import Criterion
+
+Facts = Mapping[str, Fact]
+
+
+class Answered(NamedTuple):
+    """A contrary record, and the answer that a clinician gave in spite of it."""
+
+    record: Evidence
+    answer: Evidence
+    in_spite_of: InSpiteOf
+
+    def in_words(self, safe: Callable[[str], str] = str) -> str:
+        """ "attested in spite of dementia (F03.90, 2026-10-01), Dr. X: mild, partner operates".
+
+        ``safe`` makes the chart's own words fit for where they are shown.
+        """
+        inside = ", ".join(filter(None, (self.record.code and safe(self.record.code), self.record.date)))
+        named = safe(inside_sentence(self.record.display)) + (f" ({inside})" if inside else "")
+        by = self.answer.attested.by if self.answer.attested else ""
+        return f"attested in spite of {named}, {safe(by)}: {safe(self.in_spite_of.why)}"
+
+
+class Against(NamedTuple):
+    """What contradicts a criterion: the ``standing`` records with what is not recorded about them (``says``), and the
+    ``answered`` ones. ``beside_test``: a record stands that the criterion's test does not read, and so cannot weigh."""
+
+    standing: tuple[Evidence, ...] = ()
+    beside_test: bool = False
+    says: tuple[str, ...] = ()
+    answered: tuple[Answered, ...] = ()
+
+    @property
+    def records(self) -> tuple[Evidence, ...]:
+        """All records that contradict the criterion."""
+        return tuple(dict.fromkeys((*self.standing, *(item.record for item in self.answered))))
+
+
+def against(criterion: Criterion, facts: Facts) -> Against:
+    """The records that contradict a criterion.
+
+    Each stands, whatever its date, until a clinician has answered in spite of that very record, with a reason, on or
+    after its date. A record that is newer than the answer stands.
+    """
+    if not criterion.contrary:
+        return Against()
+    answers = [item for name in criterion.test.facts() for item in facts[name].evidence if item.attested]
+    standing: dict[Evidence, None] = {}
+    answered: dict[Evidence, Answered] = {}
+    says: dict[str, None] = {}
+    named: set[str] = set()
+    beside_test = False
+    read = frozenset(criterion.test.facts())
+    for entry in criterion.contrary:
+        fact = facts[entry.fact]
+        for record in fact.evidence if True in fact.values else ():
+            in_spite = _in_spite(record, answers)
+            beside_test = beside_test or (in_spite is None and entry.fact not in read)
+            # Two facts may read one record, each in its own words; it contradicts once.
+            if record.reference in named and "/" in record.reference:
+                continue
+            named.add(record.reference)
+            if in_spite is not None:
+                answered[record] = in_spite
+            else:
+                standing.setdefault(record)
+                says.setdefault(entry.says)
+    return Against(tuple(standing), beside_test, tuple(says), tuple(answered.values()))
+
+
+def may_be_against(criterion: Criterion, facts: Facts) -> bool:
+    """Whether a contrary record may exist that was not read."""
+    return any(facts[entry.fact].open for entry in criterion.contrary)
+
+
+def without_answered(criterion: Criterion, facts: Facts, found: Against) -> Facts:
+    """The facts as the test reads them: of those that contradict the criterion, without the records that are
+    answered."""
+    if not found.answered:
+        return facts
+    gone = {item.record.reference for item in found.answered}
+    changed = dict(facts)
+    for name in {entry.fact for entry in criterion.contrary}.intersection(criterion.test.facts()):
+        fact = facts[name]
+        left = tuple(item for item in fact.evidence if item.reference not in gone)
+        if len(left) < len(fact.evidence):
+            changed[name] = fact._replace(evidence=left, values=fact.values if left else ())
+    return changed
+
+
+def _in_spite(record: Evidence, answers: Iterable[Evidence]) -> Answered | None:
+    for answer in answers:
+        if answer.attested is None or answer.attested.kind != CLINICIAN:
+            continue
+        for item in answer.attested.in_spite_of:
+            if item.reference == record.reference and _not_newer(record, answer):
+                return Answered(record, answer, item)
+    return None
+
+
+def _not_newer(record: Evidence, answer: Evidence) -> bool:
+    """Whether a record is certain to be no newer than an answer; one without a date is the one that was named."""
+    return record.date is None or answer.date is None or days(record.date).last <= days(answer.date).first

@@ -1,0 +1,64 @@
+"""The member `contrary` of criteria."""
+
+from tests.spec.pieces import EXERCISE, HUM, answered, exercise, is_yes
+from tests.spec.tables import Row, Table, also, held
+
+AGAINST = {"fact": "exercised", "says": "whether it made the patient hoarse is not recorded", "source": "primer"}
+
+
+def hums(*, date: str = "2026-03-01", by: str = "clinician", despite: str = "Procedure/exercise", why: str = "rested"):
+    said = {"hum": True, "hum.despite": despite, "hum.despite-why": why}
+    return {"form": {"answers": {name: text for name, text in said.items() if text}, "date": date, "by": by}}
+
+
+CONTRARY = Table(
+    "contrary",
+    "Facts that contradict the criterion. While one is on record no answer meets it, whatever the dates, until a "
+    "clinician has answered in spite of that very record (`ITEM.despite`) and said why (`ITEM.despite-why`). `says` is "
+    "what is still not recorded, `source` what it bears on; `own_reading` where the source does not name such records.",
+    {"hum": HUM, "exercised": EXERCISE},
+    is_yes("hum"),
+    (
+        Row("attested, nothing against it", answered(hum=True), "met"),
+        Row("attested, and on record before", answered(hum=True) | exercise(), "unknown"),
+        Row("attested, and on record after", answered(hum=True) | exercise("2026-03-10"), "unknown"),
+        Row("attested in spite of that record", hums() | exercise(), "met"),
+        Row("in spite of it, and recorded after that", hums() | exercise("2026-03-10"), "unknown"),
+        Row("in spite of another record", hums(despite="Procedure/other") | exercise(), "unknown"),
+        Row("attested no", answered(hum=False) | exercise(), "not-met"),
+    ),
+    shows={"contrary": [AGAINST | {"own_reading": True}]},
+    beside={"contrary": [AGAINST]},
+)
+EDGES = also(
+    CONTRARY.facts,
+    CONTRARY.test,
+    Row("in spite of it, without a reason", hums(why="") | exercise(), "unknown"),
+    Row("in spite of it, by staff", hums(by="staff") | exercise(), "unknown"),
+    Row("in spite of it, on the same day", hums(date="2026-02-01") | exercise(), "met"),
+    Row("in spite of it, in the same month", hums(date="2026-02-15") | exercise("2026-02"), "unknown"),
+    Row("in spite of one that has no date", hums() | exercise(None), "met"),
+    Row("in spite of one of two", hums() | exercise() | exercise(name="second"), "unknown"),
+    Row(
+        "only on record",
+        exercise(),
+        "unknown",
+        reason="whether it made the patient hoarse is not recorded",
+    ),
+    Row(
+        "attested, and on record",
+        answered(hum=True) | exercise(),
+        "unknown",
+        reason="record and attestation disagree",
+    ),
+    Row(
+        "in spite of it, in words",
+        hums() | exercise(),
+        "met",
+        reason="attested in spite of exercise (97110, 2026-02-01), a practitioner: rested",
+    ),
+    beside=CONTRARY.beside,
+)
+TABLES = (CONTRARY, EDGES)
+
+test_rows = held(*TABLES)
