@@ -63,7 +63,8 @@ class Answer:
     """What one policy says to one call.
 
     ``decision`` is None if the card only asks, names another ``pathway``, or says that evaluation failed or, ``late``,
-    was not possible in time.
+    was not possible in time. ``order`` is the first draft that it is about. ``if_meant`` is the decision of an order
+    that the card asks about, were it for this therapy; worked out only where somebody wants it explained.
     """
 
     policy: Policy
@@ -72,6 +73,8 @@ class Answer:
     error: Exception | None = None
     pathway: str | None = None
     late: bool = False
+    order: str | None = None
+    if_meant: Decision | None = None
 
 
 def always() -> bool:
@@ -128,6 +131,7 @@ class _Call(NamedTuple):
     guide: Guide
     today: date
     profile: str | None
+    explains: bool = False
 
 
 def answer(
@@ -137,12 +141,14 @@ def answer(
     profile: str | None = None,
     candidates: Sequence[Policy] | None = None,
     in_time: Callable[[], bool] = always,
+    explains: bool = False,
 ) -> list[Answer]:
     """Holds one call against every statement whose business it may be; at most one answer for each, by the edition of
     the date of service.
 
     ``candidates`` are ``concerned`` of the call, where the caller has them. ``profile`` is a rule of one source, by its
-    id, that the policies which have it are held against besides. Raises RequestError 412 where an order is recognised
+    id, that the policies which have it are held against besides. ``explains``: also what the criteria would say of an
+    order that the card only asks about. Raises RequestError 412 where an order is recognised
     but its patient was not sent, 422 for a profile that cannot be applied. A policy that fails answers with a card that
     says so; the others are unaffected. ``in_time`` says whether there is time for another statement: those for which
     there is none answer with a card that says so too. Raises RequestError 503 where there is time for none of them.
@@ -155,7 +161,7 @@ def answer(
         return []
     if not in_time():
         raise late()
-    call = _Call(request, _orders(request), _read(request, candidates, guide), guide, today, profile)
+    call = _Call(request, _orders(request), _read(request, candidates, guide), guide, today, profile, explains)
     if not in_time():
         raise late()
     statements = {policy.statement for policy in candidates}
@@ -180,9 +186,20 @@ def _late(editions: tuple[Policy, ...], call: _Call) -> Answer:
 
 
 def concerned(request: HookRequest, guide: Guide, today: date) -> tuple[Policy, ...]:
-    """Whose business the call may be: of most orders it is nobody's, and that shows in the orders alone."""
+    """Whose business the call may be: of most orders it is nobody's, and that shows in the orders alone.
+
+    Raises RequestError 400 for an order for another patient that may be a policy's business; others are ignored.
+    """
     if request.hook == hook_request.PATIENT_VIEW:
         return guide.library.opened_on_patient_view
+    for place, resource in request.orders_of_others:
+        if orders.may_order(resource) and guide.library.order_index.concerned([resource], today):
+            raise RequestError(
+                400,
+                "business-rule",
+                f"{place}.resource is an order for another patient than context.patientId; send one patient's orders.",
+                f"{place}.resource.subject",
+            )
     return guide.library.order_index.concerned((resource for _, resource in _orders(request)), today)
 
 
@@ -295,8 +312,12 @@ def _answer(policy: Policy, call: _Call) -> Answer | None:
     if order is None:
         return None
     if not order.certain:
-        make_id = _ids(call, policy, order.references, "ask")
-        return Answer(policy, guidance.ask_card(policy, call.guide.addresses, make_id), None)
+        make_id = _ids(call, policy, order.references, "ask therapy" if order.at_site else "ask")
+        card = guidance.ask_card(policy, order.at_site, call.guide.addresses, make_id)
+        meant = None
+        if call.explains and call.chart.patient is not None:
+            meant = decisions.decide(policy, call.chart, _known(policy, call, order), order, call.today)
+        return Answer(policy, card, None, order=order.drafts[0].reference, if_meant=meant)
     if call.chart.patient is None:
         why = call.chart.why_missing.get("Patient", "no Patient was sent")
         raise RequestError(
@@ -315,18 +336,20 @@ def _known(policy: Policy, call: _Call, order: ProcedureOrder | None) -> Known:
 def _decided(policy: Policy, call: _Call, known: Known, order: ProcedureOrder | None) -> Answer:
     """What is said of a call that is the policy's business: another pathway, a question, or the criteria."""
     addresses, references = call.guide.addresses, order.references if order else ""
+    first = order.drafts[0].reference if order else None
     away = decisions.pathway(policy, known, order)
     if away is not None:
         row, parts = away
         make_id = _ids(call, policy, references, f"pathway {row.id} {[part.id for part in parts]}")
-        return Answer(policy, guidance.pathway_card(policy, row, parts, addresses, make_id), None, pathway=row.id)
+        card = guidance.pathway_card(policy, row, parts, addresses, make_id)
+        return Answer(policy, card, None, pathway=row.id, order=first)
     if policy.scope and not known.parts:
         make_id = _ids(call, policy, references, "ask scope")
-        return Answer(policy, guidance.ask_scope_card(policy, addresses, make_id), None)
+        return Answer(policy, guidance.ask_scope_card(policy, addresses, make_id), None, order=first)
     rule = policy.profiles.get(call.profile) if call.profile else None
     decision = decisions.decide(policy, call.chart, known, order, call.today, rule)
     make_id = _ids(call, policy, references, fingerprint(decision))
-    return Answer(policy, guidance.guidance_card(decision, call.chart, addresses, make_id), decision)
+    return Answer(policy, guidance.guidance_card(decision, call.chart, addresses, make_id), decision, order=first)
 
 
 def fingerprint(decision: Decision) -> str:

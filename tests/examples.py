@@ -279,7 +279,7 @@ def surgical_pathology(chart: Chart) -> None:
 
 @example(
     "A 51-year-old who already carries a neurostimulator.",
-    "All label criteria met, with a line for review: a neurostimulator is on record; another system or a replacement.",
+    "All label criteria met, with a line for review: a neurostimulator is on record, so no second one is suggested.",
     Person("Solveig", "Abernathy", "female", "1975-06-19", 25.4, ("reflux", "thyroid", "vitamin")),
 )
 def already_implanted(chart: Chart) -> None:
@@ -345,7 +345,7 @@ def unrelated_order(chart: Chart) -> None:
 def header_diagnosis_code(chart: Chart) -> None:
     documented(chart)
     chart.drop("low-back-pain-visit")
-    leads(chart, reason="M54.5")
+    leads(chart, reason="M54.5", text="Restorative neurostimulator leads, percutaneous")
 
 
 @example(
@@ -442,6 +442,34 @@ def broken_resources(chart: Chart) -> None:
 def bare_code_asks(chart: Chart) -> None:
     structured(chart)
     chart.order("leads", "Neurostimulator leads, percutaneous", ("CPT", "64555", None))
+
+
+@example(
+    "A 50-year-old for whom CPT 64555 is ordered for low back pain, and nothing says which stimulator is meant.",
+    "One question: other implanted and temporary stimulators share the code. Nothing is suggested.",
+    Person("Lavinia", "Brightwater", "female", "1976-02-11", 27.1, ("pressure", "thyroid", "reflux")),
+)
+def shared_code_asks(chart: Chart) -> None:
+    structured(chart)
+    words = "Chronic low back pain"
+    chart.order(
+        "leads", "Peripheral nerve stimulator leads, percutaneous", ("CPT", "64555", None),
+        reason=chart.concept(("ICD-10-CM", "M54.59", words), text=words),
+    )  # fmt: skip
+
+
+@example(
+    "A 57-year-old for whom a lead for 60 days is ordered at the low back.",
+    "The order goes another way: a temporary lead is not the implant that the criteria are written for.",
+    Person("Thelonius", "Marchetti", "male", "1969-08-25", 29.2, ("lipids", "rhinitis", "vitamin")),
+)
+def temporary_lead(chart: Chart) -> None:
+    structured(chart)
+    words = "Chronic low back pain"
+    chart.order(
+        "leads", "Temporary peripheral nerve stimulation lead, 60 days, lumbar", ("CPT", "64555", None),
+        reason=chart.concept(("ICD-10-CM", "M54.59", words), text=words),
+    )  # fmt: skip
 
 
 @example(

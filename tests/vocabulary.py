@@ -321,7 +321,7 @@ WORDS: tuple[Word, ...] = (
         "order",
         "facts",
         "Yes where a draft of the call carries a code of `codes` that is valid on the date of service, or its words; "
-        "else no.",
+        "else no. With `reason` instead: yes where a draft is for a reason of that set, else unknown.",
         {"coil-ordered": {"kind": "order", "title": "Old coil", "codes": "old-coil", "when_absent": "unknown"}},
         is_yes("coil-ordered"),
         (

@@ -80,6 +80,7 @@ def slips(documents: Documents, *, phrases: bool = False, vocabulary: Vocabulary
     found += _of_parameters(given)
     found += _of_facts(policy, today)
     found += _of_hints(policy)
+    found += _of_orders(policy)
     found += _of_members(documents)
     found += _of_aliases(policy)
     found += _of_codes(documents)
@@ -262,6 +263,33 @@ def _of_hints(policy: Mapping[str, Any]) -> Iterator[Slip]:
                 yield _changed(("criteria", index, "hints", number, "contrary"), True, False, advice, reach)
 
 
+def _of_orders(policy: Mapping[str, Any]) -> Iterator[Slip]:
+    """A word or a reason that sends an order another way forgotten, an order taken for known, codes not withheld."""
+    for index, row in enumerate(policy.get("pathways", ())):
+        ordered = row.get("orders", {})
+        for member, wanted in (("words", f"the pathway '{row['id']}'"), ("unless_words", "no pathway")):
+            for number, phrase in enumerate(ordered.get(member, ())):
+                advice = f"no case turns on it: add one whose order says '{phrase}', and expect {wanted}"
+                reach = Reach(whole_call=True, phrase=phrase)
+                place = ("pathways", index, "orders", member, number)
+                yield _dropped("policy", place, f"'{phrase}' dropped", advice, reach)
+        for member in ("reasons", "names_site"):
+            if member in ordered:
+                advice = f"no case turns on it: add one that goes the pathway '{row['id']}' by it alone"
+                what = f"'{member}' removed"
+                yield _dropped("policy", ("pathways", index, "orders", member), what, advice, Reach(whole_call=True))
+    if "known_by" in policy["orders"]:
+        advice = (
+            "no case has an order at the site that nothing says is for this therapy: add one, and expect the question"
+        )
+        yield _dropped("policy", ("orders", "known_by"), "removed", advice, Reach(whole_call=True))
+    for index, line in enumerate(policy["for_review"]):
+        if "withholds_codes" in line:
+            advice = f"no case has '{line['fact']}' and nothing else that withholds the codes: add one"
+            whole = Reach(whole_call=True)
+            yield _dropped("policy", ("for_review", index, "withholds_codes"), "removed", advice, whole)
+
+
 def _reach_of_fact(policy: Mapping[str, Any], name: str) -> Reach:
     criteria = readers(policy, name)
     return Reach(whole_call=True) if criteria is None else Reach(criteria=criteria)
@@ -363,4 +391,8 @@ def _of_phrases(documents: Documents) -> Iterator[Slip]:
         for index, phrase in enumerate(documents["codes"]["sets"].get(name, {}).get("text", ())):
             advice = f"no case turns on it: add one with the text '{phrase}'"
             steps = ("sets", name, "text", index)
+            yield _dropped("codes", steps, f"'{phrase}' dropped", advice, replace(reach, phrase=phrase), phrase)
+        for index, phrase in enumerate(documents["codes"]["sets"].get(name, {}).get("unless_text", ())):
+            advice = f"no case turns on it: add one with the text '{phrase}' beside a phrase of the set"
+            steps = ("sets", name, "unless_text", index)
             yield _dropped("codes", steps, f"'{phrase}' dropped", advice, replace(reach, phrase=phrase), phrase)

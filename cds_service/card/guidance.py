@@ -70,9 +70,13 @@ def _withheld_by_verdict(decision: Decision) -> bool:
     return any(verdict.rule.withholds_codes and verdict.truth is Truth.NOT_MET for verdict in decision.verdicts)
 
 
-def ask_card(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:
-    """The card that asks whether this is the therapy meant; it suggests nothing."""
-    return _message_card(policy, addresses, make_id, "ask")
+def ask_card(policy: Policy, at_site: bool, addresses: Addresses, make_id: IdMaker) -> Json:
+    """The card that asks whether this is the therapy meant; it suggests nothing.
+
+    ``at_site``: the order says where, and what is asked is which therapy it is for.
+    """
+    kind = "ask_therapy" if at_site and "ask_therapy" in policy.wording else "ask"
+    return _message_card(policy, addresses, make_id, kind)
 
 
 def failed_card(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:

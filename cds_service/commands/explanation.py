@@ -14,13 +14,19 @@ from cds_service.service import Answer, Guide
 from cds_service.verdicts.criteria import Finding
 from cds_service.verdicts.decisions import Decision, Verdict
 
+_OUTCOMES = {
+    "unclear": "Not known whether the order is for this; if it is, the criteria stand so:",
+    "routed": "The order goes another way; the criteria are not written for it.",
+}
+
 
 def explain(
     body: Any, guide: Guide, today: date, tell: Callable[[str], None], profile: str | None = None
 ) -> dict[str, Any]:
     """Evaluates a hook request (parsed JSON): the object that the integrator's guide shows.
 
-    ``tell`` is given a sentence for each policy that could not be evaluated; ``profile`` is a rule to be held against
+    ``tell`` is given a sentence for each draft that cannot be read as an order, and for each policy that could not be
+    evaluated; ``profile`` is a rule to be held against
     besides. Raises RequestError.
     """
     hook = body.get("hook") if isinstance(body, dict) else None
@@ -28,25 +34,36 @@ def explain(
     if service_id is None:
         allowed = ", ".join(SERVICE_OF)
         raise RequestError(400, "invalid", f"The body must be a hook request whose hook is one of {allowed}.", "hook")
-    answers = service.answer(parse(service_id, body), guide, today, profile)
+    request = parse(service_id, body)
+    for draft in request.unread_drafts:
+        tell(f"Not read as an order: {draft.sentence}")
+    answers = service.answer(request, guide, today, profile, explains=True)
     for failed in service.failures(answers):
         tell(f"{failed.policy.id} could not be evaluated: {failed.error!r}")
     return {
         "today": today.isoformat(),
-        "policies": [_policy(item) for item in answers if item.decision],
+        "policies": [_policy(item) for item in answers if item.error is None and not item.late],
         "response": service.response(answers),
     }
 
 
 def _policy(item: Answer) -> dict[str, Any]:
-    decision = item.decision
-    assert decision is not None
+    """One policy's findings; where its card asks which therapy is meant, as they would be were it this one."""
+    said = {
+        "id": item.policy.id,
+        "order": item.order,
+        # The other outcomes show in the verdicts.
+        **({"outcome": "routed" if item.pathway else "unclear"} if item.decision is None else {}),
+        "route": item.pathway,
+    }
+    decision = item.decision or item.if_meant
+    if decision is None:
+        return {**said, "verdicts": [], "criteria": []}
     verdicts = [entry for verdict in decision.verdicts for entry in _verdict(decision, verdict)]
     lent = decision.lent + (decision.requested.findings if decision.requested else ())
     beside = {finding.key: finding for finding in lent if finding.key not in decision.findings}
     return {
-        "id": item.policy.id,
-        "order": decision.order.drafts[0].reference if decision.order else None,
+        **said,
         "verdicts": verdicts + (list(_verdict(decision, decision.requested)) if decision.requested else []),
         "criteria": [_criterion(item.policy, finding) for finding in (*decision.findings.values(), *beside.values())],
     }
@@ -94,6 +111,8 @@ def table(explained: dict[str, Any]) -> str:
     lines = [f"Evaluated on {explained['today']}"]
     for policy in explained["policies"]:
         lines += ["", f"{policy['id']}  (order: {policy['order'] or 'none'})", ""]
+        if "outcome" in policy:
+            lines += [f"  {_OUTCOMES[policy['outcome']]}", ""]
         lines += _columns([(item["truth"], item["title"] + _of_part(item)) for item in policy["verdicts"]])
         lines.append("")
         lines += _columns(

@@ -42,6 +42,7 @@ class PrefetchValue(NamedTuple):
 
 def read_value(value: Any) -> PrefetchValue:
     """Reads a prefetch value: null, a resource, a Bundle (of Bundles), a list, an OperationOutcome, or anything."""
+    value = unwrapped(value)
     arrival = PrefetchValue({}, {}, None, next_page(value) is not None)
     failure = None if value is None else _collect(value, None, 0, arrival)
     return arrival if failure is None else arrival._replace(failure=failure)
@@ -76,8 +77,20 @@ def _collect_entries(entries: Any, depth: int, into: PrefetchValue) -> str | Non
     return failure
 
 
+def unwrapped(value: Any) -> Any:
+    """A prefetch value that stands in an entry, ``{"response": {"status": "200 OK"}, "resource": {...}}``, by itself.
+
+    CDS Hooks had it so before 1.0, and clients still send it. A status other than 2xx says that it could not be read.
+    """
+    if not isinstance(value, dict) or "resourceType" in value or not isinstance(value.get("response"), dict):
+        return value
+    done = str(value["response"].get("status")).startswith("2")
+    return value.get("resource") if done else {"resourceType": "OperationOutcome"}
+
+
 def size_of(value: Any, depth: int = 0) -> int:
     """How many resources a prefetch value holds, each copy counted."""
+    value = unwrapped(value) if depth == 0 else value
     if isinstance(value, list) and depth == 0:
         return sum(size_of(part, 1) for part in value)
     if not isinstance(value, dict):
@@ -90,6 +103,7 @@ def size_of(value: Any, depth: int = 0) -> int:
 
 def next_page(value: Any) -> str | None:
     """The address of the page that follows one page of a search; "" where it is not text, None where none follows."""
+    value = unwrapped(value)
     links = value.get("link") if isinstance(value, dict) and value.get("resourceType") == "Bundle" else None
     for link in links if isinstance(links, list) else ():
         if isinstance(link, dict) and link.get("relation") == "next":

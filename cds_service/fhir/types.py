@@ -26,7 +26,8 @@ class ResourceType:
     Whose: ``subject`` is the element that refers to the patient.
 
     What it is: ``concept`` is the element that says so. Where that may stand in another resource, ``concept_at`` refers
-    to that, and ``there`` is the element in it. ``has_components``: its ``component`` says the same of its parts.
+    to that, and ``there`` is the element in it. ``concept_in_r5`` is its name in FHIR R5, where that is another.
+    ``has_components``: its ``component`` says the same of its parts.
     ``coded``: it is found by codes and words; ``keeps_words``: its words are kept even where a code stands beside them,
     for code sets that read words beside codes.
 
@@ -49,6 +50,7 @@ class ResourceType:
     subject: str = "subject"
     concept: str = "code"
     concept_at: str = ""
+    concept_in_r5: str = ""
     there: str = "code"
     has_components: bool = False
     coded: bool = True
@@ -105,6 +107,7 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 called="device orders",
                 concept="codeCodeableConcept",
                 concept_at="codeReference",
+                concept_in_r5="code",
                 there="type",
                 is_record=True,
                 statuses=(None, "active", "completed", "on-hold"),
@@ -127,6 +130,7 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 called="prescriptions",
                 concept="medicationCodeableConcept",
                 concept_at="medicationReference",
+                concept_in_r5="medication",
                 keeps_words=True,
                 is_record=True,
                 statuses=(None, "active", "completed", "stopped", "on-hold"),
@@ -139,6 +143,7 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 called="medication list",
                 concept="medicationCodeableConcept",
                 concept_at="medicationReference",
+                concept_in_r5="medication",
                 keeps_words=True,
                 is_record=True,
                 statuses=(None, "active", "completed", "stopped", "on-hold"),
@@ -164,7 +169,8 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 is_record=True,
                 statuses=(None, "completed"),
                 reasons=_REASONS,
-                dates=("performedDateTime",),
+                # FHIR R5 calls it occurrence.
+                dates=("performedDateTime", "occurrenceDateTime"),
                 period="performedPeriod",
                 date_in_words="performedString",
             ),
@@ -192,6 +198,9 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
 RECORDS = tuple(name for name, row in TYPES.items() if row.is_record)
 # What each type asks for that is an order which a call may draft.
 ORDERS: Mapping[str, Ordered] = MappingProxyType({name: row.orders for name, row in TYPES.items() if row.orders})
+
+# The statuses of what is no order any more, or never was one. A completed order was carried out: it needs nothing.
+WITHDRAWN = ("entered-in-error", "revoked", "completed")
 
 
 def subject_of(name: str) -> str:

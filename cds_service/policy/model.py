@@ -55,7 +55,7 @@ class CodeSet:
     """A named set of codes: exact (system, code) pairs, prefixes for categories, phrases for records without codes.
 
     ``words_beside_codes``: the phrases count for coded records too (a drug's product code, whose ingredient is in its
-    words).
+    words). Where one of ``unless`` stands in a text, no phrase counts: a stimulator that was removed is none.
     """
 
     name: str
@@ -65,6 +65,7 @@ class CodeSet:
     prefixes: tuple[Code, ...]
     phrases: tuple[str, ...]
     words_beside_codes: bool = False
+    unless: tuple[str, ...] = ()
 
     def match(self, key: Key) -> Code | None:
         """The row that a (system, code) pair falls under, or None."""
@@ -85,7 +86,7 @@ class CodeSet:
 
     def match_words(self, text: str, until: int | None = None) -> bool:
         """Whether a phrase stands in normalised text (``terminology.words``), neither denied nor only mentioned."""
-        return reports_any(text, self.phrases, until)
+        return reports_any(text, self.phrases, until) and not any(phrase in text for phrase in self.unless)
 
 
 class Kind(ABC):
@@ -226,6 +227,15 @@ class Hint:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewLine:
+    """A fact that is shown for review where it is a yes; ``withholds_codes``: no code is suggested beside it."""
+
+    fact: str
+    says: str
+    withholds_codes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """Where a criterion's content was seen: source id, place in it, what it says in our words, how far verified."""
 
@@ -305,9 +315,11 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Pathway:
-    """An order that goes another way: known by ``codes`` or ``phrases`` of the order, or by ``when`` over facts.
+    """An order that goes another way: known by what it says, or by ``when`` over facts.
 
-    ``says`` names the words of the card that is all it gets.
+    ``codes`` and ``phrases`` make an order this pathway's by themselves, with ``names_site`` wherever it is. Words of
+    ``routing``, and ``reasons`` by code or words, send an order this way which is the policy's business already; beside
+    one of ``keeps`` the words do not. ``says`` names the words of the card that is all it gets.
     """
 
     id: str
@@ -316,6 +328,10 @@ class Pathway:
     phrases: tuple[str, ...]
     when: Test | None
     says: str
+    names_site: bool = False
+    routing: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
+    reasons: CodeSet | None = None
 
 
 # Told apart by identity, as its sets are: what it says of a concept is asked for more than once.
@@ -325,6 +341,9 @@ class OrderRule:
 
     In a system of ``elsewhere_by_code`` every code that is neither ``here`` nor ``unspecific`` points elsewhere; an
     unknown code of another system says nothing. Without ``names_site`` the acts' codes mean one thing wherever it is.
+
+    Other therapies share the acts' codes where ``known_by`` is given: then an order at the site is known as this one by
+    its name, or by a code or words of that set in what it says of itself, its sites, its reasons.
     """
 
     acts: tuple[Act, ...]
@@ -335,6 +354,7 @@ class OrderRule:
     elsewhere_by_code: frozenset[str]
     elsewhere_in_text: tuple[str, ...]
     names_site: bool = True
+    known_by: CodeSet | None = None
     pathways: tuple[Pathway, ...] = ()
 
 
@@ -383,7 +403,7 @@ class Policy:
     orders: OrderRule
     patient_view_when: Test | None
     patient_view_unless: Test | None
-    for_review: tuple[Hint, ...]
+    for_review: tuple[ReviewLine, ...]
     payers: tuple[Payer, ...]
     wording: Mapping[str, Any]
     cases: Mapping[str, Any]

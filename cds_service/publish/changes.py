@@ -273,7 +273,10 @@ def _pathway(old: Policy, new: Policy) -> Compare[Pathway]:
     def told(before: Pathway, after: Pathway) -> Iterator[str]:
         yield from _was("the title", before.title, after.title)
         yield from _gone_and_come("code sets", *([row.codes.title] if row.codes else [] for row in (before, after)))
-        yield from _gone_and_come("words", *((phrase.strip() for phrase in row.phrases) for row in (before, after)))
+        yield from _gone_and_come("words", *(_phrases(row.phrases) for row in (before, after)))
+        yield from _gone_and_come("words beside the procedure", *(_phrases(row.routing) for row in (before, after)))
+        yield from _gone_and_come("words that keep it", *(_phrases(row.keeps) for row in (before, after)))
+        yield from _gone_and_come("reasons", *([row.reasons.title] if row.reasons else [] for row in (before, after)))
         yield from _test("by what is known", old, new, before.when, after.when)
         yield from _was("what the card says", *(_says(item, row) for item, row in ((old, before), (new, after))))
 
@@ -282,6 +285,10 @@ def _pathway(old: Policy, new: Policy) -> Compare[Pathway]:
         return _or_names(told(before, after), *written)
 
     return compare
+
+
+def _phrases(padded: Iterable[str]) -> list[str]:
+    return [phrase.strip() for phrase in padded]
 
 
 def _says(policy: Policy, row: Pathway) -> str:
@@ -366,6 +373,9 @@ def _code_set(before: CodeSet, after: CodeSet) -> Iterator[str]:
             yield from _was(f"what is noted of {what}", *notes)
             yield from _was(f"where {what} was seen", *(f"{item.seen}, {item.provenance}" for item in (old[key], row)))
     yield from _gone_and_come("words", *([phrase.strip() for phrase in codes.phrases] for codes in (before, after)))
+    yield from _gone_and_come(
+        "words that void it", *([word.strip() for word in codes.unless] for codes in (before, after))
+    )
     if before.words_beside_codes != after.words_beside_codes:
         yield f"its words are {'now' if after.words_beside_codes else 'no longer'} read beside codes"
 

@@ -187,7 +187,7 @@ def read_elsewhere(policy: Policy) -> list[ReadingText]:
     """What no criterion reads: the facts of scope, pathways, opened charts and limits of verdicts."""
     rules = (*policy.criteria, *policy.variants.values())
     tests = {name for rule in rules for name in _behind(policy, rule.test.facts())}
-    hints = {hint.fact for hint in (*policy.for_review, *(hint for rule in rules for hint in rule.hints))}
+    hints = {line.fact for line in policy.for_review} | {hint.fact for rule in rules for hint in rule.hints}
     return [_read(policy, name) for name in policy.facts if name not in tests | hints]
 
 

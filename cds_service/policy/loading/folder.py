@@ -17,21 +17,20 @@ from cds_service.policy.code_packs import CodePack
 from cds_service.policy.json_files import FILES, read_json, schema_problems
 from cds_service.policy.loading.code_sets import NO_CODES, CodeReader
 from cds_service.policy.loading.facts import FactReader
+from cds_service.policy.loading.orders import OrderReader
 from cds_service.policy.loading.problems import Problems, Reader
 from cds_service.policy.loading.tests import TestReader
 from cds_service.policy.loading.vocabulary import LoadedVocabulary, schema
 from cds_service.policy.model import (
-    Act,
     Citation,
     CodeSet,
     Criterion,
     Hint,
-    OrderRule,
     Part,
-    Pathway,
     Payer,
     Policy,
     Profile,
+    ReviewLine,
     Scope,
     Test,
     VerdictRule,
@@ -146,7 +145,9 @@ class _Builder(Reader):
             facts=self.facts,
             criteria=tuple(criteria.values()),
             verdicts=verdicts,
-            orders=self.orders(raw["orders"]),
+            orders=OrderReader(self._problems, self.codes, self.tests).orders(
+                raw["orders"], raw.get("pathways", ()), self.documents["card"].get("pathways", {})
+            ),
             patient_view_when=self.test(patient_view["when"], ("patient_view", "when")) if patient_view else None,
             patient_view_unless=self.test(patient_view["unless"], ("patient_view", "unless"))
             if "unless" in patient_view
@@ -284,6 +285,8 @@ class _Builder(Reader):
         card = self.documents["card"]
         if "scope" in self.raw and "ask_scope" not in card:
             self.problem("card", "$", "'ask_scope' is missing: what to ask where an order names no part of the scope")
+        if "known_by" in self.raw["orders"] and "ask_therapy" not in card:
+            self.problem("card", "$", "'ask_therapy' is missing: what to ask of a code that others share")
         if "applies_unless" in self.raw["verdicts"][0]:
             for part in ("summaries", "leads"):
                 if "not_applicable" not in card[part]:
@@ -296,7 +299,7 @@ class _Builder(Reader):
             ),
             *(
                 (f"$.{part}.{name}", text, ("procedure",))
-                for part in ("ask", "failed", "ask_scope")
+                for part in ("ask", "ask_therapy", "failed", "ask_scope")
                 for name, text in card.get(part, {}).items()
             ),
             *(
@@ -330,10 +333,11 @@ class _Builder(Reader):
         self.known(entry["fact"], self.facts, "fact", "policy", f"{place}.fact")
         return Hint(entry["fact"], entry["says"], entry.get("contrary", False))
 
-    def line(self, entry: Mapping[str, Any], place: str) -> Hint:
+    def line(self, entry: Mapping[str, Any], place: str) -> ReviewLine:
         """A line for review, which is of the whole."""
         self.whole([entry["fact"]], f"{place}.fact")
-        return self.hint(entry, place)
+        self.known(entry["fact"], self.facts, "fact", "policy", f"{place}.fact")
+        return ReviewLine(entry["fact"], entry["says"], "withholds_codes" in entry)
 
     def funding(self, attributes: Mapping[str, Any]) -> None:
         """Notes where it cannot be told in which document somebody looked for who paid."""
@@ -395,56 +399,6 @@ class _Builder(Reader):
     def known_criteria(self, names: Any, file: str, place: str) -> None:
         for name in names:
             self.known(name, self.ids, "criterion", file, place)
-
-    def orders(self, entry: Mapping[str, Any]) -> OrderRule:
-        acts = tuple(act for n, item in enumerate(entry["acts"]) if (act := self.act(item, f"$.orders.acts[{n}]")))
-        site = entry.get("site", {})
-        here = self.codes.set_named(site.get("here"), "$.orders.site.here")
-        unspecific = self.codes.set_named(site.get("unspecific"), "$.orders.site.unspecific")
-        return OrderRule(
-            acts=acts,
-            named_in_text=tuple(words(phrase) for phrase in entry["named_in_text"]),
-            here=here or NO_CODES,
-            unspecific=unspecific or NO_CODES,
-            not_the_procedure_in_text=tuple(words(phrase) for phrase in entry["not_the_procedure_in_text"]),
-            elsewhere_by_code=frozenset(
-                self.codes.system(name, "$.orders.site.elsewhere_by_code", "policy")
-                for name in site.get("elsewhere_by_code", ())
-            ),
-            elsewhere_in_text=tuple(words(phrase) for phrase in site.get("elsewhere_in_text", ())),
-            names_site="site" in entry,
-            pathways=tuple(self.pathway(n, row) for n, row in enumerate(self.raw.get("pathways", ()))),
-        )
-
-    def pathway(self, index: int, entry: Mapping[str, Any]) -> Pathway:
-        place, ordered = f"$.pathways[{index}]", entry.get("orders", {})
-        if not ordered and "when" not in entry:
-            self.problem("policy", place, "a pathway needs 'orders' or 'when', or nothing can ever go it")
-        texts = self.documents["card"].get("pathways", {})
-        self.known(entry["says"], texts, "entry of card.json, pathways", "policy", f"{place}.says")
-        return Pathway(
-            entry["id"],
-            entry["title"],
-            self.codes.set_named(ordered.get("codes"), f"{place}.orders.codes"),
-            tuple(words(phrase) for phrase in ordered.get("text", ())),
-            self.tests.test(entry["when"], ("pathways", index, "when")) if "when" in entry else None,
-            entry["says"],
-        )
-
-    def act(self, entry: Mapping[str, Any], place: str) -> Act | None:
-        codes = self.codes.set_named(entry["codes"], f"{place}.codes")
-        if codes is None:
-            return None
-        key = (self.codes.system(entry["code"]["system"], f"{place}.code.system", "policy"), entry["code"]["code"])
-        code = codes.exact.get(key)
-        if code is None and entry["code"]["system"] in self.documents["codes"]["systems"]:
-            self.problem(
-                "policy", f"{place}.code", f"{key[1]} is not in the code set '{codes.name}' that names the act"
-            )
-        if code is None:
-            return None
-        phrases = tuple(words(phrase) for phrase in entry["text"])
-        return Act(entry["id"], entry["label"], codes, code, phrases, "names_site" in entry)
 
     def payer(self, index: int, entry: Mapping[str, Any], profiles: Mapping[str, Profile]) -> Payer:
         if "profile" in entry["position"]:
