@@ -17,8 +17,9 @@ from cds_service.facts.logic import Truth
 from cds_service.fhir.elements import Json, readable_keys
 from cds_service.fhir.terminology import inside_sentence
 from cds_service.fhir.types import TYPES
+from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.editions import date_of_service
-from cds_service.policy.model import Act, Code, CodeSet, Part, Pathway, Policy
+from cds_service.policy.model import Act, Part, Pathway, Policy
 from cds_service.verdicts.criteria import Finding
 from cds_service.verdicts.decisions import Decision
 from cds_service.verdicts.payers import PayerPosition

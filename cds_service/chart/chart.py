@@ -17,7 +17,7 @@ from cds_service.fhir.concepts import inline_concept
 from cds_service.fhir.elements import Json, Key, codings, concept_text, list_of, relative
 from cds_service.fhir.terminology import reported_until, words
 from cds_service.fhir.types import TYPES, ResourceType
-from cds_service.policy.model import Code, CodeSet
+from cds_service.policy.codes import Code, CodeSet
 
 # Between two texts: no phrase holds it, and no text does.
 _APART = "|"

@@ -19,7 +19,8 @@ from cds_service.fhir.elements import (
 )
 from cds_service.fhir.terminology import speaks_of_another, speaks_of_the_past, words
 from cds_service.fhir.types import TYPES
-from cds_service.policy.model import CodeSet, FactRule
+from cds_service.policy.codes import CodeSet
+from cds_service.policy.model import FactRule
 
 _PRESENT = TYPES["Condition"].statuses
 

@@ -13,8 +13,9 @@ from cds_service.fhir.concepts import billing_options, inline_concept
 from cds_service.fhir.elements import Json, Key, concept_keys, concept_text, list_of, readable_keys
 from cds_service.fhir.terminology import reports_any, words
 from cds_service.fhir.types import ORDERS, WITHDRAWN, Ordered
+from cds_service.policy.codes import CodeSet
 from cds_service.policy.editions import date_of_service
-from cds_service.policy.model import Act, CodeSet, OrderRule, Pathway, Scope
+from cds_service.policy.model import Act, OrderRule, Pathway, Scope
 
 
 @dataclass(frozen=True, slots=True)

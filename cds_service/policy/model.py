@@ -6,87 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, ClassVar
 
-from cds_service.fhir.dates import days
 from cds_service.fhir.elements import Key
-from cds_service.fhir.terminology import reports_any
+from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.places import Steps
-
-# In place of how a code was seen: its words are those of the deployment's code pack.
-FROM_PACK = "code-pack"
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """One code of a set: canonical ``system`` URI, our own short ``label`` or a code pack's words, provenance.
-
-    ``leaves`` is filled for a header code that is not billable: the codes below it that are. A ``prefix`` stands for
-    every code that begins with it (written with a dash at its end).
-    """
-
-    system: str
-    system_name: str
-    code: str
-    label: str
-    seen: str
-    provenance: str
-    valid_from: str | None
-    valid_until: str | None
-    leaves: tuple[str, ...] = ()
-    remark: str | None = None
-    use: str | None = None
-    prefix: bool = False
-
-    @property
-    def from_pack(self) -> bool:
-        """Whether the label is not ours: a licensed descriptor of any length, in which any character may stand."""
-        return self.seen == FROM_PACK
-
-    def is_valid(self, on: date) -> bool:
-        """Whether the code has this meaning on a day."""
-        return not (
-            (self.valid_from is not None and on < days(self.valid_from).first)
-            or (self.valid_until is not None and on > days(self.valid_until).last)
-        )
-
-
-# Sets are told apart by identity: two policies may name theirs alike.
-@dataclass(frozen=True, slots=True, eq=False)
-class CodeSet:
-    """A named set of codes: exact (system, code) pairs, prefixes for categories, phrases for records without codes.
-
-    ``words_beside_codes``: the phrases count for coded records too (a drug's product code, whose ingredient is in its
-    words). Where one of ``unless`` stands in a text, no phrase counts: a stimulator that was removed is none.
-    """
-
-    name: str
-    title: str
-    codes: tuple[Code, ...]
-    exact: Mapping[Key, Code]
-    prefixes: tuple[Code, ...]
-    phrases: tuple[str, ...]
-    words_beside_codes: bool = False
-    unless: tuple[str, ...] = ()
-
-    def match(self, key: Key) -> Code | None:
-        """The row that a (system, code) pair falls under, or None."""
-        found = self.exact.get(key)
-        if found is None and self.prefixes:
-            system, code = key
-            found = next((row for row in self.prefixes if row.system == system and code.startswith(row.code)), None)
-        return found
-
-    def match_on(self, key: Key, on: date) -> Code | None:
-        """The row that the pair falls under on a day: a code may change its meaning from one year to the next."""
-        found = self.match(key)
-        return found if found is not None and found.is_valid(on) else None
-
-    def stands_in(self, text: str) -> bool:
-        """Whether a phrase stands anywhere in normalised text."""
-        return any(phrase in text for phrase in self.phrases)
-
-    def match_words(self, text: str, until: int | None = None) -> bool:
-        """Whether a phrase stands in normalised text (``terminology.words``), neither denied nor only mentioned."""
-        return reports_any(text, self.phrases, until) and not any(phrase in text for phrase in self.unless)
 
 
 class Kind(ABC):

@@ -9,7 +9,7 @@ from cds_service.facts.evidence import ANYTHING, Evidence, Fact, Known, titled
 from cds_service.facts.kind import kind_of
 from cds_service.facts.logic import Truth
 from cds_service.facts.word import evaluate, leaves, manner_of, nodes, why_it_fails, word_of
-from cds_service.policy.model import Criterion, Part, Policy, Test
+from cds_service.policy.model import Criterion, Part, Policy
 
 MOST_NOTES = 3
 DISAGREE = "record and attestation disagree"
@@ -74,7 +74,7 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part
     if truth is Truth.NOT_MET:
         reason, beside = why_it_fails(found)
         return Finding(criterion, truth, reason, beside, tuple(dict.fromkeys(evidence)), part, as_read=truth)
-    whole = _as_if_whole(criterion.test, facts)
+    whole = _as_if_whole(found, facts)
     as_read = whole.truth
     against = [facts[hint.fact] for hint in criterion.hints if hint.contrary]
     contrary = [item for fact in against for item in fact.evidence]
@@ -111,8 +111,12 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part
     )
 
 
-def _as_if_whole(test: Test, facts: Mapping[str, Fact]) -> Evaluated:
-    """The test as it would come out if what was read for it were all there is."""
+def _as_if_whole(found: Evaluated, facts: Mapping[str, Fact]) -> Evaluated:
+    """The test as it would come out if what was read for it were all there is: as it did, where nothing is open."""
+    used = (fact for node in nodes(found) for fact in (node.fact, node.after) if fact is not None)
+    if not any(fact.open for fact in used):
+        return found
+    test = found.test
     return evaluate(test, {**facts, **{name: facts[name]._replace(open=False) for name in test.facts()}})
 
 
