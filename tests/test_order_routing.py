@@ -5,7 +5,10 @@ from dataclasses import replace
 import pytest
 
 from cds_service.chart.orders import recognise
-from cds_service.policy.model import Pathway
+from cds_service.facts.attested import read_answers
+from cds_service.facts.context import Context
+from cds_service.facts.vocabulary import VOCABULARY
+from cds_service.policy.model import FactRule, Pathway
 from tests.charts import CPT, ICD10CM, TODAY, chart, concept, condition, minimal, named, order
 
 KNEE = [{"text": "Right knee"}]
@@ -136,3 +139,22 @@ def test_the_reasons_of_r5_are_read():
     for reason in ({"concept": concept(ICD10CM, "M25.561")}, {"reference": {"reference": "Condition/c1"}}):
         found = recognised(minimal().orders, order(reason=[reason]), on_record=[condition()])
         assert found.certain is True
+
+
+@pytest.mark.parametrize(
+    ("changes", "values"),
+    named(
+        ("a reason of the set", {"reasonCode": [concept(ICD10CM, "M25.561")]}, (True,)),
+        ("a diagnosis of the set", {"reasonReference": [{"reference": "Condition/c1"}]}, (True,)),
+        ("another reason, which does not say that this is none", {"reasonCode": [concept(ICD10CM, "M17.11")]}, ()),
+        ("no reason", {}, ()),
+    ),
+)
+def test_a_fact_may_read_why_something_is_ordered(changes, values):
+    knee_pain = minimal().code_sets["knee-pain"]
+    rule = FactRule("why", VOCABULARY.kinds["order"], "Knee pain as reason", "unknown", reason=knee_pain)
+    drafts = [("ServiceRequest/s1", order(bodySite=KNEE, **changes))]
+    on_record = chart(condition())
+    asked = recognise(minimal().orders, drafts, on_record, None, TODAY)
+    context = Context(on_record, read_answers(on_record, frozenset()), TODAY, asked, None, {})
+    assert VOCABULARY.kinds["order"].read(rule, context).values == values
