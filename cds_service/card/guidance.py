@@ -22,7 +22,7 @@ from cds_service.policy.editions import date_of_service
 from cds_service.policy.model import Act, Part, Pathway, Policy
 from cds_service.verdicts.criteria import Finding
 from cds_service.verdicts.decisions import Decision
-from cds_service.verdicts.payers import PayerPosition
+from cds_service.verdicts.payers import NOT_READABLE, PayerPosition
 
 SUMMARY_LIMIT = 100
 MOST_EVIDENCE = 3
@@ -364,7 +364,8 @@ def _payer(decision: Decision) -> str:
     lines = []
     for name, payer in position.payers[:MOST_EVIDENCE]:
         if payer is None:
-            lines.append(f"{escape(name)}: no position on file.")
+            why = position.reason if name == NOT_READABLE else "no position on file"
+            lines.append(f"{escape(name)}: {why}.")
         elif position.truth is Truth.UNKNOWN:
             held = _held(position, apart=len(decision.parts) > 1)
             lines.append(f"{escape(name)}: {escape(position.reason)}. Background: {payer.background}{held}")

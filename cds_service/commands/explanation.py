@@ -13,6 +13,7 @@ from cds_service.policy.model import Part, Policy
 from cds_service.service import Answer, Guide
 from cds_service.verdicts.criteria import Finding
 from cds_service.verdicts.decisions import Decision, Verdict
+from cds_service.verdicts.payers import PayerPosition
 
 _OUTCOMES = {
     "unclear": "Not known whether the order is for this; if it is, the criteria stand so:",
@@ -64,8 +65,19 @@ def _policy(item: Answer) -> dict[str, Any]:
     beside = {finding.key: finding for finding in lent if finding.key not in decision.findings}
     return {
         **said,
+        "payer": _payer(decision.payer),
         "verdicts": verdicts + (list(_verdict(decision, decision.requested)) if decision.requested else []),
         "criteria": [_criterion(item.policy, finding) for finding in (*decision.findings.values(), *beside.values())],
+    }
+
+
+def _payer(position: PayerPosition) -> dict[str, Any]:
+    """Who pays, by the chart, and what that says: what is known of the payer, or why nothing is."""
+    known = [payer.background for _, payer in position.payers if payer is not None]
+    return {
+        "name": "; ".join(name for name, _ in position.payers) or None,
+        "says": ". ".join(filter(None, (position.reason, *known))),
+        "reference": position.reference,
     }
 
 
