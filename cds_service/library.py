@@ -39,12 +39,14 @@ class LeftOut:
 class Library:
     """The policies in the order of their ids; ``canonical_base`` is the base of our own canonical addresses.
 
-    ``left_out`` are the folders that are not among them; nothing is said about their orders.
+    ``left_out`` are the folders that are not among them; nothing is said about their orders. ``drafts`` are editions
+    that are listed and never in force, so that they neither answer nor keep another edition from answering.
     """
 
     policies: tuple[Policy, ...]
     canonical_base: str
     left_out: tuple[LeftOut, ...] = ()
+    drafts: tuple[Policy, ...] = ()
 
     @property
     def failed(self) -> tuple[LeftOut, ...]:
@@ -133,6 +135,7 @@ def load_library(folder: Path, canonical_base: str, codes: Path | None = None) -
     """
     packs = read_packs(codes)
     policies: list[Policy] = []
+    drafts: list[Policy] = []
     left_out: list[LeftOut] = []
     for path in _policy_folders(folder):
         if number := places_to_fill(path):
@@ -142,7 +145,7 @@ def load_library(folder: Path, canonical_base: str, codes: Path | None = None) -
             policy = load_policy(path, VOCABULARY, packs)
             if granted := granted_to_nobody(policy):
                 raise PolicyError([f"{path}: {sentence}" for sentence in granted])
-            policies.append(policy)
+            (drafts if policy.is_draft else policies).append(policy)
         except PolicyError as error:
             left_out.append(LeftOut(path.name, tuple(error.problems)))
     disputed = _disputed(policies, folder)
@@ -152,7 +155,7 @@ def load_library(folder: Path, canonical_base: str, codes: Path | None = None) -
         raise PolicyError(
             list(dict.fromkeys(problem for item in left_out for problem in item.problems)) or [_none(folder)]
         )
-    return Library(kept, canonical_base, tuple(sorted(left_out, key=lambda item: item.name)))
+    return Library(kept, canonical_base, tuple(sorted(left_out, key=lambda item: item.name)), tuple(drafts))
 
 
 def _policy_folders(folder: Path) -> list[Path]:

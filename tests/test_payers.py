@@ -279,6 +279,7 @@ def test_a_coverage_says_who_pays(changes, name):
         ("a private plan under Medicare", "Medicare Advantage HMO", None),
         ("TRICARE", "TRICARE Prime", "tricare"),
         ("a name that only contains one", "Friends of Aetna", None),
+        ("another line of its business", "Cigna Dental Care", None),
     ),
 )
 def test_a_plan_is_known_by_how_its_name_begins(written, payer):

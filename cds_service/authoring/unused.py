@@ -36,7 +36,7 @@ def unused(documents: Documents) -> Iterator[Problem]:
         if name not in read and not all("use" in row for row in entry["codes"]):
             says = "nothing reads this set, and not every code in it says its 'use'"
             yield error(f"codes.json: $.sets.{name}", says)
-    for name in _without(policy["sources"], _sources_cited(policy)):
+    for name in _without(policy["sources"], [*_sources_cited(policy), *_sources_cited(documents["payers"])]):
         yield warning(f"policy.json: $.sources.{name}", "nothing cites this source")
 
 

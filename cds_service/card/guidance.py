@@ -112,6 +112,7 @@ def _with_message(frame: Json, policy: Policy, message: Mapping[str, str], parts
 
 def _frame(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:
     source, topic = policy.wording["source"], policy.wording["topic"]
+    page = f"{addresses.public_url}/policies/{policy.id}"
     return {
         "uuid": make_id("card"),
         "summary": "",
@@ -119,14 +120,15 @@ def _frame(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:
         "detail": "",
         "source": {
             "label": source["label"],
-            **({"url": source["url"]} if source["url"] else {}),
+            # What rests on several documents has its address where they are listed.
+            "url": source["url"] or page,
             "topic": {"system": f"{addresses.canonical_base}/CodeSystem/topics", **topic},
         },
         "links": [
             *([{"label": source["label"], "url": source["url"], "type": "absolute"}] if source["url"] else []),
             {
                 "label": "Criteria and sources",
-                "url": f"{addresses.public_url}/policies/{policy.id}",
+                "url": page,
                 "type": "absolute",
             },
         ],
@@ -195,6 +197,8 @@ def _detail(decision: Decision, outcome: str, chart: Chart) -> str:
         fresh = [finding for finding in verdict.findings if finding.key not in listed]
         if fresh:
             title = verdict.rule.title if not listed else f"{verdict.rule.title}, in addition"
+            if verdict.truth is Truth.MET and verdict.rule.as_far_as:
+                title += f": met {verdict.rule.as_far_as}"
             blocks.append(table((title, "On record"), _rows(fresh, merge=bool(listed), apart=len(decision.parts) > 1)))
         elif verdict.reason and not verdict.rule.payer:
             word = "does not apply" if verdict.truth is Truth.NOT_APPLICABLE else "not applied"

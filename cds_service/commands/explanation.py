@@ -7,7 +7,7 @@ from typing import Any
 from cds_service import service
 from cds_service.errors import RequestError
 from cds_service.facts.evidence import Evidence
-from cds_service.facts.logic import every
+from cds_service.facts.logic import Truth, every
 from cds_service.hooks.hook_request import SERVICE_OF, parse
 from cds_service.policy.model import Part, Policy
 from cds_service.service import Answer, Guide
@@ -84,7 +84,8 @@ def _payer(position: PayerPosition) -> dict[str, Any]:
 def _verdict(decision: Decision, verdict: Verdict) -> Iterator[dict[str, Any]]:
     """A verdict of the whole, and behind it that of each part where parts are judged apart."""
     said = {"id": verdict.rule.id, "title": verdict.rule.title}
-    yield {**said, "truth": verdict.truth.value}
+    remark = {"remark": verdict.rule.as_far_as} if verdict.truth is Truth.MET and verdict.rule.as_far_as else {}
+    yield {**said, "truth": verdict.truth.value, **remark}
     for part, findings in verdict.by_part():
         truth = every(finding.truth for finding in findings)
         yield {**said, "truth": truth.value, "scope": _scope(decision.policy, part)}
@@ -125,7 +126,7 @@ def table(explained: dict[str, Any]) -> str:
         lines += ["", f"{policy['id']}  (order: {policy['order'] or 'none'})", ""]
         if "outcome" in policy:
             lines += [f"  {_OUTCOMES[policy['outcome']]}", ""]
-        lines += _columns([(item["truth"], item["title"] + _of_part(item)) for item in policy["verdicts"]])
+        lines += _columns([(item["truth"], _titled(item)) for item in policy["verdicts"]])
         lines.append("")
         lines += _columns(
             [(item["truth"], item["id"] + _of_part(item), item["title"], _said(item)) for item in policy["criteria"]]
@@ -142,6 +143,11 @@ def table(explained: dict[str, Any]) -> str:
 
 def _of_part(item: dict[str, Any]) -> str:
     return f" ({item['scope']['value']})" if "scope" in item else ""
+
+
+def _titled(verdict: dict[str, Any]) -> str:
+    remark = f", {verdict['remark']}" if "remark" in verdict else ""
+    return f"{verdict['title']}{_of_part(verdict)}{remark}"
 
 
 def _said(criterion: dict[str, Any]) -> str:

@@ -159,12 +159,16 @@ class ReviewLine:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Where a criterion's content was seen: source id, place in it, what it says in our words, how far verified."""
+    """Where a criterion's content was seen: source id, place in it, what it says in our words, how far verified.
+
+    ``quote`` are the source's own words, where they were seen.
+    """
 
     source: str
     place: str
     says: str
     verified: str
+    quote: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +212,7 @@ class VerdictRule:
     """A verdict: all of ``criteria`` (keys), or (``payer``) the position of the patient's payer.
 
     ``profile`` is the rule whose criteria these are, if they are not the policy's own; where ``applies_unless`` is met
-    the verdict does not apply.
+    the verdict does not apply. ``as_far_as`` says of how much of its sources a met one speaks.
     """
 
     id: str
@@ -218,6 +222,7 @@ class VerdictRule:
     withholds_codes: bool
     profile: Profile | None = None
     applies_unless: Test | None = None
+    as_far_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +305,7 @@ class Payer:
     background: str
     verified: str
     next_review: str
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +340,11 @@ class Policy:
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     variants: Mapping[str, Criterion] = field(default_factory=dict)
     always_evaluated: tuple[Criterion, ...] = ()
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether it is an edition that is not in force yet: it is listed, and nothing is evaluated by it."""
+        return self.raw.get("status") == "draft"
 
     def criterion(self, key: str) -> Criterion:
         """The criterion of that key. Raises StopIteration where there is none; the loader sees to it."""

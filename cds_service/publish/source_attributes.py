@@ -53,10 +53,9 @@ FAULTS = {
 
 
 def citation(policy: Policy) -> Mapping[str, Any]:
-    """The register's entry of the statement itself: the source whose address the cards name, else the first."""
-    sources: list[Mapping[str, Any]] = list(policy.raw["sources"].values())
-    address = policy.wording["source"]["url"]
-    return next((source for source in sources if source["url"] == address), sources[0])
+    """The register's entry of the statement itself: the source in which its funding was looked for."""
+    source: Mapping[str, Any] = policy.raw["sources"][policy.raw["attributes"]["funding_of_statement"]["source"]]
+    return source
 
 
 class Funding(NamedTuple):

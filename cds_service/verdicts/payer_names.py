@@ -16,6 +16,9 @@ _BLUE = (
     ("blue cross shield", "bcbs"),
 )
 
+# Beside these words a payer's name is that of another line of its business.
+_NOT_MEDICAL = ("dental", "life", "vision")
+
 
 class PayerName(NamedTuple):
     """A payer by the name that people know, and the words with which names of its plans begin; with one of ``but_not``
@@ -87,6 +90,6 @@ def payer_of(name: str) -> PayerName | None:
         (len(beginning), row)
         for row in PAYER_NAMES
         for beginning in row.begins
-        if text.startswith(f"{beginning} ") and not any(f" {other} " in text for other in row.but_not)
+        if text.startswith(f"{beginning} ") and not any(f" {other} " in text for other in (*row.but_not, *_NOT_MEDICAL))
     ]
     return max(fitting, key=lambda pair: pair[0])[1] if fitting else None

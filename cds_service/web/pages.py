@@ -139,7 +139,7 @@ def register(
 
     @app.get("/policies")
     def policies() -> Response:
-        return page("policies.html", "./", policies=library.policies)
+        return page("policies.html", "./", policies=library.policies, drafts=library.drafts)
 
     @app.get("/policies/<policy_id>.json")
     def policy_as_json(policy_id: str) -> Response:
@@ -160,4 +160,5 @@ def register(
             code_sets=codes.code_sets(rule),
             footer=footer,
             editions=editions_of(rule, library.policies),
+            drafts=[item for item in library.drafts if item.statement == rule.statement],
         )

@@ -369,7 +369,9 @@ class _Builder(Reader):
             test=test,
             hints=hints,
             settled_by=entry["settled_by"],
-            citations=tuple(Citation(c["source"], c["place"], c["says"], c["verified"]) for c in entry["sources"]),
+            citations=tuple(
+                Citation(c["source"], c["place"], c["says"], c["verified"], c.get("quote")) for c in entry["sources"]
+            ),
             statement_text=entry["statement_text"],
             product_choice=entry.get("product_choice"),
             note=entry.get("note"),
@@ -394,6 +396,7 @@ class _Builder(Reader):
             withholds_codes="withholds_codes" in entry,
             profile=profile,
             applies_unless=self.test(unless, ("verdicts", index, "applies_unless")) if unless else None,
+            as_far_as=entry.get("as_far_as", ""),
         )
 
     def known_criteria(self, names: Any, file: str, place: str) -> None:
@@ -409,6 +412,8 @@ class _Builder(Reader):
             entry["position"].get("covered_when_all", ()), "payers", f"$.payers[{index}].position.covered_when_all"
         )
         in_force = entry["in_force"]
+        if "source" in entry:
+            self.known(entry["source"], self.raw["sources"], "source", "payers", f"$.payers[{index}].source")
         return Payer(
             id=entry["id"],
             name=entry["name"],
@@ -423,6 +428,7 @@ class _Builder(Reader):
             background=entry["background"],
             verified=entry["verified"],
             next_review=entry["next_review"],
+            source=entry.get("source"),
         )
 
 
