@@ -12,7 +12,7 @@ from cds_service.card import guidance
 from cds_service.card.guidance import Addresses
 from cds_service.card.ids import IdMaker, id_maker
 from cds_service.chart import orders
-from cds_service.chart.arrivals import arrived
+from cds_service.chart.arrivals import Arrivals, arrived
 from cds_service.chart.chart import Chart
 from cds_service.chart.orders import ProcedureOrder
 from cds_service.errors import RequestError
@@ -38,13 +38,15 @@ SECONDS_TO_WAIT = 5
 @dataclass(frozen=True, slots=True)
 class Guide:
     """What every call needs beside its request: the policies, our addresses, the key of the ids, the caller's name, and
-    the most that is read."""
+    the most that is read. ``explains``: also what the criteria would say of an order that a card only asks about.
+    """
 
     library: Library
     addresses: Addresses
     id_key: bytes
     client: str = OPEN
     limits: ReadLimits = DEFAULT_LIMITS
+    explains: bool = False
 
 
 def guide_of(settings: Settings, library: Library, public_url: str) -> Guide:
@@ -131,7 +133,6 @@ class _Call(NamedTuple):
     guide: Guide
     today: date
     profile: str | None
-    explains: bool = False
 
 
 def answer(
@@ -139,19 +140,20 @@ def answer(
     guide: Guide,
     today: date,
     profile: str | None = None,
+    *,
     candidates: Sequence[Policy] | None = None,
     in_time: Callable[[], bool] = always,
-    explains: bool = False,
+    came: Arrivals | None = None,
 ) -> list[Answer]:
     """Holds one call against every statement whose business it may be; at most one answer for each, by the edition of
     the date of service.
 
-    ``candidates`` are ``concerned`` of the call, where the caller has them. ``profile`` is a rule of one source, by its
-    id, that the policies which have it are held against besides. ``explains``: also what the criteria would say of an
-    order that the card only asks about. Raises RequestError 412 where an order is recognised
-    but its patient was not sent, 422 for a profile that cannot be applied. A policy that fails answers with a card that
-    says so; the others are unaffected. ``in_time`` says whether there is time for another statement: those for which
-    there is none answer with a card that says so too. Raises RequestError 503 where there is time for none of them.
+    ``candidates`` are ``concerned`` of the call, and ``came`` its ``arrivals``, where the caller has them. ``profile``
+    is a rule of one source, by its id, that the policies which have it are held against besides. Raises RequestError
+    412 where an order is recognised but its patient was not sent, 422 for a profile that cannot be applied. A policy
+    that fails answers with a card that says so; the others are unaffected. ``in_time`` says whether there is time for
+    another statement: those for which there is none answer with a card that says so too. Raises RequestError 503 where
+    there is time for none of them.
     """
     if profile is not None:
         _refuse_profile(guide.library, profile)
@@ -161,7 +163,9 @@ def answer(
         return []
     if not in_time():
         raise late()
-    call = _Call(request, _orders(request), _read(request, candidates, guide), guide, today, profile, explains)
+    if came is None:
+        came = arrivals(request, guide.library)
+    call = _Call(request, _orders(request), _read(request, candidates, guide, came), guide, today, profile)
     if not in_time():
         raise late()
     statements = {policy.statement for policy in candidates}
@@ -219,7 +223,7 @@ def wanted(request: HookRequest, candidates: Collection[Policy], guide: Guide, t
     first = _templates_of(templates, {name for policy in candidates for name in opening[policy.id]})
     if any(request.lacks(key) for key in first):
         return first
-    chart = _read(request, candidates, guide)
+    chart = _read(request, candidates, guide, arrivals(request, guide.library))
     call = _Call(request, [], chart, guide, today, None)
     opened = [policy for policy in candidates if _may_open(policy, call)]
     return _templates_of(templates, {name for policy in opened for name in policy.resource_types})
@@ -242,15 +246,13 @@ def _orders(request: HookRequest) -> list[tuple[str, Json]]:
     return [(reference, resource) for reference, resource in request.drafts if orders.may_order(resource)]
 
 
-def _read(request: HookRequest, candidates: Collection[Policy], guide: Guide) -> Chart:
+def _read(request: HookRequest, candidates: Collection[Policy], guide: Guide, came: Arrivals) -> Chart:
     """The chart as these policies read it.
 
     What the others read stays unread: they cost nothing then, and cannot change what these policies see.
     """
-    library = guide.library
-    types, lexicon = library.policy_reads.of(candidates)
+    types, lexicon = guide.library.policy_reads.of(candidates)
     try:
-        came = arrived(request.prefetch, library.prefetch_keys, request.patient_id, request.unfetched)
         return Chart.of(
             came.resources,
             came.listings,
@@ -315,7 +317,7 @@ def _answer(policy: Policy, call: _Call) -> Answer | None:
         make_id = _ids(call, policy, order.references, "ask therapy" if order.at_site else "ask")
         card = guidance.ask_card(policy, order.at_site, call.guide.addresses, make_id)
         meant = None
-        if call.explains and call.chart.patient is not None:
+        if call.guide.explains and call.chart.patient is not None:
             meant = decisions.decide(policy, call.chart, _known(policy, call, order), order, call.today)
         return Answer(policy, card, None, order=order.drafts[0].reference, if_meant=meant)
     if call.chart.patient is None:
@@ -379,25 +381,14 @@ def _ids(call: _Call, policy: Policy, references: str, findings: str) -> IdMaker
     )
 
 
-def arrivals(request: HookRequest, library: Library) -> Mapping[str, str]:
-    """Published prefetch key -> the ``State`` of its list, as a chart of the call finds it."""
-    came = arrived(request.prefetch, library.prefetch_keys, request.patient_id, request.unfetched)
+def arrivals(request: HookRequest, library: Library) -> Arrivals:
+    """What came as the prefetch of a call, or was fetched in its place."""
+    return arrived(request.prefetch, library.prefetch_keys, request.patient_id, request.unfetched)
+
+
+def states(came: Arrivals, library: Library) -> Mapping[str, str]:
+    """Published prefetch key -> the ``State`` of its list."""
     return {key: came.listings[kind].state.value for key, kind in library.prefetch_keys.items()}
-
-
-def echoes_decimals(answers: Iterable[Answer]) -> bool:
-    """Whether a card echoes an order that holds a decimal, whose digits must come back as they were written."""
-    return any(
-        action["type"] == "update" and _holds_decimal(action["resource"])
-        for item in answers
-        for suggestion in item.card.get("suggestions", ())
-        for action in suggestion["actions"]
-    )
-
-
-def _holds_decimal(value: Any) -> bool:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return isinstance(value, float) or any(_holds_decimal(item) for item in inner)
 
 
 def failures(answers: Iterable[Answer]) -> Iterator[Answer]:

@@ -1,6 +1,7 @@
 """A hook call evaluated offline: the findings as the public JSON object, or as a table for a terminal."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -38,7 +39,7 @@ def explain(
     request = parse(service_id, body)
     for draft in request.unread_drafts:
         tell(f"Not read as an order: {draft.sentence}")
-    answers = service.answer(request, guide, today, profile, explains=True)
+    answers = service.answer(request, replace(guide, explains=True), today, profile)
     for failed in service.failures(answers):
         tell(f"{failed.policy.id} could not be evaluated: {failed.error!r}")
     return {
@@ -96,7 +97,6 @@ def _scope(policy: Policy, part: Part) -> dict[str, str]:
 
 
 def _criterion(policy: Policy, finding: Finding) -> dict[str, Any]:
-    sources = policy.raw["sources"]
     apart = {"scope": _scope(policy, finding.part)} if finding.part else {}
     lent = {"profile": finding.criterion.profile} if finding.criterion.profile else {}
     return {
@@ -106,7 +106,7 @@ def _criterion(policy: Policy, finding: Finding) -> dict[str, Any]:
         "reason": finding.reason,
         "evidence": [_evidence(item) for item in finding.evidence],
         "source": "; ".join(
-            f"{sources[citation.source]['title']}, {citation.place} ({citation.verified})"
+            f"{policy.sources[citation.source].title}, {citation.place} ({citation.verified})"
             for citation in finding.criterion.citations
         ),
         **apart,

@@ -12,7 +12,7 @@ from cds_service.fhir.terminology import reports_any
 FROM_PACK = "code-pack"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
     """One code of a set: canonical ``system`` URI, our own short ``label`` or a code pack's words, provenance.
 
@@ -38,6 +38,11 @@ class Code:
         """Whether the label is not ours: a licensed descriptor of any length, in which any character may stand."""
         return self.seen == FROM_PACK
 
+    @property
+    def spelling(self) -> str:
+        """The code as its file writes it: with a dash at its end where it stands for all that begin so."""
+        return f"{self.code}-" if self.prefix else self.code
+
     def is_valid(self, on: date) -> bool:
         """Whether the code has this meaning on a day."""
         return not (
@@ -47,7 +52,7 @@ class Code:
 
 
 # Sets are told apart by identity: two policies may name theirs alike.
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class CodeSet:
     """A named set of codes: exact (system, code) pairs, prefixes for categories, phrases for records without codes.
 

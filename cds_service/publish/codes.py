@@ -104,11 +104,6 @@ def _read_by_fact(rule: FactRule, name: str) -> Iterator[str]:
             yield f"“{rule.title}: {attribute.title}”"
 
 
-def spelling(row: Code) -> str:
-    """A code as its file writes it: with a dash at its end where it stands for all that begin so."""
-    return f"{row.code}-" if row.prefix else row.code
-
-
 def validity(row: Code) -> str:
     """When a code has this meaning, if that is limited."""
     dates = (("from", row.valid_from), ("until", row.valid_until))

@@ -8,7 +8,7 @@ from cds_service.fhir.terminology import canonical_code, canonical_system
 from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.loading.problems import Problems, Reader
 
-NO_CODES = CodeSet("none", "none", (), {}, (), ())
+NO_CODES = CodeSet(name="none", title="none", codes=(), exact={}, prefixes=(), phrases=())
 
 
 class CodeReader(Reader):

@@ -3,7 +3,7 @@
 from tests.spec.pieces import EXERCISE, FIRST_DAY, HUM, answered, exercise, is_yes
 from tests.spec.tables import Row, Table, held
 
-PATHWAYS = [
+REPLACED = [
     {
         "id": "replaced",
         "title": "Replacement",
@@ -19,7 +19,7 @@ PATHWAYS = [
     },
 ]
 AGAIN = {"order": "", "text": "Right knee replacement"}
-WAYS = Table(
+PATHWAYS = Table(
     "pathways",
     "Orders and patients that go another way, known by codes or words of the order or by a test: they get one card "
     "that says so, and nothing is evaluated. The first row that matches counts. `words` stand beside the code or the "
@@ -38,9 +38,9 @@ WAYS = Table(
         Row("a word beside its code", {}, "the pathway's card", {"text": "Coil, rented"}, expect={"pathway": "rented"}),
         Row("a word that keeps it", answered(hum=True), "met", {"text": "Coil, bought, once rented"}),
     ),
-    more={"pathways": PATHWAYS},
-    shows={"pathways": PATHWAYS},
+    more={"pathways": REPLACED},
+    shows={"pathways": REPLACED},
 )
-TABLES = (WAYS,)
+TABLES = (PATHWAYS,)
 
 test_rows = held(*TABLES)
