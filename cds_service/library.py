@@ -41,13 +41,15 @@ class Library:
     """The policies in the order of their ids; ``canonical_base`` is the base of our own canonical addresses.
 
     ``left_out`` are the folders that are not among them; nothing is said about their orders. ``written`` is policy.json
-    of each, by id, as it was loaded: for the page that prints it whole, and for nothing that decides.
+    of each, by id, as it was loaded: for the page that prints it whole, and for nothing that decides. ``drafts`` are
+    editions that are listed and never in force, so that they neither answer nor keep another from answering.
     """
 
     policies: tuple[Policy, ...]
     canonical_base: str
     left_out: tuple[LeftOut, ...] = ()
     written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    drafts: tuple[Policy, ...] = ()
 
     @property
     def failed(self) -> tuple[LeftOut, ...]:
@@ -136,6 +138,7 @@ def load_library(folder: Path, canonical_base: str, codes: Path | None = None) -
     """
     packs = read_packs(codes)
     policies: list[Policy] = []
+    drafts: list[Policy] = []
     written: dict[str, Mapping[str, Any]] = {}
     left_out: list[LeftOut] = []
     for path in _policy_folders(folder):
@@ -147,7 +150,7 @@ def load_library(folder: Path, canonical_base: str, codes: Path | None = None) -
             policy = policy_of(path, documents, VOCABULARY)
             if granted := granted_to_nobody(policy):
                 raise PolicyError([f"{path}: {sentence}" for sentence in granted])
-            policies.append(policy)
+            (drafts if policy.is_draft else policies).append(policy)
             written[policy.id] = documents["policy"]
         except PolicyError as error:
             left_out.append(LeftOut(path.name, tuple(error.problems)))
@@ -158,7 +161,7 @@ def load_library(folder: Path, canonical_base: str, codes: Path | None = None) -
         raise PolicyError(
             list(dict.fromkeys(problem for item in left_out for problem in item.problems)) or [_none(folder)]
         )
-    return Library(kept, canonical_base, tuple(sorted(left_out, key=lambda item: item.name)), written)
+    return Library(kept, canonical_base, tuple(sorted(left_out, key=lambda item: item.name)), written, tuple(drafts))
 
 
 def _policy_folders(folder: Path) -> list[Path]:

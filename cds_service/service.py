@@ -40,7 +40,9 @@ SECONDS_TO_WAIT = 5
 @dataclass(frozen=True, slots=True)
 class Guide:
     """What every call needs beside its request: the policies, our addresses, the key of the ids, the caller's name, the
-    most that is read, and which answers without an author or a role count."""
+    most that is read, and which answers without an author or a role count. ``explains``: also what the criteria would
+    say of an order that a card only asks about.
+    """
 
     library: Library
     addresses: Addresses
@@ -48,6 +50,7 @@ class Guide:
     client: str = OPEN
     limits: ReadLimits = DEFAULT_LIMITS
     accepts: Accepts = DEFAULT_ACCEPTS
+    explains: bool = False
 
 
 def guide_of(settings: Settings, library: Library, public_url: str) -> Guide:
@@ -68,7 +71,9 @@ class Answer:
     """What one policy says to one call.
 
     ``decision`` is None if the card only asks, names another ``pathway``, or says that evaluation failed or, ``late``,
-    was not possible in time; ``chart`` is what it was made from.
+    was not possible in time. ``chart`` is what it was made from, and ``order`` the first draft that it is about.
+    ``if_meant`` is the decision of an order that the card asks about, were it for this therapy; worked out only where
+    somebody wants it explained.
     """
 
     policy: Policy
@@ -78,6 +83,8 @@ class Answer:
     pathway: str | None = None
     late: bool = False
     chart: Chart | None = None
+    order: str | None = None
+    if_meant: Decision | None = None
 
 
 def always() -> bool:
@@ -191,9 +198,20 @@ def _late(editions: tuple[Policy, ...], call: _Call) -> Answer:
 
 
 def concerned(request: HookRequest, guide: Guide, today: date) -> tuple[Policy, ...]:
-    """Whose business the call may be: of most orders it is nobody's, and that shows in the orders alone."""
+    """Whose business the call may be: of most orders it is nobody's, and that shows in the orders alone.
+
+    Raises RequestError 400 for an order for another patient that may be a policy's business; others are ignored.
+    """
     if request.hook == hook_request.PATIENT_VIEW:
         return guide.library.opened_on_patient_view
+    for place, resource in request.orders_of_others:
+        if orders.may_order(resource) and guide.library.order_index.concerned([resource], today):
+            raise RequestError(
+                400,
+                "business-rule",
+                f"{place}.resource is an order for another patient than context.patientId; send one patient's orders.",
+                f"{place}.resource.subject",
+            )
     return guide.library.order_index.concerned((resource for _, resource in _orders(request)), today)
 
 
@@ -306,8 +324,12 @@ def _answer(policy: Policy, call: _Call) -> Answer | None:
     if order is None:
         return None
     if not order.certain:
-        make_id = _ids(call, policy, order.references, "ask")
-        return Answer(policy, guidance.ask_card(policy, call.guide.addresses, make_id), None)
+        make_id = _ids(call, policy, order.references, "ask therapy" if order.at_site else "ask")
+        card = guidance.ask_card(policy, order.at_site, call.guide.addresses, make_id)
+        meant = None
+        if call.guide.explains and call.chart.patient is not None:
+            meant = decisions.decide(policy, call.chart, _known(policy, call, order), order, call.today)
+        return Answer(policy, card, None, order=order.drafts[0].reference, if_meant=meant)
     if call.chart.patient is None:
         why = call.chart.why_missing.get("Patient", "no Patient was sent")
         raise RequestError(
@@ -327,19 +349,21 @@ def _known(policy: Policy, call: _Call, order: ProcedureOrder | None) -> Known:
 def _decided(policy: Policy, call: _Call, known: Known, order: ProcedureOrder | None) -> Answer:
     """What is said of a call that is the policy's business: another pathway, a question, or the criteria."""
     addresses, references = call.guide.addresses, order.references if order else ""
+    first = order.drafts[0].reference if order else None
     away = decisions.pathway(policy, known, order)
     if away is not None:
         row, parts = away
         make_id = _ids(call, policy, references, f"pathway {row.id} {[part.id for part in parts]}")
-        return Answer(policy, guidance.pathway_card(policy, row, parts, addresses, make_id), None, pathway=row.id)
+        card = guidance.pathway_card(policy, row, parts, addresses, make_id)
+        return Answer(policy, card, None, pathway=row.id, order=first)
     if policy.scope and not known.parts:
         make_id = _ids(call, policy, references, "ask scope")
-        return Answer(policy, guidance.ask_scope_card(policy, addresses, make_id), None)
+        return Answer(policy, guidance.ask_scope_card(policy, addresses, make_id), None, order=first)
     rule = policy.profiles.get(call.profile) if call.profile else None
     decision = decisions.decide(policy, call.chart, known, order, call.today, rule)
     make_id = _ids(call, policy, references, fingerprint(decision))
     card = guidance.guidance_card(decision, call.chart, addresses, make_id)
-    return Answer(policy, card, decision, chart=call.chart)
+    return Answer(policy, card, decision, chart=call.chart, order=first)
 
 
 def fingerprint(decision: Decision) -> str:

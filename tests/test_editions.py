@@ -199,6 +199,31 @@ def test_answers_to_any_edition_count(cards):
     assert "Met: can hum" in made[0]["detail"]
 
 
+def test_a_draft_edition_is_listed_and_never_in_force(cards):
+    """It neither answers, nor keeps the edition before it from answering, nor makes its orders anybody's business."""
+    drafted = date(2027, 6, 1), order("11111", **KNEE)
+    without = call(cards, *drafted, on_record=(patient(),))
+    edition(cards, "minimal-2027", "2027-01-01", None, adult_from(90), status="draft")
+    library = load_library(cards, BASE)
+    assert [policy.id for policy in library.drafts] == ["minimal-2027"]
+    assert "minimal-2027" not in {policy.id for policy in library.policies}
+    assert library.policy("minimal-2027") is None
+    assert library.left_out == ()
+    assert call(cards, *drafted, on_record=(patient(),)) == without
+    assert edition_of(without) == "minimal-2026"
+
+
+def test_a_draft_edition_is_named_on_the_pages(cards):
+    edition(cards, "minimal-2027", "2027-01-01", None, status="draft")
+    app = create_app(Settings(), load_library(cards, BASE), "http://127.0.0.1:8080", lambda: LAST_YEAR)
+    client = app.test_client()
+    listed = client.get("/policies").get_data(as_text=True)
+    assert "edition minimal-2027" in listed
+    assert "not in force" in listed
+    assert "Draft, not in force: edition minimal-2027" in client.get("/policies/minimal-2026").get_data(as_text=True)
+    assert client.get("/policies/minimal-2027").status_code == 404
+
+
 def test_discovery_names_a_statement_once(cards):
     client = create_app(Settings(), load_library(cards, BASE), "http://127.0.0.1:8080", lambda: TODAY).test_client()
     described = client.get("/cds-services").get_json()["services"][0]["description"]

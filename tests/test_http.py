@@ -251,6 +251,30 @@ def test_an_order_for_another_patient_is_refused(client):
     assert "another patient" in outcome_of(answer)["diagnostics"]
 
 
+def test_an_order_for_another_patient_that_concerns_no_statement_refuses_nothing(client):
+    body = request_of("typical-gaps")
+    alone = client.post(SIGN, json=body)
+    stray = {"resourceType": "ServiceRequest", "id": "stray", "status": "draft", "intent": "order"}
+    stray |= {"subject": {"reference": "Patient/somebody-else"}, "code": {"text": "Lipid panel"}}
+    body["context"]["draftOrders"]["entry"].append({"resource": stray})
+    assert client.post(SIGN, json=body).get_json() == alone.get_json()
+
+
+def test_prefetch_values_in_the_shape_before_1_0_are_read(client):
+    body = request_of("typical-gaps")
+    alone = client.post(SIGN, json=body).get_json()
+    values = body["prefetch"].items()
+    body["prefetch"] = {key: {"response": {"status": "200 OK"}, "resource": value} for key, value in values}
+    assert client.post(SIGN, json=body).get_json() == alone
+
+
+def test_a_prefetch_value_that_was_refused_in_the_shape_before_1_0_counts_as_failed(client):
+    body = request_of("typical-gaps")
+    body["prefetch"]["condition"] = {"response": {"status": "403 Forbidden"}}
+    (card,) = client.post(SIGN, json=body).get_json()["cards"]
+    assert "Not read, so not weighed: problem list" in card["detail"]
+
+
 @pytest.mark.parametrize(
     ("remark", "patient"),
     [

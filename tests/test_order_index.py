@@ -23,7 +23,7 @@ from cds_service.policy.model import Act, Pathway, Policy
 from cds_service.service import Guide
 from tests import shipped
 from tests.bench.many import documents, with_copies
-from tests.charts import CPT, HCPCS, TODAY, chart_of, concept, minimal, named, order, sent
+from tests.charts import CPT, HCPCS, ICD10CM, TODAY, chart_of, concept, minimal, named, order, sent
 from tests.loading import policy_of
 
 OTHERS = 99
@@ -82,7 +82,12 @@ def by_index(policies, drafts, today=TODAY):
     named(
         ("nothing ordered", [], []),
         ("a code of several", [order("11111")], ["exact", "same code", "prefix"]),
-        ("a code of another system", [order(code=concept(HCPCS, "11111"))], ["same code"]),
+        (
+            "a code under the name that claims give it",
+            [order(code=concept(HCPCS, "11111"))],
+            ["exact", "same code", "prefix"],
+        ),
+        ("a code of another system", [order(code=concept(ICD10CM, "11111"))], []),
         ("a prefix", [order("11199")], ["prefix", "hidden behind an old code"]),
         ("a code that is no prefix's", [order("99999")], []),
         ("a code of next year", [order("33333")], []),

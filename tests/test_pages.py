@@ -565,3 +565,11 @@ def test_the_json_carries_codes_payers_and_wording_as_the_files_do(client):
         assert {key: ours[key] for key in ours if key != "aliases"} == {
             key: written[key] for key in written if key != "aliases"
         }
+
+
+def test_a_later_text_of_the_society_and_the_words_of_a_source_stand_on_the_page(client):
+    page = client.get("/policies/isass-restorative-neurostimulation-2023").get_data(as_text=True)
+    assert "2025-12-28" in page
+    assert "https://scholars.duke.edu/publication/1696141" in page
+    assert "stays the one that is evaluated" in page
+    assert "in its own words: “as evidenced by imaging or physiological testing”" in page

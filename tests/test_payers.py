@@ -1,10 +1,12 @@
 """The payer's position: believed only from the payer's own text, in force, seen within a year, under a listed name."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
-from cds_service.verdicts import criteria, payers
+from cds_service.facts.logic import Truth
+from cds_service.verdicts import criteria, payer_names, payers
 from tests.charts import (
     ME,
     TODAY,
@@ -220,3 +222,81 @@ def test_the_coverage_that_the_order_names_may_have_been_sent_twice():
 
 def test_an_order_that_names_no_known_coverage_leaves_all_of_them():
     assert len(position(*TWO, orders=[order(insurance=[{"reference": "Coverage/lost"}])]).payers) == 2
+
+
+# --- who pays, however the coverage says so ---
+
+PLAN = {"type": {"coding": [{"code": "plan"}]}, "name": "Example Mutual"}
+GROUP = {"type": {"coding": [{"code": "group"}]}, "name": "Some Works"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    named(
+        ("the name of the plan beside a bare reference", {"payor": [{"reference": "Organization/x"}], "class": [PLAN]},
+         "Example Mutual"),
+        ("the plan before the group", {"payor": [{"reference": "Organization/x"}], "class": [GROUP, PLAN]},
+         "Example Mutual"),
+        ("the group where no plan is named", {"payor": [{"reference": "Organization/x"}], "class": [GROUP]},
+         "Some Works"),
+        ("the reference's display before the plan", {"payor": [{"display": "Example Mutual"}], "class": [GROUP]},
+         "Example Mutual"),
+        ("the insurer of R5", {"payor": ..., "insurer": {"display": "Example Mutual"}}, "Example Mutual"),
+        ("a class of another shape", {"payor": [{"reference": "Organization/x"}], "class": {"name": 7}},
+         payers.NOT_READABLE),
+        ("a reference that was not sent", {"payor": [{"reference": "Organization/x"}]}, payers.NOT_READABLE),
+        ("no payer at all", {"payor": ...}, payers.NOT_READABLE),
+    ),
+)  # fmt: skip
+def test_a_coverage_says_who_pays(changes, name):
+    found = position(coverage(**changes), patient())
+    assert [payer for payer, _ in found.payers] == [name]
+    if name == payers.NOT_READABLE:
+        assert "does not say who the payer is" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("written", "payer"),
+    named(
+        ("a plan of UnitedHealthcare", "UnitedHealthcare Choice Plus", "unitedhealthcare"),
+        ("in two words", "United Healthcare Options PPO", "unitedhealthcare"),
+        ("its short name", "UHC Navigate", "unitedhealthcare"),
+        ("its Medicaid plans, by the longer beginning", "UnitedHealthcare Community Plan of Iowa", "uhc-community"),
+        ("a plan of Aetna", "AETNA OPEN CHOICE", "aetna"),
+        ("a plan of Cigna", "Cigna LocalPlus", "cigna"),
+        ("a plan of Humana", "HumanaChoice", None),
+        ("a plan of Humana in words", "Humana Medicare Advantage PPO", "humana"),
+        ("Anthem, and", "Anthem Blue Cross and Blue Shield of Ohio", "anthem"),
+        ("Kaiser", "Kaiser Permanente HMO Colorado", "kaiser-permanente"),
+        ("a brand of Centene", "Ambetter Silver", "centene"),
+        ("a Blue plan, spelled out", "Blue Cross and Blue Shield of Illinois", "hcsc"),
+        ("the same in short", "BCBS of Oklahoma", "hcsc"),
+        ("the same run together", "BlueCross BlueShield of Montana", "hcsc"),
+        ("another Blue plan", "Blue Cross Blue Shield of Vermont", None),
+        ("Molina", "Molina Marketplace", "molina"),
+        ("Highmark", "Highmark Blue Shield", "highmark"),
+        ("Medicare", "Medicare Part A", "medicare"),
+        ("a private plan under Medicare", "Medicare Advantage HMO", None),
+        ("TRICARE", "TRICARE Prime", "tricare"),
+        ("a name that only contains one", "Friends of Aetna", None),
+        ("another line of its business", "Cigna Dental Care", None),
+    ),
+)
+def test_a_plan_is_known_by_how_its_name_begins(written, payer):
+    found = payer_names.payer_of(written)
+    assert (found.id if found else None) == payer
+
+
+def test_two_plans_of_one_payer_are_one_payer():
+    found = position(coverage("Aetna POS"), coverage("AETNA PPO", id="v2"), patient())
+    assert found.reason == "no position on file"
+
+
+def test_what_is_known_of_a_payer_never_decides_for_a_plan_that_only_begins_so():
+    refusing = replace(minimal().payers[0], id="aetna", name="Aetna", aliases=frozenset((" aetna ",)))
+    policy = replace(minimal(), payers=(refusing,))
+    on_record = chart(coverage("Aetna Choice"), patient())
+    found = payers.position(policy, on_record, lambda keys: (), (), TODAY)
+    assert found.truth is Truth.UNKNOWN
+    assert found.reason == "a plan of Aetna; which of its policies applies was not verified"
+    assert found.payers == (("Aetna Choice", refusing),)

@@ -58,7 +58,8 @@ def sets_read(policy: Policy) -> Iterator[tuple[CodeSet, str]]:
     orders = policy.orders
     named = [*(act.codes for act in orders.acts), *((orders.here, orders.unspecific) if orders.names_site else ())]
     named += [part.codes for part in (policy.scope.parts if policy.scope else ())]
-    named += [row.codes for row in orders.pathways if row.codes is not None]
+    pathways = [codes for row in orders.pathways for codes in (row.codes, row.reasons)]
+    named += [codes for codes in (orders.known_by, *pathways) if codes is not None]
     yield from ((codes, "") for codes in named)
 
 

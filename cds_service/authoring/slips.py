@@ -59,6 +59,7 @@ def slips(documents: Documents, policy: Policy, *, phrases: bool = False) -> lis
     found += _of_left_out(policy)
     found += _of_contrary(policy)
     found += _of_attesters(given)
+    found += _of_orders(given)
     found += _of_members(policy)
     found += _of_aliases(given)
     found += _of_codes(policy)
@@ -236,6 +237,29 @@ def _of_attesters(given: _Given) -> Iterator[Slip]:
                 yield _dropped("policy", steps, f"'{who}' dropped", advice, touched)
 
 
+def _of_orders(given: _Given) -> Iterator[Slip]:
+    """A word or a reason that sends an order another way forgotten, an order taken for known, codes not withheld."""
+    whole = Reach(whole_call=True)
+    for index, row in enumerate(given.policy.orders.pathways):
+        sorts = (("words", row.routing, f"the pathway '{row.id}'"), ("unless_words", row.keeps, "no pathway"))
+        for member, phrases, wanted in sorts:
+            for number, phrase in enumerate(map(str.strip, phrases)):
+                advice = f"no case turns on it: add one whose order says '{phrase}', and expect {wanted}"
+                place = ("pathways", index, "orders", member, number)
+                yield _dropped("policy", place, f"'{phrase}' dropped", advice, replace(whole, phrase=phrase))
+        for member, stands in (("reasons", row.reasons is not None), ("names_site", row.names_site)):
+            if stands:
+                advice = f"no case turns on it: add one that goes the pathway '{row.id}' by it alone"
+                yield _dropped("policy", ("pathways", index, "orders", member), f"'{member}' removed", advice, whole)
+    if given.policy.orders.known_by is not None:
+        advice = "no case has an order at the site that does not say what it is for: add one, and expect the question"
+        yield _dropped("policy", ("orders", "known_by"), "removed", advice, whole)
+    for index, line in enumerate(given.policy.for_review):
+        if line.withholds_codes:
+            advice = f"no case has '{line.fact}' and nothing else that withholds the codes: add one"
+            yield _dropped("policy", ("for_review", index, "withholds_codes"), "removed", advice, whole)
+
+
 def _of_members(policy: Policy) -> Iterator[Slip]:
     """A criterion forgotten in a verdict, in a profile, in what a payer asks for."""
     for index, verdict in enumerate(policy.verdicts):
@@ -324,4 +348,8 @@ def _of_phrases(policy: Policy) -> Iterator[Slip]:
         for index, phrase in enumerate(map(str.strip, policy.code_sets[name].phrases)):
             advice = f"no case turns on it: add one with the text '{phrase}'"
             steps = ("sets", name, "text", index)
+            yield _dropped("codes", steps, f"'{phrase}' dropped", advice, replace(touched, phrase=phrase), phrase)
+        for index, phrase in enumerate(map(str.strip, policy.code_sets[name].unless)):
+            advice = f"no case turns on it: add one with the text '{phrase}' beside a phrase of the set"
+            steps = ("sets", name, "unless_text", index)
             yield _dropped("codes", steps, f"'{phrase}' dropped", advice, replace(touched, phrase=phrase), phrase)

@@ -85,5 +85,6 @@ def _sources_cited(policy: Policy) -> Iterator[str]:
     yield from (number.source for number in policy.parameters.values())
     yield from (profile.source for profile in policy.profiles.values())
     yield from (result.source for result in policy.evidence)
+    yield from (payer.source for payer in policy.payers if payer.source is not None)
     attributes = policy.attributes
     yield from (funded.source for funded in (attributes.funding_of_statement, *attributes.funding_of_studies))

@@ -24,7 +24,7 @@ from cds_service.policy.editions import date_of_service
 from cds_service.policy.model import Act, Part, Pathway, Policy
 from cds_service.verdicts.criteria import Finding
 from cds_service.verdicts.decisions import Counts, Decision
-from cds_service.verdicts.payers import PayerPosition
+from cds_service.verdicts.payers import NOT_READABLE, PayerPosition
 
 SUMMARY_LIMIT = 100
 MOST_EVIDENCE = 3
@@ -75,9 +75,13 @@ def _withheld_by_verdict(decision: Decision) -> bool:
     return any(verdict.rule.withholds_codes and verdict.truth is Truth.NOT_MET for verdict in decision.verdicts)
 
 
-def ask_card(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:
-    """The card that asks whether this is the therapy meant; it suggests nothing."""
-    return _message_card(policy, addresses, make_id, "ask")
+def ask_card(policy: Policy, at_site: bool, addresses: Addresses, make_id: IdMaker) -> Json:
+    """The card that asks whether this is the therapy meant; it suggests nothing.
+
+    ``at_site``: the order says where, and what is asked is which therapy it is for.
+    """
+    kind = "ask_therapy" if at_site and "ask_therapy" in policy.wording else "ask"
+    return _message_card(policy, addresses, make_id, kind)
 
 
 def failed_card(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:
@@ -112,6 +116,7 @@ def _with_message(frame: Json, policy: Policy, message: Mapping[str, str], parts
 
 def _frame(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:
     source, topic = policy.wording["source"], policy.wording["topic"]
+    page = f"{addresses.public_url}/policies/{policy.id}"
     return {
         "uuid": make_id("card"),
         "summary": "",
@@ -119,14 +124,15 @@ def _frame(policy: Policy, addresses: Addresses, make_id: IdMaker) -> Json:
         "detail": "",
         "source": {
             "label": source["label"],
-            **({"url": source["url"]} if source["url"] else {}),
+            # What rests on several documents has its address where they are listed.
+            "url": source["url"] or page,
             "topic": {"system": f"{addresses.canonical_base}/CodeSystem/topics", **topic},
         },
         "links": [
             *([{"label": source["label"], "url": source["url"], "type": "absolute"}] if source["url"] else []),
             {
                 "label": "Criteria and sources",
-                "url": f"{addresses.public_url}/policies/{policy.id}",
+                "url": page,
                 "type": "absolute",
             },
         ],
@@ -201,6 +207,8 @@ def _detail(decision: Decision, outcome: str, chart: Chart) -> str:
         fresh = [finding for finding in verdict.findings if finding.key not in listed]
         if fresh:
             title = verdict.rule.title if not listed else f"{verdict.rule.title}, in addition"
+            if verdict.truth is Truth.MET and verdict.rule.as_far_as:
+                title += f": met {verdict.rule.as_far_as}"
             blocks.append(table((title, "On record"), _rows(fresh, merge=bool(listed), apart=len(decision.parts) > 1)))
         elif verdict.reason and not verdict.rule.payer:
             word = "does not apply" if verdict.truth is Truth.NOT_APPLICABLE else "not applied"
@@ -422,7 +430,8 @@ def _payer(decision: Decision) -> str:
     lines = []
     for name, payer in position.payers[:MOST_EVIDENCE]:
         if payer is None:
-            lines.append(f"{escape(name)}: no position on file.")
+            why = position.reason if name == NOT_READABLE else "no position on file"
+            lines.append(f"{escape(name)}: {why}.")
         elif position.truth is Truth.UNKNOWN:
             held = _held(position, apart=len(decision.parts) > 1)
             lines.append(f"{escape(name)}: {escape(position.reason)}. Background: {payer.background}{held}")

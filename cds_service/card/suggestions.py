@@ -59,7 +59,10 @@ def _suggestion(action: Json, name: str, make_id: IdMaker) -> Json:
 
 
 def _may_be_coded(draft: Draft) -> bool:
-    return draft.orders_an_act and isinstance(draft.resource.get("id"), str)
+    # What FHIR R5 calls a CodeableReference has no place for a coding of R4.
+    concept = draft.resource.get("code")
+    is_r4 = not isinstance(concept, dict) or "concept" not in concept
+    return draft.orders_an_act and isinstance(draft.resource.get("id"), str) and is_r4
 
 
 def _update(decision: Decision, draft: Draft, confirmed: Confirmed, coded: Collection[str]) -> Json | None:

@@ -12,6 +12,7 @@ from cds_service.chart.arrivals import Listing, State, Unreadable
 from cds_service.chart.code_index import Lexicon
 from cds_service.errors import UnreadableError
 from cds_service.fhir.bundles import DEFAULT_LIMITS, ReadLimits, newest_copies, once
+from cds_service.fhir.concepts import inline_concept
 from cds_service.fhir.elements import Json, Key, codings, concept_texts, first_of, list_of, relative
 from cds_service.fhir.free_text import NEXT_TEXT, FreeText, Said
 from cds_service.fhir.types import TYPES, ResourceType
@@ -307,23 +308,22 @@ def _system_and_code(match: Match) -> Key:
 def concept_of(part: Mapping[str, Any], chart: Chart, container: Mapping[str, Any]) -> Any:
     """The CodeableConcept that says what a resource (or an Observation component) is."""
     concept = inline_concept(part)
-    if (
-        concept is None
-        and isinstance(kind := part.get("resourceType"), str)
-        and (row := TYPES.get(kind))
-        and row.concept_at
-    ):
-        referred = chart.resolve(part.get(row.concept_at), container)
-        return referred.get(row.there) if referred else _display_of(part.get(row.concept_at))
-    return concept
+    if concept is not None or not isinstance(kind := part.get("resourceType"), str):
+        return concept
+    row = TYPES.get(kind)
+    reference = _reference_to(part, row) if row is not None else None
+    if row is None or reference is None:
+        return None
+    referred = chart.resolve(reference, container)
+    return referred.get(row.there) if referred else _display_of(reference)
 
 
-def inline_concept(part: Mapping[str, Any]) -> Any:
-    """The same, where it stands in the resource itself; None where it does not."""
-    kind = part.get("resourceType")
-    # A component, too, may bring a type, and of any shape.
-    row = TYPES.get(kind) if isinstance(kind, str) else None
-    return part.get(row.concept if row else "code")
+def _reference_to(part: Mapping[str, Any], row: ResourceType) -> Any:
+    """The Reference to the resource that says what a resource is; in FHIR R5 it stands in a CodeableReference."""
+    if row.concept_at and (reference := part.get(row.concept_at)) is not None:
+        return reference
+    later = part.get(row.concept_in_r5) if row.concept_in_r5 else None
+    return later.get("reference") if isinstance(later, dict) else None
 
 
 def _display_of(reference: Any) -> Json | None:

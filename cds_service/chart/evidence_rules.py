@@ -241,19 +241,35 @@ def _has_reason(resource: Mapping[str, Any], reasons: CodeSet, chart: Chart) -> 
 
 
 def reason_concepts(resource: Mapping[str, Any], chart: Chart) -> list[Any]:
-    """The concepts that say why: reasonCode, and the code of each Condition that reasonReference points at."""
+    """The concepts that say why: reasonCode, and the code of each Condition that reasonReference points at.
+
+    A diagnosis that was refuted, or entered in error, is no reason. FHIR R5 has both in ``reason``.
+    """
     concepts = list(list_of(resource.get("reasonCode")))
+    references = list(list_of(resource.get("reasonReference")))
+    for later in list_of(resource.get("reason")) if "reason" in resource else ():
+        if isinstance(later, dict):
+            concepts += [later["concept"]] if "concept" in later else []
+            references += [later["reference"]] if "reference" in later else []
     said = set()
-    for reference in list_of(resource.get("reasonReference")):
+    for reference in references:
         target = chart.resolve(reference, resource)
         if target is not None:
-            # What is referred to again says nothing new, and what was refuted is no reason.
-            if id(target) not in said and status_of(target.get("verificationStatus")) not in _NEVER_SO:
+            # What is referred to again says nothing new.
+            if id(target) not in said and not _is_withdrawn(target):
                 said.add(id(target))
                 concepts.append(target.get("code"))
         elif isinstance(reference, dict) and reference.get("display"):
             concepts.append({"text": reference["display"]})
     return concepts
+
+
+def _is_withdrawn(condition: Mapping[str, Any]) -> bool:
+    """Whether a diagnosis was refuted or entered in error; what cannot be read does not say so."""
+    try:
+        return status_of(condition.get("verificationStatus")) in _NEVER_SO
+    except UnreadableError:
+        return False
 
 
 def _concept_in(concept: Any, codes: CodeSet) -> bool:

@@ -6,8 +6,8 @@ An order costs what its own codes and words cost, however many policies are load
 from collections.abc import Iterable, Iterator
 from datetime import date
 
-from cds_service.chart.chart import inline_concept
 from cds_service.chart.orders import may_concern
+from cds_service.fhir.concepts import billing_options, inline_concept
 from cds_service.fhir.elements import Json, Key, concept_text, readable_keys
 from cds_service.fhir.free_text import words
 from cds_service.policy.codes import CodeSet
@@ -50,13 +50,14 @@ class OrderIndex:
     def _hinted(self, resource: Json) -> set[int]:
         """The places of the policies that have a code or a phrase of the draft, whatever its date and its denials."""
         concept = inline_concept(resource)
+        concepts = (concept, *billing_options(concept))
         found: set[int] = set()
-        for key in readable_keys(concept):
+        for key in (key for one in concepts for key in readable_keys(one)):
             found.update(self._exact.get(key, ()))
             system, code = key
             for length in self._prefix_lengths.get(system, ()):
                 found.update(self._prefixes.get((system, code[:length]), ()))
-        text = words(concept_text(concept))
+        text = words(" ".join(map(concept_text, concepts)))
         # A phrase without a letter or digit stands in texts without one alone.
         if not text.strip():
             found.update(self._phrases.get("", ()))

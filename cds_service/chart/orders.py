@@ -5,25 +5,25 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
-from cds_service.chart.chart import Chart, concept_of, inline_concept
+from cds_service.chart.chart import Chart, concept_of
 from cds_service.chart.evidence_rules import reason_concepts
 from cds_service.chart.parts import parts_named
 from cds_service.errors import UnreadableError
+from cds_service.fhir.concepts import billing_options, inline_concept
 from cds_service.fhir.elements import Json, Key, concept_keys, concept_text, list_of, readable_keys
 from cds_service.fhir.free_text import reports_any, words
-from cds_service.fhir.types import ORDERS, Ordered
+from cds_service.fhir.types import ORDERS, WITHDRAWN, Ordered
 from cds_service.policy.codes import CodeSet
 from cds_service.policy.editions import date_of_service
 from cds_service.policy.model import Act, OrderRule, Pathway, Scope
-
-WITHDRAWN = ("entered-in-error", "revoked", "completed")
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
     """One recognised draft. ``coded`` are the ids of the acts whose own code it carries; ``covers`` those it orders.
 
-    ``by_text``: known by its words alone; ``certain``: something says that this therapy is meant.
+    ``by_text``: known by its words alone; ``at_site``: it is known to be at the policy's site; ``certain``: something
+    says that this therapy is meant; ``pathway``: the other way that it goes, if it does.
     """
 
     reference: str
@@ -33,6 +33,8 @@ class Draft:
     certain: bool
     coded: frozenset[str]
     covers: frozenset[str]
+    at_site: bool = True
+    pathway: Pathway | None = None
 
     @property
     def orders_an_act(self) -> bool:
@@ -46,9 +48,10 @@ class ProcedureOrder:
 
     ``settled`` are the ids of the acts that need no further order: drafted (also by drafts that are not commented on),
     or asked not to be done; to request a device is not yet to order the act that implants it. ``coded`` are those that
-    a draft carries the code of. ``certain`` is False where nothing says that this therapy is meant. ``parts`` are the
-    parts of the scope that the drafts name; ``pathway`` is the other way that all of them go, if they do; ``others``
-    are the call's further orders, which only inform; what is not to be done is none of them.
+    a draft carries the code of. ``certain`` is False where nothing says that this therapy is meant, ``at_site`` where
+    not even the site is known. ``parts`` are the parts of the scope that the drafts name; ``pathway`` is the other way
+    that all of them go, if they do; ``others`` are the call's further orders, which only inform; what is not to be done
+    is none of them.
     """
 
     drafts: tuple[Draft, ...]
@@ -59,6 +62,7 @@ class ProcedureOrder:
     pathway: Pathway | None = None
     others: tuple[tuple[str, Json], ...] = ()
     today: date = date.min
+    at_site: bool = True
 
     @property
     def references(self) -> str:
@@ -86,6 +90,14 @@ class ProcedureOrder:
             carried = chart.told(_carried, concept, codes, date_of_service([resource], self.today))
             if carried is not None:
                 yield reference, carried
+
+    def reasons(self, codes: CodeSet, chart: Chart) -> Iterator[tuple[str, str]]:
+        """(reference, words) of each draft of the procedure that gives a reason of the set, by code or words."""
+        for draft in self.drafts:
+            for concept in reason_concepts(draft.resource, chart):
+                if chart.told(_is_of, concept, codes):
+                    row = next((row for key in readable_keys(concept) if (row := codes.match(key))), None)
+                    yield draft.reference, row.label if row is not None else concept_text(concept)
 
 
 def _carried(concept: Any, codes: CodeSet, on: date) -> str | None:
@@ -121,7 +133,7 @@ def recognise(
     others only inform. Codes have the meaning of the date of service, which is ``today`` where an order names none.
     """
     found: list[Draft] = []
-    elsewhere: list[tuple[Pathway, Draft]] = []
+    elsewhere: list[Draft] = []
     asked_for: list[tuple[str, Json]] = []
     refused: set[str] = set()
     for reference, resource in drafts:
@@ -132,29 +144,29 @@ def recognise(
         draft = _read(rule, reference, resource, said, chart)
         if resource.get("doNotPerform") is True:
             # What is not to be done is not ordered; where it goes another way it says nothing of the acts.
-            refused |= draft.covers if draft is not None and said.pathway is None else frozenset()
+            refused |= draft.covers if draft is not None and draft.pathway is None else frozenset()
             continue
         asked_for.append((reference, resource))
-        if draft is not None and said.pathway is not None:
-            elsewhere.append((said.pathway, draft))
-        elif draft is not None:
-            found.append(draft)
+        if draft is not None:
+            (found if draft.pathway is None else elsewhere).append(draft)
     chosen = tuple(draft for draft in found if selected is None or _is_among(draft.reference, selected))
-    away = [pair for pair in elsewhere if selected is None or _is_among(pair[1].reference, selected)]
-    if not chosen and not away:
+    away = tuple(draft for draft in elsewhere if selected is None or _is_among(draft.reference, selected))
+    drafted = chosen or away
+    if not drafted:
         return None
-    pathway = None if chosen else min((row for row, _ in away), key=rule.pathways.index)
-    drafted = chosen or tuple(draft for _, draft in away)
+    ways = [draft.pathway for draft in away if draft.pathway is not None]
+    pathway = None if chosen else min(ways, key=rule.pathways.index)
     commented = {id(draft.resource) for draft in drafted}
     return ProcedureOrder(
         drafts=drafted,
-        settled=frozenset(refused.union(*(draft.covers for draft in found))),
+        settled=frozenset(refused.union(*(draft.covers for draft in (*found, *elsewhere)))),
         coded=frozenset().union(*(draft.coded for draft in found)),
         certain=pathway is not None or any(draft.certain for draft in found),
         parts=_parts(scope, drafted, chart) if scope else (),
         pathway=pathway,
         others=tuple(pair for pair in asked_for if id(pair[1]) not in commented),
         today=today,
+        at_site=any(draft.at_site for draft in found),
     )
 
 
@@ -197,8 +209,9 @@ class _Said(NamedTuple):
 
 
 def _said(concept: Any, rule: OrderRule, on: date) -> _Said:
-    keys = readable_keys(concept)
-    text = words(concept_text(concept))
+    concepts = (concept, *billing_options(concept))
+    keys = [key for one in concepts for key in readable_keys(one)]
+    text = words(" ".join(map(concept_text, concepts)))
     acts = [act for act in rule.acts if any(act.codes.match_on(key, on) for key in keys)]
     named = reports_any(text, rule.named_in_text)
     apart = any(phrase in text for phrase in rule.not_the_procedure_in_text)
@@ -209,30 +222,62 @@ def _said(concept: Any, rule: OrderRule, on: date) -> _Said:
 
 
 def _goes(row: Pathway, keys: list[Key], text: str, apart: bool, on: date) -> bool:
+    """Whether codes or words make an order a pathway's by themselves."""
     if row.codes is not None and any(row.codes.match_on(key, on) for key in keys):
         return True
     return not apart and reports_any(text, row.phrases)
 
 
+def _is_sent(row: Pathway, text: str, reasons: list[Any], chart: Chart) -> bool:
+    """Whether words or reasons send an order of the policy another way."""
+    if row.reasons is not None and any(chart.told(_is_of, reason, row.reasons) for reason in reasons):
+        return True
+    return reports_any(text, row.routing) and not reports_any(text, row.keeps)
+
+
 def _read(rule: OrderRule, reference: str, resource: Json, said: _Said, chart: Chart) -> Draft | None:
     if not said.is_something:
         return None
+    details = words(" ".join(concept_text(detail) for detail in list_of(resource.get("orderDetail"))))
+    text = f"{said.text.rstrip()}{details}"
+    named = said.named or reports_any(details, rule.named_in_text)
+    reasons = reason_concepts(resource, chart) if rule.known_by or any(row.reasons for row in rule.pathways) else []
+    sent = (row for row in rule.pathways if row is said.pathway or _is_sent(row, text, reasons, chart))
+    pathway = next(sent, None)
     plain = not rule.names_site or any(act.names_site for act in said.acts)
-    known = plain or said.named or said.pathway is not None
-    pointing = True if known else _points_here(rule, resource, said.text, chart)
-    if pointing is False:
+    known = plain or named or (pathway is not None and (pathway.names_site or reports_any(text, pathway.phrases)))
+    pointing = True if known else _points_here(rule, resource, text, chart)
+    # What goes another way is asked nothing: where it is not known to be here, it is nobody's business.
+    if pointing is False or (pathway is not None and pointing is None):
         return None
-    acts = said.acts or [_act_in_words(rule, said.text)]
+    acts = said.acts or ([] if said.pathway else [_act_in_words(rule, said.text)])
     coded = frozenset(act.id for act in acts if (act.code.system, act.code.code) in said.keys)
     return Draft(
         reference=reference,
         resource=resource,
-        act=acts[0],
+        act=acts[0] if acts else rule.acts[0],
         by_text=not said.acts,
-        certain=pointing is True,
+        certain=pathway is not None
+        or (pointing is True and (named or _is_meant(rule, resource, said.keys, text, reasons, chart))),
         coded=coded,
         covers=frozenset(act.id for act in acts) if orders_an_act(resource) else coded,
+        at_site=pointing is True,
+        pathway=pathway,
     )
+
+
+def _is_meant(rule: OrderRule, resource: Json, keys: list[Key], text: str, reasons: list[Any], chart: Chart) -> bool:
+    """Whether an order at the site is one for this therapy: where others share its code, something must say so."""
+    meant = rule.known_by
+    if meant is None or any(meant.match(key) for key in keys) or meant.match_words(text):
+        return True
+    concepts = (*list_of(resource.get("bodySite")), *reasons)
+    return any(chart.told(_is_of, concept, meant) for concept in concepts)
+
+
+def _is_of(concept: Any, codes: CodeSet) -> bool:
+    """Whether a concept has a code of a set, or reports its words beside whatever code."""
+    return any(codes.match(key) for key in readable_keys(concept)) or codes.match_words(words(concept_text(concept)))
 
 
 def _act_in_words(rule: OrderRule, text: str) -> Act:

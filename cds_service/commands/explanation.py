@@ -1,18 +1,25 @@
 """A hook call evaluated offline: the findings as the public JSON object, or as a table for a terminal."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from cds_service import service
 from cds_service.errors import RequestError
 from cds_service.facts.evidence import Attested, Evidence
-from cds_service.facts.logic import every
+from cds_service.facts.logic import Truth, every
 from cds_service.hooks.hook_request import SERVICE_OF, parse
 from cds_service.policy.model import Part, Policy
 from cds_service.service import Answer, Guide
 from cds_service.verdicts.criteria import Finding
 from cds_service.verdicts.decisions import Counts, Decision, Verdict
+from cds_service.verdicts.payers import PayerPosition
+
+_OUTCOMES = {
+    "unclear": "Not known whether the order is for this; if it is, the criteria stand so:",
+    "routed": "The order goes another way; the criteria are not written for it.",
+}
 
 
 def explain(
@@ -20,7 +27,8 @@ def explain(
 ) -> dict[str, Any]:
     """Evaluates a hook request (parsed JSON): the object that the integrator's guide shows.
 
-    ``tell`` is given a sentence for each policy that could not be evaluated; ``profile`` is a rule to be held against
+    ``tell`` is given a sentence for each draft that cannot be read as an order, and for each policy that could not be
+    evaluated; ``profile`` is a rule to be held against
     besides. Raises RequestError.
     """
     hook = body.get("hook") if isinstance(body, dict) else None
@@ -28,26 +36,38 @@ def explain(
     if service_id is None:
         allowed = ", ".join(SERVICE_OF)
         raise RequestError(400, "invalid", f"The body must be a hook request whose hook is one of {allowed}.", "hook")
-    answers = service.answer(parse(service_id, body), guide, today, profile)
+    request = parse(service_id, body)
+    for draft in request.unread_drafts:
+        tell(f"Not read as an order: {draft.sentence}")
+    answers = service.answer(request, replace(guide, explains=True), today, profile)
     for failed in service.failures(answers):
         tell(f"{failed.policy.id} could not be evaluated: {failed.error!r}")
     return {
         "today": today.isoformat(),
-        "policies": [_policy(item) for item in answers if item.decision],
+        "policies": [_policy(item) for item in answers if item.error is None and not item.late],
         "response": service.response(answers),
     }
 
 
 def _policy(item: Answer) -> dict[str, Any]:
-    decision = item.decision
-    assert decision is not None
+    """One policy's findings; where its card asks which therapy is meant, as they would be were it this one."""
+    said = {
+        "id": item.policy.id,
+        "order": item.order,
+        # The other outcomes show in the verdicts.
+        **({"outcome": "routed" if item.pathway else "unclear"} if item.decision is None else {}),
+        "route": item.pathway,
+    }
+    decision = item.decision or item.if_meant
+    if decision is None:
+        return {**said, "verdicts": [], "criteria": []}
     verdicts = [entry for verdict in decision.verdicts for entry in _verdict(decision, verdict)]
     lent = decision.lent + (decision.requested.findings if decision.requested else ())
     beside = {finding.key: finding for finding in lent if finding.key not in decision.findings}
     return {
-        "id": item.policy.id,
-        "order": decision.order.drafts[0].reference if decision.order else None,
+        **said,
         "delivery": {name: item.chart.delivery(name).as_json() for name in _types(item.policy)} if item.chart else {},
+        "payer": _payer(decision.payer),
         "verdicts": verdicts + (list(_verdict(decision, decision.requested)) if decision.requested else []),
         "criteria": [_criterion(item.policy, finding) for finding in (*decision.findings.values(), *beside.values())],
     }
@@ -57,10 +77,21 @@ def _types(policy: Policy) -> list[str]:
     return sorted({"Patient"} | policy.resource_types)
 
 
+def _payer(position: PayerPosition) -> dict[str, Any]:
+    """Who pays, by the chart, and what that says: what is known of the payer, or why nothing is."""
+    known = [payer.background for _, payer in position.payers if payer is not None]
+    return {
+        "name": "; ".join(name for name, _ in position.payers) or None,
+        "says": ". ".join(filter(None, (position.reason, *known))),
+        "reference": position.reference,
+    }
+
+
 def _verdict(decision: Decision, verdict: Verdict) -> Iterator[dict[str, Any]]:
     """A verdict of the whole, and behind it that of each part where parts are judged apart."""
     said = {"id": verdict.rule.id, "title": verdict.rule.title}
-    yield {**said, "truth": verdict.truth.value, **_counted(verdict.findings)}
+    remark = {"remark": verdict.rule.as_far_as} if verdict.truth is Truth.MET and verdict.rule.as_far_as else {}
+    yield {**said, "truth": verdict.truth.value, **_counted(verdict.findings), **remark}
     for part, findings in verdict.by_part():
         truth = every(finding.truth for finding in findings)
         yield {**said, "truth": truth.value, **_counted(findings), "scope": _scope(decision.policy, part)}
@@ -114,7 +145,9 @@ def table(explained: dict[str, Any]) -> str:
     lines = [f"Evaluated on {explained['today']}"]
     for policy in explained["policies"]:
         lines += ["", f"{policy['id']}  (order: {policy['order'] or 'none'})", ""]
-        lines += _columns([(item["truth"], item["title"] + _of_part(item)) for item in policy["verdicts"]])
+        if "outcome" in policy:
+            lines += [f"  {_OUTCOMES[policy['outcome']]}", ""]
+        lines += _columns([(item["truth"], _titled(item)) for item in policy["verdicts"]])
         lines.append("")
         lines += _columns(
             [(item["truth"], item["id"] + _of_part(item), item["title"], _said(item)) for item in policy["criteria"]]
@@ -131,6 +164,11 @@ def table(explained: dict[str, Any]) -> str:
 
 def _of_part(item: dict[str, Any]) -> str:
     return f" ({item['scope']['value']})" if "scope" in item else ""
+
+
+def _titled(verdict: dict[str, Any]) -> str:
+    remark = f", {verdict['remark']}" if "remark" in verdict else ""
+    return f"{verdict['title']}{_of_part(verdict)}{remark}"
 
 
 def _said(criterion: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from cds_service.ehr.templates import Query
 from cds_service.fhir.bundles import is_error, next_page
 from cds_service.fhir.elements import Json
 from cds_service.fhir.types import subject_of
-from cds_service.hooks.hook_request import is_of_another
+from cds_service.hooks.draft_orders import is_of_another
 
 SERVER = "the EHR's FHIR server"
 _VISIBLE = re.compile(r"[!-~]+")

@@ -70,6 +70,7 @@ def read_value(value: Any) -> PrefetchValue:
     says so.
     """
     found = _Reading()
+    value = unwrapped(value)
     if isinstance(value, list):
         for part in value:
             _collect(part, None, 1, found)
@@ -135,8 +136,20 @@ def _status_of(entry: Json) -> str | None:
     return status[:3] if isinstance(status, str) and status[:3].isdecimal() else "unreadable"
 
 
+def unwrapped(value: Any) -> Any:
+    """A prefetch value that stands in an entry, ``{"response": {"status": "200 OK"}, "resource": {...}}``, by itself.
+
+    CDS Hooks had it so before 1.0, and clients still send it. A status other than 2xx says that it could not be read.
+    """
+    if not isinstance(value, dict) or "resourceType" in value or not isinstance(value.get("response"), dict):
+        return value
+    done = str(value["response"].get("status")).startswith("2")
+    return value.get("resource") if done else {"resourceType": "OperationOutcome"}
+
+
 def size_of(value: Any, depth: int = 0) -> int:
     """How many resources a prefetch value holds, each copy counted."""
+    value = unwrapped(value) if depth == 0 else value
     if isinstance(value, list) and depth == 0:
         return sum(size_of(part, 1) for part in value)
     if not isinstance(value, dict):
@@ -149,6 +162,7 @@ def size_of(value: Any, depth: int = 0) -> int:
 
 def next_page(value: Any) -> str | None:
     """The address of the page that follows one page of a search; "" where it is not text, None where none follows."""
+    value = unwrapped(value)
     links = value.get("link") if isinstance(value, dict) and value.get("resourceType") == "Bundle" else None
     for link in links if isinstance(links, list) else ():
         if isinstance(link, dict) and link.get("relation") == "next":

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from cds_service.errors import UnreadableError
 from cds_service.fhir.dates import Days, days
-from cds_service.fhir.terminology import canonical_code, canonical_system, is_standard, system_of_shape
+from cds_service.fhir.terminology import canonical_code, canonical_system, is_standard, own_system, system_of_shape
 
 Json = dict[str, Any]
 Key = tuple[str, str]
@@ -69,9 +69,9 @@ def coding_key(system: str | None, code: str) -> Key | None:
     """Canonical (system, code) of a coding in a standard system; a missing system is judged by the code's shape."""
     if system:
         system = canonical_system(system)
-        return (system, canonical_code(system, code)) if is_standard(system) else None
+        return own_system(system, canonical_code(system, code)) if is_standard(system) else None
     shaped = system_of_shape(canonical_code("", code))
-    return (shaped, canonical_code(shaped, code)) if shaped else None
+    return own_system(shaped, canonical_code(shaped, code)) if shaped else None
 
 
 def relative(reference: str) -> str:

@@ -47,8 +47,10 @@ _SHAPES = (
     (re.compile(r"[A-TV-Z]\d[0-9A-Z]\.[0-9A-Z]{1,4}"), ICD10CM),
     (re.compile(r"\d{3,5}-\d"), LOINC),
     (re.compile(r"[A-V]\d{4}"), HCPCS),
-    (re.compile(r"\d{5}"), CPT),
+    (re.compile(r"\d{5}(?:[-\s,]+[0-9A-Z]{2})*"), CPT),
 )
+# HCPCS level I is CPT, so that either stands under the other's name; modifiers are written behind a code.
+_PROCEDURE = re.compile(r"(?:(\d{4}[0-9FMTU])|([A-V]\d{4}))(?:[-\s,:]+[0-9A-Z]{2})*")
 
 
 def canonical_system(system: str) -> str:
@@ -74,6 +76,17 @@ def canonical_code(system: str, code: str) -> str:
     if system == ICD10CM and len(code) > 3 and "." not in code and not code.endswith("-"):
         return f"{code[:3]}.{code[3:]}"
     return code
+
+
+def own_system(system: str, code: str) -> tuple[str, str]:
+    """Canonical (system, code) of a canonical pair: CPT and HCPCS told apart by shape, a code without its modifiers.
+
+    ("HCPCS", "64555-50") is CPT 64555: HCPCS level I consists of CPT, and claims name either system for both.
+    """
+    shaped = _PROCEDURE.fullmatch(code) if system in (CPT, HCPCS) else None
+    if shaped is None:
+        return system, code
+    return (CPT, shaped[1]) if shaped[1] else (HCPCS, shaped[2])
 
 
 def common_beginning(first: str, last: str) -> str:

@@ -26,9 +26,10 @@ class ResourceType:
     Whose: ``subject`` is the element that refers to the patient.
 
     What it is: ``concept`` is the element that says so. Where that may stand in another resource, ``concept_at`` refers
-    to that, which is of the type ``concept_in``, and ``there`` is the element in it. ``has_components``: its
-    ``component`` says the same of its parts. ``coded``: it is found by codes and words; ``keeps_words``: its words are
-    kept even where a code stands beside them, for code sets that read words beside codes.
+    to that, which is of the type ``concept_in``, and ``there`` is the element in it; ``concept_in_r5`` is the name of
+    the element in FHIR R5, where that is another. ``has_components``: its ``component`` says the same of its parts.
+    ``coded``: it is found by codes and words; ``keeps_words``: its words are kept even where a code stands beside them,
+    for code sets that read words beside codes.
 
     What counts: ``is_record``: a fact may name it among its ``resources``. ``statuses`` are those (None: unsaid) with
     which it is evidence, of a Condition the clinical ones of one that is present. ``reasons`` are the types that its
@@ -50,6 +51,7 @@ class ResourceType:
     concept: str = "code"
     concept_at: str = ""
     concept_in: str = ""
+    concept_in_r5: str = ""
     there: str = "code"
     has_components: bool = False
     coded: bool = True
@@ -107,6 +109,7 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 concept="codeCodeableConcept",
                 concept_at="codeReference",
                 concept_in="Device",
+                concept_in_r5="code",
                 there="type",
                 is_record=True,
                 statuses=(None, "active", "completed", "on-hold"),
@@ -130,6 +133,7 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 concept="medicationCodeableConcept",
                 concept_at="medicationReference",
                 concept_in="Medication",
+                concept_in_r5="medication",
                 keeps_words=True,
                 is_record=True,
                 statuses=(None, "active", "completed", "stopped", "on-hold"),
@@ -143,6 +147,7 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 concept="medicationCodeableConcept",
                 concept_at="medicationReference",
                 concept_in="Medication",
+                concept_in_r5="medication",
                 keeps_words=True,
                 is_record=True,
                 statuses=(None, "active", "completed", "stopped", "on-hold"),
@@ -168,7 +173,8 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 is_record=True,
                 statuses=(None, "completed", "in-progress"),
                 reasons=_REASONS,
-                dates=("performedDateTime",),
+                # FHIR R5 calls it occurrence.
+                dates=("performedDateTime", "occurrenceDateTime"),
                 period="performedPeriod",
                 date_in_words="performedString",
             ),
@@ -196,6 +202,9 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
 RECORDS = tuple(name for name, row in TYPES.items() if row.is_record)
 # What each type asks for that is an order which a call may draft.
 ORDERS: Mapping[str, Ordered] = MappingProxyType({name: row.orders for name, row in TYPES.items() if row.orders})
+
+# The statuses of what is no order any more, or never was one. A completed order was carried out: it needs nothing.
+WITHDRAWN = ("entered-in-error", "revoked", "completed")
 
 
 def subject_of(name: str) -> str:

@@ -21,6 +21,7 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger
 
 from cds_service import __version__
+from cds_service.hooks.draft_orders import CAUSES
 from cds_service.operations.exceptions import chain_of, kind_of, place
 from cds_service.operations.metric_list import FETCH_FAILURES, REMOVAL_REASONS, STORAGE_KINDS
 from cds_service.operations.names import Names
@@ -33,6 +34,7 @@ EVENTS: Mapping[str, str] = {
     "overloaded": "so many requests were refused with 503, because more were waiting than can be answered in time",
     "token-refused": "a caller is not trusted; check says by which rule",
     "policy-failed": "one statement could not be evaluated; its card says so, the others are unaffected",
+    "draft-unread": "so many drafts of a call could not be read as orders; kind says why",
     "fetch-failed": "prefetch that the EHR did not send could not be fetched from its FHIR server",
     "list-failed": "a list that a call reads failed or came in part, so that what rests on it stayed unknown",
     "keys-fetched": "a client's key set was fetched",
@@ -64,6 +66,7 @@ _WORDS = (
     | frozenset(FETCH_FAILURES)
     | frozenset(STORAGE_KINDS)
     | frozenset({"status", "unreadable"})
+    | frozenset(CAUSES)
 )
 
 Form = Callable[[Any], bool]

@@ -6,7 +6,7 @@ from datetime import date
 
 from cds_service.fhir.dates import days
 from cds_service.fhir.elements import Key
-from cds_service.fhir.free_text import reports_any
+from cds_service.fhir.free_text import reports_any, words
 from cds_service.fhir.terminology import common_beginning
 
 # In place of how a code was seen: its words are those of the deployment's code pack.
@@ -86,7 +86,7 @@ class CodeSet:
     """A named set of codes: exact (system, code) pairs, families of codes, phrases for records without codes.
 
     ``words_beside_codes``: the phrases count for coded records too (a drug's product code, whose ingredient is in its
-    words).
+    words). Where one of ``unless`` stands in a text, no phrase counts: a stimulator that was removed is none.
     """
 
     name: str
@@ -96,6 +96,7 @@ class CodeSet:
     families: tuple[Code, ...]
     phrases: tuple[str, ...]
     words_beside_codes: bool = False
+    unless: tuple[str, ...] = ()
 
     def match(self, key: Key) -> Code | None:
         """The row that a (system, code) pair falls under, or None."""
@@ -116,4 +117,8 @@ class CodeSet:
 
     def match_words(self, text: str) -> bool:
         """Whether a phrase stands in a text, neither denied nor only mentioned."""
-        return reports_any(text, self.phrases)
+        return reports_any(text, self.phrases) and not (self.unless and self._is_ruled_out(text))
+
+    def _is_ruled_out(self, text: str) -> bool:
+        plain = words(text)
+        return any(phrase in plain for phrase in self.unless)

@@ -9,7 +9,16 @@ from typing import Any, ClassVar
 from cds_service.fhir.elements import Key
 from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.places import Steps
-from cds_service.policy.sources import Attributes, Citation, Information, Parameter, Review, Source, StudyResult
+from cds_service.policy.sources import (
+    Attributes,
+    Citation,
+    Information,
+    LaterText,
+    Parameter,
+    Review,
+    Source,
+    StudyResult,
+)
 
 # Who may attest to a criterion that does not say.
 CLINICIANS = frozenset(("clinician",))
@@ -169,6 +178,15 @@ class Contrary:
     own_reading: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ReviewLine:
+    """A fact that is shown for review where it is a yes; ``withholds_codes``: no code is suggested beside it."""
+
+    fact: str
+    says: str
+    withholds_codes: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Criterion:
     """One numbered clause: its sentence, its test, and where it comes from. ``fails_as`` names what fails it.
@@ -229,7 +247,7 @@ class VerdictRule:
     """A verdict: all of ``criteria`` (keys), or (``payer``) the position of the patient's payer.
 
     ``profile`` is the rule whose criteria these are, if they are not the policy's own; where ``applies_unless`` is met
-    the verdict does not apply.
+    the verdict does not apply. ``as_far_as`` says of how much of its sources a met one speaks.
     """
 
     id: str
@@ -239,6 +257,7 @@ class VerdictRule:
     withholds_codes: bool
     profile: Profile | None = None
     applies_unless: Test | None = None
+    as_far_as: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,9 +277,11 @@ class Act:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pathway:
-    """An order that goes another way: known by ``codes`` or ``phrases`` of the order, or by ``when`` over facts.
+    """An order that goes another way: known by what it says, or by ``when`` over facts.
 
-    ``says`` names the words of the card that is all it gets.
+    ``codes`` and ``phrases`` make an order this pathway's by themselves, with ``names_site`` wherever it is. Words of
+    ``routing``, and ``reasons`` by code or words, send an order this way which is the policy's business already; beside
+    one of ``keeps`` the words do not. ``says`` names the words of the card that is all it gets.
     """
 
     id: str
@@ -269,6 +290,10 @@ class Pathway:
     phrases: tuple[str, ...]
     when: Test | None
     says: str
+    names_site: bool = False
+    routing: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
+    reasons: CodeSet | None = None
 
 
 # Told apart by identity, as its sets are: what it says of a concept is asked for more than once.
@@ -279,6 +304,9 @@ class OrderRule:
     In a system of ``elsewhere_by_code`` (its URI -> what the policy calls it) every code that is neither ``here`` nor
     ``unspecific`` points elsewhere; an unknown code of another system says nothing. Without ``names_site`` the acts'
     codes mean one thing wherever it is.
+
+    Other therapies share the acts' codes where ``known_by`` is given: then an order at the site is known as this one by
+    its name, or by a code or words of that set in what it says of itself, its sites, its reasons.
     """
 
     acts: tuple[Act, ...]
@@ -289,6 +317,7 @@ class OrderRule:
     elsewhere_by_code: Mapping[str, str]
     elsewhere_in_text: tuple[str, ...]
     names_site: bool = True
+    known_by: CodeSet | None = None
     pathways: tuple[Pathway, ...] = ()
 
 
@@ -312,6 +341,7 @@ class Payer:
     background: str
     verified: str
     next_review: str
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -343,7 +373,7 @@ class Policy:
     orders: OrderRule
     patient_view_when: Test | None
     patient_view_unless: Test | None
-    for_review: tuple[Hint, ...]
+    for_review: tuple[ReviewLine, ...]
     payers: tuple[Payer, ...]
     wording: Mapping[str, Any]
     cases: Mapping[str, Any]
@@ -353,6 +383,13 @@ class Policy:
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     variants: Mapping[str, Criterion] = field(default_factory=dict)
     always_evaluated: tuple[Criterion, ...] = ()
+    status: str = ""
+    superseded_by: LaterText | None = None
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether it is an edition that is not in force yet: it is listed, and nothing is evaluated by it."""
+        return self.status == "draft"
 
     def criterion(self, key: str) -> Criterion:
         """The criterion of that key. Raises StopIteration where there is none; the loader sees to it."""

@@ -16,12 +16,25 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Where a criterion's content was seen: source id, place in it, what it says in our words, how far verified."""
+    """Where a criterion's content was seen: source id, place in it, what it says in our words, how far verified.
+
+    ``quote`` are the source's own words, where they were seen.
+    """
 
     source: str
     place: str
     says: str
     verified: str
+    quote: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LaterText:
+    """A later text of the same society, of a day (a partial date), that is not evaluated."""
+
+    title: str
+    date: str
+    url: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ def _code_set_json(codes: CodeSet) -> dict[str, Any]:
     return {
         "title": codes.title,
         "text": [phrase.strip() for phrase in codes.phrases],
+        "unless_text": [phrase.strip() for phrase in codes.unless],
         "words_beside_codes": codes.words_beside_codes,
         "codes": [
             {
@@ -70,6 +71,7 @@ def _payer_json(rule: Payer) -> dict[str, Any]:
         "identifiers": [{"system": system, "value": value} for system, value in sorted(rule.identifiers)],
         "aliases": sorted(alias.strip() for alias in rule.aliases),
         "document": rule.document,
+        "source": rule.source,
         "position": rule.position,
         "own_text": rule.own_text,
         "seen_in_force": rule.seen_in_force.isoformat() if rule.seen_in_force else None,

@@ -189,7 +189,12 @@ def _pathway(old: Policy, new: Policy) -> Compare[Pathway]:
     def told(before: Pathway, after: Pathway) -> Iterator[str]:
         yield from was("the title", before.title, after.title)
         yield from gone_and_come("code sets", *([row.codes.title] if row.codes else [] for row in (before, after)))
-        yield from gone_and_come("words", *((phrase.strip() for phrase in row.phrases) for row in (before, after)))
+        yield from gone_and_come("words", *(map(str.strip, row.phrases) for row in (before, after)))
+        yield from gone_and_come(
+            "words beside the procedure", *(map(str.strip, row.routing) for row in (before, after))
+        )
+        yield from gone_and_come("words that keep it", *(map(str.strip, row.keeps) for row in (before, after)))
+        yield from gone_and_come("reasons", *([row.reasons.title] if row.reasons else [] for row in (before, after)))
         yield from test_changed("by what is known", old, new, before.when, after.when)
         yield from was("what the card says", *(_says(item, row) for item, row in ((old, before), (new, after))))
 

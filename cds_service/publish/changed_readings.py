@@ -101,6 +101,7 @@ def _code_set(before: CodeSet, after: CodeSet) -> Iterator[str]:
             yield from was(f"what is noted of {what}", *notes)
             yield from was(f"where {what} was seen", *(f"{item.seen}, {item.provenance}" for item in (old[key], row)))
     yield from gone_and_come("words", *([phrase.strip() for phrase in codes.phrases] for codes in (before, after)))
+    yield from gone_and_come("words that void it", *(map(str.strip, codes.unless) for codes in (before, after)))
     if before.words_beside_codes != after.words_beside_codes:
         yield f"its words are {'now' if after.words_beside_codes else 'no longer'} read beside codes"
 

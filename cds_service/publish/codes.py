@@ -32,6 +32,7 @@ class CodeSetText(NamedTuple):
     title: str
     groups: tuple[CodeGroup, ...]
     phrases: tuple[str, ...]
+    unless: tuple[str, ...]
     beside_codes: bool
     read_by: tuple[str, ...]
 
@@ -54,6 +55,7 @@ def code_sets(policy: Policy) -> list[CodeSetText]:
             codes.title,
             tuple(_code_groups(policy, codes)),
             tuple(phrase.strip() for phrase in codes.phrases),
+            tuple(phrase.strip() for phrase in codes.unless),
             codes.words_beside_codes,
             tuple(_read_by(policy, codes.name)),
         )
@@ -81,8 +83,10 @@ def _read_by(policy: Policy, name: str) -> Iterator[str]:
         yield "order recognition: the site meant"
     if orders.unspecific.name == name:
         yield "order recognition: reasons that name no site"
+    if orders.known_by is not None and orders.known_by.name == name:
+        yield "order recognition: the therapy meant"
     for row in orders.pathways:
-        if row.codes is not None and row.codes.name == name:
+        if name in [codes.name for codes in (row.codes, row.reasons) if codes is not None]:
             yield f"another pathway: {row.title}"
     for part in policy.scope.parts if policy.scope else ():
         if part.codes.name == name:

@@ -245,6 +245,8 @@ def _composed(policy: Policy, verdict: VerdictRule) -> Iterator[str]:
             "Billing codes are withheld while it is not met, while it is unknown only because records could not be "
             "read, and while an answer and a record conflict; any other unknown withholds nothing."
         )
+    if verdict.as_far_as:
+        yield f"Met means: {verdict.as_far_as}."
     if verdict.applies_unless is not None:
         yield f"Does not apply where: {sentence(verdict.applies_unless, policy.facts)}."
 

@@ -48,6 +48,8 @@ class PathwayText(NamedTuple):
 
     rule: Pathway
     phrases: tuple[str, ...]
+    routing: tuple[str, ...]
+    keeps: tuple[str, ...]
     when: str
     says: Mapping[str, str]
 
@@ -58,6 +60,8 @@ def pathways(policy: Policy) -> list[PathwayText]:
         PathwayText(
             row,
             tuple(phrase.strip() for phrase in row.phrases),
+            tuple(phrase.strip() for phrase in row.routing),
+            tuple(phrase.strip() for phrase in row.keeps),
             word.sentence(row.when, policy.facts) if row.when else "",
             message(policy, policy.wording["pathways"][row.says]),
         )

@@ -55,10 +55,8 @@ FAULTS = {
 
 
 def citation(policy: Policy) -> Source:
-    """The register's entry of the statement itself: the source whose address the cards name, else the first."""
-    sources = list(policy.sources.values())
-    address = policy.wording["source"]["url"]
-    return next((source for source in sources if source.url == address), sources[0])
+    """The register's entry of the statement itself: the source in which its funding was looked for."""
+    return policy.sources[policy.attributes.funding_of_statement.source]
 
 
 class Funding(NamedTuple):

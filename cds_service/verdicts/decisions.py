@@ -59,7 +59,8 @@ class Decision:
     """All that a policy says of one patient and one procedure; ``order`` is None on patient-view.
 
     ``parts`` are the parts of the scope that it is about; ``requested`` is what came of a rule that the caller asked
-    to be held against as well; ``died`` is when the patient did, as written ("": nobody knows when; None: did not).
+    to be held against as well; ``withheld_for_review``: what is for review withholds the codes; ``died`` is when the
+    patient did, as written ("": nobody knows when; None: did not).
     """
 
     policy: Policy
@@ -72,6 +73,7 @@ class Decision:
     parts: tuple[Part, ...] = ()
     requested: Verdict | None = None
     counted: frozenset[str] = field(default=frozenset())
+    withheld_for_review: bool = False
     died: str | None = None
 
     @property
@@ -84,11 +86,11 @@ class Decision:
     def codes_withheld(self) -> bool:
         """Whether no codes are offered.
 
-        They are withheld where a verdict that withholds codes is not met, where an answer would meet one of its
-        criteria but for what was not read, and where a record and an answer disagree in any criterion. Any other
-        unknown withholds nothing.
+        They are withheld where a line for review withholds them, where a verdict that withholds codes is not met, where
+        an answer would meet one of its criteria but for what was not read, and where a record and an answer disagree in
+        any criterion. Any other unknown withholds nothing.
         """
-        if self.died is not None:
+        if self.died is not None or self.withheld_for_review:
             return True
         withholding = [verdict for verdict in self.verdicts if verdict.rule.withholds_codes]
         if any(verdict.truth is Truth.NOT_MET for verdict in withholding):
@@ -159,6 +161,7 @@ def decide(
                 by_key[key] = list(criteria.find(policy, [policy.criterion(key)], known, chart).values())
         return tuple(finding for key in keys for finding in by_key[key])
 
+    review = [line for line in policy.for_review if True in known.whole[line.fact].values]
     drafts: list[Mapping[str, Any]] = [draft.resource for draft in order.drafts] if order else []
     payer = payers.position(policy, chart, held, drafts, today)
     requested = _requested(profile) if profile else None
@@ -168,15 +171,12 @@ def decide(
         findings=findings,
         verdicts=tuple(_verdict(rule, held, payer, known) for rule in policy.verdicts),
         payer=payer,
-        for_review=tuple(
-            (hint.says, known.whole[hint.fact].evidence)
-            for hint in policy.for_review
-            if True in known.whole[hint.fact].values
-        ),
+        for_review=tuple((line.says, known.whole[line.fact].evidence) for line in review),
         today=today,
         died=chart.died,
         parts=tuple(policy.scope.part(name) for name in known.parts) if policy.scope else (),
         requested=_verdict(requested, held, payer, known) if requested else None,
+        withheld_for_review=any(line.withholds_codes for line in review),
         counted=frozenset(key for rule in policy.verdicts if rule.profile is None for key in rule.criteria),
     )
 

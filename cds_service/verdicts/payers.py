@@ -1,9 +1,9 @@
 """The position of the patient's payer: found by listed identifier or exact alias, believed only where it may be."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from cds_service.chart.chart import Chart, Record
 from cds_service.errors import UnreadableError
@@ -15,8 +15,10 @@ from cds_service.fhir.free_text import words
 from cds_service.fhir.types import TYPES
 from cds_service.policy.model import Payer, Policy
 from cds_service.verdicts.criteria import Finding
+from cds_service.verdicts.payer_names import PayerName, payer_of
 
 SEEN_WITHIN_DAYS = 365
+NOT_READABLE = "payer not readable"
 _ROW = TYPES["Coverage"]
 
 
@@ -25,36 +27,63 @@ class PayerPosition:
     """``truth`` of the payer verdict, and in words the ``reason`` why it is not met or unknown (empty where it is met).
 
     ``payers`` pairs each payer's name in the chart with what is on file, if any; ``held`` is what became of the
-    criteria of its rule, even where the rule may not decide.
+    criteria of its rule, even where the rule may not decide. ``reference`` is the coverage that says who pays.
     """
 
     truth: Truth
     payers: tuple[tuple[str, Payer | None], ...]
     reason: str
     held: tuple[Finding, ...] = ()
+    reference: str | None = None
 
 
 Held = Callable[[Collection[str]], tuple[Finding, ...]]
 
 
+class _Found(NamedTuple):
+    """A payer's name in the chart and what is on file of it; ``exact``: under that very name, or an identifier.
+
+    ``known`` is whose plan the name is, where it is not exact; ``readable``: the chart says who the payer is.
+    """
+
+    name: str
+    payer: Payer | None
+    exact: bool = True
+    known: PayerName | None = None
+    readable: bool = True
+
+    @property
+    def who(self) -> str:
+        """By what two coverages are of one payer."""
+        if self.payer is not None:
+            return self.payer.id
+        return self.known.id if self.known else self.name
+
+
 class _OnFile:
-    """The payers of a policy, by identifier and by alias; of several the first counts."""
+    """The payers of a policy, by identifier and by alias, of several the first; and by whose plan a name is."""
 
     def __init__(self, payers: Iterable[Payer]) -> None:
         self._by_identifier: dict[Key, tuple[int, Payer]] = {}
         self._by_alias: dict[str, Payer] = {}
+        self._by_id: dict[str, Payer] = {}
         for place, payer in enumerate(payers):
+            self._by_id.setdefault(payer.id, payer)
             for identifier in payer.identifiers:
                 self._by_identifier.setdefault(identifier, (place, payer))
             for alias in payer.aliases:
                 self._by_alias.setdefault(alias, payer)
 
-    def find(self, name: str, identifiers: Iterable[Key]) -> Payer | None:
-        """What is on file under one of the identifiers, else under the name."""
+    def find(self, name: str, identifiers: Iterable[Key]) -> _Found:
+        """What is on file under one of the identifiers, else under the name, else of the payer whose plan it is."""
         identified = [self._by_identifier[key] for key in identifiers if key in self._by_identifier]
         if identified:
-            return min(identified, key=lambda pair: pair[0])[1]
-        return self._by_alias.get(words(name))
+            return _Found(name, min(identified, key=lambda pair: pair[0])[1])
+        listed = self._by_alias.get(words(name))
+        if listed is not None:
+            return _Found(name, listed)
+        known = payer_of(name)
+        return _Found(name, self._by_id.get(known.id) if known else None, exact=False, known=known)
 
 
 def position(
@@ -69,18 +98,20 @@ def position(
         return PayerPosition(Truth.UNKNOWN, (), f"{unreadable.reference} {unreadable.why}", ())
     coverages = _coverages(chart, orders, today)
     on_file = _OnFile(policy.payers)
-    found: dict[str, Payer | None] = {}
+    by_who: dict[str, _Found] = {}
     for coverage, payor in coverages:
-        name, identifiers = _identity(payor, coverage.resource, chart)
-        if name not in found:
-            found[name] = on_file.find(name, identifiers)
-    payers = tuple(sorted(found.items(), key=lambda pair: pair[0]))
-    only = payers[0][1] if len(payers) == 1 else None
-    findings = held(only.position.get("covered_when_all", ())) if only else ()
-    if only and "profile" in only.position:
-        findings = held(policy.profiles[only.position["profile"]].criteria)
-    truth, reason = _judge(payers, findings, chart, today)
-    return PayerPosition(truth, payers, reason, findings)
+        identity = _identity(payor, coverage.resource, chart)
+        found = on_file.find(*identity) if identity else _Found(NOT_READABLE, None, readable=False)
+        by_who.setdefault(found.who, found)
+    named = sorted(by_who.values(), key=lambda item: item.name)
+    only = named[0] if len(named) == 1 else None
+    settling = only.payer if only and only.exact else None
+    findings = held(settling.position.get("covered_when_all", ())) if settling else ()
+    if settling and "profile" in settling.position:
+        findings = held(policy.profiles[settling.position["profile"]].criteria)
+    truth, reason = _judge(named, bool(coverages), findings, chart, today)
+    source = coverages[0][0].reference if coverages else None
+    return PayerPosition(truth, tuple((item.name, item.payer) for item in named), reason, findings, source)
 
 
 def why_unknown(payer: Payer, today: date) -> tuple[str, ...]:
@@ -98,15 +129,20 @@ def why_unknown(payer: Payer, today: date) -> tuple[str, ...]:
 
 
 def _judge(
-    payers: tuple[tuple[str, Payer | None], ...], findings: tuple[Finding, ...], chart: Chart, today: date
+    named: list[_Found], covered: bool, findings: tuple[Finding, ...], chart: Chart, today: date
 ) -> tuple[Truth, str]:
-    if not payers:
+    if not covered:
         return Truth.UNKNOWN, chart.why_missing.get(_ROW.name, "no active coverage on record")
-    if len(payers) > 1:
+    if len(named) > 1:
         return Truth.UNKNOWN, "more than one payer on record"
-    payer = payers[0][1]
+    found = named[0]
+    if not found.readable:
+        return Truth.UNKNOWN, "the coverage does not say who the payer is, or by a reference that was not sent"
+    payer = found.payer
     if payer is None:
         return Truth.UNKNOWN, "no position on file"
+    if not found.exact:
+        return Truth.UNKNOWN, f"a plan of {payer.name}; which of its policies applies was not verified"
     doubts = why_unknown(payer, today)
     if doubts:
         return Truth.UNKNOWN, doubts[0]
@@ -126,9 +162,14 @@ def _coverages(chart: Chart, orders: Iterable[Mapping[str, Any]], today: date) -
         (record, payor)
         for record in chart.records(_ROW.name)
         if _in_force(record.resource, today)
-        for payor in list_of(record.resource.get("payor"))
+        for payor in _payors(record.resource)
     ]
     return [pair for pair in active if id(pair[0].resource) in named] or active
+
+
+def _payors(coverage: Mapping[str, Any]) -> list[Any]:
+    """The references to the payers of a coverage; FHIR R5 has them as insurer. One that names none still is one."""
+    return list_of(coverage.get("payor")) or list_of(coverage.get("insurer")) or [None]
 
 
 def _in_force(coverage: Mapping[str, Any], today: date) -> bool:
@@ -142,15 +183,32 @@ def _in_force(coverage: Mapping[str, Any], today: date) -> bool:
         return False
 
 
-def _identity(payor: Any, coverage: Mapping[str, Any], chart: Chart) -> tuple[str, set[Key]]:
-    """The payer's name and identifiers, from the Organization if at hand, else from the Reference."""
+def _identity(payor: Any, coverage: Mapping[str, Any], chart: Chart) -> tuple[str, set[Key]] | None:
+    """The payer's name and identifiers; None where nothing tells who it is.
+
+    The Organization says it if it is at hand, else the Reference, else the name of the plan (``Coverage.class``).
+    """
     organization = chart.resolve(payor, coverage) or {}
     reference = payor if isinstance(payor, dict) else {}
-    name = organization.get("name") or first_of(reference, "display")
+    names = (organization.get("name"), first_of(reference, "display"), *_plan_names(coverage))
+    name = next((text for text in names if isinstance(text, str) and text.strip()), None)
     identifiers = chart.told(_identifiers, organization) | _identifiers(reference)
-    if not isinstance(name, str) or not name.strip():
-        name = min((f"identifier {value}" for _, value in identifiers), default="payer without a name")
-    return name, identifiers
+    if name is None and identifiers:
+        name = min(f"identifier {value}" for _, value in identifiers)
+    return (name, identifiers) if name is not None else None
+
+
+def _plan_names(coverage: Mapping[str, Any]) -> Iterator[Any]:
+    """The names that a coverage gives its plan, its group and the rest of its classes, the plan's first."""
+    classes = [item for item in list_of(coverage.get("class")) if isinstance(item, dict)]
+    yield from (
+        item.get("name") for item in sorted(classes, key=lambda item: "plan" not in _codes_of(item.get("type")))
+    )
+
+
+def _codes_of(concept: Any) -> list[Any]:
+    listed = concept.get("coding") if isinstance(concept, dict) else None
+    return [coding.get("code") for coding in (listed if isinstance(listed, list) else ()) if isinstance(coding, dict)]
 
 
 def _identifiers(resource: Mapping[str, Any]) -> set[Key]:

@@ -95,7 +95,7 @@ def register(
 
     @app.get("/policies")
     def policies() -> Response:
-        return page("policies.html", "./", policies=library.policies)
+        return page("policies.html", "./", policies=library.policies, drafts=library.drafts)
 
     @app.get("/policies/<policy_id>.json")
     def policy_as_json(policy_id: str) -> Response:
@@ -109,4 +109,4 @@ def register(
         from cds_service.web import policy_pages
 
         rule = found(policy_id)
-        return page("policy.html", "../", **policy_pages.values(rule, library.policies, clock()))
+        return page("policy.html", "../", **policy_pages.values(rule, library.policies, library.drafts, clock()))

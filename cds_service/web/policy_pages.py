@@ -63,8 +63,9 @@ def editions_of(policy: Policy, policies: Iterable[Policy]) -> EditionsText:
     )
 
 
-def values(policy: Policy, policies: Iterable[Policy], today: date) -> dict[str, Any]:
-    """What the page of one policy shows on a day; ``policies`` are all that are loaded, its other editions included."""
+def values(policy: Policy, policies: Iterable[Policy], drafts: Iterable[Policy], today: date) -> dict[str, Any]:
+    """What the page of one policy shows on a day; ``policies`` are all that are loaded, its other editions included,
+    and ``drafts`` those that are never in force."""
     return {
         "policy": policy,
         "groups": criteria.groups(policy),
@@ -72,4 +73,5 @@ def values(policy: Policy, policies: Iterable[Policy], today: date) -> dict[str,
         "code_sets": codes.code_sets(policy),
         "footer": last_line(policy, today),
         "editions": editions_of(policy, policies),
+        "drafts": [item for item in drafts if item.statement == policy.statement],
     }

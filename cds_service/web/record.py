@@ -1,5 +1,6 @@
 """One call from its first byte to its last, as it is told to the log, the metrics and the audit log."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -56,6 +57,9 @@ def tell(record: CallRecord, status: int, answer: bytes, installation: Installat
     log = logs.logger()
     for failed in (item for item in record.answers if item.error is not None):
         log.error("policy-failed", policy=failed.policy.id, exc_info=failed.error)
+    unread = Counter(item.cause for item in record.request.unread_drafts) if record.request is not None else Counter()
+    for cause, count in unread.items():
+        log.warning("draft-unread", kind=cause, count=count)
     for key in (item for item in record.report if item.cause):
         log.warning("fetch-failed", key=key.key, kind=key.cause)
     if record.request is not None and record.concerned:

@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 from cds_service.ehr import scopes, templates
 from cds_service.ehr.templates import UnresolvedError
 from cds_service.errors import RequestError
-from cds_service.fhir.bundles import next_page, read_value
+from cds_service.fhir.bundles import next_page, read_value, unwrapped
 from cds_service.fhir.models import problems
 from cds_service.fhir.types import subject_of
 from cds_service.hooks import hook_request
-from cds_service.hooks.hook_request import HookRequest, is_of_another
+from cds_service.hooks.draft_orders import is_of_another
+from cds_service.hooks.hook_request import HookRequest
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 LONGEST_SUMMARY = 139
@@ -79,12 +80,24 @@ def _request(service_id: str | None, body: Any, published: Published) -> Iterato
         except RequestError as error:
             yield Remark(error.expression or "", ERROR, f"The service answers {error.status}: {error.sentence}")
     yield from _members(body)
+    yield from _unread(request)
     context = body.get("context")
     hook = hook_request.SERVICES.get(service or "", "")
     if isinstance(context, dict):
         yield from _context(context, hook)
     yield from _access(body, context if isinstance(context, dict) else {}, request, published)
     yield from _prefetch(body, request, published)
+
+
+def _unread(request: HookRequest | None) -> Iterator[Remark]:
+    """The drafts that the service cannot read as orders, and those for other patients."""
+    for item in request.unread_drafts if request is not None else ():
+        yield Remark(item.place, WARNING, f"Not read as an order: {item.sentence}")
+    for place, _ in request.orders_of_others if request is not None else ():
+        sentence = (
+            "An order for another patient than context.patientId: 400 where a statement concerns it, else ignored."
+        )
+        yield Remark(f"{place}.resource.subject", ERROR, sentence)
 
 
 def _members(body: Mapping[str, Any]) -> Iterator[Remark]:
@@ -133,13 +146,17 @@ def _drafts(context: Mapping[str, Any], hook: str) -> Iterator[Remark]:
         resource = entry.get("resource") if isinstance(entry, dict) else None
         if not isinstance(resource, dict):
             continue
+        if isinstance(entry.get("fullUrl"), str):
+            references.add(entry["fullUrl"])
         where = f"{place}.entry[{index}].resource"
         kind, identity = resource.get("resourceType"), resource.get("id")
         if isinstance(identity, str) and identity:
             references.add(f"{kind}/{identity}")
         else:
             yield Remark(
-                f"{where}.id", WARNING, "The draft has no id: it can be neither selected nor changed by a suggestion."
+                f"{where}.id",
+                WARNING,
+                "The draft has no id: only a fullUrl selects it, and no suggestion can change it.",
             )
         if hook == hook_request.ORDER_SELECT and resource.get("status") not in ("draft", None):
             yield Remark(f"{where}.status", WARNING, "Orders of order-select are drafts: status must be 'draft'.")
@@ -249,6 +266,9 @@ def _value(
     expected = published.types.get(key)
     template = published.templates.get(key, "")
     arrival = read_value(value)
+    if unwrapped(value) is not value:
+        yield Remark(place, ERROR, "Stands in {response, resource}, as before CDS Hooks 1.0: send the resource itself.")
+        value = unwrapped(value)
     if arrival.failure is not None:
         yield Remark(place, WARNING, f"Counts as failed, so that what rests on it stays unknown: {arrival.failure}.")
     if value is not None and isinstance(value, dict) and value.get("resourceType") == "Bundle":

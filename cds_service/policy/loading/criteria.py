@@ -14,6 +14,7 @@ from cds_service.policy.model import (
     FactRule,
     Hint,
     Profile,
+    ReviewLine,
     Test,
     VerdictRule,
     own_id,
@@ -190,6 +191,7 @@ class CriterionReader(Reader):
             withholds_codes="withholds_codes" in entry,
             profile=profile,
             applies_unless=self.of_the_whole(unless, ("verdicts", index, "applies_unless")) if unless else None,
+            as_far_as=entry.get("as_far_as", ""),
         )
 
     def known_criteria(self, names: Collection[str], file: str, place: str) -> None:
@@ -203,10 +205,11 @@ class CriterionReader(Reader):
         self._whole(test.facts(), path_of(place))
         return test
 
-    def line(self, entry: Mapping[str, Any], place: str) -> Hint:
+    def line(self, entry: Mapping[str, Any], place: str) -> ReviewLine:
         """A line for review, which is of the whole."""
         self._whole([entry["fact"]], f"{place}.fact")
-        return self._hint(entry, place)
+        self.known(entry["fact"], self._facts, "fact", "policy", f"{place}.fact")
+        return ReviewLine(entry["fact"], entry["says"], "withholds_codes" in entry)
 
     def _whole(self, names: Iterable[str], place: str) -> None:
         """Notes facts that are read for each part where the whole is asked."""

@@ -20,7 +20,7 @@ from cds_service.policy.loading.criteria import CriterionReader, always_evaluate
 from cds_service.policy.loading.facts import FactReader
 from cds_service.policy.loading.orders import OrderReader
 from cds_service.policy.loading.problems import Problems, Reader
-from cds_service.policy.loading.sources import SourceReader, information
+from cds_service.policy.loading.sources import SourceReader, information, later_text
 from cds_service.policy.loading.tests import TestReader
 from cds_service.policy.loading.vocabulary import LoadedVocabulary, schema
 from cds_service.policy.loading.wording import WordingReader
@@ -155,6 +155,8 @@ class _Builder(Reader):
             profiles=profiles,
             variants=self.criteria.variants,
             always_evaluated=always_evaluated(own, verdicts, profiles.values()),
+            status=written.get("status", ""),
+            superseded_by=later_text(written.get("superseded_by")),
         )
 
     def names(self) -> None:
@@ -218,6 +220,8 @@ class _Builder(Reader):
             entry["position"].get("covered_when_all", ()), "payers", f"$.payers[{index}].position.covered_when_all"
         )
         in_force = entry["in_force"]
+        if "source" in entry:
+            self.known(entry["source"], self.sources.sources, "source", "payers", f"$.payers[{index}].source")
         return Payer(
             id=entry["id"],
             name=entry["name"],
@@ -232,4 +236,5 @@ class _Builder(Reader):
             background=entry["background"],
             verified=entry["verified"],
             next_review=entry["next_review"],
+            source=entry.get("source"),
         )

@@ -37,6 +37,7 @@ class OrderReader(Reader):
             },
             elsewhere_in_text=tuple(words(phrase) for phrase in site.get("elsewhere_in_text", ())),
             names_site="site" in entry,
+            known_by=self._codes.set_named(entry.get("known_by"), "$.orders.known_by"),
             pathways=tuple(self._pathway(n, row) for n, row in enumerate(pathways)),
         )
 
@@ -65,6 +66,10 @@ class OrderReader(Reader):
         place, ordered = f"$.pathways[{index}]", entry.get("orders", {})
         if not ordered and "when" not in entry:
             self.problem("policy", place, "a pathway needs 'orders' or 'when', or nothing can ever go it")
+        for member, needed in (("unless_words", "words"), ("names_site", "codes")):
+            if member in ordered and needed not in ordered:
+                sentence = f"says nothing without '{needed}'; add it, or leave this out"
+                self.problem("policy", f"{place}.orders.{member}", sentence)
         self.known(entry["says"], self._messages, "entry of card.json, pathways", "policy", f"{place}.says")
         return Pathway(
             id=entry["id"],
@@ -73,4 +78,8 @@ class OrderReader(Reader):
             phrases=tuple(words(phrase) for phrase in ordered.get("text", ())),
             when=self._tests.test(entry["when"], ("pathways", index, "when")) if "when" in entry else None,
             says=entry["says"],
+            names_site="names_site" in ordered,
+            routing=tuple(words(phrase) for phrase in ordered.get("words", ())),
+            keeps=tuple(words(phrase) for phrase in ordered.get("unless_words", ())),
+            reasons=self._codes.set_named(ordered.get("reasons"), f"{place}.orders.reasons"),
         )

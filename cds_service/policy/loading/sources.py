@@ -9,6 +9,7 @@ from cds_service.policy.sources import (
     Citation,
     Funded,
     Information,
+    LaterText,
     Parameter,
     Review,
     Revision,
@@ -83,7 +84,15 @@ class SourceReader(Reader):
         """Where a criterion's content was seen."""
         for index, entry in enumerate(entries):
             self.known_source(entry["source"], f"{place}[{index}]")
-        return tuple(Citation(entry["source"], entry["place"], entry["says"], entry["verified"]) for entry in entries)
+        return tuple(
+            Citation(entry["source"], entry["place"], entry["says"], entry["verified"], entry.get("quote"))
+            for entry in entries
+        )
+
+
+def later_text(entry: Mapping[str, Any] | None) -> LaterText | None:
+    """The later text of the society, where there is one."""
+    return LaterText(entry["title"], entry["date"], entry["url"]) if entry else None
 
 
 def information(entries: list[Mapping[str, Any]]) -> tuple[Information, ...]:

@@ -16,6 +16,8 @@ class WordingReader(Reader):
         """Notes words that policy.json asks for and card.json lacks, and holes that nothing fills."""
         if "scope" in policy and "ask_scope" not in card:
             self.problem("card", "$", "'ask_scope' is missing: what to ask where an order names no part of the scope")
+        if "known_by" in policy["orders"] and "ask_therapy" not in card:
+            self.problem("card", "$", "'ask_therapy' is missing: what to ask of a code that others share")
         if "applies_unless" in policy["verdicts"][0]:
             for part in ("summaries", "leads"):
                 if "not_applicable" not in card[part]:
@@ -36,7 +38,7 @@ def _templates(card: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, .
     """(place, text, holes that are filled in it) of each text of the card that may have holes."""
     for part in ("summaries", "leads"):
         yield from ((f"$.{part}.{name}", text, HOLES) for name, text in card[part].items())
-    for part in ("ask", "failed", "ask_scope"):
+    for part in ("ask", "ask_therapy", "failed", "ask_scope"):
         yield from ((f"$.{part}.{name}", text, ("procedure",)) for name, text in card.get(part, {}).items())
     for row, message in card.get("pathways", {}).items():
         yield from ((f"$.pathways.{row}.{name}", text, ("procedure", "parts")) for name, text in message.items())

@@ -10,13 +10,20 @@ REPLACED = [
         "orders": {"text": ["knee replacement"]},
         "when": is_yes("surgery"),
         "says": "replacement",
-    }
+    },
+    {
+        "id": "rented",
+        "title": "Rented",
+        "orders": {"words": ["rented"], "unless_words": ["bought"]},
+        "says": "replacement",
+    },
 ]
 AGAIN = {"order": "", "text": "Right knee replacement"}
 PATHWAYS = Table(
     "pathways",
     "Orders and patients that go another way, known by codes or words of the order or by a test: they get one card "
-    "that says so, and nothing is evaluated. The first row that matches counts.",
+    "that says so, and nothing is evaluated. The first row that matches counts. `words` stand beside the code or the "
+    "name of the procedure, and not beside `unless_words`.",
     {"hum": HUM, "surgery": EXERCISE | {"title": "Knee replacement", "codes": "knee-surgery"}},
     is_yes("hum"),
     (
@@ -28,6 +35,8 @@ PATHWAYS = Table(
             expect={"pathway": "replaced"},
         ),
         Row("ordered by its words", {}, "the pathway's card", AGAIN, expect={"pathway": "replaced"}),
+        Row("a word beside its code", {}, "the pathway's card", {"text": "Coil, rented"}, expect={"pathway": "rented"}),
+        Row("a word that keeps it", answered(hum=True), "met", {"text": "Coil, bought, once rented"}),
     ),
     more={"pathways": REPLACED},
     shows={"pathways": REPLACED},

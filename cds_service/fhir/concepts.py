@@ -1,0 +1,39 @@
+"""The CodeableConcept that says what a resource is, where it stands in the resource itself (FHIR R4 and R5)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cds_service.fhir.types import TYPES
+
+BILLING_OPTIONS = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-billing-options"
+
+
+def inline_concept(part: Mapping[str, Any]) -> Any:
+    """The concept of a resource, or of an Observation component; None where it does not stand there.
+
+    In R5 some of these elements have another name or are CodeableReferences, of which it is the ``concept``.
+    """
+    kind = part.get("resourceType")
+    # A component, too, may bring a type, and of any shape.
+    row = TYPES.get(kind) if isinstance(kind, str) else None
+    if row is None:
+        return part.get("code")
+    found = part.get(row.concept)
+    if found is None and row.concept_in_r5:
+        found = part.get(row.concept_in_r5)
+    return inner_concept(found)
+
+
+def inner_concept(value: Any) -> Any:
+    """The concept of an element that is a CodeableConcept, or in R5 a CodeableReference; other values as they are."""
+    if isinstance(value, dict) and "concept" in value and "coding" not in value and "text" not in value:
+        return value["concept"]
+    return value
+
+
+def billing_options(concept: Any) -> list[Any]:
+    """The concepts of the billing codes that may go with an order's code (Da Vinci CRD 2.2, ext-billing-options)."""
+    listed = concept.get("extension") if isinstance(concept, dict) else None
+    extensions = [item for item in (listed if isinstance(listed, list) else ()) if isinstance(item, dict)]
+    values = (item.get("valueCodeableConcept") for item in extensions if item.get("url") == BILLING_OPTIONS)
+    return [value for value in values if value is not None]

@@ -1,0 +1,36 @@
+"""Members of a request body, each of the JSON type that it must have, or a RequestError that names the place."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cds_service.errors import RequestError
+
+_NAMES: dict[type, str] = {dict: "an object", list: "a list", str: "text"}
+
+
+def required(parent: Mapping[str, Any], name: str, kind: type, place: str) -> Any:
+    """A member that must be there. Raises RequestError 400."""
+    if parent.get(name) in (None, ""):
+        raise RequestError(400, "required", f"{place} is required and missing.", place)
+    return member(parent[name], place, kind)
+
+
+def member(value: Any, place: str, kind: type) -> Any:
+    """A member of a JSON type. Raises RequestError 400."""
+    if not isinstance(value, kind):
+        raise RequestError(400, "structure", f"{place} must be {_NAMES[kind]}.", None if place == "The body" else place)
+    return value
+
+
+def given(parent: Mapping[str, Any], name: str) -> Any:
+    """A member, or None where it is left out, null or empty text."""
+    value = parent.get(name)
+    return None if value == "" else value
+
+
+def too_many(place: str, found: int, what: str, most: int, setting: str) -> RequestError:
+    """That a part of the body holds more than is read."""
+    sentence = (
+        f"{place} holds {found} {what}; at most {most} are read. Send fewer, or let the operator raise {setting}."
+    )
+    return RequestError(413, "too-costly", sentence, place)
