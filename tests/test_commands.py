@@ -77,7 +77,7 @@ def test_explain_prints_the_public_object():
     explained = json.loads(run("explain", "-", "--json", "--today", "2026-11-23", given=request).output)
     assert explained.keys() == {"today", "policies", "response"}
     (policy,) = explained["policies"]
-    assert policy.keys() == {"id", "order", "verdicts", "criteria"}
+    assert policy.keys() == {"id", "order", "delivery", "verdicts", "criteria"}
     assert policy["order"].startswith("ServiceRequest/")
     assert [verdict["id"] for verdict in policy["verdicts"]] == [
         "labelled-indication",
@@ -85,11 +85,14 @@ def test_explain_prints_the_public_object():
         "payer-position",
     ]
     for verdict in policy["verdicts"]:
-        assert verdict.keys() == {"id", "title", "truth"}
+        counted = {"criteria", "met", "by_attestation"} if verdict["id"] != "payer-position" else set()
+        assert verdict.keys() == {"id", "title", "truth"} | counted
         assert verdict["truth"] in ("met", "not-met", "unknown", "not-applicable")
     assert len(policy["criteria"]) == 18
     for criterion in policy["criteria"]:
-        assert criterion.keys() == {"id", "title", "truth", "reason", "evidence", "source"}
+        assert criterion.keys() == {
+            *("id", "title", "truth", "reason", "evidence", "contrary", "not_counted", "source"),
+        }
         assert criterion["truth"] in ("met", "not-met", "unknown")
         assert (criterion["truth"] == "met") == (criterion["reason"] == "")
         for evidence in criterion["evidence"]:
@@ -235,7 +238,7 @@ def test_the_wheel_alone_in_an_empty_environment_serves(tmp_path):
         )
         page = requests.get(f"{address}/policies/isass-restorative-neurostimulation-2023", timeout=10)
     (card,) = answer.json()["cards"]
-    assert card["summary"] == "All 8 label criteria met: restorative neurostimulation"
+    assert card["summary"] == "All 8 label criteria met, 6 by attestation: restorative neurostimulation"
     assert begun.startswith("Wrote knee-humming-2026 with card.json")
     offered = [suggestion["actions"][0]["type"] for suggestion in card["suggestions"]]
     assert offered == ["update", "create"]

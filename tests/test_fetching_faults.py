@@ -39,7 +39,7 @@ def fetching(server: FhirServer, base: str) -> Iterator[tuple[Fetcher, Allowance
 
 def read_by(policy, criterion) -> set[str]:
     """Every resource type that may change what is found for a criterion."""
-    names = [*criterion.test.facts(), *(hint.fact for hint in criterion.hints)]
+    names = [*criterion.test.facts(), *criterion.beside]
     rules = [policy.facts[name] for name in names]
     rules += [policy.facts[name] for rule in rules for name in (rule.start, rule.end) if name]
     reasons = {"Condition"} if any(rule.reason for rule in rules) else set()
@@ -47,7 +47,7 @@ def read_by(policy, criterion) -> set[str]:
 
 
 def bytes_of(finding) -> bytes:
-    return orjson.dumps([finding.truth.value, finding.reason, finding.beside, list(map(list, finding.evidence))])
+    return orjson.dumps([finding.truth.value, finding.reason, finding.beside, finding.evidence], default=list)
 
 
 def decided(request):

@@ -250,8 +250,8 @@ def test_every_criterion_stands_on_the_page_with_its_words_its_sources_and_its_d
         for citation in rule.citations:
             assert citation.says in page.text
             assert citation.place in page.text
-        for hint in rule.hints:
-            assert hint.says in page.text
+        for item in (*rule.contrary, *rule.hints):
+            assert item.says in page.text
 
 
 def test_everything_else_in_the_policy_stands_on_the_page_too(client, policy):
@@ -517,8 +517,8 @@ def test_a_policy_that_reads_other_facts_uses_other_data(own_cards):
     change(own_cards, "policy", edit)
 
     def social(document):
-        document["sets"]["leg-pain-diagnosis"]["codes"].append(
-            document["sets"]["leg-pain-diagnosis"]["codes"][0] | {"system": "ICD-10-CM", "code": "Z59.1"}
+        document["sets"]["radiculopathy"]["codes"].append(
+            document["sets"]["radiculopathy"]["codes"][0] | {"system": "ICD-10-CM", "code": "Z59.1"}
         )
 
     change(own_cards, "codes", social)

@@ -20,7 +20,7 @@ POLICIES = library().policies
 def test_every_code_is_the_one_that_was_reviewed(policy):
     """A changed code, label or provenance is a change of guidance: review it, then change the pin."""
     shipped = {
-        f"{name} {row.system_name} {row.code}": [row.label, row.seen, row.provenance]
+        f"{name} {row.system_name} {row.spelling}": [row.label, row.seen, row.provenance, *row.exceptions]
         for name, codes in policy.code_sets.items()
         for row in codes.codes
     }
