@@ -74,6 +74,11 @@ class Envelope:
     left: str
     unread: msgspec.Raw | None = None
 
+    @property
+    def holds_an_object(self) -> bool:
+        """Whether the member that was left is an object, as far as its first character tells."""
+        return self.unread is not None and bytes(memoryview(self.unread)[:1]) == b"{"
+
     def read(self) -> Any:
         """The member that was left; None where there is none. Raises RequestError 400 as ``read_json`` does."""
         if self.unread is None:

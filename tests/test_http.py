@@ -164,7 +164,6 @@ UNREAD = [
     ("invalid UTF-8", b'{"a":"\xff"}'),
     ("a number beyond a double", b'{"a":1e400}'),
     ("nested without sense", b'{"a":' + b"[" * 300 + b"]" * 300 + b"}"),
-    ("a list", b"[]"),
     ("too many resources", b'{"a":[' + b"{}," * 5000 + b"{}]}"),
 ]
 
@@ -175,6 +174,15 @@ def test_prefetch_is_judged_where_it_is_read(client, remark, prefetch):
         body = json.dumps(request_of(name) | {"prefetch": None}).encode().replace(b"null", prefetch)
         answer = client.post(SIGN, data=body, content_type="application/json")
         assert answer.status_code in status, (name, answer.get_data())
+
+
+@pytest.mark.parametrize("prefetch", [b"[]", b"7", b'"x"', b"true", b"[{}]"])
+def test_prefetch_that_is_no_object_is_refused_though_nobody_reads_it(client, prefetch):
+    body = json.dumps(request_of("unrelated-order") | {"prefetch": None}).encode()
+    answer = client.post(SIGN, data=body.replace(b"null", prefetch), content_type="application/json")
+    assert answer.status_code == 400
+    assert outcome_of(answer)["expression"] == ["prefetch"]
+    assert client.post(SIGN, data=body, content_type="application/json").status_code == 200
 
 
 def test_prefetch_whose_structure_is_no_json_is_refused_though_nobody_reads_it(client):

@@ -129,7 +129,8 @@ def _read(record: CallRecord, guide: Guide) -> HookRequest:
     record.parsed = envelope.value
     record.request = hook_request.parse(record.service_id, envelope.value, guide.limits)
     concerned = service.concerned(record.request, guide, record.today)
-    if concerned and envelope.unread is not None:
+    # What is no object is refused whoever would read it: it costs next to nothing.
+    if envelope.unread is not None and (concerned or not envelope.holds_an_object):
         record.request = hook_request.with_prefetch(record.request, envelope.read(), guide.limits)
     record.concerned = concerned
     return record.request
