@@ -165,12 +165,12 @@ def test_two_patients_never_share_an_id():
     assert only_card(mine)["uuid"] != only_card(theirs)["uuid"]
 
 
-def test_cards_link_to_the_statement_and_to_its_page_here():
-    links = {link["url"] for link in only_card(example("typical-gaps"))["links"]}
-    assert links == {
-        "https://doi.org/10.14444/8525",
-        f"{PUBLIC_URL}/policies/isass-restorative-neurostimulation-2023",
-    }
+def test_cards_name_what_they_rest_on_and_link_to_their_page_here():
+    card = only_card(example("typical-gaps"))
+    page = f"{PUBLIC_URL}/policies/isass-restorative-neurostimulation-2023"
+    assert card["source"]["label"] == "FDA label P190021 and trials"
+    assert card["source"]["url"] == page
+    assert [link["url"] for link in card["links"]] == [page]
 
 
 def test_no_answer_carries_a_display_on_a_suggested_code():

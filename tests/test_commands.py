@@ -77,7 +77,7 @@ def test_explain_prints_the_public_object():
     explained = json.loads(run("explain", "-", "--json", "--today", "2026-11-23", given=request).output)
     assert explained.keys() == {"today", "policies", "response"}
     (policy,) = explained["policies"]
-    assert policy.keys() == {"id", "order", "delivery", "verdicts", "criteria"}
+    assert policy.keys() == {"id", "order", "route", "delivery", "payer", "verdicts", "criteria"}
     assert policy["order"].startswith("ServiceRequest/")
     assert [verdict["id"] for verdict in policy["verdicts"]] == [
         "labelled-indication",

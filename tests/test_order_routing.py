@@ -13,10 +13,14 @@ from tests.charts import CPT, ICD10CM, TODAY, chart, concept, condition, minimal
 
 KNEE = [{"text": "Right knee"}]
 SHARED = replace(minimal().orders, known_by=minimal().code_sets["knee-pain"])
-SHORT = Pathway("short", "Short", None, (), None, "short", routing=(" for a week ", " rented "), keeps=(" bought ",))
-AGAIN = Pathway(
-    "again", "Again", None, (), None, "again", routing=(" again ",), reasons=minimal().code_sets["knee-surgery"]
-)
+
+
+def pathway(name, **orders):
+    return Pathway(id=name, title=name, codes=None, phrases=(), when=None, says=name, **orders)
+
+
+SHORT = pathway("short", routing=(" for a week ", " rented "), keeps=(" bought ",))
+AGAIN = pathway("again", routing=(" again ",), reasons=minimal().code_sets["knee-surgery"])
 ROUTED = replace(minimal().orders, pathways=(SHORT, AGAIN))
 
 

@@ -70,7 +70,7 @@ def test_another_decision_has_another_id():
 
 def test_an_act_that_names_no_side_beside_one_that_does_asks():
     found = explained(ACT, order(id="s2"))
-    assert found["policies"] == []
+    assert [(item["outcome"], item["criteria"]) for item in found["policies"]] == [("unclear", [])]
     assert "suggestions" not in found["response"]["cards"][0]
 
 

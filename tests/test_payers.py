@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from cds_service.facts.logic import Truth
-from cds_service.verdicts import criteria, payer_names, payers
+from cds_service.verdicts import criteria, payers
 from tests.charts import (
     ME,
     TODAY,
@@ -19,6 +19,7 @@ from tests.charts import (
     order,
     patient,
 )
+from tests.shipped import library
 
 CAN_HUM = attested({"can-hum": {"valueBoolean": True}})
 CANNOT_HUM = attested({"can-hum": {"valueBoolean": False}})
@@ -226,6 +227,7 @@ def test_an_order_that_names_no_known_coverage_leaves_all_of_them():
 
 # --- who pays, however the coverage says so ---
 
+NAMES = library().policies[0].payer_names
 PLAN = {"type": {"coding": [{"code": "plan"}]}, "name": "Example Mutual"}
 GROUP = {"type": {"coding": [{"code": "group"}]}, "name": "Some Works"}
 
@@ -283,18 +285,20 @@ def test_a_coverage_says_who_pays(changes, name):
     ),
 )
 def test_a_plan_is_known_by_how_its_name_begins(written, payer):
-    found = payer_names.payer_of(written)
+    found = NAMES.payer_of(written)
     assert (found.id if found else None) == payer
 
 
 def test_two_plans_of_one_payer_are_one_payer():
-    found = position(coverage("Aetna POS"), coverage("AETNA PPO", id="v2"), patient())
+    policy = replace(minimal(), payer_names=NAMES)
+    on_record = chart(coverage("Aetna POS"), coverage("AETNA PPO", id="v2"), patient())
+    found = payers.position(policy, on_record, lambda keys: (), (), TODAY)
     assert found.reason == "no position on file"
 
 
 def test_what_is_known_of_a_payer_never_decides_for_a_plan_that_only_begins_so():
     refusing = replace(minimal().payers[0], id="aetna", name="Aetna", aliases=frozenset((" aetna ",)))
-    policy = replace(minimal(), payers=(refusing,))
+    policy = replace(minimal(), payers=(refusing,), payer_names=NAMES)
     on_record = chart(coverage("Aetna Choice"), patient())
     found = payers.position(policy, on_record, lambda keys: (), (), TODAY)
     assert found.truth is Truth.UNKNOWN

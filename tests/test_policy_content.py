@@ -76,7 +76,7 @@ def test_nothing_is_attributed_to_a_statement_that_was_not_read():
         quoted = [citation for citation in criterion.citations if citation.source.startswith("isass")]
         assert all(citation.place == "title" for citation in quoted)
     assert policy.review.checked_by is None
-    assert "pending verification" in last_line(policy, TODAY)
+    assert "ISASS text not yet compared" in last_line(policy, TODAY)
     assert "Not yet checked" in last_line(policy, TODAY)
 
 

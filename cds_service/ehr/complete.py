@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from cds_service.clock import Deadline
 from cds_service.ehr.addresses import Allowance
 from cds_service.ehr.fetch import Completed, Fetcher, KeyReport
+from cds_service.ehr.references import unresolved
 from cds_service.hooks.hook_request import HookRequest
 
 # What tells whether there is something to say, then the rest.
@@ -21,7 +22,8 @@ def complete_call(
     """The call with all that could be had by the deadline, ready for ``service.answer``; nothing is fetched in vain.
 
     ``wanted`` says which templates, by prefetch key, must be known next to answer the call (``service.wanted``). A call
-    without ``fhir_server`` comes back as it is. Raises RequestError 400 as ``service.answer`` does.
+    without ``fhir_server`` comes back as it is. At last what it refers to by id alone is read, under the reference as
+    its key. Raises RequestError 400 as ``service.answer`` does.
     """
     if request.fhir_server is None:
         return Completed(request)
@@ -33,4 +35,6 @@ def complete_call(
         if completed.request is request:
             break
         request = completed.request
-    return Completed(request, tuple(report.values()))
+    # Ids of records are nobody's to log: of these reads nothing is reported.
+    referred = fetcher.complete(request, unresolved(request), allowance, deadline)
+    return Completed(referred.request, tuple(report.values()))

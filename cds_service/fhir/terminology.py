@@ -81,7 +81,7 @@ def canonical_code(system: str, code: str) -> str:
 def own_system(system: str, code: str) -> tuple[str, str]:
     """Canonical (system, code) of a canonical pair: CPT and HCPCS told apart by shape, a code without its modifiers.
 
-    ("HCPCS", "64555-50") is CPT 64555: HCPCS level I consists of CPT, and claims name either system for both.
+    ("HCPCS", "12345-50") is CPT 12345: HCPCS level I consists of CPT, and claims name either system for both.
     """
     shaped = _PROCEDURE.fullmatch(code) if system in (CPT, HCPCS) else None
     if shaped is None:

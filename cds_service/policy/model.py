@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from cds_service.fhir.elements import Key
 from cds_service.policy.codes import Code, CodeSet
+from cds_service.policy.payer_names import NO_PAYER_NAMES, PayerNames
 from cds_service.policy.places import Steps
 from cds_service.policy.sources import (
     Attributes,
@@ -383,6 +384,7 @@ class Policy:
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     variants: Mapping[str, Criterion] = field(default_factory=dict)
     always_evaluated: tuple[Criterion, ...] = ()
+    payer_names: PayerNames = NO_PAYER_NAMES
     status: str = ""
     superseded_by: LaterText | None = None
 

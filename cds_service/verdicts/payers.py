@@ -14,8 +14,8 @@ from cds_service.fhir.elements import Key, days_of, first_of, list_of, object_of
 from cds_service.fhir.free_text import words
 from cds_service.fhir.types import TYPES
 from cds_service.policy.model import Payer, Policy
+from cds_service.policy.payer_names import PayerName, PayerNames
 from cds_service.verdicts.criteria import Finding
-from cds_service.verdicts.payer_names import PayerName, payer_of
 
 SEEN_WITHIN_DAYS = 365
 NOT_READABLE = "payer not readable"
@@ -63,7 +63,8 @@ class _Found(NamedTuple):
 class _OnFile:
     """The payers of a policy, by identifier and by alias, of several the first; and by whose plan a name is."""
 
-    def __init__(self, payers: Iterable[Payer]) -> None:
+    def __init__(self, payers: Iterable[Payer], names: PayerNames) -> None:
+        self._names = names
         self._by_identifier: dict[Key, tuple[int, Payer]] = {}
         self._by_alias: dict[str, Payer] = {}
         self._by_id: dict[str, Payer] = {}
@@ -82,7 +83,7 @@ class _OnFile:
         listed = self._by_alias.get(words(name))
         if listed is not None:
             return _Found(name, listed)
-        known = payer_of(name)
+        known = self._names.payer_of(name)
         return _Found(name, self._by_id.get(known.id) if known else None, exact=False, known=known)
 
 
@@ -97,7 +98,7 @@ def position(
     if unreadable:
         return PayerPosition(Truth.UNKNOWN, (), f"{unreadable.reference} {unreadable.why}", ())
     coverages = _coverages(chart, orders, today)
-    on_file = _OnFile(policy.payers)
+    on_file = _OnFile(policy.payers, policy.payer_names)
     by_who: dict[str, _Found] = {}
     for coverage, payor in coverages:
         identity = _identity(payor, coverage.resource, chart)

@@ -25,6 +25,7 @@ from cds_service.policy.loading.tests import TestReader
 from cds_service.policy.loading.vocabulary import LoadedVocabulary, schema
 from cds_service.policy.loading.wording import WordingReader
 from cds_service.policy.model import Part, Payer, Policy, Profile, Scope, Test
+from cds_service.policy.payer_names import PayerNames
 from cds_service.policy.places import Steps, path_of
 
 
@@ -57,6 +58,11 @@ def read_documents(folder: Path, vocabulary: LoadedVocabulary) -> dict[str, Any]
         for name, document in documents.items()
         for problem in schema_problems(schema(name, vocabulary), folder / f"{name}.json", document)
     ]
+    # Of no policy alone, and so beside the folders.
+    named = folder.parent / "payer-names.json"
+    if named.exists():
+        documents["payer-names"] = read_json(named)
+        problems += schema_problems(schema("payer-names", vocabulary), named, documents["payer-names"])
     if problems:
         raise PolicyError(problems)
     return {**documents, "cases": all_cases(folder, documents["cases"])}
@@ -155,6 +161,7 @@ class _Builder(Reader):
             profiles=profiles,
             variants=self.criteria.variants,
             always_evaluated=always_evaluated(own, verdicts, profiles.values()),
+            payer_names=PayerNames(self.documents.get("payer-names", {"payers": []})),
             status=written.get("status", ""),
             superseded_by=later_text(written.get("superseded_by")),
         )

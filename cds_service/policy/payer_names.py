@@ -1,0 +1,44 @@
+"""By which words the names of a payer's plans begin: whose plan it is, not which of its policies applies."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from cds_service.fhir.terminology import words
+
+
+class PayerName(NamedTuple):
+    """A payer by the name that people know, and the words with which names of its plans begin; with one of ``but_not``
+    in it, a name is another's."""
+
+    id: str
+    name: str
+    begins: tuple[str, ...]
+    but_not: frozenset[str]
+
+
+class PayerNames:
+    """The payers whose plans are known so, from payer-names.json (sound by its schema)."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._spellings: Mapping[str, str] = document.get("spellings", {})
+        others = document.get("not_medical", ())
+        self._rows = tuple(
+            PayerName(row["id"], row["name"], tuple(row["begins"]), frozenset((*row.get("but_not", ()), *others)))
+            for row in document["payers"]
+        )
+
+    def payer_of(self, name: str) -> PayerName | None:
+        """The payer whose plan a name is, by the longest of the beginnings that fit; None where none does."""
+        text = words(name).strip()
+        for written, short in self._spellings.items():
+            text = text.replace(written, short)
+        fitting = [
+            (len(beginning), row)
+            for row in self._rows
+            for beginning in row.begins
+            if f"{text} ".startswith(f"{beginning} ") and not any(f" {other} " in f" {text} " for other in row.but_not)
+        ]
+        return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
+
+
+NO_PAYER_NAMES = PayerNames({"payers": []})
