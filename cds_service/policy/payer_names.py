@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from cds_service.fhir.terminology import words
+from cds_service.fhir.free_text import words
 
 
 class PayerName(NamedTuple):
