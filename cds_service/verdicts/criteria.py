@@ -194,7 +194,8 @@ def _judged(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> Ev
     """The test of a criterion, in which an answer that cannot settle it does not.
 
     An answer cannot where a record that was not read may contradict it, and where what is shown beside it did not
-    arrive whole. It then may be wrong: what it meets stays open unless the rest meets it anyway.
+    arrive whole. It then may be wrong: what it meets stays open unless the rest meets it anyway. What is recorded
+    cannot either, where a record that was not read may contradict the criterion itself.
     """
     found = evaluate(criterion.test, facts)
     if found.truth is not Truth.MET or not (criterion.hints or criterion.contrary):
@@ -204,7 +205,8 @@ def _judged(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> Ev
     doubted = {
         name: facts[name]._replace(open=True)
         for name in criterion.test.facts()
-        if kind_of(facts[name].rule).is_doubted_by_records and any(item.is_attested for item in facts[name].evidence)
+        if criterion.contrary
+        or (kind_of(facts[name].rule).is_doubted_by_records and any(item.is_attested for item in facts[name].evidence))
     }
     return evaluate(criterion.test, {**facts, **doubted})
 
