@@ -12,7 +12,7 @@ from cds_service.policy.places import Steps
 Documents = Mapping[str, Any]
 
 LIMITS = ("at_least", "at_most", "more_than", "less_than")
-_SET_WORDS = ("codes", "site", "reason", "here", "unspecific")
+_SET_WORDS = ("codes", "site", "reason", "here", "unspecific", "weight", "height")
 
 
 class Rooted(NamedTuple):

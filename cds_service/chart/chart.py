@@ -13,7 +13,7 @@ from cds_service.chart.arrivals import Listing, Unreadable
 from cds_service.chart.code_index import Lexicon
 from cds_service.errors import UnreadableError
 from cds_service.fhir.bundles import DEFAULT_LIMITS, ReadLimits, once
-from cds_service.fhir.elements import Json, Key, codings, concept_text, list_of, relative
+from cds_service.fhir.elements import Json, Key, codings, concept_label, concept_text, list_of, relative
 from cds_service.fhir.terminology import reported_until, words
 from cds_service.fhir.types import TYPES, ResourceType
 from cds_service.policy.model import Code, CodeSet
@@ -37,7 +37,8 @@ class Record(NamedTuple):
 class Match(NamedTuple):
     """A record that a code set recognises: the part with the code (resource or component), and the row of the set.
 
-    ``text`` is the record's own code, or its words as written where it carries words alone; then ``code`` is None.
+    ``text`` is the record's own code, or what it is called where its words are read; then ``code`` is None.
+    ``beside_code``: a code of a standard system stands beside these words that the set does not list.
     """
 
     record: Record
@@ -45,18 +46,21 @@ class Match(NamedTuple):
     code: Code | None
     text: str
     without_system: bool
+    beside_code: bool = False
 
 
 class _Worded(NamedTuple):
     """A part that may be read by its words, as written; ``coded`` where codes stand beside them.
 
-    ``silent_for`` are the code sets for which a code beside the words counts, and for others it does not.
+    ``label`` is what it is called. ``silent_for`` are the code sets for which a code beside the words counts, and for
+    others it does not.
     """
 
     record: Record
     part: Json
     coded: bool
     text: str
+    label: str
     silent_for: frozenset[CodeSet]
 
 
@@ -147,10 +151,9 @@ class Chart:
             seen = {id(match.part) for match in found}
             matching = {text for text, plain in spoken.texts.items() if codes.match_words(plain, self._until(plain))}
             for worded in self._worded[resource_type] if matching else ():
-                beside_code = worded.coded or codes in worded.silent_for
-                counts = not beside_code or (codes.words_beside_codes and TYPES[resource_type].keeps_words)
-                if counts and id(worded.part) not in seen and worded.text in matching:
-                    found.append(Match(worded.record, worded.part, None, worded.text, False))
+                if id(worded.part) not in seen and worded.text in matching:
+                    beside_code = (worded.coded or codes in worded.silent_for) and not codes.words_beside_codes
+                    found.append(Match(worded.record, worded.part, None, worded.label, False, beside_code))
         return found
 
     def records(self, resource_type: str) -> Iterator[Record]:
@@ -328,12 +331,13 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
                 if len(said.text) > limits.text_characters:
                     most = limits.text_characters
                     raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
-                if (row.keeps_words or not said.coded) and said.text:
+                if said.text:
                     chart._characters += len(said.text)
                     if chart._characters > limits.all_text_characters:
                         most = limits.all_text_characters
                         raise UnreadableError(f"is worded beyond CDS_SERVICE_MAX_ALL_TEXT_CHARACTERS ({most})")
-                    worded.append(_Worded(_record(kind, resource), part, said.coded, said.text, said.silent_for))
+                    record = _record(kind, resource)
+                    worded.append(_Worded(record, part, said.coded, said.text, said.label, said.silent_for))
         except UnreadableError as error:
             chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, str(error)))
 
@@ -354,13 +358,14 @@ def _of_bearable_size(chart: Chart, kind: str, resources: list[Json], limits: Re
 
 
 class _Said(NamedTuple):
-    """What a concept says: the row of each code set that reads one of its codes, its words, and whether it is coded;
-    ``broken``: why the rest of it cannot be read."""
+    """What a concept says: the row of each code set that reads one of its codes, its words, what it is called, and
+    whether it is coded; ``broken``: why the rest of it cannot be read."""
 
     coded: bool
     silent_for: frozenset[CodeSet]
     rows: tuple[tuple[CodeSet, Code, str, bool], ...]
     text: str
+    label: str = ""
     broken: str = ""
 
 
@@ -379,8 +384,8 @@ def _read(concept: Any, lexicon: Lexicon) -> _Said:
                 if first is None or (row.system, known.code) <= (first[1].system, first[2]):
                     rows[codes] = (codes, row, known.code, known.without_system)
     except UnreadableError as error:
-        return _Said(coded, silent_for, tuple(rows.values()), "", str(error))
-    return _Said(coded, silent_for, tuple(rows.values()), concept_text(concept))
+        return _Said(coded, silent_for, tuple(rows.values()), "", broken=str(error))
+    return _Said(coded, silent_for, tuple(rows.values()), concept_text(concept), concept_label(concept))
 
 
 def _parts(row: ResourceType, resource: Json) -> Sequence[Json]:

@@ -1,5 +1,7 @@
 """The records of a fact that count, and why others do not."""
 
+from typing import NamedTuple
+
 from cds_service.chart.evidence_rules import too_old_or_future, when_of, why_not_evidence
 from cds_service.errors import UnreadableError
 from cds_service.facts.context import Context
@@ -7,10 +9,23 @@ from cds_service.facts.evidence import Evidence, evidence_of, note_on
 from cds_service.policy.model import FactRule
 
 
-def recorded(rule: FactRule, context: Context) -> tuple[list[tuple[str, Evidence]], list[str], bool]:
-    """(date, evidence) of each record that counts, the newest first; why others do not; whether more may count that
-    did not arrive or cannot be read."""
+class Recorded(NamedTuple):
+    """The records of a fact, the newest first: (date as text, evidence) of those that count, and why others do not.
+
+    ``may`` are those that are known by words beside a code which the policy does not list: they settle nothing alone.
+    ``spoiled``: more may count that did not arrive or cannot be read.
+    """
+
+    found: list[tuple[str, Evidence]]
+    may: list[tuple[str, Evidence]]
+    notes: list[str]
+    spoiled: bool
+
+
+def recorded(rule: FactRule, context: Context) -> Recorded:
+    """The records of a fact that count, and those that may."""
     found: list[tuple[str, Evidence]] = []
+    may: list[tuple[str, Evidence]] = []
     notes: list[str] = []
     spoiled = context.records_open(rule)
     for match, placed in context.matches(rule, rule.resources):
@@ -29,9 +44,10 @@ def recorded(rule: FactRule, context: Context) -> tuple[list[tuple[str, Evidence
             spoiled = True
         if why_not is None:
             text = when[:10] if when else None
-            found.append((text or "", evidence_of(match, None, text, rule.noun)))
+            (may if match.beside_code else found).append((text or "", evidence_of(match, None, text, rule.noun)))
         elif why_not:
             notes.append(note_on(match, why_not))
-    found.sort(key=lambda pair: pair[1].reference)
-    found.sort(key=lambda pair: pair[0], reverse=True)
-    return found, notes, spoiled
+    for dated in (found, may):
+        dated.sort(key=lambda pair: pair[1].reference)
+        dated.sort(key=lambda pair: pair[0], reverse=True)
+    return Recorded(found, may, notes, spoiled)

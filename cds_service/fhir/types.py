@@ -27,8 +27,7 @@ class ResourceType:
 
     What it is: ``concept`` is the element that says so. Where that may stand in another resource, ``concept_at`` refers
     to that, and ``there`` is the element in it. ``has_components``: its ``component`` says the same of its parts.
-    ``coded``: it is found by codes and words; ``keeps_words``: its words are kept even where a code stands beside them,
-    for code sets that read words beside codes.
+    ``coded``: it is found by codes and words.
 
     What counts: ``is_record``: a fact may name it among its ``resources``. ``statuses`` are those (None: unsaid) with
     which it is evidence, of a Condition the clinical ones of one that is present. ``reasons`` are the types that its
@@ -52,7 +51,6 @@ class ResourceType:
     there: str = "code"
     has_components: bool = False
     coded: bool = True
-    keeps_words: bool = False
     is_record: bool = False
     statuses: tuple[str | None, ...] = ()
     reasons: tuple[str, ...] = ()
@@ -75,7 +73,6 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
             ResourceType(
                 name="Condition",
                 called="problem list",
-                keeps_words=True,
                 is_record=True,
                 # http://hl7.org/fhir/R4/valueset-condition-clinical.html
                 statuses=(None, "active", "recurrence", "relapse"),
@@ -127,7 +124,6 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 called="prescriptions",
                 concept="medicationCodeableConcept",
                 concept_at="medicationReference",
-                keeps_words=True,
                 is_record=True,
                 statuses=(None, "active", "completed", "stopped", "on-hold"),
                 reasons=_REASONS,
@@ -139,7 +135,6 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 called="medication list",
                 concept="medicationCodeableConcept",
                 concept_at="medicationReference",
-                keeps_words=True,
                 is_record=True,
                 statuses=(None, "active", "completed", "stopped", "on-hold"),
                 reasons=_REASONS,

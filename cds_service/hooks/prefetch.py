@@ -43,8 +43,9 @@ def _template(name: str, policies: Iterable[Policy]) -> str:
             f"{code.system}|{code.code}"
             for policy in policies
             for rule in policy.facts.values()
-            if rule.codes and name in rule.types()
-            for code in rule.codes.codes
+            if name in rule.types()
+            for codes in rule.code_sets
+            for code in codes.codes
             if code.system == LOINC
         }
         query += f"&code={','.join(sorted(codes))}" if codes else ""

@@ -80,8 +80,9 @@ class Code:
 class CodeSet:
     """A named set of codes: exact (system, code) pairs, families of codes, phrases for records without codes.
 
-    ``words_beside_codes``: the phrases count for coded records too (a drug's product code, whose ingredient is in its
-    words).
+    ``unless``: words beside which the phrases mean something else ("pain score" in "knee pain score").
+    ``words_beside_codes``: the phrases beside a code that the set does not list count like phrases without a code (a
+    drug's product code, whose ingredient is in its words); elsewhere they are shown and settle nothing alone.
     """
 
     name: str
@@ -91,6 +92,7 @@ class CodeSet:
     families: tuple[Code, ...]
     phrases: tuple[str, ...]
     words_beside_codes: bool = False
+    unless: tuple[str, ...] = ()
 
     def match(self, key: Key) -> Code | None:
         """The row that a (system, code) pair falls under, or None."""
@@ -111,7 +113,7 @@ class CodeSet:
 
     def match_words(self, text: str, until: int | None = None) -> bool:
         """Whether a phrase stands in normalised text (``terminology.words``), neither denied nor only mentioned."""
-        return reports_any(text, self.phrases, until)
+        return reports_any(text, self.phrases, until) and not any(word in text for word in self.unless)
 
 
 class Kind(ABC):
@@ -148,7 +150,8 @@ class FactRule:
     """What a fact reads from the chart; the words are explained in cards/README.md.
 
     ``per_part``: it is read for each part of the statement's scope apart. ``start`` and ``end`` name the two numbers of
-    a reduction, ``attributes`` are what is asked of each of several events.
+    a reduction, ``attributes`` are what is asked of each of several events. From ``weight`` and ``height`` a
+    measurement is computed that is not on record itself.
     """
 
     name: str
@@ -175,6 +178,13 @@ class FactRule:
     start: str = ""
     end: str = ""
     attributes: Mapping[str, "FactRule"] = field(default_factory=dict)
+    weight: CodeSet | None = None
+    height: CodeSet | None = None
+
+    @property
+    def code_sets(self) -> tuple[CodeSet, ...]:
+        """The sets by which its records are found."""
+        return tuple(codes for codes in (self.codes, self.weight, self.height) if codes is not None)
 
     @property
     def items(self) -> tuple[str, ...]:

@@ -40,6 +40,7 @@ def _code_set_json(codes: CodeSet) -> dict[str, Any]:
     return {
         "title": codes.title,
         "text": [phrase.strip() for phrase in codes.phrases],
+        "unless": [phrase.strip() for phrase in codes.unless],
         "words_beside_codes": codes.words_beside_codes,
         "codes": [
             {

@@ -91,7 +91,9 @@ def _read_by(policy: Policy, name: str) -> Iterator[str]:
 
 
 def _read_by_fact(rule: FactRule, name: str) -> Iterator[str]:
-    for codes, part in ((rule.codes, ""), (rule.site, " (site)"), (rule.reason, " (reason)")):
+    parts = (rule.codes, ""), (rule.site, " (site)"), (rule.reason, " (reason)")
+    computed = (rule.weight, " (its weight)"), (rule.height, " (its height)")
+    for codes, part in (*parts, *computed):
         if codes is not None and codes.name == name:
             yield f"“{rule.title}”{part}"
     for attribute in rule.attributes.values():

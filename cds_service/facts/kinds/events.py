@@ -80,6 +80,9 @@ def _event(rule: FactRule, sources: list[_Source]) -> tuple[Event, list[Evidence
 
 def _recorded(rule: FactRule, context: Context, notes: list[str], spoiled: list[Match]) -> Iterator[_Source]:
     for match, placed in context.matches(rule, rule.resources):
+        if match.beside_code:
+            notes.append(note_on(match, "its code is not in this policy"))
+            continue
         try:
             why_not = why_not_evidence(rule, match, context.chart, context.today)
             written = when_of(match.record, context.today)

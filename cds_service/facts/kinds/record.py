@@ -20,9 +20,12 @@ class RecordKind(YesOrNoKind):
 
     def read(self, rule: FactRule, context: Context) -> Fact:
         """Whether any record counts."""
-        found, notes, spoiled = recorded(rule, context)
+        found, may, notes, spoiled = recorded(rule, context)
+        shown = tuple(evidence for _, evidence in (*found, *may))
         if found:
-            return Fact(rule, (True,), tuple(evidence for _, evidence in found), tuple(notes))
+            return Fact(rule, (True,), shown, tuple(notes))
+        if may:
+            return Fact(rule, (), shown, tuple(notes), open=True)
         if rule.when_absent == "no":
             # Silence is a no only where nothing that might be the record was left unread.
             spoiled = spoiled or any(item.type in rule.resources for item in context.chart.unreadable)

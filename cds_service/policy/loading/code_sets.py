@@ -51,6 +51,7 @@ class CodeReader(Reader):
             families=tuple(row for row in rows if row.is_family),
             phrases=tuple(f" {phrase} " for phrase in entry.get("text", ())),
             words_beside_codes="words_beside_codes" in entry,
+            unless=tuple(f" {phrase} " for phrase in entry.get("unless", ())),
         )
 
     def _code(self, entry: Mapping[str, Any], place: str) -> Code:
