@@ -14,7 +14,8 @@ from cds_service.chart import orders
 from cds_service.chart.code_index import Lexicon
 from cds_service.chart.order_index import OrderIndex
 from cds_service.chart.policy_reads import REMEMBERED, PolicyReadsIndex
-from cds_service.fhir.terminology import ICD10PCS, words
+from cds_service.fhir.free_text import words
+from cds_service.fhir.terminology import ICD10PCS
 from cds_service.hooks import hook_request
 from cds_service.library import Library, load_library
 from cds_service.policy.model import Act, Code, CodeSet, Pathway, Policy

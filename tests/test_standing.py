@@ -35,6 +35,15 @@ def status(code):
     return {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": code}]}
 
 
+_CATEGORY = "http://terminology.hl7.org/CodeSystem/condition-category"
+_VISIT = {"coding": [{"system": _CATEGORY, "code": "encounter-diagnosis"}]}
+BOTH = [_VISIT, {"coding": [{"system": _CATEGORY, "code": "problem-list-item"}]}]
+VISIT = {"clinicalStatus": ..., "category": [_VISIT]}
+SAID_2019 = {
+    "url": "http://hl7.org/fhir/StructureDefinition/condition-assertedDate",
+    "valueDateTime": "2019-05-02",
+}
+
 # --- diagnoses --------------------------------------------------------------------------------------------------------
 
 
@@ -63,8 +72,9 @@ def status(code):
         ("differential", {"verificationStatus": status("differential")}, False, False),
         ("a verification that FHIR does not know", {"verificationStatus": status("maybe")}, False, False),
         ("recorded today", {"recordedDate": "2026-03-15"}, True, True),
-        ("recorded tomorrow", {"recordedDate": "2026-03-16"}, False, False),
-        ("begun tomorrow", {"onsetDateTime": "2026-03-16"}, False, False),
+        ("recorded tomorrow, which it is east of us", {"recordedDate": "2026-03-16"}, True, True),
+        ("recorded the day after", {"recordedDate": "2026-03-17"}, False, False),
+        ("begun the day after tomorrow", {"onsetDateTime": "2026-03-17"}, False, False),
         ("a status that cannot be read", {"clinicalStatus": ["active"]}, False, True),
         ("a verification that cannot be read", {"verificationStatus": 1}, False, False),
     ),
@@ -102,8 +112,8 @@ NOT_YET_VALID = {"title": "Infection", "codes": [{"code": "ICD-10-CM|M00.9", "va
         ("refuted", {"verificationStatus": status("refuted")}, "is refuted"),
         ("provisional", {"verificationStatus": status("provisional")}, "is provisional, not confirmed"),
         ("ended", {"clinicalStatus": ..., "abatementDateTime": "2026-01-01"}, "ended 2026-01-01"),
-        ("recorded in the future", {"recordedDate": "2026-03-16"}, "is dated in the future"),
-        ("begun in the future", {"onsetDateTime": "2026-03-16"}, "2026-03-16 lies in the future"),
+        ("recorded in the future", {"recordedDate": "2026-03-17"}, "is dated in the future (2026-03-17)"),
+        ("begun in the future", {"onsetDateTime": "2026-03-17"}, "is dated in the future (2026-03-17)"),
     ),
 )
 def test_the_card_can_say_why_a_diagnosis_does_not_count(changes, note):
@@ -125,6 +135,74 @@ def test_the_card_can_say_why_a_diagnosis_does_not_count(changes, note):
 )
 def test_only_a_diagnosis_that_says_so_is_confirmed_and_active(changes, sure):
     assert is_confirmed_and_active(condition(**changes)) is sure
+
+
+ENDED_AND_ACTIVE = "is active, and ended 2026-01-01"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    named(
+        ("by words", {"abatementString": "resolved 2020"}, "has ended"),
+        ("by age", {"abatementAge": {"value": 40, "code": "a"}}, "has ended"),
+        ("by a range of ages", {"abatementRange": {"low": {"value": 40}}}, "has ended"),
+        ("by a period", {"abatementPeriod": {"start": "2025-02-03", "end": "2025-04"}}, "ended 2025-02-03"),
+        ("by a period with an end alone", {"abatementPeriod": {"end": "2025-04"}}, "ended 2025-04"),
+        ("as an older FHIR says it", {"abatementBoolean": True}, "has ended"),
+        ("not at all, as an older FHIR says it", {"abatementBoolean": False}, None),
+        ("by a period to come", {"abatementPeriod": {"start": "2026-05"}}, None),
+    ),
+)
+def test_a_diagnosis_that_has_abated_is_not_present(changes, why):
+    """FHIR R4 con-4."""
+    found = fact("infection", condition(code=INFECTION, clinicalStatus=..., **changes))
+    assert found.values == ((True,) if why is None else ())
+    assert not found.open
+    assert [note.partition(": ")[2] for note in found.notes] == ([why] if why else [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    named(
+        ("active, and ended", {"abatementDateTime": "2026-01-01"}, ENDED_AND_ACTIVE),
+        ("an end that may lie ahead", {"clinicalStatus": ..., "abatementDateTime": "2026"}, "may have ended (2026)"),
+        ("recorded in the future", {"recordedDate": "2026-03-17"}, "is dated in the future (2026-03-17)"),
+        ("a visit without a date", VISIT | {"onsetDateTime": ...}, "is the diagnosis of a visit without a date"),
+        (
+            "a visit that may be a year ago",
+            VISIT | {"onsetDateTime": "2025"},
+            "is the diagnosis of a visit that may be more than a year ago (2025)",
+        ),
+        (
+            "a modifier extension",
+            {"modifierExtension": [{"url": "https://ehr.example/not", "valueBoolean": True}]},
+            "carries a modifierExtension, which may change what it means",
+        ),
+        ("rules of its own", {"implicitRules": "https://ehr.example/rules"}, "follows implicitRules, which may change"),
+    ),
+)
+def test_a_diagnosis_of_which_it_is_not_known_whether_it_counts(changes, why):
+    found = fact("infection", condition(code=INFECTION, **changes))
+    assert (found.values, found.open) == ((), True)
+    assert why in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "counts"),
+    named(
+        ("of this year", {"recordedDate": "2025-04-01"}, True),
+        ("of a year ago, to the day", {"recordedDate": "2025-03-15"}, True),
+        ("of longer ago", {"recordedDate": "2025-03-14"}, False),
+        ("of longer ago, by its onset", {"onsetDateTime": "2024-01-01"}, False),
+        ("of longer ago, by when it was asserted", {"onsetDateTime": ..., "extension": [SAID_2019]}, False),
+        ("of longer ago, called active", {"recordedDate": "2019", "clinicalStatus": status("active")}, True),
+        ("of longer ago, on the problem list too", {"recordedDate": "2019", "category": BOTH}, True),
+    ),
+)
+def test_what_a_visit_was_for_is_present_for_a_year(changes, counts):
+    """An encounter diagnosis has no clinical status in US Core: it says what was so then."""
+    found = fact("infection", condition(code=INFECTION, **(VISIT | changes)))
+    assert (found.values, found.open) == ((True,) if counts else (), False)
 
 
 # --- other records ----------------------------------------------------------------------------------------------------
@@ -164,8 +242,8 @@ COUNTED = [
     (
         "exercise",
         procedure(),
-        ("completed",),
-        ("preparation", "in-progress", "not-done", "on-hold", "stopped", "entered-in-error", "unknown"),
+        ("completed", "in-progress"),
+        ("preparation", "not-done", "on-hold", "stopped", "entered-in-error", "unknown"),
     ),
     ("exercise", ORDERED, ("active", "completed", "on-hold"), ("draft", "revoked", "entered-in-error", "unknown")),
     (
@@ -196,6 +274,9 @@ COUNTED = [
 ]
 
 
+IN_WORDS = {"preparation": "is planned", "not-done": "was not done", "not-taken": "was not taken"}
+
+
 @pytest.mark.parametrize(
     ("name", "resource", "said", "counts"),
     [
@@ -208,7 +289,7 @@ def test_a_record_counts_by_its_status(name, resource, said, counts):
     found = fact(name, resource | {"status": said})
     assert found.values == ((True,) if counts else ())
     if not counts:
-        assert found.notes[0].endswith(f"status is {said}")
+        assert found.notes[0].endswith(IN_WORDS.get(said, f"status is {said}"))
 
 
 @pytest.mark.parametrize(
@@ -223,7 +304,6 @@ def test_a_record_without_a_status_counts(name, resource):
     named(
         ("not to be done", {"doNotPerform": True}),
         ("proposed", {"intent": "proposal"}),
-        ("planned", {"intent": "plan"}),
         ("a status that is a list", {"status": ["active"]}),
         ("a status that is an object", {"status": {"code": "active"}}),
     ),
@@ -231,6 +311,12 @@ def test_a_record_without_a_status_counts(name, resource):
 def test_an_order_that_is_none(changes):
     assert fact("exercise", ORDERED | {"status": "active"} | changes).values == ()
     assert fact("medicine", medicine(**changes)).values == ()
+
+
+def test_a_plan_is_no_order_but_of_a_drug_a_report():
+    """US Core Medication List: a MedicationRequest with the intent "plan" is a medication that was reported."""
+    assert fact("exercise", ORDERED | {"status": "active", "intent": "plan"}).values == ()
+    assert fact("medicine", medicine(intent="plan", reportedBoolean=True)).values == (True,)
 
 
 # --- site and reason --------------------------------------------------------------------------------------------------
@@ -321,13 +407,14 @@ def test_reasons_in_the_order_given():
     named(
         ("the exact day", 90, "2025-12-15", None),
         ("one day beyond", 90, "2025-12-14", "2025-12-14 is more than 90 days ago"),
-        ("a month that may be beyond", 90, "2025-12", "2025-12 may be more than 90 days ago"),
+        ("a month that may be beyond", 90, "2025-12", None),
         ("a month within", 90, "2026-01", None),
         ("today", 90, "2026-03-15", None),
-        ("tomorrow", 90, "2026-03-16", "2026-03-16 lies in the future"),
+        ("tomorrow, which it is east of us", 90, "2026-03-16", None),
+        ("the day after", 90, "2026-03-17", "2026-03-17 lies in the future"),
         ("tomorrow in Sydney, which is today in UTC", 90, "2026-03-16T08:00:00+11:00", None),
         ("long ago, without a limit", None, "1900", None),
-        ("tomorrow, without a limit", None, "2026-03-16", "2026-03-16 lies in the future"),
+        ("the day after, without a limit", None, "2026-03-17", "2026-03-17 lies in the future"),
         ("a limit before the calendar begins", 10_000_000, "0001-01-01", None),
     ),
 )

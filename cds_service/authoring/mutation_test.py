@@ -16,7 +16,7 @@ from cds_service.authoring.two_processes import shared
 from cds_service.errors import PolicyError
 from cds_service.facts.vocabulary import Vocabulary
 from cds_service.fhir.elements import Json
-from cds_service.fhir.terminology import words
+from cds_service.fhir.free_text import words
 from cds_service.hooks.hook_request import PATIENT_VIEW
 from cds_service.policy.loading.folder import policy_of
 from cds_service.policy.model import Policy

@@ -15,7 +15,7 @@ from cds_service.facts.evaluated import DOES_NOT_APPLY, WAIVED
 from cds_service.facts.evidence import Evidence
 from cds_service.facts.logic import Truth
 from cds_service.fhir.elements import Json, readable_keys
-from cds_service.fhir.terminology import inside_sentence
+from cds_service.fhir.free_text import inside_sentence
 from cds_service.fhir.types import TYPES
 from cds_service.policy.editions import date_of_service
 from cds_service.policy.model import Act, Code, CodeSet, Part, Pathway, Policy

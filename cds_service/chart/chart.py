@@ -13,8 +13,8 @@ from cds_service.chart.arrivals import Listing, Unreadable
 from cds_service.chart.code_index import Lexicon
 from cds_service.errors import UnreadableError
 from cds_service.fhir.bundles import DEFAULT_LIMITS, ReadLimits, once
-from cds_service.fhir.elements import Json, Key, codings, concept_label, concept_text, list_of, relative
-from cds_service.fhir.terminology import reported_until, words
+from cds_service.fhir.elements import Json, Key, codings, concept_label, concept_texts, list_of, relative
+from cds_service.fhir.free_text import NEXT_TEXT, FreeText, Said
 from cds_service.fhir.types import TYPES, ResourceType
 from cds_service.policy.model import Code, CodeSet
 
@@ -37,8 +37,9 @@ class Record(NamedTuple):
 class Match(NamedTuple):
     """A record that a code set recognises: the part with the code (resource or component), and the row of the set.
 
-    ``text`` is the record's own code, or what it is called where its words are read; then ``code`` is None.
-    ``beside_code``: a code of a standard system stands beside these words that the set does not list.
+    ``text`` is the record's own code, or what it is called where its words are read; then ``code`` is None, and
+    ``said`` is the manner in which they say it. ``beside_code``: a code of a standard system stands beside these words
+    that the set does not list.
     """
 
     record: Record
@@ -46,6 +47,7 @@ class Match(NamedTuple):
     code: Code | None
     text: str
     without_system: bool
+    said: Said = Said.REPORTED
     beside_code: bool = False
 
 
@@ -65,12 +67,12 @@ class _Worded(NamedTuple):
 
 
 class _Spoken(NamedTuple):
-    """The words of a type (``terminology.words``) by their texts, and all of them in one text.
+    """The texts of a type, and the words of all of them in one text.
 
     A phrase that is not in that one is in none of them, which is soon seen.
     """
 
-    texts: Mapping[str, str]
+    texts: Mapping[str, FreeText]
     together: str
 
 
@@ -102,7 +104,6 @@ class Chart:
         self._by_id: dict[str, dict[str, Json]] = {}
         self._identifiers: frozenset[_Identifier] = frozenset()
         self._opened: tuple[Mapping[str, Any], Mapping[str, Json]] = ({}, {})
-        self._reported: dict[str, int] = {}
         self._told: dict[tuple[Hashable, ...], tuple[Any, Any, str | None]] = {}
 
     @classmethod
@@ -139,8 +140,8 @@ class Chart:
         return listing is not None and listing.is_known
 
     def whole(self, resource_type: str) -> bool:
-        """Whether all that is on record of that type was sent."""
-        return self.known(resource_type) and self.listings[resource_type].in_part is None
+        """Whether all that is on record of that type was sent, and can be told what it is."""
+        return self.known(resource_type) and all(item.type != resource_type for item in self.unreadable)
 
     def matches(self, resource_type: str, codes: CodeSet) -> Sequence[Match]:
         """Each record of the type that the code set recognises, once for each matching part."""
@@ -149,11 +150,14 @@ class Chart:
         spoken = self._spoken_in(resource_type) if codes.phrases else None
         if spoken and codes.stands_in(spoken.together):
             seen = {id(match.part) for match in found}
-            matching = {text for text, plain in spoken.texts.items() if codes.match_words(plain, self._until(plain))}
+            matching = {
+                text: said for text, read in spoken.texts.items() if (said := codes.manner_in(read)) is not None
+            }
             for worded in self._worded[resource_type] if matching else ():
                 if id(worded.part) not in seen and worded.text in matching:
                     beside_code = (worded.coded or codes in worded.silent_for) and not codes.words_beside_codes
-                    found.append(Match(worded.record, worded.part, None, worded.label, False, beside_code))
+                    said = matching[worded.text]
+                    found.append(Match(worded.record, worded.part, None, worded.label, False, said, beside_code))
         return found
 
     def records(self, resource_type: str) -> Iterator[Record]:
@@ -163,16 +167,9 @@ class Chart:
     def _spoken_in(self, resource_type: str) -> _Spoken:
         """What stands in words in the records of a type, each text once: many may refer to one medication."""
         if resource_type not in self._spoken:
-            texts = {item.text: "" for item in self._worded.get(resource_type, ())}
-            texts = {text: words(text) for text in texts}
-            self._spoken[resource_type] = _Spoken(texts, _APART.join(texts.values()))
+            texts = {text: FreeText(text) for text in {item.text: None for item in self._worded.get(resource_type, ())}}
+            self._spoken[resource_type] = _Spoken(texts, _APART.join(read.plain for read in texts.values()))
         return self._spoken[resource_type]
-
-    def _until(self, text: str) -> int:
-        """``reported_until`` of a text, worked out once for all code sets."""
-        if text not in self._reported:
-            self._reported[text] = reported_until(text)
-        return self._reported[text]
 
     def told(self, question: Callable[..., Told], about: Any, *more: Hashable) -> Told:
         """``question(about, *more)``, worked out once: many records may refer to one, and one may have many parts.
@@ -228,19 +225,24 @@ class Chart:
             return self._contained_in(container).get(target[1:]) if container else None
         return self._resource_at(target)
 
-    def is_the_patients(self, reference: Any) -> bool:
-        """Whether a Reference names the patient of the call, however it is written."""
+    def is_the_patients(self, reference: Any, container: Mapping[str, Any] | None = None) -> bool:
+        """Whether a Reference names the patient of the call, however it is written: ``Patient/X`` with any address
+        before it, ``urn:uuid:X``, an address under which the patient came, an identifier, or a contained Patient."""
         if not isinstance(reference, dict):
             return False
         target = reference.get("reference")
         if target == self._mine:
             return True
-        if isinstance(target, str):
-            if relative(target) == self._mine:
-                return True
-            found = self._resource_at(target) or {}
-            return found.get("resourceType") == "Patient" and found.get("id") == self.patient_id
-        return _identifier(reference.get("identifier")) in self._identifiers
+        if not isinstance(target, str):
+            return _identifier(reference.get("identifier")) in self._identifiers
+        target = target.rstrip("/")
+        if relative(target) == self._mine or target == f"urn:uuid:{self.patient_id}":
+            return True
+        found = self.resolve({"reference": target}, container) or {}
+        if found.get("resourceType") != "Patient":
+            return False
+        own = {_identifier(one) for one in list_of(found.get("identifier"))} - {None}
+        return found.get("id") == self.patient_id or not own.isdisjoint(self._identifiers)
 
 
 _Identifier = tuple[str | None, str]
@@ -305,7 +307,7 @@ def _find_patient(chart: Chart, patients: Iterable[Json]) -> None:
 
 def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, limits: ReadLimits) -> None:
     row = TYPES[kind]
-    own = [resource for resource in resources if chart.is_the_patients(resource.get(row.subject))]
+    own = [resource for resource in resources if chart.is_the_patients(resource.get(row.subject), resource)]
     if len(own) < len(resources):
         chart.strangers[kind] = len(resources) - len(own)
     own = chart._own[kind] = list(_of_bearable_size(chart, kind, own, limits))
@@ -328,6 +330,8 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
                     chart._coded.setdefault((codes, kind), []).append(match)
                 if said.broken:
                     raise UnreadableError(said.broken)
+                if concept is None and row.concept_at and part.get(row.concept_at) is not None:
+                    raise UnreadableError(f"names a {row.concept_in} that was not sent")
                 if len(said.text) > limits.text_characters:
                     most = limits.text_characters
                     raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
@@ -385,7 +389,8 @@ def _read(concept: Any, lexicon: Lexicon) -> _Said:
                     rows[codes] = (codes, row, known.code, known.without_system)
     except UnreadableError as error:
         return _Said(coded, silent_for, tuple(rows.values()), "", broken=str(error))
-    return _Said(coded, silent_for, tuple(rows.values()), concept_text(concept), concept_label(concept))
+    texts = NEXT_TEXT.join(concept_texts(concept))
+    return _Said(coded, silent_for, tuple(rows.values()), texts, concept_label(concept))
 
 
 def _parts(row: ResourceType, resource: Json) -> Sequence[Json]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from cds_service.chart.chart import Chart, Match, Record, concept_of
 from cds_service.errors import UnreadableError
@@ -10,6 +10,7 @@ from cds_service.fhir.dates import day_before, days, is_future
 from cds_service.fhir.elements import (
     concept_keys,
     concept_text,
+    concept_texts,
     days_of,
     first_of,
     list_of,
@@ -17,65 +18,213 @@ from cds_service.fhir.elements import (
     status_of,
     text_of,
 )
-from cds_service.fhir.terminology import speaks_of_another, speaks_of_the_past, words
-from cds_service.fhir.types import TYPES
+from cds_service.fhir.free_text import NEXT_TEXT, FreeText, Said
+from cds_service.fhir.types import TYPES, Ordered, ResourceType
 from cds_service.policy.model import CodeSet, FactRule
 
 _PRESENT = TYPES["Condition"].statuses
+_NEVER_SO = ("entered-in-error", "refuted")
+_DRUGS = frozenset(("MedicationRequest", "MedicationStatement"))
+# What a visit was for says what was so then; a year later it is no proof that it still is.
+DAYS_OF_A_VISIT = 365
+# Treatment that ended so lately may still bear on a procedure: it is shown, to be confirmed.
+DAYS_OF_RECENT_TREATMENT = 90
+ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
+_ABATEMENTS = ("abatementDateTime", "abatementPeriod", "abatementAge", "abatementRange", "abatementString")
+_ONGOING = "in progress"
+_NOT_DONE = {"not-taken": "was not taken", "not-done": "was not done", "preparation": "is planned"}
+_WHY = {
+    Said.SUSPECTED: "is a suspicion by its words",
+    Said.RELATIVE: "speaks of a relative",
+    Said.DENIED: "is denied by its words",
+    Said.PAST: "is over by its words",
+}
 
 
-def why_not_evidence(rule: FactRule, match: Match, chart: Chart, today: date) -> str | None:
-    """Why a matching resource does not count ("": for a reason not worth a word), or None where it does."""
-    resource = match.record.resource
+class Judgement(NamedTuple):
+    """Whether a record counts.
+
+    ``why_not``: why it does not ("": for a reason not worth a word), or None where it does; ``remark`` is what a reader
+    must know of one that does.
+    """
+
+    why_not: str | None
+    remark: str = ""
+
+
+COUNTS = Judgement(None)
+
+
+def judge(rule: FactRule, match: Match, chart: Chart, today: date) -> Judgement:
+    """Whether a record that carries a fact's code or words is one of this patient, here, and (state "active") now.
+
+    The one judge of every record, however it is reached. Raises UnreadableError where that cannot be known: the record
+    may then be either.
+    """
+    resource, row = match.record.resource, TYPES[match.record.type]
+    refuse_modified(resource)
     if match.record.type == "Condition":
-        why_not = why_condition_does_not_count(resource, rule.state, chart, today)
-        if why_not:
-            return why_not
+        judged = Judgement(why_condition_does_not_count(resource, rule.state, chart, today, match, rule.codes))
     else:
-        status = resource.get("status")
-        if status not in TYPES[match.record.type].statuses:
-            return f"status is {status_word(status)}"
-        if resource.get("doNotPerform") is True or resource.get("intent") in ("proposal", "plan"):
-            return "is no order"
-        if chart.told(is_of_another, concept_of(match.part, chart, resource)):
-            return "does not speak of the patient's own history"
+        judged = _judge_by_status(resource, row, rule.state, today)
+        said = manner_of(match, chart, rule.codes)
+        if judged.why_not is None and said not in (Said.REPORTED, Said.PAST, Said.MENTIONED):
+            judged = Judgement(_WHY[said])
+    if judged.why_not is not None:
+        return judged
     if rule.site and chart.told(points_at, resource, rule.site, chart) is not True:
-        return ""
+        return Judgement("")
     if rule.reason and not _has_reason(resource, rule.reason, chart):
-        return ""
-    return None
+        return Judgement("")
+    return judged
 
 
-def is_of_another(concept: Any) -> bool:
-    """Whether the words of a concept speak of a relative or a mere suspicion."""
-    return speaks_of_another(concept_text(concept))
+def refuse_modified(resource: Mapping[str, Any]) -> None:
+    """Raises UnreadableError for a resource that says that its elements may not mean what they say (FHIR R4, 2.4.0.1
+    "Modifier Extensions", and Resource.implicitRules): no such extension and no such rules are known here."""
+    if resource.get("modifierExtension"):
+        raise UnreadableError("carries a modifierExtension, which may change what it means")
+    if resource.get("implicitRules"):
+        raise UnreadableError("follows implicitRules, which may change what it means")
 
 
-def is_of_the_past(concept: Any) -> bool:
-    """Whether the words of a concept name it as over."""
-    return speaks_of_the_past(concept_text(concept))
+def manner_of(match: Match, chart: Chart, codes: CodeSet | None) -> Said:
+    """The manner in which a record's words say what it was found for."""
+    if match.code is None:
+        return match.said
+    return chart.told(_manner_beside_code, concept_of(match.part, chart, match.record.resource), codes)
 
 
-def why_condition_does_not_count(condition: Mapping[str, Any], state: str, chart: Chart, today: date) -> str | None:
-    """Why a Condition does not count in the state asked for ("active" or "ever"), or None where it does."""
+def _manner_beside_code(concept: Any, codes: CodeSet | None) -> Said:
+    text = FreeText(NEXT_TEXT.join(concept_texts(concept)))
+    said = text.manner(codes.phrases) if codes else None
+    return text.manner_of_code() if said is None else said
+
+
+def _judge_by_status(resource: Mapping[str, Any], row: ResourceType, state: str, today: date) -> Judgement:
+    status = resource.get("status")
+    if status not in row.statuses:
+        return Judgement(_NOT_DONE.get(status_word(status), f"status is {status_word(status)}"))
+    if resource.get("doNotPerform") is True:
+        return Judgement("is an order not to do it")
+    intent = resource.get("intent")
+    if intent == "proposal" or (intent == "plan" and row.orders is not Ordered.DRUG):
+        return Judgement(f"is a {intent}, no order")
+    if state == "active" and row.name in _DRUGS:
+        return _present_treatment(resource, row, today)
+    return Judgement(None, _ONGOING if status == "in-progress" else "")
+
+
+def _present_treatment(resource: Mapping[str, Any], row: ResourceType, today: date) -> Judgement:
+    """Whether a drug is taken now; one whose treatment ended lately counts, to be confirmed."""
+    bounds = object_of(resource[row.period]) if row.period and resource.get(row.period) is not None else {}
+    end = bounds.get("end")
+    if end is None and resource.get("status") not in ("completed", "stopped"):
+        return COUNTS
+    written = end if end is not None else first_of(resource, *row.dates, *row.recorded, "authoredOn")
+    if written is None:
+        return Judgement("has ended, it is not known when")
+    last = days_of(written)
+    if end is not None and last.last >= today and resource.get("status") not in ("completed", "stopped"):
+        return COUNTS
+    if last.last < day_before(today, DAYS_OF_RECENT_TREATMENT):
+        return Judgement(f"ended, last of {last.text}")
+    return Judgement(None, f"ended, last of {last.text}: to confirm")
+
+
+def why_condition_does_not_count(
+    condition: Mapping[str, Any],
+    state: str,
+    chart: Chart,
+    today: date,
+    match: Match | None = None,
+    codes: CodeSet | None = None,
+) -> str | None:
+    """Why a Condition does not count in the state asked for ("active" or "ever"), or None where it does.
+
+    ``match`` and ``codes`` are what it was found for. Raises UnreadableError where it contradicts itself (FHIR R4,
+    con-4: what has abated is not active), where it is dated in the future, or where its end may lie on either side of
+    today.
+    """
     verification = status_of(condition.get("verificationStatus"))
-    if verification in ("entered-in-error", "refuted"):
+    if verification in _NEVER_SO:
         return f"is {verification.replace('-', ' ')}"
     if verification not in (None, "confirmed"):
         return f"is {status_word(verification)}, not confirmed"
+    said = manner_of(match, chart, codes) if match else chart.told(_manner_beside_code, condition.get("code"), codes)
+    if said not in (Said.REPORTED, Said.PAST, Said.MENTIONED):
+        return _WHY[said]
     if state == "active":
-        clinical = status_of(condition.get("clinicalStatus"))
-        if clinical not in _PRESENT:
-            return f"is {status_word(clinical)}"
-        ended = first_of(condition, "abatementDateTime")
-        if ended is not None and clinical is None and days_of(ended).first <= today:
-            return f"ended {days_of(ended).text}"
-    code = condition.get("code")
-    if chart.told(is_of_another, code) or (state == "active" and chart.told(is_of_the_past, code)):
-        return "does not speak of the patient's present state"
-    recorded = condition.get("recordedDate")
-    if recorded is not None and is_future(text_of(recorded), today):
-        return "is dated in the future"
+        why_not = _why_not_active(condition, today)
+        if why_not is not None:
+            return why_not
+        if said is Said.PAST:
+            return _WHY[said]
+    for written in (condition.get("recordedDate"), condition.get("onsetDateTime") if state == "active" else None):
+        if written is not None and is_future(text_of(written), today):
+            # It is on the list, so that the date is wrong, and not what it dates.
+            raise UnreadableError(f"is dated in the future ({days_of(written).text})")
+    return None
+
+
+def _why_not_active(condition: Mapping[str, Any], today: date) -> str | None:
+    clinical = status_of(condition.get("clinicalStatus"))
+    if clinical not in _PRESENT:
+        return f"is {status_word(clinical)}"
+    ended = _ended(condition, today)
+    if ended is not None and clinical is not None:
+        raise UnreadableError(f"is {status_word(clinical)}, and {ended}")
+    if ended is not None:
+        return ended
+    if clinical is None and _is_of_a_visit(condition):
+        return _why_visit_is_past(condition, today)
+    return None
+
+
+def _ended(condition: Mapping[str, Any], today: date) -> str | None:
+    """That a Condition has abated, in words; None where it has not. Raises UnreadableError where it may have."""
+    name = next((name for name in _ABATEMENTS if condition.get(name) is not None), None)
+    if name is None:
+        # So DSTU2 and STU3 said it.
+        return "has ended" if condition.get("abatementBoolean") is True else None
+    if name not in ("abatementDateTime", "abatementPeriod"):
+        return "has ended"
+    written = condition[name]
+    if name == "abatementPeriod":
+        written = first_of(object_of(written), "start", "end")
+        if written is None:
+            return "has ended"
+    when = days_of(written)
+    if when.first > today:
+        return None
+    if when.last > today:
+        raise UnreadableError(f"may have ended ({when.text})")
+    return f"ended {when.text}"
+
+
+def _is_of_a_visit(condition: Mapping[str, Any]) -> bool:
+    """Whether a Condition says what an encounter was for, and is no entry of the problem list (US Core)."""
+    categories = {status_of(category) for category in list_of(condition.get("category"))}
+    return "encounter-diagnosis" in categories and categories.isdisjoint(("problem-list-item", "health-concern"))
+
+
+def _why_visit_is_past(condition: Mapping[str, Any], today: date) -> str | None:
+    asserted = next(
+        (
+            extension.get("valueDateTime")
+            for extension in list_of(condition.get("extension"))
+            if isinstance(extension, dict) and extension.get("url") == ASSERTED
+        ),
+        None,
+    )
+    written = first_of(condition, "recordedDate") or asserted or first_of(condition, "onsetDateTime")
+    if written is None:
+        raise UnreadableError("is the diagnosis of a visit without a date")
+    when = days_of(written)
+    if when.last < day_before(today, DAYS_OF_A_VISIT):
+        return f"is the diagnosis of a visit, {when.text}"
+    if when.first < day_before(today, DAYS_OF_A_VISIT):
+        raise UnreadableError(f"is the diagnosis of a visit that may be more than a year ago ({when.text})")
     return None
 
 
@@ -97,8 +246,8 @@ def reason_concepts(resource: Mapping[str, Any], chart: Chart) -> list[Any]:
     for reference in list_of(resource.get("reasonReference")):
         target = chart.resolve(reference, resource)
         if target is not None:
-            # What is referred to again says nothing new.
-            if id(target) not in said:
+            # What is referred to again says nothing new, and what was refuted is no reason.
+            if id(target) not in said and status_of(target.get("verificationStatus")) not in _NEVER_SO:
                 said.add(id(target))
                 concepts.append(target.get("code"))
         elif isinstance(reference, dict) and reference.get("display"):
@@ -110,8 +259,8 @@ def _concept_in(concept: Any, codes: CodeSet) -> bool:
     keys = concept_keys(concept)
     if keys:
         return any(codes.match(key) for key, _ in keys)
-    text = concept_text(concept)
-    return bool(text) and not speaks_of_another(text) and codes.match_words(words(text))
+    said = FreeText(NEXT_TEXT.join(concept_texts(concept))).manner(codes.phrases)
+    return said in (Said.REPORTED, Said.PAST)
 
 
 def points_at(resource: Mapping[str, Any], site: CodeSet, chart: Chart) -> bool | None:
@@ -120,13 +269,17 @@ def points_at(resource: Mapping[str, Any], site: CodeSet, chart: Chart) -> bool 
     if any(_concept_in(concept, site) for concept in concepts):
         return True
     if any(concept_keys(concept) or concept_text(concept) for concept in concepts):
-        return site.match_words(words(" ".join(concept_text(concept) for concept in concepts)))
-    text = words(concept_text(concept_of(resource, chart, resource)))
-    return True if site.match_words(text) else None
+        return _names(" ".join(concept_text(concept) for concept in concepts), site)
+    return True if _names(concept_text(concept_of(resource, chart, resource)), site) else None
+
+
+def _names(text: str, site: CodeSet) -> bool:
+    """Whether a text names a site, in whatever manner: what is only planned there is planned there."""
+    return FreeText(text).manner(site.phrases) not in (None, Said.DENIED)
 
 
 def too_old_or_future(look_back_days: int | None, written: str, today: date) -> str | None:
-    """Why a date as written does not count (in the future; beyond the look-back; too coarse to tell), or None."""
+    """Why a date as written does not count (in the future; beyond the look-back), or None where it does or may."""
     when = days(written)
     if is_future(written, today):
         return f"{when.text} lies in the future"
@@ -134,9 +287,15 @@ def too_old_or_future(look_back_days: int | None, written: str, today: date) -> 
         oldest = day_before(today, look_back_days)
         if when.last < oldest:
             return f"{when.text} is more than {look_back_days} days ago"
-        if when.first < oldest:
-            return f"{when.text} may be more than {look_back_days} days ago"
     return None
+
+
+def may_be_too_old(look_back_days: int | None, written: str, today: date) -> str | None:
+    """That a partial date may lie beyond the look-back, as it may lie within: it is not known whether it counts."""
+    when = days(written)
+    if look_back_days is None or not when.first < day_before(today, look_back_days) <= when.last:
+        return None
+    return f"{when.text} may be more than {look_back_days} days ago"
 
 
 def when_of(record: Record, today: date) -> str | None:

@@ -9,7 +9,7 @@ from datetime import date
 from cds_service.chart.chart import inline_concept
 from cds_service.chart.orders import may_concern
 from cds_service.fhir.elements import Json, Key, concept_text, readable_keys
-from cds_service.fhir.terminology import words
+from cds_service.fhir.free_text import words
 from cds_service.policy.model import CodeSet, OrderRule, Policy
 
 

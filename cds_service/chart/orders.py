@@ -10,7 +10,7 @@ from cds_service.chart.evidence_rules import reason_concepts
 from cds_service.chart.parts import parts_named
 from cds_service.errors import UnreadableError
 from cds_service.fhir.elements import Json, Key, concept_keys, concept_text, list_of, readable_keys
-from cds_service.fhir.terminology import reports_any, words
+from cds_service.fhir.free_text import reports_any, words
 from cds_service.fhir.types import ORDERS, Ordered
 from cds_service.policy.editions import date_of_service
 from cds_service.policy.model import Act, CodeSet, OrderRule, Pathway, Scope
@@ -93,7 +93,7 @@ def _carried(concept: Any, codes: CodeSet, on: date) -> str | None:
     if row is not None:
         return row.label
     text = concept_text(concept)
-    return text if codes.match_words(words(text)) else None
+    return text if codes.match_words(text) else None
 
 
 def may_order(resource: Json) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from cds_service.chart.chart import Chart, concept_of
 from cds_service.fhir.elements import concept_text, list_of, readable_keys
-from cds_service.fhir.terminology import words
+from cds_service.fhir.free_text import words
 from cds_service.policy.model import Scope
 
 

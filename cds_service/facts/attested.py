@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from cds_service.chart.chart import Chart, Record
-from cds_service.chart.evidence_rules import status_word, too_old_or_future
+from cds_service.chart.evidence_rules import may_be_too_old, status_word, too_old_or_future
 from cds_service.errors import UnreadableError
 from cds_service.facts.evidence import ANYTHING, Evidence, Reading, Value
 from cds_service.fhir.elements import Json, days_of, first_of, list_of, object_of, text_of
@@ -115,6 +115,7 @@ def attested(
         if why_not:
             notes.append(f"attested: {why_not}")
             continue
+        doubt = may_be_too_old(rule.answer_look_back_days, written, today)
         given = item["answer"] if isinstance(item["answer"], list) else [item["answer"]]
         # Each different answer of an item once: what is said again is nothing new.
         said: set[object] = set()
@@ -129,5 +130,6 @@ def attested(
             said.add(told)
             if why is not None:
                 notes.append(f"{record.reference}: the answer {why}")
-            readings.append(Reading(when, values, Evidence(record.reference, "attested", shown, when.text)))
+            evidence = Evidence(record.reference, "attested", shown, when.text)
+            readings.append(Reading(when, values, evidence, f"attested: {doubt}" if doubt else ""))
     return readings, notes

@@ -20,10 +20,12 @@ MOST_VALUES = 10
 
 
 def from_newest(rule: FactRule, readings: list[Reading], notes: list[str]) -> Fact:
-    """A fact by its newest readings."""
+    """A fact by its newest readings; it is open where each of them may be too old to count."""
     latest = newest(readings)
     values = tuple(value for reading in latest for value in reading.values)
-    return Fact(rule, values, tuple(reading.evidence for reading in latest), tuple(notes))
+    is_open = bool(readings) and all(reading.doubt for reading in readings)
+    notes = [*notes, *(reading.doubt for reading in latest)] if is_open else notes
+    return Fact(rule, values, tuple(reading.evidence for reading in latest), tuple(notes), open=is_open)
 
 
 def attested_yes_or_no(answer: Mapping[str, Any]) -> tuple[tuple[Value, ...], str]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from cds_service.chart.chart import Match
 from cds_service.fhir.dates import Days, days
 from cds_service.fhir.elements import Interval
-from cds_service.fhir.terminology import inside_sentence
+from cds_service.fhir.free_text import inside_sentence
 from cds_service.policy.model import FactRule
 
 Value = Interval | bool
@@ -38,11 +38,15 @@ class Evidence(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """One dated source of a fact: what it may be (``ANYTHING`` where it cannot be read), and its evidence."""
+    """One dated source of a fact: what it may be (``ANYTHING`` where it cannot be read), and its evidence.
+
+    ``doubt``: that its date is partial and may lie beyond the look-back, in words.
+    """
 
     when: Days
     values: tuple[Value, ...]
     evidence: Evidence
+    doubt: str = ""
 
 
 class Fact(NamedTuple):
@@ -100,10 +104,16 @@ def newest(readings: list[Reading]) -> list[Reading]:
     return sorted(kept, key=lambda reading: [part or "" for part in reading.evidence[:4]])
 
 
-def evidence_of(match: Match, value: str | None, when: str | None, noun: tuple[str, str] | None = None) -> Evidence:
-    """The evidence that a matching record gives: our own label where a code matched, else the chart's words."""
+def evidence_of(
+    match: Match, value: str | None, when: str | None, noun: tuple[str, str] | None = None, remark: str = ""
+) -> Evidence:
+    """The evidence that a matching record gives: our own label where a code matched, else the chart's words.
+
+    ``remark`` is what a reader must know of it besides.
+    """
     label, code = (match.code.label, match.text) if match.code else (match.text, None)
-    return Evidence(match.record.reference, label, value, when, _remark(match), code, noun)
+    remarks = ", ".join(filter(None, (_remark(match), remark))) or None
+    return Evidence(match.record.reference, label, value, when, remarks, code, noun)
 
 
 def _remark(match: Match) -> str | None:

@@ -1,12 +1,13 @@
 """Measured values: Observations (FHIR R4) as readings of a fact, in its canonical unit."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any, NamedTuple
 
 from cds_service.chart.chart import Chart, Match
-from cds_service.chart.evidence_rules import is_of_another, points_at, status_word, too_old_or_future
+from cds_service.chart.evidence_rules import judge, may_be_too_old, points_at, too_old_or_future
 from cds_service.errors import UnreadableError
-from cds_service.facts.evidence import ANYTHING, Reading, evidence_of
+from cds_service.facts.evidence import ANYTHING, Reading, evidence_of, note_on
 from cds_service.fhir.dates import Days
 from cds_service.fhir.elements import (
     UNITS,
@@ -46,17 +47,19 @@ def observed(rule: FactRule, match: Match, chart: Chart, today: date) -> Reading
     resource = match.record.resource
     when = Days(today, today, "")
     try:
-        status = resource.get("status")
-        if status not in _ROW.statuses:
-            return f"status is {status_word(status)}"
+        why_not, broken = _judged(rule, match, chart, today)
+        if why_not is not None:
+            return why_not
         written = _written_date(resource)
+        doubt = None
         if written is not None:
             when = days_of(written)
             why_not = too_old_or_future(rule.look_back_days, text_of(written), today)
             if why_not:
                 return Stale(when, why_not)
-        if chart.told(is_of_another, resource.get("code")):
-            return "is not about the patient"
+            doubt = may_be_too_old(rule.look_back_days, text_of(written), today)
+        if broken:
+            raise UnreadableError(broken)
         if rule.site and chart.told(points_at, resource, rule.site, chart) is False:
             return "is of another body site"
         if not has_value(match.part):
@@ -78,7 +81,15 @@ def observed(rule: FactRule, match: Match, chart: Chart, today: date) -> Reading
     if written is None:
         # Of any day, and so perhaps the newest of all.
         return _unread(match, Days(date.min, today, ""), shown, "has no date")
-    return Reading(when, possible, evidence_of(match, shown, when.text))
+    return Reading(when, possible, evidence_of(match, shown, when.text), note_on(match, doubt) if doubt else "")
+
+
+def _judged(rule: FactRule, match: Match, chart: Chart, today: date) -> tuple[str | None, str]:
+    """Why an Observation does not count, or why that cannot be known: one of long ago does not count either way."""
+    try:
+        return judge(replace(rule, site=None), match, chart, today).why_not, ""
+    except UnreadableError as error:
+        return None, str(error)
 
 
 def _written_date(resource: Json) -> Any:

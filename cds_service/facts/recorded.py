@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from cds_service.chart.evidence_rules import too_old_or_future, when_of, why_not_evidence
+from cds_service.chart.evidence_rules import judge, may_be_too_old, too_old_or_future, when_of
 from cds_service.errors import UnreadableError
 from cds_service.facts.context import Context
 from cds_service.facts.evidence import Evidence, evidence_of, note_on
@@ -30,21 +30,24 @@ def recorded(rule: FactRule, context: Context) -> Recorded:
     spoiled = context.records_open(rule)
     for match, placed in context.matches(rule, rule.resources):
         try:
-            why_not = why_not_evidence(rule, match, context.chart, context.today)
+            why_not, remark = judge(rule, match, context.chart, context.today)
             when = when_of(match.record, context.today)
             if why_not is None and when is not None:
                 why_not = too_old_or_future(rule.look_back_days, when, context.today)
+                if why_not is None and (why_not := may_be_too_old(rule.look_back_days, when, context.today)):
+                    spoiled = True
             elif why_not is None and rule.look_back_days is not None:
                 why_not = "has no date"
             if why_not is None and not placed:
                 why_not = context.no_part
         except UnreadableError as error:
             why_not = f"{match.record.reference} {error}"
-            when = None
+            when, remark = None, ""
             spoiled = True
         if why_not is None:
             text = when[:10] if when else None
-            (may if match.beside_code else found).append((text or "", evidence_of(match, None, text, rule.noun)))
+            shown = evidence_of(match, None, text, rule.noun, remark)
+            (may if match.beside_code else found).append((text or "", shown))
         elif why_not:
             notes.append(note_on(match, why_not))
     for dated in (found, may):

@@ -46,8 +46,13 @@ def days(text: str) -> Days:
 
 
 def is_future(text: str, today: date) -> bool:
-    """Whether a FHIR date lies wholly after today (a UTC day); a time with an offset is compared in UTC."""
-    if days(text).first <= today:
+    """Whether a FHIR date lies wholly after today (a UTC day).
+
+    A time with an offset is compared in UTC. A day without a time is that of the place of care, and somewhere on earth
+    the next one may have begun (UTC+14): it is in the future only where it is later than that.
+    """
+    first = days(text).first
+    if first <= today:
         return False
     if len(text) > 10:
         try:
@@ -55,7 +60,7 @@ def is_future(text: str, today: date) -> bool:
             return moment.tzinfo is None or moment.astimezone(UTC).date() > today
         except (ValueError, OverflowError):
             return True
-    return True
+    return (first - today).days > 1
 
 
 def years_between(born: date, today: date) -> int:

@@ -129,15 +129,21 @@ def readable_keys(concept: Any) -> list[Key]:
         return []
 
 
-def concept_text(concept: Any) -> str:
-    """All that a concept says in words: its text and the displays of its codings, as far as they can be read."""
+def concept_texts(concept: Any) -> list[str]:
+    """What a concept says in words: its text, then the displays of its codings, each once, as far as they can be
+    read."""
     if not isinstance(concept, dict):
-        return ""
+        return []
     listed = concept.get("coding")
     displays = (
         [coding.get("display") for coding in listed if isinstance(coding, dict)] if isinstance(listed, list) else ()
     )
-    return " ".join(part for part in (concept.get("text"), *displays) if isinstance(part, str))
+    return list(dict.fromkeys(text for text in (concept.get("text"), *displays) if isinstance(text, str) and text))
+
+
+def concept_text(concept: Any) -> str:
+    """All that a concept says in words, as one text."""
+    return " ".join(concept_texts(concept))
 
 
 def concept_label(concept: Any) -> str:

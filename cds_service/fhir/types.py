@@ -26,8 +26,8 @@ class ResourceType:
     Whose: ``subject`` is the element that refers to the patient.
 
     What it is: ``concept`` is the element that says so. Where that may stand in another resource, ``concept_at`` refers
-    to that, and ``there`` is the element in it. ``has_components``: its ``component`` says the same of its parts.
-    ``coded``: it is found by codes and words.
+    to that, which is of the type ``concept_in``, and ``there`` is the element in it. ``has_components``: its
+    ``component`` says the same of its parts. ``coded``: it is found by codes and words.
 
     What counts: ``is_record``: a fact may name it among its ``resources``. ``statuses`` are those (None: unsaid) with
     which it is evidence, of a Condition the clinical ones of one that is present. ``reasons`` are the types that its
@@ -48,6 +48,7 @@ class ResourceType:
     subject: str = "subject"
     concept: str = "code"
     concept_at: str = ""
+    concept_in: str = ""
     there: str = "code"
     has_components: bool = False
     coded: bool = True
@@ -102,6 +103,7 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 called="device orders",
                 concept="codeCodeableConcept",
                 concept_at="codeReference",
+                concept_in="Device",
                 there="type",
                 is_record=True,
                 statuses=(None, "active", "completed", "on-hold"),
@@ -124,6 +126,7 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 called="prescriptions",
                 concept="medicationCodeableConcept",
                 concept_at="medicationReference",
+                concept_in="Medication",
                 is_record=True,
                 statuses=(None, "active", "completed", "stopped", "on-hold"),
                 reasons=_REASONS,
@@ -135,6 +138,7 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 called="medication list",
                 concept="medicationCodeableConcept",
                 concept_at="medicationReference",
+                concept_in="Medication",
                 is_record=True,
                 statuses=(None, "active", "completed", "stopped", "on-hold"),
                 reasons=_REASONS,
@@ -157,7 +161,7 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 name="Procedure",
                 called="procedures",
                 is_record=True,
-                statuses=(None, "completed"),
+                statuses=(None, "completed", "in-progress"),
                 reasons=_REASONS,
                 dates=("performedDateTime",),
                 period="performedPeriod",

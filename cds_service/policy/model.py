@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from cds_service.fhir.dates import days
 from cds_service.fhir.elements import Key
-from cds_service.fhir.terminology import common_beginning, reports_any
+from cds_service.fhir.free_text import FreeText, Said
+from cds_service.fhir.terminology import common_beginning
 from cds_service.policy.places import Steps
 
 # In place of how a code was seen: its words are those of the deployment's code pack.
@@ -111,9 +112,16 @@ class CodeSet:
         """Whether a phrase stands anywhere in normalised text."""
         return any(phrase in text for phrase in self.phrases)
 
-    def match_words(self, text: str, until: int | None = None) -> bool:
-        """Whether a phrase stands in normalised text (``terminology.words``), neither denied nor only mentioned."""
-        return reports_any(text, self.phrases, until) and not any(word in text for word in self.unless)
+    def manner_in(self, text: FreeText) -> Said | None:
+        """The manner in which a text says what the set names; None where it does not, denies or merely mentions it."""
+        said = text.manner(self.phrases)
+        if said in (None, Said.MENTIONED, Said.DENIED) or any(word in text.plain for word in self.unless):
+            return None
+        return said
+
+    def match_words(self, text: str) -> bool:
+        """Whether a phrase stands in a text, neither denied nor only mentioned."""
+        return self.manner_in(FreeText(text)) is not None
 
 
 class Kind(ABC):

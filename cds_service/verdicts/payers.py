@@ -11,7 +11,7 @@ from cds_service.facts import logic
 from cds_service.facts.logic import Truth
 from cds_service.fhir.dates import day_before
 from cds_service.fhir.elements import Key, days_of, first_of, list_of, object_of
-from cds_service.fhir.terminology import words
+from cds_service.fhir.free_text import words
 from cds_service.fhir.types import TYPES
 from cds_service.policy.model import Payer, Policy
 from cds_service.verdicts.criteria import Finding

@@ -6,7 +6,7 @@ from cds_service.facts.context import Context
 from cds_service.facts.evidence import Fact
 from cds_service.facts.kind import Rules, YesOrNoKind
 from cds_service.facts.origins import answers
-from cds_service.fhir.terminology import inside_sentence
+from cds_service.fhir.free_text import inside_sentence
 from cds_service.policy.model import FactRule, Test
 
 
@@ -21,7 +21,8 @@ class AnswerKind(YesOrNoKind):
     def read(self, rule: FactRule, context: Context) -> Fact:
         """What the newest answers say."""
         readings, notes = attested(rule, context.answers, context.today, attested_yes_or_no)
-        return from_newest(rule, readings, notes)._replace(open=context.answers_open(rule))
+        fact = from_newest(rule, readings, notes)
+        return fact._replace(open=fact.open or context.answers_open(rule))
 
     def reader(self, rule: FactRule) -> AnswerReader:
         """Yes or no."""

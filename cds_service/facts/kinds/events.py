@@ -5,7 +5,7 @@ from datetime import date
 from typing import NamedTuple
 
 from cds_service.chart.chart import Match, concept_of
-from cds_service.chart.evidence_rules import too_old_or_future, when_of, why_not_evidence
+from cds_service.chart.evidence_rules import judge, may_be_too_old, too_old_or_future, when_of
 from cds_service.errors import UnreadableError
 from cds_service.facts.attested import Answers, attested
 from cds_service.facts.context import Context
@@ -84,17 +84,19 @@ def _recorded(rule: FactRule, context: Context, notes: list[str], spoiled: list[
             notes.append(note_on(match, "its code is not in this policy"))
             continue
         try:
-            why_not = why_not_evidence(rule, match, context.chart, context.today)
+            why_not, remark = judge(rule, match, context.chart, context.today)
             written = when_of(match.record, context.today)
             if why_not is None and written is not None:
                 why_not = too_old_or_future(rule.look_back_days, written, context.today)
+                if why_not is None and (why_not := may_be_too_old(rule.look_back_days, written, context.today)):
+                    spoiled.append(match)
             if why_not is not None:
                 notes += [note_on(match, why_not)] if why_not else []
                 continue
             if not placed:
                 notes.append(note_on(match, context.no_part))
             when = days(written) if written is not None else _some_day(context.today)
-            shown = evidence_of(match, None, when.text if written is not None else None)
+            shown = evidence_of(match, None, when.text if written is not None else None, remark=remark)
             yield _Source(when, shown, _coded(rule, match, when, context), {}, placed and written is not None)
         except UnreadableError as error:
             notes.append(note_on(match, f"{match.record.reference} {error}"))

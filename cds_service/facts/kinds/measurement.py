@@ -54,8 +54,8 @@ class MeasurementKind(NumberKind):
             given, more = attested(rule, context.answers, context.today, lambda answer: attested_number(rule, answer))
             readings += given
             notes += more
-        is_open = context.records_open(rule) or context.answers_open(rule)
-        return from_newest(rule, readings, notes)._replace(open=is_open)
+        fact = from_newest(rule, readings, notes)
+        return fact._replace(open=fact.open or context.records_open(rule) or context.answers_open(rule))
 
     def reader(self, rule: FactRule) -> AnswerReader:
         """A number within the range."""

@@ -6,7 +6,7 @@ from math import inf
 from typing import Any
 
 from cds_service.chart.chart import Chart
-from cds_service.chart.evidence_rules import why_condition_does_not_count
+from cds_service.chart.evidence_rules import judge
 from cds_service.errors import UnreadableError
 from cds_service.facts.attested import attested
 from cds_service.facts.context import Context
@@ -38,7 +38,7 @@ class OnsetKind(ElapsedKind):
         unread, unreadable = context.records_open(rule), False
         for match, placed in context.matches(rule, ("Condition",)):
             try:
-                why_not = why_condition_does_not_count(match.record.resource, rule.state, chart, today)
+                why_not, _ = judge(rule, match, chart, today)
                 why_not = why_not or (None if placed else context.no_part)
                 if why_not is None:
                     onset = _condition_onset(match.record.resource, chart)

@@ -9,7 +9,7 @@ from typing import Any
 
 from cds_service.errors import PolicyError
 from cds_service.fhir.dates import days
-from cds_service.fhir.terminology import words
+from cds_service.fhir.free_text import words
 from cds_service.fhir.types import RECORDS, TYPES
 from cds_service.policy import code_packs
 from cds_service.policy.cases import all_cases

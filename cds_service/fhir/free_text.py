@@ -1,0 +1,284 @@
+"""What free text says of a phrase: that it is so, or that it is over, suspected, mentioned, of a relative, or denied.
+
+The tables are published in docs/how-a-chart-is-read.md. A text is read in clauses: what ``;``, a full stop, a line or
+``but`` ends, ends what a word before it says of the words behind it, and so does a comma outside a list ("no fever,
+chills or discitis" denies all three).
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from enum import IntEnum
+from typing import NamedTuple
+
+# Between the texts of one concept (its text, the displays of its codings): each of them speaks for itself.
+NEXT_TEXT = "\x1e"
+
+
+class Said(IntEnum):
+    """In which manner a phrase stands in a text, the firmest first."""
+
+    REPORTED = 0
+    PAST = 1
+    SUSPECTED = 2
+    MENTIONED = 3
+    RELATIVE = 4
+    DENIED = 5
+
+
+# Byte by byte, what is no letter or digit becomes a space: many times quicker than a pattern.
+_TO_WORDS = bytes(byte if chr(byte) in "0123456789abcdefghijklmnopqrstuvwxyz" else ord(" ") for byte in range(256))
+_MARKS = ",:;?" + NEXT_TEXT
+_TO_CLAUSES = bytes(byte if chr(byte) in _MARKS else _TO_WORDS[byte] for byte in range(256))
+
+
+def words(text: str) -> str:
+    """Text as lower-case words with one space around each, so that " phrase " can be looked for inside it."""
+    plain = text.lower().encode("ascii", "replace").translate(_TO_WORDS)
+    return f" {b' '.join(plain.split()).decode()} "
+
+
+# Before a phrase of the same clause: it is not so.
+DENIALS = (
+    *("no", "not", "without", "w o", "denies", "denied", "denying", "negative for", "neg for", "neg", "free of"),
+    *("absence of", "never", "excludes", "exclude", "excluded", "excluding", "ruled out", "lack of", "lacks"),
+)
+# They begin like a denial, and deny nothing: what was tried "without relief" was tried.
+NO_DENIALS = (
+    *("no relief", "no improvement", "no change", "no benefit", "no response", "no success", "no better"),
+    *("no lasting relief", "no significant relief", "no significant improvement", "no lasting improvement"),
+    *("not only", "not improved", "not relieved", "not resolved", "not responded", "not helped", "not better"),
+    *("without relief", "without improvement", "without benefit", "without success", "without response"),
+    *("without lasting relief", "without contrast", "w o contrast", "w o relief", "w o improvement"),
+    *("not otherwise", "not elsewhere", "lack of relief", "lack of improvement", "lack of effect", "lack of benefit"),
+    *("not excluded", "not been excluded", "not exclude", "not ruled out", "not be ruled out", "not rule out"),
+    *("cannot exclude", "can not exclude", "could not exclude"),
+)
+# Right behind a phrase: it is not so.
+DENIED_BEHIND = (
+    *("denied", "excluded", "unlikely", "ruled out", "was ruled out", "is ruled out", "has been ruled out"),
+    *("not present", "is not present", "not seen", "not found", "not identified", "not demonstrated", "not noted"),
+    *("not evident", "not detected", "not suspected", "not confirmed"),
+)
+# Right behind a phrase, where nothing else is said of it: "negative straight leg raise" begins something new.
+DENIED_ALONE_BEHIND = ("absent", "negative", "neg", "none")
+_GOES_ON = ("on", "at", "by", "in", "per", "today", "this")
+# Behind a phrase and a colon or a dash, alone.
+DENIED_BEHIND_A_COLON = ("no", "n", "not", "nil", "false", "denies", "no evidence")
+# Before a phrase: nobody knows whether it is so.
+SUSPICIONS = (
+    *("rule out", "r o", "suspected", "suspicion of", "suspicion for", "suspicious for", "possible", "possibly"),
+    *("probable", "probably", "questionable", "concern for", "concerning for", "concern about", "worrisome for"),
+    *("cannot exclude", "can not exclude", "could not exclude", "not excluded", "not exclude", "not ruled out"),
+    *("differential", "ddx", "assess for", "versus", "vs", "presumed"),
+    *("may represent", "could represent", "might represent", "in question", "?"),
+)
+# Right behind a phrase: likewise.
+SUSPECTED_BEHIND = (
+    *("suspected", "possible", "probable", "questionable", "in question", "versus", "vs", "?", "not excluded"),
+    *("cannot be excluded", "can not be excluded", "to be ruled out", "not ruled out", "not been ruled out"),
+)
+# Anywhere in the sentence: a plan, a question or a lesson, and not what the patient has or had.
+MENTIONS = (
+    *("screening", "screen", "protocol", "education", "counseling", "counselling", "discussed", "discussion"),
+    *("consult", "consultation", "referral", "evaluation", "evaluate", "risk", "prophylaxis", "candidate"),
+    *("planned", "scheduled", "declined", "refused", "cancelled", "canceled", "postponed"),
+)
+# Before a phrase alone: behind a surgery "after fall" says when it was done.
+MENTIONS_BEFORE = ("before", "pre", "after", "following")
+RELATIVES = ("mother", "father", "son", "daughter", "parent", "sister", "brother", "sibling", "uncle", "aunt", "cousin")
+# Anywhere in the sentence: it is of another.
+OF_ANOTHER = (
+    *("family history", "family hx", "fh", "fhx", "maternal", "paternal"),
+    *(f"{before}{relative}{after}" for relative in RELATIVES for before in ("", "grand") for after in ("", "s")),
+)
+# Before a phrase: it is over.
+PAST = ("history of", "hx of", "h o", "status post", "s p", "resolved", "previous", "previously", "prior")
+# Right behind a phrase: likewise.
+PAST_BEHIND = ("resolved", "in the past", "in remission")
+
+
+def _any_of(phrases: Iterable[str]) -> str:
+    """A pattern of one of the phrases, the space before it and no more than the sight of the one behind it."""
+    longest_first = sorted(phrases, key=len, reverse=True)
+    return f" (?:{'|'.join(map(re.escape, longest_first))})(?= )"
+
+
+_NO_DENIAL = re.compile(_any_of(NO_DENIALS))
+_DENIAL, _SUSPICION, _PAST = (re.compile(_any_of(phrases)) for phrases in (DENIALS, SUSPICIONS, PAST))
+_MENTION, _BEFORE = re.compile(_any_of(MENTIONS)), re.compile(_any_of(MENTIONS_BEFORE))
+_OF_ANOTHER = re.compile(_any_of(OF_ANOTHER))
+_ALONE = rf"(?: $|(?= (?:{'|'.join(_GOES_ON)}) ))"
+_BEHIND = {
+    Said.DENIED: re.compile(
+        f"{_any_of(DENIED_BEHIND)}|{_any_of(DENIED_ALONE_BEHIND)}{_ALONE}"
+        f"| :{_any_of((*DENIED_BEHIND_A_COLON, *DENIED_ALONE_BEHIND))} $| :{_any_of(DENIED_BEHIND)}"
+    ),
+    Said.SUSPECTED: re.compile(_any_of(SUSPECTED_BEHIND)),
+    Said.PAST: re.compile(_any_of(PAST_BEHIND)),
+}
+_ENDS = re.compile(r"\.(?=\s|$)|[;\n\r]| but | however | although | though ", re.IGNORECASE)
+_DASH = re.compile(r"\s[-\u2013\u2014]\s")
+_MARK = re.compile(r"([,:?])")
+_IN_A_LIST = re.compile(" n?or ")
+# So many places of one phrase in one clause are judged; what says a thing more often says it no better.
+MOST_PLACES = 20
+# The first words of all these phrases: most texts have none of them, and then nothing has to be judged.
+_TELLTALE = frozenset(
+    phrase.partition(" ")[0]
+    for phrase in (
+        *(*DENIALS, *DENIED_BEHIND, *DENIED_ALONE_BEHIND, *DENIED_BEHIND_A_COLON, *SUSPICIONS, *SUSPECTED_BEHIND),
+        *(*MENTIONS, *MENTIONS_BEFORE, *OF_ANOTHER, *PAST, *PAST_BEHIND),
+    )
+)
+
+
+class _Clause(NamedTuple):
+    """A part of a sentence between commas: from which place on what follows is denied, suspected, over or mentioned;
+    and in which manner the whole of it is said for its sentence, or for the clause behind it ("discitis, denied")."""
+
+    text: str
+    denied_from: int
+    suspected_from: int
+    past_from: int
+    mentioned_from: int
+    whole: Said
+
+    def manner_at(self, start: int, end: int) -> Said:
+        """The manner of the phrase that stands there."""
+        said = [self.whole]
+        said += [manner for manner, pattern in _BEHIND.items() if pattern.match(self.text, end)]
+        if start >= self.denied_from:
+            said.append(Said.DENIED)
+        if start >= self.suspected_from:
+            said.append(Said.SUSPECTED)
+        if start >= self.mentioned_from:
+            said.append(Said.MENTIONED)
+        if start >= self.past_from:
+            said.append(Said.PAST)
+        return max(said)
+
+    @property
+    def manner(self) -> Said:
+        """The manner of the clause, whatever in it is meant."""
+        ends = [manner for manner, pattern in _BEHIND.items() if _ends_with(pattern, self.text)]
+        if Said.SUSPECTED in ends:
+            ends = [Said.SUSPECTED]
+        begins = Said.DENIED if self.denied_from < len(self.text) and _begins_denied(self.text) else Said.REPORTED
+        suspected = Said.SUSPECTED if self.suspected_from < len(self.text) else Said.REPORTED
+        past = Said.PAST if self.past_from < len(self.text) else Said.REPORTED
+        return max(self.whole if self.whole is not Said.MENTIONED else Said.REPORTED, begins, suspected, past, *ends)
+
+
+class FreeText:
+    """A text that may be asked for many phrases; ``plain`` is the text as ``words``, and phrases have that form."""
+
+    __slots__ = ("_raw", "_texts", "plain")
+
+    def __init__(self, raw: str) -> None:
+        self.plain = words(raw)
+        self._raw = raw
+        self._texts: list[list[_Clause]] | None = None
+
+    def manner(self, phrases: Iterable[str]) -> Said | None:
+        """The manner in which any of the phrases stands in the text, or None where none does.
+
+        Of several places in one text the firmest is what it says; of several texts of one concept the least firm, for
+        what a clinician typed beside a code says more than the code's own words.
+        """
+        found = [phrase for phrase in phrases if phrase in self.plain]
+        if not found:
+            return None
+        if not self._is_doubtful():
+            return Said.REPORTED
+        said = [min(manners) for clauses in self._clauses() if (manners := list(_manners(clauses, found)))]
+        return max(said, default=Said.REPORTED)
+
+    def manner_of_code(self) -> Said:
+        """The manner in which a text speaks that stands beside a code: that of its first clause, for the rest of it may
+        concern something else ("low back pain; sciatica ruled out")."""
+        if not self._is_doubtful():
+            return Said.REPORTED
+        return max((clauses[0].manner for clauses in self._clauses() if clauses), default=Said.REPORTED)
+
+    def _is_doubtful(self) -> bool:
+        return "?" in self._raw or not _TELLTALE.isdisjoint(self.plain.split())
+
+    def _clauses(self) -> list[list[_Clause]]:
+        if self._texts is None:
+            self._texts = [list(_clauses_of(text)) for text in self._raw.split(NEXT_TEXT)]
+        return self._texts
+
+
+def _clauses_of(text: str) -> Iterator[_Clause]:
+    for sentence in _ENDS.split(text):
+        marked = _MARK.sub(r" \1 ", _DASH.sub(" : ", sentence.lower()))
+        plain = marked.encode("ascii", "ignore").translate(_TO_CLAUSES).decode()
+        yield from _in_sentence([f" {' '.join(part.split())} " for part in plain.split(",") if part.strip()])
+
+
+def _in_sentence(parts: list[str]) -> Iterator[_Clause]:
+    """The clauses of one sentence."""
+    of_another = any(map(_OF_ANOTHER.search, parts))
+    mentioned = Said.MENTIONED if any(map(_MENTION.search, parts)) else Said.REPORTED
+    last_of_list = max((place for place, part in enumerate(parts) if _IN_A_LIST.search(part)), default=-1)
+    carried = False
+    for place, part in enumerate(parts):
+        # What denies nothing is blotted out, letter for letter, so that places stay what they are.
+        bare = _NO_DENIAL.sub(lambda found: " " + "." * (len(found[0]) - 1), part)
+        denial = _DENIAL.search(bare)
+        behind = parts[place + 1] if place + 1 < len(parts) else ""
+        alone = [manner for manner, pattern in _BEHIND.items() if _is_all_of(pattern, behind)]
+        yield _Clause(
+            part,
+            0 if carried else _end_of(denial, part),
+            _end_of(_SUSPICION.search(part), part),
+            _end_of(_PAST.search(part), part),
+            _end_of(_BEFORE.search(part), part),
+            Said.RELATIVE if of_another else max(mentioned, *alone) if alone else mentioned,
+        )
+        # A denial goes on behind a comma in a list, up to its "or", and behind a label ("denies: fever, discitis").
+        labels = denial is not None and bare.startswith(" : ", denial.end())
+        carried = carried or labels or (denial is not None and place < last_of_list)
+        carried = carried and (labels or place < last_of_list)
+
+
+def _end_of(found: re.Match[str] | None, text: str) -> int:
+    return found.end() if found else len(text)
+
+
+def _is_all_of(pattern: re.Pattern[str], text: str) -> bool:
+    found = pattern.match(text)
+    return found is not None and found.end() >= len(text) - 1
+
+
+def _ends_with(pattern: re.Pattern[str], text: str) -> bool:
+    return any(found.end() >= len(text) - 1 for found in pattern.finditer(text))
+
+
+def _begins_denied(text: str) -> bool:
+    return _DENIAL.match(_NO_DENIAL.sub(" .", text.replace(" patient ", " ", 1))) is not None
+
+
+def _manners(clauses: list[_Clause], phrases: list[str]) -> Iterator[Said]:
+    """The manner of each phrase at each of its places."""
+    for phrase in phrases:
+        stands = False
+        for clause in clauses:
+            start, places = clause.text.find(phrase), 0
+            while start >= 0 and places < MOST_PLACES:
+                stands, places = True, places + 1
+                yield clause.manner_at(start, start + len(phrase) - 1)
+                start = clause.text.find(phrase, start + 1)
+        if not stands and phrase in words(" ".join(clause.text for clause in clauses)):
+            # It stands over the bounds of clauses ("fusion, lumbar"): together they say how.
+            yield max(clause.manner for clause in clauses)
+
+
+def reports_any(text: str, phrases: Iterable[str]) -> bool:
+    """Whether one of the phrases (in the form of ``words``) stands in a text, neither denied nor only mentioned."""
+    return FreeText(text).manner(phrases) not in (None, Said.MENTIONED, Said.DENIED)
+
+
+def inside_sentence(title: str) -> str:
+    """A title as it stands inside a sentence: its first letter small, unless it begins with an abbreviation."""
+    return title[0].lower() + title[1:] if title[1:2].islower() or title[1:2] == " " else title
