@@ -22,7 +22,7 @@ from cds_service.policy.model import Act, Code, CodeSet, Pathway, Policy
 from cds_service.service import Guide
 from tests import shipped
 from tests.bench.many import documents, with_copies
-from tests.charts import CPT, HCPCS, TODAY, chart_of, concept, minimal, named, order, sent
+from tests.charts import CPT, HCPCS, SNOMED, TODAY, chart_of, concept, minimal, named, order, sent
 from tests.loading import policy_of
 
 OTHERS = 99
@@ -78,7 +78,12 @@ def by_index(policies, drafts, today=TODAY):
     named(
         ("nothing ordered", [], []),
         ("a code of several", [order("11111")], ["exact", "same code", "prefix"]),
-        ("a code of another system", [order(code=concept(HCPCS, "11111"))], ["same code"]),
+        (
+            "a code under the name of another system",
+            [order(code=concept(HCPCS, "11111"))],
+            ["exact", "same code", "prefix"],
+        ),
+        ("a code of another system", [order(code=concept(SNOMED, "11111"))], []),
         ("a prefix", [order("11199")], ["prefix", "hidden behind an old code"]),
         ("a code that is no prefix's", [order("99999")], []),
         ("a code of next year", [order("33333")], []),
@@ -269,7 +274,7 @@ def test_a_code_that_another_policy_lists_leaves_the_words_beside_it_to_be_read(
 
     def found(*policies):
         on_record = chart_of(prefetch, {"procedure": "Procedure"}, ["Procedure"], Lexicon(policies))
-        return [match.text for match in on_record.matches("Procedure", mine)]
+        return [(match.text, match.beside_code) for match in on_record.matches("Procedure", mine)]
 
-    assert found([mine]) == found([mine], [theirs]) == ["Exercise"]
-    assert found([mine, theirs]) == []
+    assert found([mine]) == found([mine], [theirs]) == [("Exercise", False)]
+    assert found([mine, theirs]) == [("Exercise", True)]

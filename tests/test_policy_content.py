@@ -9,6 +9,7 @@ from cds_service.authoring import cases, check, lint
 from cds_service.authoring.problems import Severity
 from cds_service.card.guidance import last_line
 from cds_service.examples import examples
+from cds_service.publish.codes import spelling
 from cds_service.settings.settings import data_folder
 from tests.shipped import BASE, TODAY, answers, example, guide, library
 
@@ -20,7 +21,7 @@ POLICIES = library().policies
 def test_every_code_is_the_one_that_was_reviewed(policy):
     """A changed code, label or provenance is a change of guidance: review it, then change the pin."""
     shipped = {
-        f"{name} {row.system_name} {row.code}": [row.label, row.seen, row.provenance]
+        f"{name} {row.system_name} {spelling(row)}": [row.label, row.seen, row.provenance, *row.exceptions]
         for name, codes in policy.code_sets.items()
         for row in codes.codes
     }
