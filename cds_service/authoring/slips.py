@@ -84,6 +84,7 @@ def slips(documents: Documents, *, phrases: bool = False, vocabulary: Vocabulary
     found += _of_members(documents)
     found += _of_aliases(policy)
     found += _of_codes(documents)
+    found += _of_ingredients(documents)
     return found + (list(_of_phrases(documents)) if phrases else [])
 
 
@@ -361,6 +362,14 @@ def _of_codes(documents: Documents) -> Iterator[Slip]:
                 advice = f"no case turns on it: add one with {row['system']}|{kept_out}, which is not meant"
                 change = f"the exception {kept_out} of {code} dropped"
                 yield _dropped("codes", (*steps, "except", number), change, advice, replace(reach, code=kept_out))
+
+
+def _of_ingredients(documents: Documents) -> Iterator[Slip]:
+    for name, reach in _sets_read(documents["policy"]).items():
+        for index, drug in enumerate(documents["codes"]["sets"].get(name, {}).get("ingredients", ())):
+            advice = f"no case turns on it: add one with the text '{drug}'"
+            steps = ("sets", name, "ingredients", index)
+            yield _dropped("codes", steps, f"'{drug}' dropped", advice, replace(reach, phrase=drug), drug)
 
 
 def _of_phrases(documents: Documents) -> Iterator[Slip]:

@@ -11,16 +11,17 @@ from typing import Any, NamedTuple, TypeVar
 
 from cds_service.chart.arrivals import Listing, Unreadable
 from cds_service.chart.code_index import Lexicon
+from cds_service.chart.concepts import read_concept, says_nothing
 from cds_service.errors import UnreadableError
 from cds_service.fhir.bundles import DEFAULT_LIMITS, ReadLimits, once
-from cds_service.fhir.elements import Json, Key, codings, concept_label, concept_texts, list_of, relative
-from cds_service.fhir.free_text import NEXT_TEXT, FreeText, Said
+from cds_service.fhir.elements import Json, Key, list_of, relative
+from cds_service.fhir.free_text import FreeText, Said
 from cds_service.fhir.types import TYPES, ResourceType
 from cds_service.policy.model import Code, CodeSet
 
 # Between two texts: no phrase holds it, and no text does.
 _APART = "|"
-_NOBODY = frozenset[CodeSet]()
+
 Told = TypeVar("Told")
 # What of one record is read element by element.
 _LISTED = ("bodySite", "reasonCode", "reasonReference", "payor")
@@ -39,7 +40,7 @@ class Match(NamedTuple):
 
     ``text`` is the record's own code, or what it is called where its words are read; then ``code`` is None, and
     ``said`` is the manner in which they say it. ``beside_code``: a code of a standard system stands beside these words
-    that the set does not list.
+    that the set does not list. ``drugs`` are the ingredients that they name.
     """
 
     record: Record
@@ -49,6 +50,7 @@ class Match(NamedTuple):
     without_system: bool
     said: Said = Said.REPORTED
     beside_code: bool = False
+    drugs: tuple[str, ...] = ()
 
 
 class _Worded(NamedTuple):
@@ -157,7 +159,8 @@ class Chart:
                 if id(worded.part) not in seen and worded.text in matching:
                     beside_code = (worded.coded or codes in worded.silent_for) and not codes.words_beside_codes
                     said = matching[worded.text]
-                    found.append(Match(worded.record, worded.part, None, worded.label, False, said, beside_code))
+                    drugs = codes.drugs_in(spoken.texts[worded.text].plain)
+                    found.append(Match(worded.record, worded.part, None, worded.label, False, said, beside_code, drugs))
         return found
 
     def records(self, resource_type: str) -> Iterator[Record]:
@@ -315,6 +318,7 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
         return
     worded = chart._worded[kind] = []
     components = 0
+    unknown: list[str] = []
     for resource in own:
         try:
             parts = _parts(row, resource)
@@ -324,7 +328,7 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
             for part in parts:
                 concept = concept_of(part, chart, resource)
                 stands_here = inline_concept(part) is concept
-                said = _read(concept, lexicon) if stands_here else chart.told(_read, concept, lexicon)
+                said = read_concept(concept, lexicon) if stands_here else chart.told(read_concept, concept, lexicon)
                 for codes, listed, code, without_system in said.rows:
                     match = Match(_record(kind, resource), part, listed, code, without_system)
                     chart._coded.setdefault((codes, kind), []).append(match)
@@ -335,6 +339,8 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
                 if len(said.text) > limits.text_characters:
                     most = limits.text_characters
                     raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
+                if row.is_record and says_nothing(said, row):
+                    unknown.append(_record(kind, resource).reference)
                 if said.text:
                     chart._characters += len(said.text)
                     if chart._characters > limits.all_text_characters:
@@ -344,6 +350,10 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
                     worded.append(_Worded(record, part, said.coded, said.text, said.label, said.silent_for))
         except UnreadableError as error:
             chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, str(error)))
+    if unknown:
+        more = f" ({len(unknown) - 1} more like it)" if len(unknown) > 1 else ""
+        why = f"has no words, and a code whose system or meaning is not known here{more}"
+        chart.unreadable.append(Unreadable(kind, unknown[0], why))
 
 
 def _of_bearable_size(chart: Chart, kind: str, resources: list[Json], limits: ReadLimits) -> Iterator[Json]:
@@ -359,38 +369,6 @@ def _of_bearable_size(chart: Chart, kind: str, resources: list[Json], limits: Re
         else:
             read += more
             yield resource
-
-
-class _Said(NamedTuple):
-    """What a concept says: the row of each code set that reads one of its codes, its words, what it is called, and
-    whether it is coded; ``broken``: why the rest of it cannot be read."""
-
-    coded: bool
-    silent_for: frozenset[CodeSet]
-    rows: tuple[tuple[CodeSet, Code, str, bool], ...]
-    text: str
-    label: str = ""
-    broken: str = ""
-
-
-def _read(concept: Any, lexicon: Lexicon) -> _Said:
-    coded, silent_for = False, _NOBODY
-    rows: dict[CodeSet, tuple[CodeSet, Code, str, bool]] = {}
-    try:
-        for coding in codings(concept):
-            known = lexicon.look_up(coding.get("system"), coding.get("code"))
-            coded = coded or known.standard
-            if known.silences:
-                silent_for |= known.silences
-            for codes, row in known.rows:
-                # Of several codes that a set reads, the one that comes first by system and code.
-                first = rows.get(codes)
-                if first is None or (row.system, known.code) <= (first[1].system, first[2]):
-                    rows[codes] = (codes, row, known.code, known.without_system)
-    except UnreadableError as error:
-        return _Said(coded, silent_for, tuple(rows.values()), "", broken=str(error))
-    texts = NEXT_TEXT.join(concept_texts(concept))
-    return _Said(coded, silent_for, tuple(rows.values()), texts, concept_label(concept))
 
 
 def _parts(row: ResourceType, resource: Json) -> Sequence[Json]:

@@ -6,6 +6,7 @@ from cds_service.chart.evidence_rules import judge, may_be_too_old, too_old_or_f
 from cds_service.errors import UnreadableError
 from cds_service.facts.context import Context
 from cds_service.facts.evidence import Evidence, evidence_of, note_on
+from cds_service.facts.medications import DrugRecord, is_of_a_drug, merged
 from cds_service.policy.model import FactRule
 
 
@@ -27,6 +28,7 @@ def recorded(rule: FactRule, context: Context) -> Recorded:
     found: list[tuple[str, Evidence]] = []
     may: list[tuple[str, Evidence]] = []
     notes: list[str] = []
+    drugs: dict[bool, list[DrugRecord]] = {False: [], True: []}
     spoiled = context.records_open(rule)
     for match, placed in context.matches(rule, rule.resources):
         try:
@@ -47,9 +49,14 @@ def recorded(rule: FactRule, context: Context) -> Recorded:
         if why_not is None:
             text = when[:10] if when else None
             shown = evidence_of(match, None, text, rule.noun, remark)
-            (may if match.beside_code else found).append((text or "", shown))
+            if rule.noun is None and is_of_a_drug(match):
+                drugs[match.beside_code].append(DrugRecord(match, text or "", shown))
+            else:
+                (may if match.beside_code else found).append((text or "", shown))
         elif why_not:
             notes.append(note_on(match, why_not))
+    found += merged(drugs[False])
+    may += merged(drugs[True])
     for dated in (found, may):
         dated.sort(key=lambda pair: pair[1].reference)
         dated.sort(key=lambda pair: pair[0], reverse=True)

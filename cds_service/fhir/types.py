@@ -38,7 +38,8 @@ class ResourceType:
 
     What it asks for: ``orders``, where it is an order that a call may draft.
 
-    How it is asked for: ``search`` is the parameter that names the patient (empty: it is read by id); ``by_code``: only
+    How it is asked for: ``search`` is the parameter that names the patient (empty: it is read by id), ``narrowed`` what
+    it is narrowed to besides; ``by_code``: only
     the codes that are read are searched for, because there may be very many; ``lean``: asked for even where most is
     fetched when it is needed.
     """
@@ -61,6 +62,7 @@ class ResourceType:
     date_in_words: str = ""
     orders: Ordered | None = None
     search: str = "patient"
+    narrowed: str = ""
     by_code: bool = False
     lean: bool = False
 
@@ -131,6 +133,8 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 statuses=(None, "active", "completed", "stopped", "on-hold"),
                 reasons=_REASONS,
                 dates=("authoredOn",),
+                # US Core: "plan" is what the patient reports to take.
+                narrowed="intent=order,plan",
                 orders=Ordered.DRUG,
             ),
             ResourceType(

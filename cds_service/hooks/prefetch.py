@@ -37,7 +37,7 @@ def _template(name: str, policies: Iterable[Policy]) -> str:
     row = TYPES[name]
     if not row.search:
         return f"{name}/{{{{context.patientId}}}}"
-    query = f"{name}?{row.search}={{{{context.patientId}}}}"
+    query = f"{name}?{row.search}={{{{context.patientId}}}}" + (f"&{row.narrowed}" if row.narrowed else "")
     if row.by_code:
         codes = {
             f"{code.system}|{code.code}"

@@ -83,7 +83,8 @@ class CodeSet:
 
     ``unless``: words beside which the phrases mean something else ("pain score" in "knee pain score").
     ``words_beside_codes``: the phrases beside a code that the set does not list count like phrases without a code (a
-    drug's product code, whose ingredient is in its words); elsewhere they are shown and settle nothing alone.
+    drug's product code, whose ingredient is in its words); elsewhere they are shown and settle nothing alone. ``drugs``
+    are the ingredients that a phrase names; these phrases stand among the others too.
     """
 
     name: str
@@ -94,6 +95,7 @@ class CodeSet:
     phrases: tuple[str, ...]
     words_beside_codes: bool = False
     unless: tuple[str, ...] = ()
+    drugs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def match(self, key: Key) -> Code | None:
         """The row that a (system, code) pair falls under, or None."""
@@ -118,6 +120,10 @@ class CodeSet:
         if said in (None, Said.MENTIONED, Said.DENIED) or any(word in text.plain for word in self.unless):
             return None
         return said
+
+    def drugs_in(self, text: str) -> tuple[str, ...]:
+        """The ingredients that a normalised text names, in the order of their names."""
+        return tuple(sorted({name for phrase, names in self.drugs.items() if phrase in text for name in names}))
 
     def match_words(self, text: str) -> bool:
         """Whether a phrase stands in a text, neither denied nor only mentioned."""

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cds_service.fhir.elements import Key
-from cds_service.fhir.terminology import canonical_code, canonical_system
+from cds_service.fhir.terminology import RXNORM, canonical_code, canonical_system
+from cds_service.policy import drugs
 from cds_service.policy.loading.problems import Problems, Reader
 from cds_service.policy.model import Code, CodeSet
 
@@ -41,18 +42,28 @@ class CodeReader(Reader):
                 self.problem("codes", f"$.sets.{name}", f"{row.system_name} {row.code} stands twice in the set")
             if not row.is_family:
                 exact[row.system, row.code] = row
-        if not rows and not entry.get("text"):
+        ingredients = self._ingredients(name, entry)
+        exact |= {(RXNORM, code): row for code, row in drugs.codes_of(ingredients)}
+        named = dict(drugs.names_of(ingredients))
+        if not rows and not ingredients and not entry.get("text"):
             self.problem("codes", f"$.sets.{name}", "the set has neither codes nor text and can match nothing")
         return CodeSet(
             name=name,
             title=entry["title"],
-            codes=tuple(rows),
+            codes=(*rows, *ingredients.values()),
             exact=exact,
             families=tuple(row for row in rows if row.is_family),
-            phrases=tuple(f" {phrase} " for phrase in entry.get("text", ())),
+            phrases=(*(f" {phrase} " for phrase in entry.get("text", ())), *named),
             words_beside_codes="words_beside_codes" in entry,
             unless=tuple(f" {phrase} " for phrase in entry.get("unless", ())),
+            drugs=named,
         )
+
+    def _ingredients(self, name: str, entry: Mapping[str, Any]) -> dict[str, Code]:
+        known = drugs.drug_table().drugs
+        place = f"$.sets.{name}.ingredients"
+        found = [drug for drug in entry.get("ingredients", ()) if self.known(drug, known, "drug", "codes", place)]
+        return {row.label: row for row in drugs.rows_of(found)}
 
     def _code(self, entry: Mapping[str, Any], place: str) -> Code:
         system = self.system(entry["system"], f"{place}.system")
