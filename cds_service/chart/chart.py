@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from cds_service.chart.arrivals import Listing, Unreadable
 from cds_service.chart.code_index import Lexicon
-from cds_service.chart.concepts import read_concept, says_nothing
+from cds_service.chart.concepts import joined, read_concept, says_nothing
 from cds_service.errors import UnreadableError
 from cds_service.fhir.bundles import DEFAULT_LIMITS, ReadLimits, once
 from cds_service.fhir.elements import Json, Key, list_of, relative
@@ -23,6 +23,8 @@ from cds_service.policy.model import Code, CodeSet
 _APART = "|"
 
 Told = TypeVar("Told")
+# http://hl7.org/fhir/R4/valueset-care-plan-activity-status.html
+_PARTS_THAT_COUNT = (None, "in-progress", "on-hold", "completed", "stopped")
 # What of one record is read element by element.
 _LISTED = ("bodySite", "reasonCode", "reasonReference", "payor")
 
@@ -291,7 +293,10 @@ def inline_concept(part: Mapping[str, Any]) -> Any:
     kind = part.get("resourceType")
     # A component, too, may bring a type, and of any shape.
     row = TYPES.get(kind) if isinstance(kind, str) else None
-    return part.get(row.concept if row else "code")
+    if row is None or not row.concept_too:
+        return part.get(row.concept if row else "code")
+    said = [item for name in (row.concept, *row.concept_too) for item in list_of(part.get(name))]
+    return joined([{"text": item} if isinstance(item, str) else item for item in said])
 
 
 def _display_of(reference: Any) -> Json | None:
@@ -372,9 +377,16 @@ def _of_bearable_size(chart: Chart, kind: str, resources: list[Json], limits: Re
 
 
 def _parts(row: ResourceType, resource: Json) -> Sequence[Json]:
-    if not row.has_components or "component" not in resource:
+    """The resource, and what it says of its parts: of those that are not planned or given up."""
+    if not row.parts or row.parts[0] not in resource:
         return (resource,)
-    components = resource["component"]
-    if not isinstance(components, list) or not all(isinstance(component, dict) for component in components):
-        raise UnreadableError("has components that cannot be read")
-    return [resource, *components]
+    parts = resource[row.parts[0]]
+    for name in row.parts[1:]:
+        parts = [part[name] for part in parts if name in part] if _are_objects(parts) else parts
+    if not _are_objects(parts):
+        raise UnreadableError(f"has {row.parts[0]} that cannot be read")
+    return [resource, *(part for part in parts if part.get("status") in _PARTS_THAT_COUNT)]
+
+
+def _are_objects(parts: Any) -> bool:
+    return isinstance(parts, list) and all(isinstance(part, dict) for part in parts)

@@ -26,8 +26,8 @@ class ResourceType:
     Whose: ``subject`` is the element that refers to the patient.
 
     What it is: ``concept`` is the element that says so. Where that may stand in another resource, ``concept_at`` refers
-    to that, which is of the type ``concept_in``, and ``there`` is the element in it. ``has_components``: its
-    ``component`` says the same of its parts. ``coded``: it is found by codes and words.
+    to that, which is of the type ``concept_in``, and ``there`` is the element in it. ``concept_too`` are elements that
+    say it besides. ``parts`` is the path to what says the same of its parts. ``coded``: it is found by codes and words.
 
     What counts: ``is_record``: a fact may name it among its ``resources``. ``statuses`` are those (None: unsaid) with
     which it is evidence, of a Condition the clinical ones of one that is present. ``reasons`` are the types that its
@@ -41,7 +41,8 @@ class ResourceType:
     How it is asked for: ``search`` is the parameter that names the patient (empty: it is read by id), ``narrowed`` what
     it is narrowed to besides; ``by_code``: only
     the codes that are read are searched for, because there may be very many; ``lean``: asked for even where most is
-    fetched when it is needed.
+    fetched when it is needed; ``only_shown``: what it holds is shown and speaks against nothing, so that a list of it
+    that did not arrive leaves nothing open.
     """
 
     name: str
@@ -51,7 +52,8 @@ class ResourceType:
     concept_at: str = ""
     concept_in: str = ""
     there: str = "code"
-    has_components: bool = False
+    concept_too: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
     coded: bool = True
     is_record: bool = False
     statuses: tuple[str | None, ...] = ()
@@ -65,6 +67,7 @@ class ResourceType:
     narrowed: str = ""
     by_code: bool = False
     lean: bool = False
+    only_shown: bool = False
 
 
 _REASONS = ("Condition",)
@@ -73,6 +76,18 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
     {
         row.name: row
         for row in (
+            ResourceType(
+                name="CarePlan",
+                called="care plans",
+                concept="category",
+                concept_too=("title", "description"),
+                parts=("activity", "detail"),
+                is_record=True,
+                statuses=(None, "active", "on-hold", "completed"),
+                period="period",
+                recorded=("created",),
+                only_shown=True,
+            ),
             ResourceType(
                 name="Condition",
                 called="problem list",
@@ -124,6 +139,18 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 by_code=True,
             ),
             ResourceType(
+                name="Encounter",
+                called="visits",
+                concept="type",
+                concept_too=("serviceType",),
+                is_record=True,
+                statuses=(None, "arrived", "in-progress", "finished"),
+                reasons=_REASONS,
+                period="period",
+                narrowed="status=arrived,in-progress,finished",
+                only_shown=True,
+            ),
+            ResourceType(
                 name="MedicationRequest",
                 called="prescriptions",
                 concept="medicationCodeableConcept",
@@ -153,7 +180,7 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
             ResourceType(
                 name="Observation",
                 called="measurements",
-                has_components=True,
+                parts=("component",),
                 statuses=(None, "final", "amended", "corrected"),
                 dates=("effectiveDateTime", "effectiveInstant"),
                 period="effectivePeriod",

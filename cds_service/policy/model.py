@@ -84,7 +84,8 @@ class CodeSet:
     ``unless``: words beside which the phrases mean something else ("pain score" in "knee pain score").
     ``words_beside_codes``: the phrases beside a code that the set does not list count like phrases without a code (a
     drug's product code, whose ingredient is in its words); elsewhere they are shown and settle nothing alone. ``drugs``
-    are the ingredients that a phrase names; these phrases stand among the others too.
+    are the ingredients that a phrase names; these phrases stand among the others too. A phrase of ``together`` counts
+    where one of ``beside`` stands in the same text, in any order ("L4-L5 laminectomy"); these stand among them as well.
     """
 
     name: str
@@ -96,6 +97,8 @@ class CodeSet:
     words_beside_codes: bool = False
     unless: tuple[str, ...] = ()
     drugs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
+    together: tuple[str, ...] = ()
 
     def match(self, key: Key) -> Code | None:
         """The row that a (system, code) pair falls under, or None."""
@@ -116,10 +119,16 @@ class CodeSet:
 
     def manner_in(self, text: FreeText) -> Said | None:
         """The manner in which a text says what the set names; None where it does not, denies or merely mentions it."""
-        said = text.manner(self.phrases)
+        said = text.manner(self._phrases_in(text))
         if said in (None, Said.MENTIONED, Said.DENIED) or any(word in text.plain for word in self.unless):
             return None
         return said
+
+    def _phrases_in(self, text: FreeText) -> tuple[str, ...]:
+        """The phrases that may count in a text: those of ``together`` only where one of ``beside`` stands in it."""
+        if not self.together or any(phrase in text.plain for phrase in self.beside):
+            return self.phrases
+        return tuple(phrase for phrase in self.phrases if phrase not in self.together)
 
     def drugs_in(self, text: str) -> tuple[str, ...]:
         """The ingredients that a normalised text names, in the order of their names."""

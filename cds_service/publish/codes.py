@@ -52,12 +52,19 @@ def code_sets(policy: Policy) -> list[CodeSetText]:
             codes.name,
             codes.title,
             tuple(_code_groups(policy, codes)),
-            tuple(phrase.strip() for phrase in codes.phrases),
+            tuple(_phrases(codes)),
             codes.words_beside_codes,
             tuple(_read_by(policy, codes.name)),
         )
         for codes in policy.code_sets.values()
     ]
+
+
+def _phrases(codes: CodeSet) -> Iterator[str]:
+    """The words that a set reads; behind those that count only beside another, that other."""
+    beside = ", ".join(phrase.strip() for phrase in codes.beside)
+    for phrase in codes.phrases:
+        yield f"{phrase.strip()} (in one text with any of: {beside})" if phrase in codes.together else phrase.strip()
 
 
 def _code_groups(policy: Policy, codes: CodeSet) -> Iterator[CodeGroup]:

@@ -1,6 +1,6 @@
 """codes.json: systems and code sets."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cds_service.fhir.elements import Key
@@ -45,7 +45,9 @@ class CodeReader(Reader):
         ingredients = self._ingredients(name, entry)
         exact |= {(RXNORM, code): row for code, row in drugs.codes_of(ingredients)}
         named = dict(drugs.names_of(ingredients))
-        if not rows and not ingredients and not entry.get("text"):
+        pair = entry.get("text_together", {})
+        together = _phrases(pair.get("any_of", ()))
+        if not rows and not ingredients and not entry.get("text") and not pair:
             self.problem("codes", f"$.sets.{name}", "the set has neither codes nor text and can match nothing")
         return CodeSet(
             name=name,
@@ -53,9 +55,11 @@ class CodeReader(Reader):
             codes=(*rows, *ingredients.values()),
             exact=exact,
             families=tuple(row for row in rows if row.is_family),
-            phrases=(*(f" {phrase} " for phrase in entry.get("text", ())), *named),
+            phrases=(*_phrases(entry.get("text", ())), *named, *together),
+            beside=_phrases(pair.get("beside", ())),
+            together=together,
             words_beside_codes="words_beside_codes" in entry,
-            unless=tuple(f" {phrase} " for phrase in entry.get("unless", ())),
+            unless=_phrases(entry.get("unless", ())),
             drugs=named,
         )
 
@@ -83,3 +87,7 @@ class CodeReader(Reader):
             through=canonical_code(system, entry["through"]) if "through" in entry else "",
             exceptions=tuple(canonical_code(system, code) for code in entry.get("except", ())),
         )
+
+
+def _phrases(listed: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f" {phrase} " for phrase in listed)
