@@ -16,11 +16,12 @@ WORKDIR /src
 RUN python -m venv /opt/build && python -m venv /opt/cds-service
 
 # The same pins and hashes as `make run`; a layer of their own, made anew only when a pin changes.
-COPY requirements.txt requirements-traces.txt requirements-build.txt ./
+COPY requirements.txt requirements-traces.txt requirements-postgresql.txt requirements-build.txt ./
 RUN /opt/build/bin/pip install -q --require-hashes -r requirements-build.txt \
- && /opt/cds-service/bin/pip install -q --require-hashes -r requirements.txt -r requirements-traces.txt
+ && /opt/cds-service/bin/pip install -q --require-hashes -r requirements.txt -r requirements-traces.txt \
+      -r requirements-postgresql.txt
 
-COPY pyproject.toml README.md LICENSE NOTICE ./
+COPY pyproject.toml README.md LICENSE NOTICE THIRD_PARTY_LICENSES.md ./
 COPY cds_service cds_service
 COPY cards cards
 COPY fhir_examples fhir_examples

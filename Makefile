@@ -1,5 +1,5 @@
 # `make` alone lists the targets. Everything is installed into .venv, nothing outside the checkout is touched
-# (as root on a Debian machine alone, what Python's packages do not bring is installed: wrk, PostgreSQL, chromium).
+# (as root on a Debian machine alone, what Python's packages do not bring is installed: wrk, PostgreSQL, chromium, valgrind).
 
 PORT ?= 8080
 VENV := .venv
@@ -11,9 +11,12 @@ STATE := $(or $(CDS_SERVICE_STATE),$(CURDIR)/.state)
 # PYTHON=/path/to/python3.12 takes that one; else the first of these that is new enough
 CANDIDATES := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
 
+# Compiled once, not at each start of Python: the tests start it some hundred times.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check fix bench torture examples screenshots requirements sbom audit-dependencies wheel clean
+.PHONY: help run test check fix bench bench-gate torture examples screenshots requirements licenses sbom audit-dependencies wheel clean
 
 # $(call needs,IS IT THERE,PACKAGE): what no package of Python brings. Root on Debian installs it, others are told how.
 needs = @{ $(1); } >/dev/null 2>&1 || { \
@@ -26,6 +29,7 @@ needs = @{ $(1); } >/dev/null 2>&1 || { \
 NEEDS_WRK        = $(call needs,command -v wrk,wrk)
 # Its programs alone: the tests make a cluster of their own, whatever Debian's does.
 NEEDS_POSTGRESQL = $(call needs,ls /usr/lib/postgresql/*/bin/initdb || command -v initdb,postgresql)
+NEEDS_VALGRIND   = $(call needs,command -v callgrind_control,valgrind)
 NEEDS_CHROMIUM   = $(call needs,command -v chromium || command -v chromium-browser || command -v google-chrome,chromium)
 
 help: ## list the targets
@@ -38,6 +42,7 @@ run: $(VENV)/.runtime ## start the service on http://127.0.0.1:8080/ (another po
 test: check ## the checks, then every test (some of them: make test ARGS='-k bmi')
 	$(NEEDS_POSTGRESQL)
 	$(NEEDS_CHROMIUM)
+	$(NEEDS_VALGRIND)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev ## linter, formatting, types and policies; never edits
@@ -54,11 +59,15 @@ bench: $(VENV)/.dev ## measure the service beside its floor (needs wrk)
 	$(NEEDS_WRK)
 	$(BIN)/python -m tests.bench $(ARGS)
 
+bench-gate: $(VENV)/.dev ## count the instructions of each kind of call, fail at +2 % (KEEP=1 keeps the new ratios)
+	$(NEEDS_VALGRIND)
+	$(BIN)/python -m tests.bench.gate $(if $(KEEP),--keep)
+
 torture: $(VENV)/.dev ## kill workers 500 times under feedback, then overload and soak (minutes; ARGS=--postgresql for that store)
 	$(BIN)/python -m tests.torture $(ARGS)
 	$(BIN)/python -m tests.chaos
 
-examples: $(VENV)/.dev ## write fhir_examples/ and what the documentation shows anew
+examples: $(VENV)/.dev ## write the answers of fhir_examples/ and what the documentation shows anew
 	$(BIN)/python -m tests.examples
 	$(BIN)/python -m tests.test_docs
 
@@ -74,8 +83,13 @@ requirements: ## pin the dependencies of pyproject.toml anew (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make requirements needs uv: pip install uv, or name it with UV=." >&2; exit 1; }
 	$(COMPILE) -o requirements.txt
 	$(COMPILE) --extra traces -c requirements.txt -o requirements-traces.txt
-	$(COMPILE) --extra traces --group dev --group build -c requirements-traces.txt -o requirements-dev.txt
+	$(COMPILE) --extra postgresql -c requirements-traces.txt -o requirements-postgresql.txt
+	$(COMPILE) --all-extras --group dev --group build -c requirements-traces.txt -c requirements-postgresql.txt \
+	  -o requirements-dev.txt
 	$(subst pyproject.toml,--group build,$(COMPILE)) -c requirements-dev.txt -o requirements-build.txt
+
+licenses: $(VENV)/.dev ## write THIRD_PARTY_LICENSES.md anew: the license of each package that the service runs with
+	$(BIN)/python -m tests.licenses
 
 sbom: $(VENV)/.dev ## write build/sbom.cdx.json: what is installed, with hashes (CycloneDX)
 	@mkdir -p build
@@ -86,7 +100,7 @@ sbom: $(VENV)/.dev ## write build/sbom.cdx.json: what is installed, with hashes 
 audit-dependencies: $(VENV)/.dev ## ask for known vulnerabilities of what is pinned (needs the network)
 	@mkdir -p build
 	@status=0; $(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off $(AUDIT) \
-	  -r requirements.txt -r requirements-traces.txt 2> build/audit.log || status=$$?; \
+	  -r requirements.txt -r requirements-traces.txt -r requirements-postgresql.txt 2> build/audit.log || status=$$?; \
 	if grep -qE '^Traceback|Could not connect' build/audit.log; then \
 	  echo "The advisories could not be asked for, so that nothing is known: $$(tail -n 1 build/audit.log | cut -c 1-300)" >&2; exit 2; \
 	fi; \
@@ -100,8 +114,9 @@ clean: ## remove .venv and everything that was built
 	find cds_service tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # $(call pip,REQUIREMENTS,WHAT): installs pins and shows which one pip is at, in one line of a terminal, in few of a log.
+# The pins are complete, so that pip resolves nothing: a dependency that pyproject.toml excludes stays away.
 define pip
-total=$$(grep -c == $(1)); { $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes \
+total=$$(grep -c == $(1)); { $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes --no-deps \
 	  -r $(1) 2>&1 || echo "pip failed: $$?"; } | awk -v what="$(2)" -v total="$$total" -v terminal="$$([ -t 1 ] && echo 1)" ' \
 	  { said = said $$0 "\n" } /^pip failed: / { failed = 1 } \
 	  /^(Collecting|Requirement already satisfied)/ { \

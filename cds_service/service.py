@@ -63,7 +63,7 @@ class Answer:
     """What one policy says to one call.
 
     ``decision`` is None if the card only asks, names another ``pathway``, or says that evaluation failed or, ``late``,
-    was not possible in time.
+    was not possible in time; ``chart`` is what it was made from.
     """
 
     policy: Policy
@@ -72,6 +72,7 @@ class Answer:
     error: Exception | None = None
     pathway: str | None = None
     late: bool = False
+    chart: Chart | None = None
 
 
 def always() -> bool:
@@ -289,6 +290,8 @@ def _recognised(policy: Policy, call: _Call) -> ProcedureOrder | None:
 
 def _answer(policy: Policy, call: _Call) -> Answer | None:
     if call.request.hook == hook_request.PATIENT_VIEW:
+        if call.chart.died is not None:
+            return None
         known = _known(policy, call, None)
         return _decided(policy, call, known, None) if decisions.opens_on_patient_view(policy, known.whole) else None
     order = _recognised(policy, call)
@@ -326,7 +329,8 @@ def _decided(policy: Policy, call: _Call, known: Known, order: ProcedureOrder | 
     rule = policy.profiles.get(call.profile) if call.profile else None
     decision = decisions.decide(policy, call.chart, known, order, call.today, rule)
     make_id = _ids(call, policy, references, fingerprint(decision))
-    return Answer(policy, guidance.guidance_card(decision, call.chart, addresses, make_id), decision)
+    card = guidance.guidance_card(decision, call.chart, addresses, make_id)
+    return Answer(policy, card, decision, chart=call.chart)
 
 
 def fingerprint(decision: Decision) -> str:

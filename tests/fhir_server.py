@@ -1,4 +1,4 @@
-"""A FHIR server of the tests' own: real HTTP on loopback, reads, searches, pages, a token, and a table of faults."""
+"""The workbench's FHIR server over real HTTP on loopback, with a token, a record of what was asked, and faults."""
 
 import json
 import socket
@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any, NamedTuple, Self
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
-from cds_service.fhir.terminology import canonical_system
+from cds_service.errors import RequestError
 from cds_service.fhir.types import subject_of
+from cds_service.workbench.fhir import FhirServer as Workbench
+from cds_service.workbench.fhir import Parameters
 
 Json = dict[str, Any]
 ROOT = "/fhir"
+PAGING = ("_count", "_start")
 # No test waits as long; a fault that would never end does then.
 LONGEST_FAULT = 60.0
 
@@ -51,12 +54,12 @@ class FhirServer:
         inner: str | None = None,
         stray: Json | None = None,
     ) -> None:
-        self.by_type: dict[str, list[Json]] = {}
-        self.beside: dict[str, list[Json]] = {}
-        for key, value in prefetch.items():
-            for resource, included in _entries(value):
-                held, kind = (self.beside, type_of(key)) if included else (self.by_type, resource["resourceType"])
-                held.setdefault(kind, []).append(resource)
+        entries = [(type_of(key), *entry) for key, value in prefetch.items() for entry in _entries(value)]
+        self.resources = tuple(resource for _, resource, included in entries if not included)
+        self.beside = {
+            kind: tuple(resource for key, resource, included in entries if included and key == kind)
+            for kind, *_ in entries
+        }
         self.token, self.page_size, self.careless, self.faults = token, page_size, careless, dict(faults or {})
         self.inner, self.stray = inner, stray
         self.calls: list[tuple[str, Mapping[str, str]]] = []
@@ -80,27 +83,9 @@ class FhirServer:
     def base(self) -> str:
         return f"http://127.0.0.1:{self.port}{ROOT}"
 
-    def search(self, kind: str, query: Mapping[str, str]) -> list[Json]:
-        return [item for item in self.by_type.get(kind, []) if self.careless or _matches(item, query)]
-
-
-def _matches(resource: Json, query: Mapping[str, str]) -> bool:
-    subject = resource.get(subject_of(resource["resourceType"]))
-    if "patient" in query and not (
-        isinstance(subject, dict) and subject.get("reference") == f"Patient/{query['patient']}"
-    ):
-        return False
-    if "code" not in query:
-        return True
-    code = resource.get("code")
-    codings = code.get("coding") if isinstance(code, dict) else None
-    # One code system has several names (a URI, an OID), which a server knows as one.
-    own = {
-        f"{canonical_system(item['system'])}|{item['code']}"
-        for item in codings or []
-        if isinstance(item, dict) and isinstance(item.get("system"), str) and isinstance(item.get("code"), str)
-    }
-    return bool(own & set(query["code"].split(",")))
+    def held(self) -> Workbench:
+        """The reads, searches and pages of the workbench's server, over the same resources."""
+        return Workbench(self.base, self.resources, self.beside)
 
 
 class _Server(ThreadingHTTPServer):
@@ -125,33 +110,24 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(401, outcome())
         elif kind in self.fhir.faults:
             self.fhir.faults[kind](self, kind)
-        elif identity:
-            found = [item for item in self.fhir.by_type.get(kind, []) if item.get("id") == identity]
-            self.answer(200 if found else 404, found[0] if found else outcome())
         else:
-            self.answer(200, self.page(kind, dict(parse_qsl(url.query))))
+            try:
+                found = self.fhir.held().read(kind, identity) if identity else self.page(kind, parse_qsl(url.query))
+                self.answer(200, found)
+            except RequestError as error:
+                self.answer(error.status, outcome())
 
-    def page(self, kind: str, query: dict[str, str]) -> Json:
-        found = self.fhir.search(kind, query)
-        start, size = int(query.pop("_start", 0)), self.fhir.page_size or len(found) + 1
-        entries = [{"resource": item, "search": {"mode": "match"}} for item in found[start : start + size]]
-        for resource in self.fhir.beside.get(kind, []):
-            mode = "outcome" if resource["resourceType"] == "OperationOutcome" else "include"
-            entries.append({"resource": resource, "search": {"mode": mode}})
+    def page(self, kind: str, parameters: Parameters = ()) -> Json:
+        """One page of a search, with links that name the base."""
+        asked = [(name, value) for name, value in parameters if not self.fhir.careless or name in PAGING]
+        if self.fhir.page_size and "_count" not in dict(asked):
+            asked.append(("_count", str(self.fhir.page_size)))
+        found = self.fhir.held().search(kind, asked)
+        for link in found["link"]:
+            link["url"] = f"{self.fhir.inner or self.fhir.base}/{link['url']}"
         if self.fhir.stray is not None:
-            entries.append({"resource": self.fhir.stray})
-        base = self.fhir.inner or self.fhir.base
-        links = [{"relation": "self", "url": f"{base}/{kind}?{urlencode(query)}"}]
-        if start + size < len(found):
-            more = urlencode(query | {"_start": str(start + size)})
-            links.append({"relation": "next", "url": f"{base}/{kind}?{more}"})
-        return {
-            "resourceType": "Bundle",
-            "type": "searchset",
-            "total": len(found),
-            "link": links,
-            "entry": entries,
-        }
+            found.setdefault("entry", []).append({"resource": self.fhir.stray})
+        return found
 
     def answer(self, status: int, body: Json | bytes, kind: str = "application/fhir+json", **headers: str) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()

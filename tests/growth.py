@@ -1,7 +1,8 @@
 """Inputs that grow: one family for each way in which what a caller or a server sends can become large.
 
 ``FAMILIES`` maps a name to ``Family``: how an input of size n is made, what reads it, and the largest in bytes that the
-default limits let through.
+default limits let through. ``growth_sizes.json`` holds how large the inputs are by which growth is judged (``sizes``),
+so that no test has to look for it; ``python -m tests.growth sizes`` writes it anew.
 """
 
 import gc
@@ -10,6 +11,7 @@ import sys
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from time import thread_time
 from typing import Any, NamedTuple
 
@@ -796,6 +798,52 @@ def worst(family: Family) -> tuple[float, int, int]:
     return max(costs)
 
 
+# --- the sizes by which growth is judged ------------------------------------------------------------------------------
+
+SIZES = Path(__file__).with_name("growth_sizes.json")
+# What the largest input must cost, in seconds, for its time to be told from noise; most families get there.
+WORTH_MEASURING = 0.05
+# What costs less for this many bytes does little but move them.
+MUCH, LITTLE = 1_000_000, 0.035
+
+
+@cache
+def sizes() -> dict[str, dict[str, int]]:
+    """By the name of a family the size 4n of the largest input by which its growth is judged.
+
+    ``costly`` are those that are worth measuring there or as large as the limits allow. ``light`` are those that do
+    little but move memory; their 4n is a quarter of what the limits allow.
+    """
+    return json.loads(SIZES.read_text(encoding="utf-8"))
+
+
+def _size(family: Family) -> tuple[str, int]:
+    family.read(family.make(1))
+    n, cost = 4, 0.0
+    while cost < WORTH_MEASURING and len(family.make(n * 2)) <= family.most:
+        n *= 2
+        cost = seconds(family.read, family.make(n))
+    if cost >= WORTH_MEASURING:
+        # Work grows evenly with n.
+        return "costly", max(4, round(n * WORTH_MEASURING / cost) // 4 * 4)
+    most = largest(family)
+    data = family.make(most)
+    light = len(data) > MUCH and seconds(family.read, data) < LITTLE
+    return ("light", most // 16 * 4) if light else ("costly", most // 4 * 4)
+
+
+def write_sizes() -> None:
+    """Measures and writes ``growth_sizes.json``."""
+    gc.disable()
+    found: dict[str, dict[str, int]] = {"costly": {}, "light": {}}
+    for name, family in FAMILIES.items():
+        group, size = _size(family)
+        found[group][name] = size
+        print(group, name, size, file=sys.stderr, flush=True)
+        gc.collect()
+    SIZES.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     """Prints the worst calls that the default limits let through, the costliest first."""
     gc.disable()
@@ -811,4 +859,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    write_sizes() if sys.argv[1:] == ["sizes"] else main()

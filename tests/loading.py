@@ -8,9 +8,10 @@ from jsonschema import Draft202012Validator
 
 from cds_service.facts.vocabulary import VOCABULARY
 from cds_service.policy.code_packs import CodePack
+from cds_service.policy.codes import CodeSet
 from cds_service.policy.loading import folder as loader
 from cds_service.policy.loading import vocabulary
-from cds_service.policy.model import CodeSet, Policy
+from cds_service.policy.model import Policy
 
 
 def load_policy(folder: Path, packs: Sequence[CodePack] = ()) -> Policy:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.charts import MINIMAL
-from tests.vocabulary import EXERCISE, SCOPE, SESSIONS, WORDS, documents, is_yes, yes
+from tests.spec.kinds.test_order import ORDER as OLD_COIL
+from tests.spec.options.test_per import PER as SCOPED
+from tests.spec.pieces import EXERCISE, SCOPE, SESSIONS, is_yes, yes
 
 Json = dict[str, Any]
 REVIEW = "2027-01-01"
-OLD_COIL = next(word for word in WORDS if word.name == "order")
-SCOPED = next(word for word in WORDS if word.name == "per")
 
 FACTS: Json = {
     "side-right": yes("side-right", "Right knee named by the clinician"),
@@ -74,7 +74,7 @@ SOURCES = {
 
 def paired() -> Json:
     """The documents of the statement."""
-    made = documents(SCOPED)
+    made = SCOPED.documents()
     policy = made["policy"]
     template = policy["criteria"][0]
     policy |= {"id": "paired", "title": "Humming of both knees", "facts": deepcopy(FACTS), "scope": _scope()}
@@ -148,7 +148,7 @@ def paired() -> Json:
     }
     for part in ("summaries", "leads"):
         made["card"][part]["not_applicable"] = "Does not apply."
-    made["codes"]["sets"] |= documents(OLD_COIL)["codes"]["sets"] | {
+    made["codes"]["sets"] |= OLD_COIL.documents()["codes"]["sets"] | {
         "guided-session": {"title": "Guided session", "codes": [_row("CPT", "97112")]}
     }
     made["payers"] = {"payers": [_payer("bulletin-health", {"profile": "bulletin"})]}

@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -229,6 +230,26 @@ def test_the_wheel_alone_in_an_empty_environment_serves(tmp_path):
     request = subprocess.run(
         [*command, "example", "all-met"], cwd=tmp_path, check=True, capture_output=True, text=True
     ).stdout
+    with zipfile.ZipFile(wheel) as archive:
+        (listed,) = [
+            name for name in archive.namelist() if name.endswith(".dist-info/licenses/THIRD_PARTY_LICENSES.md")
+        ]
+        assert archive.read(listed) == (ROOT / "THIRD_PARTY_LICENSES.md").read_bytes()
+    # Without its extra nothing of PostgreSQL is installed, and an address of one is refused.
+    refused = subprocess.run(
+        [*command, "serve", "--port", str(free_port())],
+        cwd=tmp_path,
+        env=clean_environment(
+            {"CDS_SERVICE_STATE": str(tmp_path), "CDS_SERVICE_STORE_URL": "postgresql://u:hunter2@db/cds"}
+        ),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert refused.returncode == 1
+    assert "pip install 'cds-service[postgresql]'" in refused.stderr
+    assert "hunter2" not in refused.stderr
     begun = subprocess.run(
         [*command, "new-policy", "knee-humming-2026", "."], cwd=tmp_path, check=True, capture_output=True, text=True
     ).stdout

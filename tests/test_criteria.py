@@ -1,11 +1,11 @@
-"""Tests over facts, and in words why a criterion is unknown or not met."""
+"""Findings and verdicts: a finding for each criterion, why it is unknown, and what criteria come to together."""
 
 import pytest
 
 from cds_service.facts import gather
-from cds_service.facts.comparing import compare
-from cds_service.facts.evidence import ANYTHING, Fact
 from cds_service.facts.logic import Truth
+from cds_service.facts.word import evaluate
+from cds_service.verdicts import criteria
 from cds_service.verdicts.criteria import find
 from cds_service.verdicts.decisions import decide
 from tests.charts import (
@@ -28,77 +28,9 @@ from tests.charts import (
     truth,
     weight_ratio,
 )
-from tests.words import node, rule_of
-from tests.words import truth as truth_of
 
 MET, NOT, UNKNOWN = Truth.MET, Truth.NOT_MET, Truth.UNKNOWN
 OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error"}]}
-
-
-def of(fact="f", **comparison):
-    names = {"is": "wanted"}
-    return node("fact", (), fact, **{names.get(key, key): value for key, value in comparison.items()})
-
-
-@pytest.mark.parametrize(
-    ("limits", "value", "answer"),
-    named(
-        ("on the lower limit", {"at_least": 18}, (18, 18), MET),
-        ("below the lower limit", {"at_least": 18}, (17.9, 17.9), NOT),
-        ("across the lower limit", {"at_least": 18}, (17, 18), UNKNOWN),
-        ("from the lower limit on", {"at_least": 18}, (18, 90), MET),
-        ("up to just below the lower limit", {"at_least": 18}, (0, 17.9), NOT),
-        ("on the upper limit", {"at_most": 35}, (35, 35), MET),
-        ("above the upper limit", {"at_most": 35}, (35.1, 35.1), NOT),
-        ("across the upper limit", {"at_most": 35}, (35, 36), UNKNOWN),
-        ("between both limits", {"at_least": 21, "at_most": 60}, (21, 60), MET),
-        ("below both limits", {"at_least": 21, "at_most": 60}, (20, 20), NOT),
-        ("above both limits", {"at_least": 21, "at_most": 60}, (61, 61), NOT),
-        ("across both limits", {"at_least": 21, "at_most": 60}, (20, 61), UNKNOWN),
-        ("anything", {"at_least": 18}, ANYTHING, UNKNOWN),
-        ("yes, wanted", {"is": True}, True, MET),
-        ("no, yes wanted", {"is": True}, False, NOT),
-        ("no, wanted", {"is": False}, False, MET),
-        ("yes, no wanted", {"is": False}, True, NOT),
-        ("an unreadable answer", {"is": True}, ANYTHING, UNKNOWN),
-        ("a yes where a number is compared", {"at_least": 1}, True, UNKNOWN),
-    ),
-)
-def test_one_comparison_with_one_possible_value(limits, value, answer):
-    assert compare(of(**limits), value) is answer
-
-
-@pytest.mark.parametrize(
-    ("values", "answer"),
-    named(
-        ("nothing known", (), UNKNOWN),
-        ("all within", ((20, 20), (30, 30)), MET),
-        ("all beyond", ((10, 10), (15, 15)), NOT),
-        ("on both sides", ((10, 10), (30, 30)), UNKNOWN),
-        ("one that may be anything", ((30, 30), ANYTHING), UNKNOWN),
-    ),
-)
-def test_a_fact_with_several_possible_values_is_settled_where_all_agree(values, answer):
-    rule = rule_of("f", "measurement", "F", "unknown")
-    assert truth_of(of(at_least=18), {"f": Fact(rule, values)}) is answer
-
-
-def test_tests_nest():
-    rule = rule_of("f", "answer", "F", "unknown")
-    known = {"yes": Fact(rule, (True,)), "no": Fact(rule, (False,)), "open": Fact(rule)}
-    yes, no, still_open = (of(name, **{"is": True}) for name in ("yes", "no", "open"))
-    table = [
-        (node("all", (yes, node("not", (no,)))), MET),
-        (node("all", (yes, still_open)), UNKNOWN),
-        (node("all", (no, still_open)), NOT),
-        (node("any", (yes, still_open)), MET),
-        (node("any", (no, still_open)), UNKNOWN),
-        (node("agree", (yes, still_open)), MET),
-        (node("agree", (yes, no)), UNKNOWN),
-        (node("not", (still_open,)), UNKNOWN),
-        (node("not", (node("any", (no, node("not", (yes,)))),)), MET),
-    ]
-    assert [truth_of(test, known) for test, _ in table] == [answer for _, answer in table]
 
 
 def test_every_criterion_has_a_finding_in_the_policys_order():
@@ -123,34 +55,6 @@ def test_what_is_met_shows_its_evidence_and_needs_no_reason():
     assert [(item.reference, item.value, item.date) for item in found.evidence] == [
         ("Observation/o1", "30 kg/m2", "2026-03-01")
     ]
-
-
-@pytest.mark.parametrize(
-    ("criterion", "resources", "reason"),
-    named(
-        ("above a limit", "weight-ratio", [weight_ratio(40)], "40 kg/m2: above 35"),
-        ("below a limit", "adult", [patient(birthDate="2010-01-01")], "16 years: below 18"),
-        (
-            "above the upper of two limits",
-            "function",
-            [observation("97909-6", valueQuantity=quantity(61, code="%"))],
-            "61 %: above 60",
-        ),
-        (
-            "below the lower of two limits",
-            "function",
-            [observation("97909-6", valueQuantity=quantity(20, code="%"))],
-            "20 %: below 21",
-        ),
-        ("an answer", "can-hum", [attested({"can-hum": {"valueBoolean": False}})], "can hum: no"),
-        ("a record", "no-infection", [condition(code=concept(ICD10CM, "M00.9"))], "infection of the knee on record"),
-    ),
-)
-def test_what_is_not_met_says_which_limit_or_which_record(criterion, resources, reason):
-    found = finding(criterion, *resources)
-    assert found.truth is NOT
-    assert found.reason == reason
-    assert found.evidence
 
 
 @pytest.mark.parametrize(
@@ -230,6 +134,16 @@ def test_the_reason_does_not_depend_on_the_order_of_the_chart(turn):
         weight_ratio(30 + number, id=f"o{number}", effectiveDateTime=f"20{10 + number}-01-01") for number in range(3)
     ]
     assert finding("weight-ratio", *old[::turn]) == finding("weight-ratio", *old)
+
+
+@pytest.mark.parametrize(
+    ("values", "times"), named(("nothing is open", {}, 1), ("a list failed", {"observation": OUTCOME}, 2))
+)
+def test_a_test_is_evaluated_again_only_where_something_is_open(monkeypatch, values, times):
+    asked = []
+    monkeypatch.setattr(criteria, "evaluate", lambda test, facts: asked.append(test.fact) or evaluate(test, facts))
+    assert finding("weight-ratio", **values).truth is UNKNOWN
+    assert asked.count("weight-ratio") == times
 
 
 # --- verdicts ---------------------------------------------------------------------------------------------------------

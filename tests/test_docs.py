@@ -23,10 +23,11 @@ from cds_service.trust.clients import KEYS, load_clients
 from cds_service.trust.entries import QUIRKS
 from cds_service.trust.tokens import CHECKS as TOKEN_CHECKS
 from cds_service.web import outcomes
-from tests import authors_guide, rooms, vocabulary
+from tests import authors_guide, rooms
 from tests.charts import MINIMAL
 from tests.loading import schema
 from tests.shipped import TODAY, answers, example, library
+from tests.spec import page
 from tests.tokens import jwk
 
 ROOT = Path(__file__).parent.parent
@@ -191,7 +192,7 @@ GENERATED = [
     (ROOT / "docs" / "integrators-guide.md", "answers-for-parts", answers_for_parts),
     (CARDS, "starting", authors_guide.starting),
     (CARDS, "finished", authors_guide.finished),
-    (CARDS, "vocabulary", vocabulary.table),
+    (CARDS, "vocabulary", page.vocabulary),
     (GUIDE, "citation", authors_guide.citation),
     (ROOT / "docs" / "architecture.md", "house", rooms.drawing),
     (ROOT / "docs" / "architecture.md", "rooms", rooms.table),

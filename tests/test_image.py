@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,16 @@ def test_the_documented_container_is_reached_from_this_machine_alone():
     words = shlex.split(documented_in_dockerfile())
     published = [words[at + 1] for at, word in enumerate(words) if word in ("-p", "--publish")]
     assert [name.rpartition(":")[0].partition(":")[0] for name in published] == ["127.0.0.1"]
+
+
+def test_the_image_is_made_with_every_file_of_licenses_and_both_extras():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (copied,) = re.findall(r"^COPY (pyproject\.toml .+) \./$", DOCKERFILE, re.MULTILINE)
+    let_in = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
+    locks = {f"requirements-{extra}.txt" for extra in project["optional-dependencies"]}
+    assert set(project["license-files"]) <= set(copied.split())
+    assert {f"!{name}" for name in (*project["license-files"], *locks)} <= set(let_in)
+    assert locks <= set(re.findall(r"-r (\S+)", DOCKERFILE))
 
 
 def test_every_base_image_is_pinned_by_digest():

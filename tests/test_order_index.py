@@ -18,7 +18,8 @@ from cds_service.fhir.free_text import words
 from cds_service.fhir.terminology import ICD10PCS
 from cds_service.hooks import hook_request
 from cds_service.library import Library, load_library
-from cds_service.policy.model import Act, Code, CodeSet, Pathway, Policy
+from cds_service.policy.codes import Code, CodeSet
+from cds_service.policy.model import Act, Pathway, Policy
 from cds_service.service import Guide
 from tests import shipped
 from tests.bench.many import documents, with_copies

@@ -704,6 +704,14 @@ def test_an_address_is_shown_without_its_password(url, shown_as):
     assert address.url.drivername in ("sqlite", "postgresql+psycopg")
 
 
+def test_an_address_of_postgresql_without_its_driver_is_refused_with_how_to_install_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(StoreError, match=r"pip install 'cds-service\[postgresql\]'") as caught:
+        open_store("postgresql://u:hunter2@db.example/cds", tmp_path)
+    assert "hunter2" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -9,6 +9,7 @@ import threading
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -16,6 +17,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tests import licenses
+from tests.licenses import pins
 
 ROOT = Path(__file__).parent.parent
 LOCKS = sorted(ROOT.glob("requirements*.txt"))
@@ -25,6 +29,7 @@ PROJECT = tomllib.loads(PROJECT_TEXT)
 DIRECT = [
     *((line, "requirements.txt") for line in PROJECT["project"]["dependencies"]),
     *((line, "requirements-traces.txt") for line in PROJECT["project"]["optional-dependencies"]["traces"]),
+    *((line, "requirements-postgresql.txt") for line in PROJECT["project"]["optional-dependencies"]["postgresql"]),
     *((line, "requirements-dev.txt") for line in PROJECT["dependency-groups"]["dev"]),
     *((line, "requirements-build.txt") for line in PROJECT["dependency-groups"]["build"]),
 ]
@@ -34,18 +39,6 @@ TOOLS = {
     *("schemathesis", "pip-audit", "cyclonedx-bom", "ruff", "mypy", "build", "hatchling"),
     *("types-jsonschema", "types-gunicorn", "types-requests", "pytest", "pytest-xdist", "types-networkx"),
 }
-
-
-def pins(lock: str) -> dict[str, tuple[Requirement, set[str]]]:
-    """Name -> requirement and its hashes, of a requirements file."""
-    joined = re.sub(r"\\\n\s*", " ", (ROOT / lock).read_text(encoding="utf-8"))
-    found = {}
-    for line in joined.splitlines():
-        if line.strip() and not line.lstrip().startswith("#"):
-            requirement, *hashes = re.split(r"\s+--hash=", line.strip())
-            parsed = Requirement(requirement)
-            found[canonicalize_name(parsed.name)] = (parsed, set(hashes))
-    return found
 
 
 @pytest.mark.parametrize("lock", [path.name for path in LOCKS])
@@ -80,6 +73,18 @@ def test_the_locks_agree_where_they_hold_the_same_package():
         for name, (requirement, _) in pins(lock.name).items():
             versions.setdefault(name, set()).add(str(requirement.specifier))
     assert {name: found for name, found in versions.items() if len(found) > 1} == {}
+
+
+def test_what_is_installed_fits_together():
+    """The pins are installed as they stand: pip resolves nothing, so that it notices nothing that is missing."""
+    command = [sys.executable, "-m", "pip", "check", "--disable-pip-version-check"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("name", PROJECT["tool"]["uv"]["exclude-dependencies"])
+def test_what_is_excluded_is_not_pinned(name):
+    assert [lock.name for lock in LOCKS if canonicalize_name(name) in pins(lock.name)] == []
 
 
 def imported(folder: str) -> set[str]:
@@ -158,6 +163,24 @@ def test_the_bill_of_materials_holds_every_pin_with_its_hashes_and_is_the_same_e
             if item["alg"] == "SHA-256"
         }
     assert found == {name: hashes for name, (_, hashes) in pins("requirements.txt").items()}
+
+
+def test_the_list_of_third_party_licenses_is_that_of_what_is_pinned():
+    assert licenses.WRITTEN.read_text(encoding="utf-8") == licenses.text(), "run make licenses"
+
+
+def test_packages_under_the_gpl_or_lgpl_come_with_an_extra_alone():
+    listed = licenses.licenses()
+    everywhere = listed.pop("requirements.txt")
+    assert [name for name, stated in everywhere.items() if "GPL" in stated] == []
+    of_extras = {name for packages in listed.values() for name, stated in packages.items() if "GPL" in stated}
+    assert of_extras == {"psycopg", "psycopg-binary"}
+
+
+def test_a_package_without_a_license_is_named(monkeypatch):
+    monkeypatch.setattr(licenses, "metadata", lambda name: Message())
+    with pytest.raises(ValueError, match="flask states no license"):
+        licenses.license_of("flask")
 
 
 @contextmanager

@@ -17,8 +17,9 @@ from cds_service.facts.logic import Truth
 from cds_service.fhir.elements import Json, readable_keys
 from cds_service.fhir.free_text import inside_sentence
 from cds_service.fhir.types import TYPES
+from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.editions import date_of_service
-from cds_service.policy.model import Act, Code, CodeSet, Part, Pathway, Policy
+from cds_service.policy.model import Act, Part, Pathway, Policy
 from cds_service.verdicts.criteria import Finding
 from cds_service.verdicts.decisions import Decision
 from cds_service.verdicts.payers import PayerPosition
@@ -53,10 +54,10 @@ def guidance_card(decision: Decision, chart: Chart, addresses: Addresses, make_i
     policy = decision.policy
     outcome = _outcome(decision)
     card = _frame(policy, addresses, make_id)
-    card["summary"] = _summary(decision, outcome)
+    card["summary"] = _summary(decision, outcome) if decision.died is None else _of_the_dead(decision.died)
     conflict = any(finding.conflict for finding in decision.lead.findings)
     against = conflict or Truth.NOT_MET in (decision.lead.truth, decision.payer.truth) or _withheld_by_verdict(decision)
-    card["indicator"] = "warning" if against else "info"
+    card["indicator"] = "warning" if against or decision.died is not None else "info"
     card["detail"] = _detail(decision, outcome, chart)
     if decision.order is not None:
         offered = suggestions(decision, chart, make_id)
@@ -185,6 +186,8 @@ def _detail(decision: Decision, outcome: str, chart: Chart) -> str:
     shown = ", ".join(names) if len(names) <= MOST_EVIDENCE else _count(len(names), "criterion", "criteria")
     lead = wording["leads"][outcome].format(**_holes(decision, shown, decision.policy.procedure))
     blocks = [lead + _not_read(decision, chart), *_by_part(decision)]
+    if decision.died is not None:
+        blocks.insert(0, f"**{_of_the_dead(decision.died)}.**")
     listed: set[str] = set()
     for verdict in decision.verdicts:
         fresh = [finding for finding in verdict.findings if finding.key not in listed]
@@ -196,6 +199,7 @@ def _detail(decision: Decision, outcome: str, chart: Chart) -> str:
             blocks.append(f"**{verdict.rule.title}:** {word}: {verdict.reason}")
         listed |= {finding.key for finding in verdict.findings}
     blocks += _not_fetched(decision, chart)
+    blocks += _not_counted(decision, chart)
     if "note_line" in wording:
         blocks.append(wording["note_line"])
     review = _review(decision)
@@ -251,6 +255,35 @@ def _not_fetched(decision: Decision, chart: Chart) -> Iterator[str]:
     if kinds:
         said = "; ".join(f"{', '.join(what)}: {why}" for why, what in kinds.items())
         yield f"**Not fetched:** {said}."
+
+
+def _not_counted(decision: Decision, chart: Chart) -> Iterator[str]:
+    """One line for the records of kinds that criteria read that were not weighed at all; none where all were."""
+    said = []
+    for name in sorted(decision.policy.resource_types):
+        reasons: dict[str, int] = {}
+        for item in chart.delivery(name).dropped:
+            reasons[item.why] = reasons.get(item.why, 0) + 1
+        said += [f"{TYPES[name].called}: {number} {_of_records(number, why)}" for why, number in reasons.items()]
+    if said:
+        more = len(said) - MOST_EVIDENCE
+        yield f"**Not counted:** {'; '.join(said[:MOST_EVIDENCE])}{f'; {more} more kinds' if more > 0 else ''}."
+
+
+def _of_records(number: int, why: str) -> str:
+    """Why records were not weighed, with the verb of their number."""
+    return (
+        f"that {why}"
+        if number == 1
+        else "that "
+        + {"names": "name", "has": "have", "is": "are"}.get(why.partition(" ")[0], why.partition(" ")[0])
+        + f" {why.partition(' ')[2]}"
+    )
+
+
+def _of_the_dead(died: str) -> str:
+    when = f" ({escape(died[:10])})" if died else ""
+    return f"Patient recorded as deceased{when}: confirm the patient before ordering"
 
 
 def last_line(policy: Policy, today: date) -> str:

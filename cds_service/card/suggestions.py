@@ -13,8 +13,9 @@ from cds_service.chart.evidence_rules import is_confirmed_and_active
 from cds_service.chart.orders import Draft
 from cds_service.errors import UnreadableError
 from cds_service.fhir.elements import Json, list_of, readable_keys
+from cds_service.policy.codes import Code
 from cds_service.policy.editions import date_of_service
-from cds_service.policy.model import Act, Code
+from cds_service.policy.model import Act
 from cds_service.verdicts.decisions import Decision
 
 Confirmed = Callable[[], Collection[Code]]

@@ -94,8 +94,8 @@ def _listing(key: str, expected: str, arrival: PrefetchValue, unfetched: str) ->
     """The list of a published key; resources of another type alone are no answer to a search."""
     if unfetched:
         return Listing(State.FAILED, unfetched, unfetched)
-    if arrival.more_pages:
-        return Listing(State.FAILED, f"only the first page of {expected} was sent")
+    if arrival.left_out is not None:
+        return Listing(State.FAILED, arrival.left_out.format(expected))
     if expected in arrival.by_type:
         broken = Unreadable(expected, f"prefetch {key}", f"in part: {arrival.failure}") if arrival.failure else None
         return Listing(State.FILLED, in_part=broken)

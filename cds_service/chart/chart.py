@@ -4,20 +4,19 @@ The resources stay the JSON that the EHR sent (FHIR R4). Reading is strict in sh
 be read is listed, never raised, so that one broken resource spoils only what it could have served.
 """
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
-from cds_service.chart.arrivals import Listing, Unreadable
+from cds_service.chart.arrivals import Listing, State, Unreadable
 from cds_service.chart.code_index import Lexicon
 from cds_service.chart.concepts import joined, read_concept, says_nothing
 from cds_service.errors import UnreadableError
-from cds_service.fhir.bundles import DEFAULT_LIMITS, ReadLimits, once
-from cds_service.fhir.elements import Json, Key, list_of, relative
+from cds_service.fhir.bundles import DEFAULT_LIMITS, ReadLimits, newest_copies, once
+from cds_service.fhir.elements import Json, Key, first_of, list_of, relative
 from cds_service.fhir.free_text import FreeText, Said
 from cds_service.fhir.types import TYPES, ResourceType
-from cds_service.policy.model import Code, CodeSet
+from cds_service.policy.codes import Code, CodeSet
 
 # Between two texts: no phrase holds it, and no text does.
 _APART = "|"
@@ -80,13 +79,28 @@ class _Spoken(NamedTuple):
     together: str
 
 
+class Delivery(NamedTuple):
+    """What became of the resources of one type: the state of their list ("whole", "in-part", "failed", "missing"), how
+    many came and how many count as this patient's, and those that do not, each with why."""
+
+    state: str
+    received: int
+    counted: int
+    dropped: tuple[Unreadable, ...]
+
+    def as_json(self) -> Json:
+        """The same as JSON."""
+        dropped = [{"reference": item.reference, "why": item.why} for item in self.dropped]
+        return {"state": self.state, "received": self.received, "counted": self.counted, "dropped": dropped}
+
+
 class Chart:
     """What is on record for one patient.
 
-    ``patient`` is the Patient resource or None; ``listings`` says for each resource type what became of its list;
-    ``why_missing`` holds a sentence for types that are missing or failed, and ``unfetched`` those of them that say why
-    fetching them failed; ``unreadable`` lists what is broken; ``strangers`` counts the resources that are another
-    patient's or say of nobody whose they are.
+    ``patient`` is the Patient resource or None, and ``patients`` are all copies of it that may hold; ``listings`` says
+    for each resource type what became of its list; ``why_missing`` holds a sentence for types that are missing or
+    failed, and ``unfetched`` those of them that say why fetching them failed; ``unreadable`` lists what is broken, and
+    ``dropped`` by type what is another patient's or does not say whose it is.
     """
 
     def __init__(self, patient_id: str, listings: Mapping[str, Listing]) -> None:
@@ -96,7 +110,8 @@ class Chart:
         self.why_missing = {kind: item.why_missing for kind, item in listings.items() if item.why_missing}
         self.unfetched = {kind: item.unfetched for kind, item in listings.items() if item.unfetched}
         self.unreadable = [item.in_part for item in listings.values() if item.in_part is not None]
-        self.strangers: Counter[str] = Counter()
+        self.dropped: dict[str, list[Unreadable]] = {}
+        self.patients: tuple[Json, ...] = ()
         self._own: dict[str, list[Json]] = {}
         self._coded: dict[tuple[CodeSet, str], list[Match]] = {}
         self._worded: dict[str, list[_Worded]] = {}
@@ -132,11 +147,20 @@ class Chart:
         chart = cls(patient_id, listings)
         unique = {kind: once(found) for kind, found in resources.items()}
         chart._received, chart._addresses = unique, addresses
-        _find_patient(chart, unique.get("Patient", ()))
+        _find_patient(chart, newest_copies(resources.get("Patient", ())))
         for kind in sorted(unique.keys() & set(types)):
             if kind != "Patient":
                 _index(chart, kind, unique[kind], lexicon, limits)
         return chart
+
+    @property
+    def died(self) -> str | None:
+        """When the patient died, as written; "" where that is not recorded, None where no death is."""
+        said = [
+            patient for patient in self.patients if patient.get("deceasedBoolean") or patient.get("deceasedDateTime")
+        ]
+        written = [day for patient in said if isinstance(day := patient.get("deceasedDateTime"), str)]
+        return written[0] if written else "" if said else None
 
     def known(self, resource_type: str) -> bool:
         """Whether what is on record of that type was sent (even if it is nothing)."""
@@ -146,6 +170,16 @@ class Chart:
     def whole(self, resource_type: str) -> bool:
         """Whether all that is on record of that type was sent, and can be told what it is."""
         return self.known(resource_type) and all(item.type != resource_type for item in self.unreadable)
+
+    def delivery(self, resource_type: str) -> Delivery:
+        """What became of the resources of a type: the one ledger that cards, pages and ``explain`` tell from."""
+        listing = self.listings.get(resource_type, Listing(State.MISSING))
+        unreadable = (item for item in self.unreadable if item.type == resource_type and item is not listing.in_part)
+        dropped = (*self.dropped.get(resource_type, ()), *unreadable)
+        came = len(self._received.get(resource_type, ()))
+        in_part = "in-part" if came or listing.is_known else listing.state.value
+        state = "whole" if self.whole(resource_type) else in_part
+        return Delivery(state, came, came - len(dropped), dropped)
 
     def matches(self, resource_type: str, codes: CodeSet) -> Sequence[Match]:
         """Each record of the type that the code set recognises, once for each matching part."""
@@ -305,19 +339,30 @@ def _display_of(reference: Any) -> Json | None:
 
 
 def _find_patient(chart: Chart, patients: Iterable[Json]) -> None:
+    own = []
     for patient in patients:
         if patient.get("id") == chart.patient_id:
-            chart.patient = patient
-            chart._identifiers = frozenset(filter(None, map(_identifier, list_of(patient.get("identifier")))))
+            own.append(patient)
         else:
-            chart.strangers["Patient"] += 1
+            _drop(chart, "Patient", patient, "is another patient")
+    identifiers = (identifier for patient in own for identifier in list_of(patient.get("identifier")))
+    chart._identifiers = frozenset(filter(None, map(_identifier, identifiers)))
+    chart.patients, chart.patient = tuple(own), own[0] if own else None
+
+
+def _drop(chart: Chart, kind: str, resource: Json, why: str) -> None:
+    chart.dropped.setdefault(kind, []).append(Unreadable(kind, _record(kind, resource).reference, why))
 
 
 def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, limits: ReadLimits) -> None:
     row = TYPES[kind]
-    own = [resource for resource in resources if chart.is_the_patients(resource.get(row.subject), resource)]
-    if len(own) < len(resources):
-        chart.strangers[kind] = len(resources) - len(own)
+    own = []
+    for resource in resources:
+        subject = first_of(resource, row.subject, "subject", "patient")
+        if chart.is_the_patients(subject, resource):
+            own.append(resource)
+        else:
+            _drop(chart, kind, resource, "names another patient" if _is_said(subject) else "names no patient")
     own = chart._own[kind] = list(_of_bearable_size(chart, kind, own, limits))
     if not row.coded:
         return
@@ -359,6 +404,10 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
         more = f" ({len(unknown) - 1} more like it)" if len(unknown) > 1 else ""
         why = f"has no words, and a code whose system or meaning is not known here{more}"
         chart.unreadable.append(Unreadable(kind, unknown[0], why))
+
+
+def _is_said(subject: Any) -> bool:
+    return isinstance(subject, dict) and isinstance(subject.get("reference"), str)
 
 
 def _of_bearable_size(chart: Chart, kind: str, resources: list[Json], limits: ReadLimits) -> Iterator[Json]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from cds_service.errors import UnreadableError
 from cds_service.fhir.elements import Key, coding_key
 from cds_service.fhir.terminology import ICD10PCS
-from cds_service.policy.model import Code, CodeSet
+from cds_service.policy.codes import Code, CodeSet
 
 _NOT_TEXT = "has a coding whose code or system is not text"
 

@@ -7,7 +7,7 @@ from cds_service.errors import UnreadableError
 from cds_service.fhir.elements import Json, codings, concept_label, concept_texts
 from cds_service.fhir.free_text import NEXT_TEXT
 from cds_service.fhir.types import ResourceType
-from cds_service.policy.model import Code, CodeSet
+from cds_service.policy.codes import Code, CodeSet
 
 _NOBODY = frozenset[CodeSet]()
 

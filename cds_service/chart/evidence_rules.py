@@ -20,7 +20,8 @@ from cds_service.fhir.elements import (
 )
 from cds_service.fhir.free_text import NEXT_TEXT, FreeText, Said
 from cds_service.fhir.types import TYPES, Ordered, ResourceType
-from cds_service.policy.model import CodeSet, FactRule
+from cds_service.policy.codes import CodeSet
+from cds_service.policy.model import FactRule
 
 _PRESENT = TYPES["Condition"].statuses
 _NEVER_SO = ("entered-in-error", "refuted")

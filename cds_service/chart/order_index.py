@@ -10,7 +10,8 @@ from cds_service.chart.chart import inline_concept
 from cds_service.chart.orders import may_concern
 from cds_service.fhir.elements import Json, Key, concept_text, readable_keys
 from cds_service.fhir.free_text import words
-from cds_service.policy.model import CodeSet, OrderRule, Policy
+from cds_service.policy.codes import CodeSet
+from cds_service.policy.model import OrderRule, Policy
 
 
 class OrderIndex:

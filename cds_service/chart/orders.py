@@ -12,8 +12,9 @@ from cds_service.errors import UnreadableError
 from cds_service.fhir.elements import Json, Key, concept_keys, concept_text, list_of, readable_keys
 from cds_service.fhir.free_text import reports_any, words
 from cds_service.fhir.types import ORDERS, Ordered
+from cds_service.policy.codes import CodeSet
 from cds_service.policy.editions import date_of_service
-from cds_service.policy.model import Act, CodeSet, OrderRule, Pathway, Scope
+from cds_service.policy.model import Act, OrderRule, Pathway, Scope
 
 WITHDRAWN = ("entered-in-error", "revoked", "completed")
 

@@ -47,9 +47,14 @@ def _policy(item: Answer) -> dict[str, Any]:
     return {
         "id": item.policy.id,
         "order": decision.order.drafts[0].reference if decision.order else None,
+        "delivery": {name: item.chart.delivery(name).as_json() for name in _types(item.policy)} if item.chart else {},
         "verdicts": verdicts + (list(_verdict(decision, decision.requested)) if decision.requested else []),
         "criteria": [_criterion(item.policy, finding) for finding in (*decision.findings.values(), *beside.values())],
     }
+
+
+def _types(policy: Policy) -> list[str]:
+    return sorted({"Patient"} | policy.resource_types)
 
 
 def _verdict(decision: Decision, verdict: Verdict) -> Iterator[dict[str, Any]]:
@@ -75,6 +80,7 @@ def _criterion(policy: Policy, finding: Finding) -> dict[str, Any]:
         "truth": finding.truth.value,
         "reason": finding.reason,
         "evidence": [_evidence(item) for item in finding.evidence],
+        "not_counted": [item._asdict() for item in finding.not_counted],
         "source": "; ".join(
             f"{sources[citation.source]['title']}, {citation.place} ({citation.verified})"
             for citation in finding.criterion.citations

@@ -6,7 +6,8 @@ from itertools import product
 from cds_service.facts.context import Context
 from cds_service.facts.evidence import ANYTHING, Reading, Value, newest, note_on
 from cds_service.facts.measured import Unread, observed
-from cds_service.policy.model import CodeSet, FactRule
+from cds_service.policy.codes import CodeSet
+from cds_service.policy.model import FactRule
 
 # In kilograms and meters; the pound and the inch are exact by definition (1959).
 _WEIGHT_UNITS = {"kg": 1.0, "g": 0.001} | dict.fromkeys(("[lb_av]", "lb", "lbs", "pound", "pounds"), 0.45359237)

@@ -49,11 +49,20 @@ class Reading(NamedTuple):
     doubt: str = ""
 
 
+class NotCounted(NamedTuple):
+    """A record with the code or words of a fact that does not count, and why."""
+
+    reference: str
+    display: str
+    why: str
+
+
 class Fact(NamedTuple):
     """What is known of one fact.
 
     ``values``: what it may be (empty: nothing known); ``notes``: why something on record does not count; ``events``:
-    of a fact that is counted, what happened; ``open``: more may be on record than was read, and could change it.
+    of a fact that is counted, what happened; ``open``: more may be on record than was read, and could change it;
+    ``not_counted``: the records that have its codes or words and do not count.
     """
 
     rule: FactRule
@@ -62,6 +71,7 @@ class Fact(NamedTuple):
     notes: tuple[str, ...] = ()
     events: tuple["Event", ...] = ()
     open: bool = False
+    not_counted: tuple[NotCounted, ...] = ()
 
     def newest_days(self) -> tuple[date, date] | None:
         """The first and the last day that the newest of its events, or else evidence, may have; None without any.
@@ -122,6 +132,11 @@ def _remark(match: Match) -> str | None:
     if match.without_system:
         return "code system not stated"
     return match.code.remark
+
+
+def not_counted(match: Match, why: str) -> NotCounted:
+    """A matching record that does not count."""
+    return NotCounted(match.record.reference, match.code.label if match.code else match.text, why)
 
 
 def note_on(match: Match, why: str) -> str:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from cds_service.chart.evidence_rules import judge, may_be_too_old, too_old_or_future, when_of
 from cds_service.errors import UnreadableError
 from cds_service.facts.context import Context
-from cds_service.facts.evidence import Evidence, evidence_of, note_on
+from cds_service.facts.evidence import Evidence, NotCounted, evidence_of, not_counted, note_on
 from cds_service.facts.medications import DrugRecord, is_of_a_drug, merged
 from cds_service.policy.model import FactRule
 
@@ -21,6 +21,7 @@ class Recorded(NamedTuple):
     may: list[tuple[str, Evidence]]
     notes: list[str]
     spoiled: bool
+    not_counted: tuple[NotCounted, ...]
 
 
 def recorded(rule: FactRule, context: Context) -> Recorded:
@@ -29,6 +30,7 @@ def recorded(rule: FactRule, context: Context) -> Recorded:
     may: list[tuple[str, Evidence]] = []
     notes: list[str] = []
     drugs: dict[bool, list[DrugRecord]] = {False: [], True: []}
+    refused: list[NotCounted] = []
     spoiled = context.records_open(rule)
     for match, placed in context.matches(rule, rule.resources):
         try:
@@ -55,9 +57,10 @@ def recorded(rule: FactRule, context: Context) -> Recorded:
                 (may if match.beside_code else found).append((text or "", shown))
         elif why_not:
             notes.append(note_on(match, why_not))
+            refused.append(not_counted(match, why_not))
     found += merged(drugs[False])
     may += merged(drugs[True])
     for dated in (found, may):
         dated.sort(key=lambda pair: pair[1].reference)
         dated.sort(key=lambda pair: pair[0], reverse=True)
-    return Recorded(found, may, notes, spoiled)
+    return Recorded(found, may, notes, spoiled, tuple(refused))

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from cds_service.fhir.elements import Json
 
 DEEPEST_BUNDLE = 4
+# More copies of one resource that contradict each other say no more than these.
+MOST_COPIES = 10
 _UNREADABLE_BUNDLE = "the EHR sent a Bundle that cannot be read"
 
 
@@ -31,49 +33,106 @@ DEFAULT_LIMITS = ReadLimits()
 class PrefetchValue(NamedTuple):
     """What one prefetch value holds: resources by type and by fullUrl, and why something in it failed (or None).
 
-    ``more_pages``: it is a page of a search that goes on.
+    ``left_out``: that more exists than was sent, in words in which ``{}`` stands for what was asked for (or None).
     """
 
     by_type: dict[str, list[Json]]
     addresses: dict[str, Json]
     failure: str | None
-    more_pages: bool
+    left_out: str | None
+
+
+class _Reading:
+    """What was found so far in one value."""
+
+    def __init__(self) -> None:
+        self.by_type: dict[str, list[Json]] = {}
+        self.addresses: dict[str, Json] = {}
+        self.failure: str | None = None
+        self.left_out: str | None = None
+
+    def fails(self, why: str) -> None:
+        """Something in it could not be had; what is said first is said."""
+        self.failure = self.failure or why
+
+    def keeps(self, resource: Json, kind: str, address: Any) -> None:
+        """One resource."""
+        self.by_type.setdefault(kind, []).append(resource)
+        if isinstance(address, str):
+            self.addresses[address] = resource
 
 
 def read_value(value: Any) -> PrefetchValue:
-    """Reads a prefetch value: null, a resource, a Bundle (of Bundles), a list, an OperationOutcome, or anything."""
-    arrival = PrefetchValue({}, {}, None, next_page(value) is not None)
-    failure = None if value is None else _collect(value, None, 0, arrival)
-    return arrival if failure is None else arrival._replace(failure=failure)
+    """Reads a prefetch value: null, a resource, a Bundle (of Bundles), a list, an OperationOutcome, or anything.
+
+    A Bundle is whole only if nothing in it says otherwise (FHIR R4 Bundle): a ``next`` link; a ``total`` above the
+    matches that it holds; an entry whose response is no success, that holds no resource, or an OperationOutcome that
+    says so.
+    """
+    found = _Reading()
+    if isinstance(value, list):
+        for part in value:
+            _collect(part, None, 1, found)
+    elif value is not None:
+        _collect(value, None, 0, found)
+    return PrefetchValue(found.by_type, found.addresses, found.failure, found.left_out)
 
 
-def _collect(item: Any, address: Any, depth: int, into: PrefetchValue) -> str | None:
-    """Adds the resources in an item, a Bundle's or a list's one by one; returns why something in it failed, or None."""
-    if isinstance(item, list) and depth == 0:
-        return next(filter(None, [_collect(part, None, 1, into) for part in item]), None)
+def _collect(item: Any, address: Any, depth: int, into: _Reading) -> None:
+    """Adds the resources in an item, a Bundle's one by one."""
     kind = item.get("resourceType") if isinstance(item, dict) else None
     if not isinstance(kind, str):
-        return "the EHR sent something that is not a FHIR resource"
-    if kind == "OperationOutcome":
-        return "the EHR reported that it could not be read" if depth == 0 or is_error(item) else None
-    if kind == "Bundle":
-        return _collect_entries(item.get("entry") or [], depth, into)
-    into.by_type.setdefault(kind, []).append(item)
-    if isinstance(address, str):
-        into.addresses[address] = item
-    return None
+        into.fails("the EHR sent something that is not a FHIR resource")
+    elif kind == "OperationOutcome":
+        if depth == 0 or is_error(item):
+            into.fails("the EHR reported that it could not be read")
+    elif kind == "Bundle":
+        _collect_entries(item, depth, into)
+    else:
+        into.keeps(item, kind, address)
 
 
-def _collect_entries(entries: Any, depth: int, into: PrefetchValue) -> str | None:
+def _collect_entries(bundle: Json, depth: int, into: _Reading) -> None:
+    entries = bundle.get("entry") or []
     if not isinstance(entries, list) or depth >= DEEPEST_BUNDLE:
-        return _UNREADABLE_BUNDLE
-    failure = None
+        into.fails(_UNREADABLE_BUNDLE)
+        return
+    matches = 0
     for entry in entries:
         if not isinstance(entry, dict):
-            failure = _UNREADABLE_BUNDLE
-        elif (resource := entry.get("resource")) is not None:
-            failure = _collect(resource, entry.get("fullUrl"), depth + 1, into) or failure
-    return failure
+            into.fails(_UNREADABLE_BUNDLE)
+            continue
+        status = _status_of(entry)
+        if status is not None and not status.startswith("2"):
+            into.fails(f"the EHR could not answer a part of it ({status})")
+            continue
+        # Some write the resource itself in place of the entry.
+        resource = entry if "resourceType" in entry else entry.get("resource")
+        if resource is None:
+            into.fails("the EHR sent an entry without a resource")
+            continue
+        mode = entry.get("search")
+        matches += not (isinstance(mode, dict) and mode.get("mode") in ("include", "outcome"))
+        _collect(resource, entry.get("fullUrl"), depth + 1, into)
+    _note_what_is_left_out(bundle, matches, into)
+
+
+def _note_what_is_left_out(bundle: Json, matches: int, into: _Reading) -> None:
+    total = bundle.get("total")
+    if next_page(bundle) is not None:
+        into.left_out = into.left_out or "only the first page of {} was sent"
+    elif isinstance(total, int) and total > matches and bundle.get("type") in (None, "searchset"):
+        sent = f"only {matches}" if matches else "none"
+        into.left_out = into.left_out or f"{sent} of {total} {{}} {'was' if matches == 1 else 'were'} sent"
+
+
+def _status_of(entry: Json) -> str | None:
+    """The status of the response to one entry of a batch; "unreadable" where it is no HTTP status."""
+    response = entry.get("response")
+    status = response.get("status") if isinstance(response, dict) else None
+    if status is None:
+        return None
+    return status[:3] if isinstance(status, str) and status[:3].isdecimal() else "unreadable"
 
 
 def size_of(value: Any, depth: int = 0) -> int:
@@ -124,14 +183,34 @@ def once(resources: Iterable[Json]) -> list[Json]:
     return [*(one.resource for one in kept.values()), *unnamed.values()]
 
 
+def newest_copies(resources: Iterable[Json]) -> list[Json]:
+    """The different copies of each resource that are of its latest version; of several it is not known which holds."""
+    kept: dict[Any, list[Json]] = {}
+    for resource in resources:
+        identity = resource.get("id")
+        name = identity if isinstance(identity, str) else None
+        copies = kept.setdefault(name, [])
+        if copies and name is not None and _updated(resource) != _updated(copies[0]):
+            if _updated(resource) < _updated(copies[0]):
+                continue
+            copies.clear()
+        if len(copies) < MOST_COPIES and resource not in copies:
+            copies.append(resource)
+    return [copy for copies in kept.values() for copy in copies]
+
+
+def _updated(resource: Json) -> str:
+    meta = resource.get("meta")
+    updated = meta.get("lastUpdated") if isinstance(meta, dict) else None
+    return updated if isinstance(updated, str) else ""
+
+
 class _Kept:
     """One version of a resource, which is written down at most once, and only where two are of one moment."""
 
     def __init__(self, resource: Json) -> None:
         self.resource = resource
-        meta = resource.get("meta")
-        updated = meta.get("lastUpdated") if isinstance(meta, dict) else None
-        self._updated = updated if isinstance(updated, str) else ""
+        self._updated = _updated(resource)
         self._written: str | None = None
 
     def __gt__(self, other: "_Kept") -> bool:

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from cds_service.errors import PolicyError
 from cds_service.fhir.dates import days
 from cds_service.fhir.terminology import canonical_code, canonical_system, is_standard
+from cds_service.policy.codes import FROM_PACK
 from cds_service.policy.json_files import plain_schema, read_json, schema_problems
-from cds_service.policy.model import FROM_PACK
 
 
 class Entry(NamedTuple):

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from cds_service.fhir.free_text import words
 from cds_service.fhir.terminology import RXNORM
+from cds_service.policy.codes import Code
 from cds_service.policy.json_files import read_json
-from cds_service.policy.model import Code
 
 TABLE = Path(__file__).parent / "tables" / "drugs.json"
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from cds_service.facts import word
-from cds_service.policy.model import CodeSet, Criterion, Payer, Policy
+from cds_service.policy.codes import CodeSet
+from cds_service.policy.model import Criterion, Payer, Policy
 from cds_service.publish import rules, source_attributes
 
 

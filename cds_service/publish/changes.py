@@ -6,19 +6,8 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from cds_service.facts.word import sentence
-from cds_service.policy.model import (
-    Code,
-    CodeSet,
-    Criterion,
-    FactRule,
-    Part,
-    Pathway,
-    Payer,
-    Policy,
-    Profile,
-    Test,
-    VerdictRule,
-)
+from cds_service.policy.codes import Code, CodeSet
+from cds_service.policy.model import Criterion, FactRule, Part, Pathway, Payer, Policy, Profile, Test, VerdictRule
 from cds_service.publish import codes as code_text
 from cds_service.publish import criteria
 from cds_service.publish import rules as rule_text

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import NamedTuple
 
-from cds_service.policy.model import FROM_PACK, Act, Code, CodeSet, FactRule, Policy
+from cds_service.policy.codes import FROM_PACK, Code, CodeSet
+from cds_service.policy.model import Act, FactRule, Policy
 
 SEEN = {
     "verbatim": "seen word for word",

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from cds_service.facts.clauses import Clause, capital
 from cds_service.facts.kind import kind_of
 from cds_service.facts.word import clause, sentence
-from cds_service.policy.model import CodeSet, Criterion, FactRule, Policy, Profile, Scope, VerdictRule
+from cds_service.policy.codes import CodeSet
+from cds_service.policy.model import Criterion, FactRule, Policy, Profile, Scope, VerdictRule
 from cds_service.verdicts.payers import SEEN_WITHIN_DAYS
 
 VERIFIED = {"verbatim": "seen word for word", "paraphrase": "paraphrase only", "unverified": "unverified"}

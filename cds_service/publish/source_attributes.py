@@ -12,7 +12,8 @@ from cds_service import __version__
 from cds_service.facts.kind import kind_of
 from cds_service.fhir.terminology import ICD10CM
 from cds_service.hooks import prefetch
-from cds_service.policy.model import Code, Criterion, FactRule, Policy
+from cds_service.policy.codes import Code
+from cds_service.policy.model import Criterion, FactRule, Policy
 from cds_service.publish import criteria as policy_text
 from cds_service.publish.criteria import ReadingText
 

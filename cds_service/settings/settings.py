@@ -129,8 +129,8 @@ class Settings(BaseSettings):
     )
     store_url: SecretStr = Field(
         SecretStr(""),
-        description="PostgreSQL for what workers and hosts share, postgresql://user:password@host/name; default: "
-        "SQLite in the state folder.",
+        description="PostgreSQL for what workers and hosts share, postgresql://user:password@host/name (needs the "
+        "extra cds-service[postgresql]); default: SQLite in the state folder.",
     )
     audit: bool = Field(True, description="Keep a log of every call and answer for disputes, apart from the log.")
     audit_content: bool = Field(

@@ -9,6 +9,10 @@ from sqlalchemy.exc import ArgumentError
 
 FILE_NAME = "store.sqlite"
 ALLOWED = "postgresql+psycopg://user:password@host/name, or nothing for SQLite in the state folder"
+NO_DRIVER = (
+    "The address of the store is one of PostgreSQL, whose driver psycopg is not installed. Install it with "
+    "pip install 'cds-service[postgresql]', or name no store, for SQLite in the state folder."
+)
 POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 
 
@@ -24,8 +28,8 @@ class Address:
 def address_of(url: str | None, state: Path) -> Address:
     """The address of the store: ``url`` as configured, or SQLite in the folder ``state``.
 
-    Raises ValueError with a sentence for an address that cannot be used; it repeats nothing of the address, which may
-    hold a password.
+    Raises ValueError with a sentence for an address that cannot be used, one of PostgreSQL without its driver included;
+    it repeats nothing of the address, which may hold a password.
     """
     if not url:
         return _sqlite(state / FILE_NAME)
@@ -36,6 +40,11 @@ def address_of(url: str | None, state: Path) -> Address:
     if parsed.drivername in POSTGRESQL:
         if not parsed.database:
             raise ValueError(f"The address of the store names no database; it is {ALLOWED}.")
+        try:
+            # Only to see that it is there; it is used when the store is opened.
+            import psycopg  # noqa: F401
+        except ImportError:
+            raise ValueError(NO_DRIVER) from None
         where = f"{parsed.host or 'local socket'}{f':{parsed.port}' if parsed.port else ''}"
         return Address(parsed.set(drivername="postgresql+psycopg"), f"PostgreSQL {parsed.database} on {where}", None)
     if parsed.drivername == "sqlite" and parsed.database not in (None, "", ":memory:") and not parsed.query:

@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 from cds_service.chart.chart import Chart
 from cds_service.facts.evaluated import WAIVED, Evaluated
-from cds_service.facts.evidence import ANYTHING, Evidence, Fact, Known, titled
+from cds_service.facts.evidence import ANYTHING, Evidence, Fact, Known, NotCounted, titled
 from cds_service.facts.kind import kind_of
 from cds_service.facts.logic import Truth
 from cds_service.facts.word import evaluate, leaves, manner_of, nodes, why_it_fails, word_of
 from cds_service.fhir.types import TYPES
-from cds_service.policy.model import Criterion, Part, Policy, Test
+from cds_service.policy.model import Criterion, Part, Policy
 
 MOST_NOTES = 3
 DISAGREE = "record and attestation disagree"
@@ -22,7 +22,8 @@ class Finding(NamedTuple):
     ``reason`` is empty if it is simply met, ``beside`` is what evidence does not say; ``manner`` says that it is met
     only by a waiver or because its condition does not apply. ``as_read`` is its truth if all that was read were all
     there is and nothing spoke against an answer; ``conflict`` says that an answer and a record disagree; ``unread`` are
-    the resource types whose unread part keeps it open.
+    the resource types whose unread part keeps it open; ``not_counted`` are the records that would bear on it and do not
+    count.
     """
 
     criterion: Criterion
@@ -35,6 +36,7 @@ class Finding(NamedTuple):
     as_read: Truth = Truth.UNKNOWN
     conflict: bool = False
     unread: tuple[str, ...] = ()
+    not_counted: tuple[NotCounted, ...] = ()
 
     @property
     def key(self) -> str:
@@ -58,8 +60,19 @@ def find(policy: Policy, criteria: Iterable[Criterion], known: Known, chart: Cha
         for name in known.parts if criterion.per_part else ("",):
             part = policy.scope.part(name) if name and policy.scope else None
             finding = _finding(criterion, known.at(name), chart, part)
-            found[finding.key] = finding
+            found[finding.key] = finding._replace(not_counted=_not_counted(criterion, known.at(name)))
     return found
+
+
+def _not_counted(criterion: Criterion, facts: Mapping[str, Fact]) -> tuple[NotCounted, ...]:
+    """The records that do not count of the facts that the criterion and its hints read, each once; one that counts for
+    another of them is none."""
+    read = [facts[name] for name in dict.fromkeys((*criterion.test.facts(), *(hint.fact for hint in criterion.hints)))]
+    refused = dict.fromkeys(item for fact in read for item in fact.not_counted)
+    if not refused:
+        return ()
+    counted = {item.reference for fact in read for item in fact.evidence}
+    return tuple(item for item in refused if item.reference not in counted)
 
 
 def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part: Part | None) -> Finding:
@@ -75,7 +88,7 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part
     if truth is Truth.NOT_MET:
         reason, beside = why_it_fails(found)
         return Finding(criterion, truth, reason, beside, tuple(dict.fromkeys(evidence)), part, as_read=truth)
-    whole = _as_if_whole(criterion.test, facts)
+    whole = _as_if_whole(found, facts)
     as_read = whole.truth
     against = [facts[hint.fact] for hint in criterion.hints if hint.contrary]
     contrary = [item for fact in against for item in fact.evidence]
@@ -91,9 +104,8 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part
         if fact.evidence and not any(known.values or known.events for known in on_record):
             evidence += fact.evidence
             reasons.append(hint.says)
-    notes = list(
-        dict.fromkeys(note for fact in (*read, *(fact for fact in against if fact.open)) for note in fact.notes)
-    )
+    hinted = [facts[hint.fact] for hint in criterion.hints]
+    notes = list(dict.fromkeys(note for fact in (*read, *hinted) for note in fact.notes))
     hidden = len(notes) - MOST_NOTES
     reasons += notes[:MOST_NOTES]
     if hidden > 0:
@@ -112,8 +124,12 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part
     )
 
 
-def _as_if_whole(test: Test, facts: Mapping[str, Fact]) -> Evaluated:
-    """The test as it would come out if what was read for it were all there is."""
+def _as_if_whole(found: Evaluated, facts: Mapping[str, Fact]) -> Evaluated:
+    """The test as it would come out if what was read for it were all there is: as it did, where nothing is open."""
+    used = (fact for node in nodes(found) for fact in (node.fact, node.after) if fact is not None)
+    if not any(fact.open for fact in used):
+        return found
+    test = found.test
     return evaluate(test, {**facts, **{name: facts[name]._replace(open=False) for name in test.facts()}})
 
 
@@ -153,14 +169,14 @@ def _not_whole(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) ->
 
 def _not_sent(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> list[str]:
     """A sentence for each resource type that could have settled the criterion and did not arrive or cannot be read."""
-    if not (chart.why_missing or chart.unreadable or chart.strangers):
+    if not (chart.why_missing or chart.unreadable or chart.dropped):
         return []
     wanted = _wanted(criterion, facts)
     sentences = [chart.why_missing[name] for name in wanted if name in chart.why_missing]
     sentences += [
-        f"{chart.strangers[name]} {name} not counted: of another patient, or of none"
+        f"{len(chart.dropped[name])} {name} not counted: of another patient, or of none"
         for name in wanted
-        if chart.strangers[name] and name != "Patient"
+        if name in chart.dropped and name != "Patient"
     ]
     broken = [f"{item.reference} {item.why}" for item in chart.unreadable if item.type in wanted]
     return list(dict.fromkeys(sentences + sorted(broken)[:MOST_NOTES]))

@@ -44,7 +44,7 @@ class Decision:
     """All that a policy says of one patient and one procedure; ``order`` is None on patient-view.
 
     ``parts`` are the parts of the scope that it is about; ``requested`` is what came of a rule that the caller asked
-    to be held against as well.
+    to be held against as well; ``died`` is when the patient did, as written ("": nobody knows when; None: did not).
     """
 
     policy: Policy
@@ -57,6 +57,7 @@ class Decision:
     parts: tuple[Part, ...] = ()
     requested: Verdict | None = None
     counted: frozenset[str] = field(default=frozenset())
+    died: str | None = None
 
     @property
     def lead(self) -> Verdict:
@@ -72,6 +73,8 @@ class Decision:
         criteria but for what was not read, and where a record and an answer disagree in any criterion. Any other
         unknown withholds nothing.
         """
+        if self.died is not None:
+            return True
         withholding = [verdict for verdict in self.verdicts if verdict.rule.withholds_codes]
         if any(verdict.truth is Truth.NOT_MET for verdict in withholding):
             return True
@@ -156,6 +159,7 @@ def decide(
             if True in known.whole[hint.fact].values
         ),
         today=today,
+        died=chart.died,
         parts=tuple(policy.scope.part(name) for name in known.parts) if policy.scope else (),
         requested=_verdict(requested, held, payer, known) if requested else None,
         counted=frozenset(key for rule in policy.verdicts if rule.profile is None for key in rule.criteria),

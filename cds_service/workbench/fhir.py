@@ -57,7 +57,7 @@ class FhirServer:
             links.append(_link("next", kind, following))
         shown = [(resource, "match") for resource in found[start : start + count]]
         if start == 0 and found:
-            shown += [(resource, "include") for resource in self.beside.get(kind, ())]
+            shown += [(resource, _mode(resource)) for resource in self.beside.get(kind, ())]
         entries = [
             {
                 "fullUrl": f"{self.base}/{resource['resourceType']}/{resource.get('id', '')}",
@@ -99,6 +99,11 @@ class FhirServer:
 
     def _of(self, kind: str) -> Iterator[Json]:
         return (resource for resource in self.resources if resource["resourceType"] == kind)
+
+
+def _mode(unasked: Json) -> str:
+    """Why a resource comes with a search that did not ask for it (FHIR R4 search.mode)."""
+    return "outcome" if unasked["resourceType"] == "OperationOutcome" else "include"
 
 
 def matches(resources: Iterable[Json], parameters: Parameters) -> Iterator[Json]:

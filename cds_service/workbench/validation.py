@@ -254,6 +254,9 @@ def _value(
     if value is not None and isinstance(value, dict) and value.get("resourceType") == "Bundle":
         if not template.partition("?")[1] and template:
             yield Remark(place, ERROR, f"The template is a read: send the {expected} itself, not a Bundle.")
+        if next_page(value) is None and arrival.left_out is not None:
+            left_out = arrival.left_out.format(expected or "resources")
+            yield Remark(place, WARNING, f"Counts as failed, so that what rests on it stays unknown: {left_out}.")
         if next_page(value) is not None:
             yield Remark(
                 f"{place}.link",

@@ -7,12 +7,18 @@ from typing import Any
 from cds_service.examples import examples, request_as_of
 from cds_service.settings.settings import data_folder
 
-RECOGNISED, UNRELATED = "typical-gaps", "unrelated-order"
+RECOGNISED, UNRELATED, OPENED = "typical-gaps", "unrelated-order", "patient-view-multifidus"
 
 
 def whole_card(today: date) -> tuple[str, Any]:
     """Service id and body of a call that a policy recognises, on a full chart."""
     example = examples(data_folder("fhir_examples"))[RECOGNISED]
+    return example.about["service"], request_as_of(example, today)
+
+
+def patient_view(today: date) -> tuple[str, Any]:
+    """Service id and body of a call that opens a chart of which a policy has something to say."""
+    example = examples(data_folder("fhir_examples"))[OPENED]
     return example.about["service"], request_as_of(example, today)
 
 

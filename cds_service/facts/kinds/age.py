@@ -1,6 +1,7 @@
 """``age``: how old the patient is, in whole years."""
 
 from datetime import date
+from typing import Any
 
 from cds_service.errors import UnreadableError
 from cds_service.facts.comparing import limits_in_words
@@ -22,26 +23,22 @@ class AgeKind(NumberKind):
         return super().types(rule) | {"Patient"}
 
     def read(self, rule: FactRule, context: Context) -> Fact:
-        """The whole years since each day that the birth date may be."""
-        chart, today = context.chart, context.today
-        born_text = chart.patient.get("birthDate") if chart.patient else None
+        """The whole years since each day that the birth date may be; of one who died, until then."""
+        chart = context.chart
         if chart.patient is None:
             why_missing = chart.why_missing.get("Patient", "no Patient was sent")
             return Fact(rule, notes=(why_missing,), open=context.records_open(rule))
-        if born_text is None:
-            return Fact(rule, notes=("the Patient has no birth date",))
-        try:
-            born = days_of(born_text)
-        except UnreadableError as error:
-            return Fact(rule, notes=(f"the birth date {error}",))
-        if born.first > today:
-            return Fact(rule, notes=("the birth date lies in the future",))
-        low, high = years_between(min(born.last, today), today), years_between(born.first, today)
-        shown = (
-            f"{low} years" if low == high else f"{low} or {high} years" if high == low + 1 else f"{low} to {high} years"
-        )
-        evidence = Evidence(f"Patient/{chart.patient_id}", rule.title, shown, None)
-        return Fact(rule, ((low, high),), (evidence,))
+        until, remark = _until(chart.died, context.today)
+        spans: list[tuple[int, int]] = []
+        for patient in chart.patients:
+            outcome = _span(patient.get("birthDate"), until)
+            if isinstance(outcome, str):
+                return Fact(rule, notes=(outcome,))
+            spans += [] if outcome in spans else [outcome]
+        notes = ("copies of the Patient disagree on the birth date",) if len(spans) > 1 else ()
+        shown = " or ".join(map(_in_words, spans))
+        evidence = Evidence(f"Patient/{chart.patient_id}", rule.title, shown, None, remark)
+        return Fact(rule, tuple(spans), (evidence,), notes)
 
     def compared(self, test: Test, rule: FactRule) -> str:
         """In years."""
@@ -62,6 +59,34 @@ class AgeKind(NumberKind):
     def dated(self, in_months: bool, value: int | float, today: date) -> str:
         """The birth date that gives an age."""
         return f" (born {_years_before(today, value)})" if isinstance(value, int) else ""
+
+
+def _span(written: Any, until: date) -> tuple[int, int] | str:
+    """The ages that a birth date gives, or why it gives none."""
+    if written is None:
+        return "the Patient has no birth date"
+    try:
+        born = days_of(written)
+    except UnreadableError as error:
+        return f"the birth date {error}"
+    if born.first > until:
+        return "the birth date lies in the future"
+    return years_between(min(born.last, until), until), years_between(born.first, until)
+
+
+def _until(died: str | None, today: date) -> tuple[date, str | None]:
+    """The day up to which age is counted, and what a reader must know of it."""
+    if died is None:
+        return today, None
+    try:
+        return min(days_of(died).last, today), "at death"
+    except UnreadableError:
+        return today, None
+
+
+def _in_words(span: tuple[int, int]) -> str:
+    low, high = span
+    return f"{low} years" if low == high else f"{low} or {high} years" if high == low + 1 else f"{low} to {high} years"
 
 
 def _years_before(day: date, years: int) -> date:

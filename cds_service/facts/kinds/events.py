@@ -9,7 +9,17 @@ from cds_service.chart.evidence_rules import judge, may_be_too_old, too_old_or_f
 from cds_service.errors import UnreadableError
 from cds_service.facts.attested import Answers, attested
 from cds_service.facts.context import Context
-from cds_service.facts.evidence import WITHOUT_DATE, Event, Evidence, Fact, Reading, evidence_of, note_on
+from cds_service.facts.evidence import (
+    WITHOUT_DATE,
+    Event,
+    Evidence,
+    Fact,
+    NotCounted,
+    Reading,
+    evidence_of,
+    not_counted,
+    note_on,
+)
 from cds_service.facts.kind import FactKind, Rules, kind_of
 from cds_service.facts.origins import either, records
 from cds_service.fhir.dates import Days, days
@@ -39,7 +49,8 @@ class EventsKind(FactKind):
         """The events, the newest first."""
         notes: list[str] = []
         spoiled: list[Match] = []
-        sources = [*_recorded(rule, context, notes, spoiled), *_attested(rule, context, notes)]
+        refused: list[NotCounted] = []
+        sources = [*_recorded(rule, context, notes, spoiled, refused), *_attested(rule, context, notes)]
         by_day: dict[tuple[Days, int], list[_Source]] = {}
         for number, source in enumerate(sources):
             # What has no date may be any other event or none of them: it stands alone, and open.
@@ -49,7 +60,7 @@ class EventsKind(FactKind):
         evidence = [item for group in found for item in group[1]]
         is_open = context.records_open(rule) or context.answers_open(rule) or bool(spoiled)
         happened = tuple(event for event, _ in found)
-        return Fact(rule, (), tuple(evidence), tuple(dict.fromkeys(notes)), happened, is_open)
+        return Fact(rule, (), tuple(evidence), tuple(dict.fromkeys(notes)), happened, is_open, tuple(refused))
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
         """The records, and the attested groups."""
@@ -78,7 +89,9 @@ def _event(rule: FactRule, sources: list[_Source]) -> tuple[Event, list[Evidence
     return Event(sources[0].when, known, any(source.certain for source in sources)), evidence
 
 
-def _recorded(rule: FactRule, context: Context, notes: list[str], spoiled: list[Match]) -> Iterator[_Source]:
+def _recorded(
+    rule: FactRule, context: Context, notes: list[str], spoiled: list[Match], refused: list[NotCounted]
+) -> Iterator[_Source]:
     for match, placed in context.matches(rule, rule.resources):
         if match.beside_code:
             notes.append(note_on(match, "its code is not in this policy"))
@@ -92,14 +105,17 @@ def _recorded(rule: FactRule, context: Context, notes: list[str], spoiled: list[
                     spoiled.append(match)
             if why_not is not None:
                 notes += [note_on(match, why_not)] if why_not else []
+                refused += [not_counted(match, why_not)] if why_not else []
                 continue
             if not placed:
                 notes.append(note_on(match, context.no_part))
+                refused.append(not_counted(match, context.no_part))
             when = days(written) if written is not None else _some_day(context.today)
             shown = evidence_of(match, None, when.text if written is not None else None, remark=remark)
             yield _Source(when, shown, _coded(rule, match, when, context), {}, placed and written is not None)
         except UnreadableError as error:
             notes.append(note_on(match, f"{match.record.reference} {error}"))
+            refused.append(not_counted(match, str(error)))
             spoiled.append(match)
 
 

@@ -5,7 +5,7 @@ from cds_service.facts.attested_values import AnswerReader, attested_number, fro
 from cds_service.facts.body_mass import computed
 from cds_service.facts.comparing import limits_in_words
 from cds_service.facts.context import Context
-from cds_service.facts.evidence import Fact, Reading, note_on
+from cds_service.facts.evidence import Fact, NotCounted, Reading, not_counted, note_on
 from cds_service.facts.kind import NumberKind, Rules
 from cds_service.facts.measured import Stale, Unread, observed
 from cds_service.facts.origins import answers, span
@@ -32,14 +32,18 @@ class MeasurementKind(NumberKind):
         readings: list[Reading] = []
         stale: list[tuple[Days, str]] = []
         notes: list[str] = []
+        refused: list[NotCounted] = []
         for match, placed in context.matches(rule, ("Observation",)):
             outcome = observed(rule, match, context.chart, context.today) if placed else context.no_part
             if isinstance(outcome, Stale):
                 stale.append((outcome.when, note_on(match, outcome.why)))
+                refused.append(not_counted(match, outcome.why))
             elif isinstance(outcome, str):
                 notes.append(note_on(match, outcome))
+                refused.append(not_counted(match, outcome))
             elif isinstance(outcome, Unread):
                 notes.append(note_on(match, outcome.why))
+                refused.append(not_counted(match, outcome.why))
                 # What a code that is not listed means may be something else, of which the value need not be read.
                 readings += [] if match.beside_code else [outcome.reading]
             else:
@@ -55,7 +59,8 @@ class MeasurementKind(NumberKind):
             readings += given
             notes += more
         fact = from_newest(rule, readings, notes)
-        return fact._replace(open=fact.open or context.records_open(rule) or context.answers_open(rule))
+        is_open = fact.open or context.records_open(rule) or context.answers_open(rule)
+        return fact._replace(open=is_open, not_counted=tuple(refused))
 
     def reader(self, rule: FactRule) -> AnswerReader:
         """A number within the range."""

@@ -11,7 +11,17 @@ from cds_service.errors import UnreadableError
 from cds_service.facts.attested import attested
 from cds_service.facts.context import Context
 from cds_service.facts.elapsed import elapsed
-from cds_service.facts.evidence import ANYTHING, Evidence, Fact, Value, evidence_of, newest, note_on
+from cds_service.facts.evidence import (
+    ANYTHING,
+    Evidence,
+    Fact,
+    NotCounted,
+    Value,
+    evidence_of,
+    newest,
+    not_counted,
+    note_on,
+)
 from cds_service.facts.kind import ElapsedKind, Rules
 from cds_service.facts.origins import a_condition, answers
 from cds_service.fhir.dates import Days, days, years_after
@@ -35,6 +45,7 @@ class OnsetKind(ElapsedKind):
         chart, today = context.chart, context.today
         recorded: list[tuple[Days, Evidence]] = []
         notes: list[str] = []
+        refused: list[NotCounted] = []
         unread, unreadable = context.records_open(rule), False
         for match, placed in context.matches(rule, ("Condition",)):
             try:
@@ -50,9 +61,11 @@ class OnsetKind(ElapsedKind):
                         recorded.append((onset, evidence_of(match, f"since {onset.text}", None)))
                 if why_not is not None:
                     notes.append(note_on(match, why_not))
+                    refused.append(not_counted(match, why_not))
             except UnreadableError as error:
                 unreadable = True
                 notes.append(note_on(match, f"{match.record.reference} {error}"))
+                refused.append(not_counted(match, str(error)))
         values: list[Value] = []
         shown: list[Evidence] = []
         if recorded:
@@ -76,7 +89,9 @@ class OnsetKind(ElapsedKind):
                 shown.append(reading.evidence)
         # An unread record may only lengthen the time that others show, but is all there is where none shows any.
         is_open = context.answers_open(rule) or ((unread or unreadable) and not recorded)
-        return Fact(rule, tuple(values), tuple(shown), tuple(dict.fromkeys(notes)), open=is_open)
+        return Fact(
+            rule, tuple(values), tuple(shown), tuple(dict.fromkeys(notes)), open=is_open, not_counted=tuple(refused)
+        )
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
         """The Conditions, and the answer."""
@@ -138,7 +153,9 @@ def _onset_from_age(age: Mapping[str, Any], chart: Chart) -> Days | None:
     unit = age.get("code") or age.get("unit") or "a"
     if not isinstance(unit, str) or unit.lower() not in ("a", "y", "yr", "year", "years") or not 0 <= years <= 130:
         return None
-    born_text = chart.patient.get("birthDate") if chart.patient else None
+    birth_dates = {str(patient.get("birthDate")) for patient in chart.patients}
+    # Copies of the patient that disagree give no age.
+    born_text = birth_dates.pop() if len(birth_dates) == 1 and chart.patient and "birthDate" in chart.patient else None
     if born_text is None or age.get("comparator") is not None:
         return None
     born = days_of(born_text)

@@ -20,18 +20,16 @@ class RecordKind(YesOrNoKind):
 
     def read(self, rule: FactRule, context: Context) -> Fact:
         """Whether any record counts."""
-        found, may, notes, spoiled = recorded(rule, context)
+        found, may, notes, spoiled, refused = recorded(rule, context)
         shown = tuple(evidence for _, evidence in (*found, *may))
         if found:
-            return Fact(rule, (True,), shown, tuple(notes))
+            return Fact(rule, (True,), shown, tuple(notes), not_counted=refused)
         if may:
-            return Fact(rule, (), shown, tuple(notes), open=True)
-        if rule.when_absent == "no":
-            # Silence is a no only where nothing that might be the record was left unread.
-            spoiled = spoiled or any(item.type in rule.resources for item in context.chart.unreadable)
-            if not notes and not spoiled:
-                return Fact(rule, (False,))
-        return Fact(rule, (), (), tuple(notes), open=spoiled)
+            return Fact(rule, (), shown, tuple(notes), open=True, not_counted=refused)
+        # Silence is a no only where nothing that might be the record was left unread.
+        if rule.when_absent == "no" and not notes and not spoiled:
+            return Fact(rule, (False,))
+        return Fact(rule, (), (), tuple(notes), open=spoiled, not_counted=refused)
 
     def truths_if_open(self, test: Test, fact: Fact, truth: Truth) -> frozenset[Truth]:
         """More records can only add a yes where none was found, or take a no away."""

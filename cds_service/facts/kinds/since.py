@@ -25,7 +25,7 @@ class SinceKind(ElapsedKind):
 
     def read(self, rule: FactRule, context: Context) -> Fact:
         """The time since the newest of all."""
-        found, may, notes, spoiled = recorded(rule, context)
+        found, may, notes, spoiled, refused = recorded(rule, context)
         dated = [(days(when), item) for when, item in (*found, *may) if when]
         undated = [item for when, item in (*found, *may) if not when]
         notes += [f"{item.display}: has no date" for item in undated]
@@ -42,13 +42,13 @@ class SinceKind(ElapsedKind):
                 elif reading.evidence.value:
                     dated.append((days(reading.evidence.value), reading.evidence))
         if not dated:
-            return Fact(rule, (), (), tuple(notes), open=spoiled or answers_open)
+            return Fact(rule, (), (), tuple(notes), open=spoiled or answers_open, not_counted=refused)
         spans = [elapsed(rule, when, context.today) for when, _ in dated]
         newest_one = max(dated, key=lambda pair: (pair[0].first, pair[0].last, pair[1].reference))[1]
         # What has no date, or none that can be read, may be the newest of all.
         least = 0 if may_be_newer else min(low for low, _ in spans)
         longest = min(high for _, high in spans)
-        return Fact(rule, ((least, longest),), (newest_one,), tuple(notes), open=answers_open)
+        return Fact(rule, ((least, longest),), (newest_one,), tuple(notes), open=answers_open, not_counted=refused)
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
         """The records, or the answer."""

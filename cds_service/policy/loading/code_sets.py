@@ -6,8 +6,8 @@ from typing import Any
 from cds_service.fhir.elements import Key
 from cds_service.fhir.terminology import RXNORM, canonical_code, canonical_system
 from cds_service.policy import drugs
+from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.loading.problems import Problems, Reader
-from cds_service.policy.model import Code, CodeSet
 
 NO_CODES = CodeSet("none", "none", (), {}, (), ())
 

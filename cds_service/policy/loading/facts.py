@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from cds_service.fhir.elements import unit_spelling
+from cds_service.policy.codes import CodeSet
 from cds_service.policy.loading.code_sets import CodeReader
 from cds_service.policy.loading.problems import Problems, Reader
-from cds_service.policy.model import CodeSet, FactRule, Kind
+from cds_service.policy.model import FactRule, Kind
 from cds_service.policy.places import Steps, path_of
 
 

@@ -14,6 +14,7 @@ from cds_service.fhir.types import RECORDS, TYPES
 from cds_service.policy import code_packs
 from cds_service.policy.cases import all_cases
 from cds_service.policy.code_packs import CodePack
+from cds_service.policy.codes import CodeSet
 from cds_service.policy.json_files import FILES, read_json, schema_problems
 from cds_service.policy.loading.code_sets import NO_CODES, CodeReader
 from cds_service.policy.loading.facts import FactReader
@@ -23,7 +24,6 @@ from cds_service.policy.loading.vocabulary import LoadedVocabulary, schema
 from cds_service.policy.model import (
     Act,
     Citation,
-    CodeSet,
     Criterion,
     Hint,
     OrderRule,

@@ -17,6 +17,7 @@ from tests.charts import (
     RXNORM,
     SNOMED,
     TODAY,
+    attested,
     chart,
     concept,
     condition,
@@ -25,8 +26,8 @@ from tests.charts import (
     minimal,
     named,
     procedure,
+    weight_ratio,
 )
-from tests.vocabulary import Row, Word, differences
 
 INFECTION = concept(ICD10CM, "M00.9")
 
@@ -83,25 +84,6 @@ def test_a_diagnosis_counts(changes, active, ever):
     assert fact("infection", condition(code=INFECTION, **changes)).values == ((True,) if active else ())
     artificial = condition(code=concept(ICD10CM, "Z96.651"), **changes)
     assert fact("surgery", artificial).values == ((True,) if ever else ())
-
-
-def test_the_validity_of_a_diagnosis_is_for_information():
-    """The date of service decides which codes order something; a record counts by its code whenever it was made."""
-    asked = Word(
-        "validity", "tests", "", {"sick": SICK}, {"fact": "sick", "is": True}, (), sets={"infection": NOT_YET_VALID}
-    )
-    assert differences(asked, Row("", {"found": {"condition": "ICD-10-CM|M00.9", "date": "2026-01-01"}}, "met")) == ()
-
-
-SICK = {
-    "kind": "record",
-    "title": "Infection",
-    "codes": "infection",
-    "resources": ["Condition"],
-    "state": "active",
-    "when_absent": "unknown",
-}
-NOT_YET_VALID = {"title": "Infection", "codes": [{"code": "ICD-10-CM|M00.9", "valid_from": "2027-01-01"}]}
 
 
 @pytest.mark.parametrize(
@@ -443,3 +425,10 @@ def test_the_status_of_a_diagnosis_is_repeated_only_where_it_looks_like_one(elem
     found = fact("infection", condition(code=INFECTION, **{element: "<img src=x>"}))
     assert found.values == ()
     assert "<" not in found.notes[0]
+
+
+def test_the_last_day_of_the_calendar_is_only_another_future_date():
+    forever = "9999-12-31T23:59:59-05:00"
+    assert fact("pain-onset", condition(recordedDate=forever)).evidence == ()
+    assert fact("weight-ratio", weight_ratio(effectiveDateTime=forever)).values == ()
+    assert fact("can-hum-attested", attested({"can-hum": {"valueBoolean": True}}, authored=forever)).values == ()

@@ -1,0 +1,137 @@
+"""The codes by which a policy recognizes things: rows of its code sets, and what falls under them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from cds_service.fhir.dates import days
+from cds_service.fhir.elements import Key
+from cds_service.fhir.free_text import FreeText, Said
+from cds_service.fhir.terminology import common_beginning
+
+# In place of how a code was seen: its words are those of the deployment's code pack.
+FROM_PACK = "code-pack"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One code of a set: canonical ``system`` URI, our own short ``label`` or a code pack's words, provenance.
+
+    ``leaves`` is filled for a header code that is not billable: the codes below it that are.
+
+    A family stands for many codes: a ``prefix`` for every code that begins with it (written with a dash at its end), a
+    code with ``through`` for every code from the one to the other, both with all that begins so. ``exceptions`` are the
+    codes and prefixes (a dash at the end) below it that it leaves out.
+    """
+
+    system: str
+    system_name: str
+    code: str
+    label: str
+    seen: str
+    provenance: str
+    valid_from: str | None
+    valid_until: str | None
+    leaves: tuple[str, ...] = ()
+    remark: str | None = None
+    use: str | None = None
+    prefix: bool = False
+    through: str = ""
+    exceptions: tuple[str, ...] = ()
+
+    @property
+    def is_family(self) -> bool:
+        """Whether it stands for more than one code."""
+        return self.prefix or bool(self.through)
+
+    @property
+    def begins(self) -> str:
+        """The characters with which every code begins that it stands for."""
+        return common_beginning(self.code, self.through) if self.through else self.code
+
+    def covers(self, code: str) -> bool:
+        """Whether it stands for a code of its system (canonical)."""
+        if self.through:
+            inside = self.code <= code[: len(self.through)] <= self.through
+        else:
+            inside = code.startswith(self.code) if self.prefix else code == self.code
+        return inside and not any(
+            code.startswith(kept_out[:-1]) if kept_out.endswith("-") else code == kept_out
+            for kept_out in self.exceptions
+        )
+
+    @property
+    def from_pack(self) -> bool:
+        """Whether the label is not ours: a licensed descriptor of any length, in which any character may stand."""
+        return self.seen == FROM_PACK
+
+    def is_valid(self, on: date) -> bool:
+        """Whether the code has this meaning on a day."""
+        return not (
+            (self.valid_from is not None and on < days(self.valid_from).first)
+            or (self.valid_until is not None and on > days(self.valid_until).last)
+        )
+
+
+# Sets are told apart by identity: two policies may name theirs alike.
+@dataclass(frozen=True, slots=True, eq=False)
+class CodeSet:
+    """A named set of codes: exact (system, code) pairs, families of codes, phrases for records without codes.
+
+    ``unless``: words beside which the phrases mean something else ("pain score" in "knee pain score").
+    ``words_beside_codes``: the phrases beside a code that the set does not list count like phrases without a code (a
+    drug's product code, whose ingredient is in its words); elsewhere they are shown and settle nothing alone. ``drugs``
+    are the ingredients that a phrase names; these phrases stand among the others too. A phrase of ``together`` counts
+    where one of ``beside`` stands in the same text, in any order ("L4-L5 laminectomy"); these stand among them as well.
+    """
+
+    name: str
+    title: str
+    codes: tuple[Code, ...]
+    exact: Mapping[Key, Code]
+    families: tuple[Code, ...]
+    phrases: tuple[str, ...]
+    words_beside_codes: bool = False
+    unless: tuple[str, ...] = ()
+    drugs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
+    together: tuple[str, ...] = ()
+
+    def match(self, key: Key) -> Code | None:
+        """The row that a (system, code) pair falls under, or None; that of a family has the code itself."""
+        found = self.exact.get(key)
+        if found is None and self.families:
+            system, code = key
+            family = next((row for row in self.families if row.system == system and row.covers(code)), None)
+            found = family and replace(family, code=code, prefix=False, through="", exceptions=())
+        return found
+
+    def match_on(self, key: Key, on: date) -> Code | None:
+        """The row that the pair falls under on a day: a code may change its meaning from one year to the next."""
+        found = self.match(key)
+        return found if found is not None and found.is_valid(on) else None
+
+    def stands_in(self, text: str) -> bool:
+        """Whether a phrase stands anywhere in normalised text."""
+        return any(phrase in text for phrase in self.phrases)
+
+    def manner_in(self, text: FreeText) -> Said | None:
+        """The manner in which a text says what the set names; None where it does not, denies or merely mentions it."""
+        said = text.manner(self._phrases_in(text))
+        if said in (None, Said.MENTIONED, Said.DENIED) or any(word in text.plain for word in self.unless):
+            return None
+        return said
+
+    def _phrases_in(self, text: FreeText) -> tuple[str, ...]:
+        """The phrases that may count in a text: those of ``together`` only where one of ``beside`` stands in it."""
+        if not self.together or any(phrase in text.plain for phrase in self.beside):
+            return self.phrases
+        return tuple(phrase for phrase in self.phrases if phrase not in self.together)
+
+    def drugs_in(self, text: str) -> tuple[str, ...]:
+        """The ingredients that a normalised text names, in the order of their names."""
+        return tuple(sorted({name for phrase, names in self.drugs.items() if phrase in text for name in names}))
+
+    def match_words(self, text: str) -> bool:
+        """Whether a phrase stands in a text, neither denied nor only mentioned."""
+        return self.manner_in(FreeText(text)) is not None

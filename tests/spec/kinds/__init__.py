@@ -1,0 +1,1 @@
+"""Kinds of facts, a file each as in cds_service/facts/kinds."""

@@ -1,0 +1,36 @@
+"""The kind of fact `since`."""
+
+from tests.spec.pieces import EXERCISE, exercise
+from tests.spec.tables import Row, Table, also, held
+
+SINCE = Table(
+    "since",
+    "Time since the newest record in `codes`, or since the date attested in `item`.",
+    {"since": EXERCISE | {"kind": "since", "in": "months"}},
+    {"fact": "since", "at_most": 6},
+    (
+        Row("the newest 6 months ago", exercise("2024-01-01") | exercise("2025-09-15", "second"), "met"),
+        Row("6 months and a day ago", exercise("2025-09-14"), "not-met"),
+        Row("some day of that month", exercise("2025-09"), "unknown"),
+        Row("a record without a date", exercise(None), "unknown"),
+        Row("6 months ago, and one without a date", exercise("2025-09-15") | exercise(None, "second"), "met"),
+    ),
+)
+REASONS = also(
+    SINCE.facts,
+    SINCE.test,
+    Row("a day beyond six months", exercise("2025-09-14"), "not-met", reason="6.1 months: above 6"),
+)
+LONG_AGO = also(
+    SINCE.facts,
+    {"fact": "since", "more_than": 6},
+    Row(
+        "long ago, and one without a date",
+        exercise("2024-01-01") | exercise(None, "second"),
+        "unknown",
+        reason="what is on record does not settle it; exercise: has no date",
+    ),
+)
+TABLES = (SINCE, REASONS, LONG_AGO)
+
+test_rows = held(*TABLES)

@@ -1,0 +1,1 @@
+"""Options of facts, which several kinds have."""

@@ -1,0 +1,20 @@
+"""The option `in` of facts."""
+
+from tests.spec.pieces import ONSET, diagnosis
+from tests.spec.tables import Row, Table, held
+
+IN = Table(
+    "in",
+    "`onset` and `since` count days, or calendar months with the share of the month begun.",
+    {"onset": ONSET | {"in": "months"}},
+    {"fact": "onset", "at_least": 6},
+    (
+        Row("6 months ago to the day", diagnosis(onset="2025-09-15"), "met"),
+        Row("a day less", diagnosis(onset="2025-09-16"), "not-met"),
+        Row("some day of that month", diagnosis(onset="2025-09"), "unknown"),
+    ),
+    shows={"in": "months"},
+)
+TABLES = (IN,)
+
+test_rows = held(*TABLES)

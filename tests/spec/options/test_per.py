@@ -1,0 +1,49 @@
+"""The option `per` of facts."""
+
+import pytest
+
+from cds_service.chart.parts import parts_named
+from tests.charts import CPT, SNOMED, chart, concept, named, procedure
+from tests.spec.pieces import BOTH, EXERCISE, HUM, LEFT, RIGHT, SCOPE, SIDES, answered, exercise, is_yes
+from tests.spec.tables import Row, Table, held
+
+PER = Table(
+    "per",
+    "Read for each part of the scope apart: a record by its body site, code or words, an answer by its linkId "
+    "(`hum.right`). A record that names no part does not count.",
+    {"hum": HUM | {"per": "knee"}, "exercised": EXERCISE | {"per": "knee"}},
+    {"any": [is_yes("hum"), is_yes("exercised")]},
+    (
+        Row("attested for that side", answered(hum__right=True), "met", {"side": [RIGHT]}, "right"),
+        Row("attested for the other side", answered(hum__left=True), "unknown", {"side": [RIGHT]}, "right"),
+        Row("recorded for the other side", exercise(side=LEFT), "unknown", {"side": [RIGHT]}, "right"),
+        Row("recorded for both sides", exercise(side=BOTH), "met", {"side": [BOTH]}, "left"),
+        Row("recorded without a side", exercise(), "unknown", {"side": [RIGHT]}, "right"),
+    ),
+    more={"scope": SCOPE},
+    sets=SIDES,
+    shows={"per": "knee"},
+)
+TABLES = (PER,)
+
+test_rows = held(*TABLES)
+
+
+def side(code):
+    return concept(SNOMED, code.partition("|")[2])
+
+
+@pytest.mark.parametrize(
+    ("code", "sites", "named_parts"),
+    named(
+        ("the site stands above the words", "left knee exercise", [side(RIGHT)], ("right",)),
+        ("both sites stand above the words", "left knee exercise", [side(RIGHT), side(LEFT)], ("right", "left")),
+        ("a site in words stands above the words", "left knee exercise", [{"text": "right knee"}], ("right",)),
+        ("a site without a side leaves it to the words", "left knee exercise", [{"text": "knee"}], ("left",)),
+        ("no site", "left knee exercise", [], ("left",)),
+        ("neither", "knee exercise", [], ()),
+    ),
+)
+def test_a_body_site_that_names_a_side_stands_above_the_code(code, sites, named_parts):
+    record = procedure(code=concept(CPT, "97110", text=code), bodySite=sites)
+    assert parts_named(PER.policy.scope, record, chart()) == named_parts

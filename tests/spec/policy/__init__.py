@@ -1,0 +1,1 @@
+"""Parts of policy.json that stand beside the criteria."""

@@ -1,0 +1,46 @@
+"""The part `profiles` of policy.json."""
+
+from tests.spec.pieces import SCORE, score
+from tests.spec.tables import CRITERION, Row, Table, held
+
+PROFILES = {
+    "bulletin": {
+        "title": "As a bulletin asks",
+        "source": "primer",
+        "parameters": {"least": 50},
+        "all": [CRITERION],
+        "next_review": "2027-01-01",
+    },
+    "unseen": {
+        "title": "As an unseen rule asks",
+        "source": "primer",
+        "pending": "Its text was not seen.",
+        "next_review": "2027-01-01",
+    },
+}
+RULES = Table(
+    "profiles",
+    "The rule of one other source: own `parameters`, tests that it `replaces`, and `all` the criteria that it has. "
+    "One whose text was not seen is `pending`, and is refused or unknown with that reason.",
+    {"function": SCORE},
+    {"fact": "function", "at_least": "$least"},
+    (
+        Row("40, by the policy's own number", score(40), "met"),
+        Row(
+            "40, by the bulletin's",
+            score(40),
+            "not-met",
+            expect={"criteria": {"asked@bulletin": "not-met"}},
+            profile="bulletin",
+        ),
+        Row("a rule that is pending", score(40), "refused", expect={"refused": "was not seen"}, profile="unseen"),
+    ),
+    more={
+        "parameters": {"least": {"title": "Least", "value": 30, "source": "primer", "place": "page 2"}},
+        "profiles": PROFILES,
+    },
+    shows={"profiles": PROFILES},
+)
+TABLES = (RULES,)
+
+test_rows = held(*TABLES)

@@ -1,0 +1,1 @@
+"""Words of tests, a file each as in cds_service/facts/words."""

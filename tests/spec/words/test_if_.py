@@ -1,0 +1,22 @@
+"""The word of tests `if`."""
+
+from tests.spec.pieces import BUZZ, HUM, answered, is_yes
+from tests.spec.tables import Row, Table, held
+
+IF = Table(
+    "if",
+    "Where `if` is not met, `then` is not asked: the criterion does not apply, and is shown so. Where `if` is "
+    "unknown only a `then` that is met settles it.",
+    {"hum": HUM, "buzz": BUZZ},
+    {"if": is_yes("hum"), "then": is_yes("buzz")},
+    (
+        Row("no, nothing", answered(hum=False), "does-not-apply"),
+        Row("yes, no", answered(hum=True, buzz=False), "not-met"),
+        Row("yes, nothing", answered(hum=True), "unknown"),
+        Row("nothing, yes", answered(buzz=True), "met"),
+        Row("nothing, no", answered(buzz=False), "unknown"),
+    ),
+)
+TABLES = (IF,)
+
+test_rows = held(*TABLES)
