@@ -107,7 +107,7 @@ def test_an_update_names_what_the_release_does_not_have(tmp_path):
     ]
 
 
-@pytest.mark.filterwarnings("ignore:read_text is deprecated")
+@pytest.mark.filterwarnings("ignore:(read|open)_text is deprecated")
 @pytest.mark.parametrize("policy", [policy.id for policy in library().policies])
 def test_what_ships_is_what_the_tables_say(tmp_path, policy):
     shipped = data_folder("cards") / policy

@@ -238,7 +238,11 @@ def _by_part(decision: Decision) -> Iterator[str]:
 
 def _not_read(decision: Decision, chart: Chart) -> str:
     """A sentence that names the kinds of record that criteria read and that did not arrive whole, if there are any."""
-    missing = sorted(TYPES[name].called for name in decision.policy.resource_types & chart.why_missing.keys())
+    missing = sorted(
+        TYPES[name].called
+        for name in decision.policy.resource_types & chart.why_missing.keys()
+        if not TYPES[name].only_shown
+    )
     if not missing:
         return ""
     more = len(missing) - MOST_EVIDENCE
