@@ -39,17 +39,20 @@ run: $(VENV)/.runtime ## start the service on http://127.0.0.1:8080/ (another po
 	@echo "Starting on http://127.0.0.1:$(PORT)/ (Ctrl-C stops it); what it keeps is in $(STATE)"
 	@CDS_SERVICE_STATE="$(STATE)" exec $(BIN)/cds-service serve --host 127.0.0.1 --port $(PORT)
 
+# Among the tests is what `check` finds of the policies (tests/test_policy_content.py): once is enough.
+test: CHECK_POLICIES =
 test: check ## the checks, then every test (some of them: make test ARGS='-k bmi')
 	$(NEEDS_POSTGRESQL)
 	$(NEEDS_CHROMIUM)
 	$(NEEDS_VALGRIND)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
+CHECK_POLICIES = $(BIN)/cds-service check
 check: $(VENV)/.dev ## linter, formatting, types and policies; never edits
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/cds-service check
+	$(CHECK_POLICIES)
 
 fix: $(VENV)/.dev ## let the linter and the formatter repair what they can
 	$(BIN)/ruff check --fix .

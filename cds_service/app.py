@@ -64,7 +64,7 @@ def create_app(
     def discover() -> Response:
         return _json(discovery)
 
-    if installation.metrics is not None:
+    if installation.metrics.kept:
         exposition = installation.metrics.exposition
 
         @app.get("/metrics")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from cds_service.ehr.addresses import Allowance
 from cds_service.ehr.client import OutgoingClient
@@ -16,6 +15,7 @@ from cds_service.operations.audit import AuditError, AuditLog, audit_folder
 from cds_service.operations.check_names import CHECKS as SELF_CHECKS
 from cds_service.operations.check_names import DEGRADING, DEGRADING_WITH_TRUST, PARTS_OF_READINESS
 from cds_service.operations.computing import Turn
+from cds_service.operations.counting import NoMetrics
 from cds_service.operations.names import Names
 from cds_service.operations.rate import limit_of
 from cds_service.operations.readiness import Readiness
@@ -32,20 +32,18 @@ from cds_service.trust.entries import Clients
 from cds_service.trust.keys import KeyRing
 from cds_service.trust.tokens import CHECKS, Verifier
 
-if TYPE_CHECKING:
-    from cds_service.operations.metrics import Metrics
-
 NOBODY = Allowance()
 NO_NAMES = Names()
 NO_TRACES = NoTraces()
+NO_METRICS = NoMetrics()
 # A worker is silent after so many self-checks that it did not tell of; a run of all known answers takes its time.
 PATIENCE = 2.5
 SECONDS_OF_A_RUN = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """Each part may be missing: then nothing is fetched, counted, or kept.
+    """Each part may be off: then nothing is fetched, counted, or kept.
 
     ``allowance`` says which FHIR servers may be called for open calls; ``call_seconds`` is the deadline of a call,
     ``rate_limit`` what one client may call (empty: no limit). ``verifier`` says who calls; without one calls are open.
@@ -58,7 +56,7 @@ class Installation:
     fetcher: Fetcher | None = None
     allowance: Allowance = NOBODY
     call_seconds: float = 3.5
-    metrics: "Metrics | None" = None
+    metrics: NoMetrics = NO_METRICS
     audit: AuditLog | None = None
     rate_limit: str = ""
     store: Store | None = None
@@ -106,19 +104,19 @@ def installation_of(settings: Settings, library: Library, *, only_this_machine: 
     )
     audit = _audit(settings) if settings.audit else None
     return Installation(
-        fetcher,
-        Allowance(loopback=only_this_machine),
-        settings.call_seconds,
-        metrics,
-        audit,
-        settings.rate_limit,
-        store,
-        Ledger(store, _unwritten(metrics)),
-        _readiness(settings, trusts=clients is not None),
-        Verifier(clients, KeyRing(http), ReplayStore(store).remember) if clients else None,
-        settings.trusted_proxies,
-        names,
-        _traces(settings, names),
+        fetcher=fetcher,
+        allowance=Allowance(loopback=only_this_machine),
+        call_seconds=settings.call_seconds,
+        metrics=metrics,
+        audit=audit,
+        rate_limit=settings.rate_limit,
+        store=store,
+        ledger=Ledger(store, _unwritten(metrics)),
+        readiness=_readiness(settings, trusts=clients is not None),
+        verifier=Verifier(clients, KeyRing(http), ReplayStore(store).remember) if clients else None,
+        trusted_proxies=settings.trusted_proxies,
+        names=names,
+        traces=_traces(settings, names),
         retention=Retention(store, audit, limits_of(settings), metrics),
         feedback_items=settings.feedback_max_items,
         feedback_limit=settings.feedback_limit,
@@ -179,7 +177,7 @@ def _store(settings: Settings) -> Store:
     return store
 
 
-def _unwritten(metrics: "Metrics") -> Callable[[Exception, int], None]:
+def _unwritten(metrics: NoMetrics) -> Callable[[Exception, int], None]:
     def told(error: Exception, forgotten: int) -> None:
         metrics.store_failed()
         if isinstance(error, StoreError):

@@ -1,10 +1,11 @@
 """All loaded policies, checked once at start: what they read, which answers count where, what an order may concern."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from cds_service.card.ids import reason_system
 from cds_service.chart.arrivals import Listing, State
@@ -21,7 +22,7 @@ from cds_service.policy.code_packs import read_packs
 from cds_service.policy.drafts import MARK, places_to_fill
 from cds_service.policy.editions import overlaps
 from cds_service.policy.json_files import FILES
-from cds_service.policy.loading.folder import load_policy
+from cds_service.policy.loading.folder import documents_with_packs, policy_of
 from cds_service.policy.model import Policy
 from cds_service.verdicts import criteria, decisions
 
@@ -39,12 +40,14 @@ class LeftOut:
 class Library:
     """The policies in the order of their ids; ``canonical_base`` is the base of our own canonical addresses.
 
-    ``left_out`` are the folders that are not among them; nothing is said about their orders.
+    ``left_out`` are the folders that are not among them; nothing is said about their orders. ``written`` is policy.json
+    of each, by id, as it was loaded: for the page that prints it whole, and for nothing that decides.
     """
 
     policies: tuple[Policy, ...]
     canonical_base: str
     left_out: tuple[LeftOut, ...] = ()
+    written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def failed(self) -> tuple[LeftOut, ...]:
@@ -133,16 +136,19 @@ def load_library(folder: Path, canonical_base: str, codes: Path | None = None) -
     """
     packs = read_packs(codes)
     policies: list[Policy] = []
+    written: dict[str, Mapping[str, Any]] = {}
     left_out: list[LeftOut] = []
     for path in _policy_folders(folder):
         if number := places_to_fill(path):
             left_out.append(LeftOut(path.name, (f"{path}: is a draft; {number} texts still say {MARK}…",), draft=True))
             continue
         try:
-            policy = load_policy(path, VOCABULARY, packs)
+            documents = documents_with_packs(path, VOCABULARY, packs)
+            policy = policy_of(path, documents, VOCABULARY)
             if granted := granted_to_nobody(policy):
                 raise PolicyError([f"{path}: {sentence}" for sentence in granted])
             policies.append(policy)
+            written[policy.id] = documents["policy"]
         except PolicyError as error:
             left_out.append(LeftOut(path.name, tuple(error.problems)))
     disputed = _disputed(policies, folder)
@@ -152,7 +158,7 @@ def load_library(folder: Path, canonical_base: str, codes: Path | None = None) -
         raise PolicyError(
             list(dict.fromkeys(problem for item in left_out for problem in item.problems)) or [_none(folder)]
         )
-    return Library(kept, canonical_base, tuple(sorted(left_out, key=lambda item: item.name)))
+    return Library(kept, canonical_base, tuple(sorted(left_out, key=lambda item: item.name)), written)
 
 
 def _policy_folders(folder: Path) -> list[Path]:

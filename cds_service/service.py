@@ -12,7 +12,7 @@ from cds_service.card import guidance
 from cds_service.card.guidance import Addresses
 from cds_service.card.ids import IdMaker, id_maker
 from cds_service.chart import orders
-from cds_service.chart.arrivals import arrived
+from cds_service.chart.arrivals import Arrivals, arrived
 from cds_service.chart.chart import Chart
 from cds_service.chart.orders import ProcedureOrder
 from cds_service.errors import RequestError
@@ -136,17 +136,20 @@ def answer(
     guide: Guide,
     today: date,
     profile: str | None = None,
+    *,
     candidates: Sequence[Policy] | None = None,
     in_time: Callable[[], bool] = always,
+    came: Arrivals | None = None,
 ) -> list[Answer]:
     """Holds one call against every statement whose business it may be; at most one answer for each, by the edition of
     the date of service.
 
-    ``candidates`` are ``concerned`` of the call, where the caller has them. ``profile`` is a rule of one source, by its
-    id, that the policies which have it are held against besides. Raises RequestError 412 where an order is recognised
-    but its patient was not sent, 422 for a profile that cannot be applied. A policy that fails answers with a card that
-    says so; the others are unaffected. ``in_time`` says whether there is time for another statement: those for which
-    there is none answer with a card that says so too. Raises RequestError 503 where there is time for none of them.
+    ``candidates`` are ``concerned`` of the call, and ``came`` its ``arrivals``, where the caller has them. ``profile``
+    is a rule of one source, by its id, that the policies which have it are held against besides. Raises RequestError
+    412 where an order is recognised but its patient was not sent, 422 for a profile that cannot be applied. A policy
+    that fails answers with a card that says so; the others are unaffected. ``in_time`` says whether there is time for
+    another statement: those for which there is none answer with a card that says so too. Raises RequestError 503 where
+    there is time for none of them.
     """
     if profile is not None:
         _refuse_profile(guide.library, profile)
@@ -156,7 +159,9 @@ def answer(
         return []
     if not in_time():
         raise late()
-    call = _Call(request, _orders(request), _read(request, candidates, guide), guide, today, profile)
+    if came is None:
+        came = arrivals(request, guide.library)
+    call = _Call(request, _orders(request), _read(request, candidates, guide, came), guide, today, profile)
     if not in_time():
         raise late()
     statements = {policy.statement for policy in candidates}
@@ -203,7 +208,7 @@ def wanted(request: HookRequest, candidates: Collection[Policy], guide: Guide, t
     first = _templates_of(templates, {name for policy in candidates for name in opening[policy.id]})
     if any(request.lacks(key) for key in first):
         return first
-    chart = _read(request, candidates, guide)
+    chart = _read(request, candidates, guide, arrivals(request, guide.library))
     call = _Call(request, [], chart, guide, today, None)
     opened = [policy for policy in candidates if _may_open(policy, call)]
     return _templates_of(templates, {name for policy in opened for name in policy.resource_types})
@@ -226,15 +231,13 @@ def _orders(request: HookRequest) -> list[tuple[str, Json]]:
     return [(reference, resource) for reference, resource in request.drafts if orders.may_order(resource)]
 
 
-def _read(request: HookRequest, candidates: Collection[Policy], guide: Guide) -> Chart:
+def _read(request: HookRequest, candidates: Collection[Policy], guide: Guide, came: Arrivals) -> Chart:
     """The chart as these policies read it.
 
     What the others read stays unread: they cost nothing then, and cannot change what these policies see.
     """
-    library = guide.library
-    types, lexicon = library.policy_reads.of(candidates)
+    types, lexicon = guide.library.policy_reads.of(candidates)
     try:
-        came = arrived(request.prefetch, library.prefetch_keys, request.patient_id, request.unfetched)
         return Chart.of(
             came.resources,
             came.listings,
@@ -360,25 +363,14 @@ def _ids(call: _Call, policy: Policy, references: str, findings: str) -> IdMaker
     )
 
 
-def arrivals(request: HookRequest, library: Library) -> Mapping[str, str]:
-    """Published prefetch key -> the ``State`` of its list, as a chart of the call finds it."""
-    came = arrived(request.prefetch, library.prefetch_keys, request.patient_id, request.unfetched)
+def arrivals(request: HookRequest, library: Library) -> Arrivals:
+    """What came as the prefetch of a call, or was fetched in its place."""
+    return arrived(request.prefetch, library.prefetch_keys, request.patient_id, request.unfetched)
+
+
+def states(came: Arrivals, library: Library) -> Mapping[str, str]:
+    """Published prefetch key -> the ``State`` of its list."""
     return {key: came.listings[kind].state.value for key, kind in library.prefetch_keys.items()}
-
-
-def echoes_decimals(answers: Iterable[Answer]) -> bool:
-    """Whether a card echoes an order that holds a decimal, whose digits must come back as they were written."""
-    return any(
-        action["type"] == "update" and _holds_decimal(action["resource"])
-        for item in answers
-        for suggestion in item.card.get("suggestions", ())
-        for action in suggestion["actions"]
-    )
-
-
-def _holds_decimal(value: Any) -> bool:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return isinstance(value, float) or any(_holds_decimal(item) for item in inner)
 
 
 def failures(answers: Iterable[Answer]) -> Iterator[Answer]:

@@ -122,7 +122,8 @@ def _slip_up(documents: Documents) -> Slip:
     """The slip that moves the criterion's limit one step up."""
     index = _index(documents["policy"])
     steps = ("criteria", index, "test", "at_least")
-    return max((slip for slip in slips(documents) if slip.steps == steps), key=lambda slip: slip.edits[0].value)
+    policy = policy_of(FOLDER, documents)
+    return max((slip for slip in slips(documents, policy) if slip.steps == steps), key=lambda slip: slip.edits[0].value)
 
 
 def _without_noticing_cases(made: Slip) -> dict[str, Any]:

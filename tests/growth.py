@@ -54,7 +54,10 @@ class Family(NamedTuple):
 def call(data: bytes) -> object:
     """A hook call, from its body to the answer's."""
     try:
-        request = hook_request.parse("coverage-guidance-order-sign", json_bodies.read_json(data))
+        envelope = json_bodies.read_envelope(data, left="prefetch", exact="context")
+        request = hook_request.parse("coverage-guidance-order-sign", envelope.value)
+        if envelope.unread is not None:
+            request = hook_request.with_prefetch(request, envelope.read())
         answers = service.answer(request, guide(), TODAY)
         assert not any(answer.error for answer in answers), [repr(answer.error) for answer in answers]
         return service.response(answers)

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 from cds_service.facts.vocabulary import VOCABULARY
 from cds_service.policy.code_packs import CodePack
 from cds_service.policy.codes import CodeSet
+from cds_service.policy.json_files import FileSchema
 from cds_service.policy.loading import folder as loader
 from cds_service.policy.loading import vocabulary
 from cds_service.policy.model import Policy
@@ -29,6 +28,6 @@ def policy_of(folder: Path, documents: Mapping[str, Any], code_sets: Mapping[str
     return loader.policy_of(folder, documents, VOCABULARY, code_sets)
 
 
-def schema(name: str) -> Draft202012Validator:
-    """The validator of one file of a policy folder."""
+def schema(name: str) -> FileSchema:
+    """The schema of one file of a policy folder."""
     return vocabulary.schema(name, VOCABULARY)

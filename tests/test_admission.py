@@ -6,7 +6,6 @@ import threading
 import time
 from contextlib import closing, contextmanager
 from http.client import HTTPResponse
-from pathlib import Path
 
 import pytest
 import requests
@@ -18,13 +17,12 @@ from cds_service.operations.computing import Turn
 from cds_service.server.arrival import looks_whole
 from cds_service.settings.settings import Settings
 from tests.fhir_server import FhirServer
+from tests.serving import ROOT, free_port, served
 from tests.shipped import PUBLIC_URL, TODAY, example, library
-from tests.test_commands import free_port, served
-from tests.test_connections import COMMAND, SECONDS, connected, is_ready, until
+from tests.test_connections import SECONDS, connected, until
 from tests.test_errors import SIGN, call, head
 from tests.waiting import answering, clean_environment
 
-ROOT = Path(__file__).parent.parent
 CALL_SECONDS = 0.5
 # An application that holds its threads until a file is there, and says how many seconds the deadline leaves.
 HOLDS = f"""
@@ -82,8 +80,7 @@ def address(tmp_path_factory):
         "CDS_SERVICE_CALL_SECONDS": str(CALL_SECONDS),
         "CDS_SERVICE_STATE": str(tmp_path_factory.mktemp("state")),
     }
-    with served(COMMAND, ROOT, settings=settings) as running:
-        until(lambda: is_ready(running))
+    with served(settings=settings, probe="/readyz") as (running, _):
         yield running
 
 
@@ -139,7 +136,7 @@ def slow_ehr(body: dict, asked: threading.Event, go_on: threading.Event):
     def slow(handler, kind):
         asked.set()
         go_on.wait(SECONDS)
-        handler.answer(200, handler.page(kind, {}))
+        handler.answer(200, handler.page(kind))
 
     with FhirServer(body["prefetch"], faults={"Coverage": slow}) as server:
         yield server
@@ -149,7 +146,7 @@ def test_a_call_that_waits_for_an_ehr_leaves_the_turn_to_others(tmp_path):
     body, asked, go_on = example("typical-gaps"), threading.Event(), threading.Event()
     settings = {"CDS_SERVICE_CALL_SECONDS": "60", "CDS_SERVICE_STATE": str(tmp_path)}
     statuses: list[int] = []
-    with slow_ehr(body, asked, go_on) as ehr, served(COMMAND, ROOT, settings=settings) as address:
+    with slow_ehr(body, asked, go_on) as ehr, served(settings=settings) as (address, _):
         waits = body | {"fhirServer": ehr.base, "prefetch": {**body["prefetch"]}}
         del waits["prefetch"]["coverage"]
         caller = threading.Thread(

@@ -2,6 +2,7 @@
 
 import json
 import time
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from cds_service import json_bodies
 from cds_service.errors import RequestError
 from cds_service.examples import examples
-from cds_service.json_bodies import check_media_type, read_json
+from cds_service.json_bodies import check_media_type, read_envelope, read_json
 from cds_service.settings.settings import data_folder
 
 EXAMPLES = examples(data_folder("fhir_examples"))
@@ -100,6 +101,54 @@ def test_any_bytes_are_json_or_refused(data):
     status, value = outcome_of(data)
     assert status in (200, 400)
     assert status == 400 or value == json.loads(data)
+
+
+def enveloped(data: bytes) -> object:
+    """The value of a body, read in two steps."""
+    envelope = read_envelope(data, "prefetch", "context")
+    return {**envelope.value, "prefetch": envelope.read()} if envelope.unread is not None else envelope.value
+
+
+@given(st.dictionaries(st.sampled_from(["prefetch", "hook"]) | st.text(), JSON), st.booleans())
+def test_a_body_read_in_two_steps_is_the_same_value(value, ascii_only):
+    data = json.dumps(value, ensure_ascii=ascii_only).encode()
+    assert enveloped(data) == read_json(data) == value
+
+
+@pytest.mark.parametrize("data", [row[1] for row in REFUSED], ids=[row[0] for row in REFUSED])
+@pytest.mark.parametrize("place", [b"%s", b'{"prefetch":%s}', b'{"context":%s,"prefetch":1}'])
+def test_what_is_refused_is_refused_in_the_same_words_when_it_is_read(data, place):
+    body = place.replace(b"%s", data)
+    with pytest.raises(RequestError) as at_once:
+        read_json(body)
+    with pytest.raises(RequestError) as in_two_steps:
+        enveloped(body)
+    assert (in_two_steps.value.status, in_two_steps.value.sentence) == (at_once.value.status, at_once.value.sentence)
+
+
+def test_the_deepest_prefetch_is_that_of_a_body_read_at_once():
+    for deepest in (253, 254):
+        data = b'{"prefetch":' + b"[" * deepest + b"]" * deepest + b"}"
+        assert outcome_of(data)[0] == (200 if deepest == 253 else 400)
+        if deepest == 253:
+            assert enveloped(data) == read_json(data)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (b"1.10", Decimal("1.10")),
+        (b"-1.0e3", Decimal("-1.0e3")),
+        (b"[1 ,\n 0.50]", [1, Decimal("0.50")]),
+        (b"123456789012345678901234567890", Decimal("123456789012345678901234567890")),
+        (b"9223372036854775807", Decimal(9223372036854775807)),
+        (b"12", 12),
+        (b'"1.10"', "1.10"),
+    ],
+)
+def test_numbers_of_the_context_stay_as_written(written, read):
+    value = read_envelope(b'{"context":{"a":' + written + b'},"prefetch":{"a":1.10}}', "prefetch", "context").value
+    assert (value["context"]["a"], str(value["context"]["a"])) == (read, str(read))
 
 
 def depth_of(value: object) -> int:

@@ -7,6 +7,7 @@ import ast
 import importlib
 import inspect
 import json
+import pkgutil
 import re
 import shutil
 import sys
@@ -21,6 +22,7 @@ import pytest
 from cds_service.authoring.check import Wishes, check_folder
 from cds_service.authoring.problems import Severity
 from cds_service.errors import PolicyError
+from cds_service.policy import loading
 from cds_service.policy.json_files import FILES
 from tests.charts import BASE, MINIMAL
 from tests.charts import TODAY as MADE_ON
@@ -30,9 +32,7 @@ from tests.test_schema_errors import shipped_nodes
 GALLERY = Path(__file__).parent / "broken"
 SLUGS = sorted(path.stem for path in GALLERY.glob("*.json"))
 # Where problems are noted by a method ``problem``; each of its calls must be reached by an entry.
-MODULES = tuple(
-    f"cds_service.policy.loading.{name}" for name in ("folder", "problems", "code_sets", "facts", "tests", "vocabulary")
-)
+MODULES = tuple(f"{loading.__name__}.{module.name}" for module in pkgutil.iter_modules(loading.__path__))
 LONGEST = 600
 # Nothing of Python and nothing of JSON Schema may reach an author.
 FOREIGN = re.compile(

@@ -19,7 +19,9 @@ from cds_service.authoring.summary import lines
 from cds_service.authoring.watch import watch
 from cds_service.commands.main import main
 from cds_service.errors import PolicyError
-from tests.loading import read_documents
+from tests.charts import minimal
+from tests.loading import policy_of, read_documents
+from tests.shipped import library
 from tests.test_slips import FOLDER, documents
 
 BASE = "https://cds-service.example/fhir"
@@ -70,6 +72,12 @@ def test_a_failing_case_says_what_was_expected_what_came_and_why(folder):
         "nothing on record speaks to it",
     ]
     assert "slips not tried while a case fails" in told(folder, Wishes(TODAY))[-1]
+
+
+@pytest.mark.parametrize("rules", ["lint.problems", "order_problems"])
+def test_a_case_whose_card_breaks_a_rule_of_cards_is_named(folder, monkeypatch, rules):
+    monkeypatch.setattr(f"cds_service.authoring.check.{rules}", lambda card: ["is spoiled"])
+    assert any(line.startswith("error: ") and line.endswith("”: the card: is spoiled") for line in told(folder))
 
 
 def test_a_case_that_names_no_chart_does_not_hide_the_others(folder):
@@ -138,22 +146,23 @@ def test_a_further_file_that_cannot_be_used_is_named(folder, document, says):
 
 
 def test_what_is_defined_in_vain_is_told():
-    events = {
-        "kind": "events",
-        "title": "Blocks",
-        "attributes": {"guided": {}, "relief": {"from": "before", "to": "after"}, "before": {}, "after": {}, "odd": {}},
-    }
+    number, asked = {"kind": "measurement", "title": "Pain"}, {"kind": "answer", "title": "Guided"}
+    relief = {"kind": "reduction", "title": "Relief", "from": "before", "to": "after"}
+    attributes = {"guided": asked, "before": number, "after": number, "relief": relief, "odd": asked}
+    events = {"kind": "events", "title": "Blocks", "attributes": attributes, "when_absent": "unknown"}
+    rule = {"title": "Rule", "source": "primer", "next_review": "2027-01-01"}
+    least = {"title": "Least", "value": 50, "source": "primer", "place": "page 1"}
     test = {"count": "blocks", "where": {"all": [{"fact": "relief", "at_least": "$least"}]}, "at_least": 2}
     given = documents(
         Edit("policy", ("facts", "blocks"), events),
         Edit("policy", ("criteria", 0, "test"), test),
-        Edit("policy", ("parameters",), {"least": {"value": 50}, "most": {"value": 60}}),
-        Edit("policy", ("profiles",), {"used": {"parameters": {"most": 1}}, "unused": {}}),
+        Edit("policy", ("parameters",), {"least": least, "most": least}),
+        Edit("policy", ("profiles",), {"used": rule | {"all": ["adult"]}, "unused": rule | {"pending": "Not seen."}}),
         Edit("policy", ("verdicts", 3), {"id": "other", "title": "Other", "profile": "used"}),
-        Edit("policy", ("sources", "rumour"), {"title": "Rumour"}),
-        Edit("codes", ("sets", "lost"), {"title": "Lost", "codes": [{"code": "1"}]}),
+        Edit("policy", ("sources", "rumour"), documents()["policy"]["sources"]["primer"]),
+        Edit("codes", ("sets", "lost"), documents()["codes"]["sets"]["coil"]),
     )
-    found = list(unused.unused(given))
+    found = list(unused.unused(policy_of(FOLDER, given)))
     assert {problem.place for problem in found if "facts" not in problem.place} == {
         "policy.json: $.parameters.most",
         "policy.json: $.profiles.unused",
@@ -169,35 +178,16 @@ def test_what_is_defined_in_vain_is_told():
     ]
 
 
-def test_what_is_named_and_not_defined_is_told():
-    test = {"count": "blocks", "where": {"fact": "guided", "is": True}, "at_least": "$least"}
-    given = documents(
-        Edit("policy", ("facts", "blocks"), {"kind": "events", "title": "Blocks", "attributes": {"relief": {}}}),
-        Edit("policy", ("criteria", 0, "test"), test),
-        Edit("cases", ("cases", 0, "expect", "criteria"), {"adult@strict right": "met"}),
-    )
-    assert sentences(unused.dangling(given)) == [
-        "policy.json: $.parameters: 'least' is no parameter; there are none",
-        "policy.json: $.facts.blocks.attributes: 'guided' is no attribute; allowed are relief",
+def test_a_profile_that_cases_name_and_nothing_defines_is_told():
+    expected = Edit("cases", ("cases", 0, "expect", "criteria"), {"adult@strict right": "met"})
+    assert sentences(unused.dangling(policy_of(FOLDER, documents(expected)))) == [
         "policy.json: $.profiles: 'strict' is no profile; there are none",
     ]
 
 
-def test_numbers_without_a_place_and_rules_without_a_review_are_told():
-    given = documents(
-        Edit("policy", ("parameters",), {"least": {"value": 50, "source": "primer"}}),
-        Edit("policy", ("profiles",), {"strict": {"title": "Strict", "source": "primer"}}),
-    )
-    assert sentences(reviews.without_source(given)) == [
-        "policy.json: $.parameters.least: the number does not say its place: the document, and the place in it, "
-        "where it was seen",
-        "policy.json: $.profiles.strict: no next_review: say on which day somebody must look again",
-    ]
-
-
 def test_what_is_past_its_review_is_a_warning_from_the_day_after():
-    assert list(reviews.overdue(documents(), date(2027, 1, 1))) == []
-    late = list(reviews.overdue(documents(), date(2027, 1, 2)))
+    assert list(reviews.overdue(minimal(), date(2027, 1, 1))) == []
+    late = list(reviews.overdue(minimal(), date(2027, 1, 2)))
     assert all(problem.severity is Severity.WARNING for problem in late)
     places = [problem.place for problem in late]
     assert places[0] == "policy.json: $.review"
@@ -254,7 +244,7 @@ def test_the_status_is_one_only_where_there_is_an_error(folder, tmp_path):
 
 def test_what_ships_is_sound_and_past_review_only_warns():
     result = run("--today", "2040-01-01", "--no-slips")
-    assert result.exit_code == 0
+    assert (result.exit_code, result.stdout.count(" 0 errors")) == (0, len(library().policies))
     assert "warning: " in result.stdout
     assert "was to be reviewed by" in result.stdout
 

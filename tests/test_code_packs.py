@@ -251,7 +251,7 @@ def test_check_runs_the_cases_and_names_what_the_pack_lacks(tmp_path, every_code
     complete = folder_of(tmp_path, pack(every_code))
     assert run("check", "--no-slips", "--codes", str(complete)).exit_code == 0
     (complete / "pack-0.json").write_text(json.dumps(pack(every_code[1:])))
-    result = run("check", env={"CDS_SERVICE_CODES": str(complete)})
+    result = run("check", "--no-slips", env={"CDS_SERVICE_CODES": str(complete)})
     assert result.exit_code == 1
     assert f"CPT {every_code[0]} is not in the code pack" in result.output
 

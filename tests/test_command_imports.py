@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from cds_service.settings.settings import data_folder
 from tests.shipped import example
 from tests.test_commands import ROOT
 from tests.waiting import clean_environment
@@ -14,6 +15,8 @@ SERVER = {"flask", "werkzeug", "gunicorn", "sqlalchemy", "alembic", "psycopg", "
 SERVER |= {"opentelemetry", "structlog", "requests", "urllib3", "jwt", "nh3", "markdown_it"}
 RULES = {"jsonschema", "fhir", "networkx"}
 SETTINGS = {"pydantic", "pydantic_settings"}
+
+POLICY = "isass-restorative-neurostimulation-2023"
 
 # Command -> libraries that it must not load. Loading them all took ten times the CPU of an example.
 COMMANDS = {
@@ -25,7 +28,7 @@ COMMANDS = {
     "config": SERVER | RULES,
     "new-policy knee-humming-2026": SERVER,
     "changes isass-si-joint-fusion-2020 isass-si-joint-fusion-2020": SERVER,
-    "check --no-slips": SERVER,
+    f"check --no-slips {POLICY}": SERVER,
     "explain request.json": SERVER,
 }
 LOADED = """
@@ -40,6 +43,7 @@ finally:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command_does_not_load_what_it_does_not_need(command, tmp_path):
+    (tmp_path / POLICY).symlink_to(data_folder("cards") / POLICY)
     (tmp_path / "request.json").write_text(json.dumps(example("all-met")), encoding="utf-8")
     run = subprocess.run(
         [sys.executable, "-c", LOADED, *command.split()],

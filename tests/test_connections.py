@@ -1,13 +1,11 @@
 """Callers that are silent, slow, many or refused, over the real server: nobody else has to wait for them."""
 
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPResponse
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,20 +13,17 @@ import requests
 
 from cds_service.server.worker import PROBES
 from tests.fhir_server import FhirServer
+from tests.serving import served
 from tests.shipped import example
-from tests.test_commands import served
 from tests.test_errors import SIGN, call, chunk, converse, head, issue_of
 
-ROOT = Path(__file__).parent.parent
-COMMAND = [sys.executable, "-m", "cds_service"]
 LIMIT = 400_000
 SECONDS = 60
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with served(COMMAND, ROOT, settings={"CDS_SERVICE_MAX_BODY_BYTES": str(LIMIT)}) as running:
-        until(lambda: is_ready(running))
+    with served(settings={"CDS_SERVICE_MAX_BODY_BYTES": str(LIMIT)}, probe="/readyz") as (running, _):
         yield running
 
 
@@ -38,13 +33,6 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)
-
-
-def is_ready(address: str) -> bool:
-    try:
-        return requests.get(f"{address}/readyz", timeout=SECONDS).ok
-    except requests.ConnectionError:
-        return False
 
 
 def connected(address: str) -> socket.socket:
@@ -226,15 +214,14 @@ def test_a_full_queue_refuses_and_probes_answer_beside_it(tmp_path):
 
     def slow(handler, kind):
         go_on.wait(SECONDS)
-        handler.answer(200, handler.page(kind, {}))
+        handler.answer(200, handler.page(kind))
 
     settings = {"CDS_SERVICE_QUEUE": "2", "CDS_SERVICE_CALL_SECONDS": "60", "CDS_SERVICE_STATE": str(tmp_path)}
     log = tmp_path / "log"
     with (
         FhirServer(body["prefetch"], faults={"Coverage": slow}) as ehr,
-        served(COMMAND, ROOT, settings=settings, log=log) as address,
+        served(settings=settings, log=log, probe="/readyz") as (address, _),
     ):
-        until(lambda: is_ready(address))
         del body["prefetch"]["coverage"]
         body["fhirServer"] = ehr.base
         calls = Calls(address, body, 12)

@@ -9,14 +9,16 @@ import pytest
 from click.testing import CliRunner
 
 from cds_service.app import create_app
+from cds_service.authoring.documents import Edit, edited
 from cds_service.commands.main import main
-from cds_service.errors import PolicyError
+from cds_service.errors import PolicyError, UnreadableError
 from cds_service.library import load_library
 from cds_service.policy.editions import date_of_service, effective, in_force, overlaps
 from cds_service.publish.changes import changes
 from cds_service.settings.settings import Settings
 from tests.charts import BASE, MINIMAL, QUESTIONNAIRE, attested, condition, minimal, named, order, patient, sent
-from tests.loading import load_policy
+from tests.loading import load_policy, policy_of
+from tests.paired import paired
 
 LAST_YEAR = date(2025, 12, 30)
 KNEE = {"bodySite": [{"text": "Right knee"}]}
@@ -355,6 +357,52 @@ def test_the_sentences_stand_in_a_fixed_order(tmp_path):
             edit(folder, file, change)
     kinds = [sentence.partition(" ")[0] for sentence in changes(minimal(), load_policy(folder))]
     assert list(dict.fromkeys(kinds)) == ["Criterion", "Verdict", "Reading", "Code", "The", "Source", "Payer", "Also"]
+
+
+def leaves(value, steps=()):
+    """(place, value) of each text and number in a piece of JSON."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from leaves(inner, (*steps, name))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from leaves(inner, (*steps, index))
+    elif isinstance(value, str | int | float) and not isinstance(value, bool):
+        yield steps, value
+
+
+def otherwise(value):
+    """Another value of the same type; a text stays a date, a name or a code as far as it can."""
+    return value + 1 if isinstance(value, int | float) else value[:-1] + ("2" if value.endswith("1") else "1")
+
+
+# The members of policy.json and codes.json whose own members have names that the author chose.
+NAMED = ("facts", "sources", "parameters", "profiles", "sets", "systems")
+
+
+def shape(steps):
+    """A place without numbers and without names that an author chose: what stands at such places is told alike."""
+    before = ("", *map(str, steps))
+    return tuple("…" if isinstance(step, int) or before[index] in NAMED else step for index, step in enumerate(steps))
+
+
+@pytest.mark.parametrize(("file", "fewest"), [("policy", 60), ("codes", 9), ("payers", 9)])
+def test_nothing_that_a_policy_says_changes_in_silence(file, fewest):
+    """The first value of each shape is changed alone, as far as the loader takes it."""
+    given = paired()
+    folder = Path(given["policy"]["id"])
+    before, told, silent = policy_of(folder, given), 0, []
+    for place, (steps, value) in {shape(steps): (steps, value) for steps, value in leaves(given[file])}.items():
+        made = edited(given, (Edit(file, steps, otherwise(value)),))
+        try:
+            after = policy_of(folder, made, None if file == "codes" else before.code_sets)
+        # It names what there is not, or is nothing that the schema lets through.
+        except (PolicyError, UnreadableError, LookupError, TypeError, ValueError):
+            continue
+        told += bool(changes(before, after))
+        silent += [place] if not changes(before, after) else []
+    assert [place for place in silent if place[0] not in ("effective", "edition", "review", "statement")] == []
+    assert told >= fewest
 
 
 def test_the_command_compares_ids_or_folders(cards, tmp_path):

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.client import HTTPResponse
-from pathlib import Path
 
 import pytest
 import requests
@@ -19,12 +18,11 @@ from cds_service import service
 from cds_service.app import create_app
 from cds_service.installation import Installation
 from cds_service.settings.settings import Settings
+from tests.serving import served
 from tests.shipped import PUBLIC_URL, TODAY, example, library
-from tests.test_commands import served
 from tests.test_http import outcome_of
 
 SIGN = "/cds-services/coverage-guidance-order-sign"
-ROOT = Path(__file__).parent.parent
 ORIGIN = {"Origin": "https://ehr.example"}
 LIMIT = 200_000
 JSON = "application/json"
@@ -246,7 +244,7 @@ def chunk(data: bytes) -> bytes:
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     settings = {"CDS_SERVICE_MAX_BODY_BYTES": str(LIMIT)}
-    with served([sys.executable, "-m", "cds_service"], ROOT, settings=settings) as running:
+    with served(settings=settings) as (running, _):
         yield running
 
 
@@ -297,7 +295,7 @@ runpy.run_module("cds_service", run_name="__main__", alter_sys=True)
 @pytest.fixture
 def impatient() -> Iterator[str]:
     settings = {"CDS_SERVICE_CALL_SECONDS": "0.5"}
-    with served([sys.executable, "-c", IMPATIENT], ROOT, settings=settings) as running:
+    with served(command=[sys.executable, "-c", IMPATIENT], settings=settings) as (running, _):
         yield running
 
 

@@ -123,14 +123,14 @@ PASSES = {"n log n": int.bit_length, "n to the power of 1.5": math.isqrt, "the s
 @pytest.mark.parametrize(
     ("work", "size", "most", "passes"),
     [
-        ("n log n", 1 << 18, MOST_FOR_A_DOUBLING, True),
-        ("n to the power of 1.5", 1 << 15, MOST_FOR_A_DOUBLING, False),
-        ("the square of n", 1 << 12, MOST_FOR_A_DOUBLING, False),
-        ("the square of n", 1 << 12, MOST_FOR_A_DOUBLING_OF_OBJECTS, False),
+        ("n log n", 1 << 16, MOST_FOR_A_DOUBLING, True),
+        ("n to the power of 1.5", 1 << 12, MOST_FOR_A_DOUBLING, False),
+        ("the square of n", 1 << 9, MOST_FOR_A_DOUBLING, False),
+        ("the square of n", 1 << 9, MOST_FOR_A_DOUBLING_OF_OBJECTS, False),
     ],
 )
 def test_the_test_tells_work_that_grows_too_fast(work, size, most, passes):
-    family = Family(lambda n: b"x" * n, lambda data: [data.count(b"y") for _ in range(PASSES[work](len(data)))])
+    family = Family(lambda n: b"x" * n, lambda data: [sum(data) for _ in range(PASSES[work](len(data)))])
     assert (max(doublings(family, size, most)) <= most) == passes
 
 

@@ -159,6 +159,32 @@ def test_bodies_that_are_no_call(client, remark, data, status):
     outcome_of(answer)
 
 
+UNREAD = [
+    # remark, a value of prefetch that is refused where it is read
+    ("invalid UTF-8", b'{"a":"\xff"}'),
+    ("a number beyond a double", b'{"a":1e400}'),
+    ("nested without sense", b'{"a":' + b"[" * 300 + b"]" * 300 + b"}"),
+    ("a list", b"[]"),
+    ("too many resources", b'{"a":[' + b"{}," * 5000 + b"{}]}"),
+]
+
+
+@pytest.mark.parametrize(("remark", "prefetch"), UNREAD, ids=[row[0] for row in UNREAD])
+def test_prefetch_is_judged_where_it_is_read(client, remark, prefetch):
+    for name, status in (("typical-gaps", {400, 413}), ("unrelated-order", {200})):
+        body = json.dumps(request_of(name) | {"prefetch": None}).encode().replace(b"null", prefetch)
+        answer = client.post(SIGN, data=body, content_type="application/json")
+        assert answer.status_code in status, (name, answer.get_data())
+
+
+def test_prefetch_whose_structure_is_no_json_is_refused_though_nobody_reads_it(client):
+    body = json.dumps(request_of("unrelated-order") | {"prefetch": None}).encode()
+    for prefetch in (b"{", b'{"a"}', b'{"a":[}', b'{"a":"'):
+        answer = client.post(SIGN, data=body.replace(b"null", prefetch), content_type="application/json")
+        assert answer.status_code == 400
+        assert "is not JSON" in outcome_of(answer)["diagnostics"]
+
+
 def test_deep_nesting_inside_prefetch_is_refused_or_answered_but_never_breaks(client):
     deep: object = "x"
     for _ in range(900):

@@ -37,7 +37,15 @@ def installation(tmp_path):
     fetcher = Fetcher(client, 5_000_000, 20)
     store = open_store(None, tmp_path)
     metrics, log = Metrics(names_of(library())), AuditLog(tmp_path / "audit", b"a key of the tests", None)
-    made = Installation(fetcher, HERE, 10, metrics, log, store=store, ledger=Ledger(store, lambda error, lost: None))
+    made = Installation(
+        fetcher=fetcher,
+        allowance=HERE,
+        call_seconds=10,
+        metrics=metrics,
+        audit=log,
+        store=store,
+        ledger=Ledger(store, lambda error, lost: None),
+    )
     yield made
     made.close()
     fetcher.close()
@@ -143,8 +151,11 @@ NEXT = [{"relation": "next", "url": "https://fhir.example/next"}]
 def test_a_prefetch_key_is_counted_in_the_state_that_the_chart_finds_though_nothing_is_fetched(value, state):
     with_metrics = Installation(metrics=Metrics(names_of(library())))
     client = client_of(with_metrics)
-    body = example("unrelated-order")
-    body["prefetch"] = {"condition": value}
+    # Of an order that is no statement's business prefetch is not read, and not counted.
+    unread = example("unrelated-order") | {"prefetch": {"condition": value}}
+    assert client.post(SIGN, json=unread).status_code == 200
+    body = example("typical-gaps")
+    body["prefetch"] = {"patient": body["prefetch"]["patient"], "condition": value}
     assert client.post(SIGN, json=body).status_code == 200
     text = client.get("/metrics").get_data(as_text=True)
     assert f'cds_service_prefetch_total{{key="condition",state="{state}"}} 1.0' in text

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.test_commands import ROOT, free_port
+from tests.serving import ROOT, free_port
 from tests.waiting import answering
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")

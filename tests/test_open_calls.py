@@ -35,10 +35,10 @@ def installation(tmp_path):
     http, store = OutgoingClient(), open_store(None, tmp_path)
     fetcher = Fetcher(http, 5_000_000, 20)
     yield Installation(
-        fetcher,
-        Allowance(loopback=True),
-        10,
-        Metrics(names_of(library(), (), CHECKS)),
+        fetcher=fetcher,
+        allowance=Allowance(loopback=True),
+        call_seconds=10,
+        metrics=Metrics(names_of(library(), (), CHECKS)),
         store=store,
         readiness=Readiness(1, 60),
         workbench=True,

@@ -54,8 +54,9 @@ def call(request=None, **given):
         "hook_instance": "instance-1",
         "patient_id": "pat-1",
         "told": [{"policy": "p", "edition": "1", "outcome": "met", "verdicts": {"v": "met"}, "card": CARD}],
-        "parsed": request,
     }
+    if "request_bytes" in given:
+        given["request"] = given.pop("request_bytes")
     return Call(**{**about, **given})
 
 
@@ -257,9 +258,13 @@ def nested(depth):
     return value
 
 
-@pytest.mark.parametrize("parsed", [None, nested(300), nested(3000)])
-def test_a_call_that_cannot_be_looked_through_for_tokens_has_a_line_without_content(folder, parsed):
-    log_in(folder, keys_of(KEY)).call(call({"access_token": TOKEN}, parsed=parsed, status=400))
+def nested_text(depth):
+    return b"[" * depth + b'{"access_token":"' + TOKEN.encode() + b'"}' + b"]" * depth
+
+
+@pytest.mark.parametrize("sent", [b"no JSON " + TOKEN.encode(), nested_text(300), nested_text(3000)])
+def test_a_call_that_cannot_be_looked_through_for_tokens_has_a_line_without_content(folder, sent):
+    log_in(folder, keys_of(KEY)).call(call(request_bytes=sent, status=400))
     (line,) = lines(folder, keys_of(KEY))
     assert line["content"] is None
     assert line["status"] == 400

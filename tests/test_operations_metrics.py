@@ -3,8 +3,6 @@
 import os
 import re
 import signal
-import socket
-import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -19,8 +17,9 @@ from cds_service.operations.metric_list import OTHER, PREFIX, allowed, described
 from cds_service.operations.metrics import Metrics, mark_dead
 from cds_service.operations.names import Names
 from tests.canaries import Planted, found_in
+from tests.serving import ROOT, free_port
 from tests.shipped import example, library
-from tests.waiting import answers, wait_for
+from tests.waiting import answering, answers, clean_environment, wait_for
 
 NAMES = Names(
     *(frozenset({f"{kind}-1", f"{kind}-2"}) for kind in ("service", "policy", "criterion", "key", "client")),
@@ -235,43 +234,17 @@ PROGRAM = """
 """
 
 
-def listens(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 @pytest.fixture
 def served(tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    (tmp_path / "program.py").write_text(textwrap.dedent(PROGRAM))
-    root = str(Path(__file__).parent.parent)
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            f"import sys; sys.path.insert(0, {root!r}); exec(open({str(tmp_path / 'program.py')!r}).read())",
-            str(port),
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={name: value for name, value in os.environ.items() if name != metrics_folder.VARIABLE},
-    )
-    try:
-        printed = process.stdout.readline().strip()
-        assert printed, f"the program ended with status {process.wait(30)}"
-        folder = Path(printed)
-        wait_for(lambda: listens(port), f"port {port} is listened on")
-        yield f"http://127.0.0.1:{port}", folder
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(30)
-        finally:
-            process.kill()
-            process.stdout.close()
-            process.wait()
+    port, log = free_port(), tmp_path / "log"
+    environment = clean_environment({})
+    environment.pop(metrics_folder.VARIABLE, None)
+    command = [sys.executable, "-c", textwrap.dedent(PROGRAM), str(port)]
+    address = f"http://127.0.0.1:{port}"
+    with answering(command, f"{address}/metrics", cwd=ROOT, environment=environment, log=log):
+        folder = Path(log.read_text().partition("\n")[0])
+        assert folder.is_dir()
+        yield address, folder
     assert not folder.exists()
 
 

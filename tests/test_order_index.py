@@ -30,20 +30,23 @@ OTHERS = 99
 
 
 def row(code, *, system=CPT, since=None, until=None, prefix=False):
-    return Code(system, "", code, "", "", "", since, until, prefix=prefix)
+    told = dict.fromkeys(("system_name", "label", "seen", "provenance"), "")
+    return Code(system=system, code=code, valid_from=since, valid_until=until, prefix=prefix, **told)
 
 
 def codes_of(*rows, phrases=()):
     exact = {(item.system, item.code): item for item in rows if not item.prefix}
-    return CodeSet("set", "", rows, exact, tuple(item for item in rows if item.prefix), phrases)
+    prefixes = tuple(item for item in rows if item.prefix)
+    return CodeSet(name="set", title="", codes=rows, exact=exact, prefixes=prefixes, phrases=phrases)
 
 
 def policy(name, *rows, phrases=(), denied=(), pathway=None):
     """The made-up statement, known by other codes and phrases; ``pathway`` are the rows and the phrases of one."""
-    acts = (Act("act", "", codes_of(*rows), row("none"), ()),)
+    acts = (Act(id="act", label="", codes=codes_of(*rows), code=row("none"), phrases=()),)
     pathways = ()
     if pathway is not None:
-        pathways = (Pathway("away", "", codes_of(*pathway[0]), tuple(map(words, pathway[1])), None, "away"),)
+        codes, said = codes_of(*pathway[0]), tuple(map(words, pathway[1]))
+        pathways = (Pathway(id="away", title="", codes=codes, phrases=said, when=None, says="away"),)
     rule = replace(
         minimal().orders,
         acts=acts,

@@ -246,7 +246,7 @@ def test_a_part_that_cannot_be_read_stops_nothing(fault):
 
 def test_another_way_that_is_not_to_be_gone_settles_no_act():
     rule = minimal().orders
-    away = Pathway("away", "Away", None, (" second humming ",), None, "away")
+    away = Pathway(id="away", title="Away", codes=None, phrases=(" second humming ",), when=None, says="away")
     rule = replace(rule, pathways=(away,))
     drafts = [
         ("ServiceRequest/s1", order(bodySite=KNEE)),

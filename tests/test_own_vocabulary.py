@@ -119,7 +119,7 @@ def test_they_stand_on_the_page_of_the_policy(folder):
 def test_they_are_checked_and_mistaken_as_the_others_are(folder):
     report = check_folder(folder, BASE, Wishes(TODAY, slips=False), vocabulary=OWN)
     assert report.policy is not None
-    changes = {str(slip).partition(": ")[2] for slip in slips(read_documents(folder, OWN), vocabulary=OWN)}
+    changes = {str(slip).partition(": ")[2] for slip in slips(read_documents(folder, OWN), load_policy(folder, OWN))}
     assert {
         "$.criteria[0].test: 'none' read as 'any'",
         "$.criteria[0].test.none[0].at_least: 7 moved to 8",

@@ -19,6 +19,7 @@ from cds_service.hooks.feedback import ACCEPTED, OVERRIDDEN, CardsShown, DayRang
 from cds_service.installation import Installation, names_of
 from cds_service.operations import audit_retention
 from cds_service.operations.audit import AuditError, AuditLog, Call, Caller, Wanted, read
+from cds_service.operations.counting import NoMetrics
 from cds_service.operations.feedback_report import OTHER_REASON, report
 from cds_service.operations.metrics import Metrics
 from cds_service.operations.sealing import Keys, keys_of
@@ -54,9 +55,7 @@ def log_in(folder: Path, now: datetime = NOW, keys: Keys | None = None, most: in
 
 def call(client: str = "ehr") -> Call:
     body = {"hook": "order-sign", "long": "x" * 2000}
-    return Call(
-        "0" * 32, "s", Caller(client), 200, "card", 1.0, json.dumps(body).encode(), b'{"cards":[]}', parsed=body
-    )
+    return Call("0" * 32, "s", Caller(client), 200, "card", 1.0, json.dumps(body).encode(), b'{"cards":[]}')
 
 
 @pytest.fixture
@@ -105,7 +104,7 @@ def test_much_is_removed_in_bounded_batches_over_several_runs(store, monkeypatch
     monkeypatch.setattr(retention, "BATCHES", 2)
     monkeypatch.setattr(shown, "REMOVED_AT_ONCE", 10)
     shown.record(store, [card(f"c-{number}", 31) for number in range(45)])
-    keeper = Retention(store, None, LIMITS, None)
+    keeper = Retention(store, None, LIMITS, NoMetrics())
     left = []
     for minute in range(4):
         keeper.run(NOW + timedelta(minutes=minute))
@@ -121,7 +120,7 @@ def test_one_of_all_workers_has_the_turn_of_a_day(store):
 
 
 def test_the_running_service_prunes_once_a_day(store):
-    first, second = (Retention(store, None, LIMITS, None) for _ in range(2))
+    first, second = (Retention(store, None, LIMITS, NoMetrics()) for _ in range(2))
     first.run(NOW)
     shown.record(store, [card("old", 31), card("edge", 30)])
     first.run(NOW + timedelta(hours=1))
@@ -134,7 +133,7 @@ def test_the_running_service_prunes_once_a_day(store):
 def test_work_that_a_failure_broke_off_is_done_in_the_next_run(store, folder, monkeypatch):
     shown.record(store, [card("old", 31)])
     log_in(folder, NOW - timedelta(days=31)).call(call())
-    keeper = Retention(store, log_in(folder), LIMITS, None)
+    keeper = Retention(store, log_in(folder), LIMITS, NoMetrics())
     remove = shown.remove_old
 
     def broken(store: Store, first: date) -> Iterator[int]:
@@ -216,7 +215,7 @@ def pieces(number: int, first: int = 0) -> dict:
 
 
 def test_at_its_cap_feedback_is_refused_with_the_reason_and_nothing_kept_goes(installation):
-    keeper = Retention(installation.store, None, LIMITS._replace(feedback=3), None)
+    keeper = Retention(installation.store, None, LIMITS._replace(feedback=3), NoMetrics())
     client = client_of(replace(installation, retention=keeper))
     assert client.post(f"{SIGN}/feedback", json=pieces(3)).status_code == 200
     keeper.run(NOW)

@@ -1,12 +1,18 @@
 """A fault is told once, in words, with what was probably meant; comments of authors are no part of a policy."""
 
+import json
+from functools import reduce
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from cds_service import spelling
 from cds_service.policy import schema_faults
 from cds_service.policy.json_files import FILES, read_json
 from cds_service.policy.schema_words import KEYWORDS
+from cds_service.settings.folders import data_folder
 from tests.charts import named
 from tests.loading import schema
 
@@ -152,6 +158,32 @@ NAMES = {"properties": {"if": {"type": "number"}, "then": {"properties": {"prope
 )  # fmt: skip
 def test_a_fault_is_told_once(schema, document, place, sentence):
     assert schema_faults.problems(Draft202012Validator(schema), document) == [(place, sentence)]
+
+
+JSON = st.none() | st.booleans() | st.integers() | st.floats(-9, 9) | st.text(max_size=9) | st.just([]) | st.just({})
+SOUND = {name: read_json(next(data_folder("cards").glob("*/policy.json")).with_name(f"{name}.json")) for name in FILES}
+
+
+def places_of(value, steps=()):
+    yield steps
+    for step, inner in (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    ):
+        yield from places_of(inner, (*steps, step))
+
+
+@given(st.data())
+def test_what_is_let_through_at_once_has_no_fault(data):
+    name = data.draw(st.sampled_from(FILES))
+    document = json.loads(json.dumps(SOUND[name]))
+    *parents, last = data.draw(st.sampled_from([steps for steps in places_of(document) if steps]))
+    inner = reduce(lambda value, step: value[step], parents, document)
+    if isinstance(inner, dict) and data.draw(st.booleans()):
+        inner[data.draw(st.text(max_size=9))] = inner.pop(last)
+    else:
+        inner[last] = data.draw(JSON | st.just("2026-02-30") | st.just("2026-02-28"))
+    asked = schema(name)
+    assert asked.problems(document) == schema_faults.problems(asked.wording, document)
 
 
 def test_places_stand_in_the_order_of_the_file():

@@ -97,7 +97,9 @@ def running(tmp_path, monkeypatch) -> Iterator[Running]:
             return datetime.fromtimestamp(now[0], UTC).date()
 
         app = create_app(settings, loaded, ADDRESS, today, installation)
-        check = SelfCheck(app, settings, guide, installation, today, readiness, lambda: now[0], lambda: now[0] - 1000)
+        check = SelfCheck(
+            app, settings, guide, installation, today, readiness, now=lambda: now[0], monotonic=lambda: now[0] - 1000
+        )
         check._cases = few()
         yield Running(settings, installation, guide, check, readiness, app, tmp_path, monkeypatch, now)
         installation.fetcher.close()

@@ -28,7 +28,7 @@ def test_calls_in_flight_are_finished_and_told(tmp_path):
     def slow(handler, kind):
         asked.set()
         go_on.wait(SECONDS)
-        handler.answer(200, handler.page(kind, {}))
+        handler.answer(200, handler.page(kind))
 
     found: list[requests.Response] = []
     with FhirServer(body["prefetch"], faults={"Coverage": slow}) as server, served(tmp_path, "") as (address, arbiter):

@@ -20,6 +20,15 @@ BASE = "https://cds-service.example/fhir"
 AGE = {"fact": "age", "at_least": 18}
 HUMS = {"fact": "can-hum-attested", "is": True}
 CLEAN = {"fact": "no-infection-attested", "is": True}
+BLOCKS = {
+    "kind": "events",
+    "title": "Blocks",
+    "item": "blocks",
+    "noun": ["block", "blocks"],
+    "when_absent": "unknown",
+    "attributes": {"guided": {"kind": "answer", "title": "Guided", "item": "guided"}},
+}
+ADULT = {"title": "Adult", "value": 18, "source": "primer", "place": "page 1"}
 
 
 def documents(*edits: Edit) -> dict[str, Any]:
@@ -31,8 +40,11 @@ def documents(*edits: Edit) -> dict[str, Any]:
 
 def with_test(test: Any, **more: Any) -> dict[str, Any]:
     """The minimal policy whose first criterion has that test; ``more`` are further members of policy.json."""
+    members = {"parameters": {"adult": ADULT}, **more}
     return documents(
-        Edit("policy", ("criteria", 0, "test"), test), *(Edit("policy", (name,), value) for name, value in more.items())
+        Edit("policy", ("facts", "blocks"), BLOCKS),
+        Edit("policy", ("criteria", 0, "test"), test),
+        *(Edit("policy", (name,), value) for name, value in members.items()),
     )
 
 
@@ -43,9 +55,13 @@ def with_cases(given: dict[str, Any], *cases: dict[str, Any]) -> dict[str, Any]:
     return {**given, "cases": {**given["cases"], "cases": listed}}
 
 
+def slips_of(given: dict[str, Any], *, phrases: bool = False) -> list[Slip]:
+    return slips(given, policy_of(FOLDER, given), phrases=phrases)
+
+
 def made(given: dict[str, Any], beginning: str) -> list[str]:
     """The slips whose place begins so, as sentences."""
-    return [str(slip) for slip in slips(given) if str(slip).startswith(beginning)]
+    return [str(slip) for slip in slips_of(given) if str(slip).startswith(beginning)]
 
 
 def trial(given: dict[str, Any]) -> Trial:
@@ -55,7 +71,7 @@ def trial(given: dict[str, Any]) -> Trial:
 
 
 def surviving(given: dict[str, Any], beginning: str) -> list[Slip]:
-    chosen = [slip for slip in slips(given) if str(slip).startswith(beginning)]
+    chosen = [slip for slip in slips_of(given) if str(slip).startswith(beginning)]
     return trial(given).survivors(chosen, lambda done: None)
 
 
@@ -135,7 +151,7 @@ def test_what_is_removed_leaves_the_rest_of_the_test():
         ({"count": "blocks", "after": "surgery", "at_least": 2}, {"count": "blocks", "at_least": 2}),
     ):
         given = with_test(test)
-        (removed,) = [slip for slip in slips(given) if str(slip).startswith(FIRST) and slip.change == "removed"]
+        (removed,) = [slip for slip in slips_of(given) if str(slip).startswith(FIRST) and slip.change == "removed"]
         assert edited(given, removed.edits)["policy"]["criteria"][0]["test"] == left
         assert given["policy"]["criteria"][0]["test"] == test
 
@@ -143,7 +159,6 @@ def test_what_is_removed_leaves_the_rest_of_the_test():
 def test_parameters_and_profiles_have_slips_of_their_own():
     given = with_test(
         {"fact": "age", "at_least": "$adult"},
-        parameters={"adult": {"title": "Adult", "value": 18, "source": "primer", "place": "page 1"}},
         profiles={
             "strict": {
                 "title": "Strict",
@@ -151,6 +166,7 @@ def test_parameters_and_profiles_have_slips_of_their_own():
                 "parameters": {"adult": 21},
                 "replaces": {"pain": {"test": {"fact": "pain-score", "at_least": 7}}},
                 "all": ["adult", "pain"],
+                "next_review": "2027-01-01",
             }
         },
     )
@@ -166,7 +182,7 @@ def test_parameters_and_profiles_have_slips_of_their_own():
         "policy.json: $.profiles.strict.all[0]: 'adult' dropped from the profile 'strict'",
         "policy.json: $.profiles.strict.all[1]: 'pain' dropped from the profile 'strict'",
     ]
-    (up, _) = [slip for slip in slips(given) if slip.steps == ("parameters", "adult", "value")]
+    (up, _) = [slip for slip in slips_of(given) if slip.steps == ("parameters", "adult", "value")]
     assert up.advice == "no case stands between 18 and 19: add one with 'age' 18 (born 2008-03-15), which passes"
     assert up.reach.criteria == {"adult"}
 
@@ -179,7 +195,12 @@ def test_tests_of_verdicts_pathways_scope_and_view_have_slips():
         pathways=[{"id": "open", "title": "Open", "when": HUMS, "says": "open"}],
         scope={"name": "joint", "parts": [{"id": "right", "label": "right", "codes": "knee", "when": HUMS}]},
     )
-    found = [str(slip) for slip in slips(given)]
+    said = {"summary": "Humming.", "detail": "Humming."}
+    words = {"ask_scope": said, "pathways": {"open": said}}
+    for part in ("summaries", "leads"):
+        words[part] = given["card"][part] | {"not_applicable": "It does not apply."}
+    given["card"] = given["card"] | words
+    found = [str(slip) for slip in slips_of(given)]
     for place in (
         "$.verdicts[0].applies_unless.is",
         "$.pathways[0].when.is",
@@ -202,7 +223,7 @@ def test_look_backs_have_slips_and_ranges_and_units_have_none():
 
 def test_each_code_that_is_read_has_a_slip_and_phrases_only_where_asked_for():
     given = documents(
-        Edit("codes", ("sets", "related"), {"title": "Decides nothing", "codes": [{"system": "CPT", "code": "1"}]})
+        Edit("codes", ("sets", "related"), documents()["codes"]["sets"]["coil"] | {"title": "Decides nothing"})
     )
     found = made(given, "codes.json")
     assert "codes.json: $.sets.knee.codes[3]: ICD-10-CM|M17- dropped" in found
@@ -210,7 +231,7 @@ def test_each_code_that_is_read_has_a_slip_and_phrases_only_where_asked_for():
     assert not [slip for slip in found if "related" in slip]
     phrase = "codes.json: $.sets.exercise.text[0]: 'knee exercise' dropped"
     assert phrase not in found
-    assert phrase in [str(slip) for slip in slips(given, phrases=True)]
+    assert phrase in [str(slip) for slip in slips_of(given, phrases=True)]
 
 
 def test_members_of_verdicts_and_payers_have_slips():
@@ -224,7 +245,7 @@ def test_an_alias_becomes_a_finding_of_its_own_that_is_counted_twice():
     given = edited(
         with_test({"of": [HUMS, CLEAN], "at_least": 2}), (Edit("policy", ("facts", "can-hum-attested"), fact),)
     )
-    (slip,) = [slip for slip in slips(given) if "aliases" in str(slip)]
+    (slip,) = [slip for slip in slips_of(given) if "aliases" in str(slip)]
     assert str(slip) == ("policy.json: $.facts.can-hum-attested.aliases[0]: 'can-sing' counted as a finding of its own")
     policy = edited(given, slip.edits)["policy"]
     assert policy["facts"]["can-hum-attested"]["aliases"] == []
@@ -321,7 +342,7 @@ def test_what_the_loader_refuses_is_noticed():
 
 def test_a_helping_process_finds_what_one_alone_finds():
     given = with_cases(documents(), born("2008-03-15", "met"))
-    every = slips(given)
+    every = slips_of(given)
     assert len(every) >= 50
     held = trial(given)
     told: list[int] = []

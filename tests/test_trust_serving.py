@@ -20,8 +20,8 @@ from cds_service.trust.entries import Clients
 from cds_service.trust.keys import KeyRing
 from cds_service.trust.tokens import CHECKS, Verifier
 from tests.fhir_server import FhirServer
+from tests.serving import free_port
 from tests.shipped import TODAY, example, library
-from tests.test_commands import free_port
 from tests.tokens import BASE, ISSUER, NOW, URL, KeyServer, NoNetwork, Remembered, bearer, client, key_set
 
 PATH = URL.removeprefix(BASE)
@@ -103,7 +103,9 @@ def test_with_clients_what_is_fetched_depends_on_their_entries_alone(tmp_path, c
 def app_of(*entries, http=None, fetcher=None, **more):
     verifier = Verifier(Clients(entries), KeyRing(http or NoNetwork()), Remembered(), lambda: NOW)
     # The allowance of open calls must not matter once it is known who calls.
-    installation = Installation(fetcher, Allowance(loopback=True), 10, verifier=verifier, **more)
+    installation = Installation(
+        fetcher=fetcher, allowance=Allowance(loopback=True), call_seconds=10, verifier=verifier, **more
+    )
     return create_app(Settings(), library(), BASE, lambda: TODAY, installation).test_client()
 
 

@@ -35,7 +35,7 @@ GRANT = {
 def client() -> Iterator[FlaskClient]:
     """A client of a service that fetches what is not sent; nothing here makes it."""
     with closing(OutgoingClient()) as caller, closing(Fetcher(caller, 5_000_000, 20)) as fetcher:
-        installation = Installation(fetcher, workbench=True)
+        installation = Installation(fetcher=fetcher, workbench=True)
         yield create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY, installation).test_client()
 
 

@@ -8,14 +8,13 @@ import argparse
 import os
 import random
 import signal
-import socket
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,8 +24,9 @@ from sqlalchemy import text
 from cds_service.hooks.feedback import DayRange
 from cds_service.store.database import open_store
 from cds_service.store.feedback import kept
+from tests import serving
 from tests.postgresql import cluster
-from tests.waiting import answering, clean_environment
+from tests.serving import Served
 
 ROOT = Path(__file__).parent.parent
 FEEDBACK = "/cds-services/coverage-guidance-order-sign/feedback"
@@ -130,25 +130,18 @@ def _workers(arbiter: int) -> list[int]:
     raise RuntimeError("The server has no worker left.")
 
 
-@contextmanager
 def served(
     state: Path, url: str, settings: Mapping[str, str] | None = None, run: Sequence[str] = ("-m", "cds_service")
-) -> Iterator[tuple[str, int]]:
-    """Address and main process of a service with two workers; ``run`` is what Python runs."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    settings = {
+) -> AbstractContextManager[Served]:
+    """A service with two workers; ``run`` is what Python runs."""
+    quiet = {
         "CDS_SERVICE_STATE": str(state),
         "CDS_SERVICE_STORE_URL": url,
         "CDS_SERVICE_LOG_LEVEL": "error",
         "CDS_SERVICE_FEEDBACK_LIMIT": "",
-    } | (settings or {})
-    command = [sys.executable, *run, "serve", "--port", str(port), "--workers", "2"]
-    address, environment = f"http://127.0.0.1:{port}", clean_environment(settings)
-    probe, log = f"{address}/healthz", state / "log"
-    with answering(command, probe, cwd=ROOT, environment=environment, log=log) as process:
-        yield address, process.pid
+    }
+    command = [sys.executable, *run]
+    return serving.served("--workers", "2", command=command, settings=quiet | dict(settings or {}), log=state / "log")
 
 
 def main() -> None:

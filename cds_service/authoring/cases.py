@@ -341,7 +341,10 @@ _MAKERS = {
 }
 
 
-def differences(expect: Mapping[str, Any], answers: Sequence[Answer]) -> Iterator[str]:
+# One branch for each thing that a case can expect.
+def differences(  # noqa: C901
+    expect: Mapping[str, Any], answers: Sequence[Answer]
+) -> Iterator[str]:
     """A sentence for each point in which the answers of a case's policy are not what the case expects."""
     wanted = expect.get("cards", 1)
     if len(answers) != wanted:

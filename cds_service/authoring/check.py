@@ -110,7 +110,7 @@ def check_folder(
         return CheckReport(folder, tuple(error("", problem) for problem in refusal.problems))
     guide = Guide(Library((policy,), canonical_base), Addresses("http://127.0.0.1:8080", canonical_base), b"check")
     found = [error("policy.json", sentence) for sentence in granted_to_nobody(policy)]
-    found += [*unused.unused(documents), *unused.dangling(documents), *reviews.without_source(documents)]
+    found += [*unused.unused(policy), *unused.dangling(policy)]
     found += code_problems(folder, documents, wishes.today)
     failing = list(_failing_cases(policy, guide, tell))
     found += failing
@@ -118,11 +118,11 @@ def check_folder(
     tried: list[slips.Slip] | None = None
     survivors: list[slips.Slip] = []
     if wishes.slips and not failing:
-        tried = slips.slips(documents, phrases=wishes.phrases, vocabulary=vocabulary)
+        tried = slips.slips(documents, policy, phrases=wishes.phrases)
         trial = Trial(folder, documents, policy, guide, vocabulary)
         survivors = trial.survivors(tried, lambda done: tell(done, len(tried or ()), f"slips of {folder.name}"))
         found += unnoticed(survivors, documents)
-    found += reviews.overdue(documents, wishes.today)
+    found += reviews.overdue(policy, wishes.today)
     return CheckReport(
         folder=folder,
         problems=tuple(found),

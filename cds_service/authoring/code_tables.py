@@ -110,14 +110,14 @@ def written_as(row: Mapping[str, Any]) -> str:
 def row_of(system: str, row: Mapping[str, Any]) -> Code:
     """A row of codes.json, as far as which codes it stands for."""
     return Code(
-        system,
-        row["system"],
-        canonical_code(system, row["code"].removesuffix("-").removesuffix(".")),
-        row["label"],
-        row["seen"],
-        row["provenance"],
-        None,
-        None,
+        system=system,
+        system_name=row["system"],
+        code=canonical_code(system, row["code"].removesuffix("-").removesuffix(".")),
+        label=row["label"],
+        seen=row["seen"],
+        provenance=row["provenance"],
+        valid_from=None,
+        valid_until=None,
         prefix=row["code"].endswith("-"),
         through=canonical_code(system, row["through"]) if "through" in row else "",
         exceptions=tuple(canonical_code(system, code) for code in row.get("except", ())),

@@ -11,7 +11,8 @@ from cds_service.authoring import cases
 from cds_service.authoring.documents import Documents, at, edited
 from cds_service.authoring.near_cases import near
 from cds_service.authoring.problems import Problem, error
-from cds_service.authoring.slips import Reach, Slip
+from cds_service.authoring.reach import Reach
+from cds_service.authoring.slips import Slip
 from cds_service.authoring.two_processes import shared
 from cds_service.errors import PolicyError
 from cds_service.facts.vocabulary import Vocabulary
@@ -19,7 +20,7 @@ from cds_service.fhir.elements import Json
 from cds_service.fhir.free_text import words
 from cds_service.hooks.hook_request import PATIENT_VIEW
 from cds_service.policy.loading.folder import policy_of
-from cds_service.policy.model import Policy
+from cds_service.policy.model import Policy, own_id
 from cds_service.policy.places import Steps, path_of
 from cds_service.service import Guide
 
@@ -97,11 +98,11 @@ class Trial:
         self.documents = documents
         self.guide = guide
         self.vocabulary = vocabulary
-        self.code_sets = policy.code_sets
+        self.policy = policy
         alone = cases.guide_of(policy, guide)
         self.today = cases.today_of(policy)
         self.cases = [Prepared(case, cases.request_of(policy, case, alone)) for case in policy.cases["cases"]]
-        self.holders = _holders(documents)
+        self.holders = _holders(policy)
 
     def survivors(self, slips: list[Slip], tell: Callable[[int], None]) -> list[Slip]:
         """The slips that no case notices, in their order; ``tell`` hears how many were tried."""
@@ -113,7 +114,7 @@ class Trial:
         try:
             slipped = edited(self.documents, slip.edits)
             same_codes = slipped["codes"] is self.documents["codes"]
-            policy = policy_of(self.folder, slipped, self.vocabulary, self.code_sets if same_codes else None)
+            policy = policy_of(self.folder, slipped, self.vocabulary, self.policy.code_sets if same_codes else None)
         except PolicyError:
             return True
         alone = cases.guide_of(policy, self.guide)
@@ -123,7 +124,7 @@ class Trial:
 
     def candidates(self, slip: Slip) -> list[Prepared]:
         """The cases that can notice a slip, the most likely first."""
-        reach, place = slip.reach, near(self.documents, slip)
+        reach, place = slip.reach, near(self.policy, slip)
         verdicts = reach.verdicts.union(*(self.holders.get(name, frozenset()) for name in reach.criteria))
         ranked = []
         for item in self.cases:
@@ -157,15 +158,12 @@ def _is_far(item: Prepared, reach: Reach) -> bool:
     return reach.whole_call and not reach.criteria and item.case.get("hook") != PATIENT_VIEW
 
 
-def _holders(documents: Documents) -> dict[str, frozenset[str]]:
+def _holders(policy: Policy) -> dict[str, frozenset[str]]:
     """Criterion -> the verdicts that turn on it: those that list it, and those of payers, which may."""
-    policy = documents["policy"]
-    found: dict[str, set[str]] = {criterion["id"]: set() for criterion in policy["criteria"]}
-    for verdict in policy["verdicts"]:
-        profile = policy.get("profiles", {}).get(verdict.get("profile"), {})
-        members = found if "payer" in verdict else verdict.get("all", profile.get("all", ()))
-        for name in members:
-            found.setdefault(name, set()).add(verdict["id"])
+    found: dict[str, set[str]] = {rule.id: set() for rule in policy.criteria}
+    for verdict in policy.verdicts:
+        for name in list(found) if verdict.payer else map(own_id, verdict.criteria):
+            found[name].add(verdict.id)
     return {name: frozenset(verdicts) for name, verdicts in found.items()}
 
 

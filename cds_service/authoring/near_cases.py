@@ -1,10 +1,11 @@
 """Which cases stand nearest to a slip: those of its profile, and those that write what the slipped place reads."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from cds_service.authoring.documents import LIMITS, Documents, at, facts_behind, facts_named, nodes, tests
 from cds_service.authoring.slips import Slip
+from cds_service.policy.model import Policy, own_id
 from cds_service.policy.places import Steps
+from cds_service.policy.walk import nodes, tests
 
 
 class Near(NamedTuple):
@@ -14,38 +15,45 @@ class Near(NamedTuple):
     marks: frozenset[str]
 
 
-def near(documents: Documents, slip: Slip) -> Near:
+def near(policy: Policy, slip: Slip) -> Near:
     """What a case that notices a slip most likely writes, in capitals; the slip's place says it."""
-    policy, steps = documents["policy"], slip.steps
+    steps = slip.steps
     if slip.file != "policy":
         return Near(None, frozenset())
     profile = str(steps[1]) if steps[0] == "profiles" else None
-    marks = {str(step) for step in steps[1:2] if steps[0] == "facts"} | _facts_at(policy, steps)
-    dropped = at(policy, steps) if steps[-2:-1] == ("all",) and steps[0] in ("verdicts", "profiles") else None
-    if isinstance(dropped, str):
-        tested = (root.test for root in tests(policy) if root.criterion == dropped)
-        marks |= {name for test in tested for name in facts_named(test)}
-    read = facts_behind(policy, tuple(marks))
-    return Near(profile, frozenset(mark.upper() for name in read for mark in _marks(documents, name)))
+    named = {str(steps[1])} if steps[0] == "facts" else set()
+    named |= _facts_at(policy, steps)
+    if steps[-2:-1] == ("all",) and steps[0] in ("verdicts", "profiles"):
+        dropped = _member_at(policy, steps)
+        named.update(name for root in tests(policy) if root.criterion == dropped for name in root.test.facts())
+    read = set(policy.behind(name for name in named if name in policy.facts))
+    return Near(profile, frozenset(mark.upper() for name in read for mark in _marks(policy, name)))
 
 
-def _facts_at(policy: Any, steps: Steps) -> set[str]:
+def _member_at(policy: Policy, steps: Steps) -> str:
+    """The criterion that a verdict or a profile lists at a place."""
+    holder, index = steps[1], int(steps[-1])
+    listed = policy.verdicts[holder] if isinstance(holder, int) else policy.profiles[holder]
+    return own_id(listed.criteria[index])
+
+
+def _facts_at(policy: Policy, steps: Steps) -> set[str]:
     """The facts of the innermost test around a place, or of those that read the parameter which stands there."""
     named: set[str] = set()
-    parameter = f"${steps[-2] if steps[-1] == 'value' else steps[-1]}" if "parameters" in steps else None
+    parameter = (steps[-2] if steps[-1] == "value" else steps[-1]) if "parameters" in steps else None
     for root in tests(policy):
-        for node in nodes(root.test, root.steps):
-            if parameter in [node.entry.get(limit) for limit in LIMITS] and parameter:
-                named |= set(facts_named(node.entry))
+        for node in nodes(root.test):
+            place = node.test.place
+            if parameter in node.test.parameters.values():
+                named |= set(node.test.facts())
             # Nodes come outermost first, so that the last one that holds the place is the innermost.
-            elif steps[: len(node.steps)] == node.steps and (inner := set(facts_named(node.entry))):
+            elif steps[: len(place)] == place and (inner := set(node.test.facts())):
                 named = inner
     return named
 
 
-def _marks(documents: Documents, name: str) -> list[str]:
+def _marks(policy: Policy, name: str) -> list[str]:
     """How cases write a fact: its linkIds, and the codes that it reads."""
-    fact = documents["policy"]["facts"][name]
-    links = [fact[word] for word in ("item", "until") if word in fact]
-    rows = documents["codes"]["sets"].get(fact.get("codes"), {}).get("codes", ())
-    return [*(f'"{link}' for link in links), *(row["code"].rstrip("-") for row in rows)]
+    rule = policy.facts[name]
+    links = [link for link in (rule.item, rule.until) if link]
+    return [*(f'"{link}' for link in links), *(row.code for row in (rule.codes.codes if rule.codes else ()))]

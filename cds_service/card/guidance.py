@@ -296,7 +296,7 @@ def last_line(policy: Policy, today: date) -> str:
     pending = ""
     if any(criterion.statement_text == "pending-verification" for criterion in policy.criteria):
         pending += f"{wording['statement_pending']} "
-    if not policy.raw["review"]["checked_by"]:
+    if not policy.review.checked_by:
         pending += f"{wording['not_checked']} "
     return str(wording["footer"].format(pending=pending, edition=policy.edition, today=today.isoformat()))
 

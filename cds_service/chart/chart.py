@@ -366,7 +366,7 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
     own = chart._own[kind] = list(_of_bearable_size(chart, kind, own, limits))
     if not row.coded:
         return
-    worded = chart._worded[kind] = []
+    chart._worded[kind] = []
     components = 0
     unknown: list[str] = []
     for resource in own:
@@ -376,34 +376,44 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
             if components > limits.resources:
                 raise UnreadableError(f"has components beyond CDS_SERVICE_MAX_RESOURCES ({limits.resources})")
             for part in parts:
-                concept = concept_of(part, chart, resource)
-                stands_here = inline_concept(part) is concept
-                said = read_concept(concept, lexicon) if stands_here else chart.told(read_concept, concept, lexicon)
-                for codes, listed, code, without_system in said.rows:
-                    match = Match(_record(kind, resource), part, listed, code, without_system)
-                    chart._coded.setdefault((codes, kind), []).append(match)
-                if said.broken:
-                    raise UnreadableError(said.broken)
-                if concept is None and row.concept_at and part.get(row.concept_at) is not None:
-                    raise UnreadableError(f"names a {row.concept_in} that was not sent")
-                if len(said.text) > limits.text_characters:
-                    most = limits.text_characters
-                    raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
-                if row.is_record and says_nothing(said, row):
+                if _index_part(chart, row, _record(kind, resource), part, lexicon, limits):
                     unknown.append(_record(kind, resource).reference)
-                if said.text:
-                    chart._characters += len(said.text)
-                    if chart._characters > limits.all_text_characters:
-                        most = limits.all_text_characters
-                        raise UnreadableError(f"is worded beyond CDS_SERVICE_MAX_ALL_TEXT_CHARACTERS ({most})")
-                    record = _record(kind, resource)
-                    worded.append(_Worded(record, part, said.coded, said.text, said.label, said.silent_for))
         except UnreadableError as error:
             chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, str(error)))
     if unknown:
         more = f" ({len(unknown) - 1} more like it)" if len(unknown) > 1 else ""
         why = f"has no words, and a code whose system or meaning is not known here{more}"
         chart.unreadable.append(Unreadable(kind, unknown[0], why))
+
+
+def _index_part(
+    chart: Chart, row: ResourceType, record: Record, part: Json, lexicon: Lexicon, limits: ReadLimits
+) -> bool:
+    """Files one part of a record under the code sets that read it; whether nothing can be told of what it is.
+
+    Raises UnreadableError for what is left of it that cannot be read.
+    """
+    concept = concept_of(part, chart, record.resource)
+    stands_here = inline_concept(part) is concept
+    said = read_concept(concept, lexicon) if stands_here else chart.told(read_concept, concept, lexicon)
+    for codes, listed, code, without_system in said.rows:
+        match = Match(record, part, listed, code, without_system)
+        chart._coded.setdefault((codes, row.name), []).append(match)
+    if said.broken:
+        raise UnreadableError(said.broken)
+    if concept is None and row.concept_at and part.get(row.concept_at) is not None:
+        raise UnreadableError(f"names a {row.concept_in} that was not sent")
+    if len(said.text) > limits.text_characters:
+        most = limits.text_characters
+        raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
+    if said.text:
+        chart._characters += len(said.text)
+        if chart._characters > limits.all_text_characters:
+            most = limits.all_text_characters
+            raise UnreadableError(f"is worded beyond CDS_SERVICE_MAX_ALL_TEXT_CHARACTERS ({most})")
+        worded = _Worded(record, part, said.coded, said.text, said.label, said.silent_for)
+        chart._worded[row.name].append(worded)
+    return row.is_record and says_nothing(said, row)
 
 
 def _is_said(subject: Any) -> bool:

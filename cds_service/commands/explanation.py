@@ -71,7 +71,6 @@ def _scope(policy: Policy, part: Part) -> dict[str, str]:
 
 
 def _criterion(policy: Policy, finding: Finding) -> dict[str, Any]:
-    sources = policy.raw["sources"]
     apart = {"scope": _scope(policy, finding.part)} if finding.part else {}
     lent = {"profile": finding.criterion.profile} if finding.criterion.profile else {}
     return {
@@ -82,7 +81,7 @@ def _criterion(policy: Policy, finding: Finding) -> dict[str, Any]:
         "evidence": [_evidence(item) for item in finding.evidence],
         "not_counted": [item._asdict() for item in finding.not_counted],
         "source": "; ".join(
-            f"{sources[citation.source]['title']}, {citation.place} ({citation.verified})"
+            f"{policy.sources[citation.source].title}, {citation.place} ({citation.verified})"
             for citation in finding.criterion.citations
         ),
         **apart,

@@ -78,4 +78,13 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
             f"The {' and the '.join(kept)} {'is' if len(kept) == 1 else 'are'} kept in {settings.state}.", err=True
         )
     limits = WorkerLimits(settings.queue, settings.max_body_bytes)
-    Server(installed.app, host, port, workers, installed, lambda: metrics_folder.remove(numbers), limits).run()
+    server = Server(
+        installed.app,
+        host,
+        port,
+        workers,
+        beside=installed,
+        when_over=lambda: metrics_folder.remove(numbers),
+        limits=limits,
+    )
+    server.run()

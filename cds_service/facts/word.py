@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
 from itertools import product
 from typing import Any, ClassVar, NamedTuple, cast
 
@@ -91,7 +92,7 @@ class TestWord(LoadedWord):
     def sentence(self, test: Test, rules: Rules) -> str:
         """The test on one line."""
 
-    def at_limit(self, test: Test, value: str) -> str:
+    def at_limit(self, test: Test, value: int | float, rules: Rules, today: date) -> str:
         """The case that stands at a limit of the test: "in which 3 of these 5 tests are met"."""
         raise TypeError(f"'{self.name}' has no limits")
 

@@ -1,10 +1,8 @@
 """A hook call as sent: JSON body in, HookRequest out, or a RequestError that says what, where and what is allowed."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from typing import Any
 
 from cds_service.errors import RequestError
@@ -16,7 +14,6 @@ PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN = "patient-view", "order-select", "order-
 HOOKS = (PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN)
 SERVICES = {f"coverage-guidance-{hook}": hook for hook in HOOKS}
 SERVICE_OF = {hook: service_id for service_id, hook in SERVICES.items()}
-LONGEST_INTEGER = 19
 # FHIR resources nest about ten levels deep; what nests much deeper could not be written into an answer.
 DEEPEST_ORDER = 100
 
@@ -93,12 +90,7 @@ def parse(service_id: str, body: Any, limits: ReadLimits = DEFAULT_LIMITS) -> Ho
     _required(request, "hookInstance", str, "hookInstance")
     context = _required(request, "context", dict, "context")
     patient_id = _required(context, "patientId", str, "context.patientId").removeprefix("Patient/")
-    prefetch = request.get("prefetch")
-    if prefetch is not None and not isinstance(prefetch, dict):
-        raise RequestError(400, "structure", "prefetch must be an object of prefetch keys.", "prefetch")
-    resources = sum(map(size_of, (prefetch or {}).values()))
-    if resources > limits.resources:
-        raise _too_many("prefetch", resources, "resources", limits.resources, "CDS_SERVICE_MAX_RESOURCES")
+    prefetch = _prefetch(request.get("prefetch"), limits)
     fhir_server = _given(request, "fhirServer")
     if request.get("fhirAuthorization") is not None and not fhir_server:
         raise RequestError(400, "required", "fhirServer is required where fhirAuthorization is sent.", "fhirServer")
@@ -111,11 +103,30 @@ def parse(service_id: str, body: Any, limits: ReadLimits = DEFAULT_LIMITS) -> Ho
         patient_id,
         drafts,
         selections,
-        prefetch or {},
+        prefetch,
         fhir_server,
         _authorization(request.get("fhirAuthorization"), patient_id),
         {name: value for name, value in context.items() if isinstance(value, str)} | {"patientId": patient_id},
     )
+
+
+def with_prefetch(request: HookRequest, sent: Any, limits: ReadLimits = DEFAULT_LIMITS) -> HookRequest:
+    """The call with the member ``prefetch`` of its body, which ``parse`` does without and reads where it is given.
+
+    Raises RequestError 400 where it is no object, 413 for more than ``limits`` let through.
+    """
+    return replace(request, prefetch=_prefetch(sent, limits))
+
+
+def _prefetch(sent: Any, limits: ReadLimits) -> Mapping[str, Any]:
+    if sent is None:
+        return {}
+    if not isinstance(sent, dict):
+        raise RequestError(400, "structure", "prefetch must be an object of prefetch keys.", "prefetch")
+    resources = sum(map(size_of, sent.values()))
+    if resources > limits.resources:
+        raise _too_many("prefetch", resources, "resources", limits.resources, "CDS_SERVICE_MAX_RESOURCES")
+    return sent
 
 
 def _too_many(place: str, found: int, what: str, most: int, setting: str) -> RequestError:
@@ -163,25 +174,6 @@ def _given(parent: Mapping[str, Any], name: str) -> Any:
 def _text(parent: Mapping[str, Any], name: str) -> str | None:
     value = parent.get(name)
     return value if isinstance(value, str) and value else None
-
-
-def with_exact_numbers(
-    request: HookRequest, service_id: str, body: bytes, limits: ReadLimits = DEFAULT_LIMITS
-) -> HookRequest:
-    """The request with its drafts as written: 1.10 stays 1.10 (FHIR R4 decimal: precision is significant).
-
-    The drafts' decimals become ``decimal.Decimal``; ``body`` is the JSON that ``request`` was parsed from.
-    Raises RequestError 400 where another member of the body is nested too deeply for that.
-    """
-    try:
-        exact = json.loads(body, parse_float=Decimal, parse_int=_whole)
-    except RecursionError:
-        raise RequestError(400, "too-costly", "The body is nested too deeply to be read.") from None
-    return replace(request, drafts=parse(service_id, exact, limits).drafts)
-
-
-def _whole(digits: str) -> int | Decimal:
-    return int(digits) if len(digits) < LONGEST_INTEGER else Decimal(digits)
 
 
 def _drafts(context: Mapping[str, Any], patient_id: str, limits: ReadLimits) -> tuple[tuple[str, Json], ...]:

@@ -51,10 +51,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call and its answer, as they are to be remembered.
-
-    ``told`` is ``outcomes.told`` of the answers; ``parsed`` the request's JSON, or None where it could not be read.
-    """
+    """One call and its answer, as they are to be remembered; ``told`` is ``outcomes.told`` of the answers."""
 
     request_id: str
     service: str
@@ -68,7 +65,6 @@ class Call:
     hook_instance: str | None = None
     patient_id: str | None = None
     told: Sequence[Mapping[str, Any]] = ()
-    parsed: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +162,9 @@ class AuditLog:
     @staticmethod
     def _content(keys: Keys, call: Call, line_id: str) -> dict[str, str] | None:
         """The call and the answer, closed; None where the call is no JSON that can be looked through for tokens."""
-        if call.parsed is None:
-            return None
         try:
-            request, response = without_tokens(call.parsed, call.response)
-        except (RecursionError, TypeError):
+            request, response = without_tokens(orjson.loads(call.request), call.response)
+        except (RecursionError, TypeError, orjson.JSONDecodeError):
             return None
         content = b'{"request":' + request + b',"response":' + (response or b"null") + b"}"
         return keys.seal(content, line_id)

@@ -14,7 +14,8 @@ class Background:
     did not fail the thread also waits for ``wake``. ``patience`` is how many seconds a turn may take.
     """
 
-    def __init__(
+    # All that one loop needs.
+    def __init__(  # noqa: PLR0913
         self,
         name: str,
         turn: Callable[[], float],

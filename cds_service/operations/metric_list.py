@@ -88,7 +88,7 @@ METRICS = (
     _spec(
         "prefetch_total",
         "counter",
-        "Prefetch by key and state, after fetching: filled, empty, missing, failed; of every call.",
+        "Prefetch by key and state, after fetching: filled, empty, missing, failed; of calls that read it.",
         "key",
         "state",
     ),

@@ -26,16 +26,6 @@ class TracesError(Exception):
     """Traces are asked for and cannot be made; the sentence says what is missing."""
 
 
-class Traces(Protocol):
-    """What a call needs of traces."""
-
-    def span(
-        self, name: str, traceparent: str | None = None, **attributes: str | int
-    ) -> AbstractContextManager["Note"]:
-        """A span that lasts as long as the context; ``traceparent`` is the caller's header. It notes what follows."""
-        ...
-
-
 class Note(Protocol):
     """A running span, to add to it what is known only at its end."""
 
@@ -175,7 +165,7 @@ def open_traces(wanted: bool, names: Names) -> NoTraces | OpenTelemetry:
         return NoTraces()
     try:
         # Only to see that they are there; they are used in the worker.
-        import opentelemetry.exporter.otlp.proto.http.trace_exporter
+        import opentelemetry.exporter.otlp.proto.http.trace_exporter  # noqa: F401
         import opentelemetry.sdk.trace  # noqa: F401
     except ImportError:
         raise TracesError(

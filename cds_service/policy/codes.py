@@ -13,7 +13,7 @@ from cds_service.fhir.terminology import common_beginning
 FROM_PACK = "code-pack"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
     """One code of a set: canonical ``system`` URI, our own short ``label`` or a code pack's words, provenance.
 
@@ -65,6 +65,15 @@ class Code:
         """Whether the label is not ours: a licensed descriptor of any length, in which any character may stand."""
         return self.seen == FROM_PACK
 
+    @property
+    def spelling(self) -> str:
+        """The row as its file writes it: with a dash at its end where it stands for all that begin so, or as a range.
+
+        An ingredient of which no code was seen has its name."""
+        if self.through:
+            return f"{self.code} to {self.through}"
+        return f"{self.code}-" if self.prefix else self.code or self.label
+
     def is_valid(self, on: date) -> bool:
         """Whether the code has this meaning on a day."""
         return not (
@@ -74,7 +83,7 @@ class Code:
 
 
 # Sets are told apart by identity: two policies may name theirs alike.
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class CodeSet:
     """A named set of codes: exact (system, code) pairs, families of codes, phrases for records without codes.
 
@@ -83,6 +92,7 @@ class CodeSet:
     drug's product code, whose ingredient is in its words); elsewhere they are shown and settle nothing alone. ``drugs``
     are the ingredients that a phrase names; these phrases stand among the others too. A phrase of ``together`` counts
     where one of ``beside`` stands in the same text, in any order ("L4-L5 laminectomy"); these stand among them as well.
+    ``ingredients`` are the names of drugs whose rows stand at the end of ``codes``.
     """
 
     name: str
@@ -96,6 +106,17 @@ class CodeSet:
     drugs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
     together: tuple[str, ...] = ()
+    ingredients: tuple[str, ...] = ()
+
+    @property
+    def listed(self) -> tuple[Code, ...]:
+        """The rows that its file writes, without those of its ``ingredients``."""
+        return self.codes[: len(self.codes) - len(self.ingredients)]
+
+    @property
+    def written_phrases(self) -> tuple[str, ...]:
+        """The phrases that stand for themselves in its file: not names of drugs, nor what counts beside others."""
+        return tuple(item for item in self.phrases if item not in self.drugs and item not in self.together)
 
     def match(self, key: Key) -> Code | None:
         """The row that a (system, code) pair falls under, or None; that of a family has the code itself."""

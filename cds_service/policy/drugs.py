@@ -62,7 +62,16 @@ def rows_of(ingredients: Iterable[str]) -> Iterator[Code]:
     drugs = drug_table().drugs
     for name in ingredients:
         drug = drugs[name]
-        yield Code(RXNORM, "RxNorm", drug.rxnorm, name, drug.seen, drug.provenance, None, None)
+        yield Code(
+            system=RXNORM,
+            system_name="RxNorm",
+            code=drug.rxnorm,
+            label=name,
+            seen=drug.seen,
+            provenance=drug.provenance,
+            valid_from=None,
+            valid_until=None,
+        )
 
 
 def codes_of(rows: Mapping[str, Code]) -> Iterator[tuple[str, Code]]:

@@ -27,8 +27,8 @@ class Range(NamedTuple):
 
 def effective(policy: Policy) -> Range:
     """The range of an edition: a partial ``from`` begins at its first day, a partial ``until`` ends at its last."""
-    written = policy.raw["effective"]
-    return Range(days_of(written["from"]).first, days_of(written["until"]).last if written["until"] else date.max)
+    until = policy.effective_until
+    return Range(days_of(policy.effective_from).first, days_of(until).last if until else date.max)
 
 
 def in_force(policies: Sequence[Policy], on: date) -> Policy:

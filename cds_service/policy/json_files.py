@@ -1,11 +1,12 @@
 """JSON files of authors: read without their comments, and held against their schema; each fault with file and place."""
 
 import json
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterator
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
+import jsonschema_rs
 from jsonschema import Draft202012Validator, FormatChecker
 
 from cds_service.errors import PolicyError, UnreadableError
@@ -45,15 +46,39 @@ def written_schema(name: str) -> dict[str, Any]:
     return found
 
 
-def validator(schema: Mapping[str, Any]) -> Draft202012Validator:
-    """The validator of a schema, with the formats that authors' files use."""
-    return Draft202012Validator(schema, format_checker=_FORMATS)
+class FileSchema:
+    """The schema of a file of authors, asked twice: whether a document is sound, in Rust and at once; and where it is
+    not, what is wrong with it, in Python and a hundred times slower, by which the faults are worded.
+
+    Each is made when it is first needed: where all files are sound no fault is looked for.
+    """
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self.schema = schema
+
+    def problems(self, document: Any) -> list[tuple[str, str]]:
+        """(JSON path, sentence) of every fault in a document, in the order of the paths."""
+        return [] if self._gate.is_valid(document) else schema_faults.problems(self.wording, document)
+
+    @cached_property
+    def _gate(self) -> jsonschema_rs.Draft202012Validator:
+        formats = {name: _conforms(name) for name in _FORMATS.checkers}
+        return jsonschema_rs.Draft202012Validator(self.schema, formats=formats, validate_formats=True)
+
+    @cached_property
+    def wording(self) -> Draft202012Validator:
+        """The validator in Python, whose errors say what is wrong."""
+        return Draft202012Validator(self.schema, format_checker=_FORMATS)
+
+
+def _conforms(name: str) -> Callable[[str], bool]:
+    return lambda text: _FORMATS.conforms(text, name)
 
 
 @cache
-def plain_schema(name: str) -> Draft202012Validator:
-    """The validator of a file in which no vocabulary is used."""
-    return validator(written_schema(name))
+def plain_schema(name: str) -> FileSchema:
+    """The schema of a file in which no vocabulary is used."""
+    return FileSchema(written_schema(name))
 
 
 class _Repeating(dict[str, Any]):
@@ -62,16 +87,24 @@ class _Repeating(dict[str, Any]):
     repeated: tuple[str, ...] = ()
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object without its comments, the members whose key starts with //; of these several may have one name."""
-    members = [(key, value) for key, value in pairs if not key.startswith(COMMENT)]
-    found = dict(members)
-    if len(found) == len(members):
-        return found
-    repeating = _Repeating(found)
-    names = [key for key, _ in members]
-    repeating.repeated = tuple(key for key in found if names.count(key) > 1)
-    return repeating
+class _Objects:
+    """Makes the objects of one file; ``repeat`` is whether there is one in which a key stands more than once."""
+
+    def __init__(self, text: str) -> None:
+        self._comments = f'"{COMMENT}' in text
+        self.repeat = False
+
+    def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """An object without its comments, the members whose key starts with //; of these several may have one name."""
+        members = [pair for pair in pairs if not pair[0].startswith(COMMENT)] if self._comments else pairs
+        found = dict(members)
+        if len(found) == len(members):
+            return found
+        self.repeat = True
+        repeating = _Repeating(found)
+        names = [key for key, _ in members]
+        repeating.repeated = tuple(key for key in found if names.count(key) > 1)
+        return repeating
 
 
 def _repeated(value: Any, steps: tuple[str | int, ...] = ()) -> Iterator[tuple[str, str]]:
@@ -93,12 +126,10 @@ def read_json(path: Path) -> Any:
     Raises PolicyError with file and place.
     """
     try:
-        document = json.loads(
-            # Some editors put an invisible mark in front of the text.
-            path.read_text(encoding="utf-8-sig"),
-            object_pairs_hook=_object,
-            parse_constant=_no_number,
-        )
+        # Some editors put an invisible mark in front of the text.
+        text = path.read_text(encoding="utf-8-sig")
+        objects = _Objects(text)
+        document = json.loads(text, object_pairs_hook=objects, parse_constant=_no_number)
     except FileNotFoundError:
         raise PolicyError([f"{path}: the file is missing; a policy folder needs {', '.join(FILES)} (.json)"]) from None
     except json.JSONDecodeError as error:
@@ -109,14 +140,15 @@ def read_json(path: Path) -> Any:
         raise PolicyError([f"{path}: line {line}: a character is not UTF-8; save the file as UTF-8 text"]) from None
     except ValueError as error:
         raise PolicyError([f"{path}: {error}"]) from None
-    twice = [
-        f"{path}: {place}: the key '{key}' stands twice; each may stand once" for place, key in _repeated(document)
-    ]
+    # Inside comments keys may stand as often as they will.
+    twice = [*_repeated(document)] if objects.repeat else []
     if twice:
-        raise PolicyError(twice)
+        raise PolicyError(
+            [f"{path}: {place}: the key '{key}' stands twice; each may stand once" for place, key in twice]
+        )
     return document
 
 
-def schema_problems(schema: Draft202012Validator, path: Path, document: Any) -> list[str]:
+def schema_problems(schema: FileSchema, path: Path, document: Any) -> list[str]:
     """Every way in which a document breaks its schema, one sentence each with file and JSON path."""
-    return [f"{path}: {place}: {sentence}" for place, sentence in schema_faults.problems(schema, document)]
+    return [f"{path}: {place}: {sentence}" for place, sentence in schema.problems(document)]

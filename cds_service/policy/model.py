@@ -1,7 +1,7 @@
-"""A policy in memory: one edition of one statement, frozen. ``loader`` makes it from a folder."""
+"""A policy in memory: one edition of one statement, frozen. ``policy.loading`` makes it from a folder."""
 
 from abc import ABC
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, ClassVar
@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from cds_service.fhir.elements import Key
 from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.places import Steps
+from cds_service.policy.sources import Attributes, Citation, Information, Parameter, Review, Source, StudyResult
 
 
 class Kind(ABC):
@@ -33,6 +34,8 @@ class Word(ABC):
     """A word of tests, as far as a policy tells of it; ``facts.word`` has the rest."""
 
     name: ClassVar[str]
+    # Whether the tests inside it are asked of each event of its fact.
+    asks_of_events: ClassVar[bool] = False
 
     def facts(self, test: "Test") -> Iterator[str]:
         """The names of the facts that the test reads, in the order of reading; not the attributes of events."""
@@ -156,17 +159,7 @@ class Hint:
     contrary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Citation:
-    """Where a criterion's content was seen: source id, place in it, what it says in our words, how far verified."""
-
-    source: str
-    place: str
-    says: str
-    verified: str
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Criterion:
     """One numbered clause: its sentence, its test, and where it comes from. ``fails_as`` names what fails it."""
 
@@ -190,9 +183,17 @@ class Criterion:
         return f"{self.id}@{self.profile}" if self.profile else self.id
 
 
-@dataclass(frozen=True, slots=True)
+def own_id(key: str) -> str:
+    """The id of the statement's own criterion in the key of a criterion."""
+    return key.partition("@")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """The rule of one source: its ``criteria`` (keys), or why it is ``pending`` and cannot be applied."""
+    """The rule of one source: its ``criteria`` (keys), or why it is ``pending`` and cannot be applied.
+
+    ``parameters`` are its own numbers in place of the statement's.
+    """
 
     id: str
     title: str
@@ -200,9 +201,10 @@ class Profile:
     pending: str | None
     criteria: tuple[str, ...]
     next_review: str
+    parameters: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictRule:
     """A verdict: all of ``criteria`` (keys), or (``payer``) the position of the patient's payer.
 
@@ -219,7 +221,7 @@ class VerdictRule:
     applies_unless: Test | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
     """One act of the procedure: the codes that name it, the one code suggested for it, the words that name it.
 
@@ -234,7 +236,7 @@ class Act:
     names_site: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pathway:
     """An order that goes another way: known by ``codes`` or ``phrases`` of the order, or by ``when`` over facts.
 
@@ -250,12 +252,13 @@ class Pathway:
 
 
 # Told apart by identity, as its sets are: what it says of a concept is asked for more than once.
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class OrderRule:
     """How an order is recognised: the acts, the words that name the therapy, and the site that must be pointed at.
 
-    In a system of ``elsewhere_by_code`` every code that is neither ``here`` nor ``unspecific`` points elsewhere; an
-    unknown code of another system says nothing. Without ``names_site`` the acts' codes mean one thing wherever it is.
+    In a system of ``elsewhere_by_code`` (its URI -> what the policy calls it) every code that is neither ``here`` nor
+    ``unspecific`` points elsewhere; an unknown code of another system says nothing. Without ``names_site`` the acts'
+    codes mean one thing wherever it is.
     """
 
     acts: tuple[Act, ...]
@@ -263,13 +266,13 @@ class OrderRule:
     not_the_procedure_in_text: tuple[str, ...]
     here: CodeSet
     unspecific: CodeSet
-    elsewhere_by_code: frozenset[str]
+    elsewhere_by_code: Mapping[str, str]
     elsewhere_in_text: tuple[str, ...]
     names_site: bool = True
     pathways: tuple[Pathway, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Payer:
     """What is known of one payer's position.
 
@@ -291,13 +294,13 @@ class Payer:
     next_review: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """One edition of one statement. ``raw`` holds policy.json as written, for the pages that print it whole.
+    """One edition of one statement, as far as it is effective: partial dates, of which the second may not be known.
 
     ``criteria`` are the policy's own, in its order, and ``always_evaluated`` those that more than a profile asks for;
     ``variants`` those with the numbers or the test of a profile, by key. ``resource_types`` are the types of FHIR
-    resource that its facts, and its payers, read.
+    resource that its facts, and its payers, read. ``wording`` is card.json and ``cases`` are those of all case files.
     """
 
     id: str
@@ -305,7 +308,13 @@ class Policy:
     edition: str
     title: str
     procedure: str
-    raw: Mapping[str, Any]
+    effective_from: str
+    effective_until: str | None
+    review: Review
+    attributes: Attributes
+    sources: Mapping[str, Source]
+    evidence: tuple[StudyResult, ...]
+    information: tuple[Information, ...]
     code_systems: Mapping[str, Any]
     code_sets: Mapping[str, CodeSet]
     facts: Mapping[str, FactRule]
@@ -320,6 +329,7 @@ class Policy:
     cases: Mapping[str, Any]
     resource_types: frozenset[str]
     scope: Scope | None = None
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     variants: Mapping[str, Criterion] = field(default_factory=dict)
     always_evaluated: tuple[Criterion, ...] = ()
@@ -327,3 +337,9 @@ class Policy:
     def criterion(self, key: str) -> Criterion:
         """The criterion of that key. Raises StopIteration where there is none; the loader sees to it."""
         return self.variants.get(key) or next(item for item in self.criteria if item.id == key)
+
+    def behind(self, names: Iterable[str]) -> Iterator[str]:
+        """The facts of these names, and before each the two that it is computed from, where it is."""
+        for name in names:
+            yield from filter(None, (self.facts[name].start, self.facts[name].end))
+            yield name

@@ -1,5 +1,6 @@
 """A Policy as JSON, with its source attributes. Pure."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from cds_service.facts import word
@@ -8,13 +9,13 @@ from cds_service.policy.model import Criterion, Payer, Policy
 from cds_service.publish import rules, source_attributes
 
 
-def as_json(policy: Policy) -> dict[str, Any]:
-    """The whole policy as JSON: policy.json as written, with its codes, payers, wording and source attributes.
+def as_json(policy: Policy, written: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole policy as JSON: policy.json as ``written``, with its codes, payers, wording and source attributes.
 
     ``variants`` are the criteria with the numbers or the test of a profile, by "criterion@profile".
     """
     return {
-        **policy.raw,
+        **written,
         "codes": {
             "systems": policy.code_systems,
             "sets": {name: _code_set_json(codes) for name, codes in policy.code_sets.items()},

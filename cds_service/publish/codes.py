@@ -109,16 +109,6 @@ def _read_by_fact(rule: FactRule, name: str) -> Iterator[str]:
             yield f"“{rule.title}: {attribute.title}”"
 
 
-def spelling(row: Code) -> str:
-    """A code as its file writes it: with a dash at its end where it stands for all that begin so, or as a range."""
-    if row.through:
-        return f"{row.code} to {row.through}"
-    if not row.code:
-        # An ingredient of which no code was seen: known by its names and its products.
-        return row.label
-    return f"{row.code}-" if row.prefix else row.code
-
-
 def validity(row: Code) -> str:
     """When a code has this meaning, if that is limited."""
     dates = (("from", row.valid_from), ("until", row.valid_until))

@@ -1,13 +1,13 @@
 """A Policy in plain English, for its page: readings, criteria and verdicts in words. Pure, no Flask."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from cds_service.facts.clauses import Clause, capital
 from cds_service.facts.kind import kind_of
 from cds_service.facts.word import clause, sentence
 from cds_service.policy.codes import CodeSet
-from cds_service.policy.model import Criterion, FactRule, Policy, Profile, Scope, VerdictRule
+from cds_service.policy.model import Criterion, FactRule, Policy, Profile, Scope, VerdictRule, own_id
 from cds_service.verdicts.payers import SEEN_WITHIN_DAYS
 
 VERIFIED = {"verbatim": "seen word for word", "paraphrase": "paraphrase only", "unverified": "unverified"}
@@ -151,8 +151,8 @@ def criterion(policy: Policy, rule: Criterion) -> CriterionText:
     """A criterion in words."""
     profiles = tuple(item for item in policy.profiles.values() if rule.id in map(own_id, item.criteria))
     variants = tuple(variant(policy, item) for item in policy.variants.values() if item.id == rule.id)
-    own = dict.fromkeys(_behind(policy, rule.test.facts()))
-    others = dict.fromkeys(_behind(policy, (name for item in variants for name in item.rule.test.facts())))
+    own = dict.fromkeys(policy.behind(rule.test.facts()))
+    others = dict.fromkeys(policy.behind(name for item in variants for name in item.rule.test.facts()))
     return CriterionText(
         rule,
         sentence(rule.test, policy.facts),
@@ -177,24 +177,12 @@ def _read(policy: Policy, name: str, says: str | None = None) -> ReadingText:
     return reading(policy.facts[name], policy.facts, says, policy.scope)
 
 
-def _behind(policy: Policy, names: Iterable[str]) -> Iterator[str]:
-    """The facts of these names, and before each the facts that it is computed from."""
-    for name in names:
-        yield from filter(None, (policy.facts[name].start, policy.facts[name].end))
-        yield name
-
-
 def read_elsewhere(policy: Policy) -> list[ReadingText]:
     """What no criterion reads: the facts of scope, pathways, opened charts and limits of verdicts."""
     rules = (*policy.criteria, *policy.variants.values())
-    tests = {name for rule in rules for name in _behind(policy, rule.test.facts())}
+    tests = {name for rule in rules for name in policy.behind(rule.test.facts())}
     hints = {hint.fact for hint in (*policy.for_review, *(hint for rule in rules for hint in rule.hints))}
     return [_read(policy, name) for name in policy.facts if name not in tests | hints]
-
-
-def own_id(key: str) -> str:
-    """The id of the statement's own criterion in the key of a criterion."""
-    return key.partition("@")[0]
 
 
 def groups(policy: Policy) -> list[VerdictGroup]:

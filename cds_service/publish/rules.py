@@ -3,11 +3,13 @@
 from calendar import monthrange
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cds_service.facts import word
 from cds_service.facts.clauses import Clause
-from cds_service.policy.model import Citation, Criterion, Part, Pathway, Payer, Policy, Profile
+from cds_service.policy.model import Criterion, Part, Pathway, Payer, Policy, Profile, own_id
+from cds_service.policy.sources import Citation
+from cds_service.policy.walk import parameters_named, tests
 from cds_service.publish import criteria
 from cds_service.publish.criteria import VariantText
 from cds_service.verdicts.payers import why_unknown
@@ -80,40 +82,24 @@ class NumberText(NamedTuple):
 
 def numbers(policy: Policy) -> list[NumberText]:
     """The parameters in the order of the policy."""
-    changed = policy.raw.get("profiles", {})
     return [
         NumberText(
             name,
-            entry["title"],
-            f"{entry['value']:g}",
-            entry["source"],
-            entry["place"],
+            number.title,
+            f"{number.value:g}",
+            number.source,
+            number.place,
             tuple(_readers(policy, name)),
-            tuple(
-                (profile, f"{changed[profile.id]['parameters'][name]:g}")
-                for profile in policy.profiles.values()
-                if name in changed[profile.id].get("parameters", {})
-            ),
+            tuple((rule, f"{rule.parameters[name]:g}") for rule in policy.profiles.values() if name in rule.parameters),
         )
-        for name, entry in policy.raw.get("parameters", {}).items()
+        for name, number in policy.parameters.items()
     ]
 
 
 def _readers(policy: Policy, name: str) -> Iterator[Criterion]:
     """The criteria whose test names a parameter, be it only in the rule of a single source."""
-    replaced = [entry.get("replaces", {}) for entry in policy.raw.get("profiles", {}).values()]
-    for rule, entry in zip(policy.criteria, policy.raw["criteria"], strict=True):
-        tests = [entry["test"], *(item[rule.id]["test"] for item in replaced if rule.id in item)]
-        if f"${name}" in _strings(tests):
-            yield rule
-
-
-def _strings(value: Any) -> set[str]:
-    """Every string in a piece of JSON."""
-    if isinstance(value, str):
-        return {value}
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return {text for item in inner for text in _strings(item)}
+    reading = {root.criterion for root in tests(policy) if name in parameters_named(root.test)}
+    return (rule for rule in policy.criteria if rule.id in reading)
 
 
 class AskedText(NamedTuple):
@@ -146,11 +132,10 @@ def profiles(policy: Policy) -> list[ProfileText]:
 
 def profile(policy: Policy, rule: Profile) -> ProfileText:
     """The rule of one source: what it asks for, and in what it is not as the statement."""
-    own = policy.raw.get("parameters", {})
-    changed = policy.raw["profiles"][rule.id].get("parameters", {})
+    own = policy.parameters
     return ProfileText(
         rule,
-        tuple((own[name]["title"], f"{value:g}", f"{own[name]['value']:g}") for name, value in changed.items()),
+        tuple((own[name].title, f"{value:g}", f"{own[name].value:g}") for name, value in rule.parameters.items()),
         tuple(_asked(policy, rule, key) for key in rule.criteria),
         tuple(verdict.id for verdict in policy.verdicts if verdict.profile is rule),
         tuple(payer for payer in policy.payers if payer.position.get("profile") == rule.id),
@@ -158,7 +143,7 @@ def profile(policy: Policy, rule: Profile) -> ProfileText:
 
 
 def _asked(policy: Policy, profile: Profile, key: str) -> AskedText:
-    own = policy.criterion(criteria.own_id(key))
+    own = policy.criterion(own_id(key))
     return AskedText(
         own,
         criteria.short(own, word.sentence(own.test, policy.facts)),

@@ -5,7 +5,8 @@ guidance on clinical decision support software lists under its fourth criterion,
 basis of a recommendation.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from cds_service import __version__
@@ -14,6 +15,7 @@ from cds_service.fhir.terminology import ICD10CM
 from cds_service.hooks import prefetch
 from cds_service.policy.codes import Code
 from cds_service.policy.model import Criterion, FactRule, Policy
+from cds_service.policy.sources import Source
 from cds_service.publish import criteria as policy_text
 from cds_service.publish.criteria import ReadingText
 
@@ -52,11 +54,11 @@ FAULTS = {
 # --- attributes 1 to 4 -----------------------------------------------------------------------------------------------
 
 
-def citation(policy: Policy) -> Mapping[str, Any]:
+def citation(policy: Policy) -> Source:
     """The register's entry of the statement itself: the source whose address the cards name, else the first."""
-    sources: list[Mapping[str, Any]] = list(policy.raw["sources"].values())
+    sources = list(policy.sources.values())
     address = policy.wording["source"]["url"]
-    return next((source for source in sources if source["url"] == address), sources[0])
+    return next((source for source in sources if source.url == address), sources[0])
 
 
 class Funding(NamedTuple):
@@ -69,12 +71,11 @@ class Funding(NamedTuple):
 
 def funding(policy: Policy) -> list[Funding]:
     """Who paid for the technical implementation, for the statement, and for each study that it rests on."""
-    written = policy.raw["attributes"]
-    statement = written["funding_of_statement"]
+    statement = policy.attributes.funding_of_statement
     return [
-        Funding("This decision support", written["funding"], None),
-        Funding("The statement", statement["says"], statement["source"]),
-        *(Funding("A study", study["says"], study["source"]) for study in written["funding_of_studies"]),
+        Funding("This decision support", policy.attributes.funding, None),
+        Funding("The statement", statement.says, statement.source),
+        *(Funding("A study", study.says, study.source) for study in policy.attributes.funding_of_studies),
     ]
 
 
@@ -216,32 +217,32 @@ def sent(policy: Policy) -> list[Sent]:
 
 def source_attributes(policy: Policy) -> dict[str, Any]:
     """The thirteen source attributes in their order, then (a) to (d), under keys that do not change."""
-    raw, source, review = policy.raw, citation(policy), policy.raw["review"]
+    source, review, attributes = citation(policy), policy.review, policy.attributes
     return (
         {
-            "bibliographicCitation": {key: source[key] for key in ("citation", "url", "seen")},
+            "bibliographicCitation": {"citation": source.citation, "url": source.url, "seen": source.seen},
             "developer": {
-                "writtenBy": review["written_by"],
-                "checkedBy": review["checked_by"],
+                "writtenBy": review.written_by,
+                "checkedBy": review.checked_by,
                 "edition": policy.edition,
                 "release": __version__,
             },
             "fundingSource": _funding_json(policy),
             "releaseAndRevisionDates": {
-                "effectiveFrom": raw["effective"]["from"],
-                "effectiveUntil": raw["effective"]["until"],
-                "lastReview": review["last_review"],
-                "nextReview": review["next_review"],
-                "revisions": review["revisions"],
+                "effectiveFrom": policy.effective_from,
+                "effectiveUntil": policy.effective_until,
+                "lastReview": review.last_review,
+                "nextReview": review.next_review,
+                "revisions": [asdict(item) for item in review.revisions],
             },
         }
         | {use.key: {"name": use.name, "used": use.used, "facts": list(use.facts)} for use in uses(policy)}
         | {
             "purposeAndUse": {
-                "purpose": raw["attributes"]["purpose"],
-                "intendedUser": raw["attributes"]["intended_user"],
-                "intendedPopulation": raw["attributes"]["intended_population"],
-                "notFor": raw["attributes"]["not_for"],
+                "purpose": attributes.purpose,
+                "intendedUser": attributes.intended_user,
+                "intendedPopulation": attributes.intended_population,
+                "notFor": attributes.not_for,
                 "timeCritical": TIME_CRITICAL,
             },
             "inputs": _inputs_json(policy),
@@ -260,8 +261,8 @@ def source_attributes(policy: Policy) -> dict[str, Any]:
                     }
                     for rule in policy.criteria
                 ],
-                "evidence": raw["evidence"],
-                "limits": raw["attributes"]["limits"],
+                "evidence": [asdict(item) for item in policy.evidence],
+                "limits": attributes.limits,
             },
             "knownsAndUnknowns": {
                 "truths": TRUTHS,

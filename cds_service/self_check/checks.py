@@ -52,7 +52,8 @@ class SelfCheck:
     ``clock`` gives the UTC day on which calls are evaluated; ``now`` and ``monotonic`` seconds.
     """
 
-    def __init__(
+    # It looks at everything that one installation has; the clocks are named.
+    def __init__(  # noqa: PLR0913
         self,
         app: Flask,
         settings: Settings,
@@ -60,6 +61,7 @@ class SelfCheck:
         installation: Installation,
         clock: Callable[[], date],
         readiness: Readiness,
+        *,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -95,7 +97,9 @@ class SelfCheck:
             "answers": lambda: self._answers(pause),
             "discovery": lambda: CheckResult(tuple(surfaces.discovery_problems(self._app, self._discovery))),
             "pages": self._pages,
-            "metrics": lambda: CheckResult(tuple(surfaces.metrics_problems(self._app) if self._around.metrics else ())),
+            "metrics": lambda: CheckResult(
+                tuple(surfaces.metrics_problems(self._app) if self._around.metrics.kept else ())
+            ),
             "clock": lambda: CheckResult(tuple(self._clock.problems())),
             "audit": self._audit,
             # Looks at the files, for the check after it too.
@@ -178,25 +182,22 @@ class SelfCheck:
         silent = []
         for policy in self._guide.library.policies:
             days = silences[policy.id].days if policy.id in silences else 0
-            if metrics is not None:
-                metrics.days_without_a_card(policy.id, days)
+            metrics.days_without_a_card(policy.id, days)
             if days >= self._silent_days:
                 silent.append(policy.id)
         return CheckResult(tuple(f"{name} has had orders and given no card" for name in silent), tuple(silent))
 
     def _tell(self, found: Mapping[str, CheckResult]) -> None:
         log, metrics = logs.logger(), self._around.metrics
-        if metrics is not None:
-            for policy in self._left_out:
-                metrics.policy_left_out(policy)
+        for policy in self._left_out:
+            metrics.policy_left_out(policy)
         for name, result in found.items():
             failing = bool(result.sentences)
-            if metrics is not None:
-                metrics.self_check(name, failing)
-                if name not in WARNINGS:
-                    metrics.ready(name, not failing)
-                if name in self._readiness.degrading:
-                    metrics.degraded(name, failing)
+            metrics.self_check(name, failing)
+            if name not in WARNINGS:
+                metrics.ready(name, not failing)
+            if name in self._readiness.degrading:
+                metrics.degraded(name, failing)
             if failing:
                 level = log.warning if name in WARNINGS else log.error
                 level("self-check-failed", check=name, failing=len(result.sentences))

@@ -18,29 +18,51 @@ from cds_service.web.probe import Probe
 
 @dataclass(frozen=True, slots=True)
 class KnownAnswer:
-    """One case: where its request goes, the request, the day on which it is evaluated, and what is expected."""
+    """One case of a policy, and what is expected; its request is made when it is sent, for there are many of them."""
 
-    policy: str
-    name: str
-    service_id: str
-    body: bytes
-    today: date
-    expect: Mapping[str, Any]
+    owner: Policy
+    case: Mapping[str, Any]
+    guide: Guide
+
+    @property
+    def policy(self) -> str:
+        """The id of the policy."""
+        return self.owner.id
+
+    @property
+    def name(self) -> str:
+        """The name of the case."""
+        name: str = self.case["name"]
+        return name
 
     @property
     def key(self) -> tuple[str, str]:
         """What tells it from all others."""
         return self.policy, self.name
 
+    @property
+    def expect(self) -> Mapping[str, Any]:
+        """What is expected, as the case has it."""
+        expect: Mapping[str, Any] = self.case["expect"]
+        return expect
+
+    @property
+    def today(self) -> date:
+        """The day on which it is evaluated."""
+        return today_of(self.owner)
+
+    def request(self) -> tuple[str, bytes]:
+        """The service that it is sent to, and the body."""
+        service_id, body = request_of(self.owner, self.case, self.guide)
+        return service_id, orjson.dumps(body)
+
 
 def known_answers(policies: Iterable[Policy], guide: Guide) -> Iterator[KnownAnswer]:
     """Every case that can come over HTTP; those that are held against the rule of one source cannot."""
     for policy in policies:
         for case in policy.cases["cases"]:
-            if "profile" in case:
-                continue
-            service_id, body = request_of(policy, case, guide)
-            yield KnownAnswer(policy.id, case["name"], service_id, orjson.dumps(body), today_of(policy), case["expect"])
+            if "profile" not in case:
+                yield KnownAnswer(policy, case, guide)
 
 
 def covering(cases: Sequence[KnownAnswer]) -> list[KnownAnswer]:
@@ -77,9 +99,10 @@ class Examiner:
     def problems(self, case: KnownAnswer) -> list[str]:
         """A sentence for each point in which the answer is not the one that is known."""
         sent = Probe(case.today)
+        service_id, body = case.request()
         answer = self._app.test_client().post(
-            f"/cds-services/{case.service_id}",
-            data=case.body,
+            f"/cds-services/{service_id}",
+            data=body,
             content_type="application/json",
             environ_overrides={probe.KEY: sent},
         )

@@ -89,18 +89,13 @@ class ServedInstallation:
     def refused(self, count: int) -> None:
         """Called in a worker that had no room for so many requests."""
         logs.logger().warning("overloaded", count=count)
-        if self.installation.metrics is not None:
-            self.installation.metrics.overloaded(count)
+        self.installation.metrics.overloaded(count)
 
     def forget(self, pid: int) -> None:
         """Called in the main process where a worker has ended, however it did."""
         if self.installation.readiness is not None:
             self.installation.readiness.forget(pid)
-        # prometheus_client is heavy, and an application without metrics does without it.
-        if self.installation.metrics is not None:
-            from cds_service.operations.metrics import mark_dead
-
-            mark_dead(pid)
+        self.installation.metrics.worker_ended(pid)
 
 
 def install(
@@ -115,8 +110,7 @@ def install(
     ``only_this_machine``: nobody else can call it. Raises ValueError for settings that do not hold.
     """
     installation = installation_of(settings, library, only_this_machine=only_this_machine)
-    dropped = installation.metrics.log_fields_dropped if installation.metrics else lambda count: None
-    logs.configure(settings.log_format, settings.log_level, installation.names, dropped)
+    logs.configure(settings.log_format, settings.log_level, installation.names, installation.metrics.log_fields_dropped)
     for draft in (item for item in library.left_out if item.draft):
         logs.logger().warning("draft-skipped", policy=draft.name)
     address = settings.public_url or public_url
@@ -152,6 +146,7 @@ class Server(BaseApplication):
         host: str,
         port: int,
         workers: int,
+        *,
         beside: ServedInstallation | None = None,
         when_over: Callable[[], None] = lambda: None,
         limits: WorkerLimits = LIMITS,

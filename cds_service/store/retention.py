@@ -116,7 +116,7 @@ class Retention:
     """
 
     def __init__(
-        self, store: Store | None, audit: AuditLog | None, limits: RetentionLimits, metrics: StorageMetrics | None
+        self, store: Store | None, audit: AuditLog | None, limits: RetentionLimits, metrics: StorageMetrics
     ) -> None:
         self._store, self._audit, self._limits, self._metrics = store, audit, limits, metrics
         self._work: Iterator[Removed] = iter(())
@@ -144,8 +144,7 @@ class Retention:
                 failed.append(error)
         for (kind, reason), count in removed.items():
             logs.logger().info("removed", kind=kind, reason=reason, count=count)
-            if self._metrics is not None:
-                self._metrics.removed(kind, reason, count)
+            self._metrics.removed(kind, reason, count)
         if failed:
             raise failed[0]
 
@@ -187,5 +186,4 @@ class Retention:
         if full and kind not in self._full:
             logs.logger().error("storage-full", kind=kind)
         self._full = self._full | {kind} if full else self._full - {kind}
-        if self._metrics is not None:
-            self._metrics.storage(kind, share)
+        self._metrics.storage(kind, share)

@@ -146,7 +146,7 @@ def decide(
 
     drafts: list[Mapping[str, Any]] = [draft.resource for draft in order.drafts] if order else []
     payer = payers.position(policy, chart, held, drafts, today)
-    requested = VerdictRule(profile.id, profile.title, profile.criteria, False, False, profile) if profile else None
+    requested = _requested(profile) if profile else None
     return Decision(
         policy=policy,
         order=order,
@@ -163,6 +163,18 @@ def decide(
         parts=tuple(policy.scope.part(name) for name in known.parts) if policy.scope else (),
         requested=_verdict(requested, held, payer, known) if requested else None,
         counted=frozenset(key for rule in policy.verdicts if rule.profile is None for key in rule.criteria),
+    )
+
+
+def _requested(profile: Profile) -> VerdictRule:
+    """The verdict of a rule that the caller asked to be held against."""
+    return VerdictRule(
+        id=profile.id,
+        title=profile.title,
+        criteria=profile.criteria,
+        payer=False,
+        withholds_codes=False,
+        profile=profile,
     )
 
 

@@ -17,6 +17,7 @@ from cds_service.ehr.complete import complete_call
 from cds_service.ehr.fetch import server_timing
 from cds_service.hooks import hook_request
 from cds_service.hooks.client_names import OPEN
+from cds_service.hooks.hook_request import HookRequest
 from cds_service.installation import Installation
 from cds_service.operations import logs
 from cds_service.service import Guide
@@ -88,36 +89,50 @@ def _answered(record: CallRecord, guide: Guide, installation: Installation, gate
         record.caller, client = admitted
         gate.count(admitted)
     own = replace(guide, client=record.caller.client) if record.caller else guide
+    today = record.today
     with record.timing.step("read"):
         record.body = reading.body(deadline if gate is not None else None)
         with _turn(installation, gate, deadline):
-            record.parsed = json_bodies.read_json(record.body)
-            record.request = hook_request.parse(record.service_id, record.parsed, own.limits)
-            today = record.today
-            record.concerned = service.concerned(record.request, own, today)
+            called = _read(record, own)
     allowance = client.fhir_allowance() if client else installation.allowance
     may_fetch = client is None or bool(client.fhir_servers)
-    if installation.fetcher is not None and may_fetch and record.request.fhir_server is not None and record.concerned:
+    if installation.fetcher is not None and may_fetch and called.fhir_server is not None and record.concerned:
         with record.timing.step("fetch"), installation.traces.span("fetch"):
             completed = complete_call(
-                record.request,
+                called,
                 partial(service.wanted, candidates=record.concerned, guide=own, today=today),
                 installation.fetcher,
                 allowance,
                 waits,
             )
-        record.request, record.report = completed.request, completed.report
+        called, record.report = completed.request, completed.report
+        record.request = called
     with _turn(installation, gate, deadline):
         with record.timing.step("evaluate"), installation.traces.span("evaluate"):
-            answers = service.answer(record.request, own, today, candidates=record.concerned, in_time=in_time)
-            if service.echoes_decimals(answers):
-                exact = hook_request.with_exact_numbers(record.request, record.service_id, record.body, own.limits)
-                answers = service.answer(exact, own, today, candidates=record.concerned, in_time=in_time)
-        record.answers = answers
+            came = None
+            if record.concerned:
+                came = service.arrivals(called, own.library)
+                record.arrived = service.states(came, own.library)
+            record.answers = service.answer(called, own, today, candidates=record.concerned, in_time=in_time, came=came)
         with record.timing.step("write"):
-            record.told = spoken(service.response(answers), client)
+            record.told = spoken(service.response(record.answers), client)
             body = orjson.dumps(record.told, default=_decimal)
     return Response(body, mimetype="application/json")
+
+
+def _read(record: CallRecord, guide: Guide) -> HookRequest:
+    """Reads the body as far as the call needs: of most orders, which are no statement's business, no chart is read."""
+    if hook_request.hook_of(record.service_id) == hook_request.PATIENT_VIEW:
+        envelope = json_bodies.Envelope(record.body, json_bodies.read_json(record.body), "prefetch")
+    else:
+        envelope = json_bodies.read_envelope(record.body, left="prefetch", exact="context")
+    record.parsed = envelope.value
+    record.request = hook_request.parse(record.service_id, envelope.value, guide.limits)
+    concerned = service.concerned(record.request, guide, record.today)
+    if concerned and envelope.unread is not None:
+        record.request = hook_request.with_prefetch(record.request, envelope.read(), guide.limits)
+    record.concerned = concerned
+    return record.request
 
 
 @contextmanager

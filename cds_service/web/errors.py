@@ -46,8 +46,7 @@ def register(app: Flask, installation: Installation) -> None:
     @app.errorhandler(StoreError)
     def store(error: StoreError) -> Response:
         logs.logger().error("store-failed", exc_info=error)
-        if installation.metrics is not None:
-            installation.metrics.store_failed()
+        installation.metrics.store_failed()
         answer = _outcome(503, "transient", _sentence(503))
         answer.headers["Retry-After"] = SECONDS_TO_WAIT
         return answer

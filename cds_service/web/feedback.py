@@ -112,9 +112,8 @@ def _tell(record: _Record, status: int, installation: Installation, reasons: fro
         log.info("feedback", status=status, milliseconds=rounded, count=len(record.items))
     else:
         log.info("refused", status=status, milliseconds=rounded)
-    if installation.metrics is not None:
-        for outcome, number in _counted(saved, status):
-            installation.metrics.feedback(outcome, number)
+    for outcome, number in _counted(saved, status):
+        installation.metrics.feedback(outcome, number)
     # Of requests that nobody answers for nothing is kept: anyone could fill the disk with them.
     if caller is not None:
         items = record.items if saved is not None else ()

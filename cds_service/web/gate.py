@@ -90,8 +90,7 @@ class ClientLimits:
         """Counts a call of a client; an empty limit is none."""
         wait = self._made().check(client_id, limit) if limit else None
         if wait is not None:
-            if self._around.metrics is not None:
-                self._around.metrics.rate_limited(client_id)
+            self._around.metrics.rate_limited(client_id)
             raise _throttled(f"More calls than the limit of {limit}", wait)
 
     def count_feedback(self, client_id: str, limit: str, items: int) -> None:
@@ -105,8 +104,7 @@ class ClientLimits:
             )
         wait = self._made().feedback(client_id, limit, items)
         if wait is not None:
-            if self._around.metrics is not None:
-                self._around.metrics.rate_limited(client_id)
+            self._around.metrics.rate_limited(client_id)
             raise _throttled(f"More items of feedback than the limit of {limit}; nothing of it was kept", wait)
 
     def refused(self, address: str) -> None:

@@ -1,21 +1,19 @@
-"""Pages for people: the start page, the services, and each statement as it is encoded, as HTML and as JSON."""
+"""Pages for people: the start page, the services, and each statement as it is encoded, as HTML and as JSON.
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+What the pages say of policies is loaded with the first page: a process that only answers calls does without it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from flask import Flask, Response, abort, render_template
 
 from cds_service import __version__
-from cds_service.card.guidance import last_line
-from cds_service.facts import word
 from cds_service.hooks import hook_request
 from cds_service.library import Library
-from cds_service.policy import editions
 from cds_service.policy.model import Policy
-from cds_service.publish import as_json, codes, criteria, rules, source_attributes
-from cds_service.publish.changes import changes
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -25,48 +23,6 @@ ABOUT_HOOKS = {
     hook_request.ORDER_SELECT: "an order is chosen",
     hook_request.ORDER_SIGN: "orders are about to be signed",
 }
-
-
-class EditionsText(NamedTuple):
-    """The editions of one statement as the page of one of them sees them, by the day from which each counts.
-
-    ``others`` are all but this one; ``changes`` are sentences on what is different in this one from ``before``, the
-    edition that came before it.
-    """
-
-    others: tuple[Policy, ...]
-    before: Policy | None
-    changes: tuple[str, ...]
-
-
-class AskedFor(NamedTuple):
-    """One prefetch key of discovery: its template, its resource type, and what each statement reads from it."""
-
-    key: str
-    template: str
-    read: tuple[tuple[Policy, tuple[str, ...]], ...]
-
-
-def asked_for(templates: Mapping[str, str], policies: Iterable[Policy]) -> list[AskedFor]:
-    """What each prefetch key is for; ``templates`` are those that discovery publishes."""
-    by_key: dict[str, list[tuple[Policy, tuple[str, ...]]]] = {}
-    for policy in policies:
-        for row in source_attributes.sent(policy):
-            if row.inputs:
-                by_key.setdefault(row.key, []).append((policy, row.inputs))
-    return [AskedFor(key, template, tuple(by_key.get(key, ()))) for key, template in templates.items()]
-
-
-def editions_of(policy: Policy, policies: Iterable[Policy]) -> EditionsText:
-    """What else is on file of the statement of a policy, among the policies that are loaded."""
-    same = sorted((item for item in policies if item.statement == policy.statement), key=editions.effective)
-    place = next(index for index, item in enumerate(same) if item.id == policy.id)
-    before = same[place - 1] if place else None
-    return EditionsText(
-        tuple(item for item in same if item.id != policy.id),
-        before,
-        tuple(changes(before, policy)) if before else (),
-    )
 
 
 def rendered(
@@ -101,16 +57,14 @@ def register(
 
     def page(template: str, root: str, **values: Any) -> Response:
         """A page, with what every page of a statement asks of its text."""
+        from cds_service.web import policy_pages
+
         today = clock()
         return rendered(
             template,
             root,
             address=address,
-            text=criteria,
-            tests_text=word,
-            codes_text=codes,
-            rules=rules,
-            about=source_attributes,
+            **policy_pages.TEXTS,
             overdue=lambda day: day < today.isoformat(),
             **values,
         )
@@ -128,12 +82,14 @@ def register(
 
     @app.get("/services")
     def services_page() -> Response:
+        from cds_service.web import policy_pages
+
         first = services[0]
         return page(
             "services.html",
             "./",
             services=moments,
-            keys=asked_for(first["prefetch"], library.policies),
+            keys=policy_pages.asked_for(first["prefetch"], library.policies),
             usage=first["usageRequirements"],
         )
 
@@ -143,21 +99,14 @@ def register(
 
     @app.get("/policies/<policy_id>.json")
     def policy_as_json(policy_id: str) -> Response:
-        body = orjson.dumps(as_json.as_json(found(policy_id)))
-        return Response(body, mimetype="application/json")
+        from cds_service.publish import as_json
+
+        body = as_json.as_json(found(policy_id), library.written.get(policy_id, {}))
+        return Response(orjson.dumps(body), mimetype="application/json")
 
     @app.get("/policies/<policy_id>")
     def policy(policy_id: str) -> Response:
+        from cds_service.web import policy_pages
+
         rule = found(policy_id)
-        today = clock()
-        footer = last_line(rule, today)
-        return page(
-            "policy.html",
-            "../",
-            policy=rule,
-            groups=criteria.groups(rule),
-            payers=[rules.payer(rule, item, today) for item in rule.payers],
-            code_sets=codes.code_sets(rule),
-            footer=footer,
-            editions=editions_of(rule, library.policies),
-        )
+        return page("policy.html", "../", **policy_pages.values(rule, library.policies, clock()))

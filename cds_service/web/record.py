@@ -1,10 +1,10 @@
 """One call from its first byte to its last, as it is told to the log, the metrics and the audit log."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cds_service import service
 from cds_service.ehr.fetch import KeyReport
@@ -16,6 +16,7 @@ from cds_service.installation import Installation
 from cds_service.library import Library
 from cds_service.operations import audit, logs
 from cds_service.operations.audit import AuditError, AuditLog, Caller
+from cds_service.operations.counting import NoMetrics
 from cds_service.operations.timing import Timing
 from cds_service.policy.model import Policy
 from cds_service.service import Answer
@@ -23,16 +24,14 @@ from cds_service.store.ledger import Ledger
 from cds_service.store.shown import Shown
 from cds_service.web import outcomes
 
-if TYPE_CHECKING:
-    from cds_service.operations.metrics import Metrics
-
 
 @dataclass(slots=True)
 class CallRecord:
     """What is known of a call so far; each step on its way adds to it.
 
     ``caller`` is None until it is known who calls: of such a call nothing is kept. ``told`` is the response as the
-    client gets it.
+    client gets it; ``parsed`` is the JSON of the body as far as it was read, ``arrived``
+    the state of each list of its prefetch (``service.states``).
     """
 
     service_id: str
@@ -46,6 +45,7 @@ class CallRecord:
     report: tuple[KeyReport, ...] = ()
     concerned: Sequence[Policy] = ()
     answers: Sequence[Answer] = ()
+    arrived: Mapping[str, str] | None = None
     told: Json = field(default_factory=dict)
 
 
@@ -60,8 +60,7 @@ def tell(record: CallRecord, status: int, answer: bytes, installation: Installat
         log.warning("fetch-failed", key=key.key, kind=key.cause)
     told = {"cards": len(record.answers), "outcome": outcome} if status == 200 else {}
     log.info("call" if status == 200 else "refused", status=status, milliseconds=round(seconds * 1000, 1), **told)
-    if installation.metrics is not None:
-        _count(record, outcome, seconds, installation.metrics, library)
+    _count(record, outcome, seconds, installation.metrics, library)
     caller = record.caller
     # Of calls that nobody answers for nothing is kept: anyone could fill the disk with them.
     if caller is None:
@@ -79,8 +78,7 @@ def write_audit(installation: Installation, write: Callable[[AuditLog], None]) -
         write(installation.audit)
     except AuditError as error:
         logs.logger().error("audit-failed", exc_info=error)
-        if installation.metrics is not None:
-            installation.metrics.audit_failed()
+        installation.metrics.audit_failed()
 
 
 def _note(record: CallRecord, client: str, ledger: Ledger) -> None:
@@ -110,7 +108,7 @@ def _note(record: CallRecord, client: str, ledger: Ledger) -> None:
     ledger.note(cards, record.today, orders, answered)
 
 
-def _count(record: CallRecord, outcome: str, seconds: float, metrics: "Metrics", library: Library) -> None:
+def _count(record: CallRecord, outcome: str, seconds: float, metrics: NoMetrics, library: Library) -> None:
     metrics.call(record.service_id, outcome, seconds)
     for item in record.answers:
         became = outcomes.of_answer(item)
@@ -118,8 +116,9 @@ def _count(record: CallRecord, outcome: str, seconds: float, metrics: "Metrics",
         metrics.unknowns(item.policy.id, outcomes.unknowns(item))
         if became == "failed":
             metrics.policy_failed(item.policy.id)
-    if record.request is not None:
-        for name, state in service.arrivals(record.request, library).items():
+    if record.request is not None and record.concerned:
+        arrived = record.arrived or service.states(service.arrivals(record.request, library), library)
+        for name, state in arrived.items():
             metrics.prefetch(name, state)
     for key in record.report:
         if key.cause:
@@ -144,5 +143,4 @@ def _line(record: CallRecord, caller: Caller, status: int, outcome: str, seconds
         instance if isinstance(instance, str) else None,
         request.patient_id if request else None,
         outcomes.told(record.answers),
-        record.parsed,
     )

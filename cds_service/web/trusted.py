@@ -21,8 +21,7 @@ def who(verifier: Verifier, public_url: str, installation: Installation, deadlin
         return verifier.verify(request.headers.get("Authorization"), urls, deadline)
     except UntrustedError as error:
         logs.logger().warning("token-refused", check=error.check)
-        if installation.metrics is not None:
-            installation.metrics.token_refused(error.check)
+        installation.metrics.token_refused(error.check)
         raise RequestError(401, "login", NOT_TRUSTED, headers={"WWW-Authenticate": "Bearer"}) from None
     except TrustUnavailableError as error:
         # Of keys the key ring tells, once for each fetch.

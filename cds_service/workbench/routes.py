@@ -47,7 +47,10 @@ class Offer(NamedTuple):
     code: str
 
 
-def register(app: Flask, library: Library, address: str, clock: Callable[[], date], fetches: bool) -> None:
+# The branches are those of its routes, which are functions within it.
+def register(  # noqa: C901
+    app: Flask, library: Library, address: str, clock: Callable[[], date], fetches: bool
+) -> None:
     """Adds the workbench: its page at ``/``, all else under ``/workbench``.
 
     ``address`` is our own (without a final slash), ``clock`` gives the day to which examples are moved, ``fetches``

@@ -29,13 +29,18 @@ CARD_OF_MANY, UNRECOGNISED_OF_MANY = f"{CARD}, +{MORE}", f"{UNRECOGNISED}, +{MOR
 
 @click.command()
 @click.option("--quick", is_flag=True, help="One second a round: enough to see that it works, too short to quote.")
+@click.option("--busy", is_flag=True, help="Measure on a busy machine too; the figures are not to be quoted.")
 @click.option("--trusted", is_flag=True, help="Measure tokens, replay check, audit log and metrics instead.")
-def main(quick: bool, trusted: bool) -> None:
+def main(quick: bool, busy: bool, trusted: bool) -> None:
     """Prints what a call costs beside the floor: the same server parsing the same body, with a constant answer."""
     missing = [tool for tool in ("wrk", "taskset") if shutil.which(tool) is None]
     if missing or not hasattr(os, "sched_getaffinity"):
         raise click.ClickException(f"the benchmark needs Linux with wrk and taskset; missing: {', '.join(missing)}")
     seconds, rounds, runs, starts = (1, 3, 500, 1) if quick else (2, 8, 5000, 5)
+    cores = len(os.sched_getaffinity(0))
+    if (why := machine.busy(os.getloadavg()[0], 0.0, cores)) and not busy:
+        raise click.ClickException(f"the machine is too busy to judge by: {why}. Wait, or measure all the same: --busy")
+    stolen, ticks = machine.processor_ticks()
     try:
         if trusted:
             bench_trusted(seconds, rounds, *machine.cores())
@@ -43,6 +48,9 @@ def main(quick: bool, trusted: bool) -> None:
             bench(seconds, rounds, runs, starts)
     except BenchError as error:
         raise click.ClickException(str(error)) from None
+    stolen_now, ticks_now = machine.processor_ticks()
+    if (why := machine.busy(0.0, (stolen_now - stolen) / max(1, ticks_now - ticks), cores)) and not busy:
+        raise click.ClickException(f"the machine was too busy to judge by: {why}. The figures are not to be quoted.")
 
 
 def bench(seconds: int, rounds: int, runs: int, starts: int) -> None:

@@ -15,6 +15,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PORTS = range(8150, 8160)
 LONGEST_START = 90
+# What the machine may be busy with before the benchmark begins, for each core, and what may be stolen while it runs.
+IDLE = 0.5
+MOST_STOLEN = 0.02
 
 
 class BenchError(Exception):
@@ -25,6 +28,26 @@ def cores() -> tuple[int, int]:
     """The core of the servers and the core of the load; one core for both where there is only one."""
     allowed = sorted(os.sched_getaffinity(0))
     return allowed[0], allowed[1 % len(allowed)]
+
+
+def busy(load: float, stolen: float, count: int) -> str | None:
+    """Why a machine is too busy to judge by: too many runnable processes, or time that other machines took.
+
+    ``load`` is the mean of the last minute, ``stolen`` the part of all processor time that the hypervisor gave away.
+    """
+    if load > IDLE * count:
+        return (
+            f"{load:.1f} processes ran or waited on {count} cores in the last minute, and at most {IDLE * count:g} may"
+        )
+    if stolen > MOST_STOLEN:
+        return f"{stolen:.1%} of the processor time went to other machines, and at most {MOST_STOLEN:.0%} may"
+    return None
+
+
+def processor_ticks() -> tuple[int, int]:
+    """Ticks stolen by the hypervisor and all ticks, since the machine started (proc(5), /proc/stat)."""
+    first = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0].split()[1:9]
+    return int(first[7]), sum(int(field) for field in first)
 
 
 def processor() -> str:

@@ -3,3 +3,8 @@
 Each is tables of patients, held by the real service, and what else is asked of that word alone. ``page`` prints the
 first table of every file into cards/README.md.
 """
+
+import pytest
+
+# A row that fails shows what differs.
+pytest.register_assert_rewrite("tests.spec.tables")

@@ -78,7 +78,7 @@ EXERCISE = {
     "state": "ever",
     "when_absent": "unknown",
 }
-ONSET = {"kind": "onset", "title": "Knee pain since", "codes": "knee-pain", "when_absent": "unknown"}
+KNEE_PAIN = {"kind": "onset", "title": "Knee pain since", "codes": "knee-pain", "when_absent": "unknown"}
 HUM, BUZZ, RING = yes("hum"), yes("buzz"), yes("ring")
 THREE = {"hum": HUM, "buzz": BUZZ, "ring": RING}
 SESSIONS = {

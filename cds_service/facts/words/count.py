@@ -1,6 +1,7 @@
 """``count``: so many events of a fact, each of which passes a test, later than the newest of another fact."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from math import inf
 from typing import Any
 
@@ -44,6 +45,7 @@ class Count(TestWord):
     }
     has_company = True
     is_leaf = True
+    asks_of_events = True
     exceptions = (Excuse("after", None, "no case has one of '{count}' before the newest '{after}': add one"),)
 
     def load(self, entry: Mapping[str, Any], place: Steps, reader: TestReader) -> Test:
@@ -105,7 +107,7 @@ class Count(TestWord):
         each = [f", each with {inner_sentence(part, rules[test.fact].attributes)}" for part in test.parts]
         return _asked_for(test, rules) + "".join(each)
 
-    def at_limit(self, test: Test, value: str) -> str:
+    def at_limit(self, test: Test, value: int | float, rules: Rules, today: date) -> str:
         """A case with just so many."""
         return f"with {value} of '{test.fact}'"
 

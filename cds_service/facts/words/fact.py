@@ -1,6 +1,7 @@
 """``fact``: one fact compared, with ``is`` or with limits."""
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any
 
 from cds_service.facts import logic
@@ -74,6 +75,11 @@ class Comparison(TestWord):
         """ "Body mass index: at most 35 kg/m2"."""
         rule = rules[test.fact]
         return f"{rule.title}: {kind_of(rule).compared(test, rule)}"
+
+    def at_limit(self, test: Test, value: int | float, rules: Rules, today: date) -> str:
+        """A case in which the fact has that value, with the date that makes it so."""
+        rule = rules[test.fact]
+        return f"with '{test.fact}' {value}{kind_of(rule).dated(rule.in_months, value, today)}"
 
 
 def _fits(entry: Mapping[str, Any], place: Steps, reader: TestReader) -> None:

@@ -1,6 +1,7 @@
 """``of``: so many of these tests are met."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from cds_service.facts.clauses import Clause, capital
@@ -75,7 +76,7 @@ class Of(TestWord):
         """How many of which sentences."""
         return f"{limits_in_words(test)} of: {'; '.join(inner_sentence(part, rules) for part in test.parts)}"
 
-    def at_limit(self, test: Test, value: str) -> str:
+    def at_limit(self, test: Test, value: int | float, rules: Rules, today: date) -> str:
         """A case in which just so many are met."""
         return f"in which {value} of these {len(test.parts)} tests are met"
 

@@ -9,7 +9,7 @@ from cds_service.policy import drugs
 from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.loading.problems import Problems, Reader
 
-NO_CODES = CodeSet("none", "none", (), {}, (), ())
+NO_CODES = CodeSet(name="none", title="none", codes=(), exact={}, families=(), phrases=())
 
 
 class CodeReader(Reader):
@@ -61,6 +61,7 @@ class CodeReader(Reader):
             words_beside_codes="words_beside_codes" in entry,
             unless=_phrases(entry.get("unless", ())),
             drugs=named,
+            ingredients=tuple(ingredients),
         )
 
     def _ingredients(self, name: str, entry: Mapping[str, Any]) -> dict[str, Code]:

@@ -46,9 +46,8 @@ class TestReader(Reader):
     ) -> None:
         super().__init__(problems)
         self.facts = facts
-        self._numbers = numbers
+        self.numbers = numbers
         self._words = words
-        self.named: set[str] = set()
 
     def test(self, entry: Mapping[str, Any], place: Steps) -> Test:
         """The test of a JSON object; what is wrong with it is noted, and something comes back all the same."""
@@ -64,10 +63,12 @@ class TestReader(Reader):
         return word.load(entry, place, self)
 
     def within(self, attributes: Mapping[str, FactRule]) -> "TestReader":
-        """A reader of tests over what is asked of events; the parameters that it meets are this one's too."""
-        inner = TestReader(self._problems, attributes, self._numbers, self._words)
-        inner.named = self.named
-        return inner
+        """A reader of tests over what is asked of events."""
+        return TestReader(self._problems, attributes, self.numbers, self._words)
+
+    def with_numbers(self, changed: Mapping[str, float]) -> "TestReader":
+        """A reader of the same tests in which some parameters have other numbers."""
+        return TestReader(self._problems, self.facts, {**self.numbers, **changed}, self._words)
 
     def parts(self, entries: Sequence[Mapping[str, Any]], place: Steps) -> tuple[Test, ...]:
         """The tests of a list."""
@@ -123,7 +124,6 @@ class TestReader(Reader):
         if not isinstance(value, str):
             return float(value) if not isinstance(value, int) else value
         name = value.removeprefix("$")
-        self.named.add(name)
-        if not self.named_fact(name, self._numbers, "parameter", place):
+        if not self.named_fact(name, self.numbers, "parameter", place):
             return 0
-        return self._numbers[name]
+        return self.numbers[name]

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
-from cds_service.policy.json_files import validator, written_schema
+from cds_service.policy.json_files import FileSchema, written_schema
 from cds_service.policy.loading.facts import LoadedKind
 from cds_service.policy.loading.tests import LoadedWord
 
@@ -49,7 +47,7 @@ class LoadedVocabulary:
 
 
 @cache
-def schema(name: str, vocabulary: LoadedVocabulary) -> Draft202012Validator:
-    """The validator of one file of a policy folder, such as "policy" or "card"."""
+def schema(name: str, vocabulary: LoadedVocabulary) -> FileSchema:
+    """The schema of one file of a policy folder, such as "policy" or "card"."""
     written = written_schema(name)
-    return validator(vocabulary.complete(written) if name == "policy" else written)
+    return FileSchema(vocabulary.complete(written) if name == "policy" else written)

@@ -4,13 +4,13 @@ import pytest
 
 from cds_service.facts.evidence import ANYTHING
 from tests.charts import attested, condition, fact, finding, named, patient, quantity, truth
-from tests.spec.pieces import ONSET, diagnosis
-from tests.spec.tables import Row, Table, held
+from tests.spec.pieces import KNEE_PAIN, answered, diagnosis
+from tests.spec.tables import Row, Table, also, held
 
 ONSET = Table(
     "onset",
     "Time since the earliest recorded onset of a Condition in `codes`, and since the date attested in `item`.",
-    {"onset": ONSET},
+    {"onset": KNEE_PAIN},
     {"fact": "onset", "at_least": 90},
     (
         Row("since 90 days", diagnosis(onset="2025-12-15"), "met"),
@@ -19,7 +19,14 @@ ONSET = Table(
         Row("a diagnosis without onset", diagnosis(), "unknown"),
     ),
 )
-TABLES = (ONSET,)
+ATTESTED = also(
+    {"onset": KNEE_PAIN | {"item": "pain-since", "answer_look_back_days": 180}},
+    {"fact": "onset", "at_most": 0},
+    Row("attested as begun today", answered("2026-03-15", pain_since="2026-03-15"), "met"),
+    Row("attested as begun yesterday", answered("2026-03-15", pain_since="2026-03-14"), "not-met"),
+    Row("attested as begun tomorrow", answered("2026-03-15", pain_since="2026-03-16"), "unknown"),
+)
+TABLES = (ONSET, ATTESTED)
 
 test_rows = held(*TABLES)
 

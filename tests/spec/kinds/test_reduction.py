@@ -1,7 +1,7 @@
 """The kind of fact `reduction`."""
 
 from tests.spec.pieces import answered, yes
-from tests.spec.tables import Row, Table, held
+from tests.spec.tables import Row, Table, also, held
 
 REDUCED = {
     "before": yes("before", "Pain before") | {"kind": "measurement", "unit": "", "range": [0, 10]},
@@ -29,6 +29,24 @@ REDUCTION = Table(
     ),
     shows=REDUCED["relief"],
 )
-TABLES = (REDUCTION,)
+NO_PERCENTAGE = "QuestionnaireResponse/form: the answer is no percentage"
+STATED = also(
+    REDUCED,
+    REDUCTION.test,
+    Row("stated as 75 %", answered(relief="75 %"), "met"),
+    Row("stated as 100 %", answered(relief="100 %"), "met"),
+    Row("stated as a number", answered(relief=75), "met"),
+    Row("stated as 76-80 %", answered(relief="76-80 %"), "met"),
+    Row("stated the wrong way round", answered(relief="80-76 %"), "unknown", reason=NO_PERCENTAGE),
+    Row("stated as more than all", answered(relief="101 %"), "unknown", reason=NO_PERCENTAGE),
+    Row(
+        "stated as a number above all",
+        answered(relief=101),
+        "unknown",
+        reason="QuestionnaireResponse/form: the answer is outside -1e+09 to 100",
+    ),
+    Row("stated in other words", answered(relief="much better"), "unknown", reason=NO_PERCENTAGE),
+)
+TABLES = (REDUCTION, STATED)
 
 test_rows = held(*TABLES)

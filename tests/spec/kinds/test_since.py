@@ -1,6 +1,6 @@
 """The kind of fact `since`."""
 
-from tests.spec.pieces import EXERCISE, exercise
+from tests.spec.pieces import EXERCISE, answered, exercise
 from tests.spec.tables import Row, Table, also, held
 
 SINCE = Table(
@@ -31,6 +31,16 @@ LONG_AGO = also(
         reason="what is on record does not settle it; exercise: has no date",
     ),
 )
-TABLES = (SINCE, REASONS, LONG_AGO)
+ATTESTED = also(
+    {"since": EXERCISE | {"kind": "since", "in": "months", "item": "last-exercise", "answer_look_back_days": 180}},
+    SINCE.test,
+    Row("attested as 6 months ago", answered(last_exercise="2025-09-15"), "met"),
+    Row("attested as a day more", answered(last_exercise="2025-09-14"), "not-met"),
+    Row("attested as today", answered("2026-03-15", last_exercise="2026-03-15"), "met"),
+    Row("attested as tomorrow", answered(last_exercise="2026-03-16"), "unknown"),
+    Row("attested in words, and an old record", exercise("2024-01-01") | answered(last_exercise="soon"), "unknown"),
+    Row("recorded long ago, attested lately", exercise("2024-01-01") | answered(last_exercise="2026-02-01"), "met"),
+)
+TABLES = (SINCE, REASONS, LONG_AGO, ATTESTED)
 
 test_rows = held(*TABLES)

@@ -1,12 +1,12 @@
 """The option `in` of facts."""
 
-from tests.spec.pieces import ONSET, diagnosis
+from tests.spec.pieces import KNEE_PAIN, diagnosis
 from tests.spec.tables import Row, Table, held
 
 IN = Table(
     "in",
     "`onset` and `since` count days, or calendar months with the share of the month begun.",
-    {"onset": ONSET | {"in": "months"}},
+    {"onset": KNEE_PAIN | {"in": "months"}},
     {"fact": "onset", "at_least": 6},
     (
         Row("6 months ago to the day", diagnosis(onset="2025-09-15"), "met"),

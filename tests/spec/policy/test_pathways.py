@@ -3,7 +3,7 @@
 from tests.spec.pieces import EXERCISE, FIRST_DAY, HUM, answered, exercise, is_yes
 from tests.spec.tables import Row, Table, held
 
-PATHWAYS = [
+REPLACED = [
     {
         "id": "replaced",
         "title": "Replacement",
@@ -13,7 +13,7 @@ PATHWAYS = [
     }
 ]
 AGAIN = {"order": "", "text": "Right knee replacement"}
-WAYS = Table(
+PATHWAYS = Table(
     "pathways",
     "Orders and patients that go another way, known by codes or words of the order or by a test: they get one card "
     "that says so, and nothing is evaluated. The first row that matches counts.",
@@ -29,9 +29,9 @@ WAYS = Table(
         ),
         Row("ordered by its words", {}, "the pathway's card", AGAIN, expect={"pathway": "replaced"}),
     ),
-    more={"pathways": PATHWAYS},
-    shows={"pathways": PATHWAYS},
+    more={"pathways": REPLACED},
+    shows={"pathways": REPLACED},
 )
-TABLES = (WAYS,)
+TABLES = (PATHWAYS,)
 
 test_rows = held(*TABLES)

@@ -3,7 +3,7 @@
 from tests.spec.pieces import SCORE, score
 from tests.spec.tables import CRITERION, Row, Table, held
 
-PROFILES = {
+BULLETIN_AND_UNSEEN = {
     "bulletin": {
         "title": "As a bulletin asks",
         "source": "primer",
@@ -18,7 +18,7 @@ PROFILES = {
         "next_review": "2027-01-01",
     },
 }
-RULES = Table(
+PROFILES = Table(
     "profiles",
     "The rule of one other source: own `parameters`, tests that it `replaces`, and `all` the criteria that it has. "
     "One whose text was not seen is `pending`, and is refused or unknown with that reason.",
@@ -37,10 +37,10 @@ RULES = Table(
     ),
     more={
         "parameters": {"least": {"title": "Least", "value": 30, "source": "primer", "place": "page 2"}},
-        "profiles": PROFILES,
+        "profiles": BULLETIN_AND_UNSEEN,
     },
-    shows={"profiles": PROFILES},
+    shows={"profiles": BULLETIN_AND_UNSEEN},
 )
-TABLES = (RULES,)
+TABLES = (PROFILES,)
 
 test_rows = held(*TABLES)

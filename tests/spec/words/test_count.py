@@ -4,7 +4,7 @@ from tests.spec.pieces import EXERCISE, FIRST_DAY, SECOND_DAY, SESSIONS, exercis
 from tests.spec.tables import Json, Row, Table, also, held
 
 RELIEF = {"fact": "relief", "at_least": 50}
-COUNTED = Table(
+COUNT = Table(
     "count",
     "How many days have an event that passes `where`. More may have happened than is on record, so that too few "
     "are unknown; but where one on record fails in full, the record is taken for all there is.",
@@ -83,13 +83,13 @@ LATER = also(
     Row("a month that begins with the day", around("2026-02-01", "2026-02"), "unknown"),
     Row("a month that begins after the day", around("2026-01-31", "2026-02"), "met"),
 )
-TABLES = (COUNTED, AFTER, ASKED_OF_EACH, LATER)
+TABLES = (COUNT, AFTER, ASKED_OF_EACH, LATER)
 
 test_rows = held(*TABLES)
 
 
 def test_many_events_that_fail_do_not_fill_the_card():
     many = [{"date": f"2025-{month:02}-{day:02}", "relief": 20} for month in range(1, 13) for day in range(1, 28)]
-    found = COUNTED.answer(Row("made up", sessions(*many), "not-met"))
+    found = COUNT.answer(Row("made up", sessions(*many), "not-met"))
     assert "321 more sessions that do not count" in found.card["detail"]
     assert len(found.card["detail"]) < 1000

@@ -1,0 +1,68 @@
+"""What a change of a policy can touch, and so which cases can notice it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from cds_service.policy.codes import CodeSet
+from cds_service.policy.model import FactRule, Policy
+from cds_service.policy.walk import Rooted, tests
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The ``criteria`` and ``verdicts`` by id; ``whole_call`` where it can touch which card there is.
+
+    ``code`` and ``phrase`` where only a case that holds them can notice.
+    """
+
+    criteria: frozenset[str] = frozenset()
+    verdicts: frozenset[str] = frozenset()
+    whole_call: bool = False
+    code: str | None = None
+    phrase: str | None = None
+
+
+def of_tests(roots: Iterable[Rooted]) -> Reach:
+    """What tests can touch together."""
+    roots = tuple(roots)
+    return Reach(
+        criteria=frozenset(root.criterion for root in roots if root.criterion),
+        verdicts=frozenset(root.verdict for root in roots if root.verdict),
+        whole_call=not all(root.criterion or root.verdict for root in roots),
+    )
+
+
+def of_fact(policy: Policy, name: str) -> Reach:
+    """The criteria that a fact can touch, or the whole call: it may also tell what becomes of a call."""
+    reading = [root for root in tests(policy) if name in policy.behind(root.test.facts())]
+    if not all(root.criterion for root in reading):
+        return Reach(whole_call=True)
+    hinted = frozenset(rule.id for rule in policy.criteria if name in policy.behind(hint.fact for hint in rule.hints))
+    return Reach(criteria=hinted.union(root.criterion for root in reading))
+
+
+def of_sets(policy: Policy) -> dict[str, Reach]:
+    """Each code set that is read, and what it can touch."""
+    found: dict[str, Reach] = {}
+    for codes, fact in sets_read(policy):
+        known = found.get(codes.name, Reach())
+        touched = of_fact(policy, fact) if fact else Reach(whole_call=True)
+        found[codes.name] = Reach(known.criteria | touched.criteria, whole_call=known.whole_call or touched.whole_call)
+    return found
+
+
+def sets_read(policy: Policy) -> Iterator[tuple[CodeSet, str]]:
+    """(code set, fact that reads it) of each that facts, orders, parts and pathways read; "" for the last three."""
+    for rule in policy.facts.values():
+        yield from ((codes, rule.name) for codes in _sets_of(rule))
+    orders = policy.orders
+    named = [*(act.codes for act in orders.acts), *((orders.here, orders.unspecific) if orders.names_site else ())]
+    named += [part.codes for part in (policy.scope.parts if policy.scope else ())]
+    named += [row.codes for row in orders.pathways if row.codes is not None]
+    yield from ((codes, "") for codes in named)
+
+
+def _sets_of(rule: FactRule) -> Iterator[CodeSet]:
+    yield from (codes for codes in (*rule.code_sets, rule.site, rule.reason) if codes is not None)
+    for attribute in rule.attributes.values():
+        yield from _sets_of(attribute)

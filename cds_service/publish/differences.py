@@ -1,0 +1,116 @@
+"""How two editions are compared: what was added, removed, and is different in what stayed, in sentences. Pure."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from cds_service.facts.word import sentence
+from cds_service.policy.codes import Code, CodeSet
+from cds_service.policy.model import Kind, Policy, Profile, Test, Word
+
+Item = TypeVar("Item")
+Compare = Callable[[Item, Item], Iterable[str]]
+
+# What policy.json calls a member of the model that goes by another name there.
+_WRITTEN = {
+    "absent_because": "when_absent",
+    "citations": "sources",
+    "criteria": "all",
+    "end": "to",
+    "in_months": "in",
+    "per_part": "per",
+    "start": "from",
+}
+
+
+def by_id(items: Iterable[Any]) -> dict[str, Any]:
+    """Items by their ids."""
+    return {item.id: item for item in items}
+
+
+def title(item: Any) -> str:
+    """What an item is called."""
+    return str(item.title)
+
+
+def compare_all(
+    noun: str, old: Mapping[str, Item], new: Mapping[str, Item], name: Callable[[Item], str], compare: Compare[Item]
+) -> Iterator[str]:
+    """What was added, removed, and is different in what stayed, in the order of the new edition."""
+    yield from (f"{noun} added: {name(new[key])}." for key in new if key not in old)
+    yield from (f"{noun} removed: {name(old[key])}." for key in old if key not in new)
+    for key in new:
+        if key in old:
+            yield from (f"{noun} “{name(new[key])}”: {change}." for change in compare(old[key], new[key]))
+
+
+def was(what: str, old: str, new: str) -> Iterator[str]:
+    """A sentence for a text that is another one."""
+    if old != new:
+        yield f"{what} is now “{new}”; it was “{old}”"
+
+
+def gone_and_come(what: str, old: Iterable[str], new: Iterable[str]) -> Iterator[str]:
+    """A sentence for the names that came, and one for those that went."""
+    old, new = list(dict.fromkeys(old)), list(dict.fromkeys(new))
+    for word, names in (
+        ("added", [name for name in new if name not in old]),
+        ("removed", [name for name in old if name not in new]),
+    ):
+        if names:
+            yield f"{what} {word}: {', '.join(names)}"
+
+
+def also(names: Iterable[str]) -> Iterator[str]:
+    """A sentence that names what else is different."""
+    listed = ", ".join(name.replace("_", " ") for name in names)
+    if listed:
+        yield f"also changed: {listed}"
+
+
+def or_names(sentences: Iterable[str], old: Any, new: Any) -> list[str]:
+    """The sentences; where there are none and the two are different all the same, the names of what is different."""
+    return list(sentences) or list(also(differing(old, new)))
+
+
+def order(what: str, old: Iterable[Any], new: Iterable[Any]) -> Iterator[str]:
+    """A sentence where what stayed stands in another order."""
+    before, after = list(by_id(old)), list(by_id(new))
+    if [name for name in before if name in after] != [name for name in after if name in before]:
+        yield f"The {what} stand in another order."
+
+
+def test_changed(what: str, old: Policy, new: Policy, before: Test | None, after: Test | None) -> Iterator[str]:
+    """What is different in a test; None where there is none."""
+    texts = [sentence(test, policy.facts) if test else "nothing" for policy, test in ((old, before), (new, after))]
+    yield from was(what, *texts)
+    if before != after and texts[0] == texts[1]:
+        yield f"{what} is composed in another way"
+
+
+def differing(old: Any, new: Any) -> list[str]:
+    """The names of the members of two records of the model that are different, as policy.json calls them."""
+    before, after = _members(old), _members(new)
+    return list(dict.fromkeys(_WRITTEN.get(name, name) for name in after if before[name] != after[name]))
+
+
+def plain(value: Any) -> Any:
+    """A value of the model for comparison: code sets, kinds, words and rules of single sources are their names."""
+    match value:
+        case CodeSet() | Kind() | Word():
+            return value.name
+        case Profile():
+            return value.id
+        case Code():
+            return value.system, value.code
+        case Mapping():
+            return {name: plain(item) for name, item in value.items()}
+        case tuple():
+            return [plain(item) for item in value]
+    return _members(value) if hasattr(value, "__dataclass_fields__") else value
+
+
+def _members(record: Any) -> dict[str, Any]:
+    """The members of a record; where a test stands in the file is none of them."""
+    names = [item.name for item in fields(record)]
+    return {name: plain(getattr(record, name)) for name in names if name != "place" or not isinstance(record, Test)}
