@@ -37,7 +37,7 @@ def row(code, *, system=CPT, since=None, until=None, prefix=False):
 def codes_of(*rows, phrases=()):
     exact = {(item.system, item.code): item for item in rows if not item.prefix}
     prefixes = tuple(item for item in rows if item.prefix)
-    return CodeSet(name="set", title="", codes=rows, exact=exact, prefixes=prefixes, phrases=phrases)
+    return CodeSet(name="set", title="", codes=rows, exact=exact, families=prefixes, phrases=phrases)
 
 
 def policy(name, *rows, phrases=(), denied=(), pathway=None):
