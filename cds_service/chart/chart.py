@@ -15,7 +15,7 @@ from cds_service.errors import UnreadableError
 from cds_service.fhir.bundles import DEFAULT_LIMITS, ReadLimits, newest_copies, once
 from cds_service.fhir.elements import Json, Key, first_of, list_of, relative
 from cds_service.fhir.free_text import FreeText, Said
-from cds_service.fhir.types import TYPES, ResourceType
+from cds_service.fhir.types import TYPES, Ordered, ResourceType
 from cds_service.policy.codes import Code, CodeSet
 
 # Between two texts: no phrase holds it, and no text does.
@@ -188,8 +188,11 @@ class Chart:
         spoken = self._spoken_in(resource_type) if codes.phrases else None
         if spoken and codes.stands_in(spoken.together):
             seen = {id(match.part) for match in found}
+            ordered = TYPES[resource_type].orders is Ordered.ACT
             matching = {
-                text: said for text, read in spoken.texts.items() if (said := codes.manner_in(read)) is not None
+                text: said
+                for text, read in spoken.texts.items()
+                if (said := codes.manner_in(read, ordered=ordered)) is not None
             }
             for worded in self._worded[resource_type] if matching else ():
                 if id(worded.part) not in seen and worded.text in matching:

@@ -136,10 +136,17 @@ class CodeSet:
         """Whether a phrase stands anywhere in normalised text."""
         return any(phrase in text for phrase in self.phrases)
 
-    def manner_in(self, text: FreeText) -> Said | None:
-        """The manner in which a text says what the set names; None where it does not, denies or merely mentions it."""
+    def manner_in(self, text: FreeText, *, ordered: bool = False) -> Said | None:
+        """The manner in which a text says what the set names; None where it does not, denies or merely mentions it.
+
+        What the words of an order mention is what is ordered (``ordered``): "referral to physical therapy".
+        """
         said = text.manner(self._phrases_in(text))
-        if said in (None, Said.MENTIONED, Said.DENIED) or any(word in text.plain for word in self.unless):
+        if (
+            said in (None, Said.DENIED)
+            or (said is Said.MENTIONED and not ordered)
+            or any(word in text.plain for word in self.unless)
+        ):
             return None
         return said
 
