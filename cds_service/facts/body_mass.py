@@ -6,7 +6,6 @@ from itertools import product
 from cds_service.facts.context import Context
 from cds_service.facts.evidence import ANYTHING, Reading, Value, newest, note_on
 from cds_service.facts.measured import Unread, observed
-from cds_service.policy.codes import CodeSet
 from cds_service.policy.model import FactRule
 
 # In kilograms and meters; the pound and the inch are exact by definition (1959).
@@ -24,8 +23,8 @@ def computed(rule: FactRule, context: Context, notes: list[str]) -> list[Reading
     """
     if rule.weight is None or rule.height is None:
         return []
-    weights = _newest(rule, rule.weight, _WEIGHT_UNITS, _WEIGHTS, context, notes)
-    heights = _newest(rule, rule.height, _HEIGHT_UNITS, _HEIGHTS, context, notes)
+    weights = _newest(replace(rule, codes=rule.weight, unit="kg", range=_WEIGHTS), _WEIGHT_UNITS, context, notes)
+    heights = _newest(replace(rule, codes=rule.height, unit="m", range=_HEIGHTS), _HEIGHT_UNITS, context, notes)
     if not weights or not heights:
         return []
     masses = [value for reading in weights for value in reading.values]
@@ -41,17 +40,8 @@ def computed(rule: FactRule, context: Context, notes: list[str]) -> list[Reading
     ]
 
 
-def _newest(
-    rule: FactRule,
-    codes: CodeSet,
-    units: dict[str, float],
-    possible: tuple[float, float],
-    context: Context,
-    notes: list[str],
-) -> list[Reading]:
-    asked = replace(
-        rule, codes=codes, units={unit: (factor,) for unit, factor in units.items()}, range=possible, unit="", site=None
-    )
+def _newest(rule: FactRule, units: dict[str, float], context: Context, notes: list[str]) -> list[Reading]:
+    asked = replace(rule, units={unit: (factor,) for unit, factor in units.items()}, site=None)
     readings = []
     for match, placed in context.matches(asked, ("Observation",)):
         found = observed(asked, match, context.chart, context.today) if placed else context.no_part
