@@ -23,7 +23,7 @@ from cds_service.policy.model import Act, Pathway, Policy
 from cds_service.service import Guide
 from tests import shipped
 from tests.bench.many import documents, with_copies
-from tests.charts import CPT, HCPCS, ICD10CM, TODAY, chart_of, concept, minimal, named, order, sent
+from tests.charts import CPT, HCPCS, SNOMED, TODAY, chart_of, concept, minimal, named, order, sent
 from tests.loading import policy_of
 
 OTHERS = 99
@@ -37,7 +37,7 @@ def row(code, *, system=CPT, since=None, until=None, prefix=False):
 def codes_of(*rows, phrases=()):
     exact = {(item.system, item.code): item for item in rows if not item.prefix}
     prefixes = tuple(item for item in rows if item.prefix)
-    return CodeSet(name="set", title="", codes=rows, exact=exact, prefixes=prefixes, phrases=phrases)
+    return CodeSet(name="set", title="", codes=rows, exact=exact, families=prefixes, phrases=phrases)
 
 
 def policy(name, *rows, phrases=(), denied=(), pathway=None):
@@ -83,11 +83,11 @@ def by_index(policies, drafts, today=TODAY):
         ("nothing ordered", [], []),
         ("a code of several", [order("11111")], ["exact", "same code", "prefix"]),
         (
-            "a code under the name that claims give it",
+            "a code under the name of another system",
             [order(code=concept(HCPCS, "11111"))],
             ["exact", "same code", "prefix"],
         ),
-        ("a code of another system", [order(code=concept(ICD10CM, "11111"))], []),
+        ("a code of another system", [order(code=concept(SNOMED, "11111"))], []),
         ("a prefix", [order("11199")], ["prefix", "hidden behind an old code"]),
         ("a code that is no prefix's", [order("99999")], []),
         ("a code of next year", [order("33333")], []),
@@ -278,7 +278,7 @@ def test_a_code_that_another_policy_lists_leaves_the_words_beside_it_to_be_read(
 
     def found(*policies):
         on_record = chart_of(prefetch, {"procedure": "Procedure"}, ["Procedure"], Lexicon(policies))
-        return [match.text for match in on_record.matches("Procedure", mine)]
+        return [(match.text, match.beside_code) for match in on_record.matches("Procedure", mine)]
 
-    assert found([mine]) == found([mine], [theirs]) == ["Exercise"]
-    assert found([mine, theirs]) == []
+    assert found([mine]) == found([mine], [theirs]) == [("Exercise", False)]
+    assert found([mine, theirs]) == [("Exercise", True)]

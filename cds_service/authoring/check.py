@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cds_service.authoring import cases, lint, placeholders, reviews, slips, unused
+from cds_service.authoring.code_check import code_problems
 from cds_service.authoring.mutation_test import Trial, unnoticed
 from cds_service.authoring.placeholders import Placeholder
 from cds_service.authoring.problems import Problem, Severity, error
@@ -110,6 +111,7 @@ def check_folder(
     guide = Guide(Library((policy,), canonical_base), Addresses("http://127.0.0.1:8080", canonical_base), b"check")
     found = [error("policy.json", sentence) for sentence in granted_to_nobody(policy)]
     found += [*unused.unused(policy), *unused.dangling(policy)]
+    found += code_problems(folder, documents, wishes.today)
     failing = list(_failing_cases(policy, guide, tell))
     found += failing
     found += _truths_without_case(policy)

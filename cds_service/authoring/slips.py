@@ -63,6 +63,7 @@ def slips(documents: Documents, policy: Policy, *, phrases: bool = False) -> lis
     found += _of_members(policy)
     found += _of_aliases(given)
     found += _of_codes(policy)
+    found += _of_ingredients(policy)
     return found + (list(_of_phrases(policy)) if phrases else [])
 
 
@@ -331,11 +332,12 @@ def _renamed(value: Any, name: str, other: str) -> Any:
 
 def _of_codes(policy: Policy) -> Iterator[Slip]:
     for name, touched in reach.of_sets(policy).items():
-        for index, row in enumerate(policy.code_sets[name].codes):
-            code = f"{row.system_name}|{row.spelling}"
+        for index, row in enumerate(policy.code_sets[name].listed):
+            written = row.spelling
+            code = f"{row.system_name}|{written}"
             advice = f"no case turns on it: add one with {code}"
             steps = ("sets", name, "codes", index)
-            held = f"{row.begins}-" if row.is_family else row.code
+            held = f"{row.begins}-" if row.through else written
             yield _dropped("codes", steps, f"{code} dropped", advice, replace(touched, code=held), code)
             for number, kept_out in enumerate(row.exceptions):
                 advice = f"no case turns on it: add one with {row.system_name}|{kept_out}, which is not meant"
@@ -343,13 +345,21 @@ def _of_codes(policy: Policy) -> Iterator[Slip]:
                 yield _dropped("codes", (*steps, "except", number), change, advice, replace(touched, code=kept_out))
 
 
+def _of_ingredients(policy: Policy) -> Iterator[Slip]:
+    for name, touched in reach.of_sets(policy).items():
+        for index, drug in enumerate(policy.code_sets[name].ingredients):
+            advice = f"no case turns on it: add one with the text '{drug}'"
+            steps = ("sets", name, "ingredients", index)
+            yield _dropped("codes", steps, f"'{drug}' dropped", advice, replace(touched, phrase=drug), drug)
+
+
 def _of_phrases(policy: Policy) -> Iterator[Slip]:
     for name, touched in reach.of_sets(policy).items():
-        for index, phrase in enumerate(map(str.strip, policy.code_sets[name].phrases)):
+        for index, phrase in enumerate(map(str.strip, policy.code_sets[name].written_phrases)):
             advice = f"no case turns on it: add one with the text '{phrase}'"
             steps = ("sets", name, "text", index)
             yield _dropped("codes", steps, f"'{phrase}' dropped", advice, replace(touched, phrase=phrase), phrase)
         for index, phrase in enumerate(map(str.strip, policy.code_sets[name].unless)):
             advice = f"no case turns on it: add one with the text '{phrase}' beside a phrase of the set"
-            steps = ("sets", name, "unless_text", index)
+            steps = ("sets", name, "unless", index)
             yield _dropped("codes", steps, f"'{phrase}' dropped", advice, replace(touched, phrase=phrase), phrase)

@@ -255,7 +255,11 @@ def _by_part(decision: Decision) -> Iterator[str]:
 
 def _not_read(decision: Decision, chart: Chart) -> str:
     """A sentence that names the kinds of record that criteria read and that did not arrive whole, if there are any."""
-    missing = sorted(TYPES[name].called for name in decision.policy.resource_types & chart.why_missing.keys())
+    missing = sorted(
+        TYPES[name].called
+        for name in decision.policy.resource_types & chart.why_missing.keys()
+        if not TYPES[name].only_shown
+    )
     if not missing:
         return ""
     more = len(missing) - MOST_EVIDENCE
@@ -380,8 +384,9 @@ def _evidence(evidence: Iterable[Evidence]) -> str:
             shown.setdefault(_shown(item))
     # Several records of one day are one event: a session is billed in several lines.
     for noun, dates in counted.items():
-        last = max(dates.values())
-        shown.setdefault(_count(len(dates), *noun) + (f", last {last}" if last else ""))
+        days = sorted(filter(None, dates.values()))
+        span = f", {days[0]} to {days[-1]}" if days and days[0] != days[-1] else f", last {days[-1]}" if days else ""
+        shown.setdefault(_count(len(dates), *noun) + span)
     listed = list(shown)
     more = len(listed) - MOST_EVIDENCE
     return "; ".join(listed[:MOST_EVIDENCE]) + (f"; {more} more" if more > 0 else "")

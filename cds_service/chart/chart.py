@@ -10,18 +10,21 @@ from typing import Any, NamedTuple, TypeVar
 
 from cds_service.chart.arrivals import Listing, State, Unreadable
 from cds_service.chart.code_index import Lexicon
+from cds_service.chart.concepts import read_concept, says_nothing
 from cds_service.errors import UnreadableError
 from cds_service.fhir.bundles import DEFAULT_LIMITS, ReadLimits, newest_copies, once
 from cds_service.fhir.concepts import inline_concept
-from cds_service.fhir.elements import Json, Key, codings, concept_texts, first_of, list_of, relative
-from cds_service.fhir.free_text import NEXT_TEXT, FreeText, Said
-from cds_service.fhir.types import TYPES, ResourceType
+from cds_service.fhir.elements import Json, Key, first_of, list_of, relative
+from cds_service.fhir.free_text import FreeText, Said
+from cds_service.fhir.types import TYPES, Ordered, ResourceType
 from cds_service.policy.codes import Code, CodeSet
 
 # Between two texts: no phrase holds it, and no text does.
 _APART = "|"
-_NOBODY = frozenset[CodeSet]()
+
 Told = TypeVar("Told")
+# http://hl7.org/fhir/R4/valueset-care-plan-activity-status.html
+_PARTS_THAT_COUNT = (None, "in-progress", "on-hold", "completed", "stopped")
 # What of one record is read element by element.
 _LISTED = ("bodySite", "reasonCode", "reasonReference", "payor")
 
@@ -37,8 +40,9 @@ class Record(NamedTuple):
 class Match(NamedTuple):
     """A record that a code set recognises: the part with the code (resource or component), and the row of the set.
 
-    ``text`` is the record's own code, or its words as written where it carries words alone; then ``code`` is None, and
-    ``said`` is the manner in which they say it.
+    ``text`` is the record's own code, or what it is called where its words are read; then ``code`` is None, and
+    ``said`` is the manner in which they say it. ``beside_code``: a code of a standard system stands beside these words
+    that the set does not list. ``drugs`` are the ingredients that they name.
     """
 
     record: Record
@@ -47,18 +51,22 @@ class Match(NamedTuple):
     text: str
     without_system: bool
     said: Said = Said.REPORTED
+    beside_code: bool = False
+    drugs: tuple[str, ...] = ()
 
 
 class _Worded(NamedTuple):
     """A part that may be read by its words, as written; ``coded`` where codes stand beside them.
 
-    ``silent_for`` are the code sets for which a code beside the words counts, and for others it does not.
+    ``label`` is what it is called. ``silent_for`` are the code sets for which a code beside the words counts, and for
+    others it does not.
     """
 
     record: Record
     part: Json
     coded: bool
     text: str
+    label: str
     silent_for: frozenset[CodeSet]
 
 
@@ -181,13 +189,18 @@ class Chart:
         spoken = self._spoken_in(resource_type) if codes.phrases else None
         if spoken and codes.stands_in(spoken.together):
             seen = {id(match.part) for match in found}
-            matching = {text: said for text, read in spoken.texts.items() if (said := _manner(read, codes)) is not None}
+            ordered = TYPES[resource_type].orders is Ordered.ACT
+            matching = {
+                text: said
+                for text, read in spoken.texts.items()
+                if (said := codes.manner_in(read, ordered=ordered)) is not None
+            }
             for worded in self._worded[resource_type] if matching else ():
-                beside_code = worded.coded or codes in worded.silent_for
-                counts = not beside_code or (codes.words_beside_codes and TYPES[resource_type].keeps_words)
-                if counts and id(worded.part) not in seen and worded.text in matching:
-                    shown = worded.text.replace(NEXT_TEXT, " ")
-                    found.append(Match(worded.record, worded.part, None, shown, False, matching[worded.text]))
+                if id(worded.part) not in seen and worded.text in matching:
+                    beside_code = (worded.coded or codes in worded.silent_for) and not codes.words_beside_codes
+                    said = matching[worded.text]
+                    drugs = codes.drugs_in(spoken.texts[worded.text].plain)
+                    found.append(Match(worded.record, worded.part, None, worded.label, False, said, beside_code, drugs))
         return found
 
     def records(self, resource_type: str) -> Iterator[Record]:
@@ -295,12 +308,6 @@ def _reference(match: Match) -> str:
     return match.record.reference
 
 
-def _manner(text: FreeText, codes: CodeSet) -> Said | None:
-    """The manner in which a text says what the code set names; None where it does not, denies or merely mentions it."""
-    said = text.manner(codes.phrases)
-    return None if said in (Said.MENTIONED, Said.DENIED) else said
-
-
 def _system_and_code(match: Match) -> Key:
     return (match.code.system, match.text) if match.code else ("", match.text)
 
@@ -352,8 +359,9 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
     own = chart._own[kind] = list(_of_bearable_size(chart, kind, _of_the_patient(chart, row, resources), limits))
     if not row.coded:
         return
-    worded = chart._worded[kind] = []
+    chart._worded[kind] = []
     components = 0
+    unknown: list[str] = []
     for resource in own:
         try:
             parts = _parts(row, resource)
@@ -361,24 +369,44 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
             if components > limits.resources:
                 raise UnreadableError(f"has components beyond CDS_SERVICE_MAX_RESOURCES ({limits.resources})")
             for part in parts:
-                concept = concept_of(part, chart, resource)
-                stands_here = inline_concept(part) is concept
-                said = _read(concept, lexicon) if stands_here else chart.told(_read, concept, lexicon)
-                for codes, listed, code, without_system in said.rows:
-                    match = Match(_record(kind, resource), part, listed, code, without_system)
-                    chart._coded.setdefault((codes, kind), []).append(match)
-                if said.broken:
-                    raise UnreadableError(said.broken)
-                if concept is None and row.concept_at and part.get(row.concept_at) is not None:
-                    raise UnreadableError(f"names a {row.concept_in} that was not sent")
-                if len(said.text) > limits.text_characters:
-                    most = limits.text_characters
-                    raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
-                if (row.keeps_words or not said.coded) and said.text:
-                    _count_words(chart, said.text, limits)
-                    worded.append(_Worded(_record(kind, resource), part, said.coded, said.text, said.silent_for))
+                if _index_part(chart, row, _record(kind, resource), part, lexicon, limits):
+                    unknown.append(_record(kind, resource).reference)
         except UnreadableError as error:
             chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, str(error)))
+    if unknown:
+        more = f" ({len(unknown) - 1} more like it)" if len(unknown) > 1 else ""
+        why = f"has no words, and a code whose system or meaning is not known here{more}"
+        chart.unreadable.append(Unreadable(kind, unknown[0], why))
+
+
+def _index_part(
+    chart: Chart, row: ResourceType, record: Record, part: Json, lexicon: Lexicon, limits: ReadLimits
+) -> bool:
+    """Files one part of a record under the code sets that read it; whether nothing can be told of what it is.
+
+    Raises UnreadableError for what is left of it that cannot be read.
+    """
+    concept = concept_of(part, chart, record.resource)
+    stands_here = inline_concept(part) is concept
+    said = read_concept(concept, lexicon) if stands_here else chart.told(read_concept, concept, lexicon)
+    for codes, listed, code, without_system in said.rows:
+        match = Match(record, part, listed, code, without_system)
+        chart._coded.setdefault((codes, row.name), []).append(match)
+    if said.broken:
+        raise UnreadableError(said.broken)
+    if concept is None and row.concept_at and part.get(row.concept_at) is not None:
+        raise UnreadableError(f"names a {row.concept_in} that was not sent")
+    if len(said.text) > limits.text_characters:
+        most = limits.text_characters
+        raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
+    if said.text:
+        chart._characters += len(said.text)
+        if chart._characters > limits.all_text_characters:
+            most = limits.all_text_characters
+            raise UnreadableError(f"is worded beyond CDS_SERVICE_MAX_ALL_TEXT_CHARACTERS ({most})")
+        worded = _Worded(record, part, said.coded, said.text, said.label, said.silent_for)
+        chart._worded[row.name].append(worded)
+    return row.is_record and says_nothing(said, row)
 
 
 def _of_the_patient(chart: Chart, row: ResourceType, resources: Iterable[Json]) -> Iterator[Json]:
@@ -415,40 +443,17 @@ def _of_bearable_size(chart: Chart, kind: str, resources: Iterable[Json], limits
             yield resource
 
 
-class _Said(NamedTuple):
-    """What a concept says: the row of each code set that reads one of its codes, its words, and whether it is coded;
-    ``broken``: why the rest of it cannot be read."""
-
-    coded: bool
-    silent_for: frozenset[CodeSet]
-    rows: tuple[tuple[CodeSet, Code, str, bool], ...]
-    text: str
-    broken: str = ""
-
-
-def _read(concept: Any, lexicon: Lexicon) -> _Said:
-    coded, silent_for = False, _NOBODY
-    rows: dict[CodeSet, tuple[CodeSet, Code, str, bool]] = {}
-    try:
-        for coding in codings(concept):
-            known = lexicon.look_up(coding.get("system"), coding.get("code"))
-            coded = coded or known.standard
-            if known.silences:
-                silent_for |= known.silences
-            for codes, row in known.rows:
-                # Of several codes that a set reads, the one that comes first by system and code.
-                first = rows.get(codes)
-                if first is None or (row.system, known.code) <= (first[1].system, first[2]):
-                    rows[codes] = (codes, row, known.code, known.without_system)
-    except UnreadableError as error:
-        return _Said(coded, silent_for, tuple(rows.values()), "", str(error))
-    return _Said(coded, silent_for, tuple(rows.values()), NEXT_TEXT.join(concept_texts(concept)))
-
-
 def _parts(row: ResourceType, resource: Json) -> Sequence[Json]:
-    if not row.has_components or "component" not in resource:
+    """The resource, and what it says of its parts: of those that are not planned or given up."""
+    if not row.parts or row.parts[0] not in resource:
         return (resource,)
-    components = resource["component"]
-    if not isinstance(components, list) or not all(isinstance(component, dict) for component in components):
-        raise UnreadableError("has components that cannot be read")
-    return [resource, *components]
+    parts = resource[row.parts[0]]
+    for name in row.parts[1:]:
+        parts = [part[name] for part in parts if name in part] if _are_objects(parts) else parts
+    if not _are_objects(parts):
+        raise UnreadableError(f"has {row.parts[0]} that cannot be read")
+    return [resource, *(part for part in parts if part.get("status") in _PARTS_THAT_COUNT)]
+
+
+def _are_objects(parts: Any) -> bool:
+    return isinstance(parts, list) and all(isinstance(part, dict) for part in parts)

@@ -109,7 +109,8 @@ def _judge_by_status(resource: Mapping[str, Any], row: ResourceType, state: str,
     if resource.get("doNotPerform") is True:
         return Judgement("is an order not to do it")
     intent = resource.get("intent")
-    if intent == "proposal" or (intent == "plan" and row.orders is not Ordered.DRUG):
+    # The plan of a drug is what the patient reports to take (US Core), and a care plan is one by nature.
+    if intent == "proposal" or (intent == "plan" and row.orders in (Ordered.ACT, Ordered.DEVICE)):
         return Judgement(f"is a {intent}, no order")
     if state == "active" and row.name in _DRUGS:
         return _present_treatment(resource, row, today)

@@ -1,15 +1,27 @@
 """Measured values: Observations (FHIR R4) as readings of a fact, in its canonical unit."""
 
+from dataclasses import replace
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cds_service.chart.chart import Chart, Match
-from cds_service.chart.evidence_rules import judge, may_be_too_old, too_old_or_future
+from cds_service.chart.evidence_rules import judge, may_be_too_old, points_at, too_old_or_future
 from cds_service.errors import UnreadableError
 from cds_service.facts.attested_values import clipped
 from cds_service.facts.evidence import ANYTHING, Reading, evidence_of, note_on
 from cds_service.fhir.dates import Days
-from cds_service.fhir.elements import days_of, first_of, object_of, quantity_of, text_of
+from cds_service.fhir.elements import (
+    UNITS,
+    Json,
+    Quantity,
+    days_of,
+    first_of,
+    has_value,
+    is_annotation,
+    object_of,
+    quantity_of,
+    text_of,
+)
 from cds_service.fhir.types import TYPES
 from cds_service.policy.model import FactRule
 
@@ -23,45 +35,90 @@ class Stale(NamedTuple):
     why: str
 
 
-def observed(rule: FactRule, match: Match, chart: Chart, today: date) -> Reading | Stale | str:
-    """A reading, or the sentence why it is not evidence; an unreadable Observation is a reading of any value."""
+class Unread(NamedTuple):
+    """A measurement that was sent and cannot be told: a reading of any value, and why."""
+
+    reading: Reading
+    why: str
+
+
+def observed(rule: FactRule, match: Match, chart: Chart, today: date) -> Reading | Stale | Unread | str:
+    """A reading, or one that is stale or may be anything; or the sentence why it is not evidence."""
     resource = match.record.resource
     when = Days(today, today, "")
     try:
         why_not, broken = _judged(rule, match, chart, today)
         if why_not is not None:
             return why_not
-        written = first_of(resource, *_ROW.dates)
-        if written is None and _ROW.period in resource:
-            written = first_of(object_of(resource[_ROW.period]), "end", "start")
-        if written is None and (written := first_of(resource, *_ROW.recorded)) is None:
-            return "has no date"
-        when = days_of(written)
-        why_not = too_old_or_future(rule.look_back_days, text_of(written), today)
-        if why_not:
-            return Stale(when, why_not)
-        doubt = may_be_too_old(rule.look_back_days, text_of(written), today)
+        written = _written_date(resource)
+        doubt = None
+        if written is not None:
+            when = days_of(written)
+            why_not = too_old_or_future(rule.look_back_days, text_of(written), today)
+            if why_not:
+                return Stale(when, why_not)
+            doubt = may_be_too_old(rule.look_back_days, text_of(written), today)
         if broken:
             raise UnreadableError(broken)
+        if rule.site and chart.told(points_at, resource, rule.site, chart) is False:
+            return "is of another body site"
+        if not has_value(match.part):
+            return "has no value"
         quantity = quantity_of(match.part)
     except UnreadableError:
-        return Reading(when, (ANYTHING,), evidence_of(match, "unreadable", when.text or None))
+        return _unread(match, when, "unreadable", f"{match.record.reference} cannot be read")
     if quantity is None:
-        return "has no numeric value"
-    unit = next((spelling for spelling in quantity.units if spelling in rule.units), None)
-    if unit is None:
-        return f"{quantity.text} has no unit" if quantity.units == ("",) else f"{quantity.text} is in another unit"
-    factors = rule.units[unit]
-    possible = tuple(found for factor in factors if (found := clipped(quantity.interval, factor, rule.range)))
+        return _unread(match, when, "unreadable", "has no numeric value")
+    found = _in_unit(rule, quantity)
+    if isinstance(found, str):
+        return _unread(match, when, quantity.text, f"{quantity.text} {found}")
+    unit, factors = found
+    possible = tuple(span for factor in factors if (span := clipped(quantity.interval, factor, rule.range)))
     if not possible:
-        return f"{quantity.text} is outside {rule.range[0]:g} to {rule.range[1]:g}"
+        outside = f"{quantity.text} is outside {rule.range[0]:g} to {rule.range[1]:g}"
+        return _unread(match, when, quantity.text, outside)
     shown = f"{quantity.text} {rule.unit if factors == (1.0,) else unit}".strip()
+    if written is None:
+        # Of any day, and so perhaps the newest of all.
+        return _unread(match, Days(date.min, today, ""), shown, "has no date")
     return Reading(when, possible, evidence_of(match, shown, when.text), note_on(match, doubt) if doubt else "")
 
 
 def _judged(rule: FactRule, match: Match, chart: Chart, today: date) -> tuple[str | None, str]:
     """Why an Observation does not count, or why that cannot be known: one of long ago does not count either way."""
     try:
-        return judge(rule, match, chart, today).why_not, ""
+        return judge(replace(rule, site=None), match, chart, today).why_not, ""
     except UnreadableError as error:
         return None, str(error)
+
+
+def _written_date(resource: Json) -> Any:
+    """The date of an Observation as it is written, or None where it has none."""
+    written = first_of(resource, *_ROW.dates)
+    if written is None and _ROW.period in resource:
+        written = first_of(object_of(resource[_ROW.period]), "end", "start")
+    return first_of(resource, *_ROW.recorded) if written is None else written
+
+
+def _unread(match: Match, when: Days, shown: str, why: str) -> Unread:
+    return Unread(Reading(when, (ANYTHING,), evidence_of(match, shown, when.text or None)), why)
+
+
+def _in_unit(rule: FactRule, quantity: Quantity) -> tuple[str, tuple[float, ...]] | str:
+    """The unit that is accepted, with its factors; or what is wrong with the unit."""
+    accepted = {unit: factors for unit in quantity.units if (factors := _factors(rule, unit)) is not None}
+    if not accepted:
+        return "has no unit" if quantity.units == ("",) else "is in another unit"
+    others = [unit for unit in quantity.units if unit not in accepted]
+    # A text beside a code may be anything ("BMI"); where it is a unit, the two must say the same.
+    misnamed = any(unit in UNITS for unit in others) or (quantity.coded and quantity.units[0] in others)
+    # "{score}" leaves open what "%" says.
+    unit, factors = min(accepted.items(), key=lambda pair: len(pair[1]))
+    if misnamed or not all(set(factors) <= set(more) for more in accepted.values()):
+        return f"has two units, {' and '.join(quantity.units)}"
+    return unit, factors
+
+
+def _factors(rule: FactRule, unit: str) -> tuple[float, ...] | None:
+    found = rule.units.get(unit)
+    return rule.units.get("{score}") if found is None and is_annotation(unit) else found

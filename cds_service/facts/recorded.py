@@ -6,23 +6,30 @@ from cds_service.chart.evidence_rules import judge, may_be_too_old, too_old_or_f
 from cds_service.errors import UnreadableError
 from cds_service.facts.context import Context
 from cds_service.facts.evidence import Evidence, NotCounted, evidence_of, not_counted, note_on
+from cds_service.facts.medications import DrugRecord, is_of_a_drug, merged
 from cds_service.policy.model import FactRule
 
 
 class Recorded(NamedTuple):
-    """(date, evidence) of each record that counts, the newest first; why others do not; whether more may count that
-    did not arrive or cannot be read; and those that do not count."""
+    """The records of a fact, the newest first: (date as text, evidence) of those that count, and why others do not.
+
+    ``may`` are those that are known by words beside a code which the policy does not list: they settle nothing alone.
+    ``spoiled``: more may count that did not arrive or cannot be read.
+    """
 
     found: list[tuple[str, Evidence]]
+    may: list[tuple[str, Evidence]]
     notes: list[str]
     spoiled: bool
     not_counted: tuple[NotCounted, ...]
 
 
 def recorded(rule: FactRule, context: Context) -> Recorded:
-    """What is on record for a fact."""
+    """The records of a fact that count, and those that may."""
     found: list[tuple[str, Evidence]] = []
+    may: list[tuple[str, Evidence]] = []
     notes: list[str] = []
+    drugs: dict[bool, list[DrugRecord]] = {False: [], True: []}
     refused: list[NotCounted] = []
     spoiled = context.records_open(rule)
     for match, placed in context.matches(rule, rule.resources):
@@ -43,10 +50,17 @@ def recorded(rule: FactRule, context: Context) -> Recorded:
             spoiled = True
         if why_not is None:
             text = when[:10] if when else None
-            found.append((text or "", evidence_of(match, None, text, rule.noun, remark)))
+            shown = evidence_of(match, None, text, rule.noun, remark)
+            if rule.noun is None and is_of_a_drug(match):
+                drugs[match.beside_code].append(DrugRecord(match, text or "", shown))
+            else:
+                (may if match.beside_code else found).append((text or "", shown))
         elif why_not:
             notes.append(note_on(match, why_not))
             refused.append(not_counted(match, why_not))
-    found.sort(key=lambda pair: pair[1].reference)
-    found.sort(key=lambda pair: pair[0], reverse=True)
-    return Recorded(found, notes, spoiled, tuple(refused))
+    found += merged(drugs[False])
+    may += merged(drugs[True])
+    for dated in (found, may):
+        dated.sort(key=lambda pair: pair[1].reference)
+        dated.sort(key=lambda pair: pair[0], reverse=True)
+    return Recorded(found, may, notes, spoiled, tuple(refused))

@@ -1,12 +1,19 @@
 """Strict readers of FHIR R4 elements: the value, or UnreadableError where the JSON does not have FHIR's shape."""
 
+import re
 from collections.abc import Mapping
 from math import inf, isfinite, nextafter
 from typing import Any, NamedTuple
 
 from cds_service.errors import UnreadableError
 from cds_service.fhir.dates import Days, days
-from cds_service.fhir.terminology import canonical_code, canonical_system, is_standard, own_system, system_of_shape
+from cds_service.fhir.terminology import (
+    canonical_code,
+    canonical_system,
+    is_standard,
+    system_of_code,
+    system_of_shape,
+)
 
 Json = dict[str, Any]
 Key = tuple[str, str]
@@ -69,9 +76,12 @@ def coding_key(system: str | None, code: str) -> Key | None:
     """Canonical (system, code) of a coding in a standard system; a missing system is judged by the code's shape."""
     if system:
         system = canonical_system(system)
-        return own_system(system, canonical_code(system, code)) if is_standard(system) else None
+        if not is_standard(system):
+            return None
+        code = canonical_code(system, code)
+        return system_of_code(system, code), code
     shaped = system_of_shape(canonical_code("", code))
-    return own_system(shaped, canonical_code(shaped, code)) if shaped else None
+    return (shaped, canonical_code(shaped, code)) if shaped else None
 
 
 def relative(reference: str) -> str:
@@ -136,16 +146,38 @@ def concept_text(concept: Any) -> str:
     return " ".join(concept_texts(concept))
 
 
+def concept_label(concept: Any) -> str:
+    """What a concept is called in the chart's own words, once: its text, or else the first display of its codings."""
+    if not isinstance(concept, dict):
+        return ""
+    listed = concept.get("coding")
+    displays = [item.get("display") for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+    return next((said for said in (concept.get("text"), *displays) if isinstance(said, str) and said.strip()), "")
+
+
 class Quantity(NamedTuple):
-    """A measured number as interval, the spellings of its unit (code, then text; "" for none), and the text to show."""
+    """A measured number as interval, its unit as written (code, then text; "" for none), and the text to show.
+
+    ``coded``: the code is UCUM's, so that a text beside it may only say the same.
+    """
 
     interval: Interval
     units: tuple[str, ...]
     text: str
+    coded: bool = False
+
+
+# A number as people type it: "7", "7/10", "6-7 out of 10", "44 %", "28.4 kg/m2"; nothing longer is searched.
+_TYPED = re.compile(
+    r"(?P<low>\d{1,4}(?:\.\d{1,4})?)(?:\s*(?:-|\u2013|to)\s*(?P<high>\d{1,4}(?:\.\d{1,4})?))?"
+    r"\s*(?P<unit>(?:(?:/|out of|of)\s*\d{1,3})|[a-z%\[][a-z0-9%/^()\[\]_. \u00b2]{0,20})?",
+    re.IGNORECASE,
+)
+LONGEST_TYPED = 40
 
 
 def quantity_of(part: Mapping[str, Any]) -> Quantity | None:
-    """The number in value[x] of an Observation or component: Quantity (with comparator), Range, integer or plain text.
+    """The number in value[x] of an Observation or component: Quantity (with comparator), Range, integer or typed text.
 
     None where there is no number.
     """
@@ -157,16 +189,36 @@ def quantity_of(part: Mapping[str, Any]) -> Quantity | None:
         first = number_of(low["value"]) if low.get("value") is not None else -inf
         last = number_of(high["value"]) if high.get("value") is not None else inf
         return Quantity((first, last), _spellings(low) or _spellings(high) or ("",), f"{first:g} to {last:g}")
-    number: float | None = None
     if "valueInteger" in part:
         number = number_of(part["valueInteger"])
-    elif "valueString" in part:
-        number = _number_in(text_of(part["valueString"]))
-    elif "valueCodeableConcept" in part:
+        return Quantity((number, number), ("",), f"{number:g}")
+    if "valueString" in part:
+        return typed_quantity(text_of(part["valueString"]))
+    if "valueCodeableConcept" in part:
         concept = object_of(part["valueCodeableConcept"])
         written = [concept.get("text"), *(coding.get("display") for coding in codings(concept))]
-        number = next((n for text in written if isinstance(text, str) and (n := _number_in(text)) is not None), None)
-    return None if number is None else Quantity((number, number), ("",), f"{number:g}")
+        typed = (typed_quantity(text) for text in written if isinstance(text, str))
+        return next((quantity for quantity in typed if quantity is not None), None)
+    return None
+
+
+def has_value(part: Mapping[str, Any]) -> bool:
+    """Whether an Observation or component brings any value[x]."""
+    return any(name.startswith("value") and part[name] is not None for name in part)
+
+
+def typed_quantity(text: str) -> Quantity | None:
+    """A number that somebody typed as text, with what stands behind it as its unit ("7/10"); None where it is none."""
+    found = _TYPED.fullmatch(text.strip()) if len(text) <= LONGEST_TYPED else None
+    if found is None:
+        number = _number_in(text)
+        return None if number is None else Quantity((number, number), ("",), f"{number:g}")
+    low = float(found["low"])
+    high = float(found["high"] or low)
+    if high < low:
+        return None
+    shown = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    return Quantity((low, high), (unit_spelling(found["unit"] or ""),), shown)
 
 
 def _from_quantity(quantity: Mapping[str, Any]) -> Quantity | None:
@@ -183,20 +235,43 @@ def _from_quantity(quantity: Mapping[str, Any]) -> Quantity | None:
     }.get(comparator if comparator is None or isinstance(comparator, str) else "")
     if interval is None:
         raise UnreadableError("has a comparator that FHIR does not know")
-    return Quantity(interval, _spellings(quantity) or ("",), f"{comparator or ''}{number:g}")
+    shown = f"{comparator or ''}{number:g}"
+    coded = quantity.get("system") == UCUM and isinstance(quantity.get("code"), str)
+    return Quantity(interval, _spellings(quantity) or ("",), shown, coded)
 
 
 def _spellings(quantity: Mapping[str, Any]) -> tuple[str, ...]:
-    """The unit's code, and its text where the code is not UCUM's and may be anything."""
+    """The unit's code and its text, as far as they are there."""
     written = [quantity.get("code"), quantity.get("unit")]
-    if written[0] is not None and quantity.get("system") == UCUM:
-        del written[1]
-    return tuple(bare for text in written if isinstance(text, str) and (bare := unit_spelling(text)))
+    return tuple(dict.fromkeys(bare for text in written if isinstance(text, str) and (bare := unit_spelling(text))))
+
+
+_POWERS = (("\u00b2", "2"), ("**2", "2"), ("^2", "2"), ("(m2)", "m2"))
+# A scale named by its ends or its upper end: "{0-10}", "(0-10)", "out of 10", "/ 10".
+_SCALE = re.compile(r"[{(]?(?:0-|0to|/|outof|of)(\d{1,3})(?:scale)?[)}]?")
 
 
 def unit_spelling(text: str) -> str:
-    """A unit without white space and capitals, so that "KG / M2" and "kg/m2" are one."""
-    return "".join(text.lower().split())
+    """A unit without white space and capitals and in one spelling: "KG / M2" and "kg/(m^2)", or "{0-10}" and "/10"."""
+    spelled = "".join(text.lower().split())
+    for written, usual in _POWERS:
+        spelled = spelled.replace(written, usual)
+    scale = _SCALE.fullmatch(spelled)
+    return f"/{scale[1]}" if scale else spelled
+
+
+# Units that a number may be in by mistake, in the spelling of ``unit_spelling``.
+UNITS = frozenset(
+    (
+        *("kg", "g", "mg", "lb", "lbs", "[lb_av]", "oz", "[oz_av]", "m", "cm", "mm", "in", "[in_i]", "ft", "[ft_i]"),
+        *("%", "kg/m2", "mm[hg]", "mmhg", "cel", "[degf]", "/min", "h", "d", "wk", "mo", "a"),
+    )
+)
+
+
+def is_annotation(unit: str) -> bool:
+    """Whether a unit is an annotation alone ("{score}"), which is no unit (UCUM, section 6.3)."""
+    return unit.startswith("{") and unit.find("}") == len(unit) - 1
 
 
 def _number_in(text: str) -> float | None:

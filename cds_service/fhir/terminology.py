@@ -13,11 +13,14 @@ RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 # The OIDs are those HL7 registered for the same systems (https://terminology.hl7.org, identifier of each CodeSystem).
 _SPELLINGS = {
     ICD10CM: (
-        *("2.16.840.1.113883.6.90", "icd-10-cm", "icd10cm", "i10", "i10c"),
-        "terminology.hl7.org/codesystem/icd10cm",
+        *("2.16.840.1.113883.6.90", "icd10cm", "i10", "i10c", "cms.gov/medicare/coding/icd10cm"),
+        *("hl7.org/fhir/sid/icd10cm", "terminology.hl7.org/codesystem/icd10cm"),
     ),
-    ICD10PCS: ("2.16.840.1.113883.6.4", "icd-10-pcs", "icd10pcs", "terminology.hl7.org/codesystem/icd10pcs"),
-    CPT: ("2.16.840.1.113883.6.12", "cpt", "cpt-4", "cpt4", "c4", "ama cpt", "terminology.hl7.org/codesystem/cpt"),
+    ICD10PCS: (
+        *("2.16.840.1.113883.6.4", "icd10pcs", "hl7.org/fhir/sid/icd-10-pcs"),
+        "terminology.hl7.org/codesystem/icd10pcs",
+    ),
+    CPT: ("2.16.840.1.113883.6.12", "cpt", "cpt4", "c4", "ama cpt", "terminology.hl7.org/codesystem/cpt"),
     HCPCS: (
         "2.16.840.1.113883.6.285",
         "2.16.840.1.113883.6.14",
@@ -27,18 +30,25 @@ _SPELLINGS = {
         "terminology.hl7.org/codesystem/hcpcs",
         "bluebutton.cms.gov/resources/codesystem/hcpcs",
     ),
-    LOINC: ("2.16.840.1.113883.6.1", "ln", "loinc"),
-    SNOMED: ("2.16.840.1.113883.6.96", "sct", "snomed", "snomed-ct"),
-    RXNORM: ("2.16.840.1.113883.6.88", "rxnorm"),
+    LOINC: ("2.16.840.1.113883.6.1", "ln", "lnc", "loinc", "terminology.hl7.org/codesystem/v3-loinc"),
+    SNOMED: ("2.16.840.1.113883.6.96", "sct", "snomed", "snomedct", "terminology.hl7.org/codesystem/v3-snomed-ct"),
+    RXNORM: ("2.16.840.1.113883.6.88", "rxnorm", "rxn", "terminology.hl7.org/codesystem/v3-rxnorm"),
 }
 
 
 def _bare(system: str) -> str:
-    return re.sub(r"^(https?://(www\.)?|urn:oid:|urn:)", "", system.strip().lower()).rstrip("/")
+    """A system's name without what is written in more than one way: how it begins, its version, dashes and spaces."""
+    bare = re.sub(r"^(https?://(www\.)?|urn:oid:|urn:)", "", system.strip().lower()).partition("|")[0].rstrip("/")
+    if bare.startswith(_SNOMED_EDITIONS):
+        return _SNOMED_EDITIONS[0].rstrip("/")
+    return bare if "/" in bare or "." in bare else re.sub(r"[-_ ]", "", bare)
 
 
+# "http://snomed.info/sct/731000124108/version/20250901" names an edition (SNOMED CT URI standard, section 2.1), and
+# ".../id" is how single concepts are addressed.
+_SNOMED_EDITIONS = ("snomed.info/sct/", "snomed.info/id", "snomed.info/xsct")
 _BY_SPELLING = {_bare(uri): uri for uri in _SPELLINGS} | {
-    spelling: uri for uri, spellings in _SPELLINGS.items() for spelling in spellings
+    _bare(spelling): uri for uri, spellings in _SPELLINGS.items() for spelling in spellings
 }
 _CANONICAL = dict.fromkeys(_SPELLINGS)
 
@@ -60,6 +70,21 @@ def canonical_system(system: str) -> str:
     return _BY_SPELLING.get(_bare(system), system)
 
 
+PROCEDURE_LENGTH = 5
+_CPT_SHAPE = re.compile(r"\d{4}[0-9FTU]")
+_HCPCS_SHAPE = re.compile(r"[A-V]\d{4}")
+# What a bill puts behind a procedure's code: "64555-50", "64555 LT".
+_MODIFIERS = re.compile(r"(?<=^.{5})(?:[-: ]?[0-9A-Z]{2})+$")
+
+
+def system_of_code(system: str, code: str) -> str:
+    """The system that a code belongs to (both canonical): CPT is level I of HCPCS, and each stands under the other's
+    name; which of the two it is shows in the code."""
+    if system == HCPCS and _CPT_SHAPE.fullmatch(code):
+        return CPT
+    return HCPCS if system == CPT and _HCPCS_SHAPE.fullmatch(code) else system
+
+
 def is_standard(system: str) -> bool:
     """Whether a canonical system is one of those whose codes policies use."""
     return system in _CANONICAL
@@ -71,22 +96,13 @@ def system_of_shape(code: str) -> str | None:
 
 
 def canonical_code(system: str, code: str) -> str:
-    """The code in the system's own spelling: upper case, and ICD-10-CM with its dot."""
+    """The code in the system's own spelling: upper case, ICD-10-CM with its dot, CPT and HCPCS without modifiers."""
     code = code.strip().upper()
+    if system in (CPT, HCPCS):
+        return _MODIFIERS.sub("", code) if len(code) > PROCEDURE_LENGTH else code
     if system == ICD10CM and len(code) > 3 and "." not in code and not code.endswith("-"):
         return f"{code[:3]}.{code[3:]}"
     return code
-
-
-def own_system(system: str, code: str) -> tuple[str, str]:
-    """Canonical (system, code) of a canonical pair: CPT and HCPCS told apart by shape, a code without its modifiers.
-
-    ("HCPCS", "12345-50") is CPT 12345: HCPCS level I consists of CPT, and claims name either system for both.
-    """
-    shaped = _PROCEDURE.fullmatch(code) if system in (CPT, HCPCS) else None
-    if shaped is None:
-        return system, code
-    return (CPT, shaped[1]) if shaped[1] else (HCPCS, shaped[2])
 
 
 def common_beginning(first: str, last: str) -> str:

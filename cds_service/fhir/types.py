@@ -27,9 +27,8 @@ class ResourceType:
 
     What it is: ``concept`` is the element that says so. Where that may stand in another resource, ``concept_at`` refers
     to that, which is of the type ``concept_in``, and ``there`` is the element in it; ``concept_in_r5`` is the name of
-    the element in FHIR R5, where that is another. ``has_components``: its ``component`` says the same of its parts.
-    ``coded``: it is found by codes and words; ``keeps_words``: its words are kept even where a code stands beside them,
-    for code sets that read words beside codes.
+    the element in FHIR R5, where that is another. ``concept_too`` are elements that say it besides. ``parts`` is the
+    path to what says the same of its parts. ``coded``: it is found by codes and words.
 
     What counts: ``is_record``: a fact may name it among its ``resources``. ``statuses`` are those (None: unsaid) with
     which it is evidence, of a Condition the clinical ones of one that is present. ``reasons`` are the types that its
@@ -40,9 +39,11 @@ class ResourceType:
 
     What it asks for: ``orders``, where it is an order that a call may draft.
 
-    How it is asked for: ``search`` is the parameter that names the patient (empty: it is read by id); ``by_code``: only
+    How it is asked for: ``search`` is the parameter that names the patient (empty: it is read by id), ``narrowed`` what
+    it is narrowed to besides; ``by_code``: only
     the codes that are read are searched for, because there may be very many; ``lean``: asked for even where most is
-    fetched when it is needed.
+    fetched when it is needed; ``only_shown``: what it holds is shown and speaks against nothing, so that a list of it
+    that did not arrive leaves nothing open.
     """
 
     name: str
@@ -53,9 +54,9 @@ class ResourceType:
     concept_in: str = ""
     concept_in_r5: str = ""
     there: str = "code"
-    has_components: bool = False
+    concept_too: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
     coded: bool = True
-    keeps_words: bool = False
     is_record: bool = False
     statuses: tuple[str | None, ...] = ()
     reasons: tuple[str, ...] = ()
@@ -65,8 +66,10 @@ class ResourceType:
     date_in_words: str = ""
     orders: Ordered | None = None
     search: str = "patient"
+    narrowed: str = ""
     by_code: bool = False
     lean: bool = False
+    only_shown: bool = False
 
 
 _REASONS = ("Condition",)
@@ -76,9 +79,20 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
         row.name: row
         for row in (
             ResourceType(
+                name="CarePlan",
+                called="care plans",
+                concept="category",
+                concept_too=("title", "description"),
+                parts=("activity", "detail"),
+                is_record=True,
+                statuses=(None, "active", "on-hold", "completed"),
+                period="period",
+                recorded=("created",),
+                only_shown=True,
+            ),
+            ResourceType(
                 name="Condition",
                 called="problem list",
-                keeps_words=True,
                 is_record=True,
                 # http://hl7.org/fhir/R4/valueset-condition-clinical.html
                 statuses=(None, "active", "recurrence", "relapse"),
@@ -128,17 +142,30 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 by_code=True,
             ),
             ResourceType(
+                name="Encounter",
+                called="visits",
+                concept="type",
+                concept_too=("serviceType",),
+                is_record=True,
+                statuses=(None, "arrived", "in-progress", "finished"),
+                reasons=_REASONS,
+                period="period",
+                narrowed="status=arrived,in-progress,finished",
+                only_shown=True,
+            ),
+            ResourceType(
                 name="MedicationRequest",
                 called="prescriptions",
                 concept="medicationCodeableConcept",
                 concept_at="medicationReference",
                 concept_in="Medication",
                 concept_in_r5="medication",
-                keeps_words=True,
                 is_record=True,
                 statuses=(None, "active", "completed", "stopped", "on-hold"),
                 reasons=_REASONS,
                 dates=("authoredOn",),
+                # US Core: "plan" is what the patient reports to take.
+                narrowed="intent=order,plan",
                 orders=Ordered.DRUG,
             ),
             ResourceType(
@@ -148,7 +175,6 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 concept_at="medicationReference",
                 concept_in="Medication",
                 concept_in_r5="medication",
-                keeps_words=True,
                 is_record=True,
                 statuses=(None, "active", "completed", "stopped", "on-hold"),
                 reasons=_REASONS,
@@ -159,7 +185,7 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
             ResourceType(
                 name="Observation",
                 called="measurements",
-                has_components=True,
+                parts=("component",),
                 statuses=(None, "final", "amended", "corrected"),
                 dates=("effectiveDateTime", "effectiveInstant"),
                 period="effectivePeriod",

@@ -37,14 +37,15 @@ def _template(name: str, policies: Iterable[Policy]) -> str:
     row = TYPES[name]
     if not row.search:
         return f"{name}/{{{{context.patientId}}}}"
-    query = f"{name}?{row.search}={{{{context.patientId}}}}"
+    query = f"{name}?{row.search}={{{{context.patientId}}}}" + (f"&{row.narrowed}" if row.narrowed else "")
     if row.by_code:
         codes = {
             f"{code.system}|{code.code}"
             for policy in policies
             for rule in policy.facts.values()
-            if rule.codes and name in rule.types()
-            for code in rule.codes.codes
+            if name in rule.types()
+            for codes in rule.code_sets
+            for code in codes.codes
             if code.system == LOINC
         }
         query += f"&code={','.join(sorted(codes))}" if codes else ""

@@ -1,12 +1,12 @@
 """The codes by which a policy recognizes things: rows of its code sets, and what falls under them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from cds_service.fhir.dates import days
 from cds_service.fhir.elements import Key
-from cds_service.fhir.free_text import reports_any, words
+from cds_service.fhir.free_text import FreeText, Said
 from cds_service.fhir.terminology import common_beginning
 
 # In place of how a code was seen: its words are those of the deployment's code pack.
@@ -67,10 +67,12 @@ class Code:
 
     @property
     def spelling(self) -> str:
-        """A code as its file writes it: with a dash at its end where it stands for all that begin so, or as a range."""
+        """The row as its file writes it: with a dash at its end where it stands for all that begin so, or as a range.
+
+        An ingredient of which no code was seen has its name."""
         if self.through:
             return f"{self.code} to {self.through}"
-        return f"{self.code}-" if self.prefix else self.code
+        return f"{self.code}-" if self.prefix else self.code or self.label
 
     def is_valid(self, on: date) -> bool:
         """Whether the code has this meaning on a day."""
@@ -85,8 +87,12 @@ class Code:
 class CodeSet:
     """A named set of codes: exact (system, code) pairs, families of codes, phrases for records without codes.
 
-    ``words_beside_codes``: the phrases count for coded records too (a drug's product code, whose ingredient is in its
-    words). Where one of ``unless`` stands in a text, no phrase counts: a stimulator that was removed is none.
+    ``unless``: words beside which the phrases mean something else ("pain score" in "knee pain score", "removal" of an
+    implant). ``words_beside_codes``: the phrases beside a code that the set does not list count like phrases without a
+    code (a drug's product code, whose ingredient is in its words); elsewhere they are shown and settle nothing alone.
+    ``drugs`` are the ingredients that a phrase names; these phrases stand among the others too. A phrase of
+    ``together`` counts where one of ``beside`` stands in the same text, in any order ("L4-L5 laminectomy"); these stand
+    among them as well. ``ingredients`` are the names of drugs whose rows stand at the end of ``codes``.
     """
 
     name: str
@@ -97,13 +103,28 @@ class CodeSet:
     phrases: tuple[str, ...]
     words_beside_codes: bool = False
     unless: tuple[str, ...] = ()
+    drugs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
+    together: tuple[str, ...] = ()
+    ingredients: tuple[str, ...] = ()
+
+    @property
+    def listed(self) -> tuple[Code, ...]:
+        """The rows that its file writes, without those of its ``ingredients``."""
+        return self.codes[: len(self.codes) - len(self.ingredients)]
+
+    @property
+    def written_phrases(self) -> tuple[str, ...]:
+        """The phrases that stand for themselves in its file: not names of drugs, nor what counts beside others."""
+        return tuple(item for item in self.phrases if item not in self.drugs and item not in self.together)
 
     def match(self, key: Key) -> Code | None:
-        """The row that a (system, code) pair falls under, or None."""
+        """The row that a (system, code) pair falls under, or None; that of a family has the code itself."""
         found = self.exact.get(key)
         if found is None and self.families:
             system, code = key
-            found = next((row for row in self.families if row.system == system and row.covers(code)), None)
+            family = next((row for row in self.families if row.system == system and row.covers(code)), None)
+            found = family and replace(family, code=code, prefix=False, through="", exceptions=())
         return found
 
     def match_on(self, key: Key, on: date) -> Code | None:
@@ -115,10 +136,30 @@ class CodeSet:
         """Whether a phrase stands anywhere in normalised text."""
         return any(phrase in text for phrase in self.phrases)
 
+    def manner_in(self, text: FreeText, *, ordered: bool = False) -> Said | None:
+        """The manner in which a text says what the set names; None where it does not, denies or merely mentions it.
+
+        What the words of an order mention is what is ordered (``ordered``): "referral to physical therapy".
+        """
+        said = text.manner(self._phrases_in(text))
+        if (
+            said in (None, Said.DENIED)
+            or (said is Said.MENTIONED and not ordered)
+            or any(word in text.plain for word in self.unless)
+        ):
+            return None
+        return said
+
+    def _phrases_in(self, text: FreeText) -> tuple[str, ...]:
+        """The phrases that may count in a text: those of ``together`` only where one of ``beside`` stands in it."""
+        if not self.together or any(phrase in text.plain for phrase in self.beside):
+            return self.phrases
+        return tuple(phrase for phrase in self.phrases if phrase not in self.together)
+
+    def drugs_in(self, text: str) -> tuple[str, ...]:
+        """The ingredients that a normalised text names, in the order of their names."""
+        return tuple(sorted({name for phrase, names in self.drugs.items() if phrase in text for name in names}))
+
     def match_words(self, text: str) -> bool:
         """Whether a phrase stands in a text, neither denied nor only mentioned."""
-        return reports_any(text, self.phrases) and not (self.unless and self._is_ruled_out(text))
-
-    def _is_ruled_out(self, text: str) -> bool:
-        plain = words(text)
-        return any(phrase in plain for phrase in self.unless)
+        return self.manner_in(FreeText(text)) is not None

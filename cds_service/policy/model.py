@@ -61,9 +61,10 @@ class FactRule:
     """What a fact reads from the chart; the words are explained in cards/README.md.
 
     ``per_part``: it is read for each part of the statement's scope apart. ``start`` and ``end`` name the two numbers of
-    a reduction, ``attributes`` are what is asked of each of several events. ``attested_by`` are the kinds of people
-    whose answers count ("clinician", "staff", "patient"), and ``criteria`` the ids of the criteria that read it, both
-    as those criteria say. A record that one of ``not_in`` recognizes too does not count.
+    a reduction, ``attributes`` are what is asked of each of several events. From ``weight`` and ``height`` a
+    measurement is computed that is not on record itself. ``attested_by`` are the kinds of people whose answers count
+    ("clinician", "staff", "patient"), and ``criteria`` the ids of the criteria that read it, both as those criteria
+    say. A record that one of ``not_in`` recognizes too does not count.
     """
 
     name: str
@@ -93,6 +94,13 @@ class FactRule:
     attributes: Mapping[str, "FactRule"] = field(default_factory=dict)
     attested_by: frozenset[str] = CLINICIANS
     criteria: tuple[str, ...] = ()
+    weight: CodeSet | None = None
+    height: CodeSet | None = None
+
+    @property
+    def code_sets(self) -> tuple[CodeSet, ...]:
+        """The sets by which its records are found."""
+        return tuple(codes for codes in (self.codes, self.weight, self.height) if codes is not None)
 
     @property
     def items(self) -> tuple[str, ...]:

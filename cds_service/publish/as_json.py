@@ -41,8 +41,12 @@ def _variant_json(policy: Policy, rule: Criterion) -> dict[str, Any]:
 def _code_set_json(codes: CodeSet) -> dict[str, Any]:
     return {
         "title": codes.title,
-        "text": [phrase.strip() for phrase in codes.phrases],
-        "unless_text": [phrase.strip() for phrase in codes.unless],
+        "text": [phrase.strip() for phrase in codes.phrases if phrase not in codes.together],
+        "text_together": {
+            "any_of": [phrase.strip() for phrase in codes.together],
+            "beside": [phrase.strip() for phrase in codes.beside],
+        },
+        "unless": [phrase.strip() for phrase in codes.unless],
         "words_beside_codes": codes.words_beside_codes,
         "codes": [
             {

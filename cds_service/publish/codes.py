@@ -54,13 +54,20 @@ def code_sets(policy: Policy) -> list[CodeSetText]:
             codes.name,
             codes.title,
             tuple(_code_groups(policy, codes)),
-            tuple(phrase.strip() for phrase in codes.phrases),
+            tuple(_phrases(codes)),
             tuple(phrase.strip() for phrase in codes.unless),
             codes.words_beside_codes,
             tuple(_read_by(policy, codes.name)),
         )
         for codes in policy.code_sets.values()
     ]
+
+
+def _phrases(codes: CodeSet) -> Iterator[str]:
+    """The words that a set reads; behind those that count only beside another, that other."""
+    beside = ", ".join(phrase.strip() for phrase in codes.beside)
+    for phrase in codes.phrases:
+        yield f"{phrase.strip()} (in one text with any of: {beside})" if phrase in codes.together else phrase.strip()
 
 
 def _code_groups(policy: Policy, codes: CodeSet) -> Iterator[CodeGroup]:
@@ -96,8 +103,9 @@ def _read_by(policy: Policy, name: str) -> Iterator[str]:
 
 
 def _read_by_fact(rule: FactRule, name: str) -> Iterator[str]:
-    named = ((rule.codes, ""), (rule.site, " (site)"), (rule.reason, " (reason)"))
-    for codes, part in (*named, *((codes, " (left out)") for codes in rule.not_in)):
+    parts = (rule.codes, ""), (rule.site, " (site)"), (rule.reason, " (reason)")
+    computed = (rule.weight, " (its weight)"), (rule.height, " (its height)")
+    for codes, part in (*parts, *computed, *((codes, " (left out)") for codes in rule.not_in)):
         if codes is not None and codes.name == name:
             yield f"“{rule.title}”{part}"
     for attribute in rule.attributes.values():

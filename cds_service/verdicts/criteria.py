@@ -9,6 +9,7 @@ from cds_service.facts.evidence import ANYTHING, Evidence, Fact, Known, NotCount
 from cds_service.facts.kind import kind_of
 from cds_service.facts.logic import Truth
 from cds_service.facts.word import evaluate, leaves, manner_of, nodes, why_it_fails, word_of
+from cds_service.fhir.types import TYPES
 from cds_service.policy.model import Criterion, Part, Policy, Test
 from cds_service.verdicts.contrary import Against, Answered, against, may_be_against, without_answered
 
@@ -214,7 +215,8 @@ def _judged(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> Ev
 def _wanted(criterion: Criterion, facts: Mapping[str, Fact]) -> list[str]:
     """The resource types that the criterion's test, what contradicts it and its hints read."""
     names = (*criterion.test.facts(), *criterion.beside)
-    return sorted(frozenset().union(*(facts[name].rule.types() for name in names)))
+    read = frozenset[str]().union(*(facts[name].rule.types() for name in names))
+    return sorted(name for name in read if not TYPES[name].only_shown)
 
 
 def _not_whole(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> tuple[str, ...]:

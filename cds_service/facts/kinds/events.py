@@ -94,6 +94,9 @@ def _recorded(
     rule: FactRule, context: Context, notes: list[str], spoiled: list[Match], refused: list[NotCounted]
 ) -> Iterator[_Source]:
     for match, placed in context.matches(rule, rule.resources):
+        if match.beside_code:
+            notes.append(note_on(match, "its code is not in this policy"))
+            continue
         try:
             why_not, remark = judge(rule, match, context.chart, context.today)
             written = when_of(match.record, context.today)

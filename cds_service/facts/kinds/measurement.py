@@ -2,11 +2,12 @@
 
 from cds_service.facts.attested import attested
 from cds_service.facts.attested_values import AnswerReader, attested_number, from_newest
+from cds_service.facts.body_mass import computed
 from cds_service.facts.comparing import limits_in_words
 from cds_service.facts.context import Context
-from cds_service.facts.evidence import ANYTHING, Fact, NotCounted, Reading, not_counted, note_on
+from cds_service.facts.evidence import Fact, NotCounted, Reading, not_counted, note_on
 from cds_service.facts.kind import NumberKind, Rules
-from cds_service.facts.measured import Stale, observed
+from cds_service.facts.measured import Stale, Unread, observed
 from cds_service.facts.origins import answers, span
 from cds_service.fhir.dates import Days
 from cds_service.policy.model import FactRule, Test
@@ -44,11 +45,17 @@ class MeasurementKind(NumberKind):
             elif isinstance(outcome, str):
                 notes.append(note_on(match, outcome))
                 refused.append(not_counted(match, outcome))
+            elif isinstance(outcome, Unread):
+                notes.append(note_on(match, outcome.why))
+                refused.append(not_counted(match, outcome.why))
+                # What a code that is not listed means may be something else, of which the value need not be read.
+                readings += [] if match.beside_code else [outcome.reading]
             else:
                 readings.append(outcome)
-                if outcome.values == (ANYTHING,):
-                    notes.append(note_on(match, f"{match.record.reference} cannot be read"))
-                    refused.append(not_counted(match, "cannot be read"))
+        from_parts = computed(rule, context, notes)
+        # One that was measured as late says it better.
+        if from_parts and not any(reading.when.last >= from_parts[0].when.first for reading in readings):
+            readings += from_parts
         if stale and not readings:
             notes.append(max(stale)[1])
         if rule.item:
@@ -72,7 +79,15 @@ class MeasurementKind(NumberKind):
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
         """The Observation, or the answer."""
-        return f"the newest Observation or {answers(rule)}" if rule.codes else f"the newest {answers(rule)}"
+        if rule.codes is None:
+            return f"the newest {answers(rule)}"
+        parts = ", or else computed from the newest weight and height" if rule.weight and rule.height else ""
+        elsewhere = " that names no other body site" if rule.site else ""
+        return (
+            f"the newest Observation{elsewhere}{parts}, or {answers(rule)}"
+            if parts
+            else f"the newest Observation{elsewhere} or {answers(rule)}"
+        )
 
     def units(self, rule: FactRule) -> str:
         """Each unit that is read, with what becomes of it."""

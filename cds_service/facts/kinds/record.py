@@ -20,9 +20,12 @@ class RecordKind(YesOrNoKind):
 
     def read(self, rule: FactRule, context: Context) -> Fact:
         """Whether any record counts."""
-        found, notes, spoiled, refused = recorded(rule, context)
+        found, may, notes, spoiled, refused = recorded(rule, context)
+        shown = tuple(evidence for _, evidence in (*found, *may))
         if found:
-            return Fact(rule, (True,), tuple(evidence for _, evidence in found), tuple(notes), not_counted=refused)
+            return Fact(rule, (True,), shown, tuple(notes), not_counted=refused)
+        if may:
+            return Fact(rule, (), shown, tuple(notes), open=True, not_counted=refused)
         # Silence is a no only where nothing that might be the record was left unread.
         if rule.when_absent == "no" and not notes and not spoiled:
             return Fact(rule, (False,))

