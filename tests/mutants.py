@@ -78,10 +78,10 @@ class Faults(ast.NodeTransformer):
         self.found: list[tuple[str, str]] = []
         self.inside = 0
 
-    def _made(self, node: ast.AST, change: str) -> bool:
+    def _made(self, node: ast.expr | ast.stmt, change: str) -> bool:
         if not self.inside:
             return False
-        self.found.append((f"{node.lineno}:{node.col_offset}", change))  # type: ignore[attr-defined]
+        self.found.append((f"{node.lineno}:{node.col_offset}", change))
         return len(self.found) - 1 == self.wanted
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
@@ -139,7 +139,7 @@ class Faults(ast.NodeTransformer):
             node.test = ast.copy_location(ast.UnaryOp(ast.Not(), node.test), node.test)
         return node
 
-    visit_If = visit_IfExp = visit_While = _branch  # noqa: N815
+    visit_If = visit_IfExp = visit_While = _branch  # noqa: N815 - the names are those of ast.NodeVisitor
 
 
 def mutants_of(path: Path) -> Iterator[Mutant]:

@@ -45,8 +45,7 @@ class Metrics(NoMetrics):
         if VARIABLE not in os.environ:
             return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
         registry = CollectorRegistry()
-        # prometheus_client types all but its part for several processes.
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(registry)
         with metrics_folder.reading(Path(os.environ[VARIABLE])):
             return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
 
@@ -102,20 +101,18 @@ class Metrics(NoMetrics):
 def mark_dead(pid: int) -> None:
     """Forgets what a process that ended said of its state; what it counted stays."""
     if VARIABLE in os.environ:
-        # Of the part without types, as above.
-        mark_process_dead(pid)  # type: ignore[no-untyped-call]
+        mark_process_dead(pid)
         metrics_folder.fold(Path(os.environ[VARIABLE]), pid, _add_up)
 
 
 def _add_up(one: Path, total: Path) -> None:
-    # Of the part without types, as above.
-    sums = MmapedDict(str(total))  # type: ignore[no-untyped-call]
+    sums = MmapedDict(str(total))
     try:
-        for key, value, timestamp, _ in MmapedDict.read_all_values_from_file(str(one)):  # type: ignore[no-untyped-call]
-            before, _ = sums.read_value(key)  # type: ignore[no-untyped-call]
-            sums.write_value(key, before + value, timestamp)  # type: ignore[no-untyped-call]
+        for key, value, timestamp, _ in MmapedDict.read_all_values_from_file(str(one)):
+            before, _ = sums.read_value(key)
+            sums.write_value(key, before + value, timestamp)
     finally:
-        sums.close()  # type: ignore[no-untyped-call]
+        sums.close()
 
 
 def _made(spec: MetricSpec, registry: CollectorRegistry) -> _Metric:
