@@ -315,8 +315,13 @@ def _system_and_code(match: Match) -> Key:
 def concept_of(part: Mapping[str, Any], chart: Chart, container: Mapping[str, Any]) -> Any:
     """The CodeableConcept that says what a resource (or an Observation component) is."""
     concept = inline_concept(part)
-    if concept is not None or not isinstance(kind := part.get("resourceType"), str):
-        return concept
+    return concept if concept is not None else _referred_concept(part, chart, container)
+
+
+def _referred_concept(part: Mapping[str, Any], chart: Chart, container: Mapping[str, Any]) -> Any:
+    """What a resource is that says so in another one, to which it refers."""
+    if not isinstance(kind := part.get("resourceType"), str):
+        return None
     row = TYPES.get(kind)
     reference = _reference_to(part, row) if row is not None else None
     if row is None or reference is None:
@@ -386,9 +391,12 @@ def _index_part(
 
     Raises UnreadableError for what is left of it that cannot be read.
     """
-    concept = concept_of(part, chart, record.resource)
-    stands_here = inline_concept(part) is concept
-    said = read_concept(concept, lexicon) if stands_here else chart.told(read_concept, concept, lexicon)
+    concept = inline_concept(part)
+    if concept is not None:
+        said = read_concept(concept, lexicon)
+    else:
+        concept = _referred_concept(part, chart, record.resource)
+        said = read_concept(None, lexicon) if concept is None else chart.told(read_concept, concept, lexicon)
     for codes, listed, code, without_system in said.rows:
         match = Match(record, part, listed, code, without_system)
         chart._coded.setdefault((codes, row.name), []).append(match)

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from cds_service.chart.code_index import Lexicon
 from cds_service.errors import UnreadableError
-from cds_service.fhir.elements import Json, codings, concept_label, concept_texts
+from cds_service.fhir.elements import codings, concept_label, concept_texts
 from cds_service.fhir.free_text import NEXT_TEXT
 from cds_service.fhir.types import ResourceType
 from cds_service.policy.codes import Code, CodeSet
@@ -49,15 +49,6 @@ def read_concept(concept: Any, lexicon: Lexicon) -> ReadConcept:
     return ReadConcept(
         coded, silent_for, tuple(rows.values()), texts, concept_label(concept), has_codes, has_codes and foreign
     )
-
-
-def joined(concepts: list[Any]) -> Json | None:
-    """Several concepts that say what one resource is, as one. Raises UnreadableError where a coding has no shape."""
-    texts = [
-        concept["text"] for concept in concepts if isinstance(concept, dict) and isinstance(concept.get("text"), str)
-    ]
-    listed = [coding for concept in concepts for coding in codings(concept)]
-    return {"coding": listed, **({"text": ", ".join(dict.fromkeys(texts))} if texts else {})} if concepts else None
 
 
 def says_nothing(said: ReadConcept, row: ResourceType) -> bool:

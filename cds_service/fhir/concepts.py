@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cds_service.fhir.elements import Json, codings, list_of
 from cds_service.fhir.types import TYPES
 
 BILLING_OPTIONS = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-billing-options"
@@ -18,6 +19,9 @@ def inline_concept(part: Mapping[str, Any]) -> Any:
     row = TYPES.get(kind) if isinstance(kind, str) else None
     if row is None:
         return part.get("code")
+    if row.concept_too:
+        said = [item for name in (row.concept, *row.concept_too) for item in list_of(part.get(name))]
+        return _joined([{"text": item} if isinstance(item, str) else item for item in said])
     found = part.get(row.concept)
     if found is None and row.concept_in_r5:
         found = part.get(row.concept_in_r5)
@@ -29,6 +33,15 @@ def inner_concept(value: Any) -> Any:
     if isinstance(value, dict) and "concept" in value and "coding" not in value and "text" not in value:
         return value["concept"]
     return value
+
+
+def _joined(concepts: list[Any]) -> Json | None:
+    """Several concepts that say what one resource is, as one. Raises UnreadableError where a coding has no shape."""
+    texts = [
+        concept["text"] for concept in concepts if isinstance(concept, dict) and isinstance(concept.get("text"), str)
+    ]
+    listed = [coding for concept in concepts for coding in codings(concept)]
+    return {"coding": listed, **({"text": ", ".join(dict.fromkeys(texts))} if texts else {})} if concepts else None
 
 
 def billing_options(concept: Any) -> list[Any]:
