@@ -180,8 +180,9 @@ class Chart:
 
     def matches(self, resource_type: str, codes: CodeSet) -> Sequence[Match]:
         """Each record of the type that the code set recognises, once for each matching part."""
-        coded = self._coded.get((codes, resource_type))
-        found = sorted(sorted(coded, key=_system_and_code, reverse=True), key=_reference) if coded else []
+        coded = self._coded.get((codes, resource_type), ())
+        many = len(coded) > 1
+        found = sorted(sorted(coded, key=_system_and_code, reverse=True), key=_reference) if many else list(coded)
         spoken = self._spoken_in(resource_type)
         if texts := spoken.named.get(codes):
             seen = {id(match.part) for match in found}
@@ -447,9 +448,9 @@ def _of_bearable_size(chart: Chart, kind: str, resources: Iterable[Json], limits
     """The records whose lists, all together, are as short as is read; others are noted as unreadable."""
     read = 0
     for resource in resources:
-        lists = {name: resource[name] for name in _LISTED if isinstance(resource.get(name), list)}
+        lists = [name for name in _LISTED if name in resource and isinstance(resource[name], list)]
         # One of each is usual, and costs no more than its record.
-        more = sum(len(listed) - 1 for listed in lists.values() if listed)
+        more = sum(max(len(resource[name]) - 1, 0) for name in lists) if lists else 0
         if read + more > limits.resources:
             why = f"has more {' and '.join(lists)} than are read (CDS_SERVICE_MAX_RESOURCES, {limits.resources})"
             chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, why))
