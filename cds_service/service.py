@@ -353,9 +353,14 @@ def fingerprint(decision: Decision) -> str:
 
 
 def _ids(call: _Call, policy: Policy, references: str, findings: str) -> IdMaker:
-    guide = call.guide
     return id_maker(
-        guide.id_key, guide.client, call.request.patient_id, references, policy.id, policy.edition, findings
+        call.guide.id_key,
+        client=call.guide.client,
+        patient=call.request.patient_id,
+        orders=references,
+        policy=policy.id,
+        edition=policy.edition,
+        findings=findings,
     )
 
 

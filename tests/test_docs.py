@@ -145,7 +145,9 @@ def audit_line() -> str:
     with TemporaryDirectory() as folder:
         clock = datetime(2026, 11, 23, 10, 15, 0, 250_000, tzinfo=UTC)
         log = AuditLog(Path(folder), b"a key for documentation", None, lambda: clock)
-        caller = Caller("general-hospital", "https://ehr.example", None, "7f0c", None)
+        caller = Caller(
+            client="general-hospital", issuer="https://ehr.example", tenant=None, token_id="7f0c", subject=None
+        )
         body, response = json.dumps(request).encode(), json.dumps([item.card for item in answer]).encode()
         log.call(
             Call(

@@ -98,7 +98,7 @@ def running(tmp_path, monkeypatch) -> Iterator[Running]:
 
         app = create_app(settings, loaded, ADDRESS, today, installation)
         check = SelfCheck(
-            app, settings, guide, installation, today, readiness, now=lambda: now[0], monotonic=lambda: now[0] - 1000
+            app, settings, guide, installation, today, now=lambda: now[0], monotonic=lambda: now[0] - 1000
         )
         check._cases = few()
         yield Running(settings, installation, guide, check, readiness, app, tmp_path, monkeypatch, now)

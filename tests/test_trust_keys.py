@@ -18,7 +18,7 @@ JWKS = "https://ehr.example/jwks.json"
 
 
 def fetched_client(url: str = JWKS, identifier: str = "general") -> Client:
-    return Client(identifier, "https://ehr.example/fhir", url)
+    return Client(id=identifier, issuer="https://ehr.example/fhir", jwks_url=url)
 
 
 class Scripted:
@@ -69,7 +69,7 @@ def test_nothing_is_fetched_before_a_token_needs_it_and_then_once_an_hour():
 
 def test_keys_of_the_file_are_never_fetched():
     ring = Ring("p384")
-    own = Client("own", "https://ehr.example/fhir", None, read_key_set(key_set("rsa")).keys)
+    own = Client(id="own", issuer="https://ehr.example/fhir", jwks_url=None, keys=read_key_set(key_set("rsa")).keys)
     assert [key.kid for key in ring.ring.keys_of(own, "rsa", Deadline(5))] == ["rsa"]
     assert ring.ring.keys_of(own, "p384", Deadline(5)) == ()
     assert ring.fetches == 0
@@ -198,7 +198,7 @@ def test_cache_control_is_honoured_between_a_minute_and_a_day(header, seconds):
 def test_two_clients_with_other_addresses_have_sets_of_their_own():
     ring = Ring("p384")
     ring.ask()
-    other = Client("other", "https://o.example", "https://o.example/jwks.json")
+    other = Client(id="other", issuer="https://o.example", jwks_url="https://o.example/jwks.json")
     assert ring.ring.keys_of(other, "p384", Deadline(5))
     assert ring.http.calls == [JWKS, "https://o.example/jwks.json"]
 

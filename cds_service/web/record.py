@@ -15,12 +15,12 @@ from cds_service.hooks.hook_request import HookRequest
 from cds_service.installation import Installation
 from cds_service.library import Library
 from cds_service.operations import audit, logs
-from cds_service.operations.audit import AuditError, AuditLog, Caller
+from cds_service.operations.audit import AuditError, AuditLog, Caller, NoAuditLog
 from cds_service.operations.counting import NoMetrics
 from cds_service.operations.timing import Timing
 from cds_service.policy.model import Policy
 from cds_service.service import Answer
-from cds_service.store.ledger import Ledger
+from cds_service.store.ledger import Ledger, NoLedger
 from cds_service.store.shown import Shown
 from cds_service.web import outcomes
 
@@ -65,15 +65,13 @@ def tell(record: CallRecord, status: int, answer: bytes, installation: Installat
     # Of calls that nobody answers for nothing is kept: anyone could fill the disk with them.
     if caller is None:
         return
-    if installation.ledger is not None and status == 200:
+    if status == 200:
         _note(record, caller.client, installation.ledger)
     write_audit(installation, lambda audit: audit.call(_line(record, caller, status, outcome, seconds, answer)))
 
 
-def write_audit(installation: Installation, write: Callable[[AuditLog], None]) -> None:
+def write_audit(installation: Installation, write: Callable[[AuditLog | NoAuditLog], None]) -> None:
     """Writes a line of the audit log; that it failed is told, and costs the caller nothing."""
-    if installation.audit is None:
-        return
     try:
         write(installation.audit)
     except AuditError as error:
@@ -81,19 +79,19 @@ def write_audit(installation: Installation, write: Callable[[AuditLog], None]) -
         installation.metrics.audit_failed()
 
 
-def _note(record: CallRecord, client: str, ledger: Ledger) -> None:
+def _note(record: CallRecord, client: str, ledger: Ledger | NoLedger) -> None:
     # Feedback names suggestions by the ids that the client was told.
     offered = {card["uuid"]: card.get("suggestions", ()) for card in record.told["cards"]}
     cards = [
         Shown(
-            item.card["uuid"],
-            client,
-            item.policy.id,
-            item.policy.edition,
-            outcomes.of_answer(item),
-            record.service_id,
-            record.today,
-            tuple((one["uuid"], one["label"]) for one in offered[item.card["uuid"]]),
+            card=item.card["uuid"],
+            client=client,
+            policy=item.policy.id,
+            edition=item.policy.edition,
+            outcome=outcomes.of_answer(item),
+            service=record.service_id,
+            day=record.today,
+            suggestions=tuple((one["uuid"], one["label"]) for one in offered[item.card["uuid"]]),
         )
         for item in record.answers
     ]
@@ -131,16 +129,16 @@ def _line(record: CallRecord, caller: Caller, status: int, outcome: str, seconds
     request = record.request
     instance = record.parsed.get("hookInstance") if isinstance(record.parsed, dict) else None
     return audit.Call(
-        record.request_id,
-        record.service_id,
-        caller,
-        status,
-        outcome,
-        seconds * 1000,
-        record.body,
-        answer,
-        request.hook if request else None,
-        instance if isinstance(instance, str) else None,
-        request.patient_id if request else None,
-        outcomes.told(record.answers),
+        request_id=record.request_id,
+        service=record.service_id,
+        caller=caller,
+        status=status,
+        outcome=outcome,
+        milliseconds=seconds * 1000,
+        request=record.body,
+        response=answer,
+        hook=request.hook if request else None,
+        hook_instance=instance if isinstance(instance, str) else None,
+        patient_id=request.patient_id if request else None,
+        told=outcomes.told(record.answers),
     )
