@@ -14,6 +14,7 @@ from cds_service.library import Library
 from cds_service.operations.readiness import NOT_READY
 from cds_service.settings.settings import Settings
 from cds_service.web import browsers, calls, compression, document, errors, feedback, feedback_page, pages, well_known
+from cds_service.web.discovery import discovery_document
 from cds_service.web.gate import Gate
 
 
@@ -42,7 +43,7 @@ def create_app(
     guide = service.guide_of(settings, library, public_url)
     lean = settings.prefetch == "lean"
     fetches = installation.fetcher.fetches
-    discovered = service.discovery(library, lean=lean, fetches=fetches)
+    discovered = discovery_document(library, lean=lean, fetches=fetches)
     discovery = orjson.dumps(discovered)
 
     @app.get("/healthz")

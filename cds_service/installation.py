@@ -26,10 +26,11 @@ from cds_service.store.failures import NewerStoreError, StoreError
 from cds_service.store.ledger import Ledger, NoLedger
 from cds_service.store.replay import ReplayStore
 from cds_service.store.retention import NoRetention, Retention, limits_of
+from cds_service.trust.checks import CHECKS
 from cds_service.trust.clients import load_clients
 from cds_service.trust.entries import Client, Clients, anyone
 from cds_service.trust.keys import KeyRing
-from cds_service.trust.tokens import CHECKS, Verifier
+from cds_service.trust.tokens import Verifier
 
 NO_NAMES = Names()
 NO_TRACES = NoTraces()

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from cds_service.commands.diagnosis import ADVICE, Line, authorization_of, diagnose_client, diagnose_token, find_client
 from cds_service.commands.main import main
 from cds_service.ehr.client import OutgoingClient
+from cds_service.trust.checks import CHECKS
 from cds_service.trust.entries import Client, Clients
-from cds_service.trust.tokens import CHECKS
 from tests.shipped import library
 from tests.test_trust_tokens import CLIENTS
 from tests.token_attacks import ATTACKS

@@ -8,10 +8,11 @@ import pytest
 
 from cds_service.clock import Deadline
 from cds_service.ehr.client import OutgoingClient, OutgoingError, Received
+from cds_service.trust.checks import TrustUnavailableError, UntrustedError
 from cds_service.trust.entries import Client, Clients
 from cds_service.trust.jwk import UnusableKeyError, read_key, read_key_set
 from cds_service.trust.keys import MAX_BYTES, KeyRing, KeysUnavailableError, kept_for
-from cds_service.trust.tokens import TrustUnavailableError, UntrustedError, Verifier
+from cds_service.trust.tokens import Verifier
 from tests.tokens import NOW, URL, KeyServer, Remembered, bearer, jwk, key_set
 
 JWKS = "https://ehr.example/jwks.json"

@@ -15,9 +15,10 @@ from cds_service.ehr.fetch import Fetcher
 from cds_service.installation import NO_FETCHER, Installation, installation_of, names_of
 from cds_service.operations import logs
 from cds_service.settings.settings import Settings, load_settings
+from cds_service.trust.checks import CHECKS
 from cds_service.trust.entries import Clients, anyone
 from cds_service.trust.keys import KeyRing
-from cds_service.trust.tokens import CHECKS, Verifier
+from cds_service.trust.tokens import Verifier
 from tests.fhir_server import FhirServer
 from tests.serving import free_port
 from tests.shipped import TODAY, example, library

@@ -9,7 +9,6 @@ from itertools import islice
 import orjson
 from flask import Flask
 
-from cds_service import service
 from cds_service.installation import Installation
 from cds_service.operations import logs
 from cds_service.operations.audit import AuditError
@@ -22,6 +21,7 @@ from cds_service.service import Guide
 from cds_service.settings.settings import Settings
 from cds_service.store import activity
 from cds_service.store.failures import StoreError
+from cds_service.web.discovery import discovery_document
 
 # Of the known answers beyond those that cover everything one in so many is run each time; all are in half an hour.
 PARTS = 30
@@ -68,7 +68,7 @@ class SelfCheck:
         self._app, self._guide, self._around = app, guide, installation
         self._readiness = installation.readiness
         self._silent_days, self._today = settings.silent_days, clock
-        self._discovery = orjson.dumps(service.discovery(library, lean=lean, fetches=fetches))
+        self._discovery = orjson.dumps(discovery_document(library, lean=lean, fetches=fetches))
         self._left_out = tuple(item.name for item in library.failed)
         self._files = surfaces.Files(settings.cards, settings.codes, settings.canonical_base, self._left_out)
         self._clock = surfaces.Clock(now, monotonic, clock, surfaces.not_before(library))

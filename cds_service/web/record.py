@@ -6,7 +6,6 @@ from datetime import date
 from time import perf_counter
 from typing import Any
 
-from cds_service import service
 from cds_service.ehr.fetch import KeyReport
 from cds_service.fhir.elements import Json
 from cds_service.hooks import hook_request
@@ -31,7 +30,7 @@ class CallRecord:
 
     ``caller`` is None until it is known who calls: of such a call nothing is kept. ``told`` is the response as the
     client gets it; ``parsed`` is the JSON of the body as far as it was read, ``arrived``
-    the state of each list of its prefetch (``service.states``).
+    the state of each list of its prefetch (``service.states``), empty for a call that did not come to read it.
     """
 
     service_id: str
@@ -45,7 +44,7 @@ class CallRecord:
     report: tuple[KeyReport, ...] = ()
     concerned: Sequence[Policy] = ()
     answers: Sequence[Answer] = ()
-    arrived: Mapping[str, str] | None = None
+    arrived: Mapping[str, str] = field(default_factory=dict)
     told: Json = field(default_factory=dict)
 
 
@@ -114,10 +113,8 @@ def _count(record: CallRecord, outcome: str, seconds: float, metrics: NoMetrics,
         metrics.unknowns(item.policy.id, outcomes.unknowns(item))
         if became == "failed":
             metrics.policy_failed(item.policy.id)
-    if record.request is not None and record.concerned:
-        arrived = record.arrived or service.states(service.arrivals(record.request, library), library)
-        for name, state in arrived.items():
-            metrics.prefetch(name, state)
+    for name, state in record.arrived.items():
+        metrics.prefetch(name, state)
     for key in record.report:
         if key.cause:
             metrics.fetch_failed(key.cause)
