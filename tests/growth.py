@@ -27,9 +27,10 @@ from cds_service.ehr.templates import Query
 from cds_service.errors import RequestError
 from cds_service.hooks import feedback, hook_request
 from cds_service.settings.settings import Settings
+from cds_service.trust.checks import UntrustedError
 from cds_service.trust.entries import Client, Clients
 from cds_service.trust.keys import MAX_BYTES, KeyRing, KeysUnavailableError, fetch_key_set
-from cds_service.trust.tokens import UntrustedError, Verifier
+from cds_service.trust.tokens import Verifier
 from cds_service.workbench.rendering import LONGEST as LONGEST_MARKDOWN
 from tests.shipped import TODAY, example, guide, library
 
@@ -134,9 +135,9 @@ def validated(data: bytes) -> object:
 
 def answer_validated(data: bytes) -> object:
     """An answer that the workbench looks at."""
-    from cds_service.workbench import validation
+    from cds_service.workbench import answer_validation
 
-    return validation.response_findings(json_bodies.read_json(data))
+    return answer_validation.response_findings(json_bodies.read_json(data))
 
 
 def dropped(data: bytes) -> object:

@@ -234,7 +234,14 @@ def test_what_is_fetched_beyond_the_limit_is_unknown_and_said_to_be():
             body = json.dumps({"resourceType": "Bundle", "type": "searchset", "entry": listed}).encode()
             return Received(200, "application/fhir+json", body, url)
 
-    request = HookRequest("patient-view", "p1", (), None, {}, "http://127.0.0.1:1/fhir")
+    request = HookRequest(
+        hook="patient-view",
+        patient_id="p1",
+        drafts=(),
+        selections=None,
+        prefetch={},
+        fhir_server="http://127.0.0.1:1/fhir",
+    )
     fetcher = Fetcher(Server(), 100_000, 5, 4)
     wanted = {"condition": "Condition?patient=p1", "procedure": "Procedure?patient=p1"}
     completed = fetcher.complete(request, wanted, Allowance(loopback=True), Deadline(5)).request
