@@ -229,7 +229,8 @@ class Chart:
         Raises UnreadableError as the question does.
         ``about`` is a part of what was sent, and ``more`` does not change from one record to the next.
         """
-        key = (question, id(about), *more)
+        # Without the chart itself, which would keep itself in memory until the garbage collector comes.
+        key = (question, id(about), *(more[:-1] if more and more[-1] is self else more))
         # What was asked about is kept, or another could come to lie at its place in memory.
         if key not in self._told:
             try:

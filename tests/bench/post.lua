@@ -1,18 +1,21 @@
--- wrk script: posts one body over and over and ends with one line of JSON. BENCH_BODY names the file that holds the body,
--- BENCH_TOKENS one with a token in each line, of which each request takes the next.
-local file = assert(io.open(os.getenv("BENCH_BODY"), "rb"))
+-- wrk script: posts one body after the other and ends with one line of JSON. BENCH_BODIES names the file that holds the bodies,
+-- one in each line, which take turns; BENCH_TOKENS one with a token in each line, of which each request takes the next.
 wrk.method = "POST"
-wrk.body = file:read("*a")
 wrk.headers["Content-Type"] = "application/json"
-file:close()
 
+local bodies, turn = {}, 0
+for line in io.lines(os.getenv("BENCH_BODIES")) do
+  bodies[#bodies + 1] = line
+end
 local tokens = os.getenv("BENCH_TOKENS")
-if tokens and tokens ~= "" then
-  local next_token = io.lines(tokens)
-  request = function()
+local next_token = tokens and tokens ~= "" and io.lines(tokens)
+
+request = function()
+  if next_token then
     wrk.headers["Authorization"] = "Bearer " .. next_token()
-    return wrk.format()
   end
+  turn = turn % #bodies + 1
+  return wrk.format(nil, nil, nil, bodies[turn])
 end
 
 function done(summary, latency, requests)

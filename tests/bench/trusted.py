@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -38,6 +39,7 @@ SERVE = ("cds_service", "serve", "--port", "{port}")
 # More than any server here answers.
 TOKENS_A_SECOND = 1200
 PARTS = 1000
+VARIANTS = 500
 
 Target = tuple[Running, Call, "Signer | None"]
 
@@ -67,12 +69,13 @@ def bench_trusted(seconds: int, rounds: int, server_core: int, load_core: int) -
     """Starts the servers, measures, prints."""
     print_head(seconds, rounds, server_core, load_core)
     service_id, request = workload.whole_card(utc_today())
-    path, body = f"/cds-services/{service_id}", orjson.dumps(request)
+    path = f"/cds-services/{service_id}"
+    bodies = [orjson.dumps(variant) for variant in workload.rotated(request, VARIANTS)]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
-        (folder / "body").write_bytes(body)
+        (folder / "bodies").write_bytes(b"\n".join(bodies))
         clients = folder / "clients.toml"
-        clients.write_text(_clients_file())
+        clients.write_text(clients_file())
         stores = {"SQLite": "", "PostgreSQL": stack.enter_context(cluster()).database()}
 
         def started(*command: str, **settings: str) -> Running:
@@ -80,7 +83,9 @@ def bench_trusted(seconds: int, rounds: int, server_core: int, load_core: int) -
             return stack.enter_context(machine.serving(*command, core=server_core, settings=named))
 
         def call(server: Running, client: str) -> Call:
-            return Call(path, folder / "body", answer_of(service_id, body, replace(guide_of(server), client=client)))
+            guide = replace(guide_of(server), client=client)
+            shortest = min(len(answer_of(service_id, body, guide)) for body in bodies)
+            return Call(path, folder / "bodies", partial(answer_of, service_id, guide=guide), shortest)
 
         bare = started("tests.bench.bare", "{port}")
         opened = started(*SERVE, state=str(folder / "open"))
@@ -93,12 +98,13 @@ def bench_trusted(seconds: int, rounds: int, server_core: int, load_core: int) -
             for algorithm in KEYS:
                 signer = Signer(algorithm, f"http://127.0.0.1:{server.port}{path}", folder / "tokens")
                 targets[f"{algorithm}, {store}"] = server, call(server, CLIENT), signer
-        measured = _in_turn(targets, seconds, rounds, load_core)
+        measured = in_turn(targets, seconds, rounds, load_core)
         _print(measured)
         _print_parts(clients, stores, folder)
 
 
-def _clients_file() -> str:
+def clients_file() -> str:
+    """A clients file with one entry that has all keys of the signers."""
     tables = (
         "{" + ", ".join(f"{key} = {json.dumps(value)}" for key, value in jwk(name).items()) + "}"
         for name in KEYS.values()
@@ -106,19 +112,26 @@ def _clients_file() -> str:
     return f'[[client]]\nid = "{CLIENT}"\nissuer = "{ISSUER}"\nkeys = [\n  {", ".join(tables)}\n]\n'
 
 
-def _in_turn(targets: dict[str, Target], seconds: int, rounds: int, core: int) -> dict[str, list[Measured]]:
+def in_turn(targets: dict[str, Target], seconds: int, rounds: int, core: int) -> dict[str, list[Measured]]:
+    """Each target once a round, after a short warm-up; answers are checked before and after.
+
+    Every second round runs backwards, so that no target always follows the same one.
+    """
+
     def run(name: str, duration: int) -> Measured:
         server, call, signer = targets[name]
         tokens = signer.write(duration * TOKENS_A_SECOND) if signer else None
         return load.put_under_load(server, call, duration, core, tokens)
 
     for name, (server, call, signer) in targets.items():
-        load.check(server, call, signer.token() if signer else None)
+        load.check(server, call, signer.token if signer else None)
         run(name, 1)
     measured: dict[str, list[Measured]] = {name: [] for name in targets}
     for number in range(rounds):
         for name in list(targets)[:: -1 if number % 2 else 1]:
             measured[name].append(run(name, seconds))
+    for server, call, signer in targets.values():
+        load.check(server, call, signer.token if signer else None)
     return measured
 
 

@@ -1,0 +1,20 @@
+"""What a call needs is given back when it ends, and not only when the garbage collector comes, which is seldom."""
+
+import gc
+
+from cds_service.chart.chart import Chart
+from cds_service.examples import examples
+from cds_service.settings.settings import data_folder
+from tests.shipped import answers, example
+
+
+def test_no_chart_outlives_its_call():
+    gc.collect()
+    gc.disable()
+    try:
+        for name in examples(data_folder("fhir_examples")):
+            answers(example(name))
+        left = [item for item in gc.get_objects() if isinstance(item, Chart)]
+    finally:
+        gc.enable()
+    assert not left
