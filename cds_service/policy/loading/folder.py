@@ -20,7 +20,7 @@ from cds_service.policy.loading.criteria import CriterionReader, always_evaluate
 from cds_service.policy.loading.facts import FactReader
 from cds_service.policy.loading.orders import OrderReader
 from cds_service.policy.loading.problems import Problems, Reader
-from cds_service.policy.loading.sources import SourceReader, information, later_text
+from cds_service.policy.loading.sources import SourceReader
 from cds_service.policy.loading.tests import TestReader
 from cds_service.policy.loading.vocabulary import LoadedVocabulary, schema
 from cds_service.policy.loading.wording import WordingReader
@@ -113,6 +113,9 @@ class _Builder(Reader):
         self.names()
         WordingReader(self._problems).check(written, card)
         self.types()
+        for name, system in self.documents["codes"]["systems"].items():
+            if "source" in system:
+                self.known(system["source"], self.sources.sources, "source", "codes", f"$.systems.{name}.source")
         evidence = self.sources.evidence(written["evidence"])
         parameters = self.sources.parameters(written.get("parameters", {}))
         attributes = self.sources.attributes(written["attributes"])
@@ -136,7 +139,7 @@ class _Builder(Reader):
             attributes=attributes,
             sources=self.sources.sources,
             evidence=evidence,
-            information=information(written["information"]),
+            information=self.sources.information(written["information"]),
             code_systems=self.documents["codes"]["systems"],
             code_sets=self.codes.sets,
             facts=AttesterReader(self._problems).facts(self.facts, [*own, *self.criteria.variants.values()]),
@@ -163,7 +166,7 @@ class _Builder(Reader):
             always_evaluated=always_evaluated(own, verdicts, profiles.values()),
             payer_names=PayerNames(self.documents.get("payer-names", {"payers": []})),
             status=written.get("status", ""),
-            superseded_by=later_text(written.get("superseded_by")),
+            superseded_by=self.sources.later_text(written.get("superseded_by")),
         )
 
     def names(self) -> None:
@@ -227,8 +230,8 @@ class _Builder(Reader):
             entry["position"].get("covered_when_all", ()), "payers", f"$.payers[{index}].position.covered_when_all"
         )
         in_force = entry["in_force"]
-        if "source" in entry:
-            self.known(entry["source"], self.sources.sources, "source", "payers", f"$.payers[{index}].source")
+        for number, name in enumerate(entry.get("sources", ())):
+            self.known(name, self.sources.sources, "source", "payers", f"$.payers[{index}].sources[{number}]")
         return Payer(
             id=entry["id"],
             name=entry["name"],
@@ -243,5 +246,5 @@ class _Builder(Reader):
             background=entry["background"],
             verified=entry["verified"],
             next_review=entry["next_review"],
-            source=entry.get("source"),
+            sources=tuple(entry.get("sources", ())),
         )
