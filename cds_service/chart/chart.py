@@ -369,7 +369,7 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
     unknown: list[str] = []
     for resource in own:
         try:
-            parts = _parts(row, resource)
+            parts = parts_of(row, resource)
             components += len(parts) - 1
             if components > limits.resources:
                 raise UnreadableError(f"has components beyond CDS_SERVICE_MAX_RESOURCES ({limits.resources})")
@@ -451,8 +451,11 @@ def _of_bearable_size(chart: Chart, kind: str, resources: Iterable[Json], limits
             yield resource
 
 
-def _parts(row: ResourceType, resource: Json) -> Sequence[Json]:
-    """The resource, and what it says of its parts: of those that are not planned or given up."""
+def parts_of(row: ResourceType, resource: Json) -> Sequence[Json]:
+    """The resource, and what it says of its parts: of those that are not planned or given up.
+
+    Raises UnreadableError where these are no objects.
+    """
     if not row.parts or row.parts[0] not in resource:
         return (resource,)
     parts = resource[row.parts[0]]
