@@ -1,7 +1,7 @@
 """Files of FHIR resources as hook calls: one order-sign request for each patient, as an EHR would send it.
 
 What a file holds of a patient is taken as the whole record: a type that it does not hold is an empty list, unless the
-file itself says that it is only a part (a Bundle with a ``next`` link, a ``total`` above what it holds, a failed entry).
+file itself says that it is only a part: a Bundle with a ``next`` link, a ``total`` above what it holds, a failed entry.
 """
 
 import json

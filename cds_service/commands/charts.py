@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -43,7 +43,7 @@ def charts(directory: Path, draft_file: TextIO | None, today: datetime | None, m
 
     settings, day = settings_of(codes), day_of(today)
     try:
-        library = load_library(settings.cards, settings.canonical_base, settings.codes)
+        library = load_library(settings.cards, settings.canonical_base, settings.codes, settings.value_sets)
     except PolicyError as error:
         raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
     warn_of_left_out(library)
@@ -116,7 +116,7 @@ def _counted(items: Iterable[tuple[str, int]]) -> str:
     return ", ".join(f"{name} {count}" for name, count in items)
 
 
-def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]

@@ -334,8 +334,8 @@ class OrderRule:
 class Payer:
     """What is known of one payer's position.
 
-    ``position`` is one of covered_when_all, profile, covered (false) and not_encoded. ``sources`` are the documents that
-    were read for it, by their names in the policy's register.
+    ``position`` is one of covered_when_all, profile, covered (false) and not_encoded. ``sources`` are the documents
+    that were read for it, by their names in the policy's register.
     """
 
     id: str

@@ -9,7 +9,7 @@ from cds_service.errors import PolicyError
 from cds_service.fhir.dates import days
 from cds_service.fhir.free_text import words
 from cds_service.fhir.types import RECORDS, TYPES
-from cds_service.policy import code_packs
+from cds_service.policy import code_packs, value_sets
 from cds_service.policy.cases import all_cases
 from cds_service.policy.code_packs import CodePack
 from cds_service.policy.codes import CodeSet
@@ -27,23 +27,35 @@ from cds_service.policy.loading.wording import WordingReader
 from cds_service.policy.model import Part, Payer, Policy, Profile, Scope, Test
 from cds_service.policy.payer_names import PayerNames
 from cds_service.policy.places import Steps, path_of
+from cds_service.policy.value_sets import ValueSet
 
 
-def load_policy(folder: Path, vocabulary: LoadedVocabulary, packs: Sequence[CodePack] = ()) -> Policy:
-    """Reads one policy folder; codes of the packs' systems take their words from there.
+def load_policy(
+    folder: Path,
+    vocabulary: LoadedVocabulary,
+    packs: Sequence[CodePack] = (),
+    given: Sequence[ValueSet] = (),
+) -> Policy:
+    """Reads one policy folder; codes of the packs' systems take their words from there, and those of the value sets
+    come beside them.
 
     Raises PolicyError with all problems found, each naming its file and place.
     """
-    return policy_of(folder, documents_with_packs(folder, vocabulary, packs), vocabulary)
+    return policy_of(folder, documents_as_deployed(folder, vocabulary, packs, given), vocabulary)
 
 
-def documents_with_packs(
-    folder: Path, vocabulary: LoadedVocabulary, packs: Sequence[CodePack]
+def documents_as_deployed(
+    folder: Path, vocabulary: LoadedVocabulary, packs: Sequence[CodePack], given: Sequence[ValueSet]
 ) -> Mapping[str, Mapping[str, Any]]:
-    """``read_documents``, in which codes of the packs' systems have their words. Raises PolicyError likewise."""
+    """``read_documents``, in which codes of the packs' systems have their words, and with the codes of the value sets.
+
+    Raises PolicyError likewise.
+    """
     documents, missing = code_packs.apply(packs, read_documents(folder, vocabulary))
-    if missing:
-        raise PolicyError([f"{folder / 'codes.json'}: {problem}" for problem in missing])
+    documents, misplaced = value_sets.apply(given, folder.name, documents)
+    problems = [*(f"{folder / 'codes.json'}: {problem}" for problem in missing), *misplaced]
+    if problems:
+        raise PolicyError(problems)
     return documents
 
 
