@@ -1,4 +1,4 @@
-"""A deployment's own value sets: their codes are read beside the policy's, marked as its own, and wrong ones refused."""
+"""A deployment's own value sets: their codes are read beside the policy's and marked; wrong files are refused."""
 
 import csv
 import io
@@ -116,7 +116,11 @@ def refused(tmp_path, content, name="minimal/exercise/rehab.json"):
             ),
             "a.csv",
         ),
-        ("a table with a mark of its encoding", "\ufeff" + table(["Code", "System"], [EXERCISE, "sct"], [STRETCHING, "sct"]), "a.csv"),
+        (
+            "a table with a mark of its encoding",
+            "\ufeff" + table(["Code", "System"], [EXERCISE, "sct"], [STRETCHING, "sct"]),
+            "a.csv",
+        ),
         ("a code twice", expansion(EXERCISE, STRETCHING, EXERCISE), "a.json"),
     ),
 )  # fmt: skip

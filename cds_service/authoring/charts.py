@@ -5,7 +5,7 @@ The list of records without a known code is the work list of whoever maintains t
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
@@ -15,10 +15,8 @@ from typing import Any, NamedTuple
 
 from cds_service import service
 from cds_service.authoring import cases, chart_files
-from cds_service.chart.chart import Chart, concept_of, parts_of
-from cds_service.chart.concepts import read_concept
 from cds_service.errors import PolicyError, RequestError, UnreadableError
-from cds_service.fhir.elements import Json, coding_key, codings
+from cds_service.fhir.elements import Json, coding_key, codings, concept_label, concept_text
 from cds_service.fhir.free_text import FreeText
 from cds_service.fhir.terminology import canonical_system
 from cds_service.fhir.types import TYPES
@@ -42,7 +40,7 @@ class Uncoded(NamedTuple):
 
 
 @dataclass(slots=True)
-class Ledger:
+class TypeLedger:
     """What became of the resources of one type in all charts: states of their lists, and why some do not count."""
 
     states: Counter[str] = field(default_factory=Counter)
@@ -63,7 +61,7 @@ class ChartsReport:
     files: int = 0
     calls: int = 0
     cards: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    ledgers: dict[str, Ledger] = field(default_factory=lambda: defaultdict(Ledger))
+    ledgers: dict[str, TypeLedger] = field(default_factory=lambda: defaultdict(TypeLedger))
     unread: Counter[str] = field(default_factory=Counter)
     records: int = 0
     uncoded: Counter[Uncoded] = field(default_factory=Counter)
@@ -122,11 +120,17 @@ class _Reader:
         request = parse(SERVICE_OF[ORDER_SIGN], body, guide.limits)
         came = service.arrivals(request, library)
         chart = service.read_chart(request, library.policies, guide, came)
-        self.ledger(chart)
+        for kind in {"Patient", *library.resource_types}:
+            delivery, ledger = chart.delivery(kind), self.report.ledgers[kind]
+            ledger.states[delivery.state] += 1
+            ledger.received += delivery.received
+            ledger.counted += delivery.counted
+            ledger.why_not.update(_HOW_MANY_MORE.sub("", item.why) for item in delivery.dropped)
         for kind, resources in came.resources.items():
             if kind not in library.resource_types and kind != "Patient":
                 self.report.unread[kind] += len(resources)
-        self.codes(chart)
+        coded = [kind for kind in sorted(self.reads.resource_types) if TYPES[kind].coded]
+        self.codes((kind, concept) for kind in coded for concept in chart.concepts(kind))
         answers = service.answer(request, guide, self.today, came=came)
         for answer in answers:
             self.report.cards[answer.policy.id][kind_of(answer)] += 1
@@ -136,43 +140,27 @@ class _Reader:
             if all(answer.policy.statement != policy.statement for answer in answers):
                 self.report.cards[policy.id]["no card"] += 1
 
-    def ledger(self, chart: Chart) -> None:
-        for kind in {"Patient", *self.guide.library.resource_types}:
-            delivery, ledger = chart.delivery(kind), self.report.ledgers[kind]
-            ledger.states[delivery.state] += 1
-            ledger.received += delivery.received
-            ledger.counted += delivery.counted
-            ledger.why_not.update(_HOW_MANY_MORE.sub("", item.why) for item in delivery.dropped)
-
-    def codes(self, chart: Chart) -> None:
+    def codes(self, concepts: Iterable[tuple[str, Any]]) -> None:
+        """Counts those of one chart's (type, CodeableConcept) that fall under no code of any policy."""
         seen = set()
-        for kind in sorted(self.reads.resource_types):
-            for item in self._uncoded(kind, chart) if TYPES[kind].coded else ():
-                self.report.uncoded[item] += 1
-                seen.add(item)
-        self.report.patients.update(seen)
-
-    def _uncoded(self, kind: str, chart: Chart) -> Iterator[Uncoded]:
-        """How each record, or part of one, of a type is written that falls under no code of any policy."""
-        for record in chart.records(kind):
+        for kind, concept in concepts:
             self.report.records += 1
             try:
-                parts = parts_of(TYPES[kind], record.resource)
+                listed = codings(concept)
+                if any(self.reads.lexicon.look_up(item.get("system"), item.get("code")).rows for item in listed):
+                    continue
+            # What is broken is in the ledger.
             except UnreadableError:
                 continue
-            for part in parts:
-                concept = concept_of(part, chart, record.resource)
-                if concept is None:
-                    continue
-                said = read_concept(concept, self.reads.lexicon)
-                if said.broken or said.rows:
-                    continue
-                words = said.label[:_LONGEST_WORDS]
-                yield Uncoded(kind, self.code_of(concept), words, self.says_something(said.text))
+            words = " ".join(concept_label(concept).split())[:_LONGEST_WORDS]
+            item = Uncoded(kind, self.code_of(listed), words, self.says_something(concept_text(concept)))
+            self.report.uncoded[item] += 1
+            seen.add(item)
+        self.report.patients.update(seen)
 
-    def code_of(self, concept: Any) -> str:
-        """The coding of a concept to be looked at first, one of a standard system before a local one; "" for none."""
-        written = [(item.get("system") or "", item.get("code") or "") for item in codings(concept)]
+    def code_of(self, listed: Iterable[Json]) -> str:
+        """Of several codings that to be looked at first, one of a standard system before a local one; "" for none."""
+        written = [(item.get("system") or "", item.get("code") or "") for item in listed]
         standard = next((key for system, code in written if code and (key := coding_key(system, code))), None)
         system, code = standard or next(((system, code) for system, code in written if code), ("", ""))
         return f"{self.system_names.get(system, system) or 'no system'} {code}" if code else ""

@@ -207,6 +207,16 @@ class Chart:
         """All of the patient's resources of a type."""
         return (_record(resource_type, resource) for resource in self._own.get(resource_type, ()))
 
+    def concepts(self, resource_type: str) -> Iterator[Any]:
+        """What each record of a type says that it is, and what each part of one does: a CodeableConcept as sent."""
+        for record in self.records(resource_type):
+            try:
+                parts = _parts(TYPES[resource_type], record.resource)
+            except UnreadableError:
+                parts = (record.resource,)
+            concepts = (concept_of(part, self, record.resource) for part in parts)
+            yield from (concept for concept in concepts if concept is not None)
+
     def _spoken_in(self, resource_type: str) -> _Spoken:
         """What stands in words in the records of a type, each text once: many may refer to one medication."""
         if resource_type not in self._spoken:
@@ -369,7 +379,7 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
     unknown: list[str] = []
     for resource in own:
         try:
-            parts = parts_of(row, resource)
+            parts = _parts(row, resource)
             components += len(parts) - 1
             if components > limits.resources:
                 raise UnreadableError(f"has components beyond CDS_SERVICE_MAX_RESOURCES ({limits.resources})")
@@ -451,7 +461,7 @@ def _of_bearable_size(chart: Chart, kind: str, resources: Iterable[Json], limits
             yield resource
 
 
-def parts_of(row: ResourceType, resource: Json) -> Sequence[Json]:
+def _parts(row: ResourceType, resource: Json) -> Sequence[Json]:
     """The resource, and what it says of its parts: of those that are not planned or given up.
 
     Raises UnreadableError where these are no objects.

@@ -13,7 +13,7 @@ from cds_service.commands.common import CODES, DAY, day_of, settings_of, warn_of
 from cds_service.errors import PolicyError
 
 if TYPE_CHECKING:
-    from cds_service.authoring.charts import ChartsReport, Ledger
+    from cds_service.authoring.charts import ChartsReport, TypeLedger
     from cds_service.fhir.elements import Json
 
 _STATES = ("whole", "in-part", "failed", "missing")
@@ -106,7 +106,7 @@ def _lines(found: "ChartsReport", most: int) -> Iterator[str]:
         yield from ("", f"{title}: {len(told) or 'none'}", *(f"  {line}" for line in told))
 
 
-def _ledger(kind: str, ledger: "Ledger") -> tuple[str, ...]:
+def _ledger(kind: str, ledger: "TypeLedger") -> tuple[str, ...]:
     states = (str(ledger.states[state] or "") for state in _STATES)
     why = _counted(ledger.why_not.most_common())
     return (kind, *states, str(ledger.received), str(ledger.counted), why)

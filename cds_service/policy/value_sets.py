@@ -36,7 +36,7 @@ _COLUMNS = {
 _EXPAND = "have a terminology server $expand it, and save the expansion"
 
 
-class Entry(NamedTuple):
+class ValueSetCode(NamedTuple):
     """One code of a value set, canonical, and what the value set calls it ("" for nothing)."""
 
     system: str
@@ -53,7 +53,7 @@ class ValueSet:
     version: str
     policy: str
     code_set: str
-    entries: tuple[Entry, ...]
+    entries: tuple[ValueSetCode, ...]
 
 
 def read_value_sets(folder: Path | None) -> tuple[ValueSet, ...]:
@@ -89,7 +89,7 @@ def _read(file: Path, folder: Path) -> ValueSet:
     is_json = file.suffix.lower() == ".json"
     name, version, written = _of_json(file) if is_json else (file.stem, "", list(_of_csv(file)))
     problems: list[str] = []
-    entries: dict[tuple[str, str], Entry] = {}
+    entries: dict[tuple[str, str], ValueSetCode] = {}
     for where, system, code, display in written:
         entry = _entry(system, code, display)
         if isinstance(entry, str):
@@ -108,7 +108,7 @@ def _read(file: Path, folder: Path) -> ValueSet:
     return ValueSet(plain, str(place), version, place.parts[0], place.parts[1], tuple(entries.values()))
 
 
-def _entry(system: Any, code: Any, display: Any) -> Entry | str:
+def _entry(system: Any, code: Any, display: Any) -> ValueSetCode | str:
     """One code, or why it cannot be one."""
     if not isinstance(system, str) or not isinstance(code, str):
         return "a code needs a system and a code, both as text"
@@ -121,7 +121,7 @@ def _entry(system: Any, code: Any, display: Any) -> Entry | str:
         return f"'{code}' is no code"
     if known in CHECKED and not CHECKED[known](number):
         return f"'{code}' has a wrong check digit, as a spreadsheet leaves behind; take it from its source again"
-    return Entry(known, number, display if isinstance(display, str) else "")
+    return ValueSetCode(known, number, display if isinstance(display, str) else "")
 
 
 _Written = tuple[str, Any, Any, Any]
