@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check fix bench bench-gate torture examples screenshots requirements licenses sbom audit-dependencies wheel clean
+.PHONY: help run test check fix bench bench-gate torture charts examples screenshots requirements licenses sbom audit-dependencies wheel clean
 
 # $(call needs,IS IT THERE,PACKAGE): what no package of Python brings. Root on Debian installs it, others are told how.
 needs = @{ $(1); } >/dev/null 2>&1 || { \
@@ -69,6 +69,10 @@ bench-gate: $(VENV)/.dev ## count the instructions of each kind of call, fail at
 torture: $(VENV)/.dev ## kill workers 500 times under feedback, then overload and soak (minutes; ARGS=--postgresql for that store)
 	$(BIN)/python -m tests.torture $(ARGS)
 	$(BIN)/python -m tests.chaos
+
+charts: $(VENV)/.runtime ## evaluate each patient of the FHIR files in DIR=FOLDER, and tell what was read
+	@test -n "$(DIR)" || { echo "Name the folder of charts: make charts DIR=FOLDER" >&2; exit 2; }
+	$(BIN)/cds-service charts "$(DIR)" $(ARGS)
 
 examples: $(VENV)/.dev ## write the answers of fhir_examples/ and what the documentation shows anew
 	$(BIN)/python -m tests.examples

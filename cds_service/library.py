@@ -22,8 +22,9 @@ from cds_service.policy.code_packs import read_packs
 from cds_service.policy.drafts import MARK, places_to_fill
 from cds_service.policy.editions import overlaps
 from cds_service.policy.json_files import FILES
-from cds_service.policy.loading.folder import documents_with_packs, policy_of
+from cds_service.policy.loading.folder import documents_as_deployed, policy_of
 from cds_service.policy.model import Policy
+from cds_service.policy.value_sets import read_value_sets, unplaced
 from cds_service.verdicts import criteria, decisions
 
 
@@ -130,23 +131,28 @@ class Library:
         return next((policy for policy in self.policies if policy.id == policy_id), None)
 
 
-def load_library(folder: Path, canonical_base: str, codes: Path | None = None) -> Library:
-    """Loads every policy folder in ``folder``, with the code packs in the folder ``codes`` where there is one.
+def load_library(
+    folder: Path, canonical_base: str, codes: Path | None = None, value_sets: Path | None = None
+) -> Library:
+    """Loads every policy folder in ``folder``, with the code packs in the folder ``codes`` and the value sets in the
+    folder ``value_sets`` where there are such.
 
     A folder that cannot be loaded is left out alone, and so is a draft. Raises PolicyError with all problems where no
-    policy is left, and where the code packs cannot be used.
+    policy is left, and where the code packs or the value sets cannot be used.
     """
-    packs = read_packs(codes)
+    packs, given, folders = read_packs(codes), read_value_sets(value_sets), _policy_folders(folder)
+    if misplaced := unplaced(given, (path.name for path in folders)):
+        raise PolicyError(misplaced)
     policies: list[Policy] = []
     drafts: list[Policy] = []
     written: dict[str, Mapping[str, Any]] = {}
     left_out: list[LeftOut] = []
-    for path in _policy_folders(folder):
+    for path in folders:
         if number := places_to_fill(path):
             left_out.append(LeftOut(path.name, (f"{path}: is a draft; {number} texts still say {MARK}…",), draft=True))
             continue
         try:
-            documents = documents_with_packs(path, VOCABULARY, packs)
+            documents = documents_as_deployed(path, VOCABULARY, packs, given)
             policy = policy_of(path, documents, VOCABULARY)
             if granted := granted_to_nobody(policy):
                 raise PolicyError([f"{path}: {sentence}" for sentence in granted])

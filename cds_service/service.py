@@ -132,7 +132,7 @@ def answer(
         raise late()
     if came is None:
         came = arrivals(request, guide.library)
-    call = _Call(request, _orders(request), _read(request, candidates, guide, came), guide, today, profile)
+    call = _Call(request, _orders(request), read_chart(request, candidates, guide, came), guide, today, profile)
     if not in_time():
         raise late()
     statements = {policy.statement for policy in candidates}
@@ -190,7 +190,7 @@ def wanted(request: HookRequest, candidates: Collection[Policy], guide: Guide, t
     first = _templates_of(templates, {name for policy in candidates for name in opening[policy.id]})
     if any(request.lacks(key) for key in first):
         return first
-    chart = _read(request, candidates, guide, arrivals(request, guide.library))
+    chart = read_chart(request, candidates, guide, arrivals(request, guide.library))
     call = _Call(request, [], chart, guide, today, None)
     opened = [policy for policy in candidates if _may_open(policy, call)]
     return _templates_of(templates, {name for policy in opened for name in policy.resource_types})
@@ -213,7 +213,7 @@ def _orders(request: HookRequest) -> list[tuple[str, Json]]:
     return [(reference, resource) for reference, resource in request.drafts if orders.may_order(resource)]
 
 
-def _read(request: HookRequest, candidates: Collection[Policy], guide: Guide, came: Arrivals) -> Chart:
+def read_chart(request: HookRequest, candidates: Collection[Policy], guide: Guide, came: Arrivals) -> Chart:
     """The chart as these policies read it.
 
     What the others read stays unread: they cost nothing then, and cannot change what these policies see.

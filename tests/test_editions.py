@@ -351,7 +351,7 @@ CHANGED = [
     ("words", "codes", set_at("sets", "knee", "text", value=["knees"]),
      ["Code set “The knee”: words added: knees.", "Code set “The knee”: words removed: knee."]),
     ("a version", "codes", set_at("systems", "CPT", "version", value="2027"),
-     ["The version or notice of these code systems changed: CPT."]),
+     ["The version, notice or source of these code systems changed: CPT."]),
     ("a source", "policy", set_at("sources", "primer", "read_on", value="2026-02"),
      ["Source “Primer (A made-up primer of knee humming)”: also changed: read on."]),
     ("a source more", "policy", set_at("sources", "sequel", value={

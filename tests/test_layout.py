@@ -44,7 +44,14 @@ ONLY_IN = {
     "alembic": {"store"},
 }
 # The loader's way to a folder's files.
-READS_FILES = {"policy.drafts", "policy.json_files", "policy.cases", "policy.code_packs", "policy.loading.folder"}
+READS_FILES = {
+    "policy.drafts",
+    "policy.json_files",
+    "policy.cases",
+    "policy.code_packs",
+    "policy.value_sets",
+    "policy.loading.folder",
+}
 
 
 def called(module: str) -> set[str]:

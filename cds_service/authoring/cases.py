@@ -122,6 +122,12 @@ def request_of(policy: Policy, case: Mapping[str, Any], guide: Guide) -> tuple[s
     }
 
 
+def first_orders(policy: Policy, guide: Guide) -> list[Json]:
+    """The draft orders that stand first among those of a policy's cases. Raises PolicyError where one says nothing."""
+    maker = _Maker(policy, guide)
+    return [maker.resource(name, item) for name, item in next(iter(policy.cases["orders"].values())).items()]
+
+
 def prefetch_of(resources: list[Json], library: Library) -> dict[str, Any]:
     """Resources laid out under the published prefetch keys; a key without resources holds an empty searchset."""
     filled: dict[str, Any] = {}

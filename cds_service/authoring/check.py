@@ -23,6 +23,7 @@ from cds_service.policy import editions
 from cds_service.policy.code_packs import CodePack
 from cds_service.policy.loading.folder import load_policy, policy_of, read_documents
 from cds_service.policy.model import Policy
+from cds_service.policy.value_sets import ValueSet
 from cds_service.service import Guide
 
 TRUTHS = ("met", "not-met", "unknown")
@@ -91,10 +92,11 @@ def check_folder(
     wishes: Wishes,
     tell: Tell = silent,
     packs: Sequence[CodePack] = (),
+    value_sets: Sequence[ValueSet] = (),
     *,
     vocabulary: Vocabulary = VOCABULARY,
 ) -> CheckReport:
-    """Checks one policy folder, and that the code packs hold what it uses.
+    """Checks one policy folder, that the code packs hold what it uses, and that its value sets fit.
 
     ``tell`` hears how far the check is: done, of how many, and what of. The cases run with the authors' own words: they
     hold what the policy decides, whatever a deployment calls its codes.
@@ -104,8 +106,8 @@ def check_folder(
             return unfinished
         documents = read_documents(folder, vocabulary)
         policy = policy_of(folder, documents, vocabulary)
-        if packs:
-            load_policy(folder, vocabulary, packs)
+        if packs or value_sets:
+            load_policy(folder, vocabulary, packs, value_sets)
     except PolicyError as refusal:
         return CheckReport(folder, tuple(error("", problem) for problem in refusal.problems))
     guide = Guide(Library((policy,), canonical_base), Addresses("http://127.0.0.1:8080", canonical_base), b"check")

@@ -8,10 +8,9 @@ from typing import Any
 from cds_service.authoring.code_tables import FILE, answers_of, spans, written_as
 from cds_service.authoring.documents import Documents
 from cds_service.authoring.problems import Problem, error, warning
-from cds_service.fhir.check_digits import is_loinc, is_snomed
-from cds_service.fhir.terminology import ICD10CM, ICD10PCS, LOINC, SNOMED, canonical_system
+from cds_service.fhir.check_digits import CHECKED
+from cds_service.fhir.terminology import ICD10CM, ICD10PCS, canonical_system
 
-_CHECKED = {LOINC: is_loinc, SNOMED: is_snomed}
 _TABLED = (ICD10CM, ICD10PCS)
 # A category of ICD-10-CM has so many characters, and a family of less is none.
 SHORTEST_PREFIX = 3
@@ -25,7 +24,7 @@ def code_problems(folder: Path, documents: Documents, today: date) -> Iterator[P
     for place, row in _rows(documents):
         system = systems.get(row["system"], "")
         used.add(row["system"])
-        is_right = _CHECKED.get(system)
+        is_right = CHECKED.get(system)
         if is_right and not row["code"].endswith("-") and not is_right(row["code"]):
             yield error(place, f"{row['system']} {row['code']}: the check digit is wrong; compare it with its source")
         if system in _TABLED and row["system"] in answers:

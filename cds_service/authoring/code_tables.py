@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cds_service.errors import PolicyError
-from cds_service.fhir.terminology import ICD10CM, ICD10PCS, canonical_code, canonical_system
+from cds_service.fhir.terminology import ICD10CM, ICD10PCS, canonical_system
 from cds_service.policy.codes import Code
 from cds_service.policy.json_files import read_json
+from cds_service.policy.loading.code_sets import code_of
 
 FILE = "code-tables.json"
 # How long the answers of a table stand: the systems have a release each half year.
@@ -98,30 +99,13 @@ def _rows(document: Mapping[str, Any], system: str) -> Iterator[tuple[str, Code]
     for entry in document["sets"].values():
         for row in entry["codes"]:
             if row["system"] == system:
-                yield written_as(row), row_of(url, row)
+                yield written_as(row), code_of(url, row)
 
 
 def written_as(row: Mapping[str, Any]) -> str:
     """A row as the file of the tables names it."""
     span = f"{row['code']} to {row['through']}" if "through" in row else str(row["code"])
     return f"{span} except {', '.join(row['except'])}" if "except" in row else span
-
-
-def row_of(system: str, row: Mapping[str, Any]) -> Code:
-    """A row of codes.json, as far as which codes it stands for."""
-    return Code(
-        system=system,
-        system_name=row["system"],
-        code=canonical_code(system, row["code"].removesuffix("-").removesuffix(".")),
-        label=row["label"],
-        seen=row["seen"],
-        provenance=row["provenance"],
-        valid_from=None,
-        valid_until=None,
-        prefix=row["code"].endswith("-"),
-        through=canonical_code(system, row["through"]) if "through" in row else "",
-        exceptions=tuple(canonical_code(system, code) for code in row.get("except", ())),
-    )
 
 
 def _meant(row: Code, table: Table) -> list[str]:

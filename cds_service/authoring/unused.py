@@ -85,6 +85,10 @@ def _sources_cited(policy: Policy) -> Iterator[str]:
     yield from (number.source for number in policy.parameters.values())
     yield from (profile.source for profile in policy.profiles.values())
     yield from (result.source for result in policy.evidence)
-    yield from (payer.source for payer in policy.payers if payer.source is not None)
+    yield from (name for payer in policy.payers for name in payer.sources)
+    yield from (system["source"] for system in policy.code_systems.values() if "source" in system)
+    yield from (note.source for note in policy.information if note.source)
+    if policy.superseded_by and policy.superseded_by.source:
+        yield policy.superseded_by.source
     attributes = policy.attributes
     yield from (funded.source for funded in (attributes.funding_of_statement, *attributes.funding_of_studies))

@@ -491,11 +491,11 @@ def _codes(decision: Decision, chart: Chart) -> str:
 
 def _named(act: Act) -> str:
     """What an act is called beside its code: a licensed descriptor where there is one, else the policy's own words."""
-    return _label(act.code) if act.code.from_pack else act.label
+    return _label(act.code) if act.code.labelled_elsewhere else act.label
 
 
 def _label(code: Code) -> str:
-    return escape(code.label) if code.from_pack else code.label
+    return escape(code.label) if code.labelled_elsewhere else code.label
 
 
 def _notices(policy: Policy) -> list[str]:

@@ -211,6 +211,16 @@ class Chart:
         """All of the patient's resources of a type."""
         return (_record(resource_type, resource) for resource in self._own.get(resource_type, ()))
 
+    def concepts(self, resource_type: str) -> Iterator[Any]:
+        """What each record of a type says that it is, and what each part of one does: a CodeableConcept as sent."""
+        for record in self.records(resource_type):
+            try:
+                parts = _parts(TYPES[resource_type], record.resource)
+            except UnreadableError:
+                parts = (record.resource,)
+            concepts = (concept_of(part, self, record.resource) for part in parts)
+            yield from (concept for concept in concepts if concept is not None)
+
     def _spoken_in(self, resource_type: str) -> _Spoken:
         """What stands in words in the records of a type, each text once: many may refer to one medication."""
         if resource_type not in self._spoken:
@@ -461,7 +471,10 @@ def _of_bearable_size(chart: Chart, kind: str, resources: Iterable[Json], limits
 
 
 def _parts(row: ResourceType, resource: Json) -> Sequence[Json]:
-    """The resource, and what it says of its parts: of those that are not planned or given up."""
+    """The resource, and what it says of its parts: of those that are not planned or given up.
+
+    Raises UnreadableError where these are no objects.
+    """
     if not row.parts or row.parts[0] not in resource:
         return (resource,)
     parts = resource[row.parts[0]]

@@ -56,18 +56,22 @@ def _check(place: Path, settings: "Settings", wishes: "Wishes") -> bool:
     from cds_service.authoring.progress import Progress
     from cds_service.authoring.summary import lines, problem_lines
     from cds_service.policy.code_packs import read_packs
+    from cds_service.policy.value_sets import read_value_sets, unplaced
 
     folders, others = policy_folders(place)
     if not folders:
         raise click.ClickException(f"{place} holds no policy folder (a folder with a policy.json)")
     try:
-        packs = read_packs(settings.codes)
+        packs, given = read_packs(settings.codes), read_value_sets(settings.value_sets)
+        # A value set may be for a policy that ships and is not checked here.
+        if misplaced := unplaced(given, {path.name for path in (*folders, *policy_folders(settings.cards)[0])}):
+            raise PolicyError(misplaced)
     except PolicyError as error:
-        raise click.ClickException("The code packs cannot be used:\n" + str(error)) from None
+        raise click.ClickException("The code packs or value sets cannot be used:\n" + str(error)) from None
     reports = []
     for folder in folders:
         progress = Progress(sys.stderr, time.monotonic, on_terminal=sys.stderr.isatty())
-        reports.append(check_folder(folder, settings.canonical_base, wishes, progress.tell, packs))
+        reports.append(check_folder(folder, settings.canonical_base, wishes, progress.tell, packs, given))
         progress.end()
         _print(lines(reports[-1]))
     between = across_folders(reports)

@@ -49,7 +49,7 @@ def doctor_client(identifier: str) -> None:
     clients, http = clients_of(settings), OutgoingClient()
     try:
         client = find_client(clients, identifier)
-        library = load_library(settings.cards, settings.canonical_base, settings.codes)
+        library = load_library(settings.cards, settings.canonical_base, settings.codes, settings.value_sets)
         url = settings.public_url or "http://127.0.0.1:8080"
         lines = [*diagnose_client(client, http, library, url)]
     except PolicyError as error:

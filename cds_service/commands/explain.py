@@ -38,7 +38,7 @@ def explain(
     except ValueError as error:
         raise click.ClickException(f"{request_file.name} is not JSON: {error}") from None
     try:
-        library = load_library(settings.cards, settings.canonical_base, settings.codes)
+        library = load_library(settings.cards, settings.canonical_base, settings.codes, settings.value_sets)
         warn_of_left_out(library)
         guide = guide_of(settings, library, settings.public_url or "http://127.0.0.1:8080")
         explained = evaluate(body, guide, day_of(today), lambda sentence: click.echo(sentence, err=True), profile)

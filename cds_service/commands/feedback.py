@@ -46,7 +46,7 @@ def feedback_report(since: datetime | None, until: datetime | None, workbench: b
 
     days, settings = _days(since, until), settings_of()
     try:
-        library = load_library(settings.cards, settings.canonical_base, settings.codes)
+        library = load_library(settings.cards, settings.canonical_base, settings.codes, settings.value_sets)
     except PolicyError as error:
         raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
 

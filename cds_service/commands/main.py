@@ -5,6 +5,7 @@ import click
 from cds_service import __version__
 from cds_service.commands.audit import audit
 from cds_service.commands.changes import changes
+from cds_service.commands.charts import charts
 from cds_service.commands.check import check, new_policy
 from cds_service.commands.codes import codes
 from cds_service.commands.config import config
@@ -22,5 +23,19 @@ def main() -> None:
     """Coverage guidance for orders, as CDS Hooks cards."""
 
 
-for command in (serve, check, new_policy, codes, explain, changes, example, config, audit, doctor, feedback, store):
+for command in (
+    serve,
+    check,
+    new_policy,
+    codes,
+    explain,
+    charts,
+    changes,
+    example,
+    config,
+    audit,
+    doctor,
+    feedback,
+    store,
+):
     main.add_command(command)

@@ -152,9 +152,7 @@ def evidence_of(
 def _remark(match: Match) -> str | None:
     if match.code is None:
         return "by its text, its code not in this policy" if match.beside_code else "by its text"
-    if match.without_system:
-        return "code system not stated"
-    return match.code.remark
+    return ", ".join(filter(None, ("code system not stated" * match.without_system, match.code.remark))) or None
 
 
 def not_counted(match: Match, why: str) -> NotCounted:

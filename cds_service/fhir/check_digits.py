@@ -1,6 +1,9 @@
 """Check digits of codes: LOINC's (mod 10, LOINC Users' Guide) and SNOMED CT's (Verhoeff, SNOMED CT identifiers)."""
 
 import re
+from collections.abc import Callable, Mapping
+
+from cds_service.fhir.terminology import LOINC, SNOMED
 
 _LOINC = re.compile(r"(\d{1,7})-(\d)")
 _SNOMED = re.compile(r"\d{6,18}")
@@ -41,3 +44,7 @@ def is_snomed(code: str) -> bool:
             number = _FIRST[number]
         total = _TIMES[total][number]
     return total == 0
+
+
+# By canonical system: whether a code can be one of it.
+CHECKED: Mapping[str, Callable[[str], bool]] = {LOINC: is_loinc, SNOMED: is_snomed}

@@ -11,6 +11,8 @@ from cds_service.fhir.terminology import common_beginning
 
 # In place of how a code was seen: its words are those of the deployment's code pack.
 FROM_PACK = "code-pack"
+# The code itself is a deployment's own: it came with one of its value sets.
+FROM_VALUE_SET = "value-set"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +63,9 @@ class Code:
         )
 
     @property
-    def from_pack(self) -> bool:
+    def labelled_elsewhere(self) -> bool:
         """Whether the label is not ours: a licensed descriptor of any length, in which any character may stand."""
-        return self.seen == FROM_PACK
+        return self.seen in (FROM_PACK, FROM_VALUE_SET)
 
     @property
     def spelling(self) -> str:

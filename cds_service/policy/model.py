@@ -334,7 +334,8 @@ class OrderRule:
 class Payer:
     """What is known of one payer's position.
 
-    ``position`` is one of covered_when_all, profile, covered (false) and not_encoded.
+    ``position`` is one of covered_when_all, profile, covered (false) and not_encoded. ``sources`` are the documents
+    that were read for it, by their names in the policy's register.
     """
 
     id: str
@@ -350,7 +351,7 @@ class Payer:
     background: str
     verified: str
     next_review: str
-    source: str | None = None
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,11 +30,12 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class LaterText:
-    """A later text of the same society, of a day (a partial date), that is not evaluated."""
+    """A later text of the same society, of a day (a partial date), that is not evaluated; its place in the register."""
 
     title: str
     date: str
     url: str | None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,11 @@ class StudyResult:
 
 @dataclass(frozen=True, slots=True)
 class Information:
-    """A note on a topic, which decides nothing."""
+    """A note on a topic, which decides nothing, and the source in which it was read, where it is of one."""
 
     topic: str
     note: str
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def _payer_json(rule: Payer) -> dict[str, Any]:
         "identifiers": [{"system": system, "value": value} for system, value in sorted(rule.identifiers)],
         "aliases": sorted(alias.strip() for alias in rule.aliases),
         "document": rule.document,
-        "source": rule.source,
+        "sources": list(rule.sources),
         "position": rule.position,
         "own_text": rule.own_text,
         "seen_in_force": rule.seen_in_force.isoformat() if rule.seen_in_force else None,

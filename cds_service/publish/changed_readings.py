@@ -37,7 +37,7 @@ def in_codes(old: Policy, new: Policy) -> Iterator[str]:
     before, after = old.code_systems, new.code_systems
     names = [name for name in dict.fromkeys([*after, *before]) if before.get(name) != after.get(name)]
     if names:
-        yield f"The version or notice of these code systems changed: {', '.join(names)}."
+        yield f"The version, notice or source of these code systems changed: {', '.join(names)}."
 
 
 def in_sources(old: Policy, new: Policy) -> Iterator[str]:
@@ -133,7 +133,7 @@ def _payer(old: Policy, new: Policy) -> Compare[Payer]:
         yield from was("the document", before.document, after.document)
         yield from was("the time in force", *(text.in_force for text in texts))
         yield from was("the day when last seen in force", *(str(rule.seen_in_force) for rule in (before, after)))
-        others = ("identifiers", "aliases", "own_text", "background", "verified", "next_review")
+        others = ("identifiers", "aliases", "sources", "own_text", "background", "verified", "next_review")
         yield from also(name for name in others if getattr(before, name) != getattr(after, name))
 
     return compare

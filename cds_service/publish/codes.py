@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import NamedTuple
 
-from cds_service.policy.codes import FROM_PACK, Code, CodeSet
+from cds_service.policy.codes import FROM_PACK, FROM_VALUE_SET, Code, CodeSet
 from cds_service.policy.model import Act, FactRule, Policy
 
 SEEN = {
@@ -12,6 +12,7 @@ SEEN = {
     "third-party": "seen on third parties’ pages",
     "unverified": "unverified",
     FROM_PACK: "from this deployment’s code pack",
+    FROM_VALUE_SET: "from a value set of this deployment",
 }
 
 

@@ -70,7 +70,9 @@ class SelfCheck:
         self._silent_days, self._today = settings.silent_days, clock
         self._discovery = orjson.dumps(discovery_document(library, lean=lean, fetches=fetches))
         self._left_out = tuple(item.name for item in library.failed)
-        self._files = surfaces.Files(settings.cards, settings.codes, settings.canonical_base, self._left_out)
+        self._files = surfaces.Files(
+            settings.cards, settings.codes, settings.canonical_base, self._left_out, settings.value_sets
+        )
         self._clock = surfaces.Clock(now, monotonic, clock, surfaces.not_before(library))
         self._examiner = Examiner(app)
         self._store_check = StoreCheck(installation.store, monotonic) if installation.store is not None else None

@@ -22,10 +22,18 @@ _CONTEXT = {"userId": "Practitioner/self-check", "patientId": "self-check"}
 
 
 class Files:
-    """The folders of policies and code packs, as they were when the service loaded them, all but ``left_out``."""
+    """The folders of policies, code packs and value sets, as they were when the service loaded them, all but
+    ``left_out``."""
 
-    def __init__(self, cards: Path, codes: Path | None, canonical_base: str, left_out: Iterable[str] = ()) -> None:
-        self._cards, self._codes, self._base = cards, codes, canonical_base
+    def __init__(
+        self,
+        cards: Path,
+        codes: Path | None,
+        canonical_base: str,
+        left_out: Iterable[str] = (),
+        value_sets: Path | None = None,
+    ) -> None:
+        self._cards, self._codes, self._value_sets, self._base = cards, codes, value_sets, canonical_base
         self._left_out = frozenset(left_out)
         self._loaded = self._last = self._digest()
         self._problems: list[str] = []
@@ -38,7 +46,7 @@ class Files:
         """Why a restart would load less, as sentences; they are loaded again only where something has changed."""
         if (digest := self._digest()) != self._last:
             try:
-                failed = load_library(self._cards, self._base, self._codes).failed
+                failed = load_library(self._cards, self._base, self._codes, self._value_sets).failed
                 self._problems = [says for one in failed if one.name not in self._left_out for says in one.problems]
             except PolicyError as error:
                 self._problems = list(error.problems)
@@ -47,8 +55,8 @@ class Files:
 
     def _digest(self) -> str:
         whole = hashlib.sha256()
-        for folder in (self._cards, *([self._codes] if self._codes else [])):
-            for path in sorted(folder.rglob("*.json")):
+        for folder in filter(None, (self._cards, self._codes, self._value_sets)):
+            for path in sorted((*folder.rglob("*.json"), *folder.rglob("*.csv"))):
                 try:
                     whole.update(f"{path.relative_to(folder)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
                 except OSError as error:

@@ -68,7 +68,7 @@ def can_listen(host: str, port: int) -> bool:
 
 def load(settings: Settings) -> Library:
     """The policies, ready for their first call. Raises PolicyError."""
-    library = load_library(settings.cards, settings.canonical_base, settings.codes)
+    library = load_library(settings.cards, settings.canonical_base, settings.codes, settings.value_sets)
     warm_up(library)
     return library
 

@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     )
     cards: Path = Field(default_factory=lambda: data_folder("cards"), description="The folder of policies.")
     codes: Path | None = Field(None, description="The folder of code packs; default: the authors' own short labels.")
+    value_sets: Path | None = Field(
+        None, description="The folder of your own value sets, whose codes are read beside those of the policies."
+    )
 
     clients: Path | None = Field(
         None, description="The clients file: who may call, by tokens; default: calls are open."
@@ -226,7 +229,7 @@ class Settings(BaseSettings):
             raise ValueError("must be an https:// address without spaces")
         return value
 
-    @field_validator("clients", "codes", mode="before")
+    @field_validator("clients", "codes", "value_sets", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         # An empty variable would else be the folder in which the process happens to run.

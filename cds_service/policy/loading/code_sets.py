@@ -71,23 +71,27 @@ class CodeReader(Reader):
         return {row.label: row for row in drugs.rows_of(found)}
 
     def _code(self, entry: Mapping[str, Any], place: str) -> Code:
-        system = self.system(entry["system"], f"{place}.system")
-        return Code(
-            system=system,
-            system_name=entry["system"],
-            code=canonical_code(system, entry["code"].removesuffix("-").removesuffix(".")),
-            label=entry["label"],
-            seen=entry["seen"],
-            provenance=entry["provenance"],
-            valid_from=entry["valid_from"],
-            valid_until=entry["valid_until"],
-            leaves=tuple(entry.get("leaves", ())),
-            remark=entry.get("remark"),
-            use=entry.get("use"),
-            prefix=entry["code"].endswith("-"),
-            through=canonical_code(system, entry["through"]) if "through" in entry else "",
-            exceptions=tuple(canonical_code(system, code) for code in entry.get("except", ())),
-        )
+        return code_of(self.system(entry["system"], f"{place}.system"), entry)
+
+
+def code_of(system: str, entry: Mapping[str, Any]) -> Code:
+    """A row of codes.json, sound by its schema, of a system (canonical)."""
+    return Code(
+        system=system,
+        system_name=entry["system"],
+        code=canonical_code(system, entry["code"].removesuffix("-").removesuffix(".")),
+        label=entry["label"],
+        seen=entry["seen"],
+        provenance=entry["provenance"],
+        valid_from=entry["valid_from"],
+        valid_until=entry["valid_until"],
+        leaves=tuple(entry.get("leaves", ())),
+        remark=entry.get("remark"),
+        use=entry.get("use"),
+        prefix=entry["code"].endswith("-"),
+        through=canonical_code(system, entry["through"]) if "through" in entry else "",
+        exceptions=tuple(canonical_code(system, code) for code in entry.get("except", ())),
+    )
 
 
 def _phrases(listed: Iterable[str]) -> tuple[str, ...]:

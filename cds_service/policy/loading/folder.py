@@ -9,7 +9,7 @@ from cds_service.errors import PolicyError
 from cds_service.fhir.dates import days
 from cds_service.fhir.free_text import words
 from cds_service.fhir.types import RECORDS, TYPES
-from cds_service.policy import code_packs
+from cds_service.policy import code_packs, value_sets
 from cds_service.policy.cases import all_cases
 from cds_service.policy.code_packs import CodePack
 from cds_service.policy.codes import CodeSet
@@ -20,30 +20,42 @@ from cds_service.policy.loading.criteria import CriterionReader, always_evaluate
 from cds_service.policy.loading.facts import FactReader
 from cds_service.policy.loading.orders import OrderReader
 from cds_service.policy.loading.problems import Problems, Reader
-from cds_service.policy.loading.sources import SourceReader, information, later_text
+from cds_service.policy.loading.sources import SourceReader
 from cds_service.policy.loading.tests import TestReader
 from cds_service.policy.loading.vocabulary import LoadedVocabulary, schema
 from cds_service.policy.loading.wording import WordingReader
 from cds_service.policy.model import Part, Payer, Policy, Profile, Scope, Test
 from cds_service.policy.payer_names import PayerNames
 from cds_service.policy.places import Steps, path_of
+from cds_service.policy.value_sets import ValueSet
 
 
-def load_policy(folder: Path, vocabulary: LoadedVocabulary, packs: Sequence[CodePack] = ()) -> Policy:
-    """Reads one policy folder; codes of the packs' systems take their words from there.
+def load_policy(
+    folder: Path,
+    vocabulary: LoadedVocabulary,
+    packs: Sequence[CodePack] = (),
+    given: Sequence[ValueSet] = (),
+) -> Policy:
+    """Reads one policy folder; codes of the packs' systems take their words from there, and those of the value sets
+    come beside them.
 
     Raises PolicyError with all problems found, each naming its file and place.
     """
-    return policy_of(folder, documents_with_packs(folder, vocabulary, packs), vocabulary)
+    return policy_of(folder, documents_as_deployed(folder, vocabulary, packs, given), vocabulary)
 
 
-def documents_with_packs(
-    folder: Path, vocabulary: LoadedVocabulary, packs: Sequence[CodePack]
+def documents_as_deployed(
+    folder: Path, vocabulary: LoadedVocabulary, packs: Sequence[CodePack], given: Sequence[ValueSet]
 ) -> Mapping[str, Mapping[str, Any]]:
-    """``read_documents``, in which codes of the packs' systems have their words. Raises PolicyError likewise."""
+    """``read_documents``, in which codes of the packs' systems have their words, and with the codes of the value sets.
+
+    Raises PolicyError likewise.
+    """
     documents, missing = code_packs.apply(packs, read_documents(folder, vocabulary))
-    if missing:
-        raise PolicyError([f"{folder / 'codes.json'}: {problem}" for problem in missing])
+    documents, misplaced = value_sets.apply(given, folder.name, documents)
+    problems = [*(f"{folder / 'codes.json'}: {problem}" for problem in missing), *misplaced]
+    if problems:
+        raise PolicyError(problems)
     return documents
 
 
@@ -113,6 +125,9 @@ class _Builder(Reader):
         self.names()
         WordingReader(self._problems).check(written, card)
         self.types()
+        for name, system in self.documents["codes"]["systems"].items():
+            if "source" in system:
+                self.known(system["source"], self.sources.sources, "source", "codes", f"$.systems.{name}.source")
         evidence = self.sources.evidence(written["evidence"])
         parameters = self.sources.parameters(written.get("parameters", {}))
         attributes = self.sources.attributes(written["attributes"])
@@ -136,7 +151,7 @@ class _Builder(Reader):
             attributes=attributes,
             sources=self.sources.sources,
             evidence=evidence,
-            information=information(written["information"]),
+            information=self.sources.information(written["information"]),
             code_systems=self.documents["codes"]["systems"],
             code_sets=self.codes.sets,
             facts=AttesterReader(self._problems).facts(self.facts, [*own, *self.criteria.variants.values()]),
@@ -163,7 +178,7 @@ class _Builder(Reader):
             always_evaluated=always_evaluated(own, verdicts, profiles.values()),
             payer_names=PayerNames(self.documents.get("payer-names", {"payers": []})),
             status=written.get("status", ""),
-            superseded_by=later_text(written.get("superseded_by")),
+            superseded_by=self.sources.later_text(written.get("superseded_by")),
         )
 
     def names(self) -> None:
@@ -227,8 +242,8 @@ class _Builder(Reader):
             entry["position"].get("covered_when_all", ()), "payers", f"$.payers[{index}].position.covered_when_all"
         )
         in_force = entry["in_force"]
-        if "source" in entry:
-            self.known(entry["source"], self.sources.sources, "source", "payers", f"$.payers[{index}].source")
+        for number, name in enumerate(entry.get("sources", ())):
+            self.known(name, self.sources.sources, "source", "payers", f"$.payers[{index}].sources[{number}]")
         return Payer(
             id=entry["id"],
             name=entry["name"],
@@ -243,5 +258,5 @@ class _Builder(Reader):
             background=entry["background"],
             verified=entry["verified"],
             next_review=entry["next_review"],
-            source=entry.get("source"),
+            sources=tuple(entry.get("sources", ())),
         )

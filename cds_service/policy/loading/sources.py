@@ -89,15 +89,22 @@ class SourceReader(Reader):
             for entry in entries
         )
 
+    def later_text(self, entry: Mapping[str, Any] | None) -> LaterText | None:
+        """The later text of the society, where there is one."""
+        if entry is None:
+            return None
+        self._where_cited(entry, "$.superseded_by")
+        return LaterText(entry["title"], entry["date"], entry["url"], entry.get("source"))
 
-def later_text(entry: Mapping[str, Any] | None) -> LaterText | None:
-    """The later text of the society, where there is one."""
-    return LaterText(entry["title"], entry["date"], entry["url"]) if entry else None
+    def information(self, entries: list[Mapping[str, Any]]) -> tuple[Information, ...]:
+        """The notes that decide nothing."""
+        for index, entry in enumerate(entries):
+            self._where_cited(entry, f"$.information[{index}]")
+        return tuple(Information(entry["topic"], entry["note"], entry.get("source")) for entry in entries)
 
-
-def information(entries: list[Mapping[str, Any]]) -> tuple[Information, ...]:
-    """The notes that decide nothing."""
-    return tuple(Information(entry["topic"], entry["note"]) for entry in entries)
+    def _where_cited(self, entry: Mapping[str, Any], place: str) -> None:
+        if "source" in entry:
+            self.known_source(entry["source"], f"{place}.source")
 
 
 def _funded(entry: Mapping[str, Any]) -> Funded:
