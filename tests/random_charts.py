@@ -161,7 +161,9 @@ def truths_of(sent: Json, policy_id: str = POLICY, today: date = TODAY) -> Mappi
     policy = next(item for item in library().policies if item.id == policy_id)
     came = arrived(sent, library().prefetch_keys, "p1")
     types, lexicon = library().policy_reads.of([policy])
-    read = Chart.of(came.resources, came.listings, patient_id="p1", types=types, lexicon=lexicon, addresses=came.addresses)
+    read = Chart.of(
+        came.resources, came.listings, patient_id="p1", types=types, lexicon=lexicon, addresses=came.addresses
+    )
     known = gather.gather(policy, read, library().questionnaires(policy), today)
     found = criteria.find(policy, policy.criteria, known, read)
     return {name: finding.truth.value for name, finding in found.items()}

@@ -72,7 +72,10 @@ WORD_LISTS = (
     ("Before a phrase: it is denied", free_text.DENIALS),
     ("These deny nothing", free_text.NO_DENIALS),
     ("Right behind a phrase: it is denied", free_text.DENIED_BEHIND),
-    ("Right behind a phrase, at the end of its clause or before a word of time or place", free_text.DENIED_ALONE_BEHIND),
+    (
+        "Right behind a phrase, at the end of its clause or before a word of time or place",
+        free_text.DENIED_ALONE_BEHIND,
+    ),
     ("Alone behind a phrase and a colon or a dash", free_text.DENIED_BEHIND_A_COLON),
     ("Before a phrase: it is suspected", free_text.SUSPICIONS),
     ("Right behind a phrase: it is suspected", free_text.SUSPECTED_BEHIND),
@@ -153,7 +156,10 @@ SENT: tuple[tuple[str, Any], ...] = (
     ("a Bundle with a `next` link", {**BUNDLE, "entry": [ENTRY], "link": [{"relation": "next", "url": "…"}]}),
     ("`total` 3 and one match", {**BUNDLE, "entry": [ENTRY], "total": 3}),
     ("`total` 3 and no entry", {**BUNDLE, "total": 3}),
-    ("one match, and an entry with `response.status` 404", {**BUNDLE, "entry": [ENTRY, {"response": {"status": "404"}}]}),
+    (
+        "one match, and an entry with `response.status` 404",
+        {**BUNDLE, "entry": [ENTRY, {"response": {"status": "404"}}]},
+    ),
     ("an entry with `response.status` 404 alone", {**BUNDLE, "entry": [{"response": {"status": "404"}}]}),
     ("one match, and an OperationOutcome with an error", {**BUNDLE, "entry": [ENTRY, {"resource": ERROR}]}),
     ("one match, and an OperationOutcome with a warning", {**BUNDLE, "entry": [ENTRY, {"resource": WARNING}]}),
@@ -187,12 +193,21 @@ MONTHS = (
 def months() -> str:
     """Calendar months between two days."""
     rows = (
-        (start, end, f"{months_between(date.fromisoformat(start), date.fromisoformat(end)):.4g}") for start, end in MONTHS
+        (start, end, f"{months_between(date.fromisoformat(start), date.fromisoformat(end)):.4g}")
+        for start, end in MONTHS
     )
     return _table(("from", "to", "months"), rows)
 
 
-FUTURE = ("2026-03-15", "2026-03-16", "2026-03-17", "2026-03", "2026-04", "2026-03-16T08:00:00+11:00", "2026-03-16T08:00:00Z")
+FUTURE = (
+    "2026-03-15",
+    "2026-03-16",
+    "2026-03-17",
+    "2026-03",
+    "2026-04",
+    "2026-03-16T08:00:00+11:00",
+    "2026-03-16T08:00:00Z",
+)
 
 
 def future() -> str:
@@ -214,7 +229,10 @@ def limits() -> str:
     """The numbers that the reading holds, each from its place in the code."""
     read = bundles.DEFAULT_LIMITS
     rows = (
-        ("Days that an encounter diagnosis without a clinical status counts as present", evidence_rules.DAYS_OF_A_VISIT),
+        (
+            "Days that an encounter diagnosis without a clinical status counts as present",
+            evidence_rules.DAYS_OF_A_VISIT,
+        ),
         ("Days that a drug counts after its treatment ended", evidence_rules.DAYS_OF_RECENT_TREATMENT),
         ("Days since a payer's text was last seen in force", payers.SEEN_WITHIN_DAYS),
         ("Bundles inside Bundles", bundles.DEEPEST_BUNDLE),

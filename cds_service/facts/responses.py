@@ -96,8 +96,9 @@ class Answers(NamedTuple):
             items: dict[str, list[Given]] = {}
             for inner in _opened(group.get("item"), []):
                 link = inner.get("linkId")
-                if isinstance(link, str) and link.startswith(begin) and "answer" in inner:
-                    items.setdefault(link.removeprefix(begin), []).append(Given(response, inner))
+                if isinstance(link, str) and link.startswith(begin) and ("answer" in inner or _says_absent(inner)):
+                    given = Given(response, inner, _says_absent(inner))
+                    items.setdefault(link.removeprefix(begin), []).append(given)
             yield response, self._replace(items=items, groups={}, refused=(), part="")
 
     def why_refused(self, items: Iterable[str]) -> list[str]:

@@ -236,8 +236,8 @@ def _in_sentence(parts: list[str]) -> Iterator[_Clause]:
             _end_of(_BEFORE.search(part), part),
             Said.RELATIVE if of_another else max(mentioned, *alone) if alone else mentioned,
         )
-        # A denial goes on behind a comma in a list, up to its "or", and behind a label ("denies: fever, discitis") up to
-        # the end of the sentence.
+        # A denial goes on behind a comma in a list, up to its "or", and behind a label ("denies: fever, discitis")
+        # up to the end of the sentence.
         labelled = labelled or (denial is not None and bare.startswith(" : ", denial.end()))
         carried = labelled or ((carried or denial is not None) and place < last_of_list)
 

@@ -12,7 +12,7 @@ RXNORM = next(uri for uri in SYSTEMS if uri.endswith("rxnorm"))
 SNOMED = next(uri for uri in SYSTEMS if uri.endswith("/sct"))
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """Something was sent, and cannot be read."""
 
 
@@ -60,7 +60,7 @@ def codings(concept: object) -> list[Json]:
     if listed is None:
         return []
     if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
-        raise Unreadable
+        raise UnreadableError
     return listed
 
 
@@ -69,7 +69,7 @@ def keys_of(concept: object) -> list[tuple[str, str]]:
     for coding in codings(concept):
         system, code = coding.get("system"), coding.get("code")
         if not isinstance(code, str | None) or not isinstance(system, str | None):
-            raise Unreadable
+            raise UnreadableError
         if code is not None and (key := key_of(system, code)):
             found.append(key)
     return found
@@ -86,13 +86,12 @@ def plain(text: str) -> str:
     return f" {' '.join(re.findall('[a-z0-9]+', text.lower()))} "
 
 
-# --- the manner in which a phrase stands in a text ---------------------------------------------------------------------
+# --- the manner in which a phrase stands in a text --------------------------------------------------------------------
 
 REPORTED, PAST, SUSPECTED, MENTIONED, RELATIVE, DENIED = range(6)
-(
-    *(BEFORE_DENIED, NO_DENIAL, BEHIND_DENIED, BEHIND_DENIED_ALONE, BEHIND_A_COLON, BEFORE_SUSPECTED, BEHIND_SUSPECTED),
-    *(BEFORE_PAST, BEHIND_PAST, BEFORE_MENTIONED, ANY_MENTIONED, ANY_RELATIVE, GOES_ON),
-) = [[tuple(phrase.split()) for phrase in sorted(row, key=len, reverse=True)] for row in WORDS]
+LISTS = [[tuple(phrase.split()) for phrase in sorted(row, key=len, reverse=True)] for row in WORDS]
+BEFORE_DENIED, NO_DENIAL, BEHIND_DENIED, BEHIND_DENIED_ALONE, BEHIND_A_COLON, BEFORE_SUSPECTED, *OTHERS = LISTS
+BEHIND_SUSPECTED, BEFORE_PAST, BEHIND_PAST, BEFORE_MENTIONED, ANY_MENTIONED, ANY_RELATIVE, GOES_ON = OTHERS
 Tokens = list[str]
 
 
@@ -108,7 +107,9 @@ def first_end(tokens: Tokens, phrases: list[tuple[str, ...]]) -> int:
 
 def behind(tokens: Tokens, place: int) -> set[tuple[int, int]]:
     """(manner, place behind) of what is said right behind a phrase."""
-    found = {(m, e) for m, ps in ((SUSPECTED, BEHIND_SUSPECTED), (PAST, BEHIND_PAST)) if (e := at(tokens, place, ps)) > 0}
+    found = {
+        (m, e) for m, ps in ((SUSPECTED, BEHIND_SUSPECTED), (PAST, BEHIND_PAST)) if (e := at(tokens, place, ps)) > 0
+    }
     colon = tokens[place : place + 1] == [":"]
     if (end := at(tokens, place + colon, BEHIND_DENIED)) > 0:
         found.add((DENIED, end))
@@ -194,7 +195,7 @@ def manner_beside_code(texts: list[str], phrases: list[str]) -> int:
     return max(manners)
 
 
-# --- code sets ---------------------------------------------------------------------------------------------------------
+# --- code sets --------------------------------------------------------------------------------------------------------
 
 
 class CodeSet:
@@ -254,7 +255,9 @@ class CodeSet:
     def drugs_in(self, texts: list[str]) -> str:
         """The ingredients that words name, as one label."""
         said = "".join(plain(text) for text in texts)
-        return " and ".join(sorted({name for phrase, names in self.drugs.items() if f" {phrase} " in said for name in names}))
+        return " and ".join(
+            sorted({name for phrase, names in self.drugs.items() if f" {phrase} " in said for name in names})
+        )
 
 
 @cache

@@ -6,8 +6,10 @@ from itertools import product
 from math import inf
 from typing import Any
 
-from tests.second_reading.codes import Unreadable
-from tests.second_reading.facts import ANY, KINDS, Answer, Fact, Here, answered, beside
+from tests.second_reading.answers import Answer, Fact, Here, answered, beside
+from tests.second_reading.codes import UnreadableError
+from tests.second_reading.facts import KINDS
+from tests.second_reading.numbers import ANY
 from tests.second_reading.page import Json, rule_set
 from tests.second_reading.records import Chart, days
 
@@ -39,12 +41,19 @@ def first_said(truths: Iterable[str]) -> str:
     return next((truth for truth in truths if truth != UNKNOWN), UNKNOWN)
 
 
-FOLDS: dict[str, Callable[[Iterable[str]], str]] = {"all": all_of, "any": any_of, "agree": agreement, "first": first_said}
+FOLDS: dict[str, Callable[[Iterable[str]], str]] = {
+    "all": all_of,
+    "any": any_of,
+    "agree": agreement,
+    "first": first_said,
+}
 
 
 def within(test: Json, span: tuple[float, float], numbers: Json) -> str:
     """A number that may be any of a span, compared with the limits of a test."""
-    limits = {name: numbers[test[name][1:]] if isinstance(test[name], str) else test[name] for name in LIMITS if name in test}
+    limits = {
+        name: numbers[test[name][1:]] if isinstance(test[name], str) else test[name] for name in LIMITS if name in test
+    }
 
     def fits(value: float) -> bool:
         return (
@@ -88,7 +97,9 @@ def may_be(test: Json, facts: Facts, numbers: Json) -> frozenset[str]:
         return frozenset((truth, compared(test, True, numbers), *absent))
     if "not" in test:
         return frozenset(map(opposite, may_be(test["not"], facts, numbers)))
-    names = next(names for names in (("if", "then"), ("test", "waived_by"), ("test", "voided_by"), ()) if set(names) <= set(test))
+    names = next(
+        names for names in (("if", "then"), ("test", "waived_by"), ("test", "voided_by"), ()) if set(names) <= set(test)
+    )
     if names:
         first, second = (may_be(test[name], facts, numbers) for name in names)
         pair = {
@@ -101,7 +112,8 @@ def may_be(test: Json, facts: Facts, numbers: Json) -> frozenset[str]:
     parts = [may_be(part, facts, numbers) for part in test[word]]
     if word == "of":
         return frozenset(
-            within(test, (chosen.count(MET), chosen.count(MET) + chosen.count(UNKNOWN)), numbers) for chosen in product(*parts)
+            within(test, (chosen.count(MET), chosen.count(MET) + chosen.count(UNKNOWN)), numbers)
+            for chosen in product(*parts)
         )
     return frozenset(FOLDS[word](chosen) for chosen in product(*parts))
 
@@ -176,8 +188,12 @@ def answered_in_spite(criterion: Json, here: Here, facts: Facts) -> set[tuple[st
             continue
         answer: Answer = evidence.answer  # type: ignore[assignment]
         for link in {answer.link, *map(here.link, here.criteria[name])}:
-            why = [one for one in beside(here, answer, f"{link}.despite-why") if str(one.get("valueString", "")).strip()]
-            named = [one["valueReference"]["reference"] for one in beside(here, answer, f"{link}.despite")] if why else []
+            why = [
+                one for one in beside(here, answer, f"{link}.despite-why") if str(one.get("valueString", "")).strip()
+            ]
+            named = (
+                [one["valueReference"]["reference"] for one in beside(here, answer, f"{link}.despite")] if why else []
+            )
             records = (one for entry in criterion["contrary"] for one in facts[entry["fact"]].evidence)
             for record in records:
                 newer = record.date and days(record.date).last > days(evidence.date).first
@@ -207,7 +223,10 @@ def judged(criterion: Json, here: Here, facts: Facts, numbers: Json) -> str:
                 name: facts[name]._replace(open=True)
                 for name in read
                 if contrary
-                or (facts[name].rule["kind"] in ("answer", "measurement") and any(one.answer for one in facts[name].evidence))
+                or (
+                    facts[name].rule["kind"] in ("answer", "measurement")
+                    and any(one.answer for one in facts[name].evidence)
+                )
             }
             truth = truth_of(test, {**facts, **doubted}, numbers)
     return UNKNOWN if truth == MET and stands else truth
@@ -222,7 +241,9 @@ def second_reading(name: str, sent: Json, keys: dict[str, str], patient: str, to
     numbers = {title: entry["value"] for title, entry in policy.get("parameters", {}).items()}
     chart = Chart(name, sent, keys, patient, today, base)
     asking: dict[str, list[str]] = {}
-    replaced = [(key, test) for one in policy.get("profiles", {}).values() for key, test in one.get("replaces", {}).items()]
+    replaced = [
+        (key, test) for one in policy.get("profiles", {}).values() for key, test in one.get("replaces", {}).items()
+    ]
     own = [(criterion["id"], criterion) for criterion in policy["criteria"]]
     for key, entry in (*own, *replaced):
         for fact in facts_in(entry["test"]) if "test" in entry else ():
@@ -244,7 +265,10 @@ def second_reading(name: str, sent: Json, keys: dict[str, str], patient: str, to
             if "per" in rule:
                 there.known[fact] = _read(fact, rule, there)
     for criterion in policy["criteria"]:
-        names = [*facts_in(criterion["test"]), *(one["fact"] for kind in ("hints", "contrary") for one in criterion.get(kind, ()))]
+        names = [
+            *facts_in(criterion["test"]),
+            *(one["fact"] for kind in ("hints", "contrary") for one in criterion.get(kind, ())),
+        ]
         if any("per" in policy["facts"][fact] for fact in names):
             for part, there in parts.items():
                 found[f"{criterion['id']} {part}"] = judged(criterion, there, there.known, numbers)
@@ -256,5 +280,5 @@ def second_reading(name: str, sent: Json, keys: dict[str, str], patient: str, to
 def _read(name: str, rule: Json, here: Here) -> Fact:
     try:
         return KINDS[rule["kind"]](name, rule, here)
-    except Unreadable:
+    except UnreadableError:
         raise AssertionError(f"{name}: the second reading cannot read what the page does not let it") from None

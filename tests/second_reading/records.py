@@ -3,7 +3,7 @@
 import re
 from calendar import monthrange
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from tests.second_reading.codes import (
     PAST,
     REPORTED,
     CodeSet,
-    Unreadable,
+    UnreadableError,
     code_sets,
     codings,
     key_of,
@@ -41,11 +41,11 @@ class Days(NamedTuple):
 def days(text: Any) -> Days:
     """The days that a date may be."""
     if not isinstance(text, str) or not re.fullmatch(r"\d{4}(-\d{2}(-\d{2}(T.{0,40})?)?)?", text, re.ASCII):
-        raise Unreadable
+        raise UnreadableError
     try:
         first = date.fromisoformat(f"{text[:10]}-01-01"[:10])
     except ValueError:
-        raise Unreadable from None
+        raise UnreadableError from None
     if len(text) == 4:
         return Days(first, date(first.year, 12, 31))
     return Days(first, first.replace(day=monthrange(first.year, first.month)[1]) if len(text) == 7 else first)
@@ -58,7 +58,7 @@ def future(text: str, today: date) -> bool:
             moment = datetime.fromisoformat(text)
         except ValueError:
             return True
-        return moment.tzinfo is None or moment.astimezone(timezone.utc).date() > today
+        return moment.tzinfo is None or moment.astimezone(UTC).date() > today
     return first > today + timedelta(days=1)
 
 
@@ -79,7 +79,10 @@ def status_of(concept: Any) -> str | None:
 def concept_of(part: Json, kind: str) -> Any:
     """What a record, or a part of it, is."""
     if kind == "CarePlan" and "resourceType" in part:
-        said = [*listed(part.get("category")), *({"text": part[name]} for name in ("title", "description") if name in part)]
+        said = [
+            *listed(part.get("category")),
+            *({"text": part[name]} for name in ("title", "description") if name in part),
+        ]
         return joined(said)
     if kind == "Encounter":
         return joined([*listed(part.get("type")), *listed(part.get("serviceType"))])
@@ -88,7 +91,7 @@ def concept_of(part: Json, kind: str) -> Any:
         referred = part.get("medicationReference")
         if found is None and referred is not None:
             if not referred.get("display"):
-                raise Unreadable
+                raise UnreadableError
             return {"text": referred["display"]}
         return found
     name = {"Device": "type", "DeviceRequest": "codeCodeableConcept"}.get(kind, "code")
@@ -166,7 +169,9 @@ class Chart:
             matches += entry.get("search", {}).get("mode", "match") == "match"
             if resource is None or resource["resourceType"] == "OperationOutcome":
                 issues = resource["issue"] if resource else []
-                whole = whole and all(issue["severity"] not in ("fatal", "error") for issue in issues) and bool(resource)
+                whole = (
+                    whole and all(issue["severity"] not in ("fatal", "error") for issue in issues) and bool(resource)
+                )
             else:
                 came.append(resource)
         return came, whole and value.get("total", 0) <= matches
@@ -182,7 +187,7 @@ class Chart:
                 try:
                     concept = concept_of(part, kind)
                     all_keys, broken = self._readable(concept)
-                except Unreadable:
+                except UnreadableError:
                     self.not_whole.add(kind)
                     break
                 texts = [] if broken else texts_of(concept)
@@ -233,7 +238,7 @@ class Chart:
         return bool(kinds & self.not_whole & SPEAKS_AGAINST)
 
 
-# --- what counts -------------------------------------------------------------------------------------------------------
+# --- what counts ------------------------------------------------------------------------------------------------------
 
 
 def concept_in(concept: Any, codes: CodeSet) -> bool:
@@ -244,10 +249,10 @@ def concept_in(concept: Any, codes: CodeSet) -> bool:
 
 
 def counts(fact: Json, found: Found, chart: Chart) -> bool:
-    """Whether a record counts for a fact, but for its date. Raises Unreadable where that cannot be known."""
+    """Whether a record counts for a fact, but for its date. Raises UnreadableError where that cannot be known."""
     record, kind, codes = found.record, found.kind, chart.sets[fact["codes"]]
     if record.get("modifierExtension") or record.get("implicitRules"):
-        raise Unreadable
+        raise UnreadableError
     active = fact.get("state", "active" if fact["kind"] == "onset" else "ever") == "active"
     manner = found.manner
     if found.label is not None:
@@ -275,7 +280,7 @@ def _condition_counts(record: Json, active: bool, manner: int, today: date) -> b
         return False
     for name in ("recordedDate", *(("onsetDateTime",) if active else ())):
         if record.get(name) is not None and future(record[name], today):
-            raise Unreadable
+            raise UnreadableError
     return True
 
 
@@ -285,7 +290,7 @@ def _is_present(record: Json, today: date) -> bool:
         return False
     if _has_ended(record, today):
         if clinical is not None:
-            raise Unreadable
+            raise UnreadableError
         return False
     categories = {status_of(item) for item in listed(record.get("category"))}
     of_a_visit = "encounter-diagnosis" in categories and not categories & {"problem-list-item", "health-concern"}
@@ -295,7 +300,7 @@ def _is_present(record: Json, today: date) -> bool:
     written = one_of(record, "recordedDate") or (asserted[0] if asserted else record.get("onsetDateTime"))
     limit = today - timedelta(days=365)
     if written is None or days(written).first < limit <= days(written).last:
-        raise Unreadable
+        raise UnreadableError
     return days(written).last >= limit
 
 
@@ -311,7 +316,7 @@ def _has_ended(record: Json, today: date) -> bool:
         if future(value, today):
             return False
         if days(value).last > today:
-            raise Unreadable
+            raise UnreadableError
         return True
     return record.get("abatementBoolean") is True
 
@@ -331,7 +336,9 @@ def _status_counts(record: Json, kind: str, active: bool, today: date) -> bool:
     written = end or one_of(record, *(name for name in DATES[kind] if name != "effectivePeriod"), "authoredOn")
     if written is None:
         return False
-    return (end is not None and days(end).last >= today and not over) or days(written).last >= today - timedelta(days=90)
+    return (end is not None and days(end).last >= today and not over) or days(written).last >= today - timedelta(
+        days=90
+    )
 
 
 def _at(record: Json, kind: str, site: CodeSet) -> bool | None:
@@ -352,7 +359,12 @@ def _reasons(record: Json, chart: Chart) -> Iterator[Any]:
     yield from listed(record.get("reasonCode"))
     for reference in listed(record.get("reasonReference")):
         target = next(
-            (one for one in chart.records.get("Condition", ()) if reference.get("reference") == f"Condition/{one['id']}"), None
+            (
+                one
+                for one in chart.records.get("Condition", ())
+                if reference.get("reference") == f"Condition/{one['id']}"
+            ),
+            None,
         )
         if target is not None and status_of(target.get("verificationStatus")) not in ("entered-in-error", "refuted"):
             yield target.get("code")
@@ -375,7 +387,7 @@ def date_of(found: Found, today: date) -> str | None:
             continue
         try:
             days(value)
-        except Unreadable:
+        except UnreadableError:
             if name == "performedString":
                 return None
             raise
@@ -390,14 +402,15 @@ def parts_of(record: Json, kind: str, chart: Chart) -> list[str]:
     def named(concept: Any) -> list[str]:
         try:
             keys = keys_of(concept)
-        except Unreadable:
+        except UnreadableError:
             keys = []
         text = plain(" ".join(texts_of(concept)))
         sets = {part["id"]: chart.sets[part["codes"]] for part in scope}
         return [
             name
             for name, codes in sets.items()
-            if any(codes.label(key) is not None for key in keys) or any(f" {phrase} " in text for phrase in codes.phrases)
+            if any(codes.label(key) is not None for key in keys)
+            or any(f" {phrase} " in text for phrase in codes.phrases)
         ]
 
     by_site = [name for site in listed(record.get("bodySite")) for name in named(site)]

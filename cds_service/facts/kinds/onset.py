@@ -1,11 +1,11 @@
 """``onset``: how long a problem has lasted, from recorded onsets and from an attested date."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import date
 from math import inf
 from typing import Any
 
-from cds_service.chart.chart import Chart
+from cds_service.chart.chart import Chart, Match
 from cds_service.chart.evidence_rules import judge
 from cds_service.errors import UnreadableError
 from cds_service.facts.attested import attested, attested_date
@@ -27,7 +27,6 @@ from cds_service.facts.origins import a_condition, answers, either
 from cds_service.fhir.dates import Days, days, is_future_day, years_after
 from cds_service.fhir.elements import days_of, number_of, object_of
 from cds_service.policy.model import FactRule
-
 
 _YEARS = ("a", "y", "yr", "year", "years")
 _OLDEST = 130
@@ -55,24 +54,15 @@ class OnsetKind(ElapsedKind):
         others = {id(match.record.resource) for codes in rule.not_in for match in chart.matches("Condition", codes)}
         for match, placed in context.matches(rule, ("Condition",)):
             try:
-                why_not, _ = judge(rule, match, chart, today)
-                if why_not is None and not placed:
+                onset = _onset(rule, match, others, context)
+                if isinstance(onset, Days) and not placed:
                     # It may be of this part.
-                    why_not, unreadable = context.no_part, True
-                if why_not is None and id(match.record.resource) in others:
-                    why_not = "gives no onset of the pain"
-                if why_not is None:
-                    onset = _condition_onset(match.record.resource, chart)
-                    if onset is None:
-                        why_not = "onset not recorded"
-                    elif is_future_day(onset.first, today):
-                        # It is on the list, so that the date is wrong, and not what it dates.
-                        raise UnreadableError(f"has its onset in the future ({onset.text})")
-                    else:
-                        recorded.append((onset, evidence_of(match, f"since {onset.text}", None)))
-                if why_not is not None:
-                    notes.append(note_on(match, why_not))
-                    refused.append(not_counted(match, why_not))
+                    onset, unreadable = context.no_part, True
+                if isinstance(onset, Days):
+                    recorded.append((onset, evidence_of(match, f"since {onset.text}", None)))
+                else:
+                    notes.append(note_on(match, onset))
+                    refused.append(not_counted(match, onset))
             except UnreadableError as error:
                 unreadable = True
                 notes.append(note_on(match, f"{match.record.reference} {error}"))
@@ -112,6 +102,23 @@ class OnsetKind(ElapsedKind):
         but = f" (none of {either([codes.title.lower() for codes in rule.not_in])})" if rule.not_in else ""
         recorded = f"the earliest onset of {a_condition(rule)}{but}"
         return f"{recorded}, and the newest {answers(rule)}{ended}; both must agree" if rule.item else recorded
+
+
+def _onset(rule: FactRule, match: Match, others: Container[int], context: Context) -> Days | str:
+    """The onset of a Condition, or why it gives none; ``others`` are the resources that are left out.
+
+    Raises UnreadableError where it cannot be read.
+    """
+    why_not = judge(rule, match, context.chart, context.today).why_not
+    if why_not is not None:
+        return why_not
+    if id(match.record.resource) in others:
+        return "gives no onset of the pain"
+    onset = _condition_onset(match.record.resource, context.chart)
+    if onset is not None and is_future_day(onset.first, context.today):
+        # It is on the list, so that the date is wrong, and not what it dates.
+        raise UnreadableError(f"has its onset in the future ({onset.text})")
+    return "onset not recorded" if onset is None else onset
 
 
 def _attested_end(rule: FactRule, context: Context, notes: list[str]) -> Days | None:

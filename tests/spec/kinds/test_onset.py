@@ -48,7 +48,12 @@ test_rows = held(*TABLES)
         ("an age without a unit", {"onsetAge": quantity(50)}, (1900, 2265), "met"),
         ("the present age", {"onsetAge": quantity(56, code="a")}, (0, 73), "not-met"),
         ("a range of ages", {"onsetRange": {"low": quantity(50), "high": quantity(52)}}, (1170, 2265), "met"),
-        ("a range to the present age", {"onsetRange": {"low": quantity(50), "high": quantity(56)}}, (0, 2265), "unknown"),
+        (
+            "a range to the present age",
+            {"onsetRange": {"low": quantity(50), "high": quantity(56)}},
+            (0, 2265),
+            "unknown",
+        ),
         ("tomorrow, which has begun east of us", {"onsetDateTime": "2026-03-16"}, (0, 0), "not-met"),
         ("a date written as a string", {"onsetString": "2024-06"}, (623, 652), "met"),
     ),

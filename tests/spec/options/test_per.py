@@ -28,7 +28,9 @@ BEFORE_AN_ANSWER = also(
     PER.facts,
     {"first": [{"fact": "exercised", "is": False}, is_yes("hum")]},
     Row("an answer alone", answered(hum__right=True), "met", {"side": [RIGHT]}, "right"),
-    Row("a record of this side", exercise(side=RIGHT) | answered(hum__right=True), "not-met", {"side": [RIGHT]}, "right"),
+    Row(
+        "a record of this side", exercise(side=RIGHT) | answered(hum__right=True), "not-met", {"side": [RIGHT]}, "right"
+    ),
     Row("a record of the other", exercise(side=LEFT) | answered(hum__right=True), "met", {"side": [RIGHT]}, "right"),
     Row("a record of no side", exercise() | answered(hum__right=True), "unknown", {"side": [RIGHT]}, "right"),
     more={"scope": SCOPE},
