@@ -142,11 +142,9 @@ def records(random: Random) -> list[Json]:
     return [{"resourceType": "Patient", "id": "p1", "birthDate": random.choice(("1980", "1975-05-05"))}, *numbered]
 
 
-def truths(chart: list[Json], failed: frozenset[str] = frozenset(), today: date = TODAY) -> Mapping[str, str]:
-    """Criterion -> truth of a chart of which the lists of some types failed and all others came whole."""
-    policy = next(item for item in library().policies if item.id == POLICY)
-    keys = library().prefetch_keys
-    sent: dict[str, Any] = {
+def prefetch(chart: list[Json], failed: frozenset[str] = frozenset()) -> Json:
+    """The chart under the published keys: the lists of some types failed, all others came whole."""
+    return {
         key: OUTCOME
         if kind in failed
         else {
@@ -154,11 +152,23 @@ def truths(chart: list[Json], failed: frozenset[str] = frozenset(), today: date 
             "type": "searchset",
             "entry": [{"resource": record} for record in chart if record["resourceType"] == kind],
         }
-        for key, kind in keys.items()
+        for key, kind in library().prefetch_keys.items()
     }
-    came = arrived(sent, keys, "p1")
+
+
+def truths_of(sent: Json, policy_id: str = POLICY, today: date = TODAY) -> Mapping[str, str]:
+    """Criterion -> truth of a prefetch, where nothing is ordered."""
+    policy = next(item for item in library().policies if item.id == policy_id)
+    came = arrived(sent, library().prefetch_keys, "p1")
     types, lexicon = library().policy_reads.of([policy])
-    read = Chart.of(came.resources, came.listings, patient_id="p1", types=types, lexicon=lexicon)
+    read = Chart.of(
+        came.resources, came.listings, patient_id="p1", types=types, lexicon=lexicon, addresses=came.addresses
+    )
     known = gather.gather(policy, read, library().questionnaires(policy), today)
     found = criteria.find(policy, policy.criteria, known, read)
     return {name: finding.truth.value for name, finding in found.items()}
+
+
+def truths(chart: list[Json], failed: frozenset[str] = frozenset(), today: date = TODAY) -> Mapping[str, str]:
+    """Criterion -> truth of a chart of which the lists of some types failed and all others came whole."""
+    return truths_of(prefetch(chart, failed), today=today)

@@ -291,6 +291,34 @@ def test_of_several_forms_the_newest_that_holds_the_item_counts(newer, expected)
     assert truth("can-hum", attested({"can-hum": YES}), newer) == expected
 
 
+@pytest.mark.parametrize(
+    ("newer", "expected"),
+    named(
+        ("no date", {"authored": ...}, "unknown"),
+        ("a date that is none", {"authored": "in spring"}, "unknown"),
+        (
+            "an element that may change its meaning",
+            {"modifierExtension": [{"url": "https://ehr.example/not"}]},
+            "unknown",
+        ),
+        ("rules that may change its meaning", {"implicitRules": "https://ehr.example/rules"}, "unknown"),
+        ("an item that is none", {"item": ["can-hum"]}, "unknown"),
+        ("no date, in another item", {"authored": ..., "item": [{"linkId": "pain", "answer": []}]}, "met"),
+        ("no date, and not completed", {"authored": ..., "status": "in-progress"}, "met"),
+        ("no date, and of no edition that there is", {"authored": ..., "questionnaire": f"{QUESTIONNAIRE}|9"}, "met"),
+    ),
+)
+def test_a_form_that_cannot_be_read_may_say_anything(newer, expected):
+    assert (
+        truth(
+            "can-hum",
+            attested({"can-hum": YES}),
+            attested({"can-hum": NO}, **({"id": "q2", "authored": "2026-03-05"} | newer)),
+        )
+        == expected
+    )
+
+
 def copy_of(reference: str, value: float = 7, **more: Any) -> Json:
     score = {"valueQuantity": quantity(value), "derivedFrom": [{"reference": reference}]}
     return observation("72514-3", **(score | more))

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from cds_service.errors import UnreadableError
-from cds_service.fhir.dates import day_before, days, is_future, shift, years_after, years_between
+from cds_service.fhir.dates import day_before, days, is_future, months_between, shift, years_after, years_between
 from tests.charts import named
 
 TODAY = date(2026, 3, 15)
@@ -96,6 +96,35 @@ def test_the_future_begins_after_today(text, future):
 )
 def test_age_in_completed_years(born, today, years):
     assert years_between(born, today) == years
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "months"),
+    named(
+        ("the same day", date(2026, 3, 15), TODAY, 0),
+        ("a day short of a month", date(2026, 2, 16), TODAY, 27 / 31),
+        ("a month to the day", date(2026, 2, 15), TODAY, 1),
+        ("from the 31st to the last day of February", date(2026, 1, 31), date(2026, 2, 28), 1),
+        ("from the 31st to the day before that", date(2026, 1, 31), date(2026, 2, 27), 27 / 31),
+        ("from the 31st over the end of February", date(2026, 1, 31), date(2026, 3, 1), 1 + 1 / 31),
+        ("from the 30th to the last day of February", date(2025, 8, 30), date(2026, 2, 28), 6),
+        ("from 29 February, a year later", date(2024, 2, 29), date(2025, 2, 28), 12),
+        ("from the last of February to a longer month", date(2026, 2, 28), date(2026, 3, 28), 1),
+    ),
+)
+def test_a_month_is_complete_on_its_day_or_at_the_end_of_a_shorter_one(start, end, months):
+    assert months_between(start, end) == months
+
+
+def test_more_days_are_never_fewer_months():
+    day = date(2023, 12, 25)
+    for start in (day + timedelta(days=number) for number in range(70)):
+        told = [months_between(start, start + timedelta(days=number)) for number in range(500)]
+        assert told == sorted(told)
+        assert all(
+            months_between(start, day) >= months_between(start + timedelta(days=1), day)
+            for day in (start + timedelta(days=number) for number in range(1, 200))
+        )
 
 
 def test_years_after_a_leap_day():

@@ -24,7 +24,7 @@ from cds_service.trust.checks import CHECKS as TOKEN_CHECKS
 from cds_service.trust.clients import KEYS, load_clients
 from cds_service.trust.entries import QUIRKS
 from cds_service.web import outcomes
-from tests import authors_guide, rooms
+from tests import authors_guide, reading_page, rooms
 from tests.charts import MINIMAL
 from tests.loading import schema
 from tests.shipped import TODAY, answers, example, library
@@ -63,6 +63,7 @@ def answers_in_guide() -> str:
 
 CARDS = ROOT / "cards" / "README.md"
 GUIDE = ROOT / "docs" / "policy-authors-guide.md"
+READING = ROOT / "docs" / "how-a-chart-is-read.md"
 
 
 def answers_for_parts() -> str:
@@ -201,7 +202,20 @@ GENERATED = [
     (ROOT / "docs" / "operators-guide.md", "checks", checks_table),
     (ROOT / "README.md", "card", card_in_readme),
     (ROOT / "docs" / "integrators-guide.md", "answers", answers_in_guide),
-    (ROOT / "docs" / "integrators-guide.md", "roles", roles_table),
+    (READING, "roles", roles_table),
+    (READING, "future", reading_page.future),
+    (READING, "months", reading_page.months),
+    (READING, "delivery", reading_page.delivery),
+    (READING, "types", reading_page.types),
+    (READING, "systems", reading_page.systems),
+    (READING, "word-lists", reading_page.word_lists),
+    (READING, "manners", reading_page.manners),
+    (READING, "typed", reading_page.typed),
+    (READING, "spellings", reading_page.spellings),
+    (READING, "known-units", reading_page.known_units),
+    (READING, "body-mass", reading_page.body_mass_units),
+    (READING, "yes-or-no", reading_page.yes_or_no),
+    (READING, "limits", reading_page.limits),
     (ROOT / "docs" / "integrators-guide.md", "answers-for-parts", answers_for_parts),
     (CARDS, "starting", authors_guide.starting),
     (CARDS, "finished", authors_guide.finished),

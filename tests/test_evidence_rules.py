@@ -63,7 +63,7 @@ SAID_2019 = {
         ("resolved as text", {"clinicalStatus": {"text": "Resolved"}}, False, True),
         ("silent, but ended", {"clinicalStatus": ..., "abatementDateTime": "2026-01-01"}, False, True),
         ("silent, ended today", {"clinicalStatus": ..., "abatementDateTime": "2026-03-15"}, False, True),
-        ("silent, to end tomorrow", {"clinicalStatus": ..., "abatementDateTime": "2026-03-16"}, True, True),
+        ("silent, to end in two days", {"clinicalStatus": ..., "abatementDateTime": "2026-03-17"}, True, True),
         ("silent, to end later", {"clinicalStatus": ..., "abatementDateTime": "2026-05-01"}, True, True),
         ("entered in error", {"verificationStatus": status("entered-in-error")}, False, False),
         ("entered in error as a bare string", {"verificationStatus": "entered-in-error"}, False, False),

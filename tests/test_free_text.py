@@ -212,3 +212,10 @@ def test_every_word_of_the_tables_works_behind_a_phrase(word):
 @pytest.mark.parametrize("words_of_failure", free_text.NO_DENIALS)
 def test_what_did_not_help_was_tried(words_of_failure):
     assert FreeText(f"{words_of_failure}, septic arthritis").manner(ARTHRITIS) in (Said.REPORTED, Said.SUSPECTED)
+
+
+def test_a_label_denies_all_of_its_list_and_nothing_behind_it():
+    text = FreeText("Denies: fever, chills, discitis. Lumbar stenosis, arthritis")
+    denied = {phrase: text.manner([f" {phrase} "]) for phrase in ("fever", "chills", "discitis")}
+    assert set(denied.values()) == {Said.DENIED}
+    assert {text.manner([f" {phrase} "]) for phrase in ("stenosis", "arthritis")} == {Said.REPORTED}

@@ -197,7 +197,7 @@ def _ended(condition: Mapping[str, Any], today: date) -> str | None:
         if written is None:
             return "has ended"
     when = days_of(written)
-    if when.first > today:
+    if is_future(text_of(written), today):
         return None
     if when.last > today:
         raise UnreadableError(f"may have ended ({when.text})")

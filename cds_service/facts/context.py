@@ -42,7 +42,8 @@ class Context(NamedTuple):
 
     def answers_open(self, rule: FactRule) -> bool:
         """Whether answers that the fact reads may exist that were not read."""
-        return bool(rule.item) and ANSWERS in self.not_whole
+        items = (*rule.items, rule.until) if rule.until else rule.items
+        return bool(rule.item) and (ANSWERS in self.not_whole or self.answers.may_hold(items))
 
     def matches(self, rule: FactRule, types: Iterable[str]) -> Iterator[tuple[Match, bool]]:
         """Each record that carries the rule's codes; with False where it does not say to which part it belongs."""

@@ -44,7 +44,8 @@ class Unread(NamedTuple):
 def observed(rule: FactRule, match: Match, chart: Chart, today: date) -> Reading | Stale | Unread | str:
     """A reading, or one that is stale or may be anything; or the sentence why it is not evidence."""
     resource = match.record.resource
-    when = Days(today, today, "")
+    # Of any day, and so perhaps the newest of all.
+    when = Days(date.min, today, "")
     try:
         why_not, broken = _judged(rule, match, chart, today)
         if why_not is not None:
@@ -78,8 +79,7 @@ def observed(rule: FactRule, match: Match, chart: Chart, today: date) -> Reading
         return _unread(match, when, quantity.text, outside)
     shown = f"{quantity.text} {rule.unit if factors == (1.0,) else unit}".strip()
     if written is None:
-        # Of any day, and so perhaps the newest of all.
-        return _unread(match, Days(date.min, today, ""), shown, "has no date")
+        return _unread(match, when, shown, "has no date")
     return Reading(when, possible, evidence_of(match, shown, when.text), note_on(match, doubt) if doubt else "")
 
 

@@ -45,7 +45,8 @@ def recorded(rule: FactRule, context: Context) -> Recorded:
             elif why_not is None and rule.look_back_days is not None:
                 why_not = "has no date"
             if why_not is None and not placed:
-                why_not = context.no_part
+                # It may be of this part.
+                why_not, spoiled = context.no_part, True
         except UnreadableError as error:
             why_not = f"{match.record.reference} {error}"
             when, remark = None, ""

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from cds_service.chart.chart import Chart, Record
-from cds_service.chart.evidence_rules import status_word
+from cds_service.chart.evidence_rules import refuse_modified, status_word
 from cds_service.errors import UnreadableError
 from cds_service.facts.attesters import DEFAULT_ACCEPTS, Accepts, Attester, author_of
 from cds_service.fhir.elements import Json, days_of, first_of, list_of, relative, text_of
@@ -52,10 +52,18 @@ class Given(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """Why a response, or a part of it, does not count, and the linkIds that it would have answered; none: not known."""
+    """Why a response, or a part of it, does not count, and the linkIds that it would have answered; none: not known.
+
+    ``unread``: it would count if it could be read, so that what it answers stays open.
+    """
 
     why: str
     links: frozenset[str] = frozenset()
+    unread: bool = False
+
+    def concerns(self, links: frozenset[str]) -> bool:
+        """Whether it would have answered one of these linkIds, or may have."""
+        return not self.links or not self.links.isdisjoint(links)
 
 
 class Answers(NamedTuple):
@@ -88,14 +96,20 @@ class Answers(NamedTuple):
             items: dict[str, list[Given]] = {}
             for inner in _opened(group.get("item"), []):
                 link = inner.get("linkId")
-                if isinstance(link, str) and link.startswith(begin) and "answer" in inner:
-                    items.setdefault(link.removeprefix(begin), []).append(Given(response, inner))
+                if isinstance(link, str) and link.startswith(begin) and ("answer" in inner or _says_absent(inner)):
+                    given = Given(response, inner, _says_absent(inner))
+                    items.setdefault(link.removeprefix(begin), []).append(given)
             yield response, self._replace(items=items, groups={}, refused=(), part="")
 
     def why_refused(self, items: Iterable[str]) -> list[str]:
         """Why responses do not count that would have answered one of the items."""
-        links = {self.link(item) for item in items}
-        return [one.why for one in self.refused if not one.links or not one.links.isdisjoint(links)]
+        links = frozenset(map(self.link, items))
+        return [one.why for one in self.refused if one.concerns(links)]
+
+    def may_hold(self, items: Iterable[str]) -> bool:
+        """Whether a response that cannot be read may answer one of the items."""
+        links = frozenset(map(self.link, items))
+        return any(one.unread and one.concerns(links) for one in self.refused)
 
     def beside(self, given: Given, link: str) -> Iterator[Mapping[str, Any]]:
         """The answers to another item of the same response, such as the one that says when it was observed."""
@@ -135,10 +149,13 @@ def read_answers(chart: Chart, questionnaires: frozenset[str], accepts: Accepts)
         if not isinstance(canonical, str) or canonical.partition("|")[0] not in addresses:
             continue
         ours.add(record.reference)
+        if why_not := _why_it_does_not_count(record, canonical, questionnaires):
+            refused.append(Refused(f"{record.reference}: {why_not}", _links(record.resource.get("item"))))
+            continue
         try:
-            response, level = _response(record, canonical, questionnaires, chart)
+            response, level = _response(record, chart)
         except UnreadableError as error:
-            refused.append(Refused(f"{record.reference}: {error}", _links(record.resource.get("item"))))
+            refused.append(Refused(f"{record.reference}: {error}", _links(record.resource.get("item")), unread=True))
             continue
         broken: list[Any] = []
         for item in _opened(level, broken):
@@ -150,20 +167,24 @@ def read_answers(chart: Chart, questionnaires: frozenset[str], accepts: Accepts)
             elif "item" in item:
                 groups.setdefault(link, []).append(Given(response, item))
         if broken:
-            refused.append(Refused(f"{record.reference}: an item cannot be read"))
+            refused.append(Refused(f"{record.reference}: an item cannot be read", unread=True))
     return Answers(chart, items, groups, tuple(refused), frozenset(ours), accepts)
 
 
-def _response(record: Record, canonical: str, questionnaires: frozenset[str], chart: Chart) -> tuple[Response, Any]:
-    """A response that counts, and its items. Raises UnreadableError with the reason where it does not count."""
+def _why_it_does_not_count(record: Record, canonical: str, questionnaires: frozenset[str]) -> str:
+    """Why a response does not count, by its edition and its status; "" where it does if it can be read."""
     edition = canonical.partition("|")[2]
     if not edition:
-        raise UnreadableError("answers to a questionnaire without its edition")
+        return "answers to a questionnaire without its edition"
     if canonical not in questionnaires:
-        raise UnreadableError(f"answers to edition {edition[:_LONGEST_EDITION]}, which does not exist")
+        return f"answers to edition {edition[:_LONGEST_EDITION]}, which does not exist"
     status = record.resource.get("status")
-    if status not in _ROW.statuses:
-        raise UnreadableError(f"answers are {status_word(status)}, not completed")
+    return "" if status in _ROW.statuses else f"answers are {status_word(status)}, not completed"
+
+
+def _response(record: Record, chart: Chart) -> tuple[Response, Any]:
+    """A response that counts, and its items. Raises UnreadableError with the reason where it cannot be read."""
+    refuse_modified(record.resource)
     try:
         authored = text_of(first_of(record.resource, *_ROW.dates))
         days_of(authored)

@@ -48,8 +48,7 @@ def days(text: str) -> Days:
 def is_future(text: str, today: date) -> bool:
     """Whether a FHIR date lies wholly after today (a UTC day).
 
-    A time with an offset is compared in UTC. A day without a time is that of the place of care, and somewhere on earth
-    the next one may have begun (UTC+14): it is in the future only where it is later than that.
+    A time with an offset is compared in UTC; a day without a time as ``is_future_day``.
     """
     first = days(text).first
     if first <= today:
@@ -60,7 +59,16 @@ def is_future(text: str, today: date) -> bool:
             return moment.tzinfo is None or moment.astimezone(UTC).date() > today
         except (ValueError, OverflowError):
             return True
-    return (first - today).days > 1
+    return is_future_day(first, today)
+
+
+def is_future_day(day: date, today: date) -> bool:
+    """Whether a day without a time lies after today (a UTC day).
+
+    It is a day of the place of care, and somewhere on earth the next one may have begun (UTC+14): it is in the future
+    only where it is later than that.
+    """
+    return (day - today).days > 1
 
 
 def years_between(born: date, today: date) -> int:
@@ -79,12 +87,22 @@ def years_after(day: date, years: int) -> date:
 
 
 def months_between(start: date, end: date) -> float:
-    """Calendar months from one day to a later one: the completed months, and the days of the month begun as 31sts."""
-    completed = (end.year - start.year) * 12 + end.month - start.month - (end.day < start.day)
-    year, month = divmod(start.year * 12 + start.month - 1 + completed, 12)
-    # A month begun on the 31st is complete on the first day after a shorter one.
-    reached = date(year, month + 1, min(start.day, monthrange(year, month + 1)[1]))
-    return completed + max(0, (end - reached).days) / LONGEST_MONTH
+    """Calendar months from one day to a later one: the completed months, and the days of the month begun as 31sts.
+
+    A month is complete on the same day of a later month, or on the last day of a month that does not have that day: the
+    way in which FHIRPath and CQL add months to a date.
+    """
+    completed = (end.year - start.year) * 12 + end.month - start.month
+    reached = _months_later(start, completed)
+    if reached > end:
+        completed -= 1
+        reached = _months_later(start, completed)
+    return completed + (end - reached).days / LONGEST_MONTH
+
+
+def _months_later(start: date, months: int) -> date:
+    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
+    return date(year, month + 1, min(start.day, monthrange(year, month + 1)[1]))
 
 
 def day_before(day: date, count: int) -> date:

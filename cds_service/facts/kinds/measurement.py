@@ -33,11 +33,13 @@ class MeasurementKind(NumberKind):
         stale: list[tuple[Days, str]] = []
         notes: list[str] = []
         refused: list[NotCounted] = []
+        unplaced = False
         for match, placed in context.matches(rule, ("Observation",)):
             if copied := context.answers.copied_by(match.record.resource):
                 # The answer speaks for itself; its copy may be older than what the answer says now.
                 notes.append(note_on(match, f"{match.record.reference} is a copy of {copied}"))
                 continue
+            unplaced = unplaced or not placed
             outcome = observed(rule, match, context.chart, context.today) if placed else context.no_part
             if isinstance(outcome, Stale):
                 stale.append((outcome.when, note_on(match, outcome.why)))
@@ -63,7 +65,7 @@ class MeasurementKind(NumberKind):
             readings += given
             notes += more
         fact = from_newest(rule, readings, notes)
-        is_open = fact.open or context.records_open(rule) or context.answers_open(rule)
+        is_open = fact.open or unplaced or context.records_open(rule) or context.answers_open(rule)
         return fact._replace(open=is_open, not_counted=tuple(refused))
 
     def reader(self, rule: FactRule) -> AnswerReader:

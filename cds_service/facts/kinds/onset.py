@@ -1,11 +1,11 @@
 """``onset``: how long a problem has lasted, from recorded onsets and from an attested date."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import date
 from math import inf
 from typing import Any
 
-from cds_service.chart.chart import Chart
+from cds_service.chart.chart import Chart, Match
 from cds_service.chart.evidence_rules import judge
 from cds_service.errors import UnreadableError
 from cds_service.facts.attested import attested, attested_date
@@ -24,9 +24,12 @@ from cds_service.facts.evidence import (
 )
 from cds_service.facts.kind import ElapsedKind, Rules
 from cds_service.facts.origins import a_condition, answers, either
-from cds_service.fhir.dates import Days, days, years_after
+from cds_service.fhir.dates import Days, days, is_future_day, years_after
 from cds_service.fhir.elements import days_of, number_of, object_of
 from cds_service.policy.model import FactRule
+
+_YEARS = ("a", "y", "yr", "year", "years")
+_OLDEST = 130
 
 
 class OnsetKind(ElapsedKind):
@@ -51,21 +54,15 @@ class OnsetKind(ElapsedKind):
         others = {id(match.record.resource) for codes in rule.not_in for match in chart.matches("Condition", codes)}
         for match, placed in context.matches(rule, ("Condition",)):
             try:
-                why_not, _ = judge(rule, match, chart, today)
-                why_not = why_not or (None if placed else context.no_part)
-                if why_not is None and id(match.record.resource) in others:
-                    why_not = "gives no onset of the pain"
-                if why_not is None:
-                    onset = _condition_onset(match.record.resource, chart)
-                    if onset is None:
-                        why_not = "onset not recorded"
-                    elif onset.first > today:
-                        why_not = f"onset {onset.text} lies in the future"
-                    else:
-                        recorded.append((onset, evidence_of(match, f"since {onset.text}", None)))
-                if why_not is not None:
-                    notes.append(note_on(match, why_not))
-                    refused.append(not_counted(match, why_not))
+                onset = _onset(rule, match, others, context)
+                if isinstance(onset, Days) and not placed:
+                    # It may be of this part.
+                    onset, unreadable = context.no_part, True
+                if isinstance(onset, Days):
+                    recorded.append((onset, evidence_of(match, f"since {onset.text}", None)))
+                else:
+                    notes.append(note_on(match, onset))
+                    refused.append(not_counted(match, onset))
             except UnreadableError as error:
                 unreadable = True
                 notes.append(note_on(match, f"{match.record.reference} {error}"))
@@ -107,6 +104,23 @@ class OnsetKind(ElapsedKind):
         return f"{recorded}, and the newest {answers(rule)}{ended}; both must agree" if rule.item else recorded
 
 
+def _onset(rule: FactRule, match: Match, others: Container[int], context: Context) -> Days | str:
+    """The onset of a Condition, or why it gives none; ``others`` are the resources that are left out.
+
+    Raises UnreadableError where it cannot be read.
+    """
+    why_not = judge(rule, match, context.chart, context.today).why_not
+    if why_not is not None:
+        return why_not
+    if id(match.record.resource) in others:
+        return "gives no onset of the pain"
+    onset = _condition_onset(match.record.resource, context.chart)
+    if onset is not None and is_future_day(onset.first, context.today):
+        # It is on the list, so that the date is wrong, and not what it dates.
+        raise UnreadableError(f"has its onset in the future ({onset.text})")
+    return "onset not recorded" if onset is None else onset
+
+
 def _attested_end(rule: FactRule, context: Context, notes: list[str]) -> Days | None:
     """The attested date that ends what began; None, with a note, where none is attested or several differ."""
     readings, more = attested(rule.ending(), context.answers, context.today, _attested_date)
@@ -126,14 +140,14 @@ def _attested_onset(
     rule: FactRule, answer: Mapping[str, Any], today: date, end: Days | None
 ) -> tuple[tuple[Value, ...], str]:
     onset = attested_date(answer)
-    if onset.first > today:
+    if is_future_day(onset.first, today):
         raise UnreadableError("is a date in the future")
     if end is None:
         return (ANYTHING,), f"since {onset.text}"
-    if end.first > today or end.last < onset.first:
+    if rule.until and (is_future_day(end.first, today) or end.last < onset.first):
         raise UnreadableError("ends before it begins, or in the future")
     shown = f"since {onset.text}" if not rule.until else f"{onset.text} to {end.text}"
-    return (elapsed(rule, onset, min(end.last, today), end.first),), shown
+    return (elapsed(rule, onset, min(end.last, today), min(end.first, today)),), shown
 
 
 def _condition_onset(condition: Mapping[str, Any], chart: Chart) -> Days | None:
@@ -143,7 +157,13 @@ def _condition_onset(condition: Mapping[str, Any], chart: Chart) -> Days | None:
         start = object_of(condition["onsetPeriod"]).get("start")
         return days_of(start) if start is not None else None
     if "onsetAge" in condition:
-        return _onset_from_age(object_of(condition["onsetAge"]), chart)
+        age = object_of(condition["onsetAge"])
+        return _onset_from_ages(age, age, chart)
+    if "onsetRange" in condition:
+        ages = object_of(condition["onsetRange"])
+        if ages.get("low") is None or ages.get("high") is None:
+            return None
+        return _onset_from_ages(object_of(ages["low"]), object_of(ages["high"]), chart)
     if "onsetString" in condition:
         try:
             return days_of(condition["onsetString"])
@@ -152,19 +172,28 @@ def _condition_onset(condition: Mapping[str, Any], chart: Chart) -> Days | None:
     return None
 
 
-def _onset_from_age(age: Mapping[str, Any], chart: Chart) -> Days | None:
+def _years_of(age: Mapping[str, Any]) -> int | None:
+    """The whole years of an age; None where it is in another unit, none that people reach, or compared with."""
     years = number_of(age.get("value"))
     unit = age.get("code") or age.get("unit") or "a"
-    if not isinstance(unit, str) or unit.lower() not in ("a", "y", "yr", "year", "years") or not 0 <= years <= 130:
+    known = isinstance(unit, str) and unit.lower() in _YEARS and age.get("comparator") is None
+    return int(years) if known and 0 <= years <= _OLDEST else None
+
+
+def _onset_from_ages(low: Mapping[str, Any], high: Mapping[str, Any], chart: Chart) -> Days | None:
+    """The days on which the patient was of an age, or of one from ``low`` to ``high``."""
+    youngest, oldest = _years_of(low), _years_of(high)
+    if youngest is None or oldest is None or youngest > oldest:
         return None
     birth_dates = {str(patient.get("birthDate")) for patient in chart.patients}
     # Copies of the patient that disagree give no age.
     born_text = birth_dates.pop() if len(birth_dates) == 1 and chart.patient and "birthDate" in chart.patient else None
-    if born_text is None or age.get("comparator") is not None:
+    if born_text is None:
         return None
     born = days_of(born_text)
-    last = years_after(born.last, int(years) + 1)
-    return Days(years_after(born.first, int(years)), date.fromordinal(last.toordinal() - 1), f"age {int(years)}")
+    last = years_after(born.last, oldest + 1)
+    said = f"age {youngest}" if youngest == oldest else f"age {youngest} to {oldest}"
+    return Days(years_after(born.first, youngest), date.fromordinal(last.toordinal() - 1), said)
 
 
 KIND = OnsetKind()

@@ -12,7 +12,7 @@ from cds_service.facts.evidence import ANYTHING, Fact, Value, newest
 from cds_service.facts.kind import ElapsedKind, Rules
 from cds_service.facts.origins import answers, records
 from cds_service.facts.recorded import recorded
-from cds_service.fhir.dates import days
+from cds_service.fhir.dates import days, is_future_day
 from cds_service.policy.model import FactRule
 
 
@@ -56,7 +56,7 @@ class SinceKind(ElapsedKind):
 
 def _attested_past(answer: Mapping[str, Any], today: date) -> tuple[tuple[Value, ...], str]:
     when = attested_date(answer)
-    if when.first > today:
+    if is_future_day(when.first, today):
         raise UnreadableError("is a date in the future")
     return ((0, 0),), when.text
 

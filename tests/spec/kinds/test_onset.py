@@ -24,7 +24,8 @@ ATTESTED = also(
     {"fact": "onset", "at_most": 0},
     Row("attested as begun today", answered("2026-03-15", pain_since="2026-03-15"), "met"),
     Row("attested as begun yesterday", answered("2026-03-15", pain_since="2026-03-14"), "not-met"),
-    Row("attested as begun tomorrow", answered("2026-03-15", pain_since="2026-03-16"), "unknown"),
+    Row("attested as begun tomorrow, east of us", answered("2026-03-15", pain_since="2026-03-16"), "met"),
+    Row("attested as begun the day after", answered("2026-03-15", pain_since="2026-03-17"), "unknown"),
 )
 TABLES = (ONSET, ATTESTED)
 
@@ -46,6 +47,14 @@ test_rows = held(*TABLES)
         ("an age in years as text", {"onsetAge": quantity(50, unit="years")}, (1900, 2265), "met"),
         ("an age without a unit", {"onsetAge": quantity(50)}, (1900, 2265), "met"),
         ("the present age", {"onsetAge": quantity(56, code="a")}, (0, 73), "not-met"),
+        ("a range of ages", {"onsetRange": {"low": quantity(50), "high": quantity(52)}}, (1170, 2265), "met"),
+        (
+            "a range to the present age",
+            {"onsetRange": {"low": quantity(50), "high": quantity(56)}},
+            (0, 2265),
+            "unknown",
+        ),
+        ("tomorrow, which has begun east of us", {"onsetDateTime": "2026-03-16"}, (0, 0), "not-met"),
         ("a date written as a string", {"onsetString": "2024-06"}, (623, 652), "met"),
     ),
 )
@@ -66,7 +75,9 @@ def test_onset(onset, elapsed, long_enough):
         ("an age below nought", {"onsetAge": quantity(-1, code="a")}, "onset not recorded"),
         ("an age not stated exactly", {"onsetAge": quantity(50, code="a", comparator=">")}, "onset not recorded"),
         ("the date of recording is no onset", {"recordedDate": "2020-01-01"}, "onset not recorded"),
-        ("an onset to come", {"onsetDateTime": "2026-03-16"}, "onset 2026-03-16 lies in the future"),
+        ("a range of ages without its end", {"onsetRange": {"low": quantity(50)}}, "onset not recorded"),
+        ("a range of ages turned round", {"onsetRange": {"low": quantity(50), "high": quantity(40)}}, "not recorded"),
+        ("a range in months", {"onsetRange": {"low": quantity(50, code="mo"), "high": quantity(60)}}, "not recorded"),
         ("refuted", {"onsetDateTime": "2024", "verificationStatus": "refuted"}, "is refuted"),
         (
             "entered in error",
@@ -97,6 +108,11 @@ def test_an_onset_that_is_not_known(changes, note):
         ("a period that is text", {"onsetPeriod": "2024"}),
         ("an age that is a number", {"onsetAge": 50}),
         ("an age without a number", {"onsetAge": {"unit": "years"}}),
+        ("a range that is a list", {"onsetRange": [40, 50]}),
+        ("a range of ages without a number", {"onsetRange": {"low": {"unit": "years"}, "high": quantity(50)}}),
+        ("a day to come", {"onsetDateTime": "2026-03-17"}),
+        ("a period to come", {"onsetPeriod": {"start": "2027"}}),
+        ("an age to come", {"onsetAge": quantity(60)}),
     ),
 )
 def test_an_onset_that_cannot_be_read_may_be_anything(onset):

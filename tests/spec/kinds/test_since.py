@@ -37,7 +37,8 @@ ATTESTED = also(
     Row("attested as 6 months ago", answered(last_exercise="2025-09-15"), "met"),
     Row("attested as a day more", answered(last_exercise="2025-09-14"), "not-met"),
     Row("attested as today", answered("2026-03-15", last_exercise="2026-03-15"), "met"),
-    Row("attested as tomorrow", answered(last_exercise="2026-03-16"), "unknown"),
+    Row("attested as tomorrow, east of us", answered(last_exercise="2026-03-16"), "met"),
+    Row("attested as the day after tomorrow", answered(last_exercise="2026-03-17"), "unknown"),
     Row("attested in words, and an old record", exercise("2024-01-01") | answered(last_exercise="soon"), "unknown"),
     Row("recorded long ago, attested lately", exercise("2024-01-01") | answered(last_exercise="2026-02-01"), "met"),
 )

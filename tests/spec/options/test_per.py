@@ -5,12 +5,12 @@ import pytest
 from cds_service.chart.parts import parts_named
 from tests.charts import CPT, SNOMED, chart, concept, named, procedure
 from tests.spec.pieces import BOTH, EXERCISE, HUM, LEFT, RIGHT, SCOPE, SIDES, answered, exercise, is_yes
-from tests.spec.tables import Row, Table, held
+from tests.spec.tables import Row, Table, also, held
 
 PER = Table(
     "per",
     "Read for each part of the scope apart: a record by its body site, code or words, an answer by its linkId "
-    "(`hum.right`). A record that names no part does not count.",
+    "(`hum.right`). A record that names no part counts for none, and may be of any.",
     {"hum": HUM | {"per": "knee"}, "exercised": EXERCISE | {"per": "knee"}},
     {"any": [is_yes("hum"), is_yes("exercised")]},
     (
@@ -24,7 +24,19 @@ PER = Table(
     sets=SIDES,
     shows={"per": "knee"},
 )
-TABLES = (PER,)
+BEFORE_AN_ANSWER = also(
+    PER.facts,
+    {"first": [{"fact": "exercised", "is": False}, is_yes("hum")]},
+    Row("an answer alone", answered(hum__right=True), "met", {"side": [RIGHT]}, "right"),
+    Row(
+        "a record of this side", exercise(side=RIGHT) | answered(hum__right=True), "not-met", {"side": [RIGHT]}, "right"
+    ),
+    Row("a record of the other", exercise(side=LEFT) | answered(hum__right=True), "met", {"side": [RIGHT]}, "right"),
+    Row("a record of no side", exercise() | answered(hum__right=True), "unknown", {"side": [RIGHT]}, "right"),
+    more={"scope": SCOPE},
+    sets=SIDES,
+)
+TABLES = (PER, BEFORE_AN_ANSWER)
 
 test_rows = held(*TABLES)
 
