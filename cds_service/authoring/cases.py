@@ -136,7 +136,7 @@ def prefetch_of(resources: list[Json], library: Library) -> dict[str, Any]:
                 "entry": [{"resource": item} for item in found],
             }
     for resource in resources:
-        if resource["resourceType"] not in library.resource_types:
+        if resource["resourceType"] not in library.prefetch_keys.values():
             filled[key_of(resource["resourceType"])] = resource
     return filled
 

@@ -101,7 +101,7 @@ class Chart:
     ``patient`` is the Patient resource or None, and ``patients`` are all copies of it that may hold; ``listings`` says
     for each resource type what became of its list; ``why_missing`` holds a sentence for types that are missing or
     failed, and ``unfetched`` those of them that say why fetching them failed; ``unreadable`` lists what is broken, and
-    ``dropped`` by type what is another patient's or does not say whose it is.
+    ``dropped`` by type what is another patient's or does not say whose it is; ``limits`` are the most that is read.
     """
 
     def __init__(self, patient_id: str, listings: Mapping[str, Listing]) -> None:
@@ -117,6 +117,7 @@ class Chart:
         self._coded: dict[tuple[CodeSet, str], list[Match]] = {}
         self._worded: dict[str, list[_Worded]] = {}
         self._spoken: dict[str, _Spoken] = {}
+        self.limits = DEFAULT_LIMITS
         self._characters = 0
         self._mine = f"Patient/{patient_id}"
         self._received: Mapping[str, list[Json]] = {}
@@ -146,6 +147,7 @@ class Chart:
         parses.
         """
         chart = cls(patient_id, listings)
+        chart.limits = limits
         unique = {kind: once(found) for kind, found in resources.items()}
         chart._received, chart._addresses = unique, addresses
         _find_patient(chart, newest_copies(resources.get("Patient", ())))
@@ -232,6 +234,14 @@ class Chart:
             raise UnreadableError(why_not)
         told: Told = answer
         return told
+
+    def count_words(self, text: str) -> None:
+        """Counts the characters of a text that is read. Raises UnreadableError where the chart has more than is
+        read."""
+        self._characters += len(text)
+        most = self.limits.all_text_characters
+        if self._characters > most:
+            raise UnreadableError(f"is worded beyond CDS_SERVICE_MAX_ALL_TEXT_CHARACTERS ({most})")
 
     def _received_by_id(self, kind: str) -> Mapping[str, Json]:
         """What was received of a type, by id; made when first asked for, and most calls never ask."""
@@ -408,10 +418,7 @@ def _index_part(
         most = limits.text_characters
         raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
     if said.text:
-        chart._characters += len(said.text)
-        if chart._characters > limits.all_text_characters:
-            most = limits.all_text_characters
-            raise UnreadableError(f"is worded beyond CDS_SERVICE_MAX_ALL_TEXT_CHARACTERS ({most})")
+        chart.count_words(said.text)
         worded = _Worded(record, part, said.coded, said.text, said.label, said.silent_for)
         chart._worded[row.name].append(worded)
     return row.is_record and says_nothing(said, row)
@@ -426,14 +433,6 @@ def _of_the_patient(chart: Chart, row: ResourceType, resources: Iterable[Json]) 
         else:
             is_said = isinstance(subject, dict) and isinstance(subject.get("reference"), str)
             _drop(chart, row.name, resource, "names another patient" if is_said else "names no patient")
-
-
-def _count_words(chart: Chart, text: str, limits: ReadLimits) -> None:
-    """Counts the characters of a text. Raises UnreadableError where the chart has more than is read."""
-    chart._characters += len(text)
-    most = limits.all_text_characters
-    if chart._characters > most:
-        raise UnreadableError(f"is worded beyond CDS_SERVICE_MAX_ALL_TEXT_CHARACTERS ({most})")
 
 
 def _of_bearable_size(chart: Chart, kind: str, resources: Iterable[Json], limits: ReadLimits) -> Iterator[Json]:

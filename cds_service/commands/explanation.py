@@ -6,9 +6,11 @@ from datetime import date
 from typing import Any
 
 from cds_service import service
+from cds_service.chart.chart import Chart
 from cds_service.errors import RequestError
 from cds_service.facts.evidence import Attested, Evidence
 from cds_service.facts.logic import Truth, every
+from cds_service.fhir.types import TYPES
 from cds_service.hooks.hook_request import SERVICE_OF, parse
 from cds_service.policy.model import Part, Policy
 from cds_service.service import Answer, Guide
@@ -66,15 +68,18 @@ def _policy(item: Answer) -> dict[str, Any]:
     beside = {finding.key: finding for finding in lent if finding.key not in decision.findings}
     return {
         **said,
-        "delivery": {name: item.chart.delivery(name).as_json() for name in _types(item.policy)} if item.chart else {},
+        "delivery": _delivery(item.policy, item.chart) if item.chart else {},
+        "review": [{**_evidence(found), "says": says} for says, evidence in decision.for_review for found in evidence],
         "payer": _payer(decision.payer),
         "verdicts": verdicts + (list(_verdict(decision, decision.requested)) if decision.requested else []),
         "criteria": [_criterion(item.policy, finding) for finding in (*decision.findings.values(), *beside.values())],
     }
 
 
-def _types(policy: Policy) -> list[str]:
-    return sorted({"Patient"} | policy.resource_types)
+def _delivery(policy: Policy, chart: Chart) -> dict[str, Any]:
+    """What became of each type that the policy asks for, and of those that it only reads where they were sent."""
+    ledger = {name: chart.delivery(name) for name in sorted({"Patient"} | policy.resource_types)}
+    return {name: item.as_json() for name, item in ledger.items() if item.received or not TYPES[name].unasked}
 
 
 def _payer(position: PayerPosition) -> dict[str, Any]:
@@ -130,7 +135,8 @@ def _criterion(policy: Policy, finding: Finding) -> dict[str, Any]:
 
 def _evidence(item: Evidence) -> dict[str, Any]:
     display = f"{item.display} ({item.code})" if item.code else item.display
-    said = {"reference": item.reference, "display": display, "value": item.value, "date": item.date}
+    value = ": ".join(filter(None, (item.value, f"“{item.quote}”"))) if item.quote else item.value
+    said = {"reference": item.reference, "display": display, "value": value, "date": item.date}
     return said | {"attested": _attested(item.attested)} if item.attested else said
 
 
