@@ -197,6 +197,7 @@ class _Maker:
             "code": self.concept(item["condition"], item.get("text")),
             "onsetDateTime": item.get("onset"),
             "recordedDate": item.get("date"),
+            "note": _note(item),
         }
 
     def observation(self, item: Mapping[str, Any]) -> Json:
@@ -223,6 +224,7 @@ class _Maker:
                 "status": item.get("status", "completed"),
                 "code": self.concept(item["procedure"], item.get("text")),
                 "performedDateTime": item.get("date"),
+                "note": _note(item),
             }
         )
 
@@ -241,6 +243,7 @@ class _Maker:
             "status": item.get("status", "final"),
             "code": self.concept(item["report"], item.get("text")),
             "effectiveDateTime": item.get("date"),
+            "conclusion": item.get("words"),
         }
 
     def device(self, item: Mapping[str, Any]) -> Json:
@@ -312,6 +315,10 @@ class _Maker:
 
 def _about() -> Json:
     return {"subject": {"reference": f"Patient/{PATIENT}"}}
+
+
+def _note(item: Mapping[str, Any]) -> list[Json] | None:
+    return [{"text": item["words"]}] if "words" in item else None
 
 
 def _items(link: str, value: Any) -> list[Json]:
