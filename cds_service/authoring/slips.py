@@ -241,14 +241,15 @@ def _of_contrary(policy: Policy) -> Iterator[Slip]:
             yield _dropped("policy", steps, f"'{item.fact}' no longer contradicts it", advice, touched)
             if item.to_confirm:
                 advice = f"no case has '{item.fact}' beside an answer that meets '{rule.id}': add one, and expect met"
-                steps = (*steps, "to_confirm")
-                yield _dropped("policy", steps, f"'{item.fact}' decides beside an answer", advice, touched)
+                yield _dropped(
+                    "policy", (*steps, "to_confirm"), f"'{item.fact}' decides beside an answer", advice, touched
+                )
         for number, hint in enumerate(rule.hints):
             if hint.settled_by:
                 advice = f"no case has '{hint.fact}' alone: add one, and expect 'Needs: {hint.settled_by}'"
                 touched = Reach(criteria=frozenset((rule.id,)))
-                steps = ("criteria", index, "hints", number, "settled_by")
-                yield _dropped("policy", steps, "'settled_by' removed", advice, touched)
+                place = ("criteria", index, "hints", number, "settled_by")
+                yield _dropped("policy", place, "'settled_by' removed", advice, touched)
 
 
 def _of_attesters(given: _Given) -> Iterator[Slip]:

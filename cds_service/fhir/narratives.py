@@ -136,7 +136,13 @@ def _texts_in(item: Any, longest: int) -> Iterator[str]:
     elif "data" in item or "url" in item or "contentType" in item:
         yield _attached(item, longest)
     else:
-        yield from concept_texts(item)
+        # A concept without words says something by its code.
+        coded = [
+            coding["code"]
+            for coding in list_of(item.get("coding"))
+            if isinstance(coding, dict) and isinstance(coding.get("code"), str)
+        ]
+        yield from concept_texts(item) or coded
 
 
 def _attached(attachment: Mapping[str, Any], longest: int) -> str:

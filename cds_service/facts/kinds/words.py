@@ -19,10 +19,12 @@ from cds_service.fhir.elements import list_of, readable_keys
 from cds_service.fhir.free_text import Said
 from cds_service.fhir.stated_numbers import stated_number
 from cds_service.fhir.types import TYPES
+from cds_service.policy.codes import Code
 from cds_service.policy.model import FactRule, Test
 
 TO_CONFIRM = "by its words, to confirm"
 SUSPECTED = "suspected by its words, to confirm"
+CODED = "by its coded conclusion, to confirm"
 LONGEST_QUOTE = 160
 # In which manners a phrase may stand, by the member "said" of a fact.
 _MANNERS = {
@@ -33,10 +35,10 @@ _MANNERS = {
 
 
 class _Found(NamedTuple):
-    """The sentence of a record that says it, in which manner, and the number that it states."""
+    """The sentence of a record that says it, what a reader must know of that, and the number that it states."""
 
     written: str
-    said: Said
+    remark: str
     number: float | None
 
 
@@ -105,7 +107,7 @@ def _read(rule: FactRule, context: Context, kind: str) -> Iterator[tuple[Match, 
         listed = known.get(id(told.record.resource))
         if listed is None and rule.records is not None:
             continue
-        if codes.stands_in(told.plain) or _is_coded(rule, told):
+        if codes.stands_in(told.plain) or _code_in(rule, told):
             yield listed or Match(told.record, told.record.resource, None, told.name, False), told
 
 
@@ -113,8 +115,9 @@ def _said(rule: FactRule, context: Context, match: Match, told: Told) -> tuple[_
     """What a record says, and whether it says so of the part looked at; of several sentences the last, which sums up,
     or the last that states the number."""
     assert rule.codes is not None
-    if _is_coded(rule, told) and rule.said == "so":
-        return _Found("", Said.REPORTED, None), _is_here(context, match, "")
+    coded = _code_in(rule, told) if rule.said == "so" else None
+    if coded is not None:
+        return _Found(f"{coded.label} ({coded.code})", CODED, None), _is_here(context, match, "")
     called = f" {match.code.label} {told.name}" if match.code else told.name
     best: _Found | None = None
     here = False
@@ -130,7 +133,8 @@ def _said(rule: FactRule, context: Context, match: Match, told: Told) -> tuple[_
             continue
         number = _number(rule, sentence.written)
         if best is None or number is not None or best.number is None:
-            best, here = _Found(sentence.written, said, number), placed
+            remark = SUSPECTED if said is Said.SUSPECTED else TO_CONFIRM
+            best, here = _Found(sentence.written, remark, number), placed
     return best, here
 
 
@@ -142,19 +146,15 @@ def _is_here(context: Context, match: Match, plain: str) -> bool | None:
     return None if named and context.part not in named else bool(named)
 
 
-def _is_coded(rule: FactRule, told: Told) -> bool:
-    """Whether a code among what it says (conclusionCode, a coded finding) is one of the set."""
+def _code_in(rule: FactRule, told: Told) -> Code | None:
+    """The first of the codes by which a record says it (conclusionCode, a coded finding), or None."""
     codes = rule.codes
     if codes is None or not (codes.exact or codes.families):
-        return False
+        return None
     resource = told.record.resource
     concepts = (item for name in TYPES[told.record.type].words for item in list_of(resource.get(name)))
-    return any(
-        codes.match(key)
-        for concept in concepts
-        if isinstance(concept, dict) and "coding" in concept
-        for key in readable_keys(concept)
-    )
+    coded = (concept for concept in concepts if isinstance(concept, dict) and "coding" in concept)
+    return next(filter(None, (codes.match(key) for concept in coded for key in readable_keys(concept))), None)
 
 
 def _judged(rule: FactRule, match: Match, context: Context) -> tuple[str | None, str | None]:
@@ -176,13 +176,12 @@ def _number(rule: FactRule, written: str) -> float | None:
 
 def _evidence(rule: FactRule, match: Match, found: _Found, when: str | None) -> Evidence:
     """What the record is, the number in words, and the sentence as it is written."""
-    remark = SUSPECTED if found.said is Said.SUSPECTED else TO_CONFIRM
     value = None
     if found.number is not None and rule.number is not None:
         value = f"{rule.number.label} {found.number:g}" + (f" {rule.number.unit}" if rule.number.unit else "")
     evidence = evidence_of(match, value, when)
     written = found.written.removeprefix(f"{match.text if match.code is None else evidence.display}: ")
-    return evidence._replace(remark=remark, quote=_quoted(written, rule))
+    return evidence._replace(remark=found.remark, quote=_quoted(written, rule))
 
 
 def _quoted(written: str, rule: FactRule) -> str:
