@@ -82,12 +82,14 @@ class _Spoken(NamedTuple):
 
 class Delivery(NamedTuple):
     """What became of the resources of one type: the state of their list ("whole", "in-part", "failed", "missing"), how
-    many came and how many count as this patient's, and those that do not, each with why."""
+    many came and how many count as this patient's, and those that do not, each with why; ``unasked``: nobody asks for
+    them."""
 
     state: str
     received: int
     counted: int
     dropped: tuple[Unreadable, ...]
+    unasked: bool = False
 
     def as_json(self) -> Json:
         """The same as JSON."""
@@ -182,7 +184,8 @@ class Chart:
         came = len(self._received.get(resource_type, ()))
         in_part = "in-part" if came or listing.is_known else listing.state.value
         state = "whole" if self.whole(resource_type) else in_part
-        return Delivery(state, came, came - len(dropped), dropped)
+        unasked = resource_type in TYPES and TYPES[resource_type].unasked
+        return Delivery(state, came, came - len(dropped), dropped, unasked)
 
     def matches(self, resource_type: str, codes: CodeSet) -> Sequence[Match]:
         """Each record of the type that the code set recognises, once for each matching part."""

@@ -6,11 +6,9 @@ from datetime import date
 from typing import Any
 
 from cds_service import service
-from cds_service.chart.chart import Chart
 from cds_service.errors import RequestError
 from cds_service.facts.evidence import Attested, Evidence
 from cds_service.facts.logic import Truth, every
-from cds_service.fhir.types import TYPES
 from cds_service.hooks.hook_request import SERVICE_OF, parse
 from cds_service.policy.model import Part, Policy
 from cds_service.service import Answer, Guide
@@ -68,7 +66,7 @@ def _policy(item: Answer) -> dict[str, Any]:
     beside = {finding.key: finding for finding in lent if finding.key not in decision.findings}
     return {
         **said,
-        "delivery": _delivery(item.policy, item.chart) if item.chart else {},
+        "delivery": _delivery(item),
         "review": [{**_evidence(found), "says": says} for says, evidence in decision.for_review for found in evidence],
         "payer": _payer(decision.payer),
         "verdicts": verdicts + (list(_verdict(decision, decision.requested)) if decision.requested else []),
@@ -76,10 +74,12 @@ def _policy(item: Answer) -> dict[str, Any]:
     }
 
 
-def _delivery(policy: Policy, chart: Chart) -> dict[str, Any]:
+def _delivery(item: Answer) -> dict[str, Any]:
     """What became of each type that the policy asks for, and of those that it only reads where they were sent."""
-    ledger = {name: chart.delivery(name) for name in sorted({"Patient"} | policy.resource_types)}
-    return {name: item.as_json() for name, item in ledger.items() if item.received or not TYPES[name].unasked}
+    if item.chart is None:
+        return {}
+    ledger = {name: item.chart.delivery(name) for name in sorted({"Patient"} | item.policy.resource_types)}
+    return {name: found.as_json() for name, found in ledger.items() if found.received or not found.unasked}
 
 
 def _payer(position: PayerPosition) -> dict[str, Any]:
