@@ -14,6 +14,7 @@ from cds_service.library import Library
 from cds_service.operations.readiness import NOT_READY
 from cds_service.settings.settings import Settings
 from cds_service.web import browsers, calls, compression, document, errors, feedback, feedback_page, pages, well_known
+from cds_service.web.discovery import discovery_document
 from cds_service.web.gate import Gate
 
 
@@ -26,7 +27,7 @@ def create_app(
 ) -> Flask:
     """The Flask application; ``clock`` gives the UTC day on which calls are evaluated, ``public_url`` our address.
 
-    ``around`` is what the installation has besides; without it nothing is fetched, counted or kept.
+    Without an ``installation`` nothing is fetched, counted or kept.
     """
     installation = installation or Installation()
     # Templates and static files lie in the room of HTTP.
@@ -41,24 +42,21 @@ def create_app(
     browsers.register(app, public_url, settings.cors_origins, settings.allowed_hosts, open_calls=open_calls)
     guide = service.guide_of(settings, library, public_url)
     lean = settings.prefetch == "lean"
-    fetches = installation.fetcher is not None
-    discovered = service.discovery(library, lean=lean, fetches=fetches)
+    fetches = installation.fetcher.fetches
+    discovered = discovery_document(library, lean=lean, fetches=fetches)
     discovery = orjson.dumps(discovered)
 
     @app.get("/healthz")
     def healthz() -> Response:
         return _json(b'{"status":"ok"}')
 
-    if installation.readiness is not None:
-        status_of, concerns_of = installation.readiness.status, installation.readiness.concerns
-
-        @app.get("/readyz")
-        def readyz() -> Response:
-            status, failing = status_of()
-            told: dict[str, Any] = {"status": status, "failing": failing} if failing else {"status": status}
-            if concerns := concerns_of():
-                told["concerns"] = [item.as_json() for item in concerns]
-            return Response(orjson.dumps(told), 503 if status == NOT_READY else 200, mimetype="application/json")
+    @app.get("/readyz")
+    def readyz() -> Response:
+        status, failing = installation.readiness.status()
+        told: dict[str, Any] = {"status": status, "failing": failing} if failing else {"status": status}
+        if concerns := installation.readiness.concerns():
+            told["concerns"] = [item.as_json() for item in concerns]
+        return Response(orjson.dumps(told), 503 if status == NOT_READY else 200, mimetype="application/json")
 
     @app.get("/cds-services", strict_slashes=False)
     def discover() -> Response:

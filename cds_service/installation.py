@@ -3,15 +3,14 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from cds_service.ehr.addresses import Allowance
 from cds_service.ehr.client import OutgoingClient
-from cds_service.ehr.fetch import Fetcher
+from cds_service.ehr.fetch import Fetcher, NoFetcher
 from cds_service.hooks import hook_request
 from cds_service.hooks.client_names import OPEN, WORKBENCH
 from cds_service.hooks.feedback import MOST_ITEMS
 from cds_service.library import Library
 from cds_service.operations import logs, metrics_folder
-from cds_service.operations.audit import AuditError, AuditLog, audit_folder
+from cds_service.operations.audit import AuditError, AuditLog, NoAuditLog, audit_folder
 from cds_service.operations.check_names import CHECKS as SELF_CHECKS
 from cds_service.operations.check_names import DEGRADING, DEGRADING_WITH_TRUST, PARTS_OF_READINESS
 from cds_service.operations.computing import Turn
@@ -24,18 +23,23 @@ from cds_service.operations.traces import NoTraces, OpenTelemetry, TracesError, 
 from cds_service.settings.settings import Settings
 from cds_service.store.database import Store, store_at
 from cds_service.store.failures import NewerStoreError, StoreError
-from cds_service.store.ledger import Ledger
+from cds_service.store.ledger import Ledger, NoLedger
 from cds_service.store.replay import ReplayStore
-from cds_service.store.retention import Retention, limits_of
+from cds_service.store.retention import NoRetention, Retention, limits_of
+from cds_service.trust.checks import CHECKS
 from cds_service.trust.clients import load_clients
-from cds_service.trust.entries import Clients
+from cds_service.trust.entries import Client, Clients, anyone
 from cds_service.trust.keys import KeyRing
-from cds_service.trust.tokens import CHECKS, Verifier
+from cds_service.trust.tokens import Verifier
 
-NOBODY = Allowance()
 NO_NAMES = Names()
 NO_TRACES = NoTraces()
 NO_METRICS = NoMetrics()
+NO_FETCHER = NoFetcher()
+NO_AUDIT_LOG = NoAuditLog()
+NO_LEDGER = NoLedger()
+NO_RETENTION = NoRetention()
+ANYONE = anyone()
 # A worker is silent after so many self-checks that it did not tell of; a run of all known answers takes its time.
 PATIENCE = 2.5
 SECONDS_OF_A_RUN = 30.0
@@ -43,31 +47,32 @@ SECONDS_OF_A_RUN = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """Each part may be off: then nothing is fetched, counted, or kept.
+    """Each part may be off: then it is one that fetches, counts, or keeps nothing.
 
-    ``allowance`` says which FHIR servers may be called for open calls; ``call_seconds`` is the deadline of a call,
-    ``rate_limit`` what one client may call (empty: no limit). ``verifier`` says who calls; without one calls are open.
+    ``call_seconds`` is the deadline of a call, ``rate_limit`` what one client may call (empty: no limit). ``verifier``
+    says who calls; without one calls are open, and everybody has the entry ``open_client``. Without a ``store`` no
+    feedback is taken.
     ``trusted_proxies`` stand in front; ``names`` are those that log and metrics may hold. ``workbench``: the start page
     is a small health record to try the service with. ``feedback_items`` are the most of one request, ``feedback_limit``
     the most of one client (empty: no limit). ``retention`` keeps what is kept below its limits.
     ``turn`` is the one to compute, of this process.
     """
 
-    fetcher: Fetcher | None = None
-    allowance: Allowance = NOBODY
+    fetcher: Fetcher | NoFetcher = NO_FETCHER
     call_seconds: float = 3.5
     metrics: NoMetrics = NO_METRICS
-    audit: AuditLog | None = None
+    audit: AuditLog | NoAuditLog = NO_AUDIT_LOG
     rate_limit: str = ""
     store: Store | None = None
-    ledger: Ledger | None = None
-    readiness: Readiness | None = None
+    ledger: Ledger | NoLedger = NO_LEDGER
+    readiness: Readiness = field(default_factory=Readiness)
     verifier: Verifier | None = None
+    open_client: Client = ANYONE
     trusted_proxies: int = 0
     names: Names = NO_NAMES
     traces: NoTraces | OpenTelemetry = NO_TRACES
     workbench: bool = False
-    retention: Retention | None = None
+    retention: Retention | NoRetention = NO_RETENTION
     feedback_items: int = MOST_ITEMS
     feedback_limit: str = ""
     turn: Turn = field(default_factory=Turn)
@@ -75,8 +80,7 @@ class Installation:
     def close(self) -> None:
         """Writes what is still noted, sends what is left, closes what is open; where the process ends."""
         self.traces.stop()
-        if self.ledger is not None:
-            self.ledger.close()
+        self.ledger.close()
         if self.store is not None:
             self.store.close()
 
@@ -98,26 +102,24 @@ def installation_of(settings: Settings, library: Library, *, only_this_machine: 
     metrics = Metrics(names)
     store = _store(settings)
     http = OutgoingClient()
-    fetches = settings.fetch_missing and _may_fetch(clients, only_this_machine)
-    fetcher = (
-        Fetcher(http, settings.fhir_max_bytes, settings.fhir_max_pages, settings.max_resources) if fetches else None
-    )
-    audit = _audit(settings) if settings.audit else None
+    open_client = anyone(this_machine=only_this_machine)
+    callers = clients.entries if clients else (open_client,)
+    fetches = settings.fetch_missing and any(client.may_fetch() for client in callers)
     return Installation(
-        fetcher=fetcher,
-        allowance=Allowance(loopback=only_this_machine),
+        fetcher=_fetcher(settings, http) if fetches else NO_FETCHER,
         call_seconds=settings.call_seconds,
         metrics=metrics,
-        audit=audit,
+        audit=_audit(settings) if settings.audit else NO_AUDIT_LOG,
         rate_limit=settings.rate_limit,
         store=store,
         ledger=Ledger(store, _unwritten(metrics)),
         readiness=_readiness(settings, trusts=clients is not None),
         verifier=Verifier(clients, KeyRing(http), ReplayStore(store).remember) if clients else None,
+        open_client=open_client,
         trusted_proxies=settings.trusted_proxies,
         names=names,
         traces=_traces(settings, names),
-        retention=Retention(store, audit, limits_of(settings), metrics),
+        retention=Retention(store, audit_folder(settings.state), limits_of(settings), metrics),
         feedback_items=settings.feedback_max_items,
         feedback_limit=settings.feedback_limit,
         workbench=settings.workbench == "on" or (settings.workbench == "auto" and only_this_machine and not clients),
@@ -138,10 +140,8 @@ def _names(library: Library, clients: Clients | None) -> Names:
     return names_of(library, ids, CHECKS, SELF_CHECKS, PARTS_OF_READINESS)
 
 
-def _may_fetch(clients: Clients | None, only_this_machine: bool) -> bool:
-    if clients is None:
-        return only_this_machine
-    return any(client.fhir_servers for client in clients.entries)
+def _fetcher(settings: Settings, http: OutgoingClient) -> Fetcher:
+    return Fetcher(http, settings.fhir_max_bytes, settings.fhir_max_pages, settings.max_resources)
 
 
 def _traces(settings: Settings, names: Names) -> NoTraces | OpenTelemetry:

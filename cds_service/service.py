@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from cds_service import __version__
 from cds_service.card import guidance
 from cds_service.card.guidance import Addresses
 from cds_service.card.ids import IdMaker, id_maker
@@ -90,46 +89,6 @@ class Answer:
 def always() -> bool:
     """There is always time."""
     return True
-
-
-def discovery(library: Library, *, lean: bool = False, fetches: bool = False) -> dict[str, Any]:
-    """The discovery document (CDS Hooks 2.0, "Discovery"), with ``version`` as 3.0 adds it.
-
-    ``lean``: it asks for patient and coverage alone. ``fetches``: what a call does not bring is fetched.
-    """
-    titles = {
-        hook_request.PATIENT_VIEW: "Coverage guidance when a chart is opened",
-        hook_request.ORDER_SELECT: "Coverage guidance for the selected order",
-        hook_request.ORDER_SIGN: "Coverage guidance before orders are signed",
-    }
-    templates = prefetch.lean(library.prefetch_templates) if lean else library.prefetch_templates
-    covered = "; ".join(dict.fromkeys(policy.title for policy in library.policies))
-    return {
-        "services": [
-            {
-                "id": service_id,
-                "hook": hook,
-                "title": titles[hook],
-                "description": f"Holds the chart against coverage statements and lists criteria met, not met and to "
-                f"document, with their evidence. Statements: {covered}.",
-                "usageRequirements": _usage(lean, fetches),
-                "version": "2.0.0",
-                "prefetch": dict(templates),
-                "extension": {"org.cds-service.release": __version__},
-            }
-            for service_id, hook in hook_request.SERVICES.items()
-        ]
-    }
-
-
-def _usage(lean: bool, fetches: bool) -> str:
-    if not fetches:
-        return "Works from prefetch alone. What is not sent counts as unknown, never as absent."
-    asked = "Prefetch asks for little. " if lean else ""
-    return (
-        f"{asked}What an order needs and prefetch does not hold is fetched from fhirServer, where the call names one "
-        "and fhirAuthorization covers it. What cannot be had counts as unknown, never as absent."
-    )
 
 
 class _Call(NamedTuple):
@@ -392,9 +351,14 @@ def _plain(item: Evidence) -> tuple[Any, ...]:
 
 
 def _ids(call: _Call, policy: Policy, references: str, findings: str) -> IdMaker:
-    guide = call.guide
     return id_maker(
-        guide.id_key, guide.client, call.request.patient_id, references, policy.id, policy.edition, findings
+        call.guide.id_key,
+        client=call.guide.client,
+        patient=call.request.patient_id,
+        orders=references,
+        policy=policy.id,
+        edition=policy.edition,
+        findings=findings,
     )
 
 

@@ -41,14 +41,14 @@ def fill(store: Store) -> None:
                 store,
                 [
                     Shown(
-                        card,
-                        CLIENT,
-                        policy.id,
-                        policy.edition,
-                        outcome,
-                        SERVICE,
-                        day,
-                        ((f"{card}-s", LABELS[outcome]),) if outcome in LABELS else (),
+                        card=card,
+                        client=CLIENT,
+                        policy=policy.id,
+                        edition=policy.edition,
+                        outcome=outcome,
+                        service=SERVICE,
+                        day=day,
+                        suggestions=((f"{card}-s", LABELS[outcome]),) if outcome in LABELS else (),
                     )
                     for card, day in zip(cards, days, strict=True)
                 ],

@@ -100,7 +100,9 @@ def test_the_ledger_writes_what_it_noted_after_any_error(store, monkeypatch, err
 
     monkeypatch.setattr(ledgers.activity, "record", fails_twice)
     ledger = Ledger(store, lambda told, forgotten: failures.append(type(told)))
-    ledger.note([Shown("c", "ehr", "p", "1", "met", "s", DAY)], DAY, ["p"], ["p"])
+    ledger.note(
+        [Shown(card="c", client="ehr", policy="p", edition="1", outcome="met", service="s", day=DAY)], DAY, ["p"], ["p"]
+    )
     assert written.wait(SECONDS)
     ledger.close()
     assert failures == [error, error]
@@ -115,7 +117,9 @@ def test_the_bound_of_the_ledger_holds_while_it_writes_and_while_it_does_not(sto
 
     def note(name: str) -> None:
         for number in range(30):
-            card = Shown(f"{name}-{number}", "ehr", "p", "1", "met", "s", DAY)
+            card = Shown(
+                card=f"{name}-{number}", client="ehr", policy="p", edition="1", outcome="met", service="s", day=DAY
+            )
             ledger.note([card], DAY, [f"{name}-{number}"], ["p"])
             assert len(ledger._cards) + ledger._in_hand <= 10
             assert len(ledger._activity) <= 10

@@ -59,8 +59,7 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
         with listening(served) as address:
             yield Workbench(address, state)
     finally:
-        if installation.fetcher is not None:
-            installation.fetcher.close()
+        installation.fetcher.close()
         installation.close()
 
 

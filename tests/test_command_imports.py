@@ -43,7 +43,8 @@ finally:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command_does_not_load_what_it_does_not_need(command, tmp_path):
-    (tmp_path / POLICY).symlink_to(data_folder("cards") / POLICY)
+    for name in (POLICY, "payer-names.json"):
+        (tmp_path / name).symlink_to(data_folder("cards") / name)
     (tmp_path / "request.json").write_text(json.dumps(example("all-met")), encoding="utf-8")
     run = subprocess.run(
         [sys.executable, "-c", LOADED, *command.split()],

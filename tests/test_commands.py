@@ -280,11 +280,8 @@ def test_a_rate_limit_that_cannot_be_read_is_refused(tmp_path):
 @pytest.mark.parametrize(("only_this_machine", "fetches"), [(True, True), (False, False)])
 def test_what_a_caller_names_is_called_on_this_machine_and_for_it_alone(tmp_path, only_this_machine, fetches):
     installation = installation_of(Settings(state=tmp_path), library(), only_this_machine=only_this_machine)
-    assert (installation.fetcher is not None, installation.allowance.loopback, installation.allowance.bases) == (
-        fetches,
-        fetches,
-        (),
-    )
+    allowance = installation.open_client.fhir_allowance()
+    assert (installation.fetcher.fetches, allowance.loopback, allowance.bases) == (fetches, fetches, ())
 
 
 def test_the_server_says_where_it_listens_counts_over_its_workers_and_leaves_nothing(tmp_path):

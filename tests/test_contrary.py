@@ -96,10 +96,12 @@ def _sets_of(rule: FactRule) -> list[CodeSet]:
 
 def coded(codes: CodeSet, random: Random) -> dict[str, Any]:
     """A concept that a code set recognizes: by one of its codes, or by words alone."""
-    if codes.codes and (not codes.phrases or random.random() < 0.8):
+    # Words that count only beside others recognize nothing alone.
+    phrases = [phrase for phrase in codes.phrases if phrase not in codes.together]
+    if codes.codes and (not phrases or random.random() < 0.8):
         row = random.choice(codes.codes)
         return {"coding": [{"system": row.system, "code": row.code}]}
-    return {"text": random.choice(codes.phrases).strip()}
+    return {"text": random.choice(phrases).strip()}
 
 
 def record_of(rule: FactRule, number: int, day: str | None, random: Random) -> dict[str, Any]:

@@ -66,7 +66,8 @@ def test_what_is_no_fhir_date_is_refused(text):
     named(
         ("yesterday", "2026-03-14", False),
         ("today", "2026-03-15", False),
-        ("tomorrow", "2026-03-16", True),
+        ("tomorrow, which has begun at UTC+14", "2026-03-16", False),
+        ("the day after tomorrow", "2026-03-17", True),
         ("this month has begun", "2026-03", False),
         ("next month", "2026-04", True),
         ("this year has begun", "2026", False),

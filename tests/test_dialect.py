@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from cds_service.card.ids import derived
-from cds_service.trust.entries import Client
+from cds_service.trust.entries import Client, anyone
 from cds_service.web.client_profiles import spoken
 
 UUID = "5cbb9b1e-0000-5000-8000-000000000001"
@@ -14,7 +14,7 @@ DELETE = {"type": "delete", "resourceId": "ServiceRequest/2"}
 
 
 def client(*quirks: str, **aliases: str) -> Client:
-    return Client("general", "https://ehr.example", quirks=frozenset(quirks), topic_aliases=aliases)
+    return Client(id="general", issuer="https://ehr.example", quirks=frozenset(quirks), topic_aliases=aliases)
 
 
 def card(*suggestions: dict, **more: object) -> dict:
@@ -31,7 +31,7 @@ ONE = client("one-action-per-suggestion")
 RESPONSE = {"cards": [card(suggestion(UPDATE, DELETE), suggestion(UPDATE))], "systemActions": [UPDATE]}
 
 
-@pytest.mark.parametrize("speaker", [None, client()], ids=["open", "a client without a dialect"])
+@pytest.mark.parametrize("speaker", [anyone(), client()], ids=["open", "a client without a dialect"])
 def test_without_a_dialect_nothing_changes(speaker):
     assert spoken(RESPONSE, speaker) is RESPONSE
 

@@ -20,9 +20,9 @@ from cds_service.operations.check_names import CHECKS, DEGRADING, DEGRADING_WITH
 from cds_service.operations.metric_list import described
 from cds_service.policy.json_files import schema_problems
 from cds_service.settings.settings import Settings, data_folder
+from cds_service.trust.checks import CHECKS as TOKEN_CHECKS
 from cds_service.trust.clients import KEYS, load_clients
 from cds_service.trust.entries import QUIRKS
-from cds_service.trust.tokens import CHECKS as TOKEN_CHECKS
 from cds_service.web import outcomes
 from tests import authors_guide, rooms
 from tests.charts import MINIMAL
@@ -154,21 +154,24 @@ def audit_line() -> str:
     with TemporaryDirectory() as folder:
         clock = datetime(2026, 11, 23, 10, 15, 0, 250_000, tzinfo=UTC)
         log = AuditLog(Path(folder), b"a key for documentation", None, lambda: clock)
-        caller = Caller("general-hospital", "https://ehr.example", None, "7f0c", None)
+        caller = Caller(
+            client="general-hospital", issuer="https://ehr.example", tenant=None, token_id="7f0c", subject=None
+        )
         body, response = json.dumps(request).encode(), json.dumps([item.card for item in answer]).encode()
         log.call(
             Call(
-                *(
-                    "4be1" * 8,
-                    "coverage-guidance-order-sign",
-                    caller,
-                    200,
-                    outcomes.of_call(answer),
-                    2.4,
-                    body,
-                    response,
-                ),
-                *(request["hook"], request["hookInstance"], request["context"]["patientId"], outcomes.told(answer)),
+                request_id="4be1" * 8,
+                service="coverage-guidance-order-sign",
+                caller=caller,
+                status=200,
+                outcome=outcomes.of_call(answer),
+                milliseconds=2.4,
+                request=body,
+                response=response,
+                hook=request["hook"],
+                hook_instance=request["hookInstance"],
+                patient_id=request["context"]["patientId"],
+                told=outcomes.told(answer),
             )
         )
         (line,) = read(Path(folder), Wanted(), None, lambda sentence: None)

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from cds_service.commands.diagnosis import ADVICE, Line, authorization_of, diagnose_client, diagnose_token, find_client
 from cds_service.commands.main import main
 from cds_service.ehr.client import OutgoingClient
+from cds_service.trust.checks import CHECKS
 from cds_service.trust.entries import Client, Clients
-from cds_service.trust.tokens import CHECKS
 from tests.shipped import library
 from tests.test_trust_tokens import CLIENTS
 from tests.token_attacks import ATTACKS
@@ -101,7 +101,7 @@ def test_a_file_holds_the_token_or_the_header(text):
 
 def test_keys_that_are_not_in_the_file_are_fetched(http):
     with KeyServer(key_set("p384")) as server:
-        clients = Clients((Client("general", ISSUER, server.url),))
+        clients = Clients((Client(id="general", issuer=ISSUER, jwks_url=server.url),))
         assert all(line.passed for line in diagnosed(bearer(key="p384"), clients, http=http))
     (failed,) = (line for line in diagnosed(bearer(key="p384"), clients, http=http) if line.passed is False)
     assert failed.check == "key"
@@ -110,7 +110,7 @@ def test_keys_that_are_not_in_the_file_are_fetched(http):
 
 def entry(keys: KeyServer, fhir: KeyServer, **more: object) -> Client:
     base = fhir.url.replace("/jwks.json", "/fhir")
-    return Client("general", ISSUER, keys.url, fhir_servers=(base,), **more)
+    return Client(id="general", issuer=ISSUER, jwks_url=keys.url, fhir_servers=(base,), **more)
 
 
 def test_an_entry_that_works_is_shown_end_to_end(http):

@@ -178,7 +178,9 @@ def test_an_empty_page_says_what_to_do(client):
 
 
 def test_cards_without_feedback_are_no_empty_page(client, empty):
-    shown.record(empty, [shown.Shown("c", CLIENT, FIRST, "1", "met", "s", DAY)])
+    shown.record(
+        empty, [shown.Shown(card="c", client=CLIENT, policy=FIRST, edition="1", outcome="met", service="s", day=DAY)]
+    )
     text = Page(client.get("/feedback").text).text
     assert "no feedback" in text
     assert "let its vendor" not in text

@@ -20,6 +20,7 @@ from cds_service.ehr.search import FetchError, FetchLimits, read, search
 from cds_service.ehr.templates import Query, UnresolvedError, resolve
 from cds_service.errors import RequestError
 from cds_service.hooks import hook_request, prefetch
+from cds_service.web.discovery import discovery_document
 from tests.charts import named
 from tests.fhir_server import bundle, outcome
 from tests.shipped import TODAY, example, guide, library
@@ -573,7 +574,7 @@ def test_the_texts_of_the_context_are_what_tokens_may_name():
 
 def test_lean_prefetch_asks_for_patient_and_coverage():
     assert set(prefetch.lean(library().prefetch_templates)) == {"patient", "coverage"}
-    for entry in service.discovery(library(), lean=True, fetches=True)["services"]:
+    for entry in discovery_document(library(), lean=True, fetches=True)["services"]:
         assert set(entry["prefetch"]) == {"patient", "coverage"}
 
 
@@ -586,7 +587,7 @@ def test_lean_prefetch_asks_for_patient_and_coverage():
     ),
 )
 def test_discovery_says_what_happens_to_what_is_not_sent(lean, fetches, says):
-    for entry in service.discovery(library(), lean=lean, fetches=fetches)["services"]:
+    for entry in discovery_document(library(), lean=lean, fetches=fetches)["services"]:
         assert says in entry["usageRequirements"]
         assert "unknown, never as absent" in entry["usageRequirements"]
 

@@ -276,7 +276,10 @@ def test_of_cards_that_cannot_be_written_the_oldest_are_forgotten_at_last(store,
     monkeypatch.setattr("cds_service.store.ledger.shown.record", broken)
     monkeypatch.setattr("cds_service.store.ledger.MOST_CARDS", 2)
     ledger = Ledger(store, lambda error, forgotten: lost.append(forgotten))
-    cards = [shown.Shown(f"c-{number}", "ehr", "p", "1", "met", "s", TODAY) for number in range(5)]
+    cards = [
+        shown.Shown(card=f"c-{number}", client="ehr", policy="p", edition="1", outcome="met", service="s", day=TODAY)
+        for number in range(5)
+    ]
     ledger.note(cards, TODAY, ["p"], ["p"])
     ledger.close()
     assert sum(lost) == 3

@@ -9,7 +9,6 @@ import structlog
 from flask.testing import FlaskClient
 
 from cds_service.app import create_app
-from cds_service.ehr.addresses import Allowance
 from cds_service.ehr.client import OutgoingClient
 from cds_service.ehr.fetch import Fetcher
 from cds_service.examples import examples
@@ -22,13 +21,14 @@ from cds_service.settings.settings import Settings, data_folder
 from cds_service.store.database import open_store
 from cds_service.store.ledger import Ledger
 from cds_service.store.shown import counts
+from cds_service.trust.entries import anyone
 from tests.canaries import Planted, found_below, found_in
 from tests.fhir_server import FhirServer
 from tests.shipped import TODAY, example, library
 
 SIGN = "/cds-services/coverage-guidance-order-sign"
 EXAMPLES = examples(data_folder("fhir_examples"))
-HERE = Allowance(loopback=True)
+HERE = anyone(this_machine=True)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def installation(tmp_path):
     metrics, log = Metrics(names_of(library())), AuditLog(tmp_path / "audit", b"a key of the tests", None)
     made = Installation(
         fetcher=fetcher,
-        allowance=HERE,
+        open_client=HERE,
         call_seconds=10,
         metrics=metrics,
         audit=log,

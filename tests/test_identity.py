@@ -7,25 +7,32 @@ import pytest
 from cds_service.card.ids import id_maker
 from tests.charts import named
 
-SCOPE = ("client", "p1", "ServiceRequest/s1", "minimal", "1", "findings")
+SCOPE = {
+    "client": "client",
+    "patient": "p1",
+    "orders": "ServiceRequest/s1",
+    "policy": "minimal",
+    "edition": "1",
+    "findings": "findings",
+}
 
 
 def test_the_same_scope_gives_the_same_id():
-    assert id_maker(b"key", *SCOPE)("card") == id_maker(b"key", *SCOPE)("card")
+    assert id_maker(b"key", **SCOPE)("card") == id_maker(b"key", **SCOPE)("card")
 
 
-@pytest.mark.parametrize("place", range(len(SCOPE)))
-def test_any_part_changed_changes_the_id(place):
-    changed = [part + "x" if index == place else part for index, part in enumerate(SCOPE)]
-    assert id_maker(b"key", *changed)("card") != id_maker(b"key", *SCOPE)("card")
+@pytest.mark.parametrize("name", SCOPE)
+def test_any_part_changed_changes_the_id(name):
+    changed = SCOPE | {name: f"{SCOPE[name]}x"}
+    assert id_maker(b"key", **changed)("card") != id_maker(b"key", **SCOPE)("card")
 
 
 def test_another_key_gives_another_id():
-    assert id_maker(b"another key", *SCOPE)("card") != id_maker(b"key", *SCOPE)("card")
+    assert id_maker(b"another key", **SCOPE)("card") != id_maker(b"key", **SCOPE)("card")
 
 
 def test_another_name_gives_another_id():
-    make = id_maker(b"key", *SCOPE)
+    make = id_maker(b"key", **SCOPE)
     assert len({make("card"), make("suggestion:coil"), make("suggestion:driver")}) == 3
 
 
@@ -39,12 +46,13 @@ def test_another_name_gives_another_id():
     ),
 )
 def test_the_borders_between_the_parts_count(one, other):
-    assert id_maker(b"key", *one)("card") != id_maker(b"key", *other)("card")
+    parts = [SCOPE | dict(zip(("client", "patient"), values, strict=True)) for values in (one, other)]
+    assert id_maker(b"key", **parts[0])("card") != id_maker(b"key", **parts[1])("card")
 
 
 @pytest.mark.parametrize("name", ["card", "suggestion:coil", ""])
 def test_an_id_is_a_uuid_of_version_five(name):
-    made = id_maker(b"key", *SCOPE)(name)
+    made = id_maker(b"key", **SCOPE)(name)
     assert str(UUID(made)) == made
     assert UUID(made).version == 5
     assert UUID(made).variant == "specified in RFC 4122"
@@ -52,8 +60,8 @@ def test_an_id_is_a_uuid_of_version_five(name):
 
 def test_an_id_can_be_made_of_text_that_is_no_good_unicode():
     broken = "ServiceRequest/\ud800"
-    assert UUID(id_maker(b"key", broken)(f"suggestion:{broken}")).version == 5
+    assert UUID(id_maker(b"key", **SCOPE | {"orders": broken})(f"suggestion:{broken}")).version == 5
 
 
 def test_an_id_does_not_show_its_scope():
-    assert "p1" not in id_maker(b"key", *SCOPE)("p1")
+    assert "p1" not in id_maker(b"key", **SCOPE)("p1")

@@ -7,7 +7,6 @@ from flask.testing import FlaskClient
 from pydantic import ValidationError
 
 from cds_service.app import create_app
-from cds_service.ehr.addresses import Allowance
 from cds_service.ehr.client import OutgoingClient
 from cds_service.ehr.fetch import Fetcher
 from cds_service.hooks.feedback import DayRange
@@ -18,6 +17,7 @@ from cds_service.operations.readiness import Readiness
 from cds_service.settings.settings import Settings
 from cds_service.store.database import open_store
 from cds_service.store.feedback import kept
+from cds_service.trust.entries import anyone
 from tests.fhir_server import FhirServer
 from tests.shipped import PUBLIC_URL, TODAY, example, library
 from tests.test_http import outcome_of
@@ -36,11 +36,11 @@ def installation(tmp_path):
     fetcher = Fetcher(http, 5_000_000, 20)
     yield Installation(
         fetcher=fetcher,
-        allowance=Allowance(loopback=True),
+        open_client=anyone(this_machine=True),
         call_seconds=10,
         metrics=Metrics(names_of(library(), (), CHECKS)),
         store=store,
-        readiness=Readiness(1, 60),
+        readiness=Readiness(),
         workbench=True,
     )
     fetcher.close()

@@ -76,15 +76,14 @@ def test_every_route_is_described_and_every_described_path_exists(whole, everyth
 def test_a_route_that_is_not_served_is_not_described(everything):
     made = application().test_client().get("/openapi.json").get_json()
     missing = everything["paths"].keys() - made["paths"].keys()
-    assert {path for path in missing if not path.endswith("/feedback")} == {"/metrics", "/readyz"}
-    assert len(missing) == 5
+    assert {path for path in missing if not path.endswith("/feedback")} == {"/metrics"}
+    assert len(missing) == 4
 
 
 def test_a_route_added_later_is_described():
     app = application()
-    app.add_url_rule("/readyz", "readyz", lambda: {})
-    paths = app.test_client().get("/openapi.json").get_json()["paths"]
-    assert set(paths["/readyz"]["get"]["responses"]) == {"200", "503"}
+    app.add_url_rule("/metrics", "metrics", lambda: {})
+    assert "/metrics" in app.test_client().get("/openapi.json").get_json()["paths"]
 
 
 def test_each_service_is_described_as_discovery_lists_it(whole, everything):

@@ -27,7 +27,7 @@ KEY = base64.b64encode(b"k" * 32).decode()
 NEWER = base64.b64encode(b"n" * 32).decode()
 ID_KEY = b"a key for tests only"
 CARD = "15e40ad3-784f-510c-ad38-95a79920b97a"
-CALLER = Caller("ehr", "https://ehr.example", "tenant-1", "jti-1", "sub-1")
+CALLER = Caller(client="ehr", issuer="https://ehr.example", tenant="tenant-1", token_id="jti-1", subject="sub-1")
 
 
 @pytest.fixture
@@ -134,7 +134,17 @@ def test_nothing_of_a_patient_and_no_token_is_in_a_line_without_content(folder):
         call(body, told=told, hook_instance=body["hookInstance"], patient_id=body["context"]["patientId"])
     )
     sent = feedback(planted)
-    log_in(folder).feedback(Feedback("0" * 32, "s", CALLER, 200, 1.0, orjson.dumps(sent), parse(sent)))
+    log_in(folder).feedback(
+        Feedback(
+            request_id="0" * 32,
+            service="s",
+            caller=CALLER,
+            status=200,
+            milliseconds=1.0,
+            request=orjson.dumps(sent),
+            items=parse(sent),
+        )
+    )
     assert found_below([folder]) == {}
 
 
@@ -144,7 +154,18 @@ def test_feedback_is_kept_without_what_users_wrote(folder):
         FeedbackItem(CARD, "accepted", None, (CARD, f"{MARK}2 Doe"), reason, f"{MARK}3"),
         FeedbackItem(f"Jane Doe {MARK}4", "overridden", None, (), Reason(f"{MARK}5")),
     ]
-    log_in(folder).feedback(Feedback("1" * 32, "s", CALLER, 200, 1.0, b"[]", items, frozenset({"r-1"})))
+    log_in(folder).feedback(
+        Feedback(
+            request_id="1" * 32,
+            service="s",
+            caller=CALLER,
+            status=200,
+            milliseconds=1.0,
+            request=b"[]",
+            items=items,
+            reasons=frozenset({"r-1"}),
+        )
+    )
     (line,) = lines(folder)
     assert line["kind"] == "feedback"
     assert line["feedback"] == [
@@ -379,7 +400,7 @@ def test_where_nothing_was_ever_written_there_is_nothing_to_delete_or_read(folde
 
 
 def test_claims_of_a_token_are_cut_to_a_length(folder):
-    log_in(folder).call(call(caller=Caller("ehr", "i" * 5000, None, "j" * 5000)))
+    log_in(folder).call(call(caller=Caller(client="ehr", issuer="i" * 5000, tenant=None, token_id="j" * 5000)))
     (line,) = lines(folder)
     assert (len(line["issuer"]), len(line["jti"]), line["tenant"], line["sub"]) == (200, 200, None, None)
 
@@ -388,9 +409,15 @@ def test_claims_of_a_token_are_cut_to_a_length(folder):
 def written(folder):
     """Three days, two clients, a card and feedback on it."""
     log_in(folder, keys_of(KEY), NOW - timedelta(days=1)).call(call(request_id="1" * 32))
-    log_in(folder, keys_of(KEY)).call(call(request_id="2" * 32, caller=Caller("other"), told=(), patient_id="pat-2"))
+    log_in(folder, keys_of(KEY)).call(
+        call(request_id="2" * 32, caller=Caller(client="other"), told=(), patient_id="pat-2")
+    )
     items = [FeedbackItem(CARD, "accepted", None)]
-    log_in(folder, None, NOW + timedelta(days=1)).feedback(Feedback("3" * 32, "s", CALLER, 200, 1.0, b"[]", items))
+    log_in(folder, None, NOW + timedelta(days=1)).feedback(
+        Feedback(
+            request_id="3" * 32, service="s", caller=CALLER, status=200, milliseconds=1.0, request=b"[]", items=items
+        )
+    )
     return folder
 
 

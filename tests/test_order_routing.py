@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from cds_service.chart.orders import recognise
-from cds_service.facts.attested import read_answers
+from cds_service.facts.attesters import DEFAULT_ACCEPTS
 from cds_service.facts.context import Context
+from cds_service.facts.responses import read_answers
 from cds_service.facts.vocabulary import VOCABULARY
 from cds_service.policy.model import FactRule, Pathway
 from tests.charts import CPT, ICD10CM, TODAY, chart, concept, condition, minimal, named, order
@@ -160,5 +161,5 @@ def test_a_fact_may_read_why_something_is_ordered(changes, values):
     drafts = [("ServiceRequest/s1", order(bodySite=KNEE, **changes))]
     on_record = chart(condition())
     asked = recognise(minimal().orders, drafts, on_record, None, TODAY)
-    context = Context(on_record, read_answers(on_record, frozenset()), TODAY, asked, None, {})
+    context = Context(on_record, read_answers(on_record, frozenset(), DEFAULT_ACCEPTS), TODAY, asked, None, {})
     assert VOCABULARY.kinds["order"].read(rule, context).values == values

@@ -4,7 +4,7 @@ import base64
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -16,7 +16,7 @@ from sqlalchemy import text
 from cds_service.app import create_app
 from cds_service.hooks.client_names import WORKBENCH
 from cds_service.hooks.feedback import ACCEPTED, OVERRIDDEN, CardsShown, DayRange, FeedbackItem
-from cds_service.installation import Installation, names_of
+from cds_service.installation import Installation, installation_of, names_of
 from cds_service.operations import audit_retention
 from cds_service.operations.audit import AuditError, AuditLog, Call, Caller, Wanted, read
 from cds_service.operations.counting import NoMetrics
@@ -31,7 +31,7 @@ from cds_service.store.database import Store, open_store
 from cds_service.store.failures import StoreError
 from cds_service.store.feedback import kept, save
 from cds_service.store.ledger import Ledger
-from cds_service.store.retention import Retention, RetentionLimits, prune_all
+from cds_service.store.retention import Retention, RetentionLimits, added_up, prune_audit, prune_store
 from cds_service.store.shown import Shown
 from tests.shipped import TODAY, example, library
 
@@ -42,7 +42,15 @@ SIGN = "/cds-services/coverage-guidance-order-sign"
 
 
 def card(name: str, days_ago: int, client: str = "ehr") -> Shown:
-    return Shown(name, client, "p", "1", "met", "s", NOW.date() - timedelta(days=days_ago))
+    return Shown(
+        card=name,
+        client=client,
+        policy="p",
+        edition="1",
+        outcome="met",
+        service="s",
+        day=NOW.date() - timedelta(days=days_ago),
+    )
 
 
 def item(name: str, outcome: str = OVERRIDDEN, minute: int = 0, **more) -> FeedbackItem:
@@ -55,7 +63,20 @@ def log_in(folder: Path, now: datetime = NOW, keys: Keys | None = None, most: in
 
 def call(client: str = "ehr") -> Call:
     body = {"hook": "order-sign", "long": "x" * 2000}
-    return Call("0" * 32, "s", Caller(client), 200, "card", 1.0, json.dumps(body).encode(), b'{"cards":[]}')
+    return Call(
+        request_id="0" * 32,
+        service="s",
+        caller=Caller(client=client),
+        status=200,
+        outcome="card",
+        milliseconds=1.0,
+        request=json.dumps(body).encode(),
+        response=b'{"cards":[]}',
+    )
+
+
+def pruned(store: Store, limits: RetentionLimits = LIMITS) -> Mapping[tuple[str, str], int]:
+    return added_up(prune_store(store, limits, NOW.date()))
 
 
 @pytest.fixture
@@ -73,38 +94,38 @@ def test_what_is_past_its_days_is_removed_and_nothing_else(store, folder):
     activity.record(store, [Activity(NOW.date() - timedelta(days=days), "p", 1, 0) for days in (31, 1)])
     for days in (31, 30, 0):
         log_in(folder, NOW - timedelta(days=days)).call(call())
-    removed = prune_all(store, log_in(folder), LIMITS, NOW.date())
+    removed = pruned(store) | added_up(prune_audit(folder, LIMITS, NOW.date()))
     assert removed == {("audit", "age"): 1, ("feedback", "age"): 1, ("cards", "age"): 1, ("activity", "age"): 1}
     assert shown.counts(store, ANY) == [CardsShown("p", "met", 2)]
     assert [found.card for found in kept(store, ANY)] == ["answered"]
     assert len([*folder.iterdir()]) == 2
-    assert prune_all(store, log_in(folder), LIMITS, NOW.date()) == {}
+    assert pruned(store) | added_up(prune_audit(folder, LIMITS, NOW.date())) == {}
 
 
 def test_a_card_goes_with_its_feedback(store):
     shown.record(store, [card("answered", 70)])
     save(store, [item("answered", suggestions=("s",))], "ehr", NOW - timedelta(days=61))
-    assert prune_all(store, None, LIMITS, NOW.date()) == {("feedback", "age"): 1, ("cards", "age"): 1}
+    assert pruned(store) == {("feedback", "age"): 1, ("cards", "age"): 1}
 
 
 def test_feedback_of_another_client_keeps_no_card(store):
     shown.record(store, [card("old", 31)])
     save(store, [item("old")], "another", NOW)
-    assert prune_all(store, None, LIMITS, NOW.date()) == {("cards", "age"): 1}
+    assert pruned(store) == {("cards", "age"): 1}
 
 
 def test_days_count_from_the_reception_whatever_the_sender_says(store):
     save(store, [FeedbackItem("a", ACCEPTED, datetime(1970, 1, 1, tzinfo=UTC))], "ehr", NOW)
     save(store, [FeedbackItem("b", ACCEPTED, datetime(9999, 1, 1, tzinfo=UTC))], "ehr", NOW - timedelta(days=61))
-    assert prune_all(store, None, LIMITS, NOW.date()) == {("feedback", "age"): 1}
+    assert pruned(store) == {("feedback", "age"): 1}
     assert [found.card for found in kept(store, ANY)] == ["a"]
 
 
-def test_much_is_removed_in_bounded_batches_over_several_runs(store, monkeypatch):
+def test_much_is_removed_in_bounded_batches_over_several_runs(store, folder, monkeypatch):
     monkeypatch.setattr(retention, "BATCHES", 2)
     monkeypatch.setattr(shown, "REMOVED_AT_ONCE", 10)
     shown.record(store, [card(f"c-{number}", 31) for number in range(45)])
-    keeper = Retention(store, None, LIMITS, NoMetrics())
+    keeper = Retention(store, folder, LIMITS, NoMetrics())
     left = []
     for minute in range(4):
         keeper.run(NOW + timedelta(minutes=minute))
@@ -119,8 +140,8 @@ def test_one_of_all_workers_has_the_turn_of_a_day(store):
     assert turns.take(store, "retention", NOW + timedelta(days=1), midnight + timedelta(days=1))
 
 
-def test_the_running_service_prunes_once_a_day(store):
-    first, second = (Retention(store, None, LIMITS, NoMetrics()) for _ in range(2))
+def test_the_running_service_prunes_once_a_day(store, folder):
+    first, second = (Retention(store, folder, LIMITS, NoMetrics()) for _ in range(2))
     first.run(NOW)
     shown.record(store, [card("old", 31), card("edge", 30)])
     first.run(NOW + timedelta(hours=1))
@@ -133,7 +154,7 @@ def test_the_running_service_prunes_once_a_day(store):
 def test_work_that_a_failure_broke_off_is_done_in_the_next_run(store, folder, monkeypatch):
     shown.record(store, [card("old", 31)])
     log_in(folder, NOW - timedelta(days=31)).call(call())
-    keeper = Retention(store, log_in(folder), LIMITS, NoMetrics())
+    keeper = Retention(store, folder, LIMITS, NoMetrics())
     remove = shown.remove_old
 
     def broken(store: Store, first: date) -> Iterator[int]:
@@ -148,13 +169,23 @@ def test_work_that_a_failure_broke_off_is_done_in_the_next_run(store, folder, mo
     assert shown.number(store) == 0
 
 
+def test_old_days_of_the_audit_log_go_where_it_was_switched_off(tmp_path):
+    folder = tmp_path / "audit"
+    for days in (31, 1):
+        log_in(folder, NOW - timedelta(days=days)).call(call())
+    settings = Settings(state=tmp_path, audit=False, audit_days=30)
+    with closing(installation_of(settings, library(), only_this_machine=True)) as installation:
+        installation.retention.run(NOW)
+    assert [path.name for path in folder.iterdir()] == ["audit-2026-11-22.jsonl"]
+
+
 # --- caps ------------------------------------------------------------------------------------------------------------
 
 
 def test_beyond_the_cap_the_oldest_cards_without_feedback_go(store):
     shown.record(store, [card(f"c-{number:02}", 29 - number) for number in range(25)])
     save(store, [item("c-00")], "ehr", NOW)
-    removed = prune_all(store, None, LIMITS._replace(cards=20), NOW.date())
+    removed = pruned(store, LIMITS._replace(cards=20))
     assert removed == {("cards", "cap"): 6}
     with store.reading() as connection:
         left = set(connection.execute(text("SELECT card FROM cards_shown")).scalars())
@@ -167,21 +198,21 @@ def test_at_the_cap_of_the_audit_log_content_goes_before_lines_and_the_last_two_
         log = log_in(folder, NOW - timedelta(days=days), keys)
         for _ in range(3):
             log.call(call())
-    assert prune_all(None, log_in(folder), LIMITS, NOW.date()) == {}
+    assert added_up(prune_audit(folder, LIMITS, NOW.date())) == {}
     size = audit_retention.size(folder)
     assert [*audit_retention.shrink(folder, size - 1, NOW.date())] == [("audit-content", 3)]
     oldest = [*read(folder, Wanted(until=date(2026, 11, 19)), keys, pytest.fail)]
     assert [(line["client"], line["content"]) for line in oldest] == [("ehr", None)] * 3
     assert audit_retention.size(folder) < size
     assert (folder / "audit-2026-11-19.jsonl").stat().st_mode & 0o777 == 0o600
-    removed = prune_all(None, log_in(folder), LIMITS._replace(audit_bytes=1), NOW.date())
+    removed = added_up(prune_audit(folder, LIMITS._replace(audit_bytes=1), NOW.date()))
     assert removed == {("audit-content", "cap"): 6, ("audit", "cap"): 3}
     assert sorted(path.name for path in folder.iterdir()) == ["audit-2026-11-22.jsonl", "audit-2026-11-23.jsonl"]
 
 
-def test_a_cap_that_is_reached_shows_in_the_metric_and_nothing_acknowledged_goes(store):
+def test_a_cap_that_is_reached_shows_in_the_metric_and_nothing_acknowledged_goes(store, folder):
     metrics = Metrics(names_of(library()))
-    keeper = Retention(store, None, LIMITS._replace(feedback=2), metrics)
+    keeper = Retention(store, folder, LIMITS._replace(feedback=2), metrics)
     keeper.run(NOW)
     assert not keeper.feedback_full
     save(store, [item("a"), item("b")], "ehr", NOW)
@@ -214,8 +245,8 @@ def pieces(number: int, first: int = 0) -> dict:
     return {"feedback": [{"card": f"c-{first + index}", "outcome": "accepted"} for index in range(number)]}
 
 
-def test_at_its_cap_feedback_is_refused_with_the_reason_and_nothing_kept_goes(installation):
-    keeper = Retention(installation.store, None, LIMITS._replace(feedback=3), NoMetrics())
+def test_at_its_cap_feedback_is_refused_with_the_reason_and_nothing_kept_goes(installation, folder):
+    keeper = Retention(installation.store, folder, LIMITS._replace(feedback=3), NoMetrics())
     client = client_of(replace(installation, retention=keeper))
     assert client.post(f"{SIGN}/feedback", json=pieces(3)).status_code == 200
     keeper.run(NOW)

@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 from flask import Response, request
 
-from cds_service import service
 from cds_service.app import create_app
 from cds_service.card.guidance import Addresses
 from cds_service.facts.logic import Truth
@@ -32,6 +31,7 @@ from cds_service.service import Guide
 from cds_service.settings.settings import Settings, data_folder
 from cds_service.store import activity
 from cds_service.store.activity import Activity
+from cds_service.web.discovery import discovery_document
 from tests import shipped
 from tests.shipped import example, library
 
@@ -98,7 +98,7 @@ def running(tmp_path, monkeypatch) -> Iterator[Running]:
 
         app = create_app(settings, loaded, ADDRESS, today, installation)
         check = SelfCheck(
-            app, settings, guide, installation, today, readiness, now=lambda: now[0], monotonic=lambda: now[0] - 1000
+            app, settings, guide, installation, today, now=lambda: now[0], monotonic=lambda: now[0] - 1000
         )
         check._cases = few()
         yield Running(settings, installation, guide, check, readiness, app, tmp_path, monkeypatch, now)
@@ -257,7 +257,7 @@ def cards_are_lost_on_the_way_out(running):
 @way("answers")
 def ids_are_made_of_another_key(running):
     running.failing()
-    running.patch.setattr("cds_service.service.id_maker", lambda *given: lambda name: f"{name}-0000")
+    running.patch.setattr("cds_service.service.id_maker", lambda *given, **named: lambda name: f"{name}-0000")
 
 
 @way("answers")
@@ -279,7 +279,7 @@ def discovery_fails(running):
 
 @way("discovery")
 def a_template_has_a_token_that_nothing_fills(running):
-    found = json.dumps(service.discovery(running.guide.library)).replace("context.patientId", "context.patient")
+    found = json.dumps(discovery_document(running.guide.library)).replace("context.patientId", "context.patient")
     running.app.view_functions["discover"] = lambda: Response(found, mimetype="application/json")
 
 

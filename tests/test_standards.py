@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from cds_service import service
 from cds_service.examples import examples
 from cds_service.settings.settings import data_folder
+from cds_service.web.discovery import discovery_document
 from tests.shipped import library
 
 TESTS = Path(__file__).parent
@@ -183,7 +183,7 @@ def empty_in(value: Any, place: str = "") -> Iterator[str]:
 
 @pytest.mark.parametrize("lean", [True, False])
 def test_nothing_is_said_with_an_empty_value(lean):
-    assert [*empty_in(service.discovery(library(), lean=lean, fetches=True))] == []
+    assert [*empty_in(discovery_document(library(), lean=lean, fetches=True))] == []
     for example in examples(data_folder("fhir_examples")).values():
         response = json.loads((example.folder / "response.json").read_text(encoding="utf-8"))
         # Only the list of cards itself may be empty, and says by that that there are none.

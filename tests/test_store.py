@@ -170,7 +170,16 @@ def test_batches_of_many_threads_in_any_order_are_all_kept(store):
 
 # --- cards shown ---
 
-SHOWN = Shown(CARD, "ehr", "policy-1", "2023", "unknown", "service-1", DAY, ((SUGGESTION, "Add a code"),))
+SHOWN = Shown(
+    card=CARD,
+    client="ehr",
+    policy="policy-1",
+    edition="2023",
+    outcome="unknown",
+    service="service-1",
+    day=DAY,
+    suggestions=((SUGGESTION, "Add a code"),),
+)
 
 
 def test_feedback_is_told_with_what_its_card_was_about(store):
@@ -190,7 +199,15 @@ def test_feedback_of_another_client_on_a_card_has_no_statement(store):
 
 
 def test_a_card_shown_again_counts_once_and_on_its_first_day(store):
-    again = Shown(CARD, "ehr", "policy-1", "2023", "met", "service-2", DAY + timedelta(days=1))
+    again = Shown(
+        card=CARD,
+        client="ehr",
+        policy="policy-1",
+        edition="2023",
+        outcome="met",
+        service="service-2",
+        day=DAY + timedelta(days=1),
+    )
     shown.record(store, [SHOWN])
     shown.record(store, [again])
     assert shown.counts(store, ANY) == [CardsShown("policy-1", "unknown", 1)]
@@ -205,16 +222,46 @@ def test_no_card_is_no_row(store):
 
 
 def test_several_cards_of_one_answer_are_counted_by_statement_and_outcome(store):
-    rows = [Shown(f"card-{number}", "ehr", f"p-{number % 2}", "1", "met", "s", DAY) for number in range(5)]
+    rows = [
+        Shown(
+            card=f"card-{number}",
+            client="ehr",
+            policy=f"p-{number % 2}",
+            edition="1",
+            outcome="met",
+            service="s",
+            day=DAY,
+        )
+        for number in range(5)
+    ]
     shown.record(store, rows)
     assert shown.counts(store, ANY) == [CardsShown("p-0", "met", 3), CardsShown("p-1", "met", 2)]
 
 
 def test_old_cards_are_forgotten_and_those_with_feedback_are_not(store):
-    answered = Shown("answered", "ehr", "p", "1", "met", "s", DAY - timedelta(days=400))
-    edge = Shown("edge", "ehr", "p", "1", "met", "s", DAY - timedelta(days=365))
+    answered = Shown(
+        card="answered",
+        client="ehr",
+        policy="p",
+        edition="1",
+        outcome="met",
+        service="s",
+        day=DAY - timedelta(days=400),
+    )
+    edge = Shown(
+        card="edge", client="ehr", policy="p", edition="1", outcome="met", service="s", day=DAY - timedelta(days=365)
+    )
     offered = ((SUGGESTION, "Add a code"),)
-    old = Shown("old", "ehr", "p", "1", "met", "s", DAY - timedelta(days=366), offered)
+    old = Shown(
+        card="old",
+        client="ehr",
+        policy="p",
+        edition="1",
+        outcome="met",
+        service="s",
+        day=DAY - timedelta(days=366),
+        suggestions=offered,
+    )
     shown.record(store, [answered, edge, old])
     save(store, [overridden("answered")], "ehr", RECEIVED)
     assert [*shown.remove_old(store, DAY - timedelta(days=365))] == [1]
@@ -410,7 +457,16 @@ def test_an_error_that_is_not_the_stores_stays_what_it_is(store):
 
 
 def test_what_fails_in_a_quick_write_is_undone_and_the_store_works_on(store):
-    broken = Shown("card-2", "ehr", "p", "1", "met", "s", DAY, ((None, "label"),))
+    broken = Shown(
+        card="card-2",
+        client="ehr",
+        policy="p",
+        edition="1",
+        outcome="met",
+        service="s",
+        day=DAY,
+        suggestions=((None, "label"),),
+    )
     with pytest.raises(StoreError):
         shown.record(store, [SHOWN, broken])
     assert shown.counts(store, ANY) == []

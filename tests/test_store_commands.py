@@ -112,7 +112,13 @@ def test_what_is_past_its_days_is_removed(tmp_path, store_url):
     today = datetime.now(UTC).date()
     old, new = today - timedelta(days=2191), today - timedelta(days=2190)
     with closing(open_store(store_url, tmp_path)) as opened:
-        shown.record(opened, [Shown(f"c-{day}", "ehr", "p", "1", "met", "s", day) for day in (old, new)])
+        shown.record(
+            opened,
+            [
+                Shown(card=f"c-{day}", client="ehr", policy="p", edition="1", outcome="met", service="s", day=day)
+                for day in (old, new)
+            ],
+        )
         found = store("prune", tmp_path, url=store_url or "")
         assert found.output == "cards: 1 rows removed, past their days\n"
         assert shown.counts(opened, ANY) == [CardsShown("p", "met", 1)]

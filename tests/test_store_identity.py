@@ -151,7 +151,7 @@ def test_tokens_and_cards_are_written_to_the_file_at_its_path(store, tmp_path):
     assert replay.remember("i", "j", RECEIVED)
     removed(tmp_path)
     assert replay.remember("i", "j", RECEIVED)
-    shown.record(store, [Shown("c", "ehr", "p", "1", "met", "s", DAY)])
+    shown.record(store, [Shown(card="c", client="ehr", policy="p", edition="1", outcome="met", service="s", day=DAY)])
     with closing(open_store(None, tmp_path)) as other:
         assert ReplayStore(other).remember("i", "j", RECEIVED) is False
         assert [row.cards for row in shown.counts(other, ANY)] == [1]

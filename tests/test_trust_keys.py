@@ -8,17 +8,18 @@ import pytest
 
 from cds_service.clock import Deadline
 from cds_service.ehr.client import OutgoingClient, OutgoingError, Received
+from cds_service.trust.checks import TrustUnavailableError, UntrustedError
 from cds_service.trust.entries import Client, Clients
 from cds_service.trust.jwk import UnusableKeyError, read_key, read_key_set
 from cds_service.trust.keys import MAX_BYTES, KeyRing, KeysUnavailableError, kept_for
-from cds_service.trust.tokens import TrustUnavailableError, UntrustedError, Verifier
+from cds_service.trust.tokens import Verifier
 from tests.tokens import NOW, URL, KeyServer, Remembered, bearer, jwk, key_set
 
 JWKS = "https://ehr.example/jwks.json"
 
 
 def fetched_client(url: str = JWKS, identifier: str = "general") -> Client:
-    return Client(identifier, "https://ehr.example/fhir", url)
+    return Client(id=identifier, issuer="https://ehr.example/fhir", jwks_url=url)
 
 
 class Scripted:
@@ -69,7 +70,7 @@ def test_nothing_is_fetched_before_a_token_needs_it_and_then_once_an_hour():
 
 def test_keys_of_the_file_are_never_fetched():
     ring = Ring("p384")
-    own = Client("own", "https://ehr.example/fhir", None, read_key_set(key_set("rsa")).keys)
+    own = Client(id="own", issuer="https://ehr.example/fhir", jwks_url=None, keys=read_key_set(key_set("rsa")).keys)
     assert [key.kid for key in ring.ring.keys_of(own, "rsa", Deadline(5))] == ["rsa"]
     assert ring.ring.keys_of(own, "p384", Deadline(5)) == ()
     assert ring.fetches == 0
@@ -198,7 +199,7 @@ def test_cache_control_is_honoured_between_a_minute_and_a_day(header, seconds):
 def test_two_clients_with_other_addresses_have_sets_of_their_own():
     ring = Ring("p384")
     ring.ask()
-    other = Client("other", "https://o.example", "https://o.example/jwks.json")
+    other = Client(id="other", issuer="https://o.example", jwks_url="https://o.example/jwks.json")
     assert ring.ring.keys_of(other, "p384", Deadline(5))
     assert ring.http.calls == [JWKS, "https://o.example/jwks.json"]
 

@@ -10,15 +10,15 @@ from click.testing import CliRunner
 
 from cds_service.app import create_app
 from cds_service.commands.main import main
-from cds_service.ehr.addresses import Allowance
 from cds_service.ehr.client import OutgoingClient
 from cds_service.ehr.fetch import Fetcher
-from cds_service.installation import Installation, installation_of, names_of
+from cds_service.installation import NO_FETCHER, Installation, installation_of, names_of
 from cds_service.operations import logs
 from cds_service.settings.settings import Settings, load_settings
-from cds_service.trust.entries import Clients
+from cds_service.trust.checks import CHECKS
+from cds_service.trust.entries import Clients, anyone
 from cds_service.trust.keys import KeyRing
-from cds_service.trust.tokens import CHECKS, Verifier
+from cds_service.trust.tokens import Verifier
 from tests.fhir_server import FhirServer
 from tests.serving import free_port
 from tests.shipped import TODAY, example, library
@@ -94,17 +94,17 @@ def test_with_clients_what_is_fetched_depends_on_their_entries_alone(tmp_path, c
     settings = Settings(state=tmp_path, clients=clients_file)
     with closing(installation_of(settings, library(), only_this_machine=False)) as installation:
         pass
-    assert (installation.fetcher is not None) == fetches
+    assert installation.fetcher.fetches == fetches
     assert installation.verifier is not None
     assert {"general"} <= installation.names.clients
     assert installation.names.checks == frozenset(CHECKS)
 
 
-def app_of(*entries, http=None, fetcher=None, **more):
+def app_of(*entries, http=None, fetcher=NO_FETCHER, **more):
     verifier = Verifier(Clients(entries), KeyRing(http or NoNetwork()), Remembered(), lambda: NOW)
-    # The allowance of open calls must not matter once it is known who calls.
+    # What open calls may do must not matter once it is known who calls.
     installation = Installation(
-        fetcher=fetcher, allowance=Allowance(loopback=True), call_seconds=10, verifier=verifier, **more
+        fetcher=fetcher, open_client=anyone(this_machine=True), call_seconds=10, verifier=verifier, **more
     )
     return create_app(Settings(), library(), BASE, lambda: TODAY, installation).test_client()
 

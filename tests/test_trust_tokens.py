@@ -12,9 +12,10 @@ from cds_service.installation import Installation, names_of
 from cds_service.operations.audit import AuditLog, Wanted, read
 from cds_service.operations.metrics import Metrics
 from cds_service.settings.settings import Settings
+from cds_service.trust.checks import CHECKS, TrustUnavailableError, UntrustedError
 from cds_service.trust.entries import Clients
 from cds_service.trust.keys import KeyRing
-from cds_service.trust.tokens import CHECKS, TrustUnavailableError, UntrustedError, Verifier
+from cds_service.trust.tokens import Verifier
 from tests.shipped import TODAY, example, library
 from tests.token_attacks import ATTACKS, CLOUD, OTHER
 from tests.tokens import BASE, GONE, ISSUER, JKU, NOW, URL, NoNetwork, Remembered, bearer, client, token

@@ -11,7 +11,6 @@ import pytest
 from flask.testing import FlaskClient
 
 from cds_service.app import create_app
-from cds_service.ehr.addresses import Allowance
 from cds_service.ehr.client import OutgoingClient
 from cds_service.ehr.fetch import Fetcher
 from cds_service.ehr.templates import resolve
@@ -19,6 +18,7 @@ from cds_service.examples import examples, request_as_of
 from cds_service.fhir.terminology import canonical_system, is_standard
 from cds_service.installation import Installation, installation_of
 from cds_service.settings.settings import Settings, data_folder
+from cds_service.trust.entries import anyone
 from cds_service.workbench.patients import FIRST, Patients
 from cds_service.workbench.rendering import render
 from cds_service.workbench.routes import CONTENT_SECURITY_POLICY
@@ -44,7 +44,7 @@ def served() -> Iterator[tuple[str, FlaskClient]]:
     """The workbench over real HTTP, with a fetcher that may call it; its address, and a client of the same app."""
     caller = OutgoingClient()
     fetcher = Fetcher(caller, 5_000_000, 20)
-    installation = Installation(fetcher=fetcher, allowance=Allowance(loopback=True), call_seconds=20, workbench=True)
+    installation = Installation(fetcher=fetcher, open_client=anyone(this_machine=True), call_seconds=20, workbench=True)
     app = create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY, installation)
     with listening(app) as address:
         yield address, app.test_client()

@@ -60,7 +60,7 @@ def key_set(*names: str) -> dict[str, Any]:
 def client(identifier: str = "general", *names: str, **more: Any) -> Client:
     """An entry whose keys are in the file: rsa and p384, if no other are named."""
     keys = read_key_set(key_set(*(names or ("rsa", "p384")))).keys
-    return Client(identifier, **{"issuer": ISSUER, "keys": keys} | more)
+    return Client(id=identifier, **{"issuer": ISSUER, "keys": keys} | more)
 
 
 def claims(**changes: Any) -> dict[str, Any]:

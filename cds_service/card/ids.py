@@ -13,12 +13,14 @@ def reason_system(canonical_base: str) -> str:
     return f"{canonical_base}/CodeSystem/override-reasons"
 
 
-def id_maker(key: bytes, *scope: str) -> IdMaker:
+def id_maker(
+    key: bytes, *, client: str, patient: str, orders: str, policy: str, edition: str, findings: str
+) -> IdMaker:
     """A function from a name (such as "card" or "suggestion:generator") to a UUID.
 
-    The UUID is an HMAC-SHA-256 under ``key`` of ``scope`` (client, patient, order, policy edition, findings) and
-    the name.
+    The UUID is an HMAC-SHA-256 under ``key`` of who was told what about which orders, and the name.
     """
+    scope = [client, patient, orders, policy, edition, findings]
     seed = hmac.digest(key, json.dumps(scope).encode(), "sha256")
 
     def make(name: str) -> str:

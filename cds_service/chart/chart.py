@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from cds_service.chart.arrivals import Listing, State, Unreadable
 from cds_service.chart.code_index import Lexicon
-from cds_service.chart.concepts import read_concept, says_nothing
+from cds_service.chart.concepts import NO_CONCEPT, read_concept, says_nothing
 from cds_service.errors import UnreadableError
 from cds_service.fhir.bundles import DEFAULT_LIMITS, ReadLimits, newest_copies, once
 from cds_service.fhir.concepts import inline_concept
@@ -18,9 +18,6 @@ from cds_service.fhir.elements import Json, Key, first_of, list_of, relative
 from cds_service.fhir.free_text import FreeText, Said
 from cds_service.fhir.types import TYPES, Ordered, ResourceType
 from cds_service.policy.codes import Code, CodeSet
-
-# Between two texts: no phrase holds it, and no text does.
-_APART = "|"
 
 Told = TypeVar("Told")
 # http://hl7.org/fhir/R4/valueset-care-plan-activity-status.html
@@ -71,13 +68,10 @@ class _Worded(NamedTuple):
 
 
 class _Spoken(NamedTuple):
-    """The texts of a type, and the words of all of them in one text.
+    """The words of a type's records: in which of them each code set is named, and what is said by words at all."""
 
-    A phrase that is not in that one is in none of them, which is soon seen.
-    """
-
-    texts: Mapping[str, FreeText]
-    together: str
+    named: Mapping[CodeSet, Mapping[str, FreeText]]
+    worded: Sequence[_Worded]
 
 
 class Delivery(NamedTuple):
@@ -106,7 +100,7 @@ class Chart:
     ``dropped`` by type what is another patient's or does not say whose it is; ``limits`` are the most that is read.
     """
 
-    def __init__(self, patient_id: str, listings: Mapping[str, Listing]) -> None:
+    def __init__(self, patient_id: str, listings: Mapping[str, Listing], lexicon: Lexicon) -> None:
         self.patient_id = patient_id
         self.patient: Json | None = None
         self.listings = listings
@@ -118,8 +112,10 @@ class Chart:
         self._own: dict[str, list[Json]] = {}
         self._coded: dict[tuple[CodeSet, str], list[Match]] = {}
         self._worded: dict[str, list[_Worded]] = {}
+        self._lexicon = lexicon
         self._spoken: dict[str, _Spoken] = {}
         self.limits = DEFAULT_LIMITS
+        self._touched: set[CodeSet] | None = None
         self._characters = 0
         self._mine = f"Patient/{patient_id}"
         self._received: Mapping[str, list[Json]] = {}
@@ -148,14 +144,14 @@ class Chart:
         record with more than ``limits`` let through counts as one that cannot be read. Never raises on JSON that
         parses.
         """
-        chart = cls(patient_id, listings)
+        chart = cls(patient_id, listings, lexicon)
         chart.limits = limits
         unique = {kind: once(found) for kind, found in resources.items()}
         chart._received, chart._addresses = unique, addresses
         _find_patient(chart, newest_copies(resources.get("Patient", ())))
         for kind in sorted(unique.keys() & set(types)):
             if kind != "Patient":
-                _index(chart, kind, unique[kind], lexicon, limits)
+                _index(chart, kind, unique[kind], limits)
         return chart
 
     @property
@@ -189,24 +185,32 @@ class Chart:
 
     def matches(self, resource_type: str, codes: CodeSet) -> Sequence[Match]:
         """Each record of the type that the code set recognises, once for each matching part."""
-        coded = self._coded.get((codes, resource_type))
-        found = sorted(sorted(coded, key=_system_and_code, reverse=True), key=_reference) if coded else []
-        spoken = self._spoken_in(resource_type) if codes.phrases else None
-        if spoken and codes.stands_in(spoken.together):
+        coded = self._coded.get((codes, resource_type), ())
+        many = len(coded) > 1
+        found = sorted(sorted(coded, key=_system_and_code, reverse=True), key=_reference) if many else list(coded)
+        spoken = self._spoken_in(resource_type)
+        if texts := spoken.named.get(codes):
             seen = {id(match.part) for match in found}
             ordered = TYPES[resource_type].orders is Ordered.ACT
             matching = {
                 text: said
-                for text, read in spoken.texts.items()
+                for text, read in texts.items()
                 if (said := codes.manner_in(read, ordered=ordered)) is not None
             }
-            for worded in self._worded[resource_type] if matching else ():
+            for worded in spoken.worded if matching else ():
                 if id(worded.part) not in seen and worded.text in matching:
                     beside_code = (worded.coded or codes in worded.silent_for) and not codes.words_beside_codes
                     said = matching[worded.text]
-                    drugs = codes.drugs_in(spoken.texts[worded.text].plain)
+                    drugs = codes.drugs_in(texts[worded.text].plain)
                     found.append(Match(worded.record, worded.part, None, worded.label, False, said, beside_code, drugs))
         return found
+
+    def touches(self, codes: CodeSet) -> bool:
+        """Whether anything in the chart carries a code or a word of the set: most sets, nothing does."""
+        if self._touched is None:
+            named = (code_set for kind in self._worded for code_set in self._spoken_in(kind).named)
+            self._touched = {*(code_set for code_set, _ in self._coded), *named}
+        return codes in self._touched
 
     def records(self, resource_type: str) -> Iterator[Record]:
         """All of the patient's resources of a type."""
@@ -215,8 +219,13 @@ class Chart:
     def _spoken_in(self, resource_type: str) -> _Spoken:
         """What stands in words in the records of a type, each text once: many may refer to one medication."""
         if resource_type not in self._spoken:
-            texts = {text: FreeText(text) for text in {item.text: None for item in self._worded.get(resource_type, ())}}
-            self._spoken[resource_type] = _Spoken(texts, _APART.join(read.plain for read in texts.values()))
+            worded = self._worded.get(resource_type, ())
+            named: dict[CodeSet, dict[str, FreeText]] = {}
+            for text in {item.text: None for item in worded}:
+                read = FreeText(text)
+                for codes in self._lexicon.named_in(read.plain):
+                    named.setdefault(codes, {})[text] = read
+            self._spoken[resource_type] = _Spoken(named, worded)
         return self._spoken[resource_type]
 
     def told(self, question: Callable[..., Told], about: Any, *more: Hashable) -> Told:
@@ -372,7 +381,7 @@ def _drop(chart: Chart, kind: str, resource: Json, why: str) -> None:
     chart.dropped.setdefault(kind, []).append(Unreadable(kind, _record(kind, resource).reference, why))
 
 
-def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, limits: ReadLimits) -> None:
+def _index(chart: Chart, kind: str, resources: list[Json], limits: ReadLimits) -> None:
     row = TYPES[kind]
     own = chart._own[kind] = list(_of_bearable_size(chart, kind, _of_the_patient(chart, row, resources), limits))
     if not row.coded:
@@ -381,35 +390,34 @@ def _index(chart: Chart, kind: str, resources: list[Json], lexicon: Lexicon, lim
     components = 0
     unknown: list[str] = []
     for resource in own:
+        record = _record(kind, resource)
         try:
             parts = _parts(row, resource)
             components += len(parts) - 1
             if components > limits.resources:
                 raise UnreadableError(f"has components beyond CDS_SERVICE_MAX_RESOURCES ({limits.resources})")
             for part in parts:
-                if _index_part(chart, row, _record(kind, resource), part, lexicon, limits):
-                    unknown.append(_record(kind, resource).reference)
+                if _index_part(chart, row, record, part, limits):
+                    unknown.append(record.reference)
         except UnreadableError as error:
-            chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, str(error)))
+            chart.unreadable.append(Unreadable(kind, record.reference, str(error)))
     if unknown:
         more = f" ({len(unknown) - 1} more like it)" if len(unknown) > 1 else ""
         why = f"has no words, and a code whose system or meaning is not known here{more}"
         chart.unreadable.append(Unreadable(kind, unknown[0], why))
 
 
-def _index_part(
-    chart: Chart, row: ResourceType, record: Record, part: Json, lexicon: Lexicon, limits: ReadLimits
-) -> bool:
+def _index_part(chart: Chart, row: ResourceType, record: Record, part: Json, limits: ReadLimits) -> bool:
     """Files one part of a record under the code sets that read it; whether nothing can be told of what it is.
 
     Raises UnreadableError for what is left of it that cannot be read.
     """
     concept = inline_concept(part)
     if concept is not None:
-        said = read_concept(concept, lexicon)
+        said = read_concept(concept, chart._lexicon)
     else:
         concept = _referred_concept(part, chart, record.resource)
-        said = read_concept(None, lexicon) if concept is None else chart.told(read_concept, concept, lexicon)
+        said = NO_CONCEPT if concept is None else chart.told(read_concept, concept, chart._lexicon)
     for codes, listed, code, without_system in said.rows:
         match = Match(record, part, listed, code, without_system)
         chart._coded.setdefault((codes, row.name), []).append(match)
@@ -442,9 +450,9 @@ def _of_bearable_size(chart: Chart, kind: str, resources: Iterable[Json], limits
     """The records whose lists, all together, are as short as is read; others are noted as unreadable."""
     read = 0
     for resource in resources:
-        lists = {name: resource[name] for name in _LISTED if isinstance(resource.get(name), list)}
+        lists = [name for name in _LISTED if name in resource and isinstance(resource[name], list)]
         # One of each is usual, and costs no more than its record.
-        more = sum(len(listed) - 1 for listed in lists.values() if listed)
+        more = sum(max(len(resource[name]) - 1, 0) for name in lists) if lists else 0
         if read + more > limits.resources:
             why = f"has more {' and '.join(lists)} than are read (CDS_SERVICE_MAX_RESOURCES, {limits.resources})"
             chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, why))

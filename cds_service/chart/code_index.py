@@ -49,6 +49,11 @@ class Lexicon:
             for system in dict.fromkeys(row.system for row in codes.families):
                 self._with_families.setdefault(system, []).append(place)
         self._remembered = lru_cache(maxsize=REMEMBERED)(self._look_up)
+        # First word of a phrase -> each phrase that begins so, with the sets that list it.
+        self._phrases: dict[str, dict[str, list[CodeSet]]] = {}
+        for codes in self._code_sets:
+            for phrase in codes.phrases:
+                self._phrases.setdefault(phrase.split(maxsplit=1)[0], {}).setdefault(phrase, []).append(codes)
 
     def look_up(self, system: Any, code: Any) -> KnownCodes:
         """What is known of a coding, whatever JSON its system and code are; without a code it is nothing.
@@ -61,6 +66,15 @@ class Lexicon:
         if len(code or "") > LONGEST_CODE or len(system or "") > LONGEST_CODE:
             return self._look_up(system, code)
         return self._remembered(system, code)
+
+    def named_in(self, plain: str) -> set[CodeSet]:
+        """The code sets of which a phrase stands in a text in the form of ``words``."""
+        found: set[CodeSet] = set()
+        for first in self._phrases.keys() & plain.split():
+            for phrase, code_sets in self._phrases[first].items():
+                if phrase in plain:
+                    found.update(code_sets)
+        return found
 
     def _look_up(self, system: str | None, code: str | None) -> KnownCodes:
         key = coding_key(system, code) if code is not None else None

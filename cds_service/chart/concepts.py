@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from cds_service.chart.code_index import Lexicon
 from cds_service.errors import UnreadableError
-from cds_service.fhir.elements import codings, concept_label, concept_texts
+from cds_service.fhir.elements import codings, concept_texts
 from cds_service.fhir.free_text import NEXT_TEXT
 from cds_service.fhir.types import ResourceType
 from cds_service.policy.codes import Code, CodeSet
@@ -45,10 +45,15 @@ def read_concept(concept: Any, lexicon: Lexicon) -> ReadConcept:
                     rows[codes] = (codes, row, known.code, known.without_system)
     except UnreadableError as error:
         return ReadConcept(coded, silent_for, tuple(rows.values()), "", broken=str(error))
-    texts = NEXT_TEXT.join(concept_texts(concept))
+    texts = concept_texts(concept)
+    label = next((text for text in texts if text.strip()), "")
     return ReadConcept(
-        coded, silent_for, tuple(rows.values()), texts, concept_label(concept), has_codes, has_codes and foreign
+        coded, silent_for, tuple(rows.values()), NEXT_TEXT.join(texts), label, has_codes, has_codes and foreign
     )
+
+
+# What says nothing of what it is.
+NO_CONCEPT = ReadConcept(False, _NOBODY, (), "")
 
 
 def says_nothing(said: ReadConcept, row: ResourceType) -> bool:

@@ -56,11 +56,11 @@ class Judgement(NamedTuple):
 COUNTS = Judgement(None)
 
 
-def judge(rule: FactRule, match: Match, chart: Chart, today: date) -> Judgement:
+def judge(rule: FactRule, match: Match, chart: Chart, today: date, *, wherever: bool = False) -> Judgement:
     """Whether a record that carries a fact's code or words is one of this patient, here, and (state "active") now.
 
-    The one judge of every record, however it is reached. Raises UnreadableError where that cannot be known: the record
-    may then be either.
+    The one judge of every record, however it is reached; ``wherever``: its site is not asked for. Raises
+    UnreadableError where that cannot be known: the record may then be either.
     """
     resource, row = match.record.resource, TYPES[match.record.type]
     refuse_modified(resource)
@@ -73,7 +73,7 @@ def judge(rule: FactRule, match: Match, chart: Chart, today: date) -> Judgement:
             judged = Judgement(_WHY[said])
     if judged.why_not is not None:
         return judged
-    if rule.site and chart.told(points_at, resource, rule.site, chart) is not True:
+    if rule.site and not wherever and chart.told(points_at, resource, rule.site, chart) is not True:
         return Judgement("")
     if rule.reason and not _has_reason(resource, rule.reason, chart):
         return Judgement("")

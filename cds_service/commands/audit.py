@@ -39,11 +39,11 @@ def audit(
             "--content needs CDS_SERVICE_AUDIT_KEY, the key with which the content was encrypted."
         )
     wanted = Wanted(
-        since.date() if since else None,
-        until.date() if until else None,
-        card,
-        client,
-        AuditLog(folder, settings.key(), None).patient(patient.removeprefix("Patient/")) if patient else None,
+        since=since.date() if since else None,
+        until=until.date() if until else None,
+        card=card,
+        client=client,
+        patient=AuditLog(folder, settings.key(), None).patient(patient.removeprefix("Patient/")) if patient else None,
     )
     try:
         keys = keys_of(given) if content else None

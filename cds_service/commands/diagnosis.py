@@ -9,14 +9,15 @@ from typing import Any
 
 import orjson
 
-from cds_service import service
 from cds_service.clock import Deadline
 from cds_service.ehr.client import OutgoingClient, OutgoingError
+from cds_service.hooks import hook_request
 from cds_service.library import Library
 from cds_service.spelling import nearest
+from cds_service.trust.checks import CHECKS, TrustUnavailableError, UntrustedError
 from cds_service.trust.entries import Client, Clients
 from cds_service.trust.keys import KeyRing, KeysUnavailableError, fetch_key_set
-from cds_service.trust.tokens import CHECKS, REUSE_ALLOWED, TrustUnavailableError, UntrustedError, Verifier
+from cds_service.trust.tokens import REUSE_ALLOWED, Verifier
 
 # What the operator can do where a check fails; checks that are missing here have one remedy: the client's.
 ADVICE: Mapping[str, str] = {
@@ -123,10 +124,10 @@ def diagnose_client(client: Client, http: OutgoingClient, library: Library, publ
             "gets hold of it can use it too; for test kits alone, never with real patients",
         )
     yield from _topics(client, library)
-    for found in service.discovery(library, fetches=bool(client.fhir_servers))["services"]:
-        url = f"{public_url}/cds-services/{found['id']}"
+    for service_id, hook in hook_request.SERVICES.items():
+        url = f"{public_url}/cds-services/{service_id}"
         yield Line(
-            True, "service", f"{found['hook']}: {url} (aud of its tokens); prefetch {_listed(found['prefetch'])}"
+            True, "service", f"{hook}: {url} (aud of its tokens); prefetch {_listed(library.prefetch_templates)}"
         )
     for alias in client.audiences:
         below = ", and what of our paths lies below it" if alias.endswith("/") else ""

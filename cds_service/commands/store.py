@@ -64,12 +64,12 @@ def prune() -> None:
     from cds_service.clock import utc_today
     from cds_service.store.database import open_store
     from cds_service.store.failures import StoreError
-    from cds_service.store.retention import limits_of, prune_all
+    from cds_service.store.retention import added_up, limits_of, prune_store
 
     settings = settings_of()
     try:
         with closing(open_store(settings.store_url.get_secret_value(), settings.state, create=False)) as opened:
-            removed = prune_all(opened, None, limits_of(settings), utc_today())
+            removed = added_up(prune_store(opened, limits_of(settings), utc_today()))
     except StoreError as error:
         raise click.ClickException(str(error)) from None
     for (kind, reason), number in removed.items():

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from cds_service.clock import Deadline
 from cds_service.ehr.addresses import Allowance
-from cds_service.ehr.fetch import Completed, Fetcher, KeyReport
+from cds_service.ehr.fetch import Completed, Fetcher, KeyReport, NoFetcher
 from cds_service.ehr.references import unresolved
 from cds_service.hooks.hook_request import HookRequest
 
@@ -15,7 +15,7 @@ MOST_STAGES = 2
 def complete_call(
     request: HookRequest,
     wanted: Callable[[HookRequest], Mapping[str, str]],
-    fetcher: Fetcher,
+    fetcher: Fetcher | NoFetcher,
     allowance: Allowance,
     deadline: Deadline,
 ) -> Completed:

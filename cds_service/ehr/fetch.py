@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from threading import BoundedSemaphore, Lock
 from time import monotonic
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from cds_service.clock import Deadline
 from cds_service.ehr import scopes, search, templates
@@ -91,11 +91,28 @@ class _Threads:
         return future
 
 
+class NoFetcher:
+    """Fetching that is off: a call stays as it came."""
+
+    fetches: ClassVar[bool] = False
+
+    def complete(
+        self, request: HookRequest, wanted: Mapping[str, str], allowance: Allowance, deadline: Deadline
+    ) -> Completed:
+        """The call as it came."""
+        return Completed(request)
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+
 class Fetcher:
     """Fetches with one client for all calls; safe to share between threads, and to make before a fork.
 
     ``max_bytes`` and ``max_pages`` are the most that is read of one search, ``max_resources`` the most of one call.
     """
+
+    fetches: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -47,7 +47,7 @@ class Context(NamedTuple):
 
     def matches(self, rule: FactRule, types: Iterable[str]) -> Iterator[tuple[Match, bool]]:
         """Each record that carries the rule's codes; with False where it does not say to which part it belongs."""
-        if rule.codes is None:
+        if rule.codes is None or not self.chart.touches(rule.codes):
             return
         for name in types:
             for match in self.chart.matches(name, rule.codes):

@@ -1,6 +1,5 @@
 """Measured values: Observations (FHIR R4) as readings of a fact, in its canonical unit."""
 
-from dataclasses import replace
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -87,7 +86,7 @@ def observed(rule: FactRule, match: Match, chart: Chart, today: date) -> Reading
 def _judged(rule: FactRule, match: Match, chart: Chart, today: date) -> tuple[str | None, str]:
     """Why an Observation does not count, or why that cannot be known: one of long ago does not count either way."""
     try:
-        return judge(replace(rule, site=None), match, chart, today).why_not, ""
+        return judge(rule, match, chart, today, wherever=True).why_not, ""
     except UnreadableError as error:
         return None, str(error)
 

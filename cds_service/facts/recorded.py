@@ -26,6 +26,8 @@ class Recorded(NamedTuple):
 
 def recorded(rule: FactRule, context: Context) -> Recorded:
     """The records of a fact that count, and those that may."""
+    if rule.codes is None or not context.chart.touches(rule.codes):
+        return Recorded([], [], [], context.records_open(rule), ())
     found: list[tuple[str, Evidence]] = []
     may: list[tuple[str, Evidence]] = []
     notes: list[str] = []

@@ -134,11 +134,12 @@ def concept_texts(concept: Any) -> list[str]:
     read."""
     if not isinstance(concept, dict):
         return []
-    listed = concept.get("coding")
-    displays = (
-        [coding.get("display") for coding in listed if isinstance(coding, dict)] if isinstance(listed, list) else ()
-    )
-    return list(dict.fromkeys(text for text in (concept.get("text"), *displays) if isinstance(text, str) and text))
+    said, listed = concept.get("text"), concept.get("coding")
+    found: dict[str, None] = {said: None} if isinstance(said, str) and said else {}
+    for coding in listed if isinstance(listed, list) else ():
+        if isinstance(coding, dict) and isinstance(display := coding.get("display"), str) and display:
+            found[display] = None
+    return list(found)
 
 
 def concept_text(concept: Any) -> str:

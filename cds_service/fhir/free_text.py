@@ -172,12 +172,13 @@ class _Clause(NamedTuple):
 class FreeText:
     """A text that may be asked for many phrases; ``plain`` is the text as ``words``, and phrases have that form."""
 
-    __slots__ = ("_raw", "_texts", "plain")
+    __slots__ = ("_is_doubtful", "_raw", "_texts", "plain")
 
     def __init__(self, raw: str) -> None:
         self.plain = words(raw)
         self._raw = raw
         self._texts: list[list[_Clause]] | None = None
+        self._is_doubtful = "?" in raw or not _TELLTALE.isdisjoint(self.plain.split())
 
     def manner(self, phrases: Iterable[str]) -> Said | None:
         """The manner in which any of the phrases stands in the text, or None where none does.
@@ -185,23 +186,20 @@ class FreeText:
         Of several places in one text the firmest is what it says; of several texts of one concept the least firm, for
         what a clinician typed beside a code says more than the code's own words.
         """
+        if not self._is_doubtful:
+            return Said.REPORTED if any(phrase in self.plain for phrase in phrases) else None
         found = [phrase for phrase in phrases if phrase in self.plain]
         if not found:
             return None
-        if not self._is_doubtful():
-            return Said.REPORTED
         said = [min(manners) for clauses in self._clauses() if (manners := list(_manners(clauses, found)))]
         return max(said, default=Said.REPORTED)
 
     def manner_of_code(self) -> Said:
         """The manner in which a text speaks that stands beside a code: that of its first clause, for the rest of it may
         concern something else ("low back pain; sciatica ruled out")."""
-        if not self._is_doubtful():
+        if not self._is_doubtful:
             return Said.REPORTED
         return max((clauses[0].manner for clauses in self._clauses() if clauses), default=Said.REPORTED)
-
-    def _is_doubtful(self) -> bool:
-        return "?" in self._raw or not _TELLTALE.isdisjoint(self.plain.split())
 
     def _clauses(self) -> list[list[_Clause]]:
         if self._texts is None:

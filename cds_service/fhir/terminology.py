@@ -73,7 +73,7 @@ def canonical_system(system: str) -> str:
 PROCEDURE_LENGTH = 5
 _CPT_SHAPE = re.compile(r"\d{4}[0-9FTU]")
 _HCPCS_SHAPE = re.compile(r"[A-V]\d{4}")
-# What a bill puts behind a procedure's code: "64555-50", "64555 LT".
+# What a bill puts behind a procedure's code: "99213-25", "99213 LT".
 _MODIFIERS = re.compile(r"(?<=^.{5})(?:[-: ]?[0-9A-Z]{2})+$")
 
 

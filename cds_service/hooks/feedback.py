@@ -51,7 +51,7 @@ class FeedbackItem:
     comment: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeptFeedback:
     """One piece of feedback as it is kept, with what is known of its card; of a card not on record, all None.
 

@@ -35,7 +35,7 @@ class FhirAuthorization:
     patient: str | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HookRequest:
     """One call: ``drafts`` are (reference, resource) of draftOrders, ``selections`` is None if the hook has none.
 
@@ -101,14 +101,14 @@ def parse(service_id: str, body: Any, limits: ReadLimits = DEFAULT_LIMITS) -> Ho
     orders = read_drafts(context, patient_id, limits) if hook != PATIENT_VIEW else DraftOrders()
     selections = _selections(context, orders.named) if hook == ORDER_SELECT else None
     return HookRequest(
-        hook,
-        patient_id,
-        orders.drafts,
-        selections,
-        prefetch,
-        fhir_server,
-        _authorization(request.get("fhirAuthorization"), patient_id),
-        {name: value for name, value in context.items() if isinstance(value, str)} | {"patientId": patient_id},
+        hook=hook,
+        patient_id=patient_id,
+        drafts=orders.drafts,
+        selections=selections,
+        prefetch=prefetch,
+        fhir_server=fhir_server,
+        authorization=_authorization(request.get("fhirAuthorization"), patient_id),
+        context={name: value for name, value in context.items() if isinstance(value, str)} | {"patientId": patient_id},
         orders_of_others=orders.of_others,
         unread_drafts=orders.unread,
     )

@@ -38,7 +38,7 @@ class AuditError(Exception):
     """The audit log cannot be written or read; the sentence says why and names nothing of a call."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Who called: the client of the clients file, and the claims of its token that may be kept, never the token."""
 
@@ -49,7 +49,7 @@ class Caller:
     subject: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One call and its answer, as they are to be remembered; ``told`` is ``outcomes.told`` of the answers."""
 
@@ -67,7 +67,7 @@ class Call:
     told: Sequence[Mapping[str, Any]] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Feedback:
     """One request with feedback; ``items`` are what it said (CDS Hooks 2.0, "Feedback").
 
@@ -82,6 +82,19 @@ class Feedback:
     request: bytes
     items: Sequence[FeedbackItem] = ()
     reasons: frozenset[str] = frozenset()
+
+
+class NoAuditLog:
+    """An audit log that is off: nothing of a call is kept."""
+
+    def call(self, call: Call) -> None:
+        """Keeps nothing of a call."""
+
+    def feedback(self, feedback: Feedback) -> None:
+        """Keeps nothing of a request with feedback."""
+
+    def check(self) -> None:
+        """There is nothing that could not be written."""
 
 
 class AuditLog:
@@ -234,7 +247,7 @@ def _is_uuid(value: str) -> bool:
     return _UUID.fullmatch(value) is not None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """Which lines are wanted: days (both included), card, client, patient (as hashed); None is any.
 

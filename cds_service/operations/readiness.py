@@ -1,5 +1,6 @@
 """Whether the service is ready: each worker says of itself what fails, and whoever is asked reads what all say."""
 
+import math
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -36,8 +37,8 @@ class Readiness:
 
     def __init__(
         self,
-        folder: Path | None,
-        patience: float,
+        folder: Path | None = None,
+        patience: float = math.inf,
         monotonic: Callable[[], float] = time.monotonic,
         degrading: Collection[str] = (),
     ) -> None:

@@ -9,12 +9,11 @@ from itertools import islice
 import orjson
 from flask import Flask
 
-from cds_service import service
 from cds_service.installation import Installation
 from cds_service.operations import logs
 from cds_service.operations.audit import AuditError
 from cds_service.operations.check_names import WARNINGS
-from cds_service.operations.readiness import READY, Concern, Readiness
+from cds_service.operations.readiness import READY, Concern
 from cds_service.self_check import surfaces
 from cds_service.self_check.known_answers import Examiner, KnownAnswer, covering, known_answers
 from cds_service.self_check.stores import StoreCheck
@@ -22,6 +21,7 @@ from cds_service.service import Guide
 from cds_service.settings.settings import Settings
 from cds_service.store import activity
 from cds_service.store.failures import StoreError
+from cds_service.web.discovery import discovery_document
 
 # Of the known answers beyond those that cover everything one in so many is run each time; all are in half an hour.
 PARTS = 30
@@ -52,24 +52,23 @@ class SelfCheck:
     ``clock`` gives the UTC day on which calls are evaluated; ``now`` and ``monotonic`` seconds.
     """
 
-    # It looks at everything that one installation has; the clocks are named.
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         app: Flask,
         settings: Settings,
         guide: Guide,
         installation: Installation,
         clock: Callable[[], date],
-        readiness: Readiness,
         *,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         library = guide.library
-        lean, fetches = settings.prefetch == "lean", installation.fetcher is not None
-        self._app, self._guide, self._around, self._readiness = app, guide, installation, readiness
+        lean, fetches = settings.prefetch == "lean", installation.fetcher.fetches
+        self._app, self._guide, self._around = app, guide, installation
+        self._readiness = installation.readiness
         self._silent_days, self._today = settings.silent_days, clock
-        self._discovery = orjson.dumps(service.discovery(library, lean=lean, fetches=fetches))
+        self._discovery = orjson.dumps(discovery_document(library, lean=lean, fetches=fetches))
         self._left_out = tuple(item.name for item in library.failed)
         self._files = surfaces.Files(settings.cards, settings.codes, settings.canonical_base, self._left_out)
         self._clock = surfaces.Clock(now, monotonic, clock, surfaces.not_before(library))
@@ -152,15 +151,11 @@ class SelfCheck:
 
     def _threads(self) -> CheckResult:
         """Threads that ended although nobody closed them are told of and started again."""
-        ledger = self._around.ledger
-        problem = ledger.thread.problem() if ledger is not None else ""
-        if ledger is not None and problem:
-            ledger.thread.start()
+        problem = self._around.ledger.revive()
         return CheckResult((problem,) if problem else ())
 
     def _audit(self) -> CheckResult:
-        if self._around.audit is not None:
-            self._around.audit.check()
+        self._around.audit.check()
         return CheckResult()
 
     def _changed(self) -> CheckResult:

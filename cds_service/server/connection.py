@@ -1,6 +1,7 @@
 """One connection of a caller: where it stands, what it has still to get, and answers that no application makes."""
 
 import errno
+import selectors
 import socket
 from collections.abc import Callable
 from http import HTTPStatus
@@ -46,6 +47,28 @@ class Connection:
         # The event that is waited for, and what is done then.
         self.watched: tuple[int, Callable[[Connection], None]] | None = None
         self.to_discard = 0
+
+    def watch(self, poller: selectors.BaseSelector, event: int, then: Callable[["Connection"], None]) -> None:
+        """Has ``then`` called with this connection whenever the event comes, in place of what was waited for before."""
+        if self.watched == (event, then):
+            return
+
+        def run(sock: socket.socket) -> None:
+            # Of the events of one round an earlier one may have ended this connection.
+            if self.watched:
+                then(self)
+
+        if self.watched:
+            poller.modify(self.sock, event, run)
+        else:
+            poller.register(self.sock, event, run)
+        self.watched = event, then
+
+    def unwatch(self, poller: selectors.BaseSelector) -> None:
+        """Waits for nothing."""
+        if self.watched:
+            poller.unregister(self.sock)
+            self.watched = None
 
     def flush(self) -> bool:
         """Sends what the caller takes without waiting; whether all is sent. Raises OSError."""

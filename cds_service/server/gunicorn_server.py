@@ -93,8 +93,7 @@ class ServedInstallation:
 
     def forget(self, pid: int) -> None:
         """Called in the main process where a worker has ended, however it did."""
-        if self.installation.readiness is not None:
-            self.installation.readiness.forget(pid)
+        self.installation.readiness.forget(pid)
         self.installation.metrics.worker_ended(pid)
 
 
@@ -115,16 +114,14 @@ def install(
         logs.logger().warning("draft-skipped", policy=draft.name)
     address = settings.public_url or public_url
     app = create_app(settings, library, address, clock, installation)
-    assert installation.readiness is not None
     guide = service.guide_of(settings, library, address)
-    check = SelfCheck(app, settings, guide, installation, clock, installation.readiness)
+    check = SelfCheck(app, settings, guide, installation, clock)
     watch = Watch(check, installation.readiness, settings.self_check_seconds, partial(_retain, installation))
     return ServedInstallation(app, installation, watch)
 
 
 def _retain(installation: Installation, pause: Callable[[float], bool]) -> None:
-    if installation.retention is not None:
-        installation.retention.run(datetime.now(UTC), pause)
+    installation.retention.run(datetime.now(UTC), pause)
 
 
 def warm_up(library: Library) -> None:

@@ -31,6 +31,7 @@ from gunicorn.workers import gthread
 from cds_service.errors import RequestError
 from cds_service.server.arrival import Arrival, looks_whole
 from cds_service.server.connection import Connection, Outbox, answer_of
+from cds_service.server.refusals import BUG, BUSY, TOO_SLOW
 from cds_service.web import accepted
 from cds_service.web.browsers import PROBES
 
@@ -49,21 +50,11 @@ LAST_SECONDS = 2.0
 LOOK_SECONDS = 0.25
 READ = 256 * 1024
 READ_AT_ONCE = 1024 * 1024
-RETRY_SECONDS = 1
 # In one round of the main loop.
 ACCEPTED_AT_ONCE = 8
 # In one look: of many that are too slow at a time each needs a place for its answer, and others need theirs.
 ENDED_AT_ONCE = 8
 _PROBED = tuple(f"{method} {path}".encode() for method in ("GET", "HEAD") for path in PROBES)
-_BUSY = RequestError(
-    503,
-    "throttled",
-    f"More calls are waiting than can be answered in time, and nothing of this one was looked at. Send it again in "
-    f"{RETRY_SECONDS} s.",
-    headers={"Retry-After": str(RETRY_SECONDS)},
-)
-_TOO_SLOW = RequestError(408, "timeout", "The request did not arrive whole in time; send all of it at once.")
-_BUG = RequestError(500, "exception", "The service could not answer this call. Nothing was decided.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +78,7 @@ class BoundedWorker(gthread.ThreadWorker):
         self._inside: dict[ThreadPoolExecutor, int] = {}
         self._held = self._refused = 0
         # Made anew now and then, for its date: of many refusals each must cost little.
-        self._refusal = answer_of(_BUSY)
+        self._refusal = answer_of(BUSY)
         self._next_look = 0.0
         # What is not over by then is ended in that way.
         self._timed: dict[Connection, tuple[float, Callable[[Connection], None]]] = {}
@@ -129,7 +120,7 @@ class BoundedWorker(gthread.ThreadWorker):
         if now < self._next_look:
             return
         self._next_look = now + LOOK_SECONDS
-        self._refusal = answer_of(_BUSY)
+        self._refusal = answer_of(BUSY)
         due = [(conn, end) for conn, (until, end) in self._timed.items() if until < now]
         for conn, end in due[:ENDED_AT_ONCE]:
             del self._timed[conn]
@@ -172,7 +163,7 @@ class BoundedWorker(gthread.ThreadWorker):
         conn.arrival = None
         conn.timeout = time.monotonic() + (self.cfg.keepalive if self.alive else LAST_SECONDS)
         self._idle.append(conn)
-        self._watch(conn, selectors.EVENT_READ, self._readable)
+        conn.watch(self.poller, selectors.EVENT_READ, self._readable)
 
     def _readable(self, conn: Connection) -> None:
         wanted = conn.arrival.wanted() if conn.arrival else 0
@@ -198,7 +189,7 @@ class BoundedWorker(gthread.ThreadWorker):
             if conn.watched:
                 self._idle.remove(conn)
             if self._is_full(self.tpool) and not data.startswith(_PROBED) and looks_whole(data):
-                self._unwatch(conn)
+                conn.unwatch(self.poller)
                 self._refuse(conn)
                 return
             conn.arrival = Arrival(self.cfg, conn.client, begun, self._limits.body_bytes)
@@ -214,13 +205,13 @@ class BoundedWorker(gthread.ThreadWorker):
                 conn.arrival.continues = False
                 with contextlib.suppress(OSError):
                     conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self._watch(conn, selectors.EVENT_READ, self._readable)
+            conn.watch(self.poller, selectors.EVENT_READ, self._readable)
 
     def _too_slow(self, conn: Connection) -> None:
         if conn.arrival is not None and conn.arrival.request is not None:
             self._cut_off(conn)
         else:
-            self._tell(conn, _TOO_SLOW)
+            self._tell(conn, TOO_SLOW)
 
     def _cut_off(self, conn: Connection) -> None:
         assert conn.arrival is not None
@@ -232,7 +223,7 @@ class BoundedWorker(gthread.ThreadWorker):
     def _admit(self, conn: Connection) -> None:
         assert conn.arrival is not None
         self._timed.pop(conn, None)
-        self._unwatch(conn)
+        conn.unwatch(self.poller)
         request = conn.arrival.request
         if conn.arrival.error is not None:
             self._tell(conn, conn.arrival.error)
@@ -267,7 +258,7 @@ class BoundedWorker(gthread.ThreadWorker):
             conn.keep = False
         except Exception:
             self.log.exception("Error handling request")
-            conn.keep, outbox.written = False, bytearray(answer_of(_BUG))
+            conn.keep, outbox.written = False, bytearray(answer_of(BUG))
         conn.unsent = bytes(outbox.written)
         # Mostly the caller takes it at once; the main loop sees to the rest, and to errors.
         with contextlib.suppress(OSError):
@@ -296,10 +287,10 @@ class BoundedWorker(gthread.ThreadWorker):
             return
         if not sent:
             self._timed.setdefault(conn, (time.monotonic() + ANSWER_SECONDS, self._drop))
-            self._watch(conn, selectors.EVENT_WRITE, self._send)
+            conn.watch(self.poller, selectors.EVENT_WRITE, self._send)
             return
         self._timed.pop(conn, None)
-        self._unwatch(conn)
+        conn.unwatch(self.poller)
         self._after(conn)
 
     def _after(self, conn: Connection) -> None:
@@ -324,7 +315,7 @@ class BoundedWorker(gthread.ThreadWorker):
             return
         conn.to_discard = LINGER_SHARE * self._limits.body_bytes
         self._timed[conn] = time.monotonic() + LINGER_SECONDS, self._drop
-        self._watch(conn, selectors.EVENT_READ, self._discard)
+        conn.watch(self.poller, selectors.EVENT_READ, self._discard)
 
     def _discard(self, conn: Connection) -> None:
         try:
@@ -339,26 +330,6 @@ class BoundedWorker(gthread.ThreadWorker):
 
     # --- what all states need ---
 
-    def _watch(self, conn: Connection, event: int, then: Callable[[Connection], None]) -> None:
-        if conn.watched == (event, then):
-            return
-
-        def run(sock: socket.socket) -> None:
-            # Of the events of one round an earlier one may have ended this connection.
-            if conn.watched:
-                then(conn)
-
-        if conn.watched:
-            self.poller.modify(conn.sock, event, run)
-        else:
-            self.poller.register(conn.sock, event, run)
-        conn.watched = event, then
-
-    def _unwatch(self, conn: Connection) -> None:
-        if conn.watched:
-            self.poller.unregister(conn.sock)
-            conn.watched = None
-
     def _release(self, conn: Connection) -> None:
         self._held -= conn.held
         conn.held = 0
@@ -368,6 +339,6 @@ class BoundedWorker(gthread.ThreadWorker):
         self._release(conn)
         if conn.arrival is None and conn.watched:
             self._idle.remove(conn)
-        self._unwatch(conn)
+        conn.unwatch(self.poller)
         conn.close()
         self.nr_conns -= 1

@@ -179,16 +179,16 @@ def remove_old(store: Store, first: date) -> Iterator[int]:
 def _kept(row: Any, suggestions: Sequence[str], others: Sequence[str]) -> KeptFeedback:
     reason = (row["reason_code"], row["reason_system"], row["reason_display"])
     return KeptFeedback(
-        row["client"],
-        row["card"],
-        row["outcome"],
-        instant_of(row["happened_at"]),
-        tuple(suggestions),
-        tuple(others),
-        None if reason[0] is None else Reason(*reason),
-        row["user_comment"],
-        row["policy"],
-        row["edition"],
-        row["card_outcome"],
-        row["service"],
+        client=row["client"],
+        card=row["card"],
+        outcome=row["outcome"],
+        happened_at=instant_of(row["happened_at"]),
+        suggestions=tuple(suggestions),
+        other_suggestions=tuple(others),
+        reason=None if reason[0] is None else Reason(*reason),
+        comment=row["user_comment"],
+        policy=row["policy"],
+        edition=row["edition"],
+        card_outcome=row["card_outcome"],
+        service=row["service"],
     )

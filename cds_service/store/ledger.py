@@ -25,6 +25,20 @@ PATIENCE = 60.0
 SECONDS_TO_END = 10.0
 
 
+class NoLedger:
+    """A ledger where there is no store: nothing is noted."""
+
+    def note(self, cards: Iterable[Shown], day: date, orders: Iterable[str], answered: Iterable[str]) -> None:
+        """Notes nothing of a call."""
+
+    def revive(self) -> str:
+        """There is no thread that could have ended."""
+        return ""
+
+    def close(self) -> None:
+        """There is nothing to write."""
+
+
 class Ledger:
     """Notes of this process, written by a thread of its own. Made before the workers fork; each has its own notes.
 
@@ -76,6 +90,13 @@ class Ledger:
                     self._cards = {**cards, **self._cards}
                     self._activity = counts + self._activity
                     self._keep_the_bound()
+
+    def revive(self) -> str:
+        """Starts the thread again where it ended although nobody closed it; says so in a sentence, or nothing."""
+        problem = self.thread.problem()
+        if problem:
+            self.thread.start()
+        return problem
 
     def close(self) -> None:
         """Writes what is noted and ends the thread."""

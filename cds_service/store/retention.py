@@ -5,13 +5,14 @@ the oldest audit lines go, and new feedback is refused.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from cds_service.operations import audit_retention, logs
-from cds_service.operations.audit import AuditError, AuditLog
+from cds_service.operations.audit import AuditError
 from cds_service.settings.settings import Settings
 from cds_service.store import activity, feedback, shown, turns
 from cds_service.store.database import Store
@@ -64,33 +65,23 @@ def limits_of(settings: Settings) -> RetentionLimits:
     )
 
 
-def prune_all(
-    store: Store | None, audit: AuditLog | None, limits: RetentionLimits, today: date
-) -> Mapping[tuple[str, str], int]:
-    """Removes all that is past its days or beyond its cap on the UTC day ``today``: (kind, reason) -> how many.
+def prune_audit(folder: Path, limits: RetentionLimits, today: date) -> Iterator[Removed]:
+    """Removes what is past its days or beyond its cap in the folder of the audit log on the UTC day ``today``.
 
-    Raises StoreError or AuditError; what was removed by then stays removed, and another run does the rest.
+    Each batch is told when it is removed. Raises AuditError; another run does the rest.
     """
-    total: Counter[tuple[str, str]] = Counter()
-    for batches in (_of_audit(audit, limits, today), _of_store(store, limits, today)):
-        for kind, reason, count in batches:
-            total[kind, reason] += count
-    return total
-
-
-def _of_audit(audit: AuditLog | None, limits: RetentionLimits, today: date) -> Iterator[Removed]:
-    if audit is None:
-        return
-    if deleted := audit_retention.remove_old(audit.folder, _first(today, limits.audit_days)):
+    if deleted := audit_retention.remove_old(folder, _first(today, limits.audit_days)):
         yield Removed(AUDIT, AGE, deleted)
-    if audit_retention.size(audit.folder) > limits.audit_bytes:
-        for kind, count in audit_retention.shrink(audit.folder, int(limits.audit_bytes * TRIMMED_TO), today):
+    if audit_retention.size(folder) > limits.audit_bytes:
+        for kind, count in audit_retention.shrink(folder, int(limits.audit_bytes * TRIMMED_TO), today):
             yield Removed(kind, CAP, count)
 
 
-def _of_store(store: Store | None, limits: RetentionLimits, today: date) -> Iterator[Removed]:
-    if store is None:
-        return
+def prune_store(store: Store, limits: RetentionLimits, today: date) -> Iterator[Removed]:
+    """Removes what is past its days or beyond its cap in the store on the UTC day ``today``.
+
+    Each batch is told when it is removed. Raises StoreError; another run does the rest.
+    """
     # Feedback first: a card stays on record as long as its feedback does.
     for count in feedback.remove_old(store, _first(today, limits.feedback_days)):
         yield Removed(FEEDBACK, AGE, count)
@@ -108,16 +99,32 @@ def _first(today: date, days: int) -> date:
     return today - timedelta(days=days)
 
 
+def added_up(batches: Iterable[Removed]) -> Mapping[tuple[str, str], int]:
+    """Removes all that is to be removed, batch by batch: (kind, reason) -> how many."""
+    total: Counter[tuple[str, str]] = Counter()
+    for kind, reason, count in batches:
+        total[kind, reason] += count
+    return total
+
+
+class NoRetention:
+    """Nothing is removed: where nothing is kept."""
+
+    feedback_full = False
+
+    def run(self, now: datetime, pause: Callable[[float], bool] = lambda seconds: False) -> None:
+        """Removes nothing."""
+
+
 class Retention:
     """Keeps the limits while the service runs. Made before the workers fork; each calls ``run`` in its background.
 
-    The audit log is each machine's own; of the store one of all workers and hosts has the turn, once a day, and
+    ``audit`` is the folder of the audit log, from which old days go also where no new ones are written. It is each
+    machine's own; of the store one of all workers and hosts has the turn, once a day, and
     whenever the cards are beyond their cap. ``feedback_full``: no more feedback can be kept.
     """
 
-    def __init__(
-        self, store: Store | None, audit: AuditLog | None, limits: RetentionLimits, metrics: StorageMetrics
-    ) -> None:
+    def __init__(self, store: Store, audit: Path, limits: RetentionLimits, metrics: StorageMetrics) -> None:
         self._store, self._audit, self._limits, self._metrics = store, audit, limits, metrics
         self._work: Iterator[Removed] = iter(())
         self._broken_off = False
@@ -149,27 +156,23 @@ class Retention:
             raise failed[0]
 
     def _run_audit(self, now: datetime, removed: Counter[tuple[str, str]], pause: Callable[[float], bool]) -> None:
-        if self._audit is None:
-            return
-        self._measured(AUDIT, audit_retention.size(self._audit.folder) / self._limits.audit_bytes)
-        self._remove(_of_audit(self._audit, self._limits, now.date()), removed, pause)
+        self._measured(AUDIT, audit_retention.size(self._audit) / self._limits.audit_bytes)
+        self._remove(prune_audit(self._audit, self._limits, now.date()), removed, pause)
 
     def _run_store(self, now: datetime, removed: Counter[tuple[str, str]], pause: Callable[[float], bool]) -> None:
-        if self._store is None:
-            return
         self._measured(CARDS, shown.number(self._store) / self._limits.cards)
         self._measured(FEEDBACK, feedback.number(self._store) / self._limits.feedback)
-        if self._broken_off or self._is_due(self._store, now):
-            self._work = _of_store(self._store, self._limits, now.date())
+        if self._broken_off or self._is_due(now):
+            self._work = prune_store(self._store, self._limits, now.date())
         # Of work that fails on its way nothing is left to go on with.
         self._broken_off = True
         self._remove(self._work, removed, pause)
         self._broken_off = False
 
-    def _is_due(self, store: Store, now: datetime) -> bool:
+    def _is_due(self, now: datetime) -> bool:
         midnight = datetime.combine(now.date(), time(), now.tzinfo)
         before = now - BETWEEN_TRIMS if CARDS in self._full else midnight
-        return turns.take(store, "retention", now, max(before, midnight))
+        return turns.take(self._store, "retention", now, max(before, midnight))
 
     def _remove(
         self, work: Iterator[Removed], removed: Counter[tuple[str, str]], pause: Callable[[float], bool]

@@ -104,20 +104,20 @@ class _Reader:
                 self._note(key, f"is no key of a client; {nearest(key, KEYS)}")
         jwks_url, keys = self._keys()
         return Client(
-            self._id(),
-            self._text("issuer", required=True),
-            jwks_url,
-            keys,
-            self._texts("jku") if "jku" in self.entry else None,
-            self._choice("algorithms", ALGORITHMS) or RECOMMENDED,
-            self._texts("audiences"),
-            self._texts("tenants"),
-            self._fhir_servers(),
-            self._networks(),
-            frozenset(self._choice("quirks", QUIRKS)),
-            self._aliases(),
-            self._rate_limit(),
-            self._switch("token_reuse"),
+            id=self._id(),
+            issuer=self._text("issuer", required=True),
+            jwks_url=jwks_url,
+            keys=keys,
+            jku=self._texts("jku") if "jku" in self.entry else None,
+            algorithms=self._choice("algorithms", ALGORITHMS) or RECOMMENDED,
+            audiences=self._texts("audiences"),
+            tenants=self._texts("tenants"),
+            fhir_servers=self._fhir_servers(),
+            networks=self._networks(),
+            quirks=frozenset(self._choice("quirks", QUIRKS)),
+            topic_aliases=self._aliases(),
+            rate_limit=self._rate_limit(),
+            token_reuse=self._switch("token_reuse"),
         )
 
     def _note(self, key: str, what: str) -> None:

@@ -1,11 +1,12 @@
 """The clients that may call, each as its entry of the clients file describes it, frozen."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 from cds_service.ehr.addresses import Allowance, Network
+from cds_service.hooks.client_names import OPEN
 from cds_service.trust.jwk import RECOMMENDED, Key
 
 ONE_ACTION = "one-action-per-suggestion"
@@ -18,16 +19,16 @@ QUIRKS: Mapping[str, str] = {
 _THIS_MACHINE = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """One caller. It has either ``jwks_url`` or ``keys``.
+    """One caller. It has either ``jwks_url`` or ``keys``; see ``anyone`` for the one that has neither.
 
     ``jku``: the values that a token's jku may have, if the entry lists them (see ``jkus``).
     ``audiences``: further values of aud; one that ends in ``/`` stands for each of our paths below it.
     ``tenants``: if there are any, a token must name one. ``networks``: private networks that the names of its servers
     may lead to. ``topic_aliases``: a statement's topic code -> what this client is told. ``rate_limit``: in place of
     that of the settings, if not empty. ``token_reuse``: a token may come more than once until it expires; all its other
-    checks are made.
+    checks are made. ``this_machine``: FHIR servers on this machine may be called for it.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Client:
     topic_aliases: Mapping[str, str] = field(default_factory=dict)
     rate_limit: str = ""
     token_reuse: bool = False
+    this_machine: bool = False
 
     def jkus(self) -> tuple[str, ...] | None:
         """The values that a token's jku may have; None where it is not looked at: no key comes from an address then."""
@@ -51,9 +53,13 @@ class Client:
             return (self.jwks_url,)
         return self.jku
 
+    def may_fetch(self) -> bool:
+        """Whether there is a FHIR server that may be called for this client."""
+        return bool(self.fhir_servers) or self.this_machine
+
     def fhir_allowance(self) -> Allowance:
         """The FHIR servers that may be called for this client, and nothing else."""
-        return self._allowance(self.fhir_servers)
+        return replace(self._allowance(self.fhir_servers), loopback=self.this_machine)
 
     def jwks_allowance(self) -> Allowance:
         """The one address of the client's key set."""
@@ -69,6 +75,12 @@ class Client:
         if claimed in urls or claimed in self.audiences:
             return True
         return any(claimed == base + _path(url) for base in self.audiences if base.endswith("/") for url in urls)
+
+
+def anyone(*, this_machine: bool = False) -> Client:
+    """The entry of everybody where calls are open, and of the service's own calls: nothing departs from the
+    specification, and no FHIR server may be called but, if so, those on this machine."""
+    return Client(id=OPEN, issuer="", this_machine=this_machine)
 
 
 @dataclass(frozen=True, slots=True)

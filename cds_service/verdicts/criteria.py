@@ -51,6 +51,12 @@ class Finding(NamedTuple):
         return f"{self.criterion.key} {self.part.id}" if self.part else self.criterion.key
 
     @property
+    def is_contradicted(self) -> bool:
+        """Whether it is unknown beside a record that contradicts it, in spite of which nobody has answered."""
+        answered = {item.record for item in self.answered}
+        return self.truth is Truth.UNKNOWN and any(item not in answered for item in self.contrary)
+
+    @property
     def would_be_met_by_answer(self) -> bool:
         """Whether an attested answer would meet an unknown criterion, were what was read all there is."""
         attested = any(item.is_attested for item in self.evidence)

@@ -87,15 +87,15 @@ class Decision:
         """Whether no codes are offered.
 
         They are withheld where a line for review withholds them, where a verdict that withholds codes is not met, where
-        an answer would meet one of its criteria but for what was not read, and where a record and an answer disagree in
-        any criterion. Any other unknown withholds nothing.
+        an answer would meet one of its criteria but for what was not read, and where a record contradicts any criterion
+        that is unknown, or disagrees with an answer. Any other unknown withholds nothing.
         """
         if self.died is not None or self.withheld_for_review:
             return True
         withholding = [verdict for verdict in self.verdicts if verdict.rule.withholds_codes]
         if any(verdict.truth is Truth.NOT_MET for verdict in withholding):
             return True
-        if any(finding.conflict for finding in self.findings.values()):
+        if any(finding.conflict or finding.is_contradicted for finding in self.findings.values()):
             return True
         open_ones = (finding for verdict in withholding for finding in verdict.with_truth(Truth.UNKNOWN))
         return any(finding.would_be_met_by_answer for finding in open_ones)

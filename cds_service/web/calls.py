@@ -77,7 +77,7 @@ def _answered(record: CallRecord, guide: Guide, installation: Installation, gate
     """The answer to the current request; without a gate it is a call of our own. Raises RequestError."""
     deadline = accepted.deadline_of(request.environ, installation.call_seconds)
     waits = deadline.earlier(RESERVE)
-    client, in_time = None, service.always
+    client, in_time = installation.open_client, service.always
     if gate is not None:
         # It may have waited for a thread until nobody waits for its answer any more.
         if not (in_time := lambda: deadline.left() > 0)():
@@ -94,15 +94,14 @@ def _answered(record: CallRecord, guide: Guide, installation: Installation, gate
         record.body = reading.body(deadline if gate is not None else None)
         with _turn(installation, gate, deadline):
             called = _read(record, own)
-    allowance = client.fhir_allowance() if client else installation.allowance
-    may_fetch = client is None or bool(client.fhir_servers)
-    if installation.fetcher is not None and may_fetch and called.fhir_server is not None and record.concerned:
+    may_fetch = installation.fetcher.fetches and client.may_fetch()
+    if may_fetch and called.fhir_server is not None and record.concerned:
         with record.timing.step("fetch"), installation.traces.span("fetch"):
             completed = complete_call(
                 called,
                 partial(service.wanted, candidates=record.concerned, guide=own, today=today),
                 installation.fetcher,
-                allowance,
+                client.fhir_allowance(),
                 waits,
             )
         called, record.report = completed.request, completed.report

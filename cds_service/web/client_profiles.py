@@ -9,12 +9,12 @@ from cds_service.fhir.elements import Json
 from cds_service.trust.entries import ACTIONS_IN_EXTENSION, ONE_ACTION, Client
 
 
-def spoken(response: Json, client: Client | None) -> Json:
+def spoken(response: Json, client: Client) -> Json:
     """A CDS Hooks response in the client's dialect (``quirks`` and ``topic_aliases`` of its entry).
 
-    Pure: what was given stays unchanged. Without a client it comes back as it is.
+    Pure: what was given stays unchanged. For an entry without either it comes back as it is.
     """
-    if client is None or not (client.quirks or client.topic_aliases):
+    if not (client.quirks or client.topic_aliases):
         return response
     cards = [_card(card, client) for card in response.get("cards", [])]
     answer = response | {"cards": cards}

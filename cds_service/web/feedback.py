@@ -77,7 +77,7 @@ def register(
             record.body = reading.body(deadline)
             record.items = feedback.parse(json_bodies.read_json(record.body), installation.feedback_items)
         gate.count_feedback(admitted, len(record.items))
-        if installation.retention is not None and installation.retention.feedback_full:
+        if installation.retention.feedback_full:
             raise _full()
         with record.timing.step("write"), store.within(deadline):
             record.saved = save(store, record.items, admitted.caller.client, now())
@@ -118,7 +118,14 @@ def _tell(record: _Record, status: int, installation: Installation, reasons: fro
     if caller is not None:
         items = record.items if saved is not None else ()
         line = audit.Feedback(
-            record.request_id, record.service_id, caller, status, milliseconds, record.body, items, reasons
+            request_id=record.request_id,
+            service=record.service_id,
+            caller=caller,
+            status=status,
+            milliseconds=milliseconds,
+            request=record.body,
+            items=items,
+            reasons=reasons,
         )
         write_audit(installation, lambda log: log.feedback(line))
 

@@ -21,10 +21,10 @@ WORKBENCH_HEADER = "CDS-Service-Workbench"
 
 
 class Admitted(NamedTuple):
-    """Who calls, as it is kept, and the entry; there is none where calls are open."""
+    """Who calls, as it is kept, and the entry, which is the same for all where calls are open."""
 
     caller: Caller
-    client: Client | None
+    client: Client
 
 
 class Gate:
@@ -48,8 +48,7 @@ class Gate:
 
     def count(self, admitted: Admitted) -> None:
         """Counts a request of a caller who is known by now. Raises RequestError 429 for one beyond the limit."""
-        own = admitted.client.rate_limit if admitted.client else ""
-        self._limits.count(admitted.caller.client, own or self._around.rate_limit)
+        self._limits.count(admitted.caller.client, admitted.client.rate_limit or self._around.rate_limit)
 
     def count_feedback(self, admitted: Admitted, items: int) -> None:
         """Counts items of feedback of a caller who is known by now. Raises RequestError 413 or 429 for too many."""
@@ -58,7 +57,7 @@ class Gate:
     def _trusted(self, timing: Timing, deadline: Deadline) -> Admitted:
         verifier = self._around.verifier
         if verifier is None:
-            return Admitted(_demo() if self._around.workbench else Caller(), None)
+            return Admitted(_demo() if self._around.workbench else Caller(), self._around.open_client)
         with timing.step("auth"):
             try:
                 found = trusted.who(verifier, self._public_url, self._around, deadline)
@@ -66,7 +65,13 @@ class Gate:
                 if error.status == 401:
                     self._limits.refused(request.remote_addr or "")
                 raise
-        caller = Caller(found.client.id, found.issuer, found.tenant, found.token_id, found.subject)
+        caller = Caller(
+            client=found.client.id,
+            issuer=found.issuer,
+            tenant=found.tenant,
+            token_id=found.token_id,
+            subject=found.subject,
+        )
         return Admitted(caller, found.client)
 
 
@@ -76,7 +81,7 @@ def _demo() -> Caller:
     A page of another origin cannot: a browser asks us first whether it may send that header, and is told no. Whoever
     else sends it gains nothing: its calls are answered alike, and what it does counts with the demo calls.
     """
-    return Caller(WORKBENCH) if request.headers.get(WORKBENCH_HEADER) == "demo" else Caller()
+    return Caller(client=WORKBENCH) if request.headers.get(WORKBENCH_HEADER) == "demo" else Caller()
 
 
 class ClientLimits:

@@ -16,12 +16,12 @@ from cds_service.hooks.hook_request import HookRequest
 from cds_service.installation import Installation
 from cds_service.library import Library
 from cds_service.operations import audit, logs
-from cds_service.operations.audit import AuditError, AuditLog, Caller
+from cds_service.operations.audit import AuditError, AuditLog, Caller, NoAuditLog
 from cds_service.operations.counting import NoMetrics
 from cds_service.operations.timing import Timing
 from cds_service.policy.model import Policy
 from cds_service.service import Answer
-from cds_service.store.ledger import Ledger
+from cds_service.store.ledger import Ledger, NoLedger
 from cds_service.store.shown import Shown
 from cds_service.web import outcomes
 
@@ -32,7 +32,7 @@ class CallRecord:
 
     ``caller`` is None until it is known who calls: of such a call nothing is kept. ``told`` is the response as the
     client gets it; ``parsed`` is the JSON of the body as far as it was read, ``arrived``
-    the state of each list of its prefetch (``service.states``).
+    the state of each list of its prefetch (``service.states``), empty for a call that did not come to read it.
     """
 
     service_id: str
@@ -46,7 +46,7 @@ class CallRecord:
     report: tuple[KeyReport, ...] = ()
     concerned: Sequence[Policy] = ()
     answers: Sequence[Answer] = ()
-    arrived: Mapping[str, str] | None = None
+    arrived: Mapping[str, str] = field(default_factory=dict)
     told: Json = field(default_factory=dict)
 
 
@@ -62,12 +62,10 @@ def tell(record: CallRecord, status: int, answer: bytes, installation: Installat
         log.warning("draft-unread", kind=cause, count=count)
     for key in (item for item in record.report if item.cause):
         log.warning("fetch-failed", key=key.key, kind=key.cause)
-    if record.request is not None and record.concerned:
-        record.arrived = record.arrived or service.states(service.arrivals(record.request, library), library)
-        fetched = {item.key for item in record.report if item.cause}
-        for name in service.failed_lists(record.arrived):
-            if name not in fetched:
-                log.warning("list-failed", key=name)
+    fetched = {item.key for item in record.report if item.cause}
+    for name in service.failed_lists(record.arrived):
+        if name not in fetched:
+            log.warning("list-failed", key=name)
     told = {"cards": len(record.answers), "outcome": outcome} if status == 200 else {}
     log.info("call" if status == 200 else "refused", status=status, milliseconds=round(seconds * 1000, 1), **told)
     _count(record, outcome, seconds, installation.metrics, library)
@@ -75,15 +73,13 @@ def tell(record: CallRecord, status: int, answer: bytes, installation: Installat
     # Of calls that nobody answers for nothing is kept: anyone could fill the disk with them.
     if caller is None:
         return
-    if installation.ledger is not None and status == 200:
+    if status == 200:
         _note(record, caller.client, installation.ledger)
     write_audit(installation, lambda audit: audit.call(_line(record, caller, status, outcome, seconds, answer)))
 
 
-def write_audit(installation: Installation, write: Callable[[AuditLog], None]) -> None:
+def write_audit(installation: Installation, write: Callable[[AuditLog | NoAuditLog], None]) -> None:
     """Writes a line of the audit log; that it failed is told, and costs the caller nothing."""
-    if installation.audit is None:
-        return
     try:
         write(installation.audit)
     except AuditError as error:
@@ -91,19 +87,19 @@ def write_audit(installation: Installation, write: Callable[[AuditLog], None]) -
         installation.metrics.audit_failed()
 
 
-def _note(record: CallRecord, client: str, ledger: Ledger) -> None:
+def _note(record: CallRecord, client: str, ledger: Ledger | NoLedger) -> None:
     # Feedback names suggestions by the ids that the client was told.
     offered = {card["uuid"]: card.get("suggestions", ()) for card in record.told["cards"]}
     cards = [
         Shown(
-            item.card["uuid"],
-            client,
-            item.policy.id,
-            item.policy.edition,
-            outcomes.of_answer(item),
-            record.service_id,
-            record.today,
-            tuple((one["uuid"], one["label"]) for one in offered[item.card["uuid"]]),
+            card=item.card["uuid"],
+            client=client,
+            policy=item.policy.id,
+            edition=item.policy.edition,
+            outcome=outcomes.of_answer(item),
+            service=record.service_id,
+            day=record.today,
+            suggestions=tuple((one["uuid"], one["label"]) for one in offered[item.card["uuid"]]),
         )
         for item in record.answers
     ]
@@ -126,7 +122,7 @@ def _count(record: CallRecord, outcome: str, seconds: float, metrics: NoMetrics,
         metrics.unknowns(item.policy.id, outcomes.unknowns(item))
         if became == "failed":
             metrics.policy_failed(item.policy.id)
-    for name, state in (record.arrived or {}).items():
+    for name, state in record.arrived.items():
         metrics.prefetch(name, state)
     for key in record.report:
         if key.cause:
@@ -139,16 +135,16 @@ def _line(record: CallRecord, caller: Caller, status: int, outcome: str, seconds
     request = record.request
     instance = record.parsed.get("hookInstance") if isinstance(record.parsed, dict) else None
     return audit.Call(
-        record.request_id,
-        record.service_id,
-        caller,
-        status,
-        outcome,
-        seconds * 1000,
-        record.body,
-        answer,
-        request.hook if request else None,
-        instance if isinstance(instance, str) else None,
-        request.patient_id if request else None,
-        outcomes.told(record.answers),
+        request_id=record.request_id,
+        service=record.service_id,
+        caller=caller,
+        status=status,
+        outcome=outcome,
+        milliseconds=seconds * 1000,
+        request=record.body,
+        response=answer,
+        hook=request.hook if request else None,
+        hook_instance=instance if isinstance(instance, str) else None,
+        patient_id=request.patient_id if request else None,
+        told=outcomes.told(record.answers),
     )

@@ -7,7 +7,8 @@ from cds_service.clock import Deadline
 from cds_service.errors import RequestError
 from cds_service.installation import Installation
 from cds_service.operations import logs
-from cds_service.trust.tokens import TrustUnavailableError, UntrustedError, Verified, Verifier
+from cds_service.trust.checks import TrustUnavailableError, UntrustedError
+from cds_service.trust.tokens import Verified, Verifier
 
 # The same for every reason: whoever guesses learns nothing. `cds-service doctor token` tells the operator the reason.
 NOT_TRUSTED = "The call needs a valid token of a client that this service knows (Authorization: Bearer)."

@@ -13,7 +13,7 @@ from cds_service.fhir.types import TYPES, subject_of
 PAGE = 50
 LARGEST_PAGE = 200
 # What a search may ask for; what is not listed is refused rather than ignored, so that no answer is wider than asked.
-PARAMETERS = ("_id", "category", "code", "patient", "status")
+PARAMETERS = ("_id", "category", "code", "intent", "patient", "status")
 _PAGING = ("_count", "_start")
 _FORMAT = "_format"
 
@@ -128,8 +128,8 @@ def matches(resources: Iterable[Json], parameters: Parameters) -> Iterator[Json]
 def _fits(resource: Json, name: str, values: set[str]) -> bool:
     if name == "_id":
         return resource.get("id") in values
-    if name == "status":
-        return resource.get("status") in values
+    if name in ("intent", "status"):
+        return resource.get(name) in values
     if name == "patient":
         subject = resource.get(subject_of(resource["resourceType"]))
         reference = subject.get("reference") if isinstance(subject, dict) else None

@@ -150,9 +150,9 @@ def register(  # noqa: C901
 
     @parts.post("/validation/response")
     def validate_response() -> Response:
-        from cds_service.workbench import validation
+        from cds_service.workbench import answer_validation
 
-        return _findings(validation.response_findings(_body()))
+        return _findings(answer_validation.response_findings(_body()))
 
     app.register_blueprint(parts)
 

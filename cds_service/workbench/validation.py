@@ -1,4 +1,4 @@
-"""A call and its answer held against CDS Hooks 2.0: every fault at once, with its place, in words for the engineer.
+"""A call held against CDS Hooks 2.0: every fault at once, with its place, in words for the engineer.
 
 The service itself is more liberal: it answers much of what is found here. A finding of level ``error`` breaks the
 specification or is refused by the service, a ``warning`` costs something (criteria stay unknown), a ``note`` is for
@@ -6,7 +6,7 @@ knowledge. Findings are shown to whoever sent the call, and to nobody else.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -22,12 +22,8 @@ from cds_service.hooks.draft_orders import is_of_another
 from cds_service.hooks.hook_request import HookRequest
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
-LONGEST_SUMMARY = 139
 MOST_RESOURCES = 300
 MOST_FINDINGS = 200
-INDICATORS = ("info", "warning", "critical")
-ACTIONS = ("create", "update", "delete")
-BEHAVIORS = ("at-most-one", "any")
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _REFERENCE = re.compile(r"[A-Za-z]+/[A-Za-z0-9._~-]+")
@@ -161,7 +157,7 @@ def _drafts(context: Mapping[str, Any], hook: str) -> Iterator[Remark]:
         if hook == hook_request.ORDER_SELECT and resource.get("status") not in ("draft", None):
             yield Remark(f"{where}.status", WARNING, "Orders of order-select are drafts: status must be 'draft'.")
         drafts.append((where, resource))
-    yield from _some_models(place, drafts)
+    yield from some_models(place, drafts)
     selections = context.get("selections")
     if hook == hook_request.ORDER_SELECT and isinstance(selections, list):
         for index, item in enumerate(selections):
@@ -179,7 +175,7 @@ def _access(
     """What is said of the FHIR server and the grant (CDS Hooks 2.0, "FHIR Resource Access")."""
     server, grant = body.get("fhirServer"), body.get("fhirAuthorization")
     if isinstance(server, str) and server:
-        parts = _split(server)
+        parts = split_address(server)
         if parts is None:
             yield Remark("fhirServer", ERROR, "fhirServer must be an absolute https address.")
         elif parts[0] == "http" and parts[1] not in _LOOPBACK:
@@ -305,7 +301,7 @@ def _records(values: Mapping[str, Any], published: Published) -> Iterator[Remark
         for kind, found in read_value(value).by_type.items()
         for resource in found
     ]
-    yield from _some_models("prefetch", resources)
+    yield from some_models("prefetch", resources)
 
 
 def _strangers(place: str, by_type: Mapping[str, list[Any]], patient_id: str) -> Iterator[Remark]:
@@ -320,7 +316,7 @@ def _strangers(place: str, by_type: Mapping[str, list[Any]], patient_id: str) ->
             yield Remark(place, ERROR, f"{count} of another patient than context.patientId; ignored as evidence.")
 
 
-def _some_models(place: str, resources: list[tuple[str, Any]]) -> Iterator[Remark]:
+def some_models(place: str, resources: list[tuple[str, Any]]) -> Iterator[Remark]:
     """What breaks the models of resources, a part of ``place``; models are slow, so that there is a limit."""
     if len(resources) > MOST_RESOURCES:
         sentence = f"{len(resources)} resources: only the first {MOST_RESOURCES} are held against their FHIR models."
@@ -341,100 +337,10 @@ def _identity(resource: Mapping[str, Any]) -> str:
     return identity[:64] if isinstance(identity, str) and identity else "?"
 
 
-def _split(address: str) -> tuple[str, str] | None:
+def split_address(address: str) -> tuple[str, str] | None:
+    """Scheme and host of an absolute http or https address; None of any other text."""
     try:
         parts = urlsplit(address)
     except ValueError:
         return None
     return (parts.scheme, parts.hostname or "") if parts.scheme in ("http", "https") and parts.hostname else None
-
-
-# --- the answer ------------------------------------------------------------------------------------------------------
-
-
-def response_findings(body: Any) -> list[Remark]:
-    """All that is found in an answer of 200 (CDS Hooks 2.0, "CDS Service Response")."""
-    if not isinstance(body, dict) or not isinstance(body.get("cards"), list):
-        return [Remark("cards", ERROR, "An answer is a JSON object with a list 'cards'.")]
-    return list(islice(_response(body), MOST_FINDINGS))
-
-
-def _response(body: Mapping[str, Any]) -> Iterator[Remark]:
-    created: list[tuple[str, Any]] = []
-    for index, card in enumerate(body["cards"]):
-        yield from _card(card, f"cards[{index}]", created)
-    actions = body.get("systemActions")
-    if actions is not None:
-        if not isinstance(actions, list) or not actions:
-            yield Remark("systemActions", ERROR, "systemActions must be a list of actions, or be left out.")
-        else:
-            for index, action in enumerate(actions):
-                yield from _action(action, f"systemActions[{index}]", created)
-    yield from _some_models("cards", created)
-
-
-def _card(card: Any, place: str, created: list[tuple[str, Any]]) -> Iterator[Remark]:
-    """What is wrong with a card; resources of its suggestions go to ``created``, each with its place."""
-    if not isinstance(card, dict):
-        yield Remark(place, ERROR, "A card must be an object.")
-        return
-    summary = card.get("summary")
-    if not isinstance(summary, str) or not summary:
-        yield Remark(f"{place}.summary", ERROR, "A card needs a summary.")
-    elif len(summary) > LONGEST_SUMMARY:
-        yield Remark(f"{place}.summary", ERROR, f"A summary has less than {LONGEST_SUMMARY + 1} characters.")
-    if card.get("indicator") not in INDICATORS:
-        yield Remark(f"{place}.indicator", ERROR, f"indicator must be one of {', '.join(INDICATORS)}.")
-    source = card.get("source")
-    if not isinstance(source, dict) or not source.get("label"):
-        yield Remark(f"{place}.source.label", ERROR, "A card needs a source with a label.")
-    elif "url" in source and _split(str(source["url"])) is None:
-        yield Remark(f"{place}.source.url", ERROR, "The address of a source must be absolute.")
-    if not card.get("uuid"):
-        yield Remark(f"{place}.uuid", WARNING, "Without a uuid no feedback can name the card.")
-    suggested = card.get("suggestions")
-    suggestions: Collection[Any] = suggested if isinstance(suggested, list) else ()
-    if suggestions and card.get("selectionBehavior") not in BEHAVIORS:
-        yield Remark(f"{place}.selectionBehavior", ERROR, f"With suggestions it must be one of {', '.join(BEHAVIORS)}.")
-    for index, suggestion in enumerate(suggestions):
-        yield from _suggestion(suggestion, f"{place}.suggestions[{index}]", created)
-    for index, link in enumerate(card.get("links") or ()):
-        yield from _card_link(link, f"{place}.links[{index}]")
-    for index, reason in enumerate(card.get("overrideReasons") or ()):
-        if not isinstance(reason, dict) or not all(reason.get(name) for name in ("code", "system", "display")):
-            yield Remark(f"{place}.overrideReasons[{index}]", ERROR, "A reason needs code, system and display.")
-
-
-def _suggestion(suggestion: Any, place: str, created: list[tuple[str, Any]]) -> Iterator[Remark]:
-    if not isinstance(suggestion, dict) or not suggestion.get("label"):
-        yield Remark(f"{place}.label", ERROR, "A suggestion needs a label.")
-        return
-    if not suggestion.get("uuid"):
-        yield Remark(f"{place}.uuid", WARNING, "Without a uuid no feedback can name the suggestion.")
-    for index, action in enumerate(suggestion.get("actions") or ()):
-        yield from _action(action, f"{place}.actions[{index}]", created)
-
-
-def _action(action: Any, place: str, created: list[tuple[str, Any]]) -> Iterator[Remark]:
-    if not isinstance(action, dict) or action.get("type") not in ACTIONS:
-        yield Remark(f"{place}.type", ERROR, f"type must be one of {', '.join(ACTIONS)}.")
-        return
-    if not action.get("description"):
-        yield Remark(f"{place}.description", ERROR, "An action needs a description.")
-    if action["type"] == "delete":
-        if not action.get("resourceId"):
-            yield Remark(f"{place}.resourceId", ERROR, "An action of type delete names what it deletes.")
-    elif not isinstance(action.get("resource"), dict):
-        yield Remark(f"{place}.resource", ERROR, f"An action of type {action['type']} holds the whole resource.")
-    else:
-        created.append((f"{place}.resource", action["resource"]))
-
-
-def _card_link(link: Any, place: str) -> Iterator[Remark]:
-    if not isinstance(link, dict) or not link.get("label") or link.get("type") not in ("absolute", "smart"):
-        yield Remark(place, ERROR, "A link needs label, url and type (absolute or smart).")
-        return
-    if _split(str(link.get("url"))) is None:
-        yield Remark(f"{place}.url", ERROR, "The address of a link must be absolute.")
-    if "appContext" in link and link["type"] != "smart":
-        yield Remark(f"{place}.appContext", ERROR, "Only a link of type smart has an appContext.")

@@ -5,6 +5,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from cds_service.settings.settings import data_folder
@@ -67,7 +68,9 @@ def worker_stopped() -> str:
             took = made.takes_feedback(20)
             made.answers()
         finally:
-            os.kill(worker, signal.SIGCONT)
+            # On a busy machine the main process has replaced it by then, for it said nothing for too long.
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGCONT)
         ready = made.is_ready()
         made.takes_feedback()
         made.keeps()

@@ -58,5 +58,6 @@ def test_every_part_of_the_policy_that_decides_has_its_table():
     told_elsewhere = {
         *("id", "statement", "edition", "title", "procedure", "effective", "review", "attributes", "sources", "orders"),
         *("patient_view", "facts", "criteria", "verdicts", "for_review", "information", "evidence"),
+        *("status", "superseded_by"),
     }
     assert parts - told_elsewhere <= SAID

@@ -1,0 +1,14 @@
+"""What a worker says of a request that no application sees, or of which an application made nothing."""
+
+from cds_service.errors import RequestError
+
+RETRY_SECONDS = 1
+BUSY = RequestError(
+    503,
+    "throttled",
+    f"More calls are waiting than can be answered in time, and nothing of this one was looked at. Send it again in "
+    f"{RETRY_SECONDS} s.",
+    headers={"Retry-After": str(RETRY_SECONDS)},
+)
+TOO_SLOW = RequestError(408, "timeout", "The request did not arrive whole in time; send all of it at once.")
+BUG = RequestError(500, "exception", "The service could not answer this call. Nothing was decided.")

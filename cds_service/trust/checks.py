@@ -1,0 +1,59 @@
+"""The checks of a token by name, in the order in which they are made, and the two ways in which one can fail."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from cds_service.trust.keys import FAILED_SECONDS
+
+# Every check, in the order in which they are made, and what it asks.
+CHECKS: Mapping[str, str] = {
+    "header": "the call has one Authorization header, 'Bearer' and the token",
+    "form": "the token is a signed JWT in its one spelling",
+    "critical": "the token asks for nothing that we do not know (crit)",
+    "type": "typ is JWT, or is not there",
+    "kid": "kid names a key",
+    "issuer": "iss is the issuer of a client",
+    "algorithm": "alg is one of the client's algorithms",
+    "jku": "jku is one of the client's, or is not there",
+    "key": "the client has the key that kid names, and it serves alg",
+    "signature": "the signature is that of the key",
+    "audience": "aud is the address that was called",
+    "issued": "iat is there and not ahead of our clock",
+    "not-yet": "nbf is not ahead of our clock",
+    "expired": "exp is there and not past",
+    "lifetime": "exp is not too long after iat",
+    "jti": "jti names the token",
+    "tenant": "tenant is one of the client's",
+    "replay": "the token was not used before",
+}
+
+
+class UntrustedError(Exception):
+    """A token that is refused: by which of CHECKS, what was expected, and what was got instead.
+
+    ``got`` holds neither token nor signature, but what a caller wrote: it is for the screen of the operator alone, so
+    that the text of the error has the name of the check and nothing else.
+    """
+
+    def __init__(self, check: str, expected: str, got: str) -> None:
+        super().__init__(check)
+        self.check, self.expected, self.got = check, expected, got
+
+
+class TrustUnavailableError(Exception):
+    """It cannot be said now whether the token is good: its keys, or the memory of used tokens, cannot be had.
+
+    ``part`` is ``keys`` or ``replay``; ``kind`` says how the keys failed; a caller may try again after
+    ``retry_seconds``.
+    """
+
+    def __init__(self, sentence: str, part: str, kind: str = "", retry_seconds: int = FAILED_SECONDS) -> None:
+        super().__init__(sentence)
+        self.sentence, self.part, self.kind, self.retry_seconds = sentence, part, kind, retry_seconds
+
+
+class Passed(NamedTuple):
+    """A check that the token passed, and what it found there, for the operator's screen."""
+
+    check: str
+    found: str
