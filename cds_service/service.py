@@ -347,7 +347,7 @@ def _plain(item: Evidence) -> tuple[Any, ...]:
     """Evidence as plain tuples: named ones cannot be written as JSON."""
     by = item.attested
     said = (*by[:-1], [tuple(record) for record in by.in_spite_of]) if by else None
-    return (*item[:-1], said)
+    return (*item[:-2], *filter(None, (item.quote,)), said)
 
 
 def _ids(call: _Call, policy: Policy, references: str, findings: str) -> IdMaker:

@@ -13,7 +13,7 @@ from cds_service.facts.logic import Truth
 from cds_service.fhir.dates import days
 from cds_service.hooks import prefetch
 from cds_service.policy.codes import CodeSet
-from cds_service.policy.model import Criterion, FactRule, Policy
+from cds_service.policy.model import Contrary, Criterion, FactRule, Policy
 from cds_service.verdicts import criteria
 from tests import shipped
 from tests.charts import ME, chart_of, patient
@@ -53,7 +53,12 @@ class Statement:
     """The criteria of a shipped policy that records contradict, with what a random chart needs to know of them."""
 
     def __init__(self, policy: Policy) -> None:
-        self.contradicted = [item for item in policy.criteria if item.contrary]
+        # What is found by words is held in tests/spec/kinds/test_words.py.
+        recorded = (
+            replace(item, contrary=tuple(entry for entry in item.contrary if not _is_of_words(policy, entry)))
+            for item in policy.criteria
+        )
+        self.contradicted = [item for item in recorded if item.contrary]
         read = {name for item in self.contradicted for name in (*item.test.facts(), *item.beside)}
         # What the other criteria read would be worked out for each chart, and looked at by nobody.
         self.policy = replace(policy, facts={name: rule for name, rule in policy.facts.items() if name in read})
@@ -79,6 +84,10 @@ class Statement:
         known = gather.gather(self.policy, on_record, self.forms, shipped.TODAY)
         findings = criteria.find(self.policy, self.contradicted, known, on_record)
         return {name: finding.truth for name, finding in findings.items()}
+
+
+def _is_of_words(policy: Policy, entry: Contrary) -> bool:
+    return policy.facts[entry.fact].kind.is_of_words
 
 
 def _sets_of(rule: FactRule) -> list[CodeSet]:

@@ -142,7 +142,7 @@ def prefetch_of(resources: list[Json], library: Library) -> dict[str, Any]:
                 "entry": [{"resource": item} for item in found],
             }
     for resource in resources:
-        if resource["resourceType"] not in library.resource_types:
+        if resource["resourceType"] not in library.prefetch_keys.values():
             filled[key_of(resource["resourceType"])] = resource
     return filled
 
@@ -203,6 +203,7 @@ class _Maker:
             "code": self.concept(item["condition"], item.get("text")),
             "onsetDateTime": item.get("onset"),
             "recordedDate": item.get("date"),
+            "note": _note(item),
         }
 
     def observation(self, item: Mapping[str, Any]) -> Json:
@@ -229,6 +230,7 @@ class _Maker:
                 "status": item.get("status", "completed"),
                 "code": self.concept(item["procedure"], item.get("text")),
                 "performedDateTime": item.get("date"),
+                "note": _note(item),
             }
         )
 
@@ -247,6 +249,7 @@ class _Maker:
             "status": item.get("status", "final"),
             "code": self.concept(item["report"], item.get("text")),
             "effectiveDateTime": item.get("date"),
+            "conclusion": item.get("words"),
         }
 
     def device(self, item: Mapping[str, Any]) -> Json:
@@ -318,6 +321,10 @@ class _Maker:
 
 def _about() -> Json:
     return {"subject": {"reference": f"Patient/{PATIENT}"}}
+
+
+def _note(item: Mapping[str, Any]) -> list[Json] | None:
+    return [{"text": item["words"]}] if "words" in item else None
 
 
 def _items(link: str, value: Any) -> list[Json]:

@@ -57,6 +57,7 @@ def slips(documents: Documents, policy: Policy, *, phrases: bool = False) -> lis
     found += _of_parameters(given)
     found += _of_facts(given)
     found += _of_left_out(policy)
+    found += _of_words(given)
     found += _of_contrary(policy)
     found += _of_attesters(given)
     found += _of_orders(given)
@@ -215,6 +216,21 @@ def _of_left_out(policy: Policy) -> Iterator[Slip]:
             yield _dropped("policy", ("facts", name, "not_in", number), change, advice, reach.of_fact(policy, name))
 
 
+def _of_words(given: _Given) -> Iterator[Slip]:
+    """What is found by words: looked for everywhere, a denial taken for a yes, a number or a silent report not told."""
+    for name, rule in given.policy.facts.items():
+        touched = reach.of_fact(given.policy, name)
+        for member, advice in (
+            ("records", f"add one whose words stand in a record that '{name}' does not read, and expect them left out"),
+            ("said", f"add one whose words say it as '{rule.said}', and expect the sentence on the card"),
+            ("number", "add one whose words state the number, and expect it on the card"),
+            ("expected_of", "add one with such a record without words, and expect the card to say so"),
+        ):
+            if member in given.written["facts"][name]:
+                steps = ("facts", name, member)
+                yield _dropped("policy", steps, f"'{member}' removed", f"no case turns on it: {advice}", touched)
+
+
 def _of_contrary(policy: Policy) -> Iterator[Slip]:
     """A record that contradicts a criterion taken for one that does not."""
     for index, rule in enumerate(policy.criteria):
@@ -223,6 +239,17 @@ def _of_contrary(policy: Policy) -> Iterator[Slip]:
             touched = Reach(criteria=frozenset((rule.id,)))
             steps = ("criteria", index, "contrary", number)
             yield _dropped("policy", steps, f"'{item.fact}' no longer contradicts it", advice, touched)
+            if item.to_confirm:
+                advice = f"no case has '{item.fact}' beside an answer that meets '{rule.id}': add one, and expect met"
+                yield _dropped(
+                    "policy", (*steps, "to_confirm"), f"'{item.fact}' decides beside an answer", advice, touched
+                )
+        for number, hint in enumerate(rule.hints):
+            if hint.settled_by:
+                advice = f"no case has '{hint.fact}' alone: add one, and expect 'Needs: {hint.settled_by}'"
+                touched = Reach(criteria=frozenset((rule.id,)))
+                place = ("criteria", index, "hints", number, "settled_by")
+                yield _dropped("policy", place, "'settled_by' removed", advice, touched)
 
 
 def _of_attesters(given: _Given) -> Iterator[Slip]:

@@ -29,6 +29,7 @@ from cds_service.verdicts.payers import NOT_READABLE, PayerPosition
 SUMMARY_LIMIT = 100
 MOST_EVIDENCE = 3
 LONGEST_NOTICE = 2000
+LONGEST_QUOTE = 200
 
 _CONFLICT = "**Conflict:** "
 # What is attested counts, but apart from what the chart holds.
@@ -358,7 +359,8 @@ def on_record(finding: Finding, with_need: bool) -> str:
     left = () if in_spite else finding.contrary
     shown = _evidence((*left, *finding.evidence))
     text = "; ".join(filter(None, (*in_spite, shown, escape_sentence(finding.beside), _unread(finding)))) or "nothing"
-    return f"{text}. Needs: {finding.criterion.settled_by}" if with_need and finding.truth is Truth.UNKNOWN else text
+    needs = finding.needs or finding.criterion.settled_by
+    return f"{text}. Needs: {needs}" if with_need and finding.truth is Truth.UNKNOWN else text
 
 
 def _unread(finding: Finding) -> str:
@@ -396,6 +398,9 @@ def _shown(item: Evidence) -> str:
     if item.attested is not None:
         said = {"yes": "attested", "no": "attested no", "": "attested"}.get(item.value or "", f"{item.value}, attested")
         text = f"{said} by {_who(item.attested)}, {item.date}"
+    elif item.quote:
+        said = ", ".join(filter(None, (item.value, f"“{escape(item.quote, LONGEST_QUOTE)}”")))
+        text = f"{escape(item.display)}: {said}" + (f", {item.date}" if item.date else "")
     elif item.value is not None:
         text = ", ".join(part for part in (item.value, item.date) if part)
     else:

@@ -76,12 +76,14 @@ class _Spoken(NamedTuple):
 
 class Delivery(NamedTuple):
     """What became of the resources of one type: the state of their list ("whole", "in-part", "failed", "missing"), how
-    many came and how many count as this patient's, and those that do not, each with why."""
+    many came and how many count as this patient's, and those that do not, each with why; ``unasked``: nobody asks for
+    them."""
 
     state: str
     received: int
     counted: int
     dropped: tuple[Unreadable, ...]
+    unasked: bool = False
 
     def as_json(self) -> Json:
         """The same as JSON."""
@@ -95,7 +97,7 @@ class Chart:
     ``patient`` is the Patient resource or None, and ``patients`` are all copies of it that may hold; ``listings`` says
     for each resource type what became of its list; ``why_missing`` holds a sentence for types that are missing or
     failed, and ``unfetched`` those of them that say why fetching them failed; ``unreadable`` lists what is broken, and
-    ``dropped`` by type what is another patient's or does not say whose it is.
+    ``dropped`` by type what is another patient's or does not say whose it is; ``limits`` are the most that is read.
     """
 
     def __init__(self, patient_id: str, listings: Mapping[str, Listing], lexicon: Lexicon) -> None:
@@ -112,6 +114,7 @@ class Chart:
         self._worded: dict[str, list[_Worded]] = {}
         self._lexicon = lexicon
         self._spoken: dict[str, _Spoken] = {}
+        self.limits = DEFAULT_LIMITS
         self._touched: set[CodeSet] | None = None
         self._characters = 0
         self._mine = f"Patient/{patient_id}"
@@ -142,6 +145,7 @@ class Chart:
         parses.
         """
         chart = cls(patient_id, listings, lexicon)
+        chart.limits = limits
         unique = {kind: once(found) for kind, found in resources.items()}
         chart._received, chart._addresses = unique, addresses
         _find_patient(chart, newest_copies(resources.get("Patient", ())))
@@ -176,7 +180,8 @@ class Chart:
         came = len(self._received.get(resource_type, ()))
         in_part = "in-part" if came or listing.is_known else listing.state.value
         state = "whole" if self.whole(resource_type) else in_part
-        return Delivery(state, came, came - len(dropped), dropped)
+        unasked = resource_type in TYPES and TYPES[resource_type].unasked
+        return Delivery(state, came, came - len(dropped), dropped, unasked)
 
     def matches(self, resource_type: str, codes: CodeSet) -> Sequence[Match]:
         """Each record of the type that the code set recognises, once for each matching part."""
@@ -252,6 +257,14 @@ class Chart:
             raise UnreadableError(why_not)
         told: Told = answer
         return told
+
+    def count_words(self, text: str) -> None:
+        """Counts the characters of a text that is read. Raises UnreadableError where the chart has more than is
+        read."""
+        self._characters += len(text)
+        most = self.limits.all_text_characters
+        if self._characters > most:
+            raise UnreadableError(f"is worded beyond CDS_SERVICE_MAX_ALL_TEXT_CHARACTERS ({most})")
 
     def _received_by_id(self, kind: str) -> Mapping[str, Json]:
         """What was received of a type, by id; made when first asked for, and most calls never ask."""
@@ -427,10 +440,7 @@ def _index_part(chart: Chart, row: ResourceType, record: Record, part: Json, lim
         most = limits.text_characters
         raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
     if said.text:
-        chart._characters += len(said.text)
-        if chart._characters > limits.all_text_characters:
-            most = limits.all_text_characters
-            raise UnreadableError(f"is worded beyond CDS_SERVICE_MAX_ALL_TEXT_CHARACTERS ({most})")
+        chart.count_words(said.text)
         worded = _Worded(record, part, said.coded, said.text, said.label, said.silent_for)
         chart._worded[row.name].append(worded)
     return row.is_record and says_nothing(said, row)
@@ -445,14 +455,6 @@ def _of_the_patient(chart: Chart, row: ResourceType, resources: Iterable[Json]) 
         else:
             is_said = isinstance(subject, dict) and isinstance(subject.get("reference"), str)
             _drop(chart, row.name, resource, "names another patient" if is_said else "names no patient")
-
-
-def _count_words(chart: Chart, text: str, limits: ReadLimits) -> None:
-    """Counts the characters of a text. Raises UnreadableError where the chart has more than is read."""
-    chart._characters += len(text)
-    most = limits.all_text_characters
-    if chart._characters > most:
-        raise UnreadableError(f"is worded beyond CDS_SERVICE_MAX_ALL_TEXT_CHARACTERS ({most})")
 
 
 def _of_bearable_size(chart: Chart, kind: str, resources: Iterable[Json], limits: ReadLimits) -> Iterator[Json]:

@@ -18,6 +18,11 @@ def parts_named(scope: Scope, resource: Mapping[str, Any], chart: Chart) -> tupl
     return by_site or chart.told(_named, concept_of(resource, chart, resource), scope)
 
 
+def parts_of_words(scope: Scope, plain: str) -> tuple[str, ...]:
+    """The ids of the parts that a text (as ``free_text.words``) names, in the scope's order."""
+    return tuple(part.id for part in scope.parts if part.codes.stands_in(plain))
+
+
 def _named_by_site(resource: Mapping[str, Any], scope: Scope) -> tuple[str, ...]:
     named = {name for concept in list_of(resource.get("bodySite")) for name in _named(concept, scope)}
     return tuple(part.id for part in scope.parts if part.id in named)

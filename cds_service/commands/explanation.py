@@ -66,15 +66,20 @@ def _policy(item: Answer) -> dict[str, Any]:
     beside = {finding.key: finding for finding in lent if finding.key not in decision.findings}
     return {
         **said,
-        "delivery": {name: item.chart.delivery(name).as_json() for name in _types(item.policy)} if item.chart else {},
+        "delivery": _delivery(item),
+        "review": [{**_evidence(found), "says": says} for says, evidence in decision.for_review for found in evidence],
         "payer": _payer(decision.payer),
         "verdicts": verdicts + (list(_verdict(decision, decision.requested)) if decision.requested else []),
         "criteria": [_criterion(item.policy, finding) for finding in (*decision.findings.values(), *beside.values())],
     }
 
 
-def _types(policy: Policy) -> list[str]:
-    return sorted({"Patient"} | policy.resource_types)
+def _delivery(item: Answer) -> dict[str, Any]:
+    """What became of each type that the policy asks for, and of those that it only reads where they were sent."""
+    if item.chart is None:
+        return {}
+    ledger = {name: item.chart.delivery(name) for name in sorted({"Patient"} | item.policy.resource_types)}
+    return {name: found.as_json() for name, found in ledger.items() if found.received or not found.unasked}
 
 
 def _payer(position: PayerPosition) -> dict[str, Any]:
@@ -130,7 +135,8 @@ def _criterion(policy: Policy, finding: Finding) -> dict[str, Any]:
 
 def _evidence(item: Evidence) -> dict[str, Any]:
     display = f"{item.display} ({item.code})" if item.code else item.display
-    said = {"reference": item.reference, "display": display, "value": item.value, "date": item.date}
+    value = ": ".join(filter(None, (item.value, f"“{item.quote}”"))) if item.quote else item.value
+    said = {"reference": item.reference, "display": display, "value": value, "date": item.date}
     return said | {"attested": _attested(item.attested)} if item.attested else said
 
 

@@ -9,14 +9,15 @@ from cds_service.chart.orders import ProcedureOrder
 from cds_service.chart.parts import parts_named
 from cds_service.facts.evidence import Fact
 from cds_service.facts.responses import Answers
+from cds_service.fhir.types import TYPES
 from cds_service.policy.model import FactRule, Scope
 
 ANSWERS = "QuestionnaireResponse"
 
 
 def types_not_whole(chart: Chart, resource_types: Iterable[str]) -> frozenset[str]:
-    """Those of the types whose list failed, is missing or came in part."""
-    return frozenset(name for name in resource_types if not chart.whole(name))
+    """Those of the types whose list failed, is missing or came in part; of what nobody asks for nothing is missing."""
+    return frozenset(name for name in resource_types if not (TYPES[name].unasked or chart.whole(name)))
 
 
 class Context(NamedTuple):
@@ -57,6 +58,10 @@ class Context(NamedTuple):
                 named = parts_named(self.scope, match.record.resource, self.chart)
                 if not named or self.part in named:
                     yield match, bool(named)
+
+    def parts_of(self, match: Match) -> tuple[str, ...]:
+        """The parts of the scope that a record names; none where there is no scope."""
+        return parts_named(self.scope, match.record.resource, self.chart) if self.scope is not None else ()
 
     @property
     def no_part(self) -> str:

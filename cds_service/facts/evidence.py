@@ -43,6 +43,7 @@ class Evidence(NamedTuple):
     """One thing on record: what it is called (our label, or the chart's own words), its code, what it says, its date.
 
     ``noun`` (singular, plural) stands on events that are counted rather than listed, ``attested`` on answers.
+    ``quote`` is the sentence in which it was found, as written, where it was found by words.
     """
 
     reference: str
@@ -52,6 +53,7 @@ class Evidence(NamedTuple):
     remark: str | None = None
     code: str | None = None
     noun: tuple[str, str] | None = None
+    quote: str = ""
     attested: Attested | None = None
 
     @property

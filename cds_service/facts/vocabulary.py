@@ -4,13 +4,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cds_service.facts.kind import FactKind
-from cds_service.facts.kinds import age, answer, events, measurement, onset, order, parts, record, reduction, since
+from cds_service.facts.kinds import (
+    age,
+    answer,
+    events,
+    measurement,
+    onset,
+    order,
+    parts,
+    record,
+    reduction,
+    since,
+    words,
+)
 from cds_service.facts.word import TestWord
 from cds_service.facts.words import agree, all, any, count, fact, first, if_, not_, of, voided, waived
 from cds_service.policy.loading import vocabulary
 
 # The order is that in which a fault names what is allowed.
-_KINDS = (age, onset, since, measurement, reduction, answer, record, events, order, parts)
+_KINDS = (age, onset, since, measurement, reduction, answer, record, words, events, order, parts)
 _WORDS = (fact, all, any, agree, first, not_, of, count, if_, waived, voided)
 
 

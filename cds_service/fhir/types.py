@@ -43,7 +43,11 @@ class ResourceType:
     it is narrowed to besides; ``by_code``: only
     the codes that are read are searched for, because there may be very many; ``lean``: asked for even where most is
     fetched when it is needed; ``only_shown``: what it holds is shown and speaks against nothing, so that a list of it
-    that did not arrive leaves nothing open.
+    that did not arrive leaves nothing open; ``unasked``: it is read where an EHR sends it, and never asked for.
+
+    What it says in free text: ``words`` are the elements that do, and ``results`` the one that refers to Observations
+    whose words count as its own. ``named_in_words``: they say something of what its own name says ("Lift test":
+    "positive"), which a report's name does not.
     """
 
     name: str
@@ -70,6 +74,10 @@ class ResourceType:
     by_code: bool = False
     lean: bool = False
     only_shown: bool = False
+    unasked: bool = False
+    words: tuple[str, ...] = ()
+    results: str = ""
+    named_in_words: bool = False
 
 
 _REASONS = ("Condition",)
@@ -99,6 +107,8 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 dates=("onsetDateTime",),
                 period="onsetPeriod",
                 recorded=("recordedDate",),
+                words=("note",),
+                named_in_words=True,
             ),
             ResourceType(
                 name="Coverage",
@@ -140,6 +150,19 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 period="effectivePeriod",
                 recorded=("issued",),
                 by_code=True,
+                words=("conclusion", "conclusionCode", "presentedForm"),
+                results="result",
+            ),
+            ResourceType(
+                name="DocumentReference",
+                called="documents",
+                concept="type",
+                is_record=True,
+                statuses=(None, "current"),
+                dates=("date",),
+                only_shown=True,
+                unasked=True,
+                words=("description", "content"),
             ),
             ResourceType(
                 name="Encounter",
@@ -191,6 +214,8 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 period="effectivePeriod",
                 recorded=("issued",),
                 by_code=True,
+                words=("valueString", "valueCodeableConcept", "interpretation", "note"),
+                named_in_words=True,
             ),
             ResourceType(name="Patient", called="patient", coded=False, search="", lean=True),
             ResourceType(
@@ -203,6 +228,8 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 dates=("performedDateTime", "occurrenceDateTime"),
                 period="performedPeriod",
                 date_in_words="performedString",
+                words=("outcome", "note"),
+                named_in_words=True,
             ),
             ResourceType(
                 name="QuestionnaireResponse",
@@ -226,6 +253,8 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
 
 # Those that a fact may name among its resources.
 RECORDS = tuple(name for name, row in TYPES.items() if row.is_record)
+# Those whose words a fact may read.
+WORDED = tuple(name for name, row in TYPES.items() if row.words)
 # What each type asks for that is an order which a call may draft.
 ORDERS: Mapping[str, Ordered] = MappingProxyType({name: row.orders for name, row in TYPES.items() if row.orders})
 

@@ -13,8 +13,9 @@ def key_of(resource_type: str) -> str:
 
 
 def keys(policies: Iterable[Policy]) -> dict[str, str]:
-    """Prefetch key -> resource type, for every type that a policy reads; the Patient is always among them."""
+    """Prefetch key -> resource type, for every type that a policy reads and asks for, the Patient always among them."""
     types = {"Patient"}.union(*(policy.resource_types for policy in policies))
+    types = {name for name in types if not TYPES[name].unasked}
     return {key_of(name): name for name in sorted(types, key=lambda name: (name != "Patient", name))}
 
 

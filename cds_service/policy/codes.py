@@ -6,7 +6,7 @@ from datetime import date
 
 from cds_service.fhir.dates import days
 from cds_service.fhir.elements import Key
-from cds_service.fhir.free_text import FreeText, Said
+from cds_service.fhir.free_text import FreeText, Said, words
 from cds_service.fhir.terminology import common_beginning
 
 # In place of how a code was seen: its words are those of the deployment's code pack.
@@ -152,9 +152,20 @@ class CodeSet:
             return None
         return said
 
-    def _phrases_in(self, text: FreeText) -> tuple[str, ...]:
+    def said_in(self, sentence: FreeText, called: str) -> Said | None:
+        """The manner in which a sentence says what the set names, denial and mention among them; None where it does
+        not. Words beside may also stand in what its record is ``called``."""
+        if any(word in sentence.plain for word in self.unless):
+            return None
+        return sentence.manner(self._phrases_in(sentence, called))
+
+    def may_be_of(self, called: str) -> bool:
+        """Whether what a record is called says that its words may be about what the set names."""
+        return any(phrase in words(called) for phrase in self.beside)
+
+    def _phrases_in(self, text: FreeText, called: str = "") -> tuple[str, ...]:
         """The phrases that may count in a text: those of ``together`` only where one of ``beside`` stands in it."""
-        if not self.together or any(phrase in text.plain for phrase in self.beside):
+        if not self.together or any(phrase in text.plain for phrase in self.beside) or self.may_be_of(called):
             return self.phrases
         return tuple(phrase for phrase in self.phrases if phrase not in self.together)
 

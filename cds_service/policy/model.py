@@ -37,6 +37,8 @@ class Kind(ABC):
     has_dates: ClassVar[bool] = False
     # Whether two facts of it have a reduction between them.
     may_be_reduced: ClassVar[bool] = False
+    # Whether it is read from free text: it is shown, to be confirmed, and no test may rest on it.
+    is_of_words: ClassVar[bool] = False
 
     def types(self, rule: "FactRule") -> frozenset[str]:
         """The types of FHIR resource that a fact of this kind reads, beside answers."""
@@ -57,6 +59,18 @@ class Word(ABC):
 
 
 @dataclass(frozen=True, slots=True)
+class StatedNumber:
+    """A number that a sentence may state: what it is called, of which ``phrases`` it is, in which ``units`` ("" in
+    words: none), and between which ends it can be."""
+
+    label: str
+    phrases: tuple[str, ...]
+    unit: str
+    units: tuple[str, ...]
+    range: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
 class FactRule:
     """What a fact reads from the chart; the words are explained in cards/README.md.
 
@@ -65,6 +79,10 @@ class FactRule:
     measurement is computed that is not on record itself. ``attested_by`` are the kinds of people whose answers count
     ("clinician", "staff", "patient"), and ``criteria`` the ids of the criteria that read it, both as those criteria
     say. A record that one of ``not_in`` recognizes too does not count.
+
+    Of a fact that is found by words: ``records`` are the only ones whose words are read, and ``expected_of`` those of
+    which it is told where their words were not sent or not read; ``said`` is how the phrase must stand there ("so",
+    "not so" or "either"), and ``number`` what is read beside it.
     """
 
     name: str
@@ -96,11 +114,16 @@ class FactRule:
     criteria: tuple[str, ...] = ()
     weight: CodeSet | None = None
     height: CodeSet | None = None
+    records: CodeSet | None = None
+    expected_of: CodeSet | None = None
+    said: str = "so"
+    number: StatedNumber | None = None
 
     @property
     def code_sets(self) -> tuple[CodeSet, ...]:
         """The sets by which its records are found."""
-        return tuple(codes for codes in (self.codes, self.weight, self.height) if codes is not None)
+        sets = (self.codes, self.weight, self.height, self.records, self.expected_of)
+        return tuple(codes for codes in sets if codes is not None)
 
     @property
     def items(self) -> tuple[str, ...]:
@@ -167,10 +190,16 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A fact that is shown beside a criterion without settling it, and what is missing in it."""
+    """A fact that is shown beside a criterion without settling it, and what is missing in it.
+
+    ``settled_by`` is what would settle the criterion beside it, where that is not what settles it else. Where one of
+    ``unless`` is found, nothing is said to be missing, and no record is shown twice.
+    """
 
     fact: str
     says: str
+    settled_by: str = ""
+    unless: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +207,14 @@ class Contrary:
     """A fact that contradicts a criterion while it is on record, and what is still not recorded about it.
 
     ``source`` is the source of the criterion that it bears on; ``own_reading``: that it does is our reading of that
-    source, which does not name it.
+    source, which does not name it. ``to_confirm``: it is shown as contrary evidence, and leaves the criterion as it is.
     """
 
     fact: str
     says: str
     source: str
     own_reading: bool = False
+    to_confirm: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,17 +32,19 @@ class Answered(NamedTuple):
 
 class Against(NamedTuple):
     """What contradicts a criterion: the ``standing`` records with what is not recorded about them (``says``), and the
-    ``answered`` ones. ``beside_test``: a record stands that the criterion's test does not read, and so cannot weigh."""
+    ``answered`` ones. ``beside_test``: a record stands that the criterion's test does not read, and so cannot weigh.
+    ``to_confirm`` are those that are shown and leave the criterion as it is."""
 
     standing: tuple[Evidence, ...] = ()
     beside_test: bool = False
     says: tuple[str, ...] = ()
     answered: tuple[Answered, ...] = ()
+    to_confirm: tuple[Evidence, ...] = ()
 
     @property
     def records(self) -> tuple[Evidence, ...]:
         """All records that contradict the criterion."""
-        return tuple(dict.fromkeys((*self.standing, *(item.record for item in self.answered))))
+        return tuple(dict.fromkeys((*self.standing, *(item.record for item in self.answered), *self.to_confirm)))
 
 
 def against(criterion: Criterion, facts: Facts) -> Against:
@@ -58,10 +60,15 @@ def against(criterion: Criterion, facts: Facts) -> Against:
     answered: dict[Evidence, Answered] = {}
     says: dict[str, None] = {}
     named: set[str] = set()
+    to_confirm: dict[Evidence, None] = {}
     beside_test = False
     read = frozenset(criterion.test.facts())
     for entry in criterion.contrary:
         fact = facts[entry.fact]
+        if entry.to_confirm and True in fact.values:
+            to_confirm |= dict.fromkeys(fact.evidence)
+            says.setdefault(entry.says)
+            continue
         for record in fact.evidence if True in fact.values else ():
             in_spite = _in_spite(record, answers)
             beside_test = beside_test or (in_spite is None and entry.fact not in read)
@@ -74,12 +81,12 @@ def against(criterion: Criterion, facts: Facts) -> Against:
             else:
                 standing.setdefault(record)
                 says.setdefault(entry.says)
-    return Against(tuple(standing), beside_test, tuple(says), tuple(answered.values()))
+    return Against(tuple(standing), beside_test, tuple(says), tuple(answered.values()), tuple(to_confirm))
 
 
 def may_be_against(criterion: Criterion, facts: Facts) -> bool:
     """Whether a contrary record may exist that was not read."""
-    return any(facts[entry.fact].open for entry in criterion.contrary)
+    return any(facts[entry.fact].open for entry in criterion.contrary if not entry.to_confirm)
 
 
 def without_answered(criterion: Criterion, facts: Facts, found: Against) -> Facts:

@@ -25,7 +25,8 @@ class Finding(NamedTuple):
     there is and nothing contradicted it; ``conflict`` says that an answer and a record disagree; ``unread`` are the
     resource types whose unread part keeps it open. ``contrary`` are the records that contradict it, ``answered`` those
     in spite of which an answer was given. ``by_attestation``: it would not be met without what somebody attested.
-    ``not_counted`` are the records that would bear on it and do not count.
+    ``not_counted`` are the records that would bear on it and do not count. ``needs`` is what would settle it beside
+    what is on record, where that is not what settles it else.
     """
 
     criterion: Criterion
@@ -42,6 +43,7 @@ class Finding(NamedTuple):
     answered: tuple[Answered, ...] = ()
     by_attestation: bool = False
     not_counted: tuple[NotCounted, ...] = ()
+    needs: str = ""
 
     @property
     def key(self) -> str:
@@ -139,12 +141,18 @@ def _open(
     conflict = bool(reasons) and (DISAGREE in reasons or as_read is Truth.MET)
     if not conflict:
         reasons += contradicting.says
+    needs = ""
     for hint in criterion.hints:
         fact = facts[hint.fact]
         known = any(other.values or other.events for other in on_record if other is not fact)
+        # What was found by words is to be confirmed, whatever else is known.
+        known = known and not fact.rule.kind.is_of_words
         if set(fact.evidence) - set(contradicting.records) and not known:
-            evidence += fact.evidence
-            reasons.append(hint.says)
+            shown = {item.reference for item in (*evidence, *contradicting.records)} if hint.unless else set()
+            evidence += tuple(item for item in fact.evidence if item.reference not in shown)
+            if not any(facts[name].evidence for name in hint.unless):
+                reasons.append(hint.says)
+            needs = needs or hint.settled_by
     beside = [facts[name] for name in criterion.beside]
     notes = list(dict.fromkeys(note for fact in (*read, *beside) for note in fact.notes))
     hidden = len(notes) - MOST_NOTES
@@ -163,6 +171,7 @@ def _open(
         conflict=conflict,
         unread=_not_whole(criterion, facts, chart) if as_read is not Truth.UNKNOWN else (),
         contrary=contradicting.records,
+        needs=needs,
     )
 
 
@@ -219,8 +228,10 @@ def _judged(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> Ev
 
 
 def _wanted(criterion: Criterion, facts: Mapping[str, Fact]) -> list[str]:
-    """The resource types that the criterion's test, what contradicts it and its hints read."""
-    names = (*criterion.test.facts(), *criterion.beside)
+    """The resource types that the criterion's test, what contradicts it and its hints read; what is only shown to be
+    confirmed leaves nothing open."""
+    shown = [item.fact for item in criterion.hints if not facts[item.fact].rule.kind.is_of_words]
+    names = (*criterion.test.facts(), *(item.fact for item in criterion.contrary if not item.to_confirm), *shown)
     read = frozenset[str]().union(*(facts[name].rule.types() for name in names))
     return sorted(name for name in read if not TYPES[name].only_shown)
 

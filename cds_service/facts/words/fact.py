@@ -89,7 +89,10 @@ def _fits(entry: Mapping[str, Any], place: Steps, reader: TestReader) -> None:
     rule = reader.facts.get(entry["fact"])
     if rule is None:
         return
-    if rule.kind.compared_by == "count":
+    if rule.kind.is_of_words:
+        allowed = "it can be a hint, contrary, or for review"
+        reader.fault(place, f"the fact '{rule.name}' is of kind '{rule.kind.name}', which settles nothing; {allowed}")
+    elif rule.kind.compared_by == "count":
         reader.fault(place, f"the fact '{rule.name}' is of kind '{rule.kind.name}' and is counted by 'count'")
     elif (rule.kind.compared_by == "is") != ("is" in entry):
         allowed = "'is'" if rule.kind.compared_by == "is" else "'at_least' and 'at_most'"

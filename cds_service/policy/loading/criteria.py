@@ -157,7 +157,10 @@ class CriterionReader(Reader):
 
     def _hint(self, entry: Mapping[str, Any], place: str) -> Hint:
         self.known(entry["fact"], self._facts, "fact", "policy", f"{place}.fact")
-        return Hint(entry["fact"], entry["says"])
+        unless = tuple(entry.get("unless", ()))
+        for number, name in enumerate(unless):
+            self.known(name, self._facts, "fact", "policy", f"{place}.unless[{number}]")
+        return Hint(entry["fact"], entry["says"], entry.get("settled_by", ""), unless)
 
     def _contrary(self, entry: Mapping[str, Any], cited: Collection[str], place: str) -> Contrary:
         """A fact that contradicts a criterion; it must be yes or no, and bear on a source that the criterion cites."""
@@ -171,7 +174,7 @@ class CriterionReader(Reader):
                     f"the fact '{name}' is of kind '{kind.name}'; only a fact that is yes or no can contradict",
                 )
         self.known(entry["source"], cited, "source of this criterion", "policy", f"{place}.source")
-        return Contrary(name, entry["says"], entry["source"], "own_reading" in entry)
+        return Contrary(name, entry["says"], entry["source"], "own_reading" in entry, "to_confirm" in entry)
 
     def verdict(self, index: int, entry: Mapping[str, Any], profiles: Mapping[str, Profile]) -> VerdictRule:
         """One verdict."""

@@ -7,7 +7,7 @@ from cds_service.fhir.elements import unit_spelling
 from cds_service.policy.codes import CodeSet
 from cds_service.policy.loading.code_sets import CodeReader
 from cds_service.policy.loading.problems import Problems, Reader
-from cds_service.policy.model import FactRule, Kind
+from cds_service.policy.model import FactRule, Kind, StatedNumber
 from cds_service.policy.places import Steps, path_of
 
 
@@ -104,6 +104,10 @@ class FactReader(Reader):
             attributes=self.facts(entry.get("attributes", {}), (*place, "attributes")),
             weight=self._computed_from("weight", entry, place),
             height=self._computed_from("height", entry, place),
+            records=self._codes.set_named(entry.get("records"), path_of((*place, "records"))),
+            expected_of=self._codes.set_named(entry.get("expected_of"), path_of((*place, "expected_of"))),
+            said=entry.get("said", "so"),
+            number=_stated(entry["number"]) if "number" in entry else None,
         )
 
     def _computed_from(self, part: str, entry: Mapping[str, Any], place: Steps) -> CodeSet | None:
@@ -119,3 +123,13 @@ class FactReader(Reader):
         if named is not None and named.per_part and "per" not in entry:
             here = f"'{entry[end]}' is read for each {self._scope}; say 'per' here too"
             self.fault((*place, end), here)
+
+
+def _stated(entry: Mapping[str, Any]) -> StatedNumber:
+    return StatedNumber(
+        label=entry["label"],
+        phrases=tuple(f" {phrase} " for phrase in entry["of"]),
+        unit=entry.get("unit", ""),
+        units=tuple(entry.get("spelled", ())),
+        range=tuple(entry["range"]),
+    )

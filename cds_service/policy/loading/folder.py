@@ -8,7 +8,7 @@ from typing import Any
 from cds_service.errors import PolicyError
 from cds_service.fhir.dates import days
 from cds_service.fhir.free_text import words
-from cds_service.fhir.types import RECORDS, TYPES
+from cds_service.fhir.types import RECORDS, TYPES, WORDED
 from cds_service.policy import code_packs, value_sets
 from cds_service.policy.cases import all_cases
 from cds_service.policy.code_packs import CodePack
@@ -200,9 +200,10 @@ class _Builder(Reader):
         """Notes types of resource that facts read and of which nothing is known."""
         for name, rule in self.facts.items():
             place = f"$.facts.{name}"
+            readable = WORDED if rule.kind.is_of_words else RECORDS
             for index, kind in enumerate(rule.resources):
                 self.known(
-                    kind, RECORDS, "type of record that a fact can read", "policy", f"{place}.resources[{index}]"
+                    kind, readable, "type of record that a fact can read", "policy", f"{place}.resources[{index}]"
                 )
             for kind in sorted(rule.types().difference(rule.resources)):
                 self.known(kind, TYPES, "type of resource that is read", "policy", f"{place}.kind")

@@ -1,0 +1,230 @@
+"""``words``: what reports, notes and findings say in free text; it is shown to be confirmed, and settles nothing."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from cds_service.chart.chart import Match
+from cds_service.chart.evidence_rules import judge, may_be_too_old, too_old_or_future, when_of
+from cds_service.chart.narratives import Told, narratives, sentences_of
+from cds_service.chart.parts import parts_of_words
+from cds_service.errors import UnreadableError
+from cds_service.facts.comparing import compare
+from cds_service.facts.context import Context
+from cds_service.facts.evidence import Evidence, Fact, NotCounted, evidence_of, not_counted, note_on
+from cds_service.facts.kind import Rules, YesOrNoKind
+from cds_service.facts.logic import Truth
+from cds_service.facts.origins import records
+from cds_service.fhir.elements import list_of, readable_keys
+from cds_service.fhir.free_text import Said
+from cds_service.fhir.stated_numbers import stated_number
+from cds_service.fhir.types import TYPES
+from cds_service.policy.codes import Code
+from cds_service.policy.model import FactRule, Test
+
+TO_CONFIRM = "by its words, to confirm"
+SUSPECTED = "suspected by its words, to confirm"
+CODED = "by its coded conclusion, to confirm"
+LONGEST_QUOTE = 160
+# In which manners a phrase may stand, by the member "said" of a fact.
+_MANNERS = {
+    "so": (Said.REPORTED, Said.SUSPECTED),
+    "not so": (Said.DENIED,),
+    "either": (Said.REPORTED, Said.SUSPECTED, Said.PAST, Said.MENTIONED, Said.DENIED),
+}
+
+
+class _Found(NamedTuple):
+    """The sentence of a record that says it, what a reader must know of that, and the number that it states."""
+
+    written: str
+    remark: str
+    number: float | None
+
+
+class WordsKind(YesOrNoKind):
+    """A phrase that stands in the words of a record; what is shown is the sentence as written."""
+
+    name = "words"
+    on_record = "found by words"
+    needs = {"required": ["codes", "resources", "state"]}
+    is_of_words = True
+
+    def read(self, rule: FactRule, context: Context) -> Fact:
+        """The newest sentence of each record that says it."""
+        found: list[tuple[str, Evidence]] = []
+        notes: list[str] = []
+        refused: list[NotCounted] = []
+        is_open = context.records_open(rule)
+        for kind in rule.resources:
+            for match, told in _read(rule, context, kind):
+                try:
+                    said, placed = _said(rule, context, match, told)
+                    if said is None:
+                        continue
+                    why_not, when = _judged(rule, match, context)
+                    why_not = why_not or (None if placed else context.no_part)
+                except UnreadableError as error:
+                    why_not, is_open, said = f"{match.record.reference} {error}", True, None
+                if said is not None and why_not is None:
+                    found.append((when or "", _evidence(rule, match, said, when)))
+                elif why_not:
+                    notes.append(note_on(match, why_not))
+                    refused.append(not_counted(match, why_not))
+        is_open = is_open or any(told.narrative.failed for told in _failing(rule, context))
+        notes += _not_told(rule, context)
+        found.sort(key=lambda pair: pair[1].reference)
+        found.sort(key=lambda pair: pair[0], reverse=True)
+        shown = tuple(evidence for _, evidence in found)
+        return Fact(rule, (True,) if found else (), shown, tuple(dict.fromkeys(notes)), (), is_open, tuple(refused))
+
+    def truths_if_open(self, test: Test, fact: Fact, truth: Truth) -> frozenset[Truth]:
+        """More words can only add a yes."""
+        return frozenset((truth, compare(test, True)))
+
+    def compared(self, test: Test, rule: FactRule) -> str:
+        """It is not compared: what words say is shown."""
+        return "shown where it stands there"
+
+    def origin(self, rule: FactRule, facts: Rules) -> str:
+        """The records, and how the words must stand there."""
+        manner = {"so": "says", "not so": "denies", "either": "speaks of"}[rule.said]
+        of = f" ({rule.records.title.lower()})" if rule.records else ""
+        return f"the free text of any {records(rule)}{of} that {manner} it; shown to be confirmed, settles nothing"
+
+
+def _read(rule: FactRule, context: Context, kind: str) -> Iterator[tuple[Match, Told]]:
+    """Each record whose words hold a phrase, as a match of what it is."""
+    found = narratives(context.chart, kind)
+    codes = rule.codes
+    if codes is None or not (codes.exact or codes.families or codes.stands_in(found.together)):
+        return
+    known: dict[int, Match] = {}
+    if rule.records is not None:
+        for match in context.chart.matches(kind, rule.records):
+            known.setdefault(id(match.record.resource), match)
+    for told in found.told:
+        listed = known.get(id(told.record.resource))
+        if listed is None and rule.records is not None:
+            continue
+        if codes.stands_in(told.plain) or _code_in(rule, told):
+            yield listed or Match(told.record, told.record.resource, None, told.name, False), told
+
+
+def _said(rule: FactRule, context: Context, match: Match, told: Told) -> tuple[_Found | None, bool | None]:
+    """What a record says, and whether it says so of the part looked at; of several sentences the last, which sums up,
+    or the last that states the number."""
+    assert rule.codes is not None
+    coded = _code_in(rule, told) if rule.said == "so" else None
+    if coded is not None:
+        return _Found(f"{coded.label} ({coded.code})", CODED, None), _is_here(context, match, "")
+    called = f" {match.code.label} {told.name}" if match.code else told.name
+    best: _Found | None = None
+    here = False
+    for sentence in sentences_of(context.chart, told.narrative):
+        said = rule.codes.said_in(sentence.text, called)
+        counts = said in _MANNERS[rule.said] or (
+            said is Said.MENTIONED and rule.said == "so" and match.record.type == "DiagnosticReport"
+        )
+        if said is None or not counts:
+            continue
+        placed = _is_here(context, match, sentence.text.plain)
+        if placed is None:
+            continue
+        number = _number(rule, sentence.written)
+        if best is None or number is not None or best.number is None:
+            remark = SUSPECTED if said is Said.SUSPECTED else TO_CONFIRM
+            best, here = _Found(sentence.written, remark, number), placed
+    return best, here
+
+
+def _is_here(context: Context, match: Match, plain: str) -> bool | None:
+    """Whether it is of the part looked at: by the sentence, else by the record; None where it is of another."""
+    if not context.part or context.scope is None:
+        return True
+    named = parts_of_words(context.scope, plain) or context.parts_of(match)
+    return None if named and context.part not in named else bool(named)
+
+
+def _code_in(rule: FactRule, told: Told) -> Code | None:
+    """The first of the codes by which a record says it (conclusionCode, a coded finding), or None."""
+    codes = rule.codes
+    if codes is None or not (codes.exact or codes.families):
+        return None
+    resource = told.record.resource
+    concepts = (item for name in TYPES[told.record.type].words for item in list_of(resource.get(name)))
+    coded = (concept for concept in concepts if isinstance(concept, dict) and "coding" in concept)
+    return next(filter(None, (codes.match(key) for concept in coded for key in readable_keys(concept))), None)
+
+
+def _judged(rule: FactRule, match: Match, context: Context) -> tuple[str | None, str | None]:
+    """Why a record does not count, and when it was."""
+    why_not, _ = judge(replace(rule, codes=rule.records), match, context.chart, context.today)
+    when = when_of(match.record, context.today)
+    if why_not is None and when is not None:
+        why_not = too_old_or_future(rule.look_back_days, when, context.today)
+        why_not = why_not or may_be_too_old(rule.look_back_days, when, context.today)
+    elif why_not is None and rule.look_back_days is not None:
+        why_not = "has no date"
+    return why_not, when[:10] if when else None
+
+
+def _number(rule: FactRule, written: str) -> float | None:
+    stated = rule.number
+    return None if stated is None else stated_number(written, stated.phrases, stated.units, *stated.range)
+
+
+def _evidence(rule: FactRule, match: Match, found: _Found, when: str | None) -> Evidence:
+    """What the record is, the number in words, and the sentence as it is written."""
+    value = None
+    if found.number is not None and rule.number is not None:
+        value = f"{rule.number.label} {found.number:g}" + (f" {rule.number.unit}" if rule.number.unit else "")
+    evidence = evidence_of(match, value, when)
+    written = found.written.removeprefix(f"{match.text if match.code is None else evidence.display}: ")
+    return evidence._replace(remark=found.remark, quote=_quoted(written, rule))
+
+
+def _quoted(written: str, rule: FactRule) -> str:
+    """A sentence, cut around the first phrase where it is very long."""
+    if len(written) <= LONGEST_QUOTE:
+        return written
+    small = written.lower()
+    firsts = (phrase.split()[0] for phrase in (rule.codes.phrases if rule.codes else ()))
+    place = min((at for first in dict.fromkeys(firsts) if (at := small.find(first)) >= 0), default=0)
+    start = max(0, min(place - LONGEST_QUOTE // 4, len(written) - LONGEST_QUOTE))
+    cut = written[start : start + LONGEST_QUOTE].strip()
+    return f"{'…' if start else ''}{cut}{'…' if start + LONGEST_QUOTE < len(written) else ''}"
+
+
+def _failing(rule: FactRule, context: Context) -> Iterator[Told]:
+    """The records that may say it and of which a text could not be read."""
+    for kind in rule.resources:
+        for told in narratives(context.chart, kind).told:
+            if told.narrative.failed and (rule.codes is None or rule.codes.may_be_of(told.name)):
+                yield told
+
+
+def _not_told(rule: FactRule, context: Context) -> Iterator[str]:
+    """A note for each record that is expected to say something and of which no words were sent or read."""
+    if rule.expected_of is None:
+        return
+    for kind in rule.resources:
+        told = {id(item.record.resource): item.narrative for item in narratives(context.chart, kind).told}
+        seen: set[int] = set()
+        for match in context.chart.matches(kind, rule.expected_of):
+            resource = match.record.resource
+            said = told.get(id(resource))
+            if id(resource) in seen or (said is not None and said.texts and not said.failed):
+                continue
+            seen.add(id(resource))
+            if _judged(replace(rule, records=rule.expected_of), match, context)[0] is None:
+                yield note_on(match, _why_silent(said.failed if said else "", said.unread if said else ""))
+
+
+def _why_silent(failed: str, unread: str) -> str:
+    if failed:
+        return f"its text could not be read, it {failed}"
+    return f"its report was not read: {unread}" if unread else "its words were not sent"
+
+
+KIND = WordsKind()

@@ -1,0 +1,200 @@
+"""What a resource says in free text: its conclusion, its notes, its report as text or HTML; and what cannot be read.
+
+Plain functions from JSON to texts. Each step reads the text once, so that the work grows with its length alone.
+"""
+
+import re
+from base64 import b64decode
+from collections.abc import Iterable, Iterator, Mapping
+from html import unescape
+from typing import Any, NamedTuple
+
+from cds_service.errors import UnreadableError
+from cds_service.fhir.elements import concept_label, concept_texts, list_of
+from cds_service.fhir.types import ResourceType
+
+# What HTML's tags and a text's base64 may add to the words that are read.
+_MARKUP_SHARE = 8
+_TEXT_TYPES = ("text/plain", "text/html", "application/xhtml+xml")
+# https://www.iana.org/assignments/character-sets: those that text is sent in; a codec of another name may do anything.
+_CHARSETS = ("utf-8", "utf8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "utf-16", "utf-16le", "utf-16be")
+_TAG = re.compile(r"(<[^<>]*>)")
+_TAG_NAME = re.compile(r"<(/?)\s*([a-z][a-z0-9]*)", re.IGNORECASE)
+_BLOCKS = frozenset(
+    (
+        *("address", "br", "dd", "div", "dl", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre"),
+        *("section", "table", "td", "th", "tr", "ul"),
+    )
+)
+_NOT_SHOWN = frozenset(("head", "script", "style", "title"))
+# A line that was broken for its length alone goes on in the next one.
+_WRAPPED = re.compile(r"(?<![.:;!?\s])[ \t]*\r?\n[ \t]*(?=[a-z(])")
+# Headings of what was asked, done or compared, and of what was found.
+ASKED = (
+    *("indication", "indications", "clinical indication", "clinical indications", "reason for exam", "history"),
+    *("reason for study", "reason for examination", "clinical history", "clinical information", "clinical data"),
+    *("comparison", "comparisons", "technique", "procedure", "exam", "examination", "study", "order", "contrast"),
+    *("family history", "past medical history", "differential diagnosis", "recommendation", "recommendations", "plan"),
+)
+FOUND = (
+    *("findings", "finding", "impression", "impressions", "conclusion", "conclusions", "assessment", "results"),
+    *("result", "interpretation", "diagnosis", "report", "summary", "opinion", "physical exam", "physical examination"),
+)
+_ANY = "|".join(re.escape(name).replace(r"\ ", r"[ \t]") for name in sorted((*ASKED, *FOUND), key=len, reverse=True))
+_ANY_LARGE = "|".join(name.upper() for name in sorted((*ASKED, *FOUND), key=len, reverse=True))
+# A heading at the beginning of a line, or written large in the middle of one.
+_HEADING = re.compile(rf"(?:^|\n)[ \t]*(?P<line>(?i:{_ANY}))[ \t]*(?::|(?=\r?\n|$))|(?<=[\s.])(?P<large>{_ANY_LARGE}):")
+# What was asked ends at its next heading, or where a line is left out behind it.
+_END_OF_ASKED = re.compile(r"\S[^\n]*\n[ \t\r]*\n")
+_SENTENCE_END = re.compile(r"(?<=[.;!])\s+|[\r\n]+")
+_BULLET = re.compile(r"^[\s\-*\u2022]*(?:\d{1,2}[.)])?\s*")
+
+
+class Narrative(NamedTuple):
+    """The ``texts`` of a resource, ``failed`` why one that was sent could not be read, ``unread`` why one is not read.
+
+    What is ``unread`` is of a kind that nobody reads here (a PDF), or was not sent with it.
+    """
+
+    texts: tuple[str, ...]
+    failed: str = ""
+    unread: str = ""
+
+
+NOTHING_SAID = Narrative(())
+
+
+def narrative_of_parts(resource: Mapping[str, Any], row: ResourceType, longest: int) -> Narrative:
+    """What a resource and its components say in the elements that the row names as ``words``, each text with the name
+    before it where it speaks of what that names; ``longest`` is the most characters of one text."""
+    # Of most measurements there is nothing to read, and there are many.
+    parts = [resource] if any(name in resource for name in row.words) else []
+    if "component" in row.parts and "component" in resource:
+        parts += [part for part in list_of(resource["component"]) if isinstance(part, dict)]
+    if not parts:
+        return NOTHING_SAID
+    said = [_narrative_of(part, row, longest) for part in parts]
+    failed, unread = (next(filter(None, reasons), "") for reasons in zip(*(item[1:] for item in said), strict=True))
+    return Narrative(tuple(text for item in said for text in item.texts), failed, unread)
+
+
+def _narrative_of(resource: Mapping[str, Any], row: ResourceType, longest: int) -> Narrative:
+    texts: dict[str, None] = {}
+    failed: list[str] = []
+    unread: list[str] = []
+    for name in row.words:
+        for item in list_of(resource.get(name)):
+            try:
+                for text in _texts_in(item, longest):
+                    if len(text) > longest:
+                        raise UnreadableError(f"is longer than CDS_SERVICE_MAX_TEXT_CHARACTERS ({longest})")
+                    texts.setdefault(text)
+            except UnreadableError as error:
+                failed.append(str(error))
+            except _UnreadError as error:
+                unread.append(str(error))
+    name = concept_label(resource.get(row.concept)) if texts and row.named_in_words else ""
+    named = tuple(f"{name}: {text}" for text in texts) if name else tuple(texts)
+    return Narrative(named, next(iter(failed), ""), next(iter(unread), ""))
+
+
+def findings_in(text: str) -> str:
+    """A text without the parts that its headings call a question, a technique or a comparison: those find nothing."""
+    kept: list[str] = []
+    start, is_asked = 0, False
+    for heading in _HEADING.finditer(text):
+        kept += [_behind_asked(text[start : heading.start()]) if is_asked else text[start : heading.start()], "\n"]
+        start = heading.end()
+        is_asked = " ".join((heading["line"] or heading["large"]).lower().split()) in ASKED
+    return "".join([*kept, _behind_asked(text[start:]) if is_asked else text[start:]])
+
+
+def _behind_asked(part: str) -> str:
+    """What stands behind the paragraph under a heading of what was asked."""
+    end = _END_OF_ASKED.search(part)
+    return part[end.end() :] if end else ""
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, each on one line; a line that was broken for its length goes on in the next."""
+    parts = _SENTENCE_END.split(_WRAPPED.sub(" ", text))
+    return [said for part in parts if (said := " ".join(_BULLET.sub("", part).split()))]
+
+
+class _UnreadError(Exception):
+    """A text that is not read, though nothing is wrong with it."""
+
+
+def _texts_in(item: Any, longest: int) -> Iterator[str]:
+    """The texts of one element: a string, an Annotation, a CodeableConcept, an Attachment or what holds one."""
+    if isinstance(item, str):
+        yield item
+    elif not isinstance(item, dict):
+        raise UnreadableError("is of a form that FHIR does not know")
+    elif "attachment" in item:
+        yield from _texts_in(item["attachment"], longest)
+    elif "data" in item or "url" in item or "contentType" in item:
+        yield _attached(item, longest)
+    else:
+        # A concept without words says something by its code.
+        coded = [
+            coding["code"]
+            for coding in list_of(item.get("coding"))
+            if isinstance(coding, dict) and isinstance(coding.get("code"), str)
+        ]
+        yield from concept_texts(item) or coded
+
+
+def _attached(attachment: Mapping[str, Any], longest: int) -> str:
+    """The text of an Attachment. Raises UnreadableError, and _UnreadError for one that is not text or was not sent."""
+    kind, _, parameters = str(attachment.get("contentType") or "text/plain").lower().partition(";")
+    kind = kind.strip()
+    if kind not in _TEXT_TYPES:
+        raise _UnreadError(f"{kind[:40]} is not read")
+    data = attachment.get("data")
+    if data is None:
+        raise _UnreadError("its text was not sent")
+    if not isinstance(data, str):
+        raise UnreadableError("has data that is not text")
+    if len(data) > longest * _MARKUP_SHARE:
+        raise UnreadableError(f"is longer than CDS_SERVICE_MAX_TEXT_CHARACTERS ({longest})")
+    try:
+        raw = b64decode("".join(data.split()), validate=True)
+    except ValueError as error:
+        raise UnreadableError("is not base64") from error
+    text = _decoded(raw, _charset(parameters.split(";")))
+    return text if kind == "text/plain" else _without_tags(text)
+
+
+def _charset(parameters: Iterable[str]) -> str:
+    named = (item.partition("=")[2] for item in parameters if item.strip().startswith("charset="))
+    return next(named, "").strip().strip("\"'")
+
+
+def _decoded(raw: bytes, charset: str) -> str:
+    if charset and charset not in _CHARSETS:
+        raise UnreadableError("is in a character set that is not known")
+    try:
+        return raw.decode(charset or "utf-8")
+    except UnicodeDecodeError as error:
+        if charset:
+            raise UnreadableError("is not in the character set that it names") from error
+        # Unnamed and not UTF-8: its English words are the same in all that is left.
+        return raw.decode("windows-1252", "replace")
+
+
+def _without_tags(html: str) -> str:
+    """The words of HTML, with a line for each block."""
+    kept: list[str] = []
+    hidden = ""
+    for place, part in enumerate(_TAG.split(html)):
+        tag = _TAG_NAME.match(part) if place % 2 else None
+        if tag is None:
+            kept += [part] if not (place % 2 or hidden) else []
+            continue
+        name = tag[2].lower()
+        if name in _NOT_SHOWN:
+            hidden = "" if tag[1] and name == hidden else hidden or ("" if tag[1] else name)
+        elif name in _BLOCKS:
+            kept.append("\n")
+    return unescape("".join(kept))
