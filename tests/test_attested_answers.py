@@ -11,7 +11,9 @@ from cds_service.facts.evidence import Fact
 from cds_service.facts.responses import ABSENT
 from cds_service.facts.roles import DEGREES, NUCC, PLAN_NET, ROLES, TABLE, kind_of_role
 from cds_service.fhir.terminology import LOINC, SNOMED
+from tests import random_charts
 from tests.charts import (
+    BASE,
     FORMS,
     ME,
     QUESTIONNAIRE,
@@ -22,6 +24,7 @@ from tests.charts import (
     minimal,
     named,
     observation,
+    patient,
     quantity,
     truth,
 )
@@ -317,6 +320,31 @@ def test_a_form_that_cannot_be_read_may_say_anything(newer, expected):
         )
         == expected
     )
+
+
+def block_attested(*more: Json) -> str:
+    """The truth of the joint's block by a form of today: guided, into the joint, with 75 % relief as stated."""
+    policy, begin = "isass-si-joint-fusion-2020", "block.right"
+    said = {"guided": {"valueBoolean": True}, "intra-articular": {"valueBoolean": True}, "relief": {"valueInteger": 75}}
+    items = [{"linkId": f"{begin}.{name}", "answer": [answer]} for name, answer in said.items()]
+    items.append({"linkId": f"{begin}.date", "answer": [{"valueDate": "2026-08-03"}]})
+    form = attested({}, authored="2026-11-20", questionnaire=f"{BASE}/Questionnaire/{policy}|2020")
+    whole = form | {"item": [{"linkId": begin, "item": [*items, *more]}]}
+    return random_charts.truths_of(random_charts.prefetch([patient(), whole]), policy)["block right"]
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    named(
+        ("nothing said of it", [], "met"),
+        ("withdrawn", [{"linkId": "block.right.before", "extension": _DECLINED}], "met"),
+        ("withdrawn in the answer", [{"linkId": "block.right.before", "answer": [{"extension": _DECLINED}]}], "met"),
+        ("said in words", [{"linkId": "block.right.before", "answer": [{"valueString": "bad"}]}], "unknown"),
+    ),
+)
+def test_a_withdrawn_answer_about_an_event_says_nothing(before, expected):
+    pain_after = {"linkId": "block.right.after", "answer": [{"valueDecimal": 2}]}
+    assert block_attested(pain_after, *before) == expected
 
 
 def copy_of(reference: str, value: float = 7, **more: Any) -> Json:

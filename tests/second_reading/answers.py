@@ -74,7 +74,7 @@ class Here(NamedTuple):
     """One patient, as it is read for the whole or for a part of the scope."""
 
     chart: Chart
-    given: list[Answer]
+    given: dict[str, list[Answer]]
     groups: list[Answer]
     unread: list[set[str]]
     attested_by: dict[str, set[str]]
@@ -99,9 +99,10 @@ def items_in(level: Any, broken: list[Any]) -> list[Json]:
     return found
 
 
-def answered(chart: Chart) -> tuple[list[Answer], list[Answer], list[set[str]]]:
+def answered(chart: Chart) -> tuple[dict[str, list[Answer]], list[Answer], list[set[str]]]:
     """The items of all responses that count, the groups among them, and the items that unread responses may answer."""
-    given, groups, unread = [], [], []
+    given: dict[str, list[Answer]] = {}
+    groups, unread = [], []
     for response in chart.records.get("QuestionnaireResponse", ()):
         if response.get("questionnaire") not in chart.forms or response.get("status") not in ("completed", "amended"):
             continue
@@ -119,7 +120,7 @@ def answered(chart: Chart) -> tuple[list[Answer], list[Answer], list[set[str]]]:
         for item in items:
             one = Answer(response, item["linkId"], item)
             if "answer" in item or one.withdrawn:
-                given.append(one)
+                given.setdefault(one.link, []).append(one)
             elif "item" in item:
                 groups.append(one)
     return given, groups, unread
@@ -154,10 +155,11 @@ def attester_of(response: Json, answer: Json, chart: Chart) -> str:
     if kind not in ("Practitioner", "PractitionerRole") and contained is None:
         return ""
     roles = list((contained or {}).get("code", ()))
-    stated = []
-    for item in items_in(response.get("item"), []):
-        if item.get("linkId") in ("attester.role", "attester"):
-            stated += [{"coding": [one["valueCoding"]]} for one in listed(item.get("answer"))]
+    if id(response) not in chart.stated_roles:
+        asked = (item for item in items_in(response.get("item"), []) if item["linkId"] in ("attester.role", "attester"))
+        given = [answer for item in asked for answer in listed(item.get("answer"))]
+        chart.stated_roles[id(response)] = [{"coding": [answer["valueCoding"]]} for answer in given]
+    stated = chart.stated_roles[id(response)]
     qualified = [one["code"] for one in (contained or {}).get("qualification", ())]
     unknown = False
     for concepts in (roles, stated, qualified):
@@ -191,7 +193,7 @@ def attested(name: str, rule: Json, here: Here, read: Any, items: list[str] | No
     for item in items or [rule["item"], *rule.get("aliases", ())]:
         link = here.link(item)
         counted = []
-        for one in (one for one in here.given if one.link == link):
+        for one in here.given.get(link, ()):
             if too_old(look_back, one.response["authored"], today):
                 continue
             kinds = [attester_of(one.response, answer, chart) for answer in one.answers if isinstance(answer, dict)]
@@ -229,7 +231,7 @@ def attested(name: str, rule: Json, here: Here, read: Any, items: list[str] | No
 
 def beside(here: Here, one: Answer, link: str) -> list[Json]:
     """The answers to another item of the same response."""
-    return [a for other in here.given if other.response is one.response and other.link == link for a in other.answers]
+    return [a for other in here.given.get(link, ()) if other.response is one.response for a in other.answers]
 
 
 def newest_answers(given: list[Answer]) -> list[Answer]:

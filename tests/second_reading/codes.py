@@ -82,6 +82,7 @@ def texts_of(concept: object) -> list[str]:
     return list(dict.fromkeys(text for text in said if isinstance(text, str) and text))
 
 
+@cache
 def plain(text: str) -> str:
     return f" {' '.join(re.findall('[a-z0-9]+', text.lower()))} "
 
@@ -204,6 +205,7 @@ class CodeSet:
     def __init__(self, entry: Json, systems: Json) -> None:
         self.rows = [(BY_SPELLING[bare(systems[row["system"]]["url"])], row) for row in entry["codes"]]
         self.exact: dict[tuple[str, str], str] = {}
+        self.labels: dict[tuple[str, str], str | None] = {}
         self.families = []
         for uri, row in self.rows:
             code = spelled(uri, row["code"].removesuffix("-").removesuffix("."))
@@ -232,6 +234,11 @@ class CodeSet:
 
     def label(self, key: tuple[str, str]) -> str | None:
         """The label of the row that a coding falls under."""
+        if key not in self.labels:
+            self.labels[key] = self._label(key)
+        return self.labels[key]
+
+    def _label(self, key: tuple[str, str]) -> str | None:
         if key in self.exact:
             return self.exact[key]
         uri, code = key

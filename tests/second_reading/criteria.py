@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
+from functools import cache
 from itertools import product
 from math import inf
 from typing import Any
@@ -158,16 +159,25 @@ def counted(test: Json, facts: Facts, numbers: Json) -> frozenset[str]:
     return ALL if (fact.open or (after and after.open)) and truth == UNKNOWN else frozenset((truth,))
 
 
-def facts_in(test: Any) -> Iterator[str]:
-    """The names of the facts that a test reads; what is asked of each event is no fact."""
+NAMES: dict[int, list[str]] = {}
+
+
+def facts_in(test: Json) -> list[str]:
+    """The names of the facts that a test of a rule set reads; what is asked of each event is no fact."""
+    if id(test) not in NAMES:
+        NAMES[id(test)] = list(_names_in(test))
+    return NAMES[id(test)]
+
+
+def _names_in(test: Any) -> Iterator[str]:
     if isinstance(test, list):
         for part in test:
-            yield from facts_in(part)
+            yield from _names_in(part)
     elif isinstance(test, dict):
         yield from (test[name] for name in ("fact", "count", "after") if name in test)
         for name, part in test.items():
             if name != "where":
-                yield from facts_in(part)
+                yield from _names_in(part)
 
 
 def lists_of(rule: Json) -> set[str]:
@@ -232,14 +242,10 @@ def judged(criterion: Json, here: Here, facts: Facts, numbers: Json) -> str:
     return UNKNOWN if truth == MET and stands else truth
 
 
-def second_reading(name: str, sent: Json, keys: dict[str, str], patient: str, today: date, base: str) -> dict[str, str]:
-    """Criterion -> truth of the prefetch ``sent`` (published ``keys`` to types), by a rule set's own numbers.
-
-    A criterion that reads facts of a part has one truth for each: "block right".
-    """
+@cache
+def readers(name: str) -> tuple[dict[str, list[str]], dict[str, set[str]]]:
+    """The criteria that read each fact of a rule set, and the people whose answers to it count."""
     policy = rule_set(name)["policy"]
-    numbers = {title: entry["value"] for title, entry in policy.get("parameters", {}).items()}
-    chart = Chart(name, sent, keys, patient, today, base)
     asking: dict[str, list[str]] = {}
     replaced = [
         (key, test) for one in policy.get("profiles", {}).values() for key, test in one.get("replaces", {}).items()
@@ -252,6 +258,18 @@ def second_reading(name: str, sent: Json, keys: dict[str, str], patient: str, to
                 asking[behind] = list(dict.fromkeys((*asking.get(behind, ()), key)))
     allowed = {criterion["id"]: set(criterion.get("attested_by", ["clinician"])) for criterion in policy["criteria"]}
     by = {fact: allowed[asking[fact][0]] if fact in asking else {"clinician"} for fact in policy["facts"]}
+    return asking, by
+
+
+def second_reading(name: str, sent: Json, keys: dict[str, str], patient: str, today: date, base: str) -> dict[str, str]:
+    """Criterion -> truth of the prefetch ``sent`` (published ``keys`` to types), by a rule set's own numbers.
+
+    A criterion that reads facts of a part has one truth for each: "block right".
+    """
+    policy = rule_set(name)["policy"]
+    numbers = {title: entry["value"] for title, entry in policy.get("parameters", {}).items()}
+    chart = Chart(name, sent, keys, patient, today, base)
+    asking, by = readers(name)
     given, groups, unread = answered(chart)
     here = Here(chart, given, groups, unread, by, {fact: asking.get(fact, []) for fact in policy["facts"]}, "", {})
     for fact, rule in policy["facts"].items():

@@ -260,7 +260,7 @@ def read_onset(name: str, rule: Json, here: Here) -> Fact:
     evidence: tuple[Evidence, ...] = ()
     if "item" in rule:
         end: Days | None = Days(today, today)
-        if "until" in rule and any(one.link == here.link(rule["item"]) for one in here.given):
+        if "until" in rule and here.link(rule["item"]) in here.given:
             ends = newest(
                 attested(
                     name,
@@ -449,13 +449,16 @@ def group_of(name: str, rule: Json, group: Answer, here: Here) -> list[Any]:
     if not any(kind in allowed for kind in kinds or [attester_of(group.response, {}, here.chart)]):
         return []
     day = when or Days(date.min, today)
-    within = here._replace(given=inner, groups=[], part="")
+    by = dict.fromkeys(rule["attributes"], here.attested_by[name])
+    by_link: dict[str, list[Answer]] = {}
+    for one in inner:
+        by_link.setdefault(one.link, []).append(one)
+    within = here._replace(given=by_link, groups=[], part="", attested_by=by)
     said = {}
     for title, attribute in rule["attributes"].items():
         read = {"answer": yes_or_no, "measurement": number(attribute), "reduction": percentage(attribute)}[
             attribute["kind"]
         ]
-        within.attested_by.setdefault(title, here.attested_by[name])
         said[title] = [one._replace(when=day) for one in attested(title, attribute, within, read)]
     return [(day, said, when is not None, when is None)]
 

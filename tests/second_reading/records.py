@@ -141,6 +141,7 @@ class Chart:
         self.today, self.forms = today, forms(name, base)
         self.not_whole: set[str] = set()
         self.records: dict[str, list[Json]] = {}
+        self.stated_roles: dict[int, list[Json]] = {}
         self._found: dict[tuple[int, str], list[Found]] = {}
         for key, kind in keys.items():
             arrived, whole = self._arrived(sent.get(key, ...), kind)
