@@ -64,7 +64,8 @@ class FactRule:
     a reduction, ``attributes`` are what is asked of each of several events. From ``weight`` and ``height`` a
     measurement is computed that is not on record itself. ``attested_by`` are the kinds of people whose answers count
     ("clinician", "staff", "patient"), and ``criteria`` the ids of the criteria that read it, both as those criteria
-    say. A record that one of ``not_in`` recognizes too does not count.
+    say. A record that one of ``not_in`` recognizes too does not count, nor one that names, as its body site, in its
+    words or as its reasons, nothing but what lies in ``elsewhere``, nor one whose reasons lie in none of ``only_for``.
     """
 
     name: str
@@ -78,6 +79,8 @@ class FactRule:
     site: CodeSet | None = None
     reason: CodeSet | None = None
     not_in: tuple[CodeSet, ...] = ()
+    elsewhere: CodeSet | None = None
+    only_for: tuple[CodeSet, ...] = ()
     noun: tuple[str, str] | None = None
     item: str | None = None
     look_back_days: int | None = None
@@ -101,6 +104,12 @@ class FactRule:
     def code_sets(self) -> tuple[CodeSet, ...]:
         """The sets by which its records are found."""
         return tuple(codes for codes in (self.codes, self.weight, self.height) if codes is not None)
+
+    @property
+    def narrowed_by(self) -> tuple[CodeSet, ...]:
+        """The sets that decide whether a record which is found counts."""
+        one_each = (self.site, self.reason, self.elsewhere)
+        return (*(codes for codes in one_each if codes is not None), *self.only_for, *self.not_in)
 
     @property
     def items(self) -> tuple[str, ...]:
