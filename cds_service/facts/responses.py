@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from cds_service.chart.chart import Chart, Record
-from cds_service.chart.evidence_rules import status_word
+from cds_service.chart.evidence_rules import refuse_modified, status_word
 from cds_service.errors import UnreadableError
 from cds_service.facts.attesters import DEFAULT_ACCEPTS, Accepts, Attester, author_of
 from cds_service.fhir.elements import Json, days_of, first_of, list_of, relative, text_of
@@ -156,6 +156,7 @@ def read_answers(chart: Chart, questionnaires: frozenset[str], accepts: Accepts)
 
 def _response(record: Record, canonical: str, questionnaires: frozenset[str], chart: Chart) -> tuple[Response, Any]:
     """A response that counts, and its items. Raises UnreadableError with the reason where it does not count."""
+    refuse_modified(record.resource)
     edition = canonical.partition("|")[2]
     if not edition:
         raise UnreadableError("answers to a questionnaire without its edition")

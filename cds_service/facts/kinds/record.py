@@ -25,7 +25,7 @@ class RecordKind(YesOrNoKind):
         if found:
             return Fact(rule, (True,), shown, tuple(notes), not_counted=refused)
         if may:
-            return Fact(rule, (), shown, tuple(notes), open=True, not_counted=refused)
+            return Fact(rule, (), shown, tuple(notes), open=True, not_counted=refused, only_by_words=not spoiled)
         # Silence is a no only where nothing that might be the record was left unread.
         if rule.when_absent == "no" and not notes and not spoiled:
             return Fact(rule, (False,))
