@@ -381,6 +381,19 @@ def test_answers_to_an_edition_that_never_existed_do_not_count(canonical, why):
     assert fact("pain-score", attested({"can-hum": YES}, questionnaire=canonical)).notes == ()
 
 
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    named(
+        ("a modifier", {"modifierExtension": [{"url": "urn:x", "valueBoolean": True}]}, "carries a modifierExtension"),
+        ("rules", {"implicitRules": "urn:x"}, "follows implicitRules"),
+    ),
+)
+def test_a_form_that_may_not_mean_what_it_says_does_not_count(changes, why):
+    found = can_hum(attested({"can-hum": YES}, **changes))
+    assert found.values == ()
+    assert why in found.notes[0]
+
+
 # --- in which shape ---------------------------------------------------------------------------------------------------
 
 

@@ -4,11 +4,10 @@ import pytest
 
 from cds_service.chart.evidence_rules import (
     is_confirmed_and_active,
-    points_at,
-    reason_concepts,
     status_word,
     too_old_or_future,
 )
+from cds_service.chart.sites import points_at, reason_concepts
 from tests.charts import (
     CPT,
     HCPCS,
@@ -370,8 +369,10 @@ def test_a_reason_that_cannot_be_read_is_noted():
     assert found.notes
 
 
-def test_a_record_elsewhere_is_not_worth_a_word():
-    assert fact("exercise-of-the-knee", procedure(bodySite=[{"text": "Shoulder"}])).notes == ()
+def test_a_record_elsewhere_is_told_and_one_that_names_no_site_is_not_worth_a_word():
+    elsewhere = fact("exercise-of-the-knee", procedure(bodySite=[{"text": "Shoulder"}]))
+    assert elsewhere.notes == ("exercise: is of another body site",)
+    assert fact("exercise-of-the-knee", procedure()).notes == ()
 
 
 def test_reasons_in_the_order_given():

@@ -64,6 +64,6 @@ def sets_read(policy: Policy) -> Iterator[tuple[CodeSet, str]]:
 
 
 def _sets_of(rule: FactRule) -> Iterator[CodeSet]:
-    yield from (codes for codes in (*rule.code_sets, rule.site, rule.reason, *rule.not_in) if codes is not None)
+    yield from (*rule.code_sets, *rule.narrowed_by)
     for attribute in rule.attributes.values():
         yield from _sets_of(attribute)

@@ -208,12 +208,19 @@ def _of_facts(given: _Given) -> Iterator[Slip]:
 
 
 def _of_left_out(policy: Policy) -> Iterator[Slip]:
-    """A code set whose records a fact leaves out forgotten."""
+    """A code set forgotten whose records a fact leaves out, or what its records may be of or for."""
     for name, rule in policy.facts.items():
         for number, left_out in enumerate(rule.not_in):
             advice = f"no case has a record of '{name}' that '{left_out.name}' recognizes too: add one"
             change = f"'{left_out.name}' no longer left out"
             yield _dropped("policy", ("facts", name, "not_in", number), change, advice, reach.of_fact(policy, name))
+        if rule.elsewhere is not None:
+            advice = f"no case has a record of '{name}' that names what is in '{rule.elsewhere.name}': add one"
+            change = f"'{rule.elsewhere.name}' no longer elsewhere"
+            yield _dropped("policy", ("facts", name, "elsewhere"), change, advice, reach.of_fact(policy, name))
+        if rule.only_for:
+            advice = f"no case has a record of '{name}' for another reason: add one"
+            yield _dropped("policy", ("facts", name, "only_for"), "any reason", advice, reach.of_fact(policy, name))
 
 
 def _of_words(given: _Given) -> Iterator[Slip]:

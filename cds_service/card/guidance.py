@@ -10,7 +10,7 @@ from cds_service.card.ids import IdMaker, reason_system
 from cds_service.card.markdown import escape, table
 from cds_service.card.suggestions import suggestions
 from cds_service.chart.chart import Chart
-from cds_service.chart.evidence_rules import reason_concepts
+from cds_service.chart.sites import reason_concepts
 from cds_service.facts.attesters import NO_ROLE
 from cds_service.facts.evaluated import DOES_NOT_APPLY, WAIVED
 from cds_service.facts.evidence import Attested, Evidence

@@ -5,11 +5,10 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from cds_service.chart.chart import Chart, Match, Record, concept_of
+from cds_service.chart.sites import NEVER_SO, why_elsewhere
 from cds_service.errors import UnreadableError
 from cds_service.fhir.dates import day_before, days, is_future
 from cds_service.fhir.elements import (
-    concept_keys,
-    concept_text,
     concept_texts,
     days_of,
     first_of,
@@ -24,7 +23,6 @@ from cds_service.policy.codes import CodeSet
 from cds_service.policy.model import FactRule
 
 _PRESENT = TYPES["Condition"].statuses
-_NEVER_SO = ("entered-in-error", "refuted")
 _DRUGS = frozenset(("MedicationRequest", "MedicationStatement"))
 # What a visit was for says what was so then; a year later it is no proof that it still is.
 DAYS_OF_A_VISIT = 365
@@ -73,11 +71,8 @@ def judge(rule: FactRule, match: Match, chart: Chart, today: date, *, wherever: 
             judged = Judgement(_WHY[said])
     if judged.why_not is not None:
         return judged
-    if rule.site and not wherever and chart.told(points_at, resource, rule.site, chart) is not True:
-        return Judgement("")
-    if rule.reason and not _has_reason(resource, rule.reason, chart):
-        return Judgement("")
-    return judged
+    why_not = why_elsewhere(rule, match, chart, wherever=wherever)
+    return judged if why_not is None else Judgement(why_not)
 
 
 def refuse_modified(resource: Mapping[str, Any]) -> None:
@@ -149,7 +144,7 @@ def why_condition_does_not_count(
     today.
     """
     verification = status_of(condition.get("verificationStatus"))
-    if verification in _NEVER_SO:
+    if verification in NEVER_SO:
         return f"is {verification.replace('-', ' ')}"
     if verification not in (None, "confirmed"):
         return f"is {status_word(verification)}, not confirmed"
@@ -235,65 +230,6 @@ def is_confirmed_and_active(condition: Mapping[str, Any]) -> bool:
     clinical = status_of(condition.get("clinicalStatus"))
     is_confirmed = status_of(condition.get("verificationStatus")) == "confirmed"
     return is_confirmed and clinical is not None and clinical in _PRESENT
-
-
-def _has_reason(resource: Mapping[str, Any], reasons: CodeSet, chart: Chart) -> bool:
-    return any(chart.told(_concept_in, concept, reasons) for concept in reason_concepts(resource, chart))
-
-
-def reason_concepts(resource: Mapping[str, Any], chart: Chart) -> list[Any]:
-    """The concepts that say why: reasonCode, and the code of each Condition that reasonReference points at.
-
-    A diagnosis that was refuted, or entered in error, is no reason. FHIR R5 has both in ``reason``.
-    """
-    concepts = list(list_of(resource.get("reasonCode")))
-    references = list(list_of(resource.get("reasonReference")))
-    for later in list_of(resource.get("reason")) if "reason" in resource else ():
-        if isinstance(later, dict):
-            concepts += [later["concept"]] if "concept" in later else []
-            references += [later["reference"]] if "reference" in later else []
-    said = set()
-    for reference in references:
-        target = chart.resolve(reference, resource)
-        if target is not None:
-            # What is referred to again says nothing new.
-            if id(target) not in said and not _is_withdrawn(target):
-                said.add(id(target))
-                concepts.append(target.get("code"))
-        elif isinstance(reference, dict) and reference.get("display"):
-            concepts.append({"text": reference["display"]})
-    return concepts
-
-
-def _is_withdrawn(condition: Mapping[str, Any]) -> bool:
-    """Whether a diagnosis was refuted or entered in error; what cannot be read does not say so."""
-    try:
-        return status_of(condition.get("verificationStatus")) in _NEVER_SO
-    except UnreadableError:
-        return False
-
-
-def _concept_in(concept: Any, codes: CodeSet) -> bool:
-    keys = concept_keys(concept)
-    if keys:
-        return any(codes.match(key) for key, _ in keys)
-    said = FreeText(NEXT_TEXT.join(concept_texts(concept))).manner(codes.phrases)
-    return said in (Said.REPORTED, Said.PAST)
-
-
-def points_at(resource: Mapping[str, Any], site: CodeSet, chart: Chart) -> bool | None:
-    """Whether a resource's body site (or its code's words) lies in the site: True, False, or None if not said."""
-    concepts = list(list_of(resource.get("bodySite")))
-    if any(_concept_in(concept, site) for concept in concepts):
-        return True
-    if any(concept_keys(concept) or concept_text(concept) for concept in concepts):
-        return _names(" ".join(concept_text(concept) for concept in concepts), site)
-    return True if _names(concept_text(concept_of(resource, chart, resource)), site) else None
-
-
-def _names(text: str, site: CodeSet) -> bool:
-    """Whether a text names a site, in whatever manner: what is only planned there is planned there."""
-    return FreeText(text).manner(site.phrases) not in (None, Said.DENIED)
 
 
 def too_old_or_future(look_back_days: int | None, written: str, today: date) -> str | None:

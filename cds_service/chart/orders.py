@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from cds_service.chart.chart import Chart, concept_of
-from cds_service.chart.evidence_rules import reason_concepts
 from cds_service.chart.parts import parts_named
+from cds_service.chart.sites import reason_concepts
 from cds_service.errors import UnreadableError
 from cds_service.fhir.concepts import billing_options, inline_concept
 from cds_service.fhir.elements import Json, Key, concept_keys, concept_text, list_of, readable_keys

@@ -42,5 +42,6 @@ def types_of_opening(policy: Policy) -> frozenset[str]:
     rules = [policy.facts[name] for test in tests for name in test.facts()]
     rules += [policy.facts[name] for rule in rules for name in (rule.start, rule.end) if name]
     # A record may give its reason by a reference to a Condition.
-    reasons = {kind for rule in rules if rule.reason for name in rule.resources for kind in TYPES[name].reasons}
+    asked = [rule for rule in rules if rule.reason or rule.elsewhere or rule.only_for]
+    reasons = {kind for rule in asked for name in rule.resources for kind in TYPES[name].reasons}
     return frozenset[str]().union(*(rule.types() for rule in rules)) | (reasons & policy.resource_types)

@@ -87,7 +87,8 @@ class Fact(NamedTuple):
 
     ``values``: what it may be (empty: nothing known); ``notes``: why something on record does not count; ``events``:
     of a fact that is counted, what happened; ``open``: more may be on record than was read, and could change it;
-    ``not_counted``: the records that have its codes or words and do not count.
+    ``not_counted``: the records that have its codes or words and do not count; ``only_by_words``: it is open only
+    because its evidence is words beside codes that the policy does not list.
     """
 
     rule: FactRule
@@ -97,6 +98,7 @@ class Fact(NamedTuple):
     events: tuple["Event", ...] = ()
     open: bool = False
     not_counted: tuple[NotCounted, ...] = ()
+    only_by_words: bool = False
 
     def newest_days(self) -> tuple[date, date] | None:
         """The first and the last day that the newest of its events, or else evidence, may have; None without any.

@@ -4,7 +4,8 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from cds_service.chart.chart import Chart, Match
-from cds_service.chart.evidence_rules import judge, may_be_too_old, points_at, too_old_or_future
+from cds_service.chart.evidence_rules import judge, may_be_too_old, too_old_or_future
+from cds_service.chart.sites import points_at
 from cds_service.errors import UnreadableError
 from cds_service.facts.attested_values import clipped
 from cds_service.facts.evidence import ANYTHING, Reading, evidence_of, note_on

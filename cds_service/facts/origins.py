@@ -20,6 +20,12 @@ def a_condition(rule: FactRule) -> str:
     return f"{'an active' if rule.state == 'active' else 'a'} Condition"
 
 
+def but_not(rule: FactRule) -> str:
+    """Which of the records do not count for what they name; "" where none of them."""
+    place = " that names no other part of the body, nor another reason" if rule.elsewhere else ""
+    return place + (" whose reasons, where it names any, are among those listed" if rule.only_for else "")
+
+
 def either(names: list[str]) -> str:
     """One of several: "a, b or c"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

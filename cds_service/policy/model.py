@@ -78,7 +78,8 @@ class FactRule:
     a reduction, ``attributes`` are what is asked of each of several events. From ``weight`` and ``height`` a
     measurement is computed that is not on record itself. ``attested_by`` are the kinds of people whose answers count
     ("clinician", "staff", "patient"), and ``criteria`` the ids of the criteria that read it, both as those criteria
-    say. A record that one of ``not_in`` recognizes too does not count.
+    say. A record that one of ``not_in`` recognizes too does not count, nor one that names, as its body site, in its
+    words or as its reasons, nothing but what lies in ``elsewhere``, nor one whose reasons lie in none of ``only_for``.
 
     Of a fact that is found by words: ``records`` are the only ones whose words are read, and ``expected_of`` those of
     which it is told where their words were not sent or not read; ``said`` is how the phrase must stand there ("so",
@@ -96,6 +97,8 @@ class FactRule:
     site: CodeSet | None = None
     reason: CodeSet | None = None
     not_in: tuple[CodeSet, ...] = ()
+    elsewhere: CodeSet | None = None
+    only_for: tuple[CodeSet, ...] = ()
     noun: tuple[str, str] | None = None
     item: str | None = None
     look_back_days: int | None = None
@@ -124,6 +127,12 @@ class FactRule:
         """The sets by which its records are found."""
         sets = (self.codes, self.weight, self.height, self.records, self.expected_of)
         return tuple(codes for codes in sets if codes is not None)
+
+    @property
+    def narrowed_by(self) -> tuple[CodeSet, ...]:
+        """The sets that decide whether a record which is found counts."""
+        one_each = (self.site, self.reason, self.elsewhere)
+        return (*(codes for codes in one_each if codes is not None), *self.only_for, *self.not_in)
 
     @property
     def items(self) -> tuple[str, ...]:

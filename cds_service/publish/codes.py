@@ -106,7 +106,8 @@ def _read_by(policy: Policy, name: str) -> Iterator[str]:
 def _read_by_fact(rule: FactRule, name: str) -> Iterator[str]:
     parts = (rule.codes, ""), (rule.site, " (site)"), (rule.reason, " (reason)")
     computed = (rule.weight, " (its weight)"), (rule.height, " (its height)")
-    for codes, part in (*parts, *computed, *((codes, " (left out)") for codes in rule.not_in)):
+    more = ((rule.elsewhere, " (elsewhere)"), *((codes, " (its reasons)") for codes in rule.only_for))
+    for codes, part in (*parts, *computed, *more, *((codes, " (left out)") for codes in rule.not_in)):
         if codes is not None and codes.name == name:
             yield f"“{rule.title}”{part}"
     for attribute in rule.attributes.values():

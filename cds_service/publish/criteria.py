@@ -47,7 +47,7 @@ def reading(
         rule.kind.name,
         rule.title,
         kind_of(rule).origin(rule, facts),
-        tuple(codes for codes in (rule.codes, rule.site, rule.reason, *rule.not_in) if codes is not None),
+        (*((rule.codes,) if rule.codes else ()), *rule.narrowed_by),
         kind_of(rule).age_limit(rule),
         kind_of(rule).units(rule),
         kind_of(rule).absence(rule),

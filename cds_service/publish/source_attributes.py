@@ -133,7 +133,7 @@ def _read(policy: Policy) -> Iterator[tuple[str, FactRule]]:
 
 
 def _reads_social(rule: FactRule) -> bool:
-    sets = [codes for codes in (rule.codes, rule.site, rule.reason) if codes is not None]
+    sets = (*((rule.codes,) if rule.codes else ()), *rule.narrowed_by)
     return any(_is_social(row) for codes in sets for row in codes.codes)
 
 

@@ -65,11 +65,13 @@ def against(criterion: Criterion, facts: Facts) -> Against:
     read = frozenset(criterion.test.facts())
     for entry in criterion.contrary:
         fact = facts[entry.fact]
-        if entry.to_confirm and True in fact.values:
-            to_confirm |= dict.fromkeys(fact.evidence)
-            says.setdefault(entry.says)
+        if entry.to_confirm:
+            if True in fact.values:
+                to_confirm |= dict.fromkeys(fact.evidence)
+                says.setdefault(entry.says)
             continue
-        for record in fact.evidence if True in fact.values else ():
+        # Without a value it is known by words beside a code that is not listed: that contradicts, and settles nothing.
+        for record in fact.evidence if True in fact.values or not fact.values else ():
             in_spite = _in_spite(record, answers)
             beside_test = beside_test or (in_spite is None and entry.fact not in read)
             # Two facts may read one record, each in its own words; it contradicts once.
@@ -86,7 +88,8 @@ def against(criterion: Criterion, facts: Facts) -> Against:
 
 def may_be_against(criterion: Criterion, facts: Facts) -> bool:
     """Whether a contrary record may exist that was not read."""
-    return any(facts[entry.fact].open for entry in criterion.contrary if not entry.to_confirm)
+    facts_against = (facts[entry.fact] for entry in criterion.contrary if not entry.to_confirm)
+    return any(fact.open and not fact.only_by_words for fact in facts_against)
 
 
 def without_answered(criterion: Criterion, facts: Facts, found: Against) -> Facts:

@@ -21,7 +21,7 @@ from cds_service.facts.evidence import (
     note_on,
 )
 from cds_service.facts.kind import FactKind, Rules, kind_of
-from cds_service.facts.origins import either, records
+from cds_service.facts.origins import but_not, either, records
 from cds_service.facts.responses import Answers
 from cds_service.fhir.dates import Days, days
 from cds_service.fhir.elements import object_of, readable_keys
@@ -66,7 +66,7 @@ class EventsKind(FactKind):
     def origin(self, rule: FactRule, facts: Rules) -> str:
         """The records, and the attested groups."""
         stated = f", and the attested groups {either([f'“{item}”' for item in rule.items])}" if rule.item else ""
-        return f"every {records(rule)}{stated}; what is recorded twice for one day is one"
+        return f"every {records(rule)}{but_not(rule)}{stated}; what is recorded twice for one day is one"
 
 
 def _event(rule: FactRule, sources: list[_Source]) -> tuple[Event, list[Evidence]]:

@@ -8,7 +8,7 @@ from cds_service.facts.context import Context
 from cds_service.facts.evidence import Fact, NotCounted, Reading, not_counted, note_on
 from cds_service.facts.kind import NumberKind, Rules
 from cds_service.facts.measured import Stale, Unread, observed
-from cds_service.facts.origins import answers, span
+from cds_service.facts.origins import answers, but_not, span
 from cds_service.fhir.dates import Days
 from cds_service.policy.model import FactRule, Test
 
@@ -84,7 +84,7 @@ class MeasurementKind(NumberKind):
         if rule.codes is None:
             return f"the newest {answers(rule)}"
         parts = ", or else computed from the newest weight and height" if rule.weight and rule.height else ""
-        elsewhere = " that names no other body site" if rule.site else ""
+        elsewhere = but_not(rule) or (" that names no other body site" if rule.site else "")
         return (
             f"the newest Observation{elsewhere}{parts}, or {answers(rule)}"
             if parts

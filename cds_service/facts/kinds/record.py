@@ -5,7 +5,7 @@ from cds_service.facts.context import Context
 from cds_service.facts.evidence import Fact
 from cds_service.facts.kind import Rules, YesOrNoKind
 from cds_service.facts.logic import Truth
-from cds_service.facts.origins import records
+from cds_service.facts.origins import but_not, records
 from cds_service.facts.recorded import recorded
 from cds_service.policy.model import FactRule, Test
 
@@ -25,7 +25,7 @@ class RecordKind(YesOrNoKind):
         if found:
             return Fact(rule, (True,), shown, tuple(notes), not_counted=refused)
         if may:
-            return Fact(rule, (), shown, tuple(notes), open=True, not_counted=refused)
+            return Fact(rule, (), shown, tuple(notes), open=True, not_counted=refused, only_by_words=not spoiled)
         # Silence is a no only where nothing that might be the record was left unread.
         if rule.when_absent == "no" and not notes and not spoiled:
             return Fact(rule, (False,))
@@ -46,7 +46,7 @@ class RecordKind(YesOrNoKind):
         """The records, with site and reason."""
         where = " whose body site or words lie in the site listed" if rule.site else ""
         why = " for a reason that is listed" if rule.reason else ""
-        return f"any {records(rule)}{where}{why}"
+        return f"any {records(rule)}{where}{why}{but_not(rule)}"
 
 
 KIND = RecordKind()

@@ -83,11 +83,9 @@ class FactReader(Reader):
             state=entry.get("state", kind.default_state),
             site=self._codes.set_named(entry.get("site"), path_of((*place, "site"))),
             reason=self._codes.set_named(entry.get("reason"), path_of((*place, "reason"))),
-            not_in=tuple(
-                found
-                for number, named in enumerate(entry.get("not_in", ()))
-                if (found := self._codes.set_named(named, path_of((*place, "not_in", number))))
-            ),
+            not_in=self._sets("not_in", entry, place),
+            elsewhere=self._codes.set_named(entry.get("elsewhere"), path_of((*place, "elsewhere"))),
+            only_for=self._sets("only_for", entry, place),
             noun=tuple(entry["noun"]) if "noun" in entry else None,
             item=entry.get("item"),
             look_back_days=entry.get("look_back_days"),
@@ -109,6 +107,11 @@ class FactReader(Reader):
             said=entry.get("said", "so"),
             number=_stated(entry["number"]) if "number" in entry else None,
         )
+
+    def _sets(self, member: str, entry: Mapping[str, Any], place: Steps) -> tuple[CodeSet, ...]:
+        named = enumerate(entry.get(member, ()))
+        found = (self._codes.set_named(name, path_of((*place, member, number))) for number, name in named)
+        return tuple(codes for codes in found if codes is not None)
 
     def _computed_from(self, part: str, entry: Mapping[str, Any], place: Steps) -> CodeSet | None:
         named = entry.get("computed_from", {}).get(part)

@@ -11,6 +11,10 @@ def hums(*, date: str = "2026-03-01", by: str = "clinician", despite: str = "Pro
     return {"form": {"answers": {name: text for name, text in said.items() if text}, "date": date, "by": by}}
 
 
+def by_words():
+    return {"exercise": {"procedure": "SNOMED CT|1", "text": "Knee exercise", "date": "2026-02-01"}}
+
+
 CONTRARY = Table(
     "contrary",
     "Facts that contradict the criterion. While one is on record no answer meets it, whatever the dates, until a "
@@ -38,6 +42,8 @@ EDGES = also(
     Row("in spite of it, on the same day", hums(date="2026-02-01") | exercise(), "met"),
     Row("in spite of it, in the same month", hums(date="2026-02-15") | exercise("2026-02"), "unknown"),
     Row("in spite of one that has no date", hums() | exercise(None), "met"),
+    Row("by words beside a code that is not listed", answered(hum=True) | by_words(), "unknown"),
+    Row("in spite of words beside a code that is not listed", hums() | by_words(), "met"),
     Row("in spite of one of two", hums() | exercise() | exercise(name="second"), "unknown"),
     Row(
         "only on record",

@@ -1,0 +1,160 @@
+"""Where a record points: the part of the body that it names, and what it was for.
+
+A record that names another part of the body, or another reason, is not evidence of what a fact asks for; one that names
+none may be.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from cds_service.chart.chart import Chart, Match, concept_of
+from cds_service.errors import UnreadableError
+from cds_service.fhir.elements import (
+    concept_keys,
+    concept_label,
+    concept_text,
+    concept_texts,
+    list_of,
+    readable_keys,
+    status_of,
+)
+from cds_service.fhir.free_text import NEXT_TEXT, FreeText, Said, words
+from cds_service.policy.codes import CodeSet
+from cds_service.policy.model import FactRule
+
+NEVER_SO = ("entered-in-error", "refuted")
+# Of a site or a reason that somebody typed, so much is shown.
+LONGEST_NAME = 60
+
+
+def why_elsewhere(rule: FactRule, match: Match, chart: Chart, *, wherever: bool = False) -> str | None:
+    """Why a record does not count for what it names, in words ("": for a reason not worth a word); None where it may.
+
+    ``wherever``: the site that the fact asks for is judged by the caller. The body site speaks before the words of the
+    record, and these before its reasons.
+    """
+    resource = match.record.resource
+    asked = rule.site if not wherever else None
+    if asked and (at_site := chart.told(points_at, resource, asked, chart)) is not True:
+        return "" if at_site is None else "is of another body site"
+    if rule.reason and not any(chart.told(_concept_in, concept, rule.reason) for concept in reasons_of(match, chart)):
+        return ""
+    if rule.elsewhere is not None and (why_not := _why_not_here(match, rule.elsewhere, chart)) is not None:
+        return why_not
+    return _why_not_for_this(match, rule.only_for, chart) if rule.only_for else None
+
+
+def _why_not_here(match: Match, elsewhere: CodeSet, chart: Chart) -> str | None:
+    sites = [site for part in _own_and_part(match) for site in list_of(part.get("bodySite"))]
+    if sites:
+        # One that is not known to lie elsewhere may be the one that is meant.
+        named = _named(site for site in sites if chart.told(_lies_in, site, elsewhere))
+        return (
+            f"is of another body site{named}" if all(chart.told(_lies_in, site, elsewhere) for site in sites) else None
+        )
+    own = [concept_of(part, chart, match.record.resource) for part in _own_and_part(match)]
+    if any(chart.told(_lies_in, concept, elsewhere) for concept in own):
+        return "is of another part of the body by its words"
+    reasons = reasons_of(match, chart)
+    if reasons and all(chart.told(_lies_in, reason, elsewhere) for reason in reasons):
+        return f"is for another reason{_named(reasons)}"
+    return None
+
+
+def _why_not_for_this(match: Match, reasons: tuple[CodeSet, ...], chart: Chart) -> str | None:
+    given = [concept for concept in reasons_of(match, chart) if chart.told(_says_something, concept, reasons)]
+    if not given or any(chart.told(_lies_in, concept, codes) for concept in given for codes in reasons):
+        return None
+    return f"is for another reason{_named(given)}"
+
+
+def _own_and_part(match: Match) -> Iterator[Mapping[str, Any]]:
+    """The record, and that part of it which was found, where that is not the whole."""
+    yield match.record.resource
+    if match.part is not match.record.resource:
+        yield match.part
+
+
+def _says_something(concept: Any, reasons: tuple[CodeSet, ...]) -> bool:
+    """Whether a concept can be told: it has words, or a code of a system of which the sets list families."""
+    systems = {row.system for codes in reasons for row in codes.families}
+    return bool(concept_text(concept)) or any(system in systems for system, _ in readable_keys(concept))
+
+
+def _lies_in(concept: Any, codes: CodeSet) -> bool:
+    """Whether a concept has a code of a set, or reports its words.
+
+    In a system of which the set lists families its codes decide, and words beside them are not asked.
+    """
+    keys = readable_keys(concept)
+    systems = {row.system for row in codes.families}
+    decided = [key for key in keys if key[0] in systems]
+    if decided:
+        return all(codes.match(key) for key in decided)
+    return any(codes.match(key) for key in keys) or codes.match_words(words(concept_text(concept)))
+
+
+def _named(concepts: Iterable[Any]) -> str:
+    labels = dict.fromkeys(label[:LONGEST_NAME] for concept in concepts if (label := concept_label(concept)))
+    return f" ({', '.join(list(labels)[:2])})" if labels else ""
+
+
+def reasons_of(match: Match, chart: Chart) -> list[Any]:
+    """The concepts that say why a record, or the part of it that was found, was made."""
+    return [concept for part in _own_and_part(match) for concept in reason_concepts(part, chart)]
+
+
+def reason_concepts(resource: Mapping[str, Any], chart: Chart) -> list[Any]:
+    """The concepts that say why: reasonCode, and the code of each Condition that reasonReference points at (of a
+    CarePlan: addresses).
+
+    A diagnosis that was refuted, or entered in error, is no reason. FHIR R5 has both in ``reason``.
+    """
+    concepts = list(list_of(resource.get("reasonCode")))
+    references = [*list_of(resource.get("reasonReference")), *list_of(resource.get("addresses"))]
+    for later in list_of(resource.get("reason")) if "reason" in resource else ():
+        if isinstance(later, dict):
+            concepts += [later["concept"]] if "concept" in later else []
+            references += [later["reference"]] if "reference" in later else []
+    said = set()
+    for reference in references:
+        target = chart.resolve(reference, resource)
+        if target is not None:
+            # What is referred to again says nothing new.
+            if id(target) not in said and not _is_withdrawn(target):
+                said.add(id(target))
+                concepts.append(target.get("code"))
+        elif isinstance(reference, dict) and reference.get("display"):
+            concepts.append({"text": reference["display"]})
+    return concepts
+
+
+def _is_withdrawn(condition: Mapping[str, Any]) -> bool:
+    """Whether a diagnosis was refuted or entered in error; what cannot be read does not say so."""
+    try:
+        return status_of(condition.get("verificationStatus")) in NEVER_SO
+    except UnreadableError:
+        return False
+
+
+def _concept_in(concept: Any, codes: CodeSet) -> bool:
+    keys = concept_keys(concept)
+    if keys:
+        return any(codes.match(key) for key, _ in keys)
+    said = FreeText(NEXT_TEXT.join(concept_texts(concept))).manner(codes.phrases)
+    return said in (Said.REPORTED, Said.PAST)
+
+
+def points_at(resource: Mapping[str, Any], site: CodeSet, chart: Chart) -> bool | None:
+    """Whether a resource's body site (or its code's words) lies in the site: True, False, or None if not said."""
+    concepts = list(list_of(resource.get("bodySite")))
+    if any(_concept_in(concept, site) for concept in concepts):
+        return True
+    if any(concept_keys(concept) or concept_text(concept) for concept in concepts):
+        return _names(" ".join(concept_text(concept) for concept in concepts), site)
+    return True if _names(concept_text(concept_of(resource, chart, resource)), site) else None
+
+
+def _names(text: str, site: CodeSet) -> bool:
+    """Whether a text names a site, in whatever manner: what is only planned there is planned there."""
+    return FreeText(text).manner(site.phrases) not in (None, Said.DENIED)
