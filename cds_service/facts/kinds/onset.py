@@ -144,12 +144,23 @@ def _condition_onset(condition: Mapping[str, Any], chart: Chart) -> Days | None:
         return days_of(start) if start is not None else None
     if "onsetAge" in condition:
         return _onset_from_age(object_of(condition["onsetAge"]), chart)
+    if "onsetRange" in condition:
+        return _onset_between(object_of(condition["onsetRange"]), chart)
     if "onsetString" in condition:
         try:
             return days_of(condition["onsetString"])
         except UnreadableError:
             return None
     return None
+
+
+def _onset_between(ages: Mapping[str, Any], chart: Chart) -> Days | None:
+    """From the lower age to the higher one; None where either is not given as an age in years."""
+    bounds = [_onset_from_age(object_of(ages[end]), chart) for end in ("low", "high") if ages.get(end) is not None]
+    if len(bounds) != 2 or bounds[0] is None or bounds[1] is None:
+        return None
+    low, high = bounds
+    return Days(low.first, high.last, f"{low.text} to {high.text.removeprefix('age ')}")
 
 
 def _onset_from_age(age: Mapping[str, Any], chart: Chart) -> Days | None:
