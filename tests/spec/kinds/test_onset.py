@@ -44,6 +44,12 @@ test_rows = held(*TABLES)
         ("today", {"onsetDateTime": "2026-03-15"}, (0, 0), "not-met"),
         ("a period counts from its start", {"onsetPeriod": {"start": "2024", "end": "2026-03-01"}}, (439, 804), "met"),
         ("an age", {"onsetAge": quantity(50, code="a")}, (1900, 2265), "met"),
+        (
+            "a span of ages",
+            {"onsetRange": {"low": quantity(50, code="a"), "high": quantity(50, code="a")}},
+            (1900, 2265),
+            "met",
+        ),
         ("an age in years as text", {"onsetAge": quantity(50, unit="years")}, (1900, 2265), "met"),
         ("an age without a unit", {"onsetAge": quantity(50)}, (1900, 2265), "met"),
         ("the present age", {"onsetAge": quantity(56, code="a")}, (0, 73), "not-met"),
