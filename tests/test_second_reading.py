@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests import second_reading
-from tests.random_charts import truths_of
+from tests.random_charts import prefetch, truths_of
 from tests.second_reading.criteria import second_reading as read_again
 from tests.second_reading.page import RULE_SETS
 from tests.shipped import BASE, TODAY, library
@@ -54,6 +54,14 @@ def test_the_second_reading_agrees_with_the_service(share):
             pytest.fail(
                 f"{name}: {differences(name, least)} (service, second reading) of\n{json.dumps(least, indent=1)}"
             )
+
+
+def test_a_report_that_may_not_mean_what_it_says_does_not_stop_the_evaluation():
+    mri = {"coding": [{"system": "http://loinc.org", "code": "24968-0"}]}
+    report = {"resourceType": "DiagnosticReport", "id": "r1", "subject": {"reference": "Patient/p1"}, "status": "final"}
+    report |= {"code": mri, "effectiveDateTime": "2026-10-01", "modifierExtension": [{"url": "urn:not"}]}
+    patient = {"resourceType": "Patient", "id": "p1", "birthDate": "1980-01-01"}
+    assert truths_of(prefetch([patient, report]))["age"] == "met"
 
 
 def test_the_charts_meet_and_fail_the_criteria():

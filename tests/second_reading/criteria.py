@@ -181,7 +181,9 @@ def _names_in(test: Any) -> Iterator[str]:
 
 
 def lists_of(rule: Json) -> set[str]:
-    """The lists that a fact reads."""
+    """The lists that a fact reads; what is only shown by its words leaves nothing open."""
+    if rule["kind"] == "words":
+        return set()
     lists = set(rule.get("resources", ()))
     lists |= {"QuestionnaireResponse"} if "item" in rule else set()
     lists |= {"Observation"} if rule["kind"] == "measurement" and "codes" in rule else set()

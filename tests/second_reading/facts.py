@@ -473,4 +473,6 @@ KINDS = {
     "events": read_events,
     "order": lambda name, rule, here: Fact(rule),
     "parts": lambda name, rule, here: Fact(rule),
+    # The words of reports are shown, and settle nothing.
+    "words": lambda name, rule, here: Fact(rule, open=here.chart.speaks(set(rule["resources"]))),
 }

@@ -217,7 +217,12 @@ def _not_told(rule: FactRule, context: Context) -> Iterator[str]:
             if id(resource) in seen or (said is not None and said.texts and not said.failed):
                 continue
             seen.add(id(resource))
-            if _judged(replace(rule, records=rule.expected_of), match, context)[0] is None:
+            try:
+                why_not, _ = _judged(replace(rule, records=rule.expected_of), match, context)
+            except UnreadableError as error:
+                yield note_on(match, f"{match.record.reference} {error}")
+                continue
+            if why_not is None:
                 yield note_on(match, _why_silent(said.failed if said else "", said.unread if said else ""))
 
 
