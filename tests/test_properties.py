@@ -157,6 +157,7 @@ def in_another_form(request: dict[str, Any], randomness: Any) -> dict[str, Any]:
         randomness.shuffle(entries)
         cut = randomness.randint(0, len(entries))
         bundle["entry"] = entries[:cut]
+        bundle.pop("total", None)
         told["prefetch"][f"{key}Page2"] = {"resourceType": "Bundle", "entry": entries[cut:] + entries[:1]}
     keys = list(told["prefetch"])
     randomness.shuffle(keys)
@@ -257,7 +258,8 @@ def test_no_prefetch_of_any_shape_breaks_an_evaluation(prefetch):
 
 @settings(max_examples=100)
 @given(data=st.data())
-def test_one_broken_resource_leaves_every_other_criterion_as_it_was(data):
+def test_one_broken_resource_leaves_every_other_criterion_as_it_was_or_open(data):
+    """Open where nobody can tell what the resource says: with its code broken it may be anything, and so may a form."""
     criterion = data.draw(st.sampled_from(CRITERIA))
     broken = piece(criterion)
     path = data.draw(
@@ -266,6 +268,6 @@ def test_one_broken_resource_leaves_every_other_criterion_as_it_was(data):
     broken = replaced(broken, path, data.draw(st.sampled_from([[], {}, "?", 0, None, [None], {"x": [1]}])))
     before = truths(WHOLE)
     after = truths(call([*(piece(name) for name in CRITERIA if name != criterion), broken]))
-    assert {name: truth for name, truth in after.items() if name != criterion} == {
-        name: truth for name, truth in before.items() if name != criterion
-    }
+    changed = {truth for name, truth in after.items() if name != criterion and truth != before[name]}
+    may_be_anything = "code" in path or broken["resourceType"] == "QuestionnaireResponse"
+    assert changed <= ({"unknown"} if may_be_anything else set())
