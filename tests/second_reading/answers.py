@@ -37,13 +37,15 @@ class Event(NamedTuple):
 
 
 class Fact(NamedTuple):
-    """What a fact may be, by what, and whether more may be on record."""
+    """What a fact may be, by what, whether more may be on record, and whether it is open only because what was found is
+    known by words beside a code that is not listed."""
 
     rule: Json
     values: tuple[Value, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     open: bool = False
     events: tuple[Event, ...] = ()
+    only_by_words: bool = False
 
 
 class Answer(NamedTuple):

@@ -181,9 +181,7 @@ def _names_in(test: Any) -> Iterator[str]:
 
 
 def lists_of(rule: Json) -> set[str]:
-    """The lists that a fact reads; what is only shown by its words leaves nothing open."""
-    if rule["kind"] == "words":
-        return set()
+    """The lists that a fact reads."""
     lists = set(rule.get("resources", ()))
     lists |= {"QuestionnaireResponse"} if "item" in rule else set()
     lists |= {"Observation"} if rule["kind"] == "measurement" and "codes" in rule else set()
@@ -216,25 +214,30 @@ def answered_in_spite(criterion: Json, here: Here, facts: Facts) -> set[tuple[st
 
 def judged(criterion: Json, here: Here, facts: Facts, numbers: Json) -> str:
     """The truth of one criterion over the facts of the whole, or of one part."""
-    test, read, contrary = criterion["test"], set(facts_in(criterion["test"])), criterion.get("contrary", [])
+    test, read = criterion["test"], set(facts_in(criterion["test"]))
+    # What is to be confirmed is shown, and contradicts nothing.
+    contrary = [entry for entry in criterion.get("contrary", ()) if not entry.get("to_confirm")]
     answered = answered_in_spite(criterion, here, facts) if contrary else set()
     stands = False
     facts = dict(facts)
     for name in dict.fromkeys(entry["fact"] for entry in contrary):
         fact = facts[name]
         left = tuple(one for one in fact.evidence if (one.reference, one.date) not in answered)
-        stands = stands or (True in fact.values and bool(left) and name not in read)
+        stands = stands or ((True in fact.values or not fact.values) and bool(left) and name not in read)
         if name in read and len(left) < len(fact.evidence):
             facts[name] = fact._replace(evidence=left, values=fact.values if left else ())
     truth = truth_of(test, facts, numbers)
-    beside_it = [entry["fact"] for entry in (*contrary, *criterion.get("hints", ()))]
-    if truth == MET and beside_it:
-        lists = set().union(*(lists_of(facts[name].rule) for name in (*read, *beside_it)))
-        if any(facts[entry["fact"]].open for entry in contrary) or here.chart.speaks(lists):
+    if truth == MET and (criterion.get("contrary") or criterion.get("hints")):
+        hints = [facts[entry["fact"]].rule for entry in criterion.get("hints", ())]
+        # A hint that is found by words leaves nothing open.
+        rules = [facts[name].rule for name in (*read, *(entry["fact"] for entry in contrary))]
+        lists = set().union(*map(lists_of, (*rules, *(rule for rule in hints if rule["kind"] != "words"))))
+        against = [facts[entry["fact"]] for entry in contrary]
+        if any(fact.open and not fact.only_by_words for fact in against) or here.chart.speaks(lists):
             doubted = {
                 name: facts[name]._replace(open=True)
                 for name in read
-                if contrary
+                if criterion.get("contrary")
                 or (
                     facts[name].rule["kind"] in ("answer", "measurement")
                     and any(one.answer for one in facts[name].evidence)

@@ -206,7 +206,7 @@ def read_record(name: str, rule: Json, here: Here) -> Fact:
     if found.found:
         return Fact(rule, (True,), tuple(evidence for _, evidence in (*found.found, *found.may)))
     if found.may:
-        return Fact(rule, (), tuple(evidence for _, evidence in found.may), True)
+        return Fact(rule, (), tuple(evidence for _, evidence in found.may), True, only_by_words=not found.spoiled)
     if rule["when_absent"] != "unknown" and not found.spoiled and not found.refused:
         return Fact(rule, (False,))
     return Fact(rule, open=found.spoiled)
