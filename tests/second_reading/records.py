@@ -265,9 +265,53 @@ def counts(fact: Json, found: Found, chart: Chart) -> bool:
         return False
     if "site" in fact and fact["kind"] != "measurement" and _at(record, kind, chart.sets[fact["site"]]) is not True:
         return False
-    if "reason" in fact:
-        return any(concept_in(reason, chart.sets[fact["reason"]]) for reason in _reasons(record, chart))
-    return True
+    if "reason" in fact and not any(
+        concept_in(reason, chart.sets[fact["reason"]]) for reason in _reasons(record, chart)
+    ):
+        return False
+    if "elsewhere" in fact and _is_elsewhere(found, chart.sets[fact["elsewhere"]], chart):
+        return False
+    wanted = [chart.sets[name] for name in fact.get("only_for", ())]
+    systems = {uri for codes in wanted for uri, *_ in codes.families}
+    given = [
+        one
+        for part in _own_and_part(found)
+        for one in (_reasons(part, chart) if wanted else ())
+        if " ".join(texts_of(one)) or any(uri in systems for uri, _ in _keys(one))
+    ]
+    return not given or any(_lies_in(one, codes) for one in given for codes in wanted)
+
+
+def _own_and_part(found: Found) -> list[Json]:
+    return [found.record] if found.part is found.record else [found.record, found.part]
+
+
+def _keys(concept: Any) -> list[tuple[str, str]]:
+    try:
+        return keys_of(concept)
+    except UnreadableError:
+        return []
+
+
+def _lies_in(concept: Any, codes: CodeSet) -> bool:
+    """By its codes where the set lists families of their systems, else by any code or by its words."""
+    systems = {uri for uri, *_ in codes.families}
+    decided = [key for key in _keys(concept) if key[0] in systems]
+    if decided:
+        return all(codes.label(key) is not None for key in decided)
+    text = plain(" ".join(texts_of(concept)))
+    return any(codes.label(key) is not None for key in _keys(concept)) or codes.manner([text]) is not None
+
+
+def _is_elsewhere(found: Found, elsewhere: CodeSet, chart: Chart) -> bool:
+    """Whether a record names, as its sites, in its words or as its reasons, nothing but what lies elsewhere."""
+    sites = [site for part in _own_and_part(found) for site in listed(part.get("bodySite"))]
+    if sites:
+        return all(_lies_in(site, elsewhere) for site in sites)
+    if any(_lies_in(concept_of(part, found.kind), elsewhere) for part in _own_and_part(found)):
+        return True
+    reasons = [one for part in _own_and_part(found) for one in _reasons(part, chart)]
+    return bool(reasons) and all(_lies_in(one, elsewhere) for one in reasons)
 
 
 def _condition_counts(record: Json, active: bool, manner: int, today: date) -> bool:
