@@ -268,6 +268,11 @@ TABLET = {"resourceType": "Medication", "id": "t1", "code": concept(RXNORM, "161
     ("written", "others"),
     named(
         ("contained", medicine(medicationReference={"reference": "#t1"}, contained=[TABLET]), []),
+        (
+            "contained, its id with the sign of the reference",
+            medicine(medicationReference={"reference": "#t1"}, contained=[TABLET | {"id": "#t1"}]),
+            [],
+        ),
         ("relative", medicine(medicationReference={"reference": "Medication/t1"}), [TABLET]),
         ("absolute", medicine(medicationReference={"reference": "https://ehr.example/fhir/Medication/t1"}), [TABLET]),
         ("with a version", medicine(medicationReference={"reference": "Medication/t1/_history/2"}), [TABLET]),

@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 
 from cds_service.chart.chart import Match, Record
+from cds_service.chart.evidence_rules import judge
 from cds_service.chart.sites import why_elsewhere
 from cds_service.fhir.terminology import ICD10CM
 from cds_service.policy.codes import Code, CodeSet
@@ -95,3 +96,17 @@ def test_a_care_plan_says_what_it_addresses_and_an_activity_why_it_is_done():
 
 def test_a_long_reason_is_cut():
     assert len(why(procedure(reasonCode=[{"text": "unsteady " * 50}]))) < 100
+
+
+@pytest.mark.parametrize(
+    ("changes", "remark"),
+    named(
+        ("without a reason", {}, "reason not recorded"),
+        ("for one that counts", {"reasonCode": [{"text": "Knee pain"}]}, ""),
+        ("still under way", {"status": "in-progress"}, "in progress, reason not recorded"),
+    ),
+)
+def test_a_visit_that_counts_says_where_its_reason_is_not_recorded(changes, remark):
+    visit = {"resourceType": "Encounter", "id": "v1", "status": "finished", "type": [{"text": "exercise"}]} | changes
+    match = Match(Record("Encounter", "Encounter/v1", visit), visit, None, "exercise", False)
+    assert judge(RULE, match, chart(visit), TODAY) == (None, remark)

@@ -289,7 +289,8 @@ class Chart:
             by_id: dict[str, Json] = {}
             for resource in contained if isinstance(contained, list) else ():
                 if isinstance(resource, dict) and isinstance(identity := resource.get("id"), str):
-                    by_id.setdefault(identity, resource)
+                    # Some servers kept the sign of the reference in the id.
+                    by_id.setdefault(identity.removeprefix("#"), resource)
             self._opened = (container, by_id)
         return self._opened[1]
 

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from cds_service.chart.chart import Chart, Match, Record, concept_of
-from cds_service.chart.sites import NEVER_SO, why_elsewhere
+from cds_service.chart.sites import NEVER_SO, reasons_of, why_elsewhere
 from cds_service.errors import UnreadableError
 from cds_service.fhir.dates import day_before, days, is_future
 from cds_service.fhir.elements import (
@@ -31,6 +31,7 @@ DAYS_OF_RECENT_TREATMENT = 90
 ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
 _ABATEMENTS = ("abatementDateTime", "abatementPeriod", "abatementAge", "abatementRange", "abatementString")
 _ONGOING = "in progress"
+_NO_REASON = "reason not recorded"
 _NOT_DONE = {"not-taken": "was not taken", "not-done": "was not done", "preparation": "is planned"}
 _WHY = {
     Said.SUSPECTED: "is a suspicion by its words",
@@ -72,7 +73,11 @@ def judge(rule: FactRule, match: Match, chart: Chart, today: date, *, wherever: 
     if judged.why_not is not None:
         return judged
     why_not = why_elsewhere(rule, match, chart, wherever=wherever)
-    return judged if why_not is None else Judgement(why_not)
+    if why_not is not None:
+        return Judgement(why_not)
+    if row.only_shown and row.reasons and not reasons_of(match, chart):
+        return Judgement(None, f"{judged.remark}, {_NO_REASON}" if judged.remark else _NO_REASON)
+    return judged
 
 
 def refuse_modified(resource: Mapping[str, Any]) -> None:
