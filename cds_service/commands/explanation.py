@@ -137,6 +137,7 @@ def _evidence(item: Evidence) -> dict[str, Any]:
     display = f"{item.display} ({item.code})" if item.code else item.display
     value = ": ".join(filter(None, (item.value, f"“{item.quote}”"))) if item.quote else item.value
     said = {"reference": item.reference, "display": display, "value": value, "date": item.date}
+    said |= {"remark": item.remark} if item.remark else {}
     return said | {"attested": _attested(item.attested)} if item.attested else said
 
 
@@ -186,7 +187,8 @@ def _said(criterion: dict[str, Any]) -> str:
 def _what(evidence: dict[str, Any]) -> str:
     by = evidence.get("attested", {})
     who = f"by {by['by']} ({by['role']})" if by else ""
-    said = (evidence["display"], evidence["value"], who, evidence["date"], f"[{evidence['reference']}]")
+    remark = f"({evidence['remark']})" if "remark" in evidence else ""
+    said = (evidence["display"], evidence["value"], who, evidence["date"], remark, f"[{evidence['reference']}]")
     return " ".join(part for part in said if part)
 
 
