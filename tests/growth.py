@@ -5,10 +5,8 @@ default limits let through. ``growth_sizes.json`` holds how large the inputs are
 so that no test has to look for it; ``python -m tests.growth sizes`` writes it anew.
 """
 
-import ctypes
 import gc
 import json
-import math
 import sys
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
@@ -28,8 +26,9 @@ from cds_service.errors import RequestError
 from cds_service.hooks import feedback, hook_request
 from cds_service.settings.settings import Settings
 from cds_service.trust.checks import UntrustedError
-from cds_service.trust.entries import Client, Clients
-from cds_service.trust.keys import MAX_BYTES, KeyRing, KeysUnavailableError, fetch_key_set
+from cds_service.trust.entries import Clients
+from cds_service.trust.jwk import UnusableKeyError, read_key_set
+from cds_service.trust.keys import MAX_BYTES, KeyRing
 from cds_service.trust.tokens import Verifier
 from cds_service.workbench.rendering import LONGEST as LONGEST_MARKDOWN
 from tests.shipped import TODAY, example, guide, library
@@ -95,15 +94,10 @@ def token(data: bytes) -> object:
 
 def key_set(data: bytes) -> object:
     """A JWK Set, as its server sends it."""
-
-    class Server:
-        def get(self, address: str, **_: Any) -> Received:
-            return Received(200, "application/json", data, address)
-
-    server: Any = Server()
     try:
-        return fetch_key_set(server, Client("ehr", "https://ehr.example", "https://ehr.example/jwks"), Deadline(5))
-    except KeysUnavailableError as error:
+        value = json.loads(data)
+        return json_bodies.is_deeper(value, 20) or read_key_set(value)
+    except (ValueError, RecursionError, UnusableKeyError) as error:
         return str(error)
 
 
@@ -271,11 +265,10 @@ def answers(n: int, **changes: Any) -> Json:
     return {
         "resourceType": "QuestionnaireResponse",
         "id": "form",
-        "questionnaire": address,
+        "questionnaire": f"{address}|2020",
         "status": "completed",
         "subject": ME,
         "authored": "2026-11-20",
-        "author": {"reference": "Practitioner/surgeon", "display": "Dr. A. Example"},
         "item": [
             {"linkId": name, "answer": [{"valueBoolean": number % 2 == 0}]}
             for number in range(n)
@@ -814,57 +807,43 @@ def worst(family: Family) -> tuple[float, int, int]:
 SIZES = Path(__file__).with_name("growth_sizes.json")
 # What the largest input must cost, in seconds, for its time to be told from noise; most families get there.
 WORTH_MEASURING = 0.05
-# A processor that is quicker than when the sizes were written still needs that long.
-MARGIN = 1.25
-# glibc's number for the size from which a block of memory has pages of its own, and two values of it.
-_M_MMAP_THRESHOLD = -3
-SMALL_BLOCK, LARGEST_REUSED = 64 << 10, 32 << 20
-
-
-def pages_of_their_own(size: int) -> None:
-    """Lets each block of at least so many bytes have fresh pages, where the C library is glibc.
-
-    Left alone, glibc uses blocks of up to ``LARGEST_REUSED`` again and takes larger ones from the kernel each time.
-    A reader whose blocks pass that size pays from there on for every page that it touches (for 5 MB of JSON 1,200
-    faults of 3 us each were seen, from 2.5 MB downwards hardly any), so that this doubling alone may cost 12 times as
-    much, whatever the reader does.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        assert mallopt(_M_MMAP_THRESHOLD, size) == 1
+# What costs less for this many bytes does little but move them.
+MUCH, LITTLE = 1_000_000, 0.035
 
 
 @cache
-def sizes() -> dict[str, int]:
+def sizes() -> dict[str, dict[str, int]]:
     """By the name of a family the size 4n of the largest input by which its growth is judged.
 
-    It costs at least ``WORTH_MEASURING``, or is the largest that the limits of bytes let through.
+    ``costly`` are those that are worth measuring there or as large as the limits allow. ``light`` are those that do
+    little but move memory; their 4n is a quarter of what the limits allow.
     """
     return json.loads(SIZES.read_text(encoding="utf-8"))
 
 
-def _size(family: Family) -> int:
+def _size(family: Family) -> tuple[str, int]:
     family.read(family.make(1))
-    n, cost, wanted = 4, 0.0, WORTH_MEASURING * MARGIN
-    while cost < wanted and len(family.make(n * 2)) <= family.most:
+    n, cost = 4, 0.0
+    while cost < WORTH_MEASURING and len(family.make(n * 2)) <= family.most:
         n *= 2
         cost = seconds(family.read, family.make(n))
-    if cost >= wanted:
+    if cost >= WORTH_MEASURING:
         # Work grows evenly with n.
-        return max(4, math.ceil(n * wanted / cost / 4) * 4)
-    most = largest(family) // 4 * 4
-    cost = seconds(family.read, family.make(most))
-    return most if cost < wanted else max(n, math.ceil(most * wanted / cost / 4) * 4)
+        return "costly", max(4, round(n * WORTH_MEASURING / cost) // 4 * 4)
+    most = largest(family)
+    data = family.make(most)
+    light = len(data) > MUCH and seconds(family.read, data) < LITTLE
+    return ("light", most // 16 * 4) if light else ("costly", most // 4 * 4)
 
 
 def write_sizes() -> None:
     """Measures and writes ``growth_sizes.json``."""
     gc.disable()
-    pages_of_their_own(SMALL_BLOCK)
-    found: dict[str, int] = {}
+    found: dict[str, dict[str, int]] = {"costly": {}, "light": {}}
     for name, family in FAMILIES.items():
-        found[name] = _size(family)
-        print(name, found[name], file=sys.stderr, flush=True)
+        group, size = _size(family)
+        found[group][name] = size
+        print(group, name, size, file=sys.stderr, flush=True)
         gc.collect()
     SIZES.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 

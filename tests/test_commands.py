@@ -77,7 +77,7 @@ def test_explain_prints_the_public_object():
     explained = json.loads(run("explain", "-", "--json", "--today", "2026-11-23", given=request).output)
     assert explained.keys() == {"today", "policies", "response"}
     (policy,) = explained["policies"]
-    assert policy.keys() == {"id", "order", "route", "delivery", "payer", "verdicts", "criteria"}
+    assert policy.keys() == {"id", "order", "route", "delivery", "payer", "verdicts", "criteria", "review"}
     assert policy["order"].startswith("ServiceRequest/")
     assert [verdict["id"] for verdict in policy["verdicts"]] == [
         "labelled-indication",
@@ -96,7 +96,7 @@ def test_explain_prints_the_public_object():
         assert criterion["truth"] in ("met", "not-met", "unknown")
         assert (criterion["truth"] == "met") == (criterion["reason"] == "")
         for evidence in criterion["evidence"]:
-            assert evidence.keys() == {"reference", "display", "value", "date"}
+            assert evidence.keys() - {"remark"} == {"reference", "display", "value", "date"}
     assert len(explained["response"]["cards"]) == 1
 
 

@@ -19,6 +19,7 @@ from cds_service.ehr.scopes import covers
 from cds_service.ehr.search import FetchError, FetchLimits, read, search
 from cds_service.ehr.templates import Query, UnresolvedError, resolve
 from cds_service.errors import RequestError
+from cds_service.fhir.types import TYPES
 from cds_service.hooks import hook_request, prefetch
 from cds_service.web.discovery import discovery_document
 from tests.charts import named
@@ -601,5 +602,6 @@ def test_what_is_wanted_of_an_order_is_what_its_policies_read():
     request = hook_request.parse("coverage-guidance-order-sign", example("all-met"))
     candidates = service.concerned(request, guide(), TODAY)
     wanted = service.wanted(request, candidates, guide(), TODAY)
-    assert {library().prefetch_keys[key] for key in wanted} == candidates[0].resource_types | {"Patient"}
+    asked_for = {name for name in candidates[0].resource_types if not TYPES[name].unasked}
+    assert {library().prefetch_keys[key] for key in wanted} == asked_for | {"Patient"}
     assert service.wanted(request, (), guide(), TODAY) == {}

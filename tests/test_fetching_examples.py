@@ -151,7 +151,8 @@ def test_a_chart_that_a_policy_has_a_word_on_is_asked_for_all_in_two_stages(fetc
         assert len(server.calls) == len({path for path, _ in server.calls})
     (answer,) = service.answer(result.request, guide(), TODAY)
     kinds = {library().prefetch_keys[item.key] for item in result.report}
-    assert kinds == answer.policy.resource_types | {"Patient"}
+    asked_for = {name for name in answer.policy.resource_types if not TYPES[name].unasked}
+    assert kinds == asked_for | {"Patient"}
     assert {item.state for item in result.report} == {"fetched"}
 
 

@@ -217,7 +217,7 @@ def the_chart_loses_its_patient(running):
         lost.patient = None
         return lost
 
-    altered("cds_service.service._read", without_patient)(running)
+    altered("cds_service.service.read_chart", without_patient)(running)
 
 
 @way("answers")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from cds_service.examples import examples
+from cds_service.fhir.types import TYPES
 from cds_service.publish import source_attributes
 from cds_service.settings.settings import data_folder
 from tests.shipped import TODAY, answers, example, library
@@ -71,7 +72,8 @@ def test_every_fact_is_an_input_with_its_place_its_age_and_the_criteria_that_nee
         assert item["readFrom"]
     asked = {name for rule in (*policy.criteria, *policy.variants.values()) for name in rule.test.facts()}
     assert asked <= {item["id"] for item in found["facts"] if item["criteria"]}
-    assert {row["resourceType"] for row in found["prefetch"]} == policy.resource_types | {"Patient"}
+    asked_for = {name for name in policy.resource_types if not TYPES[name].unasked}
+    assert {row["resourceType"] for row in found["prefetch"]} == asked_for | {"Patient"}
     assert all(row["inputs"] for row in found["prefetch"] if row["resourceType"] in policy.resource_types)
 
 

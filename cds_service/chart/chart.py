@@ -248,10 +248,11 @@ class Chart:
         key = (question, id(about), *(more[:-1] if more and more[-1] is self else more))
         # What was asked about is kept, or another could come to lie at its place in memory.
         if key not in self._told:
+            kept = None if about is self else about
             try:
-                self._told[key] = (about, question(about, *more), None)
+                self._told[key] = (kept, question(about, *more), None)
             except UnreadableError as error:
-                self._told[key] = (about, None, str(error))
+                self._told[key] = (kept, None, str(error))
         _, answer, why_not = self._told[key]
         if why_not is not None:
             raise UnreadableError(why_not)

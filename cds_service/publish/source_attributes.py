@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from cds_service import __version__
 from cds_service.facts.kind import kind_of
 from cds_service.fhir.terminology import ICD10CM
+from cds_service.fhir.types import TYPES
 from cds_service.hooks import prefetch
 from cds_service.policy.codes import Code
 from cds_service.policy.model import Criterion, FactRule, Policy
@@ -188,7 +189,7 @@ def inputs(policy: Policy) -> list[Input]:
         Input(
             name,
             policy_text.reading(rule, policy.facts, None, policy.scope),
-            tuple(prefetch.key_of(kind) for kind in sorted(rule.types())),
+            tuple(prefetch.key_of(kind) for kind in sorted(rule.types()) if not TYPES[kind].unasked),
             tuple(users.get(name, {}).values()),
         )
         for name, rule in policy.facts.items()
