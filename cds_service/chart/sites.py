@@ -5,7 +5,7 @@ none may be.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from cds_service.chart.chart import Chart, Match, concept_of
 from cds_service.errors import UnreadableError
@@ -44,28 +44,55 @@ def why_elsewhere(rule: FactRule, match: Match, chart: Chart, *, wherever: bool 
     return _why_not_for_this(match, rule.only_for, chart) if rule.only_for else None
 
 
+class _Pointing(NamedTuple):
+    """Where the sites, or the reasons, of a record or of its part point: whether there are ``any``, whether ``all`` of
+    them lie in a set or ``one`` does, and what the first two are called."""
+
+    any: bool
+    all: bool
+    one: bool
+    called: tuple[str, ...]
+
+
 def _why_not_here(match: Match, elsewhere: CodeSet, chart: Chart) -> str | None:
-    sites = [site for part in _own_and_part(match) for site in list_of(part.get("bodySite"))]
+    parts = list(_own_and_part(match))
+    # Of a record with many parts its own sites and reasons are gone through once.
+    sites = [found for part in parts if (found := chart.told(_sites, part, elsewhere, chart)).any]
     if sites:
         # One that is not known to lie elsewhere may be the one that is meant.
-        named = _named(site for site in sites if chart.told(_lies_in, site, elsewhere))
-        return (
-            f"is of another body site{named}" if all(chart.told(_lies_in, site, elsewhere) for site in sites) else None
-        )
-    own = [concept_of(part, chart, match.record.resource) for part in _own_and_part(match)]
+        return f"is of another body site{_named(sites)}" if all(found.all for found in sites) else None
+    own = [concept_of(part, chart, match.record.resource) for part in parts]
     if any(chart.told(_lies_in, concept, elsewhere) for concept in own):
         return "is of another part of the body by its words"
-    reasons = reasons_of(match, chart)
-    if reasons and all(chart.told(_lies_in, reason, elsewhere) for reason in reasons):
+    reasons = [found for part in parts if (found := chart.told(_reasons, part, (elsewhere,), chart)).any]
+    if reasons and all(found.all for found in reasons):
         return f"is for another reason{_named(reasons)}"
     return None
 
 
 def _why_not_for_this(match: Match, reasons: tuple[CodeSet, ...], chart: Chart) -> str | None:
-    given = [concept for concept in reasons_of(match, chart) if chart.told(_says_something, concept, reasons)]
-    if not given or any(chart.told(_lies_in, concept, codes) for concept in given for codes in reasons):
-        return None
-    return f"is for another reason{_named(given)}"
+    parts = _own_and_part(match)
+    given = [found for part in parts if (found := chart.told(_told_reasons, part, reasons, chart)).any]
+    return None if not given or any(found.one for found in given) else f"is for another reason{_named(given)}"
+
+
+def _sites(part: Mapping[str, Any], codes: CodeSet, chart: Chart) -> _Pointing:
+    return _pointing(list_of(part.get("bodySite")), (codes,), chart)
+
+
+def _reasons(part: Mapping[str, Any], code_sets: tuple[CodeSet, ...], chart: Chart) -> _Pointing:
+    return _pointing(reason_concepts(part, chart), code_sets, chart)
+
+
+def _told_reasons(part: Mapping[str, Any], code_sets: tuple[CodeSet, ...], chart: Chart) -> _Pointing:
+    told = [item for item in reason_concepts(part, chart) if chart.told(_says_something, item, code_sets)]
+    return _pointing(told, code_sets, chart)
+
+
+def _pointing(concepts: list[Any], code_sets: tuple[CodeSet, ...], chart: Chart) -> _Pointing:
+    inside = [any(chart.told(_lies_in, concept, codes) for codes in code_sets) for concept in concepts]
+    labels = dict.fromkeys(label[:LONGEST_NAME] for concept in concepts if (label := concept_label(concept)))
+    return _Pointing(bool(concepts), all(inside), any(inside), tuple(labels)[:2])
 
 
 def _own_and_part(match: Match) -> Iterator[Mapping[str, Any]]:
@@ -94,8 +121,8 @@ def _lies_in(concept: Any, codes: CodeSet) -> bool:
     return any(codes.match(key) for key in keys) or codes.match_words(words(concept_text(concept)))
 
 
-def _named(concepts: Iterable[Any]) -> str:
-    labels = dict.fromkeys(label[:LONGEST_NAME] for concept in concepts if (label := concept_label(concept)))
+def _named(found: Iterable[_Pointing]) -> str:
+    labels = dict.fromkeys(label for item in found for label in item.called)
     return f" ({', '.join(list(labels)[:2])})" if labels else ""
 
 
