@@ -1,5 +1,6 @@
 """Settings shared by all tests."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,6 +13,7 @@ from hypothesis import settings
 from cds_service.store.database import Store, open_store
 from tests.browser import Faults, Look, browser, opened
 from tests.postgresql import Cluster, cluster
+from tests.tokens import ISSUER, key_set
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -39,6 +41,15 @@ def store(store_url: str | None, tmp_path: Path) -> Iterator[Store]:
     """An empty store, once in SQLite and once in PostgreSQL."""
     with closing(open_store(store_url, tmp_path)) as opened:
         yield opened
+
+
+@pytest.fixture
+def clients_file(tmp_path: Path) -> Path:
+    """A clients file with one client, whose keys lie beside it."""
+    (tmp_path / "keys.json").write_text(json.dumps(key_set("rsa")))
+    path = tmp_path / "clients.toml"
+    path.write_text(f'[[client]]\nid = "general"\nissuer = "{ISSUER}"\njwks_file = "keys.json"\n')
+    return path
 
 
 # What whoever runs the tests has set for a service of their own decides no test; modules read some of it when imported.

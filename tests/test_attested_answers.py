@@ -6,7 +6,7 @@ import pytest
 
 from cds_service.chart.chart import Chart
 from cds_service.facts import gather
-from cds_service.facts.attesters import ORIGIN, Accepts
+from cds_service.facts.attesters import DEFAULT_ACCEPTS, ORIGIN, Accepts
 from cds_service.facts.evidence import Fact
 from cds_service.facts.responses import ABSENT
 from cds_service.facts.roles import DEGREES, NUCC, PLAN_NET, ROLES, TABLE, kind_of_role
@@ -33,7 +33,7 @@ Json = dict[str, Any]
 YES, NO = {"valueBoolean": True}, {"valueBoolean": False}
 
 
-def can_hum(*resources: Json, accepts: Accepts = Accepts()) -> Fact:  # noqa: B008
+def can_hum(*resources: Json, accepts: Accepts = DEFAULT_ACCEPTS) -> Fact:
     on_record: Chart = chart(*resources)
     return gather.gather(minimal(), on_record, FORMS, TODAY, accepts=accepts).whole["can-hum-attested"]
 

@@ -216,18 +216,24 @@ def test_a_program_gets_an_operation_outcome_at_an_unknown_address(client, accep
 # --- over the real server, which reads from sockets ---
 
 
-def converse(address: str, *parts: bytes, wait: float = 20) -> HTTPResponse | None:
+class Answer(HTTPResponse):
+    """A response whose body is read."""
+
+    body: bytes = b""
+
+
+def converse(address: str, *parts: bytes, wait: float = 20) -> Answer | None:
     """Sends raw bytes; the answer with its body read, or None where the server hung up without one."""
     host, port = address.removeprefix("http://").split(":")
     with closing(socket.create_connection((host, int(port)), timeout=wait)) as connection:
         for part in parts:
             connection.sendall(part)
-        answer = HTTPResponse(connection)
+        answer = Answer(connection)
         try:
             answer.begin()
         except ConnectionError:
             return None
-        answer.body = answer.read()  # type: ignore[attr-defined]
+        answer.body = answer.read()
         answer.close()
         return answer
 
@@ -248,9 +254,9 @@ def address() -> Iterator[str]:
         yield running
 
 
-def issue_of(answer: HTTPResponse | None) -> tuple[int, str]:
+def issue_of(answer: Answer | None) -> tuple[int, str]:
     assert answer is not None
-    outcome = json.loads(answer.body)  # type: ignore[attr-defined]
+    outcome = json.loads(answer.body)
     assert (answer.headers["Content-Type"], outcome["resourceType"]) == ("application/fhir+json", "OperationOutcome")
     return answer.status, outcome["issue"][0]["code"]
 
@@ -314,9 +320,9 @@ def test_callers_that_announce_a_body_and_send_none_hold_nobody_up(impatient):
         assert requests.get(f"{address}/healthz", timeout=60).status_code == 200
         answers = []
         for connection in stalled[:8]:
-            answer = HTTPResponse(connection)
+            answer = Answer(connection)
             answer.begin()
-            answer.body = answer.read()  # type: ignore[attr-defined]
+            answer.body = answer.read()
             answers.append(issue_of(answer))
             answer.close()
         assert set(answers) == {(408, "timeout")}

@@ -20,7 +20,7 @@ from cds_service.store.database import open_store
 from cds_service.store.feedback import kept, save
 from cds_service.store.shown import Shown
 from tests.shipped import TODAY, example, library
-from tests.test_trust_serving import BASE, PATH, bearer, clients_file  # noqa: F401 - a fixture
+from tests.test_trust_serving import BASE, PATH, bearer
 from tests.torture import FEEDBACK
 
 RECEIVED = datetime(2026, 11, 25, 10, 30, tzinfo=UTC)
@@ -153,7 +153,7 @@ def test_without_trust_cards_are_served_and_readiness_says_degraded(unreachable)
         assert 'cds_service_degraded{part="store"} 1.0' in client.get("/metrics").get_data(as_text=True)
 
 
-def test_with_trust_calls_get_503_and_never_401_and_readiness_is_red(unreachable, clients_file):  # noqa: F811
+def test_with_trust_calls_get_503_and_never_401_and_readiness_is_red(unreachable, clients_file):
     settings = Settings(**unreachable, clients=clients_file)
     now = int(datetime.now(UTC).timestamp())
     installed = install(settings, library(), BASE, True, lambda: TODAY)

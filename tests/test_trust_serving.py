@@ -22,18 +22,10 @@ from cds_service.trust.tokens import Verifier
 from tests.fhir_server import FhirServer
 from tests.serving import free_port
 from tests.shipped import TODAY, example, library
-from tests.tokens import BASE, ISSUER, NOW, URL, KeyServer, NoNetwork, Remembered, bearer, client, key_set
+from tests.tokens import BASE, ISSUER, NOW, URL, KeyServer, NoNetwork, Remembered, bearer, client
 
 PATH = URL.removeprefix(BASE)
 REACHABLE = {"CDS_SERVICE_ID_KEY": "0123456789abcdef", "CDS_SERVICE_PUBLIC_URL": "https://cds.example"}
-
-
-@pytest.fixture
-def clients_file(tmp_path):
-    (tmp_path / "keys.json").write_text(json.dumps(key_set("rsa")))
-    path = tmp_path / "clients.toml"
-    path.write_text(f'[[client]]\nid = "general"\nissuer = "{ISSUER}"\njwks_file = "keys.json"\n')
-    return path
 
 
 def serve(*arguments: str, **environment: str) -> str:

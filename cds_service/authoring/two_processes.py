@@ -33,7 +33,7 @@ def shared(work: Callable[[Piece], Result], pieces: Sequence[Piece], tell: Calla
         # The helper ended without a word, for want of memory perhaps: then its share is done here.
         odd = [work(piece) for piece in pieces[1::2]]
     helper.join()
-    results: list[Result] = [None] * len(pieces)  # type: ignore[list-item]  # every place is filled below
+    results = [*even, *odd]
     results[::2], results[1::2] = even, odd
     return results
 

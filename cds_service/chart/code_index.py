@@ -46,7 +46,7 @@ class Lexicon:
         for place, codes in enumerate(self._code_sets):
             for key, row in codes.exact.items():
                 self._exact.setdefault(key, []).append((place, row))
-            for system in dict.fromkeys(row.system for row in codes.families):
+            for system in codes.family_systems:
                 self._with_families.setdefault(system, []).append(place)
         self._remembered = lru_cache(maxsize=REMEMBERED)(self._look_up)
         # First word of a phrase -> each phrase that begins so, with the sets that list it.

@@ -61,5 +61,5 @@ def says_nothing(said: ReadConcept, row: ResourceType) -> bool:
 
     A code of a known system says what it is, except that of a drug's product, whose ingredients are not known.
     """
-    unknown = said.has_codes if row.concept_in == "Medication" else said.foreign
+    unknown = said.has_codes if row.of_drugs else said.foreign
     return unknown and not (said.rows or said.text)

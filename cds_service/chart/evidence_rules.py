@@ -23,7 +23,6 @@ from cds_service.policy.codes import CodeSet
 from cds_service.policy.model import FactRule
 
 _PRESENT = TYPES["Condition"].statuses
-_DRUGS = frozenset(("MedicationRequest", "MedicationStatement"))
 # What a visit was for says what was so then; a year later it is no proof that it still is.
 DAYS_OF_A_VISIT = 365
 # Treatment that ended so lately may still bear on a procedure: it is shown, to be confirmed.
@@ -80,6 +79,38 @@ def judge(rule: FactRule, match: Match, chart: Chart, today: date, *, wherever: 
     return judged
 
 
+class DatedJudgement(NamedTuple):
+    """``Judgement`` of a record on the days that a fact looks back on; ``when`` is its date as written, if it has one.
+
+    ``may_count``: it does not count because its partial date may lie beyond these days, as it may lie within.
+    """
+
+    why_not: str | None
+    remark: str
+    when: str | None
+    may_count: bool = False
+
+
+def judge_in_time(
+    rule: FactRule, match: Match, chart: Chart, today: date, *, undated_counts: bool = False
+) -> DatedJudgement:
+    """``judge``, and whether the record lies within the look-back of the fact, where it has one.
+
+    Raises UnreadableError where either cannot be known.
+    """
+    why_not, remark = judge(rule, match, chart, today)
+    when = when_of(match.record, today)
+    if why_not is not None:
+        return DatedJudgement(why_not, remark, when)
+    if when is None:
+        beyond = rule.look_back_days is not None and not undated_counts
+        return DatedJudgement("has no date" if beyond else None, remark, when)
+    if why_not := too_old_or_future(rule.look_back_days, when, today):
+        return DatedJudgement(why_not, remark, when)
+    why_not = may_be_too_old(rule.look_back_days, when, today)
+    return DatedJudgement(why_not, remark, when, why_not is not None)
+
+
 def refuse_modified(resource: Mapping[str, Any]) -> None:
     """Raises UnreadableError for a resource that says that its elements may not mean what they say (FHIR R4, 2.4.0.1
     "Modifier Extensions", and Resource.implicitRules): no such extension and no such rules are known here."""
@@ -112,7 +143,7 @@ def _judge_by_status(resource: Mapping[str, Any], row: ResourceType, state: str,
     # The plan of a drug is what the patient reports to take (US Core), and a care plan is one by nature.
     if intent == "proposal" or (intent == "plan" and row.orders in (Ordered.ACT, Ordered.DEVICE)):
         return Judgement(f"is a {intent}, no order")
-    if state == "active" and row.name in _DRUGS:
+    if state == "active" and row.of_drugs:
         return _present_treatment(resource, row, today)
     return Judgement(None, _ONGOING if status == "in-progress" else "")
 

@@ -104,8 +104,9 @@ def _own_and_part(match: Match) -> Iterator[Mapping[str, Any]]:
 
 def _says_something(concept: Any, reasons: tuple[CodeSet, ...]) -> bool:
     """Whether a concept can be told: it has words, or a code of a system of which the sets list families."""
-    systems = {row.system for codes in reasons for row in codes.families}
-    return bool(concept_text(concept)) or any(system in systems for system, _ in readable_keys(concept))
+    return bool(concept_text(concept)) or any(
+        system in codes.family_systems for system, _ in readable_keys(concept) for codes in reasons
+    )
 
 
 def _lies_in(concept: Any, codes: CodeSet) -> bool:
@@ -114,8 +115,7 @@ def _lies_in(concept: Any, codes: CodeSet) -> bool:
     In a system of which the set lists families its codes decide, and words beside them are not asked.
     """
     keys = readable_keys(concept)
-    systems = {row.system for row in codes.families}
-    decided = [key for key in keys if key[0] in systems]
+    decided = [key for key in keys if key[0] in codes.family_systems]
     if decided:
         return all(codes.match(key) for key in decided)
     return any(codes.match(key) for key in keys) or codes.match_words(words(concept_text(concept)))

@@ -9,8 +9,9 @@ from cds_service.facts.measured import Unread, observed
 from cds_service.policy.model import FactRule
 
 # In kilograms and meters; the pound and the inch are exact by definition (1959).
-_WEIGHT_UNITS = {"kg": 1.0, "g": 0.001} | dict.fromkeys(("[lb_av]", "lb", "lbs", "pound", "pounds"), 0.45359237)
-_HEIGHT_UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001} | dict.fromkeys(("[in_i]", "in", "inch", "inches"), 0.0254)
+_POUNDS, _INCHES = ("[lb_av]", "lb", "lbs", "pound", "pounds"), ("[in_i]", "in", "inch", "inches")
+_WEIGHT_UNITS = {"kg": (1.0,), "g": (0.001,)} | dict.fromkeys(_POUNDS, (0.45359237,))
+_HEIGHT_UNITS = {"m": (1.0,), "cm": (0.01,), "mm": (0.001,)} | dict.fromkeys(_INCHES, (0.0254,))
 _WEIGHTS = (10.0, 500.0)
 _HEIGHTS = (0.5, 2.6)
 
@@ -23,8 +24,9 @@ def computed(rule: FactRule, context: Context, notes: list[str]) -> list[Reading
     """
     if rule.weight is None or rule.height is None:
         return []
-    weights = _newest(replace(rule, codes=rule.weight, unit="kg", range=_WEIGHTS), _WEIGHT_UNITS, context, notes)
-    heights = _newest(replace(rule, codes=rule.height, unit="m", range=_HEIGHTS), _HEIGHT_UNITS, context, notes)
+    mass = replace(rule, codes=rule.weight, unit="kg", range=_WEIGHTS, units=_WEIGHT_UNITS, site=None)
+    length = replace(rule, codes=rule.height, unit="m", range=_HEIGHTS, units=_HEIGHT_UNITS, site=None)
+    weights, heights = _newest(mass, context, notes), _newest(length, context, notes)
     if not weights or not heights:
         return []
     masses = [value for reading in weights for value in reading.values]
@@ -40,11 +42,10 @@ def computed(rule: FactRule, context: Context, notes: list[str]) -> list[Reading
     ]
 
 
-def _newest(rule: FactRule, units: dict[str, float], context: Context, notes: list[str]) -> list[Reading]:
-    asked = replace(rule, units={unit: (factor,) for unit, factor in units.items()}, site=None)
+def _newest(rule: FactRule, context: Context, notes: list[str]) -> list[Reading]:
     readings = []
-    for match, placed in context.matches(asked, ("Observation",)):
-        found = observed(asked, match, context.chart, context.today) if placed else context.no_part
+    for match, placed in context.matches(rule, ("Observation",)):
+        found = observed(rule, match, context.chart, context.today) if placed else context.no_part
         if isinstance(found, Unread):
             notes.append(note_on(match, found.why))
             readings += [] if match.beside_code else [found.reading]

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 from cds_service.chart.chart import Match
 from cds_service.facts.evidence import Evidence
 from cds_service.fhir.elements import concept_label, list_of
-from cds_service.fhir.types import TYPES, Ordered
 from cds_service.policy.drugs import together
 
 # Of a reason that somebody typed, so much is shown.
@@ -19,12 +18,6 @@ class DrugRecord(NamedTuple):
     match: Match
     when: str
     evidence: Evidence
-
-
-def is_of_a_drug(match: Match) -> bool:
-    """Whether a record is of a medication."""
-    row = TYPES[match.record.type]
-    return row.orders is Ordered.DRUG or row.concept_in == "Medication"
 
 
 def merged(records: list[DrugRecord]) -> list[tuple[str, Evidence]]:

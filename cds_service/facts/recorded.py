@@ -2,11 +2,12 @@
 
 from typing import NamedTuple
 
-from cds_service.chart.evidence_rules import judge, may_be_too_old, too_old_or_future, when_of
+from cds_service.chart.evidence_rules import judge_in_time
 from cds_service.errors import UnreadableError
 from cds_service.facts.context import Context
 from cds_service.facts.evidence import Evidence, NotCounted, evidence_of, not_counted, note_on
-from cds_service.facts.medications import DrugRecord, is_of_a_drug, merged
+from cds_service.facts.medications import DrugRecord, merged
+from cds_service.fhir.types import TYPES
 from cds_service.policy.model import FactRule
 
 
@@ -36,14 +37,8 @@ def recorded(rule: FactRule, context: Context) -> Recorded:
     spoiled = context.records_open(rule)
     for match, placed in context.matches(rule, rule.resources):
         try:
-            why_not, remark = judge(rule, match, context.chart, context.today)
-            when = when_of(match.record, context.today)
-            if why_not is None and when is not None:
-                why_not = too_old_or_future(rule.look_back_days, when, context.today)
-                if why_not is None and (why_not := may_be_too_old(rule.look_back_days, when, context.today)):
-                    spoiled = True
-            elif why_not is None and rule.look_back_days is not None:
-                why_not = "has no date"
+            why_not, remark, when, may_count = judge_in_time(rule, match, context.chart, context.today)
+            spoiled = spoiled or may_count
             if why_not is None and not placed:
                 # It may be of this part.
                 why_not, spoiled = context.no_part, True
@@ -54,7 +49,7 @@ def recorded(rule: FactRule, context: Context) -> Recorded:
         if why_not is None:
             text = when[:10] if when else None
             shown = evidence_of(match, None, text, rule.noun, remark)
-            if rule.noun is None and is_of_a_drug(match):
+            if rule.noun is None and TYPES[match.record.type].of_drugs:
                 drugs[match.beside_code].append(DrugRecord(match, text or "", shown))
             else:
                 (may if match.beside_code else found).append((text or "", shown))

@@ -79,6 +79,11 @@ class ResourceType:
     results: str = ""
     named_in_words: bool = False
 
+    @property
+    def of_drugs(self) -> bool:
+        """Whether its records are of medications."""
+        return self.concept_in == "Medication"
+
 
 _REASONS = ("Condition",)
 

@@ -94,7 +94,8 @@ class CodeSet:
     code (a drug's product code, whose ingredient is in its words); elsewhere they are shown and settle nothing alone.
     ``drugs`` are the ingredients that a phrase names; these phrases stand among the others too. A phrase of
     ``together`` counts where one of ``beside`` stands in the same text, in any order ("L4-L5 laminectomy"); these stand
-    among them as well. ``ingredients`` are the names of drugs whose rows stand at the end of ``codes``.
+    among them as well. ``ingredients`` are the names of drugs whose rows stand at the end of ``codes``;
+    ``family_systems`` are the code systems of its families.
     """
 
     name: str
@@ -109,6 +110,11 @@ class CodeSet:
     beside: tuple[str, ...] = ()
     together: tuple[str, ...] = ()
     ingredients: tuple[str, ...] = ()
+    family_systems: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Once for each set: every concept of a chart that may lie elsewhere is held against it.
+        object.__setattr__(self, "family_systems", frozenset(row.system for row in self.families))
 
     @property
     def listed(self) -> tuple[Code, ...]:

@@ -65,6 +65,7 @@ class _OnFile:
 
     def __init__(self, payers: Iterable[Payer], names: PayerNames) -> None:
         self._names = names
+        self._known: dict[str, _Found] = {}
         self._by_identifier: dict[Key, tuple[int, Payer]] = {}
         self._by_alias: dict[str, Payer] = {}
         self._by_id: dict[str, Payer] = {}
@@ -75,11 +76,18 @@ class _OnFile:
             for alias in payer.aliases:
                 self._by_alias.setdefault(alias, payer)
 
-    def find(self, name: str, identifiers: Iterable[Key]) -> _Found:
-        """What is on file under one of the identifiers, else under the name, else of the payer whose plan it is."""
-        identified = [self._by_identifier[key] for key in identifiers if key in self._by_identifier]
-        if identified:
-            return _Found(name, min(identified, key=lambda pair: pair[0])[1])
+    def identified(self, resource: Mapping[str, Any]) -> tuple[int, Payer] | None:
+        """The first payer, with its place, that is on file under an identifier of an Organization or a Reference."""
+        found = [self._by_identifier[key] for key in _identifiers(resource) if key in self._by_identifier]
+        return min(found, key=lambda pair: pair[0], default=None)
+
+    def named(self, name: str) -> _Found:
+        """What is on file under a name, else of the payer whose plan it is; many coverages may have one name."""
+        if name not in self._known:
+            self._known[name] = self._look_up(name)
+        return self._known[name]
+
+    def _look_up(self, name: str) -> _Found:
         listed = self._by_alias.get(words(name))
         if listed is not None:
             return _Found(name, listed)
@@ -101,8 +109,7 @@ def position(
     on_file = _OnFile(policy.payers, policy.payer_names)
     by_who: dict[str, _Found] = {}
     for coverage, payor in coverages:
-        identity = _identity(payor, coverage.resource, chart)
-        found = on_file.find(*identity) if identity else _Found(NOT_READABLE, None, readable=False)
+        found = _found(on_file, payor, coverage.resource, chart)
         by_who.setdefault(found.who, found)
     named = sorted(by_who.values(), key=lambda item: item.name)
     only = named[0] if len(named) == 1 else None
@@ -184,8 +191,8 @@ def _in_force(coverage: Mapping[str, Any], today: date) -> bool:
         return False
 
 
-def _identity(payor: Any, coverage: Mapping[str, Any], chart: Chart) -> tuple[str, set[Key]] | None:
-    """The payer's name and identifiers; None where nothing tells who it is.
+def _found(on_file: _OnFile, payor: Any, coverage: Mapping[str, Any], chart: Chart) -> _Found:
+    """Who the payer is, and what is on file of it: under an identifier, else under its name.
 
     The Organization says it if it is at hand, else the Reference, else the name of the plan (``Coverage.class``).
     """
@@ -193,10 +200,20 @@ def _identity(payor: Any, coverage: Mapping[str, Any], chart: Chart) -> tuple[st
     reference = payor if isinstance(payor, dict) else {}
     names = (organization.get("name"), first_of(reference, "display"), *_plan_names(coverage))
     name = next((text for text in names if isinstance(text, str) and text.strip()), None)
-    identifiers = chart.told(_identifiers, organization) | _identifiers(reference)
-    if name is None and identifiers:
-        name = min(f"identifier {value}" for _, value in identifiers)
-    return (name, identifiers) if name is not None else None
+    # Many coverages may name one Organization, whose identifiers may be many.
+    if name is None:
+        values = (chart.told(_least_identifier, organization), _least_identifier(reference))
+        least = min((value for value in values if value is not None), default=None)
+        if least is None:
+            return _Found(NOT_READABLE, None, readable=False)
+        name = f"identifier {least}"
+    identified = (chart.told(on_file.identified, organization), on_file.identified(reference))
+    first = min((pair for pair in identified if pair is not None), key=lambda pair: pair[0], default=None)
+    return _Found(name, first[1]) if first else on_file.named(name)
+
+
+def _least_identifier(resource: Mapping[str, Any]) -> str | None:
+    return min((value for _, value in _identifiers(resource)), default=None)
 
 
 def _plan_names(coverage: Mapping[str, Any]) -> Iterator[Any]:

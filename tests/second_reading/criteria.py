@@ -7,7 +7,7 @@ from itertools import product
 from math import inf
 from typing import Any
 
-from tests.second_reading.answers import Answer, Fact, Here, answered, beside
+from tests.second_reading.answers import Fact, Here, answered, beside
 from tests.second_reading.codes import UnreadableError
 from tests.second_reading.facts import KINDS
 from tests.second_reading.numbers import ANY
@@ -192,11 +192,11 @@ def lists_of(rule: Json) -> set[str]:
 def answered_in_spite(criterion: Json, here: Here, facts: Facts) -> set[tuple[str, str | None]]:
     """The contrary records (reference, date) in spite of which a clinician answered."""
     found = set()
-    attested = [(name, one) for name in facts_in(criterion["test"]) for one in facts[name].evidence if one.answer]
+    attested = [(name, one) for name in facts_in(criterion["test"]) for one in facts[name].evidence]
     for name, evidence in attested:
-        if evidence.attester != "clinician":
+        answer = evidence.answer
+        if answer is None or evidence.attester != "clinician":
             continue
-        answer: Answer = evidence.answer  # type: ignore[assignment]
         for link in {answer.link, *map(here.link, here.criteria[name])}:
             why = [
                 one for one in beside(here, answer, f"{link}.despite-why") if str(one.get("valueString", "")).strip()

@@ -5,7 +5,7 @@ from datetime import date
 from typing import NamedTuple
 
 from cds_service.chart.chart import Match, concept_of
-from cds_service.chart.evidence_rules import judge, may_be_too_old, too_old_or_future, when_of
+from cds_service.chart.evidence_rules import judge_in_time, too_old_or_future
 from cds_service.errors import UnreadableError
 from cds_service.facts.attested import attested, attested_date, attested_group
 from cds_service.facts.context import Context
@@ -98,12 +98,9 @@ def _recorded(
             notes.append(note_on(match, "its code is not in this policy"))
             continue
         try:
-            why_not, remark = judge(rule, match, context.chart, context.today)
-            written = when_of(match.record, context.today)
-            if why_not is None and written is not None:
-                why_not = too_old_or_future(rule.look_back_days, written, context.today)
-                if why_not is None and (why_not := may_be_too_old(rule.look_back_days, written, context.today)):
-                    spoiled.append(match)
+            judged = judge_in_time(rule, match, context.chart, context.today, undated_counts=True)
+            why_not, remark, written, may_count = judged
+            spoiled += [match] if may_count else []
             if why_not is not None:
                 notes += [note_on(match, why_not)] if why_not else []
                 refused += [not_counted(match, why_not)] if why_not else []

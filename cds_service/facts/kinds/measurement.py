@@ -85,11 +85,7 @@ class MeasurementKind(NumberKind):
             return f"the newest {answers(rule)}"
         parts = ", or else computed from the newest weight and height" if rule.weight and rule.height else ""
         elsewhere = but_not(rule) or (" that names no other body site" if rule.site else "")
-        return (
-            f"the newest Observation{elsewhere}{parts}, or {answers(rule)}"
-            if parts
-            else f"the newest Observation{elsewhere} or {answers(rule)}"
-        )
+        return f"the newest Observation{elsewhere}{parts}{',' if parts else ''} or {answers(rule)}"
 
     def units(self, rule: FactRule) -> str:
         """Each unit that is read, with what becomes of it."""

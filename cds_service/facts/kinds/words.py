@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from cds_service.chart.chart import Match
-from cds_service.chart.evidence_rules import judge, may_be_too_old, too_old_or_future, when_of
+from cds_service.chart.evidence_rules import judge_in_time
 from cds_service.chart.narratives import Told, narratives, sentences_of
 from cds_service.chart.parts import parts_of_words
 from cds_service.errors import UnreadableError
@@ -19,7 +19,7 @@ from cds_service.fhir.elements import list_of, readable_keys
 from cds_service.fhir.free_text import Said
 from cds_service.fhir.stated_numbers import stated_number
 from cds_service.fhir.types import TYPES
-from cds_service.policy.codes import Code
+from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.model import FactRule, Test
 
 TO_CONFIRM = "by its words, to confirm"
@@ -62,7 +62,7 @@ class WordsKind(YesOrNoKind):
                     said, placed = _said(rule, context, match, told)
                     if said is None:
                         continue
-                    why_not, when = _judged(rule, match, context)
+                    why_not, when = _judged(rule, rule.records, match, context)
                     why_not = why_not or (None if placed else context.no_part)
                 except UnreadableError as error:
                     why_not, is_open, said = f"{match.record.reference} {error}", True, None
@@ -157,16 +157,10 @@ def _code_in(rule: FactRule, told: Told) -> Code | None:
     return next(filter(None, (codes.match(key) for concept in coded for key in readable_keys(concept))), None)
 
 
-def _judged(rule: FactRule, match: Match, context: Context) -> tuple[str | None, str | None]:
-    """Why a record does not count, and when it was."""
-    why_not, _ = judge(replace(rule, codes=rule.records), match, context.chart, context.today)
-    when = when_of(match.record, context.today)
-    if why_not is None and when is not None:
-        why_not = too_old_or_future(rule.look_back_days, when, context.today)
-        why_not = why_not or may_be_too_old(rule.look_back_days, when, context.today)
-    elif why_not is None and rule.look_back_days is not None:
-        why_not = "has no date"
-    return why_not, when[:10] if when else None
+def _judged(rule: FactRule, records: CodeSet | None, match: Match, context: Context) -> tuple[str | None, str | None]:
+    """Why a record that was found as one of ``records`` does not count, and when it was."""
+    judged = judge_in_time(replace(rule, codes=records), match, context.chart, context.today)
+    return judged.why_not, judged.when[:10] if judged.when else None
 
 
 def _number(rule: FactRule, written: str) -> float | None:
@@ -218,7 +212,7 @@ def _not_told(rule: FactRule, context: Context) -> Iterator[str]:
                 continue
             seen.add(id(resource))
             try:
-                why_not, _ = _judged(replace(rule, records=rule.expected_of), match, context)
+                why_not, _ = _judged(rule, rule.expected_of, match, context)
             except UnreadableError as error:
                 yield note_on(match, f"{match.record.reference} {error}")
                 continue
