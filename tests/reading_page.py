@@ -253,7 +253,7 @@ def body_mass_units() -> str:
     rows = (
         (
             title,
-            ", ".join(f"`{unit}` ({factor:g})" for unit, factor in units.items()),
+            ", ".join(f"`{unit}` ({factor:g})" for unit, (factor,) in units.items()),
             f"{low:g} to {high:g} {canonical}",
         )
         for title, units, (low, high), canonical in (

@@ -89,7 +89,6 @@ class _Reader:
         self.guide, self.drafts, self.today = guide, drafts, today
         self.report = ChartsReport()
         self.reads = guide.library.policy_reads.of(guide.library.policies)
-        self.code_sets = [codes for policy in guide.library.policies for codes in policy.code_sets.values()]
         self.system_names = {
             canonical_system(system["url"]): name
             for policy in guide.library.policies
@@ -167,7 +166,7 @@ class _Reader:
 
     def _says_something(self, words: str) -> bool:
         text = FreeText(words)
-        return any(codes.phrases and codes.manner_in(text) is not None for codes in self.code_sets)
+        return any(codes.manner_in(text) is not None for codes in self.reads.lexicon.named_in(text.plain))
 
 
 def kind_of(answer: Answer) -> str:

@@ -8,30 +8,25 @@ from typing import Any
 
 from cds_service.card.ids import IdMaker, reason_system
 from cds_service.card.markdown import escape, table
+from cds_service.card.rows import MOST_EVIDENCE, count, evidence_in_words, few, on_record, rows_of, title_of
 from cds_service.card.suggestions import suggestions
 from cds_service.chart.chart import Chart
 from cds_service.chart.sites import reason_concepts
 from cds_service.facts.attesters import NO_ROLE
-from cds_service.facts.evaluated import DOES_NOT_APPLY, WAIVED
-from cds_service.facts.evidence import Attested, Evidence
+from cds_service.facts.evaluated import DOES_NOT_APPLY
 from cds_service.facts.logic import Truth
 from cds_service.facts.roles import CLINICIAN
 from cds_service.fhir.elements import Json, readable_keys
-from cds_service.fhir.free_text import inside_sentence
 from cds_service.fhir.types import TYPES
 from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.editions import date_of_service
 from cds_service.policy.model import Act, Part, Pathway, Policy
-from cds_service.verdicts.criteria import Finding
 from cds_service.verdicts.decisions import Counts, Decision
 from cds_service.verdicts.payers import NOT_READABLE, PayerPosition
 
 SUMMARY_LIMIT = 100
-MOST_EVIDENCE = 3
 LONGEST_NOTICE = 2000
-LONGEST_QUOTE = 200
 
-_CONFLICT = "**Conflict:** "
 # What is attested counts, but apart from what the chart holds.
 _BY_ATTESTATION = ", {attested} by attestation"
 # Words of the service and not of a statement: what was late says nothing of the statement.
@@ -40,10 +35,6 @@ _LATE = {
     "detail": "The criteria could not be evaluated in time, so no result and no suggestion is given. The order is "
     "unchanged. Select or sign it again to try once more.",
 }
-_MARKS = {Truth.NOT_MET: "**Not met:** ", Truth.UNKNOWN: "**To document:** ", Truth.MET: "Met: "}
-# What is met only by a waiver, or because its condition does not hold, says so.
-_MANNERS = {WAIVED: "Waived: ", DOES_NOT_APPLY: "Does not apply: "}
-_ROW_ORDER = ((Truth.NOT_MET, False), (Truth.UNKNOWN, True), (Truth.UNKNOWN, False), (Truth.MET, False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +174,7 @@ def _summary(decision: Decision, outcome: str) -> str:
     names = _failing_names(decision)
     plain = decision.policy.procedure
     of_parts = ", ".join((plain, *(part.label for part in decision.parts)))
-    counted = _count(len(names), "criterion", "criteria")
+    counted = count(len(names), "criterion", "criteria")
     for shown, procedure in product((", ".join(names), counted), (of_parts, plain)):
         summary = template.format(**_holes(decision, shown, procedure))
         if len(summary) <= SUMMARY_LIMIT:
@@ -191,14 +182,10 @@ def _summary(decision: Decision, outcome: str) -> str:
     return str(summary)
 
 
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
-
-
 def _detail(decision: Decision, outcome: str, chart: Chart) -> str:
     wording = decision.policy.wording
     names = _failing_names(decision)
-    shown = ", ".join(names) if len(names) <= MOST_EVIDENCE else _count(len(names), "criterion", "criteria")
+    shown = ", ".join(names) if len(names) <= MOST_EVIDENCE else count(len(names), "criterion", "criteria")
     lead = wording["leads"][outcome].format(**_holes(decision, shown, decision.policy.procedure))
     blocks = [lead + _not_read(decision, chart), *_by_part(decision)]
     if decision.died is not None:
@@ -210,7 +197,9 @@ def _detail(decision: Decision, outcome: str, chart: Chart) -> str:
             title = verdict.rule.title if not listed else f"{verdict.rule.title}, in addition"
             if verdict.truth is Truth.MET and verdict.rule.as_far_as:
                 title += f": met {verdict.rule.as_far_as}"
-            blocks.append(table((title, "On record"), _rows(fresh, merge=bool(listed), apart=len(decision.parts) > 1)))
+            blocks.append(
+                table((title, "On record"), rows_of(fresh, merge=bool(listed), apart=len(decision.parts) > 1))
+            )
         elif verdict.reason and not verdict.rule.payer:
             word = "does not apply" if verdict.truth is Truth.NOT_APPLICABLE else "not applied"
             blocks.append(f"**{verdict.rule.title}:** {word}: {verdict.reason}")
@@ -263,9 +252,7 @@ def _not_read(decision: Decision, chart: Chart) -> str:
     )
     if not missing:
         return ""
-    more = len(missing) - MOST_EVIDENCE
-    shown = ", ".join(missing[:MOST_EVIDENCE]) + (f" and {more} more" if more > 0 else "")
-    return " " + str(decision.policy.wording["not_read_line"].format(types=shown))
+    return " " + str(decision.policy.wording["not_read_line"].format(types=few(missing, ", ", " and ")))
 
 
 def _not_fetched(decision: Decision, chart: Chart) -> Iterator[str]:
@@ -284,10 +271,8 @@ def _roles_not_recorded(decision: Decision) -> Iterator[str]:
     findings = [*decision.findings.values(), *decision.lent]
     people = [item.attested for finding in findings for item in finding.evidence if item.attested]
     names = dict.fromkeys(escape(person.by) for person in people if person.role == NO_ROLE and person.kind == CLINICIAN)
-    more = len(names) - MOST_EVIDENCE
-    shown = ", ".join(list(names)[:MOST_EVIDENCE]) + (f" and {more} more" if more > 0 else "")
     if names:
-        yield f"**Role not recorded:** {shown}."
+        yield f"**Role not recorded:** {few(list(names), ', ', ' and ')}."
 
 
 def _not_counted(decision: Decision, chart: Chart) -> Iterator[str]:
@@ -299,8 +284,7 @@ def _not_counted(decision: Decision, chart: Chart) -> Iterator[str]:
             reasons[item.why] = reasons.get(item.why, 0) + 1
         said += [f"{TYPES[name].called}: {number} {_of_records(number, why)}" for why, number in reasons.items()]
     if said:
-        more = len(said) - MOST_EVIDENCE
-        yield f"**Not counted:** {'; '.join(said[:MOST_EVIDENCE])}{f'; {more} more' if more > 0 else ''}."
+        yield f"**Not counted:** {few(said)}."
 
 
 def _of_records(number: int, why: str) -> str:
@@ -330,106 +314,19 @@ def last_line(policy: Policy, today: date) -> str:
     return str(wording["footer"].format(pending=pending, edition=policy.edition, today=today.isoformat()))
 
 
-def _rows(findings: list[Finding], merge: bool, apart: bool) -> list[tuple[str, str]]:
-    """Table rows, those that need action first; with ``merge``, rows of one truth and one wording share a line.
-
-    With ``apart``, a row names the part of the scope that it is about; of a single part the summary says it.
-    """
-    rows: list[tuple[str, str]] = []
-    for truth, conflict in _ROW_ORDER:
-        shared: dict[tuple[str, str], list[str]] = {}
-        alike = (finding for finding in findings if finding.truth is truth and finding.conflict is conflict)
-        for number, finding in enumerate(alike):
-            record = on_record(finding, with_need=not merge)
-            mark = _CONFLICT if finding.conflict else _MANNERS.get(finding.manner, _MARKS[truth])
-            shared.setdefault((mark, record if merge else f"{number}\0{record}"), []).append(_title(finding, apart))
-        rows += [(mark + "; ".join(titles), record.split("\0")[-1]) for (mark, record), titles in shared.items()]
-    return rows
-
-
-def _title(finding: Finding, apart: bool) -> str:
-    """The criterion as it stands in a row, behind the part that it was judged for where there are several."""
-    title = inside_sentence(finding.criterion.title)
-    return f"{finding.part.label}: {title}" if finding.part and apart else title
-
-
-def on_record(finding: Finding, with_need: bool) -> str:
-    """What the chart holds for a criterion, in one line; with ``with_need`` also what would settle an unknown one."""
-    in_spite = [item.in_words(escape) for item in finding.answered]
-    left = () if in_spite else finding.contrary
-    shown = _evidence((*left, *finding.evidence))
-    text = "; ".join(filter(None, (*in_spite, shown, escape_sentence(finding.beside), _unread(finding)))) or "nothing"
-    needs = finding.needs or finding.criterion.settled_by
-    return f"{text}. Needs: {needs}" if with_need and finding.truth is Truth.UNKNOWN else text
-
-
-def _unread(finding: Finding) -> str:
-    """The kinds of record that may hold more than was read, where that alone keeps a criterion open."""
-    names = [TYPES[name].called for name in finding.unread]
-    more = len(names) - MOST_EVIDENCE
-    shown = ", ".join(names[:MOST_EVIDENCE]) + (f" and {more} more" if more > 0 else "")
-    return f"not read in full: {shown}" if names else ""
-
-
-def escape_sentence(reason: str) -> str:
-    """A finding's reason, whose parts may repeat the chart's words, each part made safe."""
-    return "; ".join(escape(part) for part in reason.split("; "))
-
-
-def _evidence(evidence: Iterable[Evidence]) -> str:
-    shown: dict[str, None] = {}
-    counted: dict[tuple[str, str], dict[str, str]] = {}
-    for item in evidence:
-        if item.noun:
-            counted.setdefault(item.noun, {})[item.date or item.reference] = item.date or ""
-        else:
-            shown.setdefault(_shown(item))
-    # Several records of one day are one event: a session is billed in several lines.
-    for noun, dates in counted.items():
-        days = sorted(filter(None, dates.values()))
-        span = f", {days[0]} to {days[-1]}" if days and days[0] != days[-1] else f", last {days[-1]}" if days else ""
-        shown.setdefault(_count(len(dates), *noun) + span)
-    listed = list(shown)
-    more = len(listed) - MOST_EVIDENCE
-    return "; ".join(listed[:MOST_EVIDENCE]) + (f"; {more} more" if more > 0 else "")
-
-
-def _shown(item: Evidence) -> str:
-    if item.attested is not None:
-        said = {"yes": "attested", "no": "attested no", "": "attested"}.get(item.value or "", f"{item.value}, attested")
-        text = f"{said} by {_who(item.attested)}, {item.date}"
-    elif item.quote:
-        said = ", ".join(filter(None, (item.value, f"“{escape(item.quote, LONGEST_QUOTE)}”")))
-        text = f"{escape(item.display)}: {said}" + (f", {item.date}" if item.date else "")
-    elif item.value is not None:
-        text = ", ".join(part for part in (item.value, item.date) if part)
-    else:
-        code = f"{escape(item.code)} " if item.code and item.reference.startswith("Condition") else ""
-        text = code + escape(item.display) + (f", {item.date}" if item.date else "")
-    return f"{text} ({item.remark})" if item.remark else text
-
-
-def _who(by: Attested) -> str:
-    """Who attested, in which role where it is recorded, when it was observed, and on what it rests."""
-    role = "" if by.role in (NO_ROLE, by.by) else f" ({escape(by.role)})"
-    observed = f", observed {by.observed}" if by.observed else ""
-    basis = f", rests on {escape(by.basis)}" if by.basis else ""
-    return escape(by.by) + role + observed + basis
-
-
 def _review(decision: Decision) -> str:
-    parts = [f"{says} ({_evidence(evidence)})" if evidence else says for says, evidence in decision.for_review]
+    parts = [f"{says} ({evidence_in_words(evidence)})" if evidence else says for says, evidence in decision.for_review]
     apart = len(decision.parts) > 1
     outside = [finding for finding in decision.outside_verdicts if finding.manner != DOES_NOT_APPLY]
     silent = [
         finding for finding in outside if finding.truth is Truth.UNKNOWN and not (finding.evidence or finding.contrary)
     ]
     if silent:
-        parts.append(f"{', '.join(_title(finding, apart) for finding in silent)}: to document")
+        parts.append(f"{', '.join(title_of(finding, apart) for finding in silent)}: to document")
     for finding in outside:
         if finding not in silent:
             word = {Truth.MET: "met", Truth.NOT_MET: "not met", Truth.UNKNOWN: "to document"}[finding.truth]
-            parts.append(f"{_title(finding, apart)}: {finding.manner or word}, {on_record(finding, with_need=False)}")
+            parts.append(f"{title_of(finding, apart)}: {finding.manner or word}, {on_record(finding, with_need=False)}")
     return "; ".join(parts)
 
 
@@ -460,10 +357,8 @@ def _held(position: PayerPosition, apart: bool) -> str:
         return ""
     stands = []
     for truth, word in ((Truth.NOT_MET, "not met"), (Truth.UNKNOWN, "to document")):
-        names = dict.fromkeys(_title(finding, apart) for finding in position.held if finding.truth is truth)
-        more = len(names) - MOST_EVIDENCE
-        shown = "; ".join(list(names)[:MOST_EVIDENCE]) + (f"; {more} more" if more > 0 else "")
-        stands += [f"{len(names)} {word} ({shown})"] if names else []
+        names = dict.fromkeys(title_of(finding, apart) for finding in position.held if finding.truth is truth)
+        stands += [f"{len(names)} {word} ({few(list(names))})"] if names else []
     return f" Held against it: {', '.join(stands) or 'all met'}."
 
 

@@ -1,0 +1,116 @@
+"""The rows of a card: each criterion with what is on record for it, in one line."""
+
+from collections.abc import Iterable, Sequence
+
+from cds_service.card.markdown import escape
+from cds_service.facts.attesters import NO_ROLE
+from cds_service.facts.evaluated import DOES_NOT_APPLY, WAIVED
+from cds_service.facts.evidence import Attested, Evidence
+from cds_service.facts.logic import Truth
+from cds_service.fhir.free_text import inside_sentence
+from cds_service.fhir.types import TYPES
+from cds_service.verdicts.criteria import Finding
+
+MOST_EVIDENCE = 3
+LONGEST_QUOTE = 200
+
+_CONFLICT = "**Conflict:** "
+_MARKS = {Truth.NOT_MET: "**Not met:** ", Truth.UNKNOWN: "**To document:** ", Truth.MET: "Met: "}
+# What is met only by a waiver, or because its condition does not hold, says so.
+_MANNERS = {WAIVED: "Waived: ", DOES_NOT_APPLY: "Does not apply: "}
+_ROW_ORDER = ((Truth.NOT_MET, False), (Truth.UNKNOWN, True), (Truth.UNKNOWN, False), (Truth.MET, False))
+
+
+def few(listed: Sequence[str], apart: str = "; ", last: str = "; ") -> str:
+    """The first of many, and how many more there are."""
+    more = len(listed) - MOST_EVIDENCE
+    return apart.join(listed[:MOST_EVIDENCE]) + (f"{last}{more} more" if more > 0 else "")
+
+
+def count(number: int, one: str, many: str) -> str:
+    """A number with its noun."""
+    return f"{number} {one if number == 1 else many}"
+
+
+def rows_of(findings: list[Finding], merge: bool, apart: bool) -> list[tuple[str, str]]:
+    """Table rows, those that need action first; with ``merge``, rows of one truth and one wording share a line.
+
+    With ``apart``, a row names the part of the scope that it is about; of a single part the summary says it.
+    """
+    rows: list[tuple[str, str]] = []
+    for truth, conflict in _ROW_ORDER:
+        shared: dict[tuple[str, str], list[str]] = {}
+        alike = (finding for finding in findings if finding.truth is truth and finding.conflict is conflict)
+        for number, finding in enumerate(alike):
+            record = on_record(finding, with_need=not merge)
+            mark = _CONFLICT if finding.conflict else _MANNERS.get(finding.manner, _MARKS[truth])
+            shared.setdefault((mark, record if merge else f"{number}\0{record}"), []).append(title_of(finding, apart))
+        rows += [(mark + "; ".join(titles), record.split("\0")[-1]) for (mark, record), titles in shared.items()]
+    return rows
+
+
+def title_of(finding: Finding, apart: bool) -> str:
+    """The criterion as it stands in a row, behind the part that it was judged for where there are several."""
+    title = inside_sentence(finding.criterion.title)
+    return f"{finding.part.label}: {title}" if finding.part and apart else title
+
+
+def on_record(finding: Finding, with_need: bool) -> str:
+    """What the chart holds for a criterion, in one line; with ``with_need`` also what would settle an unknown one."""
+    in_spite = [item.in_words(escape) for item in finding.answered]
+    left = () if in_spite else finding.contrary
+    shown = evidence_in_words((*left, *finding.evidence))
+    text = "; ".join(filter(None, (*in_spite, shown, escape_sentence(finding.beside), _unread(finding)))) or "nothing"
+    needs = finding.needs or finding.criterion.settled_by
+    return f"{text}. Needs: {needs}" if with_need and finding.truth is Truth.UNKNOWN else text
+
+
+def _unread(finding: Finding) -> str:
+    """The kinds of record that may hold more than was read, where that alone keeps a criterion open."""
+    names = [TYPES[name].called for name in finding.unread]
+    return f"not read in full: {few(names, ', ', ' and ')}" if names else ""
+
+
+def escape_sentence(reason: str) -> str:
+    """A finding's reason, whose parts may repeat the chart's words, each part made safe."""
+    return "; ".join(escape(part) for part in reason.split("; "))
+
+
+def evidence_in_words(evidence: Iterable[Evidence]) -> str:
+    """What is on record, each once, the first few of them."""
+    shown: dict[str, None] = {}
+    counted: dict[tuple[str, str], dict[str, str]] = {}
+    for item in evidence:
+        if item.noun:
+            counted.setdefault(item.noun, {})[item.date or item.reference] = item.date or ""
+        else:
+            shown.setdefault(_shown(item))
+    # Several records of one day are one event: a session is billed in several lines.
+    for noun, dates in counted.items():
+        days = sorted(filter(None, dates.values()))
+        span = f", {days[0]} to {days[-1]}" if days and days[0] != days[-1] else f", last {days[-1]}" if days else ""
+        shown.setdefault(count(len(dates), *noun) + span)
+    return few(list(shown))
+
+
+def _shown(item: Evidence) -> str:
+    if item.attested is not None:
+        said = {"yes": "attested", "no": "attested no", "": "attested"}.get(item.value or "", f"{item.value}, attested")
+        text = f"{said} by {_who(item.attested)}, {item.date}"
+    elif item.quote:
+        said = ", ".join(filter(None, (item.value, f"“{escape(item.quote, LONGEST_QUOTE)}”")))
+        text = f"{escape(item.display)}: {said}" + (f", {item.date}" if item.date else "")
+    elif item.value is not None:
+        text = ", ".join(part for part in (item.value, item.date) if part)
+    else:
+        code = f"{escape(item.code)} " if item.code and item.reference.startswith("Condition") else ""
+        text = code + escape(item.display) + (f", {item.date}" if item.date else "")
+    return f"{text} ({item.remark})" if item.remark else text
+
+
+def _who(by: Attested) -> str:
+    """Who attested, in which role where it is recorded, when it was observed, and on what it rests."""
+    role = "" if by.role in (NO_ROLE, by.by) else f" ({escape(by.role)})"
+    observed = f", observed {by.observed}" if by.observed else ""
+    basis = f", rests on {escape(by.basis)}" if by.basis else ""
+    return escape(by.by) + role + observed + basis
