@@ -95,7 +95,7 @@ class CodeSet:
     ``drugs`` are the ingredients that a phrase names; these phrases stand among the others too. A phrase of
     ``together`` counts where one of ``beside`` stands in the same text, in any order ("L4-L5 laminectomy"); these stand
     among them as well. ``ingredients`` are the names of drugs whose rows stand at the end of ``codes``;
-    ``family_systems`` are the code systems of its families.
+    ``family_systems`` are the code systems of its families, and ``alone`` the phrases that count by themselves.
     """
 
     name: str
@@ -111,10 +111,12 @@ class CodeSet:
     together: tuple[str, ...] = ()
     ingredients: tuple[str, ...] = ()
     family_systems: frozenset[str] = field(init=False)
+    alone: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        # Once for each set: every concept of a chart that may lie elsewhere is held against it.
+        # Once for each set: every concept of a chart that may lie elsewhere, and many a text, is held against it.
         object.__setattr__(self, "family_systems", frozenset(row.system for row in self.families))
+        object.__setattr__(self, "alone", tuple(phrase for phrase in self.phrases if phrase not in self.together))
 
     @property
     def listed(self) -> tuple[Code, ...]:
@@ -124,7 +126,7 @@ class CodeSet:
     @property
     def written_phrases(self) -> tuple[str, ...]:
         """The phrases that stand for themselves in its file: not names of drugs, nor what counts beside others."""
-        return tuple(item for item in self.phrases if item not in self.drugs and item not in self.together)
+        return tuple(item for item in self.alone if item not in self.drugs)
 
     def match(self, key: Key) -> Code | None:
         """The row that a (system, code) pair falls under, or None; that of a family has the code itself."""
@@ -173,7 +175,7 @@ class CodeSet:
         """The phrases that may count in a text: those of ``together`` only where one of ``beside`` stands in it."""
         if not self.together or any(phrase in text.plain for phrase in self.beside) or self.may_be_of(called):
             return self.phrases
-        return tuple(phrase for phrase in self.phrases if phrase not in self.together)
+        return self.alone
 
     def drugs_in(self, text: str) -> tuple[str, ...]:
         """The ingredients that a normalised text names, in the order of their names."""

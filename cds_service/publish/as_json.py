@@ -41,7 +41,7 @@ def _variant_json(policy: Policy, rule: Criterion) -> dict[str, Any]:
 def _code_set_json(codes: CodeSet) -> dict[str, Any]:
     return {
         "title": codes.title,
-        "text": [phrase.strip() for phrase in codes.phrases if phrase not in codes.together],
+        "text": [phrase.strip() for phrase in codes.alone],
         "text_together": {
             "any_of": [phrase.strip() for phrase in codes.together],
             "beside": [phrase.strip() for phrase in codes.beside],
