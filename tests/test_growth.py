@@ -6,15 +6,14 @@ little.
 Growth is judged for each doubling apart, at n, 2n and 4n (``growth_sizes.json``), with two allowances for the caches of
 the processor, which work on twice the memory may outgrow. Inputs that do little but move memory have as their 4n a
 quarter of what the limits allow, because a copy of twice the bytes may cost 5 to 10 times as much; at the limit their
-cost itself is bounded. ``OBJECTS`` names those that do little but make very many small objects: 2.4 to 2.8 were
-measured for a doubling of them.
+cost itself is bounded. ``growth_doublings.OBJECTS`` names those that do little but make very many small objects: 2.4 to
+2.8 were measured for a doubling of them.
 """
 
 import gc
 import json
 import math
 from collections.abc import Iterator
-from itertools import pairwise
 
 import orjson
 import pytest
@@ -30,16 +29,16 @@ from cds_service.hooks import hook_request
 from cds_service.hooks.hook_request import HookRequest
 from tests import growth
 from tests.charts import chart, condition, facts_of, observation
-from tests.growth import FAMILIES, Family, Read, largest, seconds, sizes
+from tests.growth import FAMILIES, Family, largest, seconds, sizes
+from tests.growth_doublings import (
+    MOST_FOR_A_DOUBLING,
+    MOST_FOR_A_DOUBLING_OF_OBJECTS,
+    doublings,
+    in_a_new_process,
+    measured,
+    most_for,
+)
 
-MOST_FOR_A_DOUBLING = 2.3
-# An input that costs less, in seconds, is read several times over: the clock is too coarse for once.
-ENOUGH = 0.015
-# Families whose work is to make many small objects, and what a doubling of them costs at most; of a square it is 4.
-OBJECTS = {"key set: members of a key", "orders of other things", "orders that go another way", "workbench: members"}
-MOST_FOR_A_DOUBLING_OF_OBJECTS = 3.0
-# The best of two tries; where that is too much, the best of six more careful ones, and all that anew.
-QUICK, CAREFUL, ANEW = 2, 6, 4
 # What moving the largest input costs at most, in seconds: about 20 ns for a byte.
 MOST_FOR_MOVING = 0.1
 TRIES = 5
@@ -63,52 +62,20 @@ def no_garbage_collector() -> Iterator[None]:
     gc.enable()
 
 
-def doublings(family: Family, size: int, most: float = MOST_FOR_A_DOUBLING) -> list[float]:
-    """By how much the work grows from n to 2n and from 2n to 4n, which is ``size``; in the best of several tries.
-
-    The tries end as soon as neither is more than ``most``. Luck makes no square pass: n would have to cost three times
-    as much in every try.
-    """
-    inputs = [family.make(size // part) for part in (4, 2, 1)]
-    assert len(inputs[-1]) <= family.most
-    family.read(inputs[0])
-    enough = math.ceil(ENOUGH / max(seconds(family.read, inputs[-1], 1), ENOUGH / 1000))
-    grown: list[float] = []
-    for _ in range(ANEW):
-        # A longer reading is more often interrupted, and then finds the caches emptied: careful is equally long.
-        for tries, times in ((QUICK, (1, 1, 1)), (CAREFUL, (4, 2, 1))):
-            best = [math.inf] * len(inputs)
-            for tried in range(tries):
-                for place, data in enumerate(inputs):
-                    took = seconds(repeated(family.read, enough * times[place]), data, 1) / times[place]
-                    best[place] = min(best[place], took)
-                grown = [larger / smaller for smaller, larger in pairwise(best)]
-                if tried > 0 and max(grown) <= most:
-                    return grown
-    return grown
-
-
-def repeated(read: Read, times: int) -> Read:
-    """The same reading, several times over."""
-
-    def several(data: bytes) -> None:
-        for _ in range(times):
-            read(data)
-
-    return several
-
-
 @pytest.mark.parametrize("name", FAMILIES)
 def test_twice_the_input_is_at_most_about_twice_the_work(name):
-    size = sizes()["costly"].get(name) or sizes()["light"][name]
-    most = MOST_FOR_A_DOUBLING_OF_OBJECTS if name in OBJECTS else MOST_FOR_A_DOUBLING
-    assert max(grown := doublings(FAMILIES[name], size, most)) <= most, grown
+    assert max(grown := measured(name)) <= most_for(name), grown
 
 
 @pytest.mark.parametrize("name", sizes()["light"])
 def test_what_does_little_but_move_memory_costs_little_at_the_limit(name):
     data = FAMILIES[name].make(largest(FAMILIES[name]))
     assert min(seconds(FAMILIES[name].read, data, 1) for _ in range(TRIES)) < MOST_FOR_MOVING
+
+
+def test_a_family_is_measured_in_a_new_process_as_in_this_one():
+    name = "measurements"
+    assert len(in_a_new_process(name)) == len(measured(name))
 
 
 def test_each_family_has_a_size():
