@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from cds_service.card import overrides
 from cds_service.card.ids import reason_system
 from cds_service.chart.arrivals import Listing, State
 from cds_service.chart.chart import Chart
@@ -109,10 +110,8 @@ class Library:
 
     @cached_property
     def override_reasons(self) -> Mapping[str, str]:
-        """The override reasons that cards of any policy offer: code -> what it is called."""
-        return {
-            item["code"]: item["display"] for policy in self.policies for item in policy.wording["override_reasons"]
-        }
+        """The override reasons that cards offer or have offered: code -> what it is called."""
+        return overrides.known()
 
     def reason_label(self, code: str, system: str) -> str | None:
         """What an override reason is called if our cards offer it, or None; an empty ``system`` stands for ours."""

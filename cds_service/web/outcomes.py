@@ -48,7 +48,7 @@ def told(answers: Sequence[Answer]) -> list[dict[str, Any]]:
             "verdicts": {item.rule.id: item.truth.value for item in answer.decision.verdicts}
             if answer.decision is not None
             else {},
-            "card": answer.card.get("uuid"),
+            "card": answer.card.get("uuid") if answer.card else None,
         }
         for answer in answers
     ]

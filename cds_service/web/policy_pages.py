@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-from cds_service.card.guidance import last_line
 from cds_service.facts import word
 from cds_service.policy import editions
 from cds_service.policy.model import Policy
@@ -71,7 +70,7 @@ def values(policy: Policy, policies: Iterable[Policy], drafts: Iterable[Policy],
         "groups": criteria.groups(policy),
         "payers": [rules.payer(policy, item, today) for item in policy.payers],
         "code_sets": codes.code_sets(policy),
-        "footer": last_line(policy, today),
+        "footer": f"Not a coverage decision. {policy.phrases.pending}".rstrip(),
         "editions": editions_of(policy, policies),
         "drafts": [item for item in drafts if item.statement == policy.statement],
     }

@@ -102,6 +102,7 @@ def _note(record: CallRecord, client: str, ledger: Ledger | NoLedger) -> None:
             suggestions=tuple((one["uuid"], one["label"]) for one in offered[item.card["uuid"]]),
         )
         for item in record.answers
+        if item.card is not None
     ]
     answered = [item.policy.id for item in record.answers if item.error is None and not item.late]
     # Of two editions one answers; the other has had no order then.

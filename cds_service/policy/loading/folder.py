@@ -123,7 +123,7 @@ class _Builder(Reader):
         """The policy, in which nothing leads nowhere where no problem was noted."""
         written, card = self.written, self.documents["card"]
         self.names()
-        WordingReader(self._problems).check(written, card)
+        phrases = WordingReader(self._problems).read(written, card)
         self.types()
         for name, system in self.documents["codes"]["systems"].items():
             if "source" in system:
@@ -167,6 +167,7 @@ class _Builder(Reader):
                 self.payer(index, entry, profiles) for index, entry in enumerate(self.documents["payers"]["payers"])
             ),
             wording=card,
+            phrases=phrases,
             cases=self.documents["cases"],
             resource_types=frozenset(name for rule in self.facts.values() for name in rule.types()).union(
                 {"Coverage"} if self.documents["payers"]["payers"] else ()
