@@ -18,7 +18,7 @@ from cds_service.card.summaries import LIMIT, urgent_name
 from cds_service.facts.logic import Truth
 from cds_service.service import Answer
 
-MOST_WORDS_OF_A_LINE, MOST_LINKS, REASONS, LONGEST_SUGGESTION = 45, 2, (3, 6), 60
+MOST_WORDS_OF_A_LINE, MOST_LINKS, REASONS, LONGEST_SUGGESTION = 30, 2, (3, 6), 60
 DISCLAIMER = "Not a coverage decision."
 _MARKS = re.compile(r"\*\*|^- |(?<!\w)\*|\*(?!\w)|\\", re.MULTILINE)
 _TABLE_OR_HEADING = re.compile(r"(?m)^\s*(?:\||#)|<[a-z/]|\]\(")
@@ -73,8 +73,8 @@ def _detail(summary: str, detail: str) -> Iterator[str]:
         yield "the detail does not begin with its lead"
     # The lead ends where the facts begin: with the first empty line behind which no bullet or bold action stands.
     lead = plain(_lead(shown))
-    if (words := count_words(summary) + count_words(lead)) > MOST_LEAD_WORDS + _ALLOWED_BESIDE:
-        yield f"summary and lead have {words} words, at most {MOST_LEAD_WORDS + _ALLOWED_BESIDE} are allowed"
+    if DISCLAIMER in detail and (words := count_words(summary) + count_words(lead)) > MOST_LEAD_WORDS:
+        yield f"summary and lead have {words} words, at most {MOST_LEAD_WORDS} are allowed"
     rendered = {name: _visible(renderer.render(detail)) for name, renderer in _renderers().items()}
     if len(set(rendered.values())) > 1:
         yield "it reads otherwise in a client that knows no tables"
@@ -82,8 +82,6 @@ def _detail(summary: str, detail: str) -> Iterator[str]:
         yield "a * or | is left over where it is rendered"
 
 
-# Conflicts, urgent records and what could not be read are named beyond the limit rather than left out.
-_ALLOWED_BESIDE = 40
 _FACTS = re.compile(r"\n\n(?=\*\*(?:Met in chart|Attested|Not applicable|Other |[\w ]+ criteria:|Payer))|\n\n\*[A-Z]")
 
 

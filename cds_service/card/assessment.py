@@ -158,13 +158,11 @@ class Assessment:
     def _read(self, row: Row) -> set[str]:
         """The types that the test of a criterion and its hints read, but for what is only looked for in words."""
         criterion = row.finding.criterion
-        rules = (self.policy.facts[name] for name in (*criterion.test.facts(), *(item.fact for item in criterion.hints)))
+        rules = (
+            self.policy.facts[name] for name in (*criterion.test.facts(), *(item.fact for item in criterion.hints))
+        )
         return {
-            name
-            for rule in rules
-            if not rule.kind.is_of_words
-            for name in rule.types()
-            if not TYPES[name].only_shown
+            name for rule in rules if not rule.kind.is_of_words for name in rule.types() if not TYPES[name].only_shown
         }
 
     @cached_property

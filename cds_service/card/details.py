@@ -141,7 +141,11 @@ def _pressing(found: Assessment, style: Style, _room: _Room) -> Iterator[Block]:
     text = "; ".join(dict.fromkeys(said))
     yield Block(
         LINES,
-        ((Said("Resolve before ordering:", f"{text}. {NO_CODES}"),), *_also_off_label(found, style), *_also_open(found)),
+        (
+            (Said("Resolve before ordering:", f"{text}. {NO_CODES}"),),
+            *_also_off_label(found, style),
+            *_also_open(found),
+        ),
     )
 
 
@@ -171,7 +175,7 @@ def _implanted(found: Assessment, style: Style, _room: _Room) -> Iterator[Block]
         if line.withholds_codes:
             records = few([words.record(item, style) for item in evidence], "; ", 2)
             lines.append((Said("Confirm before ordering:", f"{records}. {found.phrases.implanted[line.fact].ask}"),))
-    yield Block(LINES, (*lines, (Said("", f"Criteria below are for a first implant. {NO_CODES}"),), *_also_open(found)))
+    yield Block(LINES, (*lines, (Said("", f"Criteria below are for a first implant. {NO_CODES}"),)))
 
 
 def _payer_excludes(found: Assessment, style: Style, _room: _Room) -> Iterator[Block]:
@@ -210,7 +214,7 @@ def _not_read(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
 
 def _reason(why: str) -> str:
     """The end of the sentence that says why a list did not arrive."""
-    return one_line(why.partition(": ")[2] or why, 80)
+    return one_line((why.partition(": ")[2] or why).replace("on record", "in chart"), 80)
 
 
 def _two_sides(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
@@ -320,9 +324,7 @@ def _asked(found: Assessment) -> Line | None:
     position = found.decision.payer
     # What is open in a verdict already is asked for there.
     asked = {own_id(row.finding.criterion.key) for row in found.counted if row.truth is not Truth.MET}
-    held = [
-        item for item in position.held if own_id(item.criterion.key) not in asked and item.truth is not Truth.MET
-    ]
+    held = [item for item in position.held if own_id(item.criterion.key) not in asked and item.truth is not Truth.MET]
     payer = next((payer for _, payer in position.payers if payer is not None), None)
     if not held or payer is None or found.outcome is Outcome.PAYER_EXCLUDES:
         return None
@@ -454,5 +456,3 @@ def _footer(found: Assessment) -> Block:
     evidence = phrases.evidence if found.outcome not in (Outcome.OFF_LABEL, Outcome.CONTRAINDICATED) else ""
     said = (evidence, "Not a coverage decision.", phrases.pending if pending else "")
     return Block(FOOTER, ((Said("", " ".join(filter(None, said))),),))
-
-

@@ -51,6 +51,11 @@ def lines(decision: Decision, chart: Chart, codes_offered: bool) -> Iterator[str
         yield f"Codes: {_codes(decision, chart)}" if codes_offered else "Codes: none suggested."
         if decision.order.by_text and page.by_text:
             yield page.by_text
+    phrases = decision.policy.phrases
+    yield from (
+        f"{name}: {text}" for name, text in (("Evidence", phrases.page.evidence), ("Note", phrases.page.note)) if text
+    )
+    yield f"Not a coverage decision. {phrases.pending}".rstrip()
 
 
 def _by_part(decision: Decision) -> Iterator[str]:
@@ -116,7 +121,10 @@ def _of_records(number: int, why: str) -> str:
 
 
 def _review(decision: Decision) -> str:
-    parts = [f"{says} ({evidence_in_words(evidence)})" if evidence else says for says, evidence in ((line.says, found) for line, found in decision.for_review)]
+    parts = [
+        f"{says} ({evidence_in_words(evidence)})" if evidence else says
+        for says, evidence in ((line.says, found) for line, found in decision.for_review)
+    ]
     apart = len(decision.parts) > 1
     outside = [finding for finding in decision.outside_verdicts if finding.manner != DOES_NOT_APPLY]
     silent = [

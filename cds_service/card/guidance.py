@@ -197,4 +197,3 @@ def _notices(policy: Policy) -> list[str]:
         for name, system in policy.code_systems.items()
         if "pack" in system
     ]
-

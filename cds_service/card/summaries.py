@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from cds_service.card.assessment import Row, Assessment
+from cds_service.card.assessment import Assessment, Row
 from cds_service.card.evidence_words import code_of, fails, name_of, value_of
 from cds_service.card.outcomes import Outcome
 from cds_service.card.style import Style

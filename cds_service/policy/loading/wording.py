@@ -90,7 +90,9 @@ class WordingReader(Reader):
             topic = phrases["topic"]
             if topic in topics:
                 self.problem(
-                    "card", f"$.criteria.{name}.topic", f"'{topic}' is that of '{topics[topic]}' too; each needs its own"
+                    "card",
+                    f"$.criteria.{name}.topic",
+                    f"'{topic}' is that of '{topics[topic]}' too; each needs its own",
                 )
             topics.setdefault(topic, name)
         if len(card.get("evidence", "").split()) > LONGEST_EVIDENCE:
