@@ -134,7 +134,7 @@ def _actions(card: Mapping[str, Any]) -> Iterator[str]:
         yield "selectionBehavior goes with suggestions and only with them"
     for suggestion in card.get("suggestions", ()):
         if len(suggestion["label"]) > LONGEST_SUGGESTION or not _SUGGESTS.match(suggestion["label"]):
-            yield f"the suggestion '{suggestion['label']}' is no verb, object and code of {LONGEST_SUGGESTION} characters"
+            yield f"the suggestion '{suggestion['label']}' is not 'Add', object and code, or too long"
         for action in suggestion["actions"]:
             yield from _action(action)
 

@@ -102,7 +102,7 @@ def document(row: Row, style: Style) -> str:
 
 
 def _briefly(item: Evidence, row: Row, style: Style) -> str:
-    """A record in brackets: a diagnosis that supports the criterion by its code, one that contradicts it by name too."""
+    """A record in brackets: a diagnosis that supports the criterion by code, one that contradicts it by name too."""
     code = code_of(item)
     if item.quote:
         return f"{name_of(item)} {style.date(item.date or '')}, to confirm".replace("  ", " ")
@@ -158,11 +158,9 @@ def in_dispute(row: Row, style: Style) -> str:
     chart = [record(item, style) for item in in_chart(row.finding)]
     answers = [item for item in row.finding.evidence if item.is_attested]
     said = {"yes": row.phrases.short, "no": row.phrases.fails.format(value="otherwise")}
-    told = [
-        f"form of {style.date(item.date or '')} says {said.get(item.value or '', _value(one_line(item.value or ''), style))}".replace(
-            "  ", " "
-        )
-        for item in answers
-    ]
+    told = []
+    for item in answers:
+        of = f" of {style.date(item.date)}" if item.date else ""
+        told.append(f"form{of} says {said.get(item.value or '', _value(one_line(item.value or ''), style))}")
     has = [f"chart has {few(list(dict.fromkeys(chart)), '; ', 2)}"] if chart else []
     return "; ".join(has + list(dict.fromkeys(told))) or row.phrases.topic

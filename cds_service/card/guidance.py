@@ -147,7 +147,7 @@ def _line(text: str) -> Line:
 
 
 def _spelled_out(found: Assessment, style: Style) -> Iterator[Line]:
-    """What the evidence page would show, in names: all that is open, not met, in conflict, not received, not counted."""
+    """What the evidence page would show, in names: what is open, not met, in conflict, not received, not counted."""
     rows = (*found.counted, *found.outside)
     conflicts = [row for row in rows if row.conflict]
     groups = (

@@ -1,4 +1,4 @@
-"""How one client wants its cards written: the format of the detail, the dates, and whether open items are spelled out."""
+"""How one client wants its cards written: the format of the detail, the dates, what is spelled out."""
 
 import re
 from collections.abc import Callable, Sequence

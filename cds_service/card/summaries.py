@@ -120,7 +120,7 @@ def _implanted(found: Assessment, style: Style) -> Iterator[str]:
 
 
 def _payer_excludes(found: Assessment, _style: Style) -> Iterator[str]:
-    name, payer = next((name, payer) for name, payer in found.decision.payer.payers if payer is not None)
+    payer = next(payer for _, payer in found.decision.payer.payers if payer is not None)
     said = "policy says not covered" if "covered" in payer.position else "policy criteria not met"
     yield f"{payer.name} {said} ({payer.document})"
     yield f"{payer.name} {said}"
