@@ -145,8 +145,10 @@ class Assessment:
 
     @cached_property
     def not_received(self) -> dict[str, str]:
-        """The types that criteria of a verdict read and that did not arrive, each with the sentence why."""
-        names = {name for row in self.counted for name in self._read(row)}
+        """The types that open criteria of a verdict read and that did not arrive, each with the sentence why."""
+        if not self.chart.why_missing:
+            return {}
+        names = {name for row in self.counted if row.truth is Truth.UNKNOWN for name in self._read(row)}
         return {name: self.chart.why_missing[name] for name in sorted(names) if name in self.chart.why_missing}
 
     def _unread(self, row: Row) -> bool:

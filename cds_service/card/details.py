@@ -17,6 +17,7 @@ from cds_service.verdicts.decisions import Urgent
 MOST_WORDS, MOST_LINES, MOST_LEAD_WORDS = 120, 8, 50
 MOST_LETTERS_OF_A_PAYER = 40
 NO_CODES = "No codes suggested."
+DISCLAIMER = "Not a coverage decision."
 CHART_WRONG: Line = (Span("Chart wrong or outdated?", f"Correct it and sign again. {NO_CODES}"),)
 
 
@@ -298,9 +299,9 @@ def _beside(found: Assessment, style: Style) -> Iterator[Line]:
         told = {row.phrases.topic for row, _ in found.pressing if row is not None}
         if topics := [row.phrases.topic for row in found.conflicts if row.phrases.topic not in told]:
             yield (Span("Also conflicting:", "; ".join(topics) + "."),)
-    if found.outcome is not Outcome.NOT_READ and found.not_checked:
-        names = ", ".join(TYPES[name].called for name in found.not_received)
-        yield (Span("Not received:", f"{names}; {len(found.not_checked)} criteria not checked."),)
+    if found.outcome is not Outcome.NOT_READ and found.not_received:
+        names = [TYPES[name].called for name in found.not_received]
+        yield (Span("Not received from the EHR:", few(names, ", ", 4) + "."),)
     if unreadable := _unreadable(found):
         yield (Span("Not readable:", f"{unreadable}."),)
     if asked := _asked(found):
@@ -454,5 +455,5 @@ def _footer(found: Assessment) -> Block:
     phrases = found.phrases
     pending = any(item.statement_text == "pending-verification" for item in found.policy.criteria)
     evidence = phrases.evidence if found.outcome not in (Outcome.OFF_LABEL, Outcome.CONTRAINDICATED) else ""
-    said = (evidence, "Not a coverage decision.", phrases.pending if pending else "")
+    said = (evidence, DISCLAIMER, phrases.pending if pending else "")
     return Block(FOOTER, ((Span("", " ".join(filter(None, said))),),))
