@@ -11,7 +11,11 @@ PREFIX = "cds_service_"
 OTHER = "other"
 
 CALL_OUTCOMES = ("card", "ask", "none", "failed", "late")
-CARD_OUTCOMES = ("met", "not-met", "unknown", "not-applicable", "pathway", "ask", "failed", "late")
+# The outcomes of cards (card.outcomes), and late.
+CARD_OUTCOMES = (
+    *("deceased", "failed", "unclear", "routed", "contraindicated", "conflict-urgent", "off-label", "implanted"),
+    *("payer-excludes", "conflict", "not-read", "two-sides", "gaps", "not-studied", "trial-gaps", "met", "late"),
+)
 PREFETCH_STATES = tuple(state.value for state in State)
 FETCH_FAILURES = (
     *("forbidden", "unreachable", "timeout", "too-large", "redirected", "tls"),
@@ -68,7 +72,7 @@ METRICS = (
     _spec(
         "cards_total",
         "counter",
-        "Cards by statement and outcome: the truth of the verdict that leads, or pathway, ask, failed, late.",
+        "Cards by statement and outcome, such as gaps, met, off-label, failed or late.",
         "policy",
         "outcome",
     ),
