@@ -9,6 +9,7 @@ from typing import Any
 
 from cds_service.card import overrides
 from cds_service.card.ids import reason_system
+from cds_service.card.outcomes import Outcome
 from cds_service.chart.arrivals import Listing, State
 from cds_service.chart.chart import Chart
 from cds_service.chart.code_index import Lexicon
@@ -112,6 +113,11 @@ class Library:
     def override_reasons(self) -> Mapping[str, str]:
         """The override reasons that cards offer or have offered: code -> what it is called."""
         return overrides.known()
+
+    @cached_property
+    def topics(self) -> frozenset[str]:
+        """The topic codes of cards: one for each therapy and outcome."""
+        return frozenset(f"{item.phrases.topic}{outcome.topic}" for item in self.policies for outcome in Outcome)
 
     def reason_label(self, code: str, system: str) -> str | None:
         """What an override reason is called if our cards offer it, or None; an empty ``system`` stands for ours."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from cds_service.card import guidance
+from cds_service.card import guidance, suggestions
 from cds_service.card.assessment import Assessment
 from cds_service.card.guidance import Addresses, Frame
 from cds_service.card.ids import IdMaker, id_maker
@@ -403,3 +403,13 @@ def failed_lists(arrived: Mapping[str, str]) -> list[str]:
 def failures(answers: Iterable[Answer]) -> Iterator[Answer]:
     """The answers of policies that could not be evaluated, for whoever must be told."""
     return (item for item in answers if item.error is not None)
+
+
+def warm_up(library: Library) -> None:
+    """Loads now what would otherwise make the first call slow, and before the fork, so that workers share it."""
+    # The index and the templates are made when first asked for.
+    _ = library.order_index, library.policy_reads, library.opened_on_patient_view
+    _ = library.prefetch_templates, library.resource_types
+    for policy in library.policies:
+        for act in policy.orders.acts:
+            suggestions.warm_up(act)

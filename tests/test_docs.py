@@ -37,12 +37,12 @@ PAGES += [ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "fhir_examples"
 
 
 def card_in_readme() -> str:
-    """The upper part of the card for typical-gaps, as a quotation."""
+    """The card for typical-gaps, as a quotation."""
     (card,) = json.loads((data_folder("fhir_examples") / "typical-gaps" / "response.json").read_text())["cards"]
-    upper = card["detail"].split("\n\n**For review:**")[0]
     offers = "  ".join(f"[{suggestion['label']}]" for suggestion in card["suggestions"])
-    text = f"**{card['summary']}**\n\n{upper}\n\n{offers}  [Dismiss ▾]"
-    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
+    links = "  ".join(f"[{link['label']}]" for link in card["links"])
+    text = f"**{card['summary']}**\n\n{card['detail']}\n\n{offers}  {links}  [Dismiss ▾]"
+    return "\n".join(f"> {line}" if line else ">" for line in text.splitlines())
 
 
 def answers_in_guide() -> str:

@@ -36,7 +36,7 @@ ONLY_IN = {
     "prometheus_client": {"operations.metrics"},
     "limits": {"operations.rate"},
     "opentelemetry": {"operations.traces"},
-    "markdown_it": {"workbench.rendering"},
+    "markdown_it": {"authoring.lint", "workbench.rendering"},
     "nh3": {"workbench.rendering"},
     "cryptography": {"operations.sealing", "trust.jwk"},
     "jwt": {"trust.tokens"},

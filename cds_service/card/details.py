@@ -8,7 +8,7 @@ from cds_service.card.assessment import Assessment, Row
 from cds_service.card.evidence_words import few
 from cds_service.card.markdown import one_line
 from cds_service.card.outcomes import Outcome
-from cds_service.card.style import BULLETS, FOOTER, LINES, Block, Line, Said, Style, plain_lines
+from cds_service.card.style import BULLETS, FOOTER, LINES, Block, Line, Span, Style, plain_lines
 from cds_service.facts.logic import Truth
 from cds_service.fhir.types import TYPES
 from cds_service.policy.model import own_id
@@ -17,7 +17,7 @@ from cds_service.verdicts.decisions import Urgent
 MOST_WORDS, MOST_LINES, MOST_LEAD_WORDS = 120, 8, 50
 MOST_LETTERS_OF_A_PAYER = 40
 NO_CODES = "No codes suggested."
-CHART_WRONG: Line = (Said("Chart wrong or outdated?", f"Correct it and sign again. {NO_CODES}"),)
+CHART_WRONG: Line = (Span("Chart wrong or outdated?", f"Correct it and sign again. {NO_CODES}"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def detail(found: Assessment, summary: str, style: Style) -> tuple[Block, ...]:
     """The blocks of a card with a decision; the fullest that keep the limits, else the shortest."""
     if found.outcome is Outcome.DECEASED:
         said = "Confirm patient identity. Coverage criteria not checked, no codes suggested."
-        return (Block(LINES, ((Said("Wrong chart?", said),),)),)
+        return (Block(LINES, ((Span("Wrong chart?", said),),)),)
     for room in _ROOMS:
         lead = _together(block for block in _lead(found, style, room) if block.lines)
         blocks = (*lead, *(block for block in (_facts(found, style, room), _footer(found)) if block.lines))
@@ -80,7 +80,7 @@ def urgent_lines(found: Sequence[Urgent], style: Style) -> tuple[Line, ...]:
     """The line that names every urgent record; none where there are none."""
     if not found:
         return ()
-    return ((Said("In chart:", "; ".join(_urgent(item, style) for item in found) + "."),),)
+    return ((Span("In chart:", "; ".join(_urgent(item, style) for item in found) + "."),),)
 
 
 def _urgent(item: Urgent, style: Style) -> str:
@@ -121,14 +121,14 @@ def _lead(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
 
 def _contraindicated(found: Assessment, style: Style, _room: _Room) -> Iterator[Block]:
     records = dict.fromkeys(words.failing_record(row, style) for row in found.contraindicated)
-    lines: list[Line] = [(Said("Contraindicated:", "; ".join(records) + "."),)]
+    lines: list[Line] = [(Span("Contraindicated:", "; ".join(records) + "."),)]
     lines += _also_off_label(found, style)
     yield Block(LINES, (*lines, CHART_WRONG, *_also_open(found)))
 
 
 def _also_off_label(found: Assessment, style: Style) -> list[Line]:
     fails = [words.fails(row, style) for row in found.off_label]
-    return [(Said(f"Also {found.phrases.fail_word}:", "; ".join(fails) + "."),)] if fails else []
+    return [(Span(f"Also {found.phrases.fail_word}:", "; ".join(fails) + "."),)] if fails else []
 
 
 def _pressing(found: Assessment, style: Style, _room: _Room) -> Iterator[Block]:
@@ -142,7 +142,7 @@ def _pressing(found: Assessment, style: Style, _room: _Room) -> Iterator[Block]:
     yield Block(
         LINES,
         (
-            (Said("Resolve before ordering:", f"{text}. {NO_CODES}"),),
+            (Span("Resolve before ordering:", f"{text}. {NO_CODES}"),),
             *_also_off_label(found, style),
             *_also_open(found),
         ),
@@ -153,20 +153,20 @@ def _off_label(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
     rows = found.off_label
     fail_word = found.phrases.fail_word[0].upper() + found.phrases.fail_word[1:]
     if len(rows) > 1:
-        yield Block(LINES, ((Said(f"{fail_word} ({len(rows)})"),),))
+        yield Block(LINES, ((Span(f"{fail_word} ({len(rows)})"),),))
         said = [words.failing_record(row, style) for row in rows]
         listed = [*said[: room.bullets - 1], "; ".join(said[room.bullets - 1 :])]
-        yield Block(BULLETS, tuple((Said("", text),) for text in listed if text))
+        yield Block(BULLETS, tuple((Span("", text),) for text in listed if text))
         yield Block(LINES, (CHART_WRONG, *_also_open(found)))
         return
     shown = words.failing_record(rows[0], style)
-    line = () if "{value}" in rows[0].phrases.fails else (((Said(f"{fail_word}:", f"{shown}."),)),)
+    line = () if "{value}" in rows[0].phrases.fails else (((Span(f"{fail_word}:", f"{shown}."),)),)
     yield Block(LINES, (*line, CHART_WRONG, *_also_open(found)))
 
 
 def _also_open(found: Assessment) -> list[Line]:
     topics = [row.phrases.topic for row in found.open_label]
-    return [(Said(f"Also needs documentation ({len(topics)}):", few(topics, ", ", 4) + "."),)] if topics else []
+    return [(Span(f"Also needs documentation ({len(topics)}):", few(topics, ", ", 4) + "."),)] if topics else []
 
 
 def _implanted(found: Assessment, style: Style, _room: _Room) -> Iterator[Block]:
@@ -174,8 +174,8 @@ def _implanted(found: Assessment, style: Style, _room: _Room) -> Iterator[Block]
     for line, evidence in found.decision.for_review:
         if line.withholds_codes:
             records = few([words.record(item, style) for item in evidence], "; ", 2)
-            lines.append((Said("Confirm before ordering:", f"{records}. {found.phrases.implanted[line.fact].ask}"),))
-    yield Block(LINES, (*lines, (Said("", f"Criteria below are for a first implant. {NO_CODES}"),)))
+            lines.append((Span("Confirm before ordering:", f"{records}. {found.phrases.implanted[line.fact].ask}"),))
+    yield Block(LINES, (*lines, (Span("", f"Criteria below are for a first implant. {NO_CODES}"),)))
 
 
 def _payer_excludes(found: Assessment, style: Style, _room: _Room) -> Iterator[Block]:
@@ -186,13 +186,13 @@ def _payer_excludes(found: Assessment, style: Style, _room: _Room) -> Iterator[B
                    if item.truth is Truth.NOT_MET])  # fmt: skip
     said = f"criteria not met ({failing})" if failing else "not covered"
     text = f"{said} per {payer.document}{seen}. Request a benefit exception, or appeal."
-    yield Block(LINES, ((Said("Payer:", text),), *_also_open(found)))
+    yield Block(LINES, ((Span("Payer:", text),), *_also_open(found)))
 
 
 def _conflict(found: Assessment, style: Style, _room: _Room) -> Iterator[Block]:
-    lines: list[Line] = [(Said("Resolve:", words.in_dispute(row, style) + "."),) for row in found.conflicts[:2]]
+    lines: list[Line] = [(Span("Resolve:", words.in_dispute(row, style) + "."),) for row in found.conflicts[:2]]
     if rest := [row.phrases.topic for row in found.conflicts[2:]]:
-        lines.append((Said("Also conflicting:", "; ".join(rest) + "."),))
+        lines.append((Span("Also conflicting:", "; ".join(rest) + "."),))
     yield Block(LINES, (*lines, *_also_open(found)))
 
 
@@ -200,16 +200,16 @@ def _not_read(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
     by_reason: dict[str, list[str]] = {}
     for name, why in found.not_received.items():
         by_reason.setdefault(_reason(why), []).append(TYPES[name].called)
-    yield Block(LINES, ((Said("Not received from the EHR"),),))
+    yield Block(LINES, ((Span("Not received from the EHR"),),))
     bullets = []
     for why, names in by_reason.items():
         listed = ", ".join(names)
-        bullets.append((Said(f"{listed[0].upper()}{listed[1:]}:", why),))
+        bullets.append((Span(f"{listed[0].upper()}{listed[1:]}:", why),))
     yield Block(BULLETS, tuple(bullets))
     rest = [row for row in found.open_label if row not in found.not_checked]
     if rest:
         items = [words.document(row, style) for row in rest]
-        yield Block(LINES, ((Said(f"Documentation needed ({len(rest)}):", few(items, "; ", room.names) + "."),),))
+        yield Block(LINES, ((Span(f"Documentation needed ({len(rest)}):", few(items, "; ", room.names) + "."),),))
 
 
 def _reason(why: str) -> str:
@@ -225,7 +225,7 @@ def _two_sides(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
         named = side[0].upper() + side[1:]
         tail = f"not studied: {few(failing, ', ')}" if failing else ""
         if gaps:
-            yield Block(LINES, ((Said(f"{named}: documentation needed ({len(gaps)})", tail),),))
+            yield Block(LINES, ((Span(f"{named}: documentation needed ({len(gaps)})", tail),),))
             bullets, rest = _bullets(gaps, style, replace(room, bullets=max(room.bullets - 2, 2)))
             yield Block(BULLETS, bullets)
             yield Block(LINES, rest)
@@ -233,7 +233,7 @@ def _two_sides(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
             attested = sum(row.by_attestation for row in rows)
             said = "all label criteria met" if failing else "all criteria met"
             by = f" ({attested} attested)" if attested else ""
-            yield Block(LINES, ((Said(f"{named}: {said}{by}", tail),),))
+            yield Block(LINES, ((Span(f"{named}: {said}{by}", tail),),))
 
 
 def _gaps(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
@@ -244,10 +244,10 @@ def _gaps(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
 
 def _documents(rows: Sequence[Row], style: Style, room: _Room, heading: str) -> Iterator[Block]:
     if len(rows) == 1:
-        yield Block(LINES, ((Said(f"{rows[0].phrases.doc} needed:", words.document(rows[0], style) + "."),),))
+        yield Block(LINES, ((Span(f"{rows[0].phrases.doc} needed:", words.document(rows[0], style) + "."),),))
         return
     if room.heading:
-        yield Block(LINES, ((Said(f"{heading} ({len(rows)})"),),))
+        yield Block(LINES, ((Span(f"{heading} ({len(rows)})"),),))
     bullets, rest = _bullets(rows, style, room)
     yield Block(BULLETS, bullets)
     yield Block(LINES, rest)
@@ -259,14 +259,14 @@ def _bullets(rows: Sequence[Row], style: Style, room: _Room) -> tuple[tuple[Line
     for row in rows:
         by_document.setdefault(row.phrases.doc, []).append(words.document(row, style))
     shown = list(by_document.items())
-    bullets = tuple((Said(f"{name}:", few(items, "; ", room.items)),) for name, items in shown[: room.bullets])
+    bullets = tuple((Span(f"{name}:", few(items, "; ", room.items)),) for name, items in shown[: room.bullets])
     rest = [name[0].lower() + name[1:] if name[1:2].islower() else name for name, _ in shown[room.bullets :]]
-    return bullets, ((Said("Also:", ", ".join(rest)),),) if rest else ()
+    return bullets, ((Span("Also:", ", ".join(rest)),),) if rest else ()
 
 
 def _outside(found: Assessment, style: Style) -> Line:
     said = few([words.failing_record(row, style) for row in found.not_studied], "; ", 2)
-    return (Said("Outside trials:", f"{said}."),)
+    return (Span("Outside trials:", f"{said}."),)
 
 
 def _not_studied(found: Assessment, style: Style, _room: _Room) -> Iterator[Block]:
@@ -280,12 +280,12 @@ def _trial_gaps(found: Assessment, style: Style, room: _Room) -> Iterator[Block]
 def _met(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
     attested = [row for row in found.label if row.by_attestation and row.applies]
     if not attested:
-        yield Block(LINES, ((Said("Next:", "attach the chart records to the prior authorization packet."),),))
+        yield Block(LINES, ((Span("Next:", "attach the chart records to the prior authorization packet."),),))
         return
     by = words.signer([item for row in attested for item in row.finding.evidence], style)
     shorts = few([row.phrases.short for row in attested], "; ", room.names)
     items = f"item{'s' * (len(attested) > 1)}"
-    yield Block(LINES, ((Said(f"Attach notes for {len(attested)} attested {items}", f"({by}): {shorts}."),),))
+    yield Block(LINES, ((Span(f"Attach notes for {len(attested)} attested {items}", f"({by}): {shorts}."),),))
 
 
 def _beside(found: Assessment, style: Style) -> Iterator[Line]:
@@ -293,20 +293,20 @@ def _beside(found: Assessment, style: Style) -> Iterator[Line]:
     confirm."""
     if found.outcome in (Outcome.CONTRAINDICATED, Outcome.OFF_LABEL, Outcome.IMPLANTED, Outcome.PAYER_EXCLUDES):
         if topics := [row.phrases.topic for row in found.conflicts]:
-            yield (Said("Conflicting records:", "; ".join(topics) + "."),)
+            yield (Span("Conflicting records:", "; ".join(topics) + "."),)
     elif found.outcome is Outcome.CONFLICT_URGENT:
         told = {row.phrases.topic for row, _ in found.pressing if row is not None}
         if topics := [row.phrases.topic for row in found.conflicts if row.phrases.topic not in told]:
-            yield (Said("Also conflicting:", "; ".join(topics) + "."),)
+            yield (Span("Also conflicting:", "; ".join(topics) + "."),)
     if found.outcome is not Outcome.NOT_READ and found.not_checked:
         names = ", ".join(TYPES[name].called for name in found.not_received)
-        yield (Said("Not received:", f"{names}; {len(found.not_checked)} criteria not checked."),)
+        yield (Span("Not received:", f"{names}; {len(found.not_checked)} criteria not checked."),)
     if unreadable := _unreadable(found):
-        yield (Said("Not readable:", f"{unreadable}."),)
+        yield (Span("Not readable:", f"{unreadable}."),)
     if asked := _asked(found):
         yield asked
     if confirm := _confirm(found, style):
-        yield (Said("Confirm:", few(confirm, "; ", 2) + "."),)
+        yield (Span("Confirm:", few(confirm, "; ", 2) + "."),)
 
 
 def _unreadable(found: Assessment) -> str:
@@ -331,7 +331,7 @@ def _asked(found: Assessment) -> Line | None:
     topics = list(dict.fromkeys(found.phrases.criteria[own_id(item.criterion.key)].topic for item in held))
     verb = "asks" if payer.own_text else "may ask"
     document = one_line(payer.document, MOST_LETTERS_OF_A_PAYER)
-    return (Said(f"Payer {verb} for {len(topics)} more", f"({payer.name}, {document}): {few(topics)}."),)
+    return (Span(f"Payer {verb} for {len(topics)} more", f"({payer.name}, {document}): {few(topics)}."),)
 
 
 def _confirm(found: Assessment, style: Style) -> list[str]:
@@ -393,7 +393,7 @@ def _counts(found: Assessment) -> list[Line]:
         if number
     ]
     other = "Other " if failing else ""
-    return [(Said(f"{other}{found.phrases.label} criteria:", ", ".join(said) + "."),)] if said else []
+    return [(Span(f"{other}{found.phrases.label} criteria:", ", ".join(said) + "."),)] if said else []
 
 
 def _met_lines(found: Assessment, style: Style, room: _Room) -> list[Line]:
@@ -403,13 +403,13 @@ def _met_lines(found: Assessment, style: Style, room: _Room) -> list[Line]:
     attested = [row for row in rows if row.by_attestation]
     if in_chart:
         names = few([words.met(row, style) for row in in_chart], "; ", room.names)
-        lines.append((Said(f"Met in chart ({len(in_chart)}):", f"{names}."),))
+        lines.append((Span(f"Met in chart ({len(in_chart)}):", f"{names}."),))
     if attested and found.outcome is not Outcome.MET:
         by = words.signer([item for row in attested for item in row.finding.evidence], style)
         names = few([row.phrases.short for row in attested], "; ", room.names)
-        lines.append((Said(f"Attested ({len(attested)}), {by}:", f"{names}."),))
+        lines.append((Span(f"Attested ({len(attested)}), {by}:", f"{names}."),))
     if without := [row.phrases.topic for row in found.label if not row.applies]:
-        lines.append((Said(f"Not applicable ({len(without)}):", few(without, "; ") + "."),))
+        lines.append((Span(f"Not applicable ({len(without)}):", few(without, "; ") + "."),))
     return lines
 
 
@@ -429,25 +429,25 @@ def _trials(found: Assessment) -> Line | None:
             said += f"; {gaps} need{'s' * (gaps == 1)} documentation"
         if failing and found.outcome is not Outcome.NOT_STUDIED:
             said += f"; outside: {few(failing, ', ', 2)}"
-    return (Said(f"{found.phrases.trials}:", f"{said}."),)
+    return (Span(f"{found.phrases.trials}:", f"{said}."),)
 
 
 def _payer(found: Assessment, style: Style) -> Line:
     position = found.decision.payer
     names = [one_line(name, MOST_LETTERS_OF_A_PAYER) for name, _ in position.payers]
     if not names:
-        return (Said("Payer:", f"{_reason(position.reason)}; check prior authorization."),)
+        return (Span("Payer:", f"{_reason(position.reason)}; check prior authorization."),)
     payer = next((payer for _, payer in position.payers if payer is not None), None)
     if len(names) > 1:
-        return (Said("Payers:", f"{few(names, ', ', 2)}; check which one pays, and prior authorization."),)
+        return (Span("Payers:", f"{few(names, ', ', 2)}; check which one pays, and prior authorization."),)
     if payer is None:
-        return (Said("Payer:", f"{names[0]}, no medical policy on file; check prior authorization."),)
+        return (Span("Payer:", f"{names[0]}, no medical policy on file; check prior authorization."),)
     document = one_line(payer.document, MOST_LETTERS_OF_A_PAYER)
     if position.truth is Truth.MET:
         seen = f" (last checked {style.date(payer.seen_in_force.isoformat())})" if payer.seen_in_force else ""
-        return (Said("Payer:", f"{names[0]}, criteria of {document} met{seen}; check prior authorization."),)
+        return (Span("Payer:", f"{names[0]}, criteria of {document} met{seen}; check prior authorization."),)
     why = "own text not seen" if not payer.own_text else "not checked in the last 12 months"
-    return (Said("Payer:", f"{names[0]}, medical policy on file ({document}), {why}; verify the current version."),)
+    return (Span("Payer:", f"{names[0]}, medical policy on file ({document}), {why}; verify the current version."),)
 
 
 def _footer(found: Assessment) -> Block:
@@ -455,4 +455,4 @@ def _footer(found: Assessment) -> Block:
     pending = any(item.statement_text == "pending-verification" for item in found.policy.criteria)
     evidence = phrases.evidence if found.outcome not in (Outcome.OFF_LABEL, Outcome.CONTRAINDICATED) else ""
     said = (evidence, "Not a coverage decision.", phrases.pending if pending else "")
-    return Block(FOOTER, ((Said("", " ".join(filter(None, said))),),))
+    return Block(FOOTER, ((Span("", " ".join(filter(None, said))),),))

@@ -50,7 +50,7 @@ def name_of(evidence: Evidence) -> str:
 
 
 def record(evidence: Evidence, style: Style, called: str = "") -> str:
-    """A record with its code, its value and its date: "lumbar fusion (22612), 09/2016"."""
+    """A record with its code, its value and its date: "knee repair (12345), 09/2016"."""
     code = code_of(evidence)
     named = (called or name_of(evidence)) + (f" ({code})" if code else "")
     said = _value(one_line(evidence.value), style) if evidence.value else ""

@@ -9,7 +9,7 @@ from cds_service.card.assessment import Assessment
 from cds_service.card.ids import IdMaker, reason_system
 from cds_service.card.markdown import escape, one_line
 from cds_service.card.outcomes import Outcome
-from cds_service.card.style import LINES, Block, Line, Said, Style, written
+from cds_service.card.style import LINES, Block, Line, Span, Style, written
 from cds_service.card.suggestions import suggestions
 from cds_service.fhir.elements import Json
 from cds_service.fhir.types import TYPES
@@ -126,7 +126,7 @@ _AGAIN = "The order is unchanged. Sign again to retry, or check the criteria you
 def failed_card(frame: Frame, late: bool = False) -> Json:
     """The card that says that this statement could not be evaluated, ``late``: not in time; it suggests nothing."""
     summary = f"{frame.policy.phrases.therapy}: coverage criteria could not be checked; order unchanged"
-    lines: tuple[Line, ...] = ((Said("Not checked:", _LATE if late else _FAILED),), (Said("", _AGAIN),))
+    lines: tuple[Line, ...] = ((Span("Not checked:", _LATE if late else _FAILED),), (Span("", _AGAIN),))
     return frame.card(Outcome.FAILED, summary, written((Block(LINES, lines),), frame.style))
 
 
@@ -143,7 +143,7 @@ def _message_card(frame: Frame, outcome: Outcome, message: Message, parts: str, 
 def _line(text: str) -> Line:
     """An author's line, of which the words between ** are bold."""
     found = _BOLD.fullmatch(text)
-    return (Said(found[1], found[2]),) if found else (Said("", text),)
+    return (Span(found[1], found[2]),) if found else (Span("", text),)
 
 
 def _spelled_out(found: Assessment, style: Style) -> Iterator[Line]:
@@ -174,7 +174,7 @@ def _spelled_out(found: Assessment, style: Style) -> Iterator[Line]:
             shown.append(name)
         if names:
             more = len(names) - len(shown)
-            yield (Said(title, "; ".join(shown) + (f"; {more} more" if more else "") + "."),)
+            yield (Span(title, "; ".join(shown) + (f"; {more} more" if more else "") + "."),)
 
 
 def _not_counted(found: Assessment) -> Iterator[str]:

@@ -7,11 +7,8 @@ from html import escape as html_escape
 from typing import NamedTuple
 
 from cds_service.card.markdown import escape, one_line
+from cds_service.hooks.card_formats import HTML, ISO, MARKDOWN, TEXT, US
 
-MARKDOWN, TEXT, HTML = "markdown", "text", "html"
-FORMATS = (MARKDOWN, TEXT, HTML)
-US, ISO = "us", "iso"
-DATES = (US, ISO)
 _DATE = re.compile(r"(?<![\d-])(\d{4})-(\d{2})(?:-(\d{2}))?(?![\d-])")
 
 
@@ -37,14 +34,14 @@ def _in_us_order(found: re.Match[str]) -> str:
 DEFAULT_STYLE = Style()
 
 
-class Said(NamedTuple):
+class Span(NamedTuple):
     """A stretch of a line: what is bold, and what follows it."""
 
     bold: str
     plain: str = ""
 
 
-Line = tuple[Said, ...]
+Line = tuple[Span, ...]
 
 
 class Block(NamedTuple):
@@ -63,7 +60,7 @@ def plain_lines(blocks: Sequence[Block]) -> list[str]:
 
 
 def written(blocks: Sequence[Block], style: Style) -> str:
-    """The detail of a card in one of the ``FORMATS``.
+    """The detail of a card in one of the ``DETAIL_FORMATS``.
 
     Markdown is what GitHub and CommonMark render alike: a line ends in two spaces, blocks stand apart. HTML is made of
     p, ul, li, strong and em. All text is made safe here, whoever wrote it.

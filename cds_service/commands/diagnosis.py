@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 
-from cds_service.card.outcomes import Outcome
 from cds_service.clock import Deadline
 from cds_service.ehr.client import OutgoingClient, OutgoingError
 from cds_service.hooks import hook_request
@@ -183,7 +182,7 @@ def _fhir(client: Client, base: str, http: OutgoingClient) -> Line:
 
 
 def _topics(client: Client, library: Library) -> Iterator[Line]:
-    topics = {f"{policy.phrases.topic}{outcome.topic}" for policy in library.policies for outcome in Outcome}
+    topics = library.topics
     for topic, alias in client.topic_aliases.items():
         if topic in topics:
             yield Line(True, "topic", f"{topic} is told as {alias}")

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from cds_service.ehr.addresses import Allowance, ForbiddenAddressError, Network, is_loopback, origin_of, permitted
+from cds_service.hooks.card_formats import DATES, DETAIL_FORMATS
 from cds_service.hooks.client_names import OPEN, WORKBENCH
 from cds_service.operations.rate import limit_of
 from cds_service.spelling import nearest, shortened
@@ -21,6 +22,7 @@ from cds_service.trust.jwk import ALGORITHMS, RECOMMENDED, Key, UnusableKeyError
 KEYS = (
     *("id", "issuer", "jwks_url", "jwks_file", "keys", "jku", "algorithms", "audiences", "tenants"),
     *("fhir_servers", "private_networks", "quirks", "topic_aliases", "rate_limit", "token_reuse"),
+    *("detail_format", "dates"),
 )
 SOURCES = ("jwks_url", "jwks_file", "keys")
 # Calls that are not authenticated, demo calls, and callers that are not known, are told under these names.
@@ -118,6 +120,8 @@ class _Reader:
             topic_aliases=self._aliases(),
             rate_limit=self._rate_limit(),
             token_reuse=self._switch("token_reuse"),
+            detail_format=self._one_of("detail_format", DETAIL_FORMATS),
+            dates=self._one_of("dates", DATES),
         )
 
     def _note(self, key: str, what: str) -> None:
@@ -158,6 +162,13 @@ class _Reader:
         if key in self.entry and not value:
             self._note(key, "is empty; list something, or leave the key out")
         return tuple(value)
+
+    def _one_of(self, key: str, allowed: Sequence[str]) -> str:
+        """One of the allowed words; the first where none is given."""
+        text = self._text(key)
+        if text and text not in allowed:
+            self._note(key, f"'{shortened(text)}' is not allowed; {nearest(text, allowed)}")
+        return text if text in allowed else allowed[0]
 
     def _choice(self, key: str, allowed: Collection[str]) -> tuple[str, ...]:
         items = self._texts(key)

@@ -6,6 +6,7 @@ from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 from cds_service.ehr.addresses import Allowance, Network
+from cds_service.hooks.card_formats import MARKDOWN, US
 from cds_service.hooks.client_names import OPEN
 from cds_service.trust.jwk import RECOMMENDED, Key
 
@@ -28,7 +29,8 @@ class Client:
     ``tenants``: if there are any, a token must name one. ``networks``: private networks that the names of its servers
     may lead to. ``topic_aliases``: a statement's topic code -> what this client is told. ``rate_limit``: in place of
     that of the settings, if not empty. ``token_reuse``: a token may come more than once until it expires; all its other
-    checks are made. ``this_machine``: FHIR servers on this machine may be called for it.
+    checks are made. ``this_machine``: FHIR servers on this machine may be called for it. ``detail_format`` and
+    ``dates``: how the detail of its cards is written.
     """
 
     id: str
@@ -46,6 +48,8 @@ class Client:
     rate_limit: str = ""
     token_reuse: bool = False
     this_machine: bool = False
+    detail_format: str = MARKDOWN
+    dates: str = US
 
     def jkus(self) -> tuple[str, ...] | None:
         """The values that a token's jku may have; None where it is not looked at: no key comes from an address then."""

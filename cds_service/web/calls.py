@@ -12,6 +12,7 @@ import orjson
 from flask import Flask, Response, g, request
 
 from cds_service import json_bodies, service
+from cds_service.card.style import Style
 from cds_service.clock import Deadline
 from cds_service.ehr.complete import complete_call
 from cds_service.ehr.fetch import server_timing
@@ -88,7 +89,8 @@ def _answered(record: CallRecord, guide: Guide, installation: Installation, gate
         # Known before it is counted: of a client that calls too often a line is kept.
         record.caller, client = admitted
         gate.count(admitted)
-    own = replace(guide, client=record.caller.client) if record.caller else guide
+    style = Style(client.detail_format, client.dates)
+    own = replace(guide, client=record.caller.client, style=style) if record.caller else guide
     today = record.today
     with record.timing.step("read"):
         record.body = reading.body(deadline if gate is not None else None)
