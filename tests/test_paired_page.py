@@ -5,7 +5,6 @@ from itertools import pairwise
 
 import pytest
 
-from cds_service.authoring.lint import FORBIDDEN
 from cds_service.facts import word
 from cds_service.policy.model import Policy
 from cds_service.publish import codes, criteria, rules, source_attributes
@@ -14,7 +13,7 @@ from tests.charts import MINIMAL, named
 from tests.loading import load_policy
 from tests.paired import CRITERIA, OF_THE_STATEMENT, REVIEW, paired, write
 from tests.shipped import TODAY
-from tests.test_pages import Page, client_of, page_of
+from tests.test_pages import FORBIDDEN, Page, client_of, page_of
 
 PATH = "/policies/paired"
 # Members of a policy that name things, or are one of a few words that stand on the page in plain English.
@@ -222,7 +221,7 @@ def test_no_text_of_a_rule_or_a_part_becomes_markup(tmp_path):
     policy["profiles"]["charter"]["pending"] = hostile
     policy["parameters"]["signs-least"]["place"] = hostile
     policy["scope"]["parts"][0]["label"] = hostile
-    made["card"]["ask_scope"]["detail"] = hostile.replace("{{ 7*7 }}", "")
+    made["card"]["ask_scope"]["lines"] = [hostile.replace("{{ 7*7 }}", "")]
     page = page_of(client_of(write(tmp_path, made).parent), PATH)
     assert not page.named("script")
     assert page.text.count(hostile) >= len(told) + 3
