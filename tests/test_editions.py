@@ -132,29 +132,41 @@ def call(cards: Path, today: date, *drafts, hook="order-sign", selections=None, 
 
 def edition_of(cards):
     (card,) = cards
-    return card["links"][1]["url"].rpartition("/")[2]
+    return card["links"][0]["url"].rpartition("/")[2]
 
 
 @pytest.mark.parametrize(
     ("today", "service", "answers", "summary"),
     named(
-        ("this year for this year", LAST_YEAR, {}, "minimal-2025", "3 of 4 undocumented"),
-        ("next year for next year", date(2026, 1, 2), {}, "minimal-2026", "Outside the label: 1 criterion"),
+        (
+            "this year for this year",
+            LAST_YEAR,
+            {},
+            "minimal-2025",
+            "Knee humming: 3 of 4 Primer label criteria need documentation",
+        ),
+        ("next year for next year", date(2026, 1, 2), {}, "minimal-2026", "Knee humming: off-label, age 5"),
         (
             "ordered this year for service in the next",
             LAST_YEAR,
             {"occurrenceDateTime": "2026-01-05"},
             "minimal-2026",
-            "Outside the label: 1 criterion",
+            "Knee humming: off-label, age 5",
         ),
         (
             "ordered next year for service in this",
             date(2026, 1, 2),
             {"occurrencePeriod": {"start": "2025-12-31T08:00:00Z"}},
             "minimal-2025",
-            "3 of 4 undocumented",
+            "Knee humming: 3 of 4 Primer label criteria need documentation",
         ),
-        ("before the first edition", LAST_YEAR, {"occurrenceDateTime": "2010"}, "minimal-2025", "3 of 4 undocumented"),
+        (
+            "before the first edition",
+            LAST_YEAR,
+            {"occurrenceDateTime": "2010"},
+            "minimal-2025",
+            "Knee humming: 3 of 4 Primer label criteria need documentation",
+        ),
     ),
 )
 def test_an_order_is_answered_by_the_edition_of_its_date_of_service(cards, today, service, answers, summary):
@@ -196,7 +208,7 @@ def test_answers_to_any_edition_count(cards):
         on_record=[form, patient(birthDate="1950-01-01")],
     )
     assert edition_of(made) == "minimal-2026"
-    assert "can hum" in made[0]["detail"]
+    assert "Attested (1), signer not recorded, 12/20/2025:** can hum." in made[0]["detail"]
 
 
 def test_a_draft_edition_is_listed_and_never_in_force(cards):
@@ -310,6 +322,19 @@ def one_more_criterion(policy):
     policy["verdicts"][0]["all"].append("grown-up")
 
 
+def phrases_for(folder):
+    """Gives each criterion of a folder phrases, and takes those of others away."""
+    policy = json.loads((folder / "policy.json").read_text(encoding="utf-8"))
+    names = [entry["id"] for entry in policy["criteria"]]
+
+    def change(card):
+        given = card["criteria"]
+        own = {name: given["can-hum"] | {"topic": name} for name in names if name not in given}
+        card["criteria"] = {name: entry for name, entry in given.items() if name in names} | own
+
+    return change
+
+
 def another_code(codes):
     rows = codes["sets"]["coil"]["codes"]
     rows[1] = rows[0] | {"code": "33333", "label": "coil, new"}
@@ -325,9 +350,11 @@ CHANGED = [
     ("the words of a criterion", "policy", set_at("criteria", 0, "settled_by", value="another note"),
      ["Criterion “Adult”: also changed: settled by."]),
     ("a criterion less", "policy", without_criterion,
-     ["Criterion removed: Pain score of 6 or more.", "Verdict “Studied”: criteria removed: Pain score of 6 or more."]),
+     ["Criterion removed: Pain score of 6 or more.", "Verdict “Studied”: criteria removed: Pain score of 6 or more.",
+      "Also changed: the words of the card."]),
     ("a criterion more", "policy", one_more_criterion,
-     ["Criterion added: Grown up.", "Verdict “Label”: criteria added: Grown up."]),
+     ["Criterion added: Grown up.", "Verdict “Label”: criteria added: Grown up.",
+      "Also changed: the words of the card."]),
     ("another order of criteria", "policy", lambda policy: policy["criteria"].reverse(),
      ["The criteria stand in another order."]),
     ("another order of verdicts", "policy", lambda policy: policy["verdicts"].reverse(),
@@ -364,7 +391,7 @@ CHANGED = [
      ["Payer “Example Mutual”: also changed: background."]),
     ("how an order is recognised", "policy", set_at("orders", "named_in_text", value=["hummer"]),
      ["Also changed: how an order is recognised."]),
-    ("the words of the card", "card", set_at("codes_line", value="x."), ["Also changed: the words of the card."]),
+    ("the words of the card", "card", set_at("evidence", value="Made up again."), ["Also changed: the words of the card."]),
 ]  # fmt: skip
 
 
@@ -372,6 +399,7 @@ CHANGED = [
 def test_what_changed_between_two_editions(tmp_path, remark, file, change, sentences):
     folder = edition(tmp_path, "later", "2027", None)
     edit(folder, file, change)
+    edit(folder, "card", phrases_for(folder))
     assert changes(minimal(), load_policy(folder)) == sentences
 
 

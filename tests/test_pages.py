@@ -29,6 +29,7 @@ from tests.words import PROMISES, node, rule_of
 ADDRESS = "https://cds.example.org/guidance"
 ISASS = "isass-restorative-neurostimulation-2023"
 PAGES = ("/", "/policies", f"/policies/{ISASS}", "/policies/isass-si-joint-fusion-2020")
+FORBIDDEN = re.compile(r"(?i)\b(contra)?indicated\b|\bshould\b|\bapprov\w*")
 VOID = {"br", "link", "meta", "img", "input", "hr", "wbr"}
 
 

@@ -18,6 +18,8 @@ MESSAGES = ("ask", "ask_therapy", "ask_scope")
 # Words at most of each phrase of a criterion.
 LONGEST = {"short": 4, "topic": 4, "doc": 3, "document": 7, "document_found": 7, "fails": 9, "met": 6}
 LONGEST_EVIDENCE = 14
+# Marks a limit that is not in the label's own words.
+READ_AS = "read as"
 FOUND_HOLES = ("count", "last", "names")
 # What a measurement compares is a number of its own, which a card that says it fails must name.
 _COMPARED = ("at_least", "at_most", "more_than", "less_than")
@@ -32,6 +34,7 @@ class WordingReader(Reader):
         self._named(policy, card)
         self._lengths(card)
         self._values(policy, card)
+        self._own_readings(policy, card)
         for place, text, allowed in _templates(card):
             self._holes(place, text, allowed)
         return Phrases(
@@ -95,8 +98,9 @@ class WordingReader(Reader):
                     f"'{topic}' is that of '{topics[topic]}' too; each needs its own",
                 )
             topics.setdefault(topic, name)
-        if len(card.get("evidence", "").split()) > LONGEST_EVIDENCE:
-            self.problem("card", "$.evidence", f"has more than {LONGEST_EVIDENCE} words")
+        words = len(card.get("evidence", "").split())
+        if words > LONGEST_EVIDENCE:
+            self.problem("card", "$.evidence", f"has {words} words; at most {LONGEST_EVIDENCE} are shown")
 
     def _values(self, policy: Mapping[str, Any], card: Mapping[str, Any]) -> None:
         measured = {name for name, fact in policy["facts"].items() if fact["kind"] == "measurement"}
@@ -105,6 +109,14 @@ class WordingReader(Reader):
             if phrases and "{value}" not in phrases["fails"] and _compares(entry.get("test", {}), measured):
                 place = f"$.criteria.{entry['id']}.fails"
                 self.problem("card", place, "has no {value}: a measured criterion that fails names what was measured")
+
+    def _own_readings(self, policy: Mapping[str, Any], card: Mapping[str, Any]) -> None:
+        # Nothing that is ours may read as if the label had stated it.
+        for name in policy["verdicts"][0].get("all", ()):
+            phrases = card["criteria"].get(name, {})
+            if phrases.get("own_reading") and READ_AS not in phrases["fails"]:
+                says = f"does not say '{READ_AS}': it has own_reading, so its limit is not the label's own"
+                self.problem("card", f"$.criteria.{name}.fails", says)
 
     def _holes(self, place: str, text: str, allowed: tuple[str, ...]) -> None:
         try:
