@@ -172,7 +172,7 @@ def edition_of(cards):
 def test_an_order_is_answered_by_the_edition_of_its_date_of_service(cards, today, service, answers, summary):
     made = call(cards, today, order("11111", **KNEE, **service))
     assert edition_of(made) == answers
-    assert made[0]["summary"].startswith(summary)
+    assert summary in made[0]["summary"]
 
 
 def test_two_acts_of_one_procedure_share_one_card_by_the_earlier_day(cards):
@@ -391,7 +391,8 @@ CHANGED = [
      ["Payer “Example Mutual”: also changed: background."]),
     ("how an order is recognised", "policy", set_at("orders", "named_in_text", value=["hummer"]),
      ["Also changed: how an order is recognised."]),
-    ("the words of the card", "card", set_at("evidence", value="Made up again."), ["Also changed: the words of the card."]),
+    ("the words of the card", "card", set_at("evidence", value="Made up again."),
+     ["Also changed: the words of the card."]),
 ]  # fmt: skip
 
 
