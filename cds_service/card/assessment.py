@@ -73,6 +73,8 @@ class Assessment:
         self.chart = chart
         self.policy = decision.policy
         self.phrases = decision.policy.phrases
+        # What documents must say, by the criterion and its sides, as far as the card asked for it.
+        self.documents: dict[tuple[str, tuple[str, ...]], str] = {}
         own = [verdict for verdict in decision.verdicts if verdict.findings and verdict.rule.profile is None]
         self.label_applies = decision.verdicts[0].truth is not Truth.NOT_APPLICABLE
         lead, rest = (own[:1], own[1:]) if self.label_applies else ([], own)

@@ -1,5 +1,6 @@
 """The detail of a card: what to do, what is known, and what the card is not; as much of it as can be read at once."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,9 @@ MOST_LETTERS_OF_A_PAYER = 40
 NO_CODES = "No codes suggested."
 DISCLAIMER = "Not a coverage decision."
 CHART_WRONG: Line = (Span("Chart wrong or outdated?", f"Correct it and sign again. {NO_CODES}"),)
+
+
+_WORD = re.compile(r"[^\s\w]*\w\S*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ _ROOMS = (
 
 def count_words(text: str) -> int:
     """Words of a text: what holds a letter or a digit."""
-    return sum(any(letter.isalnum() for letter in word) for word in text.split())
+    return len(_WORD.findall(text))
 
 
 def detail(found: Assessment, summary: str, style: Style) -> tuple[Block, ...]:
@@ -209,7 +213,7 @@ def _not_read(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
     yield Block(BULLETS, tuple(bullets))
     rest = [row for row in found.open_label if row not in found.not_checked]
     if rest:
-        items = [words.document(row, style) for row in rest]
+        items = [_document(found, row, style) for row in rest]
         yield Block(LINES, ((Span(f"Documentation needed ({len(rest)}):", few(items, "; ", room.names) + "."),),))
 
 
@@ -227,7 +231,7 @@ def _two_sides(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
         tail = f"not studied: {few(failing, ', ')}" if failing else ""
         if gaps:
             yield Block(LINES, ((Span(f"{named}: documentation needed ({len(gaps)})", tail),),))
-            bullets, rest = _bullets(gaps, style, replace(room, bullets=max(room.bullets - 2, 2)))
+            bullets, rest = _bullets(found, gaps, style, replace(room, bullets=max(room.bullets - 2, 2)))
             yield Block(BULLETS, bullets)
             yield Block(LINES, rest)
         else:
@@ -238,27 +242,37 @@ def _two_sides(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
 
 
 def _gaps(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
-    yield from _documents(found.open_label, style, room, "Documentation needed")
+    yield from _documents(found, found.open_label, style, room, "Documentation needed")
     if found.not_studied:
         yield Block(LINES, (_outside(found, style),))
 
 
-def _documents(rows: Sequence[Row], style: Style, room: _Room, heading: str) -> Iterator[Block]:
+def _document(found: Assessment, row: Row, style: Style) -> str:
+    """What the document must say, worked out once however much of it there is room for."""
+    key = (row.finding.key, row.sides)
+    if key not in found.documents:
+        found.documents[key] = words.document(row, style)
+    return found.documents[key]
+
+
+def _documents(found: Assessment, rows: Sequence[Row], style: Style, room: _Room, heading: str) -> Iterator[Block]:
     if len(rows) == 1:
-        yield Block(LINES, ((Span(f"{rows[0].phrases.doc} needed:", words.document(rows[0], style) + "."),),))
+        yield Block(LINES, ((Span(f"{rows[0].phrases.doc} needed:", _document(found, rows[0], style) + "."),),))
         return
     if room.heading:
         yield Block(LINES, ((Span(f"{heading} ({len(rows)})"),),))
-    bullets, rest = _bullets(rows, style, room)
+    bullets, rest = _bullets(found, rows, style, room)
     yield Block(BULLETS, bullets)
     yield Block(LINES, rest)
 
 
-def _bullets(rows: Sequence[Row], style: Style, room: _Room) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
+def _bullets(
+    found: Assessment, rows: Sequence[Row], style: Style, room: _Room
+) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
     """A bullet for each document to attach, and a line that names those for which there is no room."""
     by_document: dict[str, list[str]] = {}
     for row in rows:
-        by_document.setdefault(row.phrases.doc, []).append(words.document(row, style))
+        by_document.setdefault(row.phrases.doc, []).append(_document(found, row, style))
     shown = list(by_document.items())
     bullets = tuple((Span(f"{name}:", few(items, "; ", room.items)),) for name, items in shown[: room.bullets])
     rest = [name[0].lower() + name[1:] if name[1:2].islower() else name for name, _ in shown[room.bullets :]]
@@ -275,7 +289,7 @@ def _not_studied(found: Assessment, style: Style, _room: _Room) -> Iterator[Bloc
 
 
 def _trial_gaps(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
-    yield from _documents(found.open_trial, style, room, "Trial criteria: documentation needed")
+    yield from _documents(found, found.open_trial, style, room, "Trial criteria: documentation needed")
 
 
 def _met(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
@@ -323,6 +337,8 @@ def _unreadable(found: Assessment) -> str:
 
 def _asked(found: Assessment) -> Line | None:
     position = found.decision.payer
+    if not position.held:
+        return None
     # What is open in a verdict already is asked for there.
     asked = {own_id(row.finding.criterion.key) for row in found.counted if row.truth is not Truth.MET}
     held = [item for item in position.held if own_id(item.criterion.key) not in asked and item.truth is not Truth.MET]
