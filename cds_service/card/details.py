@@ -62,9 +62,18 @@ def detail(found: Assessment, summary: str, style: Style) -> tuple[Block, ...]:
     if found.outcome is Outcome.DECEASED:
         said = "Confirm patient identity. Coverage criteria not checked, no codes suggested."
         return (Block(LINES, ((Span("Wrong chart?", said),),)),)
+    footer = _footer(found)
+    leads: dict[_Room, list[Block]] = {}
+    facts: dict[_Room, Block] = {}
     for room in _ROOMS:
-        lead = _together(block for block in _lead(found, style, room) if block.lines)
-        blocks = (*lead, *(block for block in (_facts(found, style, room), _footer(found)) if block.lines))
+        # Each part is worked out again only where what it has room for changed.
+        of_lead, of_facts = replace(room, joined=False, counts=False), replace(room, items=0, bullets=0, heading=False)
+        if of_lead not in leads:
+            leads[of_lead] = _together(block for block in _lead(found, style, room) if block.lines)
+        if of_facts not in facts:
+            facts[of_facts] = _facts(found, style, room)
+        lead = leads[of_lead]
+        blocks = (*lead, *(block for block in (facts[of_facts], footer) if block.lines))
         if _fits(summary, lead, blocks):
             break
     return blocks
