@@ -202,7 +202,7 @@ def test_answers_to_any_edition_count(cards):
         on_record=[form, patient(birthDate="1950-01-01")],
     )
     assert edition_of(made) == "minimal-2026"
-    assert "Attested (1), signer not recorded, 12/20/2025:** can hum." in made[0]["detail"]
+    assert "**Attested (1), Dr. A. Example, 12/20/2025:** can hum." in made[0]["detail"]
 
 
 def test_a_draft_edition_is_listed_and_never_in_force(cards):
