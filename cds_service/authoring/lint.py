@@ -212,4 +212,5 @@ def _named(row: Row, said: str, found: Assessment) -> bool:
         *(evidence_words.name_of(item) for item in records if not item.is_attested),
         *(urgent[item.reference] for item in records if item.reference in urgent),
     )
-    return row.truth is Truth.MET or any(plain(name) in said for name in names)
+    # As a word of its own: "age" is not said by "coverage".
+    return row.truth is Truth.MET or any(re.search(rf"(?<!\w){re.escape(plain(name))}(?!\w)", said) for name in names)
