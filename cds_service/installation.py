@@ -114,7 +114,7 @@ def installation_of(settings: Settings, library: Library, *, only_this_machine: 
     http = OutgoingClient()
     open_client = anyone(this_machine=only_this_machine)
     callers = clients.entries if clients else (open_client,)
-    evidence = evidence_mode(settings, is_open=only_this_machine and not clients)
+    evidence = settings.evidence_mode(is_open=only_this_machine and not clients)
     shown_evidence = _with_evidence(callers, evidence)
     audit = _audit(settings) if settings.audit else NO_AUDIT_LOG
     fetches = settings.fetch_missing and any(client.may_fetch() for client in callers)
@@ -146,14 +146,6 @@ def installation_of(settings: Settings, library: Library, *, only_this_machine: 
         evidence_mode=evidence,
         evidence_pages=_evidence_pages(settings, store, shown_evidence) if shown_evidence else None,
     )
-
-
-def evidence_mode(settings: Settings, *, is_open: bool) -> str:
-    """Where evidence pages are for clients whose entry names nothing: SEALED or OFF.
-
-    ``is_open``: only this machine can call, and calls are open.
-    """
-    return (SEALED if is_open else OFF) if settings.evidence == "auto" else settings.evidence
 
 
 def _with_evidence(callers: Collection[Client], mode: str) -> frozenset[str]:

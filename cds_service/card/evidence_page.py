@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from cds_service.card.evidence_rows import Need, Rows, said
+from cds_service.card.evidence_rows import NOT_READ, OPEN, Need, Rows, result_of, said
 from cds_service.card.guidance import reasons_here
 from cds_service.card.patient_words import Nameless
 from cds_service.chart.chart import Chart
 from cds_service.errors import UnreadableError
+from cds_service.facts.evaluated import DOES_NOT_APPLY
 from cds_service.facts.logic import Truth
 from cds_service.fhir.dates import years_between
 from cds_service.fhir.elements import days_of
@@ -51,7 +52,7 @@ class PageWords:
 
 def page_words(decision: Decision, card: Mapping[str, Any]) -> PageWords:
     """The words of the policy: for each open criterion that a verdict counts, what would settle it."""
-    open_ones = [item for item in _counted(decision) if item.truth is Truth.UNKNOWN]
+    open_ones = [item for item in _counted(decision) if result_of(item) in (OPEN, NOT_READ)]
     needs = ((item.criterion.title, item.needs or item.criterion.settled_by) for item in open_ones)
     return PageWords(summary=card["summary"], checklist=tuple(dict.fromkeys(needs)))
 
@@ -160,7 +161,8 @@ def _review(decision: Decision, rows: Rows) -> Json:
         {"says": says, "evidence": [rows.evidence(item) for item in evidence[:MOST_REVIEW]]}
         for says, evidence in decision.for_review
     ]
-    return {"confirm": confirm, "rows": rows.of(decision.outside_verdicts)}
+    shown = (item for item in decision.outside_verdicts if item.manner != DOES_NOT_APPLY)
+    return {"confirm": confirm, "rows": rows.of(shown)}
 
 
 def _payer(decision: Decision, rows: Rows, nameless: Nameless) -> Json:

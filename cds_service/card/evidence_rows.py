@@ -74,7 +74,7 @@ class Rows:
             "despite": [self._safe(item.in_words(self._safe)) for item in islice(finding.answered, MOST_EVIDENCE)],
             "says": self._safe(finding.reason if finding.truth is not Truth.MET else finding.beside),
             "unread": [TYPES[name].called for name in finding.unread],
-            "needed": self._need(finding) if result in (OPEN, NOT_READ, CONFLICT) else None,
+            "needed": self._need(finding) if result in (OPEN, NOT_READ) else None,
             "not_counted": self._not_counted(finding),
         }
         return {name: value for name, value in row.items() if value}

@@ -200,7 +200,7 @@ def _evidence(client: Client, default: str) -> Line:
     """Whether the cards of a client link to an evidence page, and where that may be shown."""
     where = "its entry" if client.evidence else "the settings"
     if client.evidence_mode(default) == OFF:
-        return Line(None, "evidence", f"off by {where}: cards have no link to an evidence page")
+        return Line(True, "evidence", f"off by {where}: cards have no link to an evidence page")
     frames = f"in a frame of {', '.join(client.frame_ancestors)} too" if client.frame_ancestors else "in no frame"
     return Line(True, "evidence", f"sealed by {where}: the card's link opens the evidence page, {frames}")
 

@@ -43,7 +43,6 @@ def doctor_client(identifier: str) -> None:
     """Check the entry ID of the clients file end to end: its keys, its FHIR servers, and what it is shown."""
     from cds_service.commands.diagnosis import diagnose_client, find_client
     from cds_service.ehr.client import OutgoingClient
-    from cds_service.installation import evidence_mode
     from cds_service.library import load_library
 
     settings = settings_of()
@@ -52,7 +51,7 @@ def doctor_client(identifier: str) -> None:
         client = find_client(clients, identifier)
         library = load_library(settings.cards, settings.canonical_base, settings.codes, settings.value_sets)
         url = settings.public_url or "http://127.0.0.1:8080"
-        evidence = evidence_mode(settings, is_open=False)
+        evidence = settings.evidence_mode(is_open=False)
         lines = [*diagnose_client(client, http, library, url, evidence)]
     except PolicyError as error:
         raise click.ClickException("The policies cannot be used:\n" + str(error)) from None

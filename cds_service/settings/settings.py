@@ -292,6 +292,13 @@ class Settings(BaseSettings):
             )
         return self
 
+    def evidence_mode(self, *, is_open: bool) -> str:
+        """Where the evidence pages of clients are whose entry does not say: "sealed" or "off".
+
+        ``is_open``: only this machine can call, and calls are open.
+        """
+        return ("sealed" if is_open else "off") if self.evidence == "auto" else self.evidence
+
     def key(self) -> bytes:
         """The key of card ids."""
         return (self.id_key.get_secret_value() or OPEN_LOOPBACK_KEY).encode()

@@ -283,7 +283,7 @@ class _Reader:
             if not _ORIGIN.fullmatch(item):
                 self._note(
                     key,
-                    f"'{shortened(item)}' is no web origin such as https://ehr.example (no path, no slash at its end)",
+                    f"'{shortened(item)}' is not a web origin such as https://ehr.example (no path, no slash at its end)",
                 )
         return found
 

@@ -8,14 +8,17 @@ from cds_service.card import evidence_rows
 from cds_service.web.evidence_words import (
     ATTESTED_AS,
     ATTESTED_BY,
+    CORRECT,
     CPT_NOTICE,
     LATER,
+    NEEDED,
     NO_CODES,
     NO_DECISION,
     NOT_FOUND,
     NOT_RECEIVED,
     NOT_REVIEWED,
     NOTHING,
+    RESOLVE,
     RESULTS,
     REVIEWED,
     SEEN,
@@ -52,7 +55,7 @@ class EvidenceRow(NamedTuple):
     evidence: tuple[str, ...]
     against: tuple[str, ...]
     says: str
-    document: str
+    to_do: str
     needed: str
     looked_for: tuple[str, ...]
     not_counted: tuple[str, ...]
@@ -159,8 +162,8 @@ class _Shown:
             evidence=evidence,
             against=against,
             says=_says(row, bool(evidence or against)),
-            document=needed.get("document", ""),
-            needed=needed.get("says", ""),
+            to_do=RESOLVE if row["result"] == evidence_rows.CONFLICT else NEEDED if needed else "",
+            needed=": ".join(filter(None, (needed.get("document"), needed.get("says")))) or CORRECT,
             looked_for=tuple(_looked_for(*item) for item in criterion.get("looked_for", ())),
             not_counted=tuple(f"{name}: {us_dates(why)}" for name, why in row.get("not_counted", ())),
             sources=tuple(self._cited(item) for item in criterion.get("sources", ())),
