@@ -23,7 +23,7 @@ FETCH_FAILURES = (
     *("scope", "unresolved", "busy", "error"),
 )
 # What is kept, by what is counted of it; the last two only where it is removed.
-STORAGE_KINDS = ("audit", "cards", "feedback", "audit-content", "activity")
+STORAGE_KINDS = ("audit", "cards", "feedback", "evidence", "audit-content", "activity")
 REMOVAL_REASONS = ("age", "cap")
 FEEDBACK_OUTCOMES = ("new", "repeated", "unknown-card")
 REFUSALS = tuple(f"refused:{status}" for status in STATUSES if status >= 400)
@@ -110,7 +110,7 @@ METRICS = (
     _spec(
         "storage_used_ratio",
         "gauge",
-        "How much of its cap what is kept has used, 0 to 1: audit (bytes), cards and feedback (rows).",
+        "How much of its cap what is kept has used, 0 to 1: audit (bytes), cards, feedback and evidence pages (rows).",
         "kind",
         merge="livemostrecent",
     ),
