@@ -164,6 +164,7 @@ def audit_line() -> str:
                 request_id="4be1" * 8,
                 service="coverage-guidance-order-sign",
                 caller=caller,
+                today=TODAY,
                 status=200,
                 outcome=outcomes.of_call(answer),
                 milliseconds=2.4,

@@ -78,8 +78,25 @@ def keys_of(text: str) -> Keys:
     return Keys(found)
 
 
-def without_tokens(body: Any, response: bytes) -> tuple[bytes, bytes]:
-    """A hook request as JSON text, and its answer, without the access token, wherever it stands in them.
+def content_of(
+    request: bytes, response: bytes, fetched: Mapping[str, Any], unfetched: Mapping[str, str]
+) -> bytes | None:
+    """What is kept of a call as one JSON object, without tokens; None where the request cannot be searched for them.
+
+    ``request`` and ``response`` as they were sent, ``fetched`` and ``unfetched`` (prefetch key -> value, or the reason
+    why there is none) only where the service asked the FHIR server: with them the call can be evaluated again.
+    """
+    asked = [(name, orjson.dumps(given)) for name, given in (("fetched", fetched), ("unfetched", unfetched)) if given]
+    try:
+        body, *others = without_tokens(orjson.loads(request), response or b"null", *(text for _, text in asked))
+    except (RecursionError, TypeError, orjson.JSONDecodeError):
+        return None
+    members = zip(("request", "response", *(name for name, _ in asked)), (body, *others), strict=True)
+    return b"{" + b",".join(b'"' + name.encode() + b'":' + text for name, text in members) + b"}"
+
+
+def without_tokens(body: Any, *others: bytes) -> tuple[bytes, ...]:
+    """A hook request as JSON text, and ``others`` beside it, without the access token, wherever it stands in them.
 
     Of ``fhirAuthorization`` only the members that the specification names besides the token are left; members that are
     named as tokens are removed at any depth. Raises TypeError or RecursionError for what is nested too deeply.
@@ -95,7 +112,7 @@ def without_tokens(body: Any, response: bytes) -> tuple[bytes, bytes]:
     lowered = text.lower()
     if any(name in lowered for name in _QUOTED_TOKEN_NAMES):
         text = orjson.dumps(_stripped(body))
-    return _without(text, token), _without(response, token)
+    return tuple(_without(one, token) for one in (text, *others))
 
 
 def _without(text: bytes, token: Any) -> bytes:
