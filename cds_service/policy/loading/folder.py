@@ -147,6 +147,10 @@ class _Builder(Reader):
         )
         orders = OrderReader(self._problems, self.codes, self.tests, card.get("pathways", {}))
         own = tuple(self.criteria.criteria.values())
+        for number, revision in enumerate(review.revisions):
+            for place, name in enumerate(revision.turns):
+                where = f"$.review.revisions[{number}].turns[{place}]"
+                self.known(name, {item.id for item in own}, "criterion", "policy", where)
         return Policy(
             id=written["id"],
             statement=written["statement"],
