@@ -64,6 +64,35 @@ def audit(
         raise click.ClickException(str(error)) from None
 
 
+@audit.command("request")
+@click.argument("card", metavar="UUID")
+def audit_request(card: str) -> None:
+    """Print the call that gave the card UUID, as a request for `cds-service explain`; standard error says of which day.
+
+    It needs kept content and CDS_SERVICE_AUDIT_KEY. What is printed is patient data.
+    """
+    from cds_service.commands.kept_calls import request_of
+    from cds_service.operations.audit import AuditError, Wanted, audit_folder, read
+
+    settings = settings_of()
+    if not settings.audit_key.get_secret_value():
+        raise click.ClickException("Set CDS_SERVICE_AUDIT_KEY, the key with which the content was encrypted.")
+    try:
+        lines = read(audit_folder(settings.state), Wanted(card=card), _keys(settings), _tell)
+        line = next((line for line in lines if line.get("kind") == "call"), None)
+    except AuditError as error:
+        raise click.ClickException(str(error)) from None
+    if line is None:
+        raise click.ClickException(f"No call in the audit log gave the card {card}; see `cds-service audit --card`.")
+    request = request_of(line.get("content"))
+    if request is None:
+        content = line.get("content") or {}
+        why = content.get("cannot be opened", "CDS_SERVICE_AUDIT_CONTENT was off, or a cap was reached")
+        raise click.ClickException(f"The content of the call of {line['time']} cannot be had: {why}.")
+    click.echo(json.dumps(request, ensure_ascii=False))
+    _tell(f"Evaluate it as of its day: cds-service explain FILE --today {line['today']}")
+
+
 @audit.command()
 @click.option("--policy", "policy_id", metavar="ID", required=True, help="The rule set that was corrected.")
 @click.option("--criterion", metavar="ID", required=True, help="The criterion whose rule was corrected.")
