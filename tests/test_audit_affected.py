@@ -185,6 +185,21 @@ def test_the_table_names_the_patients_that_the_site_lists(calls, kept, lower_bmi
     assert "somebody" not in result.stdout
 
 
+def test_lines_of_an_earlier_version_are_counted_and_passed_over(not_kept, lower_bmi, tmp_path):
+    shutil.copytree(audit_folder(not_kept), audit_folder(tmp_path))
+    path = audit_folder(tmp_path) / f"audit-{TODAY.isoformat()}.jsonl"
+    lines = [orjson.loads(text) for text in path.read_bytes().splitlines()]
+    for line in lines:
+        del line["today"]
+        for told in line["policies"]:
+            del told["criteria"], told["digest"]
+    path.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+    answered = [line for line in lines if line["status"] == 200 and line["client"] != WORKBENCH]
+    result = run(tmp_path, lower_bmi, "--criterion", "bmi", "--json")
+    assert f"{len(answered)} calls were not checked: an earlier version wrote" in result.stderr
+    assert TODAY.isoformat() not in {row["today"] for row in rows(result)}
+
+
 def test_until_ends_the_days(calls, kept, lower_bmi):
     found = rows(run(kept, lower_bmi, "--criterion", "bmi", "--until", FIRST.isoformat(), "--json"))
     assert {row["today"] for row in found} == {FIRST.isoformat()}

@@ -4,7 +4,7 @@ After a rule is corrected, a site must find the patients whose cards rested on i
 evaluated again on its own day; of any other the line tells whether its card rested on the criterion.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -71,18 +71,28 @@ class CheckedCall:
         return self.then != self.now and self.then.others == self.now.others
 
 
-def checked(lines: Iterable[Json], question: Question, guide: Guide) -> Iterator[CheckedCall]:
+def checked(
+    lines: Iterable[Json], question: Question, guide: Guide, tell: Callable[[str], None]
+) -> Iterator[CheckedCall]:
     """The answered calls among lines of the audit log (``audit.read``, with keys where content is kept) that bear on a
-    question: evaluated again where that can be done, and else those that other rules than the loaded ones answered."""
+    question: evaluated again where that can be done, and else those that other rules than the loaded ones answered.
+
+    How many lines an earlier version of the program wrote, without what this needs, is told to ``tell`` at the end.
+    """
+    older = 0
     for line in lines:
-        if line.get("kind") == "call" and line.get("status") == ANSWERED:
-            found = _checked(line, question, guide)
-            if found is not None:
-                yield found
+        if line.get("kind") != "call" or line.get("status") != ANSWERED:
+            continue
+        if "today" not in line:
+            older += 1
+        elif (found := _checked(line, question, guide)) is not None:
+            yield found
+    if older:
+        tell(f"{older} calls were not checked: an earlier version wrote their lines, without the results of criteria.")
 
 
 def _checked(line: Json, question: Question, guide: Guide) -> CheckedCall | None:
-    then = _reading(line.get("policies", ()), question, guide)
+    then = _reading(line["policies"], question, guide)
     if not _is_asked_for(then, question):
         return None
     again = _again(line, question, guide)

@@ -158,7 +158,7 @@ def affected(  # noqa: PLR0913
     wanted = Wanted(since=since.date(), until=until.date() if until else None)
     keys = _keys(settings) if settings.audit_key.get_secret_value() else None
     try:
-        for found in checked(read(folder, wanted, keys, _tell), question, guide):
+        for found in checked(read(folder, wanted, keys, _tell), question, guide, _tell):
             report.add(found)
     except AuditError as error:
         raise click.ClickException(str(error)) from None
