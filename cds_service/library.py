@@ -1,7 +1,7 @@
 """All loaded policies, checked once at start: what they read, which answers count where, what an order may concern."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +24,7 @@ from cds_service.policy.code_packs import read_packs
 from cds_service.policy.drafts import MARK, places_to_fill
 from cds_service.policy.editions import overlaps
 from cds_service.policy.json_files import FILES
-from cds_service.policy.loading.folder import documents_as_deployed, policy_of
+from cds_service.policy.loading.folder import digest_of, documents_as_deployed, policy_of
 from cds_service.policy.model import Policy
 from cds_service.policy.value_sets import read_value_sets, unplaced
 from cds_service.verdicts import criteria, decisions
@@ -158,7 +158,7 @@ def load_library(
             continue
         try:
             documents = documents_as_deployed(path, VOCABULARY, packs, given)
-            policy = policy_of(path, documents, VOCABULARY)
+            policy = replace(policy_of(path, documents, VOCABULARY), digest=digest_of(documents))
             if granted := granted_to_nobody(policy):
                 raise PolicyError([f"{path}: {sentence}" for sentence in granted])
             (drafts if policy.is_draft else policies).append(policy)

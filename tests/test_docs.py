@@ -25,7 +25,7 @@ from cds_service.trust.checks import CHECKS as TOKEN_CHECKS
 from cds_service.trust.clients import KEYS, load_clients
 from cds_service.trust.entries import QUIRKS
 from cds_service.web import outcomes
-from tests import authors_guide, reading_page, rooms
+from tests import authors_guide, reading_page, rooms, stored_page
 from tests.charts import MINIMAL
 from tests.loading import schema
 from tests.shipped import TODAY, answers, example, library
@@ -65,6 +65,7 @@ def answers_in_guide() -> str:
 CARDS = ROOT / "cards" / "README.md"
 GUIDE = ROOT / "docs" / "policy-authors-guide.md"
 READING = ROOT / "docs" / "how-a-chart-is-read.md"
+STORED = ROOT / "docs" / "what-is-stored.md"
 
 
 def answers_for_parts() -> str:
@@ -165,6 +166,7 @@ def audit_line() -> str:
                 request_id="4be1" * 8,
                 service="coverage-guidance-order-sign",
                 caller=caller,
+                today=TODAY,
                 status=200,
                 outcome=outcomes.of_call(answer),
                 milliseconds=2.4,
@@ -209,6 +211,9 @@ GENERATED = [
     (ROOT / "docs" / "metrics.md", "metrics", metrics_table),
     (ROOT / "docs" / "metrics.md", "events", events_table),
     (ROOT / "docs" / "audit.md", "line", audit_line),
+    (STORED, "limits", stored_page.limits),
+    (STORED, "store", stored_page.store),
+    (STORED, "line", stored_page.line),
     (ROOT / "docs" / "operators-guide.md", "settings", settings_table),
     (ROOT / "docs" / "operators-guide.md", "checks", checks_table),
     (ROOT / "README.md", "card", card_in_readme),

@@ -463,6 +463,9 @@ def test_the_command_compares_ids_or_folders(cards, tmp_path):
     expected = (
         "From edition minimal-2025 (minimal-2025) to edition minimal-2026 (minimal-2026):\n"
         "- Criterion “Adult”: the test is now “Age: at least 60 years”; it was “Age: at least 18 years”.\n"
+        "On cards:\n"
+        "- The result of these criteria can differ: Adult.\n"
+        "- The result of these verdicts can differ: Label; Studied.\n"
     )
     by_id = CliRunner().invoke(main, ["changes", "minimal-2025", "minimal-2026"], env={"CDS_SERVICE_CARDS": str(cards)})
     by_folder = CliRunner().invoke(main, ["changes", str(cards / "minimal-2025"), str(cards / "minimal-2026")])

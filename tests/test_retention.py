@@ -69,6 +69,7 @@ def call(client: str = "ehr") -> Call:
         request_id="0" * 32,
         service="s",
         caller=Caller(client=client),
+        today=NOW.date(),
         status=200,
         outcome="card",
         milliseconds=1.0,

@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import orjson
 from cds_service import __version__
 from cds_service.hooks.client_names import OPEN, WORKBENCH
 from cds_service.hooks.feedback import FeedbackItem
-from cds_service.operations.sealing import Keys, SealError, without_tokens
+from cds_service.operations.sealing import Keys, SealError, content_of
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 LONGEST_CLAIM = 200
@@ -53,14 +53,17 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call and its answer, as they are to be remembered; ``told`` is ``outcomes.told`` of the answers.
+    """One call and its answer, as they are to be remembered.
 
+    ``today`` is the UTC day on which the call was evaluated, and ``told`` is ``outcomes.told`` of the answers.
+    ``fetched`` are the prefetch values that came from the FHIR server, ``unfetched`` the reason for each that did not;
     ``secrets`` are texts of the answer that must not be kept, such as links that open something.
     """
 
     request_id: str
     service: str
     caller: Caller
+    today: date
     status: int
     outcome: str
     milliseconds: float
@@ -71,6 +74,8 @@ class Call:
     patient_id: str | None = None
     told: Sequence[Mapping[str, Any]] = ()
     secrets: Sequence[str] = ()
+    fetched: Mapping[str, Any] = field(default_factory=dict)
+    unfetched: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +148,7 @@ class AuditLog:
         """Writes the line of a call. Raises AuditError; the caller still gets the answer."""
         line = {
             **self._head("call", call),
+            "today": call.today.isoformat(),
             "hook": call.hook,
             "hookInstance": self._hashed("hookInstance", call.hook_instance),
             "patient": self._hashed("patient", call.patient_id),
@@ -152,7 +158,8 @@ class AuditLog:
             "responseSha256": hashlib.sha256(call.response).hexdigest(),
         }
         if self._keys is not None:
-            line["content"] = self._content(self._keys, call, line["id"])
+            content = content_of(call.request, call.response, call.fetched, call.unfetched, call.secrets)
+            line["content"] = self._keys.seal(content, line["id"]) if content is not None else None
         self._write(line)
 
     def feedback(self, feedback: Feedback) -> None:
@@ -211,16 +218,6 @@ class AuditLog:
 
     def _hashed(self, kind: str, value: str | None) -> str | None:
         return None if value is None else _hash(self._id_key, kind, value)
-
-    @staticmethod
-    def _content(keys: Keys, call: Call, line_id: str) -> dict[str, str] | None:
-        """The call and the answer, closed; None where the call is no JSON that can be looked through for tokens."""
-        try:
-            request, response = without_tokens(orjson.loads(call.request), call.response, call.secrets)
-        except (RecursionError, TypeError, orjson.JSONDecodeError):
-            return None
-        content = b'{"request":' + request + b',"response":' + (response or b"null") + b"}"
-        return keys.seal(content, line_id)
 
     def _open(self, day: date) -> int:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW

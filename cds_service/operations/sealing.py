@@ -98,10 +98,32 @@ def key_id(key: bytes) -> str:
     return hashlib.sha256(b"cds-service audit key" + key).hexdigest()[:8]
 
 
-def without_tokens(body: Any, response: bytes, secrets: Iterable[str] = ()) -> tuple[bytes, bytes]:
-    """A hook request as JSON text, and its answer, without the access token, wherever it stands in them.
+def content_of(
+    request: bytes,
+    response: bytes,
+    fetched: Mapping[str, Any],
+    unfetched: Mapping[str, str],
+    secrets: Iterable[str] = (),
+) -> bytes | None:
+    """What is kept of a call as one JSON object, without tokens; None where the request cannot be searched for them.
 
-    The answer is left without ``secrets`` too.
+    ``request`` and ``response`` as they were sent, the latter without ``secrets``; ``fetched`` and ``unfetched``
+    (prefetch key -> value, or the reason why there is none) only where the service asked the FHIR server: with them the
+    call can be evaluated again.
+    """
+    asked = [(name, orjson.dumps(given)) for name, given in (("fetched", fetched), ("unfetched", unfetched)) if given]
+    for secret in secrets:
+        response = _without(response, secret)
+    try:
+        body, *others = without_tokens(orjson.loads(request), response or b"null", *(text for _, text in asked))
+    except (RecursionError, TypeError, orjson.JSONDecodeError):
+        return None
+    members = zip(("request", "response", *(name for name, _ in asked)), (body, *others), strict=True)
+    return b"{" + b",".join(b'"' + name.encode() + b'":' + text for name, text in members) + b"}"
+
+
+def without_tokens(body: Any, *others: bytes) -> tuple[bytes, ...]:
+    """A hook request as JSON text, and ``others`` beside it, without the access token, wherever it stands in them.
 
     Of ``fhirAuthorization`` only the members that the specification names besides the token are left; members that are
     named as tokens are removed at any depth. Raises TypeError or RecursionError for what is nested too deeply.
@@ -112,14 +134,12 @@ def without_tokens(body: Any, response: bytes, secrets: Iterable[str] = ()) -> t
         kept = {name: granted[name] for name in _AUTHORIZATION if name in granted} if isinstance(granted, dict) else {}
         token = granted.get("access_token") if isinstance(granted, dict) else granted
         body = {**body, "fhirAuthorization": kept}
-    for secret in secrets:
-        response = _without(response, secret)
     text = orjson.dumps(body)
     # The walk through a whole chart takes longer than all the rest, and is hardly ever needed.
     lowered = text.lower()
     if any(name in lowered for name in _QUOTED_TOKEN_NAMES):
         text = orjson.dumps(_stripped(body))
-    return _without(text, token), _without(response, token)
+    return tuple(_without(one, token) for one in (text, *others))
 
 
 def _without(text: bytes, token: Any) -> bytes:

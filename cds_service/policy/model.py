@@ -401,7 +401,8 @@ class Policy:
     ``criteria`` are the policy's own, in its order, and ``always_evaluated`` those that more than a profile asks for;
     ``variants`` those with the numbers or the test of a profile, by key. ``resource_types`` are the types of FHIR
     resource that its facts, and its payers, read. ``wording`` is card.json as written, ``phrases`` what cards
-    are made of, and ``cases`` are those of all case files.
+    are made of, and ``cases`` are those of all case files. ``digest`` identifies the documents that a library loaded
+    (``loading.folder.digest_of``); elsewhere it is empty.
     """
 
     id: str
@@ -438,6 +439,7 @@ class Policy:
     payer_names: PayerNames = NO_PAYER_NAMES
     status: str = ""
     superseded_by: LaterText | None = None
+    digest: str = ""
 
     @property
     def is_draft(self) -> bool:

@@ -294,7 +294,7 @@ class _Reader:
             if not _ORIGIN.fullmatch(item):
                 self._note(
                     key,
-                    f"'{shortened(item)}' is not a web origin such as https://ehr.example (without a path or final slash)",
+                    f"'{shortened(item)}' is not a web origin such as https://ehr.example (no path, no final slash)",
                 )
         return found
 

@@ -123,7 +123,9 @@ def _answered(
                 client.fhir_allowance(),
                 waits,
             )
+        sent = called.prefetch
         called, record.report = completed.request, completed.report
+        record.fetched = {key: value for key, value in called.prefetch.items() if value is not sent.get(key)}
         record.request = called
     with _turn(installation, gate, deadline):
         pages: Sequence[ToClose] = ()

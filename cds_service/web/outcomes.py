@@ -34,16 +34,27 @@ def unknowns(answer: Answer) -> list[str]:
 
 
 def told(answers: Sequence[Answer]) -> list[dict[str, Any]]:
-    """What the audit log keeps of each answer: statement, edition, outcome, the verdicts' truths, the card's uuid."""
+    """What the audit log keeps of each answer: the rule set and its digest, the card's outcome and uuid, and the truth
+    of each verdict and each criterion (by key, with the part where it is judged for each part). Nothing of the chart.
+    """
     return [
         {
             "policy": answer.policy.id,
             "edition": answer.policy.edition,
+            "digest": answer.policy.digest,
             "outcome": of_answer(answer),
-            "verdicts": {item.rule.id: item.truth.value for item in answer.decision.verdicts}
-            if answer.decision is not None
-            else {},
+            **_truths(answer),
             "card": answer.card.get("uuid") if answer.card else None,
         }
         for answer in answers
     ]
+
+
+def _truths(answer: Answer) -> dict[str, dict[str, str]]:
+    decision = answer.decision
+    if decision is None:
+        return {"verdicts": {}, "criteria": {}}
+    return {
+        "verdicts": {item.rule.id: item.truth.value for item in decision.verdicts},
+        "criteria": {item.key: item.truth.value for item in (*decision.findings.values(), *decision.lent)},
+    }

@@ -34,7 +34,8 @@ class CallRecord:
     ``caller`` is None until it is known who calls: of such a call nothing is kept. ``told`` is the response as the
     client gets it; ``links`` are the addresses of evidence pages in it, by the ids of their cards; ``parsed`` is the
     JSON of the body as far as it was read, ``arrived`` the state of each list of its prefetch (``service.states``),
-    empty for a call that did not come to read it.
+    empty for a call that did not come to read it; ``fetched`` are the values of its prefetch that came from the FHIR
+    server.
     """
 
     service_id: str
@@ -46,6 +47,7 @@ class CallRecord:
     parsed: Any = None
     request: HookRequest | None = None
     report: tuple[KeyReport, ...] = ()
+    fetched: Mapping[str, Any] = field(default_factory=dict)
     concerned: Sequence[Policy] = ()
     answers: Sequence[Answer] = ()
     arrived: Mapping[str, str] = field(default_factory=dict)
@@ -152,6 +154,7 @@ def _line(record: CallRecord, caller: Caller, status: int, outcome: str, seconds
         request_id=record.request_id,
         service=record.service_id,
         caller=caller,
+        today=record.today,
         status=status,
         outcome=outcome,
         milliseconds=seconds * 1000,
@@ -162,4 +165,6 @@ def _line(record: CallRecord, caller: Caller, status: int, outcome: str, seconds
         patient_id=request.patient_id if request else None,
         told=outcomes.told(record.answers),
         secrets=tuple(record.links.values()),
+        fetched=record.fetched,
+        unfetched=request.unfetched if request else {},
     )
