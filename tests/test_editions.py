@@ -21,6 +21,7 @@ from tests.loading import load_policy, policy_of
 from tests.paired import paired
 
 LAST_YEAR = date(2025, 12, 30)
+GAPS = "Knee humming: 3 of 4 Primer label criteria need documentation"
 KNEE = {"bodySite": [{"text": "Right knee"}]}
 
 
@@ -138,7 +139,13 @@ def edition_of(cards):
 @pytest.mark.parametrize(
     ("today", "service", "answers", "summary"),
     named(
-        ("this year for this year", LAST_YEAR, {}, "minimal-2025", "Knee humming: 3 of 4 Primer label criteria need documentation"),
+        (
+            "this year for this year",
+            LAST_YEAR,
+            {},
+            "minimal-2025",
+            GAPS,
+        ),
         ("next year for next year", date(2026, 1, 2), {}, "minimal-2026", "Knee humming: off-label, age 5"),
         (
             "ordered this year for service in the next",
@@ -152,14 +159,14 @@ def edition_of(cards):
             date(2026, 1, 2),
             {"occurrencePeriod": {"start": "2025-12-31T08:00:00Z"}},
             "minimal-2025",
-            "Knee humming: 3 of 4 Primer label criteria need documentation",
+            GAPS,
         ),
         (
             "before the first edition",
             LAST_YEAR,
             {"occurrenceDateTime": "2010"},
             "minimal-2025",
-            "Knee humming: 3 of 4 Primer label criteria need documentation",
+            GAPS,
         ),
     ),
 )
@@ -385,7 +392,8 @@ CHANGED = [
      ["Payer “Example Mutual”: also changed: background."]),
     ("how an order is recognised", "policy", set_at("orders", "named_in_text", value=["hummer"]),
      ["Also changed: how an order is recognised."]),
-    ("the words of the card", "card", set_at("evidence", value="Made up again."), ["Also changed: the words of the card."]),
+    ("the words of the card", "card", set_at("evidence", value="Made up again."),
+     ["Also changed: the words of the card."]),
 ]  # fmt: skip
 
 

@@ -67,7 +67,7 @@ BROKEN = [
     ("another directive", said("It must be ordered."), "'must'"),
     ("a judgment", said("It is indicated."), "'indicated'"),
     ("a promise in the summary", lambda c: c.update(summary="FDA label met, approved"), "'approved'"),
-    ("a word of the old cards", said("3 criteria undocumented."), "'undocumented' must not be used (needs documentation)"),
+    ("a word of the old cards", said("3 criteria undocumented."), "'undocumented' must not be used"),
     ("British spelling", said("Tumour of the spine."), "'Tumour'"),
     ("a word in a reason", lambda c: c["overrideReasons"][0].update(display="Not recommended"), "'recommended'"),
     ("an ISO date", said("Pain since 2023-02-01."), "a date is not in US order: '2023-02-01'"),

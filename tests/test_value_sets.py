@@ -233,7 +233,9 @@ def test_a_code_of_a_value_set_is_evidence_and_says_whose_it_is(tmp_path):
     after, _ = card(library, pain)
     assert "date knee pain began" in before["detail"]
     assert "knee pain since 01/01/2025" in after["detail"]
-    assert "(by your value set Knees 2026 x)" in behind(library, called(order("11111", **KNEE), on_record=[pain]), TODAY)
+    assert "(by your value set Knees 2026 x)" in behind(
+        library, called(order("11111", **KNEE), on_record=[pain]), TODAY
+    )
 
 
 def test_page_and_json_name_the_value_set(tmp_path):
