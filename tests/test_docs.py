@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from cds_service.app import create_app
+from cds_service.card.outcomes import Outcome
 from cds_service.commands.diagnosis import ADVICE
 from cds_service.commands.main import main
 from cds_service.facts import roles
@@ -180,6 +181,15 @@ def audit_line() -> str:
     return f"```json\n{json.dumps(line, indent=1, ensure_ascii=False)}\n```"
 
 
+def outcomes_table() -> str:
+    """Every outcome of a card in its order."""
+    rows = ["| outcome | the card says | indicator | codes | topic ends in |", "|---|---|---|---|---|"]
+    for item in Outcome:
+        codes = "yes" if item.suggests else "no"
+        rows.append(f"| `{item.value}` | {item.called} | {item.indicator} | {codes} | `{item.topic}` |")
+    return "\n".join(rows)
+
+
 def quirks_table() -> str:
     """Every quirk of a clients file and what it does."""
     rows = ["| quirk | what it does |", "|---|---|"]
@@ -193,6 +203,7 @@ def token_checks_table() -> str:
 
 
 GENERATED = [
+    (ROOT / "docs" / "integrators-guide.md", "outcomes", outcomes_table),
     (ROOT / "docs" / "clients-file.md", "quirks", quirks_table),
     (ROOT / "docs" / "clients-file.md", "checks", token_checks_table),
     (ROOT / "docs" / "metrics.md", "metrics", metrics_table),
@@ -315,7 +326,7 @@ def test_every_entry_that_is_shown_is_a_good_one(tmp_path):
     page = (ROOT / "docs" / "clients-file.md").read_text(encoding="utf-8")
     shown = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     point = jwk("p384")
-    topics = {policy.wording["topic"]["code"] for policy in library().policies}
+    topics = library().topics
     for text in shown:
         whole = text.replace('x = "…"', f'x = "{point["x"]}"').replace('y = "…"', f'y = "{point["y"]}"')
         (tmp_path / "clients.toml").write_text(whole, encoding="utf-8")

@@ -114,7 +114,7 @@ def entry(keys: KeyServer, fhir: KeyServer, **more: object) -> Client:
 
 
 def test_an_entry_that_works_is_shown_end_to_end(http):
-    topic = library().policies[0].wording["topic"]["code"]
+    topic = f"{library().policies[0].phrases.topic}Gaps"
     with KeyServer(key_set("p384", "rsa")) as keys, KeyServer(STATEMENT) as fhir:
         general = entry(keys, fhir, audiences=("https://typed.example/",), topic_aliases={topic: "Topic"})
         lines = [*diagnose_client(general, http, library(), BASE)]

@@ -13,7 +13,8 @@ from tests.charts import MINIMAL, named
 from tests.loading import load_policy
 from tests.paired import CRITERIA, OF_THE_STATEMENT, REVIEW, paired, write
 from tests.shipped import TODAY
-from tests.test_pages import FORBIDDEN, Page, client_of, page_of
+from tests.test_pages import Page, client_of, page_of
+from tests.words import PROMISES
 
 PATH = "/policies/paired"
 # Members of a policy that name things, or are one of a few words that stand on the page in plain English.
@@ -77,7 +78,7 @@ def test_the_page_is_sound(page):
     assert len(page.named("table")) == len(page.named("caption"))
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
     assert all(after <= before + 1 for before, after in pairwise(levels))
-    assert FORBIDDEN.search(page.text) is None
+    assert PROMISES.search(page.text) is None
 
 
 def test_what_is_judged_apart_and_how_it_is_recognised(page):
@@ -221,7 +222,7 @@ def test_no_text_of_a_rule_or_a_part_becomes_markup(tmp_path):
     policy["profiles"]["charter"]["pending"] = hostile
     policy["parameters"]["signs-least"]["place"] = hostile
     policy["scope"]["parts"][0]["label"] = hostile
-    made["card"]["ask_scope"]["lines"] = [hostile.replace("{{ 7*7 }}", "")]
+    made["card"]["ask_scope"]["detail"] = hostile.replace("{{ 7*7 }}", "")
     page = page_of(client_of(write(tmp_path, made).parent), PATH)
     assert not page.named("script")
     assert page.text.count(hostile) >= len(told) + 3

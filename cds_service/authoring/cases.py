@@ -10,6 +10,7 @@ from typing import Any
 from cds_service import service
 from cds_service.authoring import case_reports
 from cds_service.card import evidence_text
+from cds_service.card.details import DISCLAIMER
 from cds_service.errors import PolicyError, RequestError, UnreadableError
 from cds_service.facts import roles
 from cds_service.facts.logic import every
@@ -387,6 +388,8 @@ def differences(  # noqa: C901
     if not shown or (card := shown[0].card) is None:
         return
     decision = shown[0].decision
+    if decision is not None and decision.order is not None and DISCLAIMER not in card.get("detail", ""):
+        yield f"the card does not end with '{DISCLAIMER}'"
     if "outcome" in expect and shown[0].outcome.value != expect["outcome"]:
         yield f"outcome: expected {expect['outcome']}, got {shown[0].outcome.value}"
     for name in ("summary", "indicator"):

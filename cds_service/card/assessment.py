@@ -73,6 +73,8 @@ class Assessment:
         self.chart = chart
         self.policy = decision.policy
         self.phrases = decision.policy.phrases
+        # What documents must say, by the criterion and its sides, as far as the card asked for it.
+        self.documents: dict[tuple[str, tuple[str, ...]], str] = {}
         own = [verdict for verdict in decision.verdicts if verdict.findings and verdict.rule.profile is None]
         self.label_applies = decision.verdicts[0].truth is not Truth.NOT_APPLICABLE
         lead, rest = (own[:1], own[1:]) if self.label_applies else ([], own)
@@ -145,8 +147,10 @@ class Assessment:
 
     @cached_property
     def not_received(self) -> dict[str, str]:
-        """The types that criteria of a verdict read and that did not arrive, each with the sentence why."""
-        names = {name for row in self.counted for name in self._read(row)}
+        """The types that open criteria of a verdict read and that did not arrive, each with the sentence why."""
+        if not self.chart.why_missing:
+            return {}
+        names = {name for row in self.counted if row.truth is Truth.UNKNOWN for name in self._read(row)}
         return {name: self.chart.why_missing[name] for name in sorted(names) if name in self.chart.why_missing}
 
     def _unread(self, row: Row) -> bool:

@@ -1,5 +1,6 @@
 """The detail of a card: what to do, what is known, and what the card is not; as much of it as can be read at once."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,11 @@ from cds_service.verdicts.decisions import Urgent
 MOST_WORDS, MOST_LINES, MOST_LEAD_WORDS = 120, 8, 50
 MOST_LETTERS_OF_A_PAYER = 40
 NO_CODES = "No codes suggested."
+DISCLAIMER = "Not a coverage decision."
 CHART_WRONG: Line = (Span("Chart wrong or outdated?", f"Correct it and sign again. {NO_CODES}"),)
+
+
+_WORD = re.compile(r"[^\s\w]*\w\S*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ _ROOMS = (
 
 def count_words(text: str) -> int:
     """Words of a text: what holds a letter or a digit."""
-    return sum(any(letter.isalnum() for letter in word) for word in text.split())
+    return len(_WORD.findall(text))
 
 
 def detail(found: Assessment, summary: str, style: Style) -> tuple[Block, ...]:
@@ -57,9 +62,18 @@ def detail(found: Assessment, summary: str, style: Style) -> tuple[Block, ...]:
     if found.outcome is Outcome.DECEASED:
         said = "Confirm patient identity. Coverage criteria not checked, no codes suggested."
         return (Block(LINES, ((Span("Wrong chart?", said),),)),)
+    footer = _footer(found)
+    leads: dict[_Room, list[Block]] = {}
+    facts: dict[_Room, Block] = {}
     for room in _ROOMS:
-        lead = _together(block for block in _lead(found, style, room) if block.lines)
-        blocks = (*lead, *(block for block in (_facts(found, style, room), _footer(found)) if block.lines))
+        # Each part is worked out again only where what it has room for changed.
+        of_lead, of_facts = replace(room, joined=False, counts=False), replace(room, items=0, bullets=0, heading=False)
+        if of_lead not in leads:
+            leads[of_lead] = _together(block for block in _lead(found, style, room) if block.lines)
+        if of_facts not in facts:
+            facts[of_facts] = _facts(found, style, room)
+        lead = leads[of_lead]
+        blocks = (*lead, *(block for block in (facts[of_facts], footer) if block.lines))
         if _fits(summary, lead, blocks):
             break
     return blocks
@@ -208,7 +222,7 @@ def _not_read(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
     yield Block(BULLETS, tuple(bullets))
     rest = [row for row in found.open_label if row not in found.not_checked]
     if rest:
-        items = [words.document(row, style) for row in rest]
+        items = [_document(found, row, style) for row in rest]
         yield Block(LINES, ((Span(f"Documentation needed ({len(rest)}):", few(items, "; ", room.names) + "."),),))
 
 
@@ -226,7 +240,7 @@ def _two_sides(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
         tail = f"not studied: {few(failing, ', ')}" if failing else ""
         if gaps:
             yield Block(LINES, ((Span(f"{named}: documentation needed ({len(gaps)})", tail),),))
-            bullets, rest = _bullets(gaps, style, replace(room, bullets=max(room.bullets - 2, 2)))
+            bullets, rest = _bullets(found, gaps, style, replace(room, bullets=max(room.bullets - 2, 2)))
             yield Block(BULLETS, bullets)
             yield Block(LINES, rest)
         else:
@@ -237,27 +251,37 @@ def _two_sides(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
 
 
 def _gaps(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
-    yield from _documents(found.open_label, style, room, "Documentation needed")
+    yield from _documents(found, found.open_label, style, room, "Documentation needed")
     if found.not_studied:
         yield Block(LINES, (_outside(found, style),))
 
 
-def _documents(rows: Sequence[Row], style: Style, room: _Room, heading: str) -> Iterator[Block]:
+def _document(found: Assessment, row: Row, style: Style) -> str:
+    """What the document must say, worked out once however much of it there is room for."""
+    key = (row.finding.key, row.sides)
+    if key not in found.documents:
+        found.documents[key] = words.document(row, style)
+    return found.documents[key]
+
+
+def _documents(found: Assessment, rows: Sequence[Row], style: Style, room: _Room, heading: str) -> Iterator[Block]:
     if len(rows) == 1:
-        yield Block(LINES, ((Span(f"{rows[0].phrases.doc} needed:", words.document(rows[0], style) + "."),),))
+        yield Block(LINES, ((Span(f"{rows[0].phrases.doc} needed:", _document(found, rows[0], style) + "."),),))
         return
     if room.heading:
         yield Block(LINES, ((Span(f"{heading} ({len(rows)})"),),))
-    bullets, rest = _bullets(rows, style, room)
+    bullets, rest = _bullets(found, rows, style, room)
     yield Block(BULLETS, bullets)
     yield Block(LINES, rest)
 
 
-def _bullets(rows: Sequence[Row], style: Style, room: _Room) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
+def _bullets(
+    found: Assessment, rows: Sequence[Row], style: Style, room: _Room
+) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
     """A bullet for each document to attach, and a line that names those for which there is no room."""
     by_document: dict[str, list[str]] = {}
     for row in rows:
-        by_document.setdefault(row.phrases.doc, []).append(words.document(row, style))
+        by_document.setdefault(row.phrases.doc, []).append(_document(found, row, style))
     shown = list(by_document.items())
     bullets = tuple((Span(f"{name}:", few(items, "; ", room.items)),) for name, items in shown[: room.bullets])
     rest = [name[0].lower() + name[1:] if name[1:2].islower() else name for name, _ in shown[room.bullets :]]
@@ -274,7 +298,7 @@ def _not_studied(found: Assessment, style: Style, _room: _Room) -> Iterator[Bloc
 
 
 def _trial_gaps(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
-    yield from _documents(found.open_trial, style, room, "Trial criteria: documentation needed")
+    yield from _documents(found, found.open_trial, style, room, "Trial criteria: documentation needed")
 
 
 def _met(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
@@ -298,9 +322,9 @@ def _beside(found: Assessment, style: Style) -> Iterator[Line]:
         told = {row.phrases.topic for row, _ in found.pressing if row is not None}
         if topics := [row.phrases.topic for row in found.conflicts if row.phrases.topic not in told]:
             yield (Span("Also conflicting:", "; ".join(topics) + "."),)
-    if found.outcome is not Outcome.NOT_READ and found.not_checked:
-        names = ", ".join(TYPES[name].called for name in found.not_received)
-        yield (Span("Not received:", f"{names}; {len(found.not_checked)} criteria not checked."),)
+    if found.outcome is not Outcome.NOT_READ and found.not_received:
+        names = [TYPES[name].called for name in found.not_received]
+        yield (Span("Not received from the EHR:", few(names, ", ", 4) + "."),)
     if unreadable := _unreadable(found):
         yield (Span("Not readable:", f"{unreadable}."),)
     if asked := _asked(found):
@@ -322,6 +346,8 @@ def _unreadable(found: Assessment) -> str:
 
 def _asked(found: Assessment) -> Line | None:
     position = found.decision.payer
+    if not position.held:
+        return None
     # What is open in a verdict already is asked for there.
     asked = {own_id(row.finding.criterion.key) for row in found.counted if row.truth is not Truth.MET}
     held = [item for item in position.held if own_id(item.criterion.key) not in asked and item.truth is not Truth.MET]
@@ -454,5 +480,5 @@ def _footer(found: Assessment) -> Block:
     phrases = found.phrases
     pending = any(item.statement_text == "pending-verification" for item in found.policy.criteria)
     evidence = phrases.evidence if found.outcome not in (Outcome.OFF_LABEL, Outcome.CONTRAINDICATED) else ""
-    said = (evidence, "Not a coverage decision.", phrases.pending if pending else "")
+    said = (evidence, DISCLAIMER, phrases.pending if pending else "")
     return Block(FOOTER, ((Span("", " ".join(filter(None, said))),),))

@@ -14,7 +14,7 @@ from cds_service.card.suggestions import suggestions
 from cds_service.fhir.elements import Json
 from cds_service.fhir.types import TYPES
 from cds_service.policy.model import Part, Pathway, Policy
-from cds_service.policy.phrases import Message
+from cds_service.policy.phrases import CardMessage
 from cds_service.verdicts.decisions import Urgent
 
 LONGEST_NOTICE = 2000
@@ -130,7 +130,7 @@ def failed_card(frame: Frame, late: bool = False) -> Json:
     return frame.card(Outcome.FAILED, summary, written((Block(LINES, lines),), frame.style))
 
 
-def _message_card(frame: Frame, outcome: Outcome, message: Message, parts: str, urgent: Sequence[Urgent]) -> Json:
+def _message_card(frame: Frame, outcome: Outcome, message: CardMessage, parts: str, urgent: Sequence[Urgent]) -> Json:
     def filled(text: str) -> str:
         # An order that names no part is about the therapy alone.
         return text.format(parts=parts) if parts else text.replace(", {parts}", "").replace(" ({parts})", "")

@@ -21,6 +21,9 @@ _JOINER = "\u2060"
 
 def one_line(text: str, longest: int = LONGEST) -> str:
     """Text on one line, at most ``longest`` characters, nothing invisible in it; for places that are no Markdown."""
+    # Nearly all text is plain already.
+    if len(text) <= longest and text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()
     shown = ""
     for word in _VISIBLE.finditer(text):
         shown += f" {word.group()}" if shown else word.group()

@@ -1,5 +1,7 @@
 """The log for disputes: one line for each call and each answer, apart from the operational log (CRD 2.2.1, found-37).
 
+Evidence pages have lines of their own: made, opened, expired.
+
 Lines are JSON, in a file for each day (UTC) that several workers append to. Patients and hook instances stand in them
 as keyed hashes; the calls and answers themselves only where that is switched on, and then encrypted.
 """
@@ -51,7 +53,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call and its answer, as they are to be remembered; ``told`` is ``outcomes.told`` of the answers."""
+    """One call and its answer, as they are to be remembered; ``told`` is ``outcomes.told`` of the answers.
+
+    ``secrets`` are texts of the answer that must not be kept, such as links that open something.
+    """
 
     request_id: str
     service: str
@@ -65,6 +70,7 @@ class Call:
     hook_instance: str | None = None
     patient_id: str | None = None
     told: Sequence[Mapping[str, Any]] = ()
+    secrets: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +90,19 @@ class Feedback:
     reasons: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidencePageEvent:
+    """What became of the evidence page of a card: ``event`` is "made", "opened" or "expired".
+
+    ``client`` is the one whose call made it; ``request_id`` is that of the call, where there is one.
+    """
+
+    event: str
+    card: str
+    client: str
+    request_id: str | None = None
+
+
 class NoAuditLog:
     """An audit log that is off: nothing of a call is kept."""
 
@@ -92,6 +111,9 @@ class NoAuditLog:
 
     def feedback(self, feedback: Feedback) -> None:
         """Keeps nothing of a request with feedback."""
+
+    def evidence(self, event: EvidencePageEvent) -> None:
+        """Keeps nothing of an evidence page."""
 
     def check(self) -> None:
         """There is nothing that could not be written."""
@@ -143,6 +165,21 @@ class AuditLog:
             }
         )
 
+    def evidence(self, event: EvidencePageEvent) -> None:
+        """Writes the line of an evidence page, without its id, its secret or its address. Raises AuditError."""
+        self._write(
+            {
+                "time": self._time(),
+                "id": secrets.token_hex(16),
+                "kind": "evidence",
+                "event": event.event,
+                "request": event.request_id,
+                "client": event.client,
+                "card": event.card,
+                "version": self._version,
+            }
+        )
+
     def check(self) -> None:
         """Opens today's file as a line would, and writes nothing. Raises AuditError where that cannot be done."""
         os.close(self._open(self._clock().date()))
@@ -154,7 +191,7 @@ class AuditLog:
     def _head(self, kind: str, entry: Call | Feedback) -> dict[str, Any]:
         caller = entry.caller
         return {
-            "time": self._clock().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "time": self._time(),
             "id": secrets.token_hex(16),
             "kind": kind,
             "request": entry.request_id,
@@ -169,6 +206,9 @@ class AuditLog:
             "version": self._version,
         }
 
+    def _time(self) -> str:
+        return self._clock().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
     def _hashed(self, kind: str, value: str | None) -> str | None:
         return None if value is None else _hash(self._id_key, kind, value)
 
@@ -176,7 +216,7 @@ class AuditLog:
     def _content(keys: Keys, call: Call, line_id: str) -> dict[str, str] | None:
         """The call and the answer, closed; None where the call is no JSON that can be looked through for tokens."""
         try:
-            request, response = without_tokens(orjson.loads(call.request), call.response)
+            request, response = without_tokens(orjson.loads(call.request), call.response, call.secrets)
         except (RecursionError, TypeError, orjson.JSONDecodeError):
             return None
         content = b'{"request":' + request + b',"response":' + (response or b"null") + b"}"
@@ -274,7 +314,7 @@ class Wanted:
 
 
 def _cards(line: Mapping[str, Any]) -> list[Any]:
-    return [item.get("card") for name in ("policies", "feedback") for item in line.get(name) or ()]
+    return [line.get("card"), *(item.get("card") for name in ("policies", "feedback") for item in line.get(name) or ())]
 
 
 def read(folder: Path, wanted: Wanted, keys: Keys | None, broken: Callable[[str], None]) -> Iterator[dict[str, Any]]:

@@ -1,16 +1,22 @@
-"""Content at rest: AES-256-GCM (NIST SP 800-38D) under keys that can be changed, and what must not be kept at all."""
+"""Content at rest: AES-256-GCM (NIST SP 800-38D) under keys that can be changed, and what must not be kept at all.
+
+Content for one reader is closed under a key that is derived (HKDF, RFC 5869) from one of ours and from a secret that
+only the reader has: neither opens it alone.
+"""
 
 import base64
 import hashlib
 import os
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES, NONCE_BYTES = 32, 12
 REMOVED = "[removed]"
@@ -20,6 +26,7 @@ _TOKEN_NAMES = frozenset({"access_token", "refresh_token", "id_token", "client_a
 _QUOTED_TOKEN_NAMES = tuple(f'"{name}"'.encode() for name in sorted(_TOKEN_NAMES))
 # Shorter ones are no tokens, and taking them out would take out words.
 SHORTEST_TOKEN = 8
+_FOR_ONE_READER = b"cds-service content for one reader"
 
 
 class SealError(Exception):
@@ -44,6 +51,15 @@ class Keys:
         sealed = AESGCM(key).encrypt(nonce, zlib.compress(content, 1), bound_to.encode())
         return {"key": key_id, "sealed": base64.b64encode(nonce + sealed).decode()}
 
+    def with_secret(self, secret: bytes) -> "Keys":
+        """The keys that only the holder of ``secret`` (32 random bytes) can use, one derived from each, same ids."""
+        return Keys(
+            {
+                key_id: HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=key, info=_FOR_ONE_READER).derive(secret)
+                for key_id, key in self.by_id.items()
+            }
+        )
+
     def open(self, closed: Mapping[str, Any], bound_to: str) -> bytes:
         """What ``seal`` closed. Raises SealError where there is no key for it, or a byte of it was changed."""
         key_id, text = closed.get("key"), closed.get("sealed")
@@ -57,8 +73,8 @@ class Keys:
             raise SealError("the content was changed after it was written, or belongs to another line") from None
 
 
-def keys_of(text: str) -> Keys:
-    """The keys in the setting ``audit_key``: 32 bytes in base64 each, between commas, the newest first.
+def keys_of(text: str, setting: str = "CDS_SERVICE_AUDIT_KEY") -> Keys:
+    """The keys in a setting: 32 bytes in base64 each, between commas, the newest first.
 
     Raises ValueError with a sentence that names the key by its place and shows nothing of it.
     """
@@ -71,15 +87,21 @@ def keys_of(text: str) -> Keys:
             key = b""
         if len(key) != KEY_BYTES:
             raise ValueError(
-                f"CDS_SERVICE_AUDIT_KEY: key {place} is not {KEY_BYTES} bytes in base64; "
-                "make one with: openssl rand -base64 32"
+                f"{setting}: key {place} is not {KEY_BYTES} bytes in base64; make one with: openssl rand -base64 32"
             )
-        found[hashlib.sha256(b"cds-service audit key" + key).hexdigest()[:8]] = key
+        found[key_id(key)] = key
     return Keys(found)
 
 
-def without_tokens(body: Any, response: bytes) -> tuple[bytes, bytes]:
+def key_id(key: bytes) -> str:
+    """A name for a key that says nothing of it: 8 hexadecimal digits."""
+    return hashlib.sha256(b"cds-service audit key" + key).hexdigest()[:8]
+
+
+def without_tokens(body: Any, response: bytes, secrets: Iterable[str] = ()) -> tuple[bytes, bytes]:
     """A hook request as JSON text, and its answer, without the access token, wherever it stands in them.
+
+    The answer is left without ``secrets`` too.
 
     Of ``fhirAuthorization`` only the members that the specification names besides the token are left; members that are
     named as tokens are removed at any depth. Raises TypeError or RecursionError for what is nested too deeply.
@@ -90,6 +112,8 @@ def without_tokens(body: Any, response: bytes) -> tuple[bytes, bytes]:
         kept = {name: granted[name] for name in _AUTHORIZATION if name in granted} if isinstance(granted, dict) else {}
         token = granted.get("access_token") if isinstance(granted, dict) else granted
         body = {**body, "fhirAuthorization": kept}
+    for secret in secrets:
+        response = _without(response, secret)
     text = orjson.dumps(body)
     # The walk through a whole chart takes longer than all the rest, and is hardly ever needed.
     lowered = text.lower()

@@ -33,7 +33,7 @@ class CriterionPhrases:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class CardMessage:
     """A card without a decision: its summary, and its lines, of which the words between ** are bold."""
 
     summary: str
@@ -49,7 +49,7 @@ class Implanted:
 
 
 @dataclass(frozen=True, slots=True)
-class PageWords:
+class PagePhrases:
     """Words that stand on the evidence page and no longer on the card."""
 
     codes: str
@@ -77,9 +77,9 @@ class Phrases:
     topic: str
     evidence: str
     pending: str
-    messages: Mapping[str, Message]
-    pathways: Mapping[str, Message]
+    messages: Mapping[str, CardMessage]
+    pathways: Mapping[str, CardMessage]
     urgent: Mapping[str, str] = field(default_factory=dict)
     implanted: Mapping[str, Implanted] = field(default_factory=dict)
     criteria: Mapping[str, CriterionPhrases] = field(default_factory=dict)
-    page: PageWords
+    page: PagePhrases

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from cds_service.facts import word
 from cds_service.facts.clauses import Clause
 from cds_service.policy.model import Criterion, Part, Pathway, Payer, Policy, Profile, own_id
-from cds_service.policy.phrases import Message
+from cds_service.policy.phrases import CardMessage
 from cds_service.policy.sources import Citation
 from cds_service.policy.walk import parameters_named, tests
 from cds_service.publish import criteria
@@ -45,7 +45,7 @@ class MessageText(NamedTuple):
     detail: str
 
 
-def message(policy: Policy, said: Message) -> MessageText:
+def message(policy: Policy, said: CardMessage) -> MessageText:
     """A message of the card with its holes filled as far as they are the same in every call."""
     meant = f"{policy.scope.name} meant" if policy.scope else ""
     return MessageText(*(text.format(parts=meant).replace("**", "") for text in (said.summary, " ".join(said.lines))))

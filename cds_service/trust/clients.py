@@ -15,7 +15,7 @@ from cds_service.hooks.card_formats import DATES, DETAIL_FORMATS
 from cds_service.hooks.client_names import OPEN, WORKBENCH
 from cds_service.operations.rate import limit_of
 from cds_service.spelling import nearest, shortened
-from cds_service.trust.entries import QUIRKS, Client, Clients
+from cds_service.trust.entries import EVIDENCE_MODES, QUIRKS, Client, Clients
 from cds_service.trust.jwk import ALGORITHMS, RECOMMENDED, Key, UnusableKeyError, read_key_set
 
 # The keys of an entry; docs/clients-file.md has the meaning of each.
@@ -23,12 +23,14 @@ KEYS = (
     *("id", "issuer", "jwks_url", "jwks_file", "keys", "jku", "algorithms", "audiences", "tenants"),
     *("fhir_servers", "private_networks", "quirks", "topic_aliases", "rate_limit", "token_reuse"),
     *("detail_format", "dates"),
+    *("evidence", "frame_ancestors"),
 )
 SOURCES = ("jwks_url", "jwks_file", "keys")
 # Calls that are not authenticated, demo calls, and callers that are not known, are told under these names.
 RESERVED = (OPEN, WORKBENCH, "other")
 LONGEST = 1000
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_ORIGIN = re.compile(r"https://[a-z0-9._-]+(?::[0-9]{1,5})?|http://(?:localhost|127\.0\.0\.1)(?::[0-9]{1,5})?")
 _TOPIC = re.compile(r"[!-~]{1,100}")
 # Networks that no public address is of (RFC 1918, RFC 6598, RFC 4193) and this machine. Link-local addresses are left
 # out: those are where the machines of a cloud ask for their own credentials.
@@ -122,6 +124,8 @@ class _Reader:
             token_reuse=self._switch("token_reuse"),
             detail_format=self._one_of("detail_format", DETAIL_FORMATS),
             dates=self._one_of("dates", DATES),
+            evidence=self._evidence(),
+            frame_ancestors=self._origins("frame_ancestors"),
         )
 
     def _note(self, key: str, what: str) -> None:
@@ -274,6 +278,25 @@ class _Reader:
         for alias in dict.fromkeys(alias for alias in aliases if aliases.count(alias) > 1):
             self._note("topic_aliases", f"'{shortened(alias)}' stands for two topics, which nobody could tell apart")
         return value
+
+    def _evidence(self) -> str:
+        text = self._text("evidence")
+        if text == "smart":
+            self._note("evidence", "'smart', a SMART launch, is not available yet; choose 'sealed' or 'off'")
+        elif text and text not in EVIDENCE_MODES:
+            self._note("evidence", f"'{shortened(text)}' is not allowed; {nearest(text, EVIDENCE_MODES)}")
+        return text
+
+    def _origins(self, key: str) -> tuple[str, ...]:
+        """Web origins, each as a browser spells it, so that nothing else gets into a header."""
+        found = self._texts(key)
+        for item in found:
+            if not _ORIGIN.fullmatch(item):
+                self._note(
+                    key,
+                    f"'{shortened(item)}' is not a web origin such as https://ehr.example (without a path or final slash)",
+                )
+        return found
 
     def _rate_limit(self) -> str:
         text = self._text("rate_limit")

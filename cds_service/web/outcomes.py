@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from cds_service.card.outcomes import Outcome
 from cds_service.facts.logic import Truth
 from cds_service.service import Answer
 
@@ -15,18 +16,12 @@ def of_call(answers: Iterable[Answer]) -> str:
             return word
     if not outcomes:
         return "none"
-    return "ask" if outcomes == {"ask"} else "card"
+    return "ask" if outcomes == {Outcome.UNCLEAR.value} else "card"
 
 
 def of_answer(answer: Answer) -> str:
-    """The outcome of one statement: the truth of the verdict that leads its card, or pathway, ask, failed, late."""
-    if answer.error is not None:
-        return "failed"
-    if answer.late:
-        return "late"
-    if answer.decision is not None:
-        return answer.decision.lead.truth.value
-    return "pathway" if answer.pathway is not None else "ask"
+    """The outcome of one statement: that of its card (``card.outcomes``), or late."""
+    return "late" if answer.late else answer.outcome.value
 
 
 def unknowns(answer: Answer) -> list[str]:

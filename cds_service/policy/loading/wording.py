@@ -7,10 +7,10 @@ from typing import Any
 from cds_service.policy.loading.problems import Reader
 from cds_service.policy.phrases import (
     FAIL_WORD,
+    CardMessage,
     CriterionPhrases,
     Implanted,
-    Message,
-    PageWords,
+    PagePhrases,
     Phrases,
 )
 
@@ -54,7 +54,7 @@ class WordingReader(Reader):
             urgent=card.get("urgent", {}),
             implanted={name: Implanted(**entry) for name, entry in card.get("implanted", {}).items()},
             criteria={name: CriterionPhrases(**entry) for name, entry in card["criteria"].items()},
-            page=PageWords(**card["page"]),
+            page=PagePhrases(**card["page"]),
         )
 
     def _messages(self, policy: Mapping[str, Any], card: Mapping[str, Any]) -> None:
@@ -140,8 +140,8 @@ def _compares(test: Any, measured: set[str]) -> bool:
     return isinstance(test, dict) and test.get("fact") in measured and any(limit in test for limit in _COMPARED)
 
 
-def _message(entry: Mapping[str, Any]) -> Message:
-    return Message(entry["summary"], tuple(entry["lines"]))
+def _message(entry: Mapping[str, Any]) -> CardMessage:
+    return CardMessage(entry["summary"], tuple(entry["lines"]))
 
 
 def _templates(card: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, ...]]]:

@@ -170,7 +170,7 @@ export class Engineer {
     const trip = { name: "trip", duration: answer.milliseconds, description: "" };
     const longest = Math.max(trip.duration, ...found.map((item) => item.duration), 0.001);
     const words = (item) => STEPS[item.name] ?? (item.name === "trip" ? "the whole way there and back, as this page saw it" : item.name.startsWith("fetch-") ? `of that: ${item.name.slice(6)} (${item.description})` : item.name);
-    const order = ["read", "fetch", "fetch-", "evaluate", "write", "total"];
+    const order = ["read", "fetch", "fetch-", "evaluate", "evidence", "write", "total"];
     const rank = ({ name }) => order.indexOf(name.startsWith("fetch-") ? "fetch-" : name);
     const rows = [...found.sort((one, other) => rank(one) - rank(other)), trip].map((item) =>
       h("tr", {}, h("th", { scope: "row" }, words(item)), h("td", { "data-label": "Milliseconds" }, item.duration.toFixed(1)), h("td", {}, h("meter", { min: 0, max: longest, value: item.duration, "aria-label": words(item) }))));
