@@ -21,6 +21,7 @@ from tests.loading import load_policy, policy_of
 from tests.paired import paired
 
 LAST_YEAR = date(2025, 12, 30)
+GAPS = "Knee humming: 3 of 4 Primer label criteria need documentation"
 KNEE = {"bodySite": [{"text": "Right knee"}]}
 
 
@@ -143,7 +144,7 @@ def edition_of(cards):
             LAST_YEAR,
             {},
             "minimal-2025",
-            "Knee humming: 3 of 4 Primer label criteria need documentation",
+            GAPS,
         ),
         ("next year for next year", date(2026, 1, 2), {}, "minimal-2026", "Knee humming: off-label, age 5"),
         (
@@ -158,14 +159,14 @@ def edition_of(cards):
             date(2026, 1, 2),
             {"occurrencePeriod": {"start": "2025-12-31T08:00:00Z"}},
             "minimal-2025",
-            "Knee humming: 3 of 4 Primer label criteria need documentation",
+            GAPS,
         ),
         (
             "before the first edition",
             LAST_YEAR,
             {"occurrenceDateTime": "2010"},
             "minimal-2025",
-            "Knee humming: 3 of 4 Primer label criteria need documentation",
+            GAPS,
         ),
     ),
 )
