@@ -115,9 +115,9 @@ def test_a_line_keeps_the_truth_for_each_part_and_none_where_nothing_was_evaluat
 @pytest.mark.parametrize(
     ("name", "of_call", "of_answers"),
     [
-        ("typical-gaps", "card", ["unknown"]),
+        ("typical-gaps", "card", ["gaps"]),
         ("all-met", "card", ["met"]),
-        ("bare-code-asks", "ask", ["ask"]),
+        ("bare-code-asks", "ask", ["unclear"]),
         ("unrelated-order", "none", []),
     ],
 )
