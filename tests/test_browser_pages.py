@@ -6,7 +6,7 @@ import pytest
 
 from cds_service.app import create_app
 from cds_service.settings.settings import Settings
-from tests.browser import LOOKS, WIDTHS, Look, accessible, fits, listening
+from tests.browser import LOOKS, WIDTHS, Look, accessible, easy_to_hit, fits, listening, words_stay_whole
 from tests.shipped import PUBLIC_URL, TODAY, library
 
 POLICIES = tuple(f"/policies/{policy.id}" for policy in library().policies)
@@ -28,7 +28,9 @@ def test_a_page_has_no_barrier_and_does_not_scroll_sideways(page, address, path,
     # What is closed is part of the page too.
     page.evaluate("document.querySelectorAll('details').forEach(closed => { closed.open = true; })")
     fits(page)
-    # The colours are the same in every width.
+    words_stay_whole(page)
+    easy_to_hit(page)
+    # The colors are the same in every width.
     accessible(page, contrast=path not in POLICIES or look.width == WIDTHS[-1])
 
 

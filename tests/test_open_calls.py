@@ -215,6 +215,21 @@ def test_the_sandbox_may_call_a_service_on_this_machine(installation, path):
     assert answer.headers["Access-Control-Allow-Headers"] == "authorization, content-type"
 
 
+@pytest.mark.parametrize("path", ["metadata", "Patient/rosalind-achterberg", "Condition?patient=rosalind-achterberg"])
+def test_the_sandbox_may_read_the_fhir_servers_of_the_workbench_and_nothing_else_of_it(installation, path):
+    """As the sandbox reads one in its own source: by GET, with no header but Accept."""
+    client = client_of(installation)
+    headers = {"Origin": SANDBOX, "Accept": "application/json+fhir"}
+    answer = client.get(f"/workbench/fhir/typical-gaps/{path}", headers=headers)
+    assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, SANDBOX)
+    asked = preflight(client, SANDBOX, f"/workbench/fhir/typical-gaps/{path}")
+    assert asked.headers["Access-Control-Allow-Private-Network"] == "true"
+    other = client.get(f"/workbench/fhir/typical-gaps/{path}", headers=headers | {"Origin": EHR})
+    assert "Access-Control-Allow-Origin" not in other.headers
+    patient = client.get("/workbench/patients/typical-gaps", headers=headers)
+    assert "Access-Control-Allow-Origin" not in patient.headers
+
+
 @pytest.mark.parametrize("origin", FOREIGN)
 @pytest.mark.parametrize("path", [SIGN, f"{SIGN}/feedback", "/cds-services"])
 def test_a_preflight_of_another_origin_fails(installation, origin, path):
