@@ -291,7 +291,7 @@ def test_everything_else_in_the_policy_stands_on_the_page_too(client, policy):
 def test_the_page_says_what_is_not_verified_and_that_nobody_has_checked(client, policy):
     text = page_of(client, f"/policies/{ISASS}").text
     assert policy.review.checked_by is None
-    assert "Checked by ○ not yet checked by a named reviewer" in text
+    assert "Reviewed by ○ not yet checked by a named reviewer" in text
     assert "Statement text pending verification" in text
     assert "None of the 18 criteria has been compared" in text
     assert text.count("○ pending verification") == len(criteria.pending(policy)) == 18
@@ -309,7 +309,7 @@ def test_the_notice_goes_once_a_reviewer_has_compared_and_signed(own_cards):
 
     change(own_cards, "policy", sign)
     text = page_of(client_of(own_cards), f"/policies/{ISASS}").text
-    assert "Checked by A. Reviewer, MD" in text
+    assert "Reviewed by A. Reviewer, MD" in text
     assert "pending verification" not in text.replace("Statement text pending verification; not yet", "")
     assert "been compared with the statement" not in text
 

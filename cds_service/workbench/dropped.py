@@ -3,6 +3,7 @@
 Nothing is kept: the browser brings the Bundle again with each question.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -88,9 +89,9 @@ def _brought(value: PrefetchValue) -> Brought:
 
 def choices(brought: Brought) -> list[dict[str, Any]]:
     """The patients of a Bundle to choose from: id, name, and the number of records that name each."""
-    owners = [_owner(resource, brought) for resource in brought.others]
+    records = Counter(_owner(resource, brought) for resource in brought.others)
     return [
-        {"id": identity, "name": name_of(patient), "records": 1 + owners.count(identity)}
+        {"id": identity, "name": name_of(patient), "records": 1 + records[identity]}
         for identity, patient in brought.patients.items()
     ]
 
