@@ -93,7 +93,7 @@ def create_app(
         # Where it is off nothing of it is loaded.
         from cds_service.workbench import routes as workbench
 
-        workbench.register(app, library, public_url, clock, fetches)
+        workbench.register(app, guide, public_url, clock, fetches)
         if installation.store is not None:
             feedback_page.register(app, library, installation.store)
     well_known.register(app, settings.security_contact, settings.security_policy, public_url, clock)

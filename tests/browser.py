@@ -34,13 +34,11 @@ OPTIONS = (
 )
 WIDTHS = (320, 768, 1440)
 HEIGHT = 900
-# axe-core's words for what keeps people from using a page.
-BARRIERS = ("serious", "critical")
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a page is looked at: the width of the window in pixels, and the reader's colours."""
+    """How a page is looked at: the width of the window in pixels, and the reader's theme."""
 
     width: int = 1440
     scheme: Any = "light"
@@ -49,7 +47,7 @@ class Look:
         return f"{self.width}-{self.scheme}"
 
 
-# The reader's colours change nothing but colours (tests/test_browser.py), so that one width shows all of the dark ones.
+# The theme changes nothing but colors (tests/test_browser.py), so that one width shows all of the dark ones.
 LOOKS = (*(Look(width) for width in WIDTHS), Look(WIDTHS[-1], "dark"))
 
 
@@ -144,19 +142,21 @@ def listening(app: Flask | Callable[..., Any]) -> Iterator[str]:
 
 
 def accessible(page: "Page", *, contrast: bool = True) -> None:
-    """Holds a page against axe-core's rules; fails with a list of what is serious or critical.
+    """Checks a page against axe-core's rules, target size included; fails with a list of the violations.
 
-    ``contrast`` measures the colours of every text too, which takes far longer than all else on a long page.
+    ``contrast`` measures the colors of every text too, which takes far longer than all else on a long page.
     """
     from axe_playwright_python.sync_playwright import Axe
 
-    options = {"resultTypes": ["violations"], "rules": {"color-contrast": {"enabled": contrast}}}
+    options = {
+        "resultTypes": ["violations"],
+        "rules": {"color-contrast": {"enabled": contrast}, "target-size": {"enabled": True}},
+    }
     found = Axe().run(page, options=options).response["violations"]
     barriers = [
         f"{rule['impact']}: {rule['help']} ({rule['id']})\n"
         + "\n".join(f"    {' '.join(map(str, node['target']))}: {node['html'][:160]}" for node in rule["nodes"][:5])
         for rule in found
-        if rule["impact"] in BARRIERS
     ]
     assert not barriers, f"{page.url} has barriers:\n" + "\n".join(barriers)
 
@@ -175,3 +175,43 @@ def fits(page: "Page") -> None:
     """Fails where a page scrolls sideways; says what is too wide."""
     wide = page.evaluate(_SIDEWAYS)
     assert not wide, f"{page.url} scrolls sideways:\n" + "\n".join(wide)
+
+
+# Links that stand in a sentence are as tall as its line (WCAG 2.2, 2.5.8, "Inline").
+_SMALL = """() => [...document.querySelectorAll('a[href], button, summary, select, textarea, label:has(input), input')]
+  .filter(element => element.checkVisibility() && !element.closest('.unseen, .skip'))
+  .filter(element => !element.matches('label input'))
+  .filter(element => element.tagName !== 'A' || element.parentElement.textContent.trim() === element.textContent.trim())
+  .map(element => [element.outerHTML.slice(0, 120), element.getBoundingClientRect()])
+  .filter(([, box]) => box.width > 0 && (box.height < 23.99 || box.width < 23.99))
+  .map(([html, box]) => `${Math.round(box.width)} x ${Math.round(box.height)}: ${html}`)"""
+
+
+def easy_to_hit(page: "Page") -> None:
+    """Fails where something that can be pressed, and does not stand in a sentence, is under 24 by 24 pixels."""
+    small = page.evaluate(_SMALL)
+    assert not small, f"{page.url} has small targets:\n" + "\n".join(small[:10])
+
+
+_SPLIT = """() => [...document.querySelectorAll('th, caption, h1, h2, h3, h4, button, summary, .badge, dt')]
+  .filter(element => element.checkVisibility() && !element.closest('.unseen'))
+  .filter(element => (element.closest('thead') ?? element).getBoundingClientRect().width > 1)
+  .flatMap(element => {
+    const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT), found = [];
+    for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+      if (text.parentElement.closest('code, .unseen, .address')) continue;
+      for (const word of text.data.matchAll(/[\\p{L}\\p{N}]{2,24}/gu)) {
+        const range = new Range();
+        range.setStart(text, word.index);
+        range.setEnd(text, word.index + word[0].length);
+        if (new Set([...range.getClientRects()].map(box => Math.round(box.top))).size > 1) found.push(word[0]);
+      }
+    }
+    return found;
+  })"""
+
+
+def words_stay_whole(page: "Page") -> None:
+    """Fails where a heading, a label, or the head of a column breaks inside a word."""
+    split = page.evaluate(_SPLIT)
+    assert not split, f"{page.url} breaks inside words: {', '.join(split[:10])}"

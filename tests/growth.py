@@ -118,11 +118,11 @@ def shown(data: bytes) -> object:
 
 def validated(data: bytes) -> object:
     """A call that the workbench looks at."""
-    from cds_service.workbench import validation
+    from cds_service.workbench import prefetch_validation, validation
 
-    published = validation.Published(library().prefetch_templates, library().prefetch_keys, False)
+    published = prefetch_validation.Published(library().prefetch_templates, library().prefetch_keys, False)
     try:
-        return validation.request_findings(None, json_bodies.read_json(data), published)
+        return validation.request_report(None, json_bodies.read_json(data), published, guide())
     except RequestError as error:
         return error.status
 
@@ -131,7 +131,7 @@ def answer_validated(data: bytes) -> object:
     """An answer that the workbench looks at."""
     from cds_service.workbench import answer_validation
 
-    return answer_validation.response_findings(json_bodies.read_json(data))
+    return answer_validation.response_report(json_bodies.read_json(data))
 
 
 def dropped(data: bytes) -> object:
@@ -139,8 +139,8 @@ def dropped(data: bytes) -> object:
     from cds_service.workbench import dropped
 
     try:
-        found = dropped.read(json_bodies.read_json(data))
-        return dropped.prefetch(found, dict(library().prefetch_templates), {"patientId": found.patient["id"]})
+        found = dropped.chart_of(dropped.read(json_bodies.read_json(data)), None)
+        return dropped.prefetch(found, dict(library().prefetch_templates), {"patientId": found.patient_id})
     except RequestError as error:
         return error.status
 

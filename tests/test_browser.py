@@ -81,11 +81,13 @@ def test_without_a_browser_the_tests_fail_and_say_what_to_install(monkeypatch):
     assert "sudo apt-get install chromium" in MISSING
 
 
-def test_the_readers_colours_change_nothing_but_colours():
+def test_the_theme_changes_nothing_but_colors():
     """What holds in light of every width then holds in dark too, but for contrast, which is measured in both."""
     files = [path for kind in ("css", "html", "js") for path in PACKAGE.rglob(f"*.{kind}")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in files)
-    (block,) = re.findall(r"@media \(prefers-color-scheme: dark\) \{\s*:root \{(.*?)\}\s*\}", text, re.DOTALL)
-    assert text.count("prefers-color-scheme") == 1
-    lines = [line.strip() for line in block.strip().splitlines()]
-    assert all(re.fullmatch(r"--[a-z-]+: #[0-9a-f]{6};", line) for line in lines), lines
+    assert "prefers-color-scheme" not in text
+    used = [line.strip() for line in text.splitlines() if "light-dark(" in line]
+    assert used
+    assert all(re.fullmatch(r"--[a-z-]+: light-dark\(#[0-9a-f]{6}, #[0-9a-f]{6}\);", line) for line in used), used
+    chosen = re.findall(r"\[data-theme[^{]*\{([^}]*)\}", text)
+    assert [rule.strip() for rule in chosen] == ["color-scheme: light;", "color-scheme: dark;"]

@@ -1,12 +1,13 @@
 """The pages for people in a real browser: nothing goes wrong, nobody is kept out, and they can be printed."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
 from cds_service.app import create_app
 from cds_service.settings.settings import Settings
-from tests.browser import LOOKS, WIDTHS, Look, accessible, fits, listening
+from tests.browser import LOOKS, WIDTHS, Look, accessible, easy_to_hit, fits, listening, words_stay_whole
 from tests.shipped import PUBLIC_URL, TODAY, library
 
 POLICIES = tuple(f"/policies/{policy.id}" for policy in library().policies)
@@ -28,7 +29,9 @@ def test_a_page_has_no_barrier_and_does_not_scroll_sideways(page, address, path,
     # What is closed is part of the page too.
     page.evaluate("document.querySelectorAll('details').forEach(closed => { closed.open = true; })")
     fits(page)
-    # The colours are the same in every width.
+    words_stay_whole(page)
+    easy_to_hit(page)
+    # The colors are the same in every width.
     accessible(page, contrast=path not in POLICIES or look.width == WIDTHS[-1])
 
 
@@ -62,10 +65,42 @@ def test_the_first_stop_skips_to_the_content(page, address, path):
     assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
 
 
+@pytest.mark.parametrize("look", [Look(380), Look(1440)], ids=str)
 @pytest.mark.parametrize("path", POLICIES)
-def test_a_link_to_a_closed_part_opens_it(page, address, path):
+def test_the_first_screen_of_a_statement_shows_its_criteria(page, address, path, look):
     page.goto(address + path)
-    link = page.locator("a[href^='#codes-']").first
+    top = page.locator("#glance").evaluate("heading => heading.getBoundingClientRect().top")
+    assert top < 0.75 * page.viewport_size["height"]
+    criteria = page.locator(".glance tbody a")
+    assert criteria.count() > 15
+    page.locator("#glance").scroll_into_view_if_needed()
+    assert look.width < 1440 or criteria.nth(7).evaluate("link => link.getBoundingClientRect().bottom < innerHeight")
+
+
+@pytest.mark.parametrize("path", POLICIES)
+def test_criteria_are_closed_and_a_link_to_one_opens_it(page, address, path):
+    page.goto(address + path)
+    assert page.locator(".criterion:visible").count() == 0
+    link = page.locator(".glance tbody a").nth(3)
+    target = link.get_attribute("href") or ""
+    link.focus()
+    page.keyboard.press("Enter")
+    assert page.locator(target).is_visible()
+    assert page.locator(".criterion:visible").count() == 1
+    # The same from elsewhere: a card's link to one criterion.
+    page.goto("about:blank")
+    page.goto(address + path + target)
+    assert page.locator(target).is_visible()
+    box = page.locator(f"{target}-title").bounding_box()
+    assert box is not None
+    assert 0 <= box["y"] < 200
+
+
+@pytest.mark.parametrize("path", POLICIES)
+def test_a_link_to_a_closed_set_of_codes_opens_it(page, address, path):
+    page.goto(address + path)
+    page.evaluate("document.querySelectorAll('.fold').forEach(closed => { closed.open = true; })")
+    link = page.locator(".criterion a[href^='#codes-']").first
     target = page.locator(link.get_attribute("href") or "")
     assert not target.is_visible()
     link.click()
@@ -94,6 +129,8 @@ ADDRESSES = """() => [...document.querySelectorAll('a[href^="http"]')]
 @pytest.mark.parametrize("path", PAGES)
 def test_on_paper_a_page_is_all_there_and_breaks_where_it_may(page, address, path, look):
     page.goto(address + path)
+    if path in POLICIES:
+        page.get_by_label("Print the whole page").check()
     page.emulate_media(media="print")
     for beside in ("header nav", "nav.contents", ".skip", ".shortcuts", ".button"):
         assert all(not found.is_visible() for found in page.locator(beside).all()), beside
@@ -102,9 +139,29 @@ def test_on_paper_a_page_is_all_there_and_breaks_where_it_may(page, address, pat
     fits(page)
 
 
+MARGINS = dict.fromkeys(("top", "bottom", "left", "right"), "0.5in")
+
+
+@pytest.mark.parametrize("path", POLICIES)
+def test_a_statement_prints_as_a_summary_of_two_pages(page, address, path):
+    page.goto(address + path)
+    pages = len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="Letter", margin=MARGINS)))
+    assert pages == 2
+    page.emulate_media(media="print")
+    for part in ("#glance", "#verdicts", "#edition", "#more"):
+        assert page.locator(part).is_visible()
+    printed = page.locator("main").inner_text()
+    assert "Evidence against:" in printed
+    assert f"{PUBLIC_URL}{path}" in printed
+    assert "pending verification" in printed
+    assert not page.locator("#codes").is_visible()
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_on_paper_a_link_to_another_host_has_its_address(page, address, path):
     page.goto(address + path)
+    if path in POLICIES:
+        page.get_by_label("Print the whole page").check()
     page.emulate_media(media="print")
     assert page.locator("a[href^='http']").count() > 0 or path == "/policies"
     assert page.evaluate(ADDRESSES) == []

@@ -20,7 +20,7 @@ from cds_service.store import feedback as stored
 from cds_service.store import shown
 from cds_service.store.database import Store, open_store
 from cds_service.web import feedback_bars, feedback_page
-from tests.browser import LOOKS, accessible, fits, listening
+from tests.browser import LOOKS, accessible, easy_to_hit, fits, listening, words_stay_whole
 from tests.made_up_feedback import CLIENT, DAY, at, fill
 from tests.shipped import PUBLIC_URL, TODAY, library
 from tests.test_pages import Page
@@ -269,6 +269,8 @@ def address(tmp_path_factory) -> Iterator[str]:
 def test_the_page_has_no_barrier_and_does_not_scroll_sideways(page, address, look, asked):
     page.goto(f"{address}/feedback{asked}")
     fits(page)
+    words_stay_whole(page)
+    easy_to_hit(page)
     accessible(page)
 
 

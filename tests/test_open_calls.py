@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from cds_service.app import create_app
 from cds_service.ehr.client import OutgoingClient
 from cds_service.ehr.fetch import Fetcher
+from cds_service.ehr.templates import resolve
 from cds_service.hooks.feedback import DayRange
 from cds_service.installation import Installation, names_of
 from cds_service.operations.check_names import CHECKS
@@ -20,12 +21,14 @@ from cds_service.store.feedback import kept
 from cds_service.trust.entries import anyone
 from tests.fhir_server import FhirServer
 from tests.shipped import PUBLIC_URL, TODAY, example, library
+from tests.test_commands import ROOT
 from tests.test_http import outcome_of
 from tests.test_trust_tokens import PATH, live, now_headers
 
 SIGN = "/cds-services/coverage-guidance-order-sign"
 SANDBOX = "https://sandbox.cds-hooks.org"
 EHR = "https://ehr.example"
+HOOK_INSTANCE = "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"
 FEEDBACK = {"feedback": [{"card": "c1", "outcome": "accepted", "outcomeTimestamp": "2026-11-23T08:00:00Z"}]}
 
 
@@ -213,6 +216,45 @@ def test_the_sandbox_may_call_a_service_on_this_machine(installation, path):
     assert answer.headers["Access-Control-Allow-Origin"] == SANDBOX
     assert answer.headers["Access-Control-Allow-Private-Network"] == "true"
     assert answer.headers["Access-Control-Allow-Headers"] == "authorization, content-type"
+
+
+@pytest.mark.parametrize("path", ["metadata", "Patient/rosalind-achterberg", "Condition?patient=rosalind-achterberg"])
+def test_the_sandbox_may_read_the_fhir_servers_of_the_workbench_and_nothing_else_of_it(installation, path):
+    """As the sandbox reads one in its own source: by GET, with no header but Accept."""
+    client = client_of(installation)
+    headers = {"Origin": SANDBOX, "Accept": "application/json+fhir"}
+    answer = client.get(f"/workbench/fhir/typical-gaps/{path}", headers=headers)
+    assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, SANDBOX)
+    asked = preflight(client, SANDBOX, f"/workbench/fhir/typical-gaps/{path}")
+    assert asked.headers["Access-Control-Allow-Private-Network"] == "true"
+    other = client.get(f"/workbench/fhir/typical-gaps/{path}", headers=headers | {"Origin": EHR})
+    assert "Access-Control-Allow-Origin" not in other.headers
+    patient = client.get("/workbench/patients/typical-gaps", headers=headers)
+    assert "Access-Control-Allow-Origin" not in patient.headers
+
+
+def test_the_sandbox_shows_a_card_for_a_patient_of_a_workbench_fhir_server(installation):
+    """The steps of the integrator's guide, as the sandbox takes them: metadata, patients, a patient, prefetch, call."""
+    client = client_of(installation)
+    base = "/workbench/fhir/patient-view-multifidus"
+    assert f"8080{base}`" in (ROOT / "docs" / "integrators-guide.md").read_text(encoding="utf-8")
+
+    def read(query: str) -> dict:
+        answer = client.get(f"{base}/{query}", headers={"Origin": SANDBOX, "Accept": "application/json+fhir"})
+        assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, SANDBOX)
+        found: dict = answer.get_json(force=True)
+        return found
+
+    assert read("metadata")["resourceType"] == "CapabilityStatement"
+    (patient,) = [entry["resource"]["id"] for entry in read("Patient")["entry"]]
+    assert read(f"Patient/{patient}")["id"] == patient
+    context = {"patientId": patient, "userId": "Practitioner/COREPRACTITIONER1"}
+    prefetch = {
+        key: read(resolve(template, context).relative) for key, template in library().prefetch_templates.items()
+    }
+    call = {"hook": "patient-view", "hookInstance": HOOK_INSTANCE, "context": context, "prefetch": prefetch}
+    answer = client.post("/cds-services/coverage-guidance-patient-view", json=call, headers={"Origin": SANDBOX})
+    assert len(answer.get_json()["cards"]) == 1
 
 
 @pytest.mark.parametrize("origin", FOREIGN)

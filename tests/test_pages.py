@@ -111,24 +111,26 @@ def page_of(client: FlaskClient, path: str) -> Page:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_strict_content_security_policy_allows_our_own_style_and_nothing_that_runs(client, path):
+def test_a_strict_content_security_policy_allows_our_own_files_and_no_call(client, path):
     answer = client.get(path)
     assert answer.mimetype == "text/html"
     assert answer.headers["Content-Security-Policy"] == pages.CONTENT_SECURITY_POLICY
     assert "default-src 'none'" in pages.CONTENT_SECURITY_POLICY
-    assert "script" not in pages.CONTENT_SECURITY_POLICY
+    assert "script-src 'self';" in pages.CONTENT_SECURITY_POLICY
+    assert "connect-src" not in pages.CONTENT_SECURITY_POLICY
     assert "unsafe" not in pages.CONTENT_SECURITY_POLICY
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_no_script_no_inline_style_and_nothing_from_another_host(client, path):
+def test_the_theme_is_the_only_script_no_style_is_inline_and_nothing_comes_from_another_host(client, path):
     page = page_of(client, path)
     names = {tag for tag, _ in page.tags}
-    assert not names & {"script", "style", "iframe", "img", "form", "object", "embed", "base"}
+    assert not names & {"style", "iframe", "img", "form", "object", "embed", "base"}
     attributes = {name for _, attrs in page.tags for name in attrs}
     assert not [name for name in attributes if name == "style" or name.startswith("on")]
-    loaded = [attrs["href"] for attrs in page.named("link")]
+    assert [(attrs["src"] or "").rpartition("/")[2] for attrs in page.named("script")] == ["theme.js"]
+    loaded = [attrs["href"] for attrs in page.named("link")] + [attrs["src"] for attrs in page.named("script")]
     assert loaded
     assert all(href.startswith(("./static/", "../static/")) for href in loaded)
 
@@ -175,18 +177,19 @@ def test_no_page_uses_words_that_direct_a_clinician(client, path):
     assert PROMISES.search(text) is None
 
 
-def test_every_colour_of_text_has_the_contrast_of_wcag_aa_in_light_and_in_dark(client):
+def test_every_text_color_has_wcag_aa_contrast_in_light_and_dark(client):
     with client.get("/static/design.css") as answer:
         css = answer.text
-    light, dark = (dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", part)) for part in css.split("@media", 2)[:2])
-    assert light.keys() == dark.keys()
-    for colours in (light, dark):
+    pairs = re.findall(r"--([a-z-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\);", css)
+    assert len(pairs) > 10
+    for theme in (1, 2):
+        colors = {pair[0]: pair[theme] for pair in pairs}
         for ink in ("ink", "quiet", "accent", "sure", "open", "late"):
-            for paper in ("paper", *(name for name in colours if name.endswith("wash"))):
-                assert contrast(colours[ink], colours[paper]) >= 4.5, (ink, paper)
+            for paper in ("paper", *(name for name in colors if name.endswith("wash"))):
+                assert contrast(colors[ink], colors[paper]) >= 4.5, (ink, paper)
 
 
-def test_the_colours_of_paper_are_black_on_white_and_what_only_a_screen_needs_is_left_out(client):
+def test_print_is_black_on_white_and_leaves_out_what_only_a_screen_needs(client):
     with client.get("/static/design.css") as answer:
         printed = answer.text.partition("@media print")[2]
     assert "color-scheme: light" in printed
@@ -288,7 +291,7 @@ def test_everything_else_in_the_policy_stands_on_the_page_too(client, policy):
 def test_the_page_says_what_is_not_verified_and_that_nobody_has_checked(client, policy):
     text = page_of(client, f"/policies/{ISASS}").text
     assert policy.review.checked_by is None
-    assert "Checked by ○ not yet checked by a named reviewer" in text
+    assert "Reviewed by ○ not yet checked by a named reviewer" in text
     assert "Statement text pending verification" in text
     assert "None of the 18 criteria has been compared" in text
     assert text.count("○ pending verification") == len(criteria.pending(policy)) == 18
@@ -306,7 +309,7 @@ def test_the_notice_goes_once_a_reviewer_has_compared_and_signed(own_cards):
 
     change(own_cards, "policy", sign)
     text = page_of(client_of(own_cards), f"/policies/{ISASS}").text
-    assert "Checked by A. Reviewer, MD" in text
+    assert "Reviewed by A. Reviewer, MD" in text
     assert "pending verification" not in text.replace("Statement text pending verification; not yet", "")
     assert "been compared with the statement" not in text
 
@@ -377,9 +380,9 @@ def test_no_text_of_a_policy_becomes_markup(own_cards):
     change(own_cards, "card", lambda document: document["source"].update(label=hostile))
     change(own_cards, "payers", lambda document: document["payers"][0].update(name=hostile, background=hostile))
     client = client_of(own_cards)
-    for path in ("/", "/policies", f"/policies/{ISASS}"):
+    for path, root in (("/", "./"), ("/policies", "./"), (f"/policies/{ISASS}", "../")):
         page = page_of(client, path)
-        assert not page.named("script")
+        assert [attrs["src"] for attrs in page.named("script")] == [f"{root}static/theme.js"]
         assert hostile in page.text
 
 

@@ -17,8 +17,11 @@ from cds_service.ehr.templates import resolve
 from cds_service.examples import examples, request_as_of
 from cds_service.fhir.terminology import canonical_system, is_standard
 from cds_service.installation import Installation, installation_of
+from cds_service.service import guide_of
 from cds_service.settings.settings import Settings, data_folder
 from cds_service.trust.entries import anyone
+from cds_service.workbench import facets
+from cds_service.workbench.facets import FACETS, OTHER
 from cds_service.workbench.patients import FIRST, Patients
 from cds_service.workbench.rendering import render
 from cds_service.workbench.routes import CONTENT_SECURITY_POLICY
@@ -193,7 +196,7 @@ def test_nothing_can_be_written(client, method):
 
 def test_dates_are_those_of_the_day_and_ages_stay():
     later = date(2031, 6, 1)
-    patients = Patients(data_folder("fhir_examples"))
+    patients = patients_of()
     ages = {line.name: line.age for line in patients.listed(TODAY)}
     assert {line.name: line.age for line in patients.listed(later)} == ages
     opened = patients.opened(FIRST, later)
@@ -202,19 +205,37 @@ def test_dates_are_those_of_the_day_and_ages_stay():
     assert moved["prefetch"]["patient"] in opened.resources
 
 
-def test_every_example_is_listed_with_its_line_and_the_statement_that_speaks():
-    lines = Patients(data_folder("fhir_examples")).listed(TODAY)
-    assert lines[0].name == FIRST
+def patients_of() -> Patients:
+    return Patients(data_folder("fhir_examples"), guide_of(Settings(), library(), PUBLIC_URL))
+
+
+def test_every_example_is_listed_with_its_statement_and_its_outcome():
+    lines = patients_of().listed(TODAY)
     assert {line.name for line in lines} == set(EXAMPLES)
-    known = {policy.id for policy in library().policies}
+    titles = {policy.title for policy in library().policies}
     for line in lines:
         assert line.title == EXAMPLES[line.name].about["title"]
-        assert set(line.policies) <= known
+        assert line.facet in FACETS
         cards = json.loads((EXAMPLES[line.name].folder / "response.json").read_text())["cards"]
-        assert bool(line.policies) == bool(cards)
+        assert line.statement in (titles if cards else {""})
+        assert (line.facet.title == "No card") == (not cards)
         told = re.match(r"An? (\d+)-year-old", line.title)
         assert told
         assert line.age == int(told.group(1))
+
+
+def test_the_first_patients_of_the_list_show_every_outcome_that_occurs():
+    lines = patients_of().listed(TODAY)
+    found = {line.facet.id for line in lines}
+    assert len(found) > 4
+    assert lines[0].name == FIRST
+    assert {line.facet.id for line in lines[: len(found)]} == found
+
+
+def test_each_outcome_has_one_facet():
+    outcomes = [outcome for facet in FACETS for outcome in facet.outcomes]
+    assert len(set(outcomes)) == len(outcomes)
+    assert facets.facet_of("not listed anywhere") == OTHER
 
 
 def test_a_patient_is_opened_with_its_context_and_drafts(client):
@@ -263,7 +284,15 @@ PATIENT = {"resource": {"resourceType": "Patient", "id": "p"}}
             "no resourceType",
             "entry[1].resource.resourceType",
         ),
-        ({"resourceType": "Bundle", "entry": [PATIENT, PATIENT]}, "2 Patients", "entry"),
+        ({"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Device"}}]}, "no Patient", "entry"),
+        (
+            {
+                "resourceType": "Bundle",
+                "entry": [{"resource": {"resourceType": "Patient", "id": str(number)}} for number in range(201)],
+            },
+            "201 patients; at most 200",
+            "entry",
+        ),
         ({"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Patient"}}]}, "no id", "Patient.id"),
     ],
 )
@@ -273,6 +302,45 @@ def test_a_bundle_is_refused_with_what_and_where(client, bundle, words, place):
     issue = answer.get_json(force=True)["issue"][0]
     assert words in issue["diagnostics"]
     assert issue.get("expression", [None]) == [place]
+
+
+TWO: list[dict] = [
+    {"fullUrl": "urn:uuid:a", "resource": {"resourceType": "Patient", "id": "a", "name": [{"text": "Ann"}]}},
+    {"fullUrl": "urn:uuid:b", "resource": {"resourceType": "Patient", "name": [{"given": ["Ben"], "family": "B"}]}},
+    {"resource": {"resourceType": "Condition", "id": "of-a", "subject": {"reference": "Patient/a"}}},
+    {"resource": {"resourceType": "Condition", "id": "of-b", "subject": {"reference": "urn:uuid:b"}}},
+    {"resource": {"resourceType": "Coverage", "id": "v", "beneficiary": {"reference": "http://ehr.example/Patient/b"}}},
+    {"resource": {"resourceType": "Medication", "id": "of-nobody"}},
+    {
+        "resource": {
+            "resourceType": "ServiceRequest",
+            "id": "s",
+            "status": "draft",
+            "subject": {"reference": "urn:uuid:b"},
+        }
+    },
+]
+
+
+def test_a_bundle_of_several_patients_is_answered_with_the_patients_to_choose_from(client):
+    asked = {"bundle": {"resourceType": "Bundle", "entry": TWO}, "templates": {"condition": "Condition?patient=b"}}
+    answer = client.post("/workbench/prefetch", json=asked).get_json()
+    assert answer == {
+        "patients": [{"id": "a", "name": "Ann", "records": 2}, {"id": "b", "name": "Ben B", "records": 4}]
+    }
+    chosen = client.post("/workbench/prefetch", json=asked | {"patientId": "b"}).get_json()
+    assert [record["id"] for record in chosen["records"]] == ["b", "of-b", "v", "of-nobody"]
+    assert [draft["subject"]["reference"] for draft in chosen["drafts"]] == ["Patient/b"]
+    found = [entry["resource"]["id"] for entry in chosen["prefetch"]["condition"]["entry"]]
+    assert found == ["of-b"]
+
+
+@pytest.mark.parametrize("patient_id", ["c", 7, {}])
+def test_a_patient_that_is_not_in_the_bundle_is_refused(client, patient_id):
+    asked = {"bundle": {"resourceType": "Bundle", "entry": TWO}, "templates": {}, "patientId": patient_id}
+    answer = client.post("/workbench/prefetch", json=asked)
+    assert answer.status_code == 422
+    assert answer.get_json(force=True)["issue"][0]["expression"] == ["patientId"]
 
 
 @pytest.mark.parametrize(
@@ -374,7 +442,7 @@ def test_switched_off_nothing_of_it_exists_and_the_start_page_is_the_plain_one()
     assert [client.get(path).status_code for path in ROUTES] == [404] * len(ROUTES)
     assert [client.post(path, json={}).status_code for path in POSTS] == [404] * len(POSTS)
     page = client.get("/")
-    assert "<script" not in page.text
+    assert "workbench/main.js" not in page.text
     assert "Try it" in page.text
     assert "Patients" not in page.text
 
@@ -398,11 +466,11 @@ def test_where_calls_need_a_token_it_is_off_and_on_is_refused_with_a_sentence(tm
 
 
 @pytest.mark.parametrize("path", ["/", "/services", "/policies"])
-def test_a_strict_content_security_policy_stands_on_every_page_and_scripts_run_on_one_alone(client, path):
+def test_every_page_has_a_strict_content_security_policy_and_only_the_workbench_may_call(client, path):
     policy = client.get(path).headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    assert ("script-src 'self'" in policy) == (path == "/")
+    assert ("connect-src 'self'" in policy) == (path == "/")
     if path == "/":
         assert policy == CONTENT_SECURITY_POLICY
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
@@ -13,14 +14,17 @@ from cds_service.ehr.client import OutgoingClient
 from cds_service.ehr.fetch import Fetcher
 from cds_service.examples import examples
 from cds_service.installation import Installation
+from cds_service.service import guide_of
 from cds_service.settings.settings import Settings, data_folder
-from cds_service.workbench import validation
-from cds_service.workbench.validation import Published, Remark
+from cds_service.workbench import remarks, validation
+from cds_service.workbench.prefetch_validation import Published
+from cds_service.workbench.remarks import Remark
 from tests.shipped import PUBLIC_URL, TODAY, example, library
 
 EXAMPLES = examples(data_folder("fhir_examples"))
 SIGN, SELECT = "coverage-guidance-order-sign", "coverage-guidance-order-select"
 PUBLISHED = Published(library().prefetch_templates, library().prefetch_keys, True)
+GUIDE = guide_of(Settings(), library(), PUBLIC_URL)
 GRANT = {
     "access_token": "t0ken",
     "token_type": "Bearer",
@@ -105,7 +109,7 @@ REQUESTS = [
     (drop("context", "draftOrders", "resourceType"), "error", "context.draftOrders.resourceType", "say resourceType"),
     (drop("context", "draftOrders", "type"), "warning", "context.draftOrders.type", "needs a type"),
     (drop(*DRAFT, "id"), "warning", "context.draftOrders.entry[0].resource.id", "no suggestion can change it"),
-    (put(*DRAFT, "status", []), "warning", "context.draftOrders.entry[0].resource", "Not as FHIR R4 has it: status"),
+    (put(*DRAFT, "status", []), "warning", "context.draftOrders.entry[0].resource", "Not valid in FHIR R4B: status"),
     (
         put(*DRAFT, "subject", {"reference": "Patient/somebody-else"}),
         "error",
@@ -168,7 +172,7 @@ REQUESTS = [
         put("prefetch", "patient", "birthDate", "in May"),
         "warning",
         "prefetch.patient Patient/rosalind-achterberg",
-        "Not as FHIR R4 has it: birthDate",
+        "Not valid in FHIR R4B: birthDate",
     ),
 ]
 
@@ -212,16 +216,16 @@ def test_all_faults_are_told_at_once_errors_first(client):
 
 def test_the_broken_resources_of_an_example_are_told_one_by_one(client):
     found = found_in(client, example("broken-resources"))
-    assert sum(item.text.startswith("Not as FHIR R4 has it") for item in found) > 2
+    assert sum(item.text.startswith("Not valid in FHIR R4B") for item in found) > 2
     assert any("of another patient" in item.text for item in found)
 
 
-def test_only_so_many_records_are_held_against_their_models(client):
+def test_only_so_many_records_are_validated_against_their_models(client):
     body = whole()
     broken = {"resourceType": "Condition", "id": "x", "onsetDateTime": "in May"}
     body["prefetch"]["condition"] = {"resourceType": "Bundle", "entry": [{"resource": broken}] * 400}
     found = found_in(client, body)
-    assert len(found) <= validation.MOST_FINDINGS
+    assert len(found) <= remarks.MOST_FINDINGS
     assert any("only the first 300" in item.text for item in found)
 
 
@@ -240,6 +244,48 @@ def test_a_body_that_is_no_object_has_one_finding(client, body):
     assert finding == Remark("", "error", "The body must be a JSON object.")
 
 
+def report_on(client: FlaskClient, body: object) -> dict:
+    report: dict = client.post(f"/workbench/validation?service={SIGN}", json=body).get_json()
+    return report
+
+
+def test_a_call_without_a_fault_lists_the_checks_that_passed_and_what_the_service_can_read(client):
+    report = report_on(client, whole())
+    assert not [item for item in report["findings"] if item["level"] != "note"]
+    assert "The service accepts the call" in report["passed"]
+    assert "Every record that was sent counts as this patient's" in report["passed"]
+    assert any(re.fullmatch(r"\d+ resources are valid against FHIR R4B models", title) for title in report["passed"])
+    rows = {row["type"]: row for row in report["delivery"]}
+    assert rows["Condition"]["state"] == "whole"
+    assert rows["Condition"]["received"] == rows["Condition"]["counted"] > 5
+    assert rows["Condition"]["key"] == "condition"
+
+
+def test_a_problem_list_of_which_nothing_counts_does_not_pass(client):
+    """Each Condition is valid by itself, so that only the ledger of the chart can tell."""
+    body = whole()
+    received = len(body["prefetch"]["condition"]["entry"])
+    for entry in body["prefetch"]["condition"]["entry"]:
+        entry["resource"]["verificationStatus"] = {"coding": [{"code": "entered-in-error"}]}
+        del entry["resource"]["subject"]
+    report = report_on(client, body)
+    said = [item for item in report["findings"] if item["text"].startswith("The service can use none of")]
+    assert [(item["path"], item["level"]) for item in said] == [("prefetch.condition", "warning")]
+    assert f"none of the {received} Condition" in said[0]["text"]
+    assert "Every record that was sent counts as this patient's" not in report["passed"]
+    row = next(row for row in report["delivery"] if row["type"] == "Condition")
+    assert (row["received"], row["counted"], len(row["dropped"])) == (received, 0, received)
+
+
+def test_a_refused_call_passes_no_check_that_needs_it_to_be_read(client):
+    body = whole()
+    del body["hookInstance"]
+    report = report_on(client, body)
+    assert report["delivery"] == []
+    assert "The service accepts the call" not in report["passed"]
+    assert not [title for title in report["passed"] if "this patient" in title]
+
+
 def test_a_body_that_is_no_json_and_a_service_that_is_none_are_refused(client):
     address = "/workbench/validation"
     assert client.post(address, data="{", content_type="application/json").status_code == 400
@@ -256,7 +302,7 @@ def test_no_finding_of_a_hostile_request_fails_the_check(client):
             for name in list(names):
                 body = copy.deepcopy(whole())
                 put(*path, name, value)(body)
-                assert isinstance(validation.request_findings(SIGN, body, PUBLISHED), list)
+                assert isinstance(validation.request_report(SIGN, body, PUBLISHED, GUIDE).findings, list)
 
 
 CARD = {"summary": "s", "indicator": "info", "source": {"label": "l"}, "uuid": "u"}
@@ -320,4 +366,5 @@ def test_each_fault_of_an_answer_is_told_with_its_place(client, body, path, word
 def test_nothing_is_found_in_the_answers_of_this_service(client, name):
     body = json.loads((EXAMPLES[name].folder / "response.json").read_text())
     answer = client.post("/workbench/validation/response", json=body)
-    assert answer.get_json() == {"findings": []}
+    assert answer.get_json()["findings"] == []
+    assert bool(answer.get_json()["passed"]) == bool(body["cards"])

@@ -8,7 +8,7 @@ from cds_service.card.outcomes import Outcome
 from cds_service.hooks.feedback import ACCEPTED, OVERRIDDEN
 from cds_service.operations.feedback_report import UNKNOWN, FeedbackReport, Rates, percent
 
-NOT_ON_RECORD = "Cards that are not on record"
+UNKNOWN_CARDS = "Feedback for unknown cards"
 # What a card said, by its outcome.
 SAYS = {item.value: item.called for item in Outcome} | {
     "late": "not checked in time",
@@ -49,7 +49,7 @@ class BarGroup:
 
 def title_of(policy: str, titles: Mapping[str, str]) -> str:
     """What a statement is called; ``titles`` are those of the statements that are loaded, by id."""
-    return NOT_ON_RECORD if policy == UNKNOWN else titles.get(policy, policy)
+    return UNKNOWN_CARDS if policy == UNKNOWN else titles.get(policy, policy)
 
 
 def said(row: Rates) -> str:

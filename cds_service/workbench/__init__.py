@@ -1,1 +1,1 @@
-"""A small health record in the browser: synthetic patients, draft orders, cards, and what an engineer sees of them."""
+"""A demo EHR in the browser: synthetic patients, draft orders, cards, and what a developer sees of them."""

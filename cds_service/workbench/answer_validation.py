@@ -1,10 +1,18 @@
-"""An answer held against CDS Hooks 2.0, in the same words and levels as a call (``validation``)."""
+"""An answer validated against CDS Hooks 2.0, in the same words and levels as a call (``validation``)."""
 
 from collections.abc import Collection, Iterator, Mapping
-from itertools import islice
 from typing import Any
 
-from cds_service.workbench.validation import ERROR, MOST_FINDINGS, WARNING, Remark, some_models, split_address
+from cds_service.workbench.remarks import (
+    ERROR,
+    WARNING,
+    Check,
+    Remark,
+    Report,
+    models_check,
+    report_of,
+    split_address,
+)
 
 LONGEST_SUMMARY = 139
 INDICATORS = ("info", "warning", "critical")
@@ -12,29 +20,45 @@ ACTIONS = ("create", "update", "delete")
 BEHAVIORS = ("at-most-one", "any")
 
 
-def response_findings(body: Any) -> list[Remark]:
-    """All that is found in an answer of 200 (CDS Hooks 2.0, "CDS Service Response")."""
+def response_report(body: Any) -> Report:
+    """Validates an answer of 200 (CDS Hooks 2.0, "CDS Service Response")."""
     if not isinstance(body, dict) or not isinstance(body.get("cards"), list):
-        return [Remark("cards", ERROR, "An answer is a JSON object with a list 'cards'.")]
-    return list(islice(_response(body), MOST_FINDINGS))
+        return Report([Remark("cards", ERROR, "An answer is a JSON object with a list 'cards'.")], [])
+    return report_of(_checks(body))
 
 
-def _response(body: Mapping[str, Any]) -> Iterator[Remark]:
+def _checks(body: Mapping[str, Any]) -> Iterator[Check]:
+    """The checks that apply to an answer; what its suggestions create is validated last."""
+    given = [(f"cards[{index}]", card) for index, card in enumerate(body["cards"])]
+    cards = [(place, card) for place, card in given if isinstance(card, dict)]
     created: list[tuple[str, Any]] = []
-    for index, card in enumerate(body["cards"]):
-        yield from _card(card, f"cards[{index}]", created)
-    actions = body.get("systemActions")
-    if actions is not None:
-        if not isinstance(actions, list) or not actions:
-            yield Remark("systemActions", ERROR, "systemActions must be a list of actions, or be left out.")
-        else:
-            for index, action in enumerate(actions):
-                yield from _action(action, f"systemActions[{index}]", created)
-    yield from some_models("cards", created)
+    if given:
+        title = "Every card has a uuid, a summary under 140 characters, an indicator, and a source"
+        yield Check(title, (remark for place, card in given for remark in _card(card, place)))
+    if any(card.get("suggestions") for _, card in cards):
+        found = (remark for place, card in cards for remark in _suggestions(card, place, created))
+        yield Check("Every suggestion has a label, a uuid, and actions that can be taken", found)
+    if any(card.get("links") for _, card in cards):
+        found = (remark for place, card in cards for remark in _links(card, place))
+        yield Check("Every link is absolute and says its type", found)
+    if any(card.get("overrideReasons") for _, card in cards):
+        found = (remark for place, card in cards for remark in _reasons(card, place))
+        yield Check("Every override reason has a code, a system, and words", found)
+    if body.get("systemActions") is not None:
+        yield Check("Every system action can be taken", _system_actions(body["systemActions"], created))
+    if created:
+        yield models_check("cards", created)
 
 
-def _card(card: Any, place: str, created: list[tuple[str, Any]]) -> Iterator[Remark]:
-    """What is wrong with a card; resources of its suggestions go to ``created``, each with its place."""
+def _system_actions(actions: Any, created: list[tuple[str, Any]]) -> Iterator[Remark]:
+    if not isinstance(actions, list) or not actions:
+        yield Remark("systemActions", ERROR, "systemActions must be a list of actions, or be left out.")
+        return
+    for index, action in enumerate(actions):
+        yield from _action(action, f"systemActions[{index}]", created)
+
+
+def _card(card: Any, place: str) -> Iterator[Remark]:
     if not isinstance(card, dict):
         yield Remark(place, ERROR, "A card must be an object.")
         return
@@ -52,14 +76,24 @@ def _card(card: Any, place: str, created: list[tuple[str, Any]]) -> Iterator[Rem
         yield Remark(f"{place}.source.url", ERROR, "The address of a source must be absolute.")
     if not card.get("uuid"):
         yield Remark(f"{place}.uuid", WARNING, "Without a uuid no feedback can name the card.")
+
+
+def _suggestions(card: Mapping[str, Any], place: str, created: list[tuple[str, Any]]) -> Iterator[Remark]:
+    """What is wrong with suggestions; the resources of their actions go to ``created``, each with its place."""
     suggested = card.get("suggestions")
     suggestions: Collection[Any] = suggested if isinstance(suggested, list) else ()
     if suggestions and card.get("selectionBehavior") not in BEHAVIORS:
         yield Remark(f"{place}.selectionBehavior", ERROR, f"With suggestions it must be one of {', '.join(BEHAVIORS)}.")
     for index, suggestion in enumerate(suggestions):
         yield from _suggestion(suggestion, f"{place}.suggestions[{index}]", created)
+
+
+def _links(card: Mapping[str, Any], place: str) -> Iterator[Remark]:
     for index, link in enumerate(card.get("links") or ()):
         yield from _card_link(link, f"{place}.links[{index}]")
+
+
+def _reasons(card: Mapping[str, Any], place: str) -> Iterator[Remark]:
     for index, reason in enumerate(card.get("overrideReasons") or ()):
         if not isinstance(reason, dict) or not all(reason.get(name) for name in ("code", "system", "display")):
             yield Remark(f"{place}.overrideReasons[{index}]", ERROR, "A reason needs code, system and display.")

@@ -1,46 +1,60 @@
-"""A FHIR Bundle that somebody brings, as one more patient: what is in it, and the prefetch that an EHR would send.
+"""A FHIR Bundle that somebody brings: its patients, the chart of one, and the prefetch that an EHR would send.
 
 Nothing is kept: the browser brings the Bundle again with each question.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from cds_service.ehr import templates
 from cds_service.ehr.templates import UnresolvedError
 from cds_service.errors import RequestError
-from cds_service.fhir.bundles import read_value
-from cds_service.fhir.elements import Json
+from cds_service.fhir.bundles import PrefetchValue, read_value
+from cds_service.fhir.elements import Json, first_of, relative
+from cds_service.fhir.types import subject_of
 from cds_service.workbench import fhir
 from cds_service.workbench.fhir import Parameters
+from cds_service.workbench.patients import name_of
 
 MOST_TEMPLATES = 100
+MOST_PATIENTS = 200
+_ORDERS = ("ServiceRequest", "DeviceRequest")
 
 
-class Dropped(NamedTuple):
-    """The patient of a Bundle, and all resources in it."""
+class Brought(NamedTuple):
+    """A Bundle as it was read: its patients by id, all other resources, and the id of the patient at each address."""
 
-    patient: Json
-    resources: tuple[Json, ...]
+    patients: Mapping[str, Json]
+    others: Sequence[Json]
+    addresses: Mapping[str, str]
 
 
-def read(bundle: Any) -> Dropped:
+class Chart(NamedTuple):
+    """What a Bundle holds of one patient: draft orders apart, and the records, the Patient first."""
+
+    patient_id: str
+    drafts: tuple[Json, ...]
+    records: tuple[Json, ...]
+
+
+def read(bundle: Any) -> Brought:
     """What a Bundle holds. Raises RequestError 422 with the place, in words for whoever brought it."""
     if not isinstance(bundle, dict):
-        raise _refused("This is no FHIR Bundle: it must be a JSON object.", None)
+        raise _refused("This is not a FHIR Bundle: it must be a JSON object.", None)
     kind = bundle.get("resourceType")
     if kind is None and "hook" in bundle:
         raise _refused(
-            "This is a CDS Hooks request, not a Bundle. Paste it under Engineer, Request: there it is sent as it is.",
+            "This is a CDS Hooks request, not a Bundle. Paste it in the Developer panel, under Request, and resend it.",
             "hook",
         )
     if kind != "Bundle":
         said = f"resourceType is '{kind[:40]}'" if isinstance(kind, str) else "it has no resourceType"
-        raise _refused(f"This is no FHIR Bundle: {said}; it must be 'Bundle'.", "resourceType")
+        raise _refused(f"This is not a FHIR Bundle: {said}; it must be 'Bundle'.", "resourceType")
     entries = bundle.get("entry")
     if not isinstance(entries, list) or not entries:
-        raise _refused("The Bundle is empty: entry must list at least the Patient.", "entry")
+        raise _refused("The Bundle is empty: entry must list at least one Patient.", "entry")
     for index, entry in enumerate(entries):
         place = f"entry[{index}]"
         resource = entry.get("resource") if isinstance(entry, dict) else None
@@ -48,18 +62,87 @@ def read(bundle: Any) -> Dropped:
             raise _refused(f"{place}.resource must be a FHIR resource.", f"{place}.resource")
         if not isinstance(resource.get("resourceType"), str):
             raise _refused(f"{place}.resource has no resourceType.", f"{place}.resource.resourceType")
-    by_type = read_value(bundle).by_type
-    patients = by_type.get("Patient", [])
-    if len(patients) != 1:
-        raise _refused(f"The Bundle holds {len(patients)} Patients; bring the chart of one.", "entry")
-    identity = patients[0].get("id")
-    if not isinstance(identity, str) or not identity:
+    return _brought(read_value(bundle))
+
+
+def _brought(value: PrefetchValue) -> Brought:
+    found = value.by_type.get("Patient", ())
+    if not found:
+        raise _refused("The Bundle holds no Patient; add the Patient whose records these are.", "entry")
+    address_of = {id(resource): address for address, resource in value.addresses.items()}
+    named: dict[str, Json] = {}
+    addresses: dict[str, str] = {}
+    for patient in found:
+        address = address_of.get(id(patient), "")
+        identity = patient.get("id") or address.rpartition(":")[2].rpartition("/")[2]
+        if isinstance(identity, str) and identity:
+            named.setdefault(identity, patient | {"id": identity})
+            addresses |= {f"Patient/{identity}": identity, address: identity}
+    if not named:
         raise _refused("The Patient has no id; the other resources name it by Patient/id.", "Patient.id")
-    return Dropped(patients[0], tuple(resource for resources in by_type.values() for resource in resources))
+    if len(named) > MOST_PATIENTS:
+        sentence = f"The Bundle holds {len(named)} patients; at most {MOST_PATIENTS} can be listed."
+        raise _refused(sentence, "entry")
+    others = [resource for kind, resources in value.by_type.items() if kind != "Patient" for resource in resources]
+    return Brought(named, others, addresses)
 
 
-def prefetch(dropped: Dropped, wanted: Any, context: Mapping[str, str]) -> dict[str, Any]:
-    """Prefetch key -> value, as an EHR that holds the Bundle would answer the templates (key -> template).
+def choices(brought: Brought) -> list[dict[str, Any]]:
+    """The patients of a Bundle to choose from: id, name, and the number of records that name each."""
+    records = Counter(_owner(resource, brought) for resource in brought.others)
+    return [
+        {"id": identity, "name": name_of(patient), "records": 1 + records[identity]}
+        for identity, patient in brought.patients.items()
+    ]
+
+
+def chart_of(brought: Brought, patient_id: Any) -> Chart:
+    """What a Bundle holds of one patient: all but what names another patient of it; ``None`` for the only patient.
+
+    References by fullUrl become references by id, which searches find. Raises RequestError 422 for a patient that is
+    not in the Bundle.
+    """
+    chosen = patient_id if patient_id is not None else next(iter(brought.patients))
+    if not isinstance(chosen, str) or chosen not in brought.patients:
+        raise _refused("patientId names no Patient of the Bundle.", "patientId")
+    records, drafts = [brought.patients[chosen]], list[Json]()
+    for resource in brought.others:
+        owner = _owner(resource, brought)
+        if owner is not None and owner != chosen:
+            continue
+        drafted = resource["resourceType"] in _ORDERS and resource.get("status") == "draft"
+        (drafts if drafted else records).append(_by_id(resource, chosen) if owner else resource)
+    return Chart(chosen, tuple(drafts), tuple(records))
+
+
+def _subject(resource: Json) -> tuple[str, Json] | None:
+    """The element that says whose a resource is, by its name and as it was sent; None where there is none."""
+    for name in dict.fromkeys((subject_of(resource["resourceType"]), "subject", "patient")):
+        subject = first_of(resource, name)
+        if isinstance(subject, dict) and isinstance(subject.get("reference"), str):
+            return name, subject
+    return None
+
+
+def _owner(resource: Json, brought: Brought) -> str | None:
+    """The id of the patient of the Bundle whose record it is; None where it names none of them."""
+    found = _subject(resource)
+    if found is None:
+        return None
+    reference = found[1]["reference"]
+    return brought.addresses.get(reference) or brought.addresses.get(relative(reference))
+
+
+def _by_id(resource: Json, patient_id: str) -> Json:
+    found = _subject(resource)
+    if found is None:
+        return resource
+    name, subject = found
+    return resource | {name: subject | {"reference": f"Patient/{patient_id}"}}
+
+
+def prefetch(chart: Chart, wanted: Any, context: Mapping[str, str]) -> dict[str, Any]:
+    """Prefetch key -> value, as an EHR that holds the chart would answer the templates (key -> template).
 
     ``context`` holds the texts at the root of the call's context. Raises RequestError 400 for templates that cannot be
     answered.
@@ -80,7 +163,7 @@ def prefetch(dropped: Dropped, wanted: Any, context: Mapping[str, str]) -> dict[
             queries[key] = (query.resource_type, query.path.partition("/")[2])
         else:
             queries[key] = (query.resource_type, parse_qsl(query.search, keep_blank_values=True))
-    return fhir.answers(dropped.resources, queries)
+    return fhir.answers(chart.records, queries)
 
 
 def _refused(sentence: str, place: str | None) -> RequestError:

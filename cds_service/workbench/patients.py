@@ -1,33 +1,33 @@
 """The synthetic patients of the workbench: the examples, each as a chart, draft orders, and a line on what it shows."""
 
-import re
 from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import orjson
-
-from cds_service import examples
+from cds_service import examples, service
 from cds_service.errors import UnreadableError
 from cds_service.examples import Example
 from cds_service.fhir.bundles import once, read_value
 from cds_service.fhir.dates import years_between
 from cds_service.fhir.elements import Json, days_of
-from cds_service.hooks import prefetch
+from cds_service.hooks import hook_request, prefetch
+from cds_service.service import Guide
+from cds_service.web import outcomes
+from cds_service.workbench.facets import NO_CARD, Facet, facet_of, telling_order
 
 # The one that a newcomer is shown first, if it is among the examples.
 FIRST = "typical-gaps"
 # A chart in memory is about a megabyte, and few are open at a time.
 MOST_OPEN = 8
-_POLICY_LINK = re.compile(r"/policies/([A-Za-z0-9._-]+)$")
 
 
 class Listed(NamedTuple):
     """One line of the patient list. ``age`` in years, None where the birth date does not tell it.
 
-    ``policies`` are the ids of those whose cards the example gives; empty where it gives none.
+    ``facet`` says what the card of its call says, and ``statement`` is the title of the statement that gives the card;
+    empty where there is none.
     """
 
     name: str
@@ -35,8 +35,8 @@ class Listed(NamedTuple):
     age: int | None
     title: str
     shows: str
-    hook: str
-    policies: tuple[str, ...]
+    facet: Facet
+    statement: str
 
 
 class Opened(NamedTuple):
@@ -61,17 +61,18 @@ class Opened(NamedTuple):
 class Patients:
     """The examples in one folder, read when first asked for, and kept for the day for which their dates were moved."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, guide: Guide) -> None:
+        self._guide = guide
         # Caches of this object: the list is short, and of the charts only those last opened are kept.
         self._examples = lru_cache(maxsize=1)(lambda: examples.examples(folder))
         self.listed = lru_cache(maxsize=1)(self._listed)
         self.opened = lru_cache(maxsize=MOST_OPEN)(self._opened)
 
     def _listed(self, today: date) -> tuple[Listed, ...]:
-        """All patients as of a day, the one to begin with first."""
-        lines = [_line(example, today) for example in self._examples().values()]
-        return tuple(sorted(lines, key=lambda line: line.name != FIRST))
+        """All patients as of a day, the most telling first: the one to begin with, then one of each outcome."""
+        in_turn = sorted(self._examples().values(), key=lambda example: example.name != FIRST)
+        lines = [_line(example, self._guide, today) for example in in_turn]
+        return tuple(telling_order((line.facet, line) for line in lines))
 
     def _opened(self, name: str, today: date) -> Opened | None:
         """The chart of an example with its dates moved to a day; None where there is no such example."""
@@ -94,21 +95,21 @@ class Patients:
         return Opened(name, example.about, context, tuple(entry["resource"] for entry in drafts), records, beside)
 
 
-def _line(example: Example, today: date) -> Listed:
-    request = orjson.loads((example.folder / "request.json").read_bytes())
-    response = orjson.loads((example.folder / "response.json").read_bytes())
+def _line(example: Example, guide: Guide, today: date) -> Listed:
+    """One line of the list. The loaded statements are asked, so that the list says what a reader of it will see."""
+    request = examples.request_as_of(example, today)
     patient = request["prefetch"]["patient"]
-    links = [link["url"] for card in response["cards"] for link in card.get("links", ())]
-    named = [match.group(1) for url in links if (match := _POLICY_LINK.search(url))]
-    # The ages of examples are those of their own day, and stay so: birth dates move with it.
+    answers = service.answer(hook_request.parse(example.about["service"], request), guide, today)
+    # The card that stands first.
+    lead = min(answers, key=lambda item: item.card["indicator"] != "warning", default=None)
     return Listed(
         example.name,
         name_of(patient),
-        age_of(examples.moved(patient, today - example.today), today),
+        age_of(patient, today),
         example.about["title"],
         example.about["shows"],
-        example.about["hook"],
-        tuple(dict.fromkeys(named)),
+        facet_of(outcomes.of_answer(lead) if lead else NO_CARD),
+        lead.policy.title if lead else "",
     )
 
 

@@ -10,36 +10,25 @@ from flask import Blueprint, Flask, Response, request
 from cds_service import json_bodies
 from cds_service.errors import RequestError
 from cds_service.hooks import hook_request
-from cds_service.library import Library
+from cds_service.hooks.prefetch import key_of
 from cds_service.policy.model import Policy
+from cds_service.service import Guide
 from cds_service.settings.folders import data_folder
-from cds_service.web import reading
-from cds_service.web.pages import rendered
-from cds_service.workbench import dropped, rendering
+from cds_service.web import pages, reading
+from cds_service.workbench import dropped, facets, rendering
 from cds_service.workbench.fhir import FhirServer
-from cds_service.workbench.patients import FIRST, Listed, Opened, Patients
+from cds_service.workbench.patients import FIRST, Opened, Patients
 
 if TYPE_CHECKING:
-    from cds_service.workbench.validation import Remark
+    from cds_service.workbench.remarks import Remark
 
-# The one page on which scripts run: our own files, that talk to us alone.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
-)
+# The one page whose scripts may call a server, and that is ours alone.
+CONTENT_SECURITY_POLICY = f"{pages.CONTENT_SECURITY_POLICY}; connect-src 'self'"
 _JSON, _FHIR = "application/json", "application/fhir+json"
 
 
-class PatientGroup(NamedTuple):
-    """Patients under one heading."""
-
-    title: str
-    says: str
-    patients: tuple[Listed, ...]
-
-
 class Offer(NamedTuple):
-    """One act that can be ordered: what a statement calls it, and the code for it."""
+    """One procedure that can be ordered: what a statement calls it, and the code for it."""
 
     label: str
     system: str
@@ -49,28 +38,29 @@ class Offer(NamedTuple):
 
 # The branches are those of its routes, which are functions within it.
 def register(  # noqa: C901
-    app: Flask, library: Library, address: str, clock: Callable[[], date], fetches: bool
+    app: Flask, guide: Guide, address: str, clock: Callable[[], date], fetches: bool
 ) -> None:
     """Adds the workbench: its page at ``/``, all else under ``/workbench``.
 
-    ``address`` is our own (without a final slash), ``clock`` gives the day to which examples are moved, ``fetches``
-    tells whether what a call does not bring is fetched.
+    ``guide`` is what calls are answered with, ``address`` our own (without a final slash), ``clock`` gives the day to
+    which examples are moved, ``fetches`` tells whether what a call does not bring is fetched.
     """
-    patients = Patients(data_folder("fhir_examples"))
+    library = guide.library
+    patients = Patients(data_folder("fhir_examples"), guide)
     parts = Blueprint("workbench", __name__, url_prefix="/workbench")
 
     @app.get("/")
     def workbench() -> Response:
         listed = patients.listed(clock())
-        return rendered(
+        return pages.rendered(
             "workbench.html",
             "./",
             content_policy=CONTENT_SECURITY_POLICY,
             first=next((line for line in listed if line.name == FIRST), listed[0]),
-            groups=_groups(listed, library),
+            patients=listed,
+            facets=facets.counted(line.facet for line in listed),
             offers=[(policy.title, _offers(policy)) for policy in library.policies],
             services=hook_request.SERVICES,
-            statements=library.policies,
         )
 
     def opened(name: str) -> Opened:
@@ -115,15 +105,21 @@ def register(  # noqa: C901
         body = _body()
         if not isinstance(body, dict):
             raise RequestError(400, "structure", "The body must be an object with bundle and templates.")
-        found = dropped.read(body.get("bundle"))
+        brought = dropped.read(body.get("bundle"))
+        chosen = body.get("patientId")
+        if chosen is None and len(brought.patients) > 1:
+            return _answer({"patients": dropped.choices(brought)})
+        found = dropped.chart_of(brought, chosen)
         given = body.get("context")
         texts = (
             {name: value for name, value in given.items() if isinstance(value, str)} if isinstance(given, dict) else {}
         )
-        context = texts | {"patientId": found.patient["id"]}
+        context = texts | {"patientId": found.patient_id}
         return _answer(
             {
-                "patientId": found.patient["id"],
+                "patientId": found.patient_id,
+                "drafts": found.drafts,
+                "records": found.records,
                 "prefetch": dropped.prefetch(found, body.get("templates"), context),
             }
         )
@@ -143,16 +139,21 @@ def register(  # noqa: C901
         named = request.args.get("service") or None
         if named is not None:
             hook_request.hook_of(named)
-        from cds_service.workbench import validation
+        from cds_service.workbench import prefetch_validation, validation
 
-        published = validation.Published(library.prefetch_templates, library.prefetch_keys, fetches)
-        return _findings(validation.request_findings(named, _body(), published))
+        published = prefetch_validation.Published(library.prefetch_templates, library.prefetch_keys, fetches)
+        found = validation.request_report(named, _body(), published, guide)
+        ledger = [
+            {"type": kind, "key": key_of(kind), **delivered.as_json()} for kind, delivered in found.delivery.items()
+        ]
+        return _answer({"findings": _as_json(found.findings), "passed": found.passed, "delivery": ledger})
 
     @parts.post("/validation/response")
     def validate_response() -> Response:
         from cds_service.workbench import answer_validation
 
-        return _findings(answer_validation.response_findings(_body()))
+        report = answer_validation.response_report(_body())
+        return _answer({"findings": _as_json(report.findings), "passed": report.passed})
 
     app.register_blueprint(parts)
 
@@ -161,28 +162,12 @@ def _body() -> Any:
     return json_bodies.read_json(reading.body())
 
 
-def _findings(found: "list[Remark]") -> Response:
-    return _answer({"findings": [finding._asdict() for finding in found]})
+def _as_json(findings: "list[Remark]") -> list[dict[str, Any]]:
+    return [finding._asdict() for finding in findings]
 
 
 def _answer(value: Any, media_type: str = _JSON) -> Response:
     return Response(orjson.dumps(value), mimetype=media_type)
-
-
-def _groups(listed: tuple[Listed, ...], library: Library) -> list[PatientGroup]:
-    """The patients by the statement whose card they get, in the order in which statements are loaded."""
-    titles = {policy.id: policy.title for policy in library.policies}
-    groups = [
-        PatientGroup(title, "", tuple(line for line in listed if line.policies and line.policies[0] == name))
-        for name, title in titles.items()
-    ]
-    silent = tuple(line for line in listed if not line.policies)
-    others = tuple(line for line in listed if line.policies and line.policies[0] not in titles)
-    groups.append(
-        PatientGroup("No card", "Most orders are nobody’s business, and then the service stays silent.", silent)
-    )
-    groups.append(PatientGroup("Statements that are not loaded", "", others))
-    return [group for group in groups if group.patients]
 
 
 def _offers(policy: Policy) -> list[Offer]:

@@ -1,7 +1,8 @@
-// The chart column: what is on record, by resource type, newest first. It knows FHIR and no statement.
+// The chart column: what is in the chart, by resource type, newest first. It knows FHIR and no statement.
 
 import { fill, h } from "./dom.js";
-import { codeOf, concept, count, day, list, object, short, status, text, valueOf, when } from "./words.js";
+import { CHART } from "./strings.js";
+import { codeOf, concept, day, list, object, short, shownDay, status, text, valueOf, when } from "./words.js";
 
 // The order is what one came for: on a narrow screen it must not lie far below the chart.
 const FEW = matchMedia("(max-width: 44rem)").matches ? 3 : 5;
@@ -18,7 +19,7 @@ function problems(resources) {
     const clinical = status(item.clinicalStatus);
     const verified = status(item.verificationStatus);
     const remarks = [clinical === "active" ? "" : clinical, verified === "confirmed" ? "" : verified];
-    const since = text(item.onsetDateTime) ? `since ${day(item.onsetDateTime)}` : "";
+    const since = text(item.onsetDateTime) ? CHART.since(shownDay(day(item.onsetDateTime))) : "";
     return { ...row(item, concept(item.code), [codeOf(item.code), since, ...remarks].filter(Boolean).join(", ")), gone: GONE.has(clinical) };
   });
   return [...newest(rows.filter((item) => !item.gone)), ...newest(rows.filter((item) => item.gone))];
@@ -38,7 +39,7 @@ function measurements(resources) {
     else latest.set(item.what, { ...item, earlier: 0, rank: category(item.resource) });
   }
   return [...latest.values()]
-    .map((item) => ({ ...item, says: [item.says, item.earlier ? `${item.earlier} earlier` : ""].filter(Boolean).join(", ") }))
+    .map((item) => ({ ...item, says: [item.says, item.earlier ? CHART.earlier(item.earlier) : ""].filter(Boolean).join(", ") }))
     .sort((one, other) => one.rank - other.rank);
 }
 
@@ -50,7 +51,7 @@ function counted(resources, name, more = () => "") {
     if (known) known.times += 1;
     else found.set(item.what, { ...item, times: 1 });
   }
-  return [...found.values()].map((item) => ({ ...item, says: [item.times > 1 ? `${item.times} times` : "", item.says].filter(Boolean).join(", ") }));
+  return [...found.values()].map((item) => ({ ...item, says: [item.times > 1 ? CHART.times(item.times) : "", item.says].filter(Boolean).join(", ") }));
 }
 
 const medication = (item) => concept(item.medicationCodeableConcept) || short(object(item.medicationReference).display);
@@ -65,38 +66,39 @@ function answers(resources) {
       walk(one.item);
     });
     walk(item.item);
-    const form = short(text(item.questionnaire).split("/").pop(), 80) || "Form";
-    return { what: form, says: count(given.length, "answer"), when: day(item.authored), inner: given };
+    const form = short(text(item.questionnaire).split("/").pop(), 80) || CHART.form;
+    return { what: form, says: CHART.answered(given.length), when: day(item.authored), inner: given };
   });
 }
 
 function coverage(resources) {
-  return resources.map((item) => row(item, list(item.payor).map((payor) => short(object(payor).display || object(payor).reference)).filter(Boolean).join(", ") || "Payer not named", [concept(item.type), text(item.status)].filter(Boolean).join(", ")));
+  return resources.map((item) => row(item, list(item.payor).map((payor) => short(object(payor).display || object(payor).reference)).filter(Boolean).join(", ") || CHART.noPayer, [concept(item.type), text(item.status)].filter(Boolean).join(", ")));
 }
 
 const SECTIONS = [
-  ["Problems", ["Condition"], problems, "No problem on record."],
-  ["Scores and measurements", ["Observation"], measurements, "Nothing measured is on record."],
-  ["Procedures and therapy", ["Procedure"], (items) => counted(items, plain, (item) => list(item.bodySite).map(concept).join(", ")), "No procedure on record."],
-  ["Medication", ["MedicationRequest", "MedicationStatement"], (items) => counted(items, medication, (item) => text(item.status)), "No medication on record."],
-  ["Reports", ["DiagnosticReport"], (items) => newest(items.map((item) => row(item, plain(item), short(item.conclusion, 90)))), "No report on record."],
-  ["Devices", ["Device"], (items) => items.map((item) => row(item, concept(item.type) || short(object(list(item.deviceName)[0]).name), text(item.status))), ""],
-  ["Orders on record", ["ServiceRequest", "DeviceRequest"], (items) => newest(items.map((item) => row(item, concept(item.code) || concept(item.codeCodeableConcept), text(item.status)))), ""],
-  ["Answers to forms", ["QuestionnaireResponse"], answers, "No form has been answered."],
-  ["Coverage", ["Coverage"], coverage, "No coverage on record."],
+  [CHART.problems, ["Condition"], problems],
+  [CHART.measurements, ["Observation"], measurements],
+  [CHART.procedures, ["Procedure"], (items) => counted(items, plain, (item) => list(item.bodySite).map(concept).join(", "))],
+  [CHART.medication, ["MedicationRequest", "MedicationStatement"], (items) => counted(items, medication, (item) => text(item.status))],
+  [CHART.reports, ["DiagnosticReport"], (items) => newest(items.map((item) => row(item, plain(item), short(item.conclusion, 90))))],
+  [CHART.devices, ["Device"], (items) => items.map((item) => row(item, concept(item.type) || short(object(list(item.deviceName)[0]).name), text(item.status)))],
+  [CHART.orders, ["ServiceRequest", "DeviceRequest"], (items) => newest(items.map((item) => row(item, concept(item.code) || concept(item.codeCodeableConcept), text(item.status))))],
+  [CHART.answers, ["QuestionnaireResponse"], answers],
+  [CHART.coverage, ["Coverage"], coverage],
 ];
 
 /** Fills the chart column with the resources of one patient. */
 export function showChart(element, resources) {
   const shown = new Set(["Patient", ...SECTIONS.flatMap(([, types]) => types)]);
   const rest = [...new Set(resources.map((item) => item.resourceType))].filter((type) => !shown.has(type));
-  const sections = [...SECTIONS, ...rest.map((type) => [type, [type], (items) => items.map((item) => row(item, plain(item))), ""])];
-  fill(element, sections.map(([title, types, make, nothing]) => {
+  const others = rest.map((type) => [[type, ""], [type], (items) => items.map((item) => row(item, plain(item)))]);
+  fill(element, [...SECTIONS, ...others].map(([[title, none], types, make]) => {
+    let nothing = none;
     let rows = [];
     try {
       rows = make(resources.filter((item) => types.includes(item.resourceType)));
     } catch {
-      nothing = "These records cannot be shown; they are sent as they are.";
+      nothing = CHART.cannotShow;
     }
     return rows.length || nothing ? section(title, rows, nothing) : [];
   }));
@@ -105,15 +107,15 @@ export function showChart(element, resources) {
 function section(title, rows, nothing) {
   const body = rows.length ? h("ul", { class: "records" }, rows.slice(0, FEW).map(record)) : h("p", { class: "quiet" }, nothing);
   const more = rows.length > FEW
-    ? h("details", { class: "more" }, h("summary", {}, `${rows.length - FEW} more`), h("ul", { class: "records" }, rows.slice(FEW).map(record)))
+    ? h("details", { class: "more" }, h("summary", {}, CHART.more(rows.length - FEW)), h("ul", { class: "records" }, rows.slice(FEW).map(record)))
     : null;
   return h("section", {}, h("h3", {}, title), body, more);
 }
 
 function record(item) {
-  const line = [h("bdi", { class: "what" }, item.what || "No name"), item.says ? h("bdi", { class: "says" }, item.says) : null, item.when ? h("time", {}, item.when) : null];
+  const line = [h("bdi", { class: "what" }, item.what || CHART.noName), item.says ? h("bdi", { class: "says" }, item.says) : null, item.when ? h("time", {}, shownDay(item.when)) : null];
   if (!item.inner?.length) return h("li", { class: item.gone ? "gone" : null }, line);
-  return h("li", {}, line, h("details", { class: "more" }, h("summary", {}, "Show them"), h("ul", { class: "records" }, item.inner.map(record))));
+  return h("li", {}, line, h("details", { class: "more" }, h("summary", {}, CHART.show), h("ul", { class: "records" }, item.inner.map(record))));
 }
 
 /** The active problems, for the reason of an order: [text, CodeableConcept]. */

@@ -1,5 +1,7 @@
 // A CDS Hooks client as an EHR is one: discovery, prefetch, call, feedback; everything over HTTP.
 
+import { CALLS } from "./strings.js";
+
 const at = (path) => new URL(path, document.baseURI);
 
 /** What came of one exchange: the status, the text as it came, the JSON in it (or undefined), headers, milliseconds. */
@@ -45,7 +47,7 @@ export async function helper(path, body) {
 export function sentence(answer) {
   const said = answer.json?.issue?.[0]?.diagnostics;
   if (said) return said;
-  return answer.status ? `The service answered ${answer.status} without a reason.` : "The service did not answer. Is it still running?";
+  return answer.status ? CALLS.noReason(answer.status) : CALLS.silent;
 }
 
 export const place = (answer) => answer.json?.issue?.[0]?.expression?.[0] ?? "";
@@ -56,7 +58,7 @@ export const serviceAddress = (service) => at(`cds-services/${encodeURIComponent
 /** Posts a call: `body` is sent as it is. */
 export const call = (service, body) => post(serviceAddress(service), body);
 
-/** Tells the service what became of a card (CDS Hooks 2.0, "Feedback"). */
+/** Sends the service what became of a card (CDS Hooks 2.0, "Feedback"). */
 export const feedback = (service, item) => post(`${serviceAddress(service)}/feedback`, JSON.stringify({ feedback: [item] }));
 
 /** A prefetch template with its tokens replaced; null where the context has no value for one. */
@@ -96,7 +98,7 @@ export async function fhir(base, query) {
 
 const outcome = (status) => ({
   resourceType: "OperationOutcome",
-  issue: [{ severity: "error", code: "processing", diagnostics: `The FHIR server answered ${status}.` }],
+  issue: [{ severity: "error", code: "processing", diagnostics: CALLS.fhirFailed(status) }],
 });
 
 /** The resources of a Bundle or of a read. */

@@ -1,31 +1,40 @@
 // The workbench put together: which patient is open, what is asked of the service, and where its answers go.
 
-import { call, discover, fhir, fhirBase, helper, place, resolved, resources } from "./client.js";
+import { Bundles } from "./bundles.js";
+import { call, discover, fhir, fhirBase, helper, resolved, resources } from "./client.js";
 import { reasons, showChart } from "./chart.js";
 import { Cards } from "./cards.js";
-import { announce, byId, fill, h } from "./dom.js";
-import { Engineer } from "./engineer.js";
+import { Developer } from "./developer.js";
+import { announce, byId, fill, h, remember, remembered } from "./dom.js";
 import { learn, Orders } from "./orders.js";
-import { age, count, patientName, short, text } from "./words.js";
+import { patientList } from "./patients.js";
+import { CARDS, DEVELOPER, ORDERS, PAGE, PATIENTS } from "./strings.js";
+import { age, patientName, short, shownDay, text } from "./words.js";
 
 const LEAN = ["patient", "coverage"];
-const TITLES = { "patient-view": "When the chart was opened", "order-select": "When the orders were selected", "order-sign": "When the orders were signed" };
 const EMPTY = { resourceType: "Bundle", type: "collection" };
 
-const own = new Map();
+const WIDTHS = ["wide", "panel"];
+
 let services = [];
 let patient = null;
 let opening = 0;
 let unfolded = false;
 
-const orders = new Orders(byId("orders"), () => announce("The draft was changed."));
+const orders = new Orders(byId("orders"), () => announce(ORDERS.changed));
 const cards = new Cards(byId("cards"), (actions) => {
   orders.settle();
-  const done = actions.map((action) => orders.apply(action, "a card"));
+  const done = actions.map((action) => orders.apply(action));
   orders.show();
-  return done;
+  const undo = () => {
+    const said = done.toReversed().flatMap((one) => one.undo());
+    orders.show();
+    return said;
+  };
+  return { said: done.map((one) => one.said), undo };
 });
-const engineer = new Engineer((service, body) => ask({ service, title: "Sent again by hand" }, body));
+const developer = new Developer((service, body) => ask({ service, title: CARDS.resent, asked: false }, body));
+const bundles = new Bundles(() => services[0]?.prefetch ?? {});
 
 // --- patients ---
 
@@ -39,10 +48,10 @@ async function route() {
   // Until the chart has come, nothing of another patient can be signed by mistake.
   if (!byId("chart-view").hidden) showList();
   byId("content").setAttribute("aria-busy", "true");
-  announce("Opening the chart.");
+  announce(PATIENTS.opening);
   try {
-    if (/^own-\d+$/.test(name) && !own.has(name)) throw new Error("This page has forgotten that patient, as it does on each reload. Bring the Bundle again.");
-    const opened = own.get(name) ?? (await example(name));
+    if (/^own-\d+$/.test(name) && !bundles.get(name)) throw new Error(PATIENTS.forgotten);
+    const opened = bundles.get(name) ?? (await example(name));
     if (turn === opening) await open(opened);
   } catch (error) {
     if (turn !== opening) return;
@@ -54,7 +63,7 @@ async function route() {
 function showList() {
   patient = null;
   byId("content").removeAttribute("aria-busy");
-  document.title = "Patients: cds-service workbench";
+  document.title = PAGE.title;
   byId("chart-view").hidden = true;
   byId("list-view").hidden = false;
 }
@@ -84,24 +93,27 @@ async function open(found) {
   const person = found.records.find((item) => item.resourceType === "Patient");
   const years = age(person);
   byId("patient-name").textContent = [patientName(person), years].filter(Boolean).join(", ");
-  byId("patient-line").textContent = [text(person?.gender), person?.birthDate ? `born ${short(person.birthDate, 10)}` : "", found.base ? "synthetic" : "your own Bundle"].filter(Boolean).join(" · ");
-  byId("patient-story").textContent = found.shows ? `What this patient shows: ${found.shows}` : "";
-  document.title = `${patientName(person)}: cds-service workbench`;
+  byId("patient-line").textContent = [text(person?.gender), person?.birthDate ? PATIENTS.born(shownDay(short(person.birthDate, 10))) : "", found.base ? PATIENTS.synthetic : PATIENTS.own].filter(Boolean).join(" · ");
+  byId("patient-story").textContent = found.shows ? PATIENTS.shows(found.shows) : "";
+  document.title = PAGE.chartTitle(patientName(person));
   const lacking = reasons(found.records);
   showChart(byId("chart"), found.records);
   orders.load(structuredClone(found.drafts), found.selections, lacking);
-  fill(byId("add-reason"), h("option", { value: "" }, "none"), lacking.map(([label], index) => h("option", { value: index }, label)));
+  // Nothing that was typed for one patient stays for the next.
+  byId("add-form").reset();
+  byId("add-order").open = false;
+  fill(byId("add-reason"), h("option", { value: "" }, byId("add-reason").dataset.none), lacking.map(([label], index) => h("option", { value: index }, label)));
   cards.clear();
   byId("content").removeAttribute("aria-busy");
   byId("list-view").hidden = true;
   byId("chart-view").hidden = false;
   modes();
   // Where there is room for it, what was sent stands below the chart from the first one on.
-  if (!unfolded && matchMedia("(min-width: 70rem)").matches) byId("engineer").open = true;
+  if (!unfolded && matchMedia("(min-width: 70rem)").matches) byId("developer").open = true;
   unfolded = true;
   byId("patient-name").focus();
   scrollTo(0, 0);
-  await askHook("patient-view");
+  await askHook("patient-view", false);
 }
 
 function modes() {
@@ -110,9 +122,7 @@ function modes() {
     input.disabled = Boolean(only) && input.value !== "full";
     if (only) input.checked = input.value === "full";
   }
-  byId("mode-help").textContent = only
-    ? "Your own Bundle has no FHIR server, so that all of it is sent."
-    : "What is not sent, the service fetches from the FHIR server of the record.";
+  byId("mode-help").textContent = only ? DEVELOPER.modes.own : DEVELOPER.modes.example;
 }
 
 // --- calls ---
@@ -134,21 +144,19 @@ function request(hook) {
   return body;
 }
 
-async function askHook(hook) {
+async function askHook(hook, asked = true) {
   const service = services.find((one) => one.hook === hook);
   if (!service) return;
   orders.settle();
-  await ask({ service: service.id, title: TITLES[hook] }, JSON.stringify(request(hook), null, 2));
+  await ask({ service: service.id, title: CARDS.moments[hook], asked }, JSON.stringify(request(hook), null, 2));
 }
 
 async function ask(moment, body) {
   const asking = patient;
   cards.wait(moment.title);
   const answer = await call(moment.service, body);
-  engineer.show(moment.service, body, answer);
-  if (asking !== patient) return;
-  if (answer.status === 200) await cards.show(moment, answer);
-  else cards.fail(moment, answer, place(answer));
+  developer.show(moment.service, body, answer);
+  if (asking === patient) await cards.show(moment, answer);
 }
 
 byId("select").addEventListener("click", () => askHook("order-select"));
@@ -160,7 +168,7 @@ byId("add-form").addEventListener("submit", (event) => {
   const name = byId("add-text").value.trim() || act.label;
   if (!name) {
     byId("add-text").focus();
-    announce("Give the order a name.");
+    announce(ORDERS.nameIt);
     return;
   }
   const reason = byId("add-reason").value;
@@ -178,67 +186,23 @@ byId("add-form").addEventListener("submit", (event) => {
   event.target.reset();
   byId("add-order").open = false;
   byId("sign").focus();
-  announce(`Added: ${short(name)}.`);
-});
-
-// --- a Bundle of one's own ---
-
-async function bring(content, label) {
-  fill(byId("bundle-problem"));
-  try {
-    const bundle = JSON.parse(content);
-    const drafted = (item) => ["ServiceRequest", "DeviceRequest"].includes(item?.resourceType) && item.status === "draft";
-    const all = resources(bundle);
-    const chart = Array.isArray(bundle?.entry) ? { ...bundle, entry: bundle.entry.filter((entry) => !drafted(entry?.resource)) } : bundle;
-    const found = await helper("prefetch", JSON.stringify({ bundle: chart, templates: services[0]?.prefetch ?? {}, context: { userId: "Practitioner/you" } }));
-    const name = `own-${own.size + 1}`;
-    own.set(name, {
-      name,
-      base: null,
-      context: { userId: "Practitioner/you", patientId: found.patientId },
-      drafts: all.filter(drafted).map((item, index) => ({ id: `brought-${index + 1}`, ...item })),
-      selections: [],
-      prefetch: found.prefetch,
-      records: all.filter((item) => !drafted(item)),
-    });
-    const person = all.find((item) => item.resourceType === "Patient");
-    byId("own-patients").append(h("li", {}, h("a", { href: `#${name}` }, h("span", { class: "who" }, patientName(person)), h("span", { class: "story" }, `${short(label, 60)}: ${count(all.length, "record")}`))));
-    location.hash = name;
-  } catch (error) {
-    const why = error instanceof SyntaxError ? `This is not JSON: ${error.message}.` : error.message;
-    fill(byId("bundle-problem"), h("div", { class: "notice late" }, h("p", {}, why), error.place ? h("p", {}, "Where: ", h("code", {}, error.place)) : null));
-  }
-}
-
-const drop = byId("drop");
-for (const kind of ["dragenter", "dragover"]) {
-  document.addEventListener(kind, (event) => {
-    event.preventDefault();
-    drop.classList.add("over");
-  });
-}
-document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) drop.classList.remove("over"); });
-document.addEventListener("drop", async (event) => {
-  event.preventDefault();
-  drop.classList.remove("over");
-  const [file] = event.dataTransfer.files;
-  const content = file ? await file.text() : event.dataTransfer.getData("text/plain");
-  if (content) await bring(content, file?.name ?? "dropped text");
-});
-byId("bundle-file").addEventListener("change", async (event) => {
-  const [file] = event.target.files;
-  if (file) await bring(await file.text(), file.name);
-  event.target.value = "";
-});
-byId("bundle-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  bring(byId("bundle-text").value, "pasted");
+  announce(ORDERS.added(short(name)));
 });
 
 // --- begin ---
 
+for (const input of document.querySelectorAll('input[name="card-width"]')) {
+  input.checked = input.value === remembered("card-width", WIDTHS);
+  input.addEventListener("change", () => {
+    remember("card-width", input.value);
+    byId("cards").classList.toggle("panel", input.value === "panel");
+  });
+}
+byId("cards").classList.toggle("panel", remembered("card-width", WIDTHS) === "panel");
+patientList();
+
 services = await discover();
-engineer.services = services;
+developer.services = services;
 for (const { dataset } of byId("add-act").options) if (dataset.code) learn(dataset.system, dataset.code, dataset.label);
 addEventListener("hashchange", route);
 await route();

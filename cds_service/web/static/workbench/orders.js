@@ -1,24 +1,25 @@
 // The order column: drafts as FHIR resources, changed by the clinician or by a suggestion that was accepted.
 
 import { fill, h } from "./dom.js";
+import { ORDERS } from "./strings.js";
 import { code, codings, concept, list, object, short, text } from "./words.js";
 
-const ORDERS = ["ServiceRequest", "DeviceRequest", "MedicationRequest"];
+const ORDER_TYPES = ["ServiceRequest", "DeviceRequest", "MedicationRequest"];
 const key = (coding) => `${text(coding.system)}|${text(coding.code)}`;
 const codeElement = (resource) =>
   ({ DeviceRequest: "codeCodeableConcept", MedicationRequest: "medicationCodeableConcept" })[resource.resourceType] ?? "code";
 
-/** What the record calls an order: its own words, else those of the catalogue for its code, else the code. */
+/** What the EHR calls an order: its own words, else those of the catalog for its code, else the code. */
 export function titleOf(resource) {
   const named = resource[codeElement(resource)];
-  const known = codings(named).map((coding) => catalogue.get(key(coding))).find(Boolean);
+  const known = codings(named).map((coding) => catalog.get(key(coding))).find(Boolean);
   const worded = text(object(named).text) || codings(named).some((coding) => text(coding.display));
-  return (worded ? "" : known) || concept(named) || "An order without a name";
+  return (worded ? "" : known) || concept(named) || ORDERS.noName;
 }
 
-/** "system|code" -> the words for it: what a health record has in its own order catalogue. */
-const catalogue = new Map();
-export const learn = (system, code, label) => catalogue.set(`${system}|${code}`, `${label[0].toUpperCase()}${label.slice(1)}`);
+/** "system|code" -> the words for it: what an EHR has in its own order catalog. */
+const catalog = new Map();
+export const learn = (system, code, label) => catalog.set(`${system}|${code}`, `${label[0].toUpperCase()}${label.slice(1)}`);
 
 export const referenceOf = (resource) => `${resource.resourceType}/${resource.id}`;
 
@@ -50,7 +51,7 @@ export class Orders {
   }
 
   get selections() {
-    return this.drafts.filter((draft) => draft.ticked && ORDERS.includes(draft.resource.resourceType)).map((draft) => referenceOf(draft.resource));
+    return this.drafts.filter((draft) => draft.ticked && ORDER_TYPES.includes(draft.resource.resourceType)).map((draft) => referenceOf(draft.resource));
   }
 
   /** A draft of the clinician's own: `order` has resourceType, coding (or null), text, reason (or null), site. */
@@ -68,28 +69,47 @@ export class Orders {
     resource[codeElement(resource)] = { ...(order.coding ? { coding: [order.coding] } : {}), text: order.text };
     if (order.reason) resource.reasonCode = [order.reason];
     setSite(resource, order.site);
-    this.drafts.push({ resource, ticked: true, mark: "added", by: "you", had: null });
+    this.drafts.push({ resource, ticked: true, mark: "added", by: ORDERS.by.you, had: null });
     this.show();
   }
 
-  /** Does what one action of a suggestion says; returns a sentence that says what was done. */
-  apply(action, by) {
+  /** Does what one action of a card says; returns {said: what was done, undo: takes it back and says so}. */
+  apply(action) {
+    const by = ORDERS.by.card;
     const resource = action.resource;
     if (action.type === "delete") {
       const place = this.drafts.findIndex((draft) => referenceOf(draft.resource) === action.resourceId);
-      if (place < 0) return "The order to be removed is not among the drafts.";
+      if (place < 0) return { said: ORDERS.applied.notThere, undo: () => [] };
       const [draft] = this.drafts.splice(place, 1);
-      this.removed.push(titleOf(draft.resource));
-      return `Removed: ${titleOf(draft.resource)}.`;
+      const title = titleOf(draft.resource);
+      this.removed.push(title);
+      return {
+        said: ORDERS.applied.removed(title),
+        undo: () => {
+          this.drafts.splice(place, 0, draft);
+          this.removed = this.removed.filter((other) => other !== title);
+          return [ORDERS.undone.removed(title)];
+        },
+      };
     }
     const place = resource.id ? this.drafts.findIndex((draft) => referenceOf(draft.resource) === referenceOf(resource)) : -1;
     if (place >= 0) {
       const draft = this.drafts[place];
       this.drafts[place] = { ...draft, resource, mark: "changed", by, had: allCodings(draft.resource) };
-      return `Changed: ${titleOf(resource)}.`;
+      return { said: ORDERS.applied.changed(titleOf(resource)), undo: () => this.#takeBack(resource, ORDERS.undone.changed, [draft]) };
     }
-    this.drafts.push({ resource: { ...resource, id: resource.id ?? this.#newId() }, ticked: true, mark: "added", by, had: null });
-    return `Added: ${titleOf(resource)}.`;
+    const added = { ...resource, id: resource.id ?? this.#newId() };
+    this.drafts.push({ resource: added, ticked: true, mark: "added", by, had: null });
+    return { said: ORDERS.applied.added(titleOf(added)), undo: () => this.#takeBack(added, ORDERS.undone.added, []) };
+  }
+
+  /** Replaces the draft that a card wrote, unless somebody changed it since; returns sentences that say so. */
+  #takeBack(written, sentenceOf, before) {
+    const place = this.drafts.findIndex((draft) => draft.resource === written);
+    const still = this.drafts.some((draft) => referenceOf(draft.resource) === referenceOf(written));
+    if (place < 0) return still ? [ORDERS.undone.since(titleOf(written))] : [];
+    this.drafts.splice(place, 1, ...before);
+    return [sentenceOf(titleOf(written))];
   }
 
   /** What was new or changed has been seen. */
@@ -100,8 +120,8 @@ export class Orders {
   }
 
   show() {
-    const gone = this.removed.map((title) => h("p", { class: "was-removed" }, `− Removed by a card: ${title}`));
-    const empty = h("p", { class: "quiet" }, "No order is drafted. Add one below, then sign it.");
+    const gone = this.removed.map((title) => h("p", { class: "was-removed" }, ORDERS.removedByCard(title)));
+    const empty = h("p", { class: "quiet" }, ORDERS.none);
     fill(this.#element, this.drafts.length ? this.drafts.map((draft) => this.#draft(draft)) : empty, gone);
   }
 
@@ -116,10 +136,9 @@ export class Orders {
   #draft(draft) {
     const { resource } = draft;
     const title = titleOf(resource);
-    const isOrder = ORDERS.includes(resource.resourceType);
+    const isOrder = ORDER_TYPES.includes(resource.resourceType);
     const tick = h("input", { type: "checkbox", onchange: (event) => { draft.ticked = event.target.checked; } });
     tick.checked = draft.ticked;
-    const marks = { added: `+ Added by ${draft.by}`, changed: `✎ Changed by ${draft.by}` };
     const shown = (name, concepts) => {
       const found = list(concepts).filter((item) => concept(item));
       return found.length ? [h("dt", {}, name), h("dd", {}, found.map((item) => this.#concept(item, draft)))] : [];
@@ -127,16 +146,16 @@ export class Orders {
     return h(
       "article",
       { class: `order ${draft.mark}` },
-      draft.mark ? h("p", { class: "mark use" }, marks[draft.mark]) : null,
+      draft.mark ? h("p", { class: "mark use" }, ORDERS.marks[draft.mark](draft.by)) : null,
       h("h3", {}, isOrder ? h("label", {}, tick, " ", h("bdi", {}, title)) : h("bdi", {}, title)),
       h(
         "dl",
         {},
-        h("dt", {}, "Order"), h("dd", {}, `${resource.resourceType}, ${short(resource.status, 30) || "no status"}`),
-        shown("Codes", resource[codeElement(resource)]),
-        shown("Reason", resource.reasonCode),
-        shown("Site", resource.bodySite),
-        list(resource.note).map((note) => [h("dt", {}, "Note"), h("dd", {}, short(object(note).text))]),
+        h("dt", {}, ORDERS.labels.order), h("dd", {}, ORDERS.kind(resource.resourceType, short(resource.status, 30))),
+        shown(ORDERS.labels.codes, resource[codeElement(resource)]),
+        shown(ORDERS.labels.reason, resource.reasonCode),
+        shown(ORDERS.labels.site, resource.bodySite),
+        list(resource.note).map((note) => [h("dt", {}, ORDERS.labels.note), h("dd", {}, short(object(note).text))]),
       ),
       isOrder ? this.#editor(draft) : null,
     );
@@ -146,13 +165,13 @@ export class Orders {
   #concept(value, draft) {
     const codes = codings(value).map((coding) => {
       const chip = h("code", {}, code(coding));
-      return draft.had && !draft.had.has(key(coding)) ? h("ins", {}, chip, h("span", { class: "unseen" }, " (new)")) : chip;
+      return draft.had && !draft.had.has(key(coding)) ? h("ins", {}, chip, h("span", { class: "unseen" }, ORDERS.isNew)) : chip;
     });
     return h("span", { class: "concept" }, text(object(value).text) ? h("bdi", {}, short(value.text)) : null, codes);
   }
 
   #editor(draft) {
-    const reason = h("select", {}, h("option", { value: "" }, "as it is"), this.reasons.map(([label], place) => h("option", { value: place }, label)), h("option", { value: "none" }, "no reason"));
+    const reason = h("select", {}, h("option", { value: "" }, ORDERS.asItIs), this.reasons.map(([label], place) => h("option", { value: place }, label)), h("option", { value: "none" }, ORDERS.noReason));
     const site = h("input", { type: "text", autocomplete: "off", value: concept(list(draft.resource.bodySite)[0]) });
     const before = site.value;
     const change = (event) => {
@@ -165,7 +184,7 @@ export class Orders {
       }
       if (site.value !== before) setSite(resource, site.value);
       this.settle();
-      Object.assign(draft, { resource, mark: "changed", by: "you", had: allCodings(draft.resource) });
+      Object.assign(draft, { resource, mark: "changed", by: ORDERS.by.you, had: allCodings(draft.resource) });
       this.show();
       this.#changed();
     };
@@ -177,13 +196,13 @@ export class Orders {
     return h(
       "details",
       { class: "more" },
-      h("summary", {}, "Change"),
+      h("summary", {}, ORDERS.change),
       h(
         "form",
         { onsubmit: change },
-        h("p", {}, h("label", {}, "Reason", reason)),
-        h("p", {}, h("label", {}, "Side and site", site)),
-        h("p", { class: "row" }, h("button", { class: "button", type: "submit" }, "Change the draft"), h("button", { class: "button", type: "button", onclick: remove }, "Remove it")),
+        h("p", {}, h("label", {}, ORDERS.reason, reason)),
+        h("p", {}, h("label", {}, ORDERS.site, site)),
+        h("p", { class: "row" }, h("button", { class: "button", type: "submit" }, ORDERS.save), h("button", { class: "button", type: "button", onclick: remove }, ORDERS.remove)),
       ),
     );
   }

@@ -1,5 +1,7 @@
 // FHIR in words. Charts may hold anything: what cannot be read gives an empty text, never an error.
 
+import { CHART, PAGE } from "./strings.js";
+
 const LONGEST = 160;
 const NAMES = {
   "http://www.ama-assn.org/go/cpt": "CPT",
@@ -44,13 +46,16 @@ export function code(coding) {
 export const status = (value) => text(codings(value).map((coding) => coding.code)[0]) || text(value);
 export const day = (value) => short(text(value).slice(0, 10), 10);
 
+/** The days in a text as people in the US write them: 2026-11-29 as 11/29/2026, 2026-11 as 11/2026. */
+export const shownDay = (written) => text(written).replace(/\b(\d{4})-(\d\d)(?:-(\d\d))?\b/g, (_, year, month, date) => [month, date, year].filter(Boolean).join("/"));
+
 /** When something happened, as written: a day, or a period. */
 export function when(resource, ...names) {
   for (const name of names) {
     const value = object(resource)[name];
     if (typeof value === "string") return day(value);
     const period = object(value);
-    if (period.start || period.end) return [day(period.start), day(period.end)].filter(Boolean).join(" to ");
+    if (period.start || period.end) return CHART.period(day(period.start), day(period.end));
   }
   return "";
 }
@@ -65,11 +70,11 @@ export function valueOf(part) {
   const given = object(part);
   for (const [name, value] of Object.entries(given)) {
     if (!name.startsWith("value")) continue;
-    if (typeof value === "boolean") return value ? "yes" : "no";
+    if (typeof value === "boolean") return value ? CHART.yes : CHART.no;
     if (name === "valueQuantity") return quantity(value);
     if (name === "valueCodeableConcept") return concept(value);
     if (name === "valueCoding") return short(text(object(value).display) || code(value));
-    if (name.startsWith("valueDate")) return day(value);
+    if (name.startsWith("valueDate")) return shownDay(day(value));
     return short(value);
   }
   const parts = list(given.component).map((item) => quantity(object(item).valueQuantity)).filter(Boolean);
@@ -81,7 +86,7 @@ export function patientName(patient) {
     const said = text(name.text) || [...list(name.given), name.family].map(text).filter(Boolean).join(" ");
     if (said) return short(said, 80);
   }
-  return short(text(object(patient).id)) || "A patient without a name";
+  return short(text(object(patient).id)) || PAGE.noName;
 }
 
 /** Whole years on a day, as text; "" where the birth date does not tell. */
@@ -92,5 +97,3 @@ export function age(patient, today = new Date()) {
   const before = today.getUTCMonth() + 1 < month || (today.getUTCMonth() + 1 === month && today.getUTCDate() < date);
   return String(today.getUTCFullYear() - year - (before ? 1 : 0));
 }
-
-export const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;

@@ -1,0 +1,171 @@
+"""The prefetch of a call validated: what was sent under each key, and what the service can read of it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from cds_service import service
+from cds_service.chart.chart import Delivery
+from cds_service.ehr import templates
+from cds_service.ehr.templates import UnresolvedError
+from cds_service.errors import RequestError
+from cds_service.fhir.bundles import next_page, read_value, unwrapped
+from cds_service.fhir.types import subject_of
+from cds_service.hooks.draft_orders import is_of_another
+from cds_service.hooks.hook_request import HookRequest
+from cds_service.hooks.prefetch import key_of
+from cds_service.service import Guide
+from cds_service.workbench.remarks import ERROR, NOTE, WARNING, Check, Remark, models_check
+
+
+class Published(NamedTuple):
+    """What discovery says: prefetch key -> template, prefetch key -> resource type; ``fetches`` what is not sent."""
+
+    templates: Mapping[str, str]
+    types: Mapping[str, str]
+    fetches: bool
+
+
+def checks(body: Mapping[str, Any], request: HookRequest | None, published: Published) -> Iterator[Check]:
+    """The checks of what is sent as prefetch; ``request`` is as the service reads it, None where it is refused."""
+    sent = body.get("prefetch")
+    if sent is not None and not isinstance(sent, dict):
+        return
+    values: Mapping[str, Any] = sent or {}
+    reachable = published.fetches and bool(body.get("fhirServer"))
+    missing = [
+        _not_sent(key, template, request, reachable)
+        for key, template in published.templates.items()
+        if key not in values
+    ]
+    yield Check("Every prefetch key of discovery was sent, or can be fetched", missing)
+    if values:
+        yield Check(
+            "Every prefetch value is what its template asks for", _values(values, request, published, reachable)
+        )
+        yield models_check("prefetch", _records(values, published))
+
+
+def _values(
+    values: Mapping[str, Any], request: HookRequest | None, published: Published, reachable: bool
+) -> Iterator[Remark]:
+    for key, value in values.items():
+        place = f"prefetch.{key[:60]}"
+        if key not in published.templates and key not in published.types:
+            known = ", ".join(published.templates)
+            yield Remark(place, NOTE, f"Discovery has no prefetch key '{key[:60]}'; the keys are {known}.")
+        else:
+            yield from _value(place, key, value, request, published, reachable)
+
+
+def _not_sent(key: str, template: str, request: HookRequest | None, reachable: bool) -> Remark:
+    place = f"prefetch.{key}"
+    if request is not None:
+        try:
+            templates.resolve(template, request.context)
+        except UnresolvedError as error:
+            return Remark(place, WARNING, f"Not sent, and its template cannot be resolved: {error}.")
+    if reachable:
+        return Remark(place, NOTE, "Not sent: the service fetches it from fhirServer where an order needs it.")
+    return Remark(
+        place,
+        WARNING,
+        f"Not sent, and there is no FHIR server to ask: what rests on it stays unknown. Its template is {template}"
+        if key != "patient"
+        else "Not sent, and there is no FHIR server to ask: an order that is recognised is answered 412.",
+    )
+
+
+def _value(
+    place: str, key: str, value: Any, request: HookRequest | None, published: Published, reachable: bool
+) -> Iterator[Remark]:
+    expected = published.types.get(key)
+    template = published.templates.get(key, "")
+    arrival = read_value(value)
+    if unwrapped(value) is not value:
+        yield Remark(place, ERROR, "Stands in {response, resource}, as before CDS Hooks 1.0: send the resource itself.")
+        value = unwrapped(value)
+    if arrival.failure is not None:
+        yield Remark(place, WARNING, f"Counts as failed, so that what rests on it stays unknown: {arrival.failure}.")
+    if value is not None and isinstance(value, dict) and value.get("resourceType") == "Bundle":
+        if not template.partition("?")[1] and template:
+            yield Remark(place, ERROR, f"The template is a read: send the {expected} itself, not a Bundle.")
+        if next_page(value) is None and arrival.left_out is not None:
+            left_out = arrival.left_out.format(expected or "resources")
+            yield Remark(place, WARNING, f"Counts as failed, so that what rests on it stays unknown: {left_out}.")
+        if next_page(value) is not None:
+            yield Remark(
+                f"{place}.link",
+                NOTE if reachable else WARNING,
+                "This is the first page of several: the service fetches the rest."
+                if reachable
+                else "This is the first page of several, and there is no FHIR server to ask for the rest.",
+            )
+    elif isinstance(value, dict) and template.partition("?")[1] and arrival.failure is None:
+        yield Remark(place, ERROR, "The template is a search: send the whole searchset Bundle.")
+    if isinstance(value, list):
+        yield Remark(place, ERROR, "A prefetch value is one resource or one Bundle, not a list.")
+    if expected and arrival.by_type and expected not in arrival.by_type and arrival.failure is None:
+        others = ", ".join(sorted(arrival.by_type))
+        yield Remark(place, WARNING, f"Holds no {expected}, which this key is for, but {others}.")
+    if request is not None:
+        yield from _strangers(place, arrival.by_type, request.patient_id)
+
+
+def _records(values: Mapping[str, Any], published: Published) -> list[tuple[str, Any]]:
+    """The records under published keys, each with its place."""
+    return [
+        (f"prefetch.{key} {kind}/{_identity(resource)}", resource)
+        for key, value in values.items()
+        if key in published.templates or key in published.types
+        for kind, found in read_value(value).by_type.items()
+        for resource in found
+    ]
+
+
+def _strangers(place: str, by_type: Mapping[str, list[Any]], patient_id: str) -> Iterator[Remark]:
+    for kind, resources in by_type.items():
+        if kind == "Patient":
+            if any(resource.get("id") != patient_id for resource in resources):
+                yield Remark(place, ERROR, "The Patient is another than context.patientId.")
+            continue
+        others = sum(is_of_another(resource.get(subject_of(kind)), patient_id) for resource in resources)
+        if others:
+            count = f"{others} {kind} is" if others == 1 else f"{others} {kind} are"
+            yield Remark(place, ERROR, f"{count} of another patient than context.patientId; ignored as evidence.")
+
+
+def delivery(request: HookRequest | None, guide: Guide) -> tuple[dict[str, Delivery], list[Remark]]:
+    """What the service can read of each type that the loaded statements read, and a remark on what does not count.
+
+    It is the ledger of the chart itself, so that a list that was sent and cannot be used does not pass in silence.
+    """
+    if request is None:
+        return {}, []
+    policies = guide.library.policies
+    try:
+        chart = service.read_chart(request, policies, guide, service.arrivals(request, guide.library))
+    except RequestError as error:
+        return {}, [
+            Remark(error.expression or "prefetch", ERROR, f"The service answers {error.status}: {error.sentence}")
+        ]
+    kinds = sorted({"Patient"}.union(*(policy.resource_types for policy in policies)))
+    ledger = {kind: chart.delivery(kind) for kind in kinds}
+    asked = {kind: found for kind, found in ledger.items() if found.received or not found.unasked}
+    return asked, [_not_counted(kind, found) for kind, found in asked.items() if found.dropped]
+
+
+def _not_counted(kind: str, found: Delivery) -> Remark:
+    first = found.dropped[0]
+    example = f"{first.reference} {first.why}"
+    place = f"prefetch.{key_of(kind)}"
+    if not found.counted:
+        sentence = (
+            f"The service can use none of the {found.received} {kind} that it received, so criteria that rest on "
+        )
+        return Remark(place, WARNING, f"{sentence}them stay unknown: {example}.")
+    return Remark(place, WARNING, f"{len(found.dropped)} of {found.received} {kind} do not count: {example}.")
+
+
+def _identity(resource: Mapping[str, Any]) -> str:
+    identity = resource.get("id")
+    return identity[:64] if isinstance(identity, str) and identity else "?"

@@ -1,0 +1,75 @@
+"""What a validation reports: remarks with place and level, and the checks in which there was nothing to remark."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from cds_service.fhir.models import problems
+
+ERROR, WARNING, NOTE = "error", "warning", "note"
+MOST_RESOURCES = 300
+MOST_FINDINGS = 200
+
+
+class Remark(NamedTuple):
+    """One thing found: ``path`` in the JSON (empty for the whole), ``level`` error, warning or note, ``text``."""
+
+    path: str
+    level: str
+    text: str
+
+
+class Check(NamedTuple):
+    """One part of a validation: ``title`` says what holds where it passes, ``remarks`` what is found."""
+
+    title: str
+    remarks: Iterable[Remark]
+
+
+class Report(NamedTuple):
+    """The remarks of all checks, errors first, and the titles of those that passed."""
+
+    findings: list[Remark]
+    passed: list[str]
+
+
+def report_of(checks: Iterable[Check]) -> Report:
+    """Runs the checks, up to ``MOST_FINDINGS``. A check passes where nothing worse than a note is found."""
+    found: dict[Remark, None] = {}
+    passed = []
+    for check in checks:
+        if len(found) >= MOST_FINDINGS:
+            break
+        remarks = list(islice(check.remarks, MOST_FINDINGS - len(found)))
+        found |= dict.fromkeys(remarks)
+        if all(remark.level == NOTE for remark in remarks):
+            passed.append(check.title)
+    order = (ERROR, WARNING, NOTE)
+    return Report(sorted(found, key=lambda remark: order.index(remark.level)), passed)
+
+
+def models_check(place: str, resources: list[tuple[str, Any]]) -> Check:
+    """Whether resources, each with its place, are valid against their models; those lie within ``place``."""
+    count = f"{len(resources)} resource is" if len(resources) == 1 else f"{len(resources)} resources are"
+    return Check(f"{count} valid against FHIR R4B models", _models(place, resources))
+
+
+def _models(place: str, resources: list[tuple[str, Any]]) -> Iterator[Remark]:
+    """What breaks the FHIR R4B model of each resource; values are not repeated. Models are slow: there is a limit."""
+    if len(resources) > MOST_RESOURCES:
+        sentence = f"{len(resources)} resources: only the first {MOST_RESOURCES} are validated against FHIR R4B models."
+        yield Remark(place, WARNING, sentence)
+    for where, resource in resources[:MOST_RESOURCES]:
+        if isinstance(resource, Mapping) and isinstance(resource.get("resourceType"), str):
+            for problem in problems(dict(resource)):
+                yield Remark(where, WARNING, f"Not valid in FHIR R4B: {problem}.".replace("..", "."))
+
+
+def split_address(address: str) -> tuple[str, str] | None:
+    """Scheme and host of an absolute http or https address; None of any other text."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return None
+    return (parts.scheme, parts.hostname or "") if parts.scheme in ("http", "https") and parts.hostname else None
