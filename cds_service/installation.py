@@ -31,7 +31,7 @@ from cds_service.store.retention import NoRetention, Retention, limits_of
 from cds_service.store.sealed_pages import SealedPages
 from cds_service.trust.checks import CHECKS
 from cds_service.trust.clients import load_clients
-from cds_service.trust.entries import OFF, SEALED, Client, Clients, anyone
+from cds_service.trust.entries import SEALED, Client, Clients, anyone
 from cds_service.trust.keys import KeyRing
 from cds_service.trust.tokens import Verifier
 
@@ -80,7 +80,7 @@ class Installation:
     feedback_items: int = MOST_ITEMS
     feedback_limit: str = ""
     turn: Turn = field(default_factory=Turn)
-    evidence_mode: str = OFF
+    evidence_mode: str = SEALED
     evidence_pages: SealedPages | None = None
 
     def clients(self) -> tuple[Client, ...]:

@@ -106,7 +106,7 @@ def test_a_card_links_to_its_evidence_page(client):
 
 
 def test_the_link_changes_nothing_else_of_the_answer(client, store):
-    without = application(Installation(store=store)).test_client()
+    without = application(Installation(store=store, evidence_mode=OFF)).test_client()
     (plain,), (linked,) = cards_of(without), cards_of(client)
     changed = {name for name in plain if plain[name] != linked[name]}
     assert changed == {"links", "detail"}
