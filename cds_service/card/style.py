@@ -7,8 +7,10 @@ from html import escape as html_escape
 from typing import NamedTuple
 
 from cds_service.card.markdown import escape, one_line
-from cds_service.hooks.card_formats import HTML, ISO, MARKDOWN, TEXT, US
 
+# Markdown is what CDS Hooks says; text is for clients that render none; HTML is Epic's extension.
+MARKDOWN, TEXT, HTML = "markdown", "text", "html"
+US, ISO = "us", "iso"
 _DATE = re.compile(r"(?<![\d-])(\d{4})-(\d{2})(?:-(\d{2}))?(?![\d-])")
 
 

@@ -11,11 +11,10 @@ from typing import Any
 import orjson
 
 from cds_service.ehr.addresses import Allowance, ForbiddenAddressError, Network, is_loopback, origin_of, permitted
-from cds_service.hooks.card_formats import DATES, DETAIL_FORMATS
 from cds_service.hooks.client_names import OPEN, WORKBENCH
 from cds_service.operations.rate import limit_of
 from cds_service.spelling import nearest, shortened
-from cds_service.trust.entries import EVIDENCE_MODES, QUIRKS, Client, Clients
+from cds_service.trust.entries import DATES, DETAIL_FORMATS, EVIDENCE_MODES, QUIRKS, Client, Clients
 from cds_service.trust.jwk import ALGORITHMS, RECOMMENDED, Key, UnusableKeyError, read_key_set
 
 # The keys of an entry; docs/clients-file.md has the meaning of each.

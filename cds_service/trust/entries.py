@@ -6,7 +6,6 @@ from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 from cds_service.ehr.addresses import Allowance, Network
-from cds_service.hooks.card_formats import MARKDOWN, US
 from cds_service.hooks.client_names import OPEN
 from cds_service.trust.jwk import RECOMMENDED, Key
 
@@ -18,6 +17,9 @@ QUIRKS: Mapping[str, str] = {
     ACTIONS_IN_EXTENSION: "system actions stand a second time under extension.systemActions of the answer",
 }
 SEALED, OFF = "sealed", "off"
+# How the detail of a card may be written for one client (card.style), the default first.
+DETAIL_FORMATS = ("markdown", "text", "html")
+DATES = ("us", "iso")
 # Where the evidence page of a card is, for one client; empty in an entry is as the settings say.
 EVIDENCE_MODES = (SEALED, OFF)
 _THIS_MACHINE = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -54,8 +56,8 @@ class Client:
     evidence: str = ""
     frame_ancestors: tuple[str, ...] = ()
     this_machine: bool = False
-    detail_format: str = MARKDOWN
-    dates: str = US
+    detail_format: str = DETAIL_FORMATS[0]
+    dates: str = DATES[0]
 
     def jkus(self) -> tuple[str, ...] | None:
         """The values that a token's jku may have; None where it is not looked at: no key comes from an address then."""

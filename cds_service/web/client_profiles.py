@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cds_service.card.ids import derived
-from cds_service.card.style import LINES, Block, Span, Style, written
+from cds_service.card.style import HTML, LINES, Block, Span, Style, written
 from cds_service.fhir.elements import Json
-from cds_service.hooks.card_formats import HTML
 from cds_service.trust.entries import ACTIONS_IN_EXTENSION, ONE_ACTION, Client
 
 
