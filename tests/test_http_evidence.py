@@ -270,7 +270,10 @@ def test_too_many_attempts_are_told_to_wait(client):
     codes = {client.get("/evidence/AAAAAAAAAAAAAAAAAAAAAA").status_code for _ in range(601)}
     assert codes == {404, 429}
     link = link_of(cards_of(client)[0])
-    assert opening(client, link).status_code == 429
+    refused = opening(client, link)
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    assert "Wait a minute" in refused.get_data(as_text=True)
 
 
 def test_a_page_that_cannot_be_read_now_says_so(client, pages, monkeypatch):
@@ -282,6 +285,7 @@ def test_a_page_that_cannot_be_read_now_says_so(client, pages, monkeypatch):
     monkeypatch.setattr(pages, "_found", down)
     for answer in (client.get(link.removeprefix(PUBLIC).partition("#")[0]), opening(client, link)):
         assert answer.status_code == 503
+        assert answer.headers["Retry-After"] == "5"
         assert "Try again in a few seconds" in answer.get_data(as_text=True)
 
 
