@@ -22,6 +22,7 @@ from cds_service.store.page_keys import KeptKeys
 from cds_service.store.sealed_pages import SealedPages
 from cds_service.trust.clients import load_clients
 from cds_service.trust.entries import OFF, SEALED, Client
+from cds_service.web import evidence_links
 from cds_service.web.evidence import COOKIE
 from cds_service.web.evidence_links import LABEL
 from tests.canaries import Planted, found_below, found_in
@@ -162,6 +163,14 @@ def test_without_a_key_the_card_goes_out_without_the_link(store, tmp_path, clock
     broken = Installation(store=store, evidence_mode=SEALED, evidence_pages=pages)
     (card,) = cards_of(application(broken).test_client())
     assert link_of(card) is None
+
+
+def test_a_page_that_cannot_be_made_costs_its_link_and_no_card(client, monkeypatch):
+    def broken(*given: object, **named: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(evidence_links, "evidence_page", broken)
+    assert [link_of(card) for card in cards_of(client)] == [None]
 
 
 # --- who may open it -------------------------------------------------------------------------------------------------
