@@ -30,7 +30,6 @@ def words(text: str) -> list[str]:
     """The words of a detail without the marks of its format."""
     plain = re.sub(r"<[^>]+>|\*\*|^- |(?<!\w)\*|\*(?!\w)|\\", " ", text, flags=re.MULTILINE)
     return plain.replace("&#x27;", "'").split()
-        re.sub(r"<[^>]+>|\*\*|^- |(?<!\w)\*|\*(?!\w)|\\", " ", text, flags=re.MULTILINE).replace("&#x27;", "'").split()
     )
 
 

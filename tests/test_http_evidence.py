@@ -22,6 +22,7 @@ from cds_service.store.page_keys import KeptKeys
 from cds_service.store.sealed_pages import SealedPages
 from cds_service.trust.clients import load_clients
 from cds_service.trust.entries import OFF, SEALED, Client
+from cds_service.web import evidence_links
 from cds_service.web.evidence import COOKIE
 from cds_service.web.evidence_links import LABEL
 from tests.canaries import Planted, found_below, found_in
@@ -168,6 +169,14 @@ def test_without_a_key_the_card_goes_out_without_the_link(store, tmp_path, clock
     assert link_of(card) is None
 
 
+def test_a_page_that_cannot_be_made_costs_its_link_and_no_card(client, monkeypatch):
+    def broken(*given: object, **named: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(evidence_links, "evidence_page", broken)
+    assert [link_of(card) for card in cards_of(client)] == [None]
+
+
 # --- who may open it -------------------------------------------------------------------------------------------------
 
 
@@ -274,7 +283,10 @@ def test_too_many_attempts_are_told_to_wait(client):
     codes = {client.get("/evidence/AAAAAAAAAAAAAAAAAAAAAA").status_code for _ in range(601)}
     assert codes == {404, 429}
     link = link_of(cards_of(client)[0])
-    assert opening(client, link).status_code == 429
+    refused = opening(client, link)
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    assert "Wait a minute" in refused.get_data(as_text=True)
 
 
 def test_a_page_that_cannot_be_read_now_says_so(client, pages, monkeypatch):
@@ -286,6 +298,7 @@ def test_a_page_that_cannot_be_read_now_says_so(client, pages, monkeypatch):
     monkeypatch.setattr(pages, "_found", down)
     for answer in (client.get(link.removeprefix(PUBLIC).partition("#")[0]), opening(client, link)):
         assert answer.status_code == 503
+        assert answer.headers["Retry-After"] == "5"
         assert "Try again in a few seconds" in answer.get_data(as_text=True)
 
 

@@ -120,14 +120,15 @@ def evidence_page(
 
 
 def _patient(chart: Chart, decision: Decision) -> Json:
-    """Sex and age in years, as far as the chart says them; an age that is not certain has two."""
+    """Sex and age in years, as far as the chart says them; an age that is not certain has two, that of one who died
+    none."""
     patient = chart.patient or {}
     sex = patient.get("gender")
     found: Json = {"sex": sex} if sex in _SEXES else {}
     try:
         born = days_of(patient["birthDate"])
         ages = [years_between(day, decision.today) for day in (born.last, born.first)]
-        if ages[0] >= 0:
+        if ages[0] >= 0 and decision.died is None:
             found["age"] = sorted(set(ages))
     except (KeyError, UnreadableError):
         pass

@@ -291,10 +291,8 @@ class _Reader:
         found = self._texts(key)
         for item in found:
             if not _ORIGIN.fullmatch(item):
-                self._note(
-                    key,
-                    f"'{shortened(item)}' is not a web origin such as https://ehr.example (no path, no final slash)",
-                )
+                told = "is not a web origin such as https://ehr.example (no path, no slash at its end)"
+                self._note(key, f"'{shortened(item)}' {told}")
         return found
 
     def _rate_limit(self) -> str:

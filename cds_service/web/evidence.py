@@ -20,6 +20,7 @@ from cds_service.operations.audit import EvidencePageEvent
 from cds_service.store.failures import StoreError
 from cds_service.store.sealed_pages import NotShown, OpenedPage, cookie_text
 from cds_service.web import accepted, reading
+from cds_service.web.errors import SECONDS_TO_WAIT
 from cds_service.web.evidence_links import RuleSetParts
 from cds_service.web.evidence_view import view
 from cds_service.web.evidence_words import ELSEWHERE, GONE, NOT_NOW, TOO_MANY, Message
@@ -59,13 +60,26 @@ def register(  # noqa: C901
     def told(message: Message, template: str) -> Response:
         return answered(render_template(template, root="../", message=message), message.status, None)
 
+    def refused(error: StoreError | RequestError, template: str) -> Response:
+        if isinstance(error, StoreError):
+            logs.logger().error("store-failed", exc_info=error)
+            installation.metrics.store_failed()
+            answer = told(NOT_NOW, template)
+            answer.headers["Retry-After"] = SECONDS_TO_WAIT
+            return answer
+        if error.status != TOO_MANY.status:
+            raise error
+        answer = told(TOO_MANY, template)
+        answer.headers.extend(error.headers)
+        return answer
+
     @app.get("/evidence/<name>")
     def ask(name: str) -> Response:
         try:
             gate.count_opening()
             client = pages.client_of(name, _deadline())
         except (StoreError, RequestError) as error:
-            return told(_refused(error), "evidence.html")
+            return refused(error, "evidence.html")
         if client is None:
             return told(GONE, "evidence.html")
         return answered(render_template("evidence.html", root="../", message=None), 200, client)
@@ -77,7 +91,7 @@ def register(  # noqa: C901
             gate.count_opening()
             found = pages.open(name, _secret(), request.cookies.get(COOKIE, ""), _deadline())
         except (StoreError, RequestError) as error:
-            return told(_refused(error), "evidence_message.html")
+            return refused(error, "evidence_message.html")
         if isinstance(found, NotShown):
             return told(GONE if found is NotShown.GONE else ELSEWHERE, "evidence_message.html")
         html = _rendered(found)
@@ -113,15 +127,6 @@ def register(  # noqa: C901
 
     def _deadline() -> Deadline:
         return accepted.deadline_of(request.environ, installation.call_seconds)
-
-    def _refused(error: StoreError | RequestError) -> Message:
-        if isinstance(error, StoreError):
-            logs.logger().error("store-failed", exc_info=error)
-            installation.metrics.store_failed()
-            return NOT_NOW
-        if error.status == 429:
-            return TOO_MANY
-        raise error
 
 
 def _secret() -> str:

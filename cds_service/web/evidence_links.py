@@ -1,6 +1,7 @@
 """The link from a card to its evidence page: the page is made in the call, kept closed, and added to the answer."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import orjson
 
@@ -48,26 +49,30 @@ class EvidenceLinks:
         if kept is None or entry.evidence_mode(self._around.evidence_mode) != SEALED:
             return []
         made, expires = kept.times()
-        pages = []
+        pages: list[ToClose] = []
         for item in answers:
-            if item.decision is None or item.chart is None or item.card is None or not item.outcome.decided:
-                continue
             try:
-                page = evidence_page(
-                    item.decision,
-                    item.chart,
-                    page_words(Assessment(item.decision, item.chart), item.card["summary"]),
-                    card=item.card["uuid"],
-                    digest=self._parts.of(item.policy)["digest"],
-                    made=made,
-                    expires=expires,
-                )
+                page = self._page(item, client, made, expires)
             # Whatever it is: the card stands without the link.
             except Exception as error:
                 logs.logger().error("unexpected", exc_info=error)
-                continue
-            pages.append(ToClose(orjson.dumps(page), item.card["uuid"], client, expires))
+            else:
+                pages += [page] if page is not None else []
         return pages
+
+    def _page(self, item: Answer, client: str, made: datetime, expires: datetime) -> ToClose | None:
+        if item.decision is None or item.chart is None or item.card is None or not item.outcome.decided:
+            return None
+        page = evidence_page(
+            item.decision,
+            item.chart,
+            page_words(Assessment(item.decision, item.chart), item.card["summary"]),
+            card=item.card["uuid"],
+            digest=self._parts.of(item.policy)["digest"],
+            made=made,
+            expires=expires,
+        )
+        return ToClose(orjson.dumps(page), item.card["uuid"], client, expires)
 
     def kept(self, pages: Sequence[ToClose], deadline: Deadline) -> Mapping[str, str]:
         """Card id -> link of the pages, which are kept from now on; none where the store is down."""
