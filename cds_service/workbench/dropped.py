@@ -31,7 +31,7 @@ class Brought(NamedTuple):
     addresses: Mapping[str, str]
 
 
-class Chart(NamedTuple):
+class BroughtChart(NamedTuple):
     """What a Bundle holds of one patient: draft orders apart, and the records, the Patient first."""
 
     patient_id: str
@@ -96,7 +96,7 @@ def choices(brought: Brought) -> list[dict[str, Any]]:
     ]
 
 
-def chart_of(brought: Brought, patient_id: Any) -> Chart:
+def chart_of(brought: Brought, patient_id: Any) -> BroughtChart:
     """What a Bundle holds of one patient: all but what names another patient of it; ``None`` for the only patient.
 
     References by fullUrl become references by id, which searches find. Raises RequestError 422 for a patient that is
@@ -112,7 +112,7 @@ def chart_of(brought: Brought, patient_id: Any) -> Chart:
             continue
         drafted = resource["resourceType"] in _ORDERS and resource.get("status") == "draft"
         (drafts if drafted else records).append(_by_id(resource, chosen) if owner else resource)
-    return Chart(chosen, tuple(drafts), tuple(records))
+    return BroughtChart(chosen, tuple(drafts), tuple(records))
 
 
 def _subject(resource: Json) -> tuple[str, Json] | None:
@@ -141,7 +141,7 @@ def _by_id(resource: Json, patient_id: str) -> Json:
     return resource | {name: subject | {"reference": f"Patient/{patient_id}"}}
 
 
-def prefetch(chart: Chart, wanted: Any, context: Mapping[str, str]) -> dict[str, Any]:
+def prefetch(chart: BroughtChart, wanted: Any, context: Mapping[str, str]) -> dict[str, Any]:
     """Prefetch key -> value, as an EHR that holds the chart would answer the templates (key -> template).
 
     ``context`` holds the texts at the root of the call's context. Raises RequestError 400 for templates that cannot be

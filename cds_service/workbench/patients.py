@@ -100,8 +100,9 @@ def _line(example: Example, guide: Guide, today: date) -> Listed:
     request = examples.request_as_of(example, today)
     patient = request["prefetch"]["patient"]
     answers = service.answer(hook_request.parse(example.about["service"], request), guide, today)
+    shown = [item for item in answers if item.card]
     # The card that stands first.
-    lead = min(answers, key=lambda item: item.card["indicator"] != "warning", default=None)
+    lead = min(shown, key=lambda item: item.card["indicator"] != "warning", default=None)
     return Listed(
         example.name,
         name_of(patient),
