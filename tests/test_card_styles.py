@@ -30,7 +30,6 @@ def words(text: str) -> list[str]:
     """The words of a detail without the marks of its format."""
     plain = re.sub(r"<[^>]+>|\*\*|^- |(?<!\w)\*|\*(?!\w)|\\", " ", text, flags=re.MULTILINE)
     return plain.replace("&#x27;", "'").split()
-    )
 
 
 def test_a_client_may_ask_for_what_cards_can_be_written_in():

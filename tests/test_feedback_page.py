@@ -149,7 +149,7 @@ def test_text_of_others_is_counted_and_a_users_own_words_are_nowhere(client, emp
     stored.save(empty, [item, theirs, unknown], CLIENT, at(DAY))
     html = client.get("/feedback").text
     page = Page(html)
-    assert not page.named("script")
+    assert [attrs["src"] for attrs in page.named("script")] == ["./static/theme.js"]
     assert not page.named("b")
     found = report_of(empty)
     assert (FIRST, feedback_report.OTHER_REASON, 2) in found.reasons
@@ -161,11 +161,12 @@ def test_text_of_others_is_counted_and_a_users_own_words_are_nowhere(client, emp
         assert "\u202e" not in answer
 
 
-def test_nothing_runs_on_the_page_and_its_form_asks_us_alone(client):
+def test_the_page_runs_no_foreign_script_calls_nobody_and_its_form_asks_us_alone(client):
     policy = client.get("/feedback").headers["Content-Security-Policy"]
     assert "form-action 'self'" in policy
     assert "default-src 'none'" in policy
-    assert "script" not in policy
+    assert "script-src 'self';" in policy
+    assert "connect-src" not in policy
     assert "unsafe" not in policy
 
 

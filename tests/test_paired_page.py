@@ -82,7 +82,7 @@ def test_the_page_is_sound(page):
 
 
 def test_what_is_judged_apart_and_how_it_is_recognised(page):
-    said = section(page, "What is judged apart", "What goes another way")
+    said = section(page, "Evaluated separately", "Orders that are not evaluated")
     assert "right knee Right right, bilateral Right knee named by the clinician: attested yes" in said
     assert "left knee Left left, bilateral nothing names it" in said
     assert "the card asks: “Which one?. Name it.”" in said
@@ -90,7 +90,7 @@ def test_what_is_judged_apart_and_how_it_is_recognised(page):
 
 
 def test_what_goes_another_way_by_what_and_what_its_card_says(page):
-    said = section(page, "What goes another way", "Criteria in full")
+    said = section(page, "Orders that are not evaluated", "Criteria in full")
     for part in (
         "1. Humming again",
         "CPT 11111 (valid until 2025-12-31)",
@@ -108,19 +108,19 @@ def test_numbers_with_source_place_readers_and_what_other_rules_ask(page):
 
 
 def test_a_rule_of_a_single_source_with_old_and_new_numbers_and_how_far_it_was_seen(page):
-    said = section(page, "Rules of single sources", "The charter's rule State")
+    said = section(page, "Rules of individual sources", "The charter's rule State")
     for part in (
         "Source Bulletin . Summaries only.",
         "Counts as position of Bulletin Health",
         "Least relief, in percent: 75 (the statement’s own: 50)",
         f"Next review {REVIEW}",
         "4 criteria, all asked for",
-        "Relief: at least 75 % Otherwise than the statement’s own: At least 1 session, after the newest "
+        "Relief: at least 75 % Differs from the statement: At least 1 session, after the newest "
         "“Earlier surgery of the knee”, each with (Guided: attested yes or said by its code; and Relief: at least "
         "50 %)",
-        "Care of three months Months of care: at least 3 months Otherwise than the statement’s own: “Care was tried”. "
+        "Care of three months Months of care: at least 3 months Differs from the statement: “Care was tried”. "
         "Months of care: at least 6 months, waived where Humming not tolerated: attested yes "
-        "If not met, a card says: care too short Settled by: the dates of care item 2 ◐ paraphrase only",
+        "If not met, a card says: care too short Documentation: the dates of care item 2 ◐ paraphrase only",
     ):
         assert part in said.replace("\N{NO-BREAK SPACE}", " ")
 
@@ -142,7 +142,7 @@ def test_a_criterion_that_only_a_rule_asks_for_stands_under_a_heading_that_says_
         "Only where a single source’s rule asks, in no verdict": ["one-knee", "fell"],
         "For review, in no verdict": ["recent"],
     }
-    assert "Counts in no verdict Asked by the rules The bulletin's rule" in page.text
+    assert "Counts in no verdict Required by The bulletin's rule" in page.text
     assert "Counts in no verdict; shown for review" in page.text
 
 
@@ -224,7 +224,7 @@ def test_no_text_of_a_rule_or_a_part_becomes_markup(tmp_path):
     policy["scope"]["parts"][0]["label"] = hostile
     made["card"]["ask_scope"]["detail"] = hostile.replace("{{ 7*7 }}", "")
     page = page_of(client_of(write(tmp_path, made).parent), PATH)
-    assert not page.named("script")
+    assert [attrs["src"] for attrs in page.named("script")] == ["../static/theme.js"]
     assert page.text.count(hostile) >= len(told) + 3
 
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from cds_service import service
-from cds_service.chart.chart import Delivery
 from cds_service.ehr import templates
 from cds_service.ehr.templates import UnresolvedError
 from cds_service.errors import RequestError
 from cds_service.fhir.bundles import next_page, read_value, unwrapped
+from cds_service.fhir.elements import Json
 from cds_service.fhir.types import subject_of
 from cds_service.hooks.draft_orders import is_of_another
 from cds_service.hooks.hook_request import HookRequest
@@ -134,10 +134,11 @@ def _strangers(place: str, by_type: Mapping[str, list[Any]], patient_id: str) ->
             yield Remark(place, ERROR, f"{count} of another patient than context.patientId; ignored as evidence.")
 
 
-def delivery(request: HookRequest | None, guide: Guide) -> tuple[dict[str, Delivery], list[Remark]]:
+def delivery(request: HookRequest | None, guide: Guide) -> tuple[dict[str, Json], list[Remark]]:
     """What the service can read of each type that the loaded statements read, and a remark on what does not count.
 
-    It is the ledger of the chart itself, so that a list that was sent and cannot be used does not pass in silence.
+    It is the ledger of the chart itself, as JSON by type, so that a list that was sent and cannot be used does not pass
+    in silence.
     """
     if request is None:
         return {}, []
@@ -145,25 +146,22 @@ def delivery(request: HookRequest | None, guide: Guide) -> tuple[dict[str, Deliv
     try:
         chart = service.read_chart(request, policies, guide, service.arrivals(request, guide.library))
     except RequestError as error:
-        return {}, [
-            Remark(error.expression or "prefetch", ERROR, f"The service answers {error.status}: {error.sentence}")
-        ]
+        sentence = f"The service answers {error.status}: {error.sentence}"
+        return {}, [Remark(error.expression or "prefetch", ERROR, sentence)]
     kinds = sorted({"Patient"}.union(*(policy.resource_types for policy in policies)))
     ledger = {kind: chart.delivery(kind) for kind in kinds}
-    asked = {kind: found for kind, found in ledger.items() if found.received or not found.unasked}
-    return asked, [_not_counted(kind, found) for kind, found in asked.items() if found.dropped]
+    asked = {kind: found.as_json() for kind, found in ledger.items() if found.received or not found.unasked}
+    return asked, [_not_counted(kind, found) for kind, found in asked.items() if found["dropped"]]
 
 
-def _not_counted(kind: str, found: Delivery) -> Remark:
-    first = found.dropped[0]
-    example = f"{first.reference} {first.why}"
+def _not_counted(kind: str, found: Json) -> Remark:
+    first, received = found["dropped"][0], found["received"]
+    example = f"{first['reference']} {first['why']}"
     place = f"prefetch.{key_of(kind)}"
-    if not found.counted:
-        sentence = (
-            f"The service can use none of the {found.received} {kind} that it received, so criteria that rest on "
-        )
-        return Remark(place, WARNING, f"{sentence}them stay unknown: {example}.")
-    return Remark(place, WARNING, f"{len(found.dropped)} of {found.received} {kind} do not count: {example}.")
+    if not found["counted"]:
+        sentence = f"The service can use none of the {received} {kind} that it received, so criteria that rest on them "
+        return Remark(place, WARNING, f"{sentence}stay unknown: {example}.")
+    return Remark(place, WARNING, f"{len(found['dropped'])} of {received} {kind} do not count: {example}.")
 
 
 def _identity(resource: Mapping[str, Any]) -> str:

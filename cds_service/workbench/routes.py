@@ -143,9 +143,7 @@ def register(  # noqa: C901
 
         published = prefetch_validation.Published(library.prefetch_templates, library.prefetch_keys, fetches)
         found = validation.request_report(named, _body(), published, guide)
-        ledger = [
-            {"type": kind, "key": key_of(kind), **delivered.as_json()} for kind, delivered in found.delivery.items()
-        ]
+        ledger = [{"type": kind, "key": key_of(kind), **delivered} for kind, delivered in found.delivery.items()]
         return _answer({"findings": _as_json(found.findings), "passed": found.passed, "delivery": ledger})
 
     @parts.post("/validation/response")

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from cds_service.chart.chart import Delivery
 from cds_service.ehr import scopes
 from cds_service.errors import RequestError
+from cds_service.fhir.elements import Json
 from cds_service.hooks import hook_request
 from cds_service.hooks.hook_request import HookRequest
 from cds_service.service import Guide
@@ -46,7 +46,7 @@ class RequestReport(NamedTuple):
 
     findings: list[Remark]
     passed: list[str]
-    delivery: Mapping[str, Delivery]
+    delivery: Mapping[str, Json]
 
 
 def request_report(service_id: str | None, body: Any, published: Published, guide: Guide) -> RequestReport:

@@ -29,6 +29,8 @@
   set(theme);
   addEventListener("DOMContentLoaded", () => {
     const button = document.getElementById("theme");
+    // A page may follow the choice and offer none of its own.
+    if (!button) return;
     const show = () => { button.textContent = button.dataset[theme]; };
     button.addEventListener("click", () => {
       theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];

@@ -6,7 +6,7 @@ import { announce, byId, fill, h, table } from "./dom.js";
 import { CARDS, DEVELOPER } from "./strings.js";
 
 const TABS = ["request", "response", "prefetch", "timing", "check"];
-const STEPS = ["read", "fetch", "fetch-", "evaluate", "write", "total"];
+const STEPS = ["read", "fetch", "fetch-", "evaluate", "evidence", "write", "total"];
 
 export class Developer {
   #services = [];

@@ -190,7 +190,7 @@ export const DEVELOPER = {
     says: "The Server-Timing header of the answer shows where the time went.",
     caption: "Where the time went",
     heads: ["Step", "Milliseconds", "Share"],
-    steps: { read: "read the call", fetch: "fetch what was not sent, in parallel", evaluate: "evaluate the statements", write: "write the answer", total: "total in the service", trip: "round trip, as this page measured it" },
+    steps: { read: "read the call", fetch: "fetch what was not sent, in parallel", evaluate: "evaluate the statements", evidence: "store the evidence pages", write: "write the answer", total: "total in the service", trip: "round trip, as this page measured it" },
     part: (name, how) => `of that: ${name} (${how})`,
   },
   check: {
