@@ -148,3 +148,9 @@ def test_a_label_met_by_records_alone_is_not_met_by_attestation(name):
             by_answers = [place for place in met if item.found.label[place].by_attestation]
             assert said(item, by_answers or met)[0] != said(item)[0], item.case
     assert tried
+
+
+def test_every_outcome_has_a_topic_of_its_own():
+    topics = [f"{policy.phrases.topic}{outcome.topic}" for policy in library().policies for outcome in Outcome]
+    assert len(set(topics)) == len(topics)
+    assert all(topic.isalnum() and len(topic) <= 100 for topic in topics)
