@@ -332,6 +332,8 @@ def phrases_for(folder):
         given = card["criteria"]
         own = {name: given["can-hum"] | {"topic": name} for name in names if name not in given}
         card["criteria"] = {name: entry for name, entry in given.items() if name in names} | own
+        if withholding := [line["fact"] for line in policy["for_review"] if line.get("withholds_codes")]:
+            card["implanted"] = {name: {"summary": "already there", "ask": "Is it?"} for name in withholding}
 
     return change
 

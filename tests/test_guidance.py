@@ -13,7 +13,7 @@ from tests.charts import BASE, TODAY, minimal
 from tests.guidance import RELEASED, ROOT, guidance, names, rules, unsaid
 from tests.loading import load_policy
 from tests.shipped import library
-from tests.test_editions import adult_from, edit, edition, removed, set_at, without_criterion
+from tests.test_editions import adult_from, edit, edition, phrases_for, removed, set_at, without_criterion
 
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 NONE = "No result, no suggested code, and no order that gets a card can differ; words on cards can."
@@ -40,7 +40,7 @@ EFFECTS = [
     ("a title", "policy", set_at("criteria", 0, "title", value="Of age"), [NONE]),
     ("what settles it", "policy", set_at("criteria", 0, "settled_by", value="another note"), [NONE]),
     ("the noun of a fact", "policy", set_at("facts", "exercise", "noun", value=["visit", "visits"]), [NONE]),
-    ("the words of the card", "card", set_at("codes_line", value="x."), [NONE]),
+    ("the words of the card", "card", set_at("evidence", value="Made up again."), [NONE]),
     ("a label of a code", "codes", set_at("sets", "knee-pain", "codes", 0, "label", value="sore knee"), [NONE]),
     ("a look-back", "policy", set_at("facts", "weight-ratio", "look_back_days", value=180),
      [results("Body mass index up to 35"), verdicts("Studied")]),
@@ -66,6 +66,7 @@ EFFECTS = [
 def test_what_a_change_can_do_to_cards(tmp_path, remark, file, change, sentences):
     folder = edition(tmp_path, "later", "2027", None)
     edit(folder, file, change)
+    edit(folder, "card", phrases_for(folder))
     assert effects(minimal(), load_policy(folder)) == sentences
 
 
