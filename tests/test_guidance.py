@@ -54,7 +54,6 @@ EFFECTS = [
      ["Criteria that are gone: Pain score of 6 or more.", verdicts("Studied")]),
     ("how an order is recognized", "policy", set_at("orders", "named_in_text", value=["hummer"]), [ORDERS]),
     ("when a chart is opened", "policy", removed("patient_view", "unless"), [OPENING]),
-    ("codes withheld no longer", "policy", removed("verdicts", 0, "withholds_codes"), [CODES]),
     ("a line for review", "policy", set_at("for_review", 0, "withholds_codes", value=True), [CODES]),
     ("a payer's position", "payers", set_at("payers", 1, "position", value={"covered_when_all": ["adult"]}),
      [verdicts("Payer")]),

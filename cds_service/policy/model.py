@@ -303,7 +303,6 @@ class VerdictRule:
     title: str
     criteria: tuple[str, ...]
     payer: bool
-    withholds_codes: bool
     profile: Profile | None = None
     applies_unless: Test | None = None
     as_far_as: str = ""

@@ -96,8 +96,6 @@ def _verdict(old: Policy, new: Policy) -> Compare[VerdictRule]:
         if rule_of(before) == rule_of(after) and not after.profile:
             yield from gone_and_come("criteria", *(map(called, rule.criteria) for rule in (before, after)))
         yield from test_changed("where it does not apply", old, new, before.applies_unless, after.applies_unless)
-        if before.withholds_codes != after.withholds_codes:
-            yield f"billing codes are {'now' if after.withholds_codes else 'no longer'} withheld while it is not met"
 
     def compare(before: VerdictRule, after: VerdictRule) -> list[str]:
         # What a rule of a single source asks for is told of that rule.

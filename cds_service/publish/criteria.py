@@ -240,10 +240,10 @@ def _composed(policy: Policy, verdict: VerdictRule) -> Iterator[str]:
         number = len(verdict.criteria)
         every = f"all {number} criteria are met" if number > 1 else "its one criterion is met"
         yield f"{rule} when {every}; not met when one is not met; else unknown."
-    if verdict.withholds_codes:
+    if verdict is policy.verdicts[0]:
         yield (
-            "Billing codes are withheld while it is not met, while it is unknown only because records could not be "
-            "read, and while an answer and a record conflict; any other unknown withholds nothing."
+            "No billing codes are suggested while it is not met, or while records conflict about a contraindication or "
+            "an urgent record. An unknown criterion takes no code away."
         )
     if verdict.as_far_as:
         yield f"Met means: {verdict.as_far_as}."

@@ -117,10 +117,7 @@ def _facts_of(policy: Policy, tests: Iterable[Test | None]) -> dict[str, FactRul
 
 def _of_codes(old: Policy, new: Policy) -> Iterator[str]:
     suggested = [[(act.id, act.code.system, act.code.code) for act in policy.orders.acts] for policy in (old, new)]
-    withheld = [
-        [[(rule.id, rule.withholds_codes) for rule in policy.verdicts], _plain(policy.for_review)]
-        for policy in (old, new)
-    ]
+    withheld = [_plain(policy.for_review) for policy in (old, new)]
     if suggested[0] != suggested[1] or withheld[0] != withheld[1]:
         yield "Which codes are suggested, and when they are withheld, can differ."
 

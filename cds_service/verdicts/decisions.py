@@ -196,7 +196,6 @@ def _requested(profile: Profile) -> VerdictRule:
         title=profile.title,
         criteria=profile.criteria,
         payer=False,
-        withholds_codes=False,
         profile=profile,
     )
 

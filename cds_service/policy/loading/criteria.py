@@ -191,7 +191,6 @@ class CriterionReader(Reader):
             title=entry["title"],
             criteria=profile.criteria if profile else tuple(entry.get("all", ())),
             payer="payer" in entry,
-            withholds_codes="withholds_codes" in entry,
             profile=profile,
             applies_unless=self.of_the_whole(unless, ("verdicts", index, "applies_unless")) if unless else None,
             as_far_as=entry.get("as_far_as", ""),
