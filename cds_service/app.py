@@ -13,8 +13,20 @@ from cds_service.installation import Installation
 from cds_service.library import Library
 from cds_service.operations.readiness import NOT_READY
 from cds_service.settings.settings import Settings
-from cds_service.web import browsers, calls, compression, document, errors, feedback, feedback_page, pages, well_known
+from cds_service.web import (
+    browsers,
+    calls,
+    compression,
+    document,
+    errors,
+    evidence,
+    feedback,
+    feedback_page,
+    pages,
+    well_known,
+)
 from cds_service.web.discovery import discovery_document
+from cds_service.web.evidence_links import EvidenceLinks, RuleSetParts
 from cds_service.web.gate import Gate
 
 
@@ -71,7 +83,9 @@ def create_app(
             return Response(body, content_type=content_type)
 
     gate = Gate(installation, public_url)
-    calls.register(app, guide, clock, installation, gate)
+    parts = RuleSetParts()
+    calls.register(app, guide, clock, installation, gate, EvidenceLinks(installation, parts, public_url))
+    evidence.register(app, library, parts, installation, gate, public_url)
     if installation.store is not None:
         feedback.register(app, frozenset(library.override_reasons), installation, installation.store, gate)
     pages.register(app, library, public_url, clock, discovered["services"], workbench=installation.workbench)

@@ -10,7 +10,7 @@ from cds_service.hooks.client_names import OPEN, WORKBENCH
 from cds_service.hooks.feedback import MOST_ITEMS
 from cds_service.library import Library
 from cds_service.operations import logs, metrics_folder
-from cds_service.operations.audit import AuditError, AuditLog, NoAuditLog, audit_folder
+from cds_service.operations.audit import AuditError, AuditLog, EvidencePageEvent, NoAuditLog, audit_folder
 from cds_service.operations.check_names import CHECKS as SELF_CHECKS
 from cds_service.operations.check_names import DEGRADING, DEGRADING_WITH_TRUST, PARTS_OF_READINESS
 from cds_service.operations.computing import Turn
@@ -21,14 +21,17 @@ from cds_service.operations.readiness import Readiness
 from cds_service.operations.sealing import keys_of
 from cds_service.operations.traces import NoTraces, OpenTelemetry, TracesError, open_traces
 from cds_service.settings.settings import Settings
+from cds_service.store import page_keys
 from cds_service.store.database import Store, store_at
+from cds_service.store.evidence_pages import Ended
 from cds_service.store.failures import NewerStoreError, StoreError
 from cds_service.store.ledger import Ledger, NoLedger
 from cds_service.store.replay import ReplayStore
 from cds_service.store.retention import NoRetention, Retention, limits_of
+from cds_service.store.sealed_pages import SealedPages
 from cds_service.trust.checks import CHECKS
 from cds_service.trust.clients import load_clients
-from cds_service.trust.entries import Client, Clients, anyone
+from cds_service.trust.entries import SEALED, Client, Clients, anyone
 from cds_service.trust.keys import KeyRing
 from cds_service.trust.tokens import Verifier
 
@@ -54,7 +57,8 @@ class Installation:
     feedback is taken.
     ``trusted_proxies`` stand in front; ``names`` are those that log and metrics may hold. ``workbench``: the start page
     is a small health record to try the service with. ``feedback_items`` are the most of one request, ``feedback_limit``
-    the most of one client (empty: no limit). ``retention`` keeps what is kept below its limits.
+    the most of one client (empty: no limit). ``retention`` keeps what is kept below its limits. ``evidence_mode`` is
+    that of clients whose entry names none; ``evidence_pages`` are None where no client has pages.
     ``turn`` is the one to compute, of this process.
     """
 
@@ -76,6 +80,12 @@ class Installation:
     feedback_items: int = MOST_ITEMS
     feedback_limit: str = ""
     turn: Turn = field(default_factory=Turn)
+    evidence_mode: str = SEALED
+    evidence_pages: SealedPages | None = None
+
+    def clients(self) -> tuple[Client, ...]:
+        """The entries of all that may call."""
+        return self.verifier.clients.entries if self.verifier else (self.open_client,)
 
     def close(self) -> None:
         """Writes what is still noted, sends what is left, closes what is open; where the process ends."""
@@ -104,12 +114,15 @@ def installation_of(settings: Settings, library: Library, *, only_this_machine: 
     http = OutgoingClient()
     open_client = anyone(this_machine=only_this_machine)
     callers = clients.entries if clients else (open_client,)
+    evidence = settings.evidence_mode(is_open=only_this_machine and not clients)
+    shown_evidence = _with_evidence(callers, evidence)
+    audit = _audit(settings) if settings.audit else NO_AUDIT_LOG
     fetches = settings.fetch_missing and any(client.may_fetch() for client in callers)
     return Installation(
         fetcher=_fetcher(settings, http) if fetches else NO_FETCHER,
         call_seconds=settings.call_seconds,
         metrics=metrics,
-        audit=_audit(settings) if settings.audit else NO_AUDIT_LOG,
+        audit=audit,
         rate_limit=settings.rate_limit,
         store=store,
         ledger=Ledger(store, _unwritten(metrics)),
@@ -119,11 +132,47 @@ def installation_of(settings: Settings, library: Library, *, only_this_machine: 
         trusted_proxies=settings.trusted_proxies,
         names=names,
         traces=_traces(settings, names),
-        retention=Retention(store, audit_folder(settings.state), limits_of(settings), metrics),
+        retention=Retention(
+            store,
+            audit_folder(settings.state),
+            limits_of(settings),
+            metrics,
+            clients=shown_evidence,
+            ended=_expired(audit, metrics),
+        ),
         feedback_items=settings.feedback_max_items,
         feedback_limit=settings.feedback_limit,
         workbench=settings.workbench == "on" or (settings.workbench == "auto" and only_this_machine and not clients),
+        evidence_mode=evidence,
+        evidence_pages=_evidence_pages(settings, store, shown_evidence) if shown_evidence else None,
     )
+
+
+def _with_evidence(callers: Collection[Client], mode: str) -> frozenset[str]:
+    """The names under which those call whose cards link to an evidence page."""
+    names = {caller.id for caller in callers if caller.evidence_mode(mode) == SEALED}
+    return frozenset(names | {WORKBENCH} if OPEN in names else names)
+
+
+def _evidence_pages(settings: Settings, store: Store, clients: Collection[str]) -> SealedPages:
+    given = settings.evidence_key.get_secret_value()
+    keys: page_keys.PageKeys = page_keys.KeptKeys(settings.state / page_keys.FILE_NAME)
+    if given:
+        keys = page_keys.GivenKeys(keys_of(given, "CDS_SERVICE_EVIDENCE_KEY"))
+    return SealedPages(store, keys, settings.evidence_hours, clients)
+
+
+def _expired(audit: AuditLog | NoAuditLog, metrics: NoMetrics) -> Callable[[Ended], None]:
+    """Tells the audit log of evidence pages that are gone."""
+
+    def told(page: Ended) -> None:
+        try:
+            audit.evidence(EvidencePageEvent(event="expired", card=page.card, client=page.client))
+        except AuditError as error:
+            logs.logger().error("audit-failed", exc_info=error)
+            metrics.audit_failed()
+
+    return told
 
 
 def _check_limit(name: str, text: str) -> None:

@@ -1,13 +1,15 @@
 """All loaded policies, checked once at start: what they read, which answers count where, what an order may concern."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from cds_service.card import overrides
 from cds_service.card.ids import reason_system
+from cds_service.card.outcomes import Outcome
 from cds_service.chart.arrivals import Listing, State
 from cds_service.chart.chart import Chart
 from cds_service.chart.code_index import Lexicon
@@ -22,7 +24,7 @@ from cds_service.policy.code_packs import read_packs
 from cds_service.policy.drafts import MARK, places_to_fill
 from cds_service.policy.editions import overlaps
 from cds_service.policy.json_files import FILES
-from cds_service.policy.loading.folder import documents_as_deployed, policy_of
+from cds_service.policy.loading.folder import digest_of, documents_as_deployed, policy_of
 from cds_service.policy.model import Policy
 from cds_service.policy.value_sets import read_value_sets, unplaced
 from cds_service.verdicts import criteria, decisions
@@ -109,10 +111,13 @@ class Library:
 
     @cached_property
     def override_reasons(self) -> Mapping[str, str]:
-        """The override reasons that cards of any policy offer: code -> what it is called."""
-        return {
-            item["code"]: item["display"] for policy in self.policies for item in policy.wording["override_reasons"]
-        }
+        """The override reasons that cards offer or have offered: code -> what it is called."""
+        return overrides.known()
+
+    @cached_property
+    def topics(self) -> frozenset[str]:
+        """The topic codes of cards: one for each therapy and outcome."""
+        return frozenset(f"{item.phrases.topic}{outcome.topic}" for item in self.policies for outcome in Outcome)
 
     def reason_label(self, code: str, system: str) -> str | None:
         """What an override reason is called if our cards offer it, or None; an empty ``system`` stands for ours."""
@@ -153,7 +158,7 @@ def load_library(
             continue
         try:
             documents = documents_as_deployed(path, VOCABULARY, packs, given)
-            policy = policy_of(path, documents, VOCABULARY)
+            policy = replace(policy_of(path, documents, VOCABULARY), digest=digest_of(documents))
             if granted := granted_to_nobody(policy):
                 raise PolicyError([f"{path}: {sentence}" for sentence in granted])
             (drafts if policy.is_draft else policies).append(policy)

@@ -7,9 +7,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from cds_service.card import guidance
-from cds_service.card.guidance import Addresses
+from cds_service.card import guidance, suggestions
+from cds_service.card.assessment import Assessment
+from cds_service.card.guidance import Addresses, Frame
 from cds_service.card.ids import IdMaker, id_maker
+from cds_service.card.outcomes import Outcome
+from cds_service.card.style import DEFAULT_STYLE, Style
 from cds_service.chart import orders
 from cds_service.chart.arrivals import Arrivals, State, arrived
 from cds_service.chart.chart import Chart
@@ -39,8 +42,8 @@ SECONDS_TO_WAIT = 5
 @dataclass(frozen=True, slots=True)
 class Guide:
     """What every call needs beside its request: the policies, our addresses, the key of the ids, the caller's name, the
-    most that is read, and which answers without an author or a role count. ``explains``: also what the criteria would
-    say of an order that a card only asks about.
+    most that is read, which answers without an author or a role count, and the ``style`` of cards. ``explains``: also
+    what the criteria would say of an order that a card only asks about.
     """
 
     library: Library
@@ -50,6 +53,7 @@ class Guide:
     limits: ReadLimits = DEFAULT_LIMITS
     accepts: Accepts = DEFAULT_ACCEPTS
     explains: bool = False
+    style: Style = DEFAULT_STYLE
 
 
 def guide_of(settings: Settings, library: Library, public_url: str) -> Guide:
@@ -69,15 +73,17 @@ def guide_of(settings: Settings, library: Library, public_url: str) -> Guide:
 class Answer:
     """What one policy says to one call.
 
-    ``decision`` is None if the card only asks, names another ``pathway``, or says that evaluation failed or, ``late``,
-    was not possible in time. ``chart`` is what it was made from, and ``order`` the first draft that it is about.
+    ``card`` is None where it stays silent as a chart is opened. ``decision`` is None if the card only asks, names
+    another ``pathway``, or says that evaluation failed or, ``late``, was not possible in time. ``chart`` is what it was
+    made from, and ``order`` the first draft that it is about.
     ``if_meant`` is the decision of an order that the card asks about, were it for this therapy; worked out only where
     somebody wants it explained.
     """
 
     policy: Policy
-    card: Json
+    card: Json | None
     decision: Decision | None
+    outcome: Outcome
     error: Exception | None = None
     pathway: str | None = None
     late: bool = False
@@ -152,8 +158,8 @@ def late() -> RequestError:
 
 def _late(editions: tuple[Policy, ...], call: _Call) -> Answer:
     policy = in_force(editions, call.today)
-    make_id = _ids(call, policy, "late", "")
-    return Answer(policy, guidance.late_card(policy, call.guide.addresses, make_id), None, late=True)
+    card = None if _is_quiet(call) else guidance.failed_card(_frame(call, policy, "late", ""), late=True)
+    return Answer(policy, card, None, Outcome.FAILED, late=True)
 
 
 def concerned(request: HookRequest, guide: Guide, today: date) -> tuple[Policy, ...]:
@@ -244,7 +250,7 @@ def _refuse_profile(library: Library, name: str) -> None:
 
 def response(answers: Iterable[Answer]) -> dict[str, Any]:
     """The CDS Hooks response: the cards, most urgent first, in a fixed order."""
-    cards = [item.card for item in answers]
+    cards = [item.card for item in answers if item.card is not None]
     return {"cards": sorted(cards, key=lambda item: item["indicator"] != "warning")}
 
 
@@ -257,8 +263,8 @@ def _guarded(editions: tuple[Policy, ...], call: _Call) -> Answer | None:
         raise
     # Whatever goes wrong inside one statement must neither silence the others nor read as "nothing wrong".
     except Exception as error:
-        make_id = _ids(call, policy, "failed", "")
-        return Answer(policy, guidance.failed_card(policy, call.guide.addresses, make_id), None, error)
+        card = None if _is_quiet(call) else guidance.failed_card(_frame(call, policy, "failed", ""))
+        return Answer(policy, card, None, Outcome.FAILED, error)
 
 
 def _edition(editions: tuple[Policy, ...], call: _Call) -> Policy:
@@ -282,13 +288,17 @@ def _answer(policy: Policy, call: _Call) -> Answer | None:
     order = _recognised(policy, call)
     if order is None:
         return None
+    first = order.drafts[0].reference
     if not order.certain:
-        make_id = _ids(call, policy, order.references, "ask therapy" if order.at_site else "ask")
-        card = guidance.ask_card(policy, order.at_site, call.guide.addresses, make_id)
+        frame = _frame(call, policy, order.references, "ask therapy" if order.at_site else "ask")
+        urgent: tuple[decisions.Urgent, ...] = ()
         meant = None
-        if call.guide.explains and call.chart.patient is not None:
-            meant = decisions.decide(policy, call.chart, _known(policy, call, order), order, call.today)
-        return Answer(policy, card, None, order=order.drafts[0].reference, if_meant=meant)
+        if call.chart.patient is not None:
+            known = _known(policy, call, order)
+            urgent = decisions.urgent_of(policy, known)
+            meant = decisions.decide(policy, call.chart, known, order, call.today) if call.guide.explains else None
+        card = guidance.ask_card(frame, order.at_site, urgent)
+        return Answer(policy, card, None, Outcome.UNCLEAR, order=first, if_meant=meant)
     if call.chart.patient is None:
         why = call.chart.why_missing.get("Patient", "no Patient was sent")
         raise RequestError(
@@ -307,22 +317,35 @@ def _known(policy: Policy, call: _Call, order: ProcedureOrder | None) -> Known:
 
 def _decided(policy: Policy, call: _Call, known: Known, order: ProcedureOrder | None) -> Answer:
     """What is said of a call that is the policy's business: another pathway, a question, or the criteria."""
-    addresses, references = call.guide.addresses, order.references if order else ""
+    references = order.references if order else ""
     first = order.drafts[0].reference if order else None
+    quiet = _is_quiet(call)
     away = decisions.pathway(policy, known, order)
     if away is not None:
         row, parts = away
-        make_id = _ids(call, policy, references, f"pathway {row.id} {[part.id for part in parts]}")
-        card = guidance.pathway_card(policy, row, parts, addresses, make_id)
-        return Answer(policy, card, None, pathway=row.id, order=first)
+        frame = _frame(call, policy, references, f"pathway {row.id} {[part.id for part in parts]}")
+        card = None if quiet else guidance.pathway_card(frame, row, parts, decisions.urgent_of(policy, known))
+        return Answer(policy, card, None, Outcome.ROUTED, pathway=row.id, order=first)
     if policy.scope and not known.parts:
-        make_id = _ids(call, policy, references, "ask scope")
-        return Answer(policy, guidance.ask_scope_card(policy, addresses, make_id), None, order=first)
+        frame = _frame(call, policy, references, "ask scope")
+        card = None if quiet else guidance.ask_scope_card(frame, decisions.urgent_of(policy, known))
+        return Answer(policy, card, None, Outcome.UNCLEAR, order=first)
     rule = policy.profiles.get(call.profile) if call.profile else None
     decision = decisions.decide(policy, call.chart, known, order, call.today, rule)
-    make_id = _ids(call, policy, references, fingerprint(decision))
-    card = guidance.guidance_card(decision, call.chart, addresses, make_id)
-    return Answer(policy, card, decision, chart=call.chart, order=first)
+    found = Assessment(decision, call.chart)
+    if quiet and found.outcome is Outcome.IMPLANTED:
+        return Answer(policy, None, decision, found.outcome, chart=call.chart)
+    card = guidance.guidance_card(found, _frame(call, policy, references, fingerprint(decision)))
+    return Answer(policy, card, decision, found.outcome, chart=call.chart, order=first)
+
+
+def _is_quiet(call: _Call) -> bool:
+    """Whether nothing is ordered yet: then nothing is said that is not about the criteria."""
+    return call.request.hook == hook_request.PATIENT_VIEW
+
+
+def _frame(call: _Call, policy: Policy, references: str, findings: str) -> Frame:
+    return Frame(policy, call.guide.addresses, _ids(call, policy, references, findings), call.guide.style)
 
 
 def fingerprint(decision: Decision) -> str:
@@ -330,7 +353,7 @@ def fingerprint(decision: Decision) -> str:
     findings = [(name, *_rests_on(finding)) for name, finding in decision.findings.items()]
     drafts = [(draft.act.id, sorted(draft.coded)) for draft in decision.order.drafts] if decision.order else []
     payers = [name for name, _ in decision.payer.payers]
-    review = [(says, *map(_plain, evidence)) for says, evidence in decision.for_review]
+    review = [(line.says, *map(_plain, evidence)) for line, evidence in decision.for_review]
     lent = [(finding.key, *_rests_on(finding)) for finding in decision.lent if finding.key not in decision.findings]
     inapplicable = [(item.rule.id, item.reason) for item in decision.verdicts if item.truth is Truth.NOT_APPLICABLE]
     parts = [part.id for part in decision.parts]
@@ -380,3 +403,13 @@ def failed_lists(arrived: Mapping[str, str]) -> list[str]:
 def failures(answers: Iterable[Answer]) -> Iterator[Answer]:
     """The answers of policies that could not be evaluated, for whoever must be told."""
     return (item for item in answers if item.error is not None)
+
+
+def warm_up(library: Library) -> None:
+    """Loads now what would otherwise make the first call slow, and before the fork, so that workers share it."""
+    # The index and the templates are made when first asked for.
+    _ = library.order_index, library.policy_reads, library.opened_on_patient_view
+    _ = library.prefetch_templates, library.resource_types
+    for policy in library.policies:
+        for act in policy.orders.acts:
+            suggestions.warm_up(act)

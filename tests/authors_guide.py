@@ -92,17 +92,25 @@ def slip() -> str:
 
 
 def explained() -> str:
-    """The criterion's line in ``explain``, and its row on the card."""
+    """The criterion's line in ``explain``."""
     body = example("typical-gaps")
     told = table(explain(body, guide(), TODAY, lambda sentence: None)).splitlines()
     return _text(*(" ".join(line.split()) for line in told if f" {CRITERION} " in line))
 
 
-def row() -> str:
-    """The criterion's row on that card."""
-    told = table(explain(example("typical-gaps"), guide(), TODAY, lambda sentence: None)).splitlines()
-    header = next(line for line in told if line.startswith("| Studied population"))
-    return "\n".join((header, "|---|---|", *(line for line in told if "pain 6 or more of 10" in line)))
+def phrases() -> str:
+    """The criterion's phrases in card.json."""
+    return _json(f'"{CRITERION}": {_pretty(_documents()["card"]["criteria"][CRITERION])}')
+
+
+def card() -> str:
+    """What the card says of a patient with a score below the limit: its summary, and the line that comes first."""
+    documents = _documents()
+    policy = policy_of(FOLDER, documents)
+    case = next(case for case in policy.cases["cases"] if case["name"].startswith("A patient with pain 5.9 of 10"))
+    (answer,) = cases.case_result(policy, case, cases.guide_of(policy, guide())).answers
+    assert answer.card is not None
+    return "\n".join(f"> {line}  " for line in (f"**{answer.card['summary']}**", answer.card["detail"].splitlines()[0]))
 
 
 def page() -> str:

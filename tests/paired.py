@@ -143,17 +143,34 @@ def paired() -> Json:
         }
     ]
     policy["orders"]["acts"][0]["names_site"] = True
-    made["card"]["pathways"] = {
-        "again": {"summary": "Not evaluated: humming again", "detail": "Of {parts}: {procedure} was done before."}
+    made["card"] |= {
+        "no_label": "coil of the old meaning",
+        "all_parts": "bilateral",
+        "pathways": {
+            "again": {
+                "summary": "Not evaluated: humming again",
+                "lines": ["**Of the {parts}:** knee humming was done before."],
+            }
+        },
+        "criteria": {name: _phrases(name) for name in CRITERIA},
     }
-    for part in ("summaries", "leads"):
-        made["card"][part]["not_applicable"] = "Does not apply."
     made["codes"]["sets"] |= OLD_COIL.documents()["codes"]["sets"] | {
         "guided-session": {"title": "Guided session", "codes": [_row("CPT", "97112")]}
     }
     made["payers"] = {"payers": [_payer("bulletin-health", {"profile": "bulletin"})]}
     made["cases"] = _minimal("cases")
     return made
+
+
+def _phrases(name: str) -> Json:
+    topic = name.replace("-", " ")
+    return {
+        "short": f"{topic} met",
+        "topic": topic,
+        "doc": "Note",
+        "document": f"a note on {topic}",
+        "fails": f"{topic} fails: {{value}}",
+    }
 
 
 def _scope() -> Json:

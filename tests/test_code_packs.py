@@ -9,12 +9,17 @@ from click.testing import CliRunner
 from flask.testing import FlaskClient
 from markdown_it import MarkdownIt
 
+from cds_service import service
 from cds_service.app import create_app
+from cds_service.authoring import cases
+from cds_service.card.guidance import Addresses
 from cds_service.commands.main import main
 from cds_service.errors import PolicyError
+from cds_service.hooks import hook_request
 from cds_service.library import load_library
 from cds_service.policy.code_packs import apply, read_packs
 from cds_service.policy.json_files import FILES, read_json
+from cds_service.service import Guide
 from cds_service.settings.settings import Settings, data_folder
 from tests.charts import BASE, CPT, ICD10CM, MINIMAL, TODAY, concept, named, order, procedure, sent
 from tests.loading import load_policy
@@ -59,6 +64,13 @@ def every_code():
     return sorted({code for policy in library().policies for code in cpt_codes(policy)})
 
 
+def behind(loaded, request, today) -> str:
+    """The card of a call and the evidence behind it."""
+    guide = Guide(loaded, Addresses("http://127.0.0.1:8080", BASE), b"a key for tests only")
+    (found,) = service.answer(hook_request.parse("coverage-guidance-order-sign", request), guide, today)
+    return cases.told(found)
+
+
 def client_of(codes: Path | None) -> FlaskClient:
     loaded = load_library(data_folder("cards"), BASE, codes)
     return create_app(Settings(), loaded, "http://127.0.0.1:8080", lambda: SHIPPED_TODAY).test_client()
@@ -67,7 +79,8 @@ def client_of(codes: Path | None) -> FlaskClient:
 def test_card_page_and_json_show_the_words_version_and_notice_of_the_pack(tmp_path, every_code):
     client = client_of(folder_of(tmp_path, pack(every_code)))
     (card,) = client.post(SIGN, json=example("all-met")).get_json()["cards"]
-    assert "64555 (licensed words for 64555)" in card["detail"]
+    loaded = load_library(data_folder("cards"), BASE, tmp_path / "codes")
+    assert "64555 (licensed words for 64555)" in behind(loaded, example("all-met"), SHIPPED_TODAY)
     assert f"**CPT 2027:** {NOTICE.strip()}" in card["detail"]
     policy = library().policies[0]
     page = client.get(f"/policies/{policy.id}").get_data(as_text=True)
@@ -113,17 +126,22 @@ def test_the_policies_on_disk_and_the_documents_stay_as_they_are(tmp_path, every
 # --- what a pack may hold, with the made-up statement -----------------------------------------------------------------
 
 
-def answer(codes: Path, *drafts, on_record=()):
-    loaded = load_library(MINIMAL.parent, BASE, codes)
-    client = create_app(Settings(), loaded, "http://127.0.0.1:8080", lambda: TODAY).test_client()
-    request = {
+def called(*drafts, on_record=()):
+    return {
         "hook": "order-sign",
         "hookInstance": "1",
         "context": {"patientId": "p1", "draftOrders": {"entry": [{"resource": draft} for draft in drafts]}},
         "prefetch": sent(*on_record),
     }
+
+
+def answer(codes: Path, *drafts, on_record=()):
+    """The card, and what can be read behind it."""
+    loaded = load_library(MINIMAL.parent, BASE, codes)
+    client = create_app(Settings(), loaded, "http://127.0.0.1:8080", lambda: TODAY).test_client()
+    request = called(*drafts, on_record=on_record)
     (card,) = client.post(SIGN, json=request).get_json()["cards"]
-    return card
+    return card, behind(loaded, request, TODAY)
 
 
 KNEE = {"bodySite": [{"text": "Right knee"}]}
@@ -132,12 +150,13 @@ KNEE = {"bodySite": [{"text": "Right knee"}]}
 def test_a_descriptor_of_any_length_with_any_characters_is_safe_on_a_card(tmp_path):
     entries = {code: {"display": HOSTILE.strip()} for code in MINIMAL_CODES}
     codes = folder_of(tmp_path, pack(()) | {"codes": entries})
-    card = answer(codes, order("11111", **KNEE), on_record=[procedure(concept(CPT, "97110"))])
-    assert HOSTILE.strip() not in card["detail"]
-    assert "words \\| with \\*stars\\*" in card["detail"]
-    html = MarkdownIt("commonmark").enable("table").render(card["detail"])
+    card, said = answer(codes, order("11111", **KNEE), on_record=[procedure(concept(CPT, "97110"))])
+    assert HOSTILE.strip() not in said
+    assert "words" not in card["detail"]
+    line = next(line for line in said.splitlines() if line.startswith("Codes: "))
+    assert "words \\| with \\*stars\\*" in line
+    html = MarkdownIt("commonmark").enable("table").render(line)
     assert not re.search(r"<(b|em|a)\b|stars</", html)
-    line = next(line for line in card["detail"].split("\n\n") if "**Codes:**" in line)
     assert len(line) < 900
     assert load_policy(MINIMAL, read_packs(codes)).code_sets["coil"].codes[0].label == HOSTILE.strip()
 
@@ -176,14 +195,14 @@ def test_a_replaced_number_is_read_and_the_new_one_too_and_suggested(tmp_path):
     assert (rows[0].label, rows[1].label) == ("humming coil", "licensed words for 33333")
     assert rows[0].provenance.endswith("replaced by 33333 in the code pack pack-0.json, version 2027")
     for code, suggested in (("11111", ["33333"]), ("33333", [])):
-        card = answer(codes, order(code, **KNEE))
+        card, said = answer(codes, order(code, **KNEE))
         changed = [
             item["actions"][0]["resource"] for item in card["suggestions"] if item["actions"][0]["type"] == "update"
         ]
         assert [coding["code"] for item in changed for coding in item["code"]["coding"] if coding["code"] != code] == (
             suggested
         )
-        assert "CPT 33333 (licensed words for 33333), 22222" in card["detail"]
+        assert "CPT 33333 (licensed words for 33333), 22222" in said
 
 
 def test_a_new_number_stands_once_in_a_set_and_among_the_leaves(tmp_path):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cds_service.card.assessment import Assessment
 from cds_service.facts import gather
 from cds_service.facts.logic import Truth
 from cds_service.facts.word import evaluate
@@ -189,7 +190,7 @@ def decided(*resources, **values):
 def test_verdicts_are_kept_apart(resources, labelled, studied, withheld):
     decision = decided(*resources)
     assert [verdict.truth.value for verdict in decision.verdicts] == [labelled, studied, "unknown"]
-    assert decision.codes_withheld is withheld
+    assert Assessment(decision, chart(*resources)).outcome.suggests is not withheld
 
 
 def test_a_criterion_in_no_verdict_decides_nothing_and_is_for_review():
@@ -203,8 +204,8 @@ def test_a_stimulator_on_record_is_for_review():
         "patient": {"reference": "Patient/p1"},
         "type": concept(None, "C1767"),
     }
-    (says, evidence), *rest = decided(device).for_review
-    assert says == "a stimulator is on record"
+    (line, evidence), *rest = decided(device).for_review
+    assert line.says == "a stimulator is on record"
     assert [item.reference for item in evidence] == ["Device/v1"]
     assert rest == []
     assert decided().for_review == ()

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from cds_service.app import create_app
+from cds_service.card.outcomes import Outcome
 from cds_service.commands.diagnosis import ADVICE
 from cds_service.commands.main import main
 from cds_service.facts import roles
@@ -24,7 +25,7 @@ from cds_service.trust.checks import CHECKS as TOKEN_CHECKS
 from cds_service.trust.clients import KEYS, load_clients
 from cds_service.trust.entries import QUIRKS
 from cds_service.web import outcomes
-from tests import authors_guide, reading_page, rooms
+from tests import authors_guide, reading_page, rooms, stored_page
 from tests.charts import MINIMAL
 from tests.loading import schema
 from tests.shipped import TODAY, answers, example, library
@@ -37,12 +38,12 @@ PAGES += [ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "fhir_examples"
 
 
 def card_in_readme() -> str:
-    """The upper part of the card for typical-gaps, as a quotation."""
+    """The card for typical-gaps, as a quotation."""
     (card,) = json.loads((data_folder("fhir_examples") / "typical-gaps" / "response.json").read_text())["cards"]
-    upper = card["detail"].split("\n\n**For review:**")[0]
     offers = "  ".join(f"[{suggestion['label']}]" for suggestion in card["suggestions"])
-    text = f"**{card['summary']}**\n\n{upper}\n\n{offers}  [Dismiss ▾]"
-    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
+    links = "  ".join(f"[{link['label']}]" for link in card["links"])
+    text = f"**{card['summary']}**\n\n{card['detail']}\n\n{offers}  {links}  [Dismiss ▾]"
+    return "\n".join(f"> {line}" if line else ">" for line in text.splitlines())
 
 
 def answers_in_guide() -> str:
@@ -64,6 +65,7 @@ def answers_in_guide() -> str:
 CARDS = ROOT / "cards" / "README.md"
 GUIDE = ROOT / "docs" / "policy-authors-guide.md"
 READING = ROOT / "docs" / "how-a-chart-is-read.md"
+STORED = ROOT / "docs" / "what-is-stored.md"
 
 
 def answers_for_parts() -> str:
@@ -164,6 +166,7 @@ def audit_line() -> str:
                 request_id="4be1" * 8,
                 service="coverage-guidance-order-sign",
                 caller=caller,
+                today=TODAY,
                 status=200,
                 outcome=outcomes.of_call(answer),
                 milliseconds=2.4,
@@ -180,6 +183,15 @@ def audit_line() -> str:
     return f"```json\n{json.dumps(line, indent=1, ensure_ascii=False)}\n```"
 
 
+def outcomes_table() -> str:
+    """Every outcome of a card in its order."""
+    rows = ["| outcome | the card says | indicator | codes | topic ends in |", "|---|---|---|---|---|"]
+    for item in Outcome:
+        codes = "yes" if item.suggests else "no"
+        rows.append(f"| `{item.value}` | {item.called} | {item.indicator} | {codes} | `{item.topic}` |")
+    return "\n".join(rows)
+
+
 def quirks_table() -> str:
     """Every quirk of a clients file and what it does."""
     rows = ["| quirk | what it does |", "|---|---|"]
@@ -193,11 +205,15 @@ def token_checks_table() -> str:
 
 
 GENERATED = [
+    (ROOT / "docs" / "integrators-guide.md", "outcomes", outcomes_table),
     (ROOT / "docs" / "clients-file.md", "quirks", quirks_table),
     (ROOT / "docs" / "clients-file.md", "checks", token_checks_table),
     (ROOT / "docs" / "metrics.md", "metrics", metrics_table),
     (ROOT / "docs" / "metrics.md", "events", events_table),
     (ROOT / "docs" / "audit.md", "line", audit_line),
+    (STORED, "limits", stored_page.limits),
+    (STORED, "store", stored_page.store),
+    (STORED, "line", stored_page.line),
     (ROOT / "docs" / "operators-guide.md", "settings", settings_table),
     (ROOT / "docs" / "operators-guide.md", "checks", checks_table),
     (ROOT / "README.md", "card", card_in_readme),
@@ -228,7 +244,8 @@ GENERATED = [
     (GUIDE, "cases", authors_guide.cases_at_the_limit),
     (GUIDE, "slip", authors_guide.slip),
     (GUIDE, "explained", authors_guide.explained),
-    (GUIDE, "row", authors_guide.row),
+    (GUIDE, "phrases", authors_guide.phrases),
+    (GUIDE, "card", authors_guide.card),
     (GUIDE, "page", authors_guide.page),
 ]
 
@@ -266,10 +283,10 @@ def test_every_link_to_a_heading_leads_to_one(path):
         assert heading in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in headings}, heading
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(5))
 def test_every_example_for_authors_is_sound_by_a_schema(number):
     examples = re.findall(r"^```json\n(.*?)^```", CARDS.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    assert len(examples) == 4
+    assert len(examples) == 5
     example = json.loads(examples[number])
     problems = []
     for name in ("policy", "card"):
@@ -314,7 +331,7 @@ def test_every_entry_that_is_shown_is_a_good_one(tmp_path):
     page = (ROOT / "docs" / "clients-file.md").read_text(encoding="utf-8")
     shown = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     point = jwk("p384")
-    topics = {policy.wording["topic"]["code"] for policy in library().policies}
+    topics = library().topics
     for text in shown:
         whole = text.replace('x = "…"', f'x = "{point["x"]}"').replace('y = "…"', f'y = "{point["y"]}"')
         (tmp_path / "clients.toml").write_text(whole, encoding="utf-8")

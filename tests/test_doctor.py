@@ -114,7 +114,7 @@ def entry(keys: KeyServer, fhir: KeyServer, **more: object) -> Client:
 
 
 def test_an_entry_that_works_is_shown_end_to_end(http):
-    topic = library().policies[0].wording["topic"]["code"]
+    topic = f"{library().policies[0].phrases.topic}Gaps"
     with KeyServer(key_set("p384", "rsa")) as keys, KeyServer(STATEMENT) as fhir:
         general = entry(keys, fhir, audiences=("https://typed.example/",), topic_aliases={topic: "Topic"})
         lines = [*diagnose_client(general, http, library(), BASE)]
@@ -222,3 +222,24 @@ def test_doctor_says_what_it_lacks(clients_file, arguments, clients, words):
     found = run("doctor", *arguments, CDS_SERVICE_CLIENTS=path)
     assert found.exit_code == 1
     assert words in found.output
+
+
+@pytest.mark.parametrize(
+    ("more", "default", "words"),
+    [
+        ({}, "off", "off by the settings: cards have no link"),
+        ({}, "sealed", "sealed by the settings: the card's link opens the evidence page, in no frame"),
+        ({"evidence": "off"}, "sealed", "off by its entry"),
+        (
+            {"evidence": "sealed", "frame_ancestors": ("https://ehr.example",)},
+            "off",
+            "sealed by its entry: the card's link opens the evidence page, in a frame of https://ehr.example too",
+        ),
+    ],
+)
+def test_where_the_evidence_pages_of_a_client_are_is_shown(http, more, default, words):
+    with KeyServer(key_set("p384")) as keys, KeyServer(STATEMENT) as fhir:
+        lines = [*diagnose_client(entry(keys, fhir, **more), http, library(), BASE, default)]
+    (line,) = (line for line in lines if line.check == "evidence")
+    assert line.passed
+    assert line.says.startswith(words)

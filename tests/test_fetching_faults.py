@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from cds_service import service
+from cds_service.authoring import cases
 from cds_service.clock import Deadline
 from cds_service.ehr.addresses import Allowance
 from cds_service.ehr.client import OutgoingClient
@@ -112,7 +113,7 @@ def _only_its_own(whole, answer, policy, kind, sentence):
         elif finding.truth is not before.truth:
             assert finding.truth is Truth.UNKNOWN, (kind, name)
             assert sentence in finding.reason, (kind, name)
-    assert f"**Not fetched:** {sentence}." in answer.card["detail"]
+    assert f"Not fetched:** {sentence}." in cases.told(answer)
 
 
 def test_the_table_has_the_faults_that_were_promised():

@@ -281,7 +281,7 @@ def test_a_prefetch_value_that_was_refused_in_the_shape_before_1_0_counts_as_fai
     body = request_of("typical-gaps")
     body["prefetch"]["condition"] = {"response": {"status": "403 Forbidden"}}
     (card,) = client.post(SIGN, json=body).get_json()["cards"]
-    assert "Not read, so not weighed: problem list" in card["detail"]
+    assert "**Problem list:** the EHR reported that it could not be read" in card["detail"]
 
 
 @pytest.mark.parametrize(
@@ -329,7 +329,7 @@ def test_a_policy_that_breaks_says_so_on_one_card_and_in_the_log_without_the_pat
     monkeypatch.setattr(service.decisions, "decide", broken)
     answer = client.post(SIGN, json=request_of("typical-gaps"))
     (card,) = answer.get_json()["cards"]
-    assert card["summary"] == "Could not be evaluated: restorative neurostimulation"
+    assert card["summary"] == "Restorative neurostimulation: coverage criteria could not be checked; order unchanged"
     assert "suggestions" not in card
     logged = capsys.readouterr().err
     assert "policy-failed" in logged

@@ -45,6 +45,7 @@ def call(request=None, **given):
         "request_id": "0" * 32,
         "service": "coverage-guidance-order-sign",
         "caller": CALLER,
+        "today": NOW.date(),
         "status": 200,
         "outcome": "card",
         "milliseconds": 3.14159,
@@ -86,6 +87,7 @@ def test_a_line_says_who_asked_what_and_what_was_answered(folder):
         "service": "coverage-guidance-order-sign",
         "status": 200,
         "milliseconds": 3.1,
+        "today": "2026-11-23",
         "hook": "order-sign",
         "outcome": "card",
         "policies": [{"policy": "p", "edition": "1", "outcome": "met", "verdicts": {"v": "met"}, "card": CARD}],
@@ -94,19 +96,28 @@ def test_a_line_says_who_asked_what_and_what_was_answered(folder):
     }
 
 
-def test_what_is_told_of_real_answers_is_edition_outcome_truths_and_card():
+def test_a_line_keeps_edition_digest_outcome_truths_and_card_of_an_answer():
     (told,) = outcomes.told(answers(example("typical-gaps")))
-    assert told.keys() == {"policy", "edition", "outcome", "verdicts", "card"}
+    assert told.keys() == {"policy", "edition", "digest", "outcome", "verdicts", "criteria", "card"}
     assert set(told["verdicts"].values()) <= {"met", "not-met", "unknown", "not-applicable"}
+    assert set(told["criteria"].values()) <= {"met", "not-met", "unknown"}
+    assert (told["criteria"]["age"], told["criteria"]["fit-for-implant"]) == ("met", "unknown")
+
+
+def test_a_line_keeps_the_truth_for_each_part_and_none_where_nothing_was_evaluated():
+    (told,) = outcomes.told(answers(example("joint-both-sides")))
+    assert (told["criteria"]["block right"], told["criteria"]["block left"]) == ("met", "unknown")
+    (asked,) = outcomes.told(answers(example("bare-code-asks")))
+    assert (asked["verdicts"], asked["criteria"]) == ({}, {})
     assert len(told["card"]) == 36
 
 
 @pytest.mark.parametrize(
     ("name", "of_call", "of_answers"),
     [
-        ("typical-gaps", "card", ["unknown"]),
+        ("typical-gaps", "card", ["gaps"]),
         ("all-met", "card", ["met"]),
-        ("bare-code-asks", "ask", ["ask"]),
+        ("bare-code-asks", "ask", ["unclear"]),
         ("unrelated-order", "none", []),
     ],
 )

@@ -11,9 +11,10 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from cds_service.card.outcomes import Outcome
 from cds_service.installation import names_of
 from cds_service.operations import metrics_folder
-from cds_service.operations.metric_list import OTHER, PREFIX, allowed, described
+from cds_service.operations.metric_list import CARD_OUTCOMES, OTHER, PREFIX, allowed, described
 from cds_service.operations.metrics import Metrics, mark_dead
 from cds_service.operations.names import Names
 from tests.canaries import Planted, found_in
@@ -63,7 +64,7 @@ def test_what_happened_is_counted_under_its_labels():
     metrics = Metrics(NAMES, "1.2.3")
     metrics.call("service-1", "card", 0.02)
     metrics.call("service-1", "refused:412", 0.002)
-    metrics.card("policy-1", "unknown")
+    metrics.card("policy-1", "gaps")
     metrics.policy_failed("policy-2")
     metrics.unknowns("policy-1", ["criterion-1", "criterion-2"])
     metrics.prefetch("key-1", "filled")
@@ -86,7 +87,7 @@ def test_what_happened_is_counted_under_its_labels():
         ("call_seconds_count", "service-1"): 2,
         ("call_seconds_bucket", "0.0025", "service-1"): 1,
         ("call_seconds_bucket", "0.025", "service-1"): 2,
-        ("cards_total", "unknown", "policy-1"): 1,
+        ("cards_total", "gaps", "policy-1"): 1,
         ("policy_failures_total", "policy-2"): 1,
         ("unknowns_total", "criterion-1", "policy-1"): 1,
         ("unknowns_total", "criterion-2", "policy-1"): 1,
@@ -294,3 +295,7 @@ def test_sums_are_exact_over_two_workers_also_after_one_was_killed_and_replaced(
         assert found[("call_seconds_count", "s")] == made
         assert found[("ready", "store")] == 1
         assert found[("build_info", "1")] == 1
+
+
+def test_cards_are_counted_by_each_outcome_and_late():
+    assert set(CARD_OUTCOMES) == {outcome.value for outcome in Outcome} | {"late"}

@@ -14,7 +14,6 @@ import pytest
 from flask.testing import FlaskClient
 
 from cds_service.app import create_app
-from cds_service.authoring.lint import FORBIDDEN
 from cds_service.facts import word
 from cds_service.fhir.elements import Json
 from cds_service.hooks import hook_request
@@ -25,11 +24,12 @@ from cds_service.publish import criteria, rules, source_attributes
 from cds_service.settings.settings import Settings, data_folder
 from cds_service.web import pages
 from tests.shipped import BASE, TODAY, library
-from tests.words import node, rule_of
+from tests.words import PROMISES, node, rule_of
 
 ADDRESS = "https://cds.example.org/guidance"
 ISASS = "isass-restorative-neurostimulation-2023"
 PAGES = ("/", "/policies", f"/policies/{ISASS}", "/policies/isass-si-joint-fusion-2020")
+FORBIDDEN = re.compile(r"(?i)\b(contra)?indicated\b|\bshould\b|\bapprov\w*")
 VOID = {"br", "link", "meta", "img", "input", "hr", "wbr"}
 
 
@@ -174,7 +174,7 @@ def test_no_page_uses_words_that_direct_a_clinician(client, path):
         item.strip() for policy in library().policies for codes in policy.code_sets.values() for item in codes.phrases
     }:
         text = text.replace(phrase, "")
-    assert FORBIDDEN.search(text) is None
+    assert PROMISES.search(text) is None
 
 
 def test_every_text_color_has_wcag_aa_contrast_in_light_and_dark(client):

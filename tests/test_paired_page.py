@@ -5,7 +5,6 @@ from itertools import pairwise
 
 import pytest
 
-from cds_service.authoring.lint import FORBIDDEN
 from cds_service.facts import word
 from cds_service.policy.model import Policy
 from cds_service.publish import codes, criteria, rules, source_attributes
@@ -15,6 +14,7 @@ from tests.loading import load_policy
 from tests.paired import CRITERIA, OF_THE_STATEMENT, REVIEW, paired, write
 from tests.shipped import TODAY
 from tests.test_pages import Page, client_of, page_of
+from tests.words import PROMISES
 
 PATH = "/policies/paired"
 # Members of a policy that name things, or are one of a few words that stand on the page in plain English.
@@ -78,7 +78,7 @@ def test_the_page_is_sound(page):
     assert len(page.named("table")) == len(page.named("caption"))
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
     assert all(after <= before + 1 for before, after in pairwise(levels))
-    assert FORBIDDEN.search(page.text) is None
+    assert PROMISES.search(page.text) is None
 
 
 def test_what_is_judged_apart_and_how_it_is_recognised(page):

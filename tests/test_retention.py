@@ -37,7 +37,9 @@ from tests.shipped import TODAY, example, library
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 ANY = DayRange()
-LIMITS = RetentionLimits(audit_days=30, feedback_days=60, audit_bytes=10**9, cards=10**6, feedback=10**6)
+LIMITS = RetentionLimits(
+    audit_days=30, feedback_days=60, audit_bytes=10**9, cards=10**6, feedback=10**6, evidence=10**6
+)
 SIGN = "/cds-services/coverage-guidance-order-sign"
 
 
@@ -67,6 +69,7 @@ def call(client: str = "ehr") -> Call:
         request_id="0" * 32,
         service="s",
         caller=Caller(client=client),
+        today=NOW.date(),
         status=200,
         outcome="card",
         milliseconds=1.0,

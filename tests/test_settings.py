@@ -101,6 +101,7 @@ READ_LATER = {
     "feedback_limit",
     "store_url",
     "audit_key",
+    "evidence_key",
 }
 
 
@@ -120,6 +121,20 @@ def test_refused_audit_key_names_its_variable(tmp_path):
     with pytest.raises(ValueError, match=r"^CDS_SERVICE_AUDIT_KEY: key 1") as caught:
         installation_of(settings, library(), only_this_machine=True)
     assert "\u2603" not in str(caught.value)
+
+
+def test_refused_evidence_key_names_its_variable(tmp_path):
+    settings = Settings(state=tmp_path, evidence_key=SecretStr("\u2603"))
+    with pytest.raises(ValueError, match=r"^CDS_SERVICE_EVIDENCE_KEY: key 1") as caught:
+        installation_of(settings, library(), only_this_machine=True)
+    assert "\u2603" not in str(caught.value)
+
+
+def test_smart_evidence_is_refused_with_what_can_be_chosen(monkeypatch):
+    said = refusal(monkeypatch, CDS_SERVICE_EVIDENCE="smart")
+    assert (
+        said == "CDS_SERVICE_EVIDENCE: smart, a SMART launch from the EHR, is not available yet; choose sealed or off"
+    )
 
 
 def test_refused_store_address_names_its_variable(tmp_path):

@@ -195,11 +195,8 @@ def test_tests_of_verdicts_pathways_scope_and_view_have_slips():
         pathways=[{"id": "open", "title": "Open", "when": HUMS, "says": "open"}],
         scope={"name": "joint", "parts": [{"id": "right", "label": "right", "codes": "knee", "when": HUMS}]},
     )
-    said = {"summary": "Humming.", "detail": "Humming."}
-    words = {"ask_scope": said, "pathways": {"open": said}}
-    for part in ("summaries", "leads"):
-        words[part] = given["card"][part] | {"not_applicable": "It does not apply."}
-    given["card"] = given["card"] | words
+    said = {"summary": "Humming.", "lines": ["Humming."]}
+    given["card"] = given["card"] | {"ask_scope": said, "pathways": {"open": said}, "no_label": "no label"}
     found = [str(slip) for slip in slips_of(given)]
     for place in (
         "$.verdicts[0].applies_unless.is",

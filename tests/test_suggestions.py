@@ -4,6 +4,7 @@ import copy
 
 import pytest
 
+from cds_service.card.assessment import Assessment
 from cds_service.card.suggestions import companion_order, suggestions
 from cds_service.chart import orders
 from cds_service.facts.gather import gather
@@ -36,6 +37,8 @@ def offered(*drafts, on_record=(), selected=None):
     pairs = [(f"{draft['resourceType']}/{draft.get('id')}", draft) for draft in drafts]
     procedure = orders.recognise(minimal().orders, pairs, found, selected, TODAY)
     decision = decide(minimal(), found, gather(minimal(), found, FORMS, TODAY), procedure, TODAY)
+    if not Assessment(decision, found).outcome.suggests:
+        return []
     return suggestions(decision, found, lambda name: f"id of {name}")
 
 

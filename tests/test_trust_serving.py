@@ -134,7 +134,7 @@ def test_for_a_client_without_fhir_servers_nothing_is_called(http):
 
 def test_a_client_is_answered_in_its_dialect():
     body = example("typical-gaps")
-    topic = library().policies[0].wording["topic"]["code"]
+    topic = f"{library().policies[0].phrases.topic}Gaps"
     plain = app_of(client()).post(PATH, json=body, headers={"Authorization": bearer()}).get_json()
     spoken = app_of(
         replace(client(), topic_aliases={topic: "OneTopic"}, quirks=frozenset({"one-action-per-suggestion"}))

@@ -31,6 +31,7 @@ from tests.charts import (
     sent,
 )
 from tests.serving import ROOT
+from tests.test_code_packs import behind, called
 
 EXERCISE = "229065009"
 STRETCHING = "229070002"
@@ -227,11 +228,14 @@ def card(library, *on_record):
 def test_a_code_of_a_value_set_is_evidence_and_says_whose_it_is(tmp_path):
     pain = condition(code=concept(ICD10CM, "M25.569"), onsetDateTime="2025-01-01")
     own = expansion("M25.569", system=ICD10CM, title="Knees | <2026> *x*")
+    library = loaded(tmp_path, **{"knee-pain/knees.json": own})
     before, _ = card(load_library(MINIMAL.parent, BASE), pain)
-    after, _ = card(loaded(tmp_path, **{"knee-pain/knees.json": own}), pain)
-    assert "**To document:** three months of knee pain" in before["detail"]
-    assert "Met: three months of knee pain" in after["detail"]
-    assert "(by your value set Knees 2026 x)" in after["detail"]
+    after, _ = card(library, pain)
+    assert "date knee pain began" in before["detail"]
+    assert "knee pain since 01/01/2025" in after["detail"]
+    assert "(by your value set Knees 2026 x)" in behind(
+        library, called(order("11111", **KNEE), on_record=[pain]), TODAY
+    )
 
 
 def test_page_and_json_name_the_value_set(tmp_path):

@@ -1,5 +1,6 @@
 """Tests and facts by the names of their words and kinds, as tests write them."""
 
+import re
 from typing import Any
 
 from cds_service.facts.evaluated import Facts
@@ -28,3 +29,7 @@ def truth(test: Node, facts: Facts) -> Truth:
 def manner(test: Node, facts: Facts) -> str:
     """How a test is met over facts."""
     return manner_of(evaluate(test, facts))
+
+
+# What no page promises or orders.
+PROMISES = re.compile(r"(?i)\b(contra)?indicated\b|\bshould\b|\bapprov\w*")

@@ -9,6 +9,8 @@ from typing import Any
 
 from cds_service import service
 from cds_service.authoring import case_reports
+from cds_service.card import evidence_text
+from cds_service.card.details import DISCLAIMER
 from cds_service.errors import PolicyError, RequestError, UnreadableError
 from cds_service.facts import roles
 from cds_service.facts.logic import every
@@ -46,11 +48,11 @@ _AUTHORS: Mapping[str, Json] = {
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """One case after the run: its sentence, what differed from what was expected, and the card it produced, if any."""
+    """One case after the run: its sentence, what differed from what was expected, and what was answered."""
 
     name: str
     differences: tuple[str, ...]
-    cards: tuple[Json, ...]
+    answers: tuple[Answer, ...]
 
 
 def run_cases(policy: Policy, guide: Guide) -> Iterator[CaseResult]:
@@ -83,7 +85,7 @@ def run_case(case: Mapping[str, Any], request: tuple[str, Json], guide: Guide, t
         return CaseResult(case["name"], refused, ())
     found = [f"expected a refusal that says '{wanted}', and the call was answered"] if wanted else []
     found += differences(case["expect"], answers)
-    return CaseResult(case["name"], tuple(found), tuple(item.card for item in answers))
+    return CaseResult(case["name"], tuple(found), tuple(answers))
 
 
 def today_of(policy: Policy) -> date:
@@ -379,24 +381,29 @@ def differences(  # noqa: C901
     expect: Mapping[str, Any], answers: Sequence[Answer]
 ) -> Iterator[str]:
     """A sentence for each point in which the answers of a case's policy are not what the case expects."""
-    wanted = expect.get("cards", 1)
-    if len(answers) != wanted:
-        yield f"expected {wanted} cards, got {len(answers)}"
+    wanted, shown = expect.get("cards", 1), [item for item in answers if item.card is not None]
+    if len(shown) != wanted:
+        yield f"expected {wanted} cards, got {len(shown)}"
         return
-    if not answers:
+    if not shown or (card := shown[0].card) is None:
         return
-    card, decision = answers[0].card, answers[0].decision
+    decision = shown[0].decision
+    if decision is not None and decision.order is not None and DISCLAIMER not in card.get("detail", ""):
+        yield f"the card does not end with '{DISCLAIMER}'"
+    if "outcome" in expect and shown[0].outcome.value != expect["outcome"]:
+        yield f"outcome: expected {expect['outcome']}, got {shown[0].outcome.value}"
     for name in ("summary", "indicator"):
         if name in expect and card[name] != expect[name]:
             yield f"{name}: expected '{expect[name]}', got '{card[name]}'"
-    if "pathway" in expect and answers[0].pathway != expect["pathway"]:
-        yield f"pathway: expected {expect['pathway']}, got {answers[0].pathway or 'none'}"
-    for words in expect.get("detail_says", ()):
-        if words not in card["detail"]:
-            yield f"detail does not say '{words}'"
-    for words in expect.get("detail_omits", ()):
-        if words in card["detail"]:
-            yield f"detail says '{words}', which it must not"
+    if "pathway" in expect and shown[0].pathway != expect["pathway"]:
+        yield f"pathway: expected {expect['pathway']}, got {shown[0].pathway or 'none'}"
+    said = told(shown[0]) if {"says", "omits"} & expect.keys() else ""
+    for words in expect.get("says", ()):
+        if words not in said:
+            yield f"neither card nor evidence says '{words}'"
+    for words in expect.get("omits", ()):
+        if words in said:
+            yield f"card or evidence says '{words}', which it must not"
     if "suggests" in expect:
         offered = sorted(_suggested(card))
         if offered != sorted(expect["suggests"]):
@@ -417,6 +424,15 @@ def differences(  # noqa: C901
             got = finding.manner.replace(" ", "-") or finding.truth.value
             if got != truth:
                 yield f"criterion {finding.key}: expected {truth}, got {got}{case_reports.of_finding(finding)}"
+
+
+def told(answer: Answer) -> str:
+    """All that a reader of a card can come to see: its summary and detail, and the evidence behind it."""
+    card, decision = answer.card or {}, answer.decision
+    behind: tuple[str, ...] = ()
+    if decision is not None and answer.chart is not None:
+        behind = tuple(evidence_text.lines(decision, answer.chart, answer.outcome.suggests))
+    return "\n".join((card.get("summary", ""), card.get("detail", ""), *behind))
 
 
 def _verdicts(decision: Decision) -> dict[str, tuple[str, tuple[Finding, ...]]]:

@@ -173,6 +173,8 @@ def kind_of(answer: Answer) -> str:
     """What a card is, in one or two words."""
     if answer.error is not None:
         return "failed"
+    if answer.card is None:
+        return "no card"
     if answer.pathway is not None:
         return "another pathway"
     return "verdict" if answer.decision is not None else "question"

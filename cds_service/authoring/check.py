@@ -158,7 +158,7 @@ def _failing_cases(policy: Policy, guide: Guide, tell: Tell) -> Iterator[Problem
     def faults(case: Mapping[str, Any]) -> list[str]:
         """What is wrong with one case and with the cards that it gets."""
         result = cases.case_result(policy, case, alone)
-        of_cards = (says for card in result.cards for says in (*lint.problems(card), *order_problems(card)))
+        of_cards = (says for found in result.answers for says in (*lint.of_answer(found), *order_problems(found.card)))
         return [*result.differences, *(f"the card: {says}" for says in of_cards)]
 
     found = shared(faults, listed, lambda done: tell(min(done, len(listed)), len(listed), f"cases of {policy.id}"))
@@ -188,9 +188,9 @@ def _truths_without_case(policy: Policy) -> Iterator[Problem]:
             yield error("cases.json", f"no case expects the criterion '{name}' to be {' or '.join(missing)}")
 
 
-def order_problems(card: Json) -> Iterator[str]:
+def order_problems(card: Json | None) -> Iterator[str]:
     """What the FHIR R4B model finds wrong with the orders that a card offers to create."""
-    for suggestion in card.get("suggestions", ()):
+    for suggestion in (card or {}).get("suggestions", ()):
         for action in suggestion["actions"]:
             if action["type"] == "create":
                 for problem in models.problems(action["resource"]):

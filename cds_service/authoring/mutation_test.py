@@ -25,7 +25,7 @@ from cds_service.policy.places import Steps, path_of
 from cds_service.service import Guide
 
 # What a case may expect of the card as a whole; any criterion can change it.
-_OF_THE_CARD = frozenset(("summary", "indicator", "detail_says", "detail_omits", "suggests", "refused", "pathway"))
+_OF_THE_CARD = frozenset(("summary", "indicator", "says", "omits", "suggests", "refused", "pathway"))
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ import re
 
 LONGEST = 120
 
-_PLAIN = re.compile(r"[A-Za-z0-9 ,;%/=.-]*")
+_PLAIN = re.compile(r"(?:[A-Za-z0-9 ,;%/=.()+'-]|:(?= |$))*")
 _VISIBLE = re.compile(
     r"[^\s\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb]+"
 )
-_MARKUP = re.compile(r"([\\`*_{}\[\]()#!|~^])")
+# What stands in parentheses is an address only behind a bracket, and brackets are made safe.
+_MARKUP = re.compile(r"([\\`*_\[\]#|~^])")
 # Renderers that turn bare addresses into links look for these; an invisible word joiner breaks them apart.
 _ADDRESS = re.compile(r"(?i)(?<=[a-z]):(?=/|[a-z])|(?<=www)\.|@")
 _JOINER = "\u2060"
@@ -20,6 +21,9 @@ _JOINER = "\u2060"
 
 def one_line(text: str, longest: int = LONGEST) -> str:
     """Text on one line, at most ``longest`` characters, nothing invisible in it; for places that are no Markdown."""
+    # Nearly all text is plain already.
+    if len(text) <= longest and text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()
     shown = ""
     for word in _VISIBLE.finditer(text):
         shown += f" {word.group()}" if shown else word.group()

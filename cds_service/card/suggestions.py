@@ -7,7 +7,6 @@ from functools import cache, lru_cache
 from typing import Any
 
 from cds_service.card.ids import IdMaker
-from cds_service.card.markdown import one_line
 from cds_service.chart.chart import Chart
 from cds_service.chart.evidence_rules import is_confirmed_and_active
 from cds_service.chart.orders import Draft
@@ -24,14 +23,14 @@ TAKEN_OVER = ("subject", "encounter", "requester", "occurrenceDateTime", "occurr
 
 
 def suggestions(decision: Decision, chart: Chart, make_id: IdMaker) -> list[Json]:
-    """CDS Hooks suggestions for a decision on an order, each safe to accept in any combination; none where withheld,
-    and none of a code that is not valid on the date of service.
+    """CDS Hooks suggestions for a decision on an order, each safe to accept in any combination; none of a code
+    that is not valid on the date of service. Whether any may be offered is for the outcome to say.
 
     At most one ``update`` for each draft (the draft as received plus one coding), one ``create`` for each act not
     drafted.
     """
     order = decision.order
-    if order is None or not order.certain or decision.codes_withheld:
+    if order is None or not order.certain:
         return []
     offered = []
     coded = set(order.coded)
@@ -47,7 +46,7 @@ def suggestions(decision: Decision, chart: Chart, make_id: IdMaker) -> list[Json
         if act.id not in order.settled and act.code.is_valid(on):
             action = {
                 "type": "create",
-                "description": f"Add the order: {act.label} ({act.code.system_name} {act.code.code})",
+                "description": f"Add order: {act.label} ({act.code.system_name} {act.code.code})",
                 "resource": companion_order(act, order.drafts[0].resource),
             }
             offered.append(_suggestion(action, f"suggestion:{act.id}", make_id))
@@ -75,12 +74,12 @@ def _update(decision: Decision, draft: Draft, confirmed: Confirmed, coded: Colle
             return None
         concept = draft.resource.get("code")
         patched = draft.resource | {"code": _with_coding(concept if isinstance(concept, dict) else {}, code)}
-        what = f"Add {code.system_name} {code.code} ({draft.act.label}) to the order"
+        what = f"Add {code.system_name} {code.code} ({draft.act.label}) to this order"
     else:
         patched, leaf = _finer_reason(decision, draft.resource, confirmed, on)
         if leaf is None:
             return None
-        what = f"Add the confirmed diagnosis {leaf.system_name} {leaf.code} ({one_line(leaf.label)}) to the order"
+        what = f"Add confirmed diagnosis {leaf.system_name} {leaf.code} to this order"
     return {"type": "update", "description": what, "resource": patched}
 
 

@@ -12,10 +12,14 @@ from cds_service.errors import PolicyError
 @click.argument("old")
 @click.argument("new")
 def changes(old: str, new: str) -> None:
-    """Print what changed between two editions of a statement, OLD and NEW: ids of policies, or their folders."""
+    """Print what changed between two editions of a statement, OLD and NEW, and what can differ on cards.
+
+    OLD and NEW are ids of rule sets, or folders: give the folder of an earlier revision to compare it with today's.
+    """
     from cds_service.facts.vocabulary import VOCABULARY
     from cds_service.policy.loading.folder import load_policy
     from cds_service.publish.changes import changes as compare
+    from cds_service.publish.effects import effects
 
     cards = settings_of().cards
     try:
@@ -28,8 +32,13 @@ def changes(old: str, new: str) -> None:
             "editions of one statement can be compared."
         )
     click.echo(f"From edition {before.edition} ({before.id}) to edition {after.edition} ({after.id}):")
-    for sentence in compare(before, after) or ["Nothing changed."]:
+    sentences = compare(before, after)
+    for sentence in sentences or ["Nothing changed."]:
         click.echo(f"- {sentence}")
+    if sentences:
+        click.echo("On cards:")
+        for sentence in effects(before, after):
+            click.echo(f"- {sentence}")
 
 
 def _policy_folder(name: str, cards: Path) -> Path:

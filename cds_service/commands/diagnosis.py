@@ -15,7 +15,7 @@ from cds_service.hooks import hook_request
 from cds_service.library import Library
 from cds_service.spelling import nearest
 from cds_service.trust.checks import CHECKS, TrustUnavailableError, UntrustedError
-from cds_service.trust.entries import Client, Clients
+from cds_service.trust.entries import OFF, Client, Clients
 from cds_service.trust.keys import KeyRing, KeysUnavailableError, fetch_key_set
 from cds_service.trust.tokens import REUSE_ALLOWED, Verifier
 
@@ -109,8 +109,13 @@ def find_client(clients: Clients, identifier: str) -> Client:
     return client
 
 
-def diagnose_client(client: Client, http: OutgoingClient, library: Library, public_url: str) -> Iterator[Line]:
-    """What works for a client: its keys, its FHIR servers, and what it finds when it asks us."""
+def diagnose_client(
+    client: Client, http: OutgoingClient, library: Library, public_url: str, evidence: str = OFF
+) -> Iterator[Line]:
+    """What works for a client: its keys, its FHIR servers, and what it finds when it asks us.
+
+    ``evidence`` is the mode of evidence pages for clients whose entry does not name one.
+    """
     yield from _keys(client, http)
     for base in client.fhir_servers:
         yield _fhir(client, base, http)
@@ -124,6 +129,7 @@ def diagnose_client(client: Client, http: OutgoingClient, library: Library, publ
             "gets hold of it can use it too; for test kits alone, never with real patients",
         )
     yield from _topics(client, library)
+    yield _evidence(client, evidence)
     for service_id, hook in hook_request.SERVICES.items():
         url = f"{public_url}/cds-services/{service_id}"
         yield Line(
@@ -182,12 +188,21 @@ def _fhir(client: Client, base: str, http: OutgoingClient) -> Line:
 
 
 def _topics(client: Client, library: Library) -> Iterator[Line]:
-    topics = {policy.wording["topic"]["code"] for policy in library.policies}
+    topics = library.topics
     for topic, alias in client.topic_aliases.items():
         if topic in topics:
             yield Line(True, "topic", f"{topic} is told as {alias}")
         else:
             yield Line(False, "topic", f"'{topic}' is the topic of no statement; {nearest(topic, topics)}")
+
+
+def _evidence(client: Client, default: str) -> Line:
+    """Whether the cards of a client link to an evidence page, and where that may be shown."""
+    where = "its entry" if client.evidence else "the settings"
+    if client.evidence_mode(default) == OFF:
+        return Line(True, "evidence", f"off by {where}: cards have no link to an evidence page")
+    frames = f"in a frame of {', '.join(client.frame_ancestors)} too" if client.frame_ancestors else "in no frame"
+    return Line(True, "evidence", f"sealed by {where}: the card's link opens the evidence page, {frames}")
 
 
 def _listed(names: Sequence[str] | Mapping[str, Any]) -> str:

@@ -51,7 +51,8 @@ def doctor_client(identifier: str) -> None:
         client = find_client(clients, identifier)
         library = load_library(settings.cards, settings.canonical_base, settings.codes, settings.value_sets)
         url = settings.public_url or "http://127.0.0.1:8080"
-        lines = [*diagnose_client(client, http, library, url)]
+        evidence = settings.evidence_mode(is_open=False)
+        lines = [*diagnose_client(client, http, library, url, evidence)]
     except PolicyError as error:
         raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
     except ValueError as error:

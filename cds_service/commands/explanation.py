@@ -54,8 +54,7 @@ def _policy(item: Answer) -> dict[str, Any]:
     said = {
         "id": item.policy.id,
         "order": item.order,
-        # The other outcomes show in the verdicts.
-        **({"outcome": "routed" if item.pathway else "unclear"} if item.decision is None else {}),
+        "outcome": item.outcome.value,
         "route": item.pathway,
     }
     decision = item.decision or item.if_meant
@@ -67,7 +66,9 @@ def _policy(item: Answer) -> dict[str, Any]:
     return {
         **said,
         "delivery": _delivery(item),
-        "review": [{**_evidence(found), "says": says} for says, evidence in decision.for_review for found in evidence],
+        "review": [
+            {**_evidence(found), "says": line.says} for line, evidence in decision.for_review for found in evidence
+        ],
         "payer": _payer(decision.payer),
         "verdicts": verdicts + (list(_verdict(decision, decision.requested)) if decision.requested else []),
         "criteria": [_criterion(item.policy, finding) for finding in (*decision.findings.values(), *beside.values())],
@@ -152,7 +153,7 @@ def table(explained: dict[str, Any]) -> str:
     lines = [f"Evaluated on {explained['today']}"]
     for policy in explained["policies"]:
         lines += ["", f"{policy['id']}  (order: {policy['order'] or 'none'})", ""]
-        if "outcome" in policy:
+        if policy["outcome"] in _OUTCOMES:
             lines += [f"  {_OUTCOMES[policy['outcome']]}", ""]
         lines += _columns([(item["truth"], _titled(item)) for item in policy["verdicts"]])
         lines.append("")
@@ -162,7 +163,7 @@ def table(explained: dict[str, Any]) -> str:
     if not explained["policies"]:
         lines += ["", "No policy evaluates this call."]
     for card in explained["response"]["cards"]:
-        lines += ["", f"[{card['indicator']}] {card['summary']}", "", card["detail"]]
+        lines += ["", f"[{card['indicator']}] {card['summary']}", *(["", card["detail"]] if "detail" in card else [])]
         lines += [f"  + {item['label']}" for item in card.get("suggestions", ())]
     if not explained["response"]["cards"]:
         lines += ["", "No card."]

@@ -1,5 +1,7 @@
 """The log for disputes: one line for each call and each answer, apart from the operational log (CRD 2.2.1, found-37).
 
+Evidence pages have lines of their own: made, opened, expired.
+
 Lines are JSON, in a file for each day (UTC) that several workers append to. Patients and hook instances stand in them
 as keyed hashes; the calls and answers themselves only where that is switched on, and then encrypted.
 """
@@ -11,7 +13,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ import orjson
 from cds_service import __version__
 from cds_service.hooks.client_names import OPEN, WORKBENCH
 from cds_service.hooks.feedback import FeedbackItem
-from cds_service.operations.sealing import Keys, SealError, without_tokens
+from cds_service.operations.sealing import Keys, SealError, content_of
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 LONGEST_CLAIM = 200
@@ -51,11 +53,17 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call and its answer, as they are to be remembered; ``told`` is ``outcomes.told`` of the answers."""
+    """One call and its answer, as they are to be remembered.
+
+    ``today`` is the UTC day on which the call was evaluated, and ``told`` is ``outcomes.told`` of the answers.
+    ``fetched`` are the prefetch values that came from the FHIR server, ``unfetched`` the reason for each that did not;
+    ``secrets`` are texts of the answer that must not be kept, such as links that open something.
+    """
 
     request_id: str
     service: str
     caller: Caller
+    today: date
     status: int
     outcome: str
     milliseconds: float
@@ -65,6 +73,9 @@ class Call:
     hook_instance: str | None = None
     patient_id: str | None = None
     told: Sequence[Mapping[str, Any]] = ()
+    secrets: Sequence[str] = ()
+    fetched: Mapping[str, Any] = field(default_factory=dict)
+    unfetched: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +95,19 @@ class Feedback:
     reasons: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidencePageEvent:
+    """What became of the evidence page of a card: ``event`` is "made", "opened" or "expired".
+
+    ``client`` is the one whose call made it; ``request_id`` is that of the call, where there is one.
+    """
+
+    event: str
+    card: str
+    client: str
+    request_id: str | None = None
+
+
 class NoAuditLog:
     """An audit log that is off: nothing of a call is kept."""
 
@@ -92,6 +116,9 @@ class NoAuditLog:
 
     def feedback(self, feedback: Feedback) -> None:
         """Keeps nothing of a request with feedback."""
+
+    def evidence(self, event: EvidencePageEvent) -> None:
+        """Keeps nothing of an evidence page."""
 
     def check(self) -> None:
         """There is nothing that could not be written."""
@@ -121,6 +148,7 @@ class AuditLog:
         """Writes the line of a call. Raises AuditError; the caller still gets the answer."""
         line = {
             **self._head("call", call),
+            "today": call.today.isoformat(),
             "hook": call.hook,
             "hookInstance": self._hashed("hookInstance", call.hook_instance),
             "patient": self._hashed("patient", call.patient_id),
@@ -130,7 +158,8 @@ class AuditLog:
             "responseSha256": hashlib.sha256(call.response).hexdigest(),
         }
         if self._keys is not None:
-            line["content"] = self._content(self._keys, call, line["id"])
+            content = content_of(call.request, call.response, call.fetched, call.unfetched, call.secrets)
+            line["content"] = self._keys.seal(content, line["id"]) if content is not None else None
         self._write(line)
 
     def feedback(self, feedback: Feedback) -> None:
@@ -140,6 +169,21 @@ class AuditLog:
                 **self._head("feedback", feedback),
                 "feedback": [_without_words(item, feedback.reasons) for item in feedback.items],
                 "requestSha256": hashlib.sha256(feedback.request).hexdigest(),
+            }
+        )
+
+    def evidence(self, event: EvidencePageEvent) -> None:
+        """Writes the line of an evidence page, without its id, its secret or its address. Raises AuditError."""
+        self._write(
+            {
+                "time": self._time(),
+                "id": secrets.token_hex(16),
+                "kind": "evidence",
+                "event": event.event,
+                "request": event.request_id,
+                "client": event.client,
+                "card": event.card,
+                "version": self._version,
             }
         )
 
@@ -154,7 +198,7 @@ class AuditLog:
     def _head(self, kind: str, entry: Call | Feedback) -> dict[str, Any]:
         caller = entry.caller
         return {
-            "time": self._clock().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "time": self._time(),
             "id": secrets.token_hex(16),
             "kind": kind,
             "request": entry.request_id,
@@ -169,18 +213,11 @@ class AuditLog:
             "version": self._version,
         }
 
+    def _time(self) -> str:
+        return self._clock().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
     def _hashed(self, kind: str, value: str | None) -> str | None:
         return None if value is None else _hash(self._id_key, kind, value)
-
-    @staticmethod
-    def _content(keys: Keys, call: Call, line_id: str) -> dict[str, str] | None:
-        """The call and the answer, closed; None where the call is no JSON that can be looked through for tokens."""
-        try:
-            request, response = without_tokens(orjson.loads(call.request), call.response)
-        except (RecursionError, TypeError, orjson.JSONDecodeError):
-            return None
-        content = b'{"request":' + request + b',"response":' + (response or b"null") + b"}"
-        return keys.seal(content, line_id)
 
     def _open(self, day: date) -> int:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -274,7 +311,7 @@ class Wanted:
 
 
 def _cards(line: Mapping[str, Any]) -> list[Any]:
-    return [item.get("card") for name in ("policies", "feedback") for item in line.get(name) or ()]
+    return [line.get("card"), *(item.get("card") for name in ("policies", "feedback") for item in line.get(name) or ())]
 
 
 def read(folder: Path, wanted: Wanted, keys: Keys | None, broken: Callable[[str], None]) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds_service.hooks.feedback import ACCEPTED, OVERRIDDEN, CardsShown, DayRange, KeptFeedback
+from cds_service.operations.aligned import aligned
 
 UNKNOWN = "unknown"
 NO_REASON, OTHER_REASON = "no reason given", "other reason"
@@ -144,14 +145,14 @@ def table(found: FeedbackReport) -> str:
     head = f"{title_of(found)}{_of_days(found.days)}"
     if not found.policies:
         return f"{head}: no card was shown and no feedback came."
-    parts = [head, _aligned(("statement", *_HEADS), [(row.policy, *_cells(row)) for row in found.policies])]
+    parts = [head, aligned(("statement", *_HEADS), [(row.policy, *_cells(row)) for row in found.policies])]
     parts.append("By what the card said")
     parts.append(
-        _aligned(("statement", "card", *_HEADS), [(row.policy, row.name, *_cells(row)) for row in found.outcomes])
+        aligned(("statement", "card", *_HEADS), [(row.policy, row.name, *_cells(row)) for row in found.outcomes])
     )
     for title, rows in (("Why cards were overridden", found.reasons), ("What was accepted", found.suggestions)):
         if rows:
-            parts += [title, _aligned(("statement", "", "times"), [(*row[:2], str(row[2])) for row in rows])]
+            parts += [title, aligned(("statement", "", "times"), [(*row[:2], str(row[2])) for row in rows])]
     if any(row.policy == UNKNOWN for row in found.policies):
         parts.append(
             f"'{UNKNOWN}' is feedback of cards that are not on record: not ours, another client's, or long ago."
@@ -186,28 +187,6 @@ def _share(part: int, whole: int) -> float | None:
 def _of_days(days: DayRange) -> str:
     since = f" from {days.since}" if days.since else ""
     return f"{since} until {days.until}" if days.until else since
-
-
-def _aligned(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [heads, *([_printable(cell) for cell in row] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
-    numbers = [all(_is_number(row[column]) for row in rows) for column in range(len(heads))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if number else cell.ljust(width)
-            for cell, width, number in zip(line, widths, numbers, strict=True)
-        ).rstrip()
-        for line in lines
-    )
-
-
-def _is_number(cell: str) -> bool:
-    return cell.removesuffix(" %").replace(".", "").isdigit() or cell == "-"
-
-
-def _printable(text: str) -> str:
-    """Text of others on a terminal: without the characters that would move its cursor or change its colours."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def as_csv(found: FeedbackReport) -> str:

@@ -11,7 +11,11 @@ PREFIX = "cds_service_"
 OTHER = "other"
 
 CALL_OUTCOMES = ("card", "ask", "none", "failed", "late")
-CARD_OUTCOMES = ("met", "not-met", "unknown", "not-applicable", "pathway", "ask", "failed", "late")
+# The outcomes of cards (card.outcomes), and late.
+CARD_OUTCOMES = (
+    *("deceased", "failed", "unclear", "routed", "contraindicated", "conflict-urgent", "off-label", "implanted"),
+    *("payer-excludes", "conflict", "not-read", "two-sides", "gaps", "not-studied", "trial-gaps", "met", "late"),
+)
 PREFETCH_STATES = tuple(state.value for state in State)
 FETCH_FAILURES = (
     *("forbidden", "unreachable", "timeout", "too-large", "redirected", "tls"),
@@ -19,7 +23,7 @@ FETCH_FAILURES = (
     *("scope", "unresolved", "busy", "error"),
 )
 # What is kept, by what is counted of it; the last two only where it is removed.
-STORAGE_KINDS = ("audit", "cards", "feedback", "audit-content", "activity")
+STORAGE_KINDS = ("audit", "cards", "feedback", "evidence", "audit-content", "activity")
 REMOVAL_REASONS = ("age", "cap")
 FEEDBACK_OUTCOMES = ("new", "repeated", "unknown-card")
 REFUSALS = tuple(f"refused:{status}" for status in STATUSES if status >= 400)
@@ -68,7 +72,7 @@ METRICS = (
     _spec(
         "cards_total",
         "counter",
-        "Cards by statement and outcome: the truth of the verdict that leads, or pathway, ask, failed, late.",
+        "Cards by statement and outcome, such as gaps, met, off-label, failed or late.",
         "policy",
         "outcome",
     ),
@@ -106,7 +110,7 @@ METRICS = (
     _spec(
         "storage_used_ratio",
         "gauge",
-        "How much of its cap what is kept has used, 0 to 1: audit (bytes), cards and feedback (rows).",
+        "How much of its cap what is kept has used, 0 to 1: audit (bytes), cards, feedback and evidence pages (rows).",
         "kind",
         merge="livemostrecent",
     ),

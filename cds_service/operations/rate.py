@@ -10,6 +10,8 @@ from limits.strategies import MovingWindowRateLimiter
 
 # Of refused calls, whatever the limit of the clients: a caller that guesses is slowed, one that errs can go on.
 REFUSALS = "30/minute"
+# Of evidence pages opened from one address, behind which a whole hospital may be.
+OPENINGS = "600/minute"
 
 
 @cache
@@ -55,6 +57,10 @@ class RateLimiter:
         one address, and whoever guesses must not shut out those who know.
         """
         return self._count("address", neighbourhood(address), limit)
+
+    def opening(self, address: str, limit: str = OPENINGS) -> float | None:
+        """Counts one attempt to open an evidence page from a remote address, as ``check`` does a call."""
+        return self._count("evidence", neighbourhood(address), limit)
 
     def close(self) -> None:
         """Ends the thread that forgets."""

@@ -1,16 +1,22 @@
-"""Content at rest: AES-256-GCM (NIST SP 800-38D) under keys that can be changed, and what must not be kept at all."""
+"""Content at rest: AES-256-GCM (NIST SP 800-38D) under keys that can be changed, and what must not be kept at all.
+
+Content for one reader is closed under a key that is derived (HKDF, RFC 5869) from one of ours and from a secret that
+only the reader has: neither opens it alone.
+"""
 
 import base64
 import hashlib
 import os
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES, NONCE_BYTES = 32, 12
 REMOVED = "[removed]"
@@ -20,6 +26,7 @@ _TOKEN_NAMES = frozenset({"access_token", "refresh_token", "id_token", "client_a
 _QUOTED_TOKEN_NAMES = tuple(f'"{name}"'.encode() for name in sorted(_TOKEN_NAMES))
 # Shorter ones are no tokens, and taking them out would take out words.
 SHORTEST_TOKEN = 8
+_FOR_ONE_READER = b"cds-service content for one reader"
 
 
 class SealError(Exception):
@@ -44,6 +51,15 @@ class Keys:
         sealed = AESGCM(key).encrypt(nonce, zlib.compress(content, 1), bound_to.encode())
         return {"key": key_id, "sealed": base64.b64encode(nonce + sealed).decode()}
 
+    def with_secret(self, secret: bytes) -> "Keys":
+        """The keys that only the holder of ``secret`` (32 random bytes) can use, one derived from each, same ids."""
+        return Keys(
+            {
+                key_id: HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=key, info=_FOR_ONE_READER).derive(secret)
+                for key_id, key in self.by_id.items()
+            }
+        )
+
     def open(self, closed: Mapping[str, Any], bound_to: str) -> bytes:
         """What ``seal`` closed. Raises SealError where there is no key for it, or a byte of it was changed."""
         key_id, text = closed.get("key"), closed.get("sealed")
@@ -57,8 +73,8 @@ class Keys:
             raise SealError("the content was changed after it was written, or belongs to another line") from None
 
 
-def keys_of(text: str) -> Keys:
-    """The keys in the setting ``audit_key``: 32 bytes in base64 each, between commas, the newest first.
+def keys_of(text: str, setting: str = "CDS_SERVICE_AUDIT_KEY") -> Keys:
+    """The keys in a setting: 32 bytes in base64 each, between commas, the newest first.
 
     Raises ValueError with a sentence that names the key by its place and shows nothing of it.
     """
@@ -71,15 +87,43 @@ def keys_of(text: str) -> Keys:
             key = b""
         if len(key) != KEY_BYTES:
             raise ValueError(
-                f"CDS_SERVICE_AUDIT_KEY: key {place} is not {KEY_BYTES} bytes in base64; "
-                "make one with: openssl rand -base64 32"
+                f"{setting}: key {place} is not {KEY_BYTES} bytes in base64; make one with: openssl rand -base64 32"
             )
-        found[hashlib.sha256(b"cds-service audit key" + key).hexdigest()[:8]] = key
+        found[key_id(key)] = key
     return Keys(found)
 
 
-def without_tokens(body: Any, response: bytes) -> tuple[bytes, bytes]:
-    """A hook request as JSON text, and its answer, without the access token, wherever it stands in them.
+def key_id(key: bytes) -> str:
+    """A name for a key that says nothing of it: 8 hexadecimal digits."""
+    return hashlib.sha256(b"cds-service audit key" + key).hexdigest()[:8]
+
+
+def content_of(
+    request: bytes,
+    response: bytes,
+    fetched: Mapping[str, Any],
+    unfetched: Mapping[str, str],
+    secrets: Iterable[str] = (),
+) -> bytes | None:
+    """What is kept of a call as one JSON object, without tokens; None where the request cannot be searched for them.
+
+    ``request`` and ``response`` as they were sent, the latter without ``secrets``; ``fetched`` and ``unfetched``
+    (prefetch key -> value, or the reason why there is none) only where the service asked the FHIR server: with them the
+    call can be evaluated again.
+    """
+    asked = [(name, orjson.dumps(given)) for name, given in (("fetched", fetched), ("unfetched", unfetched)) if given]
+    for secret in secrets:
+        response = _without(response, secret)
+    try:
+        body, *others = without_tokens(orjson.loads(request), response or b"null", *(text for _, text in asked))
+    except (RecursionError, TypeError, orjson.JSONDecodeError):
+        return None
+    members = zip(("request", "response", *(name for name, _ in asked)), (body, *others), strict=True)
+    return b"{" + b",".join(b'"' + name.encode() + b'":' + text for name, text in members) + b"}"
+
+
+def without_tokens(body: Any, *others: bytes) -> tuple[bytes, ...]:
+    """A hook request as JSON text, and ``others`` beside it, without the access token, wherever it stands in them.
 
     Of ``fhirAuthorization`` only the members that the specification names besides the token are left; members that are
     named as tokens are removed at any depth. Raises TypeError or RecursionError for what is nested too deeply.
@@ -95,7 +139,7 @@ def without_tokens(body: Any, response: bytes) -> tuple[bytes, bytes]:
     lowered = text.lower()
     if any(name in lowered for name in _QUOTED_TOKEN_NAMES):
         text = orjson.dumps(_stripped(body))
-    return _without(text, token), _without(response, token)
+    return tuple(_without(one, token) for one in (text, *others))
 
 
 def _without(text: bytes, token: Any) -> bytes:

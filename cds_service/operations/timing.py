@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 # In the order in which a call goes through them; a header names no other, so that nothing else can be told by it.
-STEPS = ("auth", "read", "fetch", "evaluate", "write")
+STEPS = ("auth", "read", "fetch", "evaluate", "evidence", "write")
 
 
 class Timing:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from cds_service.fhir.elements import Key
 from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.payer_names import NO_PAYER_NAMES, PayerNames
+from cds_service.policy.phrases import Phrases
 from cds_service.policy.places import Steps
 from cds_service.policy.sources import (
     Attributes,
@@ -399,7 +400,9 @@ class Policy:
 
     ``criteria`` are the policy's own, in its order, and ``always_evaluated`` those that more than a profile asks for;
     ``variants`` those with the numbers or the test of a profile, by key. ``resource_types`` are the types of FHIR
-    resource that its facts, and its payers, read. ``wording`` is card.json and ``cases`` are those of all case files.
+    resource that its facts, and its payers, read. ``wording`` is card.json as written, ``phrases`` what cards
+    are made of, and ``cases`` are those of all case files. ``digest`` identifies the documents that a library loaded
+    (``loading.folder.digest_of``); elsewhere it is empty.
     """
 
     id: str
@@ -425,6 +428,7 @@ class Policy:
     for_review: tuple[ReviewLine, ...]
     payers: tuple[Payer, ...]
     wording: Mapping[str, Any]
+    phrases: Phrases
     cases: Mapping[str, Any]
     resource_types: frozenset[str]
     scope: Scope | None = None
@@ -435,6 +439,7 @@ class Policy:
     payer_names: PayerNames = NO_PAYER_NAMES
     status: str = ""
     superseded_by: LaterText | None = None
+    digest: str = ""
 
     @property
     def is_draft(self) -> bool:

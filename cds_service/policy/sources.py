@@ -91,10 +91,13 @@ class Attributes:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """What was changed in a policy on a day (ISO 8601)."""
+    """What was changed in a policy on a day (ISO 8601), and what a clinician reads otherwise on cards since (empty: not
+    stated). ``turns`` are the ids of the criteria whose result can differ by it."""
 
     on: str
     what: str
+    on_cards: str = ""
+    turns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,4 +205,4 @@ def _pathway(old: Policy, new: Policy) -> Compare[Pathway]:
 
 
 def _says(policy: Policy, row: Pathway) -> str:
-    return str(policy.wording["pathways"][row.says]["summary"])
+    return policy.phrases.pathways[row.says].summary

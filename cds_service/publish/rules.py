@@ -1,13 +1,14 @@
 """What a Policy says beside its criteria: scope, pathways, numbers, rules of single sources, payers. Pure, no Flask."""
 
 from calendar import monthrange
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
 from cds_service.facts import word
 from cds_service.facts.clauses import Clause
 from cds_service.policy.model import Criterion, Part, Pathway, Payer, Policy, Profile, own_id
+from cds_service.policy.phrases import CardMessage
 from cds_service.policy.sources import Citation
 from cds_service.policy.walk import parameters_named, tests
 from cds_service.publish import criteria
@@ -37,10 +38,17 @@ def parts(policy: Policy) -> list[PartText]:
     ]
 
 
-def message(policy: Policy, texts: Mapping[str, str]) -> dict[str, str]:
+class MessageText(NamedTuple):
+    """A card without a decision: its summary, and its lines as one text."""
+
+    summary: str
+    detail: str
+
+
+def message(policy: Policy, said: CardMessage) -> MessageText:
     """A message of the card with its holes filled as far as they are the same in every call."""
-    meant = f"the {policy.scope.name} meant" if policy.scope else ""
-    return {name: text.format_map({"procedure": policy.procedure, "parts": meant}) for name, text in texts.items()}
+    meant = f"{policy.scope.name} meant" if policy.scope else ""
+    return MessageText(*(text.format(parts=meant).replace("**", "") for text in (said.summary, " ".join(said.lines))))
 
 
 class PathwayText(NamedTuple):
@@ -51,7 +59,7 @@ class PathwayText(NamedTuple):
     routing: tuple[str, ...]
     keeps: tuple[str, ...]
     when: str
-    says: Mapping[str, str]
+    says: MessageText
 
 
 def pathways(policy: Policy) -> list[PathwayText]:
@@ -63,7 +71,7 @@ def pathways(policy: Policy) -> list[PathwayText]:
             tuple(phrase.strip() for phrase in row.routing),
             tuple(phrase.strip() for phrase in row.keeps),
             word.sentence(row.when, policy.facts) if row.when else "",
-            message(policy, policy.wording["pathways"][row.says]),
+            message(policy, policy.phrases.pathways[row.says]),
         )
         for row in policy.orders.pathways
     ]

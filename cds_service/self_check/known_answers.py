@@ -85,7 +85,7 @@ def _points(expect: Mapping[str, Any]) -> Iterator[str]:
             yield from (f"{name} {key} {truth}" for key, truth in value.items())
         elif name == "suggests":
             yield from (f"suggests {code}" for code in value)
-        elif name != "detail_says":
+        elif name != "says":
             yield f"{name} {value}"
 
 
@@ -122,7 +122,9 @@ class Examiner:
         except (ValueError, KeyError, TypeError):
             yield "it must come back with cards, and did not"
             return
-        if sorted(card.get("uuid", "") for card in cards) != sorted(item.card["uuid"] for item in sent.answers):
+        if sorted(card.get("uuid", "") for card in cards) != sorted(
+            item.card["uuid"] for item in sent.answers if item.card
+        ):
             yield "the cards that came back are not those that were made"
         digest = hashlib.sha256(body).digest()
         if self._first.setdefault(case.key, digest) != digest:

@@ -17,7 +17,6 @@ from gunicorn.app.base import BaseApplication
 
 from cds_service import service
 from cds_service.app import create_app
-from cds_service.card import suggestions
 from cds_service.clock import utc_today
 from cds_service.installation import Installation, installation_of
 from cds_service.library import Library, load_library
@@ -69,7 +68,7 @@ def can_listen(host: str, port: int) -> bool:
 def load(settings: Settings) -> Library:
     """The policies, ready for their first call. Raises PolicyError."""
     library = load_library(settings.cards, settings.canonical_base, settings.codes, settings.value_sets)
-    warm_up(library)
+    service.warm_up(library)
     return library
 
 
@@ -127,16 +126,6 @@ def install(
 
 def _retain(installation: Installation, pause: Callable[[float], bool]) -> None:
     installation.retention.run(datetime.now(UTC), pause)
-
-
-def warm_up(library: Library) -> None:
-    """Loads now what would otherwise make the first call slow, and before the fork, so that workers share it."""
-    # The index and the templates are made when first asked for.
-    _ = library.order_index, library.policy_reads, library.opened_on_patient_view
-    _ = library.prefetch_templates, library.resource_types
-    for policy in library.policies:
-        for act in policy.orders.acts:
-            suggestions.warm_up(act)
 
 
 class Server(BaseApplication):

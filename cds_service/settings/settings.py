@@ -169,6 +169,22 @@ class Settings(BaseSettings):
         "2000/hour",
         description="Items of feedback that one client may send, for each worker; beyond it is 429, empty is no limit.",
     )
+    evidence: Literal["auto", "sealed", "off", "smart"] = Field(
+        "auto",
+        description="The evidence page behind the link of a card; sealed: kept encrypted until it expires, and opened "
+        "by the link alone; off: no link; auto: sealed where only this machine can call and calls are open, else off.",
+    )
+    evidence_hours: float = Field(
+        8, ge=1, le=24, description="Hours after which a sealed evidence page expires and is deleted."
+    )
+    evidence_key: SecretStr = Field(
+        SecretStr(""),
+        description="The server's key of sealed evidence pages: 32 bytes in base64 (openssl rand -base64 32), the same "
+        "on every host; default: one in the state folder, made at first use and replaced every 30 days.",
+    )
+    evidence_max_pages: int = Field(
+        50_000, ge=100, description="The most evidence pages; beyond it those that expire first go."
+    )
     store_max_cards: int = Field(
         2_000_000, ge=1000, description="The most cards on record; beyond it the oldest without feedback go."
     )
@@ -245,6 +261,13 @@ class Settings(BaseSettings):
             raise ValueError("must not be blank or one repeated character; make one with: openssl rand -hex 32")
         return value
 
+    @field_validator("evidence")
+    @classmethod
+    def _available(cls, value: str) -> str:
+        if value == "smart":
+            raise ValueError("smart, a SMART launch from the EHR, is not available yet; choose sealed or off")
+        return value
+
     @model_validator(mode="after")
     def _what_is_not_asked_for_is_fetched(self) -> Self:
         if self.prefetch == "lean" and not self.fetch_missing:
@@ -268,6 +291,13 @@ class Settings(BaseSettings):
                 "call for one; leave one of them out"
             )
         return self
+
+    def evidence_mode(self, *, is_open: bool) -> str:
+        """Where the evidence pages of clients are whose entry does not say: "sealed" or "off".
+
+        ``is_open``: only this machine can call, and calls are open.
+        """
+        return ("sealed" if is_open else "off") if self.evidence == "auto" else self.evidence
 
     def key(self) -> bytes:
         """The key of card ids."""

@@ -1,11 +1,11 @@
 """What is kept is kept for its days and below its caps: the store and the audit log pruned, batch by batch.
 
-What was acknowledged is never removed before its time. At a cap the oldest cards without feedback and the content of
-the oldest audit lines go, and new feedback is refused.
+What was acknowledged is never removed before its time. At a cap the oldest cards without feedback, the content of the
+oldest audit lines and the evidence pages that expire first go, and new feedback is refused.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from itertools import islice
 from pathlib import Path
@@ -14,11 +14,12 @@ from typing import NamedTuple, Protocol
 from cds_service.operations import audit_retention, logs
 from cds_service.operations.audit import AuditError
 from cds_service.settings.settings import Settings
-from cds_service.store import activity, feedback, shown, turns
+from cds_service.store import activity, evidence_pages, feedback, shown, turns
 from cds_service.store.database import Store
+from cds_service.store.evidence_pages import Ended
 from cds_service.store.failures import StoreError
 
-AUDIT, CARDS, FEEDBACK = "audit", "cards", "feedback"
+AUDIT, CARDS, FEEDBACK, EVIDENCE = "audit", "cards", "feedback", "evidence"
 AGE, CAP = "age", "cap"
 # What was beyond its cap is made smaller than that, or every card shown would set all of it in motion again.
 TRIMMED_TO = 0.95
@@ -26,16 +27,19 @@ TRIMMED_TO = 0.95
 BATCHES = 20
 PAUSE = 0.02
 BETWEEN_TRIMS = timedelta(minutes=1)
+BETWEEN_EVIDENCE = timedelta(minutes=5)
 
 
 class RetentionLimits(NamedTuple):
-    """How long, in days, and how much is kept at the most: bytes of the audit log, cards, pieces of feedback."""
+    """How long, in days, and how much is kept at the most: bytes of the audit log, cards, pieces of feedback, evidence
+    pages."""
 
     audit_days: int
     feedback_days: int
     audit_bytes: int
     cards: int
     feedback: int
+    evidence: int
 
 
 class Removed(NamedTuple):
@@ -62,6 +66,7 @@ def limits_of(settings: Settings) -> RetentionLimits:
         settings.audit_max_bytes,
         settings.store_max_cards,
         settings.store_max_feedback,
+        settings.evidence_max_pages,
     )
 
 
@@ -95,6 +100,26 @@ def prune_store(store: Store, limits: RetentionLimits, today: date) -> Iterator[
             yield Removed(CARDS, CAP, count)
 
 
+def prune_evidence(
+    store: Store, most: int, now: datetime, clients: Collection[str], ended: Callable[[Ended], None]
+) -> Iterator[Removed]:
+    """Removes the evidence pages that have expired or are not of ``clients``, and beyond ``most`` those that expire
+    first; ``ended`` is told of each.
+
+    Each batch is told when it is removed. Raises StoreError; another run does the rest.
+    """
+    for batch in evidence_pages.remove_ended(store, now, clients):
+        for page in batch:
+            ended(page)
+        yield Removed(EVIDENCE, AGE, len(batch))
+    beyond = evidence_pages.number(store) - most
+    if beyond > 0:
+        for batch in evidence_pages.remove_first(store, beyond + most - int(most * TRIMMED_TO)):
+            for page in batch:
+                ended(page)
+            yield Removed(EVIDENCE, CAP, len(batch))
+
+
 def _first(today: date, days: int) -> date:
     return today - timedelta(days=days)
 
@@ -121,11 +146,23 @@ class Retention:
 
     ``audit`` is the folder of the audit log, from which old days go also where no new ones are written. It is each
     machine's own; of the store one of all workers and hosts has the turn, once a day, and
-    whenever the cards are beyond their cap. ``feedback_full``: no more feedback can be kept.
+    whenever the cards are beyond their cap; of evidence pages every five minutes. ``clients`` are the ids of those
+    whose pages may be opened, and ``ended`` is told of each page that is removed. ``feedback_full``: no more feedback
+    can be kept.
     """
 
-    def __init__(self, store: Store, audit: Path, limits: RetentionLimits, metrics: StorageMetrics) -> None:
+    # All that one loop needs.
+    def __init__(
+        self,
+        store: Store,
+        audit: Path,
+        limits: RetentionLimits,
+        metrics: StorageMetrics,
+        clients: Collection[str] = (),
+        ended: Callable[[Ended], None] = lambda page: None,
+    ) -> None:
         self._store, self._audit, self._limits, self._metrics = store, audit, limits, metrics
+        self._clients, self._ended = clients, ended
         self._work: Iterator[Removed] = iter(())
         self._broken_off = False
         self._full: frozenset[str] = frozenset()
@@ -143,7 +180,7 @@ class Retention:
         """
         removed: Counter[tuple[str, str]] = Counter()
         failed: list[Exception] = []
-        for part in (self._run_audit, self._run_store):
+        for part in (self._run_audit, self._run_store, self._run_evidence):
             # One part that fails does not keep the other from its work.
             try:
                 part(now, removed, pause)
@@ -168,6 +205,13 @@ class Retention:
         self._broken_off = True
         self._remove(self._work, removed, pause)
         self._broken_off = False
+
+    def _run_evidence(self, now: datetime, removed: Counter[tuple[str, str]], pause: Callable[[float], bool]) -> None:
+        self._measured(EVIDENCE, evidence_pages.number(self._store) / self._limits.evidence)
+        between = BETWEEN_TRIMS if EVIDENCE in self._full else BETWEEN_EVIDENCE
+        if turns.take(self._store, EVIDENCE, now, now - between):
+            work = prune_evidence(self._store, self._limits.evidence, now, self._clients, self._ended)
+            self._remove(work, removed, pause)
 
     def _is_due(self, now: datetime) -> bool:
         midnight = datetime.combine(now.date(), time(), now.tzinfo)

@@ -100,6 +100,21 @@ ACTIVITY = Table(
     Column("cards", BigInteger, nullable=False),
 )
 
+# Evidence pages, each closed under a key that the store does not hold. ``key`` is SHA-256 of the id in the link,
+# ``browser`` a keyed hash of the cookie of the browser that opened it first.
+EVIDENCE_PAGES = Table(
+    "evidence_pages",
+    METADATA,
+    Column("key", LargeBinary(32), primary_key=True),
+    Column("card", String(36), nullable=False),
+    Column("client", String(200), nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("server_key", String(8), nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("browser", LargeBinary(32)),
+    Index("evidence_pages_by_expiry", "expires"),
+)
+
 # One row that the readiness check writes, and one for each kind of work that is taken in turns.
 PULSE = Table(
     "pulse",

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,22 @@ from cds_service.ehr.addresses import Allowance, ForbiddenAddressError, Network,
 from cds_service.hooks.client_names import OPEN, WORKBENCH
 from cds_service.operations.rate import limit_of
 from cds_service.spelling import nearest, shortened
-from cds_service.trust.entries import QUIRKS, Client, Clients
+from cds_service.trust.entries import DATES, DETAIL_FORMATS, EVIDENCE_MODES, QUIRKS, Client, Clients
 from cds_service.trust.jwk import ALGORITHMS, RECOMMENDED, Key, UnusableKeyError, read_key_set
 
 # The keys of an entry; docs/clients-file.md has the meaning of each.
 KEYS = (
     *("id", "issuer", "jwks_url", "jwks_file", "keys", "jku", "algorithms", "audiences", "tenants"),
     *("fhir_servers", "private_networks", "quirks", "topic_aliases", "rate_limit", "token_reuse"),
+    *("detail_format", "dates"),
+    *("evidence", "frame_ancestors"),
 )
 SOURCES = ("jwks_url", "jwks_file", "keys")
 # Calls that are not authenticated, demo calls, and callers that are not known, are told under these names.
 RESERVED = (OPEN, WORKBENCH, "other")
 LONGEST = 1000
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_ORIGIN = re.compile(r"https://[a-z0-9._-]+(?::[0-9]{1,5})?|http://(?:localhost|127\.0\.0\.1)(?::[0-9]{1,5})?")
 _TOPIC = re.compile(r"[!-~]{1,100}")
 # Networks that no public address is of (RFC 1918, RFC 6598, RFC 4193) and this machine. Link-local addresses are left
 # out: those are where the machines of a cloud ask for their own credentials.
@@ -118,6 +121,10 @@ class _Reader:
             topic_aliases=self._aliases(),
             rate_limit=self._rate_limit(),
             token_reuse=self._switch("token_reuse"),
+            detail_format=self._one_of("detail_format", DETAIL_FORMATS),
+            dates=self._one_of("dates", DATES),
+            evidence=self._evidence(),
+            frame_ancestors=self._origins("frame_ancestors"),
         )
 
     def _note(self, key: str, what: str) -> None:
@@ -158,6 +165,13 @@ class _Reader:
         if key in self.entry and not value:
             self._note(key, "is empty; list something, or leave the key out")
         return tuple(value)
+
+    def _one_of(self, key: str, allowed: Sequence[str]) -> str:
+        """One of the allowed words; the first where none is given."""
+        text = self._text(key)
+        if text and text not in allowed:
+            self._note(key, f"'{shortened(text)}' is not allowed; {nearest(text, allowed)}")
+        return text if text in allowed else allowed[0]
 
     def _choice(self, key: str, allowed: Collection[str]) -> tuple[str, ...]:
         items = self._texts(key)
@@ -263,6 +277,23 @@ class _Reader:
         for alias in dict.fromkeys(alias for alias in aliases if aliases.count(alias) > 1):
             self._note("topic_aliases", f"'{shortened(alias)}' stands for two topics, which nobody could tell apart")
         return value
+
+    def _evidence(self) -> str:
+        text = self._text("evidence")
+        if text == "smart":
+            self._note("evidence", "'smart', a SMART launch, is not available yet; choose 'sealed' or 'off'")
+        elif text and text not in EVIDENCE_MODES:
+            self._note("evidence", f"'{shortened(text)}' is not allowed; {nearest(text, EVIDENCE_MODES)}")
+        return text
+
+    def _origins(self, key: str) -> tuple[str, ...]:
+        """Web origins, each as a browser spells it, so that nothing else gets into a header."""
+        found = self._texts(key)
+        for item in found:
+            if not _ORIGIN.fullmatch(item):
+                told = "is not a web origin such as https://ehr.example (no path, no slash at its end)"
+                self._note(key, f"'{shortened(item)}' {told}")
+        return found
 
     def _rate_limit(self) -> str:
         text = self._text("rate_limit")

@@ -16,6 +16,12 @@ QUIRKS: Mapping[str, str] = {
     ONE_ACTION: "a suggestion of several actions becomes several suggestions of one action",
     ACTIONS_IN_EXTENSION: "system actions stand a second time under extension.systemActions of the answer",
 }
+SEALED, OFF = "sealed", "off"
+# How the detail of a card may be written for one client (card.style), the default first.
+DETAIL_FORMATS = ("markdown", "text", "html")
+DATES = ("us", "iso")
+# Where the evidence page of a card is, for one client; empty in an entry is as the settings say.
+EVIDENCE_MODES = (SEALED, OFF)
 _THIS_MACHINE = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 
@@ -28,7 +34,9 @@ class Client:
     ``tenants``: if there are any, a token must name one. ``networks``: private networks that the names of its servers
     may lead to. ``topic_aliases``: a statement's topic code -> what this client is told. ``rate_limit``: in place of
     that of the settings, if not empty. ``token_reuse``: a token may come more than once until it expires; all its other
-    checks are made. ``this_machine``: FHIR servers on this machine may be called for it.
+    checks are made. ``evidence``: one of EVIDENCE_MODES in place of that of the settings, if not empty;
+    ``frame_ancestors`` are the web origins that may show evidence pages in a frame. ``this_machine``: FHIR servers on
+    this machine may be called for it. ``detail_format`` and ``dates``: how the detail of its cards is written.
     """
 
     id: str
@@ -45,13 +53,21 @@ class Client:
     topic_aliases: Mapping[str, str] = field(default_factory=dict)
     rate_limit: str = ""
     token_reuse: bool = False
+    evidence: str = ""
+    frame_ancestors: tuple[str, ...] = ()
     this_machine: bool = False
+    detail_format: str = DETAIL_FORMATS[0]
+    dates: str = DATES[0]
 
     def jkus(self) -> tuple[str, ...] | None:
         """The values that a token's jku may have; None where it is not looked at: no key comes from an address then."""
         if self.jku is None and self.jwks_url is not None:
             return (self.jwks_url,)
         return self.jku
+
+    def evidence_mode(self, default: str) -> str:
+        """Where the evidence page of a card is: SEALED or OFF; ``default`` is that of the settings."""
+        return self.evidence or default
 
     def may_fetch(self) -> bool:
         """Whether there is a FHIR server that may be called for this client."""

@@ -50,18 +50,6 @@ class Finding(NamedTuple):
         """The criterion's key, and behind a space the part."""
         return f"{self.criterion.key} {self.part.id}" if self.part else self.criterion.key
 
-    @property
-    def is_contradicted(self) -> bool:
-        """Whether it is unknown beside a record that contradicts it, in spite of which nobody has answered."""
-        answered = {item.record for item in self.answered}
-        return self.truth is Truth.UNKNOWN and any(item not in answered for item in self.contrary)
-
-    @property
-    def would_be_met_by_answer(self) -> bool:
-        """Whether an attested answer would meet an unknown criterion, were what was read all there is."""
-        attested = any(item.is_attested for item in self.evidence)
-        return attested and self.truth is Truth.UNKNOWN and self.as_read is Truth.MET
-
 
 def find(policy: Policy, criteria: Iterable[Criterion], known: Known, chart: Chart) -> dict[str, Finding]:
     """One finding for each criterion, by its key; for one that is judged for each part, one for each part of the call.

@@ -11,7 +11,7 @@ from cds_service.facts import logic
 from cds_service.facts.evidence import Evidence, Fact, Known
 from cds_service.facts.logic import Truth
 from cds_service.facts.word import evaluate, settled_by
-from cds_service.policy.model import Part, Pathway, Policy, Profile, VerdictRule
+from cds_service.policy.model import Part, Pathway, Policy, Profile, ReviewLine, VerdictRule
 from cds_service.verdicts import criteria, payers
 from cds_service.verdicts.criteria import Finding
 from cds_service.verdicts.payers import PayerPosition
@@ -30,6 +30,27 @@ class Counts(NamedTuple):
         listed = list(findings)
         met = [finding for finding in listed if finding.truth is Truth.MET]
         return cls(len(listed), len(met), sum(finding.by_attestation for finding in met))
+
+
+class Urgent(NamedTuple):
+    """A record that every card names: what it is called, and the record. ``coded``: not by the words of a report."""
+
+    name: str
+    record: Evidence
+    coded: bool
+
+
+def urgent_of(policy: Policy, known: Known) -> tuple[Urgent, ...]:
+    """The records on file that every card names, each once."""
+    found: dict[str, Urgent] = {}
+    for name, called in policy.phrases.urgent.items():
+        fact = known.whole[name]
+        if True not in fact.values:
+            continue
+        coded = not fact.rule.kind.is_of_words
+        for record in fact.evidence:
+            found.setdefault(record.reference, Urgent(called, record, coded))
+    return tuple(found.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +80,8 @@ class Decision:
     """All that a policy says of one patient and one procedure; ``order`` is None on patient-view.
 
     ``parts`` are the parts of the scope that it is about; ``requested`` is what came of a rule that the caller asked
-    to be held against as well; ``withheld_for_review``: what is for review withholds the codes; ``died`` is when the
-    patient did, as written ("": nobody knows when; None: did not).
+    to be held against as well; ``for_review`` pairs each line with its evidence; ``died`` is when the patient did, as
+    written ("": nobody knows when; None: did not); ``urgent`` are the records that every card names.
     """
 
     policy: Policy
@@ -68,37 +89,24 @@ class Decision:
     findings: Mapping[str, Finding]
     verdicts: tuple[Verdict, ...]
     payer: PayerPosition
-    for_review: tuple[tuple[str, tuple[Evidence, ...]], ...]
+    for_review: tuple[tuple[ReviewLine, tuple[Evidence, ...]], ...]
     today: date
     parts: tuple[Part, ...] = ()
     requested: Verdict | None = None
     counted: frozenset[str] = field(default=frozenset())
-    withheld_for_review: bool = False
     died: str | None = None
+    urgent: tuple[Urgent, ...] = ()
+
+    @property
+    def withheld_for_review(self) -> bool:
+        """Whether a line for review withholds the codes."""
+        return any(line.withholds_codes for line, _ in self.for_review)
 
     @property
     def lead(self) -> Verdict:
         """The verdict that the card leads with: the first that applies and rests on criteria, else the first."""
         applying = (item for item in self.verdicts if item.findings and item.truth is not Truth.NOT_APPLICABLE)
         return next(applying, self.verdicts[0])
-
-    @property
-    def codes_withheld(self) -> bool:
-        """Whether no codes are offered.
-
-        They are withheld where a line for review withholds them, where a verdict that withholds codes is not met, where
-        an answer would meet one of its criteria but for what was not read, and where a record contradicts any criterion
-        that is unknown, or disagrees with an answer. Any other unknown withholds nothing.
-        """
-        if self.died is not None or self.withheld_for_review:
-            return True
-        withholding = [verdict for verdict in self.verdicts if verdict.rule.withholds_codes]
-        if any(verdict.truth is Truth.NOT_MET for verdict in withholding):
-            return True
-        if any(finding.conflict or finding.is_contradicted for finding in self.findings.values()):
-            return True
-        open_ones = (finding for verdict in withholding for finding in verdict.with_truth(Truth.UNKNOWN))
-        return any(finding.would_be_met_by_answer for finding in open_ones)
 
     @property
     def lent(self) -> tuple[Finding, ...]:
@@ -171,12 +179,12 @@ def decide(
         findings=findings,
         verdicts=tuple(_verdict(rule, held, payer, known) for rule in policy.verdicts),
         payer=payer,
-        for_review=tuple((line.says, known.whole[line.fact].evidence) for line in review),
+        for_review=tuple((line, known.whole[line.fact].evidence) for line in review),
         today=today,
         died=chart.died,
         parts=tuple(policy.scope.part(name) for name in known.parts) if policy.scope else (),
         requested=_verdict(requested, held, payer, known) if requested else None,
-        withheld_for_review=any(line.withholds_codes for line in review),
+        urgent=urgent_of(policy, known),
         counted=frozenset(key for rule in policy.verdicts if rule.profile is None for key in rule.criteria),
     )
 

@@ -37,9 +37,9 @@ def register(app: Flask, public_url: str, origins: Iterable[str], hosts: Iterabl
     named = frozenset(origin.lower() for origin in (*origins, _origin_of(public_url)))
     CORS(
         app,
-        # What clinicians did, and the workbench, are read on our own pages alone. Its FHIR servers hold synthetic
-        # patients: the pages that may call the service may read them too.
-        resources=[r"/(?!feedback|workbench(?!/fhir/)).*"],
+        # What clinicians did, evidence pages, and the workbench are read on our own pages alone. The workbench's FHIR
+        # servers hold synthetic patients: the pages that may call the service may read them too.
+        resources=[r"/(?!feedback|evidence|workbench(?!/fhir/)).*"],
         # As patterns, because a text with a bracket would be taken for one.
         origins=ANY if ANY in named else [re.compile(rf"{re.escape(name)}\Z", re.IGNORECASE) for name in named],
         methods=["GET", "POST", "OPTIONS"],

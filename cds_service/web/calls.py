@@ -1,6 +1,6 @@
 """A hook call over HTTP: read, completed from the EHR's FHIR server, answered, told."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -12,6 +12,7 @@ import orjson
 from flask import Flask, Response, g, request
 
 from cds_service import json_bodies, service
+from cds_service.card.style import Style
 from cds_service.clock import Deadline
 from cds_service.ehr.complete import complete_call
 from cds_service.ehr.fetch import server_timing
@@ -21,8 +22,11 @@ from cds_service.hooks.hook_request import HookRequest
 from cds_service.installation import Installation
 from cds_service.operations import logs
 from cds_service.service import Guide
+from cds_service.store.sealed_pages import ToClose
+from cds_service.trust.entries import OFF
 from cds_service.web import accepted, outcomes, probe, reading
 from cds_service.web.client_profiles import spoken
+from cds_service.web.evidence_links import EvidenceLinks, with_links
 from cds_service.web.gate import Gate
 from cds_service.web.record import CallRecord, tell
 
@@ -30,9 +34,17 @@ from cds_service.web.record import CallRecord, tell
 RESERVE = 0.2
 
 
-def register(app: Flask, guide: Guide, clock: Callable[[], date], installation: Installation, gate: Gate) -> None:
+# All that a call needs beside itself.
+def register(
+    app: Flask,
+    guide: Guide,
+    clock: Callable[[], date],
+    installation: Installation,
+    gate: Gate,
+    evidence: EvidenceLinks,
+) -> None:
     """Adds the services to the application; ``clock`` gives the UTC day on which calls are evaluated, ``gate`` lets
-    callers in.
+    callers in, ``evidence`` makes the pages that cards link to.
     """
 
     @app.post("/cds-services/<service_id>", strict_slashes=False)
@@ -41,14 +53,14 @@ def register(app: Flask, guide: Guide, clock: Callable[[], date], installation: 
         asked = probe.of(request.environ)
         record = CallRecord(service_id, asked.today if asked else clock())
         if asked is not None:
-            answered = _answered(record, guide, installation, None)
+            answered = _answered(record, guide, installation, None, evidence)
             asked.answers = list(record.answers)
             return answered
         g.record = record
         logs.begin_call(record.request_id)
         logs.describe_call(service=service_id)
         with installation.traces.span("call", request.headers.get("traceparent"), service=service_id) as note:
-            answered = _answered(record, guide, installation, gate)
+            answered = _answered(record, guide, installation, gate, evidence)
             client = record.caller.client if record.caller else OPEN
             note(client=client, status=200, cards=len(record.answers), outcome=outcomes.of_call(record.answers))
         return answered
@@ -73,8 +85,13 @@ def register(app: Flask, guide: Guide, clock: Callable[[], date], installation: 
         return answer
 
 
-def _answered(record: CallRecord, guide: Guide, installation: Installation, gate: Gate | None) -> Response:
-    """The answer to the current request; without a gate it is a call of our own. Raises RequestError."""
+def _answered(
+    record: CallRecord, guide: Guide, installation: Installation, gate: Gate | None, evidence: EvidenceLinks
+) -> Response:
+    """The answer to the current request; without a gate it is a call of our own, which has no evidence page.
+
+    Raises RequestError.
+    """
     deadline = accepted.deadline_of(request.environ, installation.call_seconds)
     waits = deadline.earlier(RESERVE)
     client, in_time = installation.open_client, service.always
@@ -88,7 +105,9 @@ def _answered(record: CallRecord, guide: Guide, installation: Installation, gate
         # Known before it is counted: of a client that calls too often a line is kept.
         record.caller, client = admitted
         gate.count(admitted)
-    own = replace(guide, client=record.caller.client) if record.caller else guide
+    hidden = client.evidence_mode(installation.evidence_mode) == OFF
+    style = Style(client.detail_format, client.dates, spells_out=hidden)
+    own = replace(guide, client=record.caller.client, style=style) if record.caller else guide
     today = record.today
     with record.timing.step("read"):
         record.body = reading.body(deadline if gate is not None else None)
@@ -104,18 +123,28 @@ def _answered(record: CallRecord, guide: Guide, installation: Installation, gate
                 client.fhir_allowance(),
                 waits,
             )
+        sent = called.prefetch
         called, record.report = completed.request, completed.report
+        record.fetched = {key: value for key, value in called.prefetch.items() if value is not sent.get(key)}
         record.request = called
     with _turn(installation, gate, deadline):
+        pages: Sequence[ToClose] = ()
         with record.timing.step("evaluate"), installation.traces.span("evaluate"):
             came = None
             if record.concerned:
                 came = service.arrivals(called, own.library)
                 record.arrived = service.states(came, own.library)
             record.answers = service.answer(called, own, today, candidates=record.concerned, in_time=in_time, came=came)
-        with record.timing.step("write"):
-            record.told = spoken(service.response(record.answers), client)
-            body = orjson.dumps(record.told, default=_decimal)
+        if gate is not None and record.answers:
+            with record.timing.step("evidence"):
+                pages = evidence.pages(record.answers, client, own.client)
+    # Not within the turn: another call computes while this one waits for the store.
+    if pages:
+        with record.timing.step("evidence"):
+            record.links = evidence.kept(pages, waits)
+    with record.timing.step("write"):
+        record.told = spoken(with_links(service.response(record.answers), record.links), client)
+        body = orjson.dumps(record.told, default=_decimal)
     return Response(body, mimetype="application/json")
 
 

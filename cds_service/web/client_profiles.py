@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cds_service.card.ids import derived
-from cds_service.card.markdown import escape
+from cds_service.card.style import HTML, LINES, Block, Span, Style, written
 from cds_service.fhir.elements import Json
 from cds_service.trust.entries import ACTIONS_IN_EXTENSION, ONE_ACTION, Client
 
@@ -30,7 +30,7 @@ def _card(card: Json, client: Client) -> Json:
     if alias is not None:
         card = card | {"source": card["source"] | {"topic": topic | {"code": alias}}}
     if ONE_ACTION in client.quirks and any(_is_split(item) for item in card.get("suggestions", [])):
-        return _with_single_actions(card)
+        return _with_single_actions(card, client.detail_format)
     return card
 
 
@@ -38,7 +38,7 @@ def _is_split(suggestion: Mapping[str, Any]) -> bool:
     return len(suggestion.get("actions", [])) > 1
 
 
-def _with_single_actions(card: Json) -> Json:
+def _with_single_actions(card: Json, detail_format: str) -> Json:
     """The card with one action in each suggestion.
 
     Where at most one suggestion may be chosen, the parts of one would be alternatives: it cannot be offered then, and
@@ -47,12 +47,13 @@ def _with_single_actions(card: Json) -> Json:
     if card.get("selectionBehavior") != "at-most-one":
         return card | {"suggestions": [part for item in card["suggestions"] for part in _parts(item)]}
     kept = [item for item in card["suggestions"] if not _is_split(item)]
-    lines = [
-        f"Not offered here, for it takes several changes at once: {escape(item['label'])}."
+    lines = tuple(
+        (Span("", f"Not offered here, for it takes several changes at once: {item['label']}."),)
         for item in card["suggestions"]
         if _is_split(item)
-    ]
-    told = card | {"suggestions": kept, "detail": "\n\n".join(filter(None, (card.get("detail", ""), *lines)))}
+    )
+    parts = (card.get("detail", ""), written((Block(LINES, lines),), Style(detail_format)))
+    told = card | {"suggestions": kept, "detail": ("" if detail_format == HTML else "\n\n").join(filter(None, parts))}
     if not kept:
         del told["suggestions"], told["selectionBehavior"]
     return told

@@ -4,20 +4,20 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from cds_service.card.outcomes import Outcome
 from cds_service.hooks.feedback import ACCEPTED, OVERRIDDEN
 from cds_service.operations.feedback_report import UNKNOWN, FeedbackReport, Rates, percent
 
 UNKNOWN_CARDS = "Feedback for unknown cards"
-# What a card said, by the closed words of ``operations.outcomes``.
-SAYS = {
-    "met": "criteria met",
+# What a card said, by its outcome.
+SAYS = {item.value: item.called for item in Outcome} | {
+    "late": "not checked in time",
+    # Cards that were shown before outcomes were told apart.
     "not-met": "a criterion not met",
     "unknown": "a criterion unknown",
     "not-applicable": "nothing to decide",
     "pathway": "the order goes another way",
     "ask": "a question about the order",
-    "failed": "could not be evaluated",
-    "late": "could not be evaluated in time",
 }
 
 

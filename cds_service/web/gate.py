@@ -54,6 +54,10 @@ class Gate:
         """Counts items of feedback of a caller who is known by now. Raises RequestError 413 or 429 for too many."""
         self._limits.count_feedback(admitted.caller.client, self._around.feedback_limit, items)
 
+    def count_opening(self) -> None:
+        """Counts an attempt to open an evidence page, by the address that it came from. Raises RequestError 429."""
+        self._limits.opening(request.remote_addr or "")
+
     def _trusted(self, timing: Timing, deadline: Deadline) -> Admitted:
         verifier = self._around.verifier
         if verifier is None:
@@ -117,6 +121,12 @@ class ClientLimits:
         wait = self._made().refused(address)
         if wait is not None:
             raise _throttled("Too many calls that were not trusted", wait)
+
+    def opening(self, address: str) -> None:
+        """Counts an attempt to open an evidence page."""
+        wait = self._made().opening(address)
+        if wait is not None:
+            raise _throttled("Too many evidence pages were asked for", wait)
 
     def _made(self) -> RateLimiter:
         # Made at the first call: its thread would not live on in the workers.

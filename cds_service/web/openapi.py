@@ -10,6 +10,7 @@ from cds_service import __version__
 from cds_service.hooks import hook_request
 
 _COMPONENTS = Path(__file__).parents[1] / "policy" / "schemas" / "openapi-components.json"
+_OPENED = "What the page shows, to the first browser that has the secret of its link"
 _JSON, _FHIR, _HTML, _TEXT = "application/json", "application/fhir+json", "text/html", "text/plain"
 # What each refusal means, for whoever reads the document; the sentences of the service say it for the case at hand.
 _REFUSALS = {
@@ -118,6 +119,22 @@ def _paths(policy_ids: list[str], authenticated: bool) -> dict[str, Any]:
             "get": _get("policy-json", "One statement, for programs", {_JSON: "Policy"}, (404,)),
             "parameters": [policy],
         },
+        "/evidence/{id}": {
+            "get": _html(_get("evidence", "The page that a card's link leads to", {_HTML: None}), (404, 429, 503)),
+            "post": _html(
+                _post("open-evidence", _OPENED, "EvidenceSecret", None, False, (400, 408, 413, 415)),
+                (200, 403, 404, 429, 503),
+            ),
+            "parameters": [
+                {
+                    "name": "id",
+                    "in": "path",
+                    "required": True,
+                    "description": "The id in the link, up to the #.",
+                    "schema": {"type": "string"},
+                }
+            ],
+        },
         "/healthz": {"get": _get("healthz", "Whether the process lives", {_JSON: "Health"})},
         "/readyz": {
             "get": _get("readyz", "Whether calls are answered as they should be", {_JSON: "Readiness"}) | _red()
@@ -128,6 +145,15 @@ def _paths(policy_ids: list[str], authenticated: bool) -> dict[str, Any]:
             "get": _get("security-txt", "Where weaknesses are reported (RFC 9116)", {_TEXT: None}, (404,))
         },
     }
+
+
+def _html(operation: dict[str, Any], statuses: Iterable[int]) -> dict[str, Any]:
+    """The operation, of which these statuses are pages for people."""
+    pages = {
+        str(status): {"description": _REFUSALS.get(status, operation["summary"]), "content": {_HTML: {}}}
+        for status in statuses
+    }
+    return operation | {"responses": operation["responses"] | pages}
 
 
 def _red() -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from cds_service.card.outcomes import Outcome
 from cds_service.facts.logic import Truth
 from cds_service.service import Answer
 
@@ -15,18 +16,12 @@ def of_call(answers: Iterable[Answer]) -> str:
             return word
     if not outcomes:
         return "none"
-    return "ask" if outcomes == {"ask"} else "card"
+    return "ask" if outcomes == {Outcome.UNCLEAR.value} else "card"
 
 
 def of_answer(answer: Answer) -> str:
-    """The outcome of one statement: the truth of the verdict that leads its card, or pathway, ask, failed, late."""
-    if answer.error is not None:
-        return "failed"
-    if answer.late:
-        return "late"
-    if answer.decision is not None:
-        return answer.decision.lead.truth.value
-    return "pathway" if answer.pathway is not None else "ask"
+    """The outcome of one statement: that of its card (``card.outcomes``), or late."""
+    return "late" if answer.late else answer.outcome.value
 
 
 def unknowns(answer: Answer) -> list[str]:
@@ -39,16 +34,27 @@ def unknowns(answer: Answer) -> list[str]:
 
 
 def told(answers: Sequence[Answer]) -> list[dict[str, Any]]:
-    """What the audit log keeps of each answer: statement, edition, outcome, the verdicts' truths, the card's uuid."""
+    """What the audit log keeps of each answer: the rule set and its digest, the card's outcome and uuid, and the truth
+    of each verdict and each criterion (by key, with the part where it is judged for each part). Nothing of the chart.
+    """
     return [
         {
             "policy": answer.policy.id,
             "edition": answer.policy.edition,
+            "digest": answer.policy.digest,
             "outcome": of_answer(answer),
-            "verdicts": {item.rule.id: item.truth.value for item in answer.decision.verdicts}
-            if answer.decision is not None
-            else {},
-            "card": answer.card.get("uuid"),
+            **_truths(answer),
+            "card": answer.card.get("uuid") if answer.card else None,
         }
         for answer in answers
     ]
+
+
+def _truths(answer: Answer) -> dict[str, dict[str, str]]:
+    decision = answer.decision
+    if decision is None:
+        return {"verdicts": {}, "criteria": {}}
+    return {
+        "verdicts": {item.rule.id: item.truth.value for item in decision.verdicts},
+        "criteria": {item.key: item.truth.value for item in (*decision.findings.values(), *decision.lent)},
+    }

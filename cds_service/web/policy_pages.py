@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-from cds_service.card.guidance import last_line
 from cds_service.facts import word
 from cds_service.policy import editions
 from cds_service.policy.model import Policy
 from cds_service.publish import codes, criteria, rules, source_attributes
 from cds_service.publish.changes import changes
+from cds_service.publish.effects import effects
 
 # The modules that templates ask for sentences, by the names that templates use.
 TEXTS: Mapping[str, Any] = {
@@ -25,12 +25,13 @@ class EditionsText(NamedTuple):
     """The editions of one statement as the page of one of them sees them, by the day from which each counts.
 
     ``others`` are all but this one; ``changes`` are sentences on what is different in this one from ``before``, the
-    edition that came before it.
+    edition that came before it, and ``on_cards`` on what this can change on cards.
     """
 
     others: tuple[Policy, ...]
     before: Policy | None
     changes: tuple[str, ...]
+    on_cards: tuple[str, ...]
 
 
 class AskedFor(NamedTuple):
@@ -60,6 +61,7 @@ def editions_of(policy: Policy, policies: Iterable[Policy]) -> EditionsText:
         tuple(item for item in same if item.id != policy.id),
         before,
         tuple(changes(before, policy)) if before else (),
+        tuple(effects(before, policy)) if before else (),
     )
 
 
@@ -71,7 +73,7 @@ def values(policy: Policy, policies: Iterable[Policy], drafts: Iterable[Policy],
         "groups": criteria.groups(policy),
         "payers": [rules.payer(policy, item, today) for item in policy.payers],
         "code_sets": codes.code_sets(policy),
-        "footer": last_line(policy, today),
+        "footer": f"Not a coverage decision. {policy.phrases.pending}".rstrip(),
         "editions": editions_of(policy, policies),
         "drafts": [item for item in drafts if item.statement == policy.statement],
     }

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -31,8 +32,10 @@ class CallRecord:
     """What is known of a call so far; each step on its way adds to it.
 
     ``caller`` is None until it is known who calls: of such a call nothing is kept. ``told`` is the response as the
-    client gets it; ``parsed`` is the JSON of the body as far as it was read, ``arrived``
-    the state of each list of its prefetch (``service.states``), empty for a call that did not come to read it.
+    client gets it; ``links`` are the addresses of evidence pages in it, by the ids of their cards; ``parsed`` is the
+    JSON of the body as far as it was read, ``arrived`` the state of each list of its prefetch (``service.states``),
+    empty for a call that did not come to read it; ``fetched`` are the values of its prefetch that came from the FHIR
+    server.
     """
 
     service_id: str
@@ -44,10 +47,12 @@ class CallRecord:
     parsed: Any = None
     request: HookRequest | None = None
     report: tuple[KeyReport, ...] = ()
+    fetched: Mapping[str, Any] = field(default_factory=dict)
     concerned: Sequence[Policy] = ()
     answers: Sequence[Answer] = ()
     arrived: Mapping[str, str] = field(default_factory=dict)
     told: Json = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 def tell(record: CallRecord, status: int, answer: bytes, installation: Installation, library: Library) -> None:
@@ -76,6 +81,16 @@ def tell(record: CallRecord, status: int, answer: bytes, installation: Installat
     if status == 200:
         _note(record, caller.client, installation.ledger)
     write_audit(installation, lambda audit: audit.call(_line(record, caller, status, outcome, seconds, answer)))
+    made = [
+        audit.EvidencePageEvent(event="made", card=card, client=caller.client, request_id=record.request_id)
+        for card in record.links
+    ]
+    for event in made:
+        write_audit(installation, partial(_write_evidence, event))
+
+
+def _write_evidence(event: audit.EvidencePageEvent, log: AuditLog | NoAuditLog) -> None:
+    log.evidence(event)
 
 
 def write_audit(installation: Installation, write: Callable[[AuditLog | NoAuditLog], None]) -> None:
@@ -102,6 +117,7 @@ def _note(record: CallRecord, client: str, ledger: Ledger | NoLedger) -> None:
             suggestions=tuple((one["uuid"], one["label"]) for one in offered[item.card["uuid"]]),
         )
         for item in record.answers
+        if item.card is not None
     ]
     answered = [item.policy.id for item in record.answers if item.error is None and not item.late]
     # Of two editions one answers; the other has had no order then.
@@ -138,6 +154,7 @@ def _line(record: CallRecord, caller: Caller, status: int, outcome: str, seconds
         request_id=record.request_id,
         service=record.service_id,
         caller=caller,
+        today=record.today,
         status=status,
         outcome=outcome,
         milliseconds=seconds * 1000,
@@ -147,4 +164,7 @@ def _line(record: CallRecord, caller: Caller, status: int, outcome: str, seconds
         hook_instance=instance if isinstance(instance, str) else None,
         patient_id=request.patient_id if request else None,
         told=outcomes.told(record.answers),
+        secrets=tuple(record.links.values()),
+        fetched=record.fetched,
+        unfetched=request.unfetched if request else {},
     )

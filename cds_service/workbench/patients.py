@@ -100,9 +100,9 @@ def _line(example: Example, guide: Guide, today: date) -> Listed:
     request = examples.request_as_of(example, today)
     patient = request["prefetch"]["patient"]
     answers = service.answer(hook_request.parse(example.about["service"], request), guide, today)
-    shown = [item for item in answers if item.card]
     # The card that stands first.
-    lead = min(shown, key=lambda item: item.card["indicator"] != "warning", default=None)
+    shown = [(item.card["indicator"] != "warning", place) for place, item in enumerate(answers) if item.card]
+    lead = answers[min(shown)[1]] if shown else None
     return Listed(
         example.name,
         name_of(patient),

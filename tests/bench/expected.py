@@ -11,7 +11,6 @@ from cds_service.card.guidance import Addresses
 from cds_service.clock import utc_today
 from cds_service.hooks import hook_request
 from cds_service.library import load_library
-from cds_service.server.gunicorn_server import warm_up
 from cds_service.service import Guide
 from cds_service.settings.settings import OPEN_LOOPBACK_KEY, Settings
 from tests.bench import load, machine
@@ -31,7 +30,7 @@ def guide_of(server: Running, cards: Path | None = None) -> Guide:
     """What the server was started with, so that its answers can be made here too."""
     settings = Settings(id_key=OPEN_LOOPBACK_KEY, **({"cards": cards} if cards else {}))
     library = load_library(settings.cards, settings.canonical_base)
-    warm_up(library)
+    service.warm_up(library)
     return Guide(library, Addresses(f"http://127.0.0.1:{server.port}", settings.canonical_base), settings.key())
 
 

@@ -66,7 +66,13 @@ def _card(ours: list[Json], cards: list[Json]) -> str:
     if not cards or not ours:
         return "none"
     outcome = next((item["outcome"] for item in ours if item.get("outcome")), None)
-    return _OUTCOMES[outcome] if outcome else "verdict" if any(item["criteria"] for item in ours) else "other"
+    return (
+        _OUTCOMES.get(outcome, "verdict")
+        if outcome
+        else "verdict"
+        if any(item["criteria"] for item in ours)
+        else "other"
+    )
 
 
 def _evidence(ours: list[Json]) -> list[tuple[str, Json]]:

@@ -72,10 +72,15 @@ class Table:
         policy["verdicts"] = [{"id": "verdict", "title": "Verdict", "all": [CRITERION]}]
         policy |= self.more
         made["payers"] = {"payers": []}
-        made["card"]["ask_scope"] = {"summary": "Which one?", "detail": "Name it."}
-        made["card"]["pathways"] = {"replacement": {"summary": "Not evaluated", "detail": "A replacement."}}
-        for part in ("summaries", "leads"):
-            made["card"][part]["not_applicable"] = "The first does not apply."
+        phrases = {"short": "asked", "topic": "asked", "doc": "Note", "document": "asked", "fails": "not {value}"}
+        made["card"] |= {
+            "ask_scope": {"summary": "Which one?", "lines": ["Name it."]},
+            "pathways": {"replacement": {"summary": "Not evaluated", "lines": ["A replacement."]}},
+            "no_label": "no label",
+            "criteria": {
+                entry["id"]: phrases | {"topic": entry["id"].replace("-", " ")} for entry in policy["criteria"]
+            },
+        }
         for name, entry in self.sets.items():
             made["codes"]["sets"][name] = {**entry, "codes": [_code(item) for item in entry["codes"]]}
         return made

@@ -26,6 +26,9 @@ TO_CONFIRM = "by its words, to confirm"
 SUSPECTED = "suspected by its words, to confirm"
 CODED = "by its coded conclusion, to confirm"
 LONGEST_QUOTE = 160
+TEXT_NOT_READ = "its text could not be read"
+REPORT_NOT_READ = "its report was not read"
+WORDS_NOT_SENT = "its words were not sent"
 # In which manners a phrase may stand, by the member "said" of a fact.
 _MANNERS = {
     "so": (Said.REPORTED, Said.SUSPECTED),
@@ -222,8 +225,8 @@ def _not_told(rule: FactRule, context: Context) -> Iterator[str]:
 
 def _why_silent(failed: str, unread: str) -> str:
     if failed:
-        return f"its text could not be read, it {failed}"
-    return f"its report was not read: {unread}" if unread else "its words were not sent"
+        return f"{TEXT_NOT_READ}, it {failed}"
+    return f"{REPORT_NOT_READ}: {unread}" if unread else WORDS_NOT_SENT
 
 
 KIND = WordsKind()

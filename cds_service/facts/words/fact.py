@@ -16,6 +16,8 @@ from cds_service.policy.loading.tests import LIMITS, TestReader
 from cds_service.policy.model import Test
 from cds_service.policy.places import Steps
 
+ONE_DAY = "values of one day disagree"
+
 
 class Comparison(TestWord):
     """A fact with several possible values is settled only where all of them agree."""
@@ -103,7 +105,7 @@ def _why_two_ways(fact: Fact) -> str:
     attested = {item.is_attested for item in fact.evidence}
     if len(attested) == 2:
         return "record and attestation disagree"
-    return "values of one day disagree" if len(fact.evidence) > 1 else "it can be read in two ways"
+    return ONE_DAY if len(fact.evidence) > 1 else "it can be read in two ways"
 
 
 WORD = Comparison()

@@ -1,5 +1,7 @@
 """A policy folder read into a frozen Policy, or a PolicyError that names file, place, fault and what is allowed."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -80,6 +82,12 @@ def read_documents(folder: Path, vocabulary: LoadedVocabulary) -> dict[str, Any]
     return {**documents, "cases": all_cases(folder, documents["cases"])}
 
 
+def digest_of(documents: Mapping[str, Any]) -> str:
+    """What identifies the rules of deployed documents: the SHA-256, in hexadecimal, of all of them but the cases."""
+    written = {name: document for name, document in documents.items() if name != "cases"}
+    return hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()
+
+
 def policy_of(
     folder: Path,
     documents: Mapping[str, Any],
@@ -123,7 +131,7 @@ class _Builder(Reader):
         """The policy, in which nothing leads nowhere where no problem was noted."""
         written, card = self.written, self.documents["card"]
         self.names()
-        WordingReader(self._problems).check(written, card)
+        phrases = WordingReader(self._problems).read(written, card)
         self.types()
         for name, system in self.documents["codes"]["systems"].items():
             if "source" in system:
@@ -139,6 +147,10 @@ class _Builder(Reader):
         )
         orders = OrderReader(self._problems, self.codes, self.tests, card.get("pathways", {}))
         own = tuple(self.criteria.criteria.values())
+        for number, revision in enumerate(review.revisions):
+            for place, name in enumerate(revision.turns):
+                where = f"$.review.revisions[{number}].turns[{place}]"
+                self.known(name, {item.id for item in own}, "criterion", "policy", where)
         return Policy(
             id=written["id"],
             statement=written["statement"],
@@ -167,6 +179,7 @@ class _Builder(Reader):
                 self.payer(index, entry, profiles) for index, entry in enumerate(self.documents["payers"]["payers"])
             ),
             wording=card,
+            phrases=phrases,
             cases=self.documents["cases"],
             resource_types=frozenset(name for rule in self.facts.values() for name in rule.types()).union(
                 {"Coverage"} if self.documents["payers"]["payers"] else ()

@@ -77,7 +77,10 @@ class SourceReader(Reader):
             checked_by=entry["checked_by"],
             last_review=entry["last_review"],
             next_review=entry["next_review"],
-            revisions=tuple(Revision(revision["on"], revision["what"]) for revision in entry["revisions"]),
+            revisions=tuple(
+                Revision(item["on"], item["what"], item.get("on_cards", ""), tuple(item.get("turns", ())))
+                for item in entry["revisions"]
+            ),
         )
 
     def citations(self, entries: list[Mapping[str, Any]], place: str) -> tuple[Citation, ...]:

@@ -37,7 +37,7 @@ def report(words: str | None = None, **more) -> Json:
 
 
 def shows(*words: str, truth: str = "unknown", omits: tuple[str, ...] = ()) -> Json:
-    return {"criteria": {"asked": truth}, "detail_says": list(words), "detail_omits": list(omits)}
+    return {"criteria": {"asked": truth}, "says": list(words), "omits": list(omits)}
 
 
 WORDS = Table(
@@ -115,7 +115,7 @@ def differences(table: Table, items: Json, expect: Json) -> tuple[str, ...]:
 )
 def test_what_a_report_says_is_shown_as_written_and_confirmed_by_somebody(words, quote):
     said = shows(f"“{quote}”", "by its words, to confirm", "Needs: a second ear")
-    said["detail_says"][1] = "to confirm"
+    said["says"][1] = "to confirm"
     assert differences(_hinted(), report(words), said) == ()
 
 

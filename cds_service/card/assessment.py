@@ -1,0 +1,234 @@
+"""One decision as a card tells it: rows of criteria in the words of the policy, and the one outcome that applies."""
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+from cds_service.card.outcomes import Outcome
+from cds_service.chart.chart import Chart
+from cds_service.facts.evaluated import DOES_NOT_APPLY
+from cds_service.facts.logic import Truth
+from cds_service.fhir.types import TYPES
+from cds_service.policy.model import Policy, own_id
+from cds_service.policy.phrases import CriterionPhrases
+from cds_service.verdicts.criteria import Finding
+from cds_service.verdicts.decisions import Decision, Urgent, Verdict
+
+ANSWERS = "QuestionnaireResponse"
+_WEAKEST = (Truth.NOT_MET, Truth.UNKNOWN, Truth.MET)
+
+
+class Row(NamedTuple):
+    """One criterion on a card: what became of it, and where it is judged for each part, of the weakest of them.
+
+    ``findings`` are those of all parts, ``sides`` the parts that the row is about where it is not about all.
+    """
+
+    phrases: CriterionPhrases
+    finding: Finding
+    findings: tuple[Finding, ...]
+    sides: tuple[str, ...] = ()
+
+    @property
+    def truth(self) -> Truth:
+        """That of the weakest part."""
+        return self.finding.truth
+
+    @property
+    def conflict(self) -> bool:
+        """Whether an answer and a record disagree."""
+        return any(item.conflict for item in self.findings)
+
+    @property
+    def applies(self) -> bool:
+        """Whether the condition under which it is asked holds, as far as is known."""
+        return any(item.manner != DOES_NOT_APPLY for item in self.findings)
+
+    @property
+    def by_attestation(self) -> bool:
+        """Whether it is met, and in some part by nothing but what somebody attested."""
+        return self.truth is Truth.MET and any(item.by_attestation for item in self.findings)
+
+
+def rows_of(policy: Policy, findings: Iterable[Finding]) -> tuple[Row, ...]:
+    """A row for each criterion, in the order in which the findings name them."""
+    grouped: dict[str, list[Finding]] = {}
+    for finding in findings:
+        grouped.setdefault(own_id(finding.criterion.key), []).append(finding)
+    return tuple(_row(policy, name, tuple(group)) for name, group in grouped.items())
+
+
+def _row(policy: Policy, name: str, findings: tuple[Finding, ...]) -> Row:
+    weakest = min(findings, key=lambda item: _WEAKEST.index(item.truth))
+    alike = [item for item in findings if item.truth is weakest.truth]
+    sides = tuple(item.part.id.replace("-", " ") for item in alike if item.part) if len(alike) < len(findings) else ()
+    return Row(policy.phrases.criteria[name], weakest, findings, sides)
+
+
+class Assessment:
+    """A decision, read for its card. Pure; worked out as far as the card asks."""
+
+    def __init__(self, decision: Decision, chart: Chart) -> None:
+        self.decision = decision
+        self.chart = chart
+        self.policy = decision.policy
+        self.phrases = decision.policy.phrases
+        # What documents must say, by the criterion and its sides, as far as the card asked for it.
+        self.documents: dict[tuple[str, tuple[str, ...]], str] = {}
+        own = [verdict for verdict in decision.verdicts if verdict.findings and verdict.rule.profile is None]
+        self.label_applies = decision.verdicts[0].truth is not Truth.NOT_APPLICABLE
+        lead, rest = (own[:1], own[1:]) if self.label_applies else ([], own)
+        self.label = self._rows(lead, set())
+        self.trial = self._rows(rest, {row.finding.criterion.key for row in self.label})
+
+    def _rows(self, verdicts: list[Verdict], listed: set[str]) -> tuple[Row, ...]:
+        findings = (finding for verdict in verdicts for finding in verdict.findings)
+        fresh = (finding for finding in findings if finding.criterion.key not in listed)
+        unique = {finding.key: finding for finding in fresh}
+        return rows_of(self.policy, unique.values())
+
+    @cached_property
+    def outside(self) -> tuple[Row, ...]:
+        """The criteria that no verdict counts."""
+        return rows_of(self.policy, self.decision.outside_verdicts)
+
+    @property
+    def counted(self) -> tuple[Row, ...]:
+        """The label's rows and those of the trials."""
+        return self.label + self.trial
+
+    @property
+    def urgent(self) -> tuple[Urgent, ...]:
+        """The urgent records on file."""
+        return self.decision.urgent
+
+    @cached_property
+    def contraindicated(self) -> tuple[Row, ...]:
+        """The label's contraindications that are on file."""
+        return tuple(row for row in self.label if row.truth is Truth.NOT_MET and row.phrases.is_contraindication)
+
+    @cached_property
+    def off_label(self) -> tuple[Row, ...]:
+        """The label's indications that are not met."""
+        return tuple(row for row in self.label if row.truth is Truth.NOT_MET and not row.phrases.is_contraindication)
+
+    @cached_property
+    def conflicts(self) -> tuple[Row, ...]:
+        """The criteria on which a record and an answer disagree."""
+        return tuple(row for row in self.counted if row.conflict)
+
+    @cached_property
+    def pressing(self) -> tuple[tuple[Row | None, Urgent | None], ...]:
+        """What must be resolved before ordering: urgent records that nobody answered, and conflicts about a
+        contraindication or an urgent record."""
+        answered = {item.record.reference for finding in self._findings() for item in finding.answered}
+        found: list[tuple[Row | None, Urgent | None]] = []
+        records = {item.record.reference: item for item in self.urgent}
+        taken: set[str] = set()
+        for row in self.conflicts:
+            beside = [records[item.reference] for item in row.finding.contrary if item.reference in records]
+            fresh = [item for item in beside if item.record.reference not in taken]
+            taken |= {item.record.reference for item in beside}
+            found += [(row, item) for item in fresh]
+            if row.phrases.is_contraindication and not beside:
+                found.append((row, None))
+        for item in self.urgent:
+            if item.coded and item.record.reference not in taken | answered:
+                found.append((None, item))
+        return tuple(found)
+
+    def _findings(self) -> Iterator[Finding]:
+        return (finding for row in self.counted for finding in row.findings)
+
+    @cached_property
+    def not_checked(self) -> tuple[Row, ...]:
+        """The label's criteria that are unknown because a whole type of record that they read did not arrive."""
+        return tuple(row for row in self.label if row.truth is Truth.UNKNOWN and not row.conflict and self._unread(row))
+
+    @cached_property
+    def not_received(self) -> dict[str, str]:
+        """The types that open criteria of a verdict read and that did not arrive, each with the sentence why."""
+        if not self.chart.why_missing:
+            return {}
+        names = {name for row in self.counted if row.truth is Truth.UNKNOWN for name in self._read(row)}
+        return {name: self.chart.why_missing[name] for name in sorted(names) if name in self.chart.why_missing}
+
+    def _unread(self, row: Row) -> bool:
+        return any(
+            name in self.chart.why_missing and (name != ANSWERS or name in self.chart.unfetched)
+            for name in self._read(row)
+        )
+
+    def _read(self, row: Row) -> set[str]:
+        """The types that the test of a criterion and its hints read, but for what is only looked for in words."""
+        criterion = row.finding.criterion
+        rules = (
+            self.policy.facts[name] for name in (*criterion.test.facts(), *(item.fact for item in criterion.hints))
+        )
+        return {
+            name for rule in rules if not rule.kind.is_of_words for name in rule.types() if not TYPES[name].only_shown
+        }
+
+    @cached_property
+    def open_label(self) -> tuple[Row, ...]:
+        """The label's criteria that need documentation."""
+        return _open(self.label)
+
+    @cached_property
+    def open_trial(self) -> tuple[Row, ...]:
+        """The trials' criteria that need documentation."""
+        return _open(self.trial)
+
+    @cached_property
+    def not_studied(self) -> tuple[Row, ...]:
+        """The trials' criteria that are not met."""
+        return tuple(row for row in self.trial if row.truth is Truth.NOT_MET)
+
+    @cached_property
+    def sides(self) -> dict[str, tuple[tuple[Row, ...], tuple[Row, ...]]]:
+        """For each part of the call its rows of the label and of the trials; nothing where one part is judged."""
+        if len(self.decision.parts) < 2:
+            return {}
+        return {
+            part.id.replace("-", " "): (self._of_part(self.label, part.id), self._of_part(self.trial, part.id))
+            for part in self.decision.parts
+        }
+
+    def _of_part(self, rows: tuple[Row, ...], part: str) -> tuple[Row, ...]:
+        findings = (item for row in rows for item in row.findings if item.part is None or item.part.id == part)
+        return rows_of(self.policy, findings)
+
+    @cached_property
+    def outcome(self) -> Outcome:
+        """The first outcome that applies."""
+        if self.decision.died is not None:
+            return Outcome.DECEASED
+        if self.contraindicated:
+            return Outcome.CONTRAINDICATED
+        if self.pressing:
+            return Outcome.CONFLICT_URGENT
+        if self.off_label:
+            return Outcome.OFF_LABEL
+        if self.decision.withheld_for_review:
+            return Outcome.IMPLANTED
+        if self.decision.payer.truth is Truth.NOT_MET:
+            return Outcome.PAYER_EXCLUDES
+        if self.conflicts:
+            return Outcome.CONFLICT
+        if self.not_checked:
+            return Outcome.NOT_READ
+        if len({_side_outcome(*rows) for rows in self.sides.values()}) > 1:
+            return Outcome.TWO_SIDES
+        return _side_outcome(self.label, self.trial)
+
+
+def _open(rows: Iterable[Row]) -> tuple[Row, ...]:
+    return tuple(row for row in rows if row.truth is Truth.UNKNOWN and not row.conflict)
+
+
+def _side_outcome(label: tuple[Row, ...], trial: tuple[Row, ...]) -> Outcome:
+    if _open(label):
+        return Outcome.GAPS
+    if any(row.truth is Truth.NOT_MET for row in trial):
+        return Outcome.NOT_STUDIED
+    return Outcome.TRIAL_GAPS if _open(trial) else Outcome.MET

@@ -1,0 +1,240 @@
+"""A decision as an evidence page: all that a packet needs, as JSON, with sex, age, dates and codes and no name.
+
+What is the rule set's own stands in ``evidence_sources``: a page is kept without it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from cds_service.card import evidence_words
+from cds_service.card.assessment import Assessment, rows_of
+from cds_service.card.evidence_rows import NOT_READ, OPEN, Need, Rows, result_of, said
+from cds_service.card.evidence_text import reasons_here
+from cds_service.card.patient_words import Nameless
+from cds_service.card.style import DEFAULT_STYLE
+from cds_service.chart.chart import Chart
+from cds_service.errors import UnreadableError
+from cds_service.facts.evaluated import DOES_NOT_APPLY
+from cds_service.facts.logic import Truth
+from cds_service.fhir.dates import years_between
+from cds_service.fhir.elements import days_of
+from cds_service.fhir.types import TYPES
+from cds_service.policy.editions import date_of_service
+from cds_service.policy.model import Payer, Policy
+from cds_service.verdicts.criteria import Finding
+from cds_service.verdicts.decisions import Decision, Verdict
+from cds_service.verdicts.payers import why_unknown
+
+Json = dict[str, Any]
+VERSION = 1
+MOST_PAYERS = 5
+MOST_REASONS = 12
+MOST_REVIEW = 12
+LONGEST_NAME = 100
+# http://hl7.org/fhir/R4/valueset-administrative-gender.html
+_SEXES = ("female", "male", "other", "unknown")
+_STATUSES = ("draft", "active", "on-hold")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageWords:
+    """What the card of the decision says of it: its ``summary``, its ``outcome`` (an id) and whether it ``suggests``
+    codes.
+
+    ``checklist`` are the documents to attach, each with what it must say. ``needs`` are the same by the keys of
+    findings, ``titles`` the short names of criteria by their ids.
+    """
+
+    summary: str
+    outcome: str | None = None
+    suggests: bool = False
+    checklist: tuple[Need, ...] = ()
+    needs: Mapping[str, Need] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)
+
+
+def page_words(found: Assessment, summary: str) -> PageWords:
+    """The words of the card: for each open criterion that a verdict counts, the document and what it must say."""
+    open_ones = [item for item in _counted(found.decision) if result_of(item) in (OPEN, NOT_READ)]
+    needs = {
+        finding.key: (row.phrases.doc, evidence_words.document(row, DEFAULT_STYLE))
+        for finding in open_ones
+        for row in rows_of(found.policy, (finding,))
+    }
+    return PageWords(
+        summary=summary,
+        outcome=found.outcome.value,
+        suggests=found.outcome.suggests,
+        checklist=tuple(dict.fromkeys(needs.values())),
+        needs=needs,
+    )
+
+
+def _counted(decision: Decision) -> Iterator[Finding]:
+    """The findings of all verdicts, each once."""
+    found = {item.key: item for verdict in decision.verdicts for item in verdict.findings}
+    yield from found.values()
+
+
+def evidence_page(
+    decision: Decision,
+    chart: Chart,
+    words: PageWords,
+    *,
+    card: str,
+    digest: str,
+    made: datetime,
+    expires: datetime | None = None,
+) -> Json:
+    """The page of one decision, as JSON, without what ``evidence_sources.rule_set_part`` has.
+
+    ``card`` is the id of its card, ``digest`` that of the rule set's part; ``made`` and ``expires`` (None: it does not)
+    have a time zone. No name, number or birth date of the patient stands in it; dates are ISO 8601.
+    """
+    policy = decision.policy
+    nameless = Nameless(chart.patients)
+    rows = Rows(nameless, words.needs, words.titles, apart=len(decision.parts) > 1)
+    return {
+        "version": VERSION,
+        "summary": words.summary,
+        "outcome": words.outcome,
+        "card": card,
+        "policy": policy.id,
+        "digest": digest,
+        "made": made.isoformat(timespec="seconds"),
+        "expires": expires.isoformat(timespec="seconds") if expires else None,
+        "day": decision.today.isoformat(),
+        "patient": _patient(chart, decision),
+        "parts": [part.label for part in decision.parts],
+        "orders": _orders(decision),
+        "payers": [said(name, nameless, LONGEST_NAME) for name, _ in decision.payer.payers[:MOST_PAYERS]],
+        "checklist": [[said(text, nameless) for text in item] for item in words.checklist],
+        "groups": [*_groups(decision, rows)],
+        "review": _review(decision, rows),
+        "payer": _payer(decision, rows, nameless),
+        "codes": _codes(decision, chart, words.suggests),
+        "received": [*_received(policy, chart, nameless)],
+    }
+
+
+def _patient(chart: Chart, decision: Decision) -> Json:
+    """Sex and age in years, as far as the chart says them; an age that is not certain has two, that of one who died
+    none."""
+    patient = chart.patient or {}
+    sex = patient.get("gender")
+    found: Json = {"sex": sex} if sex in _SEXES else {}
+    try:
+        born = days_of(patient["birthDate"])
+        ages = [years_between(day, decision.today) for day in (born.last, born.first)]
+        if ages[0] >= 0 and decision.died is None:
+            found["age"] = sorted(set(ages))
+    except (KeyError, UnreadableError):
+        pass
+    return found
+
+
+def _orders(decision: Decision) -> list[Json]:
+    drafts = decision.order.drafts if decision.order else ()
+    orders = []
+    for draft in drafts:
+        status = draft.resource.get("status")
+        coded = draft.act.id in draft.coded
+        orders.append(
+            {
+                "label": draft.act.label,
+                "status": status if status in _STATUSES else None,
+                **({"system": draft.act.code.system_name, "code": draft.act.code.code} if coded else {}),
+            }
+        )
+    return orders
+
+
+def _groups(decision: Decision, rows: Rows) -> Iterator[Json]:
+    """The criteria by the verdict that counts them first; what a verdict shares with an earlier one stands there."""
+    listed: set[str] = set()
+    verdicts = [*decision.verdicts, *([decision.requested] if decision.requested else [])]
+    for verdict in verdicts:
+        if verdict.rule.payer:
+            continue
+        fresh = [item for item in verdict.findings if item.key not in listed]
+        yield _group(verdict, rows.of(fresh), above=len(verdict.findings) - len(fresh))
+        listed |= {item.key for item in verdict.findings}
+
+
+def _group(verdict: Verdict, rows: list[Json], above: int) -> Json:
+    group: Json = {"id": verdict.rule.id, "truth": verdict.truth.value, "rows": rows}
+    told = {"above": above, "reason": verdict.reason}
+    if verdict.truth is Truth.MET:
+        told["as_far_as"] = verdict.rule.as_far_as
+    return group | {name: value for name, value in told.items() if value}
+
+
+def _review(decision: Decision, rows: Rows) -> Json:
+    """What no verdict counts: records to confirm, and criteria that are shown for review."""
+    confirm = [
+        {"says": line.says, "evidence": [rows.evidence(item) for item in evidence[:MOST_REVIEW]]}
+        for line, evidence in decision.for_review
+    ]
+    shown = (item for item in decision.outside_verdicts if item.manner != DOES_NOT_APPLY)
+    return {"confirm": confirm, "rows": rows.of(shown)}
+
+
+def _payer(decision: Decision, rows: Rows, nameless: Nameless) -> Json:
+    """The payer's own clauses, where its text is on file, and why they decide nothing, where they do not."""
+    position = decision.payer
+    return {
+        "truth": position.truth.value,
+        "reason": said(position.reason, nameless),
+        "positions": [
+            {"name": said(name, nameless, LONGEST_NAME), **(_on_file(payer, decision.today) if payer else {})}
+            for name, payer in position.payers[:MOST_PAYERS]
+        ],
+        "more": max(0, len(position.payers) - MOST_PAYERS),
+        "rows": rows.of(position.held),
+    }
+
+
+def _on_file(payer: Payer, today: date) -> Json:
+    return {
+        "payer": payer.id,
+        "seen_in_force": payer.seen_in_force.isoformat() if payer.seen_in_force else None,
+        "doubts": list(why_unknown(payer, today)),
+    }
+
+
+def _codes(decision: Decision, chart: Chart, suggests: bool) -> Json:
+    """The codes that go with the order, those that its reasons have, and whether any is suggested."""
+    policy, drafts = decision.policy, decision.order.drafts if decision.order else ()
+    on = date_of_service((draft.resource for draft in drafts), decision.today)
+    here = [row for draft in drafts for row in reasons_here(policy, draft.resource, chart)]
+    return {
+        "withheld": not suggests,
+        "not_valid": [act.id for act in policy.orders.acts if not act.code.is_valid(on)],
+        "on": on.isoformat(),
+        "reasons": [
+            {"system": row.system_name, "code": row.code, "label": row.label, "leaves": list(row.leaves)}
+            for row in list(dict.fromkeys(here))[:MOST_REASONS]
+        ],
+    }
+
+
+def _received(policy: Policy, chart: Chart, nameless: Nameless) -> Iterator[Json]:
+    """What became of each type that the rule set reads; types that nobody asks for only where some came."""
+    for name in sorted({"Patient"} | policy.resource_types):
+        found = chart.delivery(name)
+        if found.unasked and not found.received:
+            continue
+        reasons: dict[str, int] = {}
+        for item in found.dropped:
+            why = said(item.why, nameless)
+            reasons[why] = reasons.get(why, 0) + 1
+        row = {
+            "type": TYPES[name].called if name != "Patient" else "patient",
+            "state": found.state,
+            "received": found.received,
+            "dropped": [[why, number] for why, number in list(reasons.items())[:MOST_REASONS]],
+            "why": said(chart.why_missing.get(name, ""), nameless),
+        }
+        yield {key: value for key, value in row.items() if value or key == "received"}

@@ -1,0 +1,140 @@
+"""The criteria of an evidence page: what became of each, by which evidence, what is needed, what did not count."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from cds_service.card.markdown import one_line
+from cds_service.card.patient_words import Nameless
+from cds_service.facts.attesters import NO_ROLE
+from cds_service.facts.evaluated import DOES_NOT_APPLY, WAIVED
+from cds_service.facts.evidence import Attested, Evidence
+from cds_service.facts.logic import Truth
+from cds_service.facts.words.fact import ONE_DAY
+from cds_service.fhir.types import TYPES
+from cds_service.verdicts.criteria import Finding
+
+Json = dict[str, Any]
+# (document, what it must say)
+Need = tuple[str, str]
+
+NOT_MET, CONFLICT, OPEN, NOT_READ = "not-met", "conflict", "open", "not-read"
+MET, ATTESTED, WAIVED_ROW, NOT_APPLICABLE = "met", "attested", "waived", "not-applicable"
+# What a reader must act on comes first.
+ORDER = (NOT_MET, CONFLICT, NOT_READ, OPEN, MET, ATTESTED, WAIVED_ROW, NOT_APPLICABLE)
+MOST_EVIDENCE = 12
+MOST_NOT_COUNTED = 6
+LONGEST_TEXT = 300
+LONGEST_READ = 3000
+
+
+def result_of(finding: Finding) -> str:
+    """What became of a criterion, as one of ORDER."""
+    if finding.truth is Truth.NOT_MET:
+        return NOT_MET
+    if finding.truth is Truth.MET:
+        by_hand = ATTESTED if finding.by_attestation else MET
+        return {WAIVED: WAIVED_ROW, DOES_NOT_APPLY: NOT_APPLICABLE}.get(finding.manner, by_hand)
+    if finding.conflict or ONE_DAY in finding.beside.split("; "):
+        return CONFLICT
+    return NOT_READ if finding.unread else OPEN
+
+
+def said(text: str, nameless: Nameless, longest: int = LONGEST_TEXT) -> str:
+    """The chart's own words on one line, without what names the patient; nothing invisible is in them."""
+    # Cut only behind: a name that is cut off would not be found.
+    return one_line(nameless(one_line(text, LONGEST_READ)), longest)
+
+
+class Rows:
+    """Makes the rows of one page. ``needs`` are by the keys of findings, ``titles`` by the ids of criteria; where there
+    is none the policy's own words stand. ``apart``: a row names the part that it was judged for."""
+
+    def __init__(
+        self, nameless: Nameless, needs: Mapping[str, Need], titles: Mapping[str, str], *, apart: bool
+    ) -> None:
+        self._nameless, self._needs, self._titles, self._apart = nameless, needs, titles, apart
+        # The same words stand in many rows.
+        self._said: dict[str, str] = {}
+
+    def of(self, findings: Iterable[Finding]) -> list[Json]:
+        """The rows, those that need action first."""
+        return sorted(map(self._row, findings), key=lambda row: ORDER.index(row["result"]))
+
+    def _row(self, finding: Finding) -> Json:
+        criterion, result = finding.criterion, result_of(finding)
+        part = finding.part.label if finding.part and self._apart else None
+        row = {
+            "id": criterion.key,
+            "title": self._titles.get(criterion.id),
+            "part": part,
+            "result": result,
+            "evidence": self._listed(finding.evidence),
+            "against": self._listed(item for item in finding.contrary if item not in finding.evidence),
+            "despite": [self._safe(item.in_words(self._safe)) for item in islice(finding.answered, MOST_EVIDENCE)],
+            "says": self._safe(finding.reason if finding.truth is not Truth.MET else finding.beside),
+            "unread": [TYPES[name].called for name in finding.unread],
+            "needed": self._need(finding) if result in (OPEN, NOT_READ) else None,
+            "not_counted": self._not_counted(finding),
+        }
+        return {name: value for name, value in row.items() if value}
+
+    def _need(self, finding: Finding) -> Json:
+        document, says = self._needs.get(finding.key) or ("", finding.needs or finding.criterion.settled_by)
+        return {"document": document, "says": self._safe(says)} if document else {"says": says}
+
+    def _not_counted(self, finding: Finding) -> list[list[str]]:
+        """The records that bear on it and do not count, the first of many, each with why."""
+        refused = finding.not_counted
+        listed = [[self._safe(item.display), self._safe(item.why)] for item in refused[:MOST_NOT_COUNTED]]
+        more = len(refused) - MOST_NOT_COUNTED
+        return [*listed, [f"{more} more", "not listed here"]] if more > 0 else listed
+
+    def _listed(self, evidence: Iterable[Evidence]) -> list[Json]:
+        """Each once, the first of many; what is counted in one line with its first and last day."""
+        shown: dict[str, Json] = {}
+        counted: dict[tuple[tuple[str, str], str, str | None], list[Evidence]] = {}
+        for item in evidence:
+            if item.noun:
+                counted.setdefault((item.noun, item.display, item.code), []).append(item)
+            else:
+                shown.setdefault(repr(item[1:]), self.evidence(item))
+        found = [*shown.values(), *(self._events(events) for events in counted.values())]
+        more = len(found) - MOST_EVIDENCE
+        return [*found[:MOST_EVIDENCE], {"more": more}] if more > 0 else found
+
+    def _events(self, events: Sequence[Evidence]) -> Json:
+        """Several records of one day are one event: a session is billed in several lines."""
+        days = sorted({item.date for item in events if item.date})
+        noun = events[0].noun or ("", "")
+        number = len(days) + sum(not item.date for item in events)
+        said = self.evidence(events[0]._replace(date=None, noun=None))
+        spans = {"first": self._nameless.date(days[0]), "date": self._nameless.date(days[-1])} if days else {}
+        return said | {"count": number, "noun": noun[number != 1]} | spans
+
+    def evidence(self, item: Evidence) -> Json:
+        """One thing on record: what it is, its value, date and code; of an answer who gave it."""
+        said = {
+            "is": self._safe(item.display) if item.attested is None else None,
+            "code": item.code and self._safe(item.code),
+            "value": item.value and self._safe(item.value),
+            "date": self._nameless.date(item.date),
+            "remark": item.remark and self._safe(item.remark),
+            "quote": self._safe(item.quote),
+            "attested": self._who(item.attested) if item.attested else None,
+        }
+        return {name: value for name, value in said.items() if value}
+
+    def _who(self, by: Attested) -> Json:
+        said = {
+            "by": self._safe(by.by),
+            "role": self._safe(by.role) if by.role not in (NO_ROLE, by.by) else "",
+            "observed": by.observed,
+            "basis": self._safe(by.basis),
+        }
+        return {name: value for name, value in said.items() if value}
+
+    def _safe(self, text: str) -> str:
+        if text not in self._said:
+            self._said[text] = said(text, self._nameless)
+        return self._said[text]

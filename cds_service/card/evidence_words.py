@@ -1,0 +1,166 @@
+"""What is in the chart for a criterion, in the few words that a card has for it."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from cds_service.card.assessment import Row
+from cds_service.card.markdown import one_line
+from cds_service.card.style import Style
+from cds_service.facts.attesters import UNNAMED
+from cds_service.facts.evidence import Evidence
+from cds_service.facts.kinds.words import REPORT_NOT_READ, TEXT_NOT_READ, WORDS_NOT_SENT
+from cds_service.fhir.free_text import inside_sentence
+from cds_service.verdicts.criteria import Finding
+
+MOST_NAMES = 3
+# Characters of the chart's own words: a label is shorter.
+LONGEST_NAME = 48
+SIGNER_NOT_RECORDED = "signer not recorded"
+_NUMBER = re.compile(r"(-?\d+(?:\.\d+)?) (?:years|kg/m2)")
+_PERCENT = re.compile(r"(\d) %")
+# Behind the name of a drug stand its strength and form.
+_STRENGTH = re.compile(r" \d")
+_CODE = re.compile(r"[A-Za-z0-9.-]{1,12}")
+
+
+def few(names: Sequence[str], apart: str = "; ", most: int = MOST_NAMES) -> str:
+    """The first of many names, and how many more there are."""
+    more = len(names) - most
+    return apart.join(names[:most]) + (f"{apart}{more} more" if more > 0 else "")
+
+
+def value_of(evidence: Evidence, style: Style) -> str:
+    """What a record or an answer says, to stand in a phrase: a date without "since", a number without its unit, 57%."""
+    return _value(one_line(evidence.value or "").removeprefix("since "), style)
+
+
+def _value(text: str, style: Style) -> str:
+    number = _NUMBER.fullmatch(text)
+    return style.date(number[1] if number else _PERCENT.sub(r"\1%", text))
+
+
+def code_of(evidence: Evidence) -> str:
+    """The code of a record, where it is shaped as one: a card names no chart text as a code."""
+    return evidence.code if evidence.code and _CODE.fullmatch(evidence.code) else ""
+
+
+def name_of(evidence: Evidence) -> str:
+    """What a record is called, as inside a sentence."""
+    return inside_sentence(one_line(evidence.display, LONGEST_NAME))
+
+
+def record(evidence: Evidence, style: Style, called: str = "") -> str:
+    """A record with its code, its value and its date: "knee repair (12345), 09/2016"."""
+    code = code_of(evidence)
+    named = (called or name_of(evidence)) + (f" ({code})" if code else "")
+    said = _value(one_line(evidence.value), style) if evidence.value else ""
+    when = style.date(evidence.date) if evidence.date else ""
+    by_words = "in a report, to confirm" if evidence.quote and not called else ""
+    return ", ".join(filter(None, (f"{named} {said}".rstrip(), when, by_words)))
+
+
+def signer(evidence: Iterable[Evidence], style: Style) -> str:
+    """Who attested and when: "C. Okafor, MD, 11/22/2026"; of several how many they are; "" where nobody did."""
+    answers = [item for item in evidence if item.attested is not None]
+    who = dict.fromkeys(
+        (SIGNER_NOT_RECORDED if item.attested.kind == UNNAMED else one_line(item.attested.by, LONGEST_NAME), item.date)
+        for item in answers
+        if item.attested is not None
+    )
+    if not who:
+        return ""
+    if len({name for name, _ in who}) > 1:
+        return f"{len({name for name, _ in who})} signers"
+    name, _ = next(iter(who))
+    when = max((date for _, date in who if date), default="")
+    return ", ".join(filter(None, (name, style.date(when))))
+
+
+def in_chart(finding: Finding) -> tuple[Evidence, ...]:
+    """What was read for a criterion and contradicts it in the chart, but for answers."""
+    return tuple(item for item in (*finding.evidence, *finding.contrary) if not item.is_attested)
+
+
+def document(row: Row, style: Style) -> str:
+    """What the document must say that settles a criterion, with what is in the chart already."""
+    found = [item for item in row.finding.evidence if not item.is_attested and not item.quote]
+    phrases = row.phrases
+    said = phrases.document
+    if found and phrases.document_found and not row.finding.contrary:
+        said = phrases.document_found.format(**_found(found, style))
+    else:
+        shown = list(dict.fromkeys(_briefly(item, row, style) for item in in_chart(row.finding)))
+        if shown:
+            only = " only" if len(shown) == 1 and code_of(in_chart(row.finding)[0]) == shown[0] else ""
+            said += f" (chart: {few(shown, ', ', 2)}{only})"
+        elif any(said in row.finding.beside for said in (REPORT_NOT_READ, TEXT_NOT_READ, WORDS_NOT_SENT)):
+            said += " (report on file, text not readable)"
+        elif row.finding.not_counted:
+            first = row.finding.not_counted[0]
+            said += f" (chart: {inside_sentence(one_line(first.display, LONGEST_NAME))}, not counted)"
+    return said + (f" ({', '.join(row.sides)})" if row.sides else "")
+
+
+def _briefly(item: Evidence, row: Row, style: Style) -> str:
+    """A record in brackets: a diagnosis that supports the criterion by code, one that contradicts it by name too."""
+    code = code_of(item)
+    if item.quote:
+        return f"{name_of(item)} {style.date(item.date or '')}, to confirm".replace("  ", " ")
+    if item.reference.startswith("Condition") and code:
+        return f"{name_of(item)} {code}" if item in row.finding.contrary else code
+    return name_of(item) + (f" {value_of(item, style)}" if item.value else "")
+
+
+def _found(evidence: Sequence[Evidence], style: Style) -> dict[str, str]:
+    """What fills {count}, {last} and {names}: events of one day are one."""
+    counted: dict[tuple[str, str], set[str]] = {}
+    for item in evidence:
+        if item.noun:
+            counted.setdefault(item.noun, set()).add(item.date or item.reference)
+    counts = [f"{len(days)} {one if len(days) == 1 else many}" for (one, many), days in counted.items()]
+    names = list(dict.fromkeys(_STRENGTH.split(name_of(item))[0] for item in evidence))
+    last = max((item.date for item in evidence if item.date), default="")
+    return {
+        "count": " and ".join(counts) or f"{len(evidence)} records",
+        "last": style.date(last) or "date not recorded",
+        "names": few(names, ", "),
+    }
+
+
+def met(row: Row, style: Style) -> str:
+    """What is in the chart where a criterion is met: its value, else what is true then."""
+    with_value = next((item for item in row.finding.evidence if item.value and not item.is_attested), None)
+    if row.phrases.met and with_value is not None:
+        return row.phrases.met.format(value=value_of(with_value, style))
+    return row.phrases.short
+
+
+def fails(row: Row, style: Style) -> str:
+    """The finding that fails a criterion, with what was measured."""
+    value = next((value_of(item, style) for item in row.finding.evidence if item.value), "")
+    return row.phrases.fails.format(value=value or "value not shown")
+
+
+def failing_record(row: Row, style: Style) -> str:
+    """What fails a criterion: the record with code and date, the measured value with its date, or who attested it."""
+    measured = "{value}" in row.phrases.fails
+    records = [item for item in in_chart(row.finding) if measured or not item.quote]
+    if measured or not records:
+        when = next((item.date for item in row.finding.evidence if item.date), None)
+        by = signer(row.finding.evidence, style)
+        tail = f", attested by {by}" if by else f", {style.date(when)}" if when and measured else ""
+        return fails(row, style) + tail
+    return few([record(item, style) for item in records], "; ", 2)
+
+
+def in_dispute(row: Row, style: Style) -> str:
+    """Both sides of a conflict: what the chart has, and what a form says."""
+    chart = [record(item, style) for item in in_chart(row.finding)]
+    answers = [item for item in row.finding.evidence if item.is_attested]
+    said = {"yes": row.phrases.short, "no": row.phrases.fails.format(value="otherwise")}
+    told = []
+    for item in answers:
+        of = f" of {style.date(item.date)}" if item.date else ""
+        told.append(f"form{of} says {said.get(item.value or '', _value(one_line(item.value or ''), style))}")
+    has = [f"chart has {few(list(dict.fromkeys(chart)), '; ', 2)}"] if chart else []
+    return "; ".join(has + list(dict.fromkeys(told))) or row.phrases.topic

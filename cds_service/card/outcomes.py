@@ -1,0 +1,90 @@
+"""What one card says, in one word: the first of the outcomes that applies."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from cds_service.card import overrides
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """``topic`` ends the topic's code; ``codes``: codes may be suggested; ``decided``: criteria were counted."""
+
+    topic: str
+    called: str
+    reasons: tuple[str, ...]
+    warns: bool = False
+    codes: bool = False
+    decided: bool = True
+
+
+class Outcome(Enum):
+    """The outcomes in their order; the value is the id that ``explain --json`` gives."""
+
+    DECEASED = "deceased"
+    FAILED = "failed"
+    UNCLEAR = "unclear"
+    ROUTED = "routed"
+    CONTRAINDICATED = "contraindicated"
+    CONFLICT_URGENT = "conflict-urgent"
+    OFF_LABEL = "off-label"
+    IMPLANTED = "implanted"
+    PAYER_EXCLUDES = "payer-excludes"
+    CONFLICT = "conflict"
+    NOT_READ = "not-read"
+    TWO_SIDES = "two-sides"
+    GAPS = "gaps"
+    NOT_STUDIED = "not-studied"
+    TRIAL_GAPS = "trial-gaps"
+    MET = "met"
+
+    @property
+    def topic(self) -> str:
+        """The end of the topic's code: one topic for each outcome, so that what a reader turned down under one never
+        silences another."""
+        return _ROWS[self].topic
+
+    @property
+    def called(self) -> str:
+        """The outcome in words, for reports."""
+        return _ROWS[self].called
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The codes of the override reasons."""
+        return _ROWS[self].reasons
+
+    @property
+    def indicator(self) -> str:
+        """CDS Hooks indicator."""
+        return "warning" if _ROWS[self].warns else "info"
+
+    @property
+    def suggests(self) -> bool:
+        """Whether codes may be suggested."""
+        return _ROWS[self].codes
+
+    @property
+    def decided(self) -> bool:
+        """Whether criteria were evaluated and counted."""
+        return _ROWS[self].decided
+
+
+_ROWS = {
+    Outcome.DECEASED: _Row("Deceased", "patient deceased", overrides.ORDER, warns=True, decided=False),
+    Outcome.FAILED: _Row("Failed", "not checked", overrides.ORDER, decided=False),
+    Outcome.UNCLEAR: _Row("Ask", "order unclear", overrides.ORDER, decided=False),
+    Outcome.ROUTED: _Row("NotEvaluated", "not evaluated", overrides.ORDER, decided=False),
+    Outcome.CONTRAINDICATED: _Row("Contraindicated", "contraindicated", overrides.OFF_LABEL, warns=True),
+    Outcome.CONFLICT_URGENT: _Row("ConflictUrgent", "resolve before ordering", overrides.DOCUMENTATION, warns=True),
+    Outcome.OFF_LABEL: _Row("OffLabel", "off-label", overrides.OFF_LABEL, warns=True),
+    Outcome.IMPLANTED: _Row("Implanted", "implant already in chart", overrides.ORDER),
+    Outcome.PAYER_EXCLUDES: _Row("PayerExcludes", "payer excludes", overrides.PAYER, warns=True, codes=True),
+    Outcome.CONFLICT: _Row("Conflict", "conflicting records", overrides.DOCUMENTATION, codes=True),
+    Outcome.NOT_READ: _Row("NotRead", "chart data not received", overrides.DOCUMENTATION, codes=True),
+    Outcome.TWO_SIDES: _Row("TwoSides", "sides differ", overrides.DOCUMENTATION, codes=True),
+    Outcome.GAPS: _Row("Gaps", "documentation needed", overrides.DOCUMENTATION, codes=True),
+    Outcome.NOT_STUDIED: _Row("NotStudied", "not studied", overrides.TRIAL, codes=True),
+    Outcome.TRIAL_GAPS: _Row("TrialGaps", "trial criteria need documentation", overrides.TRIAL, codes=True),
+    Outcome.MET: _Row("Met", "criteria met", overrides.DOCUMENTATION, codes=True),
+}

@@ -1,0 +1,132 @@
+"""How one client wants its cards written: the format of the detail, the dates, what is spelled out."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape as html_escape
+from typing import NamedTuple
+
+from cds_service.card.markdown import escape, one_line
+
+# Markdown is what CDS Hooks says; text is for clients that render none; HTML is Epic's extension.
+MARKDOWN, TEXT, HTML = "markdown", "text", "html"
+US, ISO = "us", "iso"
+_DATE = re.compile(r"(?<![\d-])(\d{4})-(\d{2})(?:-(\d{2}))?(?![\d-])")
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """``detail_format`` and ``dates`` of a client, and whether a card ends with a part that ``spells_out`` what the
+    evidence page would show."""
+
+    detail_format: str = MARKDOWN
+    dates: str = US
+    spells_out: bool = False
+
+    def date(self, text: str) -> str:
+        """Each ISO date in a text as this client reads it: MM/DD/YYYY and MM/YYYY, or as it is."""
+        return text if self.dates == ISO else _DATE.sub(_in_us_order, text)
+
+
+def _in_us_order(found: re.Match[str]) -> str:
+    year, month, day = found.groups()
+    return f"{month}/{day}/{year}" if day else f"{month}/{year}"
+
+
+DEFAULT_STYLE = Style()
+
+
+class Span(NamedTuple):
+    """A stretch of a line: what is bold, and what follows it."""
+
+    bold: str
+    plain: str = ""
+
+
+Line = tuple[Span, ...]
+
+
+class Block(NamedTuple):
+    """Lines that stand together: ``lines``, ``bullets`` or the ``footer``."""
+
+    kind: str
+    lines: tuple[Line, ...]
+
+
+LINES, BULLETS, FOOTER = "lines", "bullets", "footer"
+
+
+def plain_lines(blocks: Sequence[Block]) -> list[str]:
+    """The lines as a reader sees them, without any mark: what the limits of a card count."""
+    return [" ".join(part for span in line for part in span if part) for block in blocks for line in block.lines]
+
+
+def written(blocks: Sequence[Block], style: Style) -> str:
+    """The detail of a card in one of the ``DETAIL_FORMATS``.
+
+    Markdown is what GitHub and CommonMark render alike: a line ends in two spaces, blocks stand apart. HTML is made of
+    p, ul, li, strong and em. All text is made safe here, whoever wrote it.
+    """
+    return {MARKDOWN: _markdown, TEXT: _text, HTML: _html}[style.detail_format](blocks)
+
+
+def _joined(line: Line, safe: Callable[[str], str], bold: Callable[[str], str]) -> str:
+    parts = []
+    for said in line:
+        parts += [bold(safe(said.bold))] if said.bold else []
+        parts += [safe(said.plain)] if said.plain else []
+    return " ".join(parts)
+
+
+# Of what stands on a card each part is short already; the whole of a line is never cut.
+_LINE = 2_000
+
+
+def _markdown(blocks: Sequence[Block]) -> str:
+    def line_of(line: Line) -> str:
+        return _joined(line, lambda text: escape(text, _LINE), lambda text: f"**{text}**")
+
+    said = []
+    for block in blocks:
+        if block.kind == BULLETS:
+            said.append("\n".join(f"- {line_of(line)}" for line in block.lines))
+        elif block.kind == FOOTER:
+            said.append("  \n".join(f"*{line_of(line)}*" for line in block.lines))
+        else:
+            said.append("  \n".join(line_of(line) for line in block.lines))
+    return _apart(blocks, said, "\n")
+
+
+def _text(blocks: Sequence[Block]) -> str:
+    def line_of(line: Line) -> str:
+        return _joined(line, lambda text: one_line(text, _LINE), str)
+
+    said = [
+        "\n".join(f"- {line_of(line)}" if block.kind == BULLETS else line_of(line) for line in block.lines)
+        for block in blocks
+    ]
+    return _apart(blocks, said, "\n")
+
+
+def _html(blocks: Sequence[Block]) -> str:
+    def line_of(line: Line) -> str:
+        return _joined(line, lambda text: html_escape(one_line(text, _LINE)), lambda text: f"<strong>{text}</strong>")
+
+    said = []
+    for block in blocks:
+        if block.kind == BULLETS:
+            said.append("<ul>" + "".join(f"<li>{line_of(line)}</li>" for line in block.lines) + "</ul>")
+        elif block.kind == FOOTER:
+            said.append("".join(f"<p><em>{line_of(line)}</em></p>" for line in block.lines))
+        else:
+            said.append("".join(f"<p>{line_of(line)}</p>" for line in block.lines))
+    return "".join(said)
+
+
+def _apart(blocks: Sequence[Block], said: Sequence[str], line_break: str) -> str:
+    """Blocks with an empty line between them, but for a list right behind its heading."""
+    text = ""
+    for place, (block, part) in enumerate(zip(blocks, said, strict=True)):
+        heads = block.kind == BULLETS and place > 0 and blocks[place - 1].kind == LINES
+        text += ("" if place == 0 else line_break if heads else line_break * 2) + part
+    return text

@@ -1,0 +1,150 @@
+"""Evidence pages of calls: each closed under a key of the server and a secret that is in its link and nowhere else.
+
+Whoever has the database, or the server's key, or both, can open none without the link. The first browser that opens a
+page keeps it; a link that was passed on, or stands in a log, opens nothing then.
+"""
+
+import hashlib
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import NamedTuple
+
+from cds_service.clock import Deadline
+from cds_service.operations.sealing import SealError
+from cds_service.store import evidence_pages
+from cds_service.store.database import Store
+from cds_service.store.evidence_pages import ClosedPage
+from cds_service.store.page_keys import PageKeys
+
+ID_BYTES, SECRET_BYTES, COOKIE_BYTES = 16, 32, 32
+
+
+class ToClose(NamedTuple):
+    """A page to be kept: what it holds, of which card and client it is, and until when."""
+
+    content: bytes
+    card: str
+    client: str
+    expires: datetime
+
+
+class NotShown(Enum):
+    """Why a page is not shown: there is none (never was, or any more), or another browser has it."""
+
+    GONE = "gone"
+    ELSEWHERE = "elsewhere"
+
+
+class OpenedPage(NamedTuple):
+    """An opened page, and of which card and client it is; ``cookie`` is what its browser must have from now on."""
+
+    content: bytes
+    card: str
+    client: str
+    cookie: bytes
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class SealedPages:
+    """The pages of one installation: ``hours`` after a call they are gone. Safe for several threads and processes.
+
+    ``clients`` are the ids of those that may call: a page of another is gone too. ``now`` gives the time with a time
+    zone, ``random`` bytes that nobody can guess.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        keys: PageKeys,
+        hours: float,
+        clients: Collection[str],
+        now: Callable[[], datetime] = _now,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._store, self._keys, self._clients = store, keys, frozenset(clients)
+        self._lives, self._now, self._random = timedelta(hours=hours), now, random
+
+    def times(self) -> tuple[datetime, datetime]:
+        """When a page that is made now is made, and when it expires: both in UTC."""
+        made = self._now().astimezone(UTC)
+        return made, made + self._lives
+
+    def add(self, pages: Sequence[ToClose], deadline: Deadline) -> list[str]:
+        """Keeps pages; the end of the link of each: its id, ``#``, its secret. Raises StoreError."""
+        if not pages:
+            return []
+        keys = self._keys.at(self._now())
+        rows, links = [], []
+        for page in pages:
+            name, secret = self._random(ID_BYTES), self._random(SECRET_BYTES)
+            key = _key(name)
+            closed = keys.with_secret(secret).seal(page.content, key.hex(), self._random)
+            until = int(page.expires.timestamp())
+            rows.append(ClosedPage(key, page.card, page.client, until, closed["key"], closed["sealed"]))
+            links.append(f"{_text(name)}#{_text(secret)}")
+        with self._store.within(deadline):
+            evidence_pages.add(self._store, rows)
+        return links
+
+    def client_of(self, name: str, deadline: Deadline) -> str | None:
+        """Whose call made the page with this id; None where there is none (any more). Raises StoreError."""
+        page = self._found(name, deadline)
+        return page.client if page is not None else None
+
+    def open(self, name: str, secret: str, cookie: str, deadline: Deadline) -> OpenedPage | NotShown:
+        """What is behind a link: its id and its secret, for a browser that has ``cookie`` ("": none yet).
+
+        Only who has the secret binds a page to a browser. Raises StoreError.
+        """
+        page = self._found(name, deadline)
+        given = _bytes(secret, SECRET_BYTES)
+        if page is None or given is None:
+            return NotShown.GONE
+        keys = self._keys.at(self._now())
+        try:
+            closed = {"key": page.server_key, "sealed": page.sealed}
+            content = keys.with_secret(given).open(closed, page.key.hex())
+        except SealError:
+            return NotShown.GONE
+        held = _bytes(cookie, COOKIE_BYTES) or self._random(COOKIE_BYTES)
+        with self._store.within(deadline):
+            # Of one browser each page has another hash, so that the rows do not tell which it opened.
+            bound = evidence_pages.bind(self._store, page.key, hashlib.sha256(page.key + held).digest())
+        return OpenedPage(content, page.card, page.client, held) if bound else NotShown.ELSEWHERE
+
+    def _found(self, name: str, deadline: Deadline) -> ClosedPage | None:
+        given = _bytes(name, ID_BYTES)
+        if given is None:
+            return None
+        with self._store.within(deadline):
+            page = evidence_pages.find(self._store, _key(given), self._now())
+        return page if page is not None and page.client in self._clients else None
+
+
+def _key(name: bytes) -> bytes:
+    return hashlib.sha256(name).digest()
+
+
+def _text(value: bytes) -> str:
+    """Base64 for addresses, without its padding (RFC 4648, section 5)."""
+    return urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def _bytes(text: str, length: int) -> bytes | None:
+    """What ``_text`` wrote, if it has that many bytes."""
+    try:
+        found = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+    except ValueError:
+        return None
+    return found if len(found) == length and _text(found) == text else None
+
+
+def cookie_text(cookie: bytes) -> str:
+    """A cookie as the browser keeps it."""
+    return _text(cookie)
