@@ -60,11 +60,11 @@ def test_a_clinician_signs_takes_the_suggestion_signs_again_and_dismisses_the_se
     card = first.locator(".advice")
     assert card.count() == 1
     assert "Information" in card.locator(".indicator").inner_text()
-    assert "6 of 8 label criteria undocumented" in card.locator("h4").inner_text()
+    assert "6 of 8 FDA label criteria need documentation" in card.locator("h4").inner_text()
     assert "6 of 8" in page.locator("#announcements").text_content()
     uuid_of_first = last_answer(page)["cards"][0]["uuid"]
 
-    card.get_by_role("button", name="Add the order: generator").click()
+    card.get_by_role("button", name="Add order: generator").click()
     card.locator(".outcome").filter(has_text="Feedback stored").wait_for()
     added = draft(page, "Added by a card")
     assert "CPT 64590" in added.inner_text()
@@ -76,7 +76,7 @@ def test_a_clinician_signs_takes_the_suggestion_signs_again_and_dismisses_the_se
     assert page.locator(".earlier summary").inner_text() == "Earlier in this visit (2)"
     uuid_of_second = last_answer(page)["cards"][0]["uuid"]
     assert uuid_of_second != uuid_of_first
-    dismiss(second, "documented elsewhere", "in the paper chart <b>of</b> the clinic")
+    dismiss(second, "documented outside this chart", "in the paper chart <b>of</b> the clinic")
     assert "Dismissed: " in second.locator(".outcome").inner_text()
     assert "<b>of</b>" in second.locator(".outcome").inner_text()
     assert page.locator(":focus").get_attribute("class") == "outcome"
@@ -87,7 +87,7 @@ def test_a_clinician_signs_takes_the_suggestion_signs_again_and_dismisses_the_se
     assert "generator" in accepted.suggestions[0]
     assert overridden.outcome == "overridden"
     assert overridden.reason is not None
-    assert overridden.reason.code == "documented-elsewhere"
+    assert overridden.reason.code == "documented-outside-chart"
     assert overridden.comment == "in the paper chart <b>of</b> the clinic"
     assert overridden.policy == "isass-restorative-neurostimulation-2023"
     reported(page, overridden)
@@ -197,7 +197,7 @@ def test_the_whole_story_by_keyboard_alone(page, workbench, look):
     focus(page, "button", "Sign")
     page.keyboard.press("Enter")
     moment(page, SIGNED).wait_for()
-    focus(page, "button", "Add the order: generator")
+    focus(page, "button", "Add order: generator")
     page.keyboard.press("Space")
     page.locator("#cards > .moment .outcome").filter(has_text="Feedback stored").wait_for()
     focus(page, "button", "Undo")

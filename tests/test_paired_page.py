@@ -222,7 +222,7 @@ def test_no_text_of_a_rule_or_a_part_becomes_markup(tmp_path):
     policy["profiles"]["charter"]["pending"] = hostile
     policy["parameters"]["signs-least"]["place"] = hostile
     policy["scope"]["parts"][0]["label"] = hostile
-    made["card"]["ask_scope"]["detail"] = hostile.replace("{{ 7*7 }}", "")
+    made["card"]["ask_scope"]["lines"] = [hostile.replace("{{ 7*7 }}", "")]
     page = page_of(client_of(write(tmp_path, made).parent), PATH)
     assert [attrs["src"] for attrs in page.named("script")] == ["../static/theme.js"]
     assert page.text.count(hostile) >= len(told) + 3
