@@ -2,10 +2,12 @@
 
 import json
 import logging
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
 from pydantic import SecretStr
 
 from cds_service.app import create_app
@@ -388,9 +390,22 @@ def test_the_audit_log_tells_made_and_opened_by_card_and_nothing_that_opens_it(c
     assert broken == []
 
 
+@pytest.fixture
+def log_of_json() -> Iterator[None]:
+    """Everything is logged as JSON, and afterwards as before."""
+    root = logging.getLogger()
+    handlers, level, raising = [*root.handlers], root.level, logging.raiseExceptions
+    logs.configure("json", "debug", names_of(library()), lambda count: None)
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.raiseExceptions = raising
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("log_of_json")
 def test_canaries_stand_in_the_answer_and_nowhere_else(client, tmp_path, store, capsys):
     planted = Planted(example("typical-gaps"))
-    logs.configure("json", "debug", names_of(library()), lambda count: None)
     (card,) = cards_of(client, request=planted.request)
     shown = opening(client, link_of(card)).get_data(as_text=True)
     assert found_in(shown)
