@@ -177,7 +177,7 @@ def _cells(row: Rates) -> tuple[str, ...]:
 
 def percent(share: float | None) -> str:
     """A share from 0 to 1 as people read it; a dash for None."""
-    return "-" if share is None else f"{100 * share:.1f} %"
+    return "-" if share is None else f"{100 * share:.1f}%"
 
 
 def _share(part: int, whole: int) -> float | None:
