@@ -3,7 +3,6 @@
 import pytest
 
 from cds_service.chart.evidence_rules import (
-    is_confirmed_and_active,
     status_word,
     too_old_or_future,
 )
@@ -101,21 +100,6 @@ def test_the_card_can_say_why_a_diagnosis_does_not_count(changes, note):
     notes = fact("infection", condition(code=INFECTION, **changes)).notes
     assert len(notes) == 1
     assert notes[0].endswith(note)
-
-
-@pytest.mark.parametrize(
-    ("changes", "sure"),
-    named(
-        ("both said", {}, True),
-        ("both said as bare strings", {"clinicalStatus": "active", "verificationStatus": "confirmed"}, True),
-        ("not said whether confirmed", {"verificationStatus": ...}, False),
-        ("not said whether active", {"clinicalStatus": ...}, False),
-        ("resolved", {"clinicalStatus": "resolved"}, False),
-        ("provisional", {"verificationStatus": "provisional"}, False),
-    ),
-)
-def test_only_a_diagnosis_that_says_so_is_confirmed_and_active(changes, sure):
-    assert is_confirmed_and_active(condition(**changes)) is sure
 
 
 ENDED_AND_ACTIVE = "is active, and ended 2026-01-01"

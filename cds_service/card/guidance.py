@@ -87,7 +87,7 @@ def guidance_card(found: Assessment, frame: Frame) -> Json:
     parts = [written([block for block in blocks if block.lines], style), *_notices(found.policy)]
     card = frame.card(found.outcome, summary, "\n\n".join(parts))
     if found.outcome.suggests:
-        offered = suggestions(decision, found.chart, frame.make_id)
+        offered = suggestions(decision, frame.make_id)
         if offered:
             card["suggestions"] = offered
             card["selectionBehavior"] = "any"

@@ -261,13 +261,6 @@ def _why_visit_is_past(condition: Mapping[str, Any], today: date) -> str | None:
     return None
 
 
-def is_confirmed_and_active(condition: Mapping[str, Any]) -> bool:
-    """Whether a Condition says of itself that it is confirmed and active; silence on either is not enough."""
-    clinical = status_of(condition.get("clinicalStatus"))
-    is_confirmed = status_of(condition.get("verificationStatus")) == "confirmed"
-    return is_confirmed and clinical is not None and clinical in _PRESENT
-
-
 def too_old_or_future(look_back_days: int | None, written: str, today: date) -> str | None:
     """Why a date as written does not count (in the future; beyond the look-back), or None where it does or may."""
     when = days(written)
