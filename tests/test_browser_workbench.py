@@ -111,7 +111,7 @@ def test_a_clinician_writes_an_order_by_its_name_and_takes_the_code_that_the_car
     assert "Added by you" in page.locator("#orders .order").inner_text()
 
     card = signed(page).locator(".advice")
-    assert "right joint" in card.locator("h4").inner_text()
+    assert "SI joint fusion, right" in card.locator("h4").inner_text()
     card.get_by_role("button", name="27279").click()
     card.locator(".outcome").filter(has_text="Feedback stored").wait_for()
     changed = draft(page, "Changed by a card")
@@ -151,7 +151,7 @@ def test_a_question_is_answered_by_changing_the_order(page, workbench):
     assert "Changed by you" in page.locator("#orders .order").first.inner_text()
     judged = signed(page).locator(".advice h4").inner_text()
     assert judged != asked
-    assert "left joint" in judged
+    assert "SI joint fusion, left" in judged
 
 
 def test_select_asks_about_the_ticked_order_alone(page, workbench):
