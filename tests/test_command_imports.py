@@ -28,7 +28,8 @@ COMMANDS = {
     "config": SERVER | RULES,
     "new-policy knee-humming-2026": SERVER,
     "changes isass-si-joint-fusion-2020 isass-si-joint-fusion-2020": SERVER,
-    f"check --no-slips {POLICY}": SERVER,
+    # The linter renders each card as two kinds of clients do.
+    f"check --no-slips {POLICY}": SERVER - {"markdown_it"},
     "explain request.json": SERVER,
 }
 LOADED = """

@@ -239,7 +239,7 @@ def test_the_wheel_alone_in_an_empty_environment_serves(tmp_path):
         )
         page = requests.get(f"{address}/policies/isass-restorative-neurostimulation-2023", timeout=10)
     (card,) = answer.json()["cards"]
-    assert card["summary"] == "All 8 label criteria met, 6 by attestation: restorative neurostimulation"
+    assert card["summary"] == "Restorative neurostimulation: all 8 FDA label criteria met, 6 by attestation only"
     assert begun.startswith("Wrote knee-humming-2026 with card.json")
     offered = [suggestion["actions"][0]["type"] for suggestion in card["suggestions"]]
     assert offered == ["update", "create"]
@@ -301,5 +301,6 @@ def test_the_server_says_where_it_listens_counts_over_its_workers_and_leaves_not
     assert any("Listening at" in line.get("message", "") for line in lines)
     assert [line["event"] for line in lines].count("call") == 8
     (written,) = (tmp_path / "state" / "audit").iterdir()
-    assert written.read_text().count("\n") == 8
+    kinds = [json.loads(line)["kind"] for line in written.read_text().splitlines()]
+    assert (kinds.count("call"), kinds.count("evidence"), len(kinds)) == (8, 8, 16)
     assert list(scratch.glob("cds-service-metrics-*")) == []

@@ -32,6 +32,8 @@ from cds_service.web.record import CallRecord, tell
 
 # What evaluating and writing may take after the last record has come, in seconds; nothing is waited for beyond it.
 RESERVE = 0.2
+# What the store may take for an evidence page, in seconds: then the card goes out without the link.
+FOR_A_LINK = 1.0
 
 
 # All that a call needs beside itself.
@@ -141,7 +143,7 @@ def _answered(
     # Not within the turn: another call computes while this one waits for the store.
     if pages:
         with record.timing.step("evidence"):
-            record.links = evidence.kept(pages, waits)
+            record.links = evidence.kept(pages, Deadline(min(waits.left(), FOR_A_LINK)))
     with record.timing.step("write"):
         record.told = spoken(with_links(service.response(record.answers), record.links), client)
         body = orjson.dumps(record.told, default=_decimal)
