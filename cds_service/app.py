@@ -47,8 +47,8 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     if installation.trusted_proxies:
         proxies = installation.trusted_proxies
-        # Flask asks that middleware be put in this way; for the type checker it is a method.
-        app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies, 0, proxies)  # type: ignore[method-assign]
+        proxied = ProxyFix(app.wsgi_app, proxies, proxies, proxies, 0, proxies)
+        app.wsgi_app = proxied  # type: ignore[method-assign]  # Flask asks that middleware be put in this way
     compression.register(app)
     open_calls = installation.verifier is None
     browsers.register(app, public_url, settings.cors_origins, settings.allowed_hosts, open_calls=open_calls)

@@ -376,8 +376,7 @@ _MAKERS = {
 }
 
 
-# One branch for each thing that a case can expect.
-def differences(  # noqa: C901
+def differences(  # noqa: C901 - one branch for each thing that a case can expect
     expect: Mapping[str, Any], answers: Sequence[Answer]
 ) -> Iterator[str]:
     """A sentence for each point in which the answers of a case's policy are not what the case expects."""

@@ -118,7 +118,7 @@ def audit_request(card: str) -> None:
     help="File with the EHR's patient ids, one a line ('-': standard input); the output names those that it finds.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line, in place of a table.")
-def affected(  # noqa: PLR0913
+def affected(  # noqa: PLR0913 - click passes one argument for each option
     policy_id: str,
     criterion: str,
     since: datetime,

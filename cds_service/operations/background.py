@@ -14,8 +14,7 @@ class Background:
     did not fail the thread also waits for ``wake``. ``patience`` is how many seconds a turn may take.
     """
 
-    # All that one loop needs.
-    def __init__(  # noqa: PLR0913
+    def __init__(  # noqa: PLR0913 - all that one loop needs
         self,
         name: str,
         turn: Callable[[], float],

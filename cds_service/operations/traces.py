@@ -164,9 +164,8 @@ def open_traces(wanted: bool, names: Names) -> NoTraces | OpenTelemetry:
     if not wanted:
         return NoTraces()
     try:
-        # Only to see that they are there; they are used in the worker.
-        import opentelemetry.exporter.otlp.proto.http.trace_exporter  # noqa: F401
-        import opentelemetry.sdk.trace  # noqa: F401
+        import opentelemetry.exporter.otlp.proto.http.trace_exporter  # noqa: F401 - is it there? The worker uses it
+        import opentelemetry.sdk.trace  # noqa: F401 - is it there? The worker uses it
     except ImportError:
         raise TracesError(
             "CDS_SERVICE_TRACES is on, and the OpenTelemetry SDK is not installed. Install it with "

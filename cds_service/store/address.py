@@ -41,8 +41,7 @@ def address_of(url: str | None, state: Path) -> Address:
         if not parsed.database:
             raise ValueError(f"The address of the store names no database; it is {ALLOWED}.")
         try:
-            # Only to see that it is there; it is used when the store is opened.
-            import psycopg  # noqa: F401
+            import psycopg  # noqa: F401 - is it there? It is used when the store is opened
         except ImportError:
             raise ValueError(NO_DRIVER) from None
         where = f"{parsed.host or 'local socket'}{f':{parsed.port}' if parsed.port else ''}"

@@ -35,8 +35,7 @@ _POLICY = (
 )
 
 
-# The branches are those of its routes, which are functions within it.
-def register(  # noqa: C901
+def register(  # noqa: C901 - the branches are those of its routes, which are functions within it
     app: Flask, library: Library, parts: RuleSetParts, installation: Installation, gate: Gate, public_url: str
 ) -> None:
     """Adds ``/evidence/{id}`` where any client has pages; ``public_url`` is our address, without a slash at its end."""

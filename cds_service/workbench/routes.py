@@ -36,8 +36,7 @@ class Offer(NamedTuple):
     code: str
 
 
-# The branches are those of its routes, which are functions within it.
-def register(  # noqa: C901
+def register(  # noqa: C901 - the branches are those of its routes, which are functions within it
     app: Flask, guide: Guide, address: str, clock: Callable[[], date], fetches: bool
 ) -> None:
     """Adds the workbench: its page at ``/``, all else under ``/workbench``.
