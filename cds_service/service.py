@@ -74,8 +74,8 @@ class Answer:
     """What one policy says to one call.
 
     ``card`` is None where it stays silent as a chart is opened. ``decision`` is None if the card only asks, names
-    another ``pathway``, or says that evaluation failed or, ``late``, was not possible in time. ``chart`` is what it was
-    made from, and ``order`` the first draft that it is about.
+    another ``pathway``, or says that evaluation failed or, ``late``, was not possible in time. ``assessment`` is the
+    decision as its card was made from it, with its chart, and ``order`` the first draft that it is about.
     ``if_meant`` is the decision of an order that the card asks about, were it for this therapy; worked out only where
     somebody wants it explained.
     """
@@ -87,7 +87,7 @@ class Answer:
     error: Exception | None = None
     pathway: str | None = None
     late: bool = False
-    chart: Chart | None = None
+    assessment: Assessment | None = None
     order: str | None = None
     if_meant: Decision | None = None
 
@@ -334,9 +334,9 @@ def _decided(policy: Policy, call: _Call, known: Known, order: ProcedureOrder | 
     decision = decisions.decide(policy, call.chart, known, order, call.today, rule)
     found = Assessment(decision, call.chart)
     if quiet and found.outcome is Outcome.IMPLANTED:
-        return Answer(policy, None, decision, found.outcome, chart=call.chart)
+        return Answer(policy, None, decision, found.outcome, assessment=found)
     card = guidance.guidance_card(found, _frame(call, policy, references, fingerprint(decision)))
-    return Answer(policy, card, decision, found.outcome, chart=call.chart, order=first)
+    return Answer(policy, card, decision, found.outcome, assessment=found, order=first)
 
 
 def _is_quiet(call: _Call) -> bool:

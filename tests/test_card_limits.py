@@ -43,7 +43,8 @@ class Shown(NamedTuple):
 
     @property
     def found(self) -> Assessment:
-        return Assessment(self.answer.decision, self.answer.chart)
+        """The decision as the card was made from it, to be changed freely."""
+        return Assessment(self.answer.decision, self.answer.assessment.chart)
 
 
 @cache

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cds_service.card.assessment import Assessment
 from cds_service.card.evidence_page import evidence_page, page_words
 from cds_service.card.evidence_rows import ORDER
 from cds_service.card.evidence_sources import rule_set_part
@@ -30,8 +29,8 @@ def pages(request) -> list[dict]:
     return [
         evidence_page(
             answer.decision,
-            answer.chart,
-            page_words(Assessment(answer.decision, answer.chart), answer.card["summary"]),
+            answer.assessment.chart,
+            page_words(answer.assessment, answer.card["summary"]),
             card=answer.card["uuid"],
             digest=rule_set_part(answer.policy)["digest"],
             made=MADE,
@@ -149,14 +148,14 @@ def test_the_same_decision_gives_the_same_page():
 def test_the_words_of_a_card_stand_where_they_are_given():
     (answer,) = answers(example("typical-gaps"))
     words = replace(
-        page_words(Assessment(answer.decision, answer.chart), answer.card["summary"]),
+        page_words(answer.assessment, answer.card["summary"]),
         outcome="gaps",
         summary="A summary",
         checklist=(("PT notes", "outcome of 8 visits"),),
         needs={"physical-therapy": ("PT notes", "outcome of 8 visits")},
         titles={"physical-therapy": "Failed PT"},
     )
-    page = evidence_page(answer.decision, answer.chart, words, card="c", digest="d", made=MADE)
+    page = evidence_page(answer.decision, answer.assessment.chart, words, card="c", digest="d", made=MADE)
     assert (page["outcome"], page["summary"], page["expires"]) == ("gaps", "A summary", None)
     row = next(row for group in shown(page)["groups"] for row in group.rows if row.title == "Failed PT")
     assert (row.to_do, row.needed) == ("Needed", "PT notes: outcome of 8 visits")

@@ -427,10 +427,10 @@ def differences(  # noqa: C901 - one branch for each thing that a case can expec
 
 def told(answer: Answer) -> str:
     """All that a reader of a card can come to see: its summary and detail, and the evidence behind it."""
-    card, decision = answer.card or {}, answer.decision
+    card, found = answer.card or {}, answer.assessment
     behind: tuple[str, ...] = ()
-    if decision is not None and answer.chart is not None:
-        behind = tuple(evidence_text.lines(decision, answer.chart, answer.outcome.suggests))
+    if found is not None:
+        behind = tuple(evidence_text.lines(found.decision, found.chart, answer.outcome.suggests))
     return "\n".join((card.get("summary", ""), card.get("detail", ""), *behind))
 
 

@@ -174,8 +174,8 @@ def of_answer(answer: Answer) -> Iterator[str]:
         yield f"the topic '{topic}' is not that of the outcome '{answer.outcome.value}'"
     if answer.card.get("suggestions") and not answer.outcome.suggests:
         yield f"codes are suggested on the outcome '{answer.outcome.value}'"
-    if answer.decision is not None and answer.chart is not None and answer.outcome is not Outcome.DECEASED:
-        yield from _honest(answer.card, Assessment(answer.decision, answer.chart))
+    if answer.assessment is not None and answer.outcome is not Outcome.DECEASED:
+        yield from _honest(answer.card, answer.assessment)
 
 
 def _honest(card: Mapping[str, Any], found: Assessment) -> Iterator[str]:

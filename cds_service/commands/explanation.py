@@ -77,9 +77,10 @@ def _policy(item: Answer) -> dict[str, Any]:
 
 def _delivery(item: Answer) -> dict[str, Any]:
     """What became of each type that the policy asks for, and of those that it only reads where they were sent."""
-    if item.chart is None:
+    if item.assessment is None:
         return {}
-    ledger = {name: item.chart.delivery(name) for name in sorted({"Patient"} | item.policy.resource_types)}
+    chart = item.assessment.chart
+    ledger = {name: chart.delivery(name) for name in sorted({"Patient"} | item.policy.resource_types)}
     return {name: found.as_json() for name, found in ledger.items() if found.received or not found.unasked}
 
 

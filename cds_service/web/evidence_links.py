@@ -5,7 +5,6 @@ from datetime import datetime
 
 import orjson
 
-from cds_service.card.assessment import Assessment
 from cds_service.card.evidence_page import evidence_page, page_words
 from cds_service.card.evidence_sources import rule_set_part
 from cds_service.clock import Deadline
@@ -61,12 +60,13 @@ class EvidenceLinks:
         return pages
 
     def _page(self, item: Answer, client: str, made: datetime, expires: datetime) -> ToClose | None:
-        if item.decision is None or item.chart is None or item.card is None or not item.outcome.decided:
+        found = item.assessment
+        if found is None or item.card is None or not item.outcome.decided:
             return None
         page = evidence_page(
-            item.decision,
-            item.chart,
-            page_words(Assessment(item.decision, item.chart), item.card["summary"]),
+            found.decision,
+            found.chart,
+            page_words(found, item.card["summary"]),
             card=item.card["uuid"],
             digest=self._parts.of(item.policy)["digest"],
             made=made,
