@@ -19,12 +19,13 @@ from cds_service.operations.audit import AuditLog, Wanted, read
 from cds_service.operations.metrics import Metrics
 from cds_service.operations.sealing import keys_of
 from cds_service.settings.settings import Settings
+from cds_service.store import database
 from cds_service.store.failures import StoreError
 from cds_service.store.page_keys import KeptKeys
 from cds_service.store.sealed_pages import SealedPages
 from cds_service.trust.clients import load_clients
 from cds_service.trust.entries import OFF, SEALED, Client
-from cds_service.web import evidence_links
+from cds_service.web import calls, evidence_links
 from cds_service.web.evidence import COOKIE
 from cds_service.web.evidence_links import LABEL
 from tests.canaries import Planted, found_below, found_in
@@ -43,6 +44,13 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.now
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch) -> None:
+    """A machine with much to do costs no card its link here: what is tested is links, and not how soon they come."""
+    monkeypatch.setattr(calls, "FOR_A_LINK", 60.0)
+    monkeypatch.setattr(database, "SECONDS_OF_A_CALL", 60.0)
 
 
 @pytest.fixture
