@@ -61,7 +61,7 @@ def rows_of(policy: Policy, findings: Iterable[Finding]) -> tuple[Row, ...]:
 def _row(policy: Policy, name: str, findings: tuple[Finding, ...]) -> Row:
     weakest = min(findings, key=lambda item: _WEAKEST.index(item.truth))
     alike = [item for item in findings if item.truth is weakest.truth]
-    sides = tuple(item.part.id.replace("-", " ") for item in alike if item.part) if len(alike) < len(findings) else ()
+    sides = tuple(item.part.name for item in alike if item.part) if len(alike) < len(findings) else ()
     return Row(policy.phrases.criteria[name], weakest, findings, sides)
 
 
@@ -190,7 +190,7 @@ class Assessment:
         if len(self.decision.parts) < 2:
             return {}
         return {
-            part.id.replace("-", " "): (self._of_part(self.label, part.id), self._of_part(self.trial, part.id))
+            part.name: (self._of_part(self.label, part.id), self._of_part(self.trial, part.id))
             for part in self.decision.parts
         }
 

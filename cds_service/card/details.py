@@ -11,6 +11,7 @@ from cds_service.card.markdown import one_line
 from cds_service.card.outcomes import Outcome
 from cds_service.card.style import BULLETS, FOOTER, LINES, Block, Line, Span, Style, plain_lines
 from cds_service.facts.logic import Truth
+from cds_service.fhir.free_text import capital
 from cds_service.fhir.types import TYPES
 from cds_service.policy.model import own_id
 from cds_service.verdicts.decisions import Urgent
@@ -115,21 +116,7 @@ def _lead(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
         item.reference for row in found.contraindicated for item in row.finding.evidence
     }
     yield Block(LINES, urgent_lines([item for item in found.urgent if item.record.reference not in named], style))
-    leads = {
-        Outcome.CONTRAINDICATED: _contraindicated,
-        Outcome.CONFLICT_URGENT: _pressing,
-        Outcome.OFF_LABEL: _off_label,
-        Outcome.IMPLANTED: _implanted,
-        Outcome.PAYER_EXCLUDES: _payer_excludes,
-        Outcome.CONFLICT: _conflict,
-        Outcome.NOT_READ: _not_read,
-        Outcome.TWO_SIDES: _two_sides,
-        Outcome.GAPS: _gaps,
-        Outcome.NOT_STUDIED: _not_studied,
-        Outcome.TRIAL_GAPS: _trial_gaps,
-        Outcome.MET: _met,
-    }
-    yield from leads[found.outcome](found, style, room)
+    yield from _LEADS[found.outcome](found, style, room)
     yield Block(LINES, tuple(_beside(found, style)))
 
 
@@ -165,7 +152,7 @@ def _pressing(found: Assessment, style: Style, _room: _Room) -> Iterator[Block]:
 
 def _off_label(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
     rows = found.off_label
-    fail_word = found.phrases.fail_word[0].upper() + found.phrases.fail_word[1:]
+    fail_word = capital(found.phrases.fail_word)
     if len(rows) > 1:
         yield Block(LINES, ((Span(f"{fail_word} ({len(rows)})"),),))
         said = [words.failing_record(row, style) for row in rows]
@@ -215,11 +202,7 @@ def _not_read(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
     for name, why in found.not_received.items():
         by_reason.setdefault(_reason(why), []).append(TYPES[name].called)
     yield Block(LINES, ((Span("Not received from the EHR"),),))
-    bullets = []
-    for why, names in by_reason.items():
-        listed = ", ".join(names)
-        bullets.append((Span(f"{listed[0].upper()}{listed[1:]}:", why),))
-    yield Block(BULLETS, tuple(bullets))
+    yield Block(BULLETS, tuple((Span(f"{capital(', '.join(names))}:", why),) for why, names in by_reason.items()))
     rest = [row for row in found.open_label if row not in found.not_checked]
     if rest:
         items = [_document(found, row, style) for row in rest]
@@ -236,7 +219,7 @@ def _two_sides(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
         rows = label + trial
         gaps = [row for row in rows if row.truth is Truth.UNKNOWN]
         failing = [row.phrases.topic for row in rows if row.truth is Truth.NOT_MET]
-        named = side[0].upper() + side[1:]
+        named = capital(side)
         tail = f"not studied: {few(failing, ', ')}" if failing else ""
         if gaps:
             yield Block(LINES, ((Span(f"{named}: documentation needed ({len(gaps)})", tail),),))
@@ -351,7 +334,7 @@ def _asked(found: Assessment) -> Line | None:
     # What is open in a verdict already is asked for there.
     asked = {own_id(row.finding.criterion.key) for row in found.counted if row.truth is not Truth.MET}
     held = [item for item in position.held if own_id(item.criterion.key) not in asked and item.truth is not Truth.MET]
-    payer = next((payer for _, payer in position.payers if payer is not None), None)
+    payer = position.on_file
     if not held or payer is None or found.outcome is Outcome.PAYER_EXCLUDES:
         return None
     topics = list(dict.fromkeys(found.phrases.criteria[own_id(item.criterion.key)].topic for item in held))
@@ -463,7 +446,7 @@ def _payer(found: Assessment, style: Style) -> Line:
     names = [one_line(name, MOST_LETTERS_OF_A_PAYER) for name, _ in position.payers]
     if not names:
         return (Span("Payer:", f"{_reason(position.reason)}; check prior authorization."),)
-    payer = next((payer for _, payer in position.payers if payer is not None), None)
+    payer = position.on_file
     if len(names) > 1:
         return (Span("Payers:", f"{few(names, ', ', 2)}; check which one pays, and prior authorization."),)
     if payer is None:
@@ -482,3 +465,19 @@ def _footer(found: Assessment) -> Block:
     evidence = phrases.evidence if found.outcome not in (Outcome.OFF_LABEL, Outcome.CONTRAINDICATED) else ""
     said = (evidence, DISCLAIMER, phrases.pending if pending else "")
     return Block(FOOTER, ((Span("", " ".join(filter(None, said))),),))
+
+
+_LEADS = {
+    Outcome.CONTRAINDICATED: _contraindicated,
+    Outcome.CONFLICT_URGENT: _pressing,
+    Outcome.OFF_LABEL: _off_label,
+    Outcome.IMPLANTED: _implanted,
+    Outcome.PAYER_EXCLUDES: _payer_excludes,
+    Outcome.CONFLICT: _conflict,
+    Outcome.NOT_READ: _not_read,
+    Outcome.TWO_SIDES: _two_sides,
+    Outcome.GAPS: _gaps,
+    Outcome.NOT_STUDIED: _not_studied,
+    Outcome.TRIAL_GAPS: _trial_gaps,
+    Outcome.MET: _met,
+}

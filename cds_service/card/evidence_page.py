@@ -11,16 +11,17 @@ from typing import Any
 from cds_service.card import evidence_words
 from cds_service.card.assessment import Assessment, rows_of
 from cds_service.card.evidence_rows import NOT_READ, OPEN, Need, Rows, result_of, said
-from cds_service.card.evidence_text import reasons_here
 from cds_service.card.patient_words import Nameless
 from cds_service.card.style import DEFAULT_STYLE
 from cds_service.chart.chart import Chart
+from cds_service.chart.sites import reason_concepts
 from cds_service.errors import UnreadableError
 from cds_service.facts.evaluated import DOES_NOT_APPLY
 from cds_service.facts.logic import Truth
 from cds_service.fhir.dates import years_between
-from cds_service.fhir.elements import days_of
+from cds_service.fhir.elements import days_of, readable_keys
 from cds_service.fhir.types import TYPES
+from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.editions import date_of_service
 from cds_service.policy.model import Payer, Policy
 from cds_service.verdicts.criteria import Finding
@@ -238,3 +239,14 @@ def _received(policy: Policy, chart: Chart, nameless: Nameless) -> Iterator[Json
             "why": said(chart.why_missing.get(name, ""), nameless),
         }
         yield {key: value for key, value in row.items() if value or key == "received"}
+
+
+def reasons_here(policy: Policy, resource: Json, chart: Chart) -> list[Code]:
+    """The rows of the policy's site codes that an order gives as its reasons."""
+    concepts = reason_concepts(resource, chart)
+    return [row for concept in concepts for row in chart.told(_rows_of, concept, policy.orders.here)]
+
+
+def _rows_of(concept: Any, codes: CodeSet) -> list[Code]:
+    """The rows of a code set under which the codes of a concept fall, each once."""
+    return list(dict.fromkeys(row for key in readable_keys(concept) if (row := codes.match(key))))

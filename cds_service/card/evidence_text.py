@@ -1,24 +1,24 @@
 """Everything behind a card, in lines: each criterion with what is on record for it, and all that was set aside.
 
-It is what ``explain`` prints and what cases ask for; the card itself has a few words of it.
+It is what cases ask for; the card itself has a few words of it.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
+from cds_service.card.evidence_page import reasons_here
+from cds_service.card.evidence_words import MOST_NAMES, few
 from cds_service.card.markdown import escape
-from cds_service.card.rows import MOST_EVIDENCE, evidence_in_words, few, on_record, rows_of, title_of
+from cds_service.card.rows import evidence_in_words, on_record, rows_of, title_of
 from cds_service.chart.chart import Chart
-from cds_service.chart.sites import reason_concepts
 from cds_service.facts.attesters import NO_ROLE
 from cds_service.facts.evaluated import DOES_NOT_APPLY
 from cds_service.facts.logic import Truth
 from cds_service.facts.roles import CLINICIAN
-from cds_service.fhir.elements import Json, readable_keys
+from cds_service.fhir.free_text import capital
 from cds_service.fhir.types import TYPES
-from cds_service.policy.codes import Code, CodeSet
+from cds_service.policy.codes import Code
 from cds_service.policy.editions import date_of_service
-from cds_service.policy.model import Act, Policy
+from cds_service.policy.model import Act
 from cds_service.verdicts.decisions import Decision
 from cds_service.verdicts.payers import NOT_READABLE, PayerPosition
 
@@ -73,7 +73,7 @@ def _by_part(decision: Decision) -> Iterator[str]:
         truths = [finding.truth for finding in findings.values()]
         not_met, unknown = truths.count(Truth.NOT_MET), truths.count(Truth.UNKNOWN)
         stands = [f"{not_met} not met"] * bool(not_met) + [f"{unknown} to document"] * bool(unknown)
-        said.append(f"**{part.label[0].upper()}{part.label[1:]}:** {', '.join(stands) or 'all met'}.")
+        said.append(f"**{capital(part.label)}:** {', '.join(stands) or 'all met'}.")
     yield " ".join(said)
 
 
@@ -94,7 +94,7 @@ def _roles_not_recorded(decision: Decision) -> Iterator[str]:
     people = [item.attested for finding in findings for item in finding.evidence if item.attested]
     names = dict.fromkeys(escape(person.by) for person in people if person.role == NO_ROLE and person.kind == CLINICIAN)
     if names:
-        yield f"**Role not recorded:** {few(list(names), ', ', ' and ')}."
+        yield f"**Role not recorded:** {few(list(names), ', ', last=' and ')}."
 
 
 def _not_counted(decision: Decision, chart: Chart) -> Iterator[str]:
@@ -144,7 +144,7 @@ def _payer(decision: Decision) -> str:
     if not position.payers:
         return f"**Payer:** {escape(position.reason)}."
     lines = []
-    for name, payer in position.payers[:MOST_EVIDENCE]:
+    for name, payer in position.payers[:MOST_NAMES]:
         if payer is None:
             why = position.reason if name == NOT_READABLE else "no position on file"
             lines.append(f"{escape(name)}: {why}.")
@@ -154,7 +154,7 @@ def _payer(decision: Decision) -> str:
         else:
             word = "criteria met" if position.truth is Truth.MET else "criteria not met"
             lines.append(f"{escape(name)}: {word} ({payer.document}, last seen in force {payer.seen_in_force}).")
-    more = len(position.payers) - MOST_EVIDENCE
+    more = len(position.payers) - MOST_NAMES
     if more > 0:
         lines.append(f"{more} more on record.")
     return f"**Payer** {' '.join(lines)}"
@@ -207,14 +207,3 @@ def _label(code: Code) -> str:
 
 def _unverified(code: Code) -> str:
     return ", code unverified" if code.seen == "unverified" else ""
-
-
-def reasons_here(policy: Policy, resource: Json, chart: Chart) -> list[Code]:
-    """The rows of the policy's site codes that an order gives as its reasons."""
-    concepts = reason_concepts(resource, chart)
-    return [row for concept in concepts for row in chart.told(_rows_of, concept, policy.orders.here)]
-
-
-def _rows_of(concept: Any, codes: CodeSet) -> list[Code]:
-    """The rows of a code set under which the codes of a concept fall, each once."""
-    return list(dict.fromkeys(row for key in readable_keys(concept) if (row := codes.match(key))))

@@ -10,6 +10,7 @@ from cds_service.facts.attesters import UNNAMED
 from cds_service.facts.evidence import Evidence
 from cds_service.facts.kinds.words import REPORT_NOT_READ, TEXT_NOT_READ, WORDS_NOT_SENT
 from cds_service.fhir.free_text import inside_sentence
+from cds_service.policy.model import Part, Policy
 from cds_service.verdicts.criteria import Finding
 
 MOST_NAMES = 3
@@ -23,10 +24,21 @@ _STRENGTH = re.compile(r" \d")
 _CODE = re.compile(r"[A-Za-z0-9.-]{1,12}")
 
 
-def few(names: Sequence[str], apart: str = "; ", most: int = MOST_NAMES) -> str:
-    """The first of many names, and how many more there are."""
+def few(names: Sequence[str], apart: str = "; ", most: int = MOST_NAMES, last: str | None = None) -> str:
+    """The first of many names, and how many more there are, behind ``last`` where that is not as between names."""
     more = len(names) - most
-    return apart.join(names[:most]) + (f"{apart}{more} more" if more > 0 else "")
+    return apart.join(names[:most]) + (f"{apart if last is None else last}{more} more" if more > 0 else "")
+
+
+def counted_as(number: int, one: str, many: str) -> str:
+    """A number with its noun."""
+    return f"{number} {one if number == 1 else many}"
+
+
+def parts_in_words(policy: Policy, parts: Sequence[Part]) -> str:
+    """Parts of the scope as a sentence names them: "right", or "both sides" where they are all that there are."""
+    every = policy.scope is not None and 1 < len(parts) == len(policy.scope.parts)
+    return (policy.phrases.all_parts if every else "") or " and ".join(part.name for part in parts)
 
 
 def value_of(evidence: Evidence, style: Style) -> str:
@@ -117,7 +129,7 @@ def _found(evidence: Sequence[Evidence], style: Style) -> dict[str, str]:
     for item in evidence:
         if item.noun:
             counted.setdefault(item.noun, set()).add(item.date or item.reference)
-    counts = [f"{len(days)} {one if len(days) == 1 else many}" for (one, many), days in counted.items()]
+    counts = [counted_as(len(days), *noun) for noun, days in counted.items()]
     names = list(dict.fromkeys(_STRENGTH.split(name_of(item))[0] for item in evidence))
     last = max((item.date for item in evidence if item.date), default="")
     return {

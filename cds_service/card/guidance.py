@@ -1,7 +1,7 @@
 """One CDS Hooks card for what a policy says of one call (https://cds-hooks.hl7.org/2.0/#card-attributes)."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cds_service.card import details, evidence_words, overrides, summaries
@@ -11,6 +11,7 @@ from cds_service.card.markdown import escape, one_line
 from cds_service.card.outcomes import Outcome
 from cds_service.card.style import LINES, Block, Line, Span, Style, written
 from cds_service.card.suggestions import suggestions
+from cds_service.facts.logic import Truth
 from cds_service.fhir.elements import Json
 from cds_service.fhir.types import TYPES
 from cds_service.policy.model import Part, Pathway, Policy
@@ -109,13 +110,10 @@ def ask_scope_card(frame: Frame, urgent: Sequence[Urgent]) -> Json:
     return _message_card(frame, Outcome.UNCLEAR, frame.policy.phrases.messages["ask_scope"], "", urgent)
 
 
-def pathway_card(frame: Frame, row: Pathway, parts: Iterable[Part], urgent: Sequence[Urgent]) -> Json:
+def pathway_card(frame: Frame, row: Pathway, parts: Sequence[Part], urgent: Sequence[Urgent]) -> Json:
     """The card of an order that goes another way, so that the criteria are not those for it; it suggests nothing."""
-    phrases = frame.policy.phrases
-    names = [part.id.replace("-", " ") for part in parts]
-    every = frame.policy.scope is not None and len(names) == len(frame.policy.scope.parts)
-    named = phrases.all_parts if every and phrases.all_parts else " and ".join(names)
-    return _message_card(frame, Outcome.ROUTED, phrases.pathways[row.says], named, urgent)
+    named = evidence_words.parts_in_words(frame.policy, parts)
+    return _message_card(frame, Outcome.ROUTED, frame.policy.phrases.pathways[row.says], named, urgent)
 
 
 _FAILED = "an internal error stopped the evaluation. There is no result for or against this order."
@@ -152,13 +150,13 @@ def _spelled_out(found: Assessment, style: Style) -> Iterator[Line]:
     conflicts = [row for row in rows if row.conflict]
     groups = (
         ("Conflicting records:", [row.phrases.topic for row in conflicts]),
-        ("Not met:", [evidence_words.fails(row, style) for row in rows if row.truth.value == "not-met"]),
+        ("Not met:", [evidence_words.fails(row, style) for row in rows if row.truth is Truth.NOT_MET]),
         (
             "Documentation needed:",
             [
                 f"{row.phrases.topic} ({row.phrases.doc})"
                 for row in rows
-                if row.truth.value == "unknown" and row not in conflicts
+                if row.truth is Truth.UNKNOWN and row not in conflicts
             ],
         ),
         ("Not received:", [TYPES[name].called for name in found.not_received]),

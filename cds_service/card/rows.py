@@ -1,7 +1,8 @@
 """The rows of a card: each criterion with what is on record for it, in one line."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
+from cds_service.card.evidence_words import counted_as, few
 from cds_service.card.markdown import escape
 from cds_service.facts.attesters import NO_ROLE
 from cds_service.facts.evaluated import DOES_NOT_APPLY, WAIVED
@@ -11,7 +12,6 @@ from cds_service.fhir.free_text import inside_sentence
 from cds_service.fhir.types import TYPES
 from cds_service.verdicts.criteria import Finding
 
-MOST_EVIDENCE = 3
 LONGEST_QUOTE = 200
 
 _CONFLICT = "**Conflict:** "
@@ -19,17 +19,6 @@ _MARKS = {Truth.NOT_MET: "**Not met:** ", Truth.UNKNOWN: "**To document:** ", Tr
 # What is met only by a waiver, or because its condition does not hold, says so.
 _MANNERS = {WAIVED: "Waived: ", DOES_NOT_APPLY: "Does not apply: "}
 _ROW_ORDER = ((Truth.NOT_MET, False), (Truth.UNKNOWN, True), (Truth.UNKNOWN, False), (Truth.MET, False))
-
-
-def few(listed: Sequence[str], apart: str = "; ", last: str = "; ") -> str:
-    """The first of many, and how many more there are."""
-    more = len(listed) - MOST_EVIDENCE
-    return apart.join(listed[:MOST_EVIDENCE]) + (f"{last}{more} more" if more > 0 else "")
-
-
-def count(number: int, one: str, many: str) -> str:
-    """A number with its noun."""
-    return f"{number} {one if number == 1 else many}"
 
 
 def rows_of(findings: list[Finding], merge: bool, apart: bool) -> list[tuple[str, str]]:
@@ -68,7 +57,7 @@ def on_record(finding: Finding, with_need: bool) -> str:
 def _unread(finding: Finding) -> str:
     """The kinds of record that may hold more than was read, where that alone keeps a criterion open."""
     names = [TYPES[name].called for name in finding.unread]
-    return f"not read in full: {few(names, ', ', ' and ')}" if names else ""
+    return f"not read in full: {few(names, ', ', last=' and ')}" if names else ""
 
 
 def escape_sentence(reason: str) -> str:
@@ -89,7 +78,7 @@ def evidence_in_words(evidence: Iterable[Evidence]) -> str:
     for noun, dates in counted.items():
         days = sorted(filter(None, dates.values()))
         span = f", {days[0]} to {days[-1]}" if days and days[0] != days[-1] else f", last {days[-1]}" if days else ""
-        shown.setdefault(count(len(dates), *noun) + span)
+        shown.setdefault(counted_as(len(dates), *noun) + span)
     return few(list(shown))
 
 

@@ -94,7 +94,7 @@ def _markdown(blocks: Sequence[Block]) -> str:
             said.append("  \n".join(f"*{line_of(line)}*" for line in block.lines))
         else:
             said.append("  \n".join(line_of(line) for line in block.lines))
-    return _apart(blocks, said, "\n")
+    return _apart(blocks, said)
 
 
 def _text(blocks: Sequence[Block]) -> str:
@@ -105,7 +105,7 @@ def _text(blocks: Sequence[Block]) -> str:
         "\n".join(f"- {line_of(line)}" if block.kind == BULLETS else line_of(line) for line in block.lines)
         for block in blocks
     ]
-    return _apart(blocks, said, "\n")
+    return _apart(blocks, said)
 
 
 def _html(blocks: Sequence[Block]) -> str:
@@ -123,10 +123,10 @@ def _html(blocks: Sequence[Block]) -> str:
     return "".join(said)
 
 
-def _apart(blocks: Sequence[Block], said: Sequence[str], line_break: str) -> str:
+def _apart(blocks: Sequence[Block], said: Sequence[str]) -> str:
     """Blocks with an empty line between them, but for a list right behind its heading."""
     text = ""
     for place, (block, part) in enumerate(zip(blocks, said, strict=True)):
         heads = block.kind == BULLETS and place > 0 and blocks[place - 1].kind == LINES
-        text += ("" if place == 0 else line_break if heads else line_break * 2) + part
+        text += ("" if place == 0 else "\n" if heads else "\n\n") + part
     return text

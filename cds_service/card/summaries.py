@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from cds_service.card.assessment import Assessment, Row
-from cds_service.card.evidence_words import code_of, fails, name_of, value_of
+from cds_service.card.evidence_words import code_of, fails, name_of, parts_in_words, value_of
 from cds_service.card.outcomes import Outcome
 from cds_service.card.style import Style
 from cds_service.facts.logic import Truth
@@ -18,7 +18,7 @@ def summary(found: Assessment, style: Style) -> str:
         return deceased(found.decision.died or "", style)
     condition = "" if found.decision.order is not None else "if ordered, "
     for therapy in (therapy_of(found), found.phrases.therapy):
-        for said in _says(found, style):
+        for said in _SAYS[found.outcome](found, style):
             text = f"{therapy}: {condition}{said}"
             if len(text) <= LIMIT:
                 return text
@@ -33,11 +33,8 @@ def deceased(died: str, style: Style) -> str:
 
 def therapy_of(found: Assessment) -> str:
     """The therapy, with its side where sides are judged apart."""
-    parts = [part.id.replace("-", " ") for part in found.decision.parts]
-    if not parts:
-        return found.phrases.therapy
-    whole = found.phrases.all_parts if len(parts) > 1 and found.phrases.all_parts else " and ".join(parts)
-    return f"{found.phrases.therapy}, {whole}"
+    therapy, parts = found.phrases.therapy, found.decision.parts
+    return f"{therapy}, {parts_in_words(found.policy, parts)}" if parts else therapy
 
 
 def criteria_of(found: Assessment, rows: Sequence[Row]) -> str:
@@ -45,25 +42,6 @@ def criteria_of(found: Assessment, rows: Sequence[Row]) -> str:
     applicable = [row for row in rows if row.applies]
     word = "applicable " if len(applicable) < len(rows) else ""
     return f"{len(applicable)} {word}{found.phrases.label} {'criterion' if len(applicable) == 1 else 'criteria'}"
-
-
-def _says(found: Assessment, style: Style) -> Iterator[str]:
-    """The wordings of an outcome, the fullest first."""
-    says = {
-        Outcome.CONTRAINDICATED: _contraindicated,
-        Outcome.CONFLICT_URGENT: _pressing,
-        Outcome.OFF_LABEL: _off_label,
-        Outcome.IMPLANTED: _implanted,
-        Outcome.PAYER_EXCLUDES: _payer_excludes,
-        Outcome.CONFLICT: _conflict,
-        Outcome.NOT_READ: _not_read,
-        Outcome.TWO_SIDES: _two_sides,
-        Outcome.GAPS: _gaps,
-        Outcome.NOT_STUDIED: _not_studied,
-        Outcome.TRIAL_GAPS: _trial_gaps,
-        Outcome.MET: _met,
-    }
-    yield from says[found.outcome](found, style)
 
 
 def _more(count: int) -> str:
@@ -204,3 +182,20 @@ def _met(found: Assessment, _style: Style) -> Iterator[str]:
         yield f"all {total} met by attestation only"
     else:
         yield f"all {total} met, {attested} by attestation only"
+
+
+# The wordings of each outcome, the fullest first.
+_SAYS = {
+    Outcome.CONTRAINDICATED: _contraindicated,
+    Outcome.CONFLICT_URGENT: _pressing,
+    Outcome.OFF_LABEL: _off_label,
+    Outcome.IMPLANTED: _implanted,
+    Outcome.PAYER_EXCLUDES: _payer_excludes,
+    Outcome.CONFLICT: _conflict,
+    Outcome.NOT_READ: _not_read,
+    Outcome.TWO_SIDES: _two_sides,
+    Outcome.GAPS: _gaps,
+    Outcome.NOT_STUDIED: _not_studied,
+    Outcome.TRIAL_GAPS: _trial_gaps,
+    Outcome.MET: _met,
+}

@@ -12,8 +12,3 @@ class Clause(NamedTuple):
     text: str
     parts: tuple["Clause", ...] = ()
     beside: tuple["Clause", ...] = ()
-
-
-def capital(text: str) -> str:
-    """A text that begins with a capital letter."""
-    return text[0].upper() + text[1:]

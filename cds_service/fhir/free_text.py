@@ -277,6 +277,11 @@ def reports_any(text: str, phrases: Iterable[str]) -> bool:
     return FreeText(text).manner(phrases) not in (None, Said.MENTIONED, Said.DENIED)
 
 
+def capital(text: str) -> str:
+    """A text as it begins a sentence: its first letter a capital."""
+    return text[:1].upper() + text[1:]
+
+
 def inside_sentence(title: str) -> str:
     """A title as it stands inside a sentence: its first letter small, unless it begins with an abbreviation."""
     return title[0].lower() + title[1:] if title[1:2].islower() or title[1:2] == " " else title

@@ -185,6 +185,11 @@ class Part:
     codes: CodeSet
     when: Test | None
 
+    @property
+    def name(self) -> str:
+        """What it is called in a sentence: its id, in words."""
+        return self.id.replace("-", " ")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scope:

@@ -36,6 +36,11 @@ class PayerPosition:
     held: tuple[Finding, ...] = ()
     reference: str | None = None
 
+    @property
+    def on_file(self) -> Payer | None:
+        """The first payer in the chart of which something is on file."""
+        return next((payer for _, payer in self.payers if payer is not None), None)
+
 
 Held = Callable[[Collection[str]], tuple[Finding, ...]]
 

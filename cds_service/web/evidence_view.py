@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from cds_service.card import evidence_rows
+from cds_service.fhir.free_text import capital
 from cds_service.web.evidence_words import (
     ATTESTED_AS,
     ATTESTED_BY,
@@ -191,11 +192,11 @@ def _says(row: Json, has_evidence: bool) -> str:
     if not has_evidence and said == NOTHING:
         unread = row.get("unread")
         return NOT_RECEIVED.format(types=", ".join(unread)) if unread else NOT_FOUND
-    return _capital(us_dates(said)) if said else ""
+    return capital(us_dates(said)) if said else ""
 
 
 def _looked_for(title: str, age: str) -> str:
-    return f"{_capital(title)} (any date)" if age == "no limit" else f"{_capital(title)} ({age})"
+    return f"{capital(title)} (any date)" if age == "no limit" else f"{capital(title)} ({age})"
 
 
 def evidence_in_words(item: Json) -> str:
@@ -210,7 +211,7 @@ def evidence_in_words(item: Json) -> str:
         code = f" ({item['code']})" if item.get("code") else ""
         quote = f"“{item['quote']}”" if item.get("quote") else ""
         counted = f"{item['count']} {item['noun']}" if item.get("count") else ""
-        head = ", ".join(filter(None, (_capital(item.get("is", "")) + code, counted, value, quote)))
+        head = ", ".join(filter(None, (capital(item.get("is", "")) + code, counted, value, quote)))
     remark = f"({us_dates(item['remark'])})" if item.get("remark") else ""
     return " ".join(filter(None, (", ".join(filter(None, (head, _when(item)))), remark)))
 
@@ -259,7 +260,7 @@ def _codes(codes: Json, part: Json) -> dict[str, Any]:
         )
         for row in codes["reasons"]
     ]
-    line = _capital(us_dates(part["line"]))
+    line = capital(us_dates(part["line"]))
     return {
         "rows": [*acts, *reasons],
         "line": f"{NO_CODES} {line}" if codes["withheld"] else line,
@@ -294,13 +295,9 @@ def _received(item: Json) -> tuple[str, str, str]:
     if item["state"] == "whole" and not number:
         came = "none found"
     dropped = [f"{count} not counted: {why}" for why, count in item.get("dropped", ())]
-    return _capital(item["type"]), came, us_dates("; ".join((*filter(None, (item.get("why"),)), *dropped)))
+    return capital(item["type"]), came, us_dates("; ".join((*filter(None, (item.get("why"),)), *dropped)))
 
 
 def us_dates(text: str) -> str:
     """A text of ours with its ISO dates as MM/DD/YYYY, and months as MM/YYYY."""
     return _ISO.sub(lambda found: "/".join(filter(None, (found[2], found[3], found[1]))), text)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

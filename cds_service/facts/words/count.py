@@ -5,7 +5,7 @@ from datetime import date
 from math import inf
 from typing import Any
 
-from cds_service.facts.clauses import Clause, capital
+from cds_service.facts.clauses import Clause
 from cds_service.facts.comparing import compare, limit_of, limits_in_words
 from cds_service.facts.evaluated import ALONE, Evaluated, Facts, Judged, Tally
 from cds_service.facts.evidence import WITHOUT_DATE, Event, titled
@@ -25,6 +25,7 @@ from cds_service.facts.word import (
     word_of,
 )
 from cds_service.fhir.dates import Days
+from cds_service.fhir.free_text import capital
 from cds_service.policy.loading.tests import LIMITS, TestReader
 from cds_service.policy.model import Test
 from cds_service.policy.places import Steps

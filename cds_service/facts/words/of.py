@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from cds_service.facts.clauses import Clause, capital
+from cds_service.facts.clauses import Clause
 from cds_service.facts.comparing import compare, how_many, limit_of, limits_in_words
 from cds_service.facts.evaluated import Evaluated, Facts
 from cds_service.facts.kind import Rules
@@ -21,6 +21,7 @@ from cds_service.facts.word import (
     together,
     word_of,
 )
+from cds_service.fhir.free_text import capital
 from cds_service.policy.loading.tests import LIMITS, TestReader
 from cds_service.policy.model import Test
 from cds_service.policy.places import Steps
