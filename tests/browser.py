@@ -82,6 +82,9 @@ class Faults:
             self.seen.append(f"another host was asked: {request.url}")
 
     def _failed(self, request: "Request") -> None:
+        # A page that is left while its icon or a file still loads gives that up; nothing was wrong with what it asked.
+        if request.method == "GET" and request.failure == "net::ERR_ABORTED":
+            return
         self.seen.append(f"failed: {request.method} {request.url}: {request.failure}")
 
     def _response(self, response: "Response") -> None:

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,11 @@ from tests.browser import MISSING, Look, accessible, browser, fits, listening
 PACKAGE = Path(cds_service.__file__).parent
 HEAD = """<!doctype html><html lang="en"><head><title>T</title><link rel="icon" href="data:,"></head>
 <body><main><h1>T</h1>"""
+GIVEN_UP = """<script>
+  const left = new AbortController();
+  fetch('/slow', {{method: '{method}', signal: left.signal}}).catch(() => document.body.append('given up'));
+  setTimeout(() => left.abort(), 50);
+</script>"""
 PAGES = {
     "sound": "<p>All is well.</p>",
     "told": "<script>console.error('a fault')</script>",
@@ -21,6 +27,8 @@ PAGES = {
     "missing": "<img src='/nowhere' alt=''>",
     "elsewhere": "<img src='https://elsewhere.example/a.png' alt=''>",
     "barrier": "<p style='color:#ccc'>Hardly legible</p><img src='data:image/gif;base64,R0lGODlhAQABAAAAACw='>",
+    "given up": GIVEN_UP.format(method="GET"),
+    "given up posting": GIVEN_UP.format(method="POST"),
     "wide": "<div style='width: 2000px'>Wide</div>",
 }
 
@@ -28,9 +36,12 @@ PAGES = {
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     app = Flask(__name__)
+    answered = threading.Event()
+    app.add_url_rule("/slow", "slow", lambda: str(answered.wait(20)), methods=["GET", "POST"])
     app.add_url_rule("/<name>", "page", lambda name: HEAD + PAGES[name] if name in PAGES else ("", 404))
     with listening(app) as served:
         yield served
+        answered.set()
 
 
 @pytest.mark.parametrize(
@@ -47,6 +58,15 @@ def test_what_goes_wrong_in_a_page_is_noticed(page, faults, address, name, words
     assert len(faults.seen) == len(words)
     for expected in words:
         faults.expect(expected)
+
+
+def test_what_a_page_gives_up_to_read_is_no_fault_but_what_it_gives_up_to_send_is(page, faults, address):
+    page.goto(f"{address}/given up")
+    page.get_by_text("given up", exact=True).wait_for()
+    assert faults.seen == []
+    page.goto(f"{address}/given up posting")
+    page.get_by_text("given up", exact=True).wait_for()
+    faults.expect("failed: POST")
 
 
 def test_a_sound_page_has_no_fault(page, faults, address):
