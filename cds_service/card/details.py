@@ -1,56 +1,19 @@
 """The detail of a card: what to do, what is known, and what the card is not; as much of it as can be read at once."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from cds_service.card import evidence_words as words
-from cds_service.card.assessment import Assessment, Row
-from cds_service.card.evidence_words import few
-from cds_service.card.markdown import one_line
+from cds_service.card.assessment import Assessment
+from cds_service.card.leads import lead
 from cds_service.card.outcomes import Outcome
-from cds_service.card.style import BULLETS, FOOTER, LINES, Block, Line, Span, Style, plain_lines
-from cds_service.facts.logic import Truth
-from cds_service.fhir.free_text import capital
-from cds_service.fhir.types import TYPES
-from cds_service.policy.model import own_id
-from cds_service.verdicts.decisions import Urgent
+from cds_service.card.room import ROOMS, Room
+from cds_service.card.standing import standing
+from cds_service.card.style import FOOTER, LINES, Block, Span, Style, plain_lines
 
 MOST_WORDS, MOST_LINES, MOST_LEAD_WORDS = 120, 8, 50
-MOST_LETTERS_OF_A_PAYER = 40
-NO_CODES = "No codes suggested."
 DISCLAIMER = "Not a coverage decision."
-CHART_WRONG: Line = (Span("Chart wrong or outdated?", f"Correct it and sign again. {NO_CODES}"),)
-
-
 _WORD = re.compile(r"[^\s\w]*\w\S*")
-
-
-@dataclass(frozen=True, slots=True)
-class _Room:
-    """How much a card says: items of a bullet, bullets, names of a line; ``heading``: over bullets that the summary
-    counts already; ``joined``: met criteria and those of trials share a line; ``counts``: met criteria as numbers."""
-
-    items: int = 3
-    bullets: int = 5
-    names: int = 6
-    heading: bool = True
-    joined: bool = False
-    counts: bool = False
-
-
-_ROOMS = (
-    _Room(),
-    _Room(heading=False),
-    _Room(heading=False, joined=True),
-    _Room(heading=False, joined=True, names=3),
-    _Room(heading=False, joined=True, names=2, items=2),
-    _Room(heading=False, joined=True, names=2, items=1),
-    _Room(heading=False, joined=True, names=2, items=1, counts=True),
-    _Room(heading=False, joined=True, names=2, items=1, counts=True, bullets=4),
-    _Room(heading=False, joined=True, names=2, items=1, counts=True, bullets=3),
-    _Room(heading=False, joined=True, names=2, items=1, counts=True, bullets=2),
-)
 
 
 def count_words(text: str) -> int:
@@ -64,18 +27,18 @@ def detail(found: Assessment, summary: str, style: Style) -> tuple[Block, ...]:
         said = "Confirm patient identity. Coverage criteria not checked, no codes suggested."
         return (Block(LINES, ((Span("Wrong chart?", said),),)),)
     footer = _footer(found)
-    leads: dict[_Room, list[Block]] = {}
-    facts: dict[_Room, Block] = {}
-    for room in _ROOMS:
+    leads: dict[Room, list[Block]] = {}
+    facts: dict[Room, Block] = {}
+    for room in ROOMS:
         # Each part is worked out again only where what it has room for changed.
         of_lead, of_facts = replace(room, joined=False, counts=False), replace(room, items=0, bullets=0, heading=False)
         if of_lead not in leads:
-            leads[of_lead] = _together(block for block in _lead(found, style, room) if block.lines)
+            leads[of_lead] = _together(block for block in lead(found, style, room) if block.lines)
         if of_facts not in facts:
-            facts[of_facts] = _facts(found, style, room)
-        lead = leads[of_lead]
-        blocks = (*lead, *(block for block in (facts[of_facts], footer) if block.lines))
-        if _fits(summary, lead, blocks):
+            facts[of_facts] = standing(found, style, room)
+        head = leads[of_lead]
+        blocks = (*head, *(block for block in (facts[of_facts], footer) if block.lines))
+        if _fits(summary, head, blocks):
             break
     return blocks
 
@@ -91,372 +54,10 @@ def _together(blocks: Iterable[Block]) -> list[Block]:
     return joined
 
 
-def urgent_lines(found: Sequence[Urgent], style: Style) -> tuple[Line, ...]:
-    """The line that names every urgent record; none where there are none."""
-    if not found:
-        return ()
-    return ((Span("In chart:", "; ".join(_urgent(item, style) for item in found) + "."),),)
-
-
-def _urgent(item: Urgent, style: Style) -> str:
-    return words.record(item.record, style, item.name)
-
-
-def _fits(summary: str, lead: Sequence[Block], blocks: Sequence[Block]) -> bool:
+def _fits(summary: str, head: Sequence[Block], blocks: Sequence[Block]) -> bool:
     lines = plain_lines(blocks)
-    head = count_words(summary) + sum(count_words(line) for line in plain_lines(lead))
-    return len(lines) <= MOST_LINES and sum(map(count_words, lines)) <= MOST_WORDS and head <= MOST_LEAD_WORDS
-
-
-# --- what to do -------------------------------------------------------------------------------------------------------
-
-
-def _lead(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
-    named = {item.record.reference for _, item in found.pressing if item} | {
-        item.reference for row in found.contraindicated for item in row.finding.evidence
-    }
-    yield Block(LINES, urgent_lines([item for item in found.urgent if item.record.reference not in named], style))
-    yield from _LEADS[found.outcome](found, style, room)
-    yield Block(LINES, tuple(_beside(found, style)))
-
-
-def _contraindicated(found: Assessment, style: Style, _room: _Room) -> Iterator[Block]:
-    records = dict.fromkeys(words.failing_record(row, style) for row in found.contraindicated)
-    lines: list[Line] = [(Span("Contraindicated:", "; ".join(records) + "."),)]
-    lines += _also_off_label(found, style)
-    yield Block(LINES, (*lines, CHART_WRONG, *_also_open(found)))
-
-
-def _also_off_label(found: Assessment, style: Style) -> list[Line]:
-    fails = [words.fails(row, style) for row in found.off_label]
-    return [(Span(f"Also {found.phrases.fail_word}:", "; ".join(fails) + "."),)] if fails else []
-
-
-def _pressing(found: Assessment, style: Style, _room: _Room) -> Iterator[Block]:
-    said = []
-    for row, urgent in found.pressing:
-        if row is None and urgent is not None:
-            said.append(_urgent(urgent, style))
-        elif row is not None:
-            said.append(words.in_dispute(row, style))
-    text = "; ".join(dict.fromkeys(said))
-    yield Block(
-        LINES,
-        (
-            (Span("Resolve before ordering:", f"{text}. {NO_CODES}"),),
-            *_also_off_label(found, style),
-            *_also_open(found),
-        ),
-    )
-
-
-def _off_label(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
-    rows = found.off_label
-    fail_word = capital(found.phrases.fail_word)
-    if len(rows) > 1:
-        yield Block(LINES, ((Span(f"{fail_word} ({len(rows)})"),),))
-        said = [words.failing_record(row, style) for row in rows]
-        listed = [*said[: room.bullets - 1], "; ".join(said[room.bullets - 1 :])]
-        yield Block(BULLETS, tuple((Span("", text),) for text in listed if text))
-        yield Block(LINES, (CHART_WRONG, *_also_open(found)))
-        return
-    shown = words.failing_record(rows[0], style)
-    line = () if "{value}" in rows[0].phrases.fails else (((Span(f"{fail_word}:", f"{shown}."),)),)
-    yield Block(LINES, (*line, CHART_WRONG, *_also_open(found)))
-
-
-def _also_open(found: Assessment) -> list[Line]:
-    topics = [row.phrases.topic for row in found.open_label]
-    return [(Span(f"Also needs documentation ({len(topics)}):", few(topics, ", ", 4) + "."),)] if topics else []
-
-
-def _implanted(found: Assessment, style: Style, _room: _Room) -> Iterator[Block]:
-    lines: list[Line] = []
-    for line, evidence in found.decision.for_review:
-        if line.withholds_codes:
-            records = few([words.record(item, style) for item in evidence], "; ", 2)
-            lines.append((Span("Confirm before ordering:", f"{records}. {found.phrases.implanted[line.fact].ask}"),))
-    yield Block(LINES, (*lines, (Span("", f"Criteria below are for a first implant. {NO_CODES}"),)))
-
-
-def _payer_excludes(found: Assessment, style: Style, _room: _Room) -> Iterator[Block]:
-    position = found.decision.payer
-    payer = next(payer for _, payer in position.payers if payer is not None)
-    seen = f", last checked {style.date(payer.seen_in_force.isoformat())}" if payer.seen_in_force else ""
-    failing = few([found.phrases.criteria[own_id(item.criterion.key)].topic for item in position.held
-                   if item.truth is Truth.NOT_MET])  # fmt: skip
-    said = f"criteria not met ({failing})" if failing else "not covered"
-    text = f"{said} per {payer.document}{seen}. Request a benefit exception, or appeal."
-    yield Block(LINES, ((Span("Payer:", text),), *_also_open(found)))
-
-
-def _conflict(found: Assessment, style: Style, _room: _Room) -> Iterator[Block]:
-    lines: list[Line] = [(Span("Resolve:", words.in_dispute(row, style) + "."),) for row in found.conflicts[:2]]
-    if rest := [row.phrases.topic for row in found.conflicts[2:]]:
-        lines.append((Span("Also conflicting:", "; ".join(rest) + "."),))
-    yield Block(LINES, (*lines, *_also_open(found)))
-
-
-def _not_read(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
-    by_reason: dict[str, list[str]] = {}
-    for name, why in found.not_received.items():
-        by_reason.setdefault(_reason(why), []).append(TYPES[name].called)
-    yield Block(LINES, ((Span("Not received from the EHR"),),))
-    yield Block(BULLETS, tuple((Span(f"{capital(', '.join(names))}:", why),) for why, names in by_reason.items()))
-    rest = [row for row in found.open_label if row not in found.not_checked]
-    if rest:
-        items = [_document(found, row, style) for row in rest]
-        yield Block(LINES, ((Span(f"Documentation needed ({len(rest)}):", few(items, "; ", room.names) + "."),),))
-
-
-def _reason(why: str) -> str:
-    """The end of the sentence that says why a list did not arrive."""
-    return one_line((why.partition(": ")[2] or why).replace("on record", "in chart"), 80)
-
-
-def _two_sides(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
-    for side, (label, trial) in found.sides.items():
-        rows = label + trial
-        gaps = [row for row in rows if row.truth is Truth.UNKNOWN]
-        failing = [row.phrases.topic for row in rows if row.truth is Truth.NOT_MET]
-        named = capital(side)
-        tail = f"not studied: {few(failing, ', ')}" if failing else ""
-        if gaps:
-            yield Block(LINES, ((Span(f"{named}: documentation needed ({len(gaps)})", tail),),))
-            bullets, rest = _bullets(found, gaps, style, replace(room, bullets=max(room.bullets - 2, 2)))
-            yield Block(BULLETS, bullets)
-            yield Block(LINES, rest)
-        else:
-            attested = sum(row.by_attestation for row in rows)
-            said = "all label criteria met" if failing else "all criteria met"
-            by = f" ({attested} attested)" if attested else ""
-            yield Block(LINES, ((Span(f"{named}: {said}{by}", tail),),))
-
-
-def _gaps(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
-    yield from _documents(found, found.open_label, style, room, "Documentation needed")
-    if found.not_studied:
-        yield Block(LINES, (_outside(found, style),))
-
-
-def _document(found: Assessment, row: Row, style: Style) -> str:
-    """What the document must say, worked out once however much of it there is room for."""
-    key = (row.finding.key, row.sides)
-    if key not in found.documents:
-        found.documents[key] = words.document(row, style)
-    return found.documents[key]
-
-
-def _documents(found: Assessment, rows: Sequence[Row], style: Style, room: _Room, heading: str) -> Iterator[Block]:
-    if len(rows) == 1:
-        yield Block(LINES, ((Span(f"{rows[0].phrases.doc} needed:", _document(found, rows[0], style) + "."),),))
-        return
-    if room.heading:
-        yield Block(LINES, ((Span(f"{heading} ({len(rows)})"),),))
-    bullets, rest = _bullets(found, rows, style, room)
-    yield Block(BULLETS, bullets)
-    yield Block(LINES, rest)
-
-
-def _bullets(
-    found: Assessment, rows: Sequence[Row], style: Style, room: _Room
-) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
-    """A bullet for each document to attach, and a line that names those for which there is no room."""
-    by_document: dict[str, list[str]] = {}
-    for row in rows:
-        by_document.setdefault(row.phrases.doc, []).append(_document(found, row, style))
-    shown = list(by_document.items())
-    bullets = tuple((Span(f"{name}:", few(items, "; ", room.items)),) for name, items in shown[: room.bullets])
-    rest = [name[0].lower() + name[1:] if name[1:2].islower() else name for name, _ in shown[room.bullets :]]
-    return bullets, ((Span("Also:", ", ".join(rest)),),) if rest else ()
-
-
-def _outside(found: Assessment, style: Style) -> Line:
-    said = few([words.failing_record(row, style) for row in found.not_studied], "; ", 2)
-    return (Span("Outside trials:", f"{said}."),)
-
-
-def _not_studied(found: Assessment, style: Style, _room: _Room) -> Iterator[Block]:
-    yield Block(LINES, (_outside(found, style),))
-
-
-def _trial_gaps(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
-    yield from _documents(found, found.open_trial, style, room, "Trial criteria: documentation needed")
-
-
-def _met(found: Assessment, style: Style, room: _Room) -> Iterator[Block]:
-    attested = [row for row in found.label if row.by_attestation and row.applies]
-    if not attested:
-        yield Block(LINES, ((Span("Next:", "attach the chart records to the prior authorization packet."),),))
-        return
-    by = words.signer([item for row in attested for item in row.finding.evidence], style)
-    shorts = few([row.phrases.short for row in attested], "; ", room.names)
-    items = f"item{'s' * (len(attested) > 1)}"
-    yield Block(LINES, ((Span(f"Attach notes for {len(attested)} attested {items}", f"({by}): {shorts}."),),))
-
-
-def _beside(found: Assessment, style: Style) -> Iterator[Line]:
-    """What joins the lead of any card: conflicts that its outcome does not tell, the payer's own questions, what to
-    confirm."""
-    if found.outcome in (Outcome.CONTRAINDICATED, Outcome.OFF_LABEL, Outcome.IMPLANTED, Outcome.PAYER_EXCLUDES):
-        if topics := [row.phrases.topic for row in found.conflicts]:
-            yield (Span("Conflicting records:", "; ".join(topics) + "."),)
-    elif found.outcome is Outcome.CONFLICT_URGENT:
-        told = {row.phrases.topic for row, _ in found.pressing if row is not None}
-        if topics := [row.phrases.topic for row in found.conflicts if row.phrases.topic not in told]:
-            yield (Span("Also conflicting:", "; ".join(topics) + "."),)
-    if found.outcome is not Outcome.NOT_READ and found.not_received:
-        names = [TYPES[name].called for name in found.not_received]
-        yield (Span("Not received from the EHR:", few(names, ", ", 4) + "."),)
-    if unreadable := _unreadable(found):
-        yield (Span("Not readable:", f"{unreadable}."),)
-    if asked := _asked(found):
-        yield asked
-    if confirm := _confirm(found, style):
-        yield (Span("Confirm:", few(confirm, "; ", 2) + "."),)
-
-
-def _unreadable(found: Assessment) -> str:
-    """How many records of each type could not be read and so were not weighed."""
-    counts: dict[str, int] = {}
-    for item in found.chart.unreadable:
-        if item.type in found.policy.resource_types:
-            counts[item.type] = counts.get(item.type, 0) + 1
-    total = sum(counts.values())
-    names = ", ".join(TYPES[name].called for name in sorted(counts))
-    return f"{total} record{'s' * (total > 1)} ({names})" if total else ""
-
-
-def _asked(found: Assessment) -> Line | None:
-    position = found.decision.payer
-    if not position.held:
-        return None
-    # What is open in a verdict already is asked for there.
-    asked = {own_id(row.finding.criterion.key) for row in found.counted if row.truth is not Truth.MET}
-    held = [item for item in position.held if own_id(item.criterion.key) not in asked and item.truth is not Truth.MET]
-    payer = position.on_file
-    if not held or payer is None or found.outcome is Outcome.PAYER_EXCLUDES:
-        return None
-    topics = list(dict.fromkeys(found.phrases.criteria[own_id(item.criterion.key)].topic for item in held))
-    verb = "asks" if payer.own_text else "may ask"
-    document = one_line(payer.document, MOST_LETTERS_OF_A_PAYER)
-    return (Span(f"Payer {verb} for {len(topics)} more", f"({payer.name}, {document}): {few(topics)}."),)
-
-
-def _confirm(found: Assessment, style: Style) -> list[str]:
-    """Records that decide nothing and that a reader must weigh, each once; urgent ones stand apart."""
-    urgent = {item.record.reference for item in found.urgent}
-    records = (
-        item
-        for line, evidence in found.decision.for_review
-        if not line.withholds_codes
-        for item in evidence
-        if item.reference not in urgent
-    )
-    said = [words.record(item, style) for item in {item.reference: item for item in records}.values()]
-    said += [words.fails(row, style) for row in found.outside if row.truth is Truth.NOT_MET]
-    return list(dict.fromkeys(said))
-
-
-# --- what is known ----------------------------------------------------------------------------------------------------
-
-_COUNTS_ONLY = frozenset(
-    (
-        *(Outcome.CONTRAINDICATED, Outcome.CONFLICT_URGENT, Outcome.OFF_LABEL, Outcome.IMPLANTED),
-        *(Outcome.PAYER_EXCLUDES, Outcome.CONFLICT, Outcome.NOT_STUDIED),
-    )
-)
-
-
-def _facts(found: Assessment, style: Style, room: _Room) -> Block:
-    lines: list[Line] = []
-    if found.outcome in _COUNTS_ONLY or (room.counts and found.outcome is not Outcome.TWO_SIDES):
-        lines += _counts(found)
-    elif found.outcome is not Outcome.TWO_SIDES:
-        lines += _met_lines(found, style, room)
-    if found.outcome is not Outcome.TWO_SIDES and (trial := _trials(found)) is not None:
-        lines = [*lines[:-1], (*lines[-1], *trial)] if room.joined and lines else [*lines, trial]
-    if found.outcome is not Outcome.PAYER_EXCLUDES and _asked(found) is None:
-        lines.append(_payer(found, style))
-    return Block(LINES, tuple(lines))
-
-
-def _counts(found: Assessment) -> list[Line]:
-    if not found.label:
-        return []
-    failing = found.outcome in (Outcome.CONTRAINDICATED, Outcome.OFF_LABEL)
-    rows = [row for row in found.label if row.applies]
-    met = [row for row in rows if row.truth is Truth.MET]
-    attested = sum(row.by_attestation for row in met)
-    conflicts = sum(row.conflict for row in rows)
-    gaps = len(found.open_label)
-    said = [
-        f"{number} {what}"
-        for number, what in (
-            (len(met) - attested, "met in chart"),
-            (attested, "attested"),
-            (conflicts, "in conflict"),
-            (gaps, "need documentation" if gaps > 1 else "needs documentation"),
-            (len(found.label) - len(rows), "not applicable"),
-        )
-        if number
-    ]
-    other = "Other " if failing else ""
-    return [(Span(f"{other}{found.phrases.label} criteria:", ", ".join(said) + "."),)] if said else []
-
-
-def _met_lines(found: Assessment, style: Style, room: _Room) -> list[Line]:
-    lines: list[Line] = []
-    rows = [row for row in found.label if row.truth is Truth.MET and row.applies]
-    in_chart = [row for row in rows if not row.by_attestation]
-    attested = [row for row in rows if row.by_attestation]
-    if in_chart:
-        names = few([words.met(row, style) for row in in_chart], "; ", room.names)
-        lines.append((Span(f"Met in chart ({len(in_chart)}):", f"{names}."),))
-    if attested and found.outcome is not Outcome.MET:
-        by = words.signer([item for row in attested for item in row.finding.evidence], style)
-        names = few([row.phrases.short for row in attested], "; ", room.names)
-        lines.append((Span(f"Attested ({len(attested)}), {by}:", f"{names}."),))
-    if without := [row.phrases.topic for row in found.label if not row.applies]:
-        lines.append((Span(f"Not applicable ({len(without)}):", few(without, "; ") + "."),))
-    return lines
-
-
-def _trials(found: Assessment) -> Line | None:
-    """How the criteria of the trials stand, in one line; None where there are none or the lead has said it."""
-    if not found.trial or (found.outcome is Outcome.TRIAL_GAPS and not found.label):
-        return None
-    rows = found.trial
-    met = [row for row in rows if row.truth is Truth.MET]
-    attested = sum(row.by_attestation for row in met)
-    if len(met) == len(rows):
-        said = f"all {len(rows)} met" + (f" ({attested} attested)" if attested else "")
-    else:
-        said = f"{len(met)} of {len(rows)} met"
-        gaps, failing = len(found.open_trial), [row.phrases.topic for row in found.not_studied]
-        if gaps and found.outcome is not Outcome.TRIAL_GAPS:
-            said += f"; {gaps} need{'s' * (gaps == 1)} documentation"
-        if failing and found.outcome is not Outcome.NOT_STUDIED:
-            said += f"; outside: {few(failing, ', ', 2)}"
-    return (Span(f"{found.phrases.trials}:", f"{said}."),)
-
-
-def _payer(found: Assessment, style: Style) -> Line:
-    position = found.decision.payer
-    names = [one_line(name, MOST_LETTERS_OF_A_PAYER) for name, _ in position.payers]
-    if not names:
-        return (Span("Payer:", f"{_reason(position.reason)}; check prior authorization."),)
-    payer = position.on_file
-    if len(names) > 1:
-        return (Span("Payers:", f"{few(names, ', ', 2)}; check which one pays, and prior authorization."),)
-    if payer is None:
-        return (Span("Payer:", f"{names[0]}, no medical policy on file; check prior authorization."),)
-    document = one_line(payer.document, MOST_LETTERS_OF_A_PAYER)
-    if position.truth is Truth.MET:
-        seen = f" (last checked {style.date(payer.seen_in_force.isoformat())})" if payer.seen_in_force else ""
-        return (Span("Payer:", f"{names[0]}, criteria of {document} met{seen}; check prior authorization."),)
-    why = "own text not seen" if not payer.own_text else "not checked in the last 12 months"
-    return (Span("Payer:", f"{names[0]}, medical policy on file ({document}), {why}; verify the current version."),)
+    first = count_words(summary) + sum(map(count_words, plain_lines(head)))
+    return len(lines) <= MOST_LINES and sum(map(count_words, lines)) <= MOST_WORDS and first <= MOST_LEAD_WORDS
 
 
 def _footer(found: Assessment) -> Block:
@@ -465,19 +66,3 @@ def _footer(found: Assessment) -> Block:
     evidence = phrases.evidence if found.outcome not in (Outcome.OFF_LABEL, Outcome.CONTRAINDICATED) else ""
     said = (evidence, DISCLAIMER, phrases.pending if pending else "")
     return Block(FOOTER, ((Span("", " ".join(filter(None, said))),),))
-
-
-_LEADS = {
-    Outcome.CONTRAINDICATED: _contraindicated,
-    Outcome.CONFLICT_URGENT: _pressing,
-    Outcome.OFF_LABEL: _off_label,
-    Outcome.IMPLANTED: _implanted,
-    Outcome.PAYER_EXCLUDES: _payer_excludes,
-    Outcome.CONFLICT: _conflict,
-    Outcome.NOT_READ: _not_read,
-    Outcome.TWO_SIDES: _two_sides,
-    Outcome.GAPS: _gaps,
-    Outcome.NOT_STUDIED: _not_studied,
-    Outcome.TRIAL_GAPS: _trial_gaps,
-    Outcome.MET: _met,
-}

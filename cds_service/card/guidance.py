@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cds_service.card import details, evidence_words, overrides, summaries
+from cds_service.card import details, evidence_words, leads, overrides, summaries
 from cds_service.card.assessment import Assessment
 from cds_service.card.ids import IdMaker, reason_system
 from cds_service.card.markdown import escape, one_line
@@ -79,7 +79,7 @@ def guidance_card(found: Assessment, frame: Frame) -> Json:
     decision, style = found.decision, frame.style
     summary = summaries.summary(found, style)
     if decision.order is None:
-        lines = details.urgent_lines(found.urgent, style)
+        lines = leads.urgent_lines(found.urgent, style)
         detail = written((Block(LINES, lines),), style) if lines else ""
         return frame.card(found.outcome, summary, detail) | {"indicator": "info"}
     blocks = details.detail(found, summary, style)
@@ -133,7 +133,7 @@ def _message_card(frame: Frame, outcome: Outcome, message: CardMessage, parts: s
         # An order that names no part is about the therapy alone.
         return text.format(parts=parts) if parts else text.replace(", {parts}", "").replace(" ({parts})", "")
 
-    lines = (*details.urgent_lines(urgent, frame.style), *(_line(filled(text)) for text in message.lines))
+    lines = (*leads.urgent_lines(urgent, frame.style), *(_line(filled(text)) for text in message.lines))
     detail = written((Block(LINES, lines),), frame.style)
     return frame.card(outcome, filled(message.summary), detail)
 
