@@ -15,9 +15,9 @@ from tests.browser import MISSING, Look, accessible, browser, fits, listening
 PACKAGE = Path(cds_service.__file__).parent
 HEAD = """<!doctype html><html lang="en"><head><title>T</title><link rel="icon" href="data:,"></head>
 <body><main><h1>T</h1>"""
-GIVEN_UP = """<script>
-  const left = new AbortController();
-  fetch('/slow', {{method: '{method}', signal: left.signal}}).catch(() => document.body.append('given up'));
+GIVEN_UP = """<p></p><script>
+  const left = new AbortController(), told = document.querySelector('p');
+  fetch('/slow', {{method: '{method}', signal: left.signal}}).catch(() => told.append('given up'));
   setTimeout(() => left.abort(), 50);
 </script>"""
 PAGES = {
