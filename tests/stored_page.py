@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from cds_service.hooks.feedback import FeedbackItem, Reason
-from cds_service.operations.audit import AuditLog, Call, Caller, Feedback, Wanted, read
+from cds_service.operations.audit import AuditLog, Call, Caller, Feedback
+from cds_service.operations.audit_lines import Wanted, read
 from cds_service.operations.sealing import Keys
 from cds_service.settings.settings import Settings
 from cds_service.store.tables import METADATA

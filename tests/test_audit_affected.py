@@ -17,7 +17,8 @@ from cds_service.ehr.fetch import Fetcher
 from cds_service.hooks.client_names import WORKBENCH
 from cds_service.installation import Installation
 from cds_service.library import load_library
-from cds_service.operations.audit import AuditLog, Wanted, audit_folder, read
+from cds_service.operations.audit import AuditLog, audit_folder
+from cds_service.operations.audit_lines import Wanted, read
 from cds_service.operations.sealing import keys_of
 from cds_service.settings.settings import Settings, data_folder
 from cds_service.trust.entries import anyone

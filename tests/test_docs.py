@@ -16,7 +16,8 @@ from cds_service.commands.diagnosis import ADVICE
 from cds_service.commands.main import main
 from cds_service.facts import roles
 from cds_service.operations import logs
-from cds_service.operations.audit import AuditLog, Call, Caller, Wanted, read
+from cds_service.operations.audit import AuditLog, Call, Caller
+from cds_service.operations.audit_lines import Wanted, read
 from cds_service.operations.check_names import CHECKS, DEGRADING, DEGRADING_WITH_TRUST, WARNINGS
 from cds_service.operations.metric_list import described
 from cds_service.policy.json_files import schema_problems

@@ -15,7 +15,8 @@ from cds_service.clock import Deadline
 from cds_service.hooks.client_names import OPEN
 from cds_service.installation import Installation, installation_of, names_of
 from cds_service.operations import logs
-from cds_service.operations.audit import AuditLog, Wanted, read
+from cds_service.operations.audit import AuditLog
+from cds_service.operations.audit_lines import Wanted, read
 from cds_service.operations.metrics import Metrics
 from cds_service.operations.sealing import keys_of
 from cds_service.settings.settings import Settings

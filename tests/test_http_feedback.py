@@ -10,8 +10,8 @@ import pytest
 from cds_service.app import create_app
 from cds_service.hooks.feedback import CardsShown, DayRange
 from cds_service.installation import Installation, names_of
-from cds_service.operations import audit
 from cds_service.operations.audit import AuditLog
+from cds_service.operations.audit_lines import Wanted, read
 from cds_service.operations.metrics import Metrics
 from cds_service.settings.settings import Settings
 from cds_service.store import activity, shown
@@ -160,7 +160,7 @@ def test_a_failure_of_the_store_is_logged_with_its_request(client, monkeypatch, 
 )
 def test_refused_feedback_leaves_an_audit_line_and_a_metric(client, tmp_path, sent, status):
     assert client.post(FEEDBACK, **sent).status_code == status
-    (line,) = audit.read(tmp_path / "audit", audit.Wanted(), None, lambda problem: None)
+    (line,) = read(tmp_path / "audit", Wanted(), None, lambda problem: None)
     assert (line["kind"], line["status"], line["client"], line["feedback"]) == ("feedback", status, "open", [])
     text = client.get("/metrics").get_data(as_text=True)
     assert f'cds_service_feedback_total{{outcome="refused:{status}"}} 1.0' in text
@@ -170,7 +170,7 @@ def test_feedback_that_is_too_large_is_told_too(installation, tmp_path):
     small = create_app(Settings(max_body_bytes=10), library(), "http://127.0.0.1:8080", lambda: TODAY, installation)
     client = small.test_client()
     assert client.post(FEEDBACK, json={"feedback": ["long enough"]}).status_code == 413
-    (line,) = audit.read(tmp_path / "audit", audit.Wanted(), None, lambda problem: None)
+    (line,) = read(tmp_path / "audit", Wanted(), None, lambda problem: None)
     assert (line["kind"], line["status"]) == ("feedback", 413)
 
 
@@ -194,7 +194,7 @@ def test_the_audit_log_knows_of_feedback_and_not_its_words(client, installation,
     reason = {"code": card["overrideReasons"][0]["code"], "display": f"{MARK}1"}
     sent = {"card": card["uuid"], "outcome": "overridden", "overrideReasons": [{"reason": reason}]}
     client.post(FEEDBACK, json={"feedback": [sent]})
-    lines = list(audit.read(tmp_path / "audit", audit.Wanted(card=card["uuid"]), None, lambda problem: None))
+    lines = list(read(tmp_path / "audit", Wanted(card=card["uuid"]), None, lambda problem: None))
     assert [line["kind"] for line in lines] == ["call", "feedback"]
     assert lines[1]["feedback"] == [{"card": card["uuid"], "outcome": "overridden", "reason": reason["code"]}]
     assert found_below([tmp_path / "audit"]) == {}

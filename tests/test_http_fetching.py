@@ -14,8 +14,9 @@ from cds_service.ehr.fetch import Fetcher
 from cds_service.examples import examples
 from cds_service.hooks.feedback import DayRange
 from cds_service.installation import Installation, names_of
-from cds_service.operations import audit, logs
+from cds_service.operations import logs
 from cds_service.operations.audit import AuditLog
+from cds_service.operations.audit_lines import Wanted, read
 from cds_service.operations.metrics import Metrics
 from cds_service.settings.settings import Settings, data_folder
 from cds_service.store.database import open_store
@@ -218,4 +219,4 @@ def test_nothing_of_a_call_reaches_log_metrics_audit_or_store(installation, tmp_
     assert sum(row.cards for row in counts(installation.store, DayRange())) == cards
     assert found_below([tmp_path]) == {}
     day = date.today() + timedelta(days=1)
-    assert len(list(audit.read(tmp_path / "audit", audit.Wanted(until=day), None, lambda problem: None))) == 1
+    assert len(list(read(tmp_path / "audit", Wanted(until=day), None, lambda problem: None))) == 1

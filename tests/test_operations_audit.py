@@ -16,7 +16,8 @@ from click.testing import CliRunner
 from cds_service.commands.main import main
 from cds_service.hooks.feedback import FeedbackItem, Reason, parse
 from cds_service.operations import audit_retention
-from cds_service.operations.audit import AuditError, AuditLog, Call, Caller, Feedback, Wanted, audit_folder, read
+from cds_service.operations.audit import AuditError, AuditLog, Call, Caller, Feedback, audit_folder
+from cds_service.operations.audit_lines import Wanted, read
 from cds_service.operations.sealing import SHORTEST_TOKEN, SealError, keys_of, without_tokens
 from cds_service.web import outcomes
 from tests.canaries import MARK, Planted, feedback, found_below, found_in

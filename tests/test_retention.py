@@ -18,7 +18,8 @@ from cds_service.hooks.client_names import WORKBENCH
 from cds_service.hooks.feedback import ACCEPTED, OVERRIDDEN, CardsShown, DayRange, FeedbackItem
 from cds_service.installation import Installation, installation_of, names_of
 from cds_service.operations import audit_retention
-from cds_service.operations.audit import AuditError, AuditLog, Call, Caller, Wanted, read
+from cds_service.operations.audit import AuditError, AuditLog, Call, Caller
+from cds_service.operations.audit_lines import Wanted, read
 from cds_service.operations.counting import NoMetrics
 from cds_service.operations.feedback_report import OTHER_REASON, report
 from cds_service.operations.metrics import Metrics

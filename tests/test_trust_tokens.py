@@ -9,7 +9,8 @@ import pytest
 from cds_service.app import create_app
 from cds_service.clock import Deadline
 from cds_service.installation import Installation, names_of
-from cds_service.operations.audit import AuditLog, Wanted, read
+from cds_service.operations.audit import AuditLog
+from cds_service.operations.audit_lines import Wanted, read
 from cds_service.operations.metrics import Metrics
 from cds_service.settings.settings import Settings
 from cds_service.trust.checks import CHECKS, TrustUnavailableError, UntrustedError

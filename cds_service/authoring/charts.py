@@ -14,7 +14,8 @@ from traceback import extract_tb
 from typing import Any, NamedTuple
 
 from cds_service import service
-from cds_service.authoring import cases, chart_files
+from cds_service.authoring import chart_files
+from cds_service.authoring.case_requests import first_orders
 from cds_service.errors import PolicyError, RequestError, UnreadableError
 from cds_service.fhir.elements import Json, coding_key, codings, concept_label, concept_text
 from cds_service.fhir.free_text import FreeText
@@ -73,7 +74,7 @@ class ChartsReport:
 
 def drafts_of(policies: Iterable[Policy], guide: Guide) -> list[Json]:
     """The first draft orders of the cases of each policy."""
-    return [draft for policy in policies for draft in cases.first_orders(policy, guide)]
+    return [draft for policy in policies for draft in first_orders(policy, guide)]
 
 
 def report(folder: Path, guide: Guide, drafts: Iterable[Json], today: date) -> ChartsReport:

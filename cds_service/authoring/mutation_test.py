@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cds_service.authoring import cases
+from cds_service.authoring.case_requests import request_of
 from cds_service.authoring.documents import Documents, at, edited
 from cds_service.authoring.near_cases import near
 from cds_service.authoring.problems import Problem, error
@@ -101,7 +102,7 @@ class Trial:
         self.policy = policy
         alone = cases.guide_of(policy, guide)
         self.today = cases.today_of(policy)
-        self.cases = [Prepared(case, cases.request_of(policy, case, alone)) for case in policy.cases["cases"]]
+        self.cases = [Prepared(case, request_of(policy, case, alone)) for case in policy.cases["cases"]]
         self.holders = _holders(policy)
 
     def survivors(self, slips: list[Slip], tell: Callable[[int], None]) -> list[Slip]:

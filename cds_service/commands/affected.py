@@ -74,8 +74,9 @@ class CheckedCall:
 def checked(
     lines: Iterable[Json], question: Question, guide: Guide, tell: Callable[[str], None]
 ) -> Iterator[CheckedCall]:
-    """The answered calls among lines of the audit log (``audit.read``, with keys where content is kept) that bear on a
-    question: evaluated again where that can be done, and else those that other rules than the loaded ones answered.
+    """The answered calls that bear on a question, among lines of the audit log (``audit_lines.read``, with keys where
+    content is kept): evaluated again where that can be done, and else those that other rules than the loaded ones
+    answered.
 
     How many lines an earlier version of the program wrote, without what this needs, is told to ``tell`` at the end.
     """

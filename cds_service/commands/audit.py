@@ -41,7 +41,8 @@ def audit(
         if any((since, until, card, client, patient, content)):
             raise click.UsageError(f"Write the options behind '{command}'; it has its own.")
         return
-    from cds_service.operations.audit import AuditError, AuditLog, Wanted, audit_folder, read
+    from cds_service.operations.audit import AuditError, AuditLog, audit_folder
+    from cds_service.operations.audit_lines import Wanted, read
 
     settings = settings_of()
     folder = audit_folder(settings.state)
@@ -72,7 +73,8 @@ def audit_request(card: str) -> None:
     It needs kept content and CDS_SERVICE_AUDIT_KEY. What is printed is patient data.
     """
     from cds_service.commands.kept_calls import request_of
-    from cds_service.operations.audit import AuditError, Wanted, audit_folder, read
+    from cds_service.operations.audit import AuditError, audit_folder
+    from cds_service.operations.audit_lines import Wanted, read
 
     settings = settings_of()
     if not settings.audit_key.get_secret_value():
@@ -138,7 +140,8 @@ def affected(  # noqa: PLR0913 - click passes one argument for each option
     from cds_service.commands.affected import checked
     from cds_service.commands.affected_report import AffectedReport
     from cds_service.library import load_library
-    from cds_service.operations.audit import AuditError, AuditLog, Wanted, audit_folder, read
+    from cds_service.operations.audit import AuditError, AuditLog, audit_folder
+    from cds_service.operations.audit_lines import Wanted, read
     from cds_service.service import guide_of
 
     if until and until < since:

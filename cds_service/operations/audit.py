@@ -11,8 +11,7 @@ import hmac
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,13 +20,12 @@ from typing import Any
 import orjson
 
 from cds_service import __version__
-from cds_service.hooks.client_names import OPEN, WORKBENCH
+from cds_service.hooks.client_names import OPEN
 from cds_service.hooks.feedback import FeedbackItem
-from cds_service.operations.sealing import Keys, SealError, content_of
+from cds_service.operations.sealing import Keys, content_of
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 LONGEST_CLAIM = 200
-_FILE = re.compile(r"audit-(\d{4}-\d\d-\d\d)\.jsonl")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
@@ -282,94 +280,3 @@ def _without_words(item: FeedbackItem, reasons: frozenset[str]) -> dict[str, Any
 
 def _is_uuid(value: str) -> bool:
     return _UUID.fullmatch(value) is not None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which lines are wanted: days (both included), card, client, patient (as hashed); None is any.
-
-    Lines of the workbench's demo calls are wanted where ``client`` names them, and else never.
-    """
-
-    since: date | None = None
-    until: date | None = None
-    card: str | None = None
-    client: str | None = None
-    patient: str | None = None
-
-    def holds_day(self, day: date) -> bool:
-        """Whether lines of that day are wanted."""
-        return (self.since is None or day >= self.since) and (self.until is None or day <= self.until)
-
-    def holds(self, line: Mapping[str, Any]) -> bool:
-        """Whether a line is wanted, whatever its day."""
-        return (
-            (line.get("client") == self.client if self.client else line.get("client") != WORKBENCH)
-            and (self.patient is None or line.get("patient") == self.patient)
-            and (self.card is None or self.card in _cards(line))
-        )
-
-
-def _cards(line: Mapping[str, Any]) -> list[Any]:
-    return [line.get("card"), *(item.get("card") for name in ("policies", "feedback") for item in line.get(name) or ())]
-
-
-def read(folder: Path, wanted: Wanted, keys: Keys | None, broken: Callable[[str], None]) -> Iterator[dict[str, Any]]:
-    """The wanted lines, oldest day first, in the order in which they were written.
-
-    With ``keys`` each line's content is opened; without, it is left out. What cannot be read is told to ``broken`` in
-    a sentence and passed over. Raises AuditError where the folder cannot be read.
-    """
-    for day, path in files_of(folder):
-        if not wanted.holds_day(day):
-            continue
-        try:
-            with path.open("rb") as file:
-                for number, text in enumerate(file, 1):
-                    line = line_of(text, f"{path.name}, line {number}", broken)
-                    if line is not None and wanted.holds(line):
-                        yield _opened(line, keys)
-        except OSError as error:
-            raise cannot("read", folder, error) from None
-
-
-def line_of(text: bytes, place: str, broken: Callable[[str], None]) -> dict[str, Any] | None:
-    """One line read, or None; that it is broken is told to ``broken`` with its ``place``."""
-    if not text.strip():
-        return None
-    with suppress(orjson.JSONDecodeError):
-        line = orjson.loads(text)
-        if isinstance(line, dict):
-            return line
-    broken(f"{place} cannot be read: it was cut off or changed.")
-    return None
-
-
-def _opened(line: dict[str, Any], keys: Keys | None) -> dict[str, Any]:
-    closed = line.pop("content", None)
-    if keys is None:
-        return line
-    if not isinstance(closed, dict):
-        return {**line, "content": None}
-    try:
-        content = keys.open(closed, str(line.get("id")))
-    except SealError as error:
-        return {**line, "content": {"cannot be opened": str(error)}}
-    try:
-        return {**line, "content": orjson.loads(content)}
-    except orjson.JSONDecodeError:
-        return {**line, "content": content.decode("utf-8", "replace")}
-
-
-def files_of(folder: Path) -> list[tuple[date, Path]]:
-    """The files of the log with their days, oldest first. Raises AuditError where the folder cannot be read."""
-    found = []
-    try:
-        paths = list(folder.iterdir()) if folder.exists() else []
-    except OSError as error:
-        raise cannot("read", folder, error) from None
-    for path in paths:
-        if match := _FILE.fullmatch(path.name):
-            with suppress(ValueError):
-                found.append((date.fromisoformat(match[1]), path))
-    return sorted(found)

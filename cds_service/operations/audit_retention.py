@@ -9,7 +9,8 @@ from pathlib import Path
 
 import orjson
 
-from cds_service.operations.audit import FILE_MODE, cannot, files_of, line_of
+from cds_service.operations.audit import FILE_MODE, cannot
+from cds_service.operations.audit_lines import files_of, line_of
 
 CONTENT, LINES = "audit-content", "audit"
 

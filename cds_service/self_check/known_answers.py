@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 from flask import Flask
 
-from cds_service.authoring.cases import differences, request_of, today_of
+from cds_service.authoring.case_requests import request_of
+from cds_service.authoring.cases import differences, today_of
 from cds_service.policy.model import Policy
 from cds_service.service import Guide
 from cds_service.web import probe

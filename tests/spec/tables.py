@@ -13,6 +13,7 @@ import pytest
 
 from cds_service import service
 from cds_service.authoring import cases
+from cds_service.authoring.case_requests import request_of
 from cds_service.card.guidance import Addresses
 from cds_service.hooks.hook_request import parse
 from cds_service.library import Library
@@ -92,7 +93,7 @@ class Table:
 
     def answer(self, row: Row) -> Answer:
         """What the service answers for a patient."""
-        service_id, request = cases.request_of(self.policy, case_of(row), self._guide)
+        service_id, request = request_of(self.policy, case_of(row), self._guide)
         (found,) = service.answer(parse(service_id, request), self._guide, cases.today_of(self.policy))
         assert found.error is None, repr(found.error)
         return found
@@ -100,7 +101,7 @@ class Table:
     def differences(self, row: Row) -> tuple[str, ...]:
         """What differs between the row and what the service says."""
         case = case_of(row)
-        request = cases.request_of(self.policy, case, self._guide)
+        request = request_of(self.policy, case, self._guide)
         found = cases.run_case(case, request, self._guide, cases.today_of(self.policy)).differences
         if row.reason is None:
             return found
