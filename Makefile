@@ -48,10 +48,11 @@ test: check ## the checks, then every test (some of them: make test ARGS='-k bmi
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 CHECK_POLICIES = $(BIN)/cds-service check
-check: $(VENV)/.dev ## linter, formatting, types and policies; never edits
+check: $(VENV)/.dev ## linter, formatting, types, spelling and policies; never edits
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
 	$(CHECK_POLICIES)
 
 fix: $(VENV)/.dev ## let the linter and the formatter repair what they can

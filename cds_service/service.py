@@ -123,7 +123,7 @@ def answer(
 
     ``candidates`` are ``concerned`` of the call, and ``came`` its ``arrivals``, where the caller has them. ``profile``
     is a rule of one source, by its id, that the policies which have it are held against besides. Raises RequestError
-    412 where an order is recognised but its patient was not sent, 422 for a profile that cannot be applied. A policy
+    412 where an order is recognized but its patient was not sent, 422 for a profile that cannot be applied. A policy
     that fails answers with a card that says so; the others are unaffected. ``in_time`` says whether there is time for
     another statement: those for which there is none answer with a card that says so too. Raises RequestError 503 where
     there is time for none of them.
@@ -268,15 +268,15 @@ def _guarded(editions: tuple[Policy, ...], call: _Call) -> Answer | None:
 
 
 def _edition(editions: tuple[Policy, ...], call: _Call) -> Policy:
-    """The edition that answers: that of the day on which the drafts are to be performed that any edition recognises."""
+    """The edition that answers: that of the day on which the drafts are to be performed that any edition recognizes."""
     if len(editions) == 1 or call.request.hook == hook_request.PATIENT_VIEW:
         return in_force(editions, call.today)
-    meant = [draft.resource for policy in editions if (order := _recognised(policy, call)) for draft in order.drafts]
+    meant = [draft.resource for policy in editions if (order := _recognized(policy, call)) for draft in order.drafts]
     return in_force(editions, date_of_service(meant, call.today))
 
 
-def _recognised(policy: Policy, call: _Call) -> ProcedureOrder | None:
-    return orders.recognise(policy.orders, call.drafts, call.chart, call.request.selections, call.today, policy.scope)
+def _recognized(policy: Policy, call: _Call) -> ProcedureOrder | None:
+    return orders.recognize(policy.orders, call.drafts, call.chart, call.request.selections, call.today, policy.scope)
 
 
 def _answer(policy: Policy, call: _Call) -> Answer | None:
@@ -285,7 +285,7 @@ def _answer(policy: Policy, call: _Call) -> Answer | None:
             return None
         known = _known(policy, call, None)
         return _decided(policy, call, known, None) if decisions.opens_on_patient_view(policy, known.whole) else None
-    order = _recognised(policy, call)
+    order = _recognized(policy, call)
     if order is None:
         return None
     first = order.drafts[0].reference

@@ -14,7 +14,7 @@ CLIENT = "anonymous"
 SERVICE = "coverage-guidance-order-sign"
 LATER = Reason("documented-elsewhere", "", "Already documented elsewhere")
 OTHER = Reason("authorization-on-file", "", "Authorization already on file")
-DISAGREES = Reason("clinical-judgement", "", "Patient differs, clinical judgement")
+DISAGREES = Reason("clinical-judgement", "", "Patient differs, clinical judgment")
 # For each statement in turn: what its cards said, how many were shown, accepted, and overridden for which reason.
 MADE_UP: tuple[tuple[tuple[str, int, int, tuple[tuple[Reason | None, int], ...]], ...], ...] = (
     (

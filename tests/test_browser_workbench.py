@@ -451,7 +451,7 @@ HOSTILE = [
 
 
 def hostile_bundle() -> dict:
-    """A chart in which every text is hostile, for a patient whose order is recognised all the same."""
+    """A chart in which every text is hostile, for a patient whose order is recognized all the same."""
     me = {"reference": "Patient/p"}
     resources: list[dict] = [
         {

@@ -384,7 +384,7 @@ def coded(code):
         ("a display alone", {"coding": [{"display": "Knee pain"}]}, "by its text"),
     ),
 )
-def test_a_diagnosis_is_recognised(code, remark):
+def test_a_diagnosis_is_recognized(code, remark):
     found = coded(code)
     assert found.values == (True,)
     assert found.evidence[0].remark == remark
@@ -405,7 +405,7 @@ def test_a_diagnosis_is_recognised(code, remark):
         ("no code", ...),
     ),
 )
-def test_a_diagnosis_is_not_recognised(code):
+def test_a_diagnosis_is_not_recognized(code):
     found = coded(code)
     assert found.values == ()
     assert found.evidence == ()

@@ -160,7 +160,7 @@ def decided(*resources, **values):
 
 
 @pytest.mark.parametrize(
-    ("resources", "labelled", "studied", "withheld"),
+    ("resources", "labeled", "studied", "withheld"),
     named(
         ("nothing known but the age", [], "unknown", "unknown", False),
         ("the label met, the trials open", LABEL_MET, "met", "unknown", False),
@@ -187,9 +187,9 @@ def decided(*resources, **values):
         ("too young for both", [patient(birthDate="2020-01-01")], "not-met", "not-met", True),
     ),
 )
-def test_verdicts_are_kept_apart(resources, labelled, studied, withheld):
+def test_verdicts_are_kept_apart(resources, labeled, studied, withheld):
     decision = decided(*resources)
-    assert [verdict.truth.value for verdict in decision.verdicts] == [labelled, studied, "unknown"]
+    assert [verdict.truth.value for verdict in decision.verdicts] == [labeled, studied, "unknown"]
     assert Assessment(decision, chart(*resources)).outcome.suggests is not withheld
 
 

@@ -75,7 +75,7 @@ def test_alternatives_are_not_taken_apart_but_named_in_the_detail():
     assert told["detail"] == "d\n\nNot offered here, for it takes several changes at once: Swap \\*it\\*."
 
 
-def test_a_card_that_is_left_without_suggestions_has_no_selection_behaviour():
+def test_a_card_that_is_left_without_suggestions_has_no_selection_behavior():
     told = spoken({"cards": [card(suggestion(UPDATE, DELETE), selectionBehavior="at-most-one")]}, ONE)["cards"][0]
     assert not {"suggestions", "selectionBehavior"} & told.keys()
 

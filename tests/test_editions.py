@@ -392,8 +392,8 @@ CHANGED = [
     ("a payer less", "payers", removed("payers", 2), ["Payer removed: Hearsay Health."]),
     ("a payer's document", "payers", set_at("payers", 0, "background", value="Made up again."),
      ["Payer “Example Mutual”: also changed: background."]),
-    ("how an order is recognised", "policy", set_at("orders", "named_in_text", value=["hummer"]),
-     ["Also changed: how an order is recognised."]),
+    ("how an order is recognized", "policy", set_at("orders", "named_in_text", value=["hummer"]),
+     ["Also changed: how an order is recognized."]),
     ("the words of the card", "card", set_at("evidence", value="Made up again."),
      ["Also changed: the words of the card."]),
 ]  # fmt: skip

@@ -294,7 +294,7 @@ def test_a_prefetch_value_that_was_refused_in_the_shape_before_1_0_counts_as_fai
         ("garbage", "Patient"),
     ],
 )
-def test_a_recognised_order_without_its_patient_is_412(client, remark, patient):
+def test_a_recognized_order_without_its_patient_is_412(client, remark, patient):
     body = request_of("typical-gaps")
     if patient is ...:
         del body["prefetch"]["patient"]

@@ -51,7 +51,7 @@ def test_a_call_is_a_span_with_its_steps_below(spans):
 
 
 @pytest.mark.parametrize(
-    ("traceparent", "honoured"),
+    ("traceparent", "honored"),
     [
         (PARENT, True),
         (PARENT.replace("00-", "01-", 1) + "-more", True),
@@ -67,13 +67,13 @@ def test_a_call_is_a_span_with_its_steps_below(spans):
         ("01-" + PARENT[3:] + "-" + "x" * 10_000, False),
     ],
 )
-def test_the_callers_trace_is_joined_where_its_header_is_well_formed(spans, traceparent, honoured):
+def test_the_callers_trace_is_joined_where_its_header_is_well_formed(spans, traceparent, honored):
     """W3C Trace Context, section 3.2: what is not well-formed is as if it had not been sent."""
     traces, finished = spans
     with traces.span("call", traceparent):
         pass
     (span,) = finished()
-    assert (span.parent is not None) is honoured
+    assert (span.parent is not None) is honored
 
 
 def test_a_caller_that_does_not_sample_is_obeyed(spans):

@@ -235,8 +235,8 @@ def test_an_opened_chart_gets_the_same_card_from_each_policy_that_opens_on_it(cr
 
 def test_policies_that_are_no_candidates_are_not_evaluated(crowd, monkeypatch):
     asked = []
-    recognise = orders.recognise
-    monkeypatch.setattr(orders, "recognise", lambda rule, *rest: asked.append(rule) or recognise(rule, *rest))
+    recognize = orders.recognize
+    monkeypatch.setattr(orders, "recognize", lambda rule, *rest: asked.append(rule) or recognize(rule, *rest))
     answered(shipped.example("typical-gaps"), crowd)
     answered(shipped.example("unrelated-order"), crowd)
     assert [rule is shipped.library().policies[0].orders for rule in asked] == [True]

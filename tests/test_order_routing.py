@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cds_service.chart.orders import recognise
+from cds_service.chart.orders import recognize
 from cds_service.facts.attesters import DEFAULT_ACCEPTS
 from cds_service.facts.context import Context
 from cds_service.facts.responses import read_answers
@@ -25,8 +25,8 @@ AGAIN = pathway("again", routing=(" again ",), reasons=minimal().code_sets["knee
 ROUTED = replace(minimal().orders, pathways=(SHORT, AGAIN))
 
 
-def recognised(rule, *drafts, on_record=()):
-    return recognise(
+def recognized(rule, *drafts, on_record=()):
+    return recognize(
         rule, [(f"ServiceRequest/{draft['id']}", draft) for draft in drafts], chart(*on_record), None, TODAY
     )
 
@@ -50,13 +50,13 @@ def text(words):
     ),
 )  # fmt: skip
 def test_a_shared_code_at_the_site_is_known_only_where_something_says_so(changes, certain, at_site):
-    found = recognised(SHARED, order(**changes), on_record=[condition()])
+    found = recognized(SHARED, order(**changes), on_record=[condition()])
     assert (found.certain, found.at_site) == (certain, at_site)
 
 
 def test_a_shared_code_elsewhere_is_nobodys_business_whatever_its_reason():
     elsewhere = order(bodySite=[{"text": "Left shoulder"}], reasonCode=[concept(ICD10CM, "M25.561")])
-    assert recognised(SHARED, elsewhere) is None
+    assert recognized(SHARED, elsewhere) is None
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_shared_code_elsewhere_is_nobodys_business_whatever_its_reason():
     ),
 )
 def test_words_send_an_order_another_way(changes, way):
-    found = recognised(ROUTED, order(**changes))
+    found = recognized(ROUTED, order(**changes))
     assert (found.pathway.id if found.pathway else None) == way
 
 
@@ -88,13 +88,13 @@ def test_words_send_an_order_another_way(changes, way):
 )
 def test_what_is_not_known_to_be_here_goes_no_way_at_all(changes):
     """Asked is only what may be judged: an order that goes another way somewhere else is nobody's business."""
-    assert recognised(ROUTED, order(**changes)) is None
+    assert recognized(ROUTED, order(**changes)) is None
 
 
 def test_a_draft_that_goes_another_way_settles_its_act():
     """What is drafted already is not suggested again, though it is another's to judge."""
     drafts = order(bodySite=KNEE), order("22222", id="s2", bodySite=KNEE, code=concept(CPT, "22222", text="rented"))
-    found = recognised(ROUTED, *drafts)
+    found = recognized(ROUTED, *drafts)
     assert found.pathway is None
     assert found.settled == {"coil", "driver"}
 
@@ -102,12 +102,12 @@ def test_a_draft_that_goes_another_way_settles_its_act():
 @pytest.mark.parametrize("status", ["refuted", "entered-in-error"])
 def test_a_diagnosis_that_was_withdrawn_is_no_reason(status):
     on_record = [condition(verificationStatus={"coding": [{"code": status}]})]
-    found = recognised(minimal().orders, order(reasonReference=[{"reference": "Condition/c1"}]), on_record=on_record)
+    found = recognized(minimal().orders, order(reasonReference=[{"reference": "Condition/c1"}]), on_record=on_record)
     assert found.certain is False
 
 
 def test_a_diagnosis_whose_status_cannot_be_read_still_is_a_reason():
-    found = recognised(
+    found = recognized(
         minimal().orders,
         order(reasonReference=[{"reference": "Condition/c1"}]),
         on_record=[condition(verificationStatus=7)],
@@ -135,14 +135,14 @@ def test_a_diagnosis_whose_status_cannot_be_read_still_is_a_reason():
     ),
 )  # fmt: skip
 def test_a_code_is_read_however_it_is_written(code):
-    found = recognised(minimal().orders, order(code=code, bodySite=KNEE))
+    found = recognized(minimal().orders, order(code=code, bodySite=KNEE))
     assert [draft.act.id for draft in found.drafts] == ["coil"]
     assert found.coded == {"coil"}
 
 
 def test_the_reasons_of_r5_are_read():
     for reason in ({"concept": concept(ICD10CM, "M25.561")}, {"reference": {"reference": "Condition/c1"}}):
-        found = recognised(minimal().orders, order(reason=[reason]), on_record=[condition()])
+        found = recognized(minimal().orders, order(reason=[reason]), on_record=[condition()])
         assert found.certain is True
 
 
@@ -160,6 +160,6 @@ def test_a_fact_may_read_why_something_is_ordered(changes, values):
     rule = FactRule("why", VOCABULARY.kinds["order"], "Knee pain as reason", "unknown", reason=knee_pain)
     drafts = [("ServiceRequest/s1", order(bodySite=KNEE, **changes))]
     on_record = chart(condition())
-    asked = recognise(minimal().orders, drafts, on_record, None, TODAY)
+    asked = recognize(minimal().orders, drafts, on_record, None, TODAY)
     context = Context(on_record, read_answers(on_record, frozenset(), DEFAULT_ACCEPTS), TODAY, asked, None, {})
     assert VOCABULARY.kinds["order"].read(rule, context).values == values

@@ -1,10 +1,10 @@
-"""Recognising the order: whose business it is, how surely, and which act it names."""
+"""Recognizing the order: whose business it is, how surely, and which act it names."""
 
 from dataclasses import replace
 
 import pytest
 
-from cds_service.chart.orders import recognise
+from cds_service.chart.orders import recognize
 from cds_service.policy.model import Pathway
 from tests.charts import (
     CPT,
@@ -24,9 +24,9 @@ from tests.charts import (
 KNEE = [{"text": "Right knee"}]
 
 
-def recognised(*drafts, selected=None, on_record=()):
+def recognized(*drafts, selected=None, on_record=()):
     pairs = [(f"{draft['resourceType']}/{draft.get('id')}", draft) for draft in drafts]
-    return recognise(minimal().orders, pairs, chart(*on_record), selected, TODAY)
+    return recognize(minimal().orders, pairs, chart(*on_record), selected, TODAY)
 
 
 def device_order(**changes):
@@ -73,8 +73,8 @@ def device_order(**changes):
         ("by words behind an empty coding", order(code={"coding": [{}], "text": "knee humming"}), "coil", False, True),
     ),
 )
-def test_an_order_is_recognised(draft, act, coded, by_text):
-    found = recognised(draft | {"bodySite": KNEE})
+def test_an_order_is_recognized(draft, act, coded, by_text):
+    found = recognized(draft | {"bodySite": KNEE})
     assert found is not None
     assert found.certain
     assert [(item.act.id, item.act.id in item.coded, item.by_text) for item in found.drafts] == [(act, coded, by_text)]
@@ -97,8 +97,8 @@ def test_an_order_is_recognised(draft, act, coded, by_text):
         ("a coding that cannot be read", order(code={"coding": {"code": "11111"}})),
     ),
 )
-def test_an_order_is_not_recognised(draft):
-    assert recognised(draft | {"bodySite": KNEE}) is None
+def test_an_order_is_not_recognized(draft):
+    assert recognized(draft | {"bodySite": KNEE}) is None
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_an_order_is_not_recognised(draft):
 )
 def test_a_code_that_serves_many_places_must_point_here(changes, certain):
     """Sure where it points here; a question where nothing says where."""
-    found = recognised(order(**changes), on_record=[condition()])
+    found = recognized(order(**changes), on_record=[condition()])
     assert found is not None
     assert found.certain is certain
 
@@ -158,48 +158,48 @@ def test_a_code_that_serves_many_places_must_point_here(changes, certain):
 )
 def test_an_order_that_points_elsewhere_is_none_of_our_business(changes):
     shoulder = condition(id="c2", code=concept(ICD10CM, "M25.511"))
-    assert recognised(order(**changes), on_record=[shoulder]) is None
+    assert recognized(order(**changes), on_record=[shoulder]) is None
 
 
 def test_a_site_that_is_denied_does_not_point_here():
-    found = recognised(order(reasonCode=[{"text": "no knee pain"}]))
+    found = recognized(order(reasonCode=[{"text": "no knee pain"}]))
     assert found is None or not found.certain
 
 
 def test_drafts_of_one_implant_are_one_procedure():
-    found = recognised(order(bodySite=KNEE), order("22222", id="s2", bodySite=KNEE))
+    found = recognized(order(bodySite=KNEE), order("22222", id="s2", bodySite=KNEE))
     assert [draft.reference for draft in found.drafts] == ["ServiceRequest/s1", "ServiceRequest/s2"]
     assert found.settled == {"coil", "driver"}
 
 
 def test_one_draft_that_points_here_speaks_for_the_others():
-    assert recognised(order(), order("22222", id="s2", bodySite=KNEE)).certain
+    assert recognized(order(), order("22222", id="s2", bodySite=KNEE)).certain
 
 
 def test_a_draft_that_points_elsewhere_is_no_part_of_the_procedure():
-    found = recognised(order(bodySite=KNEE), order("22222", id="s2", bodySite=[{"text": "shoulder"}]))
+    found = recognized(order(bodySite=KNEE), order("22222", id="s2", bodySite=[{"text": "shoulder"}]))
     assert [draft.reference for draft in found.drafts] == ["ServiceRequest/s1"]
     assert found.settled == {"coil"}
 
 
 def test_a_draft_that_is_withdrawn_is_not_drafted():
-    assert recognised(order(bodySite=KNEE), order("22222", id="s2", status="revoked")).settled == {"coil"}
+    assert recognized(order(bodySite=KNEE), order("22222", id="s2", status="revoked")).settled == {"coil"}
 
 
 def test_an_act_that_must_not_be_done_needs_no_order():
-    found = recognised(order(bodySite=KNEE), order("22222", id="s2", bodySite=KNEE, doNotPerform=True))
+    found = recognized(order(bodySite=KNEE), order("22222", id="s2", bodySite=KNEE, doNotPerform=True))
     assert [draft.reference for draft in found.drafts] == ["ServiceRequest/s1"]
     assert found.settled == {"coil", "driver"}
-    assert recognised(order(bodySite=KNEE, doNotPerform=True)) is None
+    assert recognized(order(bodySite=KNEE, doNotPerform=True)) is None
 
 
 def test_a_bare_id_selects_too():
-    assert recognised(order(bodySite=KNEE), selected={"s1"}) is not None
+    assert recognized(order(bodySite=KNEE), selected={"s1"}) is not None
 
 
 def test_a_site_by_an_unknown_code_says_nothing():
-    assert not recognised(order(bodySite=[concept(SNOMED, "123456789")])).certain
-    assert recognised(order(bodySite=[concept(SNOMED, "123456789")], reasonCode=[concept(ICD10CM, "M25.561")])).certain
+    assert not recognized(order(bodySite=[concept(SNOMED, "123456789")])).certain
+    assert recognized(order(bodySite=[concept(SNOMED, "123456789")], reasonCode=[concept(ICD10CM, "M25.561")])).certain
 
 
 @pytest.mark.parametrize(
@@ -207,21 +207,21 @@ def test_a_site_by_an_unknown_code_says_nothing():
     ["Removal of knee humming device", "Revision, knee humming", "No knee humming", "Knee humming removal"],
 )
 def test_words_about_something_else_name_no_order(text):
-    assert recognised(order(code={"text": text}, bodySite=KNEE)) is None
+    assert recognized(order(code={"text": text}, bodySite=KNEE)) is None
 
 
 def test_words_are_read_where_the_codes_cannot_be():
-    (draft,) = recognised(order(code={"text": "knee humming", "coding": [None]})).drafts
+    (draft,) = recognized(order(code={"text": "knee humming", "coding": [None]})).drafts
     assert draft.by_text
 
 
 def test_to_request_the_device_is_not_to_order_the_act():
-    assert recognised(device_order(reasonCode=[concept(ICD10CM, "M25.561")])).settled == set()
+    assert recognized(device_order(reasonCode=[concept(ICD10CM, "M25.561")])).settled == set()
 
 
 def test_only_what_is_selected_is_commented_on_and_the_rest_informs():
     drafts = (order(bodySite=KNEE), order("22222", id="s2"))
-    found = recognised(*drafts, selected={"ServiceRequest/s2"})
+    found = recognized(*drafts, selected={"ServiceRequest/s2"})
     assert [draft.reference for draft in found.drafts] == ["ServiceRequest/s2"]
     assert found.settled == {"coil", "driver"}
     assert found.certain
@@ -229,18 +229,18 @@ def test_only_what_is_selected_is_commented_on_and_the_rest_informs():
 
 @pytest.mark.parametrize("selected", [set(), {"ServiceRequest/other"}, {"s2"}])
 def test_what_is_not_selected_is_left_alone(selected):
-    assert recognised(order(bodySite=KNEE), selected=selected) is None
+    assert recognized(order(bodySite=KNEE), selected=selected) is None
 
 
-def test_nothing_drafted_is_nothing_recognised():
-    assert recognised() is None
+def test_nothing_drafted_is_nothing_recognized():
+    assert recognized() is None
 
 
 @pytest.mark.parametrize(
     "fault", [{"bodySite": "knee"}, {"reasonCode": [7]}, {"reasonReference": [7]}, {"bodySite": [None]}]
 )
 def test_a_part_that_cannot_be_read_stops_nothing(fault):
-    found = recognised(order(bodySite=KNEE), order("22222", id="s2") | fault)
+    found = recognized(order(bodySite=KNEE), order("22222", id="s2") | fault)
     assert found.drafts[0].reference == "ServiceRequest/s1"
 
 
@@ -253,14 +253,14 @@ def test_another_way_that_is_not_to_be_gone_settles_no_act():
         ("ServiceRequest/s2", order(None, id="s2", code={"text": "second humming"}, doNotPerform=True)),
         ("ServiceRequest/s3", order("22222", id="s3", bodySite=KNEE, doNotPerform=True)),
     ]
-    found = recognise(rule, drafts, chart(), {"ServiceRequest/s1"}, TODAY)
+    found = recognize(rule, drafts, chart(), {"ServiceRequest/s1"}, TODAY)
     assert found.settled == {"coil", "driver"}
-    assert recognise(rule, drafts[:2], chart(), None, TODAY).settled == {"coil"}
+    assert recognize(rule, drafts[:2], chart(), None, TODAY).settled == {"coil"}
     assert found.others == ()
 
 
 def test_a_procedure_whose_codes_mean_one_thing_needs_no_site():
     anywhere = replace(minimal().orders, names_site=False)
     pairs = [("ServiceRequest/s1", order())]
-    assert recognise(minimal().orders, pairs, chart(), None, TODAY).certain is False
-    assert recognise(anywhere, pairs, chart(), None, TODAY).certain is True
+    assert recognize(minimal().orders, pairs, chart(), None, TODAY).certain is False
+    assert recognize(anywhere, pairs, chart(), None, TODAY).certain is True

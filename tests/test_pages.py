@@ -211,8 +211,8 @@ def test_every_variable_of_the_style_is_set_once_for_all_pages(client):
 def contrast(one: str, other: str) -> float:
     """WCAG 2.2, "contrast ratio"."""
 
-    def luminance(colour: str) -> float:
-        parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    def luminance(color: str) -> float:
+        parts = [int(color[n : n + 2], 16) / 255 for n in (1, 3, 5)]
         red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 

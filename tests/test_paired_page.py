@@ -81,7 +81,7 @@ def test_the_page_is_sound(page):
     assert PROMISES.search(page.text) is None
 
 
-def test_what_is_judged_apart_and_how_it_is_recognised(page):
+def test_what_is_judged_apart_and_how_it_is_recognized(page):
     said = section(page, "Evaluated separately", "Orders that are not evaluated")
     assert "right knee Right right, bilateral Right knee named by the clinician: attested yes" in said
     assert "left knee Left left, bilateral nothing names it" in said

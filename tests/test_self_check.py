@@ -169,7 +169,7 @@ def facts_are_not_gathered(running):
 
 @way("answers")
 def every_order_is_overlooked(running):
-    instead("cds_service.service.orders.recognise", None)(running)
+    instead("cds_service.service.orders.recognize", None)(running)
 
 
 @way("answers")

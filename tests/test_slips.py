@@ -188,7 +188,7 @@ def test_parameters_and_profiles_have_slips_of_their_own():
 
 
 def test_tests_of_verdicts_pathways_scope_and_view_have_slips():
-    verdicts = [{"id": "labelled", "title": "Label", "all": ["adult"], "applies_unless": CLEAN}]
+    verdicts = [{"id": "labeled", "title": "Label", "all": ["adult"], "applies_unless": CLEAN}]
     given = with_test(
         AGE,
         verdicts=verdicts,
@@ -307,7 +307,7 @@ def test_a_slip_is_noticed_where_a_case_turns_on_it(test, cases, unseen):
 def test_a_verdict_without_one_of_its_criteria_is_noticed_by_a_case_of_that_verdict():
     case = {
         "change": {"form": {"answers": {"can-hum": False}, "date": "2026-03-01"}},
-        "expect": {"verdicts": {"labelled": "not-met"}},
+        "expect": {"verdicts": {"labeled": "not-met"}},
     }
     left = [str(slip) for slip in surviving(with_cases(documents(), case), "policy.json: $.verdicts[0]")]
     assert "policy.json: $.verdicts[0].all[2]: 'can-hum' dropped from the verdict 'labelled'" not in left

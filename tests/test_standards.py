@@ -71,7 +71,7 @@ RULES = [
          ("fetching_examples.a3_6_works_from_prefetch_alone_where_no_server_is_named",
           "fetching_examples.the_card_is_the_same_by_fetching")),
     Rule("HTTP Status Codes", "412 where data that are required can neither be had from prefetch nor be fetched",
-         ("http.a_recognised_order_without_its_patient_is_412",
+         ("http.a_recognized_order_without_its_patient_is_412",
           "fetching_examples.a3_5_412_says_why_the_patient_could_not_be_fetched")),
     Rule("HTTP Status Codes; 3.0", "every other answer than 200 carries an OperationOutcome",
          ("errors.a3_7_every_error_is_one_operation_outcome_with_the_same_headers",

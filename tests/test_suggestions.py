@@ -35,7 +35,7 @@ DRIVER = {"system": CPT, "code": "22222"}
 def offered(*drafts, on_record=(), selected=None):
     found = chart(*on_record)
     pairs = [(f"{draft['resourceType']}/{draft.get('id')}", draft) for draft in drafts]
-    procedure = orders.recognise(minimal().orders, pairs, found, selected, TODAY)
+    procedure = orders.recognize(minimal().orders, pairs, found, selected, TODAY)
     decision = decide(minimal(), found, gather(minimal(), found, FORMS, TODAY), procedure, TODAY)
     if not Assessment(decision, found).outcome.suggests:
         return []

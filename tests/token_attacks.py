@@ -280,7 +280,7 @@ ATTACKS = (
     Attack("jti very long", "jti", lambda: bearer(jti="j" * 513)),
     Attack("jti that was used", "replay", lambda: bearer(jti="used")),
     Attack("jti that was used, in another token", "replay", lambda: bearer(key="p384", jti="used")),
-    # for which organisation
+    # for which organization
     Attack("tenant missing", "tenant", lambda: bearer(iss=CLOUD)),
     Attack("tenant unknown", "tenant", lambda: bearer(iss=CLOUD, tenant="south")),
     Attack("tenant in another case", "tenant", lambda: bearer(iss=CLOUD, tenant="North")),

@@ -1,6 +1,6 @@
 """Chart text made safe for cards: no Markdown, no HTML, no link, no image, no second table row can come out of it.
 
-Cards are GitHub-flavoured Markdown (CDS Hooks 2.0, "Card Attributes"); some clients render raw HTML inside it and
+Cards are GitHub-flavored Markdown (CDS Hooks 2.0, "Card Attributes"); some clients render raw HTML inside it and
 run it.
 """
 

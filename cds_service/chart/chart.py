@@ -35,7 +35,7 @@ class Record(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A record that a code set recognises: the part with the code (resource or component), and the row of the set.
+    """A record that a code set recognizes: the part with the code (resource or component), and the row of the set.
 
     ``text`` is the record's own code, or what it is called where its words are read; then ``code`` is None, and
     ``said`` is the manner in which they say it. ``beside_code``: a code of a standard system stands beside these words
@@ -184,7 +184,7 @@ class Chart:
         return Delivery(state, came, came - len(dropped), dropped, unasked)
 
     def matches(self, resource_type: str, codes: CodeSet) -> Sequence[Match]:
-        """Each record of the type that the code set recognises, once for each matching part."""
+        """Each record of the type that the code set recognizes, once for each matching part."""
         coded = self._coded.get((codes, resource_type), ())
         many = len(coded) > 1
         found = sorted(sorted(coded, key=_system_and_code, reverse=True), key=_reference) if many else list(coded)

@@ -40,7 +40,7 @@ _WHY = {
 }
 
 
-class Judgement(NamedTuple):
+class Judgment(NamedTuple):
     """Whether a record counts.
 
     ``why_not``: why it does not ("": for a reason not worth a word), or None where it does; ``remark`` is what a reader
@@ -51,10 +51,10 @@ class Judgement(NamedTuple):
     remark: str = ""
 
 
-COUNTS = Judgement(None)
+COUNTS = Judgment(None)
 
 
-def judge(rule: FactRule, match: Match, chart: Chart, today: date, *, wherever: bool = False) -> Judgement:
+def judge(rule: FactRule, match: Match, chart: Chart, today: date, *, wherever: bool = False) -> Judgment:
     """Whether a record that carries a fact's code or words is one of this patient, here, and (state "active") now.
 
     The one judge of every record, however it is reached; ``wherever``: its site is not asked for. Raises
@@ -63,24 +63,24 @@ def judge(rule: FactRule, match: Match, chart: Chart, today: date, *, wherever: 
     resource, row = match.record.resource, TYPES[match.record.type]
     refuse_modified(resource)
     if match.record.type == "Condition":
-        judged = Judgement(why_condition_does_not_count(resource, rule.state, chart, today, match, rule.codes))
+        judged = Judgment(why_condition_does_not_count(resource, rule.state, chart, today, match, rule.codes))
     else:
         judged = _judge_by_status(resource, row, rule.state, today)
         said = manner_of(match, chart, rule.codes)
         if judged.why_not is None and said not in (Said.REPORTED, Said.PAST, Said.MENTIONED):
-            judged = Judgement(_WHY[said])
+            judged = Judgment(_WHY[said])
     if judged.why_not is not None:
         return judged
     why_not = why_elsewhere(rule, match, chart, wherever=wherever)
     if why_not is not None:
-        return Judgement(why_not)
+        return Judgment(why_not)
     if row.only_shown and row.reasons and not reasons_of(match, chart):
-        return Judgement(None, f"{judged.remark}, {_NO_REASON}" if judged.remark else _NO_REASON)
+        return Judgment(None, f"{judged.remark}, {_NO_REASON}" if judged.remark else _NO_REASON)
     return judged
 
 
-class DatedJudgement(NamedTuple):
-    """``Judgement`` of a record on the days that a fact looks back on; ``when`` is its date as written, if it has one.
+class DatedJudgment(NamedTuple):
+    """``Judgment`` of a record on the days that a fact looks back on; ``when`` is its date as written, if it has one.
 
     ``may_count``: it does not count because its partial date may lie beyond these days, as it may lie within.
     """
@@ -93,7 +93,7 @@ class DatedJudgement(NamedTuple):
 
 def judge_in_time(
     rule: FactRule, match: Match, chart: Chart, today: date, *, undated_counts: bool = False
-) -> DatedJudgement:
+) -> DatedJudgment:
     """``judge``, and whether the record lies within the look-back of the fact, where it has one.
 
     Raises UnreadableError where either cannot be known.
@@ -101,14 +101,14 @@ def judge_in_time(
     why_not, remark = judge(rule, match, chart, today)
     when = when_of(match.record, today)
     if why_not is not None:
-        return DatedJudgement(why_not, remark, when)
+        return DatedJudgment(why_not, remark, when)
     if when is None:
         beyond = rule.look_back_days is not None and not undated_counts
-        return DatedJudgement("has no date" if beyond else None, remark, when)
+        return DatedJudgment("has no date" if beyond else None, remark, when)
     if why_not := too_old_or_future(rule.look_back_days, when, today):
-        return DatedJudgement(why_not, remark, when)
+        return DatedJudgment(why_not, remark, when)
     why_not = may_be_too_old(rule.look_back_days, when, today)
-    return DatedJudgement(why_not, remark, when, why_not is not None)
+    return DatedJudgment(why_not, remark, when, why_not is not None)
 
 
 def refuse_modified(resource: Mapping[str, Any]) -> None:
@@ -133,22 +133,22 @@ def _manner_beside_code(concept: Any, codes: CodeSet | None) -> Said:
     return text.manner_of_code() if said is None else said
 
 
-def _judge_by_status(resource: Mapping[str, Any], row: ResourceType, state: str, today: date) -> Judgement:
+def _judge_by_status(resource: Mapping[str, Any], row: ResourceType, state: str, today: date) -> Judgment:
     status = resource.get("status")
     if status not in row.statuses:
-        return Judgement(_NOT_DONE.get(status_word(status), f"status is {status_word(status)}"))
+        return Judgment(_NOT_DONE.get(status_word(status), f"status is {status_word(status)}"))
     if resource.get("doNotPerform") is True:
-        return Judgement("is an order not to do it")
+        return Judgment("is an order not to do it")
     intent = resource.get("intent")
     # The plan of a drug is what the patient reports to take (US Core), and a care plan is one by nature.
     if intent == "proposal" or (intent == "plan" and row.orders in (Ordered.ACT, Ordered.DEVICE)):
-        return Judgement(f"is a {intent}, no order")
+        return Judgment(f"is a {intent}, no order")
     if state == "active" and row.of_drugs:
         return _present_treatment(resource, row, today)
-    return Judgement(None, _ONGOING if status == "in-progress" else "")
+    return Judgment(None, _ONGOING if status == "in-progress" else "")
 
 
-def _present_treatment(resource: Mapping[str, Any], row: ResourceType, today: date) -> Judgement:
+def _present_treatment(resource: Mapping[str, Any], row: ResourceType, today: date) -> Judgment:
     """Whether a drug is taken now; one whose treatment ended lately counts, to be confirmed."""
     bounds = object_of(resource[row.period]) if row.period and resource.get(row.period) is not None else {}
     end = bounds.get("end")
@@ -156,13 +156,13 @@ def _present_treatment(resource: Mapping[str, Any], row: ResourceType, today: da
         return COUNTS
     written = end if end is not None else first_of(resource, *row.dates, *row.recorded, "authoredOn")
     if written is None:
-        return Judgement("has ended, it is not known when")
+        return Judgment("has ended, it is not known when")
     last = days_of(written)
     if end is not None and last.last >= today and resource.get("status") not in ("completed", "stopped"):
         return COUNTS
     if last.last < day_before(today, DAYS_OF_RECENT_TREATMENT):
-        return Judgement(f"ended, last of {last.text}")
-    return Judgement(None, f"ended, last of {last.text}: to confirm")
+        return Judgment(f"ended, last of {last.text}")
+    return Judgment(None, f"ended, last of {last.text}: to confirm")
 
 
 def why_condition_does_not_count(

@@ -1,4 +1,4 @@
-"""Recognising the order: which drafts ask for a policy's procedure, how surely, and which act each of them names."""
+"""Recognizing the order: which drafts ask for a policy's procedure, how surely, and which act each of them names."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from cds_service.policy.model import Act, OrderRule, Pathway, Scope
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One recognised draft. ``coded`` are the ids of the acts whose own code it carries; ``covers`` those it orders.
+    """One recognized draft. ``coded`` are the ids of the acts whose own code it carries; ``covers`` those it orders.
 
     ``by_text``: known by its words alone; ``at_site``: it is known to be at the policy's site; ``certain``: something
     says that this therapy is meant; ``pathway``: the other way that it goes, if it does.
@@ -119,7 +119,7 @@ def orders_an_act(resource: Json) -> bool:
     return ORDERS.get(resource["resourceType"]) is Ordered.ACT
 
 
-def recognise(
+def recognize(
     rule: OrderRule,
     drafts: Iterable[tuple[str, Json]],
     chart: Chart,

@@ -89,10 +89,10 @@ def _check_while_watching(place: Path, settings: "Settings", wishes: "Wishes") -
 
 
 def _print(lines: "Iterable[tuple[Severity | None, str]]") -> None:
-    """Prints lines with the word of their severity, in its colour where a terminal shows colours."""
-    colours = {"error": "red", "warning": "yellow"}
+    """Prints lines with the word of their severity, in its color where a terminal shows colors."""
+    colors = {"error": "red", "warning": "yellow"}
     for severity, line in lines:
-        word = click.style(severity.value, fg=colours[severity.value]) + ": " if severity else ""
+        word = click.style(severity.value, fg=colors[severity.value]) + ": " if severity else ""
         click.echo(word + line)
 
 

@@ -219,7 +219,7 @@ def _in_sentence(parts: list[str]) -> Iterator[_Clause]:
     of_another = any(map(_OF_ANOTHER.search, parts))
     mentioned = Said.MENTIONED if any(map(_MENTION.search, parts)) else Said.REPORTED
     last_of_list = max((place for place, part in enumerate(parts) if _IN_A_LIST.search(part)), default=-1)
-    carried = labelled = False
+    carried = labeled = False
     for place, part in enumerate(parts):
         # What denies nothing is blotted out, letter for letter, so that places stay what they are.
         bare = _NO_DENIAL.sub(lambda found: " " + "." * (len(found[0]) - 1), part)
@@ -236,8 +236,8 @@ def _in_sentence(parts: list[str]) -> Iterator[_Clause]:
         )
         # A denial goes on behind a comma in a list, up to its "or", and behind a label ("denies: fever, discitis")
         # up to the end of the sentence.
-        labelled = labelled or (denial is not None and bare.startswith(" : ", denial.end()))
-        carried = labelled or ((carried or denial is not None) and place < last_of_list)
+        labeled = labeled or (denial is not None and bare.startswith(" : ", denial.end()))
+        carried = labeled or ((carried or denial is not None) and place < last_of_list)
 
 
 def _end_of(found: re.Match[str] | None, text: str) -> int:

@@ -143,7 +143,7 @@ class CodeSet:
         return found if found is not None and found.is_valid(on) else None
 
     def stands_in(self, text: str) -> bool:
-        """Whether a phrase stands anywhere in normalised text."""
+        """Whether a phrase stands anywhere in normalized text."""
         return any(phrase in text for phrase in self.phrases)
 
     def manner_in(self, text: FreeText, *, ordered: bool = False) -> Said | None:
@@ -178,7 +178,7 @@ class CodeSet:
         return self.alone
 
     def drugs_in(self, text: str) -> tuple[str, ...]:
-        """The ingredients that a normalised text names, in the order of their names."""
+        """The ingredients that a normalized text names, in the order of their names."""
         return tuple(sorted({name for phrase, names in self.drugs.items() if phrase in text for name in names}))
 
     def match_words(self, text: str) -> bool:

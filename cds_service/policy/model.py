@@ -352,7 +352,7 @@ class Pathway:
 # Told apart by identity, as its sets are: what it says of a concept is asked for more than once.
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class OrderRule:
-    """How an order is recognised: the acts, the words that name the therapy, and the site that must be pointed at.
+    """How an order is recognized: the acts, the words that name the therapy, and the site that must be pointed at.
 
     In a system of ``elsewhere_by_code`` (its URI -> what the policy calls it) every code that is neither ``here`` nor
     ``unspecific`` points elsewhere; an unknown code of another system says nothing. Without ``names_site`` the acts'

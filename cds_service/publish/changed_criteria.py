@@ -159,7 +159,7 @@ def _number(old: Policy, new: Policy) -> Compare[Parameter]:
 
 
 def in_scope(old: Policy, new: Policy) -> Iterator[str]:
-    """What is judged apart, and how each part is recognised."""
+    """What is judged apart, and how each part is recognized."""
     before, after = old.scope, new.scope
     if before is None and after is not None:
         yield f"Each {after.name} is now judged apart: {', '.join(part.label for part in after.parts)}."

@@ -37,7 +37,7 @@ def _all_else(policy: Policy) -> dict[str, Any]:
         "the title": policy.title,
         "the name of the procedure": policy.procedure,
         "the description of purpose, funding and limits": policy.attributes,
-        "how an order is recognised": plain(replace(policy.orders, pathways=())),
+        "how an order is recognized": plain(replace(policy.orders, pathways=())),
         "when a chart that is opened gets a card": plain((policy.patient_view_when, policy.patient_view_unless)),
         "what is shown for review": policy.for_review,
         "the information beside it": policy.information,

@@ -19,7 +19,7 @@ from cds_service.verdicts.payers import why_unknown
 
 
 class PartText(NamedTuple):
-    """One part of a scope for its page: the words and the attested facts by which it is recognised."""
+    """One part of a scope for its page: the words and the attested facts by which it is recognized."""
 
     rule: Part
     phrases: tuple[str, ...]

@@ -20,7 +20,7 @@ from cds_service.policy.sources import Source
 from cds_service.publish import criteria as policy_text
 from cds_service.publish.criteria import ReadingText
 
-TIME_CRITICAL = "Not for time-critical use: it recognises no emergency, and a card may come late or not at all."
+TIME_CRITICAL = "Not for time-critical use: it recognizes no emergency, and a card may come late or not at all."
 METHOD = (
     "Each criterion is a clause of a source, or a choice of the authors that is named as one, written as a test over "
     "facts of the record. The same record, order and day always give the same card: nothing is estimated, and no model "

@@ -71,7 +71,7 @@ def _not_sent(key: str, template: str, request: HookRequest | None, reachable: b
         WARNING,
         f"Not sent, and there is no FHIR server to ask: what rests on it stays unknown. Its template is {template}"
         if key != "patient"
-        else "Not sent, and there is no FHIR server to ask: an order that is recognised is answered 412.",
+        else "Not sent, and there is no FHIR server to ask: an order that is recognized is answered 412.",
     )
 
 

@@ -5,7 +5,7 @@ from functools import cache
 import nh3
 from markdown_it import MarkdownIt
 
-# Of GitHub-flavoured Markdown (CDS Hooks 2.0, "Card Attributes") what cards use. No heading: a card has its own.
+# Of GitHub-flavored Markdown (CDS Hooks 2.0, "Card Attributes") what cards use. No heading: a card has its own.
 TAGS = {"a", "blockquote", "br", "code", "del", "em", "hr", "li", "ol", "p", "pre", "strong"} | {
     "table",
     "tbody",
@@ -25,7 +25,7 @@ def _markdown() -> MarkdownIt:
 
 
 def render(text: str) -> str:
-    """HTML of GitHub-flavoured Markdown; raw HTML in it becomes text. A link opens apart and tells nobody whence.
+    """HTML of GitHub-flavored Markdown; raw HTML in it becomes text. A link opens apart and tells nobody whence.
 
     What the renderer lets through is held against a list of what is allowed besides.
     """

@@ -25,12 +25,12 @@ from tests.bench.many import with_copies
 from tests.bench.trusted import CLIENT, Signer, Target, bench_trusted, clients_file, in_turn
 
 SERVICE = ("cds_service", "serve", "--port", "{port}")
-FLOOR, CARD, UNRECOGNISED = "floor", "whole card", "unrecognised order"
+FLOOR, CARD, UNRECOGNIZED = "floor", "whole card", "unrecognized order"
 # An order that ends in no card has a floor of its own: the same server, with an answer as short.
 FLOOR_OF_NONE, TRUSTED = "floor, no card", "whole card, RS384"
 BODIES = 500
 MORE = 100
-CARD_OF_MANY, UNRECOGNISED_OF_MANY = f"{CARD}, +{MORE}", f"{UNRECOGNISED}, +{MORE}"
+CARD_OF_MANY, UNRECOGNIZED_OF_MANY = f"{CARD}, +{MORE}", f"{UNRECOGNIZED}, +{MORE}"
 
 
 @click.command()
@@ -64,7 +64,7 @@ def bench(seconds: int, rounds: int, runs: int, starts: int) -> None:
     server_core, load_core = machine.cores()
     today = utc_today()
     service_id, request = workload.whole_card(today)
-    requests = {CARD: request, UNRECOGNISED: workload.unrecognised(request, today)}
+    requests = {CARD: request, UNRECOGNIZED: workload.unrecognized(request, today)}
     bodies = {name: [orjson.dumps(one) for one in workload.rotated(call, BODIES)] for name, call in requests.items()}
     print_head(seconds, rounds, server_core, load_core)
 
@@ -106,7 +106,7 @@ def bench(seconds: int, rounds: int, runs: int, starts: int) -> None:
         calls = {name: call(name, guide) for name in bodies}
         constant = {name: answer_of(service_id, variants[0], guide) for name, variants in bodies.items()}
         card = orjson.loads(constant[CARD])["cards"][0]
-        if "suggestions" not in card or orjson.loads(constant[UNRECOGNISED])["cards"]:
+        if "suggestions" not in card or orjson.loads(constant[UNRECOGNIZED])["cards"]:
             raise BenchError("the calls do not measure what they should: a card with suggestions, and no card")
 
         def floor(name: str) -> Target:
@@ -120,9 +120,9 @@ def bench(seconds: int, rounds: int, runs: int, starts: int) -> None:
             CARD: (ours, calls[CARD], None),
             TRUSTED: (trusting, call(CARD, replace(guide_of(trusting), client=CLIENT)), signer),
             CARD_OF_MANY: (many, call(CARD, guide_of_many), None),
-            FLOOR_OF_NONE: floor(UNRECOGNISED),
-            UNRECOGNISED: (ours, calls[UNRECOGNISED], None),
-            UNRECOGNISED_OF_MANY: (many, call(UNRECOGNISED, guide_of_many), None),
+            FLOOR_OF_NONE: floor(UNRECOGNIZED),
+            UNRECOGNIZED: (ours, calls[UNRECOGNIZED], None),
+            UNRECOGNIZED_OF_MANY: (many, call(UNRECOGNIZED, guide_of_many), None),
         }
         print(
             f"Calls: {BODIES} variants of {workload.resource_count(request)} resources, "
@@ -136,8 +136,8 @@ def bench(seconds: int, rounds: int, runs: int, starts: int) -> None:
     evaluations = {
         CARD: Evaluation(service_id, bodies[CARD], guide, 1),
         CARD_OF_MANY: Evaluation(service_id, bodies[CARD], guide_of_many, 1),
-        UNRECOGNISED: Evaluation(service_id, bodies[UNRECOGNISED], guide, 0),
-        UNRECOGNISED_OF_MANY: Evaluation(service_id, bodies[UNRECOGNISED], guide_of_many, 0),
+        UNRECOGNIZED: Evaluation(service_id, bodies[UNRECOGNIZED], guide, 0),
+        UNRECOGNIZED_OF_MANY: Evaluation(service_id, bodies[UNRECOGNIZED], guide_of_many, 0),
     }
     evaluated = evaluate_in_turn(evaluations, today, runs, server_core)
     _print_load(measured)
@@ -160,7 +160,7 @@ def _ratios(measured: Mapping[str, Sequence[Any]], name: str, other: str, figure
 
 
 def _to_floor(measured: dict[str, list[Measured]], name: str, figure: str) -> float:
-    own = FLOOR_OF_NONE if name in (FLOOR_OF_NONE, UNRECOGNISED, UNRECOGNISED_OF_MANY) else FLOOR
+    own = FLOOR_OF_NONE if name in (FLOOR_OF_NONE, UNRECOGNIZED, UNRECOGNIZED_OF_MANY) else FLOOR
     return median(_ratios(measured, name, own, figure))
 
 
@@ -177,13 +177,13 @@ def _print_goals(
 ) -> None:
     print(f"\n{'goal':50}{'measured':>10}{'wanted':>12}")
     at_least, at_most = True, False
-    unrelated = median(_ratios(measured, UNRECOGNISED_OF_MANY, UNRECOGNISED, "rate"))
+    unrelated = median(_ratios(measured, UNRECOGNIZED_OF_MANY, UNRECOGNIZED, "rate"))
     relevant = median(_ratios(evaluated, CARD_OF_MANY, CARD, "median"))
-    of_none = _to_floor(measured, UNRECOGNISED, "rate")
+    of_none = _to_floor(measured, UNRECOGNIZED, "rate")
     for title, found, sense, goal, unit in (
         ("whole card: requests/s to the floor's", _to_floor(measured, CARD, "rate"), at_least, 0.7, ""),
         ("whole card: p99 to the floor's", _to_floor(measured, CARD, "p99"), at_most, 1.5, ""),
-        ("unrecognised order: requests/s to its own floor's", of_none, at_least, 0.95, ""),
+        ("unrecognized order: requests/s to its own floor's", of_none, at_least, 0.95, ""),
         ("evaluation in process, median CPU", median(times.median for times in evaluated[CARD]), at_most, 300, " µs"),
         ("private memory of a worker after the load", memory, at_most, 45, " MB"),
         ("ready after the start of the process", ready, at_most, 1.5, " s"),
@@ -200,15 +200,15 @@ def _print_many(measured: dict[str, list[Measured]], evaluated: dict[str, list[T
     """What the goals for many policies rest on: ratios within rounds, and how far one server's own rounds differ."""
     print(f"\n{policies} policies, to the {policies - MORE} that ship; median (lowest to highest of the rounds)")
     for title, ratios in (
-        ("unrelated order: requests/s", _ratios(measured, UNRECOGNISED_OF_MANY, UNRECOGNISED, "rate")),
-        ("unrelated order: CPU for a request", _ratios(measured, UNRECOGNISED_OF_MANY, UNRECOGNISED, "cpu")),
-        ("unrelated order: evaluation", _ratios(evaluated, UNRECOGNISED_OF_MANY, UNRECOGNISED, "median")),
+        ("unrelated order: requests/s", _ratios(measured, UNRECOGNIZED_OF_MANY, UNRECOGNIZED, "rate")),
+        ("unrelated order: CPU for a request", _ratios(measured, UNRECOGNIZED_OF_MANY, UNRECOGNIZED, "cpu")),
+        ("unrelated order: evaluation", _ratios(evaluated, UNRECOGNIZED_OF_MANY, UNRECOGNIZED, "median")),
         ("whole card: requests/s", _ratios(measured, CARD_OF_MANY, CARD, "rate")),
         ("whole card: CPU for a request", _ratios(measured, CARD_OF_MANY, CARD, "cpu")),
         ("whole card: evaluation", _ratios(evaluated, CARD_OF_MANY, CARD, "median")),
     ):
         print(f"{title:52}{median(ratios):10.3f}  ({min(ratios):.2f} to {max(ratios):.2f})")
-    rates = [one.rate for one in measured[UNRECOGNISED]]
+    rates = [one.rate for one in measured[UNRECOGNIZED]]
     noise = [rate / median(rates) for rate in rates]
     print(f"{'noise: unrelated order, shipped, to its own median':52}{'':10}  ({min(noise):.2f} to {max(noise):.2f})")
     for name, turns in evaluated.items():

@@ -103,7 +103,7 @@ def calls_of(stack: ExitStack) -> Iterator[tuple[str, Callable[[], None]]]:
     answered = b"".join(bare(environ_of(path, body), lambda status, headers, exc_info=None: None))
     yield "floor", caller(create_floor(answered), path, body, None)
     yield "whole card", caller(bare, path, body, 1)
-    yield "unrecognized order", caller(bare, path, orjson.dumps(workload.unrecognised(request, TODAY)), 0)
+    yield "unrecognized order", caller(bare, path, orjson.dumps(workload.unrecognized(request, TODAY)), 0)
     opened_id, opened = workload.patient_view(TODAY)
     yield "patient-view", caller(bare, f"/cds-services/{opened_id}", orjson.dumps(opened), 1)
     clients = folder / "clients.toml"

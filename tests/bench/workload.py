@@ -10,12 +10,12 @@ from cds_service.settings.settings import data_folder
 
 # So many days the variants of a call differ by, at most.
 DAYS = 7
-RECOGNISED, UNRELATED, OPENED = "typical-gaps", "unrelated-order", "patient-view-multifidus"
+RECOGNIZED, UNRELATED, OPENED = "typical-gaps", "unrelated-order", "patient-view-multifidus"
 
 
 def whole_card(today: date) -> tuple[str, Any]:
-    """Service id and body of a call that a policy recognises, on a full chart."""
-    example = examples(data_folder("fhir_examples"))[RECOGNISED]
+    """Service id and body of a call that a policy recognizes, on a full chart."""
+    example = examples(data_folder("fhir_examples"))[RECOGNIZED]
     return example.about["service"], request_as_of(example, today)
 
 
@@ -25,7 +25,7 @@ def patient_view(today: date) -> tuple[str, Any]:
     return example.about["service"], request_as_of(example, today)
 
 
-def unrecognised(request: Any, today: date) -> Any:
+def unrecognized(request: Any, today: date) -> Any:
     """The same call with orders that are no policy's business."""
     other = request_as_of(examples(data_folder("fhir_examples"))[UNRELATED], today)["context"]
     ours, theirs = request["context"]["patientId"], other["patientId"]

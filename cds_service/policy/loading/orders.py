@@ -1,4 +1,4 @@
-"""policy.json, orders and pathways: how an order is recognised, and which go another way."""
+"""policy.json, orders and pathways: how an order is recognized, and which go another way."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -20,7 +20,7 @@ class OrderReader(Reader):
         self._messages = messages
 
     def orders(self, entry: Mapping[str, Any], pathways: Iterable[Mapping[str, Any]]) -> OrderRule:
-        """How an order is recognised, and where it goes."""
+        """How an order is recognized, and where it goes."""
         acts = tuple(act for n, item in enumerate(entry["acts"]) if (act := self._act(item, f"$.orders.acts[{n}]")))
         site = entry.get("site", {})
         here = self._codes.set_named(site.get("here"), "$.orders.site.here")

@@ -238,7 +238,7 @@ def test_an_old_unreadable_measurement_is_overtaken_by_a_newer_one():
         ("an integer", {"valueInteger": 7}, 7),
         ("a quantity without a unit", {"valueQuantity": quantity(7)}, 7),
         ("a quantity of points", {"valueQuantity": quantity(7, code="{score}")}, 7),
-        ("millimetres of a line", {"valueQuantity": quantity(65, unit="mm")}, 6.5),
+        ("millimeters of a line", {"valueQuantity": quantity(65, unit="mm")}, 6.5),
         ("text that is a number", {"valueString": "7"}, 7),
         ("a concept whose text is a number", {"valueCodeableConcept": {"text": "7"}}, 7),
         (
