@@ -20,6 +20,7 @@ from cds_service.facts.vocabulary import Vocabulary
 from cds_service.fhir.elements import Json
 from cds_service.fhir.free_text import words
 from cds_service.hooks.hook_request import PATIENT_VIEW
+from cds_service.policy.codes import CodeSet
 from cds_service.policy.loading.folder import policy_of
 from cds_service.policy.model import Policy, own_id
 from cds_service.policy.places import Steps, path_of
@@ -114,14 +115,21 @@ class Trial:
         """Whether some case comes out otherwise under the slip, or the loader refuses the policy that has it."""
         try:
             slipped = edited(self.documents, slip.edits)
-            same_codes = slipped["codes"] is self.documents["codes"]
-            policy = policy_of(self.folder, slipped, self.vocabulary, self.policy.code_sets if same_codes else None)
+            policy = policy_of(self.folder, slipped, self.vocabulary, self._unchanged_sets(slipped))
         except PolicyError:
             return True
         alone = cases.guide_of(policy, self.guide)
         return any(
             cases.run_case(item.case, item.request, alone, self.today).differences for item in self.candidates(slip)
         )
+
+    def _unchanged_sets(self, slipped: Documents) -> dict[str, CodeSet]:
+        """The code sets that a slip leaves as they are, which need not be read again."""
+        ours, theirs = self.documents["codes"], slipped["codes"]
+        if ours["systems"] is not theirs["systems"]:
+            return {}
+        listed = theirs["sets"]
+        return {name: codes for name, codes in self.policy.code_sets.items() if listed.get(name) is ours["sets"][name]}
 
     def candidates(self, slip: Slip) -> list[Prepared]:
         """The cases that can notice a slip, the most likely first."""

@@ -1,15 +1,17 @@
 """Which cases stand nearest to a slip: those of its profile, and those that write what the slipped place reads."""
 
+from datetime import date, timedelta
 from typing import NamedTuple
 
-from cds_service.authoring.slips import Slip
+from cds_service.authoring.slips import LOOK_BACKS, Slip
 from cds_service.policy.model import Policy, own_id
 from cds_service.policy.places import Steps
 from cds_service.policy.walk import nodes, tests
 
 
 class Near(NamedTuple):
-    """What a case near a slip names: the profile whose place it is, if any, and the linkIds and codes that are read."""
+    """What a case near a slip names: the profile whose place it is, if any, and the linkIds, codes, phrases and days
+    that decide there."""
 
     profile: str | None
     marks: frozenset[str]
@@ -22,12 +24,13 @@ def near(policy: Policy, slip: Slip) -> Near:
         return Near(None, frozenset())
     profile = str(steps[1]) if steps[0] == "profiles" else None
     named = {str(steps[1])} if steps[0] == "facts" else set()
-    named |= _facts_at(policy, steps)
+    named |= _facts_at(policy, steps) | _facts_beside(policy, steps)
     if steps[-2:-1] == ("all",) and steps[0] in ("verdicts", "profiles"):
         dropped = _member_at(policy, steps)
         named.update(name for root in tests(policy) if root.criterion == dropped for name in root.test.facts())
     read = set(policy.behind(name for name in named if name in policy.facts))
-    return Near(profile, frozenset(mark.upper() for name in read for mark in _marks(policy, name)))
+    marks = {mark.upper() for name in read for mark in _marks(policy, name)}
+    return Near(profile, frozenset(marks | _days_at(policy, slip)))
 
 
 def _member_at(policy: Policy, steps: Steps) -> str:
@@ -52,8 +55,27 @@ def _facts_at(policy: Policy, steps: Steps) -> set[str]:
     return named
 
 
+def _facts_beside(policy: Policy, steps: Steps) -> set[str]:
+    """The fact of a criterion's line at a place: of one that contradicts it, or of a hint."""
+    if steps[0] != "criteria" or len(steps) < 4:
+        return set()
+    rule, number = policy.criteria[int(steps[1])], steps[3]
+    lines = {"contrary": rule.contrary, "hints": rule.hints}.get(str(steps[2]), ())
+    return {lines[int(number)].fact} if lines else set()
+
+
+def _days_at(policy: Policy, slip: Slip) -> set[str]:
+    """The last days on which a record counts with the look-back at a place, and with the moved one."""
+    if slip.steps[-1] not in LOOK_BACKS:
+        return set()
+    today = date.fromisoformat(policy.cases["today"])
+    counted = (getattr(policy.facts[str(slip.steps[1])], str(slip.steps[-1])), slip.edits[0].value)
+    return {(today - timedelta(days=days)).isoformat() for days in counted}
+
+
 def _marks(policy: Policy, name: str) -> list[str]:
-    """How cases write a fact: its linkIds, and the codes that it reads."""
+    """How cases write a fact: its linkIds, and the codes that it reads; of one that is found by words, the words."""
     rule = policy.facts[name]
     links = [link for link in (rule.item, rule.until) if link]
-    return [*(f'"{link}' for link in links), *(row.code for row in (rule.codes.codes if rule.codes else ()))]
+    said = [phrase.strip() for phrase in rule.codes.phrases] if rule.codes and rule.kind.is_of_words else []
+    return [*(f'"{link}' for link in links), *(row.code for row in (rule.codes.codes if rule.codes else ())), *said]

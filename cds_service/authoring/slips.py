@@ -19,7 +19,8 @@ from cds_service.policy.model import Policy, own_id
 from cds_service.policy.places import Steps, path_of
 from cds_service.policy.walk import Node, Rooted, nodes, parameters_named, tests
 
-_LOOK_BACKS = ("look_back_days", "answer_look_back_days")
+# How long a record, or an answer, counts.
+LOOK_BACKS = ("look_back_days", "answer_look_back_days")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,7 @@ def _of_parameter(given: _Given, name: str, steps: Steps, value: int | float, un
 
 def _of_facts(given: _Given) -> Iterator[Slip]:
     for name, rule in given.policy.facts.items():
-        for word in _LOOK_BACKS:
+        for word in LOOK_BACKS:
             # Where none is written for answers, that of records counts for them.
             if word not in given.written["facts"][name]:
                 continue

@@ -79,6 +79,8 @@ def codes_of(rows: Mapping[str, Code]) -> Iterator[tuple[str, Code]]:
 
     The row of a product of several ingredients names those of them that are meant.
     """
+    if not rows:
+        return
     yield from ((row.code, row) for row in rows.values() if row.code)
     for code, names in drug_table().products:
         if meant := _meant(rows, names):

@@ -18,9 +18,14 @@ class CodeReader(Reader):
     def __init__(
         self, problems: Problems, document: Mapping[str, Any], sets: Mapping[str, CodeSet] | None = None
     ) -> None:
+        """``sets`` are those that were read before from what the document still says."""
         super().__init__(problems)
         self.systems: Mapping[str, Any] = document["systems"]
-        self.sets = sets or {name: self._code_set(name, entry) for name, entry in document["sets"].items()}
+        known = sets or {}
+        self.sets = {
+            name: known[name] if name in known else self._code_set(name, entry)
+            for name, entry in document["sets"].items()
+        }
 
     def system(self, name: str, place: str, file: str = "codes") -> str:
         """The canonical URI of a system that the folder names."""

@@ -96,7 +96,7 @@ def policy_of(
 ) -> Policy:
     """The policy of documents that are sound by their schemas. Raises PolicyError for what leads nowhere.
 
-    ``code_sets`` are those of the same codes.json, where they were read before.
+    ``code_sets`` are those that were read before from what codes.json still says.
     """
     problems = Problems(folder)
     policy = _Builder(problems, documents, vocabulary, code_sets).build()
