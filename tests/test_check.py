@@ -20,6 +20,7 @@ from cds_service.authoring.watch import watch
 from cds_service.commands.main import main
 from cds_service.errors import PolicyError
 from tests.charts import minimal
+from tests.few_cases import with_few_cases
 from tests.loading import policy_of, read_documents
 from tests.shipped import library
 from tests.test_slips import FOLDER, documents
@@ -242,8 +243,10 @@ def test_the_status_is_one_only_where_there_is_an_error(folder, tmp_path):
     assert "minimal: cannot be read, 1 error, 0 warnings" in result.stdout
 
 
-def test_what_ships_is_sound_and_past_review_only_warns():
-    result = run("--today", "2040-01-01", "--no-slips")
+def test_what_ships_is_sound_and_past_review_only_warns(tmp_path):
+    for policy in library().policies:
+        with_few_cases(policy.id, tmp_path)
+    result = run(str(tmp_path), "--today", "2040-01-01", "--no-slips")
     assert (result.exit_code, result.stdout.count(" 0 errors")) == (0, len(library().policies))
     assert "warning: " in result.stdout
     assert "was to be reviewed by" in result.stdout

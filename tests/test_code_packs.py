@@ -22,6 +22,7 @@ from cds_service.policy.json_files import FILES, read_json
 from cds_service.service import Guide
 from cds_service.settings.settings import Settings, data_folder
 from tests.charts import BASE, CPT, ICD10CM, MINIMAL, TODAY, concept, named, order, procedure, sent
+from tests.few_cases import with_few_cases
 from tests.loading import load_policy
 from tests.shipped import TODAY as SHIPPED_TODAY
 from tests.shipped import example, library
@@ -267,10 +268,13 @@ def run(*arguments, given=None, env=None):
 
 
 def test_check_runs_the_cases_and_names_what_the_pack_lacks(tmp_path, every_code):
+    (cards := tmp_path / "cards").mkdir()
+    for policy in library().policies:
+        with_few_cases(policy.id, cards)
     complete = folder_of(tmp_path, pack(every_code))
-    assert run("check", "--no-slips", "--codes", str(complete)).exit_code == 0
+    assert run("check", str(cards), "--no-slips", "--codes", str(complete)).exit_code == 0
     (complete / "pack-0.json").write_text(json.dumps(pack(every_code[1:])))
-    result = run("check", "--no-slips", env={"CDS_SERVICE_CODES": str(complete)})
+    result = run("check", str(cards), "--no-slips", env={"CDS_SERVICE_CODES": str(complete)})
     assert result.exit_code == 1
     assert f"CPT {every_code[0]} is not in the code pack" in result.output
 

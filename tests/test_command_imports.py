@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from cds_service.settings.settings import data_folder
+from tests.few_cases import with_few_cases
 from tests.shipped import example
 from tests.test_commands import ROOT
 from tests.waiting import clean_environment
@@ -44,8 +44,7 @@ finally:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command_does_not_load_what_it_does_not_need(command, tmp_path):
-    for name in (POLICY, "payer-names.json"):
-        (tmp_path / name).symlink_to(data_folder("cards") / name)
+    with_few_cases(POLICY, tmp_path)
     (tmp_path / "request.json").write_text(json.dumps(example("all-met")), encoding="utf-8")
     run = subprocess.run(
         [sys.executable, "-c", LOADED, *command.split()],

@@ -15,6 +15,7 @@ from cds_service.commands.main import main
 from cds_service.errors import PolicyError
 from cds_service.policy.json_files import FILES, read_json
 from cds_service.policy.places import path_of
+from tests.few_cases import with_few_cases
 from tests.loading import schema
 
 ROOT = Path(__file__).parent.parent
@@ -198,8 +199,8 @@ def test_check_works_inside_a_folder(folder, monkeypatch):
     assert outside.startswith(f"{NAME}: ")
 
 
-def test_check_works_inside_a_finished_folder(monkeypatch):
-    monkeypatch.chdir(ROOT / "cards" / "isass-si-joint-fusion-2020")
+def test_check_works_inside_a_finished_folder(monkeypatch, tmp_path):
+    monkeypatch.chdir(with_few_cases("isass-si-joint-fusion-2020", tmp_path))
     result = run("check", ".", "--no-slips", "--today", "2026-11-23")
     assert result.exit_code == 0, result.output
 

@@ -1,14 +1,17 @@
 """What ships under cards/: every code pinned, every criterion sourced, every case and every card as it must be."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from cds_service.authoring import check, lint
+from cds_service.authoring import check, lint, reviews
+from cds_service.authoring.code_check import code_problems
 from cds_service.authoring.problems import Severity
 from cds_service.examples import examples
 from cds_service.settings.settings import data_folder
+from tests.loading import read_documents
 from tests.shipped import BASE, TODAY, answers, example, library
 
 PINNED = json.loads((Path(__file__).parent / "pinned_codes.json").read_text(encoding="utf-8"))
@@ -42,6 +45,18 @@ def test_check_finds_no_error_and_every_slip_is_noticed(policy):
     assert report.slip_count is not None
     assert report.slip_count >= 300
     assert report.survivor_count == 0
+
+
+def test_check_finds_nothing_wrong_between_what_ships():
+    assert check.across_folders(check.CheckReport(Path(policy.id), (), policy) for policy in POLICIES) == []
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.id)
+def test_what_is_past_its_review_only_warns(policy):
+    folder, day = data_folder("cards") / policy.id, date(2040, 1, 1)
+    found = [*reviews.overdue(policy, day), *code_problems(folder, read_documents(folder), day)]
+    assert found
+    assert {problem.severity for problem in found} == {Severity.WARNING}
 
 
 FIRST = "isass-restorative-neurostimulation-2023"
