@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from cds_service.commands.common import DAY, settings_of, warn_of_left_out
-from cds_service.errors import PolicyError
+from cds_service.commands.common import DAY, guide_of, settings_of
 
 if TYPE_CHECKING:
     from cds_service.commands.affected import Question
@@ -139,20 +138,13 @@ def affected(  # noqa: PLR0913 - click passes one argument for each option
     """
     from cds_service.commands.affected import checked
     from cds_service.commands.affected_report import AffectedReport
-    from cds_service.library import load_library
     from cds_service.operations.audit import AuditError, AuditLog, audit_folder
     from cds_service.operations.audit_lines import Wanted, read
-    from cds_service.service import guide_of
 
     if until and until < since:
         raise click.ClickException("--until is a day before --from; the first day comes first.")
     settings = settings_of()
-    try:
-        library = load_library(settings.cards, settings.canonical_base, settings.codes, settings.value_sets)
-    except PolicyError as error:
-        raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
-    warn_of_left_out(library)
-    guide = guide_of(settings, library, settings.public_url or "http://127.0.0.1:8080")
+    guide = guide_of(settings)
     question = _question(guide, policy_id, criterion, truths, outcomes)
     folder = audit_folder(settings.state)
     log = AuditLog(folder, settings.key(), None)

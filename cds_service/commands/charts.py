@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from cds_service.commands.common import CODES, DAY, day_of, settings_of, warn_of_left_out
-from cds_service.errors import PolicyError
+from cds_service.commands.common import CODES, DAY, day_of, guide_of, settings_of
 
 if TYPE_CHECKING:
     from cds_service.authoring.charts import ChartsReport, TypeLedger
@@ -38,17 +37,9 @@ def charts(directory: Path, draft_file: TextIO | None, today: datetime | None, m
     status 1 where the service crashed on a chart, or no chart was found.
     """
     from cds_service.authoring.charts import drafts_of, report
-    from cds_service.library import load_library
-    from cds_service.service import guide_of
 
-    settings, day = settings_of(codes), day_of(today)
-    try:
-        library = load_library(settings.cards, settings.canonical_base, settings.codes, settings.value_sets)
-    except PolicyError as error:
-        raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
-    warn_of_left_out(library)
-    guide = guide_of(settings, library, settings.public_url or "http://127.0.0.1:8080")
-    drafts = _drafts(draft_file) if draft_file else drafts_of(library.policies, guide)
+    guide, day = guide_of(settings_of(codes)), day_of(today)
+    drafts = _drafts(draft_file) if draft_file else drafts_of(guide.library.policies, guide)
     found = report(directory, guide, drafts, day)
     if not found.calls:
         raise click.ClickException("\n  ".join([f"{directory} holds no chart that can be read:", *found.skipped]))

@@ -1,4 +1,4 @@
-"""What several commands share: options, the settings, the day, and what is said of policies that were left out."""
+"""What several commands share: options, the settings, the rule sets, what evaluates a call, and the day."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from cds_service.clock import utc_today
+from cds_service.errors import PolicyError
 
 if TYPE_CHECKING:
     from cds_service.library import Library
+    from cds_service.service import Guide
     from cds_service.settings.settings import Settings
     from cds_service.trust.entries import Clients
 
@@ -44,6 +46,25 @@ def clients_of(settings: "Settings") -> "Clients":
         return load_clients(path)
     except ClientsError as error:
         raise click.ClickException(f"The clients file of CDS_SERVICE_CLIENTS cannot be used:\n{error}") from None
+
+
+def library_of(settings: "Settings") -> "Library":
+    """The rule sets of the settings."""
+    from cds_service.library import load_library
+
+    try:
+        return load_library(settings.cards, settings.canonical_base, settings.codes, settings.value_sets)
+    except PolicyError as error:
+        raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
+
+
+def guide_of(settings: "Settings") -> "Guide":
+    """What evaluates a call, of the settings; rule sets that were not loaded are named on standard error."""
+    from cds_service import service
+
+    library = library_of(settings)
+    warn_of_left_out(library)
+    return service.guide_of(settings, library, settings.public_url or "http://127.0.0.1:8080")
 
 
 def warn_of_left_out(library: "Library") -> None:

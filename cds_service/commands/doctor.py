@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from cds_service.commands.common import clients_of, settings_of
-from cds_service.errors import PolicyError
+from cds_service.commands.common import clients_of, library_of, settings_of
 
 if TYPE_CHECKING:
     from cds_service.commands.diagnosis import Line
@@ -43,18 +42,15 @@ def doctor_client(identifier: str) -> None:
     """Check the entry ID of the clients file end to end: its keys, its FHIR servers, and what it is shown."""
     from cds_service.commands.diagnosis import diagnose_client, find_client
     from cds_service.ehr.client import OutgoingClient
-    from cds_service.library import load_library
 
     settings = settings_of()
     clients, http = clients_of(settings), OutgoingClient()
     try:
         client = find_client(clients, identifier)
-        library = load_library(settings.cards, settings.canonical_base, settings.codes, settings.value_sets)
+        library = library_of(settings)
         url = settings.public_url or "http://127.0.0.1:8080"
         evidence = settings.evidence_mode(is_open=False)
         lines = [*diagnose_client(client, http, library, url, evidence)]
-    except PolicyError as error:
-        raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     finally:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from cds_service.commands.common import DAY, settings_of
-from cds_service.errors import PolicyError
+from cds_service.commands.common import DAY, library_of, settings_of
 
 if TYPE_CHECKING:
     from cds_service.hooks.feedback import DayRange
@@ -38,17 +37,13 @@ def feedback_report(since: datetime | None, until: datetime | None, workbench: b
 
     Each card counts once, by its newest feedback.
     """
-    from cds_service.library import load_library
     from cds_service.operations import feedback_report as reports
     from cds_service.store import feedback as stored
     from cds_service.store import shown
     from cds_service.store.database import Store
 
     days, settings = _days(since, until), settings_of()
-    try:
-        library = load_library(settings.cards, settings.canonical_base, settings.codes, settings.value_sets)
-    except PolicyError as error:
-        raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
+    library = library_of(settings)
 
     def made(store: Store) -> reports.FeedbackReport:
         kept, counts = stored.kept(store, days, workbench=workbench), shown.counts(store, days, workbench=workbench)
