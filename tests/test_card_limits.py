@@ -3,7 +3,8 @@ as if it were in the chart."""
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from functools import cache
 from statistics import median
 from typing import NamedTuple
@@ -18,8 +19,10 @@ from cds_service.card.evidence_words import fails
 from cds_service.card.outcomes import Outcome
 from cds_service.card.style import DEFAULT_STYLE, plain_lines
 from cds_service.card.summaries import summary
+from cds_service.facts.evaluated import DOES_NOT_APPLY
 from cds_service.facts.logic import Truth
 from cds_service.service import Answer
+from cds_service.verdicts.criteria import Finding
 from tests.shipped import guide, library
 
 POLICIES = [policy.id for policy in library().policies]
@@ -149,6 +152,34 @@ def test_a_label_met_by_records_alone_is_not_met_by_attestation(name):
             by_answers = [place for place in met if item.found.label[place].by_attestation]
             assert said(item, by_answers or met)[0] != said(item)[0], item.case
     assert tried
+
+
+def of_label_by_answers(found: Assessment, *, answered: Callable[[Finding], bool], open_trial: bool) -> Assessment:
+    """The assessment as it would be if the label rested on answers where ``answered`` says so, and on nothing else."""
+    label, trial, *rest = found.decision.verdicts
+    of_label = [item._replace(by_attestation=answered(item)) for item in label.findings]
+    of_trial = [item._replace(truth=Truth.UNKNOWN) if open_trial else item for item in trial.findings]
+    verdicts = (replace(label, findings=tuple(of_label)), replace(trial, findings=tuple(of_trial)), *rest)
+    return Assessment(replace(found.decision, verdicts=verdicts), found.chart)
+
+
+@pytest.mark.parametrize("open_trial", [False, True])
+def test_an_answer_by_which_a_criterion_does_not_apply_is_no_attestation_of_the_label(open_trial):
+    found = next(
+        item.found
+        for item in decided("isass-si-joint-fusion-2020")
+        if item.answer.outcome is Outcome.MET
+        and item.found.label
+        and not item.found.sides
+        and any(finding.manner == DOES_NOT_APPLY for row in item.found.label for finding in row.findings)
+    )
+    inapplicable = of_label_by_answers(
+        found, answered=lambda item: item.manner == DOES_NOT_APPLY, open_trial=open_trial
+    )
+    all_else = of_label_by_answers(found, answered=lambda item: item.manner != DOES_NOT_APPLY, open_trial=open_trial)
+    assert inapplicable.outcome is all_else.outcome is (Outcome.TRIAL_GAPS if open_trial else Outcome.MET)
+    assert "attest" not in summary(inapplicable, DEFAULT_STYLE)
+    assert "by attestation" in summary(all_else, DEFAULT_STYLE)
 
 
 def test_every_outcome_has_a_topic_of_its_own():

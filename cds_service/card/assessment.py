@@ -46,8 +46,9 @@ class Row(NamedTuple):
 
     @property
     def by_attestation(self) -> bool:
-        """Whether it is met, and in some part by nothing but what somebody attested."""
-        return self.truth is Truth.MET and any(item.by_attestation for item in self.findings)
+        """Whether it is met, and in some part that it applies to by nothing but what somebody attested."""
+        asked = (item for item in self.findings if item.manner != DOES_NOT_APPLY)
+        return self.truth is Truth.MET and any(item.by_attestation for item in asked)
 
 
 def rows_of(policy: Policy, findings: Iterable[Finding]) -> tuple[Row, ...]:

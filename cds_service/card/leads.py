@@ -11,7 +11,7 @@ from cds_service.card.outcomes import Outcome
 from cds_service.card.room import Room
 from cds_service.card.style import BULLETS, LINES, Block, Line, Span, Style
 from cds_service.facts.logic import Truth
-from cds_service.fhir.free_text import capital
+from cds_service.fhir.free_text import capital, inside_sentence
 from cds_service.fhir.types import TYPES
 from cds_service.policy.model import own_id
 from cds_service.verdicts.decisions import Urgent
@@ -189,7 +189,7 @@ def _bullets(
         by_document.setdefault(row.phrases.doc, []).append(_document(found, row, style))
     shown = list(by_document.items())
     bullets = tuple((Span(f"{name}:", few(items, "; ", room.items)),) for name, items in shown[: room.bullets])
-    rest = [name[0].lower() + name[1:] if name[1:2].islower() else name for name, _ in shown[room.bullets :]]
+    rest = [inside_sentence(name) for name, _ in shown[room.bullets :]]
     return bullets, ((Span("Also:", ", ".join(rest)),),) if rest else ()
 
 
@@ -207,7 +207,7 @@ def _trial_gaps(found: Assessment, style: Style, room: Room) -> Iterator[Block]:
 
 
 def _met(found: Assessment, style: Style, room: Room) -> Iterator[Block]:
-    attested = [row for row in found.label if row.by_attestation and row.applies]
+    attested = [row for row in found.label if row.by_attestation]
     if not attested:
         yield Block(LINES, ((Span("Next:", "attach the chart records to the prior authorization packet."),),))
         return

@@ -174,7 +174,7 @@ def _met(found: Assessment, _style: Style) -> Iterator[str]:
         yield f"{found.phrases.no_label}; all {len(found.trial)} trial criteria met"
         return
     total = criteria_of(found, found.label)
-    attested = sum(row.by_attestation and row.applies for row in found.label)
+    attested = sum(row.by_attestation for row in found.label)
     applicable = sum(row.applies for row in found.label)
     if not attested:
         yield f"all {total} met, documented in chart"
