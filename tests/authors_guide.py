@@ -20,8 +20,11 @@ from cds_service.authoring.slips import Slip, slips
 from cds_service.authoring.summary import lines, problem_lines
 from cds_service.commands.explanation import explain, table
 from cds_service.facts.vocabulary import VOCABULARY
+from cds_service.questionnaire.rendering import questionnaire
+from cds_service.questionnaire.versions import Version
 from cds_service.settings.settings import Settings, data_folder
 from tests.loading import policy_of, read_documents
+from tests.questionnaire_answers import items
 from tests.shipped import BASE, PUBLIC_URL, TODAY, example, guide, library
 from tests.test_new_policy import fill_in
 
@@ -60,6 +63,13 @@ def citation() -> str:
 def fact() -> str:
     """The fact that the criterion reads."""
     return _json(f'"{FACT}": {_pretty(_documents()["policy"]["facts"][FACT])}')
+
+
+def form_item() -> str:
+    """The question that the fact becomes, without what fills it in and without its children."""
+    form = questionnaire(policy_of(FOLDER, _documents()), BASE, Version.V2_0_1)
+    item = next(item for item in items(form) if item["linkId"] == CRITERION)
+    return _json(_pretty({name: value for name, value in item.items() if name != "item"}))
 
 
 def criterion() -> str:

@@ -40,6 +40,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {
         "card": "a decision to one card in the policy's words",
         "publish": "a policy in plain English and as JSON, and what changed between two editions",
+        "questionnaire": "a policy as a FHIR Questionnaire: what a form asks, and how it fills itself in",
         "trust": "who calls: the clients file, keys and tokens",
     },
     {"library": "all policies, checked at start"},

@@ -241,6 +241,7 @@ GENERATED = [
     (ROOT / "docs" / "architecture.md", "house", rooms.drawing),
     (ROOT / "docs" / "architecture.md", "rooms", rooms.table),
     (GUIDE, "fact", authors_guide.fact),
+    (GUIDE, "form-item", authors_guide.form_item),
     (GUIDE, "criterion", authors_guide.criterion),
     (GUIDE, "cases", authors_guide.cases_at_the_limit),
     (GUIDE, "slip", authors_guide.slip),

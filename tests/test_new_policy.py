@@ -57,6 +57,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "$.orders.not_the_procedure_in_text[0]": "removal",
         "$.orders.site.elsewhere_in_text[0]": "shoulder",
         "$.facts.score.title": "Function score",
+        "$.facts.score.ask.text": "What is the function score, in percent?",
         "$.facts.score.look_back_days": 180,
         "$.facts.score.unit": "%",
         "$.facts.score.units": "%",

@@ -24,6 +24,7 @@ from cds_service.policy.code_packs import CodePack
 from cds_service.policy.loading.folder import load_policy, policy_of, read_documents
 from cds_service.policy.model import Policy
 from cds_service.policy.value_sets import ValueSet
+from cds_service.questionnaire import problems as form
 from cds_service.service import Guide
 
 TRUTHS = ("met", "not-met", "unknown")
@@ -113,6 +114,7 @@ def check_folder(
     guide = Guide(Library((policy,), canonical_base), Addresses("http://127.0.0.1:8080", canonical_base), b"check")
     found = [error("policy.json", sentence) for sentence in granted_to_nobody(policy)]
     found += [*unused.unused(policy), *unused.dangling(policy)]
+    found += [error(f"policy.json: {place}", says) for place, says in form.problems(policy)]
     found += code_problems(folder, documents, wishes.today)
     failing = list(_failing_cases(policy, guide, tell))
     found += failing

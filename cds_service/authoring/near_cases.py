@@ -60,8 +60,11 @@ def _facts_beside(policy: Policy, steps: Steps) -> set[str]:
     if steps[0] != "criteria" or len(steps) < 4:
         return set()
     rule, number = policy.criteria[int(steps[1])], steps[3]
-    lines = {"contrary": rule.contrary, "hints": rule.hints}.get(str(steps[2]), ())
-    return {lines[int(number)].fact} if lines else set()
+    facts = {
+        "contrary": [line.fact for line in rule.contrary],
+        "hints": [line.fact for line in rule.hints],
+    }.get(str(steps[2]))
+    return {facts[int(number)]} if facts else set()
 
 
 def _days_at(policy: Policy, slip: Slip) -> set[str]:

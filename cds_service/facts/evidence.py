@@ -113,6 +113,14 @@ class Fact(NamedTuple):
         return first, date.max if undated else max(when.last for when in dated)
 
 
+class OnRecord(NamedTuple):
+    """What the chart itself, and nobody's answer, says of a fact: a number in the fact's unit, or a date as written
+    (FHIR, so that it may be partial), and the records that say so (``Type/id``)."""
+
+    value: float | str
+    references: tuple[str, ...]
+
+
 class Event(NamedTuple):
     """Something that happened once: when, what is known of it, and whether it is certain to belong where it is read."""
 

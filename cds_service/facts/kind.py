@@ -9,7 +9,7 @@ from typing import ClassVar, cast
 from cds_service.facts.attested_values import AnswerReader, from_newest
 from cds_service.facts.comparing import above, limits_in_words
 from cds_service.facts.context import Context
-from cds_service.facts.evidence import Fact, Reading, titled
+from cds_service.facts.evidence import Fact, OnRecord, Reading, titled
 from cds_service.facts.logic import Truth
 from cds_service.policy.loading.facts import LoadedKind
 from cds_service.policy.model import FactRule, Test
@@ -22,13 +22,15 @@ class FactKind(LoadedKind):
     """A kind of fact, whole.
 
     ``is_doubted_by_records``: its attested answer settles nothing where a record speaks against it. ``is_of_the_call``:
-    it is read from the call, and has no age.
+    it is read from the call, and has no age. ``answer_type`` is the type of the Questionnaire item whose answer it
+    reads (FHIR R4, Questionnaire.item.type); "" where it reads none.
     """
 
     is_doubted_by_records: ClassVar[bool] = False
     is_of_the_call: ClassVar[bool] = False
     # Whether it is made of scores and other numbers that somebody assessed.
     is_of_scores: ClassVar[bool] = False
+    answer_type: ClassVar[str] = ""
 
     @abstractmethod
     def read(self, rule: FactRule, context: Context) -> Fact:
@@ -61,6 +63,11 @@ class FactKind(LoadedKind):
     def why_it_fails(self, test: Test, fact: Fact) -> tuple[str, str]:
         """Why a comparison fails, whole and without what the evidence already shows."""
         raise TypeError(f"'{self.name}' is not compared")
+
+    def recorded_answer(self, fact: Fact) -> OnRecord | None:
+        """What the chart alone says in answer to the fact's item; None where it says nothing, more than one thing, or
+        where more may be on record than was read."""
+        return None
 
     @abstractmethod
     def origin(self, rule: FactRule, facts: Rules) -> str:
@@ -131,6 +138,13 @@ class NumberKind(FactKind):
     def missed(self, fact: Fact, most: float, limit: str, *, above: bool) -> tuple[str, str]:
         """The limit behind the values, of which ``most`` is the greatest."""
         return f"{self.shown(fact)}: {limit}", limit
+
+
+def references_of(fact: Fact) -> tuple[str, ...]:
+    """The records that a fact rests on; none where somebody's answer is among its evidence, or more was not read."""
+    if fact.open or any(item.is_attested for item in fact.evidence):
+        return ()
+    return tuple(dict.fromkeys(item.reference for item in fact.evidence))
 
 
 class ElapsedKind(NumberKind):

@@ -72,6 +72,16 @@ class StatedNumber:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """How a form asks for what answers a fact: the question, ``help`` beside it ("" where there is none), and the
+    question for the date that ends it (``until``)."""
+
+    text: str
+    help: str = ""
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FactRule:
     """What a fact reads from the chart; the words are explained in cards/README.md.
 
@@ -79,8 +89,9 @@ class FactRule:
     a reduction, ``attributes`` are what is asked of each of several events. From ``weight`` and ``height`` a
     measurement is computed that is not on record itself. ``attested_by`` are the kinds of people whose answers count
     ("clinician", "staff", "patient"), and ``criteria`` the ids of the criteria that read it, both as those criteria
-    say. A record that one of ``not_in`` recognizes too does not count, nor one that names, as its body site, in its
-    words or as its reasons, nothing but what lies in ``elsewhere``, nor one whose reasons lie in none of ``only_for``.
+    say; ``ask`` is how a form asks for its ``item``. A record that one of ``not_in`` recognizes too does not count, nor
+    one that names, as its body site, in its words or as its reasons, nothing but what lies in ``elsewhere``, nor one
+    whose reasons lie in none of ``only_for``.
 
     Of a fact that is found by words: ``records`` are the only ones whose words are read, and ``expected_of`` those of
     which it is told where their words were not sent or not read; ``said`` is how the phrase must stand there ("so",
@@ -122,6 +133,7 @@ class FactRule:
     expected_of: CodeSet | None = None
     said: str = "so"
     number: StatedNumber | None = None
+    ask: Ask | None = None
 
     @property
     def code_sets(self) -> tuple[CodeSet, ...]:

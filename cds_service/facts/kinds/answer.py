@@ -14,6 +14,7 @@ class AnswerKind(YesOrNoKind):
     """The newest answer; two of one day must agree."""
 
     name = "answer"
+    answer_type = "boolean"
     needs = {"required": ["item", "look_back_days"]}
     of_events = ("item",)
     is_doubted_by_records = True

@@ -42,6 +42,7 @@ class EventsKind(FactKind):
     """Records and attested groups; what is recorded twice for one day is one event, of which each may say a part."""
 
     name = "events"
+    answer_type = "group"
     compared_by = "count"
     needs = {"required": ["codes", "resources", "state", "noun", "attributes"]}
     has_dates = True

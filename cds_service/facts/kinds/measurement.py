@@ -5,8 +5,8 @@ from cds_service.facts.attested_values import AnswerReader, attested_number, fro
 from cds_service.facts.body_mass import computed
 from cds_service.facts.comparing import limits_in_words
 from cds_service.facts.context import Context
-from cds_service.facts.evidence import Fact, NotCounted, Reading, not_counted, note_on
-from cds_service.facts.kind import NumberKind, Rules
+from cds_service.facts.evidence import Fact, NotCounted, OnRecord, Reading, not_counted, note_on
+from cds_service.facts.kind import NumberKind, Rules, references_of
 from cds_service.facts.measured import Stale, Unread, observed
 from cds_service.facts.origins import answers, but_not, span
 from cds_service.fhir.dates import Days
@@ -17,6 +17,7 @@ class MeasurementKind(NumberKind):
     """An Observation and an answer of one day must agree."""
 
     name = "measurement"
+    answer_type = "decimal"
     needs = {"required": ["item", "look_back_days", "unit", "range"]}
     of_events = ("item", "unit", "range")
     is_of_scores = True
@@ -67,6 +68,14 @@ class MeasurementKind(NumberKind):
         fact = from_newest(rule, readings, notes)
         is_open = fact.open or unplaced or context.records_open(rule) or context.answers_open(rule)
         return fact._replace(open=is_open, not_counted=tuple(refused))
+
+    def recorded_answer(self, fact: Fact) -> OnRecord | None:
+        """The number, where it is one."""
+        references, values = references_of(fact), set(fact.values)
+        if not references or len(values) != 1:
+            return None
+        value = values.pop()
+        return OnRecord(value[0], references) if isinstance(value, tuple) and value[0] == value[1] else None
 
     def reader(self, rule: FactRule) -> AnswerReader:
         """A number within the range."""

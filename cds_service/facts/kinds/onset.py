@@ -16,13 +16,14 @@ from cds_service.facts.evidence import (
     Evidence,
     Fact,
     NotCounted,
+    OnRecord,
     Value,
     evidence_of,
     newest,
     not_counted,
     note_on,
 )
-from cds_service.facts.kind import ElapsedKind, Rules
+from cds_service.facts.kind import ElapsedKind, Rules, references_of
 from cds_service.facts.origins import a_condition, answers, either
 from cds_service.fhir.dates import Days, days, is_future_day, years_after
 from cds_service.fhir.elements import days_of, number_of, object_of
@@ -30,12 +31,14 @@ from cds_service.policy.model import FactRule
 
 _YEARS = ("a", "y", "yr", "year", "years")
 _OLDEST = 130
+_SINCE = "since "
 
 
 class OnsetKind(ElapsedKind):
     """The earliest recorded onset, and the newest attested one: both must agree."""
 
     name = "onset"
+    answer_type = "date"
     default_state = "active"
     may_leave_out = True
     needs = {"anyOf": [{"required": ["codes"]}, {"required": ["item"]}]}
@@ -59,7 +62,7 @@ class OnsetKind(ElapsedKind):
                     # It may be of this part.
                     onset, unreadable = context.no_part, True
                 if isinstance(onset, Days):
-                    recorded.append((onset, evidence_of(match, f"since {onset.text}", None)))
+                    recorded.append((onset, evidence_of(match, f"{_SINCE}{onset.text}", None)))
                 else:
                     notes.append(note_on(match, onset))
                     refused.append(not_counted(match, onset))
@@ -93,6 +96,13 @@ class OnsetKind(ElapsedKind):
         return Fact(
             rule, tuple(values), tuple(shown), tuple(dict.fromkeys(notes)), open=is_open, not_counted=tuple(refused)
         )
+
+    def recorded_answer(self, fact: Fact) -> OnRecord | None:
+        """The earliest onset."""
+        (shown,) = fact.evidence if len(fact.evidence) == 1 else (None,)
+        if shown is None or shown.value is None or not references_of(fact):
+            return None
+        return OnRecord(shown.value.removeprefix(_SINCE), references_of(fact))
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
         """The Conditions, and the answer."""
@@ -143,10 +153,10 @@ def _attested_onset(
     if is_future_day(onset.first, today):
         raise UnreadableError("is a date in the future")
     if end is None:
-        return (ANYTHING,), f"since {onset.text}"
+        return (ANYTHING,), f"{_SINCE}{onset.text}"
     if rule.until and (is_future_day(end.first, today) or end.last < onset.first):
         raise UnreadableError("ends before it begins, or in the future")
-    shown = f"since {onset.text}" if not rule.until else f"{onset.text} to {end.text}"
+    shown = f"{_SINCE}{onset.text}" if not rule.until else f"{onset.text} to {end.text}"
     return (elapsed(rule, onset, min(end.last, today), min(end.first, today)),), shown
 
 

@@ -17,6 +17,7 @@ class ReductionKind(NumberKind):
     """What is computed and what is stated must agree; never rounded."""
 
     name = "reduction"
+    answer_type = "decimal"
     needs = {"required": ["from", "to"]}
     of_events = ("from", "to")
     is_of_scores = True

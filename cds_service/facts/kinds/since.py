@@ -8,8 +8,8 @@ from cds_service.errors import UnreadableError
 from cds_service.facts.attested import attested, attested_date
 from cds_service.facts.context import Context
 from cds_service.facts.elapsed import elapsed
-from cds_service.facts.evidence import ANYTHING, Fact, Value, newest
-from cds_service.facts.kind import ElapsedKind, Rules
+from cds_service.facts.evidence import ANYTHING, Fact, OnRecord, Value, newest
+from cds_service.facts.kind import ElapsedKind, Rules, references_of
 from cds_service.facts.origins import answers, records
 from cds_service.facts.recorded import recorded
 from cds_service.fhir.dates import days, is_future_day
@@ -20,6 +20,7 @@ class SinceKind(ElapsedKind):
     """Time since the newest record that counts, or since the newest attested date, whichever is later."""
 
     name = "since"
+    answer_type = "date"
     needs = {"required": ["codes", "resources", "state"]}
 
     def read(self, rule: FactRule, context: Context) -> Fact:
@@ -48,6 +49,15 @@ class SinceKind(ElapsedKind):
         least = 0 if may_be_newer else min(low for low, _ in spans)
         longest = min(high for _, high in spans)
         return Fact(rule, ((least, longest),), (newest_one,), tuple(notes), open=answers_open, not_counted=refused)
+
+    def recorded_answer(self, fact: Fact) -> OnRecord | None:
+        """The day of the newest record."""
+        (shown,) = fact.evidence if len(fact.evidence) == 1 else (None,)
+        if shown is None or shown.date is None or not references_of(fact):
+            return None
+        # A record without a date, or one that was not read, may be newer.
+        settled = isinstance(fact.values[0], tuple) and fact.values[0][0] > 0
+        return OnRecord(shown.date, references_of(fact)) if settled else None
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
         """The records, or the answer."""

@@ -7,7 +7,7 @@ from cds_service.fhir.elements import unit_spelling
 from cds_service.policy.codes import CodeSet
 from cds_service.policy.loading.code_sets import CodeReader
 from cds_service.policy.loading.problems import Problems, Reader
-from cds_service.policy.model import FactRule, Kind, StatedNumber
+from cds_service.policy.model import Ask, FactRule, Kind, StatedNumber
 from cds_service.policy.places import Steps, path_of
 
 
@@ -106,6 +106,7 @@ class FactReader(Reader):
             expected_of=self._codes.set_named(entry.get("expected_of"), path_of((*place, "expected_of"))),
             said=entry.get("said", "so"),
             number=_stated(entry["number"]) if "number" in entry else None,
+            ask=Ask(**entry["ask"]) if "ask" in entry else None,
         )
 
     def _sets(self, member: str, entry: Mapping[str, Any], place: Steps) -> tuple[CodeSet, ...]:

@@ -1,0 +1,118 @@
+"""The draft response of a package (QuestionnaireResponse, R4; Da Vinci DTR): numbers that were found, nothing attested.
+
+DTR, spec-125: completed older responses do not fill a new form, so an attested answer of before is no answer here.
+"""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import NamedTuple
+
+from cds_service.facts.evidence import Known, OnRecord
+from cds_service.facts.kind import kind_of
+from cds_service.fhir.elements import Json
+from cds_service.policy.model import Policy
+from cds_service.questionnaire.found import found_in_words
+from cds_service.questionnaire.questions import BASIS, FormGroup, FormQuestion, groups
+from cds_service.questionnaire.rendering import PUBLISHER, questionnaire_url
+from cds_service.questionnaire.versions import DTR, Version
+from cds_service.verdicts.criteria import Finding
+
+ORIGIN = f"{DTR}/information-origin"
+# What the response is for: a payer asks for it before the procedure (Da Vinci CRD, doc-purpose).
+PURPOSE = "withpa"
+
+
+class Occasion(NamedTuple):
+    """For whom, on what, and when a form is filled in: references (``Type/id``), and the moment as a FHIR instant."""
+
+    patient: str
+    coverages: Sequence[str]
+    orders: Sequence[str]
+    authored: str
+
+
+def recorded_answer(question: FormQuestion, recorded: Known) -> OnRecord | None:
+    """What the chart itself says in answer to a question; None for an attestation, and where it says nothing.
+
+    ``recorded`` are the facts of the call without the answers to forms (``facts.gather`` with no questionnaires).
+    """
+    if question.is_attestation or question.ends:
+        return None
+    facts = recorded.parts.get(question.part, {}) if question.part else recorded.whole
+    fact = facts.get(question.fact.name)
+    return kind_of(question.fact).recorded_answer(fact) if fact is not None else None
+
+
+def draft_response(
+    policy: Policy,
+    canonical_base: str,
+    version: Version,
+    occasion: Occasion,
+    recorded: Known,
+    findings: Mapping[str, Finding],
+) -> Json:
+    """The response that a form begins with, of which the service (a Device) is the author.
+
+    ``recorded`` as of ``recorded_answer``; ``findings`` are those of the decision, by their keys. The narrative says
+    what was found on each question.
+    """
+    asked = groups(policy)
+    use = {"coding": [{"system": version.intended_use_system, "code": PURPOSE}]}
+    return {
+        "resourceType": "QuestionnaireResponse",
+        "meta": {"profile": [f"{DTR}/dtr-questionnaireresponse"]},
+        "text": {"status": "generated", "div": _narrative(asked, recorded, findings)},
+        "extension": [
+            *version.context(_references(occasion.coverages), _references(occasion.orders)),
+            {"url": f"{DTR}/intendedUse", "valueCodeableConcept": use},
+        ],
+        "questionnaire": f"{questionnaire_url(policy, canonical_base)}|{policy.edition}",
+        "status": "in-progress",
+        "subject": {"reference": occasion.patient},
+        "authored": occasion.authored,
+        "author": {
+            "type": "Device",
+            "identifier": {"system": canonical_base, "value": PUBLISHER},
+            "display": f"{PUBLISHER}, filled in from the chart",
+        },
+        "item": [_group(group, recorded, version) for group in asked],
+    }
+
+
+def _references(names: Sequence[str]) -> list[Json]:
+    return [{"reference": name} for name in names]
+
+
+def _group(group: FormGroup, recorded: Known, version: Version) -> Json:
+    items = [
+        _item(question, answer, version)
+        for question in group.questions
+        if (answer := recorded_answer(question, recorded)) is not None
+    ]
+    return {"linkId": group.link_id, "text": group.title, **({"item": items} if items else {})}
+
+
+def _item(question: FormQuestion, answer: OnRecord, version: Version) -> Json:
+    origin = {"url": ORIGIN, "extension": [{"url": "source", "valueCode": version.origin_of_server}]}
+    bases = [{"extension": [origin], "valueReference": {"reference": name}} for name in answer.references]
+    basis = {"linkId": question.link_id + BASIS, "answer": bases}
+    return {
+        "linkId": question.link_id,
+        "text": question.text,
+        "answer": [{"extension": [origin], **_value(answer.value), "item": [basis]}],
+    }
+
+
+def _value(value: float | str) -> Json:
+    if isinstance(value, str):
+        return {"valueDate": value}
+    return {"valueDecimal": int(value) if value == int(value) else value}
+
+
+def _narrative(asked: Sequence[FormGroup], recorded: Known, findings: Mapping[str, Finding]) -> str:
+    rows = (
+        f"<li>{escape(question.text)} {escape(found_in_words(question, recorded, findings))}</li>"
+        for group in asked
+        for question in group.questions
+    )
+    return f'<div xmlns="http://www.w3.org/1999/xhtml"><ul>{"".join(rows)}</ul></div>'

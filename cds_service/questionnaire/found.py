@@ -1,0 +1,53 @@
+"""What was found in a chart on a question, in words: found, nothing found, or why it could not be read."""
+
+from collections.abc import Iterable, Mapping
+
+from cds_service.facts.evidence import Evidence, Known
+from cds_service.fhir.types import TYPES
+from cds_service.questionnaire.questions import FormQuestion
+from cds_service.verdicts.criteria import Finding
+
+NOTHING = "Nothing found in the chart."
+
+
+def found_in_words(question: FormQuestion, recorded: Known, findings: Mapping[str, Finding]) -> str:
+    """What a chart says on a question: its fact's and its criteria's evidence, what contradicts, what was not read.
+
+    ``recorded`` are the facts of the call without the answers to forms, ``findings`` those of the decision, by their
+    keys: they name the answers.
+    """
+    concerned = [item for item in findings.values() if concerns(item, question)]
+    facts = recorded.parts.get(question.part, recorded.whole) if question.part else recorded.whole
+    fact = facts.get(question.fact.name)
+    shown = [*(fact.evidence if fact else ()), *(record for item in concerned for record in item.evidence)]
+    contrary = list(dict.fromkeys(record for item in concerned for record in item.contrary))
+    unread = dict.fromkeys(TYPES[name].called for item in concerned for name in item.unread if name in TYPES)
+    sentences = [
+        _listed("Found in the chart", [record for record in dict.fromkeys(shown) if record not in contrary]),
+        _listed("Contrary in the chart", contrary),
+        f"Could not be read: {', '.join(unread)}." if unread else "",
+    ]
+    return " ".join(filter(None, sentences)) or NOTHING
+
+
+def concerns(finding: Finding, question: FormQuestion) -> bool:
+    """Whether the answer to a question bears on a finding, and is of its part."""
+    of_part = not question.part or finding.part is None or finding.part.id == question.part
+    return of_part and finding.criterion.id in question.criteria
+
+
+def contradicted(findings: Mapping[str, Finding]) -> frozenset[str]:
+    """The criteria (ids) that a record in the chart contradicts, and that a clinician may answer in spite of it."""
+    return frozenset(item.criterion.id for item in findings.values() if item.contrary)
+
+
+def _listed(beginning: str, records: Iterable[Evidence]) -> str:
+    texts = [_record(record) for record in records]
+    return f"{beginning}: {'; '.join(texts)}." if texts else ""
+
+
+def _record(record: Evidence) -> str:
+    inside = ", ".join(filter(None, (record.code, record.date, record.reference)))
+    said = f"{record.display}: {record.value}" if record.value else record.display
+    by = f", attested by {record.attested.by}" if record.attested and record.attested.by else ""
+    return f"{said}{by} ({inside})" if inside else f"{said}{by}"
