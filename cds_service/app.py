@@ -92,8 +92,10 @@ def create_app(
     if installation.workbench:
         # Where it is off nothing of it is loaded.
         from cds_service.workbench import routes as workbench
+        from cds_service.workbench.own_app import OwnApp
 
-        workbench.register(app, guide, public_url, clock, fetches)
+        own_app = OwnApp(public_url, installation.own_app_secret)
+        workbench.register(app, guide, own_app, clock, installation.workbench_sessions, fetches=fetches)
         if installation.store is not None:
             feedback_page.register(app, library, installation.store)
     well_known.register(app, settings.security_contact, settings.security_policy, public_url, clock)

@@ -1,5 +1,7 @@
 """What an installation has around the rules: whom a call may be completed from, and who is told of it."""
 
+import os
+import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
@@ -18,7 +20,7 @@ from cds_service.operations.counting import NoMetrics
 from cds_service.operations.names import Names
 from cds_service.operations.rate import limit_of
 from cds_service.operations.readiness import Readiness
-from cds_service.operations.sealing import keys_of
+from cds_service.operations.sealing import KEY_BYTES, keys_of
 from cds_service.operations.traces import NoTraces, OpenTelemetry, TracesError, open_traces
 from cds_service.settings.settings import Settings
 from cds_service.store import page_keys
@@ -29,6 +31,7 @@ from cds_service.store.ledger import Ledger, NoLedger
 from cds_service.store.replay import ReplayStore
 from cds_service.store.retention import NoRetention, Retention, limits_of
 from cds_service.store.sealed_pages import SealedPages
+from cds_service.store.workbench_sessions import WorkbenchSessions
 from cds_service.trust.checks import CHECKS
 from cds_service.trust.clients import load_clients
 from cds_service.trust.entries import SEALED, Client, Clients, anyone
@@ -59,7 +62,9 @@ class Installation:
     is a small health record to try the service with. ``feedback_items`` are the most of one request, ``feedback_limit``
     the most of one client (empty: no limit). ``retention`` keeps what is kept below its limits. ``evidence_mode`` is
     that of clients whose entry names none; ``evidence_pages`` are None where no client has pages.
-    ``turn`` is the one to compute, of this process.
+    ``turn`` is the one to compute, of this process. ``workbench_sessions`` are what browsers do in the workbench; None
+    where nothing of it is kept, and then nothing can be written there. ``own_app_secret`` is that of our own SMART app
+    at the workbench's demo EHR; it ends with the service.
     """
 
     fetcher: Fetcher | NoFetcher = NO_FETCHER
@@ -82,6 +87,8 @@ class Installation:
     turn: Turn = field(default_factory=Turn)
     evidence_mode: str = SEALED
     evidence_pages: SealedPages | None = None
+    workbench_sessions: WorkbenchSessions | None = None
+    own_app_secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
     def clients(self) -> tuple[Client, ...]:
         """The entries of all that may call."""
@@ -117,6 +124,7 @@ def installation_of(settings: Settings, library: Library, *, only_this_machine: 
     evidence = settings.evidence_mode(is_open=only_this_machine and not clients)
     shown_evidence = _with_evidence(callers, evidence)
     audit = _audit(settings) if settings.audit else NO_AUDIT_LOG
+    workbench = settings.workbench == "on" or (settings.workbench == "auto" and only_this_machine and not clients)
     fetches = settings.fetch_missing and any(client.may_fetch() for client in callers)
     return Installation(
         fetcher=_fetcher(settings, http) if fetches else NO_FETCHER,
@@ -142,7 +150,8 @@ def installation_of(settings: Settings, library: Library, *, only_this_machine: 
         ),
         feedback_items=settings.feedback_max_items,
         feedback_limit=settings.feedback_limit,
-        workbench=settings.workbench == "on" or (settings.workbench == "auto" and only_this_machine and not clients),
+        workbench=workbench,
+        workbench_sessions=WorkbenchSessions(store, os.urandom(KEY_BYTES)) if workbench else None,
         evidence_mode=evidence,
         evidence_pages=_evidence_pages(settings, store, shown_evidence) if shown_evidence else None,
     )

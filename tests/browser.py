@@ -131,9 +131,12 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def listening(app: Flask | Callable[..., Any]) -> Iterator[str]:
-    """Serves a WSGI application on loopback from threads of this process; gives its address without a final slash."""
-    server = make_server(LOOPBACK, 0, app, threaded=True, request_handler=_Quiet)
+def listening(app: Flask | Callable[..., Any], port: int = 0) -> Iterator[str]:
+    """Serves a WSGI application on loopback from threads of this process; gives its address without a final slash.
+
+    ``port`` is for an application that must know its address before (0: any that is free).
+    """
+    server = make_server(LOOPBACK, port, app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

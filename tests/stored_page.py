@@ -116,6 +116,19 @@ TABLES = {
             "browser": ("SHA-256 of a random mark of the browser that opened it", NOTHING),
         },
     ),
+    "workbench_sessions": Table(
+        "What apps wrote into the demo charts of one browser in the workbench",
+        "8 hours after its last change, at most 500 sessions; unreadable after a restart",
+        {
+            "key": ("SHA-256 of the session's name", NOTHING),
+            "expires": ("time of expiry", NOTHING),
+            "sealed": (
+                "synthetic charts' new resources, hashes of tokens, and the chosen refusals, encrypted with a key that "
+                "is in memory alone",
+                FREE_TEXT,
+            ),
+        },
+    ),
     "pulse": Table(
         "When the store was last checked and pruned",
         "overwritten",

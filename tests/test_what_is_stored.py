@@ -133,7 +133,7 @@ def test_every_setting_that_bounds_what_is_kept_is_on_the_page():
         assert f"`CDS_SERVICE_{name.upper()}`" in PAGE
 
 
-def test_only_evidence_pages_set_a_cookie_and_only_the_theme_is_kept_in_the_browser():
+def test_only_evidence_pages_and_the_workbench_set_a_cookie_and_only_the_theme_is_kept_in_the_browser():
     web = Path(__file__).parent.parent / "cds_service"
     scripts = [*web.rglob("*.js"), *web.rglob("*.html")]
     assert scripts
@@ -141,5 +141,5 @@ def test_only_evidence_pages_set_a_cookie_and_only_the_theme_is_kept_in_the_brow
         text = path.read_text(encoding="utf-8")
         kept = set(re.findall(r"document\.cookie|localStorage|sessionStorage|indexedDB|caches\.open", text))
         assert kept <= KEPT_BY.get(path.name, set()), path
-    setting = [path.name for path in web.rglob("*.py") if "set_cookie" in path.read_text(encoding="utf-8")]
-    assert setting == ["evidence.py"]
+    setting = {path.name for path in web.rglob("*.py") if "answer.set_cookie" in path.read_text(encoding="utf-8")}
+    assert setting == {"browser.py", "evidence.py"}

@@ -21,6 +21,7 @@ class Outbox:
         self.client, self.server, self.accepted = client, server, accepted
         self.sock = self
         self.written = bytearray()
+        self.is_cut_off = False
 
     def sendall(self, data: bytes) -> None:
         """Takes a part of the answer."""
@@ -32,6 +33,10 @@ class Outbox:
 
     def close(self) -> None:
         """Nothing to close."""
+
+    def cut_off(self) -> None:
+        """For an application that wants the connection to end without an answer."""
+        self.is_cut_off = True
 
 
 class Connection:

@@ -259,6 +259,8 @@ class BoundedWorker(gthread.ThreadWorker):
         except Exception:
             self.log.exception("Error handling request")
             conn.keep, outbox.written = False, bytearray(answer_of(BUG))
+        if outbox.is_cut_off:
+            conn.keep, outbox.written = False, bytearray()
         conn.unsent = bytes(outbox.written)
         # Mostly the caller takes it at once; the main loop sees to the rest, and to errors.
         with contextlib.suppress(OSError):

@@ -115,6 +115,16 @@ EVIDENCE_PAGES = Table(
     Index("evidence_pages_by_expiry", "expires"),
 )
 
+# What one browser did in the workbench, closed under a key that ends with the service. ``key`` is SHA-256 of its name.
+WORKBENCH_SESSIONS = Table(
+    "workbench_sessions",
+    METADATA,
+    Column("key", LargeBinary(32), primary_key=True),
+    Column("expires", BigInteger, nullable=False),
+    Column("sealed", Text, nullable=False),
+    Index("workbench_sessions_by_expiry", "expires"),
+)
+
 # One row that the readiness check writes, and one for each kind of work that is taken in turns.
 PULSE = Table(
     "pulse",

@@ -1,6 +1,6 @@
-"""A read-only FHIR R4 server over the resources of one patient: reads, searches, pages (FHIR R4 RESTful API). Pure."""
+"""A FHIR R4 server over the resources of one patient: reads, searches, pages (FHIR R4 RESTful API). Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -13,7 +13,8 @@ from cds_service.fhir.types import TYPES, subject_of
 PAGE = 50
 LARGEST_PAGE = 200
 # What a search may ask for; what is not listed is refused rather than ignored, so that no answer is wider than asked.
-PARAMETERS = ("_id", "category", "code", "intent", "patient", "status")
+PARAMETERS = ("_id", "category", "code", "identifier", "intent", "patient", "questionnaire", "status", "target")
+_REFERENCES = {"patient": "reference", "questionnaire": "reference", "target": "reference"}
 _PAGING = ("_count", "_start")
 _FORMAT = "_format"
 
@@ -70,29 +71,37 @@ class FhirServer:
         # An empty list is no FHIR.
         return bundle | ({"entry": entries} if entries else {})
 
-    def capabilities(self, kinds: Iterable[str], day: str) -> Json:
-        """The CapabilityStatement: what may be read and searched; ``day`` is its date."""
-        search = [{"name": name, "type": "reference" if name == "patient" else "token"} for name in PARAMETERS]
+    def capabilities(
+        self, kinds: Iterable[str], day: str, writable: Collection[str] = (), security: Json | None = None
+    ) -> Json:
+        """The CapabilityStatement: what may be read, searched and written; ``day`` is its date, ``security`` says how
+        an app is authorized.
+        """
+        search = [{"name": name, "type": _REFERENCES.get(name, "token")} for name in PARAMETERS]
+        read, write = ("read", "search-type"), ("create", "update")
         return {
             "resourceType": "CapabilityStatement",
             "status": "active",
             "date": day,
             "kind": "instance",
             "software": {"name": "cds-service workbench"},
-            "implementation": {"description": "One synthetic patient, read-only", "url": self.base},
+            "implementation": {"description": "One synthetic patient of the demo EHR", "url": self.base},
             "fhirVersion": "4.0.1",
             "format": ["application/fhir+json"],
             "rest": [
                 {
                     "mode": "server",
+                    **({"security": security} if security else {}),
                     "resource": [
                         {
                             "type": kind,
-                            "interaction": [{"code": "read"}, {"code": "search-type"}],
+                            "interaction": [{"code": code} for code in (*read, *(write if kind in writable else ()))],
+                            **({"versioning": "versioned", "conditionalCreate": True} if kind in writable else {}),
                             "searchParam": search,
                         }
-                        for kind in sorted({*kinds, *self.types()})
+                        for kind in sorted({*kinds, *writable, *self.types()})
                     ],
+                    **({"interaction": [{"code": "transaction"}]} if writable else {}),
                 }
             ],
         }
@@ -128,8 +137,24 @@ def matches(resources: Iterable[Json], parameters: Parameters) -> Iterator[Json]
 def _fits(resource: Json, name: str, values: set[str]) -> bool:
     if name == "_id":
         return resource.get("id") in values
-    if name in ("intent", "status"):
+    if name in ("intent", "questionnaire", "status"):
         return resource.get(name) in values
+    if name == "identifier":
+        given = resource.get(name)
+        held = {
+            (item.get("system") or "", item.get("value"))
+            for item in (given if isinstance(given, list) else [given])
+            if isinstance(item, dict)
+        }
+        return any(_identified(value, held) for value in values)
+    if name == "target":
+        targets = resource.get(name)
+        targeted = {
+            relative(item["reference"])
+            for item in (targets if isinstance(targets, list) else ())
+            if isinstance(item, dict) and isinstance(item.get("reference"), str)
+        }
+        return bool(targeted & {relative(value) for value in values})
     if name == "patient":
         subject = resource.get(subject_of(resource["resourceType"]))
         reference = subject.get("reference") if isinstance(subject, dict) else None
@@ -139,6 +164,12 @@ def _fits(resource: Json, name: str, values: set[str]) -> bool:
     element = row.concept if name == "code" and row else name
     tokens = set(_tokens(resource.get(element)))
     return any(_token(value) in tokens for value in values)
+
+
+def _identified(wanted: str, held: set[tuple[str, Any]]) -> bool:
+    """Whether identifiers, as (system, value), hold one: ``value``, ``system|value``, or ``|value`` without system."""
+    system, bar, value = wanted.rpartition("|")
+    return (system, value) in held if bar else any(value == one for _, one in held)
 
 
 def _tokens(concepts: Any) -> Iterator[tuple[str | None, str]]:

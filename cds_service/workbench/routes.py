@@ -1,5 +1,6 @@
-"""The workbench over HTTP: its page, a FHIR server for each synthetic patient, and three helpers that keep nothing."""
+"""The workbench over HTTP: its page, and helpers that keep nothing; the demo EHR behind it has routes of its own."""
 
+import threading
 from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,16 +16,27 @@ from cds_service.policy.model import Policy
 from cds_service.service import Guide
 from cds_service.settings.folders import data_folder
 from cds_service.web import pages, reading
-from cds_service.workbench import dropped, facets, rendering
-from cds_service.workbench.fhir import FhirServer
-from cds_service.workbench.patients import FIRST, Opened, Patients
+from cds_service.workbench import (
+    demo_ehr,
+    dropped,
+    facets,
+    fhir_routes,
+    refusals,
+    rendering,
+    session_routes,
+    smart_routes,
+)
+from cds_service.workbench.demo_ehr import DemoEhr
+from cds_service.workbench.own_app import OwnApp
+from cds_service.workbench.patients import FIRST, Patients
 
 if TYPE_CHECKING:
+    from cds_service.store.workbench_sessions import WorkbenchSessions
     from cds_service.workbench.remarks import Remark
 
 # The one page whose scripts may call a server, and that is ours alone.
 CONTENT_SECURITY_POLICY = f"{pages.CONTENT_SECURITY_POLICY}; connect-src 'self'"
-_JSON, _FHIR = "application/json", "application/fhir+json"
+_JSON = "application/json"
 
 
 class Offer(NamedTuple):
@@ -36,16 +48,25 @@ class Offer(NamedTuple):
     code: str
 
 
-def register(  # noqa: C901 - the branches are those of its routes, which are functions within it
-    app: Flask, guide: Guide, address: str, clock: Callable[[], date], fetches: bool
+def register(
+    app: Flask,
+    guide: Guide,
+    own_app: OwnApp,
+    clock: Callable[[], date],
+    sessions: "WorkbenchSessions | None",
+    *,
+    fetches: bool,
 ) -> None:
     """Adds the workbench: its page at ``/``, all else under ``/workbench``.
 
-    ``guide`` is what calls are answered with, ``address`` our own (without a final slash), ``clock`` gives the day to
-    which examples are moved, ``fetches`` tells whether what a call does not bring is fetched.
+    ``guide`` is what calls are answered with, ``own_app`` our SMART app with our address, ``clock`` gives the day to
+    which examples are moved, ``fetches`` tells whether what a call does not bring is fetched. Without ``sessions``
+    nothing is written into charts, and no app is launched.
     """
-    library = guide.library
+    library, address = guide.library, own_app.address
     patients = Patients(data_folder("fhir_examples"), guide)
+    ehr = DemoEhr(patients, clock, sessions, own_app) if sessions is not None else None
+    kinds = set(library.prefetch_keys.values())
     parts = Blueprint("workbench", __name__, url_prefix="/workbench")
 
     @app.get("/")
@@ -60,21 +81,12 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
             facets=facets.counted(line.facet for line in listed),
             offers=[(policy.title, _offers(policy)) for policy in library.policies],
             services=hook_request.SERVICES,
+            refusals=refusals.OPTIONS if ehr is not None else {},
         )
-
-    def opened(name: str) -> Opened:
-        found = patients.opened(name, clock())
-        if found is None:
-            raise RequestError(404, "not-found", f"There is no patient '{name[:60]}'; the start page lists them.")
-        return found
-
-    def server(name: str) -> FhirServer:
-        found = opened(name)
-        return FhirServer(f"{address}/workbench/fhir/{name}", found.resources, found.beside)
 
     @parts.get("/patients/<name>")
     def patient(name: str) -> Response:
-        found = opened(name)
+        found = demo_ehr.opened(patients, name, clock())
         return _answer(
             {
                 "name": name,
@@ -85,19 +97,6 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
                 "drafts": found.drafts,
             }
         )
-
-    @parts.get("/fhir/<name>/metadata")
-    def metadata(name: str) -> Response:
-        kinds = library.prefetch_keys.values()
-        return _answer(server(name).capabilities(kinds, clock().isoformat()), _FHIR)
-
-    @parts.get("/fhir/<name>/<kind>")
-    def search(name: str, kind: str) -> Response:
-        return _answer(server(name).search(kind, list(request.args.items(multi=True))), _FHIR)
-
-    @parts.get("/fhir/<name>/<kind>/<identity>")
-    def read(name: str, kind: str, identity: str) -> Response:
-        return _answer(server(name).read(kind, identity), _FHIR)
 
     @parts.post("/prefetch")
     def prefetch() -> Response:
@@ -152,6 +151,11 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
         report = answer_validation.response_report(_body())
         return _answer({"findings": _as_json(report.findings), "passed": report.passed})
 
+    fhir_routes.register_reads(parts, patients, clock, kinds, address, ehr)
+    if ehr is not None:
+        fhir_routes.register_writes(parts, ehr, address, fhir_routes.LateAnswers(threading.Event().wait))
+        smart_routes.register(parts, ehr, address)
+        session_routes.register(parts, ehr, address)
     app.register_blueprint(parts)
 
 
@@ -163,8 +167,8 @@ def _as_json(findings: "list[Remark]") -> list[dict[str, Any]]:
     return [finding._asdict() for finding in findings]
 
 
-def _answer(value: Any, media_type: str = _JSON) -> Response:
-    return Response(orjson.dumps(value), mimetype=media_type)
+def _answer(value: Any) -> Response:
+    return Response(orjson.dumps(value), mimetype=_JSON)
 
 
 def _offers(policy: Policy) -> list[Offer]:

@@ -10,14 +10,16 @@ export class Card {
   #card;
   #service;
   #accept;
+  #launch;
   #accepted = [];
   #undo = [];
 
-  /** `service` is the id of the service that gave the card; `accept` is as in Cards. */
-  constructor(card, service, accept) {
+  /** `service` is the id of the service that gave the card; `accept` and `launch` are as in Cards. */
+  constructor(card, service, accept, launch) {
     this.#card = card;
     this.#service = service;
     this.#accept = accept;
+    this.#launch = launch;
   }
 
   async element() {
@@ -32,7 +34,7 @@ export class Card {
       text(card.detail) ? await detail(card.detail) : null,
       source.label ? h("p", { class: "source" }, CARDS.source, link(source.url, text(source.label))) : null,
       this.#suggestions(),
-      list(card.links).length ? h("ul", { class: "inline links" }, list(card.links).map(object).map((item) => h("li", {}, cardLink(item)))) : null,
+      list(card.links).length ? h("ul", { class: "inline links" }, list(card.links).map(object).map((item) => h("li", {}, this.#link(item)))) : null,
       this.#dismissal(),
     );
     this.outcome = h("p", { class: "outcome", role: "status", tabindex: -1 });
@@ -73,6 +75,15 @@ export class Card {
     const told = await this.#tell({ outcome: "accepted", acceptedSuggestions: this.#accepted });
     this.#say([...said, told].join(" "));
     this.undoer.hidden = false;
+  }
+
+  /** A link as an EHR shows it: of type smart it launches an app, which no address alone can do. */
+  #link(item) {
+    const shown = link(item.url, text(item.label));
+    if (item.type !== "smart" || !/^https?:/i.test(text(item.url))) return shown;
+    if (!this.#launch) return [h("bdi", {}, text(item.label)), h("span", { class: "quiet" }, CARDS.smartOwn)];
+    const open = async () => this.#say(await this.#launch(item));
+    return [h("button", { class: "button launch", type: "button", onclick: open }, h("bdi", {}, text(item.label))), h("span", { class: "quiet" }, CARDS.smart)];
   }
 
   #dismissal() {
@@ -184,9 +195,4 @@ function link(address, label) {
   }
   if (!["http:", "https:"].includes(url.protocol)) return h("bdi", {}, label);
   return h("a", { href: url.href, target: "_blank", rel: "noopener noreferrer" }, h("bdi", {}, label));
-}
-
-function cardLink(item) {
-  const shown = link(item.url, text(item.label));
-  return item.type === "smart" ? [shown, h("span", { class: "quiet" }, CARDS.smart)] : shown;
 }

@@ -9,11 +9,14 @@ import { list, object, text } from "./words.js";
 export class Cards {
   #element;
   #accept;
+  #launch;
 
-  /** `accept` applies actions and returns {said: sentences on what was done, undo: takes it back, returns sentences}. */
-  constructor(element, accept) {
+  /** `accept` applies actions and returns {said: sentences on what was done, undo: takes it back, returns sentences};
+   * `launch()` gives what launches the app of a link and returns a sentence, or null where no app can be launched. */
+  constructor(element, accept, launch) {
     this.#element = element;
     this.#accept = accept;
+    this.#launch = launch;
     this.clear();
   }
 
@@ -35,7 +38,7 @@ export class Cards {
     const cards = list(answer.json?.cards).map(object);
     const actions = list(answer.json?.systemActions).map(object);
     const done = actions.length ? this.#accept(actions).said : [];
-    const elements = await Promise.all(cards.map((card) => new Card(card, moment.service, this.#accept).element()));
+    const elements = await Promise.all(cards.map((card) => new Card(card, moment.service, this.#accept, this.#launch()).element()));
     this.#put(moment, answer, [
       done.length ? h("p", { class: "outcome" }, CARDS.systemActions(done.join(" "))) : null,
       cards.length ? elements : h("p", {}, CARDS.none),

@@ -5,6 +5,7 @@ import { call, discover, fhir, fhirBase, helper, resolved, resources } from "./c
 import { reasons, showChart } from "./chart.js";
 import { Cards } from "./cards.js";
 import { Developer } from "./developer.js";
+import { authorization, keeps, launch, showRefusals, showWritten, state } from "./ehr.js";
 import { announce, byId, fill, h, remember, remembered } from "./dom.js";
 import { learn, Orders } from "./orders.js";
 import { patientList } from "./patients.js";
@@ -32,7 +33,7 @@ const cards = new Cards(byId("cards"), (actions) => {
     return said;
   };
   return { said: done.map((one) => one.said), undo };
-});
+}, () => (patient?.base && keeps ? (link) => launch(patient.name, link) : null));
 const developer = new Developer((service, body) => ask({ service, title: CARDS.resent, asked: false }, body));
 const bundles = new Bundles(() => services[0]?.prefetch ?? {});
 
@@ -71,11 +72,18 @@ function showList() {
 /** A synthetic patient: its drafts, and its records as its FHIR server gives them. */
 async function example(name) {
   const found = await helper(`patients/${encodeURIComponent(name)}`);
-  const base = fhirBase(name);
-  const templates = services[0]?.prefetch ?? {};
   const context = { ...found.context };
   const selections = context.selections ?? [];
   delete context.selections;
+  return { ...found, context, selections, ...(await chartOf(name, context)) };
+}
+
+/** What the FHIR server of a synthetic patient holds now: the prefetch of calls, and the records to show. */
+async function chartOf(name, context) {
+  const base = fhirBase(name);
+  const templates = services[0]?.prefetch ?? {};
+  // Asked for first: what is written meanwhile is a change that is still to be seen.
+  const { changes, written, refusals } = await state(name);
   const prefetch = Object.fromEntries(
     await Promise.all(Object.entries(templates).map(async ([key, template]) => {
       const query = resolved(template, context);
@@ -85,7 +93,28 @@ async function example(name) {
   // The chart shows more than the service asks for: of what is searched by code, everything.
   const types = [...new Set(["Patient", "Condition", "Coverage", ...Object.values(templates).map((template) => template.split(/[?/]/)[0])])];
   const records = await Promise.all(types.map((type) => type === "Patient" ? fhir(base, `Patient/${encodeURIComponent(context.patientId)}`) : fhir(base, `${type}?patient=${encodeURIComponent(context.patientId)}&_count=100`)));
-  return { ...found, base, context, selections, prefetch, records: records.flatMap(resources) };
+  return { base, prefetch, records: records.flatMap(resources), changes, written, refusals };
+}
+
+/** Reads the chart anew where an app has written into it; an answer that fails leaves it as it is. */
+async function refresh() {
+  const asking = patient;
+  if (!asking?.base || !keeps) return;
+  try {
+    if ((await state(asking.name)).changes === asking.changes) return;
+    const found = await chartOf(asking.name, asking.context);
+    if (asking !== patient) return;
+    Object.assign(asking, found);
+    showRecords();
+  } catch {
+    // The call that follows says what is wrong.
+  }
+}
+
+function showRecords() {
+  showChart(byId("chart"), patient.records);
+  showWritten(byId("written"), patient.name, patient.written ?? [], refresh);
+  showRefusals(patient.refusals);
 }
 
 async function open(found) {
@@ -97,7 +126,7 @@ async function open(found) {
   byId("patient-story").textContent = found.shows ? PATIENTS.shows(found.shows) : "";
   document.title = PAGE.chartTitle(patientName(person));
   const lacking = reasons(found.records);
-  showChart(byId("chart"), found.records);
+  showRecords();
   orders.load(structuredClone(found.drafts), found.selections, lacking);
   // Nothing that was typed for one patient stays for the next.
   byId("add-form").reset();
@@ -129,11 +158,14 @@ function modes() {
 
 const mode = () => document.querySelector('input[name="mode"]:checked').value;
 
-function request(hook) {
+async function request(hook) {
+  await refresh();
   const { context, prefetch, base } = patient;
   const kept = mode() === "full" ? Object.keys(prefetch) : mode() === "lean" ? LEAN : [];
   const body = { hook, hookInstance: crypto.randomUUID() };
   if (base) body.fhirServer = base;
+  const granted = base && patient.written.length ? await authorization(patient.name).catch(() => null) : null;
+  if (granted) body.fhirAuthorization = granted;
   body.context = { ...context };
   if (hook === "order-select") body.context.selections = orders.selections;
   if (hook !== "patient-view") {
@@ -148,7 +180,7 @@ async function askHook(hook, asked = true) {
   const service = services.find((one) => one.hook === hook);
   if (!service) return;
   orders.settle();
-  await ask({ service: service.id, title: CARDS.moments[hook], asked }, JSON.stringify(request(hook), null, 2));
+  await ask({ service: service.id, title: CARDS.moments[hook], asked }, JSON.stringify(await request(hook), null, 2));
 }
 
 async function ask(moment, body) {
@@ -205,4 +237,6 @@ services = await discover();
 developer.services = services;
 for (const { dataset } of byId("add-act").options) if (dataset.code) learn(dataset.system, dataset.code, dataset.label);
 addEventListener("hashchange", route);
+// Back from the tab of an app, which may have written something.
+addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());
 await route();

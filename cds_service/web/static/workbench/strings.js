@@ -55,6 +55,23 @@ export const CHART = {
   no: "no",
 };
 
+export const WRITTEN = {
+  title: "Written in this session",
+  note: "Apps wrote this into the chart of this browser. Other browsers do not see it, and it ends with the session.",
+  kinds: { QuestionnaireResponse: "Form answers", DocumentReference: "Document", Observation: "Measurement", Provenance: "Provenance" },
+  version: (status, version) => [status, `version ${version}`].filter(Boolean).join(", "),
+  remove: "Delete",
+  removeIt: (what) => `Delete ${what}`,
+  removed: "Deleted from the chart.",
+  reset: "Reset chart",
+  wasReset: "The chart is as it ships.",
+};
+
+export const REFUSALS = {
+  saved: "The demo EHR does so from now on.",
+  notSaved: (said) => `Not changed: ${said}`,
+};
+
 export const ORDERS = {
   noName: "An order without a name",
   none: "No draft order. Add one below, then sign it.",
@@ -105,7 +122,11 @@ export const CARDS = {
   indicators: { info: ["i", "Information"], warning: ["!", "Warning"], critical: ["‼", "Critical"] },
   unknownIndicator: (word) => `Unknown indicator (${word})`,
   source: "Source: ",
-  smart: " (app launched by the EHR)",
+  smart: " (opens an app)",
+  smartOwn: " (your own Bundle has no FHIR server, so no app can be launched)",
+  launched: "The app opens in a new tab.",
+  blocked: "The browser did not let this page open a tab. Allow it, and press the button again.",
+  notLaunched: (said) => `The app was not launched: ${said}`,
   suggestions: "Suggestions ",
   behavior: { "at-most-one": "Choose one or none.", any: "Choose any or none." },
   taken: "Accepted: ",

@@ -1,0 +1,213 @@
+"""The FHIR servers of the demo EHR over HTTP: reads for the workbench, and reads and writes for apps with a token."""
+
+import socket
+import threading
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from email.utils import format_datetime
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, request
+
+from cds_service import json_bodies
+from cds_service.errors import RequestError
+from cds_service.fhir.elements import Json
+from cds_service.web import reading
+from cds_service.workbench import browser, demo_ehr, refusals, smart_documents, writing
+from cds_service.workbench.demo_ehr import DemoEhr, Granted
+from cds_service.workbench.fhir import FhirServer
+from cds_service.workbench.patients import Patients
+from cds_service.workbench.session import Session
+from cds_service.workbench.writing import WritableChart, Written
+
+LARGEST_WRITE = 500_000
+# So many late answers are held at a time; each holds a thread, and others need theirs.
+MOST_LATE = 2
+_FHIR = "application/fhir+json"
+
+
+def register_reads(
+    parts: Blueprint, patients: Patients, clock: Callable[[], date], kinds: set[str], address: str, ehr: DemoEhr | None
+) -> None:
+    """Adds the reads. ``kinds`` are the types that the service asks for; without an ``ehr`` nothing can be written, and
+    no token is known."""
+
+    def seen(name: str) -> tuple[FhirServer, Granted | None]:
+        """The server as the current caller sees it, and what its token opens, if it has one."""
+        base = smart_documents.Endpoints(browser.root_of(address), name).base
+        found = demo_ehr.opened(patients, name, clock())
+        header = request.headers.get("Authorization")
+        if ehr is None or header is None:
+            session = ehr.of_browser(browser.cookie()) if ehr is not None else None
+            return demo_ehr.server_of(found, base, session), None
+        granted = ehr.granted(header, name)
+        return demo_ehr.only_of(demo_ehr.server_of(found, base, granted.session), found.patient_id), granted
+
+    @parts.get("/fhir/<name>/metadata")
+    def metadata(name: str) -> Response:
+        endpoints = smart_documents.Endpoints(browser.root_of(address), name)
+        server = demo_ehr.server_of(demo_ehr.opened(patients, name, clock()), endpoints.base, None)
+        if ehr is None:
+            return _answer(server.capabilities(kinds, clock().isoformat()))
+        security = smart_documents.security(endpoints)
+        return _answer(server.capabilities(kinds, clock().isoformat(), writing.WRITABLE, security))
+
+    @parts.get("/fhir/<name>/<kind>")
+    def search(name: str, kind: str) -> Response:
+        server, granted = seen(name)
+        if granted is not None:
+            granted.require(kind, "s")
+        return _answer(server.search(kind, list(request.args.items(multi=True))))
+
+    @parts.get("/fhir/<name>/<kind>/<identity>")
+    def read(name: str, kind: str, identity: str) -> Response:
+        server, granted = seen(name)
+        if granted is not None and f"{server.base}/{kind}/{identity}" != granted.user:
+            granted.require(kind, "r")
+        resource = server.read(kind, identity)
+        if granted is not None and granted.session.refusals.read_back and _is_written(granted.session, name, resource):
+            raise refusals.refusal_of(granted.session.refusals.read_back)
+        return _answer(resource, headers=_version_headers(resource))
+
+    @parts.get("/fhir/<name>/<kind>/<identity>/_history/<version>")
+    def read_version(name: str, kind: str, identity: str, version: str) -> Response:
+        answer = read(name, kind, identity)
+        if answer.headers.get("ETag") != f'W/"{version}"':
+            raise RequestError(404, "not-found", "Only the newest version of a resource is kept.")
+        return answer
+
+
+def _is_written(session: Session, name: str, resource: Json) -> bool:
+    return any(item is resource for item in session.written.get(name, ()))
+
+
+class LateAnswers:
+    """Holds back the answers of writes that are to be late; ``wait`` waits for some seconds."""
+
+    def __init__(self, wait: Callable[[float], object]) -> None:
+        self._wait, self._room = wait, threading.BoundedSemaphore(MOST_LATE)
+
+    def hold(self) -> None:
+        """Waits; not at all where too many late answers are held already."""
+        if self._room.acquire(blocking=False):
+            try:
+                self._wait(refusals.LATE_SECONDS)
+            finally:
+                self._room.release()
+
+
+def register_writes(  # noqa: C901 - the branches are those of its routes, which are functions within it
+    parts: Blueprint, ehr: DemoEhr, address: str, late: LateAnswers
+) -> None:
+    """Adds what apps write."""
+
+    def granted(name: str) -> Granted:
+        """What the token of the current request opens. Raises RequestError 401, before anything of the body is read."""
+        return ehr.granted(request.headers.get("Authorization", ""), name)
+
+    def written(
+        name: str, by: Granted, needs: set[tuple[str, str]], work: Callable[[WritableChart], list[Written]]
+    ) -> list[Written] | Response:
+        """What came of writes that need some interactions; an answer where the EHR is told to refuse them."""
+        for kind, interaction in sorted(needs):
+            by.require(kind, interaction)
+        refused = by.session.refusals.of_write({kind for kind, _ in needs})
+        if refused == refusals.RESET:
+            return _cut_off()
+        if refused not in (refusals.OFF, refusals.TIMEOUT):
+            raise refusals.refusal_of(refused)
+
+        def put(session: Session) -> list[Written]:
+            found = work(ehr.chart(name, session))
+            for item in found:
+                if item.is_new:
+                    session.put(name, item.resource)
+            return found
+
+        done = ehr.change(by.session.name, put)
+        if done is None:
+            raise RequestError(401, "login", "The session of the workbench is over.")
+        if refused == refusals.TIMEOUT:
+            late.hold()
+        return done
+
+    @parts.post("/fhir/<name>/<kind>")
+    def create(name: str, kind: str) -> Response:
+        by = granted(name)
+        body, condition, stamp = _body(), request.headers.get("If-None-Exist"), ehr.stamp()
+        done = written(name, by, {(kind, "c")}, lambda chart: [writing.create(chart, kind, body, condition, stamp)])
+        return done if isinstance(done, Response) else _stored(done[0], _base(name))
+
+    @parts.put("/fhir/<name>/<kind>/<identity>")
+    def update(name: str, kind: str, identity: str) -> Response:
+        by = granted(name)
+        body, if_match, stamp = _body(), request.headers.get("If-Match"), ehr.stamp()
+        done = written(
+            name, by, {(kind, "u")}, lambda chart: [writing.update(chart, kind, identity, body, if_match, stamp)]
+        )
+        return done if isinstance(done, Response) else _stored(done[0], _base(name))
+
+    @parts.post("/fhir/<name>", strict_slashes=False)
+    def transaction(name: str) -> Response:
+        by = granted(name)
+        body, stamp = _body(), ehr.stamp()
+        done = written(name, by, writing.interactions_of(body), lambda chart: writing.transaction(chart, body, stamp))
+        if isinstance(done, Response):
+            return done
+        entries = [{"response": _entry(item, _base(name)), "resource": item.resource} for item in done]
+        return _answer({"resourceType": "Bundle", "type": "transaction-response", "entry": entries})
+
+    def _base(name: str) -> str:
+        return smart_documents.Endpoints(browser.root_of(address), name).base
+
+
+def _cut_off() -> Response:
+    """Ends the connection without an answer, where the server that is in use lets an application do that."""
+    ours, plain = request.environ.get("gunicorn.socket"), request.environ.get("werkzeug.socket")
+    if ours is not None:
+        ours.cut_off()
+    elif plain is not None:
+        plain.shutdown(socket.SHUT_RDWR)
+    else:
+        raise refusals.refusal_of("500")
+    # Nobody gets it.
+    return Response(status=500)
+
+
+def _body() -> Any:
+    request.max_content_length = LARGEST_WRITE
+    return json_bodies.read_json(reading.body())
+
+
+def _answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(value), status, mimetype=_FHIR, headers=headers)
+
+
+def _stored(written: Written, base: str) -> Response:
+    resource = written.resource
+    location = f"{base}/{_versioned(resource)}"
+    return _answer(resource, written.status, {"Location": location, **_version_headers(resource)})
+
+
+def _versioned(resource: Json) -> str:
+    return f"{resource['resourceType']}/{resource['id']}/_history/{writing.version_of(resource)}"
+
+
+def _entry(written: Written, base: str) -> Json:
+    resource = written.resource
+    status = "201 Created" if written.status == writing.CREATED else "200 OK"
+    etag = {"etag": f'W/"{writing.version_of(resource)}"'}
+    stamped = {"lastModified": resource["meta"]["lastUpdated"]} if resource.get("meta", {}).get("lastUpdated") else {}
+    return {"status": status, "location": f"{base}/{_versioned(resource)}", **etag, **stamped}
+
+
+def _version_headers(resource: Json) -> dict[str, str]:
+    headers = {"ETag": f'W/"{writing.version_of(resource)}"'}
+    meta = resource.get("meta")
+    stamped = meta.get("lastUpdated") if isinstance(meta, dict) else None
+    try:
+        changed = datetime.fromisoformat(str(stamped)).astimezone(UTC)
+    except ValueError:
+        return headers
+    return {**headers, "Last-Modified": format_datetime(changed, usegmt=True)}

@@ -1,0 +1,85 @@
+"""The SMART app of this service as a client of its own demo EHR: nothing has to be configured for it.
+
+Where the workbench is on, each example patient has a FHIR server with SMART App Launch at
+``{address}/workbench/fhir/{name}``, and knows one client: the app that this service serves at ``/smart/launch`` and
+``/smart/callback``. Its secret is made with the installation, before any worker forks, and is written nowhere:
+
+    own = OwnApp(public_url, installation.own_app_secret)
+
+The demo EHR takes it as its one registered client. The app looks its registration up by the ``iss`` of a launch before
+it looks into the clients file:
+
+    registration = own.registration(iss)     # None: not a base of the demo EHR
+
+``iss`` is a base of the demo EHR if it is below our own address, or below the same port of this machine by another
+name (``localhost`` for ``127.0.0.1``). The app may then call that base although it is on this machine, authenticates at
+the token endpoint with ``client_secret_basic`` or ``client_secret_post``, and sends ``redirect_uri`` exactly as it
+stands here. Pure.
+"""
+
+import re
+from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from cds_service.ehr.addresses import is_loopback
+
+CLIENT_ID = "cds-service-app"
+CLIENT_NAME = "Documentation form of cds-service"
+LAUNCH_PATH, CALLBACK_PATH = "/smart/launch", "/smart/callback"
+AUTH_METHODS = ("client_secret_basic", "client_secret_post")
+_NAME = re.compile(r"/workbench/fhir/[A-Za-z0-9-]{1,80}/?", re.ASCII)
+_PORTS = {"http": 80, "https": 443}
+
+
+class Registration(NamedTuple):
+    """What a SMART app must know to be launched from one FHIR server: ``issuer`` is its base without a final slash."""
+
+    issuer: str
+    client_id: str
+    client_secret: str
+    redirect_uri: str
+    auth_method: str = AUTH_METHODS[0]
+
+
+class OwnApp(NamedTuple):
+    """The app as the demo EHR knows it; ``address`` is the service's own, without a slash at its end."""
+
+    address: str
+    client_secret: str
+    client_id: str = CLIENT_ID
+    name: str = CLIENT_NAME
+
+    @property
+    def redirect_uri(self) -> str:
+        """The one address to which a user is sent back."""
+        return self.address + CALLBACK_PATH
+
+    @property
+    def launch_uri(self) -> str:
+        """Where the app is launched: the ``url`` of a card's link."""
+        return self.address + LAUNCH_PATH
+
+    def registration(self, iss: str) -> Registration | None:
+        """The registration at the demo EHR for the ``iss`` of a launch; None where that is no base of it."""
+        ours = urlsplit(self.address)
+        try:
+            given = urlsplit(iss)
+            is_ours = _same_service(given, ours)
+        except ValueError:
+            return None
+        path = given.path.removeprefix(ours.path.rstrip("/"))
+        if not is_ours or given.query or given.fragment or not _NAME.fullmatch(path):
+            return None
+        return Registration(iss.rstrip("/"), self.client_id, self.client_secret, self.redirect_uri)
+
+
+def _same_service(given: SplitResult, ours: SplitResult) -> bool:
+    """Whether two addresses name one service: the same origin, or the same port of this machine. Raises ValueError."""
+    if given.scheme != ours.scheme or given.username is not None or _port(given) != _port(ours):
+        return False
+    host, own = given.hostname or "", ours.hostname or ""
+    return host == own or (is_loopback(host) and is_loopback(own))
+
+
+def _port(address: SplitResult) -> int | None:
+    return address.port or _PORTS.get(address.scheme)

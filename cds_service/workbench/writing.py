@@ -1,0 +1,249 @@
+"""What apps write into a demo chart: create, update and transaction (FHIR R4, "RESTful API"), checked. Pure.
+
+Nothing is changed here: what is to be kept comes back, and whoever called keeps it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from cds_service.errors import RequestError
+from cds_service.fhir.elements import Json, relative
+from cds_service.workbench import fhir
+
+# Of whom each type is; a Provenance is of what it names as its target.
+SUBJECTS = {"DocumentReference": "subject", "Observation": "subject", "QuestionnaireResponse": "subject"}
+PROVENANCE = "Provenance"
+WRITABLE = (*SUBJECTS, PROVENANCE)
+MOST_ENTRIES = 50
+CREATED, UPDATED, FOUND = 201, 200, 200
+
+
+class Stamp(NamedTuple):
+    """What the server adds to what it stores: new ids, and the instant."""
+
+    new_id: Callable[[], str]
+    instant: str
+
+
+class Written(NamedTuple):
+    """What came of one write: the HTTP status, the resource as it is now, and whether it is to be kept."""
+
+    status: int
+    resource: Json
+    is_new: bool = True
+
+
+class WritableChart(NamedTuple):
+    """The chart that is written into: the id of its patient, and what it holds now."""
+
+    patient_id: str
+    resources: tuple[Json, ...]
+
+    def find(self, kind: str, identity: str) -> Json | None:
+        """One resource; None where the chart does not hold it."""
+        alike = (item for item in self.resources if item["resourceType"] == kind and item.get("id") == identity)
+        return next(alike, None)
+
+    def with_(self, resources: Iterable[Json]) -> "WritableChart":
+        """The chart with other resources beside its own."""
+        return self._replace(resources=(*self.resources, *resources))
+
+
+def create(chart: WritableChart, kind: str, resource: Any, condition: str | None, stamp: Stamp) -> Written:
+    """Creates a resource; ``condition`` is a search (``If-None-Exist``) that must find none, and where it finds one
+    that one comes back.
+
+    Raises RequestError: 400 no such shape, 404 no such type here, 412 the search finds several, 422 not acceptable.
+    """
+    _check(chart, kind, resource)
+    found = _existing(chart, kind, condition)
+    if found is not None:
+        return Written(FOUND, found, is_new=False)
+    return Written(CREATED, _stored(resource, stamp.new_id(), 1, stamp))
+
+
+def update(
+    chart: WritableChart, kind: str, identity: str, resource: Any, if_match: str | None, stamp: Stamp
+) -> Written:
+    """Stores the next version of a resource that the chart holds.
+
+    Raises RequestError: as ``create``, 400 another id in the body, 405 no such resource (no update creates one), 412
+    ``if_match`` is another version.
+    """
+    current = chart.find(kind, identity)
+    if current is None:
+        raise RequestError(
+            405, "not-supported", "An update creates nothing here; create the resource with POST.", headers=_ALLOW
+        )
+    _check(chart, kind, resource)
+    if resource.get("id") != identity:
+        raise RequestError(400, "invalid", "The id of the resource must be that of the address.", f"{kind}.id")
+    version = version_of(current)
+    if if_match and if_match.removeprefix("W/").strip('"') != str(version):
+        raise RequestError(412, "conflict", "The resource was changed meanwhile; If-Match names another version.")
+    return Written(UPDATED, _stored(resource, identity, version + 1, stamp))
+
+
+_ALLOW = {"Allow": "GET, POST"}
+
+
+def transaction(chart: WritableChart, bundle: Any, stamp: Stamp) -> list[Written]:
+    """All writes of a transaction Bundle, in the order of its entries; references by fullUrl become references by id.
+
+    Raises RequestError as ``create`` and ``update`` do, with the entry that is at fault: then nothing is written.
+    """
+    requests = [_request(entry, index) for index, entry in enumerate(_entries(bundle))]
+    existing: list[Json | None] = []
+    ids: list[str] = []
+    for request in requests:
+        with _at(request):
+            found = _existing(chart, request.kind, request.condition) if request.creates else None
+        existing.append(found)
+        ids.append(str(found["id"]) if found else stamp.new_id() if request.creates else request.identity)
+    named = list(zip(requests, ids, strict=True))
+    addresses = {request.full_url: f"{request.kind}/{identity}" for request, identity in named if request.full_url}
+    # What is written together may refer to one another.
+    around = chart.with_({"resourceType": one.kind, "id": identity} for one, identity in named if one.creates)
+    written = []
+    for (request, identity), found in zip(named, existing, strict=True):
+        if found is not None:
+            written.append(Written(FOUND, found, is_new=False))
+            continue
+        resource = _linked(request.resource, addresses)
+        with _at(request):
+            if request.creates:
+                _check(around, request.kind, resource)
+                written.append(Written(CREATED, _stored(resource, identity, 1, stamp)))
+            else:
+                written.append(update(around, request.kind, identity, resource, request.if_match, stamp))
+    return written
+
+
+def interactions_of(bundle: Any) -> set[tuple[str, str]]:
+    """The types that a transaction Bundle writes, each with the letter of what it does: c or u."""
+    requests = (_request(entry, index) for index, entry in enumerate(_entries(bundle)))
+    return {(request.kind, "c" if request.creates else "u") for request in requests}
+
+
+def version_of(resource: Json) -> int:
+    """The version of a resource; that of one that was never written is 1."""
+    meta = resource.get("meta")
+    text = meta.get("versionId") if isinstance(meta, dict) else None
+    return int(text) if isinstance(text, str) and text.isdecimal() and len(text) < 9 else 1
+
+
+class _Request(NamedTuple):
+    number: int
+    creates: bool
+    kind: str
+    identity: str
+    full_url: str
+    resource: Any
+    condition: str | None
+    if_match: str | None
+
+
+def _entries(bundle: Any) -> list[Any]:
+    if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle" or bundle.get("type") != "transaction":
+        raise RequestError(400, "not-supported", "Only a Bundle of type transaction is written here.", "Bundle.type")
+    entries = bundle.get("entry")
+    if not isinstance(entries, list) or not 0 < len(entries) <= MOST_ENTRIES:
+        raise RequestError(400, "structure", f"A transaction has 1 to {MOST_ENTRIES} entries.", "Bundle.entry")
+    return entries
+
+
+def _request(entry: Any, index: int) -> _Request:
+    place = f"Bundle.entry[{index}]"
+    asked = entry.get("request") if isinstance(entry, dict) else None
+    if not isinstance(asked, dict) or not isinstance(entry.get("resource"), dict):
+        raise RequestError(400, "structure", "An entry needs a request and a resource.", place)
+    texts = {name: asked.get(name) for name in ("method", "url", "ifNoneExist", "ifMatch")}
+    full_url = entry.get("fullUrl", "")
+    if not all(value is None or isinstance(value, str) for value in (*texts.values(), full_url)):
+        raise RequestError(400, "structure", "The parts of a request are texts.", f"{place}.request")
+    method, url = texts["method"] or "", texts["url"] or ""
+    kind, _, identity = url.partition("/")
+    if method not in ("POST", "PUT") or bool(identity) != (method == "PUT"):
+        raise RequestError(
+            400, "not-supported", "A transaction can POST to Type, and PUT to Type/id.", f"{place}.request"
+        )
+    conditions = texts["ifNoneExist"], texts["ifMatch"]
+    return _Request(index, method == "POST", kind, identity, full_url, entry["resource"], *conditions)
+
+
+@contextmanager
+def _at(request: _Request) -> Iterator[None]:
+    """An error within it names the entry that is at fault."""
+    try:
+        yield
+    except RequestError as error:
+        place = f"Bundle.entry[{request.number}].resource"
+        raise RequestError(error.status, error.code, error.sentence, place, error.headers) from None
+
+
+def _existing(chart: WritableChart, kind: str, condition: str | None) -> Json | None:
+    if not condition:
+        return None
+    asked = parse_qsl(condition.partition("?")[2] or condition, keep_blank_values=True)
+    if not asked:
+        raise RequestError(400, "value", "If-None-Exist must be a search, such as identifier=system|value.")
+    found = list(fhir.matches((item for item in chart.resources if item["resourceType"] == kind), asked))
+    if len(found) > 1:
+        raise RequestError(412, "multiple-matches", "If-None-Exist finds several resources.")
+    return found[0] if found else None
+
+
+def _check(chart: WritableChart, kind: str, resource: Any) -> None:
+    if kind not in WRITABLE:
+        raise RequestError(
+            404, "not-supported", f"'{kind[:40]}' cannot be written here; {', '.join(sorted(WRITABLE))} can."
+        )
+    if not isinstance(resource, dict) or resource.get("resourceType") != kind:
+        raise RequestError(400, "structure", f"The body must be a resource of type {kind}.", "resourceType")
+    from cds_service.fhir import models
+
+    # The words of the models may repeat what was sent; who sent it may read them.
+    fault = next(models.problems(resource), None)
+    if fault is not None:
+        raise RequestError(422, "structure", f"The {kind} is not valid FHIR R4: {fault[:300]}", kind)
+    if kind == PROVENANCE:
+        _check_targets(chart, resource)
+    elif _reference(resource.get(SUBJECTS[kind])) != f"Patient/{chart.patient_id}":
+        sentence = f"The subject must be the patient of this chart, Patient/{chart.patient_id}."
+        raise RequestError(422, "business-rule", sentence, f"{kind}.subject")
+
+
+def _check_targets(chart: WritableChart, provenance: Json) -> None:
+    for target in provenance["target"]:
+        kind, _, identity = (_reference(target) or "").partition("/")
+        if chart.find(kind, identity) is None:
+            raise RequestError(
+                422, "business-rule", "A target is not in the chart of this patient.", "Provenance.target"
+            )
+
+
+def _reference(value: Any) -> str | None:
+    named = value.get("reference") if isinstance(value, dict) else None
+    return relative(named) if isinstance(named, str) else None
+
+
+def _stored(resource: Json, identity: str, version: int, stamp: Stamp) -> Json:
+    given = resource.get("meta")
+    meta = {**(given if isinstance(given, dict) else {}), "versionId": str(version), "lastUpdated": stamp.instant}
+    return {**resource, "id": identity, "meta": meta}
+
+
+def _linked(value: Any, addresses: Mapping[str, str]) -> Any:
+    """A resource whose references to entries of its Bundle name what the entries become."""
+    if isinstance(value, list):
+        return [_linked(item, addresses) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: addresses[item]
+        if name == "reference" and isinstance(item, str) and item in addresses
+        else _linked(item, addresses)
+        for name, item in value.items()
+    }
