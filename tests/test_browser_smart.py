@@ -129,7 +129,7 @@ def test_the_chart_is_read_anew_when_the_reader_comes_back_and_can_be_reset(char
 
 def test_a_scope_is_refused_on_the_consent_page_and_all_of_it(chart, faults):
     tab = launched(chart, faults)
-    tab.get_by_label("Write QuestionnaireResponse").uncheck()
+    tab.get_by_label("Write attested answers").uncheck()
     assert "QuestionnaireResponse.cru" not in allowed(tab)["scope"]
     tab.close()
     tab = launched(chart, faults)
@@ -145,7 +145,7 @@ def choose(chart: "Page", label: str, option: str) -> None:
         if chart.locator(folded).get_attribute("open") is None:
             chart.locator(f"{folded} > summary").click()
     with chart.expect_response("**/workbench/refusals"):
-        chart.get_by_label(label).select_option(option)
+        chart.get_by_label(label, exact=True).select_option(option)
 
 
 def test_the_demo_ehr_refuses_what_was_chosen(chart, faults):

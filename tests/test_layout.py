@@ -40,6 +40,8 @@ ONLY_IN = {
     "nh3": {"workbench.rendering"},
     "cryptography": {"operations.sealing", "trust.jwk"},
     "jwt": {"trust.tokens"},
+    "authlib": {"workbench.authorization", "workbench.oauth_messages"},
+    "joserfc": {"workbench.authorization"},
     "sqlalchemy": {"store"},
     "alembic": {"store"},
 }

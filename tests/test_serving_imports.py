@@ -12,7 +12,7 @@ import sys
 from datetime import date
 from cds_service.server.gunicorn_server import install, load
 from cds_service.settings.settings import Settings
-settings, asked = Settings(workbench="off"), sys.argv[1:]
+settings, asked = Settings(workbench=sys.argv[1]), sys.argv[2:]
 print("BEFORE", *sorted(sys.modules))
 installed = install(settings, load(settings), "http://127.0.0.1:8080", True, lambda: date(2026, 6, 1))
 client = installed.app.test_client()
@@ -32,10 +32,10 @@ installed.installation.close()
 """
 
 
-def loaded(tmp_path, *asked: str) -> tuple[set[str], set[str]]:
+def loaded(tmp_path, *asked: str, workbench: str = "off") -> tuple[set[str], set[str]]:
     """The modules that are loaded before the service is made, and after it has answered."""
     run = subprocess.run(
-        [sys.executable, "-c", SERVED, *asked],
+        [sys.executable, "-c", SERVED, workbench, *asked],
         cwd=tmp_path,
         env=clean_environment({"CDS_SERVICE_STATE": str(tmp_path)}) | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -60,7 +60,7 @@ def test_a_process_that_answers_calls_loads_no_workbench_no_publishing_and_no_be
     assert room(after, "publish") == set()
     # The self-check sends the cases of policies, and reads no more of the authors' room than these.
     assert room(after, "authoring") <= {f"cds_service.authoring.{name}" for name in SELF_CHECK_READS}
-    assert not {"nh3", "markdown_it", "psycopg"} & after
+    assert not {"nh3", "markdown_it", "psycopg", "authlib", "joserfc"} & after
     # The order model alone is made, and before the fork, when the policies are loaded.
     assert not any(module.startswith("fhir.resources") for module in before)
 
@@ -69,3 +69,9 @@ def test_a_page_of_a_policy_loads_what_publishes_it(tmp_path):
     _, after = loaded(tmp_path, "/policies")
     assert "cds_service.publish.criteria" in after
     assert room(after, "workbench") == set()
+
+
+def test_a_workbench_without_a_launch_does_without_the_oauth_server(tmp_path):
+    _, after = loaded(tmp_path, "/", workbench="on")
+    assert "cds_service.workbench.smart_routes" in after
+    assert not {"authlib", "joserfc"} & after

@@ -6,28 +6,25 @@
 - A code is taken from the session before it is looked at, so that its first use is its last, whatever comes of it.
 - Every answer names its issuer (RFC 9207), and nobody gets a refresh token.
 
-One ``Desk`` answers one request; it changes the session that it is given, and nothing else. Loaded with the first
-authorization: a process that needs none does without Authlib.
+One ``AuthorizationContext`` answers one request; it changes the session that it is given, and nothing else. Loaded with
+the first authorization: a process that needs none does without Authlib.
 """
 
-import hmac
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from authlib.oauth2 import OAuth2Error
-from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin, InvalidRequestError, OAuth2Payload, OAuth2Request
+from authlib.oauth2.rfc6749 import AuthorizationServer, InvalidRequestError, OAuth2Request
 from authlib.oauth2.rfc6749.errors import InvalidScopeError
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc9207 import IssuerParameter
-from authlib.oidc.core import AuthorizationCodeMixin
 from authlib.oidc.core.errors import ConsentRequiredError
 from authlib.oidc.core.grants import OpenIDCode
 from joserfc.jwk import RSAKey
 
-from cds_service.workbench import smart_scopes
+from cds_service.workbench.oauth_messages import OAuthAnswer, Parameters, RegisteredApp, SmartRequest, TakenCode
 from cds_service.workbench.own_app import AUTH_METHODS, OwnApp
 from cds_service.workbench.session import ACCESS, CODE, LAUNCH, Random, Session, hash_of
 from cds_service.workbench.smart_documents import SIGNED_BY, Endpoints
@@ -36,8 +33,6 @@ CODE_SECONDS = 60
 ID_TOKEN_SECONDS = 300
 _KEY_BITS = 2048
 _ONCE = ("aud", "launch", "nonce", "code_challenge", "code_challenge_method")
-
-Parameters = Sequence[tuple[str, str]]
 
 
 def new_signing_key() -> bytes:
@@ -54,30 +49,12 @@ def _public(key: RSAKey) -> dict[str, Any]:
     return {**key.as_dict(private=False), "kid": key.thumbprint(), "use": "sig", "alg": SIGNED_BY}
 
 
-@dataclass(slots=True)
-class OAuthAnswer:
-    """An HTTP answer: ``body`` is a JSON object or empty, ``location`` where the user is sent."""
-
-    status: int
-    body: Any
-    headers: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def location(self) -> str | None:
-        """Where the user is sent, if anywhere."""
-        return self.headers.get("Location")
-
-    @location.setter
-    def location(self, address: str) -> None:
-        self.headers["Location"] = address
-
-
 class NotAuthorizedError(Exception):
     """An authorization request whose user cannot be sent back, because it is not known whose it is; a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class AuthorizationContext:
     """What one request is answered with.
 
     ``patient`` is the name of the example, ``patient_id`` the id of its Patient, ``user`` the address of the record of
@@ -94,7 +71,7 @@ class Desk:
     now: int
     random: Random
 
-    def asked(self, parameters: Parameters) -> str | OAuthAnswer:
+    def check_request(self, parameters: Parameters) -> str | OAuthAnswer:
         """Checks an authorization request: the scopes that can be granted, or an answer that sends the user back with
         an error.
 
@@ -112,10 +89,10 @@ class Desk:
             raise NotAuthorizedError("The request holds characters that OAuth does not allow.") from None
         return str(request.scope)
 
-    def decided(self, parameters: Parameters, scope: str | None) -> OAuthAnswer:
+    def answer_request(self, parameters: Parameters, scope: str | None) -> OAuthAnswer:
         """The answer to a request that was checked, for the scopes that the user granted (None: denied).
 
-        Raises NotAuthorizedError as ``asked`` does.
+        Raises NotAuthorizedError as ``check_request`` does.
         """
         request, server = self._begun(parameters), _Server(self)
         if scope is not None:
@@ -133,29 +110,29 @@ class Desk:
             raise NotAuthorizedError(str(answer.body.get("error_description") or answer.body.get("error")))
         return answer
 
-    def exchanged(self, form: Parameters, headers: Mapping[str, str]) -> OAuthAnswer:
+    def exchange_code(self, form: Parameters, headers: Mapping[str, str]) -> OAuthAnswer:
         """The answer of the token endpoint; the code of the request is gone afterwards."""
         code = next((value for name, value in form if name == "code"), "")
         taken = self.session.take(CODE, code, self.now)
         if taken is None:
             # It was used before, or never given: what came of it ends.
             self.session.revoke(code)
-        server = _Server(self, _Code(hash_of(code), taken) if taken else None)
+        server = _Server(self, TakenCode(hash_of(code), taken) if taken else None)
         try:
-            request = _Request("POST", self.endpoints.token, form, headers)
+            request = SmartRequest("POST", self.endpoints.token, form, headers)
             answer: OAuthAnswer = server.create_token_response(request)
         # Raised, the code would be there again.
         except (OAuth2Error, ValueError):
             return OAuthAnswer(400, {"error": "invalid_request"})
         return answer
 
-    def _begun(self, parameters: Parameters) -> "_Request":
+    def _begun(self, parameters: Parameters) -> "SmartRequest":
         try:
-            return _Request("GET", self.endpoints.authorize, parameters)
+            return SmartRequest("GET", self.endpoints.authorize, parameters)
         except OAuth2Error:
             raise NotAuthorizedError("Apps are launched over https, or from this machine alone.") from None
 
-    def _error(self, server: "_Server", request: "_Request", error: OAuth2Error) -> OAuthAnswer:
+    def _error(self, server: "_Server", request: "SmartRequest", error: OAuth2Error) -> OAuthAnswer:
         if not error.redirect_uri:
             raise NotAuthorizedError(error.get_error_description() or str(error.error)) from None
         error.state = request.payload.state
@@ -164,119 +141,29 @@ class Desk:
         return answer
 
 
-class _Payload(OAuth2Payload):
-    """Parameters as they came; of one that came twice the first counts, and Authlib refuses it where that matters."""
-
-    def __init__(self, parameters: Parameters) -> None:
-        self._data: dict[str, str] = {}
-        self._all: defaultdict[str, list[str]] = defaultdict(list)
-        for name, value in parameters:
-            self._data.setdefault(name, value)
-            self._all[name].append(value)
-
-    @property
-    def data(self) -> dict[str, str]:
-        return self._data
-
-    @property
-    def datalist(self) -> defaultdict[str, list[str]]:
-        return self._all
-
-
-class _Request(OAuth2Request):
-    def __init__(
-        self, method: str, address: str, parameters: Parameters, headers: Mapping[str, str] | None = None
-    ) -> None:
-        super().__init__(method, address, headers=headers)
-        self.payload: _Payload = _Payload(parameters)
-
-    @property
-    def args(self) -> dict[str, str]:
-        return self.payload.data
-
-    @property
-    def form(self) -> dict[str, str]:
-        return self.payload.data
-
-
-class _Client(ClientMixin):
-    """The one client of the demo EHR, as Authlib asks for it."""
-
-    # The algorithm that a client's id_tokens are signed by, as OpenID Connect calls it.
-    id_token_signed_response_alg = SIGNED_BY
-
-    def __init__(self, app: OwnApp) -> None:
-        self._app = app
-
-    def get_client_id(self) -> str:
-        return self._app.client_id
-
-    def get_default_redirect_uri(self) -> None:
-        """None: a request that leaves it out is refused."""
-
-    def get_allowed_scope(self, scope: str | None) -> str | None:
-        return smart_scopes.granted(scope or "") or None
-
-    def check_redirect_uri(self, redirect_uri: str) -> bool:
-        return redirect_uri == self._app.redirect_uri
-
-    def check_client_secret(self, client_secret: str) -> bool:
-        return hmac.compare_digest(client_secret.encode(), self._app.client_secret.encode())
-
-    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        return method in AUTH_METHODS
-
-    def check_response_type(self, response_type: str) -> bool:
-        return response_type == "code"
-
-    def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type == "authorization_code"
-
-
-class _Code(AuthorizationCodeMixin):
-    """A code that was taken from the session; ``key`` is the hash of it."""
-
-    def __init__(self, key: str, opens: Mapping[str, Any]) -> None:
-        self.key, self.opens = key, opens
-        self.code_challenge, self.code_challenge_method = opens["challenge"], "S256"
-
-    def get_redirect_uri(self) -> str:
-        return str(self.opens["redirect_uri"])
-
-    def get_scope(self) -> str:
-        return str(self.opens["scope"])
-
-    def get_nonce(self) -> str | None:
-        nonce: str | None = self.opens["nonce"]
-        return nonce
-
-    def get_auth_time(self) -> int:
-        return int(self.opens["auth_time"])
-
-
 class _Server(AuthorizationServer):
-    def __init__(self, desk: Desk, code: _Code | None = None) -> None:
+    def __init__(self, context: AuthorizationContext, code: TakenCode | None = None) -> None:
         super().__init__()
-        self.desk, self.code = desk, code
-        self.register_grant(_Grant, [_S256(required=True), _OfThisServer(), _IdToken(desk)])
-        self.register_extension(_Issuer(desk.endpoints.base))
+        self.context, self.code = context, code
+        self.register_grant(_Grant, [_S256(required=True), _OfThisServer(), _IdToken(context)])
+        self.register_extension(_Issuer(context.endpoints.base))
 
-    def query_client(self, client_id: str) -> _Client | None:
-        return _Client(self.desk.app) if client_id == self.desk.app.client_id else None
+    def query_client(self, client_id: str) -> RegisteredApp | None:
+        return RegisteredApp(self.context.app) if client_id == self.context.app.client_id else None
 
     def generate_token(self, *arguments: Any, **values: Any) -> dict[str, Any]:
-        desk, code = self.desk, self.code
+        context, code = self.context, self.code
         assert code is not None
-        seconds, scope = desk.session.refusals.access_seconds(), code.get_scope()
-        token = desk.session.grant(
+        seconds, scope = context.session.refusals.access_seconds(), code.get_scope()
+        token = context.session.grant(
             ACCESS,
-            desk.now + seconds,
-            desk.now,
-            desk.random,
-            patient=desk.patient,
+            context.now + seconds,
+            context.now,
+            context.random,
+            patient=context.patient,
             scope=scope,
-            client=desk.app.client_id,
-            user=desk.user if "fhirUser" in scope.split() else "",
+            client=context.app.client_id,
+            user=context.user if "fhirUser" in scope.split() else "",
             code=code.key,
         )
         app_context = code.opens["app_context"]
@@ -285,7 +172,7 @@ class _Server(AuthorizationServer):
             "token_type": "Bearer",
             "expires_in": seconds,
             "scope": scope,
-            "patient": desk.patient_id,
+            "patient": context.patient_id,
             # The app has a tab of its own, where nothing else says whose chart it is.
             "need_patient_banner": True,
             **({"appContext": app_context} if app_context is not None else {}),
@@ -309,7 +196,7 @@ class _Grant(AuthorizationCodeGrant):
     server: _Server
 
     @staticmethod
-    def validate_authorization_redirect_uri(request: OAuth2Request, client: _Client) -> str:
+    def validate_authorization_redirect_uri(request: OAuth2Request, client: RegisteredApp) -> str:
         """The address as it was asked for; Authlib's own sentence would repeat it."""
         address = request.payload.redirect_uri
         if not address or not client.check_redirect_uri(address):
@@ -317,38 +204,38 @@ class _Grant(AuthorizationCodeGrant):
         return str(address)
 
     def generate_authorization_code(self) -> str:
-        desk, data = self.server.desk, self.request.payload.data
-        launched = desk.session.take(LAUNCH, data.get("launch", ""), desk.now) or {}
-        return desk.session.grant(
+        context, data = self.server.context, self.request.payload.data
+        launched = context.session.take(LAUNCH, data.get("launch", ""), context.now) or {}
+        return context.session.grant(
             CODE,
-            desk.now + CODE_SECONDS,
-            desk.now,
-            desk.random,
-            client=desk.app.client_id,
-            patient=desk.patient,
+            context.now + CODE_SECONDS,
+            context.now,
+            context.random,
+            client=context.app.client_id,
+            patient=context.patient,
             redirect_uri=self.request.payload.redirect_uri,
             scope=self.request.scope,
             challenge=data["code_challenge"],
             nonce=data.get("nonce"),
-            auth_time=desk.now,
+            auth_time=context.now,
             app_context=launched.get("app_context"),
         )
 
     def save_authorization_code(self, code: str, request: OAuth2Request) -> None:
         """It is kept where it is made."""
 
-    def query_authorization_code(self, code: str, client: _Client) -> _Code | None:
+    def query_authorization_code(self, code: str, client: RegisteredApp) -> TakenCode | None:
         found = self.server.code
-        here = self.server.desk.patient
+        here = self.server.context.patient
         if found is None or found.opens["client"] != client.get_client_id() or found.opens["patient"] != here:
             return None
         return found
 
-    def delete_authorization_code(self, authorization_code: _Code) -> None:
+    def delete_authorization_code(self, authorization_code: TakenCode) -> None:
         """It was taken before it was looked at."""
 
-    def authenticate_user(self, authorization_code: _Code) -> str:
-        return self.server.desk.user
+    def authenticate_user(self, authorization_code: TakenCode) -> str:
+        return self.server.context.user
 
 
 class _S256(CodeChallenge):
@@ -370,10 +257,10 @@ class _OfThisServer:
         grant.register_hook("after_validate_authorization_request_payload", self.check)
 
     def check(self, grant: _Grant, result: Any) -> None:
-        payload, desk = grant.request.payload, grant.server.desk
+        payload, context = grant.request.payload, grant.server.context
         if any(len(payload.datalist.get(name, ())) > 1 for name in _ONCE):
             raise InvalidRequestError(f"Each of {', '.join(_ONCE)} may stand once.")
-        if payload.data.get("aud", "").rstrip("/") != desk.endpoints.base:
+        if payload.data.get("aud", "").rstrip("/") != context.endpoints.base:
             raise InvalidRequestError("The aud must be the address of this FHIR server.")
         launch, asked = payload.data.get("launch"), (payload.scope or "").split()
         if launch is None:
@@ -382,29 +269,29 @@ class _OfThisServer:
             return
         if "launch" not in asked:
             raise InvalidScopeError("An EHR launch needs the scope launch.")
-        found = desk.session.granted(LAUNCH, launch, desk.now)
-        if found is None or found["patient"] != desk.patient:
+        found = context.session.granted(LAUNCH, launch, context.now)
+        if found is None or found["patient"] != context.patient:
             raise InvalidRequestError("The launch is unknown, over, or of another browser or patient.")
 
 
 class _IdToken(OpenIDCode):
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, context: AuthorizationContext) -> None:
         super().__init__()
-        self._desk = desk
+        self._context = context
 
-    def resolve_client_private_key(self, client: _Client) -> RSAKey:
-        return RSAKey.import_key(self._desk.signing_key)
+    def resolve_client_private_key(self, client: RegisteredApp) -> RSAKey:
+        return RSAKey.import_key(self._context.signing_key)
 
-    def get_client_claims(self, client: _Client) -> dict[str, Any]:
-        desk = self._desk
+    def get_client_claims(self, client: RegisteredApp) -> dict[str, Any]:
+        context = self._context
         return {
-            "iss": desk.endpoints.base,
+            "iss": context.endpoints.base,
             "aud": client.get_client_id(),
-            "iat": desk.now,
-            "exp": desk.now + ID_TOKEN_SECONDS,
+            "iat": context.now,
+            "exp": context.now + ID_TOKEN_SECONDS,
         }
 
-    def get_encode_header(self, client: _Client) -> dict[str, str]:
+    def get_encode_header(self, client: RegisteredApp) -> dict[str, str]:
         return {"alg": SIGNED_BY, "kid": self.resolve_client_private_key(client).thumbprint()}
 
     def exists_nonce(self, nonce: str, request: OAuth2Request) -> bool:

@@ -109,7 +109,7 @@ def register_writes(  # noqa: C901 - the branches are those of its routes, which
     def written(
         name: str, by: Granted, needs: set[tuple[str, str]], work: Callable[[WritableChart], list[Written]]
     ) -> list[Written] | Response:
-        """What came of writes that need some interactions; an answer where the EHR is told to refuse them."""
+        """What came of writes that were checked; an answer where the EHR is told to refuse them."""
         for kind, interaction in sorted(needs):
             by.require(kind, interaction)
         refused = by.session.refusals.of_write({kind for kind, _ in needs})
@@ -136,6 +136,7 @@ def register_writes(  # noqa: C901 - the branches are those of its routes, which
     def create(name: str, kind: str) -> Response:
         by = granted(name)
         body, condition, stamp = _body(), request.headers.get("If-None-Exist"), ehr.stamp()
+        writing.check(kind, body)
         done = written(name, by, {(kind, "c")}, lambda chart: [writing.create(chart, kind, body, condition, stamp)])
         return done if isinstance(done, Response) else _stored(done[0], _base(name))
 
@@ -143,6 +144,7 @@ def register_writes(  # noqa: C901 - the branches are those of its routes, which
     def update(name: str, kind: str, identity: str) -> Response:
         by = granted(name)
         body, if_match, stamp = _body(), request.headers.get("If-Match"), ehr.stamp()
+        writing.check(kind, body)
         done = written(
             name, by, {(kind, "u")}, lambda chart: [writing.update(chart, kind, identity, body, if_match, stamp)]
         )
@@ -152,7 +154,7 @@ def register_writes(  # noqa: C901 - the branches are those of its routes, which
     def transaction(name: str) -> Response:
         by = granted(name)
         body, stamp = _body(), ehr.stamp()
-        done = written(name, by, writing.interactions_of(body), lambda chart: writing.transaction(chart, body, stamp))
+        done = written(name, by, writing.check_transaction(body), lambda chart: writing.transaction(chart, body, stamp))
         if isinstance(done, Response):
             return done
         entries = [{"response": _entry(item, _base(name)), "resource": item.resource} for item in done]

@@ -40,7 +40,7 @@ WRITES = (
     Option(TIMEOUT, "Store it, and answer too late"),
     Option(RESET, "Reset the connection"),
 )
-OF = (Option(OFF, "every write"), Option(FORMS, "QuestionnaireResponse only"))
+OF = (Option(OFF, "Every write"), Option(FORMS, "QuestionnaireResponse only"))
 READ_BACK = (Option(OFF, "Show what was written"), Option("403", "403 for what was written"))
 LIFETIMES = (Option(OFF, "5 minutes"), Option("30", "30 seconds"), Option("5", "5 seconds"))
 

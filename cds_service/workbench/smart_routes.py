@@ -16,7 +16,8 @@ from cds_service.workbench.session import name_of as session_of
 from cds_service.workbench.smart_documents import Endpoints
 
 if TYPE_CHECKING:
-    from cds_service.workbench.authorization import Desk, OAuthAnswer, Parameters
+    from cds_service.workbench.authorization import AuthorizationContext
+    from cds_service.workbench.oauth_messages import OAuthAnswer, Parameters
 
 CONSENT_SECONDS = 600
 LONGEST_FORM = 20_000
@@ -38,10 +39,10 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
 
         return ehr.signing_key(new_signing_key)
 
-    def desk(name: str, session: Session, signed_by: bytes = b"") -> "Desk":
-        from cds_service.workbench.authorization import Desk
+    def context(name: str, session: Session, signed_by: bytes = b"") -> "AuthorizationContext":
+        from cds_service.workbench.authorization import AuthorizationContext
 
-        return Desk(
+        return AuthorizationContext(
             session=session,
             app=ehr.app,
             endpoints=endpoints(name),
@@ -67,17 +68,18 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
 
     @parts.get("/smart/<name>/authorize")
     def authorize(name: str) -> Response:
-        from cds_service.workbench.authorization import NotAuthorizedError, OAuthAnswer
+        from cds_service.workbench.authorization import NotAuthorizedError
+        from cds_service.workbench.oauth_messages import OAuthAnswer
 
         asked = list(request.args.items(multi=True))
         held = ehr.of_browser(browser.cookie())
         session = held if held is not None else begun(ehr.random)[0]
         try:
-            scope = desk(name, session).asked(asked)
+            scope = context(name, session).check_request(asked)
             if isinstance(scope, OAuthAnswer):
                 return _sent(scope)
             if session.refusals.authorization == refusals.DENIED:
-                return _sent(desk(name, session).decided(asked, None))
+                return _sent(context(name, session).answer_request(asked, None))
         except NotAuthorizedError as error:
             return _refused(str(error))
         cookie = browser.cookie() if held is not None else ehr.begin()
@@ -133,7 +135,7 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
             scope = smart_scopes.chosen(page["scope"], request.form.getlist("scope"))
             if session.refusals.authorization == refusals.CUT:
                 scope = smart_scopes.read_only(scope)
-            return desk(name, session).decided(asked, (scope or None) if allowed else None)
+            return context(name, session).answer_request(asked, (scope or None) if allowed else None)
 
         try:
             answer = ehr.change(cookie, decided)
@@ -149,10 +151,12 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
         form = list(request.form.items(multi=True))
         code = request.form.get("code", "")
         signed_by = signing_key()
-        answer = ehr.change(code, lambda session: desk(name, session, signed_by).exchanged(form, dict(request.headers)))
+        answer = ehr.change(
+            code, lambda session: context(name, session, signed_by).exchange_code(form, dict(request.headers))
+        )
         if answer is None:
             # Answered as every other code that is not known.
-            answer = desk(name, begun(ehr.random)[0], signed_by).exchanged(form, dict(request.headers))
+            answer = context(name, begun(ehr.random)[0], signed_by).exchange_code(form, dict(request.headers))
         told = _json(answer.body, answer.status)
         told.headers.extend((key, value) for key, value in answer.headers.items() if key != "Content-Type")
         return told

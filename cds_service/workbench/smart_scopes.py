@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from cds_service.fhir.types import TYPES
+
 # What says who uses the app and where it is launched; the texts are those of the consent page.
 PLAIN = {
     "openid": "Know who you are",
@@ -100,9 +102,15 @@ def choices(text: str) -> list[Choice]:
         for letters, verb in ((READ, "Read"), (WRITE, "Write")):
             part = scope.only(letters)
             if part is not None:
-                kind = "every kind of record" if scope.kind == "*" else scope.kind
-                lines.append(Choice(str(part._replace(first_version=False)), f"{verb} {kind}"))
+                lines.append(Choice(str(part._replace(first_version=False)), f"{verb} {_called(scope.kind)}"))
     return lines
+
+
+def _called(kind: str) -> str:
+    if kind == "*":
+        return "every kind of record"
+    row = TYPES.get(kind)
+    return f"{row.called} ({kind})" if row is not None else kind
 
 
 def chosen(text: str, ticked: Iterable[str]) -> str:

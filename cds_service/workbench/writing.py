@@ -1,6 +1,7 @@
 """What apps write into a demo chart: create, update and transaction (FHIR R4, "RESTful API"), checked. Pure.
 
-Nothing is changed here: what is to be kept comes back, and whoever called keeps it.
+Nothing is changed here: what is to be kept comes back, and whoever called keeps it. What is written was checked before
+(``check``), apart from the chart, so that nobody waits for the chart meanwhile.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -51,13 +52,13 @@ class WritableChart(NamedTuple):
         return self._replace(resources=(*self.resources, *resources))
 
 
-def create(chart: WritableChart, kind: str, resource: Any, condition: str | None, stamp: Stamp) -> Written:
-    """Creates a resource; ``condition`` is a search (``If-None-Exist``) that must find none, and where it finds one
-    that one comes back.
+def create(chart: WritableChart, kind: str, resource: Json, condition: str | None, stamp: Stamp) -> Written:
+    """Creates a resource that was checked; ``condition`` is a search (``If-None-Exist``) that must find none, and where
+    it finds one that one comes back.
 
-    Raises RequestError: 400 no such shape, 404 no such type here, 412 the search finds several, 422 not acceptable.
+    Raises RequestError: 400 ``condition`` is no search, 412 it finds several, 422 it is not of this chart's patient.
     """
-    _check(chart, kind, resource)
+    _check_subject(chart, kind, resource)
     found = _existing(chart, kind, condition)
     if found is not None:
         return Written(FOUND, found, is_new=False)
@@ -65,9 +66,9 @@ def create(chart: WritableChart, kind: str, resource: Any, condition: str | None
 
 
 def update(
-    chart: WritableChart, kind: str, identity: str, resource: Any, if_match: str | None, stamp: Stamp
+    chart: WritableChart, kind: str, identity: str, resource: Json, if_match: str | None, stamp: Stamp
 ) -> Written:
-    """Stores the next version of a resource that the chart holds.
+    """Stores the next version, which was checked, of a resource that the chart holds.
 
     Raises RequestError: as ``create``, 400 another id in the body, 405 no such resource (no update creates one), 412
     ``if_match`` is another version.
@@ -77,7 +78,7 @@ def update(
         raise RequestError(
             405, "not-supported", "An update creates nothing here; create the resource with POST.", headers=_ALLOW
         )
-    _check(chart, kind, resource)
+    _check_subject(chart, kind, resource)
     if resource.get("id") != identity:
         raise RequestError(400, "invalid", "The id of the resource must be that of the address.", f"{kind}.id")
     version = version_of(current)
@@ -90,9 +91,10 @@ _ALLOW = {"Allow": "GET, POST"}
 
 
 def transaction(chart: WritableChart, bundle: Any, stamp: Stamp) -> list[Written]:
-    """All writes of a transaction Bundle, in the order of its entries; references by fullUrl become references by id.
+    """All writes of a transaction Bundle that was checked, in the order of its entries.
 
-    Raises RequestError as ``create`` and ``update`` do, with the entry that is at fault: then nothing is written.
+    References by fullUrl become references by id. Raises RequestError as ``create`` and ``update`` do, with the entry
+    that is at fault: then nothing is written.
     """
     requests = [_request(entry, index) for index, entry in enumerate(_entries(bundle))]
     existing: list[Json | None] = []
@@ -114,17 +116,11 @@ def transaction(chart: WritableChart, bundle: Any, stamp: Stamp) -> list[Written
         resource = _linked(request.resource, addresses)
         with _at(request):
             if request.creates:
-                _check(around, request.kind, resource)
+                _check_subject(around, request.kind, resource)
                 written.append(Written(CREATED, _stored(resource, identity, 1, stamp)))
             else:
                 written.append(update(around, request.kind, identity, resource, request.if_match, stamp))
     return written
-
-
-def interactions_of(bundle: Any) -> set[tuple[str, str]]:
-    """The types that a transaction Bundle writes, each with the letter of what it does: c or u."""
-    requests = (_request(entry, index) for index, entry in enumerate(_entries(bundle)))
-    return {(request.kind, "c" if request.creates else "u") for request in requests}
 
 
 def version_of(resource: Json) -> int:
@@ -195,7 +191,11 @@ def _existing(chart: WritableChart, kind: str, condition: str | None) -> Json | 
     return found[0] if found else None
 
 
-def _check(chart: WritableChart, kind: str, resource: Any) -> None:
+def check(kind: str, resource: Any) -> None:
+    """Checks what can be checked without the chart; it takes its time with a large resource.
+
+    Raises RequestError: 400 no such shape, 404 a type that cannot be written, 422 not valid FHIR.
+    """
     if kind not in WRITABLE:
         raise RequestError(
             404, "not-supported", f"'{kind[:40]}' cannot be written here; {', '.join(sorted(WRITABLE))} can."
@@ -208,6 +208,21 @@ def _check(chart: WritableChart, kind: str, resource: Any) -> None:
     fault = next(models.problems(resource), None)
     if fault is not None:
         raise RequestError(422, "structure", f"The {kind} is not valid FHIR R4: {fault[:300]}", kind)
+
+
+def check_transaction(bundle: Any) -> set[tuple[str, str]]:
+    """The same for each entry of a transaction Bundle; what it does to which types, as (type, letter c or u).
+
+    Raises RequestError as ``check`` does, with the entry that is at fault.
+    """
+    requests = [_request(entry, index) for index, entry in enumerate(_entries(bundle))]
+    for request in requests:
+        with _at(request):
+            check(request.kind, request.resource)
+    return {(request.kind, "c" if request.creates else "u") for request in requests}
+
+
+def _check_subject(chart: WritableChart, kind: str, resource: Json) -> None:
     if kind == PROVENANCE:
         _check_targets(chart, resource)
     elif _reference(resource.get(SUBJECTS[kind])) != f"Patient/{chart.patient_id}":

@@ -238,5 +238,5 @@ developer.services = services;
 for (const { dataset } of byId("add-act").options) if (dataset.code) learn(dataset.system, dataset.code, dataset.label);
 addEventListener("hashchange", route);
 // Back from the tab of an app, which may have written something.
-addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());
 await route();
