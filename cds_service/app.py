@@ -8,12 +8,16 @@ import orjson
 from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from cds_service import service, web
+from cds_service import __version__, service, web
+from cds_service.card.outcomes import Outcome
 from cds_service.installation import Installation
 from cds_service.library import Library
 from cds_service.operations.readiness import NOT_READY
+from cds_service.questionnaire.artifacts import TYPES, Artifacts
 from cds_service.settings.settings import Settings
+from cds_service.trust.backend_services import AccessTokens
 from cds_service.web import (
+    backend_services,
     browsers,
     calls,
     compression,
@@ -22,6 +26,9 @@ from cds_service.web import (
     evidence,
     feedback,
     feedback_page,
+    fhir_artifacts,
+    fhir_package,
+    fhir_record,
     pages,
     well_known,
 )
@@ -82,10 +89,18 @@ def create_app(
             body, content_type = exposition()
             return Response(body, content_type=content_type)
 
-    gate = Gate(installation, public_url)
+    artifacts = _artifacts(library)
+    access = None
+    if installation.verifier is not None:
+        access = AccessTokens(installation.verifier, settings.key(), f"{public_url}/fhir", TYPES)
+    gate = Gate(installation, public_url, access)
     parts = RuleSetParts()
     calls.register(app, guide, clock, installation, gate, EvidenceLinks(installation, parts, public_url))
     evidence.register(app, library, parts, installation, gate, public_url)
+    fhir_record.register(app, installation)
+    backend_services.register(app, installation, gate, public_url)
+    fhir_artifacts.register(app, artifacts, installation, gate, public_url, clock)
+    fhir_package.register(app, artifacts, guide, installation, gate, clock)
     if installation.store is not None:
         feedback.register(app, frozenset(library.override_reasons), installation, installation.store, gate)
     pages.register(app, library, public_url, clock, discovered["services"], workbench=installation.workbench)
@@ -110,6 +125,16 @@ def create_app(
         return answer
 
     return app
+
+
+def _artifacts(library: Library) -> Artifacts:
+    """The FHIR artifacts of the loaded policies; they are made when first asked for."""
+    topics = {
+        f"{policy.phrases.topic}{outcome.topic}": f"{policy.procedure}: {outcome.value}"
+        for policy in library.policies
+        for outcome in Outcome
+    }
+    return Artifacts(library.policies, library.canonical_base, library.override_reasons, topics, __version__)
 
 
 def _json(body: bytes) -> Response:

@@ -106,6 +106,21 @@ class EvidencePageEvent:
     request_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormEvent:
+    """A request about forms: ``event`` is "package" or "errors"; ``forms`` are the forms that it got, or reported, as
+    "policy|edition", and ``patient_id`` is the patient for whom a form was asked.
+    """
+
+    event: str
+    caller: Caller
+    request_id: str
+    status: int
+    milliseconds: float
+    forms: Sequence[str] = ()
+    patient_id: str | None = None
+
+
 class NoAuditLog:
     """An audit log that is off: nothing of a call is kept."""
 
@@ -117,6 +132,9 @@ class NoAuditLog:
 
     def evidence(self, event: EvidencePageEvent) -> None:
         """Keeps nothing of an evidence page."""
+
+    def form(self, event: FormEvent) -> None:
+        """Keeps nothing of a request about forms."""
 
     def check(self) -> None:
         """There is nothing that could not be written."""
@@ -181,6 +199,24 @@ class AuditLog:
                 "request": event.request_id,
                 "client": event.client,
                 "card": event.card,
+                "version": self._version,
+            }
+        )
+
+    def form(self, event: FormEvent) -> None:
+        """Writes the line of a request about forms, without anything of its body. Raises AuditError."""
+        self._write(
+            {
+                "time": self._time(),
+                "id": secrets.token_hex(16),
+                "kind": "form",
+                "event": event.event,
+                "request": event.request_id,
+                "client": event.caller.client,
+                "status": event.status,
+                "milliseconds": round(event.milliseconds, 1),
+                "patient": self.patient(event.patient_id) if event.patient_id else None,
+                "forms": list(event.forms),
                 "version": self._version,
             }
         )

@@ -55,6 +55,15 @@ class NoMetrics:
         """Items of feedback; ``outcome`` is one of FEEDBACK_OUTCOMES. Or a request, ``refused:400`` with the status."""
         self._add(count, "feedback_total", outcome)
 
+    def fhir_request(self, operation: str, outcome: str) -> None:
+        """A request to the FHIR routes; ``operation`` is one of FHIR_OPERATIONS, ``outcome`` "answered" or
+        ``refused:400`` with the status."""
+        self._add(1, "fhir_requests_total", operation, outcome)
+
+    def form_error(self, policy: str) -> None:
+        """A client reported an error in the form of a policy."""
+        self._add(1, "form_errors_total", policy)
+
     def storage(self, kind: str, share: float) -> None:
         """How much of its cap something kept has used, 0 to 1; ``kind`` is one of STORAGE_KINDS."""
         self._set(share, "storage_used_ratio", kind)

@@ -23,13 +23,15 @@ from structlog.typing import EventDict, FilteringBoundLogger
 from cds_service import __version__
 from cds_service.hooks.draft_orders import CAUSES
 from cds_service.operations.exceptions import chain_of, kind_of, place
-from cds_service.operations.metric_list import FETCH_FAILURES, REMOVAL_REASONS, STORAGE_KINDS
+from cds_service.operations.metric_list import FETCH_FAILURES, FHIR_OPERATIONS, REMOVAL_REASONS, STORAGE_KINDS
 from cds_service.operations.names import Names
 
 # Each event that may be logged, and what it tells the operator.
 EVENTS: Mapping[str, str] = {
     "call": "a hook call was answered",
     "feedback": "feedback was received",
+    "form-error": "a client reported an error in the form of a statement; what it says is not kept",
+    "fhir": "a request to the FHIR routes was answered; kind says which",
     "refused": "a call was answered with an error status",
     "overloaded": "so many requests were refused with 503, because more were waiting than can be answered in time",
     "token-refused": "a caller is not trusted; check says by which rule",
@@ -67,6 +69,7 @@ _WORDS = (
     | frozenset(STORAGE_KINDS)
     | frozenset({"status", "unreadable"})
     | frozenset(CAUSES)
+    | frozenset(FHIR_OPERATIONS)
 )
 
 Form = Callable[[Any], bool]

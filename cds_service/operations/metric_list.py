@@ -26,6 +26,8 @@ FETCH_FAILURES = (
 STORAGE_KINDS = ("audit", "cards", "feedback", "evidence", "audit-content", "activity")
 REMOVAL_REASONS = ("age", "cap")
 FEEDBACK_OUTCOMES = ("new", "repeated", "unknown-card")
+FHIR_OPERATIONS = ("metadata", "read", "search", "package", "errors", "expand", "token")
+ANSWERED = "answered"
 REFUSALS = tuple(f"refused:{status}" for status in STATUSES if status >= 400)
 
 CALL_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.5, 5.0, 10.0)
@@ -108,6 +110,19 @@ METRICS = (
         "outcome",
     ),
     _spec(
+        "fhir_requests_total",
+        "counter",
+        "Requests to the FHIR routes, by operation and outcome: answered or refused:STATUS.",
+        "operation",
+        "outcome",
+    ),
+    _spec(
+        "form_errors_total",
+        "counter",
+        "Errors in a form that clients reported ($log-questionnaire-errors), by statement; their text is not kept.",
+        "policy",
+    ),
+    _spec(
         "storage_used_ratio",
         "gauge",
         "How much of its cap what is kept has used, 0 to 1: audit (bytes), cards, feedback and evidence pages (rows).",
@@ -174,6 +189,11 @@ def allowed(names: Names, version: str) -> Mapping[str, Mapping[str, frozenset[s
         "storage_used_ratio": {"kind": frozenset(STORAGE_KINDS)},
         "storage_removed_total": {"kind": frozenset(STORAGE_KINDS), "reason": frozenset(REMOVAL_REASONS)},
         "feedback_total": {"outcome": frozenset((*FEEDBACK_OUTCOMES, *REFUSALS))},
+        "fhir_requests_total": {
+            "operation": frozenset(FHIR_OPERATIONS),
+            "outcome": frozenset((ANSWERED, *REFUSALS)),
+        },
+        "form_errors_total": {"policy": names.policies},
         "self_check_failing": {"check": names.self_checks},
         "ready": {"part": names.parts},
         "policy_left_out": {"policy": names.policies},

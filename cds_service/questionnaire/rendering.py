@@ -1,6 +1,7 @@
 """A policy as a FHIR Questionnaire (R4, Da Vinci DTR dtr-std-questionnaire), in the version that the caller speaks."""
 
 from collections.abc import Collection
+from hashlib import sha256
 from html import escape
 
 from cds_service.fhir.elements import Json
@@ -11,10 +12,18 @@ from cds_service.questionnaire.questions import FormGroup, FormQuestion, groups
 from cds_service.questionnaire.versions import DTR, Version
 
 PUBLISHER = "cds-service"
+LONGEST_ID = 64
 _PROFILE = f"{DTR}/dtr-std-questionnaire"
 _SIGNATURE = "http://hl7.org/fhir/StructureDefinition/questionnaire-signatureRequired"
 # Seconds that a question takes: a yes or no of somebody who knows the patient, and one with its date and basis.
 _AT_LEAST, _AT_MOST = 5, 15
+
+
+def fhir_id(name: str) -> str:
+    """A name as the id of a resource (FHIR R4, id): the name itself, or if it is too long its beginning and a sum."""
+    if len(name) <= LONGEST_ID:
+        return name
+    return f"{name[: LONGEST_ID - 9]}-{sha256(name.encode()).hexdigest()[:8]}"
 
 
 def questionnaire_url(policy: Policy, canonical_base: str) -> str:
@@ -39,7 +48,7 @@ def questionnaire(
     writer = ItemWriter(criteria_system(policy, canonical_base), expressions=version.has_expressions, despite=despite)
     return {
         "resourceType": "Questionnaire",
-        "id": policy.id,
+        "id": fhir_id(policy.id),
         "meta": {"profile": [_PROFILE]},
         "text": {"status": "generated", "div": _narrative(policy, asked)},
         "extension": _extensions(policy, asked, version),

@@ -14,14 +14,14 @@ from cds_service.ehr.addresses import Allowance, ForbiddenAddressError, Network,
 from cds_service.hooks.client_names import OPEN, WORKBENCH
 from cds_service.operations.rate import limit_of
 from cds_service.spelling import nearest, shortened
-from cds_service.trust.entries import DATES, DETAIL_FORMATS, EVIDENCE_MODES, QUIRKS, Client, Clients
+from cds_service.trust.entries import DATES, DETAIL_FORMATS, DTR_VERSIONS, EVIDENCE_MODES, QUIRKS, Client, Clients
 from cds_service.trust.jwk import ALGORITHMS, RECOMMENDED, Key, UnusableKeyError, read_key_set
 
 # The keys of an entry; docs/clients-file.md has the meaning of each.
 KEYS = (
     *("id", "issuer", "jwks_url", "jwks_file", "keys", "jku", "algorithms", "audiences", "tenants"),
     *("fhir_servers", "private_networks", "quirks", "topic_aliases", "rate_limit", "token_reuse"),
-    *("detail_format", "dates"),
+    *("detail_format", "dates", "dtr"),
     *("evidence", "frame_ancestors"),
 )
 SOURCES = ("jwks_url", "jwks_file", "keys")
@@ -123,6 +123,7 @@ class _Reader:
             token_reuse=self._switch("token_reuse"),
             detail_format=self._one_of("detail_format", DETAIL_FORMATS),
             dates=self._one_of("dates", DATES),
+            dtr=self._one_of("dtr", DTR_VERSIONS),
             evidence=self._evidence(),
             frame_ancestors=self._origins("frame_ancestors"),
         )

@@ -20,6 +20,8 @@ SEALED, OFF = "sealed", "off"
 # How the detail of a card may be written for one client (card.style), the default first.
 DETAIL_FORMATS = ("markdown", "text", "html")
 DATES = ("us", "iso")
+# Versions of Da Vinci DTR in which forms are given to one client, the default first.
+DTR_VERSIONS = ("2.2", "2.0.1")
 # Where the evidence page of a card is, for one client; empty in an entry is as the settings say.
 EVIDENCE_MODES = (SEALED, OFF)
 _THIS_MACHINE = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -37,6 +39,7 @@ class Client:
     checks are made. ``evidence``: one of EVIDENCE_MODES in place of that of the settings, if not empty;
     ``frame_ancestors`` are the web origins that may show evidence pages in a frame. ``this_machine``: FHIR servers on
     this machine may be called for it. ``detail_format`` and ``dates``: how the detail of its cards is written.
+    ``dtr``: one of DTR_VERSIONS, unless a request says another.
     """
 
     id: str
@@ -58,6 +61,7 @@ class Client:
     this_machine: bool = False
     detail_format: str = DETAIL_FORMATS[0]
     dates: str = DATES[0]
+    dtr: str = DTR_VERSIONS[0]
 
     def jkus(self) -> tuple[str, ...] | None:
         """The values that a token's jku may have; None where it is not looked at: no key comes from an address then."""

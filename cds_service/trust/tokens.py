@@ -60,8 +60,12 @@ class Verifier:
         longest_life: float = LONGEST_LIFE,
     ) -> None:
         self.clients = clients
-        self._keys, self._remember, self._clock = keys, remember, clock
+        self._keys, self._remember, self.clock = keys, remember, clock
         self._skew, self._longest_life = skew_seconds, longest_life
+
+    def with_longest_life(self, seconds: float) -> "Verifier":
+        """The same checks for tokens that live no longer; used tokens are remembered together."""
+        return Verifier(self.clients, self._keys, self._remember, self.clock, self._skew, seconds)
 
     def verify(self, authorization: str | None, urls: Sequence[str], deadline: Deadline) -> Verified:
         """Who sent this Authorization header to the address of which ``urls`` are the accepted spellings.
@@ -94,7 +98,7 @@ class Verifier:
         _check_signature(token, key, algorithm)
         yield Passed("signature", f"good, by {algorithm}")
         yield Passed("audience", audience(claims, client, tuple(urls)))
-        expires = yield from times(claims, self._clock(), self._skew, self._longest_life)
+        expires = yield from times(claims, self.clock(), self._skew, self._longest_life)
         jti = token_id(claims)
         yield Passed("jti", "there is one")
         tenant = tenant_of(claims, client)

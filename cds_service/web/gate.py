@@ -13,6 +13,8 @@ from cds_service.operations import logs
 from cds_service.operations.audit import Caller
 from cds_service.operations.rate import RateLimiter, limit_of
 from cds_service.operations.timing import Timing
+from cds_service.trust.backend_services import AccessTokens, Granted
+from cds_service.trust.checks import TrustUnavailableError, UntrustedError
 from cds_service.trust.entries import Client
 from cds_service.web import trusted
 
@@ -30,11 +32,12 @@ class Admitted(NamedTuple):
 class Gate:
     """Lets in trusted clients, or anyone where calls are open, each as often as it may. One for all routes.
 
-    ``public_url`` is our address, without a slash at its end.
+    ``public_url`` is our address, without a slash at its end; ``access`` are the access tokens of the FHIR routes, None
+    where calls are open.
     """
 
-    def __init__(self, installation: Installation, public_url: str) -> None:
-        self._around, self._public_url = installation, public_url
+    def __init__(self, installation: Installation, public_url: str, access: AccessTokens | None = None) -> None:
+        self._around, self._public_url, self.access = installation, public_url, access
         self._limits = ClientLimits(installation)
 
     def admit(self, timing: Timing, deadline: Deadline) -> Admitted:
@@ -45,6 +48,50 @@ class Gate:
         admitted = self._trusted(timing, deadline)
         logs.describe_call(client=admitted.caller.client)
         return admitted
+
+    def admit_to(self, kind: str, timing: Timing, deadline: Deadline) -> Admitted:
+        """Who makes the current request to the FHIR routes of a type of resource, counted: by an access token, or as
+        ``admit``.
+
+        Raises RequestError as ``admit`` and ``count`` do, and 403 for an access token that does not cover the type.
+        """
+        sent = request.headers.get("Authorization")
+        if self.access is None or not self.access.is_one(sent):
+            admitted = self.admit(timing, deadline)
+        else:
+            with timing.step("auth"):
+                granted = self._granted(self.access, sent)
+            caller = Caller(client=granted.client.id, issuer=granted.client.issuer, token_id=granted.token_id)
+            admitted = Admitted(caller, granted.client)
+            logs.describe_call(client=caller.client)
+            if granted.types.isdisjoint((kind, "*")):
+                sentence = f"The access token does not cover {kind}; ask for the scope system/{kind}.rs."
+                raise RequestError(403, "forbidden", sentence)
+        self.count(admitted)
+        return admitted
+
+    def client_of(self, access: AccessTokens, assertion: str, timing: Timing, deadline: Deadline) -> Admitted:
+        """Who signed an assertion for the token endpoint, counted. Raises RequestError 401, 429, or 503."""
+        urls = trusted.addresses_called(self._public_url, self._around.trusted_proxies)
+        with timing.step("auth"):
+            try:
+                found = access.client_of(assertion, urls, deadline)
+            except UntrustedError as error:
+                self._limits.refused(request.remote_addr or "")
+                raise trusted.refused(error, self._around) from None
+            except TrustUnavailableError as error:
+                raise trusted.not_now(error) from None
+        admitted = Admitted(Caller(client=found.client.id, issuer=found.issuer, token_id=found.token_id), found.client)
+        logs.describe_call(client=admitted.caller.client)
+        self.count(admitted)
+        return admitted
+
+    def _granted(self, access: AccessTokens, authorization: str | None) -> Granted:
+        try:
+            return access.granted(authorization)
+        except UntrustedError as error:
+            self._limits.refused(request.remote_addr or "")
+            raise trusted.refused(error, self._around) from None
 
     def count(self, admitted: Admitted) -> None:
         """Counts a request of a caller who is known by now. Raises RequestError 429 for one beyond the limit."""

@@ -16,8 +16,9 @@ _JSON, _FHIR, _HTML, _TEXT = "application/json", "application/fhir+json", "text/
 _REFUSALS = {
     400: "The body cannot be read, lacks what the hook needs, or mixes patients.",
     401: "The caller is not trusted; no reason is given.",
-    403: "The call comes from a page of a web origin that may not call.",
+    403: "The call comes from a page of a web origin that may not call, or its access token does not cover the type.",
     404: "There is nothing at this address.",
+    406: "The version of Da Vinci DTR in Accept is not spoken here.",
     405: "The method is not allowed; Allow says which are.",
     408: "The body did not arrive whole in time.",
     412: "The Patient was neither sent nor could be fetched.",
@@ -61,7 +62,12 @@ def document(
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
                     "description": "CDS Hooks 2.0, Trusting CDS Clients; aud is the exact address that is called.",
-                }
+                },
+                "access-token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "SMART Backend Services: an access token of /fhir/auth/token.",
+                },
             },
         },
     }
@@ -135,6 +141,7 @@ def _paths(policy_ids: list[str], authenticated: bool) -> dict[str, Any]:
                 }
             ],
         },
+        **_fhir_paths(authenticated),
         "/healthz": {"get": _get("healthz", "Whether the process lives", {_JSON: "Health"})},
         "/readyz": {
             "get": _get("readyz", "Whether calls are answered as they should be", {_JSON: "Readiness"}) | _red()
@@ -144,6 +151,87 @@ def _paths(policy_ids: list[str], authenticated: bool) -> dict[str, Any]:
         "/.well-known/security.txt": {
             "get": _get("security-txt", "Where weaknesses are reported (RFC 9116)", {_TEXT: None}, (404,))
         },
+    }
+
+
+def _fhir_paths(authenticated: bool) -> dict[str, Any]:
+    """The FHIR routes, whose resources are FHIR's own to describe; those that are there for tokens only where they are
+    asked for.
+    """
+    secured: dict[str, Any] = {"security": [{"access-token": []}, {"cds-hooks-token": []}]} if authenticated else {}
+    refusals = (401, 403) if authenticated else ()
+    paths: dict[str, Any] = {
+        "/fhir/metadata": {"get": _fhir_get("capabilities", "The CapabilityStatement", ())},
+        "/fhir/ValueSet/$expand": {
+            "get": _fhir_get("expand", "Expand a ValueSet", (400, 404, 406, 422, 429, *refusals))
+            | secured
+            | {"parameters": [_query(name) for name in ("url", "valueSetVersion", "filter", "offset", "count")]},
+            "post": _fhir_post("post-expand", "Expand a ValueSet", "Parameters", (404, 406, 422), authenticated),
+        },
+        "/fhir/Questionnaire/$questionnaire-package": {
+            "post": _fhir_post("questionnaire-package", "The forms for an order", "PackageInput", (406,), authenticated)
+        },
+        "/fhir/Questionnaire/$log-questionnaire-errors": {
+            "post": _post(
+                "log-questionnaire-errors",
+                "Report an error in a form",
+                "ErrorsInput",
+                None,
+                authenticated,
+                (400, 408, 413, 415, 429, 500, 503),
+            )
+        },
+    }
+    for kind in ("CodeSystem", "Library", "PlanDefinition", "Questionnaire", "ValueSet"):
+        parameters = [_query(name) for name in ("url", "version", "_id", "_count", "_offset")]
+        search = _fhir_get(f"search-{kind}", f"Search {kind}", (400, 406, 429, *refusals))
+        read = _fhir_get(f"read-{kind}", f"Read a {kind}", (404, 406, 429, *refusals))
+        identity = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+        paths[f"/fhir/{kind}"] = {"get": search | secured | {"parameters": parameters}}
+        paths[f"/fhir/{kind}/{{id}}"] = {"get": read | secured, "parameters": [identity]}
+    errors = paths["/fhir/Questionnaire/$log-questionnaire-errors"]["post"]
+    errors["responses"]["204"] = errors["responses"].pop("200")
+    if authenticated:
+        errors |= secured
+        paths |= {
+            "/fhir/.well-known/smart-configuration": {
+                "get": _get("smart-configuration", "Where programs get access tokens", {_JSON: None})
+            },
+            "/fhir/auth/token": {"post": _token()},
+        }
+    return paths
+
+
+def _query(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "schema": {"type": "string"}}
+
+
+def _fhir_get(name: str, summary: str, refusals: Iterable[int]) -> dict[str, Any]:
+    return _get(name, summary, {_FHIR: None}, refusals)
+
+
+def _fhir_post(name: str, summary: str, asked: str, refusals: Iterable[int], authenticated: bool) -> dict[str, Any]:
+    usual = (400, 408, 413, 415, 429, 500, 503)
+    operation = _post(
+        name, summary, asked, None, authenticated, (*usual, *refusals, *((403,) if authenticated else ()))
+    )
+    operation["responses"]["200"] = {"description": summary, "content": {_FHIR: {}}}
+    return operation | ({"security": [{"access-token": []}, {"cds-hooks-token": []}]} if authenticated else {})
+
+
+def _token() -> dict[str, Any]:
+    """SMART App Launch 2.2, "Backend Services"."""
+    names = ("grant_type", "scope", "client_assertion_type", "client_assertion")
+    form = {"type": "object", "required": list(names), "properties": {name: {"type": "string"} for name in names}}
+    error: dict[str, Any] = {"content": {_JSON: {}}}
+    return {
+        "operationId": "access-token",
+        "summary": "An access token for a signed assertion",
+        "requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": form}}},
+        "responses": {"200": {"description": "An access token", "content": {_JSON: {}}}}
+        | {"400": {"description": "invalid_request, invalid_scope, unsupported_grant_type"} | error}
+        | {"401": {"description": "invalid_client"} | error}
+        | _refused((413, 429, 503)),
     }
 
 

@@ -21,15 +21,24 @@ def who(verifier: Verifier, public_url: str, installation: Installation, deadlin
     try:
         return verifier.verify(request.headers.get("Authorization"), urls, deadline)
     except UntrustedError as error:
-        logs.logger().warning("token-refused", check=error.check)
-        installation.metrics.token_refused(error.check)
-        raise RequestError(401, "login", NOT_TRUSTED, headers={"WWW-Authenticate": "Bearer"}) from None
+        raise refused(error, installation) from None
     except TrustUnavailableError as error:
-        # Of keys the key ring tells, once for each fetch.
-        if error.part == "replay":
-            logs.logger().error("store-failed", exc_info=error.__cause__)
-        headers = {"Retry-After": str(error.retry_seconds)}
-        raise RequestError(503, "transient", NOT_NOW, headers=headers) from None
+        raise not_now(error) from None
+
+
+def refused(error: UntrustedError, installation: Installation) -> RequestError:
+    """What is said of a token that is refused; log and metrics hear by which check."""
+    logs.logger().warning("token-refused", check=error.check)
+    installation.metrics.token_refused(error.check)
+    return RequestError(401, "login", NOT_TRUSTED, headers={"WWW-Authenticate": "Bearer"})
+
+
+def not_now(error: TrustUnavailableError) -> RequestError:
+    """What is said of a token that cannot be checked now."""
+    # Of keys the key ring tells, once for each fetch.
+    if error.part == "replay":
+        logs.logger().error("store-failed", exc_info=error.__cause__)
+    return RequestError(503, "transient", NOT_NOW, headers={"Retry-After": str(error.retry_seconds)})
 
 
 def addresses_called(public_url: str, trusted_proxies: int) -> tuple[str, ...]:

@@ -1,0 +1,83 @@
+"""All FHIR artifacts of the loaded policies, made once for each version: what is read and searched by url."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+
+from cds_service.fhir.elements import Json
+from cds_service.policy.model import Policy
+from cds_service.questionnaire.plan_definition import plan_definition
+from cds_service.questionnaire.rendering import questionnaire
+from cds_service.questionnaire.terminology import criteria_code_system, own_code_systems, value_sets
+from cds_service.questionnaire.versions import Version
+
+# A Library is listed too: there is none until logic is published as CQL.
+TYPES = ("CodeSystem", "Library", "PlanDefinition", "Questionnaire", "ValueSet")
+
+
+class Artifacts:
+    """The artifacts of some policies.
+
+    ``canonical_base`` is the base of our canonical addresses, ``reasons`` and ``topics`` are the codes of cards with
+    what they are called, ``release`` the version of the service.
+    """
+
+    def __init__(
+        self,
+        policies: Iterable[Policy],
+        canonical_base: str,
+        reasons: Mapping[str, str],
+        topics: Mapping[str, str],
+        release: str,
+    ) -> None:
+        self.policies = tuple(policies)
+        self.canonical_base = canonical_base
+        self._reasons, self._topics, self._release = reasons, topics, release
+
+    def of_type(self, kind: str, version: Version) -> Sequence[Json]:
+        """All of one of TYPES, as that version of DTR has them."""
+        return self._forms[version] if kind == "Questionnaire" else self._others[kind]
+
+    def read(self, kind: str, identity: str, version: Version) -> Json | None:
+        """The one with an id, or None."""
+        return next((item for item in self.of_type(kind, version) if item["id"] == identity), None)
+
+    def search(self, kind: str, parameters: Mapping[str, str], version: Version) -> list[Json]:
+        """Those that all parameters fit: ``url`` (which may end in ``|version``), ``version``, and ``_id``."""
+        url, _, of_url = parameters.get("url", "").partition("|")
+        wanted = {"url": url, "version": parameters.get("version", "") or of_url, "id": parameters.get("_id", "")}
+        return [
+            item
+            for item in self.of_type(kind, version)
+            if all(not value or item[name] == value for name, value in wanted.items())
+            and not (of_url and item["version"] != of_url)
+        ]
+
+    def policy_of(self, canonical: str) -> Policy | None:
+        """The policy of the Questionnaire with a canonical address, with its version or without; else None.
+
+        Of several editions under one address there is none: each policy has an address of its own.
+        """
+        url, _, edition = canonical.partition("|")
+        beginning = f"{self.canonical_base}/Questionnaire/"
+        for policy in self.policies:
+            if url == beginning + policy.id and edition in ("", policy.edition):
+                return policy
+        return None
+
+    @cached_property
+    def _forms(self) -> Mapping[Version, Sequence[Json]]:
+        return {
+            version: [questionnaire(policy, self.canonical_base, version) for policy in self.policies]
+            for version in Version
+        }
+
+    @cached_property
+    def _others(self) -> Mapping[str, Sequence[Json]]:
+        base = self.canonical_base
+        criteria = [criteria_code_system(policy, base) for policy in self.policies]
+        return {
+            "CodeSystem": [*criteria, *own_code_systems(base, self._reasons, self._topics, self._release)],
+            "Library": [],
+            "PlanDefinition": [plan_definition(policy, base) for policy in self.policies],
+            "ValueSet": [item for policy in self.policies for item in value_sets(policy, base)],
+        }

@@ -1,0 +1,61 @@
+"""What a form needs to know of a chart: which statements an order or a request asks for, and what each found. Pure."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import NamedTuple
+
+from cds_service import service
+from cds_service.chart import orders
+from cds_service.chart.chart import Chart
+from cds_service.chart.orders import ProcedureOrder
+from cds_service.facts import gather
+from cds_service.facts.evidence import Known
+from cds_service.hooks.hook_request import HookRequest
+from cds_service.policy.editions import date_of_service, in_force
+from cds_service.policy.model import Policy
+from cds_service.service import Guide
+from cds_service.verdicts import decisions
+from cds_service.verdicts.decisions import Decision
+
+
+class FormDecision(NamedTuple):
+    """One statement against one chart, for its form: the facts without the answers to forms, and the decision."""
+
+    policy: Policy
+    chart: Chart
+    recorded: Known
+    decision: Decision
+
+
+def form_decisions(
+    request: HookRequest, guide: Guide, today: date, asked: Iterable[Policy] = ()
+) -> Iterator[FormDecision]:
+    """The statements whose procedure the orders of a call ask for, and those ``asked`` for by name.
+
+    Of several editions of a statement the one of the date of service, unless another is asked for. A statement for
+    which the order goes another way has no form. Raises RequestError 400 for an order of another patient.
+    """
+    candidates = service.concerned(request, guide, today)
+    wanted = {policy.id: policy for policy in asked}
+    for editions in guide.library.statements:
+        if editions[0].statement in {policy.statement for policy in candidates}:
+            policy = in_force(editions, date_of_service([resource for _, resource in request.drafts], today))
+            wanted.setdefault(policy.id, policy)
+    named = {policy.id for policy in asked}
+    came = service.arrivals(request, guide.library)
+    for policy in wanted.values():
+        chart = service.read_chart(request, [policy], guide, came)
+        order = orders.recognise(policy.orders, request.drafts, chart, None, today, policy.scope)
+        if policy.id in named or (order is not None and order.certain):
+            found = _decided(policy, chart, order, guide, today)
+            if policy.id in named or decisions.pathway(policy, found[0], order) is None:
+                yield FormDecision(policy, chart, found[1], found[2])
+
+
+def _decided(
+    policy: Policy, chart: Chart, order: ProcedureOrder | None, guide: Guide, today: date
+) -> tuple[Known, Known, Decision]:
+    forms = guide.library.questionnaires(policy)
+    known = gather.gather(policy, chart, forms, today, order, guide.accepts)
+    recorded = gather.gather(policy, chart, frozenset(), today, order, guide.accepts)
+    return known, recorded, decisions.decide(policy, chart, known, order, today)
