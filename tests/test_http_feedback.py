@@ -200,6 +200,18 @@ def test_the_audit_log_knows_of_feedback_and_not_its_words(client, installation,
     assert found_below([tmp_path / "audit"]) == {}
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_line_of_the_audit_log_is_made_only_where_one_is_kept(installation, monkeypatch, kept):
+    made: list[str] = []
+    for name in ("Call", "Feedback"):
+        real = getattr(audit, name)
+        monkeypatch.setattr(audit, name, lambda real=real, name=name, **given: made.append(name) or real(**given))
+    around = installation if kept else replace(installation, audit=audit.NoAuditLog())
+    client = create_app(Settings(), library(), "http://127.0.0.1:8080", lambda: TODAY, around).test_client()
+    assert client.post(FEEDBACK, json={"feedback": [accepted(card_of(client))]}).status_code == 200
+    assert made == (["Call", "Feedback"] if kept else [])
+
+
 def test_what_users_wrote_is_in_the_store_alone(client, installation, tmp_path, capsys):
     planted = Planted(example("typical-gaps"))
     client.post(SIGN, json=planted.request)

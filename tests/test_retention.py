@@ -183,6 +183,30 @@ def test_old_days_of_the_audit_log_go_where_it_was_switched_off(tmp_path):
     assert [path.name for path in folder.iterdir()] == ["audit-2026-11-22.jsonl"]
 
 
+def aside_at(file: Path, when: datetime, word: str = "replaced", ends: str = "-wal") -> Path:
+    path = Path(f"{file}.{word}-{when:%Y%m%dT%H%M%S%fZ}{ends}")
+    path.write_bytes(b"feedback of an earlier file")
+    return path
+
+
+def test_what_the_store_set_aside_is_kept_no_longer_than_what_it_holds(sqlite, tmp_path):
+    file = tmp_path / "store.sqlite"
+    old = [aside_at(file, NOW - timedelta(days=31), ends=ends) for ends in ("-wal", "-shm")]
+    old.append(aside_at(file, NOW - timedelta(days=400), "damaged", ""))
+    young = [aside_at(file, NOW - timedelta(days=29)), tmp_path / "store.sqlite.lock", tmp_path / "store.sqlite.mine"]
+    young[-1].touch()
+    assert pruned(sqlite) == {("set-aside", "age"): 2}
+    assert [path for path in (*old, *young) if path.exists()] == young
+    assert pruned(sqlite) == {}
+
+
+def test_of_what_the_store_set_aside_the_newest_are_kept(sqlite, tmp_path):
+    file = tmp_path / "store.sqlite"
+    made = [aside_at(file, NOW - timedelta(minutes=minute)) for minute in range(retention.MOST_SET_ASIDE + 3)]
+    assert pruned(sqlite) == {("set-aside", "cap"): 3}
+    assert [path for path in made if path.exists()] == made[: retention.MOST_SET_ASIDE]
+
+
 # --- caps ------------------------------------------------------------------------------------------------------------
 
 

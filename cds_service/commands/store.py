@@ -64,7 +64,7 @@ def prune() -> None:
     from cds_service.clock import utc_today
     from cds_service.store.database import open_store
     from cds_service.store.failures import StoreError
-    from cds_service.store.retention import added_up, limits_of, prune_store
+    from cds_service.store.retention import SET_ASIDE, added_up, limits_of, prune_store
 
     settings = settings_of()
     try:
@@ -73,6 +73,7 @@ def prune() -> None:
     except StoreError as error:
         raise click.ClickException(str(error)) from None
     for (kind, reason), number in removed.items():
-        click.echo(f"{kind}: {number} rows removed, {'past their days' if reason == 'age' else 'beyond the cap'}")
+        what = "files" if kind == SET_ASIDE else "rows"
+        click.echo(f"{kind}: {number} {what} removed, {'past their days' if reason == 'age' else 'beyond the cap'}")
     if not removed:
         click.echo("Nothing is past its days or beyond its cap.")

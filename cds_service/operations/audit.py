@@ -122,16 +122,7 @@ class FormEvent:
 
 
 class NoAuditLog:
-    """An audit log that is off: nothing of a call is kept."""
-
-    def call(self, call: Call) -> None:
-        """Keeps nothing of a call."""
-
-    def feedback(self, feedback: Feedback) -> None:
-        """Keeps nothing of a request with feedback."""
-
-    def evidence(self, event: EvidencePageEvent) -> None:
-        """Keeps nothing of an evidence page."""
+    """An audit log that is off: no line is made, so that none can be written."""
 
     def form(self, event: FormEvent) -> None:
         """Keeps nothing of a request about forms."""

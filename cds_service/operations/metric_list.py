@@ -22,8 +22,8 @@ FETCH_FAILURES = (
     *("refused", "not-found", "not-accepted", "server-error", "reported", "invalid"),
     *("scope", "unresolved", "busy", "error"),
 )
-# What is kept, by what is counted of it; the last two only where it is removed.
-STORAGE_KINDS = ("audit", "cards", "feedback", "evidence", "audit-content", "activity")
+# What is kept, by what is counted of it; the last three only where it is removed.
+STORAGE_KINDS = ("audit", "cards", "feedback", "evidence", "audit-content", "activity", "set-aside")
 REMOVAL_REASONS = ("age", "cap")
 FEEDBACK_OUTCOMES = ("new", "repeated", "unknown-card")
 FHIR_OPERATIONS = ("metadata", "read", "search", "package", "errors", "expand", "token")

@@ -6,7 +6,9 @@ Database File", section 2.4), so that the first process that notices renames the
 """
 
 import fcntl
+import glob
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +21,8 @@ from cds_service.store.failures import StoreError
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 BESIDE = ("-wal", "-shm")
 _SECONDS_BETWEEN_TRIES = 0.05
+_WHEN = "%Y%m%dT%H%M%S%fZ"
+_ASIDE = re.compile(r"\.(?P<word>[a-z]+)-(?P<when>\d{8}T\d{12}Z)(-wal|-shm|-journal)?")
 
 
 class Identity(NamedTuple):
@@ -105,7 +109,24 @@ def set_aside(file: Path, *names: str, word: str) -> list[Path]:
 
 def aside(file: Path, word: str) -> Path:
     """A name beside the file that says what became of it, and when (UTC)."""
-    return Path(f"{file}.{word}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
+    return Path(f"{file}.{word}-{datetime.now(UTC):{_WHEN}}")
+
+
+def remove_aside(file: Path, before: datetime, most: int) -> tuple[int, int]:
+    """Removes files that were set aside ``before`` that moment, and of the others all but the newest ``most``.
+
+    What bears one name and time is one. Returns how many were removed for each of the two reasons.
+    """
+    times: dict[str, list[Path]] = {}
+    for path in file.parent.glob(f"{glob.escape(file.name)}.*"):
+        if (named := _ASIDE.fullmatch(path.name.removeprefix(file.name))) is not None:
+            times.setdefault(f"{named['when']} {named['word']}", []).append(path)
+    newest_first = sorted(times, reverse=True)
+    young = [name for name in newest_first if name >= f"{before:{_WHEN}}"]
+    old, many = newest_first[len(young) :], young[most:]
+    for path in (path for name in (*old, *many) for path in times[name]):
+        path.unlink(missing_ok=True)
+    return len(old), len(many)
 
 
 def _wait_for(descriptor: int, file: Path, seconds: float) -> None:

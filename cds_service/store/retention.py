@@ -6,7 +6,7 @@ oldest audit lines and the evidence pages that expire first go, and new feedback
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -14,12 +14,15 @@ from typing import NamedTuple, Protocol
 from cds_service.operations import audit_retention, logs
 from cds_service.operations.audit import AuditError
 from cds_service.settings.settings import Settings
-from cds_service.store import activity, evidence_pages, feedback, shown, turns
+from cds_service.store import activity, evidence_pages, feedback, files, shown, turns
 from cds_service.store.database import Store
 from cds_service.store.evidence_pages import Ended
 from cds_service.store.failures import StoreError
 
 AUDIT, CARDS, FEEDBACK, EVIDENCE = "audit", "cards", "feedback", "evidence"
+SET_ASIDE = "set-aside"
+# Files of SQLite that were removed, emptied or damaged: so many are kept beside the one in use.
+MOST_SET_ASIDE = 20
 AGE, CAP = "age", "cap"
 # What was beyond its cap is made smaller than that, or every card shown would set all of it in motion again.
 TRIMMED_TO = 0.95
@@ -94,10 +97,24 @@ def prune_store(store: Store, limits: RetentionLimits, today: date) -> Iterator[
         yield Removed(CARDS, AGE, count)
     if count := activity.remove_old(store, _first(today, limits.audit_days)):
         yield Removed("activity", AGE, count)
+    yield from _prune_aside(store, today - timedelta(days=min(limits.audit_days, limits.feedback_days)))
     cards = shown.number(store)
     if cards > limits.cards:
         for count in shown.remove_oldest(store, cards - int(limits.cards * TRIMMED_TO)):
             yield Removed(CARDS, CAP, count)
+
+
+def _prune_aside(store: Store, first: date) -> Iterator[Removed]:
+    """What the store set aside holds feedback and cards, and is kept no longer than either."""
+    if store.address.file is None:
+        return
+    try:
+        counts = files.remove_aside(store.address.file, datetime.combine(first, time(), UTC), MOST_SET_ASIDE)
+    except OSError as error:
+        raise StoreError(f"What was set aside in {store.address.file.parent} stays: {error.strerror}.") from None
+    for reason, count in zip((AGE, CAP), counts, strict=True):
+        if count:
+            yield Removed(SET_ASIDE, reason, count)
 
 
 def prune_evidence(

@@ -96,8 +96,10 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
         html = _rendered(found)
         if html is None:
             return told(GONE, "evidence_message.html")
-        opened = EvidencePageEvent(event="opened", card=found.card, client=found.client)
-        write_audit(installation, lambda audit: audit.evidence(opened))
+        write_audit(
+            installation,
+            lambda log: log.evidence(EvidencePageEvent(event="opened", card=found.card, client=found.client)),
+        )
         answer = answered(html, 200, found.client)
         _set_cookie(answer, found)
         return answer

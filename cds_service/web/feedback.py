@@ -116,18 +116,20 @@ def _tell(record: _Record, status: int, installation: Installation, reasons: fro
         installation.metrics.feedback(outcome, number)
     # Of requests that nobody answers for nothing is kept: anyone could fill the disk with them.
     if caller is not None:
-        items = record.items if saved is not None else ()
-        line = audit.Feedback(
-            request_id=record.request_id,
-            service=record.service_id,
-            caller=caller,
-            status=status,
-            milliseconds=milliseconds,
-            request=record.body,
-            items=items,
-            reasons=reasons,
-        )
-        write_audit(installation, lambda log: log.feedback(line))
+        write_audit(installation, lambda log: log.feedback(_line(record, caller, status, milliseconds, reasons)))
+
+
+def _line(record: _Record, caller: Caller, status: int, milliseconds: float, reasons: frozenset[str]) -> audit.Feedback:
+    return audit.Feedback(
+        request_id=record.request_id,
+        service=record.service_id,
+        caller=caller,
+        status=status,
+        milliseconds=milliseconds,
+        request=record.body,
+        items=record.items if record.saved is not None else (),
+        reasons=reasons,
+    )
 
 
 def _counted(saved: Saved | None, status: int) -> list[tuple[str, int]]:

@@ -80,21 +80,20 @@ def tell(record: CallRecord, status: int, answer: bytes, installation: Installat
         return
     if status == 200:
         _note(record, caller.client, installation.ledger)
-    write_audit(installation, lambda audit: audit.call(_line(record, caller, status, outcome, seconds, answer)))
-    made = [
-        audit.EvidencePageEvent(event="made", card=card, client=caller.client, request_id=record.request_id)
-        for card in record.links
-    ]
-    for event in made:
-        write_audit(installation, partial(_write_evidence, event))
+    write_audit(installation, lambda log: log.call(_line(record, caller, status, outcome, seconds, answer)))
+    for card in record.links:
+        write_audit(installation, partial(_write_page_made, card, caller.client, record.request_id))
 
 
-def _write_evidence(event: audit.EvidencePageEvent, log: AuditLog | NoAuditLog) -> None:
-    log.evidence(event)
+def _write_page_made(card: str, client: str, request_id: str, log: AuditLog) -> None:
+    log.evidence(audit.EvidencePageEvent(event="made", card=card, client=client, request_id=request_id))
 
 
-def write_audit(installation: Installation, write: Callable[[AuditLog | NoAuditLog], None]) -> None:
-    """Writes a line of the audit log; that it failed is told, and costs the caller nothing."""
+def write_audit(installation: Installation, write: Callable[[AuditLog], None]) -> None:
+    """Makes and writes a line of the audit log, where there is one; that it failed is told, and costs the caller
+    nothing."""
+    if isinstance(installation.audit, NoAuditLog):
+        return
     try:
         write(installation.audit)
     except AuditError as error:
