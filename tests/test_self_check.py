@@ -416,10 +416,13 @@ def test_there_are_thirty_ways():
 @pytest.mark.parametrize("name", WAYS)
 def test_it_is_found(running, name):
     failing, breaks = WAYS[name]
-    if failing == "answers":
-        running.ask_everything()
     breaks(running)
-    assert failing in running.failing()
+    found = running.failing()
+    if failing == "answers" and failing not in found:
+        # What few known answers tell, all of them tell; and few are asked far quicker.
+        running.ask_everything()
+        found = running.failing()
+    assert failing in found
     answer = running.get("/readyz")
     degraded = failing in DEGRADING
     assert answer.status_code == (200 if degraded else 503)
