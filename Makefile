@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check fix bench bench-gate torture charts examples screenshots requirements licenses sbom audit-dependencies wheel clean
+.PHONY: help run test every-test check lint types fix bench bench-gate torture charts examples screenshots requirements licenses sbom audit-dependencies wheel clean
 
 # $(call needs,IS IT THERE,PACKAGE): what no package of Python brings. Root on Debian installs it, others are told how.
 needs = @{ $(1); } >/dev/null 2>&1 || { \
@@ -39,21 +39,27 @@ run: $(VENV)/.runtime ## start the service on http://127.0.0.1:8080/ (another po
 	@echo "Starting on http://127.0.0.1:$(PORT)/ (Ctrl-C stops it); what it keeps is in $(STATE)"
 	@CDS_SERVICE_STATE="$(STATE)" exec $(BIN)/cds-service serve --host 127.0.0.1 --port $(PORT)
 
-# Among the tests is what `check` finds of the policies (tests/test_policy_content.py): once is enough.
-test: CHECK_POLICIES =
-test: check ## the checks, then every test (some of them: make test ARGS='-k bmi')
+# Among the tests is what `check` finds of the policies (tests/test_policy_content.py): once is enough. The types take
+# one processor a minute the first time, in which the others would wait.
+test: lint ## the checks and every test (some of them: make test ARGS='-k bmi')
 	$(NEEDS_POSTGRESQL)
 	$(NEEDS_CHROMIUM)
 	$(NEEDS_VALGRIND)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+	@$(MAKE) --no-print-directory -j2 types every-test
 
-CHECK_POLICIES = $(BIN)/cds-service check
-check: $(VENV)/.dev ## linter, formatting, types, spelling and policies; never edits
+check: lint types ## linter, formatting, types, spelling and policies; never edits
+	$(BIN)/cds-service check
+
+lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/codespell
-	$(CHECK_POLICIES)
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+every-test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 fix: $(VENV)/.dev ## let the linter and the formatter repair what they can
 	$(BIN)/ruff check --fix .
@@ -122,10 +128,11 @@ clean: ## remove .venv and everything that was built
 	find cds_service tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # $(call pip,REQUIREMENTS,WHAT): installs pins and shows which one pip is at, in one line of a terminal, in few of a log.
-# The pins are complete, so that pip resolves nothing: a dependency that pyproject.toml excludes stays away.
+# The pins are complete, so that pip resolves nothing: a dependency that pyproject.toml excludes stays away. Of what is
+# installed the smaller part is ever imported, so that Python compiles that when it first is.
 define pip
 total=$$(grep -c == $(1)); { $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes --no-deps \
-	  -r $(1) 2>&1 || echo "pip failed: $$?"; } | awk -v what="$(2)" -v total="$$total" -v terminal="$$([ -t 1 ] && echo 1)" ' \
+	  --no-compile -r $(1) 2>&1 || echo "pip failed: $$?"; } | awk -v what="$(2)" -v total="$$total" -v terminal="$$([ -t 1 ] && echo 1)" ' \
 	  { said = said $$0 "\n" } /^pip failed: / { failed = 1 } \
 	  /^(Collecting|Requirement already satisfied)/ { \
 	    if ($$0 ~ /^Coll/) name = $$2; else name = $$4; sub(/[=;].*/, "", name); seen += 1; \
