@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
-import orjson
-
 from cds_service.card import guidance, suggestions
 from cds_service.card.assessment import Assessment
 from cds_service.card.guidance import Addresses, Frame
-from cds_service.card.ids import IdMaker, id_maker
+from cds_service.card.ids import IdMaker, fingerprint, id_maker
 from cds_service.card.outcomes import Outcome
 from cds_service.card.style import DEFAULT_STYLE, Style
 from cds_service.chart import orders
@@ -20,8 +18,7 @@ from cds_service.chart.orders import ProcedureOrder
 from cds_service.errors import RequestError
 from cds_service.facts import gather
 from cds_service.facts.attesters import DEFAULT_ACCEPTS, Accepts
-from cds_service.facts.evidence import Evidence, Known
-from cds_service.facts.logic import Truth
+from cds_service.facts.evidence import Known
 from cds_service.fhir.bundles import DEFAULT_LIMITS, ReadLimits
 from cds_service.fhir.elements import Json
 from cds_service.hooks import hook_request, prefetch
@@ -32,7 +29,6 @@ from cds_service.policy.editions import date_of_service, in_force
 from cds_service.policy.model import Policy
 from cds_service.settings.settings import Settings
 from cds_service.verdicts import decisions
-from cds_service.verdicts.criteria import Finding
 from cds_service.verdicts.decisions import Decision
 
 # After that long, whatever made a call late may be over.
@@ -76,7 +72,7 @@ class Answer:
     ``card`` is None where it stays silent as a chart is opened. ``decision`` is None if the card only asks, names
     another ``pathway``, or says that evaluation failed or, ``late``, was not possible in time. ``assessment`` is the
     decision as its card was made from it, with its chart, and ``order`` the first draft that it is about.
-    ``if_meant`` is the decision of an order that the card asks about, were it for this therapy; worked out only where
+    ``if_meant`` is the assessment of an order that the card asks about, were it for this therapy; worked out only where
     somebody wants it explained.
     """
 
@@ -89,7 +85,7 @@ class Answer:
     late: bool = False
     assessment: Assessment | None = None
     order: str | None = None
-    if_meant: Decision | None = None
+    if_meant: Assessment | None = None
 
 
 def always() -> bool:
@@ -296,7 +292,8 @@ def _answer(policy: Policy, call: _Call) -> Answer | None:
         if call.chart.patient is not None:
             known = _known(policy, call, order)
             urgent = decisions.urgent_of(policy, known)
-            meant = decisions.decide(policy, call.chart, known, order, call.today) if call.guide.explains else None
+            if call.guide.explains:
+                meant = Assessment(decisions.decide(policy, call.chart, known, order, call.today), call.chart)
         card = guidance.ask_card(frame, order.at_site, urgent)
         return Answer(policy, card, None, Outcome.UNCLEAR, order=first, if_meant=meant)
     if call.chart.patient is None:
@@ -346,31 +343,6 @@ def _is_quiet(call: _Call) -> bool:
 
 def _frame(call: _Call, policy: Policy, references: str, findings: str) -> Frame:
     return Frame(policy, call.guide.addresses, _ids(call, policy, references, findings), call.guide.style)
-
-
-def fingerprint(decision: Decision) -> str:
-    """What the decision rests on, as text: the same findings on the same drafts give the same ids."""
-    findings = [(name, *_rests_on(finding)) for name, finding in decision.findings.items()]
-    drafts = [(draft.act.id, sorted(draft.coded)) for draft in decision.order.drafts] if decision.order else []
-    payers = [name for name, _ in decision.payer.payers]
-    review = [(line.says, *map(_plain, evidence)) for line, evidence in decision.for_review]
-    lent = [(finding.key, *_rests_on(finding)) for finding in decision.lent if finding.key not in decision.findings]
-    inapplicable = [(item.rule.id, item.reason) for item in decision.verdicts if item.truth is Truth.NOT_APPLICABLE]
-    parts = [part.id for part in decision.parts]
-    rest = filter(None, (lent, inapplicable, parts))
-    return orjson.dumps([findings, drafts, payers, decision.payer.truth.value, review, *rest]).decode()
-
-
-def _rests_on(finding: Finding) -> tuple[Any, ...]:
-    evidence = (*finding.evidence, *finding.contrary)
-    return finding.truth.value, finding.reason, *map(_plain, evidence)
-
-
-def _plain(item: Evidence) -> tuple[Any, ...]:
-    """Evidence as plain tuples: named ones cannot be written as JSON."""
-    by = item.attested
-    said = (*by[:-1], [tuple(record) for record in by.in_spite_of]) if by else None
-    return (*item[:-2], *filter(None, (item.quote,)), said)
 
 
 def _ids(call: _Call, policy: Policy, references: str, findings: str) -> IdMaker:

@@ -9,6 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from click.testing import CliRunner
+
 from cds_service.app import create_app
 from cds_service.authoring import cases
 from cds_service.authoring.check import Wishes, check_folder
@@ -18,7 +20,7 @@ from cds_service.authoring.new_policy import write_starting_folder
 from cds_service.authoring.placeholders import guidance, placeholders, read_as_written
 from cds_service.authoring.slips import Slip, slips
 from cds_service.authoring.summary import lines, problem_lines
-from cds_service.commands.explanation import explain, table
+from cds_service.commands.main import main
 from cds_service.facts.vocabulary import VOCABULARY
 from cds_service.questionnaire.rendering import questionnaire
 from cds_service.questionnaire.versions import Version
@@ -102,10 +104,13 @@ def slip() -> str:
 
 
 def explained() -> str:
-    """The criterion's line in ``explain``."""
-    body = example("typical-gaps")
-    told = table(explain(body, guide(), TODAY, lambda sentence: None)).splitlines()
-    return _text(*(" ".join(line.split()) for line in told if f" {CRITERION} " in line))
+    """What ``explain`` prints of the criterion."""
+    environment = {"COLUMNS": "100"}
+    arguments = ("explain", "-", "--today", TODAY.isoformat())
+    told = CliRunner().invoke(main, arguments, input=json.dumps(example("typical-gaps")), env=environment).output
+    found = re.search(r"^✓ Pain 6/10 or more.*?(?=^\S)", told, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    return _text(*found.group().splitlines())
 
 
 def phrases() -> str:

@@ -72,67 +72,6 @@ def test_only_dates_are_moved():
     }
 
 
-def test_explain_prints_the_public_object():
-    request = run("example", "typical-gaps", "--today", "2026-11-23").output
-    explained = json.loads(run("explain", "-", "--json", "--today", "2026-11-23", given=request).output)
-    assert explained.keys() == {"today", "policies", "response"}
-    (policy,) = explained["policies"]
-    assert policy["outcome"] == "gaps"
-    assert policy.keys() == {"id", "order", "outcome", "route", "delivery", "payer", "verdicts", "criteria", "review"}
-    assert policy["order"].startswith("ServiceRequest/")
-    assert [verdict["id"] for verdict in policy["verdicts"]] == [
-        "labelled-indication",
-        "studied-population",
-        "payer-position",
-    ]
-    for verdict in policy["verdicts"]:
-        counted = {"criteria", "met", "by_attestation"} if verdict["id"] != "payer-position" else set()
-        assert verdict.keys() == {"id", "title", "truth"} | counted
-        assert verdict["truth"] in ("met", "not-met", "unknown", "not-applicable")
-    assert len(policy["criteria"]) == 18
-    for criterion in policy["criteria"]:
-        assert criterion.keys() == {
-            *("id", "title", "truth", "reason", "evidence", "contrary", "not_counted", "source"),
-        }
-        assert criterion["truth"] in ("met", "not-met", "unknown")
-        assert (criterion["truth"] == "met") == (criterion["reason"] == "")
-        for evidence in criterion["evidence"]:
-            assert evidence.keys() - {"remark"} == {"reference", "display", "value", "date"}
-    assert len(explained["response"]["cards"]) == 1
-
-
-def test_explain_can_hold_the_resources_against_their_models():
-    request = run("example", "broken-resources", "--today", "2026-11-23").output
-    told = run("explain", "-", "--validate", "--today", "2026-11-23", given=request).stderr
-    assert "FHIR: Condition/code-is-a-word: code" in told
-    request = run("example", "all-met", "--today", "2026-11-23").output
-    assert run("explain", "-", "--validate", "--today", "2026-11-23", given=request).stderr == ""
-
-
-def test_explain_on_patient_view_has_no_order():
-    request = run("example", "patient-view-multifidus", "--today", "2026-11-23").output
-    explained = json.loads(run("explain", "-", "--json", "--today", "2026-11-23", given=request).output)
-    assert explained["policies"][0]["order"] is None
-    assert "suggestions" not in explained["response"]["cards"][0]
-
-
-def test_explain_for_a_terminal_lists_every_criterion():
-    request = run("example", "typical-gaps", "--today", "2026-11-23").output
-    text = run("explain", "-", "--today", "2026-11-23", given=request).output
-    assert "fit-for-implant" in text
-    assert "Evaluated on 2026-11-23" in text
-
-
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [("{", "is not JSON"), ("{}", "hook request"), ('{"hook": "order-sign"}', "hookInstance"), ("[]", "hook request")],
-)
-def test_explain_says_what_is_wrong_with_its_input(given, words):
-    result = run("explain", "-", given=given)
-    assert result.exit_code == 1
-    assert words in result.output
-
-
 def test_check_names_file_and_place_and_fails(tmp_path):
     folder = tmp_path / "isass-restorative-neurostimulation-2023"
     folder.mkdir()

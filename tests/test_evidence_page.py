@@ -118,9 +118,61 @@ def test_conflicts_show_both_sides_and_ask_for_a_correction():
     assert set(results.values()) == {"conflict"}
     assert rows["prior-lumbar-surgery"]["against"][0]["code"] == "63030"
     assert rows["pain-duration"]["evidence"][1]["attested"]["by"] == "Ines Varga-Holt, MD"
-    titles = [row.title for row in shown(page)["first"]]
-    assert len(titles) == 3
-    assert {row.to_do for row in shown(page)["first"]} == {"Resolve"}
+    assert [(title, result) for title, result, _ in shown(page)["first"]] == [
+        ("Chronic low back pain", "conflict"),
+        ("ODI 21% to 60%", "conflict"),
+        ("No prior lumbar surgery", "conflict"),
+    ]
+    shown_rows = [row for group in shown(page)["groups"] for row in group.rows if row.first]
+    assert {row.lines[-1] for row in shown_rows} == {("Resolve", "correct the entry that is wrong")}
+
+
+def test_titles_are_the_short_phrases_and_what_was_checked_says_the_whole():
+    groups = shown(page_of("typical-gaps"))["groups"]
+    assert [group.title for group in groups] == ["FDA label criteria", "Additional trial criteria"]
+    rows = {row.title: row for group in groups for row in group.rows}
+    assert {"Multifidus dysfunction", "Failed PT", "Chronic low back pain", "Pain most days"} < rows.keys()
+    assert rows["Failed PT"].checked[0] == "Physical therapy tried and failed"
+    assert rows["Age 22 or older"].checked[0] != "Age 22 or older"
+
+
+def test_the_checklist_names_each_document_once_and_marks_those_of_the_trials():
+    checklist = page_of("typical-gaps")["checklist"]
+    assert ["Pre-op note", "shoulder reach, cognition; fit for implant"] in checklist
+    assert ["Surgical history", "any lumbar surgery (trial)"] in checklist
+    trial = [says.endswith(" (trial)") for _, says in checklist]
+    assert trial == sorted(trial)
+    assert trial.count(False) == 5
+    both = [(document, says.endswith(" (trial)")) for document, says in page_of("joint-both-sides")["checklist"]]
+    assert len(set(both)) == len(both) > 0
+
+
+def test_a_report_whose_text_is_not_read_is_told_beside_what_was_received():
+    request = example("typical-gaps")
+    reports = [
+        entry["resource"]
+        for value in request["prefetch"].values()
+        for entry in (value or {}).get("entry", ())
+        if entry["resource"]["resourceType"] == "DiagnosticReport"
+    ]
+    for report in reports[:2]:
+        report.pop("conclusion", None)
+        report["presentedForm"] = [{"contentType": "application/pdf", "data": "JVBERg=="}]
+    (page,) = pages(request)
+    received = {row["type"]: row for row in page["received"]}
+    assert received["reports"]["text_not_read"] == 2
+    assert dict(shown(page)["received"])["Reports"] == f"{len(reports)} received, text not read of 2"
+    assert "text not read" not in dict(shown(page_of("typical-gaps"))["received"])["Reports"]
+
+
+def test_what_the_rule_set_says_to_readers_of_the_page_stands_there():
+    page = shown(page_of("typical-gaps"))
+    assert "upper limits, age 75 and pain 9 of 10" in page["note"]
+    assert page["evidence"].startswith("The sham-controlled trial missed its primary endpoint")
+    by_name = shown(page_of("all-met"))["codes"]["line"]
+    assert by_name.startswith("Matched by order name; no procedure code on the order.")
+    header = shown(page_of("header-diagnosis-code"))["codes"]["line"]
+    assert "ICD-10-CM M54.5 is not billable. Use M54.50 (" in header
 
 
 def test_records_that_do_not_count_are_told_with_why():
@@ -136,8 +188,8 @@ def test_a_list_that_did_not_arrive_is_never_not_found():
     (page,) = pages(request)
     received = {row["type"]: row for row in page["received"]}
     assert received["procedures"]["state"] == "failed"
-    told = {kind: came for kind, came, _ in shown(page)["received"]}
-    assert told["Procedures"] == "not received: the request failed"
+    told = dict(shown(page)["received"])
+    assert told["Procedures"].startswith("not received: the request failed. ")
     assert told["Care plans"] == "none found"
 
 
@@ -153,12 +205,11 @@ def test_the_words_of_a_card_stand_where_they_are_given():
         summary="A summary",
         checklist=(("PT notes", "outcome of 8 visits"),),
         needs={"physical-therapy": ("PT notes", "outcome of 8 visits")},
-        titles={"physical-therapy": "Failed PT"},
     )
     page = evidence_page(answer.decision, answer.assessment.chart, words, card="c", digest="d", made=MADE)
     assert (page["outcome"], page["summary"], page["expires"]) == ("gaps", "A summary", None)
     row = next(row for group in shown(page)["groups"] for row in group.rows if row.title == "Failed PT")
-    assert (row.to_do, row.needed) == ("Needed", "PT notes: outcome of 8 visits")
+    assert row.lines[-1] == ("Needed", "PT notes: outcome of 8 visits")
     assert shown(page)["changed"]
 
 

@@ -28,6 +28,7 @@ ONLY_IN = {
     "jsonschema_rs": {"policy.json_files"},
     "jsonschema": {"policy.json_files", "policy.schema_faults", "policy.schema_words"},
     "click": {"commands"},
+    "rich": {"commands.terminal_page"},
     "msgspec": {"json_bodies"},
     "pydantic_settings": {"settings"},
     "requests": {"ehr.client"},

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cds_service.card.guidance import Addresses
-from cds_service.commands.explanation import explain
+from cds_service.commands.explanation import answers_to, as_json
 from cds_service.library import Library
 from cds_service.policy.model import Policy
 from cds_service.service import Guide
@@ -37,7 +37,7 @@ def explained(*drafts: dict, selected: list[str] | None = None, policy: Policy |
     if selected is not None:
         context["selections"] = selected
     guide = Guide(Library((policy or statement(),), BASE), Addresses("http://x", BASE), b"a key for tests only")
-    return explain(body, guide, TODAY, print)
+    return as_json(answers_to(body, guide, TODAY, print), TODAY)
 
 
 def first_verdict(*drafts: dict, **more) -> str:

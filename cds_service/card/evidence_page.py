@@ -3,7 +3,7 @@
 What is the rule set's own stands in ``evidence_sources``: a page is kept without it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from cds_service.card.evidence_rows import NOT_READ, OPEN, Need, Rows, result_of
 from cds_service.card.patient_words import Nameless
 from cds_service.card.style import DEFAULT_STYLE
 from cds_service.chart.chart import Chart
+from cds_service.chart.narratives import narratives
 from cds_service.chart.sites import reason_concepts
 from cds_service.errors import UnreadableError
 from cds_service.facts.evaluated import DOES_NOT_APPLY
@@ -24,12 +25,12 @@ from cds_service.fhir.types import TYPES
 from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.editions import date_of_service
 from cds_service.policy.model import Payer, Policy
-from cds_service.verdicts.criteria import Finding
 from cds_service.verdicts.decisions import Decision, Verdict
 from cds_service.verdicts.payers import why_unknown
 
 Json = dict[str, Any]
-VERSION = 1
+# A kept page is shown by the version that made it.
+VERSION = 2
 MOST_PAYERS = 5
 MOST_REASONS = 12
 MOST_REVIEW = 12
@@ -44,8 +45,8 @@ class PageWords:
     """What the card of the decision says of it: its ``summary``, its ``outcome`` (an id) and whether it ``suggests``
     codes.
 
-    ``checklist`` are the documents to attach, each with what it must say. ``needs`` are the same by the keys of
-    findings, ``titles`` the short names of criteria by their ids.
+    ``checklist`` are the documents to attach, each with all that it must say. ``needs`` are the same by the keys of
+    findings.
     """
 
     summary: str
@@ -53,30 +54,35 @@ class PageWords:
     suggests: bool = False
     checklist: tuple[Need, ...] = ()
     needs: Mapping[str, Need] = field(default_factory=dict)
-    titles: Mapping[str, str] = field(default_factory=dict)
 
 
 def page_words(found: Assessment, summary: str) -> PageWords:
     """The words of the card: for each open criterion that a verdict counts, the document and what it must say."""
-    open_ones = [item for item in _counted(found.decision) if result_of(item) in (OPEN, NOT_READ)]
+    counted = {item.key: item for verdict in found.decision.verdicts for item in verdict.findings}
+    open_ones = [item for item in counted.values() if result_of(item) in (OPEN, NOT_READ)]
     needs = {
         finding.key: (row.phrases.doc, evidence_words.document(row, DEFAULT_STYLE))
         for finding in open_ones
         for row in rows_of(found.policy, (finding,))
     }
+    of_trial = {finding.key for row in found.trial for finding in row.findings} if found.label else set()
+    own = [needs[item.key] for item in open_ones if item.key not in of_trial]
+    trial = [needs[item.key] for item in open_ones if item.key in of_trial]
     return PageWords(
         summary=summary,
         outcome=found.outcome.value,
         suggests=found.outcome.suggests,
-        checklist=tuple(dict.fromkeys(needs.values())),
+        checklist=(*_by_document(own), *((name, f"{says} (trial)") for name, says in _by_document(trial))),
         needs=needs,
     )
 
 
-def _counted(decision: Decision) -> Iterator[Finding]:
-    """The findings of all verdicts, each once."""
-    found = {item.key: item for verdict in decision.verdicts for item in verdict.findings}
-    yield from found.values()
+def _by_document(needs: Iterable[Need]) -> Iterator[Need]:
+    """Each document once, with all that it must say."""
+    said: dict[str, list[str]] = {}
+    for document, says in needs:
+        said.setdefault(document, []).append(says)
+    return ((document, "; ".join(dict.fromkeys(says))) for document, says in said.items())
 
 
 def evidence_page(
@@ -96,7 +102,7 @@ def evidence_page(
     """
     policy = decision.policy
     nameless = Nameless(chart.patients)
-    rows = Rows(nameless, words.needs, words.titles, apart=len(decision.parts) > 1)
+    rows = Rows(nameless, words.needs, apart=len(decision.parts) > 1)
     return {
         "version": VERSION,
         "summary": words.summary,
@@ -212,17 +218,25 @@ def _codes(decision: Decision, chart: Chart, suggests: bool) -> Json:
     here = [row for draft in drafts for row in reasons_here(policy, draft.resource, chart)]
     return {
         "withheld": not suggests,
+        "by_text": decision.order is not None and decision.order.by_text,
         "not_valid": [act.id for act in policy.orders.acts if not act.code.is_valid(on)],
         "on": on.isoformat(),
         "reasons": [
-            {"system": row.system_name, "code": row.code, "label": row.label, "leaves": list(row.leaves)}
+            {"system": row.system_name, "code": row.code, "label": row.label, "leaves": _leaves(row, policy)}
             for row in list(dict.fromkeys(here))[:MOST_REASONS]
         ],
     }
 
 
+def _leaves(header: Code, policy: Policy) -> list[list[str]]:
+    """The codes under a header, each with its label."""
+    leaves = (policy.orders.here.exact.get((header.system, leaf)) for leaf in header.leaves)
+    return [[leaf.code, leaf.label] for leaf in leaves if leaf]
+
+
 def _received(policy: Policy, chart: Chart, nameless: Nameless) -> Iterator[Json]:
     """What became of each type that the rule set reads; types that nobody asks for only where some came."""
+    in_words = {name for rule in policy.facts.values() if rule.kind.is_of_words for name in rule.resources}
     for name in sorted({"Patient"} | policy.resource_types):
         found = chart.delivery(name)
         if found.unasked and not found.received:
@@ -235,10 +249,16 @@ def _received(policy: Policy, chart: Chart, nameless: Nameless) -> Iterator[Json
             "type": TYPES[name].called if name != "Patient" else "patient",
             "state": found.state,
             "received": found.received,
+            "text_not_read": _text_not_read(chart, name) if name in in_words else 0,
             "dropped": [[why, number] for why, number in list(reasons.items())[:MOST_REASONS]],
             "why": said(chart.why_missing.get(name, ""), nameless),
         }
         yield {key: value for key, value in row.items() if value or key == "received"}
+
+
+def _text_not_read(chart: Chart, name: str) -> int:
+    """How many records of a type have a text, all or part of which could not be read."""
+    return sum(bool(item.narrative.failed or item.narrative.unread) for item in narratives(chart, name).told)
 
 
 def reasons_here(policy: Policy, resource: Json, chart: Chart) -> list[Code]:

@@ -47,13 +47,11 @@ def said(text: str, nameless: Nameless, longest: int = LONGEST_TEXT) -> str:
 
 
 class Rows:
-    """Makes the rows of one page. ``needs`` are by the keys of findings, ``titles`` by the ids of criteria; where there
-    is none the policy's own words stand. ``apart``: a row names the part that it was judged for."""
+    """Makes the rows of one page. ``needs`` are by the keys of findings; where there is none the policy's own words
+    stand. ``apart``: a row names the part that it was judged for."""
 
-    def __init__(
-        self, nameless: Nameless, needs: Mapping[str, Need], titles: Mapping[str, str], *, apart: bool
-    ) -> None:
-        self._nameless, self._needs, self._titles, self._apart = nameless, needs, titles, apart
+    def __init__(self, nameless: Nameless, needs: Mapping[str, Need], *, apart: bool) -> None:
+        self._nameless, self._needs, self._apart = nameless, needs, apart
         # The same words stand in many rows.
         self._said: dict[str, str] = {}
 
@@ -66,7 +64,6 @@ class Rows:
         part = finding.part.label if finding.part and self._apart else None
         row = {
             "id": criterion.key,
-            "title": self._titles.get(criterion.id),
             "part": part,
             "result": result,
             "evidence": self._listed(finding.evidence),

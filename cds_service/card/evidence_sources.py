@@ -10,6 +10,7 @@ from typing import Any
 
 from cds_service.facts.evidence import titled
 from cds_service.facts.kind import kind_of
+from cds_service.fhir.free_text import capital
 from cds_service.policy.model import Criterion, Policy
 
 Json = dict[str, Any]
@@ -23,12 +24,13 @@ def rule_set_part(policy: Policy) -> Json:
         "title": policy.title,
         "edition": policy.edition,
         "criteria": {key: _criterion(policy, item) for key, item in criteria.items()},
-        "verdicts": {item.id: item.title for item in policy.verdicts}
-        | {item.id: item.title for item in policy.profiles.values()},
+        "verdicts": _headings(policy) | {item.id: item.title for item in policy.profiles.values()},
         "payers": {
             item.id: {"document": item.document, "background": item.background, "sources": list(item.sources)}
             for item in policy.payers
         },
+        "evidence": policy.phrases.page.evidence,
+        "note": policy.phrases.page.note,
         "studies": [
             {"finding": item.finding, "speaks": item.speaks, "limits": item.limits, "source": item.source}
             for item in policy.evidence
@@ -45,6 +47,8 @@ def rule_set_part(policy: Policy) -> Json:
                 for act in policy.orders.acts
             ],
             "line": policy.phrases.page.codes,
+            "by_text": policy.phrases.page.by_text,
+            "header": policy.phrases.page.header_code,
             "notices": [
                 {"name": f"{name} {system['version']}", "says": system["notice"]}
                 for name, system in policy.code_systems.items()
@@ -59,8 +63,11 @@ def rule_set_part(policy: Policy) -> Json:
 
 def _criterion(policy: Policy, criterion: Criterion) -> Json:
     facts = (policy.facts[name] for name in dict.fromkeys(criterion.test.facts()))
+    # A criterion with the numbers of another rule is not the one that the short phrase is true of.
+    short = policy.phrases.criteria[criterion.id].short if criterion.key == criterion.id else ""
     return {
-        "title": criterion.title,
+        "title": capital(short) or criterion.title,
+        "asks": criterion.title,
         "looked_for": [[titled(rule), kind_of(rule).age_limit(rule)] for rule in facts],
         "sources": [
             {
@@ -74,8 +81,18 @@ def _criterion(policy: Policy, criterion: Criterion) -> Json:
         ],
         "choice": criterion.product_choice,
         "note": criterion.note,
-        "pending": criterion.statement_text != "verified",
     }
+
+
+def _headings(policy: Policy) -> dict[str, str]:
+    """What the criteria of each verdict are called: those of the label, those that trials add, else by its title."""
+    named = {item.id: item.title for item in policy.verdicts}
+    first, *others = policy.verdicts
+    named[first.id] = f"{policy.phrases.label} criteria"
+    trials = next((item for item in others if not item.payer and item.profile is None), None)
+    if trials is not None and policy.phrases.trials:
+        named[trials.id] = policy.phrases.trials
+    return named
 
 
 def _about(policy: Policy) -> Json:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from cds_service.card.assessment import Row
 from cds_service.card.markdown import one_line
-from cds_service.card.style import Style
+from cds_service.card.style import Style, percent
 from cds_service.facts.attesters import UNNAMED
 from cds_service.facts.evidence import Evidence
 from cds_service.facts.kinds.words import REPORT_NOT_READ, TEXT_NOT_READ, WORDS_NOT_SENT
@@ -18,7 +18,6 @@ MOST_NAMES = 3
 LONGEST_NAME = 48
 SIGNER_NOT_RECORDED = "signer not recorded"
 _NUMBER = re.compile(r"(-?\d+(?:\.\d+)?) (?:years|kg/m2)")
-_PERCENT = re.compile(r"(\d) %")
 # Behind the name of a drug stand its strength and form.
 _STRENGTH = re.compile(r" \d")
 _CODE = re.compile(r"[A-Za-z0-9.-]{1,12}")
@@ -48,7 +47,7 @@ def value_of(evidence: Evidence, style: Style) -> str:
 
 def _value(text: str, style: Style) -> str:
     number = _NUMBER.fullmatch(text)
-    return style.date(number[1] if number else _PERCENT.sub(r"\1%", text))
+    return style.date(number[1] if number else percent(text))
 
 
 def code_of(evidence: Evidence) -> str:

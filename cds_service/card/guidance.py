@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cds_service.card import details, evidence_words, leads, overrides, summaries
 from cds_service.card.assessment import Assessment
 from cds_service.card.ids import IdMaker, reason_system
-from cds_service.card.markdown import escape, one_line
+from cds_service.card.markdown import one_line
 from cds_service.card.outcomes import Outcome
 from cds_service.card.style import LINES, Block, Line, Span, Style, written
 from cds_service.card.suggestions import suggestions
@@ -18,7 +18,6 @@ from cds_service.policy.model import Part, Pathway, Policy
 from cds_service.policy.phrases import CardMessage
 from cds_service.verdicts.decisions import Urgent
 
-LONGEST_NOTICE = 2000
 # Words of the second part of a card behind which there is no evidence page.
 MOST_SPELLED_OUT = 300
 _BOLD = re.compile(r"\*\*(.+?)\*\*\s*(.*)", re.DOTALL)
@@ -85,8 +84,8 @@ def guidance_card(found: Assessment, frame: Frame) -> Json:
     blocks = details.detail(found, summary, style)
     if style.spells_out and found.outcome.decided:
         blocks += (Block(LINES, tuple(_spelled_out(found, style))),)
-    parts = [written([block for block in blocks if block.lines], style), *_notices(found.policy)]
-    card = frame.card(found.outcome, summary, "\n\n".join(parts))
+    blocks += _notices(found.policy)
+    card = frame.card(found.outcome, summary, written([block for block in blocks if block.lines], style))
     if found.outcome.suggests:
         offered = suggestions(decision, frame.make_id)
         if offered:
@@ -188,10 +187,7 @@ def _not_counted(found: Assessment) -> Iterator[str]:
     yield from dict.fromkeys(said.values())
 
 
-def _notices(policy: Policy) -> list[str]:
+def _notices(policy: Policy) -> tuple[Block, ...]:
     """The whole notice of each code pack: its owner wants it wherever the words stand."""
-    return [
-        f"**{escape(name)} {escape(system['version'])}:** {escape(system['notice'], LONGEST_NOTICE)}"
-        for name, system in policy.code_systems.items()
-        if "pack" in system
-    ]
+    packs = ((name, system) for name, system in policy.code_systems.items() if "pack" in system)
+    return tuple(Block(LINES, ((Span(f"{name} {system['version']}:", system["notice"]),),)) for name, system in packs)

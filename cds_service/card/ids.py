@@ -3,7 +3,15 @@
 import hmac
 import json
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID, uuid5
+
+import orjson
+
+from cds_service.facts.evidence import Evidence
+from cds_service.facts.logic import Truth
+from cds_service.verdicts.criteria import Finding
+from cds_service.verdicts.decisions import Decision
 
 IdMaker = Callable[[str], str]
 
@@ -27,6 +35,31 @@ def id_maker(
         return str(UUID(bytes=hmac.digest(seed, json.dumps(name).encode(), "sha256")[:16], version=5))
 
     return make
+
+
+def fingerprint(decision: Decision) -> str:
+    """What the decision rests on, as text: the same findings on the same drafts give the same ids."""
+    findings = [(name, *_rests_on(finding)) for name, finding in decision.findings.items()]
+    drafts = [(draft.act.id, sorted(draft.coded)) for draft in decision.order.drafts] if decision.order else []
+    payers = [name for name, _ in decision.payer.payers]
+    review = [(line.says, *map(_plain, evidence)) for line, evidence in decision.for_review]
+    lent = [(finding.key, *_rests_on(finding)) for finding in decision.lent if finding.key not in decision.findings]
+    inapplicable = [(item.rule.id, item.reason) for item in decision.verdicts if item.truth is Truth.NOT_APPLICABLE]
+    parts = [part.id for part in decision.parts]
+    rest = filter(None, (lent, inapplicable, parts))
+    return orjson.dumps([findings, drafts, payers, decision.payer.truth.value, review, *rest]).decode()
+
+
+def _rests_on(finding: Finding) -> tuple[Any, ...]:
+    evidence = (*finding.evidence, *finding.contrary)
+    return finding.truth.value, finding.reason, *map(_plain, evidence)
+
+
+def _plain(item: Evidence) -> tuple[Any, ...]:
+    """Evidence as plain tuples: named ones cannot be written as JSON."""
+    by = item.attested
+    said = (*by[:-1], [tuple(record) for record in by.in_spite_of]) if by else None
+    return (*item[:-2], *filter(None, (item.quote,)), said)
 
 
 def derived(uuid: str, name: str) -> str:

@@ -11,7 +11,9 @@ from cds_service.card.markdown import escape, one_line
 # Markdown is what CDS Hooks says; text is for clients that render none; HTML is Epic's extension.
 MARKDOWN, TEXT, HTML = "markdown", "text", "html"
 US, ISO = "us", "iso"
-_DATE = re.compile(r"(?<![\d-])(\d{4})-(\d{2})(?:-(\d{2}))?(?![\d-])")
+# Neither the digits of a code nor a dateTime.
+_DATE = re.compile(r"(?<![\w-])((?:19|20)\d\d)-(0[1-9]|1[0-2])(?:-([0-2]\d|3[01]))?(?![\w-])")
+_PERCENT = re.compile(r"(?<=\d) %")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,11 @@ def _in_us_order(found: re.Match[str]) -> str:
 
 
 DEFAULT_STYLE = Style()
+
+
+def percent(text: str) -> str:
+    """A text with "57 %" as "57%"."""
+    return _PERCENT.sub("%", text)
 
 
 class Span(NamedTuple):

@@ -7,15 +7,15 @@ from typing import Any, TextIO
 
 import click
 
-from cds_service.commands.common import CODES, DAY, day_of, settings_of, warn_of_left_out
-from cds_service.errors import PolicyError, RequestError
+from cds_service.commands.common import CODES, DAY, day_of, guide_of, settings_of
+from cds_service.errors import RequestError
 
 
 @click.command()
 @click.argument("request_file", metavar="REQUEST.json", type=click.File(encoding="utf-8"))
 @click.option("--json", "as_json", is_flag=True, help="Print the findings and the response as one JSON object.")
-@click.option("--profile", help="Hold the call against the rule of one source besides, by its id in the policy.")
-@click.option("--validate", is_flag=True, help="Also hold every resource against its FHIR model (to standard error).")
+@click.option("--profile", help="Also evaluate the call against the rule of one source, by its id in the policy.")
+@click.option("--validate", is_flag=True, help="Also validate every resource as FHIR R4B (to standard error).")
 @click.option("--today", type=DAY, help="The day to evaluate on (default: today, UTC).")
 @CODES
 def explain(
@@ -26,24 +26,24 @@ def explain(
     today: datetime | None,
     codes: Path | None,
 ) -> None:
-    """Evaluate a hook request offline: the findings, then the cards. '-' reads standard input."""
-    from cds_service.commands.explanation import explain as evaluate
-    from cds_service.commands.explanation import table
-    from cds_service.library import load_library
-    from cds_service.service import guide_of
+    """Evaluate a hook request offline: the evidence pages as text, then the cards. '-' reads standard input.
 
-    settings = settings_of(codes)
+    Lines are as wide as the terminal. Set NO_COLOR for no colors, COLUMNS for another width.
+    """
+    from dataclasses import replace
+
+    from cds_service.card.style import TEXT, Style
+    from cds_service.commands import explanation
+
+    guide, day = guide_of(settings_of(codes)), day_of(today)
     try:
         body: Any = json.load(request_file)
     except ValueError as error:
         raise click.ClickException(f"{request_file.name} is not JSON: {error}") from None
+    # Programs get the card as an EHR does; in a terminal nothing renders Markdown.
+    guide = guide if as_json else replace(guide, style=Style(detail_format=TEXT))
     try:
-        library = load_library(settings.cards, settings.canonical_base, settings.codes, settings.value_sets)
-        warn_of_left_out(library)
-        guide = guide_of(settings, library, settings.public_url or "http://127.0.0.1:8080")
-        explained = evaluate(body, guide, day_of(today), lambda sentence: click.echo(sentence, err=True), profile)
-    except PolicyError as error:
-        raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
+        answers = explanation.answers_to(body, guide, day, lambda sentence: click.echo(sentence, err=True), profile)
     except RequestError as error:
         place = f" ({error.expression})" if error.expression else ""
         raise click.ClickException(f"{error.sentence}{place} The service would answer {error.status}.") from None
@@ -52,4 +52,9 @@ def explain(
 
         for problem in request_problems(body):
             click.echo(f"FHIR: {problem}", err=True)
-    click.echo(json.dumps(explained, indent=2, ensure_ascii=False) if as_json else table(explained))
+    if as_json:
+        click.echo(json.dumps(explanation.as_json(answers, day), indent=2, ensure_ascii=False))
+    else:
+        from cds_service.commands.terminal_page import print_answers
+
+        print_answers(answers, day)

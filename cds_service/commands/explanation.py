@@ -1,6 +1,6 @@
-"""A hook call evaluated offline: the findings as the public JSON object, or as a table for a terminal."""
+"""A hook call evaluated offline: what each policy answers, and the same as the public JSON object."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -16,20 +16,14 @@ from cds_service.verdicts.criteria import Finding
 from cds_service.verdicts.decisions import Counts, Decision, Verdict
 from cds_service.verdicts.payers import PayerPosition
 
-_OUTCOMES = {
-    "unclear": "Not known whether the order is for this; if it is, the criteria stand so:",
-    "routed": "The order goes another way; the criteria are not written for it.",
-}
 
-
-def explain(
+def answers_to(
     body: Any, guide: Guide, today: date, tell: Callable[[str], None], profile: str | None = None
-) -> dict[str, Any]:
-    """Evaluates a hook request (parsed JSON): the object that the integrator's guide shows.
+) -> list[Answer]:
+    """What each policy answers to a hook request (parsed JSON).
 
     ``tell`` is given a sentence for each draft that cannot be read as an order, and for each policy that could not be
-    evaluated; ``profile`` is a rule to be held against
-    besides. Raises RequestError.
+    evaluated; ``profile`` is a rule that the call is also evaluated against. Raises RequestError.
     """
     hook = body.get("hook") if isinstance(body, dict) else None
     service_id = SERVICE_OF.get(hook) if isinstance(hook, str) else None
@@ -42,6 +36,11 @@ def explain(
     answers = service.answer(request, replace(guide, explains=True), today, profile)
     for failed in service.failures(answers):
         tell(f"{failed.policy.id} could not be evaluated: {failed.error!r}")
+    return answers
+
+
+def as_json(answers: Sequence[Answer], today: date) -> dict[str, Any]:
+    """The object that the integrator's guide shows."""
     return {
         "today": today.isoformat(),
         "policies": [_policy(item) for item in answers if item.error is None and not item.late],
@@ -57,9 +56,10 @@ def _policy(item: Answer) -> dict[str, Any]:
         "outcome": item.outcome.value,
         "route": item.pathway,
     }
-    decision = item.decision or item.if_meant
-    if decision is None:
+    found = item.assessment or item.if_meant
+    if found is None:
         return {**said, "verdicts": [], "criteria": []}
+    decision = found.decision
     verdicts = [entry for verdict in decision.verdicts for entry in _verdict(decision, verdict)]
     lent = decision.lent + (decision.requested.findings if decision.requested else ())
     beside = {finding.key: finding for finding in lent if finding.key not in decision.findings}
@@ -147,57 +147,3 @@ def _attested(item: Attested) -> dict[str, Any]:
     said: dict[str, Any] = {"by": item.by, "role": item.role, "observed": item.observed, "basis": item.basis}
     despite = [{"reference": record.reference, "why": record.why} for record in item.in_spite_of]
     return said | {"despite": despite} if despite else said
-
-
-def table(explained: dict[str, Any]) -> str:
-    """The same object as text: verdicts, criteria with reason and evidence, and the cards' summaries."""
-    lines = [f"Evaluated on {explained['today']}"]
-    for policy in explained["policies"]:
-        lines += ["", f"{policy['id']}  (order: {policy['order'] or 'none'})", ""]
-        if policy["outcome"] in _OUTCOMES:
-            lines += [f"  {_OUTCOMES[policy['outcome']]}", ""]
-        lines += _columns([(item["truth"], _titled(item)) for item in policy["verdicts"]])
-        lines.append("")
-        lines += _columns(
-            [(item["truth"], item["id"] + _of_part(item), item["title"], _said(item)) for item in policy["criteria"]]
-        )
-    if not explained["policies"]:
-        lines += ["", "No policy evaluates this call."]
-    for card in explained["response"]["cards"]:
-        lines += ["", f"[{card['indicator']}] {card['summary']}", *(["", card["detail"]] if "detail" in card else [])]
-        lines += [f"  + {item['label']}" for item in card.get("suggestions", ())]
-    if not explained["response"]["cards"]:
-        lines += ["", "No card."]
-    return "\n".join(lines)
-
-
-def _of_part(item: dict[str, Any]) -> str:
-    return f" ({item['scope']['value']})" if "scope" in item else ""
-
-
-def _titled(verdict: dict[str, Any]) -> str:
-    remark = f", {verdict['remark']}" if "remark" in verdict else ""
-    return f"{verdict['title']}{_of_part(verdict)}{remark}"
-
-
-def _said(criterion: dict[str, Any]) -> str:
-    evidence = [_what(item) for item in criterion["evidence"]]
-    contrary = [f"against it: {_what(item)}" for item in criterion["contrary"]]
-    return "; ".join(part for part in (criterion["reason"], *evidence, *contrary) if part)
-
-
-def _what(evidence: dict[str, Any]) -> str:
-    by = evidence.get("attested", {})
-    who = f"by {by['by']} ({by['role']})" if by else ""
-    remark = f"({evidence['remark']})" if "remark" in evidence else ""
-    said = (evidence["display"], evidence["value"], who, evidence["date"], remark, f"[{evidence['reference']}]")
-    return " ".join(part for part in said if part)
-
-
-def _columns(rows: Iterable[tuple[str, ...]]) -> list[str]:
-    rows = list(rows)
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]) - 1)] if rows else []
-    return [
-        "  " + "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
-        for row in rows
-    ]

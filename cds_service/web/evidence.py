@@ -11,6 +11,7 @@ import orjson
 from flask import Flask, Response, render_template, request
 
 from cds_service import json_bodies
+from cds_service.card.evidence_page import VERSION
 from cds_service.clock import Deadline
 from cds_service.errors import RequestError
 from cds_service.installation import Installation
@@ -105,10 +106,10 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
         return answer
 
     def _rendered(found: OpenedPage) -> str | None:
-        """The page; None where its rule set is not loaded any more."""
+        """The page; None where its rule set is not loaded any more, or another version of the program made it."""
         page = orjson.loads(found.content)
         policy = library.policy(page["policy"])
-        if policy is None:
+        if policy is None or page["version"] != VERSION:
             return None
         return render_template("evidence_page.html", page=view(page, parts.of(policy)))
 

@@ -1,69 +1,34 @@
 """An evidence page made ready to be shown: a kept page and its rule set put together, in words and US dates. Pure."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from cds_service.card import evidence_rows
+from cds_service.card.style import DEFAULT_STYLE, percent
 from cds_service.fhir.free_text import capital
-from cds_service.web.evidence_words import (
-    ATTESTED_AS,
-    ATTESTED_BY,
-    CORRECT,
-    CPT_NOTICE,
-    LATER,
-    NEEDED,
-    NO_CODES,
-    NO_DECISION,
-    NOT_FOUND,
-    NOT_RECEIVED,
-    NOT_REVIEWED,
-    NOTHING,
-    RESOLVE,
-    RESULTS,
-    REVIEWED,
-    SEEN,
-    SEXES,
-    SPEAKS,
-    STATES,
-    UNNAMED,
-    UNSIGNED,
-    Result,
-)
+from cds_service.web import evidence_words as words
+from cds_service.web.evidence_words import RESULTS, WORDS, Result
 
 Json = Mapping[str, Any]
-_ISO = re.compile(r"\b((?:19|20)\d\d)-(0[1-9]|1[0-2])(?:-([0-2]\d|3[01]))?\b(?!-)")
-_PERCENT = re.compile(r"(?<=\d) %")
 _COUNTED = (evidence_rows.NOT_MET, evidence_rows.CONFLICT, evidence_rows.NOT_READ, evidence_rows.OPEN)
 _FIRST = (evidence_rows.NOT_MET, evidence_rows.CONFLICT)
-
-
-class CitedSource(NamedTuple):
-    """Where a criterion comes from: the document and the place in it, what it says, its own words, how far verified."""
-
-    title: str
-    place: str
-    says: str
-    quote: str
-    seen: str
+us_dates = DEFAULT_STYLE.date
 
 
 class EvidenceRow(NamedTuple):
-    """One criterion as it is shown."""
+    """One criterion as it is shown.
+
+    ``lines`` are what is in the chart and what to do, each behind its label or none; ``checked`` what was looked for
+    and what did not count; ``wording`` what the sources say; ``first`` why it is to be resolved first, "" where it is
+    not.
+    """
 
     title: str
     result: Result
-    evidence: tuple[str, ...]
-    against: tuple[str, ...]
-    says: str
-    to_do: str
-    needed: str
-    looked_for: tuple[str, ...]
-    not_counted: tuple[str, ...]
-    sources: tuple[CitedSource, ...]
-    choice: str
-    pending: bool
-    is_first: bool
+    lines: tuple[tuple[str, str], ...]
+    checked: tuple[str, ...]
+    wording: tuple[str, ...]
+    first: str
 
 
 class RowGroup(NamedTuple):
@@ -76,43 +41,43 @@ class RowGroup(NamedTuple):
 
 
 def view(page: Json, part: Json) -> dict[str, Any]:
-    """What the template shows of a page (``card.evidence_page``) and its rule set (``card.evidence_sources``)."""
+    """What is shown of a page (``card.evidence_page``) and its rule set (``card.evidence_sources``)."""
     shown = _Shown(part)
     groups = [shown.group(group) for group in page["groups"]]
-    payer = page["payer"]
-    payer_rows, review_rows = shown.rows(payer["rows"]), shown.rows(page["review"]["rows"])
-    first = [row for group in groups for row in group.rows if row.is_first]
+    payer_rows, review_rows = shown.rows(page["payer"]["rows"]), shown.rows(page["review"]["rows"])
+    rows = (*(row for group in groups for row in group.rows), *payer_rows, *review_rows)
     return {
+        "words": WORDS,
         "summary": page["summary"],
         "card": page["card"],
         "made": page["made"],
         "expires": page["expires"],
+        "day": us_dates(page["day"]),
         "patient": _patient(page["patient"]),
-        "orders": [_order(item) for item in page["orders"]],
-        "parts": page["parts"],
-        "payers": page["payers"],
+        "orders": "; ".join(map(_order, page["orders"])),
+        "parts": ", ".join(page["parts"]),
+        "payers": "; ".join(page["payers"]) or "not recorded",
         "checklist": page["checklist"],
-        "first": [*first, *(row for row in (*payer_rows, *review_rows) if row.is_first)],
+        "first": [(row.title, row.result.word.lower(), row.first) for row in rows if row.first],
         "groups": groups,
-        "confirm": [
-            (item["says"], [evidence_in_words(one) for one in item["evidence"]]) for item in page["review"]["confirm"]
-        ],
+        "confirm": [*map(_confirm, page["review"]["confirm"])],
         "review": review_rows,
-        "payer": {
-            "reason": us_dates(payer["reason"]),
-            "truth": payer["truth"],
-            "positions": [shown.position(item) for item in payer["positions"]],
-            "more": payer["more"],
-            "rows": payer_rows,
-        },
+        "note": part["note"],
+        "payer": [*shown.payer(page["payer"])],
+        "clauses": payer_rows,
         "codes": _codes(page["codes"], part["codes"]),
+        "evidence": part["evidence"],
         "studies": [
-            {**item, "speaks": SPEAKS[item["speaks"]], "source": shown.title(item["source"])}
+            (words.SPEAKS[item["speaks"]], item["finding"], f"{item['limits']} ({shown.title(item['source'])})")
             for item in part["studies"]
         ],
         "received": [_received(item) for item in page["received"]],
-        "about": {"says": [*_about(part)], "limits": part["about"]["limits"]},
-        "sources": list(part["sources"].values()),
+        "about": " ".join(_about(part)),
+        "limits": part["about"]["limits"],
+        "sources": [
+            (item["title"], words.CITED.format(citation=item["citation"], seen=item["seen"]), item["url"])
+            for item in part["sources"].values()
+        ],
         "changed": page["digest"] != part["digest"],
     }
 
@@ -139,7 +104,7 @@ class _Shown:
         if group.get("as_far_as"):
             notes.append(f"Met {group['as_far_as']}.")
         if group.get("above"):
-            notes.append(f"{group['above']} more that are listed above count here too.")
+            notes.append(words.COUNTED_ABOVE.format(number=group["above"]))
         results = [row.result for row in rows]
         counts = tuple((result, results.count(result)) for result in dict.fromkeys(results))
         title = self._part["verdicts"].get(group["id"], group["id"])
@@ -150,48 +115,81 @@ class _Shown:
         return tuple(self._row(row, self._part["criteria"].get(row["id"], {})) for row in rows)
 
     def _row(self, row: Json, criterion: Json) -> EvidenceRow:
-        title = row.get("title") or criterion.get("title") or row["id"]
-        needed = row.get("needed") or {}
+        title = criterion.get("title") or row["id"]
         evidence = (
             *(evidence_in_words(item) for item in row.get("evidence", ())),
             *map(us_dates, row.get("despite", ())),
         )
         against = tuple(evidence_in_words(item) for item in row.get("against", ()))
+        says = _says(row, bool(evidence or against))
+        pressing = row["result"] in _FIRST or (row["result"] in _COUNTED and bool(against))
         return EvidenceRow(
             title=f"{row['part']}: {title}" if row.get("part") else title,
             result=RESULTS[row["result"]],
-            evidence=evidence,
-            against=against,
-            says=_says(row, bool(evidence or against)),
-            to_do=RESOLVE if row["result"] == evidence_rows.CONFLICT else NEEDED if needed else "",
-            needed=": ".join(filter(None, (needed.get("document"), needed.get("says")))) or CORRECT,
-            looked_for=tuple(_looked_for(*item) for item in criterion.get("looked_for", ())),
-            not_counted=tuple(f"{name}: {us_dates(why)}" for name, why in row.get("not_counted", ())),
-            sources=tuple(self._cited(item) for item in criterion.get("sources", ())),
-            choice=criterion.get("choice") or "",
-            pending=bool(criterion.get("pending")),
-            is_first=row["result"] in _FIRST or (row["result"] in _COUNTED and bool(against)),
+            lines=(
+                *(("", text) for text in evidence),
+                *((WORDS["against"], text) for text in against),
+                *((("", says),) if says else ()),
+                *_to_do(row),
+            ),
+            checked=tuple(_checked(row, criterion, title)),
+            wording=tuple(self._wording(criterion)),
+            first=("; ".join((*evidence, *against)) or says) if pressing else "",
         )
 
-    def _cited(self, item: Json) -> CitedSource:
-        return CitedSource(
-            self.title(item["source"]), item["place"], item["says"], item["quote"] or "", SEEN.get(item["seen"], "")
-        )
+    def _wording(self, criterion: Json) -> Iterator[str]:
+        """Each source with its place and what it says, its own words between quotation marks; then how we read them."""
+        for item in criterion.get("sources", ()):
+            place = item["place"]
+            place = place if place[:2].isupper() else place.lower()
+            says = f"“{item['quote']}”" if item["quote"] else item["says"]
+            yield f"{self.title(item['source'])}, {place}: {says} ({words.SEEN.get(item['seen'], item['seen'])})"
+        if criterion.get("choice"):
+            yield f"{words.OUR_READING}: {criterion['choice']}"
 
-    def position(self, item: Json) -> dict[str, Any]:
-        """What is on file of a payer."""
-        payer = self._part["payers"].get(item.get("payer", ""), {})
-        seen = us_dates(item.get("seen_in_force") or "")
-        doubts = [us_dates(doubt) for doubt in item.get("doubts", ())]
-        return {**payer, "name": item["name"], "doubts": doubts, "seen": seen, "is_known": bool(payer)}
+    def payer(self, payer: Json) -> Iterator[tuple[str, str]]:
+        """What is on file of each payer, behind its name; else why nothing is known."""
+        for item in payer["positions"]:
+            yield item["name"], self._position(item)
+        if not payer["positions"]:
+            yield "", f"{us_dates(payer['reason'])}."
+        if payer["more"]:
+            yield "", words.MORE_PAYERS.format(number=payer["more"])
+
+    def _position(self, item: Json) -> str:
+        known = self._part["payers"].get(item.get("payer", ""))
+        if known is None:
+            return words.NO_PAYER_POLICY
+        seen = f"; seen in force {us_dates(item['seen_in_force'])}" if item.get("seen_in_force") else ""
+        doubts = us_dates("; ".join(item.get("doubts", ())))
+        not_used = words.NOT_USED.format(why=doubts) if doubts else ""
+        return " ".join(filter(None, (f"{known['document']}{seen}.", known["background"], not_used)))
+
+
+def _to_do(row: Json) -> Iterator[tuple[str, str]]:
+    """What to do about a criterion, behind its label."""
+    needed = row.get("needed")
+    if row["result"] == evidence_rows.CONFLICT:
+        yield words.RESOLVE, words.CORRECT
+    elif needed:
+        yield words.NEEDED, ": ".join(filter(None, (needed.get("document"), needed.get("says"))))
+
+
+def _checked(row: Json, criterion: Json, title: str) -> Iterator[str]:
+    """What the criterion asks where its title is shorter, what was looked for, and what did not count."""
+    looked_for = criterion.get("looked_for", ())
+    if criterion.get("asks", title) not in (title, *(name for name, _ in looked_for)):
+        yield criterion["asks"]
+    yield from (_looked_for(*item) for item in looked_for)
+    yield from (f"{words.NOT_COUNTED}: {name}: {us_dates(why)}" for name, why in row.get("not_counted", ()))
 
 
 def _says(row: Json, has_evidence: bool) -> str:
     """What is to be said of a criterion beside its evidence."""
     said = row.get("says", "")
-    if not has_evidence and said == NOTHING:
+    if not has_evidence and said == words.NOTHING:
         unread = row.get("unread")
-        return NOT_RECEIVED.format(types=", ".join(unread)) if unread else NOT_FOUND
+        return words.NOT_RECEIVED.format(types=", ".join(unread)) if unread else words.NOT_FOUND
     return capital(us_dates(said)) if said else ""
 
 
@@ -204,7 +202,7 @@ def evidence_in_words(item: Json) -> str:
     if "more" in item:
         return f"{item['more']} more in the chart, not listed here"
     by = item.get("attested")
-    value = _PERCENT.sub("%", us_dates(item.get("value", "")))
+    value = percent(us_dates(item.get("value", "")))
     if by is not None:
         head = _attested(value, by)
     else:
@@ -217,9 +215,9 @@ def evidence_in_words(item: Json) -> str:
 
 
 def _attested(value: str, by: Json) -> str:
-    signer = UNSIGNED if by.get("by") in (None, UNNAMED) else by["by"]
+    signer = words.UNSIGNED if by.get("by") in (None, words.UNNAMED) else by["by"]
     role = f" ({by['role']})" if by.get("role") else ""
-    said = (ATTESTED_BY if value in ("", "yes") else ATTESTED_AS).format(value=value, by=f"{signer}{role}")
+    said = (words.ATTESTED_BY if value in ("", "yes") else words.ATTESTED_AS).format(value=value, by=f"{signer}{role}")
     beside = (
         by.get("observed") and f"observed {us_dates(by['observed'])}",
         by.get("basis") and f"based on {by['basis']}",
@@ -237,7 +235,7 @@ def _when(item: Json) -> str:
 def _patient(patient: Json) -> str:
     ages = patient.get("age", [])
     age = " or ".join(map(str, ages)) if len(ages) < 3 else ""
-    return ", ".join(filter(None, (SEXES.get(patient.get("sex", ""), ""), age))) or "not recorded"
+    return ", ".join(filter(None, (words.SEXES.get(patient.get("sex", ""), ""), age))) or "not recorded"
 
 
 def _order(order: Json) -> str:
@@ -246,58 +244,61 @@ def _order(order: Json) -> str:
     return f"{code}{order['label']}{status}"
 
 
+def _confirm(item: Json) -> str:
+    found = "; ".join(evidence_in_words(one) for one in item["evidence"])
+    return f"{capital(item['says'])}: {found}" if found else capital(item["says"])
+
+
 def _codes(codes: Json, part: Json) -> dict[str, Any]:
+    """Each code with its label, and what is to be said of them."""
     on = us_dates(codes["on"])
-    acts = [
-        (f"{act['system']} {act['code']}", act["label"], ", ".join(_doubts(act, codes["not_valid"], on)))
+    rows = [
+        (f"{act['system']} {act['code']}", " ".join(filter(None, (act["label"], _doubts(act, codes["not_valid"], on)))))
         for act in part["acts"]
     ]
-    reasons = [
-        (
-            f"{row['system']} {row['code']}",
-            row["label"],
-            f"not billable; use {', '.join(row['leaves'])}" if row["leaves"] else "",
-        )
-        for row in codes["reasons"]
-    ]
-    line = capital(us_dates(part["line"]))
-    return {
-        "rows": [*acts, *reasons],
-        "line": f"{NO_CODES} {line}" if codes["withheld"] else line,
-        "notices": part["notices"],
-    }
+    rows += [(f"{row['system']} {row['code']}", row["label"]) for row in codes["reasons"]]
+    said = (
+        words.NO_CODES if codes["withheld"] else "",
+        part["by_text"] if codes["by_text"] else "",
+        *(_header(row, part["header"]) for row in codes["reasons"] if row["leaves"]),
+        capital(part["line"]),
+    )
+    return {"rows": rows, "line": us_dates(" ".join(filter(None, said))), "notices": part["notices"]}
 
 
-def _doubts(act: Json, not_valid: Iterable[str], on: str) -> Iterator[str]:
-    if act["id"] in not_valid:
-        yield f"not valid on {on}"
-    if act["unverified"]:
-        yield "code not verified"
+def _header(row: Json, says: str) -> str:
+    """What is said of a code that is a heading: the codes under it."""
+    leaves = ", ".join(f"{code} ({label})" for code, label in row["leaves"])
+    return says.format(code=f"{row['system']} {row['code']}", leaves=leaves)
+
+
+def _doubts(act: Json, not_valid: Iterable[str], on: str) -> str:
+    doubts = (f"not valid on {on}" if act["id"] in not_valid else "", "code not verified" if act["unverified"] else "")
+    said = ", ".join(filter(None, doubts))
+    return f"({said})" if said else ""
 
 
 def _about(part: Json) -> Iterator[str]:
     """What a reader must know of all of it, in sentences."""
     about = part["about"]
-    yield NO_DECISION
+    yield words.NO_DECISION
     yield f"{part['title']}, version {part['edition']}."
     if about["pending"]:
         yield about["pending"]
-    yield REVIEWED.format(by=about["checked_by"]) if about["checked_by"] else NOT_REVIEWED
+    yield words.REVIEWED.format(by=about["checked_by"]) if about["checked_by"] else words.NOT_REVIEWED
     if about["later"]:
-        yield LATER.format(title=about["later"]["title"], date=us_dates(about["later"]["date"]))
-    yield CPT_NOTICE
+        yield words.LATER.format(title=about["later"]["title"], date=us_dates(about["later"]["date"]))
+    yield words.CPT_NOTICE
 
 
-def _received(item: Json) -> tuple[str, str, str]:
-    """A type, how much of it came, and what did not count or why it did not come."""
-    number = item["received"]
-    came = f"{number} {STATES[item['state']]}" if number else STATES[item["state"]]
+def _received(item: Json) -> tuple[str, str]:
+    """A type, and how much of it came, what of that did not count or could not be read, or why it did not come."""
+    number, unread = item["received"], item.get("text_not_read", 0)
+    came = f"{number} {words.STATES[item['state']]}" if number else words.STATES[item["state"]]
     if item["state"] == "whole" and not number:
         came = "none found"
+    if unread:
+        came += f", {words.TEXT_NOT_READ}" + (f" of {unread}" if number > 1 else "")
     dropped = [f"{count} not counted: {why}" for why, count in item.get("dropped", ())]
-    return capital(item["type"]), came, us_dates("; ".join((*filter(None, (item.get("why"),)), *dropped)))
-
-
-def us_dates(text: str) -> str:
-    """A text of ours with its ISO dates as MM/DD/YYYY, and months as MM/YYYY."""
-    return _ISO.sub(lambda found: "/".join(filter(None, (found[2], found[3], found[1]))), text)
+    why = us_dates("; ".join((*filter(None, (item.get("why"),)), *dropped)))
+    return capital(item["type"]), ". ".join(filter(None, (came, why)))

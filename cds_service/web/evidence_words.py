@@ -1,4 +1,7 @@
-"""The words of the evidence page, in one place, so that a site can reword and a translator can work."""
+"""The words of the evidence page, in one place, so that a site can reword and a translator can work.
+
+``explain`` prints the same words.
+"""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -59,6 +62,31 @@ STATES: Mapping[str, str] = {
     "failed": "not received: the request failed",
     "missing": "not received",
 }
+# Headings and labels, by the names that the template uses.
+WORDS: Mapping[str, str] = {
+    "patient": "Patient",
+    "order": "Order",
+    "side": "Side",
+    "payer": "Payer",
+    "checked": "Checked",
+    "attach": "Attach or document before submission",
+    "resolve": "Resolve first",
+    "criterion": "Criterion",
+    "result": "Result",
+    "found": "Evidence",
+    "against": "Against",
+    "wording": "Source and wording",
+    "looked_for": "What was checked",
+    "confirm": "Confirm (not part of a result)",
+    "clauses": "Clauses of the payer",
+    "codes": "Codes",
+    "studies": "Evidence for and against the therapy",
+    "received": "Data received",
+    "about": "About this page",
+    "sources": "Sources",
+    "card": "Card",
+    "changed": "The rule set changed after this card was made. Wording and sources below are of the current version.",
+}
 NOT_FOUND = "Not found in chart"
 NOT_RECEIVED = "Not received in full: {types}"
 NOTHING = "nothing on record"
@@ -67,6 +95,14 @@ ATTESTED_AS = "Attested: {value}, by {by}"
 UNSIGNED = "signer not recorded"
 UNNAMED = "an unnamed author"
 NEEDED, RESOLVE = "Needed", "Resolve"
+NOT_COUNTED = "Not counted"
+OUR_READING = "Our reading"
+NO_PAYER_POLICY = "no medical policy on file; check prior authorization requirements."
+MORE_PAYERS = "{number} more in the chart."
+NOT_USED = "Not used in this result: {why}."
+COUNTED_ABOVE = "{number} more that are listed above count here too."
+TEXT_NOT_READ = "text not read"
+CITED = "{citation}. Seen: {seen}"
 CORRECT = "correct the entry that is wrong"
 NO_CODES = "No codes were suggested on this card."
 NO_DECISION = "Not a coverage decision."

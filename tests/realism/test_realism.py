@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from cds_service.commands.explanation import explain
+from cds_service.commands.explanation import answers_to, as_json
 from tests.realism.charts import TODAY, charts, request, write
 from tests.realism.kinds import KINDS
 from tests.realism.scoring import FIGURES, Score, Written, score
@@ -21,7 +21,8 @@ MOST = dict.fromkeys(FIGURES, 0) | {"lost": None}
 def scored(kind: str, manner: str) -> Score:
     entries, written = write(KINDS[kind], manner)
     body = request(KINDS[kind], entries, dict(library().prefetch_keys))
-    return score(KINDS[kind], written, explain(body, guide(), date.fromisoformat(TODAY), lambda _: None))
+    day = date.fromisoformat(TODAY)
+    return score(KINDS[kind], written, as_json(answers_to(body, guide(), day, lambda _: None), day))
 
 
 def test_each_kind_and_manner_has_two_charts_at_least():
