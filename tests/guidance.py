@@ -1,4 +1,4 @@
-"""Which rules turn results since the last release, and whether the changelog says so under Guidance.
+"""Which rules turn results since the last release, and whether the changelog and a revision of the rule set say so.
 
 `python -m tests.guidance` keeps today's rules as those of a release; run it when a release is made, and not before.
 """
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from cds_service.policy.model import Policy
+from cds_service.policy.sources import Revision
 from cds_service.publish.effects import rests_on
 from tests.shipped import library
 
@@ -59,6 +60,26 @@ def unsaid(released: Rules, now: Rules, changelog: str) -> Iterator[str]:
                     f"the result of {criterion} in {policy} can differ since the last release; say in CHANGELOG.md "
                     f"under Guidance what a clinician reads otherwise, with `{policy}` and `{criterion}`"
                 )
+
+
+def unrevised(released: Rules, now: Rules, revisions: Mapping[str, Iterable[Revision]]) -> Iterator[str]:
+    """A sentence for each rule whose result can differ since the release and that no revision of its rule set names."""
+    for policy in sorted(released.keys() & now.keys()):
+        before, after = released[policy], now[policy]
+        turned = {name for revision in revisions[policy] for name in revision.turns}
+        for criterion in sorted(before.keys() & after.keys()):
+            if before[criterion] != after[criterion] and criterion not in turned:
+                yield (
+                    f"the result of {criterion} in {policy} can differ since the last release; add a revision to "
+                    f"review.revisions that says so on_cards and has '{criterion}' among turns"
+                )
+
+
+def incomplete(revisions: Iterable[Revision]) -> Iterator[str]:
+    """A sentence for each revision after the first encoding that does not say what it changes on cards."""
+    for revision in tuple(revisions)[1:]:
+        if not revision.on_cards:
+            yield f"the revision of {revision.on} ({revision.what}) does not say what it changes on cards"
 
 
 if __name__ == "__main__":

@@ -7,10 +7,11 @@ import pytest
 
 from cds_service.app import create_app
 from cds_service.library import load_library
+from cds_service.policy.sources import Revision
 from cds_service.publish.effects import effects, turned
 from cds_service.settings.settings import Settings
 from tests.charts import BASE, TODAY, minimal
-from tests.guidance import RELEASED, ROOT, guidance, names, rules, unsaid
+from tests.guidance import RELEASED, ROOT, guidance, incomplete, names, rules, unrevised, unsaid
 from tests.loading import load_policy
 from tests.shipped import library
 from tests.test_editions import adult_from, edit, edition, phrases_for, removed, set_at, without_criterion
@@ -155,6 +156,55 @@ def test_a_new_rule_set_without_an_entry_is_named():
 def test_every_rule_that_turns_results_since_the_last_release_is_in_the_changelog():
     released = json.loads(RELEASED.read_text(encoding="utf-8"))
     assert list(unsaid(released, rules(library().policies), CHANGELOG)) == []
+
+
+# --- the revisions of a rule set --------------------------------------------------------------------------------------
+
+FIRST = Revision("2026-01-01", "First encoding.")
+LIMIT = Revision("2026-02-01", "Limit corrected.", "Age counts from 21.", ("adult",))
+
+
+@pytest.mark.parametrize(
+    ("now", "revisions", "unnamed"),
+    [
+        ({"adult": "a", "pain": "a"}, [FIRST], []),
+        ({"adult": "b", "pain": "a"}, [FIRST], ["adult"]),
+        ({"adult": "b", "pain": "a"}, [FIRST, LIMIT], []),
+        ({"adult": "b", "pain": "b"}, [FIRST, LIMIT], ["pain"]),
+        ({"pain": "a", "brand-new": "a"}, [FIRST], []),
+    ],
+)
+def test_a_rule_that_turns_results_without_a_revision_is_named(now, revisions, unnamed):
+    found = list(unrevised({"minimal": {"adult": "a", "pain": "a"}}, {"minimal": now}, {"minimal": revisions}))
+    assert [sentence.partition(" since")[0] for sentence in found] == [
+        f"the result of {name} in minimal can differ" for name in unnamed
+    ]
+
+
+def test_a_revision_that_does_not_say_what_it_changes_on_cards_is_named():
+    silent = Revision("2026-03-01", "Typing error mended.")
+    assert list(incomplete([FIRST, LIMIT])) == []
+    assert list(incomplete([FIRST, silent, LIMIT])) == [
+        "the revision of 2026-03-01 (Typing error mended.) does not say what it changes on cards"
+    ]
+
+
+def test_every_rule_that_turns_results_since_the_last_release_is_in_a_revision():
+    released = json.loads(RELEASED.read_text(encoding="utf-8"))
+    revisions = {policy.id: policy.review.revisions for policy in library().policies}
+    assert list(unrevised(released, rules(library().policies), revisions)) == []
+
+
+@pytest.mark.parametrize("policy", library().policies, ids=lambda policy: policy.id)
+def test_every_revision_says_what_it_changes_on_cards_and_the_page_shows_it(policy):
+    assert list(incomplete(policy.review.revisions)) == []
+    turned = {name for revision in policy.review.revisions for name in revision.turns}
+    assert turned
+    app = create_app(Settings(), library(), "http://127.0.0.1:8080", lambda: TODAY).test_client()
+    page = app.get(f"/policies/{policy.id}").get_data(as_text=True)
+    table = page[page.index('id="changes-revisions"') :].partition("</table>")[0]
+    assert "Effect on cards not stated" not in table
+    assert [name for name in turned if f'<a href="#{name}">' not in table] == []
 
 
 def test_every_revision_that_turns_results_is_in_the_changelog():
