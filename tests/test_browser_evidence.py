@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SIGN = "/cds-services/coverage-guidance-order-sign"
 STORIES = ("typical-gaps", "joint-typical-gaps")
 WIDTHS = (380, 768, 1440)
-LOOKS = (*(Look(width) for width in WIDTHS), Look(WIDTHS[0], "dark"), Look(WIDTHS[-1], "dark"))
+LOOKS = tuple(Look(width, scheme) for scheme in ("light", "dark") for width in WIDTHS)
 HOSTILE = '"><script>document.title = 1</script><img src=x onerror="document.title = 2">'
 
 
@@ -87,7 +87,8 @@ def test_a_page_that_is_not_shown_says_so_without_a_barrier(page, faults, servic
     faults.expect("404")
 
 
-def test_a_clinician_opens_the_page_from_the_card_in_the_workbench(page, service):
+@pytest.mark.parametrize("look", LOOKS, ids=str)
+def test_a_clinician_opens_the_page_from_the_card_in_the_workbench(page, service, look):
     page.goto(f"{service.address}/#typical-gaps")
     page.locator("#cards > .moment").filter(has_text="When the chart was opened").wait_for()
     page.locator("#sign").click()
@@ -163,7 +164,8 @@ def test_hostile_words_of_a_chart_run_nothing(page, service):
 FOCUSABLE = "a[href], summary, button"
 
 
-def test_the_keyboard_reaches_every_part_that_opens(page, service):
+@pytest.mark.parametrize("look", LOOKS, ids=str)
+def test_the_keyboard_reaches_every_part_that_opens(page, service, look):
     open_page(page, service.link("typical-gaps"))
     assert page.evaluate("document.activeElement.tagName") == "H1"
     for stop in range(6):

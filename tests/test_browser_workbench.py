@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 PREFIX = "/guidance"
-# The theme changes nothing but colors (tests/test_browser.py): a story in dark shows that it can be told there too.
+# The theme changes nothing but colors (tests/test_browser.py): a further story in dark shows that it can be told there.
 STORIES = (Look(380), Look(768), Look(1440), Look(1440, "dark"))
+# From the order to the accepted card, by mouse and by keyboard.
+EVERYWHERE = (*STORIES, Look(380, "dark"), Look(768, "dark"))
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
 # --- the clinician ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("look", STORIES, ids=str)
+@pytest.mark.parametrize("look", EVERYWHERE, ids=str)
 def test_a_clinician_signs_takes_the_suggestion_signs_again_and_dismisses_the_second_card(page, workbench, look):
     page.goto(workbench.address)
     assert "A card beside the order" in page.locator(".lead").inner_text()
@@ -188,7 +190,7 @@ def test_a_name_that_nobody_has_leads_to_the_list_with_a_sentence(page, workbenc
     faults.expect("404")
 
 
-@pytest.mark.parametrize("look", STORIES, ids=str)
+@pytest.mark.parametrize("look", EVERYWHERE, ids=str)
 def test_the_whole_story_by_keyboard_alone(page, workbench, look):
     page.goto(workbench.address)
     focus(page, "link", "Open the chart of")
