@@ -1,9 +1,10 @@
 # docker build -t cds-service .
 # docker run --rm -p 127.0.0.1:8080:8080 -e CDS_SERVICE_ID_KEY="$(openssl rand -hex 32)" \
 #   -e CDS_SERVICE_PUBLIC_URL=http://127.0.0.1:8080 -e CDS_SERVICE_ACCEPT_UNAUTHENTICATED_CALLS=true \
+#   -e CDS_SERVICE_WORKBENCH=on -e CDS_SERVICE_EVIDENCE=sealed \
 #   --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges cds-service
-# Calls are then not authenticated: publish it on loopback alone, or mount a clients file in place of the last setting
-# (docs/operators-guide.md, "In a container"). Keep the key.
+# Calls are then not authenticated: publish it on loopback alone, or mount a clients file in place of the last three
+# settings (docs/operators-guide.md, "In a container"). Keep the key.
 # The base is the multi-platform index of that tag. To renew it, take the digest that this prints, with its tag:
 #   docker buildx imagetools inspect python:3.13-slim
 ARG PYTHON_IMAGE=python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b

@@ -2,17 +2,17 @@
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cds_service.app import create_app
-from cds_service.installation import Installation
+from cds_service.installation import installation_of
 from cds_service.settings.settings import Settings
-from cds_service.store.database import open_store
+from tests import panels
 from tests.browser import Faults, Look, browser, listening, opened
 from tests.made_up_feedback import fill
 from tests.shipped import PUBLIC_URL, TODAY, library
@@ -27,13 +27,33 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture: its file, the page, the size of the window in pixels, and what is done on the page before."""
+    """One picture: its file, the page, its size in pixels, what is done on the page before, and of which part of the
+    page it is, a CSS selector: its upper left corner is the picture's. Without one it is of the window.
+    """
 
     name: str
     path: str
     width: int = 1120
     height: int = 840
     before: "Callable[[Page], object]" = lambda page: None
+    part: str = ""
+
+    @property
+    def look(self) -> Look:
+        """How the page is opened: a part keeps its size in a window that is wide enough for all."""
+        return Look() if self.part else Look(self.width)
+
+    def of(self, page: "Page") -> bytes:
+        """The picture of a page that was opened."""
+        self.before(page)
+        corner = {"x": 0.0, "y": 0.0}
+        if self.part:
+            page.evaluate("scrollTo(0, 0)")
+            found = page.locator(self.part).bounding_box()
+            assert found is not None, self.part
+            corner = {"x": found["x"], "y": found["y"]}
+        clip: Any = corner | {"width": self.width, "height": self.height}
+        return page.screenshot(animations="disabled", caret="hide", full_page=bool(self.part), clip=clip)
 
 
 def sign(page: "Page") -> None:
@@ -43,7 +63,26 @@ def sign(page: "Page") -> None:
     page.locator("#cards > .moment").filter(has_text="When the orders were signed").wait_for()
 
 
+def in_panel(page: "Page") -> None:
+    """Signs what is drafted, and shows the card as wide as the panel of an EHR."""
+    page.get_by_label("EHR panel (380 px)").check()
+    sign(page)
+
+
+def in_formats(wanted: Sequence[Any]) -> "Callable[[Page], object]":
+    """The card of the opening story in these formats, on a page of its own."""
+
+    def shown(page: "Page") -> None:
+        page.goto("about:blank")
+        page.set_content(panels.formats("typical-gaps", wanted))
+
+    return shown
+
+
 PICTURES = (
+    Picture("card.png", "/#typical-gaps", 380, 790, in_panel, "#cards > .moment .advice"),
+    Picture("card-formats.png", "/", 1612, 610, in_formats(panels.FORMATS)),
+    Picture("card-commonmark.png", "/", 412, 586, in_formats(panels.FORMATS[1:2])),
     Picture("workbench.png", "/#typical-gaps", 1240, 880, sign),
     Picture("statement.png", f"/policies/{library().policies[0].id}"),
     Picture("feedback.png", "/feedback"),
@@ -53,11 +92,13 @@ PICTURES = (
 @contextmanager
 def service() -> Iterator[str]:
     """The service with all that it can show, and feedback that nobody gave; gives its address."""
-    with TemporaryDirectory() as folder, closing(open_store(None, Path(folder))) as store:
-        fill(store)
-        installation = Installation(store=store, workbench=True)
-        with listening(create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY, installation)) as address:
-            yield address
+    with TemporaryDirectory() as folder:
+        settings = Settings(state=Path(folder))
+        with closing(installation_of(settings, library(), only_this_machine=True)) as installation:
+            assert installation.store is not None
+            fill(installation.store)
+            with listening(create_app(settings, library(), PUBLIC_URL, lambda: TODAY, installation)) as address:
+                yield address
 
 
 def take(folder: Path = IMAGES) -> None:
@@ -66,11 +107,10 @@ def take(folder: Path = IMAGES) -> None:
     with service() as address, browser() as chromium:
         for picture in PICTURES:
             faults = Faults()
-            with opened(chromium, Look(picture.width), faults) as page:
-                page.set_viewport_size({"width": picture.width, "height": picture.height})
+            with opened(chromium, picture.look, faults) as page:
+                page.set_viewport_size({"width": picture.look.width, "height": picture.height})
                 page.goto(address + picture.path)
-                picture.before(page)
-                found = smaller(page.screenshot(animations="disabled", caret="hide"))
+                found = smaller(picture.of(page))
             if faults.seen:
                 raise RuntimeError(f"{picture.path}: {'; '.join(faults.seen)}")
             if len(found) > MOST_BYTES:

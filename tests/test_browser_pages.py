@@ -130,7 +130,7 @@ ADDRESSES = """() => [...document.querySelectorAll('a[href^="http"]')]
 def test_on_paper_a_page_is_all_there_and_breaks_where_it_may(page, address, path, look):
     page.goto(address + path)
     if path in POLICIES:
-        page.get_by_label("Print the whole page").check()
+        page.get_by_label("Print the whole page instead").check()
     page.emulate_media(media="print")
     for beside in ("header nav", "nav.contents", ".skip", ".shortcuts", ".button"):
         assert all(not found.is_visible() for found in page.locator(beside).all()), beside
@@ -161,7 +161,7 @@ def test_a_statement_prints_as_a_summary_of_two_pages(page, address, path):
 def test_on_paper_a_link_to_another_host_has_its_address(page, address, path):
     page.goto(address + path)
     if path in POLICIES:
-        page.get_by_label("Print the whole page").check()
+        page.get_by_label("Print the whole page instead").check()
     page.emulate_media(media="print")
     assert page.locator("a[href^='http']").count() > 0 or path == "/policies"
     assert page.evaluate(ADDRESSES) == []

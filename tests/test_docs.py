@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -45,6 +46,23 @@ def card_in_readme() -> str:
     links = "  ".join(f"[{link['label']}]" for link in card["links"])
     text = f"**{card['summary']}**\n\n{card['detail']}\n\n{offers}  {links}  [Dismiss ▾]"
     return "\n".join(f"> {line}" if line else ">" for line in text.splitlines())
+
+
+FIRST_CARD = ROOT / "docs" / "first-card.md"
+
+
+def request_of_first_card() -> dict[str, Any]:
+    """The request that a reader of the page on the first card writes."""
+    (shown,) = re.findall(r"^```json\n(.*?)^```", FIRST_CARD.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    found: dict[str, Any] = json.loads(shown)
+    return found
+
+
+def summary_of_first_card() -> str:
+    """The summary of the card for that request, as a quotation."""
+    (found,) = answers(request_of_first_card())
+    assert found.card is not None
+    return f"> **{found.card['summary']}**"
 
 
 def answers_in_guide() -> str:
@@ -218,6 +236,7 @@ GENERATED = [
     (ROOT / "docs" / "operators-guide.md", "settings", settings_table),
     (ROOT / "docs" / "operators-guide.md", "checks", checks_table),
     (ROOT / "README.md", "card", card_in_readme),
+    (FIRST_CARD, "summary", summary_of_first_card),
     (ROOT / "docs" / "integrators-guide.md", "answers", answers_in_guide),
     (READING, "roles", roles_table),
     (READING, "future", reading_page.future),

@@ -243,3 +243,20 @@ def test_where_the_evidence_pages_of_a_client_are_is_shown(http, more, default, 
     (line,) = (line for line in lines if line.check == "evidence")
     assert line.passed
     assert line.says.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, "detail_format markdown, dates us"),
+        (
+            {"detail_format": "html", "dates": "iso", "quirks": frozenset({"one-action-per-suggestion"})},
+            "detail_format html, dates iso; quirks: one-action-per-suggestion",
+        ),
+    ],
+)
+def test_how_the_cards_of_a_client_are_written_is_shown(http, more, words):
+    with KeyServer(key_set("p384")) as keys, KeyServer(STATEMENT) as fhir:
+        lines = [*diagnose_client(entry(keys, fhir, **more), http, library(), BASE, "off")]
+    (line,) = (line for line in lines if line.check == "cards")
+    assert (line.passed, line.says) == (True, words)

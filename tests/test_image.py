@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from cds_service.web.evidence_links import LABEL
 from tests.serving import ROOT, free_port
+from tests.shipped import example
 from tests.waiting import answering
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -27,6 +29,17 @@ def documented_in_dockerfile() -> str:
 
 def documented_in_guide() -> str:
     return run_command(GUIDE.partition("## In a container")[2])
+
+
+def documented_in_readme() -> str:
+    return run_command((ROOT / "README.md").read_text(encoding="utf-8"))
+
+
+def documented_for_the_first_card() -> str:
+    return run_command((ROOT / "docs" / "first-card.md").read_text(encoding="utf-8"))
+
+
+PLACES = [documented_in_dockerfile, documented_in_guide, documented_in_readme, documented_for_the_first_card]
 
 
 def run_command(text: str) -> str:
@@ -62,22 +75,27 @@ def command_of_image(port: int) -> list[str]:
     return [str(Path(sys.executable).parent / name), *(str(port) if word == "8080" else word for word in rest)]
 
 
-@pytest.mark.parametrize("documented", [documented_in_dockerfile, documented_in_guide])
-def test_the_documented_container_starts_and_answers(documented, tmp_path):
+def test_the_documented_container_starts_and_shows_the_workbench(tmp_path):
     port = free_port()
     image = environment_of_image()
     assert image["CDS_SERVICE_STATE"] == "/var/lib/cds-service"
     # Its paths are those of the image; here they are folders of the test.
     environment = image | {"CDS_SERVICE_STATE": str(tmp_path / "state"), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
-    environment |= environment_of(documented())
+    environment |= environment_of(documented_in_dockerfile())
     command, address = command_of_image(port), f"http://127.0.0.1:{port}"
     with answering(command, f"{address}/readyz", cwd=tmp_path, environment=environment):
         services = requests.get(f"{address}/cds-services", timeout=60).json()["services"]
+        start = requests.get(address, timeout=60).text
+        sign = f"{address}/cds-services/coverage-guidance-order-sign"
+        (card,) = requests.post(sign, json=example("typical-gaps"), timeout=60).json()["cards"]
     assert services
+    assert "Rosalind Achterberg" in start
+    assert LABEL in {link["label"] for link in card["links"]}
 
 
-def test_both_places_document_the_same_command():
-    assert shlex.split(documented_in_dockerfile()) == shlex.split(documented_in_guide())
+@pytest.mark.parametrize("documented", PLACES[1:])
+def test_every_place_documents_the_same_command(documented):
+    assert shlex.split(documented()) == shlex.split(documented_in_dockerfile())
 
 
 def test_the_documented_container_is_reached_from_this_machine_alone():

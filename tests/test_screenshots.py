@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import Faults, Look, browser, opened
+from tests.browser import Faults, browser, opened
 from tests.screenshots import IMAGES, MOST_BYTES, PICTURES, service, smaller
 
 ROOT = Path(__file__).parent.parent
@@ -42,12 +42,11 @@ def test_the_pages_of_the_pictures_have_no_fault_and_a_smaller_picture_is_the_sa
     with service() as address, browser() as chromium:
         for picture in PICTURES:
             faults = Faults()
-            with opened(chromium, Look(picture.width), faults) as page:
+            with opened(chromium, picture.look, faults) as page:
                 answer = page.goto(address + picture.path)
                 assert answer is not None
                 assert answer.ok
-                picture.before(page)
-                png = page.screenshot()
+                png = picture.of(page)
                 assert len(smaller(png)) <= len(png)
                 saved += len(png) - len(smaller(png))
                 assert page.evaluate(SAME, [list(png), list(smaller(png))])

@@ -129,6 +129,7 @@ def diagnose_client(
             "gets hold of it can use it too; for test kits alone, never with real patients",
         )
     yield from _topics(client, library)
+    yield _cards(client)
     yield _evidence(client, evidence)
     for service_id, hook in hook_request.SERVICES.items():
         url = f"{public_url}/cds-services/{service_id}"
@@ -194,6 +195,12 @@ def _topics(client: Client, library: Library) -> Iterator[Line]:
             yield Line(True, "topic", f"{topic} is told as {alias}")
         else:
             yield Line(False, "topic", f"'{topic}' is the topic of no statement; {nearest(topic, topics)}")
+
+
+def _cards(client: Client) -> Line:
+    """How the cards of a client are written."""
+    quirks = f"; quirks: {', '.join(sorted(client.quirks))}" if client.quirks else ""
+    return Line(True, "cards", f"detail_format {client.detail_format}, dates {client.dates}{quirks}")
 
 
 def _evidence(client: Client, default: str) -> Line:

@@ -45,7 +45,7 @@ def form_decisions(
     came = service.arrivals(request, guide.library)
     for policy in wanted.values():
         chart = service.read_chart(request, [policy], guide, came)
-        order = orders.recognise(policy.orders, request.drafts, chart, None, today, policy.scope)
+        order = orders.recognize(policy.orders, request.drafts, chart, None, today, policy.scope)
         if policy.id in named or (order is not None and order.certain):
             found = _decided(policy, chart, order, guide, today)
             if policy.id in named or decisions.pathway(policy, found[0], order) is None:

@@ -6,7 +6,7 @@ import { reasons, showChart } from "./chart.js";
 import { Cards } from "./cards.js";
 import { Developer } from "./developer.js";
 import { authorization, keeps, launch, showRefusals, showWritten, state } from "./ehr.js";
-import { announce, byId, fill, h, remember, remembered } from "./dom.js";
+import { announce, byId, fill, h, remember, remembered, reveal } from "./dom.js";
 import { learn, Orders } from "./orders.js";
 import { patientList } from "./patients.js";
 import { CARDS, DEVELOPER, ORDERS, PAGE, PATIENTS } from "./strings.js";
@@ -220,6 +220,8 @@ byId("add-form").addEventListener("submit", (event) => {
   byId("sign").focus();
   announce(ORDERS.added(short(name)));
 });
+
+byId("to-orders").addEventListener("click", () => reveal(byId("order-title")));
 
 // --- begin ---
 
