@@ -10,6 +10,7 @@ import pytest
 from cds_service.app import create_app
 from cds_service.hooks.feedback import CardsShown, DayRange
 from cds_service.installation import Installation, names_of
+from cds_service.operations import audit
 from cds_service.operations.audit import AuditLog
 from cds_service.operations.audit_lines import Wanted, read
 from cds_service.operations.metrics import Metrics
