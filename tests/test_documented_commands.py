@@ -88,7 +88,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     # -o: what is installed is taken as it is, so that nothing is fetched here.
     command = ["make", "run", f"PORT={port}", f"VENV={BIN.parent}", "-o", f"{BIN.parent}/.runtime"]
     environment = clean_environment({"CDS_SERVICE_STATE": str(tmp_path_factory.mktemp("state"))})
-    with answering(command, f"http://127.0.0.1:{port}/readyz", cwd=ROOT, environment=environment, seconds=SECONDS):
+    with answering(command, f"http://127.0.0.1:{port}/healthz", cwd=ROOT, environment=environment, seconds=SECONDS):
         yield f"127.0.0.1:{port}"
 
 
@@ -203,7 +203,7 @@ def test_what_pip_installs_as_documented_serves(tmp_path):
     command = [*serve.split(), "--port", str(port)]
     state = {"CDS_SERVICE_STATE": str(tmp_path / "state")}
     with answering(
-        command, f"http://127.0.0.1:{port}/readyz", cwd=tmp_path, environment=environment | state, seconds=SECONDS
+        command, f"http://127.0.0.1:{port}/healthz", cwd=tmp_path, environment=environment | state, seconds=SECONDS
     ):
         assert Path(run(".venv/bin/python -c 'import cds_service; print(cds_service.__file__)'").strip()).exists()
 
