@@ -99,8 +99,11 @@ def _tell(record: FhirRecord, status: int, installation: Installation) -> None:
     milliseconds = record.timing.total() * 1000
     is_answered = status < 400
     installation.metrics.fhir_request(record.operation, ANSWERED if is_answered else f"refused:{status}")
-    event = "fhir" if is_answered else "refused"
-    logs.logger().info(event, kind=record.operation, status=status, milliseconds=round(milliseconds, 1))
+    log, rounded = logs.logger(), round(milliseconds, 1)
+    if is_answered:
+        log.info("fhir", kind=record.operation, status=status, milliseconds=rounded)
+    else:
+        log.info("refused", kind=record.operation, status=status, milliseconds=rounded)
     caller = record.caller
     # Of requests that nobody answers for nothing is kept: anyone could fill the disk with them.
     if caller is None or record.operation not in _AUDITED:
