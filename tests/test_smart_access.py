@@ -511,6 +511,18 @@ def test_refusals_are_those_of_one_browser(smart, token):
     assert smart.fhir(others, "POST", FORM, json=form_answers()).status_code == 201
 
 
+def test_a_page_is_shown_what_is_chosen(smart):
+    assert set(smart.own.get("/workbench/refusals").get_json().values()) == {""}
+    smart.bench.refuse(write="422", of=FORM)
+    assert smart.own.get("/workbench/refusals").get_json() == {
+        "authorization": "",
+        "write": "422",
+        "of": FORM,
+        "read_back": "",
+        "lifetime": "",
+    }
+
+
 @pytest.mark.parametrize("body", [{"write": "418"}, {"made-up": ""}, {"write": None}, {"write": []}, [], "x"])
 def test_a_choice_that_there_is_not_is_refused(smart, body):
     assert smart.own.post("/workbench/refusals", json=body).status_code == 400

@@ -44,7 +44,7 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
     def chart(name: str) -> Response:
         ehr.opened(name)
         session = held()
-        value = {"changes": session.changes, "written": session.written.get(name, []), **_choices(session)}
+        value = {"changes": session.changes, "written": session.written.get(name, [])}
         return Response(orjson.dumps(value), mimetype="application/json")
 
     @parts.post("/charts/<name>/launch")
@@ -90,20 +90,20 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
 
         return answered({"changes": ehr.change(cookie, work)}, cookie)
 
+    @parts.get("/refusals")
+    def refused() -> Response:
+        return Response(orjson.dumps(held().refusals.as_json()), mimetype="application/json")
+
     @parts.post("/refusals")
     def refuse() -> Response:
         chosen = Refusals.of_json(_body())
         cookie = own()
 
-        def work(session: Session) -> dict[str, Any]:
+        def work(session: Session) -> dict[str, str]:
             session.refusals = chosen
-            return _choices(session)
+            return chosen.as_json()
 
         return answered(ehr.change(cookie, work), cookie)
-
-
-def _choices(session: Session) -> dict[str, Any]:
-    return {"refusals": session.refusals.as_json()}
 
 
 def _body() -> dict[str, Any]:

@@ -10,7 +10,7 @@ export const keeps = byId("content").dataset.session !== undefined;
 
 const chart = (name, what = "") => `charts/${encodeURIComponent(name)}${what}`;
 
-/** What was written into a chart, how often it changed, and which refusals are on. */
+/** What was written into a chart, and how often it changed. */
 export const state = (name) => (keeps ? helper(chart(name)) : Promise.resolve({ changes: 0, written: [] }));
 
 /** What a call hands over, so that the service reads what was written; null where nothing was. */
@@ -84,12 +84,18 @@ export function showWritten(element, name, written, changed) {
 
 const form = byId("refusals-form");
 
-/** Shows which refusals are on. */
-export function showRefusals(refusals) {
-  if (!form) return;
-  for (const choice of form.querySelectorAll("select")) choice.value = refusals?.[choice.name] ?? "";
+/** Shows which refusals are on; until that is known none can be chosen, because all are sent at once. */
+async function showRefusals() {
+  try {
+    const chosen = await helper("refusals");
+    for (const choice of form.querySelectorAll("select")) choice.value = chosen[choice.name];
+    form.querySelector("fieldset").disabled = false;
+  } catch (error) {
+    byId("refusals-said").textContent = REFUSALS.notSaved(error.message);
+  }
 }
 
+if (form) showRefusals();
 form?.addEventListener("change", async () => {
   try {
     await helper("refusals", JSON.stringify(Object.fromEntries(new FormData(form))));

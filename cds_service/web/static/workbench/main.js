@@ -5,7 +5,7 @@ import { call, discover, fhir, fhirBase, helper, resolved, resources } from "./c
 import { reasons, showChart } from "./chart.js";
 import { Cards } from "./cards.js";
 import { Developer } from "./developer.js";
-import { authorization, keeps, launch, showRefusals, showWritten, state } from "./ehr.js";
+import { authorization, keeps, launch, showWritten, state } from "./ehr.js";
 import { announce, byId, fill, h, remember, remembered, reveal } from "./dom.js";
 import { learn, Orders } from "./orders.js";
 import { patientList } from "./patients.js";
@@ -83,7 +83,7 @@ async function chartOf(name, context) {
   const base = fhirBase(name);
   const templates = services[0]?.prefetch ?? {};
   // Asked for first: what is written meanwhile is a change that is still to be seen.
-  const { changes, written, refusals } = await state(name);
+  const { changes, written } = await state(name);
   const prefetch = Object.fromEntries(
     await Promise.all(Object.entries(templates).map(async ([key, template]) => {
       const query = resolved(template, context);
@@ -93,7 +93,7 @@ async function chartOf(name, context) {
   // The chart shows more than the service asks for: of what is searched by code, everything.
   const types = [...new Set(["Patient", "Condition", "Coverage", ...Object.values(templates).map((template) => template.split(/[?/]/)[0])])];
   const records = await Promise.all(types.map((type) => type === "Patient" ? fhir(base, `Patient/${encodeURIComponent(context.patientId)}`) : fhir(base, `${type}?patient=${encodeURIComponent(context.patientId)}&_count=100`)));
-  return { base, prefetch, records: records.flatMap(resources), changes, written, refusals };
+  return { base, prefetch, records: records.flatMap(resources), changes, written };
 }
 
 /** Reads the chart anew where an app has written into it; an answer that fails leaves it as it is. */
@@ -114,7 +114,6 @@ async function refresh() {
 function showRecords() {
   showChart(byId("chart"), patient.records);
   showWritten(byId("written"), patient.name, patient.written ?? [], refresh);
-  showRefusals(patient.refusals);
 }
 
 async function open(found) {
