@@ -1,6 +1,5 @@
 """The check of a call: for each way to break a request or an answer, the sentence that is read, and its place."""
 
-import copy
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -300,7 +299,7 @@ def test_no_finding_of_a_hostile_request_fails_the_check(client):
             for step in path:
                 names = names[step]
             for name in list(names):
-                body = copy.deepcopy(whole())
+                body = whole()
                 put(*path, name, value)(body)
                 assert isinstance(validation.request_report(SIGN, body, PUBLISHED, GUIDE).findings, list)
 
