@@ -28,7 +28,7 @@ _INSUFFICIENT = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
 Result = TypeVar("Result")
 
 
-class Granted(NamedTuple):
+class AppAccess(NamedTuple):
     """What an access token opens: whose session it is of, its scope, and the address of the user's own record."""
 
     session: Session
@@ -117,7 +117,7 @@ class DemoEhr:
 
     # --- access ---
 
-    def granted(self, header: str, name: str) -> Granted:
+    def granted(self, header: str, name: str) -> AppAccess:
         """What the token in an Authorization header opens at the server of a patient. Raises RequestError 401."""
         scheme, _, token = header.partition(" ")
         session = self.session(token.strip()) if scheme.lower() == "bearer" else None
@@ -125,7 +125,7 @@ class DemoEhr:
         if session is None or grant is None or grant["patient"] != name:
             sentence = "The access token is unknown, over, or of another FHIR server."
             raise RequestError(401, "login", sentence, headers=_INVALID)
-        return Granted(session, grant["scope"], grant["user"])
+        return AppAccess(session, grant["scope"], grant["user"])
 
     def grant_to_service(self, session: Session, name: str) -> Json:
         """``fhirAuthorization`` for a call of the service about a patient."""

@@ -15,7 +15,7 @@ from cds_service.errors import RequestError
 from cds_service.fhir.elements import Json
 from cds_service.web import reading
 from cds_service.workbench import browser, demo_ehr, refusals, smart_documents, writing
-from cds_service.workbench.demo_ehr import DemoEhr, Granted
+from cds_service.workbench.demo_ehr import DemoEhr, AppAccess
 from cds_service.workbench.fhir import FhirServer
 from cds_service.workbench.patients import Patients
 from cds_service.workbench.session import Session
@@ -33,7 +33,7 @@ def register_reads(
     """Adds the reads. ``kinds`` are the types that the service asks for; without an ``ehr`` nothing can be written, and
     no token is known."""
 
-    def seen(name: str) -> tuple[FhirServer, Granted | None]:
+    def seen(name: str) -> tuple[FhirServer, AppAccess | None]:
         """The server as the current caller sees it, and what its token opens, if it has one."""
         base = smart_documents.Endpoints(browser.root_of(address), name).base
         found = demo_ehr.opened(patients, name, clock())
@@ -102,12 +102,12 @@ def register_writes(  # noqa: C901 - the branches are those of its routes, which
 ) -> None:
     """Adds what apps write."""
 
-    def granted(name: str) -> Granted:
+    def granted(name: str) -> AppAccess:
         """What the token of the current request opens. Raises RequestError 401, before anything of the body is read."""
         return ehr.granted(request.headers.get("Authorization", ""), name)
 
     def written(
-        name: str, by: Granted, needs: set[tuple[str, str]], work: Callable[[WritableChart], list[Written]]
+        name: str, by: AppAccess, needs: set[tuple[str, str]], work: Callable[[WritableChart], list[Written]]
     ) -> list[Written] | Response:
         """What came of writes that were checked; an answer where the EHR is told to refuse them."""
         for kind, interaction in sorted(needs):
