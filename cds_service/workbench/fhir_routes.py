@@ -15,7 +15,7 @@ from cds_service.errors import RequestError
 from cds_service.fhir.elements import Json
 from cds_service.web import reading
 from cds_service.workbench import browser, demo_ehr, refusals, smart_documents, writing
-from cds_service.workbench.demo_ehr import DemoEhr, AppAccess
+from cds_service.workbench.demo_ehr import AppAccess, DemoEhr
 from cds_service.workbench.fhir import FhirServer
 from cds_service.workbench.patients import Patients
 from cds_service.workbench.session import Session
