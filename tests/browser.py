@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 MISSING = (
     "These tests need the browser chromium, and it was not found. Install it (on Debian: sudo apt-get install "
-    "chromium); `make test` does so as root on Debian."
+    "chromium-headless-shell); `make test` does so as root on Debian."
 )
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+# The shell has no windows to make for each page: it opens one in less than half the time of the whole browser.
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 LOOPBACK = "127.0.0.1"
 OPTIONS = (
     # Started as root it has no sandbox to offer; what it opens here is ours alone.
@@ -147,24 +148,85 @@ def listening(app: Flask | Callable[..., Any], port: int = 0) -> Iterator[str]:
         server.server_close()
 
 
-def accessible(page: "Page", *, contrast: bool = True) -> None:
+# The rules of axe-core that measure colors, text after text: on a long page they take far longer than all others.
+_OF_COLORS = ("color-contrast", "link-in-text-block")
+# From so many elements on, the colors of texts that look alike are measured once.
+_LONG = 1_500
+# Marks the texts whose colors are measured: of those that look alike the first. Alike are elements with the same
+# classes and styles up to the root, whose text is of the same sort, and which nothing takes out of the page's flow.
+_MARK = """() => {
+  const numbers = new Map(), known = new Map();
+  const numbered = words => numbers.get(words) ?? numbers.set(words, numbers.size).get(words);
+  const READ = ['display', 'visibility', 'color', 'backgroundColor', 'backgroundImage', 'opacity', 'filter', 'clipPath',
+    'fontSize', 'fontWeight', 'textDecorationLine', 'textShadow', 'borderBottomStyle', 'zIndex', 'mixBlendMode'];
+  const look = element => {
+    if (element === null) return 0;
+    if (!known.has(element)) {
+      const style = getComputedStyle(element);
+      const apart = ['absolute', 'fixed', 'sticky'].includes(style.position) || style.float !== 'none';
+      known.set(element, numbered(JSON.stringify([look(element.parentElement), element.localName, element.className,
+        element.matches(':disabled, [aria-disabled=true], [aria-hidden=true]'), READ.map(name => style[name]),
+        apart ? known.size : -1])));
+    }
+    return known.get(element);
+  };
+  const amongText = link => {
+    let block = link.parentElement;
+    while (getComputedStyle(block).display.startsWith('inline')) block = block.parentElement;
+    const texts = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
+    for (let text = texts.nextNode(); text; text = texts.nextNode())
+      if (/[\\p{L}\\p{N}]/u.test(text.data) && !text.parentElement.closest('a')) return true;
+    return false;
+  };
+  const seen = new Set();
+  for (const element of document.querySelectorAll('body, body *')) {
+    const texts = [...element.childNodes].filter(node => node.nodeType === Node.TEXT_NODE);
+    const said = texts.map(node => node.data).join('');
+    const shown = element.matches('a[href], input, select, textarea, button');
+    if (!(shown || said.trim()) || !element.checkVisibility()) continue;
+    const sort = /[\\p{L}\\p{N}][^]*[\\p{L}\\p{N}]/u.test(shown ? element.textContent || element.value : said);
+    const alike = `${look(element)} ${sort} ${element.matches('a[href]') && amongText(element)}`;
+    if (!seen.has(alike)) element.setAttribute('data-colors-measured', '');
+    seen.add(alike);
+  }
+}"""
+_UNMARK = """() => document.querySelectorAll('[data-colors-measured]')
+  .forEach(element => element.removeAttribute('data-colors-measured'))"""
+
+
+def accessible(page: "Page", *, structure: bool = True, colors: bool = True) -> None:
     """Checks a page against axe-core's rules, target size included; fails with a list of the violations.
 
-    ``contrast`` measures the colors of every text too, which takes far longer than all else on a long page.
+    ``structure`` takes the rules that no theme changes, ``colors`` those of contrast; on a long page once for each look
+    that a text has.
     """
-    from axe_playwright_python.sync_playwright import Axe
-
-    options = {
-        "resultTypes": ["violations"],
-        "rules": {"color-contrast": {"enabled": contrast}, "target-size": {"enabled": True}},
-    }
-    found = Axe().run(page, options=options).response["violations"]
+    long = colors and page.locator("body *").count() >= _LONG
+    together = structure and colors and not long
+    violations = []
+    if structure:
+        rules = {} if together else {name: {"enabled": False} for name in _OF_COLORS}
+        violations += _violations(page, None, {"rules": {"target-size": {"enabled": True}} | rules})
+    if colors and not together:
+        if long:
+            page.evaluate(_MARK)
+        where = "[data-colors-measured]" if long else None
+        violations += _violations(page, where, {"runOnly": list(_OF_COLORS)})
+        page.evaluate(_UNMARK)
     barriers = [
         f"{rule['impact']}: {rule['help']} ({rule['id']})\n"
         + "\n".join(f"    {' '.join(map(str, node['target']))}: {node['html'][:160]}" for node in rule["nodes"][:5])
-        for rule in found
+        for rule in violations
     ]
     assert not barriers, f"{page.url} has barriers:\n" + "\n".join(barriers)
+
+
+def _violations(page: "Page", where: str | None, options: dict[str, Any]) -> list[dict[str, Any]]:
+    from axe_playwright_python.sync_playwright import Axe
+
+    found: list[dict[str, Any]] = (
+        Axe().run(page, where, options={"resultTypes": ["violations"]} | options).response["violations"]
+    )
+    return found
 
 
 _SIDEWAYS = """() => {

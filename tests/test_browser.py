@@ -20,6 +20,7 @@ GIVEN_UP = """<p></p><script>
   fetch('/slow', {{method: '{method}', signal: left.signal}}).catch(() => told.append('given up'));
   setTimeout(() => left.abort(), 50);
 </script>"""
+ALIKE = "<p>All is well, as in a <a href='/sound'>link</a>.</p>" * 800
 PAGES = {
     "sound": "<p>All is well.</p>",
     "told": "<script>console.error('a fault')</script>",
@@ -30,6 +31,12 @@ PAGES = {
     "given up": GIVEN_UP.format(method="GET"),
     "given up posting": GIVEN_UP.format(method="POST"),
     "wide": "<div style='width: 2000px'>Wide</div>",
+    "long": ALIKE,
+    "long, one pale": f"{ALIKE}<p style='color:#ccc'>Hardly legible</p>{ALIKE}",
+    "long, one pale of its class": f"<style>.pale {{ color: #ccc }}</style>{ALIKE}<p class='pale'>Hardly legible</p>",
+    "long, one on a dark ground": f"{ALIKE}<div style='background:#333'><p>Hardly legible</p></div>{ALIKE}",
+    "long, one out of place": f"{ALIKE}<p style='position:absolute;top:0;background:#333'>Hardly legible</p>",
+    "long, one link in a text": f"{ALIKE}<p>Read <a style='color:#111;text-decoration:none' href='/'>this</a>.</p>",
 }
 
 
@@ -86,6 +93,19 @@ def test_a_barrier_is_named_with_its_place(page, address):
     assert "(image-alt)" in str(failure.value)
 
 
+@pytest.mark.parametrize("name", [name for name in PAGES if name.startswith("long, ")])
+def test_among_many_texts_that_look_alike_the_one_that_does_not_is_named(page, address, name):
+    page.goto(f"{address}/{name}")
+    with pytest.raises(AssertionError, match=r"Hardly legible|link-in-text-block"):
+        accessible(page, structure=False)
+
+
+def test_a_long_page_of_which_every_look_can_be_read_has_no_barrier(page, address):
+    page.goto(f"{address}/long")
+    accessible(page)
+    assert page.locator("[data-colors-measured]").count() == 0
+
+
 @pytest.mark.parametrize("look", [Look(320), Look(1440)], ids=str)
 def test_what_is_too_wide_is_named(page, address, look):
     page.goto(f"{address}/wide")
@@ -98,7 +118,7 @@ def test_without_a_browser_the_tests_fail_and_say_what_to_install(monkeypatch):
     with pytest.raises(RuntimeError) as failure, browser():
         pass
     assert str(failure.value) == MISSING
-    assert "sudo apt-get install chromium" in MISSING
+    assert "sudo apt-get install chromium-headless-shell" in MISSING
 
 
 def test_the_theme_changes_nothing_but_colors():

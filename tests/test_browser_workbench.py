@@ -530,7 +530,7 @@ def test_the_list_and_a_signed_order_have_no_barrier_and_do_not_scroll_sideways(
     fits(page)
     words_stay_whole(page)
     easy_to_hit(page)
-    accessible(page)
+    accessible(page, structure=look.scheme == "light")
     open_chart(page, workbench.address, "typical-gaps")
     signed(page)
     page.get_by_role("button", name="Dismiss card").click()
@@ -538,12 +538,12 @@ def test_the_list_and_a_signed_order_have_no_barrier_and_do_not_scroll_sideways(
     fits(page)
     words_stay_whole(page)
     easy_to_hit(page)
-    accessible(page)
+    accessible(page, structure=look.scheme == "light")
     for tab in ("Response", "Prefetch", "Timing", "Check"):
         page.get_by_role("tab", name=tab).click()
         page.locator(f"#panel-{tab.lower()} :is(pre, table, h3)").first.wait_for()
         fits(page)
-    accessible(page, contrast=False)
+    accessible(page, structure=look.scheme == "light", colors=False)
 
 
 def test_it_works_behind_a_path_of_its_own(page, workbench):
@@ -559,4 +559,4 @@ def test_the_services_page_has_no_barrier(page, workbench, look):
     page.evaluate("document.querySelectorAll('details').forEach(closed => { closed.open = true; })")
     fits(page)
     easy_to_hit(page)
-    accessible(page)
+    accessible(page, structure=look.scheme == "light")
