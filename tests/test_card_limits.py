@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 from markdown_it import MarkdownIt
 
-from cds_service.authoring import cases, lint
+from cds_service.authoring import lint
 from cds_service.card.assessment import Assessment, Row
 from cds_service.card.details import count_words, detail
 from cds_service.card.evidence_words import fails
@@ -23,7 +23,8 @@ from cds_service.facts.evaluated import DOES_NOT_APPLY
 from cds_service.facts.logic import Truth
 from cds_service.service import Answer
 from cds_service.verdicts.criteria import Finding
-from tests.shipped import guide, library
+from tests.case_cards import case_cards
+from tests.shipped import library
 
 POLICIES = [policy.id for policy in library().policies]
 MEDIAN_WORDS, MOST_WORDS = 80, 120
@@ -53,8 +54,7 @@ class Shown(NamedTuple):
 @cache
 def shown(name: str) -> tuple[Shown, ...]:
     """Every card of every case of a policy."""
-    results = cases.run_cases(library().policy(name), guide())
-    return tuple(Shown(item.name, found) for item in results for found in item.answers if found.card is not None)
+    return tuple(Shown(*item) for item in case_cards(name))
 
 
 def decided(name: str) -> Iterator[Shown]:

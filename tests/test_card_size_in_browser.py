@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from cds_service.authoring import cases
 from cds_service.service import Answer
+from tests.case_cards import case_cards
 from tests.panels import HEIGHT, RENDERED, WIDTH
 from tests.panels import panel as page_of
-from tests.shipped import guide, library
+from tests.shipped import library
 
 # Of each outcome the card with the most text is looked at, in each statement.
 MEASURED = "() => [document.querySelector('main').getBoundingClientRect().height, document.documentElement.scrollWidth]"
@@ -19,12 +19,10 @@ def longest() -> dict[str, Answer]:
     """Statement and outcome -> the answer with the longest card of its cases."""
     found: dict[str, Answer] = {}
     for policy in library().policies:
-        alone = cases.guide_of(policy, guide())
-        for case in policy.cases["cases"]:
-            for answer in cases.case_result(policy, case, alone).answers:
-                name = f"{policy.phrases.topic} {answer.outcome.value}"
-                if answer.card and _length(answer) > (_length(found[name]) if name in found else 0):
-                    found[name] = answer
+        for _, answer in case_cards(policy.id):
+            name = f"{policy.phrases.topic} {answer.outcome.value}"
+            if _length(answer) > (_length(found[name]) if name in found else 0):
+                found[name] = answer
     return found
 
 
