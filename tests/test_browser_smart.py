@@ -11,7 +11,7 @@ import requests
 from tests.browser import LOOKS, accessible, easy_to_hit, fits, words_stay_whole
 from tests.shipped import example
 from tests.smart_page import served_with_app
-from tests.workbench_page import open_chart, signed
+from tests.workbench_page import OPENED, moment, open_chart, signed
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
@@ -126,7 +126,7 @@ def test_the_chart_is_read_anew_when_the_reader_comes_back_and_can_be_reset(char
     section.get_by_role("button", name="Reset chart").click()
     section.wait_for(state="detached")
     chart.reload()
-    chart.locator("#chart section").first.wait_for()
+    moment(chart, OPENED).wait_for()
     assert chart.locator("#written section").count() == 0
 
 
@@ -175,6 +175,7 @@ def test_refusals_are_folded_until_a_developer_opens_them(chart):
     choose(chart, "Reading it back", "403")
     chart.locator("#refusals-said").filter(has_text="from now on").wait_for()
     chart.reload()
+    moment(chart, OPENED).wait_for()
     choose(chart, "Applies to", "QuestionnaireResponse")
     assert chart.get_by_label("Reading it back").input_value() == "403"
     accessible(chart)
