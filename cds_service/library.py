@@ -5,19 +5,17 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cds_service.card import overrides
 from cds_service.card.ids import reason_system
 from cds_service.card.outcomes import Outcome
-from cds_service.chart.arrivals import Listing, State
-from cds_service.chart.chart import Chart
-from cds_service.chart.code_index import Lexicon
 from cds_service.chart.order_index import OrderIndex
 from cds_service.chart.policy_reads import PolicyReadsIndex, types_of_opening
 from cds_service.errors import PolicyError
 from cds_service.facts import gather
 from cds_service.facts.logic import Truth
+from cds_service.facts.silence import SilentFacts, empty_chart
 from cds_service.facts.vocabulary import VOCABULARY
 from cds_service.hooks import prefetch
 from cds_service.policy.code_packs import read_packs
@@ -37,6 +35,13 @@ class LeftOut:
     name: str
     problems: tuple[str, ...]
     draft: bool = False
+
+
+class Silences(NamedTuple):
+    """The facts and the findings of one policy where nothing that they read is on record."""
+
+    facts: SilentFacts
+    findings: criteria.SilentFindings
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,17 @@ class Library:
             )
             for policy in self.policies
         }
+
+    @cached_property
+    def _silences(self) -> dict[str, Silences]:
+        return {}
+
+    def silences(self, policy: Policy) -> Silences:
+        """What a policy says where nothing is on record; worked out when first asked for, or before the first call."""
+        if policy.id not in self._silences:
+            facts = SilentFacts(policy, self.resource_types)
+            self._silences[policy.id] = Silences(facts, criteria.silent_findings(policy, facts))
+        return self._silences[policy.id]
 
     def questionnaires(self, policy: Policy) -> frozenset[str]:
         """The canonical addresses, each with its edition, whose answers count for a policy: all its editions'."""
@@ -197,8 +213,7 @@ def _none(folder: Path) -> str:
 
 def granted_to_nobody(policy: Policy) -> list[str]:
     """A sentence for each criterion and verdict that an empty chart would meet: nothing known, nothing granted."""
-    nothing = dict.fromkeys(("Patient", *policy.resource_types), Listing(State.EMPTY))
-    nobody = Chart.of({}, nothing, patient_id="nobody", types=(), lexicon=Lexicon(()))
+    nobody = empty_chart(("Patient", *policy.resource_types))
     day = date(2000, 1, 1)
     decision = decisions.decide(policy, nobody, gather.gather(policy, nobody, frozenset(), day), None, day)
     met = [f"criterion '{name}'" for name, finding in decision.findings.items() if finding.truth is Truth.MET]

@@ -26,7 +26,7 @@ from cds_service.hooks.client_names import OPEN
 from cds_service.hooks.hook_request import HookRequest
 from cds_service.library import Library
 from cds_service.policy.editions import date_of_service, in_force
-from cds_service.policy.model import Policy
+from cds_service.policy.model import Policy, Profile
 from cds_service.settings.settings import Settings
 from cds_service.verdicts import decisions
 from cds_service.verdicts.decisions import Decision
@@ -293,7 +293,7 @@ def _answer(policy: Policy, call: _Call) -> Answer | None:
             known = _known(policy, call, order)
             urgent = decisions.urgent_of(policy, known)
             if call.guide.explains:
-                meant = Assessment(decisions.decide(policy, call.chart, known, order, call.today), call.chart)
+                meant = Assessment(_decision(policy, call, known, order), call.chart)
         card = guidance.ask_card(frame, order.at_site, urgent)
         return Answer(policy, card, None, Outcome.UNCLEAR, order=first, if_meant=meant)
     if call.chart.patient is None:
@@ -309,7 +309,15 @@ def _answer(policy: Policy, call: _Call) -> Answer | None:
 
 def _known(policy: Policy, call: _Call, order: ProcedureOrder | None) -> Known:
     guide = call.guide
-    return gather.gather(policy, call.chart, guide.library.questionnaires(policy), call.today, order, guide.accepts)
+    forms, silent = guide.library.questionnaires(policy), guide.library.silences(policy).facts
+    return gather.gather(policy, call.chart, forms, call.today, order, accepts=guide.accepts, silent=silent)
+
+
+def _decision(
+    policy: Policy, call: _Call, known: Known, order: ProcedureOrder | None, rule: Profile | None = None
+) -> Decision:
+    silent = call.guide.library.silences(policy).findings
+    return decisions.decide(policy, call.chart, known, order, call.today, profile=rule, silent=silent)
 
 
 def _decided(policy: Policy, call: _Call, known: Known, order: ProcedureOrder | None) -> Answer:
@@ -327,8 +335,7 @@ def _decided(policy: Policy, call: _Call, known: Known, order: ProcedureOrder | 
         frame = _frame(call, policy, references, "ask scope")
         card = None if quiet else guidance.ask_scope_card(frame, decisions.urgent_of(policy, known))
         return Answer(policy, card, None, Outcome.UNCLEAR, order=first)
-    rule = policy.profiles.get(call.profile) if call.profile else None
-    decision = decisions.decide(policy, call.chart, known, order, call.today, rule)
+    decision = _decision(policy, call, known, order, policy.profiles.get(call.profile) if call.profile else None)
     found = Assessment(decision, call.chart)
     if quiet and found.outcome is Outcome.IMPLANTED:
         return Answer(policy, None, decision, found.outcome, assessment=found)
@@ -383,5 +390,6 @@ def warm_up(library: Library) -> None:
     _ = library.order_index, library.policy_reads, library.opened_on_patient_view
     _ = library.prefetch_templates, library.resource_types
     for policy in library.policies:
+        library.silences(policy)
         for act in policy.orders.acts:
             suggestions.warm_up(act)

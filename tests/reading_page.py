@@ -253,13 +253,10 @@ def body_mass_units() -> str:
     rows = (
         (
             title,
-            ", ".join(f"`{unit}` ({factor:g})" for unit, (factor,) in units.items()),
-            f"{low:g} to {high:g} {canonical}",
+            ", ".join(f"`{unit}` ({factor:g})" for unit, (factor,) in measure.units.items()),
+            f"{measure.range[0]:g} to {measure.range[1]:g} {measure.unit}",
         )
-        for title, units, (low, high), canonical in (
-            ("weight", body_mass._WEIGHT_UNITS, body_mass._WEIGHTS, "kg"),
-            ("height", body_mass._HEIGHT_UNITS, body_mass._HEIGHTS, "m"),
-        )
+        for title, measure in (("weight", body_mass.WEIGHT), ("height", body_mass.HEIGHT))
     )
     return _table(("number", "units (factor)", "possible"), rows)
 

@@ -250,8 +250,9 @@ def test_only_what_the_candidates_read_is_read():
     needs = PolicyReadsIndex([one, other])
     assert needs.of([one]).resource_types == one.resource_types
     assert needs.of([one, other]).resource_types == one.resource_types | {"Device"}
-    assert needs.of([other]).lexicon.look_up(CPT, "97110").rows == ()
-    assert needs.of([one]).lexicon.look_up(CPT, "97110").rows
+    therapy = ((CPT, "97110"),)
+    assert needs.of([other]).lexicon.read(therapy).rows == ()
+    assert needs.of([one]).lexicon.read(therapy).rows
 
 
 def test_what_is_read_is_remembered_for_the_last_few_combinations():

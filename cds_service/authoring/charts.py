@@ -147,7 +147,8 @@ class _Reader:
             self.report.records += 1
             try:
                 listed = codings(concept)
-                if any(self.reads.lexicon.look_up(item.get("system"), item.get("code")).rows for item in listed):
+                found = self.reads.lexicon.read(tuple((item.get("system"), item.get("code")) for item in listed))
+                if found.rows or found.broken:
                     continue
             # What is broken is in the ledger.
             except UnreadableError:

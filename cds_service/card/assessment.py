@@ -144,6 +144,8 @@ class Assessment:
     @cached_property
     def not_checked(self) -> tuple[Row, ...]:
         """The label's criteria that are unknown because a whole type of record that they read did not arrive."""
+        if not self.chart.why_missing:
+            return ()
         return tuple(row for row in self.label if row.truth is Truth.UNKNOWN and not row.conflict and self._unread(row))
 
     @cached_property

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from cds_service.card.assessment import Assessment
 from cds_service.card.leads import lead
@@ -27,19 +26,17 @@ def detail(found: Assessment, summary: str, style: Style) -> tuple[Block, ...]:
         said = "Confirm patient identity. Coverage criteria not checked, no codes suggested."
         return (Block(LINES, ((Span("Wrong chart?", said),),)),)
     footer = _footer(found)
-    leads: dict[Room, list[Block]] = {}
-    facts: dict[Room, Block] = {}
+    before: Room | None = None
     for room in ROOMS:
         # Each part is worked out again only where what it has room for changed.
-        of_lead, of_facts = replace(room, joined=False, counts=False), replace(room, items=0, bullets=0, heading=False)
-        if of_lead not in leads:
-            leads[of_lead] = _together(block for block in lead(found, style, room) if block.lines)
-        if of_facts not in facts:
-            facts[of_facts] = standing(found, style, room)
-        head = leads[of_lead]
-        blocks = (*head, *(block for block in (facts[of_facts], footer) if block.lines))
+        if before is None or before.for_lead != room.for_lead:
+            head = _together(block for block in lead(found, style, room) if block.lines)
+        if before is None or before.for_facts != room.for_facts:
+            facts = standing(found, style, room)
+        blocks = (*head, *(block for block in (facts, footer) if block.lines))
         if _fits(summary, head, blocks):
             break
+        before = room
     return blocks
 
 

@@ -43,7 +43,9 @@ def result_of(finding: Finding) -> str:
 def said(text: str, nameless: Nameless, longest: int = LONGEST_TEXT) -> str:
     """The chart's own words on one line, without what names the patient; nothing invisible is in them."""
     # Cut only behind: a name that is cut off would not be found.
-    return one_line(nameless(one_line(text, LONGEST_READ)), longest)
+    read = one_line(text, LONGEST_READ)
+    nobodys = nameless(read)
+    return read if nobodys is read and len(read) <= longest else one_line(nobodys, longest)
 
 
 class Rows:

@@ -1,7 +1,6 @@
 """The lead of a card: what to do, by its outcome, and what joins that on any card."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from cds_service.card import evidence_words as words
 from cds_service.card.assessment import Assessment, Row
@@ -145,7 +144,7 @@ def _two_sides(found: Assessment, style: Style, room: Room) -> Iterator[Block]:
         tail = f"not studied: {few(failing, ', ')}" if failing else ""
         if gaps:
             yield Block(LINES, ((Span(f"{named}: documentation needed ({len(gaps)})", tail),),))
-            bullets, rest = _bullets(found, gaps, style, replace(room, bullets=max(room.bullets - 2, 2)))
+            bullets, rest = _bullets(found, gaps, style, room._replace(bullets=max(room.bullets - 2, 2)))
             yield Block(BULLETS, bullets)
             yield Block(LINES, rest)
         else:

@@ -37,9 +37,12 @@ class Nameless:
             _Sought(_terms(_numbers(copies)), NUMBER, any_case=True),
             _Sought(_terms(spelled for born in self._born for spelled in _dates(born)), BIRTH_DATE, any_case=True),
         ]
+        self._any = [term.lower() for sought in self._sought for term in sought.terms]
 
     def __call__(self, text: str) -> str:
-        """The text with a marker in the place of each."""
+        """The text with a marker in the place of each; hardly ever is one in a text."""
+        if not any(map(text.lower().__contains__, self._any)):
+            return text
         for sought in self._sought:
             text = sought.left_out_of(text)
         return text
@@ -50,20 +53,20 @@ class Nameless:
 
 
 class _Sought:
-    """Terms that a marker takes the place of; hardly ever is one in a text, so that most need no pattern."""
+    """Terms that a marker takes the place of; most texts have none, and need no pattern."""
 
     def __init__(self, terms: list[str], marker: str, *, any_case: bool) -> None:
-        self._terms = [term.lower() for term in terms] if any_case else terms
+        self.terms = [term.lower() for term in terms] if any_case else terms
         self._marker, self._any_case = marker, any_case
         self._pattern: re.Pattern[str] | None = None
 
     def left_out_of(self, text: str) -> str:
         """The text with the marker in the place of each term that stands there as a word."""
         looked_at = text.lower() if self._any_case else text
-        if not any(term in looked_at for term in self._terms):
+        if not any(map(looked_at.__contains__, self.terms)):
             return text
         if self._pattern is None:
-            either = "|".join(map(re.escape, self._terms))
+            either = "|".join(map(re.escape, self.terms))
             self._pattern = re.compile(rf"(?<!\w)(?:{either})(?!\w)", re.IGNORECASE if self._any_case else 0)
         return self._pattern.sub(self._marker, text)
 

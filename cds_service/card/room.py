@@ -1,10 +1,9 @@
 """How much a card says: what it leaves out first where it would be too long to be read at once."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(NamedTuple):
     """How much one says: items of a bullet, bullets, names of a line; ``heading``: over bullets that the summary
     counts already; ``joined``: met criteria and those of trials share a line; ``counts``: met criteria as numbers."""
 
@@ -14,6 +13,16 @@ class Room:
     heading: bool = True
     joined: bool = False
     counts: bool = False
+
+    @property
+    def for_lead(self) -> tuple[int, int, int, bool]:
+        """What of it the lead of a card depends on."""
+        return self.items, self.bullets, self.names, self.heading
+
+    @property
+    def for_facts(self) -> tuple[int, bool, bool]:
+        """What of it the lines depend on that say what is known."""
+        return self.names, self.joined, self.counts
 
 
 ROOMS = (

@@ -4,16 +4,16 @@ The resources stay the JSON that the EHR sent (FHIR R4). Reading is strict in sh
 be read is listed, never raised, so that one broken resource spoils only what it could have served.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from cds_service.chart.arrivals import Listing, State, Unreadable
 from cds_service.chart.code_index import Lexicon
-from cds_service.chart.concepts import NO_CONCEPT, read_concept, says_nothing
+from cds_service.chart.concepts import NO_CONCEPT, ReadConcept, read_concept, says_nothing
 from cds_service.errors import UnreadableError
 from cds_service.fhir.bundles import DEFAULT_LIMITS, ReadLimits, newest_copies, once
-from cds_service.fhir.concepts import inline_concept
+from cds_service.fhir.concepts import concept_by, inline_concept
 from cds_service.fhir.elements import Json, Key, first_of, list_of, relative
 from cds_service.fhir.free_text import FreeText, Said
 from cds_service.fhir.types import TYPES, Ordered, ResourceType
@@ -39,7 +39,8 @@ class Match(NamedTuple):
 
     ``text`` is the record's own code, or what it is called where its words are read; then ``code`` is None, and
     ``said`` is the manner in which they say it. ``beside_code``: a code of a standard system stands beside these words
-    that the set does not list. ``drugs`` are the ingredients that they name.
+    that the set does not list. ``drugs`` are the ingredients that they name. ``words`` are those that stand beside its
+    own code.
     """
 
     record: Record
@@ -50,28 +51,24 @@ class Match(NamedTuple):
     said: Said = Said.REPORTED
     beside_code: bool = False
     drugs: tuple[str, ...] = ()
+    words: str = ""
 
 
 class _Worded(NamedTuple):
-    """A part that may be read by its words, as written; ``coded`` where codes stand beside them.
-
-    ``label`` is what it is called. ``silent_for`` are the code sets for which a code beside the words counts, and for
-    others it does not.
-    """
+    """A part that may be read by its words, and what it says that it is."""
 
     record: Record
     part: Json
-    coded: bool
-    text: str
-    label: str
-    silent_for: frozenset[CodeSet]
+    said: ReadConcept
 
 
 class _Spoken(NamedTuple):
-    """The words of a type's records: in which of them each code set is named, and what is said by words at all."""
+    """The words of a type's records: in which of them each code set is named, what is said by words at all, and at
+    which ``places`` of that each text stands."""
 
     named: Mapping[CodeSet, Mapping[str, FreeText]]
     worded: Sequence[_Worded]
+    places: Mapping[str, Sequence[int]]
 
 
 class Delivery(NamedTuple):
@@ -109,7 +106,7 @@ class Chart:
         self.unreadable = [item.in_part for item in listings.values() if item.in_part is not None]
         self.dropped: dict[str, list[Unreadable]] = {}
         self.patients: tuple[Json, ...] = ()
-        self._own: dict[str, list[Json]] = {}
+        self._own: dict[str, list[Record]] = {}
         self._coded: dict[tuple[CodeSet, str], list[Match]] = {}
         self._worded: dict[str, list[_Worded]] = {}
         self._lexicon = lexicon
@@ -124,6 +121,7 @@ class Chart:
         self._identifiers: frozenset[_Identifier] = frozenset()
         self._opened: tuple[Mapping[str, Any], Mapping[str, Json]] = ({}, {})
         self._told: dict[tuple[Hashable, ...], tuple[Any, Any, str | None]] = {}
+        self._read: dict[str, FreeText] = {}
 
     @classmethod
     def of(
@@ -190,31 +188,21 @@ class Chart:
         found = sorted(sorted(coded, key=_system_and_code, reverse=True), key=_reference) if many else list(coded)
         spoken = self._spoken_in(resource_type)
         if texts := spoken.named.get(codes):
-            seen = {id(match.part) for match in found}
-            ordered = TYPES[resource_type].orders is Ordered.ACT
-            matching = {
-                text: said
-                for text, read in texts.items()
-                if (said := codes.manner_in(read, ordered=ordered)) is not None
-            }
-            for worded in spoken.worded if matching else ():
-                if id(worded.part) not in seen and worded.text in matching:
-                    beside_code = (worded.coded or codes in worded.silent_for) and not codes.words_beside_codes
-                    said = matching[worded.text]
-                    drugs = codes.drugs_in(texts[worded.text].plain)
-                    found.append(Match(worded.record, worded.part, None, worded.label, False, said, beside_code, drugs))
+            found += _matches_by_words(codes, texts, spoken, found, TYPES[resource_type].orders is Ordered.ACT)
         return found
 
-    def touches(self, codes: CodeSet) -> bool:
-        """Whether anything in the chart carries a code or a word of the set: most sets, nothing does."""
+    @property
+    def touched(self) -> Set[CodeSet]:
+        """The code sets of which anything in the chart carries a code or a word: most sets are not among them."""
         if self._touched is None:
-            named = (code_set for kind in self._worded for code_set in self._spoken_in(kind).named)
-            self._touched = {*(code_set for code_set, _ in self._coded), *named}
-        return codes in self._touched
+            self._touched = {code_set for code_set, _ in self._coded}
+            for kind in self._worded:
+                self._touched.update(self._spoken_in(kind).named)
+        return self._touched
 
-    def records(self, resource_type: str) -> Iterator[Record]:
+    def records(self, resource_type: str) -> Sequence[Record]:
         """All of the patient's resources of a type."""
-        return (_record(resource_type, resource) for resource in self._own.get(resource_type, ()))
+        return self._own.get(resource_type, ())
 
     def concepts(self, resource_type: str) -> Iterator[Any]:
         """What each record of a type says that it is, and what each part of one does: a CodeableConcept as sent."""
@@ -231,12 +219,23 @@ class Chart:
         if resource_type not in self._spoken:
             worded = self._worded.get(resource_type, ())
             named: dict[CodeSet, dict[str, FreeText]] = {}
-            for text in {item.text: None for item in worded}:
-                read = FreeText(text)
-                for codes in self._lexicon.named_in(read.plain):
+            places: dict[str, list[int]] = {}
+            for place, item in enumerate(worded):
+                places.setdefault(item.said.text, []).append(place)
+            for text in places:
+                read = self.free_text(text)
+                for codes in self.code_sets_named_in(read.plain):
                     named.setdefault(codes, {})[text] = read
-            self._spoken[resource_type] = _Spoken(named, worded)
+            self._spoken[resource_type] = _Spoken(named, worded, places)
         return self._spoken[resource_type]
+
+    def code_sets_named_in(self, plain: str) -> set[CodeSet]:
+        """The code sets of which a phrase stands in a text in the form of ``free_text.words``."""
+        return self._lexicon.named_in(plain)
+
+    def code_sets_with(self, key: Key) -> set[CodeSet]:
+        """The code sets that read a (system, code) pair."""
+        return {codes for codes, *_ in self._lexicon.read((key,)).rows}
 
     def told(self, question: Callable[..., Told], about: Any, *more: Hashable) -> Told:
         """``question(about, *more)``, worked out once: many records may refer to one, and one may have many parts.
@@ -258,6 +257,13 @@ class Chart:
             raise UnreadableError(why_not)
         told: Told = answer
         return told
+
+    def free_text(self, text: str) -> FreeText:
+        """A text of the chart, read once, however many ask it for their phrases."""
+        read = self._read.get(text)
+        if read is None:
+            read = self._read[text] = FreeText(text)
+        return read
 
     def count_words(self, text: str) -> None:
         """Counts the characters of a text that is read. Raises UnreadableError where the chart has more than is
@@ -339,6 +345,30 @@ def _record(kind: str, resource: Json) -> Record:
     return Record(kind, f"{kind}/{identity}" if isinstance(identity, str) else kind, resource)
 
 
+def _matches_by_words(
+    codes: CodeSet, texts: Mapping[str, FreeText], spoken: _Spoken, coded: Iterable[Match], ordered: bool
+) -> Iterator[Match]:
+    """The parts that ``texts`` name, without those that are found by their codes."""
+    seen = {id(match.part) for match in coded}
+    manners = {
+        text: manner for text, read in texts.items() if (manner := codes.manner_in(read, ordered=ordered)) is not None
+    }
+    for place in sorted(place for text in manners for place in spoken.places[text]):
+        record, part, said = spoken.worded[place]
+        if id(part) not in seen:
+            has_code = said.codes.coded or codes in said.codes.silent_for
+            yield Match(
+                record,
+                part,
+                None,
+                said.label,
+                without_system=False,
+                said=manners[said.text],
+                beside_code=has_code and not codes.words_beside_codes,
+                drugs=codes.drugs_in(texts[said.text].plain),
+            )
+
+
 def _reference(match: Match) -> str:
     return match.record.reference
 
@@ -396,16 +426,15 @@ def _drop(chart: Chart, kind: str, resource: Json, why: str) -> None:
 
 def _index(chart: Chart, kind: str, resources: list[Json], limits: ReadLimits) -> None:
     row = TYPES[kind]
-    own = chart._own[kind] = list(_of_bearable_size(chart, kind, _of_the_patient(chart, row, resources), limits))
+    own = chart._own[kind] = _own_records(chart, row, resources, limits)
     if not row.coded:
         return
     chart._worded[kind] = []
     components = 0
     unknown: list[str] = []
-    for resource in own:
-        record = _record(kind, resource)
+    for record in own:
         try:
-            parts = _parts(row, resource)
+            parts = _parts(row, record.resource)
             components += len(parts) - 1
             if components > limits.resources:
                 raise UnreadableError(f"has components beyond CDS_SERVICE_MAX_RESOURCES ({limits.resources})")
@@ -425,53 +454,54 @@ def _index_part(chart: Chart, row: ResourceType, record: Record, part: Json, lim
 
     Raises UnreadableError for what is left of it that cannot be read.
     """
-    concept = inline_concept(part)
+    concept = concept_by(row, part) if part is record.resource else inline_concept(part)
     if concept is not None:
         said = read_concept(concept, chart._lexicon)
     else:
         concept = _referred_concept(part, chart, record.resource)
         said = NO_CONCEPT if concept is None else chart.told(read_concept, concept, chart._lexicon)
-    for codes, listed, code, without_system in said.rows:
-        match = Match(record, part, listed, code, without_system)
-        chart._coded.setdefault((codes, row.name), []).append(match)
-    if said.broken:
-        raise UnreadableError(said.broken)
+    codes, text, _ = said
+    for code_set, listed, code, without_system in codes.rows:
+        match = Match(record, part, listed, code, without_system, words=text)
+        chart._coded.setdefault((code_set, row.name), []).append(match)
+    if codes.broken:
+        raise UnreadableError(codes.broken)
     if concept is None and row.concept_at and part.get(row.concept_at) is not None:
         raise UnreadableError(f"names a {row.concept_in} that was not sent")
-    if len(said.text) > limits.text_characters:
+    if text:
         most = limits.text_characters
-        raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
-    if said.text:
-        chart.count_words(said.text)
-        worded = _Worded(record, part, said.coded, said.text, said.label, said.silent_for)
-        chart._worded[row.name].append(worded)
+        if len(text) > most:
+            raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
+        chart.count_words(text)
+        chart._worded[row.name].append(_Worded(record, part, said))
+        return False
     return row.is_record and says_nothing(said, row)
 
 
-def _of_the_patient(chart: Chart, row: ResourceType, resources: Iterable[Json]) -> Iterator[Json]:
-    """The records of the patient of the call; others are noted as dropped."""
-    for resource in resources:
-        subject = first_of(resource, row.subject, "subject", "patient")
-        if chart.is_the_patients(subject, resource):
-            yield resource
-        else:
-            is_said = isinstance(subject, dict) and isinstance(subject.get("reference"), str)
-            _drop(chart, row.name, resource, "names another patient" if is_said else "names no patient")
-
-
-def _of_bearable_size(chart: Chart, kind: str, resources: Iterable[Json], limits: ReadLimits) -> Iterator[Json]:
-    """The records whose lists, all together, are as short as is read; others are noted as unreadable."""
+def _own_records(chart: Chart, row: ResourceType, resources: Iterable[Json], limits: ReadLimits) -> list[Record]:
+    """The records of the patient of the call whose lists, all together, are as short as is read; others are noted."""
+    own: list[Record] = []
     read = 0
     for resource in resources:
-        lists = [name for name in _LISTED if name in resource and isinstance(resource[name], list)]
-        # One of each is usual, and costs no more than its record.
-        more = sum(max(len(resource[name]) - 1, 0) for name in lists) if lists else 0
-        if read + more > limits.resources:
-            why = f"has more {' and '.join(lists)} than are read (CDS_SERVICE_MAX_RESOURCES, {limits.resources})"
-            chart.unreadable.append(Unreadable(kind, _record(kind, resource).reference, why))
-        else:
+        subject = resource.get(row.subject)
+        if subject is None:
+            subject = first_of(resource, "subject", "patient")
+        if not chart.is_the_patients(subject, resource):
+            is_said = isinstance(subject, dict) and isinstance(subject.get("reference"), str)
+            _drop(chart, row.name, resource, "names another patient" if is_said else "names no patient")
+            continue
+        record = _record(row.name, resource)
+        if not resource.keys().isdisjoint(_LISTED):
+            lists = [name for name in _LISTED if isinstance(resource.get(name), list)]
+            # One of each is usual, and costs no more than its record.
+            more = sum(max(len(resource[name]) - 1, 0) for name in lists)
+            if read + more > limits.resources:
+                why = f"has more {' and '.join(lists)} than are read (CDS_SERVICE_MAX_RESOURCES, {limits.resources})"
+                chart.unreadable.append(Unreadable(row.name, record.reference, why))
+                continue
             read += more
-            yield resource
+        own.append(record)
+    return own
 
 
 def _parts(row: ResourceType, resource: Json) -> Sequence[Json]:

@@ -1,34 +1,36 @@
 """All code sets that some policies read, as one index: a chart is read once, however many policies look."""
 
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from cds_service.errors import UnreadableError
 from cds_service.fhir.elements import Key, coding_key
+from cds_service.fhir.free_text import PhraseIndex
 from cds_service.fhir.terminology import ICD10PCS
 from cds_service.policy.codes import Code, CodeSet
 
 _NOT_TEXT = "has a coding whose code or system is not text"
-
-LONGEST_CODE = 100
-REMEMBERED = 8192
+# Of so many concepts the codings are remembered, of concepts with so many codings of so many characters at most.
+REMEMBERED, MOST_CODINGS, LONGEST_CODES = 8192, 8, 400
 _NOBODY = frozenset[CodeSet]()
 
+# A code set that reads a coding, its row, the code as its system spells it, and whether the system was left out.
+CodedRow = tuple[CodeSet, Code, str, bool]
 
-class KnownCodes(NamedTuple):
-    """What is known of a coding: whether its system is standard, its code as that system spells it, who reads it.
 
-    ``without_system``: the system was left out and judged by the code's shape. ``rows`` pairs each code set that reads
-    the coding with the row that it falls under. ``silences`` are the code sets that do not read words beside the coding
-    although its system is not among the ``standard`` ones: those of each policy that lists it.
+class ReadCodes(NamedTuple):
+    """What the codings of a concept say: the row of each code set that reads one of them, and if there ``are_any``.
+
+    ``coded``: one is of a standard system; ``foreign``: all are of systems that are not known. ``silent_for`` are the
+    code sets that do not read words beside a coding although its system is not among the standard ones: those of each
+    policy that lists it. ``broken``: why the codings behind these cannot be read.
     """
 
-    standard: bool
-    code: str
-    without_system: bool
-    rows: tuple[tuple[CodeSet, Code], ...]
-    silences: frozenset[CodeSet] = _NOBODY
+    rows: tuple[CodedRow, ...] = ()
+    coded: bool = False
+    are_any: bool = False
+    foreign: bool = False
+    silent_for: frozenset[CodeSet] = _NOBODY
+    broken: str = ""
 
 
 class Lexicon:
@@ -48,46 +50,57 @@ class Lexicon:
                 self._exact.setdefault(key, []).append((place, row))
             for system in codes.family_systems:
                 self._with_families.setdefault(system, []).append(place)
-        self._remembered = lru_cache(maxsize=REMEMBERED)(self._look_up)
-        # First word of a phrase -> each phrase that begins so, with the sets that list it.
-        self._phrases: dict[str, dict[str, list[CodeSet]]] = {}
+        self._remembered: dict[tuple[Any, ...], ReadCodes] = {}
+        self._listing: dict[str, list[CodeSet]] = {}
         for codes in self._code_sets:
             for phrase in codes.phrases:
-                self._phrases.setdefault(phrase.split(maxsplit=1)[0], {}).setdefault(phrase, []).append(codes)
+                self._listing.setdefault(phrase, []).append(codes)
+        self._phrases = PhraseIndex(self._listing)
 
-    def look_up(self, system: Any, code: Any) -> KnownCodes:
-        """What is known of a coding, whatever JSON its system and code are; without a code it is nothing.
-
-        Raises UnreadableError where the system or the code is not text.
-        """
-        if not isinstance(code, str | None) or not isinstance(system, str | None):
-            raise UnreadableError(_NOT_TEXT)
-        # Only what is short enough to be a code is remembered: a chart must not fill the memory with what it likes.
-        if len(code or "") > LONGEST_CODE or len(system or "") > LONGEST_CODE:
-            return self._look_up(system, code)
-        return self._remembered(system, code)
+    def read(self, pairs: tuple[tuple[Any, Any], ...]) -> ReadCodes:
+        """What the codings of one concept say, each by its system and its code, whatever JSON these are; never
+        raises."""
+        try:
+            return self._remembered[pairs]
+        except (KeyError, TypeError):
+            found = self._read(pairs)
+        # Only what is short enough to be codes is remembered: a chart must not fill the memory with what it likes.
+        if not found.broken and _is_short(pairs):
+            if len(self._remembered) >= REMEMBERED:
+                self._remembered.clear()
+            self._remembered[pairs] = found
+        return found
 
     def named_in(self, plain: str) -> set[CodeSet]:
         """The code sets of which a phrase stands in a text in the form of ``words``."""
-        found: set[CodeSet] = set()
-        for first in self._phrases.keys() & plain.split():
-            for phrase, code_sets in self._phrases[first].items():
-                if phrase in plain:
-                    found.update(code_sets)
-        return found
+        return {codes for phrase in self._phrases.standing_in(plain) for codes in self._listing[phrase]}
 
-    def _look_up(self, system: str | None, code: str | None) -> KnownCodes:
-        key = coding_key(system, code) if code is not None else None
-        if key is None:
-            return KnownCodes(False, "", False, ())
-        rows = self._rows(key)
-        if key[0] != ICD10PCS:
-            return KnownCodes(True, key[1], not system, rows)
-        # Policies list few codes of this system, so that one that a policy does not list must not silence the words
-        # beside it, and for another policy it must not matter who lists it.
-        read = {codes for codes, _ in rows}
-        silences = _NOBODY.union(*(code_sets for code_sets in self._policies if not read.isdisjoint(code_sets)))
-        return KnownCodes(False, key[1], not system, rows, silences)
+    def _read(self, pairs: Sequence[tuple[Any, Any]]) -> ReadCodes:
+        rows: dict[CodeSet, CodedRow] = {}
+        coded, are_any, foreign, silent_for, broken = False, False, True, _NOBODY, ""
+        for system, code in pairs:
+            if not all(text is None or isinstance(text, str) for text in (system, code)):
+                broken = _NOT_TEXT
+                break
+            are_any = are_any or code is not None
+            key = coding_key(system, code) if code is not None else None
+            if key is None:
+                continue
+            foreign = False
+            found = self._rows(key)
+            if key[0] != ICD10PCS:
+                coded = True
+            else:
+                # Policies list few codes of this system, so that one that a policy does not list must not silence the
+                # words beside it, and for another policy it must not matter who lists it.
+                read = {codes for codes, _ in found}
+                silent_for = silent_for.union(*(sets for sets in self._policies if not read.isdisjoint(sets)))
+            for codes, row in found:
+                # Of several codes that a set reads, the one that comes first by system and code.
+                first = rows.get(codes)
+                if first is None or (row.system, key[1]) <= (first[1].system, first[2]):
+                    rows[codes] = (codes, row, key[1], not system)
+        return ReadCodes(tuple(rows.values()), coded, are_any, are_any and foreign, silent_for, broken)
 
     def _rows(self, key: Key) -> tuple[tuple[CodeSet, Code], ...]:
         """What each code set that reads a key makes of it; what no set lists costs no look into each of them."""
@@ -96,3 +109,7 @@ class Lexicon:
             if place not in found and (row := self._code_sets[place].match(key)):
                 found[place] = row
         return tuple((self._code_sets[place], found[place]) for place in sorted(found))
+
+
+def _is_short(pairs: Sequence[tuple[str | None, str | None]]) -> bool:
+    return len(pairs) <= MOST_CODINGS and sum(len(text) for pair in pairs for text in pair if text) <= LONGEST_CODES

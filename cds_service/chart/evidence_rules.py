@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-from cds_service.chart.chart import Chart, Match, Record, concept_of
+from cds_service.chart.chart import Chart, Match, Record
 from cds_service.chart.sites import NEVER_SO, reasons_of, why_elsewhere
 from cds_service.errors import UnreadableError
 from cds_service.fhir.dates import day_before, days, is_future
 from cds_service.fhir.elements import (
-    concept_texts,
     days_of,
     first_of,
     list_of,
@@ -17,7 +16,7 @@ from cds_service.fhir.elements import (
     status_of,
     text_of,
 )
-from cds_service.fhir.free_text import NEXT_TEXT, FreeText, Said
+from cds_service.fhir.free_text import FreeText, Said
 from cds_service.fhir.types import TYPES, Ordered, ResourceType
 from cds_service.policy.codes import CodeSet
 from cds_service.policy.model import FactRule
@@ -54,19 +53,29 @@ class Judgment(NamedTuple):
 COUNTS = Judgment(None)
 
 
-def judge(rule: FactRule, match: Match, chart: Chart, today: date, *, wherever: bool = False) -> Judgment:
+def judge(
+    rule: FactRule,
+    match: Match,
+    chart: Chart,
+    today: date,
+    *,
+    wherever: bool = False,
+    found_by: CodeSet | None = None,
+) -> Judgment:
     """Whether a record that carries a fact's code or words is one of this patient, here, and (state "active") now.
 
-    The one judge of every record, however it is reached; ``wherever``: its site is not asked for. Raises
-    UnreadableError where that cannot be known: the record may then be either.
+    The one judge of every record, however it is reached; ``wherever``: its site is not asked for. ``found_by`` is the
+    code set by which it was found, where these are not the fact's ``codes``. Raises UnreadableError where that cannot
+    be known: the record may then be either.
     """
+    codes = found_by or rule.codes
     resource, row = match.record.resource, TYPES[match.record.type]
     refuse_modified(resource)
     if match.record.type == "Condition":
-        judged = Judgment(why_condition_does_not_count(resource, rule.state, chart, today, match, rule.codes))
+        judged = Judgment(_why_condition_does_not_count(rule.state, codes, match, chart, today))
     else:
         judged = _judge_by_status(resource, row, rule.state, today)
-        said = manner_of(match, chart, rule.codes)
+        said = manner_of(match, chart, codes)
         if judged.why_not is None and said not in (Said.REPORTED, Said.PAST, Said.MENTIONED):
             judged = Judgment(_WHY[said])
     if judged.why_not is not None:
@@ -92,13 +101,19 @@ class DatedJudgment(NamedTuple):
 
 
 def judge_in_time(
-    rule: FactRule, match: Match, chart: Chart, today: date, *, undated_counts: bool = False
+    rule: FactRule,
+    match: Match,
+    chart: Chart,
+    today: date,
+    *,
+    undated_counts: bool = False,
+    found_by: CodeSet | None = None,
 ) -> DatedJudgment:
     """``judge``, and whether the record lies within the look-back of the fact, where it has one.
 
     Raises UnreadableError where either cannot be known.
     """
-    why_not, remark = judge(rule, match, chart, today)
+    why_not, remark = judge(rule, match, chart, today, found_by=found_by)
     when = when_of(match.record, today)
     if why_not is not None:
         return DatedJudgment(why_not, remark, when)
@@ -124,11 +139,11 @@ def manner_of(match: Match, chart: Chart, codes: CodeSet | None) -> Said:
     """The manner in which a record's words say what it was found for."""
     if match.code is None:
         return match.said
-    return chart.told(_manner_beside_code, concept_of(match.part, chart, match.record.resource), codes)
+    text = chart.free_text(match.words)
+    return chart.told(_manner_beside_code, text, codes) if text.is_doubtful else Said.REPORTED
 
 
-def _manner_beside_code(concept: Any, codes: CodeSet | None) -> Said:
-    text = FreeText(NEXT_TEXT.join(concept_texts(concept)))
+def _manner_beside_code(text: FreeText, codes: CodeSet | None) -> Said:
     said = text.manner(codes.phrases) if codes else None
     return text.manner_of_code() if said is None else said
 
@@ -165,26 +180,21 @@ def _present_treatment(resource: Mapping[str, Any], row: ResourceType, today: da
     return Judgment(None, f"ended, last of {last.text}: to confirm")
 
 
-def why_condition_does_not_count(
-    condition: Mapping[str, Any],
-    state: str,
-    chart: Chart,
-    today: date,
-    match: Match | None = None,
-    codes: CodeSet | None = None,
+def _why_condition_does_not_count(
+    state: str, codes: CodeSet | None, match: Match, chart: Chart, today: date
 ) -> str | None:
     """Why a Condition does not count in the state asked for ("active" or "ever"), or None where it does.
 
-    ``match`` and ``codes`` are what it was found for. Raises UnreadableError where it contradicts itself (FHIR R4,
-    con-4: what has abated is not active), where it is dated in the future, or where its end may lie on either side of
-    today.
+    Raises UnreadableError where it contradicts itself (FHIR R4, con-4: what has abated is not active), where it is
+    dated in the future, or where its end may lie on either side of today.
     """
+    condition = match.record.resource
     verification = status_of(condition.get("verificationStatus"))
     if verification in NEVER_SO:
         return f"is {verification.replace('-', ' ')}"
     if verification not in (None, "confirmed"):
         return f"is {status_word(verification)}, not confirmed"
-    said = manner_of(match, chart, codes) if match else chart.told(_manner_beside_code, condition.get("code"), codes)
+    said = manner_of(match, chart, codes)
     if said not in (Said.REPORTED, Said.PAST, Said.MENTIONED):
         return _WHY[said]
     if state == "active":

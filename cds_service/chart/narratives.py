@@ -5,29 +5,39 @@ from typing import NamedTuple
 
 from cds_service.chart.chart import Chart, Record, concept_of
 from cds_service.errors import UnreadableError
-from cds_service.fhir.elements import Json, concept_label, list_of, relative
+from cds_service.fhir.elements import Json, Key, concept_label, list_of, readable_keys, relative
 from cds_service.fhir.free_text import FreeText, words
-from cds_service.fhir.narratives import NOTHING_SAID, Narrative, findings_in, narrative_of_parts, sentences
+from cds_service.fhir.narratives import (
+    NOTHING_SAID,
+    Narrative,
+    findings_in,
+    may_say_something,
+    narrative_of_parts,
+    sentences,
+)
 from cds_service.fhir.types import TYPES, ResourceType
-
-# Between two texts: no phrase holds it, and no text does.
-_APART = "|"
+from cds_service.policy.codes import CodeSet
 
 
 class Told(NamedTuple):
-    """One record with what it says: ``name`` is what it is called, ``plain`` all its texts as ``free_text.words``."""
+    """One record with what it says: ``name`` is what it is called, ``keys`` are the codes by which it says something,
+    and ``named`` the code sets of which it has a code or, in its texts, a phrase."""
 
     record: Record
     name: str
     narrative: Narrative
-    plain: str
+    named: frozenset[CodeSet]
+    keys: tuple[Key, ...]
 
 
 class Narratives(NamedTuple):
-    """The records of a type that have texts, or had some that cannot be read; and the words of all in one text."""
+    """The records of a type that have texts, or had some that cannot be read: these are the ``failed`` ones."""
 
     told: tuple[Told, ...]
-    together: str
+    failed: tuple[Told, ...]
+
+
+NO_NARRATIVES = Narratives((), ())
 
 
 class Sentence(NamedTuple):
@@ -54,20 +64,28 @@ def _sentences(narrative: Narrative) -> tuple[Sentence, ...]:
 
 def _narratives(chart: Chart, kind: str) -> Narratives:
     row = TYPES[kind]
-    told = []
     apart = _words_of_reports(chart) if kind == "Observation" else {}
     results = _words_of_reports(chart) if row.results else {}
+    told = []
     for record in chart.records(kind):
-        if record.reference in apart:
+        # Of most measurements there is nothing to read, and there are many.
+        if record.reference in apart or not (results or may_say_something(record.resource, row)):
             continue
         parts = [narrative_of_parts(record.resource, row, chart.limits.text_characters)]
         names = dict.fromkeys(_names_of_results(chart, record.resource, row)) if results else ()
-        parts += [results[name] for name in names if name in results]
-        found = _counted(chart, parts)
+        found = _counted(chart, [*parts, *(results[name] for name in names if name in results)])
         if found != NOTHING_SAID:
-            name = concept_label(concept_of(record.resource, chart, record.resource))
-            told.append(Told(record, name, found, words(" ; ".join(found.texts))))
-    return Narratives(tuple(told), _APART.join(item.plain for item in told))
+            told.append(_told(chart, record, row, found))
+    return Narratives(tuple(told), tuple(item for item in told if item.narrative.failed)) if told else NO_NARRATIVES
+
+
+def _told(chart: Chart, record: Record, row: ResourceType, narrative: Narrative) -> Told:
+    name = concept_label(concept_of(record.resource, chart, record.resource))
+    said = (item for element in row.words for item in list_of(record.resource.get(element)))
+    coded = (concept for concept in said if isinstance(concept, dict) and "coding" in concept)
+    keys = tuple(key for concept in coded for key in readable_keys(concept))
+    named = chart.code_sets_named_in(words(" ; ".join(narrative.texts)))
+    return Told(record, name, narrative, frozenset(named.union(*map(chart.code_sets_with, keys))), keys)
 
 
 def _counted(chart: Chart, parts: list[Narrative]) -> Narrative:
@@ -89,15 +107,15 @@ def _words_of_reports(chart: Chart) -> Mapping[str, Narrative]:
 
 def _said_in_results(chart: Chart) -> Mapping[str, Narrative]:
     row, observation = TYPES["DiagnosticReport"], TYPES["Observation"]
+    named = {name for item in chart.records(row.name) for name in _names_of_results(chart, item.resource, row)}
+    if not named:
+        return {}
     found = (
         (item.reference, narrative_of_parts(item.resource, observation, chart.limits.text_characters))
         for item in chart.records("Observation")
+        if item.reference in named
     )
-    saying = {reference: said for reference, said in found if said.texts}
-    if not saying:
-        return {}
-    named = {name for item in chart.records(row.name) for name in _names_of_results(chart, item.resource, row)}
-    return {name: said for name, said in saying.items() if name in named}
+    return {reference: said for reference, said in found if said.texts}
 
 
 def _names_of_results(chart: Chart, report: Json, row: ResourceType) -> Iterator[str]:

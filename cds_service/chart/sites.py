@@ -23,6 +23,8 @@ from cds_service.policy.codes import CodeSet
 from cds_service.policy.model import FactRule
 
 NEVER_SO = ("entered-in-error", "refuted")
+# The elements that say why.
+_REASONS = ("reasonCode", "reasonReference", "addresses", "reason")
 # Of a site or a reason that somebody typed, so much is shown.
 LONGEST_NAME = 60
 
@@ -57,21 +59,23 @@ class _Pointing(NamedTuple):
 def _why_not_here(match: Match, elsewhere: CodeSet, chart: Chart) -> str | None:
     parts = list(_own_and_part(match))
     # Of a record with many parts its own sites and reasons are gone through once.
-    sites = [found for part in parts if (found := chart.told(_sites, part, elsewhere, chart)).any]
+    sited = [part for part in parts if "bodySite" in part]
+    sites = [found for part in sited if (found := chart.told(_sites, part, elsewhere, chart)).any]
     if sites:
         # One that is not known to lie elsewhere may be the one that is meant.
         return f"is of another body site{_named(sites)}" if all(found.all for found in sites) else None
     own = [concept_of(part, chart, match.record.resource) for part in parts]
     if any(chart.told(_lies_in, concept, elsewhere) for concept in own):
         return "is of another part of the body by its words"
-    reasons = [found for part in parts if (found := chart.told(_reasons, part, (elsewhere,), chart)).any]
+    reasoned = filter(_may_give_a_reason, parts)
+    reasons = [found for part in reasoned if (found := chart.told(_reasons, part, (elsewhere,), chart)).any]
     if reasons and all(found.all for found in reasons):
         return f"is for another reason{_named(reasons)}"
     return None
 
 
 def _why_not_for_this(match: Match, reasons: tuple[CodeSet, ...], chart: Chart) -> str | None:
-    parts = _own_and_part(match)
+    parts = filter(_may_give_a_reason, _own_and_part(match))
     given = [found for part in parts if (found := chart.told(_told_reasons, part, reasons, chart)).any]
     return None if not given or any(found.one for found in given) else f"is for another reason{_named(given)}"
 
@@ -115,10 +119,12 @@ def _lies_in(concept: Any, codes: CodeSet) -> bool:
     In a system of which the set lists families its codes decide, and words beside them are not asked.
     """
     keys = readable_keys(concept)
-    decided = [key for key in keys if key[0] in codes.family_systems]
-    if decided:
-        return all(codes.match(key) for key in decided)
-    return any(codes.match(key) for key in keys) or codes.match_words(words(concept_text(concept)))
+    if decided := [key for key in keys if key[0] in codes.family_systems]:
+        return all(map(codes.match, decided))
+    if any(map(codes.match, keys)):
+        return True
+    plain = words(concept_text(concept))
+    return codes.stands_in(plain) and codes.match_words(plain)
 
 
 def _named(found: Iterable[_Pointing]) -> str:
@@ -131,12 +137,19 @@ def reasons_of(match: Match, chart: Chart) -> list[Any]:
     return [concept for part in _own_and_part(match) for concept in reason_concepts(part, chart)]
 
 
+def _may_give_a_reason(part: Mapping[str, Any]) -> bool:
+    """Whether a record or its part has an element that says why; most have none."""
+    return not part.keys().isdisjoint(_REASONS)
+
+
 def reason_concepts(resource: Mapping[str, Any], chart: Chart) -> list[Any]:
     """The concepts that say why: reasonCode, and the code of each Condition that reasonReference points at (of a
     CarePlan: addresses).
 
     A diagnosis that was refuted, or entered in error, is no reason. FHIR R5 has both in ``reason``.
     """
+    if not _may_give_a_reason(resource):
+        return []
     concepts = list(list_of(resource.get("reasonCode")))
     references = [*list_of(resource.get("reasonReference")), *list_of(resource.get("addresses"))]
     for later in list_of(resource.get("reason")) if "reason" in resource else ():

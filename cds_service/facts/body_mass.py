@@ -1,19 +1,17 @@
 """Body mass index from the newest weight and the newest height, for charts that hold these two and no index."""
 
-from dataclasses import replace
 from itertools import product
 
 from cds_service.facts.context import Context
 from cds_service.facts.evidence import ANYTHING, Reading, Value, newest, note_on
-from cds_service.facts.measured import Unread, observed
+from cds_service.facts.measured import Measure, Unread, observed
+from cds_service.policy.codes import CodeSet
 from cds_service.policy.model import FactRule
 
 # In kilograms and meters; the pound and the inch are exact by definition (1959).
 _POUNDS, _INCHES = ("[lb_av]", "lb", "lbs", "pound", "pounds"), ("[in_i]", "in", "inch", "inches")
-_WEIGHT_UNITS = {"kg": (1.0,), "g": (0.001,)} | dict.fromkeys(_POUNDS, (0.45359237,))
-_HEIGHT_UNITS = {"m": (1.0,), "cm": (0.01,), "mm": (0.001,)} | dict.fromkeys(_INCHES, (0.0254,))
-_WEIGHTS = (10.0, 500.0)
-_HEIGHTS = (0.5, 2.6)
+WEIGHT = Measure("kg", {"kg": (1.0,), "g": (0.001,)} | dict.fromkeys(_POUNDS, (0.45359237,)), (10.0, 500.0))
+HEIGHT = Measure("m", {"m": (1.0,), "cm": (0.01,), "mm": (0.001,)} | dict.fromkeys(_INCHES, (0.0254,)), (0.5, 2.6))
 
 
 def computed(rule: FactRule, context: Context, notes: list[str]) -> list[Reading]:
@@ -24,9 +22,8 @@ def computed(rule: FactRule, context: Context, notes: list[str]) -> list[Reading
     """
     if rule.weight is None or rule.height is None:
         return []
-    mass = replace(rule, codes=rule.weight, unit="kg", range=_WEIGHTS, units=_WEIGHT_UNITS, site=None)
-    length = replace(rule, codes=rule.height, unit="m", range=_HEIGHTS, units=_HEIGHT_UNITS, site=None)
-    weights, heights = _newest(mass, context, notes), _newest(length, context, notes)
+    weights = _newest(rule, rule.weight, WEIGHT, context, notes)
+    heights = _newest(rule, rule.height, HEIGHT, context, notes)
     if not weights or not heights:
         return []
     masses = [value for reading in weights for value in reading.values]
@@ -42,10 +39,10 @@ def computed(rule: FactRule, context: Context, notes: list[str]) -> list[Reading
     ]
 
 
-def _newest(rule: FactRule, context: Context, notes: list[str]) -> list[Reading]:
+def _newest(rule: FactRule, codes: CodeSet, measure: Measure, context: Context, notes: list[str]) -> list[Reading]:
     readings = []
-    for match, placed in context.matches(rule, ("Observation",)):
-        found = observed(rule, match, context.chart, context.today) if placed else context.no_part
+    for match, placed in context.matches_of(codes, ("Observation",)):
+        found = observed(rule, match, context.chart, context.today, measure, codes) if placed else context.no_part
         if isinstance(found, Unread):
             notes.append(note_on(match, found.why))
             readings += [] if match.beside_code else [found.reading]

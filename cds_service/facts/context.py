@@ -10,6 +10,7 @@ from cds_service.chart.parts import parts_named
 from cds_service.facts.evidence import Fact
 from cds_service.facts.responses import Answers
 from cds_service.fhir.types import TYPES
+from cds_service.policy.codes import CodeSet
 from cds_service.policy.model import FactRule, Scope
 
 ANSWERS = "QuestionnaireResponse"
@@ -48,10 +49,14 @@ class Context(NamedTuple):
 
     def matches(self, rule: FactRule, types: Iterable[str]) -> Iterator[tuple[Match, bool]]:
         """Each record that carries the rule's codes; with False where it does not say to which part it belongs."""
-        if rule.codes is None or not self.chart.touches(rule.codes):
+        return self.matches_of(rule.codes, types) if rule.codes is not None else iter(())
+
+    def matches_of(self, codes: CodeSet, types: Iterable[str]) -> Iterator[tuple[Match, bool]]:
+        """The same of a code set."""
+        if codes not in self.chart.touched:
             return
         for name in types:
-            for match in self.chart.matches(name, rule.codes):
+            for match in self.chart.matches(name, codes):
                 if not self.part or self.scope is None:
                     yield match, True
                     continue

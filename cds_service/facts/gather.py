@@ -14,6 +14,7 @@ from cds_service.facts.evidence import Fact, Known
 from cds_service.facts.kind import kind_of
 from cds_service.facts.logic import Truth
 from cds_service.facts.responses import read_answers
+from cds_service.facts.silence import NOTHING_IS_SILENT, CallSilence, SilentFacts
 from cds_service.facts.word import evaluate
 from cds_service.policy.model import Policy
 
@@ -24,21 +25,24 @@ def gather(
     questionnaires: frozenset[str],
     today: date,
     order: ProcedureOrder | None = None,
+    *,
     accepts: Accepts = DEFAULT_ACCEPTS,
+    silent: SilentFacts | None = None,
 ) -> Known:
     """Every fact of the policy: of the whole, and of each part that the call is about.
 
     ``questionnaires`` are the canonical addresses, each with its edition, whose answers count as attested; ``order`` is
     None where nothing is ordered, and then the call is about all parts; ``accepts`` says which answers without an
-    author or a role count.
+    author or a role count. Without ``silent`` the facts of which nothing is on record are read as all others are.
     """
     answers = read_answers(chart, questionnaires, accepts)
     whole: dict[str, Fact] = {}
     not_whole = types_not_whole(chart, {"Patient", *policy.resource_types})
     context = Context(chart, answers, today, order, policy.scope, whole, not_whole=not_whole)
+    silence = silent.in_call(chart, answers, not_whole) if silent is not None else NOTHING_IS_SILENT
     for name, rule in policy.facts.items():
         if not rule.per_part and not rule.kind.counts_parts:
-            whole[name] = kind_of(rule).read(rule, context)
+            whole[name] = silence.fact(name, answers) or kind_of(rule).read(rule, context)
     if policy.scope is None:
         return Known(whole, {})
     if order is None:
@@ -51,13 +55,13 @@ def gather(
     for name, rule in policy.facts.items():
         if rule.kind.counts_parts:
             whole[name] = kind_of(rule).read(rule, context)
-    return Known(whole, {part: _of_part(policy, context, part) for part in parts})
+    return Known(whole, {part: _of_part(policy, context, part, silence) for part in parts})
 
 
-def _of_part(policy: Policy, context: Context, part: str) -> dict[str, Fact]:
+def _of_part(policy: Policy, context: Context, part: str, silence: CallSilence) -> dict[str, Fact]:
     known = dict(context.known)
     here = context._replace(known=known, part=part, answers=context.answers._replace(part=part))
     for name, rule in policy.facts.items():
         if rule.per_part:
-            known[name] = kind_of(rule).read(rule, here)
+            known[name] = silence.fact(name, here.answers) or kind_of(rule).read(rule, here)
     return known

@@ -28,6 +28,8 @@ class FactKind(LoadedKind):
 
     is_doubted_by_records: ClassVar[bool] = False
     is_of_the_call: ClassVar[bool] = False
+    # Whether it says the same of everybody of whom nothing that it reads is on record.
+    is_silent_without_records: ClassVar[bool] = False
     # Whether it is made of scores and other numbers that somebody assessed.
     is_of_scores: ClassVar[bool] = False
     answer_type: ClassVar[str] = ""

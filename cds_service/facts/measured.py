@@ -1,5 +1,6 @@
 """Measured values: Observations (FHIR R4) as readings of a fact, in its canonical unit."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from cds_service.facts.evidence import ANYTHING, Reading, evidence_of, note_on
 from cds_service.fhir.dates import Days
 from cds_service.fhir.elements import (
     UNITS,
+    Interval,
     Json,
     Quantity,
     days_of,
@@ -23,6 +25,7 @@ from cds_service.fhir.elements import (
     text_of,
 )
 from cds_service.fhir.types import TYPES
+from cds_service.policy.codes import CodeSet
 from cds_service.policy.model import FactRule
 
 _ROW = TYPES["Observation"]
@@ -42,13 +45,28 @@ class Unread(NamedTuple):
     why: str
 
 
-def observed(rule: FactRule, match: Match, chart: Chart, today: date) -> Reading | Stale | Unread | str:
-    """A reading, or one that is stale or may be anything; or the sentence why it is not evidence."""
+class Measure(NamedTuple):
+    """What is measured: in which unit it is told, with the units that are read (``FactRule.units``), between which
+    ends, and at which site."""
+
+    unit: str
+    units: Mapping[str, tuple[float, ...]]
+    range: Interval
+    site: CodeSet | None = None
+
+
+def observed(
+    rule: FactRule, match: Match, chart: Chart, today: date, measure: Measure, found_by: CodeSet | None = None
+) -> Reading | Stale | Unread | str:
+    """A reading, or one that is stale or may be anything; or the sentence why it is not evidence.
+
+    ``found_by`` is the code set by which it was found, where these are not the fact's codes.
+    """
     resource = match.record.resource
     # Of any day, and so perhaps the newest of all.
     when = Days(date.min, today, "")
     try:
-        why_not, broken = _judged(rule, match, chart, today)
+        why_not, broken = _judged(rule, match, chart, today, found_by)
         if why_not is not None:
             return why_not
         written = _written_date(resource)
@@ -61,7 +79,7 @@ def observed(rule: FactRule, match: Match, chart: Chart, today: date) -> Reading
             doubt = may_be_too_old(rule.look_back_days, text_of(written), today)
         if broken:
             raise UnreadableError(broken)
-        if rule.site and chart.told(points_at, resource, rule.site, chart) is False:
+        if measure.site and chart.told(points_at, resource, measure.site, chart) is False:
             return "is of another body site"
         if not has_value(match.part):
             return "has no value"
@@ -70,24 +88,26 @@ def observed(rule: FactRule, match: Match, chart: Chart, today: date) -> Reading
         return _unread(match, when, "unreadable", f"{match.record.reference} cannot be read")
     if quantity is None:
         return _unread(match, when, "unreadable", "has no numeric value")
-    found = _in_unit(rule, quantity)
+    found = _in_unit(measure, quantity)
     if isinstance(found, str):
         return _unread(match, when, quantity.text, f"{quantity.text} {found}")
     unit, factors = found
-    possible = tuple(span for factor in factors if (span := clipped(quantity.interval, factor, rule.range)))
+    possible = tuple(span for factor in factors if (span := clipped(quantity.interval, factor, measure.range)))
     if not possible:
-        outside = f"{quantity.text} is outside {rule.range[0]:g} to {rule.range[1]:g}"
+        outside = f"{quantity.text} is outside {measure.range[0]:g} to {measure.range[1]:g}"
         return _unread(match, when, quantity.text, outside)
-    shown = f"{quantity.text} {rule.unit if factors == (1.0,) else unit}".strip()
+    shown = f"{quantity.text} {measure.unit if factors == (1.0,) else unit}".strip()
     if written is None:
         return _unread(match, when, shown, "has no date")
     return Reading(when, possible, evidence_of(match, shown, when.text), note_on(match, doubt) if doubt else "")
 
 
-def _judged(rule: FactRule, match: Match, chart: Chart, today: date) -> tuple[str | None, str]:
+def _judged(
+    rule: FactRule, match: Match, chart: Chart, today: date, found_by: CodeSet | None
+) -> tuple[str | None, str]:
     """Why an Observation does not count, or why that cannot be known: one of long ago does not count either way."""
     try:
-        return judge(rule, match, chart, today, wherever=True).why_not, ""
+        return judge(rule, match, chart, today, wherever=True, found_by=found_by).why_not, ""
     except UnreadableError as error:
         return None, str(error)
 
@@ -104,9 +124,9 @@ def _unread(match: Match, when: Days, shown: str, why: str) -> Unread:
     return Unread(Reading(when, (ANYTHING,), evidence_of(match, shown, when.text or None)), why)
 
 
-def _in_unit(rule: FactRule, quantity: Quantity) -> tuple[str, tuple[float, ...]] | str:
+def _in_unit(measure: Measure, quantity: Quantity) -> tuple[str, tuple[float, ...]] | str:
     """The unit that is accepted, with its factors; or what is wrong with the unit."""
-    accepted = {unit: factors for unit in quantity.units if (factors := _factors(rule, unit)) is not None}
+    accepted = {unit: factors for unit in quantity.units if (factors := _factors(measure, unit)) is not None}
     if not accepted:
         return "has no unit" if quantity.units == ("",) else "is in another unit"
     others = [unit for unit in quantity.units if unit not in accepted]
@@ -119,6 +139,6 @@ def _in_unit(rule: FactRule, quantity: Quantity) -> tuple[str, tuple[float, ...]
     return unit, factors
 
 
-def _factors(rule: FactRule, unit: str) -> tuple[float, ...] | None:
-    found = rule.units.get(unit)
-    return rule.units.get("{score}") if found is None and is_annotation(unit) else found
+def _factors(measure: Measure, unit: str) -> tuple[float, ...] | None:
+    found = measure.units.get(unit)
+    return measure.units.get("{score}") if found is None and is_annotation(unit) else found

@@ -27,7 +27,7 @@ class Recorded(NamedTuple):
 
 def recorded(rule: FactRule, context: Context) -> Recorded:
     """The records of a fact that count, and those that may."""
-    if rule.codes is None or not context.chart.touches(rule.codes):
+    if rule.codes is None or rule.codes not in context.chart.touched:
         return Recorded([], [], [], context.records_open(rule), ())
     found: list[tuple[str, Evidence]] = []
     may: list[tuple[str, Evidence]] = []

@@ -134,7 +134,7 @@ def reference_of(reference: Any, container: Json, chart: Chart) -> str:
     return named if "/" in named else ""
 
 
-def read_answers(chart: Chart, questionnaires: frozenset[str], accepts: Accepts) -> Answers:
+def read_answers(chart: Chart, questionnaires: frozenset[str], accepts: Accepts = DEFAULT_ACCEPTS) -> Answers:
     """The items answered in QuestionnaireResponses to one of the questionnaires, by linkId, groups opened.
 
     ``questionnaires`` are their canonical addresses, each with its edition ("address|edition").

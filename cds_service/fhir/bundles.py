@@ -9,6 +9,7 @@ from cds_service.fhir.elements import Json
 DEEPEST_BUNDLE = 4
 # More copies of one resource that contradict each other say no more than these.
 MOST_COPIES = 10
+_NO_RECORDS = ("Bundle", "OperationOutcome")
 _UNREADABLE_BUNDLE = "the EHR sent a Bundle that cannot be read"
 
 
@@ -55,12 +56,6 @@ class _Reading:
         """Something in it could not be had; what is said first is said."""
         self.failure = self.failure or why
 
-    def keeps(self, resource: Json, kind: str, address: Any) -> None:
-        """One resource."""
-        self.by_type.setdefault(kind, []).append(resource)
-        if isinstance(address, str):
-            self.addresses[address] = resource
-
 
 def read_value(value: Any) -> PrefetchValue:
     """Reads a prefetch value: null, a resource, a Bundle (of Bundles), a list, an OperationOutcome, or anything.
@@ -84,13 +79,14 @@ def _collect(item: Any, address: Any, depth: int, into: _Reading) -> None:
     kind = item.get("resourceType") if isinstance(item, dict) else None
     if not isinstance(kind, str):
         into.fails("the EHR sent something that is not a FHIR resource")
-    elif kind == "OperationOutcome":
-        if depth == 0 or is_error(item):
-            into.fails("the EHR reported that it could not be read")
+    elif kind not in _NO_RECORDS:
+        into.by_type.setdefault(kind, []).append(item)
+        if isinstance(address, str):
+            into.addresses[address] = item
     elif kind == "Bundle":
         _collect_entries(item, depth, into)
-    else:
-        into.keeps(item, kind, address)
+    elif depth == 0 or is_error(item):
+        into.fails("the EHR reported that it could not be read")
 
 
 def _collect_entries(bundle: Json, depth: int, into: _Reading) -> None:
@@ -103,8 +99,7 @@ def _collect_entries(bundle: Json, depth: int, into: _Reading) -> None:
         if not isinstance(entry, dict):
             into.fails(_UNREADABLE_BUNDLE)
             continue
-        status = _status_of(entry)
-        if status is not None and not status.startswith("2"):
+        if "response" in entry and (status := _status_of(entry)) is not None and not status.startswith("2"):
             into.fails(f"the EHR could not answer a part of it ({status})")
             continue
         # Some write the resource itself in place of the entry.
@@ -157,7 +152,12 @@ def size_of(value: Any, depth: int = 0) -> int:
     entries = value.get("entry")
     if value.get("resourceType") != "Bundle" or not isinstance(entries, list) or depth >= DEEPEST_BUNDLE:
         return 1
-    return sum(size_of(entry.get("resource"), depth + 1) for entry in entries if isinstance(entry, dict))
+    count = 0
+    for entry in entries:
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        if isinstance(resource, dict):
+            count += size_of(resource, depth + 1) if resource.get("resourceType") == "Bundle" else 1
+    return count
 
 
 def next_page(value: Any) -> str | None:
@@ -184,17 +184,20 @@ def once(resources: Iterable[Json]) -> list[Json]:
 
     Each copy is read a fixed number of times, however many there are: comparing two ends with the smaller one.
     """
-    kept: dict[str, _Kept] = {}
+    resources = list(resources)
+    if len({identity for one in resources if isinstance(identity := one.get("id"), str)}) == len(resources):
+        return resources
+    kept: dict[str, Json] = {}
+    disputed: dict[str, _Version] = {}
     unnamed: dict[str, Json] = {}
     for resource in resources:
         identity = resource.get("id")
         if not isinstance(identity, str):
             unnamed.setdefault(_content(resource), resource)
-        elif identity not in kept:
-            kept[identity] = _Kept(resource)
-        elif kept[identity].resource != resource:
-            kept[identity] = max(kept[identity], _Kept(resource))
-    return [*(one.resource for one in kept.values()), *unnamed.values()]
+        elif kept.setdefault(identity, resource) is not resource and kept[identity] != resource:
+            later = max(disputed.get(identity) or _Version(kept[identity]), _Version(resource))
+            disputed[identity], kept[identity] = later, later.resource
+    return [*kept.values(), *unnamed.values()]
 
 
 def newest_copies(resources: Iterable[Json]) -> list[Json]:
@@ -219,7 +222,7 @@ def _updated(resource: Json) -> str:
     return updated if isinstance(updated, str) else ""
 
 
-class _Kept:
+class _Version:
     """One version of a resource, which is written down at most once, and only where two are of one moment."""
 
     def __init__(self, resource: Json) -> None:
@@ -227,7 +230,7 @@ class _Kept:
         self._updated = _updated(resource)
         self._written: str | None = None
 
-    def __gt__(self, other: "_Kept") -> bool:
+    def __gt__(self, other: "_Version") -> bool:
         if self._updated != other._updated:
             return self._updated > other._updated
         return self._content > other._content

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cds_service.fhir.elements import Json, codings, list_of
-from cds_service.fhir.types import TYPES
+from cds_service.fhir.types import TYPES, ResourceType
 
 BILLING_OPTIONS = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-billing-options"
 
@@ -17,8 +17,11 @@ def inline_concept(part: Mapping[str, Any]) -> Any:
     kind = part.get("resourceType")
     # A component, too, may bring a type, and of any shape.
     row = TYPES.get(kind) if isinstance(kind, str) else None
-    if row is None:
-        return part.get("code")
+    return part.get("code") if row is None else concept_by(row, part)
+
+
+def concept_by(row: ResourceType, part: Mapping[str, Any]) -> Any:
+    """The same of a resource whose row is known."""
     if row.concept_too:
         said = [item for name in (row.concept, *row.concept_too) for item in list_of(part.get(name))]
         return _joined([{"text": item} if isinstance(item, str) else item for item in said])

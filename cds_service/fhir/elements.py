@@ -43,7 +43,7 @@ def text_of(value: Any) -> str:
 def number_of(value: Any) -> float:
     """A finite number; true and false are none."""
     try:
-        if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value):
             return value
     except OverflowError:
         pass
@@ -99,12 +99,13 @@ def codings(concept: Any) -> list[Json]:
     found = concept.get("coding")
     if found is None:
         return []
-    if not isinstance(found, list):
-        raise UnreadableError("has a coding that is not a list of Codings")
-    for coding in found:
-        if not isinstance(coding, dict):
-            raise UnreadableError("has a coding that is not a list of Codings")
-    return found
+    if isinstance(found, list):
+        for coding in found:
+            if not isinstance(coding, dict):
+                break
+        else:
+            return found
+    raise UnreadableError("has a coding that is not a list of Codings")
 
 
 def concept_keys(concept: Any) -> list[tuple[Key, bool]]:
@@ -135,11 +136,12 @@ def concept_texts(concept: Any) -> list[str]:
     if not isinstance(concept, dict):
         return []
     said, listed = concept.get("text"), concept.get("coding")
-    found: dict[str, None] = {said: None} if isinstance(said, str) and said else {}
+    found = [said] if isinstance(said, str) and said else []
     for coding in listed if isinstance(listed, list) else ():
-        if isinstance(coding, dict) and isinstance(display := coding.get("display"), str) and display:
-            found[display] = None
-    return list(found)
+        display = coding.get("display") if isinstance(coding, dict) else None
+        if isinstance(display, str) and display:
+            found.append(display)
+    return found if len(found) < 2 else list(dict.fromkeys(found))
 
 
 def concept_text(concept: Any) -> str:

@@ -33,8 +33,29 @@ _TO_CLAUSES = bytes(byte if chr(byte) in _MARKS else _TO_WORDS[byte] for byte in
 
 def words(text: str) -> str:
     """Text as lower-case words with one space around each, so that " phrase " can be looked for inside it."""
-    plain = text.lower().encode("ascii", "replace").translate(_TO_WORDS)
-    return f" {b' '.join(plain.split()).decode()} "
+    return f" {' '.join(_listed(text))} "
+
+
+def _listed(text: str) -> list[str]:
+    """The lower-case words of a text."""
+    return text.lower().encode("ascii", "replace").translate(_TO_WORDS).decode().split()
+
+
+class PhraseIndex:
+    """Phrases in the form of ``words`` by their first words: which of them stand in a text costs a look at the words of
+    that text, and not one at each phrase."""
+
+    __slots__ = ("_by_first_word",)
+
+    def __init__(self, phrases: Iterable[str]) -> None:
+        self._by_first_word: dict[str, list[str]] = {}
+        for phrase in phrases:
+            self._by_first_word.setdefault(phrase.split(maxsplit=1)[0], []).append(phrase)
+
+    def standing_in(self, plain: str) -> list[str]:
+        """The phrases that stand in a text in the form of ``words``; their order says nothing."""
+        begun = self._by_first_word.keys() & plain.split()
+        return [phrase for first in begun for phrase in self._by_first_word[first] if phrase in plain]
 
 
 # Before a phrase of the same clause: it is not so.
@@ -172,13 +193,15 @@ class _Clause(NamedTuple):
 class FreeText:
     """A text that may be asked for many phrases; ``plain`` is the text as ``words``, and phrases have that form."""
 
-    __slots__ = ("_is_doubtful", "_raw", "_texts", "plain")
+    __slots__ = ("_raw", "_texts", "is_doubtful", "plain")
 
     def __init__(self, raw: str) -> None:
-        self.plain = words(raw)
+        listed = _listed(raw)
+        self.plain = f" {' '.join(listed)} "
         self._raw = raw
         self._texts: list[list[_Clause]] | None = None
-        self._is_doubtful = "?" in raw or not _TELLTALE.isdisjoint(self.plain.split())
+        # Whether anything in it may say that it is not simply so.
+        self.is_doubtful = "?" in raw or not _TELLTALE.isdisjoint(listed)
 
     def manner(self, phrases: Iterable[str]) -> Said | None:
         """The manner in which any of the phrases stands in the text, or None where none does.
@@ -186,7 +209,7 @@ class FreeText:
         Of several places in one text the firmest is what it says; of several texts of one concept the least firm, for
         what a clinician typed beside a code says more than the code's own words.
         """
-        if not self._is_doubtful:
+        if not self.is_doubtful:
             return Said.REPORTED if any(phrase in self.plain for phrase in phrases) else None
         found = [phrase for phrase in phrases if phrase in self.plain]
         if not found:
@@ -197,7 +220,7 @@ class FreeText:
     def manner_of_code(self) -> Said:
         """The manner in which a text speaks that stands beside a code: that of its first clause, for the rest of it may
         concern something else ("low back pain; sciatica ruled out")."""
-        if not self._is_doubtful:
+        if not self.is_doubtful:
             return Said.REPORTED
         return max((clauses[0].manner for clauses in self._clauses() if clauses), default=Said.REPORTED)
 

@@ -64,11 +64,15 @@ class Narrative(NamedTuple):
 NOTHING_SAID = Narrative(())
 
 
+def may_say_something(resource: Mapping[str, Any], row: ResourceType) -> bool:
+    """Whether a resource has any of the elements that the row names as ``words``, or components that may."""
+    return not resource.keys().isdisjoint(row.words) or ("component" in resource and "component" in row.parts)
+
+
 def narrative_of_parts(resource: Mapping[str, Any], row: ResourceType, longest: int) -> Narrative:
     """What a resource and its components say in the elements that the row names as ``words``, each text with the name
     before it where it speaks of what that names; ``longest`` is the most characters of one text."""
-    # Of most measurements there is nothing to read, and there are many.
-    parts = [resource] if any(name in resource for name in row.words) else []
+    parts = [] if resource.keys().isdisjoint(row.words) else [resource]
     if "component" in row.parts and "component" in resource:
         parts += [part for part in list_of(resource["component"]) if isinstance(part, dict)]
     if not parts:

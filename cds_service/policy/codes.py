@@ -6,7 +6,7 @@ from datetime import date
 
 from cds_service.fhir.dates import days
 from cds_service.fhir.elements import Key
-from cds_service.fhir.free_text import FreeText, Said, words
+from cds_service.fhir.free_text import FreeText, PhraseIndex, Said, words
 from cds_service.fhir.terminology import common_beginning
 
 # In place of how a code was seen: its words are those of the deployment's code pack.
@@ -112,11 +112,15 @@ class CodeSet:
     ingredients: tuple[str, ...] = ()
     family_systems: frozenset[str] = field(init=False)
     alone: tuple[str, ...] = field(init=False)
+    _index: PhraseIndex = field(init=False)
+    _together: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         # Once for each set: every concept of a chart that may lie elsewhere, and many a text, is held against it.
         object.__setattr__(self, "family_systems", frozenset(row.system for row in self.families))
         object.__setattr__(self, "alone", tuple(phrase for phrase in self.phrases if phrase not in self.together))
+        object.__setattr__(self, "_index", PhraseIndex(self.phrases))
+        object.__setattr__(self, "_together", frozenset(self.together))
 
     @property
     def listed(self) -> tuple[Code, ...]:
@@ -144,14 +148,15 @@ class CodeSet:
 
     def stands_in(self, text: str) -> bool:
         """Whether a phrase stands anywhere in normalized text."""
-        return any(phrase in text for phrase in self.phrases)
+        return bool(self._index.standing_in(text))
 
     def manner_in(self, text: FreeText, *, ordered: bool = False) -> Said | None:
         """The manner in which a text says what the set names; None where it does not, denies or merely mentions it.
 
         What the words of an order mention is what is ordered (``ordered``): "referral to physical therapy".
         """
-        said = text.manner(self._phrases_in(text))
+        found = self._phrases_in(text)
+        said = text.manner(found) if found else None
         if (
             said in (None, Said.DENIED)
             or (said is Said.MENTIONED and not ordered)
@@ -163,23 +168,30 @@ class CodeSet:
     def said_in(self, sentence: FreeText, called: str) -> Said | None:
         """The manner in which a sentence says what the set names, denial and mention among them; None where it does
         not. Words beside may also stand in what its record is ``called``."""
-        if any(word in sentence.plain for word in self.unless):
+        found = self._phrases_in(sentence, called)
+        if not found or any(word in sentence.plain for word in self.unless):
             return None
-        return sentence.manner(self._phrases_in(sentence, called))
+        return sentence.manner(found)
 
     def may_be_of(self, called: str) -> bool:
         """Whether what a record is called says that its words may be about what the set names."""
         return any(phrase in words(called) for phrase in self.beside)
 
-    def _phrases_in(self, text: FreeText, called: str = "") -> tuple[str, ...]:
-        """The phrases that may count in a text: those of ``together`` only where one of ``beside`` stands in it."""
-        if not self.together or any(phrase in text.plain for phrase in self.beside) or self.may_be_of(called):
-            return self.phrases
-        return self.alone
+    def _phrases_in(self, text: FreeText, called: str = "") -> list[str]:
+        """The phrases that stand in a text and may count: those of ``together`` only beside one of ``beside``."""
+        found = self._index.standing_in(text.plain)
+        if self._together.isdisjoint(found):
+            return found
+        if any(phrase in text.plain for phrase in self.beside) or self.may_be_of(called):
+            return found
+        return [phrase for phrase in found if phrase not in self._together]
 
     def drugs_in(self, text: str) -> tuple[str, ...]:
         """The ingredients that a normalized text names, in the order of their names."""
-        return tuple(sorted({name for phrase, names in self.drugs.items() if phrase in text for name in names}))
+        if not self.drugs:
+            return ()
+        found = self._index.standing_in(text)
+        return tuple(sorted({name for phrase in found for name in self.drugs.get(phrase, ())}))
 
     def match_words(self, text: str) -> bool:
         """Whether a phrase stands in a text, neither denied nor only mentioned."""

@@ -1,6 +1,7 @@
 """Facts in, one Finding for each criterion out: its truth, the evidence, and in words why it is unknown or not met."""
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from cds_service.chart.chart import Chart
@@ -8,6 +9,7 @@ from cds_service.facts.evaluated import WAIVED, Evaluated
 from cds_service.facts.evidence import ANYTHING, Evidence, Fact, Known, NotCounted, titled
 from cds_service.facts.kind import kind_of
 from cds_service.facts.logic import Truth
+from cds_service.facts.silence import SilentFacts
 from cds_service.facts.word import evaluate, leaves, manner_of, nodes, why_it_fails, word_of
 from cds_service.fhir.types import TYPES
 from cds_service.policy.model import Criterion, Part, Policy, Test
@@ -51,17 +53,64 @@ class Finding(NamedTuple):
         return f"{self.criterion.key} {self.part.id}" if self.part else self.criterion.key
 
 
-def find(policy: Policy, criteria: Iterable[Criterion], known: Known, chart: Chart) -> dict[str, Finding]:
+class SilentFinding(NamedTuple):
+    """The finding of a criterion all of whose ``facts`` are silent."""
+
+    finding: Finding
+    facts: Mapping[str, Fact]
+
+    def holds(self, facts: Mapping[str, Fact]) -> bool:
+        """Whether these facts are silent as well."""
+        return all(facts[name] is fact for name, fact in self.facts.items())
+
+
+# By the key of the criterion, and behind a space the part.
+SilentFindings = Mapping[str, SilentFinding]
+
+
+def silent_findings(policy: Policy, silent: SilentFacts) -> SilentFindings:
+    """The findings of all criteria that say the same of everybody of whom nothing that they read is on record."""
+    facts = {name: item.fact for name, item in silent.facts.items()}
+    parts = [part.id for part in policy.scope.parts] if policy.scope else []
+    known = Known(facts, dict.fromkeys(parts, facts))
+    found: dict[str, SilentFinding] = {}
+    for criterion in (*policy.criteria, *policy.variants.values()):
+        read = {*criterion.test.facts(), *criterion.beside}
+        read.update(name for hint in criterion.hints for name in hint.unless)
+        if read <= facts.keys():
+            own = {name: facts[name] for name in read}
+            findings = find(policy, [criterion], known, silent.chart)
+            found |= {key: SilentFinding(finding, own) for key, finding in findings.items()}
+    return found
+
+
+def find(
+    policy: Policy,
+    criteria: Iterable[Criterion],
+    known: Known,
+    chart: Chart,
+    silent: SilentFindings = MappingProxyType({}),
+) -> dict[str, Finding]:
     """One finding for each criterion, by its key; for one that is judged for each part, one for each part of the call.
 
     A criterion that reads parts has none where the call names no part.
     """
+    # What was left out is told in words, whether it would have said anything or not.
+    if chart.why_missing or chart.unreadable or chart.dropped:
+        silent = {}
     found = {}
     for criterion in criteria:
         for name in known.parts if criterion.per_part else ("",):
+            key = f"{criterion.key} {name}" if name else criterion.key
+            facts = known.at(name)
+            quiet = silent.get(key)
+            if quiet is not None and quiet.holds(facts):
+                found[key] = quiet.finding
+                continue
             part = policy.scope.part(name) if name and policy.scope else None
-            finding = _finding(criterion, known.at(name), chart, part)
-            found[finding.key] = finding._replace(not_counted=_not_counted(criterion, known.at(name)))
+            refused = _not_counted(criterion, facts)
+            finding = _finding(criterion, facts, chart, part)
+            found[key] = finding._replace(not_counted=refused) if refused else finding
     return found
 
 

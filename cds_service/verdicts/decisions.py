@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from cds_service.chart.chart import Chart
@@ -151,13 +152,16 @@ def decide(
     known: Known,
     order: ProcedureOrder | None,
     today: date,
+    *,
     profile: Profile | None = None,
+    silent: criteria.SilentFindings = MappingProxyType({}),
 ) -> Decision:
     """Holds one chart, and the facts known from it (``facts.gather``), against one policy. Pure: no clock, no log.
 
-    ``profile`` is a rule to be held against besides, on request.
+    ``profile`` is a rule to be held against besides, on request; ``silent`` are the findings of the policy's criteria
+    where all that they read is silent, without which they are worked out like all others.
     """
-    findings = criteria.find(policy, policy.always_evaluated, known, chart)
+    findings = criteria.find(policy, policy.always_evaluated, known, chart, silent)
     by_key: dict[str, list[Finding]] = {}
     for finding in findings.values():
         by_key.setdefault(finding.criterion.key, []).append(finding)
@@ -166,7 +170,7 @@ def decide(
         """The findings of criteria, by their keys; those that only a profile has are evaluated when asked for."""
         for key in keys:
             if key not in by_key:
-                by_key[key] = list(criteria.find(policy, [policy.criterion(key)], known, chart).values())
+                by_key[key] = list(criteria.find(policy, [policy.criterion(key)], known, chart, silent).values())
         return tuple(finding for key in keys for finding in by_key[key])
 
     review = [line for line in policy.for_review if True in known.whole[line.fact].values]

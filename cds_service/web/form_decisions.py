@@ -56,6 +56,6 @@ def _decided(
     policy: Policy, chart: Chart, order: ProcedureOrder | None, guide: Guide, today: date
 ) -> tuple[Known, Known, Decision]:
     forms = guide.library.questionnaires(policy)
-    known = gather.gather(policy, chart, forms, today, order, guide.accepts)
-    recorded = gather.gather(policy, chart, frozenset(), today, order, guide.accepts)
+    known = gather.gather(policy, chart, forms, today, order, accepts=guide.accepts)
+    recorded = gather.gather(policy, chart, frozenset(), today, order, accepts=guide.accepts)
     return known, recorded, decisions.decide(policy, chart, known, order, today)

@@ -18,6 +18,7 @@ class AnswerKind(YesOrNoKind):
     needs = {"required": ["item", "look_back_days"]}
     of_events = ("item",)
     is_doubted_by_records = True
+    is_silent_without_records = True
 
     def read(self, rule: FactRule, context: Context) -> Fact:
         """What the newest answers say."""

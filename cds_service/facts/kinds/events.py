@@ -46,6 +46,7 @@ class EventsKind(FactKind):
     compared_by = "count"
     needs = {"required": ["codes", "resources", "state", "noun", "attributes"]}
     has_dates = True
+    is_silent_without_records = True
 
     def read(self, rule: FactRule, context: Context) -> Fact:
         """The events, the newest first."""

@@ -7,7 +7,7 @@ from cds_service.facts.comparing import limits_in_words
 from cds_service.facts.context import Context
 from cds_service.facts.evidence import Fact, NotCounted, OnRecord, Reading, not_counted, note_on
 from cds_service.facts.kind import NumberKind, Rules, references_of
-from cds_service.facts.measured import Stale, Unread, observed
+from cds_service.facts.measured import Measure, Stale, Unread, observed
 from cds_service.facts.origins import answers, but_not, span
 from cds_service.fhir.dates import Days
 from cds_service.policy.model import FactRule, Test
@@ -23,6 +23,7 @@ class MeasurementKind(NumberKind):
     is_of_scores = True
     is_doubted_by_records = True
     may_be_reduced = True
+    is_silent_without_records = True
 
     def types(self, rule: FactRule) -> frozenset[str]:
         """Observations, where codes name them."""
@@ -35,13 +36,14 @@ class MeasurementKind(NumberKind):
         notes: list[str] = []
         refused: list[NotCounted] = []
         unplaced = False
+        measure = Measure(rule.unit, rule.units, rule.range, rule.site)
         for match, placed in context.matches(rule, ("Observation",)):
             if copied := context.answers.copied_by(match.record.resource):
                 # The answer speaks for itself; its copy may be older than what the answer says now.
                 notes.append(note_on(match, f"{match.record.reference} is a copy of {copied}"))
                 continue
             unplaced = unplaced or not placed
-            outcome = observed(rule, match, context.chart, context.today) if placed else context.no_part
+            outcome = observed(rule, match, context.chart, context.today, measure) if placed else context.no_part
             if isinstance(outcome, Stale):
                 stale.append((outcome.when, note_on(match, outcome.why)))
                 refused.append(not_counted(match, outcome.why))

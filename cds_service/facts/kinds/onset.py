@@ -41,6 +41,7 @@ class OnsetKind(ElapsedKind):
     answer_type = "date"
     default_state = "active"
     may_leave_out = True
+    is_silent_without_records = True
     needs = {"anyOf": [{"required": ["codes"]}, {"required": ["item"]}]}
 
     def types(self, rule: FactRule) -> frozenset[str]:

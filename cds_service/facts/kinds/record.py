@@ -17,6 +17,7 @@ class RecordKind(YesOrNoKind):
     needs = {"required": ["codes", "resources", "state"]}
     may_be_absent = True
     has_dates = True
+    is_silent_without_records = True
 
     def read(self, rule: FactRule, context: Context) -> Fact:
         """Whether any record counts."""

@@ -22,6 +22,7 @@ class SinceKind(ElapsedKind):
     name = "since"
     answer_type = "date"
     needs = {"required": ["codes", "resources", "state"]}
+    is_silent_without_records = True
 
     def read(self, rule: FactRule, context: Context) -> Fact:
         """The time since the newest of all."""

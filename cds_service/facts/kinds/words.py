@@ -1,7 +1,6 @@
 """``words``: what reports, notes and findings say in free text; it is shown to be confirmed, and settles nothing."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from cds_service.chart.chart import Match
@@ -15,10 +14,8 @@ from cds_service.facts.evidence import Evidence, Fact, NotCounted, evidence_of, 
 from cds_service.facts.kind import Rules, YesOrNoKind
 from cds_service.facts.logic import Truth
 from cds_service.facts.origins import records
-from cds_service.fhir.elements import list_of, readable_keys
 from cds_service.fhir.free_text import Said
 from cds_service.fhir.stated_numbers import stated_number
-from cds_service.fhir.types import TYPES
 from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.model import FactRule, Test
 
@@ -52,6 +49,7 @@ class WordsKind(YesOrNoKind):
     on_record = "found by words"
     needs = {"required": ["codes", "resources", "state"]}
     is_of_words = True
+    is_silent_without_records = True
 
     def read(self, rule: FactRule, context: Context) -> Fact:
         """The newest sentence of each record that says it."""
@@ -60,7 +58,9 @@ class WordsKind(YesOrNoKind):
         refused: list[NotCounted] = []
         is_open = context.records_open(rule)
         for kind in rule.resources:
-            for match, told in _read(rule, context, kind):
+            all_told = narratives(context.chart, kind)
+            is_open = is_open or any(_may_say_it(rule, told) for told in all_told.failed)
+            for match, told in _saying(rule, context, kind, all_told.told):
                 try:
                     said, placed = _said(rule, context, match, told)
                     if said is None:
@@ -74,7 +74,6 @@ class WordsKind(YesOrNoKind):
                 elif why_not:
                     notes.append(note_on(match, why_not))
                     refused.append(not_counted(match, why_not))
-        is_open = is_open or any(told.narrative.failed for told in _failing(rule, context))
         notes += _not_told(rule, context)
         found.sort(key=lambda pair: pair[1].reference)
         found.sort(key=lambda pair: pair[0], reverse=True)
@@ -96,22 +95,19 @@ class WordsKind(YesOrNoKind):
         return f"the free text of any {records(rule)}{of} that {manner} it; shown to be confirmed, settles nothing"
 
 
-def _read(rule: FactRule, context: Context, kind: str) -> Iterator[tuple[Match, Told]]:
+def _saying(rule: FactRule, context: Context, kind: str, all_told: Iterable[Told]) -> Iterator[tuple[Match, Told]]:
     """Each record whose words hold a phrase, as a match of what it is."""
-    found = narratives(context.chart, kind)
-    codes = rule.codes
-    if codes is None or not (codes.exact or codes.families or codes.stands_in(found.together)):
-        return
-    known: dict[int, Match] = {}
-    if rule.records is not None:
+    saying = [told for told in all_told if rule.codes in told.named]
+    if rule.records is None:
+        for told in saying:
+            yield Match(told.record, told.record.resource, None, told.name, False), told
+    elif saying:
+        known: dict[int, Match] = {}
         for match in context.chart.matches(kind, rule.records):
             known.setdefault(id(match.record.resource), match)
-    for told in found.told:
-        listed = known.get(id(told.record.resource))
-        if listed is None and rule.records is not None:
-            continue
-        if codes.stands_in(told.plain) or _code_in(rule, told):
-            yield listed or Match(told.record, told.record.resource, None, told.name, False), told
+        for told in saying:
+            if (listed := known.get(id(told.record.resource))) is not None:
+                yield listed, told
 
 
 def _said(rule: FactRule, context: Context, match: Match, told: Told) -> tuple[_Found | None, bool | None]:
@@ -151,18 +147,12 @@ def _is_here(context: Context, match: Match, plain: str) -> bool | None:
 
 def _code_in(rule: FactRule, told: Told) -> Code | None:
     """The first of the codes by which a record says it (conclusionCode, a coded finding), or None."""
-    codes = rule.codes
-    if codes is None or not (codes.exact or codes.families):
-        return None
-    resource = told.record.resource
-    concepts = (item for name in TYPES[told.record.type].words for item in list_of(resource.get(name)))
-    coded = (concept for concept in concepts if isinstance(concept, dict) and "coding" in concept)
-    return next(filter(None, (codes.match(key) for concept in coded for key in readable_keys(concept))), None)
+    return next(filter(None, map(rule.codes.match, told.keys)), None) if rule.codes else None
 
 
 def _judged(rule: FactRule, records: CodeSet | None, match: Match, context: Context) -> tuple[str | None, str | None]:
     """Why a record that was found as one of ``records`` does not count, and when it was."""
-    judged = judge_in_time(replace(rule, codes=records), match, context.chart, context.today)
+    judged = judge_in_time(rule, match, context.chart, context.today, found_by=records)
     return judged.why_not, judged.when[:10] if judged.when else None
 
 
@@ -193,12 +183,9 @@ def _quoted(written: str, rule: FactRule) -> str:
     return f"{'…' if start else ''}{cut}{'…' if start + LONGEST_QUOTE < len(written) else ''}"
 
 
-def _failing(rule: FactRule, context: Context) -> Iterator[Told]:
-    """The records that may say it and of which a text could not be read."""
-    for kind in rule.resources:
-        for told in narratives(context.chart, kind).told:
-            if told.narrative.failed and (rule.codes is None or rule.codes.may_be_of(told.name)):
-                yield told
+def _may_say_it(rule: FactRule, told: Told) -> bool:
+    """Whether a record of which a text could not be read may say it, by what it is called."""
+    return rule.codes is None or rule.codes.may_be_of(told.name)
 
 
 def _not_told(rule: FactRule, context: Context) -> Iterator[str]:
