@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.parser import text_string_to_metric_families
 
 from cds_service.card.outcomes import Outcome
@@ -199,6 +200,66 @@ def test_a_folder_that_would_come_too_late_is_refused():
 def test_in_one_process_no_worker_is_forgotten(monkeypatch):
     monkeypatch.delenv(metrics_folder.VARIABLE, raising=False)
     mark_dead(1)
+
+
+CUT_OFF = {"empty": b"", "cut off": b"\x40", "of other bytes": b"\xff\x7f" * 200}
+
+
+def left_by_a_worker(folder, pid, number):
+    """The file of numbers that a worker leaves behind."""
+    numbers = MmapedDict(str(folder / f"counter_{pid}.db"))
+    numbers.write_value("calls", number, 0.0)
+    numbers.close()
+
+
+def kept_of_ended_workers(folder):
+    return {key: value for key, value, *_ in MmapedDict.read_all_values_from_file(str(folder / "counter_0.db"))}
+
+
+@pytest.mark.parametrize("content", CUT_OFF.values(), ids=CUT_OFF)
+def test_a_worker_that_was_killed_while_it_made_its_file_costs_its_own_numbers_alone(
+    content, monkeypatch, tmp_path, capsys
+):
+    metrics = Metrics(NAMES)
+    monkeypatch.setenv(metrics_folder.VARIABLE, str(tmp_path))
+    (tmp_path / "counter_41.db").write_bytes(content)
+    for pid, number in ((42, 2.0), (43, 3.0)):
+        left_by_a_worker(tmp_path, pid, number)
+    for pid in (41, 42, 43):
+        metrics.worker_ended(pid)
+    assert kept_of_ended_workers(tmp_path) == {"calls": 5.0}
+    assert [path.name for path in tmp_path.iterdir()] == ["counter_0.db"]
+    assert capsys.readouterr().err.count("metrics-failed") == 1
+
+
+def test_what_a_worker_counted_waits_until_the_disk_has_room(monkeypatch, tmp_path, capsys):
+    """Written all the same, it would end the main process: a map of a file has no other way to say that it is full."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    metrics = Metrics(NAMES)
+    monkeypatch.setenv(metrics_folder.VARIABLE, str(tmp_path))
+    left_by_a_worker(tmp_path, 42, 2.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "posix_fallocate", full)
+        metrics.worker_ended(42)
+    assert capsys.readouterr().err.count("metrics-failed") == 1
+    left_by_a_worker(tmp_path, 43, 3.0)
+    metrics.worker_ended(43)
+    assert kept_of_ended_workers(tmp_path) == {"calls": 5.0}
+    assert [path.name for path in tmp_path.iterdir()] == ["counter_0.db"]
+
+
+def test_the_file_of_sums_grows_with_its_numbers_and_not_with_the_workers_that_end(monkeypatch, tmp_path):
+    monkeypatch.setenv(metrics_folder.VARIABLE, str(tmp_path))
+    sizes = []
+    for pid in range(41, 61):
+        left_by_a_worker(tmp_path, pid, 1.0)
+        mark_dead(pid)
+        sizes.append((tmp_path / "counter_0.db").stat().st_size)
+    assert len(set(sizes[1:])) == 1
+    assert kept_of_ended_workers(tmp_path) == {"calls": 20.0}
 
 
 PROGRAM = """

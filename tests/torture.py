@@ -37,11 +37,15 @@ SECONDS_FOR_A_WORKER = 120
 
 @dataclass
 class Outcome:
-    """What came of a run: pieces acknowledged, sent anew after no answer, kills, pieces lost and pieces doubled."""
+    """What came of a run: pieces acknowledged, sent anew after no answer, kills, pieces lost and pieces doubled.
+
+    ``refused`` counts by its kind (a status, or an error of the connection) what was no acknowledgment.
+    """
 
     kills: int = 0
     acknowledged: set[str] = field(default_factory=set)
     sent_anew: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
     lost: set[str] = field(default_factory=set)
     doubled: set[str] = field(default_factory=set)
     damaged: str = ""
@@ -66,7 +70,7 @@ def torture(kills: int, state: Path, url: str = "", seed: int = 1) -> Outcome:
             sender.start()
         try:
             while outcome.kills < kills:
-                _wait_for_more(outcome)
+                _wait_for_more(outcome, arbiter)
                 time.sleep(chance.uniform(0, 0.1))
                 worker = chance.choice(_workers(arbiter))
                 os.kill(worker, signal.SIGKILL)
@@ -97,26 +101,33 @@ def _send(address: str, name: str, outcome: Outcome, over: threading.Event) -> N
                     {"card": card, "outcome": "overridden", "outcomeTimestamp": "2026-11-25T10:00:00.123456789Z"}
                 ]
             }
-            while not _acknowledged(session, address, body):
+            while refused := _refused(session, address, body):
+                outcome.refused[refused] += 1
                 outcome.sent_anew += 1
                 if over.wait(0.02):
                     return
             outcome.acknowledged.add(card)
 
 
-def _acknowledged(session: requests.Session, address: str, body: dict) -> bool:
+def _refused(session: requests.Session, address: str, body: dict) -> str:
+    """Why it was not acknowledged, or nothing where it was."""
     try:
-        return session.post(address + FEEDBACK, json=body, timeout=10).status_code == 200
-    except requests.RequestException:
-        return False
+        status = session.post(address + FEEDBACK, json=body, timeout=10).status_code
+    except requests.RequestException as error:
+        return type(error).__name__
+    return "" if status == 200 else str(status)
 
 
-def _wait_for_more(outcome: Outcome) -> None:
+def _wait_for_more(outcome: Outcome, arbiter: int) -> None:
     """Until more was acknowledged since the last kill: a worker that is not yet at work has nothing to lose."""
     before, until = len(outcome.acknowledged), time.monotonic() + SECONDS_FOR_A_WORKER
     while len(outcome.acknowledged) < before + SENDERS:
         if time.monotonic() > until:
-            raise RuntimeError("No feedback is acknowledged any more.")
+            state = Path(f"/proc/{arbiter}/stat").read_text().rpartition(")")[2].split()[0]
+            raise RuntimeError(
+                f"No feedback is acknowledged any more; refused were {dict(outcome.refused)}, and the main process is "
+                f"in the state {state} (Z: it has ended)."
+            )
         time.sleep(0.002)
 
 

@@ -1,6 +1,7 @@
 """The metrics of the running service, right over all its workers. Label values come from closed lists alone."""
 
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,8 +51,9 @@ class Metrics(NoMetrics):
             return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
 
     def worker_ended(self, pid: int) -> None:
-        """What it counted stays."""
-        mark_dead(pid)
+        """What it counted stays, as far as it can be read and kept."""
+        with self._unless_it_fails():
+            mark_dead(pid)
 
     def _add(self, number: float, name: str, *labels: str) -> None:
         with self._unless_it_fails():
@@ -99,16 +101,23 @@ class Metrics(NoMetrics):
 
 
 def mark_dead(pid: int) -> None:
-    """Forgets what a process that ended said of its state; what it counted stays."""
+    """Forgets what a process that ended said of its state; what it counted stays. Raises OSError on a full disk."""
     if VARIABLE in os.environ:
         mark_process_dead(pid)
         metrics_folder.fold(Path(os.environ[VARIABLE]), pid, _add_up)
 
 
 def _add_up(one: Path, total: Path) -> None:
+    try:
+        values = list(MmapedDict.read_all_values_from_file(str(one)))
+    # A worker that is killed while it makes its file leaves it empty.
+    except (struct.error, RuntimeError, ValueError) as error:
+        logs.logger().error("metrics-failed", exc_info=error)
+        return
+    metrics_folder.make_room(total, one.stat().st_size)
     sums = MmapedDict(str(total))
     try:
-        for key, value, timestamp, _ in MmapedDict.read_all_values_from_file(str(one)):
+        for key, value, timestamp, _ in values:
             before, _ = sums.read_value(key)
             sums.write_value(key, before + value, timestamp)
     finally:

@@ -18,6 +18,8 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _ADDED_UP, _ALL_ENDED, _ENDED = ("counter", "histogram"), 0, ".ended"
 # Folding takes milliseconds; numbers that are read beside it after all are better than none.
 _ATTEMPTS, _SECONDS_BETWEEN = 50, 0.01
+# A file of numbers begins with how many of its bytes are used; its size is a multiple of this.
+_BYTES_OF_USED, _BLOCK = 4, 1 << 16
 
 
 def prepare(environment: MutableMapping[str, str] = os.environ) -> Path:
@@ -54,9 +56,9 @@ def reading(folder: Path) -> Iterator[None]:
 def fold(folder: Path, pid: int, add_up: Callable[[Path, Path], None]) -> None:
     """Adds what a worker that has ended counted to what all those before it counted, and removes its files.
 
-    ``add_up`` adds the numbers of one file to those of another. Called by the launcher alone, of whose workers ``pid``
-    was one. Where the numbers are being read now, the files of this worker wait until the next one ends: a name beside
-    them says that they may be folded.
+    ``add_up`` adds the numbers of one file to those of another, all or none. Called by the launcher alone, of whose
+    workers ``pid`` was one. Where the numbers are being read now, or cannot be written, the files of this worker wait
+    until the next one ends: a name beside them says that they may be folded. Raises OSError and what ``add_up`` does.
     """
     with suppress(FileNotFoundError):
         (folder / f"{pid}{_ENDED}").touch()
@@ -69,6 +71,17 @@ def fold(folder: Path, pid: int, add_up: Callable[[Path, Path], None]) -> None:
                 for rest in folder.glob(f"*_{ended.stem}.db"):
                     rest.unlink()
                 ended.unlink()
+
+
+def make_room(total: Path, more: int) -> None:
+    """Has the disk hold the file of sums with so many bytes more than are used. Raises OSError where it is full.
+
+    prometheus_client writes through a map of the file: a page that a full disk cannot give ends the process (SIGBUS).
+    """
+    with total.open("a+b") as file:
+        file.seek(0)
+        used = int.from_bytes(file.read(_BYTES_OF_USED), sys.byteorder)
+        os.posix_fallocate(file.fileno(), 0, max(total.stat().st_size, -(-(used + more) // _BLOCK) * _BLOCK))
 
 
 @contextmanager

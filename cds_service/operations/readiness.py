@@ -64,8 +64,9 @@ class Readiness:
         """A worker has ended; its word counts no more."""
         self._own.pop(str(pid), None)
         if self._folder is not None:
-            with suppress(FileNotFoundError):
-                (self._folder / str(pid)).unlink()
+            # One that was killed while it spoke leaves its next word half written.
+            for name in (str(pid), f"{pid}.new"):
+                (self._folder / name).unlink(missing_ok=True)
 
     def failing(self) -> list[str]:
         """What fails in any worker, each once; empty if the service is ready."""

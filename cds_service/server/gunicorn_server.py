@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import ipaddress
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -96,9 +97,13 @@ class ServedInstallation:
         self.installation.metrics.overloaded(count)
 
     def forget(self, pid: int) -> None:
-        """Called in the main process where a worker has ended, however it did."""
-        self.installation.readiness.forget(pid)
-        self.installation.metrics.worker_ended(pid)
+        """Called in the main process where a worker has ended, however it did; whatever fails then is only told."""
+        for forget in (self.installation.readiness.forget, self.installation.metrics.worker_ended):
+            try:
+                forget(pid)
+            # gunicorn ends the service, with all its workers, by an error that leaves its hook.
+            except Exception as error:
+                logs.logger().error("background-failed", exc_info=error)
 
 
 def install(
@@ -166,7 +171,7 @@ class Server(BaseApplication):
             "post_worker_init": lambda worker: _begin(beside),
         }
         if beside is not None:
-            self.options["worker_exit"] = lambda arbiter, worker: beside.end()
+            self.options["worker_exit"] = lambda arbiter, worker: _end(beside, worker)
             self.options["child_exit"] = lambda arbiter, worker: beside.forget(worker.pid)
         super().__init__()
 
@@ -192,6 +197,12 @@ def _one_heap() -> None:
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+
+
+def _end(beside: ServedInstallation, worker: Any) -> None:
+    # gunicorn calls it in the main process too, for a worker that it finds gone.
+    if worker.pid == os.getpid():
+        beside.end()
 
 
 def _begin(beside: ServedInstallation | None) -> None:
