@@ -6,12 +6,17 @@ chills or discitis" denies all three).
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
+from functools import cached_property
+from itertools import accumulate
 from typing import NamedTuple
 
 # Between the texts of one concept (its text, the displays of its codings): each of them speaks for itself.
 NEXT_TEXT = "\x1e"
+# Between two clauses: no phrase holds it, and no clause does.
+_APART = "|"
 
 
 class Said(IntEnum):
@@ -139,7 +144,6 @@ _BEHIND = {
 }
 _ENDS = re.compile(r"\.(?=\s|$)|[;\n\r]| but | however | although | though ", re.IGNORECASE)
 _DASH = re.compile(r"\s[-\u2013\u2014]\s")
-_MARK = re.compile(r"([,:?])")
 _IN_A_LIST = re.compile(" n?or ")
 # So many places of one phrase in one clause are judged; what says a thing more often says it no better.
 MOST_PLACES = 20
@@ -155,7 +159,8 @@ _TELLTALE = frozenset(
 
 class _Clause(NamedTuple):
     """A part of a sentence between commas: from which place on what follows is denied, suspected, over or mentioned;
-    and in which manner the whole of it is said for its sentence, or for the clause behind it ("discitis, denied")."""
+    and in which manner the whole of it is said for its sentence, or for the clause behind it ("discitis, denied").
+    ``is_plain``: it has none of the words that say such a thing."""
 
     text: str
     denied_from: int
@@ -163,11 +168,13 @@ class _Clause(NamedTuple):
     past_from: int
     mentioned_from: int
     whole: Said
+    is_plain: bool
 
     def manner_at(self, start: int, end: int) -> Said:
         """The manner of the phrase that stands there."""
         said = [self.whole]
-        said += [manner for manner, pattern in _BEHIND.items() if pattern.match(self.text, end)]
+        if not self.is_plain:
+            said += [manner for manner, pattern in _BEHIND.items() if pattern.match(self.text, end)]
         if start >= self.denied_from:
             said.append(Said.DENIED)
         if start >= self.suspected_from:
@@ -190,6 +197,29 @@ class _Clause(NamedTuple):
         return max(self.whole if self.whole is not Said.MENTIONED else Said.REPORTED, begins, suspected, past, *ends)
 
 
+class _Text:
+    """The clauses of one text, and all of them in one string, so that a phrase is looked for once and not in each."""
+
+    def __init__(self, raw: str) -> None:
+        self.clauses = list(_clauses_of(raw))
+        self.joined = _APART.join(clause.text for clause in self.clauses)
+        self.starts = list(accumulate((len(clause.text) + len(_APART) for clause in self.clauses), initial=0))
+
+    def end_of(self, place: int) -> int:
+        """Where the clause at a place ends in ``joined``."""
+        return self.starts[place + 1]
+
+    @cached_property
+    def as_words(self) -> str:
+        """The clauses as ``words``, without what parts them."""
+        return words(" ".join(clause.text for clause in self.clauses))
+
+    @cached_property
+    def manner(self) -> Said:
+        """The manner of all clauses together."""
+        return max(clause.manner for clause in self.clauses)
+
+
 class FreeText:
     """A text that may be asked for many phrases; ``plain`` is the text as ``words``, and phrases have that form."""
 
@@ -199,7 +229,7 @@ class FreeText:
         listed = _listed(raw)
         self.plain = f" {' '.join(listed)} "
         self._raw = raw
-        self._texts: list[list[_Clause]] | None = None
+        self._texts: list[_Text] | None = None
         # Whether anything in it may say that it is not simply so.
         self.is_doubtful = "?" in raw or not _TELLTALE.isdisjoint(listed)
 
@@ -214,7 +244,7 @@ class FreeText:
         found = [phrase for phrase in phrases if phrase in self.plain]
         if not found:
             return None
-        said = [min(manners) for clauses in self._clauses() if (manners := list(_manners(clauses, found)))]
+        said = [min(manners) for text in self._parted() if (manners := list(_manners(text, found)))]
         return max(said, default=Said.REPORTED)
 
     def manner_of_code(self) -> Said:
@@ -222,40 +252,51 @@ class FreeText:
         concern something else ("low back pain; sciatica ruled out")."""
         if not self.is_doubtful:
             return Said.REPORTED
-        return max((clauses[0].manner for clauses in self._clauses() if clauses), default=Said.REPORTED)
+        return max((text.clauses[0].manner for text in self._parted() if text.clauses), default=Said.REPORTED)
 
-    def _clauses(self) -> list[list[_Clause]]:
+    def _parted(self) -> list[_Text]:
         if self._texts is None:
-            self._texts = [list(_clauses_of(text)) for text in self._raw.split(NEXT_TEXT)]
+            self._texts = [_Text(text) for text in self._raw.split(NEXT_TEXT)]
         return self._texts
 
 
 def _clauses_of(text: str) -> Iterator[_Clause]:
     for sentence in _ENDS.split(text):
-        marked = _MARK.sub(r" \1 ", _DASH.sub(" : ", sentence.lower()))
+        marked = _DASH.sub(" : ", sentence.lower())
+        for mark in ",:?":
+            marked = marked.replace(mark, f" {mark} ")
         plain = marked.encode("ascii", "ignore").translate(_TO_CLAUSES).decode()
         yield from _in_sentence([f" {' '.join(part.split())} " for part in plain.split(",") if part.strip()])
 
 
 def _in_sentence(parts: list[str]) -> Iterator[_Clause]:
     """The clauses of one sentence."""
-    of_another = any(map(_OF_ANOTHER.search, parts))
-    mentioned = Said.MENTIONED if any(map(_MENTION.search, parts)) else Said.REPORTED
+    plain = [_TELLTALE.isdisjoint(part.split()) for part in parts]
+    telling = [part for part, is_plain in zip(parts, plain, strict=True) if not is_plain]
+    of_another = any(map(_OF_ANOTHER.search, telling))
+    mentioned = Said.MENTIONED if any(map(_MENTION.search, telling)) else Said.REPORTED
     last_of_list = max((place for place, part in enumerate(parts) if _IN_A_LIST.search(part)), default=-1)
     carried = labeled = False
     for place, part in enumerate(parts):
+        behind = parts[place + 1] if place + 1 < len(parts) and not plain[place + 1] else ""
+        alone = [manner for manner, pattern in _BEHIND.items() if _is_all_of(pattern, behind)] if behind else []
+        whole = Said.RELATIVE if of_another else max(mentioned, *alone) if alone else mentioned
+        if plain[place]:
+            nowhere = len(part)
+            yield _Clause(part, 0 if carried else nowhere, nowhere, nowhere, nowhere, whole, is_plain=True)
+            carried = labeled or (carried and place < last_of_list)
+            continue
         # What denies nothing is blotted out, letter for letter, so that places stay what they are.
         bare = _NO_DENIAL.sub(lambda found: " " + "." * (len(found[0]) - 1), part)
         denial = _DENIAL.search(bare)
-        behind = parts[place + 1] if place + 1 < len(parts) else ""
-        alone = [manner for manner, pattern in _BEHIND.items() if _is_all_of(pattern, behind)]
         yield _Clause(
             part,
             0 if carried else _end_of(denial, part),
             _end_of(_SUSPICION.search(part), part),
             _end_of(_PAST.search(part), part),
             _end_of(_BEFORE.search(part), part),
-            Said.RELATIVE if of_another else max(mentioned, *alone) if alone else mentioned,
+            whole,
+            is_plain=False,
         )
         # A denial goes on behind a comma in a list, up to its "or", and behind a label ("denies: fever, discitis")
         # up to the end of the sentence.
@@ -280,19 +321,20 @@ def _begins_denied(text: str) -> bool:
     return _DENIAL.match(_NO_DENIAL.sub(" .", text.replace(" patient ", " ", 1))) is not None
 
 
-def _manners(clauses: list[_Clause], phrases: list[str]) -> Iterator[Said]:
+def _manners(text: _Text, phrases: list[str]) -> Iterator[Said]:
     """The manner of each phrase at each of its places."""
     for phrase in phrases:
-        stands = False
-        for clause in clauses:
-            start, places = clause.text.find(phrase), 0
-            while start >= 0 and places < MOST_PLACES:
-                stands, places = True, places + 1
-                yield clause.manner_at(start, start + len(phrase) - 1)
-                start = clause.text.find(phrase, start + 1)
-        if not stands and phrase in words(" ".join(clause.text for clause in clauses)):
+        start = text.joined.find(phrase)
+        if start < 0 and phrase in text.as_words:
             # It stands over the bounds of clauses ("fusion, lumbar"): together they say how.
-            yield max(clause.manner for clause in clauses)
+            yield text.manner
+        here, places = -1, 0
+        while start >= 0:
+            place = bisect_right(text.starts, start) - 1
+            here, places = place, places + 1 if place == here else 1
+            at = start - text.starts[place]
+            yield text.clauses[place].manner_at(at, at + len(phrase) - 1)
+            start = text.joined.find(phrase, start + 1 if places < MOST_PLACES else text.end_of(place))
 
 
 def reports_any(text: str, phrases: Iterable[str]) -> bool:
