@@ -126,6 +126,13 @@ def test_what_cannot_be_searched_is_refused(client):
     assert refusal(client.get("/fhir/Questionnaire", headers={"Accept": "application/fhir+json; dtr=1"}))[0] == 406
 
 
+@pytest.mark.parametrize("path", [PACKAGE, ERRORS])
+def test_an_operation_is_posted(client, path):
+    answer = client.get(path)
+    assert refusal(answer)[0] == 405
+    assert set(answer.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
+
+
 def test_a_value_set_that_lists_its_codes_is_expanded(client):
     url = f"{BASE}/ValueSet/isass-restorative-neurostimulation-2023-pain-score"
     answered = client.get("/fhir/ValueSet/$expand", query_string={"url": url}).get_json()

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 from flask import Flask, Response, request
+from werkzeug.routing import BaseConverter
 
 from cds_service import json_bodies
 from cds_service.errors import RequestError
@@ -33,6 +34,12 @@ MOST_REPORTS = 100
 _EXPANDED_BY = ("url", "valueSetVersion", "filter", "offset", "count")
 
 
+class _FhirId(BaseConverter):
+    """An id of FHIR R4, so that an operation ("$expand") is never taken for one."""
+
+    regex = r"[A-Za-z0-9\-.]{1,64}"
+
+
 def register(  # noqa: C901 - the branches are those of its routes, which are functions within it
     app: Flask,
     artifacts: Artifacts,
@@ -43,6 +50,7 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
 ) -> None:
     """Adds the routes; ``public_url`` is our address, ``clock`` gives the UTC day of the CapabilityStatement."""
     base = f"{public_url}/fhir"
+    app.url_map.converters["fhir_id"] = _FhirId
 
     @app.get("/fhir/metadata")
     def metadata() -> Response:
@@ -56,7 +64,7 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
         found = artifacts.search(kind, parameters, version)
         return fhir(_searchset(base, kind, parameters, found))
 
-    @app.get("/fhir/<any(CodeSystem, Library, PlanDefinition, Questionnaire, ValueSet):kind>/<identity>")
+    @app.get("/fhir/<any(CodeSystem, Library, PlanDefinition, Questionnaire, ValueSet):kind>/<fhir_id:identity>")
     def read(kind: str, identity: str) -> Response:
         version = _admitted("read", kind)
         found = artifacts.read(kind, identity, version)

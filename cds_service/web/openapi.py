@@ -186,7 +186,8 @@ def _fhir_paths(authenticated: bool) -> dict[str, Any]:
         parameters = [_query(name) for name in ("url", "version", "_id", "_count", "_offset")]
         search = _fhir_get(f"search-{kind}", f"Search {kind}", (400, 406, 429, *refusals))
         read = _fhir_get(f"read-{kind}", f"Read a {kind}", (404, 406, 429, *refusals))
-        identity = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+        schema = {"type": "string", "pattern": "^[A-Za-z0-9.-]{1,64}$"}
+        identity = {"name": "id", "in": "path", "required": True, "schema": schema}
         paths[f"/fhir/{kind}"] = {"get": search | secured | {"parameters": parameters}}
         paths[f"/fhir/{kind}/{{id}}"] = {"get": read | secured, "parameters": [identity]}
     errors = paths["/fhir/Questionnaire/$log-questionnaire-errors"]["post"]
