@@ -16,7 +16,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
 WORKDIR /src
 RUN python -m venv /opt/build && python -m venv /opt/cds-service
 
-# The same pins and hashes as `make run`; a layer of their own, made anew only when a pin changes.
+# The same pins and hashes as `make run`; a layer of their own, made again only when a pin changes.
 COPY requirements.txt requirements-traces.txt requirements-postgresql.txt requirements-build.txt ./
 RUN /opt/build/bin/pip install -q --require-hashes -r requirements-build.txt \
  && /opt/cds-service/bin/pip install -q --require-hashes -r requirements.txt -r requirements-traces.txt \

@@ -18,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .DELETE_ON_ERROR:
 .PHONY: help run test every-test check lint types fix bench bench-gate torture charts examples screenshots requirements licenses sbom audit-dependencies wheel clean
 
-# $(call needs,IS IT THERE,PACKAGE): what no package of Python brings. Root on Debian installs it, others are told how.
+# $(call needs,IS IT THERE,PACKAGE): what no package of Python brings. Root on Debian installs it, others are asked to.
 needs = @{ $(1); } >/dev/null 2>&1 || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "Installing $(2)"; export DEBIAN_FRONTEND=noninteractive; \
@@ -49,13 +49,14 @@ test: lint ## the checks and every test (some of them: make test ARGS='-k bmi')
 	$(NEEDS_VALGRIND)
 	@$(MAKE) --no-print-directory -j2 types every-test
 
-check: lint types ## linter, formatting, types, spelling and policies; never edits
+check: lint types ## linter, formatting, types, spelling, words and rule sets; never edits
 	$(BIN)/cds-service check
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
+	$(BIN)/python -m tests.prose
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
@@ -71,7 +72,7 @@ bench: $(VENV)/.dev ## measure the service beside its floor (needs wrk)
 	$(NEEDS_WRK)
 	$(BIN)/python -m tests.bench $(ARGS)
 
-bench-gate: $(VENV)/.dev ## count the instructions of each kind of call, fail at +2 % (KEEP=1 keeps the new ratios)
+bench-gate: $(VENV)/.dev ## count the instructions of each kind of call, fail at +2% (KEEP=1 keeps the new ratios)
 	$(NEEDS_VALGRIND)
 	$(BIN)/python -m tests.bench.gate $(if $(KEEP),--keep)
 
@@ -83,11 +84,11 @@ charts: $(VENV)/.runtime ## evaluate each patient of the FHIR files in DIR=FOLDE
 	@test -n "$(DIR)" || { echo "Name the folder of charts: make charts DIR=FOLDER" >&2; exit 2; }
 	$(BIN)/cds-service charts "$(DIR)" $(ARGS)
 
-examples: $(VENV)/.dev ## write the answers of fhir_examples/ and what the documentation shows anew
+examples: $(VENV)/.dev ## write the answers of fhir_examples/ and what the documentation shows again
 	$(BIN)/python -m tests.examples
 	$(BIN)/python -m tests.test_docs
 
-screenshots: $(VENV)/.dev ## take the pictures of docs/images/ anew (needs chromium)
+screenshots: $(VENV)/.dev ## take the pictures of docs/images/ again (needs chromium)
 	$(NEEDS_CHROMIUM)
 	$(BIN)/python -m tests.screenshots
 
@@ -95,7 +96,7 @@ screenshots: $(VENV)/.dev ## take the pictures of docs/images/ anew (needs chrom
 COMPILE = $(UV) pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements" $(if $(UPGRADE),--upgrade)
 
-requirements: ## pin the dependencies of pyproject.toml anew (needs uv)
+requirements: ## pin the dependencies of pyproject.toml again (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make requirements needs uv: pip install uv, or name it with UV=." >&2; exit 1; }
 	$(COMPILE) -o requirements.txt
 	$(COMPILE) --extra traces -c requirements.txt -o requirements-traces.txt
@@ -104,7 +105,7 @@ requirements: ## pin the dependencies of pyproject.toml anew (needs uv)
 	  -o requirements-dev.txt
 	$(subst pyproject.toml,--group build,$(COMPILE)) -c requirements-dev.txt -o requirements-build.txt
 
-licenses: $(VENV)/.dev ## write THIRD_PARTY_LICENSES.md anew: the license of each package that the service runs with
+licenses: $(VENV)/.dev ## write THIRD_PARTY_LICENSES.md again: the license of each package that the service runs with
 	$(BIN)/python -m tests.licenses
 
 sbom: $(VENV)/.dev ## write build/sbom.cdx.json: what is installed, with hashes (CycloneDX)

@@ -1,3 +1,3 @@
-"""CDS Hooks service that holds a chart against the criteria of a medical society's coverage statement."""
+"""CDS Hooks service that checks a chart against the criteria of a medical society's coverage statement."""
 
 __version__ = "0.1.0"

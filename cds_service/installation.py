@@ -1,4 +1,4 @@
-"""What an installation has around the rules: whom a call may be completed from, and who is told of it."""
+"""What an installation has around the rules: whom a call may be completed from, and who learns of it."""
 
 import os
 import secrets
@@ -59,7 +59,7 @@ class Installation:
     says who calls; without one calls are open, and everybody has the entry ``open_client``. Without a ``store`` no
     feedback is taken.
     ``trusted_proxies`` stand in front; ``names`` are those that log and metrics may hold. ``workbench``: the start page
-    is a small health record to try the service with. ``feedback_items`` are the most of one request, ``feedback_limit``
+    is a small EHR to try the service with. ``feedback_items`` are the most of one request, ``feedback_limit``
     the most of one client (empty: no limit). ``retention`` keeps what is kept below its limits. ``evidence_mode`` is
     that of clients whose entry names none; ``evidence_pages`` are None where no client has pages.
     ``turn`` is the one to compute, of this process. ``workbench_sessions`` are what browsers do in the workbench; None

@@ -86,7 +86,7 @@ class Envelope:
         try:
             value = orjson.loads(memoryview(self.unread))
         except orjson.JSONDecodeError:
-            # The place of the fault is told as one of the whole body.
+            # The place of the fault is reported as one of the whole body.
             return read_json(self.data)[self.left]
         if is_deeper(value, DEEPEST - 1):
             raise _too_deep()
@@ -107,7 +107,7 @@ def read_envelope(data: bytes, left: str, exact: str) -> Envelope:
     except (msgspec.DecodeError, RecursionError, UnicodeError, orjson.JSONDecodeError):
         sound = False
     if not sound:
-        # What is wrong, and where, is told by the one reader that reads everything.
+        # What is wrong, and where, is reported by the one reader that reads everything.
         whole = read_json(data)
         if isinstance(whole, dict) and exact in whole:
             whole[exact] = _with_exact_numbers(data)[exact]

@@ -208,7 +208,7 @@ def _disputed(policies: Sequence[Policy], folder: Path) -> list[LeftOut]:
 
 
 def _none(folder: Path) -> str:
-    return f"{folder}: no policy found; a policy is a folder with a policy.json, and CDS_SERVICE_CARDS names where"
+    return f"{folder}: no rule set found; a rule set is a folder with a policy.json, and CDS_SERVICE_CARDS names where"
 
 
 def granted_to_nobody(policy: Policy) -> list[str]:
@@ -223,4 +223,4 @@ def granted_to_nobody(policy: Policy) -> list[str]:
     for name, finding in criteria.find(policy, [*lent, *policy.variants.values()], known, nobody).items():
         if finding.truth is Truth.MET:
             met.append(f"criterion '{name}'")
-    return [f"{what} is met by an empty chart; a policy must not grant anything to nobody" for what in met]
+    return [f"{what} is met by an empty chart; a rule set must not grant anything to nobody" for what in met]

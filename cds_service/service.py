@@ -94,7 +94,7 @@ def always() -> bool:
 
 
 class _Call(NamedTuple):
-    """What every statement is held against: the request, its orders, the chart, the day, and a rule asked for."""
+    """What every statement is checked against: the request, its orders, the chart, the day, and a rule asked for."""
 
     request: HookRequest
     drafts: list[tuple[str, Json]]
@@ -114,11 +114,11 @@ def answer(
     in_time: Callable[[], bool] = always,
     came: Arrivals | None = None,
 ) -> list[Answer]:
-    """Holds one call against every statement whose business it may be; at most one answer for each, by the edition of
+    """Checks one call against every statement whose business it may be; at most one answer for each, by the edition of
     the date of service.
 
     ``candidates`` are ``concerned`` of the call, and ``came`` its ``arrivals``, where the caller has them. ``profile``
-    is a rule of one source, by its id, that the policies which have it are held against besides. Raises RequestError
+    is a rule of one source, by its id, that the policies which have it are also checked against. Raises RequestError
     412 where an order is recognized but its patient was not sent, 422 for a profile that cannot be applied. A policy
     that fails answers with a card that says so; the others are unaffected. ``in_time`` says whether there is time for
     another statement: those for which there is none answer with a card that says so too. Raises RequestError 503 where
@@ -380,7 +380,7 @@ def failed_lists(arrived: Mapping[str, str]) -> list[str]:
 
 
 def failures(answers: Iterable[Answer]) -> Iterator[Answer]:
-    """The answers of policies that could not be evaluated, for whoever must be told."""
+    """The answers of policies that could not be evaluated, for whoever must learn of them."""
     return (item for item in answers if item.error is not None)
 
 

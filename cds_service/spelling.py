@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
-# Below this likeness a guess confuses more than it helps: "height" is no slip of "pain-onset".
+# Below this likeness a guess confuses more than it helps: "height" is no misspelling of "pain-onset".
 LIKENESS = 0.6
 NAMES_LISTED = 12
 LENGTH_LISTED = 240
@@ -23,7 +23,7 @@ def by_likeness(name: str, allowed: Iterable[str]) -> list[str]:
 
 
 def meant(name: str, allowed: Iterable[str]) -> str | None:
-    """The allowed name that ``name`` is probably a slip of, or None."""
+    """The allowed name that ``name`` is probably a misspelling of, or None."""
     return next((other for other in by_likeness(name, allowed)[:1] if likeness(name, other) >= LIKENESS), None)
 
 
@@ -31,7 +31,7 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     """The second half of a sentence such as "'aeg' is no fact; …", for a name that is not among those allowed.
 
     Gives "did you mean 'age'? Allowed are age, stage and 9 more", "allowed are age, stage" where nothing is like the
-    name, or "there is none to choose from". The nearest name stands first; of a long list the nearest ones are told.
+    name, or "there is none to choose from". The nearest name stands first; a long list is cut to the nearest.
     """
     names = list(dict.fromkeys(allowed))
     if not names:

@@ -16,9 +16,9 @@ from cds_service.authoring import cases
 from cds_service.authoring.check import Wishes, check_folder
 from cds_service.authoring.documents import Documents, Edit, edited
 from cds_service.authoring.mutation_test import Trial, unnoticed
+from cds_service.authoring.mutations import Mutation, mutations
 from cds_service.authoring.new_policy import write_starting_folder
 from cds_service.authoring.placeholders import guidance, placeholders, read_as_written
-from cds_service.authoring.slips import Slip, slips
 from cds_service.authoring.summary import lines, problem_lines
 from cds_service.commands.main import main
 from cds_service.facts.vocabulary import VOCABULARY
@@ -93,11 +93,11 @@ def cases_at_the_limit() -> str:
     return _json(",\n".join(map(_pretty, shown)))
 
 
-def slip() -> str:
+def mutation() -> str:
     """What the check says of a limit one step up, where the cases that notice it are missing."""
-    documents = _without_noticing_cases(_slip_up(_documents()))
+    documents = _without_noticing_cases(_mutation_up(_documents()))
     policy = policy_of(FOLDER, documents)
-    made = _slip_up(documents)
+    made = _mutation_up(documents)
     survivors = Trial(FOLDER, documents, policy, guide(), VOCABULARY).survivors([made], lambda done: None)
     told = problem_lines(list(unnoticed(survivors, documents)), f"{FOLDER.name}/")
     return _text(*(f"{severity.value}: {line}" for severity, line in told))
@@ -141,16 +141,19 @@ def page() -> str:
     return "\n".join(("| on the page | says |", "|---|---|", *(f"| {term} | {said} |" for term, said in told)))
 
 
-def _slip_up(documents: Documents) -> Slip:
-    """The slip that moves the criterion's limit one step up."""
+def _mutation_up(documents: Documents) -> Mutation:
+    """The mutation that moves the criterion's limit one step up."""
     index = _index(documents["policy"])
     steps = ("criteria", index, "test", "at_least")
     policy = policy_of(FOLDER, documents)
-    return max((slip for slip in slips(documents, policy) if slip.steps == steps), key=lambda slip: slip.edits[0].value)
+    return max(
+        (mutation for mutation in mutations(documents, policy) if mutation.steps == steps),
+        key=lambda mutation: mutation.edits[0].value,
+    )
 
 
-def _without_noticing_cases(made: Slip) -> dict[str, Any]:
-    """The documents without the cases that come out otherwise under the slip."""
+def _without_noticing_cases(made: Mutation) -> dict[str, Any]:
+    """The documents without the cases that come out otherwise under the mutation."""
     documents = _documents()
     moved = policy_of(FOLDER, edited(documents, made.edits))
     noticing = {result.name for result in cases.run_cases(moved, guide()) if result.differences}

@@ -111,7 +111,7 @@ def browser() -> Iterator["Browser"]:
 
 @contextmanager
 def opened(started: "Browser", look: Look, faults: Faults, **options: Any) -> Iterator["Page"]:
-    """A page in a browser that has kept nothing; what goes wrong in it is told to ``faults``."""
+    """A page in a browser that has kept nothing; what goes wrong in it is reported to ``faults``."""
     with started.new_context(
         viewport={"width": look.width, "height": HEIGHT},
         color_scheme=look.scheme,

@@ -23,7 +23,7 @@ KEPT = frozenset(
 )
 # Of these members the text is an address or an identifier of a person, though it is called a value.
 PERSONAL = frozenset({"telecom", "contact"})
-# What a planted request has anew.
+# What a planted request has again.
 REPLACED = frozenset({"hookInstance", "fhirAuthorization"})
 # FHIR instants, dates and times, and the elements of them that have a type in their name.
 DATED = re.compile(r"-?\d{4}(-\d\d(-\d\d(T.*)?)?)?|\d\d:\d\d(:\d\d(\.\d+)?)?")

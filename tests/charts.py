@@ -1,4 +1,4 @@
-"""Tiny builders of FHIR R4 JSON, and a made-up statement ("knee humming") to hold it against."""
+"""Tiny builders of FHIR R4 JSON, and a made-up statement ("knee humming") to check it against."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date

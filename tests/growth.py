@@ -2,7 +2,7 @@
 
 ``FAMILIES`` maps a name to ``Family``: how an input of size n is made, what reads it, and the largest in bytes that the
 default limits let through. ``growth_sizes.json`` holds how large the inputs are by which growth is judged (``sizes``),
-so that no test has to look for it; ``python -m tests.growth sizes`` writes it anew.
+so that no test has to look for it; ``python -m tests.growth sizes`` writes it again.
 """
 
 import gc
@@ -33,7 +33,7 @@ from cds_service.trust.tokens import Verifier
 from cds_service.workbench.rendering import LONGEST as LONGEST_MARKDOWN
 from tests.shipped import TODAY, example, guide, library
 
-# Two orders and a patient stand in each call besides.
+# Two orders and a patient stand in each call as well.
 JUST_BELOW = (490, 4_990)
 BEST_OF = 5
 MAX_BODY = Settings.model_fields["max_body_bytes"].default
@@ -805,7 +805,7 @@ def worst(family: Family) -> tuple[float, int, int]:
 # --- the sizes by which growth is judged ------------------------------------------------------------------------------
 
 SIZES = Path(__file__).with_name("growth_sizes.json")
-# What the largest input must cost, in seconds, for its time to be told from noise; most families get there.
+# What the largest input must cost, in seconds, for its time to be distinguished from noise; most families get there.
 WORTH_MEASURING = 0.05
 # What costs less for this many bytes does little but move them.
 MUCH, LITTLE = 1_000_000, 0.035

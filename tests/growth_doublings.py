@@ -26,7 +26,7 @@ OBJECTS = {
     "workbench: members",
 }
 MOST_FOR_A_DOUBLING_OF_OBJECTS = 3.0
-# The best of two tries; where that is too much, the best of six more careful ones, and all that anew.
+# The best of two tries; where that is too much, the best of six more careful ones, and all that again.
 QUICK, CAREFUL, ANEW = 2, 6, 4
 # New processes in which a family that grew too much is measured again, and the longest that one may take, in seconds.
 PROCESSES, LONGEST = 3, 600

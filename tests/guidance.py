@@ -32,7 +32,7 @@ def _digest(rule: object) -> str:
 
 
 def guidance(changelog: str, *, unreleased: bool) -> list[str]:
-    """The entries under the headings Guidance, of the unreleased part alone or of all of it."""
+    """The entries under the headings Guidance, of the unreleased part alone or of the whole file."""
     parts = changelog.split("\n## ")[1:]
     chosen = [part for part in parts if part.startswith("Unreleased")] if unreleased else parts
     under = [part.partition("### Guidance\n")[2].partition("\n### ")[0] for part in chosen]

@@ -119,7 +119,7 @@ def paired() -> Json:
         "charter": {
             "title": "The charter's rule",
             "source": "charter",
-            "pending": "its text was not seen",
+            "pending": "its text was not available",
             "next_review": REVIEW,
         },
     }

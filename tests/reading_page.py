@@ -30,7 +30,7 @@ def _code(*names: str) -> str:
 
 def types() -> str:
     """One line for each type that is read."""
-    heads = ("type", "what it is", "of whom", "statuses that count", "its date", "speaks against")
+    heads = ("type", "what it is", "of whom", "statuses that count", "its date", "contradicts")
     return _table(heads, (_type(row) for row in TYPES.values()))
 
 
@@ -82,8 +82,8 @@ WORD_LISTS = (
     ("Before a phrase: it is past", free_text.PAST),
     ("Right behind a phrase: it is past", free_text.PAST_BEHIND),
     ("Before a phrase: it is mentioned", free_text.MENTIONS_BEFORE),
-    ("Anywhere in the sentence: all of it is mentioned", free_text.MENTIONS),
-    ("Anywhere in the sentence: all of it is of a relative", free_text.OF_ANOTHER),
+    ("Anywhere in the sentence: everything in the sentence is mentioned", free_text.MENTIONS),
+    ("Anywhere in the sentence: everything in the sentence is of a relative", free_text.OF_ANOTHER),
 )
 
 

@@ -22,7 +22,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     },
     {
         "examples": "the synthetic requests that ship with the program",
-        "policy": "a policy in memory, and how a folder becomes one",
+        "policy": "a rule set in memory, and how a folder becomes one",
     },
     {
         "chart": "a call's resources to a Chart: the patient's records by code, what counts as evidence, the orders",
@@ -38,18 +38,18 @@ FLOORS: tuple[dict[str, str], ...] = (
         "verdicts": "facts to one finding for each criterion, and to verdicts",
     },
     {
-        "card": "a decision to one card in the policy's words",
-        "publish": "a policy in plain English and as JSON, and what changed between two editions",
-        "questionnaire": "a policy as a FHIR Questionnaire: what a form asks, and how it fills itself in",
+        "card": "a decision to one card in the rule set's words",
+        "publish": "a rule set in plain English and as JSON, and what changed between two editions",
+        "questionnaire": "a rule set as a FHIR Questionnaire: what a form asks, and how it fills itself in",
         "trust": "who calls: the clients file, keys and tokens",
     },
-    {"library": "all policies, checked at start"},
+    {"library": "all rule sets, checked at start"},
     {
         "installation": "what one installation has around the rules: trust, fetching, counting, keeping",
         "service": "the story of one call on one screen",
     },
     {
-        "authoring": "the bench of policy authors: cases, slips, the check of a folder",
+        "authoring": "the bench of rule set authors: cases, mutations, the check of a folder",
         "web": "HTTP: hook calls, feedback, errors, pages and the OpenAPI document",
     },
     {

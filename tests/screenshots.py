@@ -1,4 +1,4 @@
-"""The pictures of the documentation: `python -m tests.screenshots` takes them anew into docs/images/."""
+"""The pictures of the documentation: `python -m tests.screenshots` takes them again into docs/images/."""
 
 import struct
 import zlib

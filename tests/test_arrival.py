@@ -152,7 +152,7 @@ def test_what_never_comes_whole_cannot_be_read(body):
 @pytest.mark.parametrize(
     ("length", "more", "continues"), [(5, b"", True), (5, b"h", False), (LARGEST + 1, b"", False), (0, b"", True)]
 )
-def test_who_asks_first_is_told_to_go_on_where_the_body_is_wanted(length, more, continues):
+def test_who_asks_first_is_asked_to_go_on_where_the_body_is_wanted(length, more, continues):
     arrival = arrived(HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % length + more)
     assert arrival.continues == continues
 

@@ -323,7 +323,7 @@ def test_a_form_that_cannot_be_read_may_say_anything(newer, expected):
 
 
 def block_attested(*more: Json) -> str:
-    """The truth of the joint's block by a form of today: guided, into the joint, with 75 % relief as stated."""
+    """The truth of the joint's block by a form of today: guided, into the joint, with 75% relief as stated."""
     policy, begin = "isass-si-joint-fusion-2020", "block.right"
     said = {"guided": {"valueBoolean": True}, "intra-articular": {"valueBoolean": True}, "relief": {"valueInteger": 75}}
     items = [{"linkId": f"{begin}.{name}", "answer": [answer]} for name, answer in said.items()]

@@ -1,4 +1,4 @@
-"""Threads beside the calls go on after any exception, are told of in the log, and are found where they do not."""
+"""Threads beside the calls go on after any exception, are reported in the log, and are found where they do not."""
 
 import subprocess
 import sys
@@ -36,7 +36,7 @@ class Turns:
         raise OSError("a full disk")
 
 
-def test_a_turn_that_fails_is_told_and_the_next_is_taken_even_where_telling_fails():
+def test_a_turn_that_fails_is_reported_and_the_next_is_taken_even_where_telling_fails():
     turns = Turns(failing=3, wanted=5)
     thread = Background("t", turns, turns.tell, SECONDS, 0.0)
     thread.start()

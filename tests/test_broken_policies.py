@@ -1,4 +1,4 @@
-"""A gallery of broken policies: each mistake of an author is told with its file and place, in words that help.
+"""A gallery of broken policies: each mistake of an author is reported with its file and place, in words that help.
 
 tests/broken/README.md says how an entry is written.
 """
@@ -46,7 +46,7 @@ PATTERN = re.compile(r"\^[\[(\\\w]|\[a-z|\[A-Z|\\[sSdDwWb]|\)[*?]")
 
 @dataclass(frozen=True)
 class Told:
-    """What an author is told of a broken policy, without the path of its folder.
+    """What an author sees of a broken policy, without the path of its folder.
 
     ``is_refused``: by the loader, so that the check did not run. ``sites``: (file, line) of each call of ``problem``.
     """
@@ -94,7 +94,7 @@ def problems_of(folder: Path) -> tuple[tuple[str, ...], bool]:
         load_policy(folder)
     except PolicyError as error:
         return tuple(error.problems), True
-    report = check_folder(folder, BASE, Wishes(MADE_ON, slips=False))
+    report = check_folder(folder, BASE, Wishes(MADE_ON, mutations=False))
     return tuple(
         f"{problem.place}: {problem.says}" for problem in report.problems if problem.severity is Severity.ERROR
     ), False
@@ -109,7 +109,7 @@ def noting_classes() -> list[type]:
 
 @cache
 def told(slug: str) -> Told:
-    """Breaks a copy of the made-up statement as the entry says, and gathers what an author is told."""
+    """Breaks a copy of the made-up statement as the entry says, and gathers what an author sees."""
     sites: set[tuple[str, int]] = set()
 
     def noting(problem):
@@ -137,7 +137,7 @@ def told(slug: str) -> Told:
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_a_broken_policy_is_told_with_its_place_and_in_words_that_help(slug):
+def test_a_broken_policy_is_reported_with_its_place_and_in_words_that_help(slug):
     wanted = entry(slug)
     problems = told(slug).problems
     assert any(
@@ -155,7 +155,7 @@ def test_nothing_foreign_reaches_an_author(slug):
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_a_fault_of_form_is_told_once(slug):
+def test_a_fault_of_form_is_reported_once(slug):
     """A file that is no JSON or breaks its schema has as many problems as faults, and each entry makes one fault."""
     if told(slug).is_refused and not told(slug).sites:
         assert len(told(slug).problems) == 1

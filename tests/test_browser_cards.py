@@ -22,7 +22,7 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
 
 
 def settled(card: "Locator", words: str = "Feedback stored") -> str:
-    """Waits until the outcome of a card holds these words; gives all of it."""
+    """Waits until the outcome of a card holds these words; gives the whole outcome."""
     outcome = card.locator(".outcome").filter(has_text=words)
     outcome.wait_for()
     return outcome.inner_text()

@@ -109,7 +109,7 @@ def test_the_key_leaves_the_address_bar_and_the_title_says_nothing(page, service
     assert page.evaluate("history.length") <= 2
 
 
-def test_a_second_browser_is_told_to_open_it_again(page, service, chromium: "Browser"):
+def test_a_second_browser_is_asked_to_open_it_again(page, service, chromium: "Browser"):
     link = service.link("typical-gaps")
     open_page(page, link)
     others = Faults()
@@ -145,7 +145,7 @@ def test_going_back_to_the_page_shows_nothing_of_it(page, faults, service):
     page.go_back()
     page.locator("main.evidence-message").get_by_text("Open it again from the card in the chart").wait_for()
     assert "Example Mutual" not in page.content()
-    # Asked for anew it has no key any more.
+    # Asked for again it has no key any more.
     faults.seen[:] = [fault for fault in faults.seen if "404" not in fault]
 
 

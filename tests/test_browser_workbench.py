@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 PREFIX = "/guidance"
-# The theme changes nothing but colors (tests/test_browser.py): a further story in dark shows that it can be told there.
+# The theme changes nothing but colors (tests/test_browser.py): a further story in dark shows that it works there.
 STORIES = (Look(380), Look(768), Look(1440), Look(1440, "dark"))
 # From the order to the accepted card, by mouse and by keyboard.
 EVERYWHERE = (*STORIES, Look(380, "dark"), Look(768, "dark"))
@@ -283,7 +283,7 @@ def test_a_developer_edits_a_request_resends_it_and_reads_the_refusal_in_words(p
     faults.expect("400")
 
 
-def test_the_service_is_matched_anew_for_each_request(page, workbench, faults):
+def test_the_service_is_matched_again_for_each_request(page, workbench, faults):
     """A paste that cannot be read leaves no guess behind: the next request goes where its own hook leads."""
     page.goto(workbench.address)
     page.locator("#developer summary").first.click()

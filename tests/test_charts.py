@@ -1,4 +1,4 @@
-"""``cds-service charts``: folders of charts in the shapes of public and of vendors' data, and what is told of them."""
+"""``cds-service charts``: folders of charts in the shapes of public and of vendors' data, and the report on them."""
 
 import json
 import re
@@ -122,7 +122,7 @@ def test_each_patient_of_a_file_is_called_with_what_is_not_another_s(tmp_path):
     assert line(output, "Condition") == ["Condition", "2", "2", "2"]
 
 
-def test_files_that_hold_no_chart_are_told_and_passed_over(tmp_path):
+def test_files_that_hold_no_chart_are_reported_and_passed_over(tmp_path):
     folder = folder_of(tmp_path, a=bundle(person()), b="{", c=[1], d=bundle(problem("x")))
     output = run(folder).output
     assert "Files without a chart: 3" in output
@@ -156,7 +156,7 @@ def test_a_draft_that_is_none_is_refused(tmp_path, written, says):
     assert (result.exit_code, says in result.output) == (1, True)
 
 
-def test_a_crash_is_told_with_its_file_without_words_of_the_chart_and_the_run_goes_on(tmp_path, monkeypatch):
+def test_a_crash_is_reported_with_its_file_without_words_of_the_chart_and_the_run_goes_on(tmp_path, monkeypatch):
     folder = folder_of(tmp_path, a=bundle(person()), b=bundle(person("two")))
     read = charts.service.read_chart
 
@@ -181,7 +181,7 @@ def test_a_policy_that_fails_counts_as_a_crash(tmp_path, monkeypatch):
     assert "minimal: failed 1" in result.output
 
 
-def test_a_call_that_the_service_would_refuse_is_told(tmp_path):
+def test_a_call_that_the_service_would_refuse_is_reported(tmp_path):
     library = load_library(MINIMAL.parent, BASE)
     guide = guide_of(Settings(max_resources=1), library, BASE)
     folder = folder_of(tmp_path, a=bundle(person(), problem("x"), problem("y", name="c2")))

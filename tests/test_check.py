@@ -23,11 +23,11 @@ from tests.charts import minimal
 from tests.few_cases import with_few_cases
 from tests.loading import policy_of, read_documents
 from tests.shipped import library
-from tests.test_slips import FOLDER, documents
+from tests.test_mutations import FOLDER, documents
 
 BASE = "https://cds-service.example/fhir"
 TODAY = date(2026, 3, 15)
-CASES_ALONE = Wishes(TODAY, slips=False)
+CASES_ALONE = Wishes(TODAY, mutations=False)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_a_failing_case_says_what_was_expected_what_came_and_why(folder):
         place + "criterion function: expected met, got unknown, because: nothing on record; "
         "nothing on record speaks to it",
     ]
-    assert "slips not tried while a case fails" in told(folder, Wishes(TODAY))[-1]
+    assert "mutations not tried while a case fails" in told(folder, Wishes(TODAY))[-1]
 
 
 @pytest.mark.parametrize("rules", ["lint.problems", "order_problems"])
@@ -88,7 +88,7 @@ def test_a_case_that_names_no_chart_does_not_hide_the_others(folder):
                      "allowed are plain"]  # fmt: skip
 
 
-def test_a_criterion_without_a_case_on_each_side_is_told(folder):
+def test_a_criterion_without_a_case_on_each_side_is_reported(folder):
     assert "error: minimal/cases.json: no case expects the criterion 'adult' to be met or not-met or unknown" in told(
         folder
     )
@@ -146,7 +146,7 @@ def test_a_further_file_that_cannot_be_used_is_named(folder, document, says):
     assert says in str(refusal.value)
 
 
-def test_what_is_defined_in_vain_is_told():
+def test_what_is_defined_in_vain_is_reported():
     number, asked = {"kind": "measurement", "title": "Pain"}, {"kind": "answer", "title": "Guided"}
     relief = {"kind": "reduction", "title": "Relief", "from": "before", "to": "after"}
     attributes = {"guided": asked, "before": number, "after": number, "relief": relief, "odd": asked}
@@ -179,7 +179,7 @@ def test_what_is_defined_in_vain_is_told():
     ]
 
 
-def test_a_profile_that_cases_name_and_nothing_defines_is_told():
+def test_a_profile_that_cases_name_and_nothing_defines_is_reported():
     expected = Edit("cases", ("cases", 0, "expect", "criteria"), {"adult@strict right": "met"})
     assert sentences(unused.dangling(policy_of(FOLDER, documents(expected)))) == [
         "policy.json: $.profiles: 'strict' is no profile; there are none",
@@ -196,7 +196,7 @@ def test_what_is_past_its_review_is_a_warning_from_the_day_after():
     assert "payers.json: $.payers[0] (Example Mutual)" in places
 
 
-def test_editions_that_both_hold_on_a_day_are_told(folder, tmp_path):
+def test_editions_that_both_hold_on_a_day_are_reported(folder, tmp_path):
     second = Path(shutil.copytree(folder, tmp_path / "minimal-2"))
     rewrite(second, "policy", ("id",), "minimal-2")
     rewrite(second, "policy", ("edition",), "2")
@@ -208,12 +208,12 @@ def test_editions_that_both_hold_on_a_day_are_told(folder, tmp_path):
     assert across_folders([check_folder(path, BASE, CASES_ALONE) for path in (folder, second)]) == []
 
 
-def test_a_policy_that_grants_to_nobody_is_told(folder):
+def test_a_policy_that_grants_to_nobody_is_reported(folder):
     rewrite(folder, "policy", ("criteria", 0, "test"), {"not": {"fact": "infection-or-none", "is": True}})
     assert [line for line in told(folder) if "is met by an empty chart" in line]
 
 
-def test_a_problem_found_many_times_is_told_once():
+def test_a_problem_found_many_times_is_reported_once():
     few = [error("a", "too long"), error("b", "too long"), error("c", "else"), error("", "of all")]
     assert told_once(few, "cards/") == ["cards/a, b: too long", "cards/c: else", "of all"]
     many = [error(f"cases.json: “{number} {'x' * 140}”", "too long") for number in range(5)]
@@ -236,7 +236,7 @@ def test_the_status_is_one_only_where_there_is_an_error(folder, tmp_path):
     )
     assert "'knee exercise' dropped" not in result.stdout
     assert "'knee exercise' dropped" in run(str(tmp_path), "--phrases").stdout
-    assert "slip" not in run(str(tmp_path), "--no-slips").stdout
+    assert "mutation" not in run(str(tmp_path), "--no-slips").stdout
     (folder / "policy.json").write_text("{", encoding="utf-8")
     result = run(str(tmp_path))
     assert result.exit_code == 1
@@ -275,18 +275,18 @@ def test_a_log_gets_a_plain_line_every_few_seconds():
     stream = io.StringIO()
     progress = Progress(stream, Clock(0, 1, 2, 5, 6), on_terminal=False)
     for done in range(1, 5):
-        progress.tell(done, 4, "slips")
+        progress.tell(done, 4, "mutations")
     progress.end()
-    assert stream.getvalue() == "1 of 4 slips\n4 of 4 slips\n"
+    assert stream.getvalue() == "1 of 4 mutations\n4 of 4 mutations\n"
 
 
 def test_a_terminal_gets_one_line_that_rewrites_itself_and_goes():
     stream = io.StringIO()
     progress = Progress(stream, Clock(0, 1, 1.3), on_terminal=True)
-    progress.tell(10, 40, "slips")
-    progress.tell(9, 40, "slips")
+    progress.tell(10, 40, "mutations")
+    progress.tell(9, 40, "mutations")
     progress.end()
-    assert stream.getvalue() == "\r10 of 40 slips\r9 of 40 slips \r" + " " * 14 + "\r"
+    assert stream.getvalue() == "\r10 of 40 mutations\r9 of 40 mutations \r" + " " * 14 + "\r"
 
 
 def test_watching_checks_again_on_every_save_and_says_what_changed(folder):

@@ -107,7 +107,7 @@ def test_suggested_codings_carry_no_words_of_the_pack(tmp_path, every_code):
 
 
 def test_without_a_pack_every_byte_is_as_before(tmp_path, every_code, monkeypatch):
-    """The frozen examples hold the bytes; here they are held against a service that has met a pack in between."""
+    """The frozen examples hold the bytes; here they are checked against a service that has met a pack in between."""
     before = client_of(None).post(SIGN, json=example("all-met")).data
     client_of(folder_of(tmp_path, pack(every_code)))
     monkeypatch.setenv("CDS_SERVICE_CODES", "")
@@ -255,7 +255,7 @@ def test_two_packs_for_one_system_are_refused_with_both_names(tmp_path):
         read_packs(folder_of(tmp_path, pack(MINIMAL_CODES), pack(MINIMAL_CODES, system="cpt")))
 
 
-def test_an_empty_folder_is_told(tmp_path):
+def test_an_empty_folder_is_reported(tmp_path):
     with pytest.raises(PolicyError, match="no code pack found"):
         read_packs(folder_of(tmp_path))
 

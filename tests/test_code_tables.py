@@ -1,4 +1,4 @@
-"""Codes held against check digits and public tables: what authors are told, and what is kept."""
+"""Codes checked against check digits and public tables: what authors see, and what is kept."""
 
 import json
 from datetime import date
@@ -91,9 +91,9 @@ def test_codes_of_the_release_are_no_problem_whole_or_as_families(tmp_path):
 
 @pytest.mark.parametrize(
     ("today", "asked", "says"),
-    [(TODAY, False, "held against no table"), (date(2027, 5, 29), True, "to be checked again by 2027-05-28")],
+    [(TODAY, False, "checked against no table"), (date(2027, 5, 29), True, "to be checked again by 2027-05-28")],
 )
-def test_codes_that_nobody_held_against_a_table_lately_are_a_warning(tmp_path, today, asked, says):
+def test_codes_that_nobody_checked_against_a_table_lately_are_a_warning(tmp_path, today, asked, says):
     (problem,) = told(tmp_path, row("M54.50"), today=today, asked=asked)
     assert problem.severity is Severity.WARNING
     assert says in problem.says

@@ -106,7 +106,7 @@ def test_a_list_that_is_no_json_is_named():
     )
 
 
-def test_a_port_in_use_is_told_at_once():
+def test_a_port_in_use_is_reported_at_once():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

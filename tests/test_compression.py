@@ -66,7 +66,7 @@ def test_short_answers_stay_as_they_are(client):
     assert "Content-Encoding" not in client.get("/healthz", headers=ASKS).headers
 
 
-def test_a_compressed_file_is_told_apart_and_can_be_asked_for_again(client):
+def test_a_compressed_file_is_distinguished_and_can_be_asked_for_again(client):
     plain, packed = (client.get("/static/design.css", headers=headers) for headers in ({}, ASKS))
     assert packed.get_etag() == (plain.get_etag()[0], True)
     again = client.get("/static/design.css", headers=ASKS | {"If-None-Match": packed.headers["ETag"]})

@@ -112,7 +112,7 @@ def test_after_a_refused_call_with_a_large_body_the_connection_goes_on(address, 
 
 @pytest.mark.parametrize("size", [LIMIT + 1, LIMIT * 2, LIMIT * 4])
 def test_a_body_too_large_is_answered_and_the_answer_arrives(address, size):
-    """The caller sends all of it before it looks."""
+    """The caller sends everything before it looks."""
     answer = converse(address, head(Content_Length=str(size)), b" " * size)
     assert issue_of(answer) == (413, "too-long")
     assert answer is not None
@@ -142,7 +142,7 @@ def test_a_body_too_large_in_chunks_is_answered_and_the_answer_arrives(address):
         (b"nonsense\r\n\r\n", (400, "structure")),
     ],
 )
-def test_what_is_no_http_is_told_so(address, sent, told):
+def test_what_is_no_http_is_reported_as_such(address, sent, told):
     answer = converse(address, sent)
     assert issue_of(answer) == told
     assert answer is not None
@@ -150,7 +150,7 @@ def test_what_is_no_http_is_told_so(address, sent, told):
 
 
 @pytest.mark.parametrize("sent", [b"5\r\nhel", b"5\r\nhello\r\n0\r\n", b"5\r\nhello\r\n0\r\nX: 1\r\n", b""])
-def test_a_body_in_chunks_that_is_broken_off_is_told_so(address, sent):
+def test_a_body_in_chunks_that_is_broken_off_is_reported_as_such(address, sent):
     with closing(connected(address)) as connection:
         connection.sendall(head(Transfer_Encoding="chunked") + sent)
         connection.shutdown(socket.SHUT_WR)
@@ -174,7 +174,7 @@ def test_requests_sent_behind_each_other_are_answered_in_turn(address):
             assert answers.read(int(fields["content-length"]))
 
 
-def test_who_asks_first_is_told_to_go_on(address):
+def test_who_asks_first_is_asked_to_go_on(address):
     data = call()
     with closing(connected(address)) as connection:
         connection.sendall(head(Content_Length=str(len(data)), Expect="100-continue"))

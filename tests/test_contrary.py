@@ -1,4 +1,4 @@
-"""Records that contradict a criterion: no answer outweighs them, but one given in spite of the very record."""
+"""Records that contradict a criterion: no answer outweighs them, but one given despite the very record."""
 
 from dataclasses import replace
 from random import Random
@@ -40,7 +40,7 @@ class Contradiction(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a form says of one criterion: yes, by whom, when, and in spite of which record for which reason."""
+    """What a form says of one criterion: yes, by whom, when, and despite which record for which reason."""
 
     criterion: str
     by: str
@@ -180,7 +180,7 @@ def random_chart(statement: Statement, random: Random) -> tuple[list[Contradicti
 
 
 def is_answered(record: Contradiction, criterion: str, answers: list[Answer]) -> bool:
-    """Whether some answer was given in spite of that very record, with a reason, by a clinician, no earlier than it."""
+    """Whether some answer was given despite that very record, with a reason, by a clinician, no earlier than it."""
     name = f"{record.resource['resourceType']}/{record.resource['id']}"
     return any(
         answer.criterion == criterion

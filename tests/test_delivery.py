@@ -137,7 +137,7 @@ def test_what_is_not_counted_stands_in_the_ledger(resource, why):
     assert [(item.reference, item.why) for item in delivery.dropped] == [("Condition/x", why)]
 
 
-def test_a_list_with_a_record_that_cannot_be_told_is_not_whole():
+def test_a_list_with_a_record_that_cannot_be_determined_is_not_whole():
     """It may be the very record that rules something out."""
     broken = condition(id="x", code={"coding": [{"code": 5}]})
     assert not chart(condition=bundle(broken, PAIN)).whole("Condition")

@@ -53,7 +53,7 @@ def test_a_suggestion_of_two_actions_becomes_two_that_say_they_belong_together()
     assert first["isRecommended"] is second["isRecommended"] is True
 
 
-def test_feedback_on_a_part_can_be_told_from_the_id_of_the_whole():
+def test_feedback_on_a_part_can_be_distinguished_from_the_id_of_the_whole():
     """The first part keeps the id; that of the others follows from it and is the same in every answer."""
     first, second, _ = spoken(RESPONSE, ONE)["cards"][0]["suggestions"]
     assert (first["uuid"], second["uuid"]) == (UUID, derived(UUID, "action:2"))
@@ -90,7 +90,7 @@ def test_without_system_actions_there_is_no_extension():
     assert spoken({"cards": []}, client("system-actions-in-extension")) == {"cards": []}
 
 
-def test_a_topic_is_told_by_its_alias_and_all_else_of_it_stays():
+def test_a_topic_is_reported_by_its_alias_and_all_else_of_it_stays():
     told = spoken(RESPONSE, client(a_topic="Topic1", other="Topic2"))["cards"][0]
     assert told["source"]["topic"] == card()["source"]["topic"] | {"code": "Topic1"}
     assert told["suggestions"] == RESPONSE["cards"][0]["suggestions"]

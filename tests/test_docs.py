@@ -1,4 +1,4 @@
-"""Documentation that shows what the program does is made from it: `python -m tests.test_docs` writes it anew."""
+"""Documentation that shows what the program does is made from it: `python -m tests.test_docs` writes it again."""
 
 import json
 import re
@@ -263,7 +263,7 @@ GENERATED = [
     (GUIDE, "form-item", authors_guide.form_item),
     (GUIDE, "criterion", authors_guide.criterion),
     (GUIDE, "cases", authors_guide.cases_at_the_limit),
-    (GUIDE, "slip", authors_guide.slip),
+    (GUIDE, "mutation", authors_guide.mutation),
     (GUIDE, "explained", authors_guide.explained),
     (GUIDE, "phrases", authors_guide.phrases),
     (GUIDE, "card", authors_guide.card),

@@ -79,7 +79,7 @@ SAID = (
 
 
 @pytest.mark.parametrize(("given", "words"), [row[1:] for row in SAID], ids=[row[0] for row in SAID])
-def test_what_was_expected_and_what_was_got_are_told(given, words):
+def test_what_was_expected_and_what_was_got_are_reported(given, words):
     (failed,) = (line for line in diagnosed(given) if line.passed is False)
     assert words in failed.says
 
@@ -125,7 +125,7 @@ def test_an_entry_that_works_is_shown_end_to_end(http):
     assert "rsa: RS384 or RS256, RSA 2048 bits" in text
     assert "answers, FHIR 4.0.1" in text
     assert f"order-sign: {URL} (aud of its tokens); prefetch patient, " in text
-    assert f"{topic} is told as Topic" in text
+    assert f"{topic} is reported as Topic" in text
     assert "https://typed.example/ is accepted too, and what of our paths lies below it" in text
 
 

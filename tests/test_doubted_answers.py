@@ -293,7 +293,7 @@ def charts(draw: st.DrawFn) -> dict[str, Any]:
     key=st.sampled_from([key for key in guide().library.prefetch_keys if key not in ("patient", "coverage")]),
     how=st.sampled_from(list(FAILURES)),
 )
-def test_a_source_that_fails_settles_nothing_anew(request, key, how):
+def test_a_source_that_fails_settles_nothing_newly(request, key, how):
     before, after = truths(request), truths(failing(request, key, how))
     changed = {name: (before.get(name), truth) for name, truth in after.items() if truth != before.get(name)}
     assert all(now == "unknown" for _, now in changed.values()), changed

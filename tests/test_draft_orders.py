@@ -1,4 +1,4 @@
-"""draftOrders as EHRs send them: what is read, what is told, and what refuses the call."""
+"""draftOrders as EHRs send them: what is read, what is reported, and what refuses the call."""
 
 import pytest
 
@@ -75,7 +75,7 @@ def test_a_list_instead_of_a_bundle_is_refused_and_a_bundle_is_asked_for():
         ("an order taken back", order(status="revoked"), "not-a-draft", "status revoked"),
     ),
 )
-def test_a_draft_that_is_no_readable_order_is_told(draft, cause, says):
+def test_a_draft_that_is_no_readable_order_is_reported(draft, cause, says):
     (told,) = request(entry(draft)).unread_drafts
     assert told.cause == cause
     assert says in told.sentence
@@ -93,7 +93,7 @@ def test_a_draft_that_is_no_readable_order_is_told(draft, cause, says):
         ("another kind of resource", {"resourceType": "NutritionOrder", "id": "n"}),
     ),
 )
-def test_of_a_readable_draft_nothing_is_told(draft):
+def test_of_a_readable_draft_nothing_is_reported(draft):
     assert request(entry(draft)).unread_drafts == ()
 
 

@@ -285,7 +285,7 @@ def test_editions_that_collide_are_refused_with_both_names(tmp_path, second, sen
     assert refused.value.problems == [f"{tmp_path}: {problem}" for problem in found]
 
 
-def test_two_ranges_without_end_are_told_as_such(tmp_path):
+def test_two_ranges_without_end_are_reported_as_such(tmp_path):
     policies = [load_policy(edition(tmp_path, name, year, None)) for name, year in (("a", "2020"), ("b", "2021"))]
     assert "both effective from 2021-01-01 on;" in overlaps(policies)[0]
 
@@ -438,7 +438,7 @@ NAMED = ("facts", "sources", "parameters", "profiles", "sets", "systems")
 
 
 def shape(steps):
-    """A place without numbers and without names that an author chose: what stands at such places is told alike."""
+    """A place without numbers and without names that an author chose: such places are reported in the same way."""
     before = ("", *map(str, steps))
     return tuple("…" if isinstance(step, int) or before[index] in NAMED else step for index, step in enumerate(steps))
 

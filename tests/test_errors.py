@@ -124,7 +124,7 @@ def test_a3_8_every_status_that_is_described_for_a_call_is_tried(client):
     assert described - tried <= {"422", "503"}
 
 
-def test_a3_8_too_many_calls_are_told_when_to_call_again():
+def test_a3_8_too_many_calls_learn_when_to_call_again():
     client = client_of(Installation(rate_limit="1/minute"))
     assert post(call())(client).status_code == 200
     answer = post(call())(client)
@@ -142,7 +142,7 @@ def test_a3_8_a_bug_says_nothing_of_itself(client, monkeypatch, capsys):
     assert "Marisol" not in answer.get_data(as_text=True) + capsys.readouterr().err
 
 
-def test_a_bug_in_a_page_is_told_in_the_same_shape(monkeypatch):
+def test_a_bug_in_a_page_is_reported_in_the_same_shape(monkeypatch):
     client = client_of()
 
     def broken() -> None:
@@ -306,7 +306,7 @@ def impatient() -> Iterator[str]:
 
 
 def test_callers_that_announce_a_body_and_send_none_hold_nobody_up(impatient):
-    """More of them than there are threads: others are served, and once each has had its time it is told so."""
+    """More of them than there are threads: others are served, and once each has had its time it learns so."""
     address = impatient
     host, port = address.removeprefix("http://").split(":")
     stalled = [socket.create_connection((host, int(port)), timeout=60) for _ in range(10)]

@@ -175,7 +175,7 @@ def test_what_the_rule_set_says_to_readers_of_the_page_stands_there():
     assert "ICD-10-CM M54.5 is not billable. Use M54.50 (" in header
 
 
-def test_records_that_do_not_count_are_told_with_why():
+def test_records_that_do_not_count_are_reported_with_why():
     row = rows_of(page_of("typical-gaps"))["bmi"]
     assert ["body mass index", "2023-09-27 is more than 365 days ago"] in row["not_counted"]
 

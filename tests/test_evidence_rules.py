@@ -353,7 +353,7 @@ def test_a_reason_that_cannot_be_read_is_noted():
     assert found.notes
 
 
-def test_a_record_elsewhere_is_told_and_one_that_names_no_site_is_not_worth_a_word():
+def test_a_record_elsewhere_is_reported_and_one_that_names_no_site_is_not_worth_a_word():
     elsewhere = fact("exercise-of-the-knee", procedure(bodySite=[{"text": "Shoulder"}]))
     assert elsewhere.notes == ("exercise: is of another body site",)
     assert fact("exercise-of-the-knee", procedure()).notes == ()

@@ -275,7 +275,7 @@ def test_the_page_has_no_barrier_and_does_not_scroll_sideways(page, address, loo
     accessible(page, structure=look.scheme == "light")
 
 
-def test_wrong_days_are_told_without_a_barrier(page, faults, address):
+def test_wrong_days_are_reported_without_a_barrier(page, faults, address):
     page.goto(f"{address}/feedback?since=x")
     faults.expect("status 400")
     faults.expect("console error: Failed to load resource")

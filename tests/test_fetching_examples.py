@@ -1,4 +1,4 @@
-"""With its prefetch emptied, every example gives the same card: all of it is fetched from the EHR's FHIR server."""
+"""With its prefetch emptied, every example gives the same card: everything is fetched from the EHR's FHIR server."""
 
 import json
 

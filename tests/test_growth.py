@@ -127,7 +127,7 @@ def test_the_look_at_depth_costs_little_of_a_usual_call():
     ("limits", "name"),
     [(ReadLimits(resources=3), "CDS_SERVICE_MAX_RESOURCES"), (ReadLimits(drafts=2), "CDS_SERVICE_MAX_DRAFTS")],
 )
-def test_a_call_beyond_a_limit_is_told_which(limits, name):
+def test_a_call_beyond_a_limit_names_the_limit(limits, name):
     call = json.loads(growth.body(growth.order(), condition=[growth.condition(k) for k in range(3)]))
     with pytest.raises(RequestError, match=name) as caught:
         hook_request.parse("coverage-guidance-order-sign", call, limits)

@@ -134,7 +134,7 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize(("remark", "change", "place", "words"), MALFORMED, ids=[row[0] for row in MALFORMED])
-def test_malformed_calls_are_told_what_and_where(client, remark, change, place, words):
+def test_malformed_calls_get_an_answer_that_says_what_and_where(client, remark, change, place, words):
     answer = client.post(SIGN, json=change(request_of("typical-gaps")))
     assert answer.status_code == 400
     issue = outcome_of(answer)
@@ -313,7 +313,7 @@ def test_an_unrelated_order_without_its_patient_is_silence(client):
     assert (answer.status_code, answer.get_json()) == (200, {"cards": []})
 
 
-def test_a_list_that_was_sent_in_part_is_told_in_the_log_though_no_card_comes(client, capsys):
+def test_a_list_that_was_sent_in_part_is_reported_in_the_log_though_no_card_comes(client, capsys):
     """When a chart is opened, silence must not look as if nothing concerned the patient."""
     request = request_of("patient-view-multifidus")
     request["prefetch"]["condition"] = {"resourceType": "Bundle", "type": "searchset", "total": 4}

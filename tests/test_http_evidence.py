@@ -1,4 +1,4 @@
-"""Evidence pages over HTTP: the link of a card, who may open it, what is told of it, and where nothing of it stands."""
+"""Evidence pages over HTTP: the link of a card, who may open it, what is reported, and what is stored nowhere."""
 
 import json
 import logging
@@ -217,7 +217,7 @@ def test_the_secret_opens_the_page(client):
 
 def test_conflicts_stand_first(client):
     text = opening(client, link_of(cards_of(client, "conflicting-data")[0])).get_data(as_text=True)
-    assert text.index("Resolve first") < text.index("FDA label criteria</h2>")
+    assert text.index("Resolve first") < text.index("FDA label criteria (P190021)</h2>")
     assert text.index("Conflict</span>") < text.index("Met in chart</span>")
 
 
@@ -245,7 +245,7 @@ def test_the_first_browser_is_bound_by_a_cookie_that_no_script_reads(client):
     assert opening(client, link).status_code == 200
 
 
-def test_a_second_browser_is_told_to_open_it_again_from_the_chart(app, client):
+def test_a_second_browser_is_asked_to_open_it_again_from_the_chart(app, client):
     link = link_of(cards_of(client)[0])
     assert opening(client, link).status_code == 200
     second = opening(app.test_client(), link)
@@ -290,7 +290,7 @@ def test_a_page_of_another_origin_may_not_ask(client):
     assert opening(client, link, headers={"Origin": "https://evil.example"}).status_code == 403
 
 
-def test_too_many_attempts_are_told_to_wait(client):
+def test_too_many_attempts_are_asked_to_wait(client):
     codes = {client.get("/evidence/AAAAAAAAAAAAAAAAAAAAAA").status_code for _ in range(601)}
     assert codes == {404, 429}
     link = link_of(cards_of(client)[0])
@@ -353,7 +353,7 @@ def test_a_client_may_have_no_pages_where_others_do(tmp_path, clients_file):
         ('frame_ancestors = ["https://a.example; script-src *"]', "is not a web origin"),
     ],
 )
-def test_what_an_entry_may_say_of_evidence_is_told(clients_file, line, words):
+def test_what_an_entry_may_say_of_evidence_is_reported(clients_file, line, words):
     clients_file.write_text(clients_file.read_text() + line + "\n")
     with pytest.raises(ValueError, match="client 'general'") as caught:
         load_clients(clients_file)
@@ -372,12 +372,12 @@ def test_a_framed_client_has_its_origin_and_a_partitioned_cookie(store, tmp_path
     assert "frame-ancestors https://ehr.example" in shown.headers["Content-Security-Policy"]
     for part in ("HttpOnly", "Secure", "SameSite=None", "Partitioned"):
         assert part in shown.headers["Set-Cookie"]
-    # Whoever is told in a frame that a page is gone must be able to read it there.
+    # Whoever learns in a frame that a page is gone must be able to read it there.
     gone = client.get("/evidence/AAAAAAAAAAAAAAAAAAAAAA", headers=headers)
     assert "frame-ancestors https://ehr.example" in gone.headers["Content-Security-Policy"]
 
 
-# --- what is told, and what is not -----------------------------------------------------------------------------------
+# --- what is reported, and what is not -------------------------------------------------------------------------------
 
 
 def test_the_audit_log_tells_made_and_opened_by_card_and_nothing_that_opens_it(client, tmp_path):

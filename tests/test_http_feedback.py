@@ -167,7 +167,7 @@ def test_refused_feedback_leaves_an_audit_line_and_a_metric(client, tmp_path, se
     assert f'cds_service_feedback_total{{outcome="refused:{status}"}} 1.0' in text
 
 
-def test_feedback_that_is_too_large_is_told_too(installation, tmp_path):
+def test_feedback_that_is_too_large_is_reported_too(installation, tmp_path):
     small = create_app(Settings(max_body_bytes=10), library(), "http://127.0.0.1:8080", lambda: TODAY, installation)
     client = small.test_client()
     assert client.post(FEEDBACK, json={"feedback": ["long enough"]}).status_code == 413
@@ -265,7 +265,7 @@ def test_what_was_noted_is_written_by_itself(client, installation, store):
     assert len(shown.counts(store, ANY)) == 1
 
 
-def test_what_cannot_be_written_is_told_and_written_later(client, installation, store, failures, monkeypatch):
+def test_what_cannot_be_written_is_reported_and_written_later(client, installation, store, failures, monkeypatch):
     card_of(client)
     with monkeypatch.context() as patched:
 

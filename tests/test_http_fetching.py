@@ -177,7 +177,7 @@ def test_lean_prefetch_asks_for_patient_and_coverage_alone(installation):
     assert {tuple(one["prefetch"]) for one in services} == {("patient", "coverage")}
 
 
-def test_a_client_that_calls_too_often_is_told_when_to_call_again():
+def test_a_client_that_calls_too_often_learns_when_to_call_again():
     client = client_of(Installation(rate_limit="2/minute"))
     body = example("unrelated-order")
     assert [client.post(SIGN, json=body).status_code for _ in range(2)] == [200, 200]

@@ -98,7 +98,7 @@ def test_a_kept_request_is_printed_with_the_day_to_evaluate_it(tmp_path):
         (KEY, KEY, "0" * 36, "No call in the audit log gave the card 0000"),
     ],
 )
-def test_a_request_that_cannot_be_had_is_told_with_the_reason(tmp_path, keys, key, card, sentence):
+def test_a_request_that_cannot_be_had_is_reported_with_the_reason(tmp_path, keys, key, card, sentence):
     uuid = kept(tmp_path, keys_of(keys) if keys else None)
     result = run(tmp_path, "audit", "request", card or uuid, key=key)
     assert result.exit_code == 1

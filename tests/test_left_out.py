@@ -1,4 +1,4 @@
-"""A policy that cannot be loaded is left out alone, a draft is skipped, and both are told; the others answer."""
+"""A policy that cannot be loaded is left out alone, a draft is skipped, and both are reported; the others answer."""
 
 import json
 import shutil

@@ -21,7 +21,7 @@ from tests.loading import schema
 ROOT = Path(__file__).parent.parent
 NAME = "knee-humming-2026"
 
-# What an author might write into each place, all of it made up; a key that is to be filled in stands under its object.
+# What an author might write into each place, made up throughout; a key that is to be filled in stands under its object.
 VALUES: dict[str, dict[str, Any]] = {
     "policy": {
         "$.statement": "knee-humming",
@@ -39,7 +39,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "$.review.revisions[0].on": "2026-03-15",
         "$.review.revisions[0].what": "First encoding.",
         "$.attributes.funding": "None.",
-        "$.attributes.funding_of_statement.says": "Not known: only the abstract was seen.",
+        "$.attributes.funding_of_statement.says": "Not known: only the abstract was available.",
         "$.attributes.funding_of_studies[0].says": "Paid for by a maker of coils.",
         "$.attributes.limits": "All of it is made up.",
         "$.sources.statement.title": "Primer",
@@ -269,7 +269,7 @@ def test_check_goes_on_with_the_next_step(folder, step):
     assert all("error" not in line for line in lines)
 
 
-def test_a_key_that_is_to_be_filled_in_is_told_as_one(folder):
+def test_a_key_that_is_to_be_filled_in_is_reported_as_one(folder):
     (item,) = [item for item in open_places(folder) if item.is_key]
     assert item.line == ("policy.json: $.facts.score.units: as the key: the unit as records write it, for example %")
 
@@ -283,10 +283,10 @@ def test_a_folder_with_everything_filled_in_passes_the_whole_check(folder):
     assert updated.exit_code == 0, updated.output
     result = run("check", str(folder), "--today", "2026-03-15")
     assert result.exit_code == 0, result.output
-    assert re.search(rf"^{NAME}: 4 cases, \d+ slips all noticed, 0 errors, 0 warnings", result.output)
+    assert re.search(rf"^{NAME}: 4 cases, \d+ mutations all noticed, 0 errors, 0 warnings", result.output)
 
 
-def test_what_is_filled_in_wrongly_is_told_before_the_rest_is_written(folder):
+def test_what_is_filled_in_wrongly_is_reported_before_the_rest_is_written(folder):
     values = {**VALUES, "policy": {**VALUES["policy"], "$.review.next_review": "next spring"}}
     fill_in(folder, range(1, 2), values)
     lines = run("check", str(folder)).output.splitlines()
@@ -296,7 +296,7 @@ def test_what_is_filled_in_wrongly_is_told_before_the_rest_is_written(folder):
     assert f"Step 2 of 6, {placeholders.STEPS[1].title}:" in lines
 
 
-def test_what_a_misspelt_name_breaks_is_told_where_nothing_below_is_open(folder):
+def test_what_a_misspelt_name_breaks_is_reported_where_nothing_below_is_open(folder):
     document = json.loads((folder / "policy.json").read_text(encoding="utf-8"))
     document["verdicts"][0] = {"id": "statement", "titel": "Criteria", "all": ["first-criterion"]}
     (folder / "policy.json").write_text(json.dumps(document), encoding="utf-8")

@@ -62,7 +62,7 @@ def dates_in_part(chart: list[Json]) -> list[tuple[int, str]]:
 
 
 def spoiled(random: Random, record: Json) -> Json:
-    """The record in a shape in which it cannot be told what it says."""
+    """The record in a shape in which it cannot be determined what it says."""
     if record["resourceType"] == "QuestionnaireResponse":
         return record | random.choice(
             (

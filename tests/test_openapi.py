@@ -1,4 +1,4 @@
-"""/openapi.json describes what is served, all of it and nothing else; and what it describes holds for any request."""
+"""/openapi.json describes everything that is served and nothing else; and what it describes holds for any request."""
 
 import json
 from collections.abc import Iterator
@@ -153,7 +153,7 @@ def test_a_service_that_is_not_ready_says_so_as_described(everything):
     assert str(answer.status_code) in everything["paths"]["/readyz"]["get"]["responses"]
     assert answer.status_code == 503
     assert answer.get_json()["status"] in shape["status"]["enum"]
-    # Concerns are told where a check concerns a policy.
+    # Concerns are reported where a check concerns a policy.
     assert answer.get_json().keys() == shape.keys() - {"concerns"}
 
 

@@ -149,7 +149,7 @@ def failed():
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
-def test_an_exception_is_told_by_kind_and_places_and_never_by_its_words(log_format):
+def test_an_exception_is_reported_by_kind_and_places_and_never_by_its_words(log_format):
     out, _ = configured(log_format)
     error = failed()
     logs.logger().error("unexpected", exc_info=error)
@@ -313,7 +313,7 @@ def test_a_line_costs_little():
     assert (time.thread_time() - started) / 2000 < 0.001
 
 
-def test_every_event_is_told_somewhere():
+def test_every_event_is_reported_somewhere():
     """A list that promises what nobody writes would be searched for in vain."""
     sources = "".join(path.read_text(encoding="utf-8") for path in Path(cds_service.__file__).parent.rglob("*.py"))
     told = set(re.findall(r"\.(?:info|warning|error)\(\s*\"([a-z-]+)\"", sources)) | {"unlisted", "server", "library"}

@@ -83,7 +83,7 @@ def test_a_caller_that_does_not_sample_is_obeyed(spans):
     assert finished() == ()
 
 
-def test_nothing_but_listed_names_is_told(spans):
+def test_nothing_but_listed_names_is_reported(spans):
     traces, finished = spans
     with traces.span(f"{MARK}1", service=f"{MARK}2", key=f"{MARK}3", patient=f"{MARK}4", cards=10**9) as note:
         note(outcome=f"{MARK}5", status=999)
@@ -91,7 +91,7 @@ def test_nothing_but_listed_names_is_told(spans):
     assert (span.name, dict(span.attributes)) == ("other", {})
 
 
-def test_an_error_is_told_by_its_kind_and_goes_on(spans):
+def test_an_error_is_reported_by_its_kind_and_goes_on(spans):
     traces, finished = spans
     with pytest.raises(KeyError), traces.span("evaluate"):
         raise KeyError(f"{MARK}1")

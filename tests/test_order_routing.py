@@ -87,7 +87,7 @@ def test_words_send_an_order_another_way(changes, way):
     ),
 )
 def test_what_is_not_known_to_be_here_goes_no_way_at_all(changes):
-    """Asked is only what may be judged: an order that goes another way somewhere else is nobody's business."""
+    """Asked is only what may be judged: an order that goes another way somewhere else concerns no rule set."""
     assert recognized(ROUTED, order(**changes)) is None
 
 

@@ -172,7 +172,7 @@ def test_drafts_of_one_implant_are_one_procedure():
     assert found.settled == {"coil", "driver"}
 
 
-def test_one_draft_that_points_here_speaks_for_the_others():
+def test_one_draft_that_points_here_decides_for_the_others():
     assert recognized(order(), order("22222", id="s2", bodySite=KNEE)).certain
 
 

@@ -332,7 +332,7 @@ def test_what_is_sent_is_the_token_and_what_is_accepted_and_nothing_of_the_machi
     assert not any(b"Cookie" in one for one in seen)
 
 
-def test_a_kept_connection_that_the_server_closed_is_opened_anew():
+def test_a_kept_connection_that_the_server_closed_is_opened_again():
     opened: list[int] = []
 
     def serve(connection: socket.socket) -> None:

@@ -35,7 +35,7 @@ def get(token: str | None = None, max_bytes: int = 1000):
 
 
 @pytest.mark.parametrize("status", [200, 201, 400, 401, 404, 410, 429, 500, 503])
-def test_an_answer_is_told_as_it_came_whatever_its_status(server, status):
+def test_an_answer_is_reported_as_it_came_whatever_its_status(server, status):
     headers = {"Content-Type": "Application/FHIR+JSON; charset=utf-8", "Cache-Control": "max-age=60"}
     server.get(ADDRESS, body=b'{"a": 1}', status=status, headers=headers)
     received = get()
@@ -79,7 +79,7 @@ def test_more_than_is_read_is_too_large(server):
         (requests.exceptions.ChunkedEncodingError("ehr.example broke off"), "unreachable"),
     ],
 )
-def test_what_went_wrong_is_told_without_the_address(server, error, kind):
+def test_what_went_wrong_is_reported_without_the_address(server, error, kind):
     server.get(ADDRESS, body=error)
     with pytest.raises(OutgoingError) as caught:
         get()

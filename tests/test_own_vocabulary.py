@@ -9,7 +9,7 @@ import pytest
 
 from cds_service.app import create_app
 from cds_service.authoring.check import Wishes, check_folder
-from cds_service.authoring.slips import slips
+from cds_service.authoring.mutations import mutations
 from cds_service.errors import PolicyError
 from cds_service.facts import gather, logic
 from cds_service.facts.comparing import limits_in_words
@@ -117,9 +117,12 @@ def test_they_stand_on_the_page_of_the_policy(folder):
 
 
 def test_they_are_checked_and_mistaken_as_the_others_are(folder):
-    report = check_folder(folder, BASE, Wishes(TODAY, slips=False), vocabulary=OWN)
+    report = check_folder(folder, BASE, Wishes(TODAY, mutations=False), vocabulary=OWN)
     assert report.policy is not None
-    changes = {str(slip).partition(": ")[2] for slip in slips(read_documents(folder, OWN), load_policy(folder, OWN))}
+    changes = {
+        str(mutation).partition(": ")[2]
+        for mutation in mutations(read_documents(folder, OWN), load_policy(folder, OWN))
+    }
     assert {
         "$.criteria[0].test: 'none' read as 'any'",
         "$.criteria[0].test.none[0].at_least: 7 moved to 8",

@@ -415,7 +415,7 @@ def fact(name: str, **limits) -> Node:
         (fact("able", wanted=True), "Able: attested yes"),
         (fact("able", wanted=False), "Able: attested no"),
         (fact("infection", wanted=True), "Infection: on record"),
-        (fact("infection", wanted=False), "Infection: speaks against it where on record"),
+        (fact("infection", wanted=False), "Infection: contradicts it where on record"),
         (fact("device", wanted=False), "Device: none on record"),
         (node("not", (fact("able", wanted=True),)), "not (Able: attested yes)"),
         (
@@ -424,7 +424,7 @@ def fact(name: str, **limits) -> Node:
         ),
         (
             node("agree", (fact("able", wanted=True), fact("infection", wanted=False))),
-            "Able: attested yes. Infection: speaks against it where on record",
+            "Able: attested yes. Infection: contradicts it where on record",
         ),
     ],
 )
@@ -487,7 +487,7 @@ def test_a_payer_is_unknown_for_reasons_that_are_named_and_dates_are_no_finer_th
     assert "not in force on this date" in second.unknown_because
     assert second.in_force == "2022-12 to 2023-11"
     later = rules.payer(policy, policy.payers[0], date(2027, 10, 2))
-    assert later.unknown_because == ("its text was not seen in force within 12 months",)
+    assert later.unknown_because == ("its text was not available in force within 12 months",)
 
 
 # --- source attributes and JSON --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The page of a statement that uses all of the language, and what is told of changes in it."""
+"""The page of a statement that uses all of the language, and what is reported of changes in it."""
 
 import re
 from itertools import pairwise
@@ -107,7 +107,7 @@ def test_numbers_with_source_place_readers_and_what_other_rules_ask(page):
     assert "Least relief, in percent 50 Primer , page 8 Sessions with relief 75 : The bulletin's rule" in said
 
 
-def test_a_rule_of_a_single_source_with_old_and_new_numbers_and_how_far_it_was_seen(page):
+def test_a_rule_of_a_single_source_with_old_and_new_numbers_and_how_far_it_was_verified(page):
     said = section(page, "Rules of individual sources", "The charter's rule State")
     for part in (
         "Source Bulletin . Summaries only.",
@@ -115,7 +115,7 @@ def test_a_rule_of_a_single_source_with_old_and_new_numbers_and_how_far_it_was_s
         "Least relief, in percent: 75 (the statement’s own: 50)",
         f"Next review {REVIEW}",
         "4 criteria, all asked for",
-        "Relief: at least 75 % Differs from the statement: At least 1 session, after the newest "
+        "Relief: at least 75% Differs from the statement: At least 1 session, after the newest "
         "“Earlier surgery of the knee”, each with (Guided: attested yes or said by its code; and Relief: at least "
         "50 %)",
         "Care of three months Months of care: at least 3 months Differs from the statement: “Care was tried”. "
@@ -126,8 +126,10 @@ def test_a_rule_of_a_single_source_with_old_and_new_numbers_and_how_far_it_was_s
 
 
 def test_a_pending_rule_says_why_and_its_verdict_is_unknown(page):
-    assert "The charter's rule State ○ pending, cannot be applied : its text was not seen Source Charter" in page.text
-    assert "As the charter asks Unknown for every patient: its text was not seen. The rule in full" in page.text
+    assert (
+        "The charter's rule State ○ pending, cannot be applied : its text was not available Source Charter" in page.text
+    )
+    assert "As the charter asks Unknown for every patient: its text was not available. The rule in full" in page.text
 
 
 def test_verdicts_and_payers_in_words(page):
@@ -181,7 +183,7 @@ CLAUSES = {
     "one-knee": "Ringing felt: attested yes {Only asked where this is so; elsewhere it does not apply, and counts as "
     "met: [Knees on the order: more than 1]}",
     "recent": "Last exercise: less than 6 months ago",
-    "fell": "Fall of the pain: at least 30 %",
+    "fell": "Fall of the pain: at least 30%",
 }
 SENTENCES = {
     "signs": "at least 2 of: Humming heard: attested yes; (Buzzing felt: attested yes, a no is no answer where "
@@ -408,7 +410,7 @@ TOLD = named(
 
 
 @pytest.mark.parametrize(("change", "sentences"), TOLD)
-def test_what_changed_in_the_new_parts_is_told_in_sentences(tmp_path, policy, change, sentences):
+def test_what_changed_in_the_new_parts_is_reported_in_sentences(tmp_path, policy, change, sentences):
     made = paired()
     change(made)
     found = changes(policy, load_policy(write(tmp_path, made)))

@@ -51,10 +51,10 @@ def position(*resources, orders=(), today=TODAY, **values):
             "Refusing Health",
             date(2027, 1, 2),
             "unknown",
-            "its text was not seen in force within 12 months",
+            "its text was not available in force within 12 months",
         ),
-        ("never seen", "Unseen Health", TODAY, "unknown", "its text was not seen in force within 12 months"),
-        ("not the payer's own text", "Hearsay Health", TODAY, "unknown", "the payer's own text was not seen"),
+        ("never seen", "Unseen Health", TODAY, "unknown", "its text was not available in force within 12 months"),
+        ("not the payer's own text", "Hearsay Health", TODAY, "unknown", "the payer's own text was not available"),
         ("not written as criteria", "Unwritten Health", TODAY, "unknown", "the position is not written as criteria"),
         ("the first day in force", "Term Health", date(2026, 2, 10), "not-met", "Term Health 1: not covered"),
         ("the last day in force", "Term Health", date(2026, 3, 31), "not-met", "Term Health 1: not covered"),
@@ -302,5 +302,5 @@ def test_what_is_known_of_a_payer_never_decides_for_a_plan_that_only_begins_so()
     on_record = chart(coverage("Aetna Choice"), patient())
     found = payers.position(policy, on_record, lambda keys: (), (), TODAY)
     assert found.truth is Truth.UNKNOWN
-    assert found.reason == "a plan of Aetna; which of its policies applies was not verified"
+    assert found.reason == "a plan of Aetna; which of the payer's policies applies was not verified"
     assert found.payers == (("Aetna Choice", refusing),)

@@ -67,7 +67,7 @@ def test_a_kind_that_reads_a_type_without_a_row_is_refused_at_load(folder, monke
     assert problem.startswith(f"{place}: 'Immunization' is no type of resource that is read; allowed are Condition, ")
 
 
-def test_all_faults_are_told_at_once(folder):
+def test_all_faults_are_reported_at_once(folder):
     changed(folder, "policy", "criteria.0.test.fact", "height")
     changed(folder, "policy", "verdicts.0.all.0", "tall")
     changed(folder, "codes", "sets.coil.codes.1.system", "HPC")
@@ -121,7 +121,7 @@ def test_an_empty_folder_is_refused(tmp_path):
             {"all": [{"fact": "can-hum-attested", "is": True}, {"fact": "surgery", "is": False}]},
             False,
         ),
-        ("silence that speaks against", {"fact": "surgery", "is": True}, False),
+        ("silence that contradicts", {"fact": "surgery", "is": True}, False),
     ),
 )
 def test_a_policy_that_grants_anything_to_nobody_is_refused(folder, test, granted):
@@ -133,7 +133,7 @@ def test_a_policy_that_grants_anything_to_nobody_is_refused(folder, test, grante
         assert load_library(folder.parent, BASE).policies
 
 
-def test_the_faults_of_all_policies_are_told_at_once(folder):
+def test_the_faults_of_all_policies_are_reported_at_once(folder):
     second = shutil.copytree(folder, folder.parent / "other")
     changed(folder, "policy", "id", "wrong")
     (second / "card.json").unlink()

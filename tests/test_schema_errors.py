@@ -1,4 +1,4 @@
-"""A fault is told once, in words, with what was probably meant; comments of authors are no part of a policy."""
+"""A fault is reported once, in words, with what was probably meant; comments of authors are no part of a policy."""
 
 import json
 from functools import cache, reduce
@@ -156,7 +156,7 @@ NAMES = {"properties": {"if": {"type": "number"}, "then": {"properties": {"prope
          {"xa": 1, "b": 2}, "$", "'b' is not known here; there is none to choose from"),
     ),
 )  # fmt: skip
-def test_a_fault_is_told_once(schema, document, place, sentence):
+def test_a_fault_is_reported_once(schema, document, place, sentence):
     assert schema_faults.problems(Draft202012Validator(schema), document) == [(place, sentence)]
 
 
@@ -200,7 +200,7 @@ def test_places_stand_in_the_order_of_the_file():
 @pytest.mark.parametrize(
     ("name", "allowed", "sentence"),
     named(
-        ("a slip", "onste", ["age", "onset"], "did you mean 'onset'? Allowed are onset, age"),
+        ("a misspelling", "onste", ["age", "onset"], "did you mean 'onset'? Allowed are onset, age"),
         (
             "another case and joint",
             "Pain_Onset",

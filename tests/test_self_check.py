@@ -452,7 +452,7 @@ def test_with_trust_a_store_that_fails_is_red_and_a_thread_that_ended_is_not():
     assert Readiness(None, 10, degrading=DEGRADING).status_of(["store"]) == "degraded"
 
 
-def test_that_another_file_took_the_place_of_the_store_is_told_once(running):
+def test_that_another_file_took_the_place_of_the_store_is_reported_once(running):
     assert running.failing() == set()
     (running.folder / "state" / "store.sqlite").unlink()
     assert [running.failing(), running.failing()] == [{"store"}, set()]
@@ -481,10 +481,10 @@ def test_a_thread_that_ended_is_started_again(running):
     assert [running.failing(), running.failing()] == [{"threads"}, set()]
 
 
-# --- what is told and does not turn it red ---
+# --- what is reported and does not turn it red ---
 
 
-def test_files_that_changed_and_still_load_are_told_and_cost_no_readiness(running):
+def test_files_that_changed_and_still_load_are_reported_and_cost_no_readiness(running):
     file = next((running.folder / "cards").glob("*/policy.json"))
     file.write_text(file.read_text() + "\n")
     assert running.failing() == set()
@@ -492,7 +492,7 @@ def test_files_that_changed_and_still_load_are_told_and_cost_no_readiness(runnin
     assert 'cds_service_self_check_failing{check="changed"} 1.0' in numbers
 
 
-def test_a_statement_that_orders_ask_for_and_that_gives_no_card_is_told(running, capsys):
+def test_a_statement_that_orders_ask_for_and_that_gives_no_card_is_reported(running, capsys):
     policy = running.guide.library.policies[0].id
     today = datetime.now(UTC).date()
     days = [Activity(today - timedelta(days=number), policy, 2, 0) for number in range(3)]
@@ -512,7 +512,7 @@ def test_what_is_put_right_is_ready_again(running):
     assert running.failing() == set()
 
 
-def test_a_clock_that_was_put_right_is_told_once(running):
+def test_a_clock_that_was_put_right_is_reported_once(running):
     running.failing()
     running.check._clock._monotonic = lambda: running.now[0] - 2000
     assert [running.failing(), running.failing()] == [{"clock"}, set()]
@@ -544,7 +544,7 @@ def test_all_known_answers_come_by_and_by(running):
     assert set(seen) == {case.key for part in known() for case in part}
 
 
-def test_what_the_service_asks_itself_is_told_to_nobody(running):
+def test_what_the_service_asks_itself_is_reported_to_nobody(running):
     """No line of the audit log, no count of calls, no card on record, no activity."""
     running.ask_everything()
     running.failing()
@@ -593,7 +593,7 @@ def test_a_worker_that_says_nothing_more_is_found():
     assert readiness.failing() == [SILENT]
 
 
-def test_a_run_that_breaks_is_told_and_the_next_one_is_made(running, capsys):
+def test_a_run_that_breaks_is_reported_and_the_next_one_is_made(running, capsys):
     runs: list[int] = []
 
     class Breaks(SelfCheck):

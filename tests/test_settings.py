@@ -1,4 +1,4 @@
-"""Settings: a slip in a name stops the start, every refusal names its variable, and what holds can be printed."""
+"""Settings: a misspelling in a name stops the start, every refusal names its variable, and settings can be printed."""
 
 import json
 import re
@@ -64,7 +64,7 @@ def test_option_written_as_a_variable_is_refused_with_the_option(monkeypatch, na
     assert f"the option {option} of" in refusal(monkeypatch, **{f"CDS_SERVICE_{name}": "8080"})
 
 
-def test_unknown_variable_and_wrong_value_are_told_together(monkeypatch):
+def test_unknown_variable_and_wrong_value_are_reported_together(monkeypatch):
     says = refusal(monkeypatch, CDS_SERVICE_PREFETSH="lean", CDS_SERVICE_CALL_SECONDS="soon")
     assert [line.split(":")[0].split(" ")[0] for line in says.splitlines()] == [
         "CDS_SERVICE_PREFETSH",

@@ -1,4 +1,4 @@
-"""A server that is told to end finishes the calls in flight, keeps what they left, and takes no more."""
+"""A server that is asked to end finishes the calls in flight, keeps what they left, and takes no more."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Where a record points: what names another part of the body, or another reason, is told and does not count."""
+"""Where a record points: what names another part of the body, or another reason, is reported and does not count."""
 
 from dataclasses import replace
 from datetime import date

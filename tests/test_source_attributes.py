@@ -87,7 +87,7 @@ def test_logic_and_evidence_hold_every_criterion_and_every_finding_for_and_again
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.id)
-def test_the_page_says_all_of_it_one_click_from_the_card(policy):
+def test_the_page_says_everything_one_click_from_the_card(policy):
     page = page_of(client_of(data_folder("cards")), f"/policies/{policy.id}")
     about = page.text.split(" About this decision support ")[-1]
     for number, name in enumerate(("Bibliographic citation", "Developer", "Funding source"), start=1):

@@ -182,7 +182,7 @@ SHOWN = Shown(
 )
 
 
-def test_feedback_is_told_with_what_its_card_was_about(store):
+def test_feedback_is_reported_with_what_its_card_was_about(store):
     shown.record(store, [SHOWN])
     item = FeedbackItem(CARD, "accepted", AT, (SUGGESTION, "not-ours"))
     assert save(store, [item], "ehr", RECEIVED) == Saved(1, 0, unknown=0)
@@ -396,7 +396,7 @@ def test_activity_adds_up_by_statement_and_day(store):
     assert [tuple(row) for row in rows] == [("p", DAY.isoformat(), 3, 2)]
 
 
-def test_silence_is_told_by_statement(store):
+def test_silence_is_reported_by_statement(store):
     def ago(days: int) -> date:
         return DAY - timedelta(days=days)
 
@@ -628,7 +628,7 @@ def every_connection(store: Store, statement: str) -> None:
     store.close()
 
 
-def test_a_full_disk_is_told_and_nothing_is_acknowledged(sqlite_store):
+def test_a_full_disk_is_reported_and_nothing_is_acknowledged(sqlite_store):
     save(sqlite_store, [overridden()], "ehr", RECEIVED)
     every_connection(sqlite_store, "PRAGMA max_page_count=1")
     full = [FeedbackItem(f"c-{number}", "accepted", AT, comment="x" * 2000) for number in range(100)]
@@ -640,7 +640,7 @@ def test_a_full_disk_is_told_and_nothing_is_acknowledged(sqlite_store):
     assert len(kept(sqlite_store, ANY)) == 1
 
 
-def test_a_store_that_can_only_be_read_is_told_by_ping_and_by_every_write(sqlite_store):
+def test_a_store_that_can_only_be_read_is_reported_by_ping_and_by_every_write(sqlite_store):
     save(sqlite_store, [overridden()], "ehr", RECEIVED)
     every_connection(sqlite_store, "PRAGMA query_only=ON")
     for write in (
@@ -698,13 +698,13 @@ def test_when_the_disk_takes_no_more_all_that_was_acknowledged_is_there(tmp_path
             assert connection.execute(text("PRAGMA integrity_check")).scalar() == "ok"
 
 
-def test_a_file_that_is_no_database_is_told(tmp_path):
+def test_a_file_that_is_no_database_is_reported(tmp_path):
     (tmp_path / "store.sqlite").write_bytes(b"this is no database\n" * 100)
     with pytest.raises(StoreError, match="its file is not a database"):
         open_store(None, tmp_path)
 
 
-def test_a_damaged_file_is_told(sqlite_store):
+def test_a_damaged_file_is_reported(sqlite_store):
     save(sqlite_store, [overridden(f"c-{number}") for number in range(500)], "ehr", RECEIVED)
     sqlite_store.close()
     file = sqlite_store.address.file
@@ -715,7 +715,7 @@ def test_a_damaged_file_is_told(sqlite_store):
         kept(sqlite_store, ANY)
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot be made or opened: Not a directory"):
         open_store(None, tmp_path / "file" / "state")

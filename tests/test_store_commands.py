@@ -52,7 +52,7 @@ def cards(folder: Path) -> set[str]:
         return {item.card for item in kept(opened, ANY)}
 
 
-def test_a_sound_store_is_told_with_how_much_it_holds(tmp_path, store_url):
+def test_a_sound_store_is_reported_with_how_much_it_holds(tmp_path, store_url):
     filled(tmp_path, store_url)
     found = store("check", tmp_path, url=store_url or "")
     assert found.exit_code == 0, found.output

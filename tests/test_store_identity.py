@@ -117,7 +117,7 @@ def test_several_processes_agree_on_the_new_file(store, tmp_path, way):
         os.read(go_on[number][0], 1)
         for turn in range(20):
             wait_for(lambda turn=turn: is_taken(store, f"after-{number}-{turn}"), "feedback is taken again")
-        # The new file may have the number of the old one, and is the right one then without being opened anew.
+        # The new file may have the number of the old one, and is the right one then without being opened again.
         return True
 
     pids = [in_child(lambda number=number: work(number)) for number in range(3)]
@@ -202,7 +202,7 @@ def test_a_folder_that_was_copied_whole_keeps_what_stands_beside_the_file(store,
 
 
 def test_tables_that_are_gone_are_made_again_by_the_next_check(store, tmp_path):
-    """As in a PostgreSQL that was set up anew under the same name."""
+    """As in a PostgreSQL that was set up again under the same name."""
     store.ping()
     with store.writing() as connection:
         migration.migrate(connection, "base")

@@ -159,7 +159,7 @@ def test_patient_view_suggests_nothing():
     assert suggestions(decision, str) == []
 
 
-def test_a_suggestion_is_labelled_described_and_identified():
+def test_a_suggestion_is_labeled_described_and_identified():
     update, create = offered(WORDS)
     assert update["label"] == update["actions"][0]["description"]
     assert "CPT 11111" in update["label"]

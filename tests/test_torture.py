@@ -1,4 +1,4 @@
-"""Feedback that was acknowledged outlives the death of workers: a short run of what ``make torture`` does at length."""
+"""Feedback that was acknowledged outlives the death of workers: a short run of what `make torture` does at length."""
 
 import os
 import signal

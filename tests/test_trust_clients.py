@@ -190,7 +190,7 @@ LINES = (
 
 
 @pytest.mark.parametrize(("line", "words"), LINES, ids=[line[:60] for line, _ in LINES])
-def test_a_fault_of_an_entry_is_told_with_its_place(tmp_path, line, words):
+def test_a_fault_of_an_entry_is_reported_with_its_place(tmp_path, line, words):
     key = line.partition(" ")[0]
     kept = [old for old in GOOD.splitlines() if not old.startswith(f"{key} =")]
     found = problems(tmp_path, "\n".join([*kept, line]))
@@ -245,7 +245,7 @@ FILES = (
 
 
 @pytest.mark.parametrize(("text", "words"), [row[1:] for row in FILES], ids=[row[0] for row in FILES])
-def test_a_fault_of_a_file_is_told(tmp_path, text, words):
+def test_a_fault_of_a_file_is_reported(tmp_path, text, words):
     found = sorted(problems(tmp_path, text))
     assert len(found) == len(words)
     assert all(part in sentence for part, sentence in zip(words, found, strict=True))
@@ -280,7 +280,7 @@ def test_a_key_in_a_file_that_cannot_be_used_is_a_mistake(tmp_path, document, wo
     assert words in found
 
 
-def test_keys_that_are_no_list_are_told(tmp_path):
+def test_keys_that_are_no_list_are_reported(tmp_path):
     text = GOOD.replace("jwks_url", "keys")
     assert problems(tmp_path, text) == [f"{NAME}, keys: it is not a JWK Set: a JSON object with a list 'keys'"]
 
@@ -300,7 +300,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
         load_clients(tmp_path / "clients.toml")
 
 
-def test_all_faults_of_all_entries_are_told_at_once(tmp_path):
+def test_all_faults_of_all_entries_are_reported_at_once(tmp_path):
     text = GOOD + 'quirk = []\nalgorithms = ["HS256", "RS1"]\n' + '[[client]]\nid = "Two"\nissuer = ""\n'
     found = problems(tmp_path, text)
     assert len(found) == 6

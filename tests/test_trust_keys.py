@@ -205,7 +205,7 @@ def test_two_clients_with_other_addresses_have_sets_of_their_own():
 
 
 class Slow(Scripted):
-    """Answers when it is told to, so that threads meet."""
+    """Answers when the test lets it, so that threads meet."""
 
     def __init__(self, *names: str) -> None:
         super().__init__(*names)
@@ -370,7 +370,7 @@ def test_a_key_says_what_it_serves_and_how_strong_it_is(document, algorithms, st
     assert (key.algorithms, key.strength) == (algorithms, strength)
 
 
-def test_of_a_set_what_can_be_used_is_used_and_the_rest_is_told():
+def test_of_a_set_what_can_be_used_is_used_and_the_rest_is_reported():
     found = read_key_set({"keys": [jwk("rsa", use="enc"), jwk("p384"), jwk("rsa1024"), "x"]})
     assert [key.kid for key in found.keys] == ["p384"]
     assert [problem.partition(":")[0] for problem in found.problems] == ["key 'rsa'", "key 'rsa1024'", "key number 4"]

@@ -60,7 +60,7 @@ def test_a7_an_attack_is_refused_by_its_check_without_a_connection_and_without_u
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=[attack.name for attack in ATTACKS])
-def test_what_is_told_of_an_attack_holds_neither_token_nor_signature(attack):
+def test_what_is_reported_of_an_attack_holds_neither_token_nor_signature(attack):
     authorization = attack.make() or ""
     with pytest.raises(UntrustedError) as refused:
         verified(authorization, remember=used())
@@ -91,7 +91,7 @@ def test_a7_over_http_every_attack_gets_one_and_the_same_401(tmp_path):
         if authorization is not None and "\n" in authorization:
             continue
         headers = {} if authorization is None else {"Authorization": authorization}
-        # Each from an address of its own, for one that is refused too often is told to wait.
+        # Each from an address of its own, for one that is refused too often is asked to wait.
         answer = app.post(PATH, json=body, headers=headers, environ_base={"REMOTE_ADDR": f"192.0.2.{number}"})
         kept = {name: value for name, value in answer.headers.items() if name != "Date"}
         seen.add((answer.status_code, answer.data, json.dumps(kept)))
@@ -161,7 +161,7 @@ def test_the_tenant_chooses_the_entry_and_its_keys():
     assert verified(bearer(key="p384", iss=f"{CLOUD}/two", tenant="east")).client.id == "east"
 
 
-def test_what_may_be_kept_of_a_token_is_told():
+def test_what_may_be_kept_of_a_token_is_reported():
     caller = verified(bearer(sub="client-7", tenant="north"))
     assert (caller.client.id, caller.issuer, caller.token_id) == ("general", ISSUER, "token-1")
     assert (caller.tenant, caller.subject) == ("north", "client-7")
@@ -223,7 +223,7 @@ ALIASES = (
 @pytest.mark.parametrize(
     ("audiences", "aud", "accepted"), [row[1:] for row in ALIASES], ids=[row[0] for row in ALIASES]
 )
-def test_a7_audiences_of_the_entry_are_accepted_besides(audiences, aud, accepted):
+def test_a7_audiences_of_the_entry_are_also_accepted(audiences, aud, accepted):
     clients = Clients((client(audiences=audiences),))
     if accepted:
         assert verified(bearer(aud=aud), clients=clients)
@@ -285,7 +285,7 @@ def test_a7_a_browser_may_ask_before_it_calls_without_a_token():
     assert "authorization" in answer.headers["Access-Control-Allow-Headers"].lower()
 
 
-def test_who_is_refused_too_often_is_told_to_wait_and_keeps_nobody_else_out():
+def test_who_is_refused_too_often_is_asked_to_wait_and_keeps_nobody_else_out():
     app = app_of(Installation(verifier=live()))
     body = example("unrelated-order")
     answers = [app.post(PATH, json=body, headers={"Authorization": "Bearer x.y.z"}).status_code for _ in range(31)]

@@ -199,7 +199,7 @@ def test_an_empty_folder_is_refused_and_none_is_none(tmp_path):
     assert read_value_sets(None) == ()
 
 
-def test_every_file_that_is_wrong_is_told(tmp_path):
+def test_every_file_that_is_wrong_is_reported(tmp_path):
     folder = folder_of(tmp_path, {"minimal/exercise/a.json": "{", "minimal/exercise/b.csv": "x"})
     with pytest.raises(PolicyError) as refusal:
         read_value_sets(folder)
@@ -285,7 +285,7 @@ def test_another_policy_stays_as_it_is(tmp_path):
     assert apply(given, "other", documents) == (documents, [])
 
 
-def test_a_policy_or_a_set_that_is_not_there_is_told_with_the_nearest_name(tmp_path):
+def test_a_policy_or_a_set_that_is_not_there_is_reported_with_the_nearest_name(tmp_path):
     with pytest.raises(PolicyError, match="'minimal-2' is no policy; did you mean 'minimal'"):
         load_library(
             MINIMAL.parent, BASE, None, folder_of(tmp_path, {"minimal-2/exercise/a.json": expansion(EXERCISE)})

@@ -188,7 +188,7 @@ def found_in(client: FlaskClient, body: object, service: str | None = SIGN) -> l
 
 
 @pytest.mark.parametrize(("edit", "level", "path", "words"), REQUESTS)
-def test_each_fault_of_a_request_is_told_with_its_place_and_what_is_allowed(client, edit, level, path, words):
+def test_each_fault_of_a_request_is_reported_with_its_place_and_what_is_allowed(client, edit, level, path, words):
     body = whole()
     edit(body)
     service = None if words.startswith("hook must be one of") else SIGN
@@ -198,13 +198,13 @@ def test_each_fault_of_a_request_is_told_with_its_place_and_what_is_allowed(clie
 
 @pytest.mark.parametrize("name", [name for name in EXAMPLES if name != "broken-resources"])
 def test_no_error_is_found_in_an_example_but_what_it_shows(client, name):
-    """One example is a public sandbox's empty order, in a Bundle without type: that is told, as a warning."""
+    """One example is a public sandbox's empty order, in a Bundle without type: that is reported, as a warning."""
     found = found_in(client, example(name), EXAMPLES[name].about["service"])
     levels = {item.level for item in found}
     assert levels <= ({"warning", "note"} if name == "sandbox-empty-order" else {"note"}), found
 
 
-def test_all_faults_are_told_at_once_errors_first(client):
+def test_all_faults_are_reported_at_once_errors_first(client):
     body = whole()
     both(put("hookInstance", "x"), drop("context", "userId"), drop("prefetch", "device"), put("more", 1))(body)
     found = found_in(client, body)
@@ -213,7 +213,7 @@ def test_all_faults_are_told_at_once_errors_first(client):
     assert ranks == sorted(ranks)
 
 
-def test_the_broken_resources_of_an_example_are_told_one_by_one(client):
+def test_the_broken_resources_of_an_example_are_reported_one_by_one(client):
     found = found_in(client, example("broken-resources"))
     assert sum(item.text.startswith("Not valid in FHIR R4B") for item in found) > 2
     assert any("of another patient" in item.text for item in found)
@@ -228,7 +228,7 @@ def test_only_so_many_records_are_validated_against_their_models(client):
     assert any("only the first 300" in item.text for item in found)
 
 
-def test_a_selection_that_names_no_draft_is_told(client):
+def test_a_selection_that_names_no_draft_is_reported(client):
     body = example("order-select-leads")
     body["context"]["selections"].append("ServiceRequest/elsewhere")
     found = found_in(client, body, SELECT)
@@ -356,7 +356,7 @@ RESPONSES = [
 
 
 @pytest.mark.parametrize(("body", "path", "words"), RESPONSES)
-def test_each_fault_of_an_answer_is_told_with_its_place(client, body, path, words):
+def test_each_fault_of_an_answer_is_reported_with_its_place(client, body, path, words):
     answer = client.post("/workbench/validation/response", json=body)
     assert [(item["path"], words in item["text"]) for item in answer.get_json()["findings"]] == [(path, True)]
 

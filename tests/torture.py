@@ -1,4 +1,4 @@
-"""Kills workers at random moments while feedback comes in, and counts what was acknowledged: ``make torture``.
+"""Kills workers at random moments while feedback comes in, and counts what was acknowledged: `make torture`.
 
 Each sender sends a piece until it is acknowledged, as an EHR does that got no answer. Nothing that was acknowledged may
 be missing in the end, and nothing may be there twice.
@@ -37,7 +37,7 @@ SECONDS_FOR_A_WORKER = 120
 
 @dataclass
 class Outcome:
-    """What came of a run: pieces acknowledged, sent anew after no answer, kills, pieces lost and pieces doubled.
+    """What came of a run: pieces acknowledged, sent again after no answer, kills, pieces lost and pieces doubled.
 
     ``refused`` counts by its kind (a status, or an error of the connection) what was no acknowledgment.
     """
@@ -52,7 +52,7 @@ class Outcome:
 
     def __str__(self) -> str:
         return (
-            f"{self.kills} kills, {len(self.acknowledged)} pieces acknowledged, {self.sent_anew} sent anew, "
+            f"{self.kills} kills, {len(self.acknowledged)} pieces acknowledged, {self.sent_again} sent again, "
             f"{len(self.lost)} lost, {len(self.doubled)} doubled{self.damaged and ', ' + self.damaged}"
         )
 

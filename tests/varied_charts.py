@@ -293,7 +293,7 @@ class Varied:
         elif rule["kind"] in ("onset", "since"):
             made = {self.any_of(("valueDate", "valueDateTime")): self.day()}
         elif rule["kind"] == "reduction":
-            made = self.any_of(({"valueDecimal": 75}, {"valueString": "70-80 %"}, {"valueInteger": 40}))
+            made = self.any_of(({"valueDecimal": 75}, {"valueString": "70-80%"}, {"valueInteger": 40}))
         else:
             value = self.any_of(NUMBERS)
             made = (

@@ -51,7 +51,7 @@ def guide_of(policy: Policy, guide: Guide) -> Guide:
 
 
 def run_case(case: Mapping[str, Any], request: tuple[str, Json], guide: Guide, today: date) -> CaseResult:
-    """Answers the request of a case (``request_of``) and holds the answer against what the case expects."""
+    """Answers the request of a case (``request_of``) and checks the answer against what the case expects."""
     wanted = case["expect"].get("refused")
     try:
         answers = service.answer(hook_request.parse(*request), guide, today, case.get("profile"))

@@ -1,5 +1,5 @@
-"""The author's check: every policy folder loads, its cases come out as written and notice every slip, its cards read
-as cards must."""
+"""The author's check: every policy folder loads, its cases come out as written and notice every
+mutation, its cards read as cards must."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from cds_service.authoring import cases, lint, placeholders, reviews, slips, unused
+from cds_service.authoring import cases, lint, mutations, placeholders, reviews, unused
 from cds_service.authoring.code_check import code_problems
 from cds_service.authoring.mutation_test import Trial, unnoticed
 from cds_service.authoring.placeholders import Placeholder
@@ -34,19 +34,19 @@ _COUNTS_AS = {"waived": "met", "does-not-apply": "met"}
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What is to be checked: on which day, whether slips are tried, and those of single phrases too."""
+    """What is to be checked: on which day, whether mutations are tried, and those of single phrases too."""
 
     today: date
-    slips: bool = True
+    mutations: bool = True
     phrases: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """The outcome for one folder: what was found, what a reader must know, how many cases ran and slips were tried.
+    """The outcome for one folder: what was found, what a reader must know, how many cases ran and mutations were tried.
 
-    ``policy`` is None where the folder could not be read, or has places ``to_fill`` in; ``slip_count`` where slips were
-    not tried, with ``why_no_slips``.
+    ``policy`` is None where the folder could not be read, or has places ``to_fill`` in; ``mutation_count``
+    where mutations were not tried, with ``why_no_slips``.
     """
 
     folder: Path
@@ -54,7 +54,7 @@ class CheckReport:
     policy: Policy | None = None
     pending: tuple[str, ...] = ()
     case_count: int = 0
-    slip_count: int | None = None
+    mutation_count: int | None = None
     survivor_count: int = 0
     why_no_slips: str = ""
     to_fill: tuple[Placeholder, ...] = ()
@@ -119,12 +119,12 @@ def check_folder(
     failing = list(_failing_cases(policy, guide, tell))
     found += failing
     found += _truths_without_case(policy)
-    tried: list[slips.Slip] | None = None
-    survivors: list[slips.Slip] = []
-    if wishes.slips and not failing:
-        tried = slips.slips(documents, policy, phrases=wishes.phrases)
+    tried: list[mutations.Mutation] | None = None
+    survivors: list[mutations.Mutation] = []
+    if wishes.mutations and not failing:
+        tried = mutations.mutations(documents, policy, phrases=wishes.phrases)
         trial = Trial(folder, documents, policy, guide, vocabulary)
-        survivors = trial.survivors(tried, lambda done: tell(done, len(tried or ()), f"slips of {folder.name}"))
+        survivors = trial.survivors(tried, lambda done: tell(done, len(tried or ()), f"mutations of {folder.name}"))
         found += unnoticed(survivors, documents)
     found += reviews.overdue(policy, wishes.today)
     return CheckReport(
@@ -133,14 +133,14 @@ def check_folder(
         policy=policy,
         pending=tuple(item.id for item in policy.criteria if item.statement_text == "pending-verification"),
         case_count=len(policy.cases["cases"]),
-        slip_count=None if tried is None else len(tried),
+        mutation_count=None if tried is None else len(tried),
         survivor_count=len(survivors),
-        why_no_slips="slips not tried while a case fails" if failing and wishes.slips else "",
+        why_no_slips="mutations not tried while a case fails" if failing and wishes.mutations else "",
     )
 
 
 def _unfinished(folder: Path, vocabulary: Vocabulary) -> CheckReport | None:
-    """The report of a folder with places to fill in, where only what is filled in is held against its schema."""
+    """The report of a folder with places to fill in, where only what is filled in is checked against its schema."""
     written = placeholders.read_as_written(folder)
     to_fill = placeholders.placeholders(written)
     if not to_fill:

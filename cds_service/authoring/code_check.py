@@ -52,7 +52,7 @@ def _against_table(place: str, row: Mapping[str, Any], table: Mapping[str, Any])
 
 def _table(name: str, table: Mapping[str, Any] | None, today: date) -> Iterator[Problem]:
     if table is None:
-        yield warning(FILE, f"the {name} codes were held against no table; run: cds-service codes update")
+        yield warning(FILE, f"the {name} codes were checked against no table; run: cds-service codes update")
     elif date.fromisoformat(table["next_check"]) < today:
         says = f"the {name} codes were checked on {table['checked']} against the release of {table['release']}"
         yield warning(FILE, f"{says} and were to be checked again by {table['next_check']}")

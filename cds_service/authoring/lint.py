@@ -22,9 +22,12 @@ MOST_WORDS_OF_A_LINE, MOST_LINKS, REASONS, LONGEST_SUGGESTION = 30, 2, (3, 6), 6
 _MARKS = re.compile(r"\*\*|^- |(?<!\w)\*|\*(?!\w)|\\", re.MULTILINE)
 _TABLE_OR_HEADING = re.compile(r"(?m)^\s*(?:\||#)|<[a-z/]|\]\(")
 _ISO_DATE = re.compile(r"\b\d{4}-\d{2}(?:-\d{2})?\b")
-_SPACED_PERCENT = re.compile(r"\d %")
-_DASH = re.compile(r"\s[-\u2013\u2014]\s|[\u2013\u2014]")
 _VERSUS = re.compile(r"\bv\b(?!\.)")
+# What no word list can say, of cards and of all other prose.
+FORMS = (
+    (re.compile(r"\d %"), "a space stands before %"),
+    (re.compile(r"\s[-\u2013\u2014]\s|[\u2013\u2014]"), "a dash is used as punctuation"),
+)
 _SUGGESTS = re.compile(r"^Add ")
 
 
@@ -98,9 +101,13 @@ def _visible(html: str) -> str:
 
 
 @cache
-def _listed() -> tuple[tuple[re.Pattern[str], str], ...]:
+def words(part: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """The words of one part of the word list, each with what to write instead: ``everywhere``, ``cards``, ``prose`` and
+    ``readers`` (prose that users of the product read, and not only those who change it)."""
     listed = json.loads(resources.files("cds_service.authoring").joinpath("words.json").read_text(encoding="utf-8"))
-    return tuple((re.compile(rf"(?i)\b(?:{word})\b"), instead) for word, instead in listed["cards"].items())
+    # Words stand behind each other over the end of a line too.
+    spread = {word.replace(" ", r"\s"): instead for word, instead in listed[part].items()}
+    return tuple((re.compile(rf"(?i)\b(?:{word})\b"), instead) for word, instead in spread.items())
 
 
 # The words of reasons and of the footer that the list forbids elsewhere.
@@ -110,14 +117,13 @@ _FIXED = ("Prior authorization already approved", "Payer has approved", "ISASS t
 def _words(text: str) -> Iterator[str]:
     for fixed in _FIXED:
         text = text.replace(fixed, "")
-    for pattern, instead in _listed():
+    for pattern, instead in (*words("everywhere"), *words("cards")):
         if found := pattern.search(text):
             yield f"the word '{found.group()}' must not be used ({instead})"
     for pattern, what in (
         (_ISO_DATE, "a date is not in US order"),
-        (_SPACED_PERCENT, "a space stands before %"),
         (_VERSUS, "vs. has a period and an s"),
-        (_DASH, "a dash is used as punctuation"),
+        *FORMS,
     ):
         if found := pattern.search(text):
             yield f"{what}: '{found.group().strip()}'"

@@ -1,4 +1,4 @@
-"""The slip test: each slip is made, and the cases that can notice it run until one does; the rest is what to add."""
+"""The mutation test: makes each mutation and runs the cases that can notice it until one does; reports the rest."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -10,10 +10,10 @@ from typing import Any
 from cds_service.authoring import cases
 from cds_service.authoring.case_requests import request_of
 from cds_service.authoring.documents import Documents, at, edited
+from cds_service.authoring.mutations import Mutation
 from cds_service.authoring.near_cases import near
 from cds_service.authoring.problems import Problem, error
 from cds_service.authoring.reach import Reach
-from cds_service.authoring.slips import Slip
 from cds_service.authoring.two_processes import shared
 from cds_service.errors import PolicyError
 from cds_service.facts.vocabulary import Vocabulary
@@ -32,7 +32,7 @@ _OF_THE_CARD = frozenset(("summary", "indicator", "says", "omits", "suggests", "
 
 @dataclass(frozen=True)
 class Prepared:
-    """A case with its request, made once for all slips, and what it expects."""
+    """A case with its request, made once for all mutations, and what it expects."""
 
     case: Mapping[str, Any]
     request: tuple[str, Json]
@@ -91,7 +91,7 @@ def _plain(code: str) -> str:
 
 
 class Trial:
-    """The cases of one policy, ready to be held against its slips; all of them must come out as expected."""
+    """The cases of one policy, ready to be checked against its mutations; all of them must come out as expected."""
 
     def __init__(
         self, folder: Path, documents: Documents, policy: Policy, guide: Guide, vocabulary: Vocabulary
@@ -106,34 +106,34 @@ class Trial:
         self.cases = [Prepared(case, request_of(policy, case, alone)) for case in policy.cases["cases"]]
         self.holders = _holders(policy)
 
-    def survivors(self, slips: list[Slip], tell: Callable[[int], None]) -> list[Slip]:
-        """The slips that no case notices, in their order; ``tell`` hears how many were tried."""
-        noticed = shared(self.notices, slips, lambda done: tell(min(done, len(slips))))
-        return [slip for slip, is_noticed in zip(slips, noticed, strict=True) if not is_noticed]
+    def survivors(self, mutations: list[Mutation], tell: Callable[[int], None]) -> list[Mutation]:
+        """The mutations that no case notices, in their order; ``tell`` hears how many were tried."""
+        noticed = shared(self.notices, mutations, lambda done: tell(min(done, len(mutations))))
+        return [mutation for mutation, is_noticed in zip(mutations, noticed, strict=True) if not is_noticed]
 
-    def notices(self, slip: Slip) -> bool:
-        """Whether some case comes out otherwise under the slip, or the loader refuses the policy that has it."""
+    def notices(self, mutation: Mutation) -> bool:
+        """Whether some case comes out otherwise under the mutation, or the loader refuses the policy that has it."""
         try:
-            slipped = edited(self.documents, slip.edits)
-            policy = policy_of(self.folder, slipped, self.vocabulary, self._unchanged_sets(slipped))
+            mutated = edited(self.documents, mutation.edits)
+            policy = policy_of(self.folder, mutated, self.vocabulary, self._unchanged_sets(mutated))
         except PolicyError:
             return True
         alone = cases.guide_of(policy, self.guide)
         return any(
-            cases.run_case(item.case, item.request, alone, self.today).differences for item in self.candidates(slip)
+            cases.run_case(item.case, item.request, alone, self.today).differences for item in self.candidates(mutation)
         )
 
-    def _unchanged_sets(self, slipped: Documents) -> dict[str, CodeSet]:
-        """The code sets that a slip leaves as they are, which need not be read again."""
-        ours, theirs = self.documents["codes"], slipped["codes"]
+    def _unchanged_sets(self, mutated: Documents) -> dict[str, CodeSet]:
+        """The code sets that a mutation leaves as they are, which need not be read again."""
+        ours, theirs = self.documents["codes"], mutated["codes"]
         if ours["systems"] is not theirs["systems"]:
             return {}
         listed = theirs["sets"]
         return {name: codes for name, codes in self.policy.code_sets.items() if listed.get(name) is ours["sets"][name]}
 
-    def candidates(self, slip: Slip) -> list[Prepared]:
-        """The cases that can notice a slip, the most likely first."""
-        reach, place = slip.reach, near(self.policy, slip)
+    def candidates(self, mutation: Mutation) -> list[Prepared]:
+        """The cases that can notice a mutation, the most likely first."""
+        reach, place = mutation.reach, near(self.policy, mutation)
         verdicts = reach.verdicts.union(*(self.holders.get(name, frozenset()) for name in reach.criteria))
         ranked = []
         for item in self.cases:
@@ -148,7 +148,7 @@ class Trial:
 
 
 def _holds(item: Prepared, reach: Reach) -> bool:
-    """Whether a case has the code or phrase that a slip forgets."""
+    """Whether a case has the code or phrase that a mutation forgets."""
     if reach.phrase is not None:
         return f" {reach.phrase} " in item.words
     if reach.code is None:
@@ -160,7 +160,7 @@ def _holds(item: Prepared, reach: Reach) -> bool:
 
 
 def _is_far(item: Prepared, reach: Reach) -> bool:
-    """Whether what a slip touches stands only in the chart that many cases share."""
+    """Whether what a mutation touches stands only in the chart that many cases share."""
     wanted = reach.phrase if reach.code is None else reach.code.rstrip("-")
     if wanted is not None:
         return wanted.upper() not in item.own
@@ -176,27 +176,30 @@ def _holders(policy: Policy) -> dict[str, frozenset[str]]:
     return {name: frozenset(verdicts) for name, verdicts in found.items()}
 
 
-def unnoticed(survivors: list[Slip], documents: Documents) -> Iterator[Problem]:
-    """A problem for each slip that no case notices, with what to add; those of one code set are told together."""
-    by_set: dict[Steps, list[Slip]] = {}
-    for slip in survivors:
-        if slip.dropped is None:
+def unnoticed(survivors: list[Mutation], documents: Documents) -> Iterator[Problem]:
+    """A problem for each mutation that no case notices, with what to add; one for those of one code set."""
+    by_set: dict[Steps, list[Mutation]] = {}
+    for mutation in survivors:
+        if mutation.dropped is None:
             yield error(
-                f"{slip.file}.json: {path_of(slip.steps)}", f"{slip.change}, and no case notices: {slip.advice}"
+                f"{mutation.file}.json: {path_of(mutation.steps)}",
+                f"{mutation.change}, and no case notices: {mutation.advice}",
             )
         else:
-            by_set.setdefault(slip.steps[:3], []).append(slip)
+            by_set.setdefault(mutation.steps[:3], []).append(mutation)
     for steps, group in by_set.items():
         if len(group) == 1:
-            (slip,) = group
-            yield error(f"codes.json: {path_of(slip.steps)}", f"{slip.change}, and no case notices: {slip.advice}")
+            (mutation,) = group
+            yield error(
+                f"codes.json: {path_of(mutation.steps)}", f"{mutation.change}, and no case notices: {mutation.advice}"
+            )
             continue
         whole = len(at(documents["codes"], steps))
-        table = json.dumps([slip.dropped for slip in group], ensure_ascii=False)
+        table = json.dumps([mutation.dropped for mutation in group], ensure_ascii=False)
         beginning = ", each row that ends in a dash with a code that begins so" if '-"' in table else ""
         says = (
             f"each of {len(group)} of these {whole} dropped, and no case notices: add a case for each{beginning}, or a "
         )
-        phrases = all(slip.reach.phrase for slip in group)
+        phrases = all(mutation.reach.phrase for mutation in group)
         how = ', each as an item by its words alone: "condition": "", "text": "{code}"' if phrases else ""
         yield error(f"codes.json: {path_of(steps)}", f'{says}table with "for_each": {table}{how}')

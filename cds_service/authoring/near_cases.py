@@ -1,26 +1,26 @@
-"""Which cases stand nearest to a slip: those of its profile, and those that write what the slipped place reads."""
+"""Which cases stand nearest to a mutation: those of its profile, and those that write what the mutated place reads."""
 
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from cds_service.authoring.slips import LOOK_BACKS, Slip
+from cds_service.authoring.mutations import LOOK_BACKS, Mutation
 from cds_service.policy.model import Policy, own_id
 from cds_service.policy.places import Steps
 from cds_service.policy.walk import nodes, tests
 
 
 class Near(NamedTuple):
-    """What a case near a slip names: the profile whose place it is, if any, and the linkIds, codes, phrases and days
+    """What a case near a mutation names: the profile whose place it is, if any, and the linkIds, codes, phrases and days
     that decide there."""
 
     profile: str | None
     marks: frozenset[str]
 
 
-def near(policy: Policy, slip: Slip) -> Near:
-    """What a case that notices a slip most likely writes, in capitals; the slip's place says it."""
-    steps = slip.steps
-    if slip.file != "policy":
+def near(policy: Policy, mutation: Mutation) -> Near:
+    """What a case that notices a mutation most likely writes, in capitals; the mutation's place says it."""
+    steps = mutation.steps
+    if mutation.file != "policy":
         return Near(None, frozenset())
     profile = str(steps[1]) if steps[0] == "profiles" else None
     named = {str(steps[1])} if steps[0] == "facts" else set()
@@ -30,7 +30,7 @@ def near(policy: Policy, slip: Slip) -> Near:
         named.update(name for root in tests(policy) if root.criterion == dropped for name in root.test.facts())
     read = set(policy.behind(name for name in named if name in policy.facts))
     marks = {mark.upper() for name in read for mark in _marks(policy, name)}
-    return Near(profile, frozenset(marks | _days_at(policy, slip)))
+    return Near(profile, frozenset(marks | _days_at(policy, mutation)))
 
 
 def _member_at(policy: Policy, steps: Steps) -> str:
@@ -67,12 +67,12 @@ def _facts_beside(policy: Policy, steps: Steps) -> set[str]:
     return {facts[int(number)]} if facts else set()
 
 
-def _days_at(policy: Policy, slip: Slip) -> set[str]:
+def _days_at(policy: Policy, mutation: Mutation) -> set[str]:
     """The last days on which a record counts with the look-back at a place, and with the moved one."""
-    if slip.steps[-1] not in LOOK_BACKS:
+    if mutation.steps[-1] not in LOOK_BACKS:
         return set()
     today = date.fromisoformat(policy.cases["today"])
-    counted = (getattr(policy.facts[str(slip.steps[1])], str(slip.steps[-1])), slip.edits[0].value)
+    counted = (getattr(policy.facts[str(mutation.steps[1])], str(mutation.steps[-1])), mutation.edits[0].value)
     return {(today - timedelta(days=days)).isoformat() for days in counted}
 
 

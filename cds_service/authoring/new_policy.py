@@ -23,14 +23,12 @@ def write_starting_folder(identifier: str, directory: Path) -> Path:
     if not _SLUG.fullmatch(identifier) or len(identifier) > _LONGEST:
         raise PolicyError(
             [
-                f"'{identifier}' cannot be the id of a policy. An id is lower-case words and numbers joined by dashes, "
-                f"{_LONGEST} characters at most, for example society-procedure-2024."
+                f"'{identifier}' cannot be the id of a rule set. An id is lower-case words and numbers joined by "
+                f"dashes, {_LONGEST} characters at most, for example society-procedure-2024."
             ]
         )
     if any(directory.resolve().is_relative_to(ours) for ours in (_PACKAGE, data_folder("cards").resolve())):
-        raise PolicyError(
-            [f"{directory} belongs to the program; nothing was written. Choose a directory of your own for the policy."]
-        )
+        raise PolicyError([f"{directory} belongs to the program; nothing was written. Choose a directory of your own."])
     folder = directory / identifier
     try:
         folder.mkdir(parents=True)

@@ -26,9 +26,9 @@ def problem_lines(problems: Sequence[Problem], folder: str = "") -> Iterator[tup
 
 def _summary(report: CheckReport) -> str:
     parts = [count(report.case_count, "case")] if report.policy else ["cannot be read"]
-    if report.slip_count is not None:
+    if report.mutation_count is not None:
         noticed = f"{report.survivor_count} not noticed" if report.survivor_count else "all noticed"
-        parts.append(f"{count(report.slip_count, 'slip')} {noticed}")
+        parts.append(f"{count(report.mutation_count, 'mutation')} {noticed}")
     elif report.why_no_slips:
         parts.append(report.why_no_slips)
     parts += [count(len(report.of(severity)), severity.value) for severity in Severity]

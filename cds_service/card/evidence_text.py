@@ -72,7 +72,9 @@ def _by_part(decision: Decision) -> Iterator[str]:
         }
         truths = [finding.truth for finding in findings.values()]
         not_met, unknown = truths.count(Truth.NOT_MET), truths.count(Truth.UNKNOWN)
-        stands = [f"{not_met} not met"] * bool(not_met) + [f"{unknown} to document"] * bool(unknown)
+        stands = [f"{not_met} not met"] * bool(not_met) + [
+            f"{unknown} {'needs' if unknown == 1 else 'need'} documentation"
+        ] * bool(unknown)
         said.append(f"**{capital(part.label)}:** {', '.join(stands) or 'all met'}.")
     yield " ".join(said)
 
@@ -131,10 +133,10 @@ def _review(decision: Decision) -> str:
         finding for finding in outside if finding.truth is Truth.UNKNOWN and not (finding.evidence or finding.contrary)
     ]
     if silent:
-        parts.append(f"{', '.join(title_of(finding, apart) for finding in silent)}: to document")
+        parts.append(f"{', '.join(title_of(finding, apart) for finding in silent)}: documentation needed")
     for finding in outside:
         if finding not in silent:
-            word = {Truth.MET: "met", Truth.NOT_MET: "not met", Truth.UNKNOWN: "to document"}[finding.truth]
+            word = {Truth.MET: "met", Truth.NOT_MET: "not met", Truth.UNKNOWN: "documentation needed"}[finding.truth]
             parts.append(f"{title_of(finding, apart)}: {finding.manner or word}, {on_record(finding, with_need=False)}")
     return "; ".join(parts)
 
@@ -165,10 +167,10 @@ def _held(position: PayerPosition, apart: bool) -> str:
     if not position.held:
         return ""
     stands = []
-    for truth, word in ((Truth.NOT_MET, "not met"), (Truth.UNKNOWN, "to document")):
+    for truth, word in ((Truth.NOT_MET, "not met"), (Truth.UNKNOWN, "documentation needed")):
         names = dict.fromkeys(title_of(finding, apart) for finding in position.held if finding.truth is truth)
         stands += [f"{len(names)} {word} ({few(list(names))})"] if names else []
-    return f" Held against it: {', '.join(stands) or 'all met'}."
+    return f" Checked against it: {', '.join(stands) or 'all met'}."
 
 
 def _codes(decision: Decision, chart: Chart) -> str:

@@ -26,7 +26,7 @@ def id_maker(
 ) -> IdMaker:
     """A function from a name (such as "card" or "suggestion:generator") to a UUID.
 
-    The UUID is an HMAC-SHA-256 under ``key`` of who was told what about which orders, and the name.
+    The UUID is an HMAC-SHA-256 under ``key`` of who learned what about which orders, and the name.
     """
     scope = [client, patient, orders, policy, edition, findings]
     seed = hmac.digest(key, json.dumps(scope).encode(), "sha256")

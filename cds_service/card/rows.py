@@ -15,7 +15,7 @@ from cds_service.verdicts.criteria import Finding
 LONGEST_QUOTE = 200
 
 _CONFLICT = "**Conflict:** "
-_MARKS = {Truth.NOT_MET: "**Not met:** ", Truth.UNKNOWN: "**To document:** ", Truth.MET: "Met: "}
+_MARKS = {Truth.NOT_MET: "**Not met:** ", Truth.UNKNOWN: "**Documentation needed:** ", Truth.MET: "Met: "}
 # What is met only by a waiver, or because its condition does not hold, says so.
 _MANNERS = {WAIVED: "Waived: ", DOES_NOT_APPLY: "Does not apply: "}
 _ROW_ORDER = ((Truth.NOT_MET, False), (Truth.UNKNOWN, True), (Truth.UNKNOWN, False), (Truth.MET, False))

@@ -61,7 +61,7 @@ def arrived(
     """Reads the prefetch of one call.
 
     ``prefetch`` is the request's own (any keys, any JSON); ``keys`` maps each published prefetch key to its resource
-    type; ``unfetched`` maps a published key to the sentence why it could not be fetched, or not all of it. Never raises
+    type; ``unfetched`` maps a published key to the sentence why it could not be fetched, or not whole. Never raises
     on JSON that parses.
     """
     found: dict[str, list[Json]] = {}

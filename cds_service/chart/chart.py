@@ -167,7 +167,7 @@ class Chart:
         return listing is not None and listing.is_known
 
     def whole(self, resource_type: str) -> bool:
-        """Whether all that is on record of that type was sent, and can be told what it is."""
+        """Whether all that is on record of that type was sent, and its meaning can be determined."""
         return self.known(resource_type) and all(item.type != resource_type for item in self.unreadable)
 
     def delivery(self, resource_type: str) -> Delivery:
@@ -450,7 +450,7 @@ def _index(chart: Chart, kind: str, resources: list[Json], limits: ReadLimits) -
 
 
 def _index_part(chart: Chart, row: ResourceType, record: Record, part: Json, limits: ReadLimits) -> bool:
-    """Files one part of a record under the code sets that read it; whether nothing can be told of what it is.
+    """Files one part of a record under the code sets that read it; whether nothing of its meaning can be determined.
 
     Raises UnreadableError for what is left of it that cannot be read.
     """

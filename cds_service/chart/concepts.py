@@ -1,4 +1,4 @@
-"""A CodeableConcept held against the code sets of some policies: which of them read its codes, and what it says."""
+"""A CodeableConcept checked against the code sets of some policies: which of them read its codes, and what it says."""
 
 from typing import Any, NamedTuple
 

@@ -247,7 +247,7 @@ def _read(rule: OrderRule, reference: str, resource: Json, said: _Said, chart: C
     plain = not rule.names_site or any(act.names_site for act in said.acts)
     known = plain or named or (pathway is not None and (pathway.names_site or reports_any(text, pathway.phrases)))
     pointing = True if known else _points_here(rule, resource, text, chart)
-    # What goes another way is asked nothing: where it is not known to be here, it is nobody's business.
+    # What goes another way is asked nothing: where it is not known to be here, it concerns no rule set.
     if pointing is False or (pathway is not None and pointing is None):
         return None
     acts = said.acts or ([] if said.pathway else [_act_in_words(rule, said.text)])

@@ -107,7 +107,7 @@ def _own_and_part(match: Match) -> Iterator[Mapping[str, Any]]:
 
 
 def _says_something(concept: Any, reasons: tuple[CodeSet, ...]) -> bool:
-    """Whether a concept can be told: it has words, or a code of a system of which the sets list families."""
+    """Whether a concept can be determined: it has words, or a code of a system of which the sets list families."""
     return bool(concept_text(concept)) or any(
         system in codes.family_systems for system, _ in readable_keys(concept) for codes in reasons
     )

@@ -78,7 +78,7 @@ def checked(
     content is kept): evaluated again where that can be done, and else those that other rules than the loaded ones
     answered.
 
-    How many lines an earlier version of the program wrote, without what this needs, is told to ``tell`` at the end.
+    How many lines an earlier version of the program wrote, without what this needs, is reported to ``tell`` at the end.
     """
     older = 0
     for line in lines:

@@ -9,7 +9,7 @@ from cds_service.operations.aligned import aligned
 
 EVALUATED, SELECTED = "evaluated", "selected"
 NO_CARD = "no card"
-# Enough of a hash to tell patients apart in a table; --json prints all of it.
+# Enough of a hash to tell patients apart in a table; --json prints the whole hash.
 SHOWN_OF_HASH = 16
 _HEADS = ("time", "client", "patient", "card", "criterion then", "now", "outcome then", "now", "found by")
 

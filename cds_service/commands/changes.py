@@ -25,7 +25,7 @@ def changes(old: str, new: str) -> None:
     try:
         before, after = (load_policy(_policy_folder(name, cards), VOCABULARY) for name in (old, new))
     except PolicyError as error:
-        raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
+        raise click.ClickException("The rule sets cannot be used:\n" + str(error)) from None
     if before.statement != after.statement:
         raise click.ClickException(
             f"{before.id} is an edition of '{before.statement}' and {after.id} one of '{after.statement}'; only "
@@ -48,4 +48,4 @@ def _policy_folder(name: str, cards: Path) -> Path:
             # The last part of "." is no name, and a policy's folder is named as its id.
             return folder.resolve()
     known = ", ".join(sorted(path.parent.name for path in cards.glob("*/policy.json")))
-    raise click.ClickException(f"There is no policy '{name}': neither a folder with a policy.json nor one of {known}.")
+    raise click.ClickException(f"There is no rule set '{name}': neither a folder with policy.json nor one of {known}.")

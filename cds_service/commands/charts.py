@@ -25,7 +25,7 @@ _STATES = ("whole", "in-part", "failed", "missing")
     "draft_file",
     type=click.File(encoding="utf-8"),
     help="A JSON file with the order to sign (a resource, a Bundle, or a hook request with draftOrders); default: the "
-    "first order of each policy's own cases.",
+    "first order of each rule set's own cases.",
 )
 @click.option("--today", type=DAY, help="The day to evaluate on (default: today, UTC).")
 @click.option("--most", default=40, show_default=True, help="The most lines of records without a known code.")
@@ -33,7 +33,7 @@ _STATES = ("whole", "in-part", "failed", "missing")
 def charts(directory: Path, draft_file: TextIO | None, today: datetime | None, most: int, codes: Path | None) -> None:
     """Evaluate each patient of each FHIR JSON file in DIRECTORY, and tell what of these charts was read.
 
-    Prints what was delivered, the records whose codes no policy lists (the most frequent first), and crashes. Exit
+    Prints what was delivered, the records whose codes no rule set lists (the most frequent first), and crashes. Exit
     status 1 where the service crashed on a chart, or no chart was found.
     """
     from cds_service.authoring.charts import drafts_of, report
@@ -71,15 +71,15 @@ def _lines(found: "ChartsReport", most: int) -> Iterator[str]:
     yield from ("", "Cards")
     for policy, cards in sorted(found.cards.items()):
         yield f"  {policy}: {_counted(sorted(cards.items()))}"
-    yield from ("", "Delivered, of the types that policies read")
+    yield from ("", "Delivered, of the types that rule sets read")
     head = ("type", *_STATES, "received", "counted", "not counted, and why")
     yield from _table([head, *(_ledger(kind, ledger) for kind, ledger in sorted(found.ledgers.items()))])
     if found.unread:
-        yield f"  Not read by any policy: {_counted(sorted(found.unread.items()))}"
+        yield f"  Not read by any rule set: {_counted(sorted(found.unread.items()))}"
     total, kinds = found.uncoded.total(), len(found.uncoded)
     yield from (
         "",
-        f"Without a code that a policy lists: {total} of {found.records} records and parts, in {kinds} ways",
+        f"Without a code that a rule set lists: {total} of {found.records} records and parts, in {kinds} ways",
     )
     ways = sorted(found.uncoded.items(), key=lambda item: (-item[1], item[0]))
     rows = [("records", "patients", "type", "code", "words")]

@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False)
 @click.option("--today", type=DAY, help="The day by which reviews are due (default: today, UTC).")
 @click.option("--watch", "watching", is_flag=True, help="Check again whenever a file below DIRECTORY is saved.")
-@click.option("--no-slips", is_flag=True, help="Leave out the slip test, for speed.")
-@click.option("--phrases", is_flag=True, help="Slips also drop each phrase of a code set's 'text'.")
+@click.option("--no-slips", is_flag=True, help="Leave out the mutation test, for speed.")
+@click.option("--phrases", is_flag=True, help="Mutations also drop each phrase of a code set's 'text'.")
 @CODES
 def check(
     directory: Path | None, today: datetime | None, watching: bool, no_slips: bool, phrases: bool, codes: Path | None
 ) -> None:
-    """Validate the policy folders in DIRECTORY (default: those that ship), run their cases, and try slips.
+    """Validate the rule set folders in DIRECTORY (default: those that ship), run their cases, and try mutations.
 
-    A slip is a small mistake made in a policy on purpose: a limit one step off, a code forgotten. One that no case
-    notices is an error, and is told with the case to add.
+    A mutation is a small mistake made in a rule set on purpose: a limit one step off, a code forgotten. A mutation that
+    no case notices is an error, reported with the case to add.
     """
     from cds_service.authoring.check import Wishes
     from cds_service.authoring.watch import watch
 
     settings = settings_of(codes)
     place = directory or settings.cards
-    wishes = Wishes(day_of(today), slips=not no_slips, phrases=phrases)
+    wishes = Wishes(day_of(today), mutations=not no_slips, phrases=phrases)
     if not watching:
         sys.exit(1 if _check(place, settings, wishes) else 0)
     watch(
@@ -60,7 +60,7 @@ def _check(place: Path, settings: "Settings", wishes: "Wishes") -> bool:
 
     folders, others = policy_folders(place)
     if not folders:
-        raise click.ClickException(f"{place} holds no policy folder (a folder with a policy.json)")
+        raise click.ClickException(f"{place} holds no rule set folder (a folder with a policy.json)")
     try:
         packs, given = read_packs(settings.codes), read_value_sets(settings.value_sets)
         # A value set may be for a policy that ships and is not checked here.
@@ -77,7 +77,7 @@ def _check(place: Path, settings: "Settings", wishes: "Wishes") -> bool:
     between = across_folders(reports)
     _print(problem_lines(between))
     if others:
-        click.echo(f"not a policy (no policy.json): {', '.join(path.name for path in others)}")
+        click.echo(f"not a rule set (no policy.json): {', '.join(path.name for path in others)}")
     return bool(between) or any(report.failed for report in reports)
 
 
@@ -100,7 +100,7 @@ def _print(lines: "Iterable[tuple[Severity | None, str]]") -> None:
 @click.argument("identifier", metavar="ID")
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path), default=".")
 def new_policy(identifier: str, directory: Path) -> None:
-    """Write a starting folder for the policy ID in DIRECTORY (default: the current directory).
+    """Write a starting folder for the rule set ID in DIRECTORY (default: the current directory).
 
     Its texts that begin with FILL IN are to be written; 'cds-service check' says which come next. While one is left,
     the folder is a draft, and the service skips it.

@@ -55,7 +55,7 @@ def library_of(settings: "Settings") -> "Library":
     try:
         return load_library(settings.cards, settings.canonical_base, settings.codes, settings.value_sets)
     except PolicyError as error:
-        raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
+        raise click.ClickException("The rule sets cannot be used:\n" + str(error)) from None
 
 
 def guide_of(settings: "Settings") -> "Guide":

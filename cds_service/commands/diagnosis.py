@@ -192,7 +192,7 @@ def _topics(client: Client, library: Library) -> Iterator[Line]:
     topics = library.topics
     for topic, alias in client.topic_aliases.items():
         if topic in topics:
-            yield Line(True, "topic", f"{topic} is told as {alias}")
+            yield Line(True, "topic", f"{topic} is reported as {alias}")
         else:
             yield Line(False, "topic", f"'{topic}' is the topic of no statement; {nearest(topic, topics)}")
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def doctor() -> None:
-    """Say why a token is refused, or whether a client's entry works. What is printed is for your eyes alone."""
+    """Say why a token is refused, or whether a client's entry works. The output may contain sensitive values."""
 
 
 @doctor.command("token")

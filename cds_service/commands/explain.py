@@ -14,7 +14,7 @@ from cds_service.errors import RequestError
 @click.command()
 @click.argument("request_file", metavar="REQUEST.json", type=click.File(encoding="utf-8"))
 @click.option("--json", "as_json", is_flag=True, help="Print the findings and the response as one JSON object.")
-@click.option("--profile", help="Also evaluate the call against the rule of one source, by its id in the policy.")
+@click.option("--profile", help="Also evaluate the call against the rule of one source, by its id in the rule set.")
 @click.option("--validate", is_flag=True, help="Also validate every resource as FHIR R4B (to standard error).")
 @click.option("--today", type=DAY, help="The day to evaluate on (default: today, UTC).")
 @CODES

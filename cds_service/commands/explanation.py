@@ -20,9 +20,9 @@ from cds_service.verdicts.payers import PayerPosition
 def answers_to(
     body: Any, guide: Guide, today: date, tell: Callable[[str], None], profile: str | None = None
 ) -> list[Answer]:
-    """What each policy answers to a hook request (parsed JSON).
+    """What each rule set answers to a hook request (parsed JSON).
 
-    ``tell`` is given a sentence for each draft that cannot be read as an order, and for each policy that could not be
+    ``tell`` is given a sentence for each draft that cannot be read as an order, and for each rule set that could not be
     evaluated; ``profile`` is a rule that the call is also evaluated against. Raises RequestError.
     """
     hook = body.get("hook") if isinstance(body, dict) else None

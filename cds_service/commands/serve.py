@@ -49,12 +49,12 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
             "through, CDS_SERVICE_ACCEPT_UNAUTHENTICATED_CALLS=true. Or serve on 127.0.0.1 without a public address."
         )
     if settings.clients:
-        # All faults of the file are told before anything is loaded that takes time.
+        # All faults of the file are reported before anything is loaded that takes time.
         clients_of(settings)
     try:
         library = load(settings)
     except PolicyError as error:
-        raise click.ClickException("The policies cannot be used:\n" + str(error)) from None
+        raise click.ClickException("The rule sets cannot be used:\n" + str(error)) from None
     warn_of_left_out(library)
     # Before anything loads prometheus_client, which decides then where its numbers are kept.
     numbers = metrics_folder.prepare()

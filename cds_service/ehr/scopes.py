@@ -20,7 +20,7 @@ def covers(scope: str | None, resource_type: str, search: str | None) -> bool:
 
     Without a scope, or with one that names no FHIR resources in SMART's words (some EHRs have words of their own), the
     server decides. A grant with a constraint covers a search that has the same constraint or a narrower one: of any
-    other search the server would answer a part, which could not be told from the whole.
+    other search the server would answer a part, which could not be distinguished from the whole.
     """
     grants = list(_grants(scope or ""))
     return not grants or any(_covers(grant, resource_type, search) for grant in grants)

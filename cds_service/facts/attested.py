@@ -191,7 +191,7 @@ def _basis(answers: Answers, link: str, given: Given) -> list[str]:
 
 
 def _in_spite_of(answers: Answers, link: str, given: Given) -> list[InSpiteOf]:
-    """The records in spite of which an answer was given; none without a reason."""
+    """The records despite which an answer was given; none without a reason."""
     container = given.response.record.resource
     why = "; ".join(text for answer in answers.beside(given, f"{link}.despite-why") if (text := _text(answer)))
     named = [

@@ -21,7 +21,7 @@ from cds_service.policy.model import FactRule
 
 # An answer of a form as its possible values and its words; raises UnreadableError.
 AnswerReader = Callable[[Mapping[str, Any]], tuple[tuple[Value, ...], str]]
-# "75", "75 %", "70-80 %", "70 to 80%"; nothing longer is a percentage, and nothing longer is searched.
+# "75", "75%", "70-80%", "70 to 80%"; nothing longer is a percentage, and nothing longer is searched.
 _PERCENTAGE = re.compile(r"\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*(?:(?:-|\u2013|to)\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*)?")
 LONGEST_PERCENTAGE = 60
 _YES_NO_TABLE = "http://terminology.hl7.org/CodeSystem/v2-0136"
@@ -36,7 +36,7 @@ YES_OR_NO = {
     (LOINC, "LA33-6"): True,
     (LOINC, "LA32-8"): False,
 }
-# Of how many different values each number of a reduction is held against each of the other.
+# Of how many different values each number of a reduction is checked against each of the other.
 MOST_VALUES = 10
 
 
@@ -100,7 +100,7 @@ def clipped(interval: Interval, factor: float, bounds: Interval) -> Interval | N
 
 
 def attested_percentage(rule: FactRule, answer: Mapping[str, Any]) -> tuple[tuple[Value, ...], str]:
-    """The value of an answer that is a percentage: a number, or words such as "70-80 %". Raises UnreadableError."""
+    """The value of an answer that is a percentage: a number, or words such as "70-80%". Raises UnreadableError."""
     if "valueString" not in answer:
         return attested_number(rule, answer)
     text = text_of(answer["valueString"])

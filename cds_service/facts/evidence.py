@@ -18,7 +18,7 @@ WITHOUT_DATE = "without a date"
 
 
 class InSpiteOf(NamedTuple):
-    """That an answer was given in spite of a record, which it names, and why."""
+    """That an answer was given despite a record, which it names, and why."""
 
     reference: str
     why: str
@@ -136,7 +136,7 @@ class Known(NamedTuple):
     parts: Mapping[str, Mapping[str, Fact]]
 
     def at(self, part: str) -> Mapping[str, Fact]:
-        """The facts to hold a test against: of one part, or of the whole ("")."""
+        """The facts to check a test against: of one part, or of the whole ("")."""
         return self.parts[part] if part else self.whole
 
 
@@ -154,7 +154,7 @@ def evidence_of(
 ) -> Evidence:
     """The evidence that a matching record gives: our own label where a code matched, else the chart's words.
 
-    ``remark`` is what a reader must know of it besides.
+    ``remark`` is what a reader must also know of it.
     """
     label, code = (match.code.label, match.text) if match.code else (match.text, None)
     remarks = ", ".join(filter(None, (_remark(match), remark))) or None
@@ -163,7 +163,7 @@ def evidence_of(
 
 def _remark(match: Match) -> str | None:
     if match.code is None:
-        return "by its text, its code not in this policy" if match.beside_code else "by its text"
+        return "by its text, its code not in this rule set" if match.beside_code else "by its text"
     return ", ".join(filter(None, ("code system not stated" * match.without_system, match.code.remark))) or None
 
 

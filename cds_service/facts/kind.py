@@ -21,7 +21,7 @@ ANY_TRUTH = frozenset((Truth.MET, Truth.NOT_MET, Truth.UNKNOWN))
 class FactKind(LoadedKind):
     """A kind of fact, whole.
 
-    ``is_doubted_by_records``: its attested answer settles nothing where a record speaks against it. ``is_of_the_call``:
+    ``is_doubted_by_records``: its attested answer settles nothing where a record contradicts it. ``is_of_the_call``:
     it is read from the call, and has no age. ``answer_type`` is the type of the Questionnaire item whose answer it
     reads (FHIR R4, Questionnaire.item.type); "" where it reads none.
     """

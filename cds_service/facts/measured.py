@@ -39,7 +39,7 @@ class Stale(NamedTuple):
 
 
 class Unread(NamedTuple):
-    """A measurement that was sent and cannot be told: a reading of any value, and why."""
+    """A measurement that was sent and cannot be determined: a reading of any value, and why."""
 
     reading: Reading
     why: str

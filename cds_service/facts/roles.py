@@ -26,7 +26,7 @@ _SNOMED = "FHIR R4 value set practitioner-role, and public FHIR examples"
 
 class Role(NamedTuple):
     """One row: the ``code`` of a ``system`` (ending in a dash: all that begin so), what it counts as, our label, and
-    where it was seen."""
+    where it was found."""
 
     system: str
     code: str

@@ -77,7 +77,7 @@ class TestWord(LoadedWord):
         raise TypeError(f"'{self.name}' is no leaf")
 
     def why_it_is_open(self, found: Evaluated) -> str:
-        """Why a leaf is unknown in spite of what is on record; "" where the record says nothing of it."""
+        """Why a leaf is unknown despite what is on record; "" where the record says nothing of it."""
         return ""
 
     def what_is_open(self, found: Evaluated) -> list[str]:

@@ -16,7 +16,7 @@ _UNREADABLE_BUNDLE = "the EHR sent a Bundle that cannot be read"
 class ReadLimits(NamedTuple):
     """The most that is read of one call.
 
-    ``resources`` counts those of its prefetch, each copy of them; besides, the components of measurements, and the
+    ``resources`` counts those of its prefetch, each copy of them; also the components of measurements, and the
     further sites, reasons and payors of all records of one type. ``drafts`` counts the orders of draftOrders,
     ``text_characters`` the words of one code of a record, ``all_text_characters`` those of all records that are read by
     their words, and all codes and words of the orders, their sites and reasons.

@@ -170,7 +170,7 @@ class Quantity(NamedTuple):
     coded: bool = False
 
 
-# A number as people type it: "7", "7/10", "6-7 out of 10", "44 %", "28.4 kg/m2"; nothing longer is searched.
+# A number as people type it: "7", "7/10", "6-7 out of 10", "44%", "28.4 kg/m2"; nothing longer is searched.
 _TYPED = re.compile(
     r"(?P<low>\d{1,4}(?:\.\d{1,4})?)(?:\s*(?:-|\u2013|to)\s*(?P<high>\d{1,4}(?:\.\d{1,4})?))?"
     r"\s*(?P<unit>(?:(?:/|out of|of)\s*\d{1,3})|[a-z%\[][a-z0-9%/^()\[\]_. \u00b2]{0,20})?",

@@ -1,4 +1,4 @@
-"""A number that a sentence states of something: "Cobb angle of 31 degrees", "75 % relief", "Goutallier grade II"."""
+"""A number that a sentence states of something: "Cobb angle of 31 degrees", "75% relief", "Goutallier grade II"."""
 
 import re
 from collections.abc import Collection, Iterable

@@ -1,4 +1,4 @@
-"""Code systems: one name for each system however it is written, and codes that match in spite of their spelling."""
+"""Code systems: one name for each system however it is written, and codes that match despite their spelling."""
 
 import re
 

@@ -27,7 +27,7 @@ class ResourceType:
 
     What it is: ``concept`` is the element that says so. Where that may stand in another resource, ``concept_at`` refers
     to that, which is of the type ``concept_in``, and ``there`` is the element in it; ``concept_in_r5`` is the name of
-    the element in FHIR R5, where that is another. ``concept_too`` are elements that say it besides. ``parts`` is the
+    the element in FHIR R5, where that is another. ``concept_too`` are elements that also say it. ``parts`` is the
     path to what says the same of its parts. ``coded``: it is found by codes and words.
 
     What counts: ``is_record``: a fact may name it among its ``resources``. ``statuses`` are those (None: unsaid) with
@@ -40,9 +40,9 @@ class ResourceType:
     What it asks for: ``orders``, where it is an order that a call may draft.
 
     How it is asked for: ``search`` is the parameter that names the patient (empty: it is read by id), ``narrowed`` what
-    it is narrowed to besides; ``by_code``: only
+    it is narrowed to as well; ``by_code``: only
     the codes that are read are searched for, because there may be very many; ``lean``: asked for even where most is
-    fetched when it is needed; ``only_shown``: what it holds is shown and speaks against nothing, so that a list of it
+    fetched when it is needed; ``only_shown``: what it holds is shown and contradicts nothing, so that a list of it
     that did not arrive leaves nothing open; ``unasked``: it is read where an EHR sends it, and never asked for.
 
     What it says in free text: ``words`` are the elements that do, and ``results`` the one that refers to Observations

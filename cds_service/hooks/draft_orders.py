@@ -1,6 +1,6 @@
 """``context.draftOrders`` as sent (CDS Hooks 2.0, order-select and order-sign): the orders, and what is none.
 
-One entry that cannot be read spoils itself alone, and is told: an order that is not seen would look like one that
+One entry that cannot be read spoils itself alone, and is reported: an order that is not seen would look like one that
 nobody has anything to say about.
 """
 
@@ -128,7 +128,7 @@ def _resource(entry: Any, place: str) -> tuple[Json | None, str]:
 
 
 def _unreadable(resource: Json, place: str) -> Iterator[UnreadDraft]:
-    """Why it cannot be told what a draft orders; nothing where it can, and for drugs, which are no procedure."""
+    """Why it cannot be determined what a draft orders; nothing where it can, and for drugs, which are no procedure."""
     kind = resource["resourceType"]
     if kind in OLDER_ORDERS:
         sentence = f"{place} is a {kind}, which FHIR R4 does not have; send a {OLDER_ORDERS[kind]}."

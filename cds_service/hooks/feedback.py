@@ -94,7 +94,7 @@ def parse(body: Any, most: int = MOST_ITEMS) -> list[FeedbackItem]:
     """The items of a feedback request, in its order; members that are not known are ignored.
 
     Raises RequestError 400 with the place of the first fault, or 413 for more than ``most`` items. Then nothing
-    of the body counts; the sender corrects it and sends all of it again. No sentence repeats a value of the body.
+    of the body counts; the sender corrects it and sends the whole batch again. No sentence repeats a value of the body.
     """
     given = _object(body, "The body", "").get("feedback")
     if given is None:

@@ -42,7 +42,7 @@ class HookRequest:
     ``orders_of_others`` are (place, resource) of orders for another patient, and ``unread_drafts`` what of the drafts
     cannot be read as an order.
     ``context`` holds the texts at the root of the context, which prefetch tokens name. ``unfetched`` maps a published
-    prefetch key to the sentence that says why it could not be had, or not all of it; a call as sent has none.
+    prefetch key to the sentence that says why it could not be had, or not whole; a call as sent has none.
     """
 
     hook: str

@@ -28,7 +28,7 @@ def templates(policies: Iterable[Policy]) -> Mapping[str, str]:
 def lean(all_templates: Mapping[str, str]) -> Mapping[str, str]:
     """The templates of the ``lean`` types: for EHRs whose FHIR server answers for all else when it is needed.
 
-    Most calls are nobody's business, so that most of a whole prefetch is made for nothing.
+    Most calls concern no rule set, so that most of a whole prefetch is made for nothing.
     """
     asked = {key_of(name) for name, row in TYPES.items() if row.lean}
     return {key: template for key, template in all_templates.items() if key in asked}

@@ -67,7 +67,7 @@ def _alone(folder: Path) -> Iterator[bool]:
 
 
 def _without_content(folder: Path, path: Path) -> int:
-    """Writes a file anew without the content of its lines; how many had one. Broken lines stay as they are."""
+    """Writes a file again without the content of its lines; how many had one. Broken lines stay as they are."""
     aside, lost = path.with_suffix(".new"), 0
     try:
         with path.open("rb") as file, open(aside, "wb", opener=_private) as written:

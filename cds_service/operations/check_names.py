@@ -13,9 +13,9 @@ CHECKS: Mapping[str, str] = {
     "store": "the store can be written, is the file at its path, and (once a day) SQLite finds its pages whole",
     "audit": "the audit log can be written",
     "threads": "what runs beside the calls goes on",
-    "policies": "policies, code packs and value sets on disk can still be loaded; `cds-service check` tells why not",
+    "policies": "rule sets, code packs and value sets on disk can still be loaded; `cds-service check` tells why not",
     "changed": "the files on disk are those that were loaded; a restart would load others",
-    "left-out": "every policy folder was loaded at the start; one that could not be is left out alone",
+    "left-out": "every rule set folder was loaded at the start; one that could not be is left out alone",
     "silence": "each statement that orders asked for has given a card within CDS_SERVICE_SILENT_DAYS",
 }
 WARNINGS = frozenset({"changed", "left-out", "silence"})

@@ -48,8 +48,8 @@ EVENTS: Mapping[str, str] = {
     "metrics-failed": "a number could not be kept; told once by each worker, and the calls were answered",
     "self-check-failed": "a known-answer patient got another answer than it must",
     "silent-policy": "a statement has had orders and no card for days",
-    "policy-left-out": "a policy could not be loaded at the start and is silent; `cds-service check` says why",
-    "draft-skipped": "a policy folder is still to be filled in and was skipped",
+    "policy-left-out": "a rule set could not be loaded at the start and is silent; `cds-service check` says why",
+    "draft-skipped": "a rule set folder is still to be filled in and was skipped",
     "ready": "the service is ready",
     "not-ready": "the service is not ready; self-check-failed says why",
     "degraded": "the service answers calls, and something beside them fails; self-check-failed says what",
@@ -113,7 +113,7 @@ def forms(names: Names) -> dict[str, Form]:
 class OnlyListedFields:
     """A structlog processor that lets through what is listed, in its form, and drops and counts all else.
 
-    An exception may be given as ``exc_info`` or as ``error``; its kind and its places are told, never its words.
+    An exception may be given as ``exc_info`` or as ``error``; its kind and its places are reported, never its words.
     ``on_drop`` is called with the number of fields that one line lost.
     """
 
@@ -190,7 +190,7 @@ class _ThroughOurs(logging.Handler):
     """Takes what is logged with ``logging`` and writes it through the same filter and renderer.
 
     Words are kept of gunicorn's main process alone, which has not seen a request. Of all others the logger, the level,
-    the place and the kind of an exception are told: their words may hold a path, a header or a value.
+    the place and the kind of an exception are reported: their words may hold a path, a header or a value.
     """
 
     def __init__(self, keep: OnlyListedFields, render: Callable[..., bytes], write: Callable[[bytes], None]) -> None:
@@ -265,7 +265,7 @@ def _send(keep: OnlyListedFields, render: Renderer, write: Callable[[bytes], Non
         processors=[with_call, keep, render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: _Lines(write),
-        # A logger that was cached would go on writing as it was told before.
+        # A logger that was cached would go on writing as it was set before.
         cache_logger_on_first_use=False,
     )
 

@@ -151,7 +151,7 @@ METRICS = (
         "part",
         merge="livemin",
     ),
-    _spec("policy_left_out", "gauge", "1 where a policy could not be loaded and is silent, by its folder.", "policy"),
+    _spec("policy_left_out", "gauge", "1 where a rule set could not be loaded and is silent, by its folder.", "policy"),
     _spec(
         "degraded",
         "gauge",
@@ -175,7 +175,7 @@ def described() -> tuple[MetricSpec, ...]:
 
 
 def allowed(names: Names, version: str) -> Mapping[str, Mapping[str, frozenset[str]]]:
-    """For each metric, the values that each of its labels may take besides ``other``; there are no more."""
+    """For each metric, the values that each of its labels may take in addition to ``other``; there are no more."""
     values: dict[str, dict[str, frozenset[str]]] = {
         "calls_total": {"service": names.services, "outcome": frozenset((*CALL_OUTCOMES, *REFUSALS))},
         "call_seconds": {"service": names.services},

@@ -35,7 +35,7 @@ class Metrics(NoMetrics):
         self._registry = CollectorRegistry()
         self._allowed = allowed(names, version)
         self._metrics = {spec.name: _made(spec, self._registry) for spec in METRICS}
-        # Asking prometheus_client for a child anew costs more than counting.
+        # Asking prometheus_client for a child again costs more than counting.
         self._children: dict[tuple[str, ...], _Metric] = {}
         self._told = False
         self._set(1, "build_info", version)

@@ -125,7 +125,7 @@ def content_of(
 def without_tokens(body: Any, *others: bytes) -> tuple[bytes, ...]:
     """A hook request as JSON text, and ``others`` beside it, without the access token, wherever it stands in them.
 
-    Of ``fhirAuthorization`` only the members that the specification names besides the token are left; members that are
+    Of ``fhirAuthorization`` only the members that the specification names beside the token are left; members that are
     named as tokens are removed at any depth. Raises TypeError or RecursionError for what is nested too deeply.
     """
     token = None

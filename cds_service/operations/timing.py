@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# In the order in which a call goes through them; a header names no other, so that nothing else can be told by it.
+# In the order in which a call goes through them; a header names no other, so that nothing else can be determined by it.
 STEPS = ("auth", "read", "fetch", "evaluate", "evidence", "write")
 
 

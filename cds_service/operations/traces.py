@@ -93,7 +93,7 @@ class OpenTelemetry:
 
     @contextmanager
     def span(self, name: str, traceparent: str | None = None, **attributes: str | int) -> Iterator[Note]:
-        """A span named as in SPANS. An error that passes through it is told by its kind alone, and goes on."""
+        """A span named as in SPANS. An error that passes through it is reported by its kind alone, and goes on."""
         if self._provider is None:
             yield _Nothing()
             return

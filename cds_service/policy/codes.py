@@ -9,7 +9,7 @@ from cds_service.fhir.elements import Key
 from cds_service.fhir.free_text import FreeText, PhraseIndex, Said, words
 from cds_service.fhir.terminology import common_beginning
 
-# In place of how a code was seen: its words are those of the deployment's code pack.
+# In place of how a code was found: its words are those of the deployment's code pack.
 FROM_PACK = "code-pack"
 # The code itself is a deployment's own: it came with one of its value sets.
 FROM_VALUE_SET = "value-set"
@@ -71,7 +71,7 @@ class Code:
     def spelling(self) -> str:
         """The row as its file writes it: with a dash at its end where it stands for all that begin so, or as a range.
 
-        An ingredient of which no code was seen has its name."""
+        An ingredient of which no code was found has its name."""
         if self.through:
             return f"{self.code} to {self.through}"
         return f"{self.code}-" if self.prefix else self.code or self.label
@@ -84,7 +84,7 @@ class Code:
         )
 
 
-# Sets are told apart by identity: two policies may name theirs alike.
+# Sets are distinguished by identity: two policies may name theirs alike.
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class CodeSet:
     """A named set of codes: exact (system, code) pairs, families of codes, phrases for records without codes.
@@ -116,7 +116,7 @@ class CodeSet:
     _together: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        # Once for each set: every concept of a chart that may lie elsewhere, and many a text, is held against it.
+        # Once for each set: every concept of a chart that may lie elsewhere, and many a text, is checked against it.
         object.__setattr__(self, "family_systems", frozenset(row.system for row in self.families))
         object.__setattr__(self, "alone", tuple(phrase for phrase in self.phrases if phrase not in self.together))
         object.__setattr__(self, "_index", PhraseIndex(self.phrases))

@@ -1,6 +1,6 @@
 """The table of drugs: from a product or a brand to its ingredients, for code sets that name ingredients.
 
-``tables/drugs.json`` is this project's own; each entry says where its codes were seen. Nothing is looked up elsewhere.
+``tables/drugs.json`` is this project's own; each entry says where its codes were found. Nothing is looked up elsewhere.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +18,7 @@ TABLE = Path(__file__).parent / "tables" / "drugs.json"
 
 
 class Drug(NamedTuple):
-    """One ingredient: its RxNorm code ("" where none was seen), how that was seen, and all that it is called."""
+    """One ingredient: its RxNorm code ("" where none was found), how that was found, and all that it is called."""
 
     name: str
     rxnorm: str

@@ -1,4 +1,4 @@
-"""JSON files of authors: read without their comments, and held against their schema; each fault with file and place."""
+"""JSON files of authors: read without their comments and checked against their schema; each fault with its place."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -131,7 +131,7 @@ def read_json(path: Path) -> Any:
         objects = _Objects(text)
         document = json.loads(text, object_pairs_hook=objects, parse_constant=_no_number)
     except FileNotFoundError:
-        raise PolicyError([f"{path}: the file is missing; a policy folder needs {', '.join(FILES)} (.json)"]) from None
+        raise PolicyError([f"{path}: the file is missing; a rule set needs {', '.join(FILES)} (.json)"]) from None
     except json.JSONDecodeError as error:
         told = next((words for said, words in _NO_JSON.items() if error.msg.startswith(said)), "this is no JSON")
         raise PolicyError([f"{path}: line {error.lineno}, column {error.colno}: {told}"]) from None

@@ -94,7 +94,7 @@ class FactRule:
     whose reasons lie in none of ``only_for``.
 
     Of a fact that is found by words: ``records`` are the only ones whose words are read, and ``expected_of`` those of
-    which it is told where their words were not sent or not read; ``said`` is how the phrase must stand there ("so",
+    which it is reported where their words were not sent or not read; ``said`` is how the phrase must stand there ("so",
     "not so" or "either"), and ``number`` what is read beside it.
     """
 
@@ -257,7 +257,7 @@ class ReviewLine:
 class Criterion:
     """One numbered clause: its sentence, its test, and where it comes from. ``fails_as`` names what fails it.
 
-    While a fact of ``contrary`` is on record, the criterion is met only by an answer given in spite of that record.
+    While a fact of ``contrary`` is on record, the criterion is met only by an answer given despite that record.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Which errors of a JSON schema an author is told: each fault once, where it was made, and not what follows from it."""
+"""Which errors of a JSON schema an author sees: each fault once, where it was made, and not what follows from it."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -14,10 +14,10 @@ from cds_service.spelling import meant, nearest, shortened
 
 # Another kind of value than a branch wants says that the branch was not meant, however little else is wrong.
 _OTHER_KIND = 1000
-# How much speaks against the branch in which this keyword was broken; against others it is one.
+# How much contradicts the branch in which this keyword was broken; against others it is one.
 _COSTS = {"const": 20, "enum": 20, "required": 4, "additionalProperties": 4}
 _OF_KEYS = ("additionalProperties", "unevaluatedProperties", "required")
-# Of several faults of one value the first of these is told: what is wrong with it most of all.
+# Of several faults of one value the first of these is reported: what is wrong with it most of all.
 _RANKS = {name: rank for rank, name in enumerate(("type", "const", "enum", "minLength", "maxLength", "format"))}
 
 
@@ -94,7 +94,7 @@ def _branch_meant(fault: Fault) -> tuple[Fault, ...]:
 
 
 def _cost(fault: Fault, above: Fault) -> int:
-    """How much a fault speaks against its branch of the anyOf or oneOf ``above``."""
+    """How much a fault contradicts its branch of the anyOf or oneOf ``above``."""
     if fault.branches:
         return min(sum(_cost(inner, above) for inner in faults) for faults in fault.branches.values())
     if fault.path == above.path and _other_kind(fault):
@@ -139,10 +139,10 @@ def _of_object(faults: list[Fault]) -> Iterator[str]:
     told = bool(unknown or missing)
     misspelled: set[str] = set()
     for key in unknown:
-        slip_of = meant(key, [name for name in missing if name in allowed]) or meant(key, allowed)
-        if slip_of and slip_of not in faults[0].found:
-            misspelled.add(slip_of)
-            missing.pop(slip_of, None)
+        intended = meant(key, [name for name in missing if name in allowed]) or meant(key, allowed)
+        if intended and intended not in faults[0].found:
+            misspelled.add(intended)
+            missing.pop(intended, None)
         yield f"'{shortened(key)}' is not known here; {nearest(key, allowed)}"
     for why in dict.fromkeys(missing.values()):
         keys = [key for key, condition in missing.items() if condition == why]

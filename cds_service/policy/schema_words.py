@@ -359,7 +359,7 @@ _SENTENCES: Mapping[str, Callable[[Fault], str]] = {
     # jsonschema names no keyword where the schema of a key is false.
     "None": _false,
 }
-# Those of an object are told together: a key that is unknown may be the one that is missing.
+# Those of an object are reported together: a key that is unknown may be the one that is missing.
 KEYWORDS = frozenset(_SENTENCES) - {"None"} | {
     "additionalProperties",
     "unevaluatedProperties",

@@ -16,9 +16,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Where a criterion's content was seen: source id, place in it, what it says in our words, how far verified.
+    """Where a criterion's content was found: source id, place in it, what it says in our words, how far verified.
 
-    ``quote`` are the source's own words, where they were seen.
+    ``quote`` are the source's own words, where they were available.
     """
 
     source: str
@@ -40,7 +40,7 @@ class LaterText:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A number of the statement that limits name as "$name", and the place of the source in which it was seen."""
+    """A number of the statement that limits name as "$name", and the place of the source in which it was found."""
 
     title: str
     value: float

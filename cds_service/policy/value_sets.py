@@ -218,7 +218,7 @@ def unplaced(value_sets: Iterable[ValueSet], policies: Iterable[str]) -> list[st
     """A sentence for each value set whose folder is named as no policy."""
     known = list(policies)
     return [
-        f"{item.file}: '{item.policy}' is no policy; {nearest(item.policy, known)}"
+        f"{item.file}: '{item.policy}' is no rule set; {nearest(item.policy, known)}"
         for item in value_sets
         if item.policy not in known
     ]
@@ -263,7 +263,7 @@ def _rows(item: ValueSet, present: Sequence[Mapping[str, Any]], systems: dict[st
             systems[entry.system] = {
                 "url": entry.system,
                 "version": "as the value sets of this deployment say",
-                "notice": "The policy has no codes of this system; these are of this deployment's value sets.",
+                "notice": "The rule set has no codes of this system; these are of this deployment's value sets.",
             }
         yield {
             "system": names[entry.system],

@@ -98,7 +98,7 @@ def _verdict(old: Policy, new: Policy) -> Compare[VerdictRule]:
         yield from test_changed("where it does not apply", old, new, before.applies_unless, after.applies_unless)
 
     def compare(before: VerdictRule, after: VerdictRule) -> list[str]:
-        # What a rule of a single source asks for is told of that rule.
+        # What a rule of a single source asks for is reported of that rule.
         names = (name for name in differing(before, after) if name != "all" or after.profile is None)
         return list(told(before, after)) or list(also(names))
 

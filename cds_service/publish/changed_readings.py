@@ -1,4 +1,4 @@
-"""What changed in what is read and whence it is known: facts, codes, sources and payers. Pure."""
+"""What changed in what is read and how it is known: facts, codes, sources and payers. Pure."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -99,7 +99,7 @@ def _code_set(before: CodeSet, after: CodeSet) -> Iterator[str]:
             what = f"{row.system_name} {row.spelling}"
             yield from was(f"the label of {what}", old[key].label, row.label)
             yield from was(f"what is noted of {what}", *notes)
-            yield from was(f"where {what} was seen", *(f"{item.seen}, {item.provenance}" for item in (old[key], row)))
+            yield from was(f"where {what} was found", *(f"{item.seen}, {item.provenance}" for item in (old[key], row)))
     yield from gone_and_come("words", *([phrase.strip() for phrase in codes.phrases] for codes in (before, after)))
     yield from gone_and_come("words that void it", *(map(str.strip, codes.unless) for codes in (before, after)))
     if before.words_beside_codes != after.words_beside_codes:
@@ -127,7 +127,7 @@ def _payer(old: Policy, new: Policy) -> Compare[Payer]:
     def compare(before: Payer, after: Payer) -> Iterator[str]:
         texts = (rule_text.payer(old, before, _ANY_DAY), rule_text.payer(new, after, _ANY_DAY))
         yield from was("the name", before.name, after.name)
-        # A criterion that is called otherwise is told once, and not again by each payer that names it.
+        # A criterion that is called otherwise is reported once, and not again by each payer that names it.
         if before.position != after.position:
             yield from was("the position", *(text.position for text in texts))
         yield from was("the document", before.document, after.document)

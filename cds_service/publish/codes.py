@@ -17,7 +17,7 @@ SEEN = {
 
 
 class CodeGroup(NamedTuple):
-    """Codes of one system that were seen in the same way."""
+    """Codes of one system that were found in the same way."""
 
     system: str
     version: str

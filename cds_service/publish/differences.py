@@ -22,7 +22,7 @@ _WRITTEN = {
     "start": "from",
 }
 
-# Members that are told of elsewhere, or that say nothing.
+# Members that are reported elsewhere, or that say nothing.
 _APART: dict[type, tuple[str, ...]] = {FactRule: ("attested_by", "criteria"), Test: ("place",)}
 
 

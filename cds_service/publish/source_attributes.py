@@ -27,8 +27,8 @@ METHOD = (
     "was trained on data."
 )
 TRUTHS = {
-    "met": "What was found settles the criterion, and speaks for the order; an exclusion is met where it is absent.",
-    "not met": "What was found settles the criterion, and speaks against the order.",
+    "met": "What was found settles the criterion, and supports the order; an exclusion is met where it is absent.",
+    "not met": "What was found settles the criterion, and contradicts the order.",
     "unknown": "What was found does not settle it. What is not on record is never a yes.",
 }
 # What becomes of a value that is not as it was asked for: the name of the fault, and what the service does.
@@ -170,7 +170,7 @@ class Input(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """What is asked of the health record under one prefetch key, and the inputs that are read from it."""
+    """What is asked of the EHR under one prefetch key, and the inputs that are read from it."""
 
     key: str
     resource_type: str
@@ -211,7 +211,7 @@ def sent(policy: Policy) -> list[Sent]:
     ]
 
 
-# --- all of it as data -----------------------------------------------------------------------------------------------
+# --- the answers as data --------------------------------------------------------------------------------------------
 
 
 def source_attributes(policy: Policy) -> dict[str, Any]:

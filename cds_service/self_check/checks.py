@@ -152,7 +152,7 @@ class SelfCheck:
         return CheckResult(tuple(self._store_check.problems() if self._store_check is not None else ()))
 
     def _threads(self) -> CheckResult:
-        """Threads that ended although nobody closed them are told of and started again."""
+        """Threads that ended although nobody closed them are reported and started again."""
         problem = self._around.ledger.revive()
         return CheckResult((problem,) if problem else ())
 

@@ -59,7 +59,7 @@ class KnownAnswer:
 
 
 def known_answers(policies: Iterable[Policy], guide: Guide) -> Iterator[KnownAnswer]:
-    """Every case that can come over HTTP; those that are held against the rule of one source cannot."""
+    """Every case that can come over HTTP; those that are checked against the rule of one source cannot."""
     for policy in policies:
         for case in policy.cases["cases"]:
             if "profile" not in case:

@@ -16,7 +16,7 @@ class StoreCheck:
         self._is_damaged = False
 
     def problems(self) -> list[str]:
-        """A sentence for each fault; that another file took the place of the store is told once. Raises StoreError."""
+        """A sentence for each fault; once, that another file took the place of the store. Raises StoreError."""
         self._store.ping()
         was_reopened = self._store.reopened != self._reopened
         self._reopened = self._store.reopened
@@ -24,5 +24,5 @@ class StoreCheck:
         if was_reopened or now - self._checked_at >= SECONDS_BETWEEN_QUICK_CHECKS:
             self._is_damaged = self._store.is_damaged()
             self._checked_at = now
-        found = ["the store was removed, emptied or replaced, and was opened anew"] if was_reopened else []
+        found = ["the store was removed, emptied or replaced, and was opened again"] if was_reopened else []
         return [*found, "the store has damaged pages"] if self._is_damaged else found

@@ -1,4 +1,4 @@
-"""What the service stands on, besides its rules: the files of its policies, its clock, its own pages and documents."""
+"""What the service stands on beside its rules: the files of its policies, its clock, its own pages and documents."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -78,14 +78,14 @@ class Clock:
         self._offset: float | None = None
 
     def problems(self) -> list[str]:
-        """A sentence for each fault. A clock that was put right is told once."""
+        """A sentence for each fault. A clock that was put right is reported once."""
         before = self._now()
         day, after = self._today(), self._now()
         found = []
         if day < self._not_before:
-            found.append(f"the clock says {day}, which is before the policies were written ({self._not_before})")
+            found.append(f"the clock says {day}, which is before the rule sets were written ({self._not_before})")
         if day.year > self._not_before.year + YEARS:
-            found.append(f"the clock says {day}, more than {YEARS} years after the policies were written")
+            found.append(f"the clock says {day}, more than {YEARS} years after the rule sets were written")
         if not _day(before) <= day <= _day(after):
             found.append(f"calls are evaluated on {day}, and the clock says {_day(after)}")
         offset = after - self._monotonic()

@@ -72,8 +72,8 @@ class Arrival:
     """One request. ``cfg``: gunicorn's configuration; ``client``: the caller's address; ``begun``: the moment of its
     first byte, on the clock that never runs backwards; ``largest``: the bytes of the largest body that is taken.
 
-    ``request`` is gunicorn's, as soon as its head is there; ``error`` says why there will be none. ``whole``: all of it
-    arrived, so that the connection can carry another; ``rest`` is what came behind it.
+    ``request`` is gunicorn's, as soon as its head is there; ``error`` says why there will be none. ``whole``: the body
+    arrived whole, so that the connection can carry another; ``rest`` is what came behind it.
     """
 
     def __init__(self, cfg: Any, client: Any, begun: float, largest: int) -> None:

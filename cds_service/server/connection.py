@@ -28,7 +28,7 @@ class Outbox:
         self.written += data
 
     def shutdown(self, how: int) -> None:
-        """Where an answer breaks off gunicorn closes; here the worker does, once it is told."""
+        """Where an answer breaks off gunicorn closes; here the worker does, once it learns of it."""
         raise OSError(errno.ENOTCONN, "the worker closes")
 
     def close(self) -> None:

@@ -10,5 +10,5 @@ BUSY = RequestError(
     f"{RETRY_SECONDS} s.",
     headers={"Retry-After": str(RETRY_SECONDS)},
 )
-TOO_SLOW = RequestError(408, "timeout", "The request did not arrive whole in time; send all of it at once.")
+TOO_SLOW = RequestError(408, "timeout", "The request did not arrive whole in time; send the whole request at once.")
 BUG = RequestError(500, "exception", "The service could not answer this call. Nothing was decided.")

@@ -12,7 +12,7 @@ waiting (``arrival`` puts a request together), and a connection is in one of fiv
 - lingering: an answer that ends the connection before all of the request was read (413, 400) is out; what still comes
   is thrown away for a moment, because closing would take the answer back (RFC 9112, section 9.6).
 
-A thread thus holds a request no longer than the application takes, however slowly callers send and read. The moment of
+So a thread holds a request no longer than the application takes, however slowly callers send and read. The moment of
 the first byte is in the WSGI environment: time spent waiting is part of the time that a call has.
 """
 
@@ -45,7 +45,7 @@ LINGER_SHARE = 4
 LARGEST_INSIDE = 16
 # Beyond this many connections the one that has been silent for longest gives way to the next.
 SPARE = 16
-# A worker that is told to end keeps idle connections for that long: on one a request may be on its way.
+# A worker that is asked to end keeps idle connections for that long: on one a request may be on its way.
 LAST_SECONDS = 2.0
 LOOK_SECONDS = 0.25
 READ = 256 * 1024
@@ -77,7 +77,7 @@ class BoundedWorker(gthread.ThreadWorker):
         # Of each pool the requests that wait in it or are answered by it.
         self._inside: dict[ThreadPoolExecutor, int] = {}
         self._held = self._refused = 0
-        # Made anew now and then, for its date: of many refusals each must cost little.
+        # Made again now and then, for its date: of many refusals each must cost little.
         self._refusal = answer_of(BUSY)
         self._next_look = 0.0
         # What is not over by then is ended in that way.

@@ -1,4 +1,4 @@
-"""The CDS_SERVICE_* variables of an environment that are no settings: slips, and what orchestrators put there."""
+"""The CDS_SERVICE_* variables of an environment that are no settings: misspelled ones, and those of orchestrators."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +15,7 @@ _INJECTED_NAME = re.compile(
     r"|PORT_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO)|(_PORT)?_(START|END))?"
     r")"
 )
-# These two could be somebody's slip; what is injected is known by its value.
+# These two could be somebody's misspelling; what is injected is known by its value.
 _INJECTED_VALUE = (
     (re.compile(r"CDS_SERVICE_(\w+_)?PORT"), re.compile(r"(tcp|udp|sctp)://\S+")),
     (re.compile(r"CDS_SERVICE_(\w+_)?NAME"), re.compile(r"/\S+/\S+")),

@@ -41,10 +41,10 @@ class Settings(BaseSettings):
     id_key: SecretStr = Field(
         SecretStr(""), description="The key of card ids, at least 16 characters; required beyond loopback."
     )
-    cards: Path = Field(default_factory=lambda: data_folder("cards"), description="The folder of policies.")
+    cards: Path = Field(default_factory=lambda: data_folder("cards"), description="The folder of rule sets.")
     codes: Path | None = Field(None, description="The folder of code packs; default: the authors' own short labels.")
     value_sets: Path | None = Field(
-        None, description="The folder of your own value sets, whose codes are read beside those of the policies."
+        None, description="The folder of your own value sets, whose codes are read beside those of the rule sets."
     )
 
     clients: Path | None = Field(
@@ -61,12 +61,12 @@ class Settings(BaseSettings):
     )
     cors_origins: list[str] = Field(
         ["https://sandbox.cds-hooks.org"],
-        description='Web origins, besides our own, whose pages may call, as JSON: ["https://…"]; ["*"]: any.',
+        description='Web origins, in addition to our own, whose pages may call, as JSON: ["https://…"]; ["*"]: any.',
     )
     allowed_hosts: list[str] = Field(
         [],
-        description="Hosts by which open calls may reach the service, besides this machine and that of public_url, as "
-        'JSON: ["cds.example"].',
+        description="Hosts by which open calls may reach the service, in addition to this machine and that of "
+        'public_url, as JSON: ["cds.example"].',
     )
 
     security_contact: str = Field(

@@ -23,7 +23,7 @@ class Checked(NamedTuple):
 
 
 def check(store: Store) -> Checked:
-    """Looks through all of it, however long that takes. Raises StoreError where it cannot be opened."""
+    """Looks through the whole file, however long that takes. Raises StoreError where it cannot be opened."""
     rows: dict[str, int | None] = {}
     problems: list[str] = []
     for name, table in sorted(METADATA.tables.items()):

@@ -146,7 +146,7 @@ class Store:
         return sqlite.insert(table) if self.address.file else postgresql.insert(table)
 
     def ping(self) -> None:
-        """Whether the store is whole and can be written to the disk: one row is. Tables that are gone are made anew."""
+        """Whether the store is whole and can be written to the disk: one row is. Missing tables are made again."""
         if self.version() != migration.NEWEST:
             self._is_open = False
         row: Mapping[str, Any] = {"name": "ready", "at": text_of(datetime.now(UTC))}
@@ -190,7 +190,7 @@ class Store:
         self._engines.dispose()
 
     def _ensure(self) -> files.Look | None:
-        """The file that is open, opened anew where it is not the one at its path, and only every so often."""
+        """The file that is open, opened again where it is not the one at its path, and only every so often."""
         if self._is_open and not self._has_changed():
             return self._known
         with self._one_thread():
@@ -269,7 +269,7 @@ class Store:
             files.set_aside(file, "", word="emptied")
             now = None
         files.make_private(file)
-        # A file that is made anew may get the number of the one that is gone.
+        # A file that is made again may get the number of the one that is gone.
         is_other = before is not None and (now is None or now.identity != before.identity)
         if is_other and (now is None or now.identity != lock.marked()):
             files.set_aside(file, *files.BESIDE, word="replaced")

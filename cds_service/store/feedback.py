@@ -29,7 +29,7 @@ class Saved:
 
 
 def save(store: Store, items: Iterable[FeedbackItem], client_id: str, received_at: datetime) -> Saved:
-    """Keeps a batch, all of it or nothing; when it returns, the batch is committed and on disk.
+    """Keeps a batch whole or not at all; when it returns, the batch is committed and on disk.
 
     An item is the same as another if client, card, outcome and outcomeTimestamp (as an instant) are. An item without a
     timestamp is the same as any other of its client, card and outcome without one, so that a repeat is never counted

@@ -42,7 +42,7 @@ class NoLedger:
 class Ledger:
     """Notes of this process, written by a thread of its own. Made before the workers fork; each has its own notes.
 
-    ``failed`` is told of every write that failed, whatever the error (it is tried again), with the number of cards
+    ``failed`` hears of every write that failed, whatever the error (it is tried again), with the number of cards
     forgotten for good since the last time.
     """
 

@@ -20,7 +20,7 @@ def bring_up_to_date(engine: Engine, address: Address, seconds: float) -> bool:
     """Migrates to the newest version; whether anything had to be done.
 
     One process at a time does so: in PostgreSQL under a lock of its own, for which it waits ``seconds``; of SQLite the
-    caller holds the lock beside the file, since the switch to WAL waits for nobody. All of it is one transaction: a
+    caller holds the lock beside the file, since the switch to WAL waits for nobody. The migration is one transaction: a
     process that dies on the way leaves the version that was there.
     Raises NewerStoreError for a database of a version that this program does not know.
     """

@@ -21,7 +21,7 @@ PRUNED_AT_ONCE = 200
 
 
 class ReplayStore:
-    """The tokens that were seen, until they expire; kept as SHA-256 of issuer and jti, so that neither can be read."""
+    """The tokens that came, until they expire; kept as SHA-256 of issuer and jti, so that neither can be read."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         """``clock`` gives seconds since 1970, UTC; it only decides when expired tokens are forgotten."""

@@ -24,7 +24,7 @@ SET_ASIDE = "set-aside"
 # Files of SQLite that were removed, emptied or damaged: so many are kept beside the one in use.
 MOST_SET_ASIDE = 20
 AGE, CAP = "age", "cap"
-# What was beyond its cap is made smaller than that, or every card shown would set all of it in motion again.
+# What was beyond its cap is made smaller than that, or every card shown would set the removal in motion again.
 TRIMMED_TO = 0.95
 # Batches of one run: removing much takes several runs, and none of them makes the self-check late.
 BATCHES = 20
@@ -76,7 +76,7 @@ def limits_of(settings: Settings) -> RetentionLimits:
 def prune_audit(folder: Path, limits: RetentionLimits, today: date) -> Iterator[Removed]:
     """Removes what is past its days or beyond its cap in the folder of the audit log on the UTC day ``today``.
 
-    Each batch is told when it is removed. Raises AuditError; another run does the rest.
+    Each batch is reported when it is removed. Raises AuditError; another run does the rest.
     """
     if deleted := audit_retention.remove_old(folder, _first(today, limits.audit_days)):
         yield Removed(AUDIT, AGE, deleted)
@@ -88,7 +88,7 @@ def prune_audit(folder: Path, limits: RetentionLimits, today: date) -> Iterator[
 def prune_store(store: Store, limits: RetentionLimits, today: date) -> Iterator[Removed]:
     """Removes what is past its days or beyond its cap in the store on the UTC day ``today``.
 
-    Each batch is told when it is removed. Raises StoreError; another run does the rest.
+    Each batch is reported when it is removed. Raises StoreError; another run does the rest.
     """
     # Feedback first: a card stays on record as long as its feedback does.
     for count in feedback.remove_old(store, _first(today, limits.feedback_days)):
@@ -121,9 +121,9 @@ def prune_evidence(
     store: Store, most: int, now: datetime, clients: Collection[str], ended: Callable[[Ended], None]
 ) -> Iterator[Removed]:
     """Removes the evidence pages that have expired or are not of ``clients``, and beyond ``most`` those that expire
-    first; ``ended`` is told of each.
+    first; ``ended`` hears of each.
 
-    Each batch is told when it is removed. Raises StoreError; another run does the rest.
+    Each batch is reported when it is removed. Raises StoreError; another run does the rest.
     """
     for batch in evidence_pages.remove_ended(store, now, clients):
         for page in batch:
@@ -164,7 +164,7 @@ class Retention:
     ``audit`` is the folder of the audit log, from which old days go also where no new ones are written. It is each
     machine's own; of the store one of all workers and hosts has the turn, once a day, and
     whenever the cards are beyond their cap; of evidence pages every five minutes. ``clients`` are the ids of those
-    whose pages may be opened, and ``ended`` is told of each page that is removed. ``feedback_full``: no more feedback
+    whose pages may be opened, and ``ended`` hears of each page that is removed. ``feedback_full``: no more feedback
     can be kept.
     """
 

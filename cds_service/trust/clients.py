@@ -25,7 +25,7 @@ KEYS = (
     *("evidence", "frame_ancestors"),
 )
 SOURCES = ("jwks_url", "jwks_file", "keys")
-# Calls that are not authenticated, demo calls, and callers that are not known, are told under these names.
+# Calls that are not authenticated, demo calls, and callers that are not known, are reported under these names.
 RESERVED = (OPEN, WORKBENCH, "other")
 LONGEST = 1000
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")

@@ -34,7 +34,7 @@ class Client:
     ``jku``: the values that a token's jku may have, if the entry lists them (see ``jkus``).
     ``audiences``: further values of aud; one that ends in ``/`` stands for each of our paths below it.
     ``tenants``: if there are any, a token must name one. ``networks``: private networks that the names of its servers
-    may lead to. ``topic_aliases``: a statement's topic code -> what this client is told. ``rate_limit``: in place of
+    may lead to. ``topic_aliases``: a statement's topic code -> what this client receives. ``rate_limit``: in place of
     that of the settings, if not empty. ``token_reuse``: a token may come more than once until it expires; all its other
     checks are made. ``evidence``: one of EVIDENCE_MODES in place of that of the settings, if not empty;
     ``frame_ancestors`` are the web origins that may show evidence pages in a frame. ``this_machine``: FHIR servers on

@@ -1,4 +1,4 @@
-"""Records that contradict a criterion, and answers that were given in spite of one of them."""
+"""Records that contradict a criterion, and answers that were given despite one of them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
@@ -13,21 +13,21 @@ Facts = Mapping[str, Fact]
 
 
 class Answered(NamedTuple):
-    """A contrary record, and the answer that a clinician gave in spite of it."""
+    """A contrary record, and the answer that a clinician gave despite it."""
 
     record: Evidence
     answer: Evidence
     in_spite_of: InSpiteOf
 
     def in_words(self, safe: Callable[[str], str] = str) -> str:
-        """ "attested in spite of dementia (F03.90, 2026-10-01), Dr. X: mild, partner operates".
+        """ "attested despite dementia (F03.90, 2026-10-01), Dr. X: mild, partner operates".
 
         ``safe`` makes the chart's own words fit for where they are shown.
         """
         inside = ", ".join(filter(None, (self.record.code and safe(self.record.code), self.record.date)))
         named = safe(inside_sentence(self.record.display)) + (f" ({inside})" if inside else "")
         by = self.answer.attested.by if self.answer.attested else ""
-        return f"attested in spite of {named}, {safe(by)}: {safe(self.in_spite_of.why)}"
+        return f"attested despite {named}, {safe(by)}: {safe(self.in_spite_of.why)}"
 
 
 class Against(NamedTuple):
@@ -50,7 +50,7 @@ class Against(NamedTuple):
 def against(criterion: Criterion, facts: Facts) -> Against:
     """The records that contradict a criterion.
 
-    Each stands, whatever its date, until a clinician has answered in spite of that very record, with a reason, on or
+    Each stands, whatever its date, until a clinician has answered despite that very record, with a reason, on or
     after its date. A record that is newer than the answer stands.
     """
     if not criterion.contrary:

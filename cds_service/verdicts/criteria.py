@@ -26,7 +26,7 @@ class Finding(NamedTuple):
     only by a waiver or because its condition does not apply. ``as_read`` is its truth if all that was read were all
     there is and nothing contradicted it; ``conflict`` says that an answer and a record disagree; ``unread`` are the
     resource types whose unread part keeps it open. ``contrary`` are the records that contradict it, ``answered`` those
-    in spite of which an answer was given. ``by_attestation``: it would not be met without what somebody attested.
+    despite which an answer was given. ``by_attestation``: it would not be met without what somebody attested.
     ``not_counted`` are the records that would bear on it and do not count. ``needs`` is what would settle it beside
     what is on record, where that is not what settles it else.
     """
@@ -215,7 +215,7 @@ def _open(
 def _evidence(
     criterion: Criterion, facts: Mapping[str, Fact], contrary: tuple[Evidence, ...] = ()
 ) -> tuple[Evidence, ...]:
-    """What was read for a criterion, each once, but for the records that are told apart as contrary."""
+    """What was read for a criterion, each once, but for the records that are distinguished as contrary."""
     told_apart = {item.reference for item in contrary}
     read = dict.fromkeys(item for name in criterion.test.facts() for item in facts[name].evidence)
     return tuple(item for item in read if item.reference not in told_apart)
@@ -305,7 +305,7 @@ def _titles(names: Iterable[str], facts: Mapping[str, Fact]) -> str:
 
 
 def _why_unsettled(found: Evaluated) -> str:
-    """Why a test is unknown in spite of what is on record, as far as it was read."""
+    """Why a test is unknown despite what is on record, as far as it was read."""
     if any(word_of(node.test).contradicts_itself(node) for node in nodes(found)):
         return DISAGREE
     said = (word_of(leaf.test).why_it_is_open(leaf) for leaf in leaves(found))

@@ -81,7 +81,7 @@ class Decision:
     """All that a policy says of one patient and one procedure; ``order`` is None on patient-view.
 
     ``parts`` are the parts of the scope that it is about; ``requested`` is what came of a rule that the caller asked
-    to be held against as well; ``for_review`` pairs each line with its evidence; ``died`` is when the patient did, as
+    for as well; ``for_review`` pairs each line with its evidence; ``died`` is when the patient did, as
     written ("": nobody knows when; None: did not); ``urgent`` are the records that every card names.
     """
 
@@ -158,7 +158,7 @@ def decide(
 ) -> Decision:
     """Holds one chart, and the facts known from it (``facts.gather``), against one policy. Pure: no clock, no log.
 
-    ``profile`` is a rule to be held against besides, on request; ``silent`` are the findings of the policy's criteria
+    ``profile`` is a rule to be checked against as well, on request; ``silent`` are the findings of the policy's criteria
     where all that they read is silent, without which they are worked out like all others.
     """
     findings = criteria.find(policy, policy.always_evaluated, known, chart, silent)
@@ -194,7 +194,7 @@ def decide(
 
 
 def _requested(profile: Profile) -> VerdictRule:
-    """The verdict of a rule that the caller asked to be held against."""
+    """The verdict of a rule that the caller asked to be checked against."""
     return VerdictRule(
         id=profile.id,
         title=profile.title,

@@ -131,9 +131,9 @@ def why_unknown(payer: Payer, today: date) -> tuple[str, ...]:
     """Every reason for which what is on file settles nothing on a day; none where the payer's own text may decide."""
     doubts = []
     if not payer.own_text:
-        doubts.append("the payer's own text was not seen")
+        doubts.append("the payer's own text was not available")
     if payer.seen_in_force is None or payer.seen_in_force < day_before(today, SEEN_WITHIN_DAYS):
-        doubts.append("its text was not seen in force within 12 months")
+        doubts.append("its text was not available in force within 12 months")
     if (payer.in_force_from and today < payer.in_force_from) or (payer.in_force_until and today > payer.in_force_until):
         doubts.append("not in force on this date")
     if "not_encoded" in payer.position:
@@ -155,7 +155,7 @@ def _judge(
     if payer is None:
         return Truth.UNKNOWN, "no position on file"
     if not found.exact:
-        return Truth.UNKNOWN, f"a plan of {payer.name}; which of its policies applies was not verified"
+        return Truth.UNKNOWN, f"a plan of {payer.name}; which of the payer's policies applies was not verified"
     doubts = why_unknown(payer, today)
     if doubts:
         return Truth.UNKNOWN, doubts[0]

@@ -32,7 +32,7 @@ def register(app: Flask, public_url: str, origins: Iterable[str], hosts: Iterabl
     """Adds CORS, and the two checks where ``open_calls``; register it before the routes, so that it is asked first.
 
     ``public_url`` is our address; ``origins`` are the other web origins that may call, or ``*`` for any; ``hosts`` are
-    the names, besides that of our address and of this machine, by which open calls may reach us.
+    the names, in addition to that of our address and of this machine, by which open calls may reach us.
     """
     named = frozenset(origin.lower() for origin in (*origins, _origin_of(public_url)))
     CORS(

@@ -100,7 +100,7 @@ def _answered(
     if gate is not None:
         # It may have waited for a thread until nobody waits for its answer any more.
         if not (in_time := lambda: deadline.left() > 0)():
-            # A caller that did not send its body is told that; calling again would not help it.
+            # A caller that did not send its body learns that; calling again would not help it.
             reading.body()
             raise service.late()
         admitted = gate.admit(record.timing, waits)

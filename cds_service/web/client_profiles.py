@@ -63,7 +63,7 @@ def _parts(suggestion: Json) -> list[Json]:
     """A suggestion as one for each action, each named as a part, so that nobody takes one for the whole.
 
     The first keeps the id; the ids of the others come from it (``identity.derived``), so that feedback on a part can be
-    told from feedback on another.
+    distinguished from feedback on another.
     """
     actions = suggestion.get("actions", [])
     if len(actions) < 2:

@@ -25,8 +25,8 @@ def discovery_document(library: Library, *, lean: bool = False, fetches: bool = 
                 "id": service_id,
                 "hook": hook,
                 "title": titles[hook],
-                "description": f"Holds the chart against coverage statements and lists criteria met, not met and to "
-                f"document, with their evidence. Statements: {covered}.",
+                "description": f"Checks the chart against coverage statements and lists the criteria that are "
+                f"met, that are not met, and that need documentation, with their evidence. Statements: {covered}.",
                 "usageRequirements": _usage(lean, fetches),
                 "version": "2.0.0",
                 "prefetch": dict(templates),

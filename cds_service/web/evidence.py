@@ -48,7 +48,7 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
     address = urlsplit(public_url)
 
     def framed(client: str | None) -> tuple[str, ...]:
-        """The origins that may show the page of a client in a frame; of no page those of all, for they must be told."""
+        """The origins that may show the page of a client in a frame; never those of all, which must be named."""
         entry = entries.get(client or "")
         return everyone if client is None else entry.frame_ancestors if entry else ()
 

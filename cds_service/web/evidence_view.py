@@ -279,7 +279,7 @@ def _doubts(act: Json, not_valid: Iterable[str], on: str) -> str:
 
 
 def _about(part: Json) -> Iterator[str]:
-    """What a reader must know of all of it, in sentences."""
+    """What a reader must know of the whole page, in sentences."""
     about = part["about"]
     yield words.NO_DECISION
     yield f"{part['title']}, version {part['edition']}."

@@ -1,4 +1,4 @@
-"""The feedback report as bars: each a whole of 100 %, cut into what was accepted and what was overridden."""
+"""The feedback report as bars: each a whole of 100%, cut into what was accepted and what was overridden."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ UNKNOWN_CARDS = "Feedback for unknown cards"
 # What a card said, by its outcome.
 SAYS = {item.value: item.called for item in Outcome} | {
     "late": "not checked in time",
-    # Cards that were shown before outcomes were told apart.
+    # Cards that were shown before outcomes were reported apart.
     "not-met": "a criterion not met",
     "unknown": "a criterion unknown",
     "not-applicable": "nothing to decide",

@@ -129,7 +129,7 @@ class Gate:
 def _demo() -> Caller:
     """Who makes an open call where the workbench is on: the workbench's own page says so of itself.
 
-    A page of another origin cannot: a browser asks us first whether it may send that header, and is told no. Whoever
+    A page of another origin cannot: a browser asks us first whether it may send that header, and gets a no. Whoever
     else sends it gains nothing: its calls are answered alike, and what it does counts with the demo calls.
     """
     return Caller(client=WORKBENCH) if request.headers.get(WORKBENCH_HEADER) == "demo" else Caller()

@@ -86,7 +86,7 @@ def _paths(policy_ids: list[str], authenticated: bool) -> dict[str, Any]:
         "name": "policy",
         "in": "path",
         "required": True,
-        "description": "The id of a loaded policy.",
+        "description": "The id of a loaded rule set.",
         "schema": {"type": "string", "enum": policy_ids},
     }
     paths: dict[str, Any] = {

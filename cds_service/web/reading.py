@@ -31,5 +31,5 @@ def body(deadline: Deadline | None = None) -> bytes:
 
 
 def _cut_off() -> RequestError:
-    sentence = "The body did not arrive whole in time; send all of it that its headers announce."
+    sentence = "The body did not arrive whole in time; send every byte that its headers announce."
     return RequestError(408, "timeout", sentence, headers={"Connection": "close"})

@@ -1,4 +1,4 @@
-"""One call from its first byte to its last, as it is told to the log, the metrics and the audit log."""
+"""One call from its first byte to its last, as it is reported to the log, the metrics and the audit log."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -90,7 +90,7 @@ def _write_page_made(card: str, client: str, request_id: str, log: AuditLog) -> 
 
 
 def write_audit(installation: Installation, write: Callable[[AuditLog], None]) -> None:
-    """Makes and writes a line of the audit log, where there is one; that it failed is told, and costs the caller
+    """Makes and writes a line of the audit log, where there is one; that it failed is reported, and costs the caller
     nothing."""
     if isinstance(installation.audit, NoAuditLog):
         return
@@ -102,7 +102,7 @@ def write_audit(installation: Installation, write: Callable[[AuditLog], None]) -
 
 
 def _note(record: CallRecord, client: str, ledger: Ledger | NoLedger) -> None:
-    # Feedback names suggestions by the ids that the client was told.
+    # Feedback names suggestions by the ids that the client received.
     offered = {card["uuid"]: card.get("suggestions", ()) for card in record.told["cards"]}
     cards = [
         Shown(

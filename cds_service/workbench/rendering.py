@@ -25,9 +25,9 @@ def _markdown() -> MarkdownIt:
 
 
 def render(text: str) -> str:
-    """HTML of GitHub-flavored Markdown; raw HTML in it becomes text. A link opens apart and tells nobody whence.
+    """HTML of GitHub-flavored Markdown; raw HTML in it becomes text. A link opens apart and names no referrer.
 
-    What the renderer lets through is held against a list of what is allowed besides.
+    What the renderer lets through is checked against a list of what is allowed as well.
     """
     html = _markdown().render(text)
     return nh3.clean(

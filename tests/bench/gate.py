@@ -1,7 +1,7 @@
 """Whether a call costs more instructions than it did: ``python -m tests.bench.gate [--keep]`` (valgrind).
 
 Instructions under callgrind hardly vary, whatever else the machine does. Each kind of call is compared, as its ratio to
-the floor of the same run, with the ratio in ``kept_ratios.json``; one that grew by more than 2 % fails.
+the floor of the same run, with the ratio in ``kept_ratios.json``; one that grew by more than 2% fails.
 """
 
 import json
@@ -35,7 +35,7 @@ Ratios = Mapping[str, float]
 def instructions(seed: int = 0) -> dict[str, float]:
     """Instructions of one call of each kind, by name. Raises ClickException where they cannot be counted.
 
-    ``seed`` orders Python's sets, and with them what happens to collide: the same call counted 1.8 % more in one run.
+    ``seed`` orders Python's sets, and with them what happens to collide: the same call counted 1.8% more in one run.
     """
     if shutil.which("callgrind_control") is None:
         raise click.ClickException("counting instructions needs valgrind: install it and run this again.")
@@ -119,7 +119,7 @@ def grown(ratios: Ratios, kept: Ratios) -> list[str]:
 @click.command()
 @click.option("--keep", is_flag=True, help="Write the ratios of this run as those to compare with.")
 def main(keep: bool) -> None:
-    """Prints what each kind of call costs, and fails where one grew by more than 2 % beside the floor."""
+    """Prints what each kind of call costs, and fails where one grew by more than 2% beside the floor."""
     python = this_python()
     counts, ratios = least(None if keep else kept_ratios(python))
     if keep:
@@ -132,7 +132,7 @@ def main(keep: bool) -> None:
         print(f"No ratios are kept for {python}; nothing is compared. Keep them: make bench-gate KEEP=1")
     elif faults := grown(ratios, kept):
         raise click.ClickException(
-            "more than 2 % above what is kept:\n  " + "\n  ".join(faults) + "\nFind what made it so. If the commit is "
+            "more than 2% above what is kept:\n  " + "\n  ".join(faults) + "\nFind what made it so. If the commit is "
             "worth it, say why in its message and keep the new ratios: make bench-gate KEEP=1"
         )
 

@@ -38,7 +38,7 @@ class Measured:
 
 
 def check(server: Running, call: Call, token: Callable[[], str] | None = None) -> None:
-    """Makes a call with some of the variants and holds each answer against the expected one, byte for byte.
+    """Makes a call with some of the variants and checks each answer against the expected one, byte for byte.
 
     Where the day changes meanwhile, either day's answer will do.
     """

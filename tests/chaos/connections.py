@@ -145,11 +145,11 @@ def idle_connections() -> str:
 
 
 def slow_connections() -> str:
-    """Callers that stop within a head or a body, until each was told that it was too slow."""
+    """Callers that stop within a head or a body, until each learned that it was too slow."""
     with _service() as address, _crowd(address, SLOW, *SLOWLY) as crowd, _beside(address) as beside:
         statuses = Counter(_first_line(connection) for connection in crowd)
     assert set(statuses) == {"408"}, f"told {statuses}"
-    return f"{SLOW} were told 408; {beside.check()}"
+    return f"{SLOW} got 408; {beside.check()}"
 
 
 def _first_line(connection: socket.socket) -> str:

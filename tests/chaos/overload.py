@@ -32,7 +32,7 @@ Then = Callable[[int, float], None]
 
 @dataclass
 class Overload:
-    """What was seen: ``sustainable`` and ``offered`` calls a second; seconds that accepted and refused calls took, and
+    """What came: ``sustainable`` and ``offered`` calls a second; seconds that accepted and refused calls took, and
     probes beside them; calls without an answer and those with an unknown one; seconds until a call was answered as
     before.
     """
@@ -76,7 +76,7 @@ class Generator:
         self.open = 0
 
     def call(self, request: bytes, then: Then) -> None:
-        """Sends a request; ``then`` is told status (0 where there was no answer) and seconds."""
+        """Sends a request; ``then`` gets the status (0 where there was no answer) and seconds."""
         begun, unsent, answer = time.monotonic(), memoryview(request), bytearray()
         sock = socket.create_connection(self._address)
         sock.setblocking(False)

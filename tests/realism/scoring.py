@@ -38,7 +38,7 @@ class Score(NamedTuple):
 
 
 def score(kind: Kind, written: Iterable[Written], explained: Mapping[str, Any]) -> Score:
-    """Holds one answer against its kind."""
+    """Checks one answer against its kind."""
     ours = [item for item in explained["policies"] if item["id"] == kind.policy]
     cards = explained["response"]["cards"]
     shown_as = _card(ours, cards)

@@ -190,7 +190,7 @@ def lists_of(rule: Json) -> set[str]:
 
 
 def answered_in_spite(criterion: Json, here: Here, facts: Facts) -> set[tuple[str, str | None]]:
-    """The contrary records (reference, date) in spite of which a clinician answered."""
+    """The contrary records (reference, date) despite which a clinician answered."""
     found = set()
     attested = [(name, one) for name in facts_in(criterion["test"]) for one in facts[name].evidence]
     for name, evidence in attested:

@@ -235,7 +235,7 @@ class Chart:
         return made
 
     def speaks(self, kinds: set[str]) -> bool:
-        """Whether one of these lists is not all there is, and may speak against something."""
+        """Whether one of these lists is not all there is, and may contradict something."""
         return bool(kinds & self.not_whole & SPEAKS_AGAINST)
 
 

@@ -1,6 +1,6 @@
 """Tables of patients: what is on record, in words and as items of cases.json, and what the service makes of it.
 
-Each is held by the real service against a made-up statement that has nothing but the table's own facts and test.
+The real service evaluates each against a made-up statement that has nothing but the table's own facts and test.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class Row:
     """One patient: what is on record, in words and as items, the truth, what is ordered, and of which part.
 
     ``reason`` is what the finding says, where that is asked; ``expect`` what comes out where it is no truth of the
-    criterion; ``profile`` a rule to be held against.
+    criterion; ``profile`` a rule to be checked against.
     """
 
     says: str

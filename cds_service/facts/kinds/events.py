@@ -97,7 +97,7 @@ def _recorded(
 ) -> Iterator[_Source]:
     for match, placed in context.matches(rule, rule.resources):
         if match.beside_code:
-            notes.append(note_on(match, "its code is not in this policy"))
+            notes.append(note_on(match, "its code is not in this rule set"))
             continue
         try:
             judged = judge_in_time(rule, match, context.chart, context.today, undated_counts=True)

@@ -138,7 +138,7 @@ def _attested_end(rule: FactRule, context: Context, notes: list[str]) -> Days | 
     notes += more
     ends = {reading.evidence.value for reading in newest(readings)}
     if len(ends) != 1 or (end := ends.pop()) == "unreadable":
-        notes.append("end not recorded" if not ends else "its end cannot be told")
+        notes.append("end not recorded" if not ends else "its end cannot be determined")
         return None
     return days(end or "")
 

@@ -223,7 +223,7 @@ class CriterionReader(Reader):
 def always_evaluated(
     criteria: Iterable[Criterion], verdicts: Iterable[VerdictRule], profiles: Iterable[Profile]
 ) -> tuple[Criterion, ...]:
-    """The criteria that every call is held against: all but those that only a profile asks for."""
+    """The criteria that every call is checked against: all but those that only a profile asks for."""
     own = {key for verdict in verdicts if verdict.profile is None for key in verdict.criteria}
     lent = {own_id(key) for profile in profiles for key in profile.criteria} - own
     return tuple(item for item in criteria if item.id not in lent)

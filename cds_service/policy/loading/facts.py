@@ -14,7 +14,7 @@ from cds_service.policy.places import Steps, path_of
 class LoadedKind(Kind):
     """What the loader asks of a kind.
 
-    ``needs`` is the schema that a fact of this kind meets besides, ``of_events`` the members that it must have where it
+    ``needs`` is the schema that a fact of this kind also meets, ``of_events`` the members that it must have where it
     is asked of one of several events (None where it cannot be asked so).
     """
 
@@ -60,10 +60,10 @@ class FactReader(Reader):
                 f"{entry['range'][0]:g} to {entry['range'][1]:g} is turned round; the lower end comes first",
             )
         if "per" in entry and entry["per"] != self._scope:
-            allowed = f"'{self._scope}'" if self._scope else "nothing, because the policy has no scope"
+            allowed = f"'{self._scope}'" if self._scope else "nothing, because the rule set has no scope"
             self.fault((*place, "per"), f"'{entry['per']}' is not judged apart; allowed is {allowed}")
         if kind.needs_scope and self._scope is None:
-            self.fault((*place, "kind"), f"'{kind.name}' {kind.needs_scope}, and the policy has no scope")
+            self.fault((*place, "kind"), f"'{kind.name}' {kind.needs_scope}, and the rule set has no scope")
         if not kind.may_be_absent and entry.get("when_absent", "unknown") != "unknown":
             allowed = "only for a 'record' can silence mean no; write \"unknown\""
             self.fault((*place, "when_absent"), f"the fact is of kind '{entry['kind']}', and {allowed}")

@@ -50,7 +50,7 @@ class SourceReader(Reader):
         }
 
     def attributes(self, entry: Mapping[str, Any]) -> Attributes:
-        """What the policy is for; notes where it cannot be told in which document somebody looked for who paid."""
+        """What the policy is for; notes where nobody says in which document who paid was looked for."""
         self.known_source(entry["funding_of_statement"]["source"], "$.attributes.funding_of_statement.source")
         for index, study in enumerate(entry["funding_of_studies"]):
             self.known_source(study["source"], f"$.attributes.funding_of_studies[{index}].source")
@@ -84,7 +84,7 @@ class SourceReader(Reader):
         )
 
     def citations(self, entries: list[Mapping[str, Any]], place: str) -> tuple[Citation, ...]:
-        """Where a criterion's content was seen."""
+        """Where a criterion's content was found."""
         for index, entry in enumerate(entries):
             self.known_source(entry["source"], f"{place}[{index}]")
         return tuple(

@@ -18,7 +18,7 @@ def by_words():
 CONTRARY = Table(
     "contrary",
     "Facts that contradict the criterion. While one is on record no answer meets it, whatever the dates, until a "
-    "clinician has answered in spite of that very record (`ITEM.despite`) and said why (`ITEM.despite-why`). `says` is "
+    "clinician has answered despite that very record (`ITEM.despite`) and said why (`ITEM.despite-why`). `says` is "
     "what is still not recorded, `source` what it bears on; `own_reading` where the source does not name such records.",
     {"hum": HUM, "exercised": EXERCISE},
     is_yes("hum"),
@@ -26,9 +26,9 @@ CONTRARY = Table(
         Row("attested, nothing against it", answered(hum=True), "met"),
         Row("attested, and on record before", answered(hum=True) | exercise(), "unknown"),
         Row("attested, and on record after", answered(hum=True) | exercise("2026-03-10"), "unknown"),
-        Row("attested in spite of that record", hums() | exercise(), "met"),
-        Row("in spite of it, and recorded after that", hums() | exercise("2026-03-10"), "unknown"),
-        Row("in spite of another record", hums(despite="Procedure/other") | exercise(), "unknown"),
+        Row("attested despite that record", hums() | exercise(), "met"),
+        Row("despite it, and recorded after that", hums() | exercise("2026-03-10"), "unknown"),
+        Row("despite another record", hums(despite="Procedure/other") | exercise(), "unknown"),
         Row("attested no", answered(hum=False) | exercise(), "not-met"),
     ),
     shows={"contrary": [AGAINST | {"own_reading": True}]},
@@ -37,14 +37,14 @@ CONTRARY = Table(
 EDGES = also(
     CONTRARY.facts,
     CONTRARY.test,
-    Row("in spite of it, without a reason", hums(why="") | exercise(), "unknown"),
-    Row("in spite of it, by staff", hums(by="staff") | exercise(), "unknown"),
-    Row("in spite of it, on the same day", hums(date="2026-02-01") | exercise(), "met"),
-    Row("in spite of it, in the same month", hums(date="2026-02-15") | exercise("2026-02"), "unknown"),
-    Row("in spite of one that has no date", hums() | exercise(None), "met"),
+    Row("despite it, without a reason", hums(why="") | exercise(), "unknown"),
+    Row("despite it, by staff", hums(by="staff") | exercise(), "unknown"),
+    Row("despite it, on the same day", hums(date="2026-02-01") | exercise(), "met"),
+    Row("despite it, in the same month", hums(date="2026-02-15") | exercise("2026-02"), "unknown"),
+    Row("despite one that has no date", hums() | exercise(None), "met"),
     Row("by words beside a code that is not listed", answered(hum=True) | by_words(), "unknown"),
-    Row("in spite of words beside a code that is not listed", hums() | by_words(), "met"),
-    Row("in spite of one of two", hums() | exercise() | exercise(name="second"), "unknown"),
+    Row("despite words beside a code that is not listed", hums() | by_words(), "met"),
+    Row("despite one of two", hums() | exercise() | exercise(name="second"), "unknown"),
     Row(
         "only on record",
         exercise(),
@@ -58,10 +58,10 @@ EDGES = also(
         reason="record and attestation disagree",
     ),
     Row(
-        "in spite of it, in words",
+        "despite it, in words",
         hums() | exercise(),
         "met",
-        reason="attested in spite of exercise (97110, 2026-02-01), a practitioner: rested",
+        reason="attested despite exercise (97110, 2026-02-01), a practitioner: rested",
     ),
     beside=CONTRARY.beside,
 )

@@ -28,8 +28,8 @@ MEASUREMENT = Table(
     {"function": SCORE},
     {"fact": "function", "at_least": 30},
     (
-        Row("30 %", score(30), "met"),
-        Row("29 %", score(29), "not-met"),
+        Row("30%", score(30), "met"),
+        Row("29%", score(29), "not-met"),
         Row("20 points, of 50 or of 100", score(20, "{score}"), "unknown"),
         Row("no unit", {"score": {"observation": "LOINC|97909-6", "value": 40, "date": "2026-03-01"}}, "unknown"),
     ),
@@ -180,7 +180,7 @@ def test_a_measurement_that_is_not_evidence(changes, note):
         ("no date", {"effectiveDateTime": ...}, "has no date"),
     ),
 )
-def test_a_measurement_that_was_sent_and_cannot_be_told_may_be_any(changes, note):
+def test_a_measurement_that_was_sent_and_cannot_be_determined_may_be_any(changes, note):
     found = fact("weight-ratio", weight_ratio(**changes))
     assert found.values == (ANYTHING,)
     assert len(found.evidence) == 1

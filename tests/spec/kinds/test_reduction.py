@@ -22,10 +22,10 @@ REDUCTION = Table(
     {"fact": "relief", "at_least": 75},
     (
         Row("from 8 to 2", answered(before=8, after=2), "met"),
-        Row("from 10 to 2.51: 74.9 %", answered(before=10, after=2.51), "not-met"),
+        Row("from 10 to 2.51: 74.9%", answered(before=10, after=2.51), "not-met"),
         Row("from 0: nothing to compute", answered(before=0, after=0), "unknown"),
         Row("stated as 70-80%", answered(relief="70-80%"), "unknown"),
-        Row("stated as 80 %, but from 8 to 6", answered(before=8, after=6, relief=80), "unknown"),
+        Row("stated as 80%, but from 8 to 6", answered(before=8, after=6, relief=80), "unknown"),
     ),
     shows=REDUCED["relief"],
 )
@@ -33,11 +33,11 @@ NO_PERCENTAGE = "QuestionnaireResponse/form: the answer is no percentage"
 STATED = also(
     REDUCED,
     REDUCTION.test,
-    Row("stated as 75 %", answered(relief="75 %"), "met"),
-    Row("stated as 100 %", answered(relief="100 %"), "met"),
+    Row("stated as 75%", answered(relief="75%"), "met"),
+    Row("stated as 100%", answered(relief="100%"), "met"),
     Row("stated as a number", answered(relief=75), "met"),
-    Row("stated as 76-80 %", answered(relief="76-80 %"), "met"),
-    Row("stated the wrong way round", answered(relief="80-76 %"), "unknown", reason=NO_PERCENTAGE),
+    Row("stated as 76-80%", answered(relief="76-80%"), "met"),
+    Row("stated the wrong way round", answered(relief="80-76%"), "unknown", reason=NO_PERCENTAGE),
     Row("stated as more than all", answered(relief="101 %"), "unknown", reason=NO_PERCENTAGE),
     Row(
         "stated as a number above all",

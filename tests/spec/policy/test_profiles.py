@@ -14,18 +14,18 @@ BULLETIN_AND_UNSEEN = {
     "unseen": {
         "title": "As an unseen rule asks",
         "source": "primer",
-        "pending": "Its text was not seen.",
+        "pending": "Its text was not available.",
         "next_review": "2027-01-01",
     },
 }
 PROFILES = Table(
     "profiles",
     "The rule of one other source: own `parameters`, tests that it `replaces`, and `all` the criteria that it has. "
-    "One whose text was not seen is `pending`, and is refused or unknown with that reason.",
+    "One whose text was not available is `pending`, and is refused or unknown with that reason.",
     {"function": SCORE},
     {"fact": "function", "at_least": "$least"},
     (
-        Row("40, by the policy's own number", score(40), "met"),
+        Row("40, by the rule set's own number", score(40), "met"),
         Row(
             "40, by the bulletin's",
             score(40),
@@ -33,7 +33,7 @@ PROFILES = Table(
             expect={"criteria": {"asked@bulletin": "not-met"}},
             profile="bulletin",
         ),
-        Row("a rule that is pending", score(40), "refused", expect={"refused": "was not seen"}, profile="unseen"),
+        Row("a rule that is pending", score(40), "refused", expect={"refused": "was not available"}, profile="unseen"),
     ),
     more={
         "parameters": {"least": {"title": "Least", "value": 30, "source": "primer", "place": "page 2"}},

@@ -13,13 +13,13 @@ COUNT = Table(
     {"count": "sessions", "where": RELIEF, "at_least": 2},
     (
         Row(
-            "two with relief of 50 % and 80 %",
+            "two with relief of 50% and 80%",
             sessions({"date": FIRST_DAY, "before": 8, "after": 4}, {"date": SECOND_DAY, "before": 5, "after": 1}),
             "met",
         ),
         Row("one", sessions({"date": FIRST_DAY, "before": 8, "after": 4}), "unknown"),
         Row(
-            "one, and one with 49 %",
+            "one, and one with 49%",
             sessions({"date": FIRST_DAY, "before": 8, "after": 4}, {"date": SECOND_DAY, "relief": 49}),
             "not-met",
         ),

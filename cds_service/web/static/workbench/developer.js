@@ -76,7 +76,7 @@ export class Developer {
     this.choose(TABS[to], true);
   }
 
-  /** Where the text in the request field goes, and the sentence that says why; worked out anew for each text. */
+  /** Where the text in the request field goes, and the sentence that says why; worked out again for each text. */
   #target() {
     const { target } = DEVELOPER;
     const chosen = this.choice.value;
@@ -119,7 +119,7 @@ export class Developer {
 
   #response(answer) {
     const where = place(answer);
-    byId("count-response").textContent = ` ${answer.status || "–"}`;
+    byId("count-response").textContent = ` ${answer.status || "none"}`;
     fill(
       byId("panel-response"),
       h(

@@ -1,7 +1,7 @@
-"""Slips: every small mistake that an author could have made in a policy, as an edit of its documents.
+"""Mutations: every small mistake that an author could have made in a policy, as an edit of its documents.
 
 A number one step off, a yes for a no, ``all`` for ``any``, an exception or a code forgotten. Where no case notices a
-slip, the policy could hold that slip today and nobody would see it.
+mutation, the policy could hold that mutation today and nobody would see it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,8 +24,8 @@ LOOK_BACKS = ("look_back_days", "answer_look_back_days")
 
 
 @dataclass(frozen=True, slots=True)
-class Slip:
-    """One slip: the file and JSON path, what was changed, what case would notice it, and how it is made.
+class Mutation:
+    """One mutation: the file and JSON path, what was changed, what case would notice it, and how it is made.
 
     ``dropped`` is the code or phrase of a code set that was left out, as a table of cases lists it; else None.
     """
@@ -43,18 +43,18 @@ class Slip:
 
 
 class _Given(NamedTuple):
-    """What every slip is made from: the policy, policy.json as written, which is what an edit copies, and the day of
-    the cases."""
+    """What every mutation is made from: the policy, policy.json as written, which is what an edit copies, and the
+    day of the cases."""
 
     policy: Policy
     written: Any
     today: date
 
 
-def slips(documents: Documents, policy: Policy, *, phrases: bool = False) -> list[Slip]:
-    """Every slip of the ``policy`` of these documents; those of single phrases of code sets only where asked for."""
+def mutations(documents: Documents, policy: Policy, *, phrases: bool = False) -> list[Mutation]:
+    """Every mutation of the ``policy`` of these documents; those of single phrases only where asked for."""
     given = _Given(policy, documents["policy"], date.fromisoformat(policy.cases["today"]))
-    found = [slip for root in tests(policy) for slip in _of_test(given, root)]
+    found = [mutation for root in tests(policy) for mutation in _of_test(given, root)]
     found += _of_parameters(given)
     found += _of_facts(given)
     found += _of_left_out(policy)
@@ -78,7 +78,7 @@ def steps_of(number: int | float) -> tuple[int | float, int | float]:
     return float(exact + step), float(exact - step)
 
 
-def _of_test(given: _Given, root: Rooted) -> Iterator[Slip]:
+def _of_test(given: _Given, root: Rooted) -> Iterator[Mutation]:
     touched = reach.of_tests([root])
     for node in nodes(root.test):
         test, word = node.test, word_of(node.test)
@@ -106,7 +106,7 @@ def _limits(node: Node) -> Iterator[tuple[str, int | float]]:
             yield limit, number
 
 
-def _without_exception(given: _Given, node: Node, touched: Reach) -> Iterator[Slip]:
+def _without_exception(given: _Given, node: Node, touched: Reach) -> Iterator[Mutation]:
     place = node.test.place
     for excuse in word_of(node.test).exceptions:
         entry = at(given.written, place)
@@ -117,7 +117,7 @@ def _without_exception(given: _Given, node: Node, touched: Reach) -> Iterator[Sl
             yield _put((*place, excuse.member), kept, "removed", advice, touched, put_at=place)
 
 
-def _changed(steps: Steps, old: Any, new: Any, advice: str, touched: Reach) -> Slip:
+def _changed(steps: Steps, old: Any, new: Any, advice: str, touched: Reach) -> Mutation:
     change = (
         f"{_said(old)} moved to {_said(new)}" if not isinstance(old, bool) else f"{_said(old)} read as {_said(new)}"
     )
@@ -133,12 +133,12 @@ def _put(
     *,
     file: str = "policy",
     put_at: Steps | None = None,
-) -> Slip:
-    return Slip(file, steps, change, advice, (Edit(file, put_at or steps, value),), touched)
+) -> Mutation:
+    return Mutation(file, steps, change, advice, (Edit(file, put_at or steps, value),), touched)
 
 
-def _dropped(file: str, steps: Steps, change: str, advice: str, touched: Reach, dropped: str | None = None) -> Slip:
-    return Slip(file, steps, change, advice, (Edit(file, steps, removes=True),), touched, dropped)
+def _dropped(file: str, steps: Steps, change: str, advice: str, touched: Reach, dropped: str | None = None) -> Mutation:
+    return Mutation(file, steps, change, advice, (Edit(file, steps, removes=True),), touched, dropped)
 
 
 def _said(value: Any) -> str:
@@ -166,7 +166,7 @@ def _at_limit(given: _Given, node: Node, word: str, limit: int | float, moved: i
     return f"{case}, which {'passes' if holds else 'fails'}"
 
 
-def _of_parameters(given: _Given) -> Iterator[Slip]:
+def _of_parameters(given: _Given) -> Iterator[Mutation]:
     for name, parameter in given.policy.parameters.items():
         yield from _of_parameter(given, name, ("parameters", name, "value"), parameter.value, "")
     for profile in given.policy.profiles.values():
@@ -175,7 +175,7 @@ def _of_parameters(given: _Given) -> Iterator[Slip]:
             yield from _of_parameter(given, name, steps, value, f" under the profile '{profile.id}'")
 
 
-def _of_parameter(given: _Given, name: str, steps: Steps, value: int | float, under: str) -> Iterator[Slip]:
+def _of_parameter(given: _Given, name: str, steps: Steps, value: int | float, under: str) -> Iterator[Mutation]:
     reading = [root for root in tests(given.policy) if name in parameters_named(root.test)]
     spots = (
         (node, word)
@@ -192,7 +192,7 @@ def _of_parameter(given: _Given, name: str, steps: Steps, value: int | float, un
         yield _changed(steps, value, moved, advice, reach.of_tests(reading))
 
 
-def _of_facts(given: _Given) -> Iterator[Slip]:
+def _of_facts(given: _Given) -> Iterator[Mutation]:
     for name, rule in given.policy.facts.items():
         for word in LOOK_BACKS:
             # Where none is written for answers, that of records counts for them.
@@ -208,7 +208,7 @@ def _of_facts(given: _Given) -> Iterator[Slip]:
                 yield _changed(("facts", name, word), days, moved, advice, reach.of_fact(given.policy, name))
 
 
-def _of_left_out(policy: Policy) -> Iterator[Slip]:
+def _of_left_out(policy: Policy) -> Iterator[Mutation]:
     """A code set forgotten whose records a fact leaves out, or what its records may be of or for."""
     for name, rule in policy.facts.items():
         for number, left_out in enumerate(rule.not_in):
@@ -224,7 +224,7 @@ def _of_left_out(policy: Policy) -> Iterator[Slip]:
             yield _dropped("policy", ("facts", name, "only_for"), "any reason", advice, reach.of_fact(policy, name))
 
 
-def _of_words(given: _Given) -> Iterator[Slip]:
+def _of_words(given: _Given) -> Iterator[Mutation]:
     """What is found by words: looked for everywhere, a denial taken for a yes, a number or a silent report not told."""
     for name, rule in given.policy.facts.items():
         touched = reach.of_fact(given.policy, name)
@@ -239,7 +239,7 @@ def _of_words(given: _Given) -> Iterator[Slip]:
                 yield _dropped("policy", steps, f"'{member}' removed", f"no case turns on it: {advice}", touched)
 
 
-def _of_contrary(policy: Policy) -> Iterator[Slip]:
+def _of_contrary(policy: Policy) -> Iterator[Mutation]:
     """A record that contradicts a criterion taken for one that does not."""
     for index, rule in enumerate(policy.criteria):
         for number, item in enumerate(rule.contrary):
@@ -260,7 +260,7 @@ def _of_contrary(policy: Policy) -> Iterator[Slip]:
                 yield _dropped("policy", place, "'settled_by' removed", advice, touched)
 
 
-def _of_attesters(given: _Given) -> Iterator[Slip]:
+def _of_attesters(given: _Given) -> Iterator[Mutation]:
     """Somebody who may attest to a criterion forgotten."""
     for index, rule in enumerate(given.policy.criteria):
         listed = given.written["criteria"][index].get("attested_by", ())
@@ -273,7 +273,7 @@ def _of_attesters(given: _Given) -> Iterator[Slip]:
                 yield _dropped("policy", steps, f"'{who}' dropped", advice, touched)
 
 
-def _of_orders(given: _Given) -> Iterator[Slip]:
+def _of_orders(given: _Given) -> Iterator[Mutation]:
     """A word or a reason that sends an order another way forgotten, an order taken for known, codes not withheld."""
     whole = Reach(whole_call=True)
     for index, row in enumerate(given.policy.orders.pathways):
@@ -296,7 +296,7 @@ def _of_orders(given: _Given) -> Iterator[Slip]:
             yield _dropped("policy", ("for_review", index, "withholds_codes"), "removed", advice, whole)
 
 
-def _of_members(policy: Policy) -> Iterator[Slip]:
+def _of_members(policy: Policy) -> Iterator[Mutation]:
     """A criterion forgotten in a verdict, in a profile, in what a payer asks for."""
     for index, verdict in enumerate(policy.verdicts):
         if verdict.profile is None:
@@ -314,7 +314,7 @@ def _of_members(policy: Policy) -> Iterator[Slip]:
         yield from _of_list("payers", steps, members, f"position of '{payer.name}'", Reach(verdicts=paying))
 
 
-def _of_list(file: str, steps: Steps, members: Iterable[str], whose: str, touched: Reach) -> Iterator[Slip]:
+def _of_list(file: str, steps: Steps, members: Iterable[str], whose: str, touched: Reach) -> Iterator[Mutation]:
     for index, member in enumerate(members):
         advice = (
             f"no case turns on it: add one in which '{member}' alone is not met, and expect what becomes of the {whose}"
@@ -322,7 +322,7 @@ def _of_list(file: str, steps: Steps, members: Iterable[str], whose: str, touche
         yield _dropped(file, (*steps, index), f"'{member}' dropped from the {whose}", advice, touched)
 
 
-def _of_aliases(given: _Given) -> Iterator[Slip]:
+def _of_aliases(given: _Given) -> Iterator[Mutation]:
     """A finding under another name taken for a finding of its own, which is then counted twice."""
     policy = given.policy
     for name, rule in policy.facts.items():
@@ -343,7 +343,7 @@ def _of_aliases(given: _Given) -> Iterator[Slip]:
                 f"no case answers both '{rule.item}' and '{alias}': add one that does, and that reaches the "
                 "number only if the two are counted twice"
             )
-            yield Slip("policy", steps, f"'{alias}' counted as a finding of its own", advice, tuple(edits), touched)
+            yield Mutation("policy", steps, f"'{alias}' counted as a finding of its own", advice, tuple(edits), touched)
 
 
 def _members_of_counts(given: _Given, name: str) -> Iterator[tuple[Steps, Any]]:
@@ -365,7 +365,7 @@ def _renamed(value: Any, name: str, other: str) -> Any:
     return [_renamed(inner, name, other) for inner in value] if isinstance(value, list) else value
 
 
-def _of_codes(policy: Policy) -> Iterator[Slip]:
+def _of_codes(policy: Policy) -> Iterator[Mutation]:
     for name, touched in reach.of_sets(policy).items():
         for index, row in enumerate(policy.code_sets[name].listed):
             written = row.spelling
@@ -380,7 +380,7 @@ def _of_codes(policy: Policy) -> Iterator[Slip]:
                 yield _dropped("codes", (*steps, "except", number), change, advice, replace(touched, code=kept_out))
 
 
-def _of_ingredients(policy: Policy) -> Iterator[Slip]:
+def _of_ingredients(policy: Policy) -> Iterator[Mutation]:
     for name, touched in reach.of_sets(policy).items():
         for index, drug in enumerate(policy.code_sets[name].ingredients):
             advice = f"no case turns on it: add one with the text '{drug}'"
@@ -388,7 +388,7 @@ def _of_ingredients(policy: Policy) -> Iterator[Slip]:
             yield _dropped("codes", steps, f"'{drug}' dropped", advice, replace(touched, phrase=drug), drug)
 
 
-def _of_phrases(policy: Policy) -> Iterator[Slip]:
+def _of_phrases(policy: Policy) -> Iterator[Mutation]:
     for name, touched in reach.of_sets(policy).items():
         for index, phrase in enumerate(map(str.strip, policy.code_sets[name].written_phrases)):
             advice = f"no case turns on it: add one with the text '{phrase}'"

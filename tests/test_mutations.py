@@ -1,4 +1,4 @@
-"""The slip test: every kind of slip is made, a case on each side notices it, and what no case notices is told."""
+"""The mutation test: makes every kind of mutation, which a case on each side notices, and reports the others."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from cds_service.authoring.documents import Edit, edited
 from cds_service.authoring.mutation_test import Trial, unnoticed
-from cds_service.authoring.slips import Slip, slips, steps_of
+from cds_service.authoring.mutations import Mutation, mutations, steps_of
 from cds_service.card.guidance import Addresses
 from cds_service.facts.vocabulary import VOCABULARY
 from cds_service.library import Library
@@ -55,13 +55,13 @@ def with_cases(given: dict[str, Any], *cases: dict[str, Any]) -> dict[str, Any]:
     return {**given, "cases": {**given["cases"], "cases": listed}}
 
 
-def slips_of(given: dict[str, Any], *, phrases: bool = False) -> list[Slip]:
-    return slips(given, policy_of(FOLDER, given), phrases=phrases)
+def mutations_of(given: dict[str, Any], *, phrases: bool = False) -> list[Mutation]:
+    return mutations(given, policy_of(FOLDER, given), phrases=phrases)
 
 
 def made(given: dict[str, Any], beginning: str) -> list[str]:
-    """The slips whose place begins so, as sentences."""
-    return [str(slip) for slip in slips_of(given) if str(slip).startswith(beginning)]
+    """The mutations whose place begins so, as sentences."""
+    return [str(mutation) for mutation in mutations_of(given) if str(mutation).startswith(beginning)]
 
 
 def trial(given: dict[str, Any]) -> Trial:
@@ -70,8 +70,8 @@ def trial(given: dict[str, Any]) -> Trial:
     return Trial(FOLDER, given, policy, guide, VOCABULARY)
 
 
-def surviving(given: dict[str, Any], beginning: str) -> list[Slip]:
-    chosen = [slip for slip in slips_of(given) if str(slip).startswith(beginning)]
+def surviving(given: dict[str, Any], beginning: str) -> list[Mutation]:
+    chosen = [mutation for mutation in mutations_of(given) if str(mutation).startswith(beginning)]
     return trial(given).survivors(chosen, lambda done: None)
 
 
@@ -140,7 +140,7 @@ FLIPPED = ".is: true read as false"
         ({"fact": "age", "at_least": "$adult"}, []),
     ],
 )
-def test_each_word_of_a_test_has_its_slips(test, expected):
+def test_each_word_of_a_test_has_its_mutations(test, expected):
     assert made(with_test(test), FIRST) == [FIRST + change for change in expected]
 
 
@@ -151,12 +151,16 @@ def test_what_is_removed_leaves_the_rest_of_the_test():
         ({"count": "blocks", "after": "surgery", "at_least": 2}, {"count": "blocks", "at_least": 2}),
     ):
         given = with_test(test)
-        (removed,) = [slip for slip in slips_of(given) if str(slip).startswith(FIRST) and slip.change == "removed"]
+        (removed,) = [
+            mutation
+            for mutation in mutations_of(given)
+            if str(mutation).startswith(FIRST) and mutation.change == "removed"
+        ]
         assert edited(given, removed.edits)["policy"]["criteria"][0]["test"] == left
         assert given["policy"]["criteria"][0]["test"] == test
 
 
-def test_parameters_and_profiles_have_slips_of_their_own():
+def test_parameters_and_profiles_have_mutations_of_their_own():
     given = with_test(
         {"fact": "age", "at_least": "$adult"},
         profiles={
@@ -182,12 +186,12 @@ def test_parameters_and_profiles_have_slips_of_their_own():
         "policy.json: $.profiles.strict.all[0]: 'adult' dropped from the profile 'strict'",
         "policy.json: $.profiles.strict.all[1]: 'pain' dropped from the profile 'strict'",
     ]
-    (up, _) = [slip for slip in slips_of(given) if slip.steps == ("parameters", "adult", "value")]
+    (up, _) = [mutation for mutation in mutations_of(given) if mutation.steps == ("parameters", "adult", "value")]
     assert up.advice == "no case stands between 18 and 19: add one with 'age' 18 (born 2008-03-15), which passes"
     assert up.reach.criteria == {"adult"}
 
 
-def test_tests_of_verdicts_pathways_scope_and_view_have_slips():
+def test_tests_of_verdicts_pathways_scope_and_view_have_mutations():
     verdicts = [{"id": "labeled", "title": "Label", "all": ["adult"], "applies_unless": CLEAN}]
     given = with_test(
         AGE,
@@ -197,7 +201,7 @@ def test_tests_of_verdicts_pathways_scope_and_view_have_slips():
     )
     said = {"summary": "Humming.", "lines": ["Humming."]}
     given["card"] = given["card"] | {"ask_scope": said, "pathways": {"open": said}, "no_label": "no label"}
-    found = [str(slip) for slip in slips_of(given)]
+    found = [str(mutation) for mutation in mutations_of(given)]
     for place in (
         "$.verdicts[0].applies_unless.is",
         "$.pathways[0].when.is",
@@ -207,7 +211,7 @@ def test_tests_of_verdicts_pathways_scope_and_view_have_slips():
         assert f"policy.json: {place}: true read as false" in found
 
 
-def test_look_backs_have_slips_and_ranges_and_units_have_none():
+def test_look_backs_have_mutations_and_ranges_and_units_have_none():
     assert made(documents(), "policy.json: $.facts.weight-ratio") == [
         "policy.json: $.facts.weight-ratio.look_back_days: 365 moved to 366",
         "policy.json: $.facts.weight-ratio.look_back_days: 365 moved to 364",
@@ -218,20 +222,20 @@ def test_look_backs_have_slips_and_ranges_and_units_have_none():
     ]
 
 
-def test_each_code_that_is_read_has_a_slip_and_phrases_only_where_asked_for():
+def test_each_code_that_is_read_has_a_mutation_and_phrases_only_where_asked_for():
     given = documents(
         Edit("codes", ("sets", "related"), documents()["codes"]["sets"]["coil"] | {"title": "Decides nothing"})
     )
     found = made(given, "codes.json")
     assert "codes.json: $.sets.knee.codes[3]: ICD-10-CM|M17- dropped" in found
     assert "codes.json: $.sets.coil.codes[1]: HCPCS|C1111 dropped" in found
-    assert not [slip for slip in found if "related" in slip]
+    assert not [mutation for mutation in found if "related" in mutation]
     phrase = "codes.json: $.sets.exercise.text[0]: 'knee exercise' dropped"
     assert phrase not in found
-    assert phrase in [str(slip) for slip in slips_of(given, phrases=True)]
+    assert phrase in [str(mutation) for mutation in mutations_of(given, phrases=True)]
 
 
-def test_members_of_verdicts_and_payers_have_slips():
+def test_members_of_verdicts_and_payers_have_mutations():
     assert "policy.json: $.verdicts[1].all[2]: 'function' dropped from the verdict 'studied'" in made(documents(), "")
     dropped = "payers.json: $.payers[0].position.covered_when_all[1]: 'can-hum' dropped from the position of"
     assert made(documents(), dropped) == [f"{dropped} 'Example Mutual'"]
@@ -242,9 +246,11 @@ def test_an_alias_becomes_a_finding_of_its_own_that_is_counted_twice():
     given = edited(
         with_test({"of": [HUMS, CLEAN], "at_least": 2}), (Edit("policy", ("facts", "can-hum-attested"), fact),)
     )
-    (slip,) = [slip for slip in slips_of(given) if "aliases" in str(slip)]
-    assert str(slip) == ("policy.json: $.facts.can-hum-attested.aliases[0]: 'can-sing' counted as a finding of its own")
-    policy = edited(given, slip.edits)["policy"]
+    (mutation,) = [mutation for mutation in mutations_of(given) if "aliases" in str(mutation)]
+    assert str(mutation) == (
+        "policy.json: $.facts.can-hum-attested.aliases[0]: 'can-sing' counted as a finding of its own"
+    )
+    policy = edited(given, mutation.edits)["policy"]
     assert policy["facts"]["can-hum-attested"]["aliases"] == []
     assert policy["facts"]["can-hum-attested-can-sing"]["item"] == "can-sing"
     assert policy["criteria"][0]["test"]["of"] == [HUMS, CLEAN, {"fact": "can-hum-attested-can-sing", "is": True}]
@@ -263,10 +269,10 @@ def test_a_limit_with_cases_on_both_sides_is_noticed():
     assert surviving(given, FIRST) == []
 
 
-def test_the_one_missing_case_is_told_with_what_to_add():
+def test_the_one_missing_case_is_reported_with_what_to_add():
     given = with_cases(documents(), born("2008-03-15", "met"), born("2010-01-01", "not-met"))
     survivors = surviving(given, FIRST)
-    assert [str(slip) for slip in survivors] == ["policy.json: $.criteria[0].test.at_least: 18 moved to 17"]
+    assert [str(mutation) for mutation in survivors] == ["policy.json: $.criteria[0].test.at_least: 18 moved to 17"]
     (problem,) = unnoticed(survivors, given)
     assert problem.place == "policy.json: $.criteria[0].test.at_least"
     assert problem.says == (
@@ -299,8 +305,8 @@ def humming(truth: str, **answers: bool) -> dict[str, Any]:
         (HUMS, [humming("unknown")], [FLIPPED]),
     ],
 )
-def test_a_slip_is_noticed_where_a_case_turns_on_it(test, cases, unseen):
-    found = [str(slip).removeprefix(FIRST) for slip in surviving(with_cases(with_test(test), *cases), FIRST)]
+def test_a_mutation_is_noticed_where_a_case_turns_on_it(test, cases, unseen):
+    found = [str(mutation).removeprefix(FIRST) for mutation in surviving(with_cases(with_test(test), *cases), FIRST)]
     assert found == unseen
 
 
@@ -309,7 +315,7 @@ def test_a_verdict_without_one_of_its_criteria_is_noticed_by_a_case_of_that_verd
         "change": {"form": {"answers": {"can-hum": False}, "date": "2026-03-01"}},
         "expect": {"verdicts": {"labeled": "not-met"}},
     }
-    left = [str(slip) for slip in surviving(with_cases(documents(), case), "policy.json: $.verdicts[0]")]
+    left = [str(mutation) for mutation in surviving(with_cases(documents(), case), "policy.json: $.verdicts[0]")]
     assert "policy.json: $.verdicts[0].all[2]: 'can-hum' dropped from the verdict 'labelled'" not in left
     assert "policy.json: $.verdicts[0].all[0]: 'adult' dropped from the verdict 'labelled'" in left
 
@@ -323,7 +329,7 @@ def test_a_code_is_noticed_by_a_case_that_holds_it_however_it_is_written():
         assert len(surviving(with_cases(documents(), case), "codes.json: $.sets.infection")) == left
 
 
-def test_codes_of_one_set_are_told_together_with_the_table_to_add():
+def test_codes_of_one_set_are_reported_together_with_the_table_to_add():
     case = {"expect": {"criteria": {"no-infection": "unknown"}}}
     given = with_cases(documents(), case)
     (problem,) = unnoticed(surviving(given, "codes.json: $.sets.infection"), given)
@@ -339,10 +345,10 @@ def test_what_the_loader_refuses_is_noticed():
 
 def test_a_helping_process_finds_what_one_alone_finds():
     given = with_cases(documents(), born("2008-03-15", "met"))
-    every = slips_of(given)
+    every = mutations_of(given)
     assert len(every) >= 50
     held = trial(given)
     told: list[int] = []
     together = held.survivors(every, told.append)
-    assert together == [slip for slip in every if not held.notices(slip)]
+    assert together == [mutation for mutation in every if not held.notices(mutation)]
     assert told == sorted(told)
