@@ -50,7 +50,7 @@ def _cards(line: Mapping[str, Any]) -> list[Any]:
 def read(folder: Path, wanted: Wanted, keys: Keys | None, broken: Callable[[str], None]) -> Iterator[dict[str, Any]]:
     """The wanted lines, oldest day first, in the order in which they were written.
 
-    With ``keys`` each line's content is opened; without, it is left out. What cannot be read is told to ``broken`` in
+    With ``keys`` each line's content is opened; without, it is left out. What cannot be read is reported to ``broken`` in
     a sentence and passed over. Raises AuditError where the folder cannot be read.
     """
     for day, path in files_of(folder):
@@ -67,7 +67,7 @@ def read(folder: Path, wanted: Wanted, keys: Keys | None, broken: Callable[[str]
 
 
 def line_of(text: bytes, place: str, broken: Callable[[str], None]) -> dict[str, Any] | None:
-    """One line read, or None; that it is broken is told to ``broken`` with its ``place``."""
+    """One line read, or None; that it is broken is reported to ``broken`` with its ``place``."""
     if not text.strip():
         return None
     with suppress(orjson.JSONDecodeError):
