@@ -75,7 +75,7 @@ def test_records_without_a_known_code_are_counted_by_how_they_are_written(tmp_pa
     two = bundle(person(), problem("Acne"), problem("Acne", name="c2"), problem("Knee pain", name="c3"))
     one = bundle(person("two"), problem("Acne", {"reference": "Patient/two"}))
     output = run(folder_of(tmp_path, a=two, b=one)).output
-    assert "Without a code that a policy lists: 4 of 4 records and parts, in 2 ways" in output
+    assert "Without a code that a rule set lists: 4 of 4 records and parts, in 2 ways" in output
     assert line(output, "3 ") == ["3", "2", "Condition", "SNOMED CT 88616000", "Acne"]
     assert line(output, "1 ") == ["1", "1", "Condition", "SNOMED CT 88616000", "Knee pain (read by its words)"]
     assert "and 1 more; --most 2 shows them all" in run(tmp_path / "charts", "--most", "1").output
@@ -90,7 +90,7 @@ def test_the_ledger_says_what_does_not_count_and_why(tmp_path):
     kind, in_part, received, counted, why = line(output, "Condition")
     assert (kind, in_part, received, counted) == ("Condition", "1", "4", "1")
     assert {"names no patient 1", "names another patient 1"} < set(why.split(", "))
-    assert "Not read by any policy: Claim 1" in output
+    assert "Not read by any rule set: Claim 1" in output
 
 
 @pytest.mark.parametrize(

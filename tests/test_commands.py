@@ -118,7 +118,7 @@ def test_a_port_in_use_is_reported_at_once():
 
 def test_check_leaves_out_what_is_no_policy_and_says_so(tmp_path):
     (tmp_path / "notes").mkdir()
-    assert "no policy folder" in run("check", str(tmp_path)).output
+    assert "no rule set folder" in run("check", str(tmp_path)).output
     (tmp_path / "minimal").symlink_to(MINIMAL)
     assert "notes" in run("check", str(tmp_path), "--no-slips").output
 

@@ -477,7 +477,7 @@ def test_the_command_compares_ids_or_folders(cards, tmp_path):
     assert same.output.endswith("- Nothing changed.\n")
     wrong = CliRunner().invoke(main, ["changes", "nonsense", str(MINIMAL)])
     assert wrong.exit_code == 1
-    assert "There is no policy 'nonsense'" in wrong.output
+    assert "There is no rule set 'nonsense'" in wrong.output
     edition(tmp_path, "other", "2020", None, statement="elbow-humming")
     unlike = CliRunner().invoke(main, ["changes", str(MINIMAL), str(tmp_path / "other")])
     assert unlike.exit_code == 1

@@ -103,7 +103,7 @@ def test_answers_to_another_statement_do_not_count(folder):
 
 
 def test_an_empty_folder_is_refused(tmp_path):
-    with pytest.raises(PolicyError, match="no policy found"):
+    with pytest.raises(PolicyError, match="no rule set found"):
         load_library(tmp_path, BASE)
 
 

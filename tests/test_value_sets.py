@@ -286,7 +286,7 @@ def test_another_policy_stays_as_it_is(tmp_path):
 
 
 def test_a_policy_or_a_set_that_is_not_there_is_reported_with_the_nearest_name(tmp_path):
-    with pytest.raises(PolicyError, match="'minimal-2' is no policy; did you mean 'minimal'"):
+    with pytest.raises(PolicyError, match="'minimal-2' is no rule set; did you mean 'minimal'"):
         load_library(
             MINIMAL.parent, BASE, None, folder_of(tmp_path, {"minimal-2/exercise/a.json": expansion(EXERCISE)})
         )
@@ -302,7 +302,7 @@ def test_a_policy_or_a_set_that_is_not_there_is_reported_with_the_nearest_name(t
         ("minimal/exercise", expansion(STRETCHING), "minimal: 1 case"),
         ("minimal/exercise", expansion("1"), "The code packs or value sets cannot be used"),
         ("minimal/exercises", expansion(STRETCHING), "error: minimal/exercises/a.json: 'exercises' is no code set"),
-        ("minimum/exercise", expansion(STRETCHING), "'minimum' is no policy; did you mean 'minimal'"),
+        ("minimum/exercise", expansion(STRETCHING), "'minimum' is no rule set; did you mean 'minimal'"),
     ],
 )
 def test_the_check_holds_the_folder_of_the_setting(tmp_path, place, content, says):
