@@ -1,6 +1,6 @@
 """A shipped policy with few of its cases, for tests of commands that would run all of them again.
 
-That all cases come out as written and notice every slip is held once, by tests/test_policy_content.py.
+That all cases come out as written and notice every mutation is held once, by tests/test_policy_content.py.
 """
 
 import json

@@ -92,7 +92,7 @@ def test_a_cds_hooks_token_for_the_address_counts_as_well(service):
     assert service.get(FORMS, headers=headers).status_code == 200
 
 
-def test_without_a_token_only_the_capabilities_are_told(service):
+def test_without_a_token_only_the_capabilities_are_served(service):
     assert service.get("/fhir/metadata").status_code == 200
     for path in (FORMS, f"{FORMS}/x", "/fhir/Library", "/fhir/ValueSet/$expand"):
         answer = service.get(path)

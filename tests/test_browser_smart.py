@@ -114,7 +114,7 @@ def test_an_app_is_launched_from_a_card_writes_and_the_next_card_reads_it(chart,
     assert "fhirAuthorization" not in json.loads(chart.locator("#request-text").input_value())
 
 
-def test_the_chart_is_read_anew_when_the_reader_comes_back_and_can_be_reset(chart, faults):
+def test_the_chart_is_read_again_when_the_reader_comes_back_and_can_be_reset(chart, faults):
     tab = launched(chart, faults)
     allowed(tab)
     assert saved(tab) == 201
@@ -130,7 +130,7 @@ def test_the_chart_is_read_anew_when_the_reader_comes_back_and_can_be_reset(char
     assert chart.locator("#written section").count() == 0
 
 
-def test_a_scope_is_refused_on_the_consent_page_and_all_of_it(chart, faults):
+def test_a_scope_is_refused_on_the_consent_page_and_so_is_every_scope(chart, faults):
     tab = launched(chart, faults)
     tab.get_by_label("Write attested answers").uncheck()
     assert "QuestionnaireResponse.cru" not in allowed(tab)["scope"]

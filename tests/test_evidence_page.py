@@ -147,7 +147,7 @@ def test_the_checklist_names_each_document_once_and_marks_those_of_the_trials():
     assert len(set(both)) == len(both) > 0
 
 
-def test_a_report_whose_text_is_not_read_is_told_beside_what_was_received():
+def test_a_report_whose_text_is_not_read_stands_beside_what_was_received():
     request = example("typical-gaps")
     reports = [
         entry["resource"]

@@ -43,7 +43,7 @@ def test_explain_prints_the_public_object():
     assert len(explained["response"]["cards"]) == 1
 
 
-def test_explain_can_hold_the_resources_against_their_models():
+def test_explain_can_check_the_resources_against_their_models():
     request = run("example", "broken-resources", "--today", "2026-11-23").output
     told = run("explain", "-", "--validate", "--today", "2026-11-23", given=request).stderr
     assert "FHIR: Condition/code-is-a-word: code" in told

@@ -248,7 +248,7 @@ def test_a_package_holds_what_its_closed_slices_allow_and_the_form_first(client)
         assert draft["questionnaire"] == f"{form['url']}|{form['version']}"
 
 
-def test_a_contrary_record_brings_the_items_to_answer_in_spite_of_it(client):
+def test_a_contrary_record_brings_the_items_to_answer_despite_it(client):
     request = example("typical-gaps")
     scoliosis = {
         "resourceType": "Condition",
@@ -286,7 +286,7 @@ def test_an_unknown_form_is_a_warning_and_the_others_come(client):
     assert outcome_of(asked(client, body, **OLDER), "operationOutcome") == [("warning", "not-found")]
 
 
-def test_an_order_that_no_statement_knows_gets_no_form_and_is_told(client):
+def test_an_order_that_no_statement_knows_gets_no_form_but_a_notice(client):
     assert outcome_of(asked(client, package_of(example("unrelated-order")))) == [("information", "informational")]
 
 
@@ -337,7 +337,7 @@ def test_a_body_of_another_media_type_or_size_is_refused(client):
     assert refusal(small.post(PACKAGE, json=package_of(example("typical-gaps"))))[0] == 413
 
 
-# --- errors, and what is told -----------------------------------------------------------------------------------------
+# --- errors, and what is logged ---------------------------------------------------------------------------------------
 
 
 def report(*forms: str, text: str = "") -> dict:

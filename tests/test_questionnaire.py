@@ -188,7 +188,7 @@ def test_a_measured_number_has_its_code_its_ends_its_unit_and_its_expression():
     assert found["sdc-questionnaire-initialExpression"]["language"] == "text/fhirpath"
 
 
-def test_a_contrary_record_adds_the_items_to_answer_in_spite_of_it_to_that_criterion_alone():
+def test_a_contrary_record_adds_the_items_to_answer_despite_it_to_that_criterion_alone():
     shared = {item["linkId"] for item in items(questionnaire(POLICIES[0], BASE))}
     with_record = {item["linkId"] for item in items(questionnaire(POLICIES[0], BASE, despite={"scoliosis"}))}
     assert with_record - shared == {"scoliosis.despite", "scoliosis.despite-why"}

@@ -143,7 +143,7 @@ def test_a_user_refuses_everything(smart):
     assert "code" not in back
 
 
-def test_the_ehr_denies_or_cuts_where_it_is_told_to(smart):
+def test_the_ehr_denies_or_cuts_where_it_is_set_to(smart):
     smart.bench.refuse(authorization="denied")
     assert sent_back(smart.authorize())["error"] == "access_denied"
     smart.bench.refuse(authorization="cut")

@@ -10,8 +10,8 @@ from cds_service.policy.walk import nodes, tests
 
 
 class Near(NamedTuple):
-    """What a case near a mutation names: the profile whose place it is, if any, and the linkIds, codes, phrases and days
-    that decide there."""
+    """What a case near a mutation names: the profile whose place it is, if any, and the linkIds, codes, phrases and
+    days that decide there."""
 
     profile: str | None
     marks: frozenset[str]

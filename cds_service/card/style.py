@@ -39,7 +39,7 @@ DEFAULT_STYLE = Style()
 
 
 def percent(text: str) -> str:
-    """A text with "57 %" as "57%"."""
+    """A text without the space before each percent sign: "57%"."""
     return _PERCENT.sub("%", text)
 
 

@@ -50,8 +50,8 @@ def _cards(line: Mapping[str, Any]) -> list[Any]:
 def read(folder: Path, wanted: Wanted, keys: Keys | None, broken: Callable[[str], None]) -> Iterator[dict[str, Any]]:
     """The wanted lines, oldest day first, in the order in which they were written.
 
-    With ``keys`` each line's content is opened; without, it is left out. What cannot be read is reported to ``broken`` in
-    a sentence and passed over. Raises AuditError where the folder cannot be read.
+    With ``keys`` each line's content is opened; without, it is left out. What cannot be read is reported to ``broken``
+    in a sentence and passed over. Raises AuditError where the folder cannot be read.
     """
     for day, path in files_of(folder):
         if not wanted.holds_day(day):

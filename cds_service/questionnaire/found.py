@@ -37,7 +37,7 @@ def concerns(finding: Finding, question: FormQuestion) -> bool:
 
 
 def contradicted(findings: Mapping[str, Finding]) -> frozenset[str]:
-    """The criteria (ids) that a record in the chart contradicts, and that a clinician may answer in spite of it."""
+    """The criteria (ids) that a record in the chart contradicts, and that a clinician may answer despite it."""
     return frozenset(item.criterion.id for item in findings.values() if item.contrary)
 
 

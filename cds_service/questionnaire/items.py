@@ -73,9 +73,9 @@ class ItemWriter:
             item["code"] = codes
         if question.type == "group":
             item["repeats"] = True
-            item["item"] = [*self._told(question), *self._event(question)]
+            item["item"] = [*self._notes(question), *self._event(question)]
         else:
-            item["item"] = [*self._told(question), *self._children(question)]
+            item["item"] = [*self._notes(question), *self._children(question)]
         return item
 
     def attester(self) -> Json:
@@ -114,17 +114,17 @@ class ItemWriter:
         measured = [{"system": LOINC, "code": row.code} for row in listed if row.system == LOINC][:1]
         return measured + [{"system": self._criteria, "code": name} for name in question.criteria]
 
-    def _told(self, question: FormQuestion) -> list[Json]:
-        """What is told beside a question: what would settle it, and how it is meant."""
-        told = []
+    def _notes(self, question: FormQuestion) -> list[Json]:
+        """What stands beside a question: what would settle it, and how it is meant."""
+        notes = []
         if question.settled_by:
             text = f"Add to the chart, or attest here: {question.settled_by}."
             category = _concept("displayCategory", "display-category", "instructions")
-            told.append(_display(question.link_id + FOUND, text, category))
+            notes.append(_display(question.link_id + FOUND, text, category))
         if question.help:
             control = _concept("itemControl", "item-control", "help")
-            told.append(_display(question.link_id + HELP, question.help, control))
-        return told
+            notes.append(_display(question.link_id + HELP, question.help, control))
+        return notes
 
     def _children(self, question: FormQuestion) -> list[Json]:
         answered = _enabled(question, "exists", True)
@@ -137,10 +137,10 @@ class ItemWriter:
             no = _enabled(question, "=", False)
             children.append(_text(question.link_id + WHY_NOT, "If no: the reason", no))
         if any(name in self._despite for name in question.criteria):
-            in_spite = "In spite of the contrary record in the chart (which)"
+            despite = "Despite the contrary record in the chart (which)"
             children += [
-                self._reference(question.link_id + DESPITE, in_spite, _CONTRARY, answered),
-                _text(question.link_id + DESPITE_WHY, "Why in spite of that record", answered),
+                self._reference(question.link_id + DESPITE, despite, _CONTRARY, answered),
+                _text(question.link_id + DESPITE_WHY, "Why despite that record", answered),
             ]
         return children
 
@@ -153,7 +153,7 @@ class ItemWriter:
         item: Json = {"linkId": question.link_id, "type": question.type, "text": question.text}
         if extensions := _number(question):
             item["extension"] = extensions
-        if told := self._told(question):
+        if told := self._notes(question):
             item["item"] = told
         return item
 

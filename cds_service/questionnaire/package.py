@@ -33,7 +33,7 @@ def issue(severity: str, code: str, sentence: str) -> Json:
 
 
 def output_parameters(version: Version, bundles: Iterable[Json], issues: Sequence[Json]) -> Json:
-    """The answer of the operation, with what it has to say besides."""
+    """The answer of the operation, with its issues."""
     parameters = [{"name": version.bundle_parameter, "resource": bundle} for bundle in bundles]
     if issues:
         outcome = {"resourceType": "OperationOutcome", "issue": list(issues)}

@@ -42,7 +42,7 @@ def questionnaire(
     """The Questionnaire of a policy: derived whole, nothing in it is written by hand.
 
     ``despite`` are the criteria (ids) against which a call found contrary records: their questions get the items in
-    which a clinician answers in spite of a record. Without them it is the shared definition, with nothing of a patient.
+    which a clinician answers despite a record. Without them it is the shared definition, with nothing of a patient.
     """
     asked = groups(policy)
     writer = ItemWriter(criteria_system(policy, canonical_base), expressions=version.has_expressions, despite=despite)
@@ -55,7 +55,7 @@ def questionnaire(
         "url": questionnaire_url(policy, canonical_base),
         "version": policy.edition,
         "name": "".join(word.capitalize() for word in policy.id.split("-")),
-        "title": f"{policy.title}: what is still to document",
+        "title": f"{policy.title}: what still needs documentation",
         "status": "draft" if policy.is_draft else "active",
         "experimental": False,
         "subjectType": ["Patient"],

@@ -48,7 +48,7 @@ def _value_set(policy: Policy, codes: CodeSet, canonical_base: str) -> Json:
 def _included(codes: CodeSet) -> list[Json]:
     concepts: dict[str, list[Json]] = {}
     for row in codes.listed:
-        # An ingredient of which no code was seen has a name alone.
+        # An ingredient of which no code was available has a name alone.
         if not row.is_family and row.code:
             concepts.setdefault(row.system, []).append(_concept(row))
     families = [{"system": row.system, "filter": [_regex(pattern_of(row))]} for row in codes.listed if row.is_family]

@@ -83,7 +83,8 @@ class WorkbenchSessions:
         """Has ``change`` make what a session holds into what it holds from now on (None: the same), and answers with
         what else it returns; None where there is no such session.
 
-        All of it is one transaction: of two changes at a time the second sees what the first made. Raises StoreError.
+        One transaction reads and writes: of two changes at a time the second sees what the first made.
+        Raises StoreError.
         """
         if not _NAME.fullmatch(name):
             return None

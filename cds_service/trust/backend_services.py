@@ -21,7 +21,7 @@ from cds_service.trust.tokens import Verified, Verifier
 LONGEST_ASSERTION = 300
 ACCESS_SECONDS = 300
 ALGORITHM = "HS256"
-# The type of an access token (RFC 9068, section 2.1), by which it is told from a client's own token.
+# The type of an access token (RFC 9068, section 2.1), by which it differs from a client's own token.
 TYPE = "at+jwt"
 GRANT_TYPE = "client_credentials"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

@@ -106,7 +106,7 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
         record.forms = tuple(f"{policy.id}|{policy.edition}" for policy in known)
         for policy in known:
             installation.metrics.form_error(policy.id)
-            # What the report says may be of a patient: that there is one is all that is told.
+            # What the report says may be of a patient: the log shows only that there is one.
             logs.logger().warning("form-error", policy=policy.id)
         return Response(status=204)
 

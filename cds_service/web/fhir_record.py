@@ -1,4 +1,4 @@
-"""A request to the FHIR routes, as it is told to the log, the metrics and the audit log; and how it is answered."""
+"""A request to the FHIR routes, as the log, the metrics and the audit log hold it; and how it is answered."""
 
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -51,7 +51,7 @@ class FhirRecord:
 
 
 def begin(operation: str) -> FhirRecord:
-    """The record of the current request, which is told when it is answered."""
+    """The record of the current request, which is logged when it is answered."""
     record = g.fhir = FhirRecord(operation)
     logs.begin_call(record.request_id)
     return record

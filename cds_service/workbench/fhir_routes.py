@@ -109,7 +109,7 @@ def register_writes(  # noqa: C901 - the branches are those of its routes, which
     def written(
         name: str, by: AppAccess, needs: set[tuple[str, str]], work: Callable[[WritableChart], list[Written]]
     ) -> list[Written] | Response:
-        """What came of writes that were checked; an answer where the EHR is told to refuse them."""
+        """What came of writes that were checked; an answer where the EHR is set to refuse them."""
         for kind, interaction in sorted(needs):
             by.require(kind, interaction)
         refused = by.session.refusals.of_write({kind for kind, _ in needs})

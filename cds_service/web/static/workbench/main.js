@@ -96,7 +96,7 @@ async function chartOf(name, context) {
   return { base, prefetch, records: records.flatMap(resources), changes, written };
 }
 
-/** Reads the chart anew where an app has written into it; an answer that fails leaves it as it is. */
+/** Reads the chart again where an app has written into it; an answer that fails leaves it as it is. */
 async function refresh() {
   const asking = patient;
   if (!asking?.base || !keeps) return;
