@@ -175,7 +175,7 @@ GENERATED = GenerationConfig(deterministic=True, max_examples=40)
 
 
 def has_a_readable_draft(body: object) -> bool:
-    """Whether one of the drafts can be read: what of the others cannot is told, and costs the call nothing."""
+    """Whether one of the drafts can be read: what of the others cannot is named, and costs the call nothing."""
     try:
         entries = body["context"]["draftOrders"]["entry"]  # type: ignore[index]
         return any(isinstance(entry["resource"]["resourceType"], str) for entry in entries if "resource" in entry)

@@ -46,7 +46,7 @@ class _Failing:
     worker_ended = forget
 
 
-def test_whatever_fails_when_a_worker_has_ended_is_told_and_ends_nothing(capsys):
+def test_whatever_fails_when_a_worker_has_ended_is_reported_and_ends_nothing(capsys):
     readiness, metrics = _Failing(), _Failing()
     around = SimpleNamespace(readiness=readiness, metrics=metrics)
     ServedInstallation(None, around, None).forget(42)  # type: ignore[arg-type]

@@ -46,7 +46,7 @@ class Unread(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """What is measured: in which unit it is told, with the units that are read (``FactRule.units``), between which
+    """What is measured: in which unit it is shown, with the units that are read (``FactRule.units``), between which
     ends, and at which site."""
 
     unit: str

@@ -95,7 +95,7 @@ def find(
 
     A criterion that reads parts has none where the call names no part.
     """
-    # What was left out is told in words, whether it would have said anything or not.
+    # What was left out is named in words, whether it would have said anything or not.
     if chart.why_missing or chart.unreadable or chart.dropped:
         silent = {}
     found = {}

@@ -158,8 +158,8 @@ def decide(
 ) -> Decision:
     """Holds one chart, and the facts known from it (``facts.gather``), against one policy. Pure: no clock, no log.
 
-    ``profile`` is a rule to be checked against as well, on request; ``silent`` are the findings of the policy's criteria
-    where all that they read is silent, without which they are worked out like all others.
+    ``profile`` is a rule to be checked against as well, on request; ``silent`` are the findings of the policy's
+    criteria where all that they read is silent, without which they are worked out like all others.
     """
     findings = criteria.find(policy, policy.always_evaluated, known, chart, silent)
     by_key: dict[str, list[Finding]] = {}
