@@ -316,8 +316,8 @@ def test_a_verdict_without_one_of_its_criteria_is_noticed_by_a_case_of_that_verd
         "expect": {"verdicts": {"labeled": "not-met"}},
     }
     left = [str(mutation) for mutation in surviving(with_cases(documents(), case), "policy.json: $.verdicts[0]")]
-    assert "policy.json: $.verdicts[0].all[2]: 'can-hum' dropped from the verdict 'labelled'" not in left
-    assert "policy.json: $.verdicts[0].all[0]: 'adult' dropped from the verdict 'labelled'" in left
+    assert "policy.json: $.verdicts[0].all[2]: 'can-hum' dropped from the verdict 'labeled'" not in left
+    assert "policy.json: $.verdicts[0].all[0]: 'adult' dropped from the verdict 'labeled'" in left
 
 
 def test_a_code_is_noticed_by_a_case_that_holds_it_however_it_is_written():
