@@ -323,7 +323,7 @@ def test_a_list_that_was_sent_in_part_is_reported_in_the_log_though_no_card_come
 
 
 def test_a_policy_that_breaks_says_so_on_one_card_and_in_the_log_without_the_patient(client, monkeypatch, capsys):
-    def broken(*arguments: object) -> None:
+    def broken(*arguments: object, **more: object) -> None:
         raise ValueError("Marisol Quintero, born 1978")
 
     monkeypatch.setattr(service.decisions, "decide", broken)
