@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from flask import Flask, Response
@@ -14,6 +14,7 @@ from cds_service.installation import Installation
 from cds_service.library import Library
 from cds_service.operations.readiness import NOT_READY
 from cds_service.questionnaire.artifacts import TYPES, Artifacts
+from cds_service.service import Guide
 from cds_service.settings.settings import Settings
 from cds_service.trust.backend_services import AccessTokens
 from cds_service.web import (
@@ -32,9 +33,15 @@ from cds_service.web import (
     pages,
     well_known,
 )
+from cds_service.web.calls import CardLinks
 from cds_service.web.discovery import discovery_document
 from cds_service.web.evidence_links import EvidenceLinks, RuleSetParts
+from cds_service.web.form_links import NO_FORM_LINKS, FormLinks, NoFormLinks
 from cds_service.web.gate import Gate
+from cds_service.web.registered import Registered
+
+if TYPE_CHECKING:
+    from cds_service.workbench.own_app import OwnApp
 
 
 def create_app(
@@ -95,7 +102,11 @@ def create_app(
         access = AccessTokens(installation.verifier, settings.key(), f"{public_url}/fhir", TYPES)
     gate = Gate(installation, public_url, access)
     parts = RuleSetParts()
-    calls.register(app, guide, clock, installation, gate, EvidenceLinks(installation, parts, public_url))
+    own_app = _own_app(installation, public_url)
+    registered = Registered(installation.clients(), own_app, public_url)
+    forms = _with_forms(app, guide, registered, installation, gate, clock)
+    links = CardLinks(EvidenceLinks(installation, parts, public_url), forms)
+    calls.register(app, guide, clock, installation, gate, links)
     evidence.register(app, library, parts, installation, gate, public_url)
     fhir_record.register(app, installation)
     backend_services.register(app, installation, gate, public_url)
@@ -104,12 +115,10 @@ def create_app(
     if installation.store is not None:
         feedback.register(app, frozenset(library.override_reasons), installation, installation.store, gate)
     pages.register(app, library, public_url, clock, discovered["services"], workbench=installation.workbench)
-    if installation.workbench:
+    if own_app is not None:
         # Where it is off nothing of it is loaded.
         from cds_service.workbench import routes as workbench
-        from cds_service.workbench.own_app import OwnApp
 
-        own_app = OwnApp(public_url, installation.own_app_secret)
         workbench.register(app, guide, own_app, clock, installation.workbench_sessions, fetches=fetches)
         if installation.store is not None:
             feedback_page.register(app, library, installation.store)
@@ -135,6 +144,34 @@ def _artifacts(library: Library) -> Artifacts:
         for outcome in Outcome
     }
     return Artifacts(library.policies, library.canonical_base, library.override_reasons, topics, __version__)
+
+
+def _own_app(installation: Installation, public_url: str) -> "OwnApp | None":
+    """Our own app as the workbench's demo EHR knows it; None where there is no workbench, then."""
+    if not installation.workbench:
+        return None
+    from cds_service.workbench.own_app import OwnApp
+
+    return OwnApp(public_url, installation.own_app_secret)
+
+
+def _with_forms(
+    app: Flask,
+    guide: Guide,
+    registered: Registered,
+    installation: Installation,
+    gate: Gate,
+    clock: Callable[[], date],
+) -> NoFormLinks:
+    """Adds the documentation form, and gives what links cards to it; where no EHR can launch it nothing is loaded."""
+    if installation.forms is None:
+        return NO_FORM_LINKS
+    from cds_service.documentation import routes as documentation
+    from cds_service.documentation.desk import FormDesk
+
+    desk = FormDesk(guide, registered.at, installation.forms, clock)
+    documentation.register(app, desk, guide, gate)
+    return FormLinks(registered.at, guide.addresses.public_url)
 
 
 def _json(body: bytes) -> Response:

@@ -27,6 +27,7 @@ from cds_service.store import page_keys
 from cds_service.store.database import Store, store_at
 from cds_service.store.evidence_pages import Ended
 from cds_service.store.failures import NewerStoreError, StoreError
+from cds_service.store.form_sessions import FormSessions
 from cds_service.store.ledger import Ledger, NoLedger
 from cds_service.store.replay import ReplayStore
 from cds_service.store.retention import NoRetention, Retention, limits_of
@@ -49,6 +50,15 @@ ANYONE = anyone()
 # A worker is silent after so many self-checks that it did not tell of; a run of all known answers takes its time.
 PATIENCE = 2.5
 SECONDS_OF_A_RUN = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """What documentation forms need: the ``sessions`` in which they are open, and who calls the EHR for them."""
+
+    sessions: FormSessions
+    http: OutgoingClient
+    fetcher: Fetcher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +97,7 @@ class Installation:
     turn: Turn = field(default_factory=Turn)
     evidence_mode: str = SEALED
     evidence_pages: SealedPages | None = None
+    forms: Forms | None = None
     workbench_sessions: WorkbenchSessions | None = None
     own_app_secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
@@ -154,6 +165,7 @@ def installation_of(settings: Settings, library: Library, *, only_this_machine: 
         workbench_sessions=WorkbenchSessions(store, os.urandom(KEY_BYTES)) if workbench else None,
         evidence_mode=evidence,
         evidence_pages=_evidence_pages(settings, store, shown_evidence) if shown_evidence else None,
+        forms=_forms(settings, store, http) if workbench or any(caller.smart for caller in callers) else None,
     )
 
 
@@ -163,12 +175,20 @@ def _with_evidence(callers: Collection[Client], mode: str) -> frozenset[str]:
     return frozenset(names | {WORKBENCH} if OPEN in names else names)
 
 
+def _forms(settings: Settings, store: Store, http: OutgoingClient) -> Forms:
+    return Forms(FormSessions(store, _page_keys(settings)), http, _fetcher(settings, http))
+
+
 def _evidence_pages(settings: Settings, store: Store, clients: Collection[str]) -> SealedPages:
+    return SealedPages(store, _page_keys(settings), settings.evidence_hours, clients)
+
+
+def _page_keys(settings: Settings) -> page_keys.PageKeys:
+    """The keys of what only a browser opens, beside its own secret."""
     given = settings.evidence_key.get_secret_value()
-    keys: page_keys.PageKeys = page_keys.KeptKeys(settings.state / page_keys.FILE_NAME)
     if given:
-        keys = page_keys.GivenKeys(keys_of(given, "CDS_SERVICE_EVIDENCE_KEY"))
-    return SealedPages(store, keys, settings.evidence_hours, clients)
+        return page_keys.GivenKeys(keys_of(given, "CDS_SERVICE_EVIDENCE_KEY"))
+    return page_keys.KeptKeys(settings.state / page_keys.FILE_NAME)
 
 
 def _expired(audit: AuditLog | NoAuditLog, metrics: NoMetrics) -> Callable[[Ended], None]:

@@ -53,6 +53,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "web": "HTTP: hook calls, feedback, errors, pages and the OpenAPI document",
     },
     {
+        "documentation": "the form that a card leads to: signing in, answering, writing into the EHR",
         "self_check": "the service asks itself what it knows the answer to",
         "workbench": "the small EHR in the browser",
     },

@@ -99,6 +99,20 @@ TABLES = {
             "cards": ("number of cards", NOTHING),
         },
     ),
+    "form_sessions": Table(
+        "Documentation forms that are open in a browser",
+        "until the form is finished, or 30 minutes after it was last used",
+        {
+            "key": ("SHA-256 of the form's name", NOTHING),
+            "expires": ("time of expiry", NOTHING),
+            "server_key": ("name of the server's key", NOTHING),
+            "sealed": (
+                "access token, what was read of the chart, and answers, encrypted under the server's key and the "
+                "browser's cookie",
+                CONTENT,
+            ),
+        },
+    ),
     "evidence_pages": Table(
         "Evidence pages behind the links of cards",
         "`CDS_SERVICE_EVIDENCE_HOURS`",

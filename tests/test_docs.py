@@ -356,9 +356,10 @@ def test_every_entry_that_is_shown_is_a_good_one(tmp_path):
     for text in shown:
         whole = text.replace('x = "…"', f'x = "{point["x"]}"').replace('y = "…"', f'y = "{point["y"]}"')
         (tmp_path / "clients.toml").write_text(whole, encoding="utf-8")
+        (tmp_path / "form.secret").write_text("a secret", encoding="ascii")
         (client,) = load_clients(tmp_path / "clients.toml").entries
         assert client.topic_aliases.keys() <= topics
-    assert len(shown) == 5
+    assert len(shown) == 6
 
 
 def test_every_command_in_the_readme_is_one_there_is():

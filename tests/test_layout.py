@@ -20,7 +20,7 @@ CLOCK_OR_CHANCE = {"now", "utcnow", "today", "fromtimestamp", "uuid1", "uuid4"}
 FILES = {"read_text", "read_bytes", "write_text", "write_bytes", "open", "print"}
 # The rooms, or modules, in which a library has its job.
 ONLY_IN = {
-    "flask": {"web", "workbench", "self_check", "app", "server"},
+    "flask": {"web", "workbench", "documentation", "self_check", "app", "server"},
     "flask_cors": {"web.browsers"},
     "gunicorn": {"server", "operations.gunicorn_logs"},
     "werkzeug": {"web", "app"},
@@ -39,9 +39,9 @@ ONLY_IN = {
     "opentelemetry": {"operations.traces"},
     "markdown_it": {"authoring.lint", "workbench.rendering"},
     "nh3": {"workbench.rendering"},
-    "cryptography": {"operations.sealing", "trust.jwk"},
-    "jwt": {"trust.tokens", "trust.backend_services"},
-    "authlib": {"workbench.authorization", "workbench.oauth_messages"},
+    "cryptography": {"operations.sealing", "trust.jwk", "trust.smart_entries"},
+    "jwt": {"trust.tokens", "trust.backend_services", "documentation.tokens"},
+    "authlib": {"workbench.authorization", "workbench.oauth_messages", "documentation"},
     "joserfc": {"workbench.authorization"},
     "sqlalchemy": {"store"},
     "alembic": {"store"},
@@ -110,9 +110,9 @@ def test_a_pure_room_touches_no_clock_chance_network_or_file(room):
 
 
 def test_the_house_stays_as_small_as_it_is():
-    assert len(arrows()) <= 174
+    assert len(arrows()) <= 190
     assert len(set(HEIGHT.values())) == 14
-    assert len([path for path in PACKAGE.iterdir() if path.name != "__pycache__"]) <= 33
+    assert len([path for path in PACKAGE.iterdir() if path.name != "__pycache__"]) <= 34
 
 
 def test_no_two_public_classes_share_a_name():

@@ -522,7 +522,7 @@ def test_what_is_kept_is_there_after_opening_again(store, store_url, tmp_path):
 def test_a_store_of_a_newer_version_is_refused_in_words(store, store_url, tmp_path):
     with store.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(StoreError, match=r"is of version 9999, .* up to 0004: it was written by a newer one") as caught:
+    with pytest.raises(StoreError, match=r"is of version 9999, .* up to 0005: it was written by a newer one") as caught:
         open_store(store_url, tmp_path)
     assert "password" not in str(caught.value)
     assert store.version() == "9999"

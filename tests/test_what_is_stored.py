@@ -114,7 +114,7 @@ def test_every_member_of_a_line_has_its_meaning_and_no_other_has():
 
 def test_what_is_said_to_be_patient_data_is_encrypted_or_what_the_user_wrote():
     stored = [(name, about) for table in TABLES.values() for name, about in table.columns.items()]
-    assert [name for name, (_, of_patient) in stored if of_patient == stored_page.CONTENT] == ["sealed"]
+    assert [name for name, (_, of_patient) in stored if of_patient == stored_page.CONTENT] == ["sealed"] * 2
     assert [name for name, (_, of_patient) in LINE.items() if of_patient == stored_page.CONTENT] == ["content"]
 
 
@@ -133,7 +133,7 @@ def test_every_setting_that_bounds_what_is_kept_is_on_the_page():
         assert f"`CDS_SERVICE_{name.upper()}`" in PAGE
 
 
-def test_only_evidence_pages_and_the_workbench_set_a_cookie_and_only_the_theme_is_kept_in_the_browser():
+def test_only_evidence_pages_forms_and_the_workbench_set_a_cookie_and_browsers_keep_only_the_theme():
     web = Path(__file__).parent.parent / "cds_service"
     scripts = [*web.rglob("*.js"), *web.rglob("*.html")]
     assert scripts
@@ -141,5 +141,9 @@ def test_only_evidence_pages_and_the_workbench_set_a_cookie_and_only_the_theme_i
         text = path.read_text(encoding="utf-8")
         kept = set(re.findall(r"document\.cookie|localStorage|sessionStorage|indexedDB|caches\.open", text))
         assert kept <= KEPT_BY.get(path.name, set()), path
-    setting = {path.name for path in web.rglob("*.py") if "answer.set_cookie" in path.read_text(encoding="utf-8")}
-    assert setting == {"browser.py", "evidence.py"}
+    setting = {
+        f"{path.parent.name}/{path.name}"
+        for path in web.rglob("*.py")
+        if "answer.set_cookie" in path.read_text(encoding="utf-8")
+    }
+    assert setting == {"documentation/routes.py", "web/evidence.py", "workbench/browser.py"}

@@ -1,4 +1,4 @@
-"""One GET at a time, guarded: the address is checked as written and as resolved, and nothing outlives the deadline.
+"""One call at a time, guarded: the address is checked as written and as resolved, and nothing outlives the deadline.
 
 ``requests`` does the HTTP. What is ours is the connection below it: it resolves the host itself, refuses every address
 that the allowance does not have, and connects to the very address that it checked, so that a second look-up cannot lead
@@ -10,7 +10,7 @@ import http.cookiejar
 import io
 import socket
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTimeError
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class OutgoingError(Exception):
 class Received:
     """An answer, whatever its status: its media type without parameters, its body unpacked, the address called.
 
-    ``cache_control`` is the header of that name, as it came.
+    ``cache_control``, ``location`` and ``etag`` are the headers of these names, as they came.
     """
 
     status: int
@@ -62,6 +62,15 @@ class Received:
     body: bytes
     url: str
     cache_control: str = ""
+    location: str = ""
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: Literal["GET", "POST"]
+    headers: Mapping[str, str]
+    body: bytes | None = None
 
 
 def resolved(host: str, port: int) -> Sequence[str]:
@@ -101,16 +110,35 @@ class OutgoingClient:
         token: str | None = None,
     ) -> Received:
         """The answer to a GET, with ``token`` as Bearer token where there is one. Raises OutgoingError."""
+        headers = {"Accept": accept} | ({"Authorization": f"Bearer {token}"} if token else {})
+        return self._call(_Request("GET", headers), url, allowance, deadline, max_bytes)
+
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str],
+        allowance: Allowance,
+        deadline: Deadline,
+        max_bytes: int,
+    ) -> Received:
+        """The answer to a POST of ``body``. Raises OutgoingError.
+
+        Never sent twice: of a POST whose answer is lost nobody knows whether it was carried out.
+        """
+        return self._call(_Request("POST", headers, body), url, allowance, deadline, max_bytes)
+
+    def _call(self, asked: _Request, url: str, allowance: Allowance, deadline: Deadline, max_bytes: int) -> Received:
         try:
             address = permitted(url, allowance)
         except ForbiddenAddressError as error:
             raise OutgoingError("forbidden", error.sentence) from None
-        headers = {"Accept": accept} | ({"Authorization": f"Bearer {token}"} if token else {})
         session = self._session(allowance)
         self._current.deadline, self._current.connected = deadline, False
-        for last in (False, True):
+        for last in (asked.method != "GET", True):
             try:
-                return _received(session, address, headers, deadline, max_bytes)
+                return _received(session, asked, address, deadline, max_bytes)
             except OutgoingError:
                 raise
             except Exception as error:
@@ -213,11 +241,17 @@ class OutgoingClient:
         return addresses
 
 
-def _received(
-    session: requests.Session, address: str, headers: dict[str, str], deadline: Deadline, max_bytes: int
-) -> Received:
+def _received(session: requests.Session, asked: _Request, address: str, deadline: Deadline, max_bytes: int) -> Received:
     left = _left(deadline)
-    with session.get(address, headers=headers, stream=True, allow_redirects=False, timeout=(left, left)) as answer:
+    with session.request(
+        asked.method,
+        address,
+        headers=dict(asked.headers),
+        data=asked.body,
+        stream=True,
+        allow_redirects=False,
+        timeout=(left, left),
+    ) as answer:
         if 300 <= answer.status_code < 400:
             raise OutgoingError("redirected")
         declared = answer.headers.get("Content-Length", "")
@@ -230,8 +264,8 @@ def _received(
                 raise OutgoingError("too-large")
             _left(deadline)
         content_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        cache_control = answer.headers.get("Cache-Control", "")
-        return Received(answer.status_code, content_type, bytes(body), address, cache_control)
+        named = (answer.headers.get(name, "") for name in ("Cache-Control", "Location", "ETag"))
+        return Received(answer.status_code, content_type, bytes(body), address, *named)
 
 
 def _left(deadline: Deadline) -> float:

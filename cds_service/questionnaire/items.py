@@ -32,8 +32,8 @@ _CONTRARY = ("Condition", "Observation", "Procedure", "DiagnosticReport", "Medic
 # ``facts.attested`` shows no more of a text.
 LONGEST_TEXT = 200
 # Roles by the codes of ``facts.roles``, in our words; any other is typed.
-_ROLES = (
-    ("207XS0117X", "Orthopaedic surgeon of the spine"),
+SIGNER_ROLES = (
+    ("207XS0117X", "Orthopedic surgeon of the spine"),
     ("207T00000X", "Neurological surgeon"),
     ("208VP0014X", "Interventional pain physician"),
     ("363A00000X", "Physician assistant"),
@@ -80,7 +80,7 @@ class ItemWriter:
 
     def attester(self) -> Json:
         """Who signs, in which role, and what they sign."""
-        roles = [{"valueCoding": {"system": NUCC, "code": code, "display": display}} for code, display in _ROLES]
+        roles = [{"valueCoding": {"system": NUCC, "code": code, "display": display}} for code, display in SIGNER_ROLES]
         name = [_allowed("Practitioner"), *(population.signer() if self._expressions else [])]
         return {
             "linkId": ATTESTER,

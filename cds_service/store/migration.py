@@ -10,7 +10,7 @@ from cds_service.store.failures import NewerStoreError
 
 SCRIPTS = Path(__file__).parent / "migrations"
 # In order; the last is the version that this program works with. Alembic is slow to load, and mostly not needed.
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 NEWEST = REVISIONS[-1]
 # An arbitrary number that no other program of the database may take as its lock.
 _ADVISORY_LOCK = 7_205_759_403

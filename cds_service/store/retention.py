@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from cds_service.operations import audit_retention, logs
 from cds_service.operations.audit import AuditError
 from cds_service.settings.settings import Settings
-from cds_service.store import activity, evidence_pages, feedback, files, shown, turns
+from cds_service.store import activity, evidence_pages, feedback, files, form_sessions, shown, turns
 from cds_service.store.database import Store
 from cds_service.store.evidence_pages import Ended
 from cds_service.store.failures import StoreError
@@ -163,7 +163,8 @@ class Retention:
 
     ``audit`` is the folder of the audit log, from which old days go also where no new ones are written. It is each
     machine's own; of the store one of all workers and hosts has the turn, once a day, and
-    whenever the cards are beyond their cap; of evidence pages every five minutes. ``clients`` are the ids of those
+    whenever the cards are beyond their cap; of evidence pages and of
+    forms that were left every five minutes. ``clients`` are the ids of those
     whose pages may be opened, and ``ended`` hears of each page that is removed. ``feedback_full``: no more feedback
     can be kept.
     """
@@ -229,6 +230,8 @@ class Retention:
         if turns.take(self._store, EVIDENCE, now, now - between):
             work = prune_evidence(self._store, self._limits.evidence, now, self._clients, self._ended)
             self._remove(work, removed, pause)
+            # A form that was left holds a chart's excerpt, which nobody can open any more.
+            form_sessions.remove_ended(self._store, now)
 
     def _is_due(self, now: datetime) -> bool:
         midnight = datetime.combine(now.date(), time(), now.tzinfo)

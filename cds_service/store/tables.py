@@ -132,3 +132,14 @@ PULSE = Table(
     Column("name", String(20), primary_key=True),
     Column("at", String(27), nullable=False),
 )
+
+# A documentation form that is open: closed under a key of the server and the browser's cookie.
+FORM_SESSIONS = Table(
+    "form_sessions",
+    METADATA,
+    Column("key", LargeBinary(32), primary_key=True),
+    Column("expires", BigInteger, nullable=False),
+    Column("server_key", String(8), nullable=False),
+    Column("sealed", Text, nullable=False),
+    Index("form_sessions_by_expiry", "expires"),
+)

@@ -16,13 +16,15 @@ from cds_service.operations.rate import limit_of
 from cds_service.spelling import nearest, shortened
 from cds_service.trust.entries import DATES, DETAIL_FORMATS, DTR_VERSIONS, EVIDENCE_MODES, QUIRKS, Client, Clients
 from cds_service.trust.jwk import ALGORITHMS, RECOMMENDED, Key, UnusableKeyError, read_key_set
+from cds_service.trust.smart import SmartApp
+from cds_service.trust.smart_entries import smart_app
 
 # The keys of an entry; docs/clients-file.md has the meaning of each.
 KEYS = (
     *("id", "issuer", "jwks_url", "jwks_file", "keys", "jku", "algorithms", "audiences", "tenants"),
     *("fhir_servers", "private_networks", "quirks", "topic_aliases", "rate_limit", "token_reuse"),
     *("detail_format", "dates", "dtr"),
-    *("evidence", "frame_ancestors"),
+    *("evidence", "smart", "frame_ancestors"),
 )
 SOURCES = ("jwks_url", "jwks_file", "keys")
 # Calls that are not authenticated, demo calls, and callers that are not known, are reported under these names.
@@ -126,6 +128,7 @@ class _Reader:
             dtr=self._one_of("dtr", DTR_VERSIONS),
             evidence=self._evidence(),
             frame_ancestors=self._origins("frame_ancestors"),
+            smart=self._smart(),
         )
 
     def _note(self, key: str, what: str) -> None:
@@ -278,6 +281,13 @@ class _Reader:
         for alias in dict.fromkeys(alias for alias in aliases if aliases.count(alias) > 1):
             self._note("topic_aliases", f"'{shortened(alias)}' stands for two topics, which nobody could tell apart")
         return value
+
+    def _smart(self) -> SmartApp | None:
+        if "smart" not in self.entry:
+            return None
+        if "fhir_servers" not in self.entry:
+            self._note("smart", "needs fhir_servers: the form is launched from these and writes to them")
+        return smart_app(self.entry["smart"], self.folder, self._note)
 
     def _evidence(self) -> str:
         text = self._text("evidence")

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from cds_service.ehr.addresses import Allowance, Network
 from cds_service.hooks.client_names import OPEN
 from cds_service.trust.jwk import RECOMMENDED, Key
+from cds_service.trust.smart import AppRegistration, SmartApp
 
 ONE_ACTION = "one-action-per-suggestion"
 ACTIONS_IN_EXTENSION = "system-actions-in-extension"
@@ -37,9 +38,10 @@ class Client:
     may lead to. ``topic_aliases``: a statement's topic code -> what this client receives. ``rate_limit``: in place of
     that of the settings, if not empty. ``token_reuse``: a token may come more than once until it expires; all its other
     checks are made. ``evidence``: one of EVIDENCE_MODES in place of that of the settings, if not empty;
-    ``frame_ancestors`` are the web origins that may show evidence pages in a frame. ``this_machine``: FHIR servers on
-    this machine may be called for it. ``detail_format`` and ``dates``: how the detail of its cards is written.
-    ``dtr``: one of DTR_VERSIONS, unless a request says another.
+    ``frame_ancestors`` are the web origins that may show evidence pages and forms in a frame. ``this_machine``: FHIR
+    servers on this machine may be called for it. ``detail_format`` and ``dates``: how the detail of its cards is
+    written. ``dtr``: one of DTR_VERSIONS, unless a request says another. ``smart``: how this service is registered as
+    an app at its EHR, if it is.
     """
 
     id: str
@@ -62,6 +64,7 @@ class Client:
     detail_format: str = DETAIL_FORMATS[0]
     dates: str = DATES[0]
     dtr: str = DTR_VERSIONS[0]
+    smart: SmartApp | None = None
 
     def jkus(self) -> tuple[str, ...] | None:
         """The values that a token's jku may have; None where it is not looked at: no key comes from an address then."""
@@ -76,6 +79,22 @@ class Client:
     def may_fetch(self) -> bool:
         """Whether there is a FHIR server that may be called for this client."""
         return bool(self.fhir_servers) or self.this_machine
+
+    def registrations(self, redirect_uri: str) -> tuple[AppRegistration, ...]:
+        """The registrations of this service at the client's FHIR servers; none without ``smart``."""
+        if self.smart is None:
+            return ()
+        return tuple(
+            AppRegistration(
+                client=self.id,
+                issuer=server.rstrip("/"),
+                redirect_uri=redirect_uri,
+                app=self.smart,
+                allowance=self._allowance((server.rstrip("/"),)),
+                frame_ancestors=self.frame_ancestors,
+            )
+            for server in self.fhir_servers
+        )
 
     def fhir_allowance(self) -> Allowance:
         """The FHIR servers that may be called for this client, and nothing else."""

@@ -17,6 +17,7 @@ from cds_service.verdicts.contrary import Against, Answered, against, may_be_aga
 
 MOST_NOTES = 3
 DISAGREE = "record and attestation disagree"
+NOTHING_ON_RECORD = "nothing on record"
 
 
 class Finding(NamedTuple):
@@ -196,7 +197,7 @@ def _open(
     reasons += notes[:MOST_NOTES]
     if hidden > 0:
         reasons.append(f"{hidden} more on record do not count")
-    reason = "; ".join(reasons + _not_sent(criterion, facts, chart)) or "nothing on record"
+    reason = "; ".join(reasons + _not_sent(criterion, facts, chart)) or NOTHING_ON_RECORD
     return Finding(
         criterion,
         Truth.UNKNOWN,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from flask import Flask, Response, g, request
@@ -27,6 +27,7 @@ from cds_service.trust.entries import OFF
 from cds_service.web import accepted, outcomes, probe, reading
 from cds_service.web.client_profiles import spoken
 from cds_service.web.evidence_links import EvidenceLinks, with_links
+from cds_service.web.form_links import NoFormLinks
 from cds_service.web.gate import Gate
 from cds_service.web.record import CallRecord, tell
 
@@ -36,6 +37,13 @@ RESERVE = 0.2
 FOR_A_LINK = 1.0
 
 
+class CardLinks(NamedTuple):
+    """What makes the links of cards: to evidence pages, and to the documentation form."""
+
+    evidence: EvidenceLinks
+    forms: NoFormLinks
+
+
 # All that a call needs beside itself.
 def register(
     app: Flask,
@@ -43,10 +51,10 @@ def register(
     clock: Callable[[], date],
     installation: Installation,
     gate: Gate,
-    evidence: EvidenceLinks,
+    links: CardLinks,
 ) -> None:
     """Adds the services to the application; ``clock`` gives the UTC day on which calls are evaluated, ``gate`` lets
-    callers in, ``evidence`` makes the pages that cards link to.
+    callers in, ``links`` makes what cards link to.
     """
 
     @app.post("/cds-services/<service_id>", strict_slashes=False)
@@ -55,14 +63,14 @@ def register(
         asked = probe.of(request.environ)
         record = CallRecord(service_id, asked.today if asked else clock())
         if asked is not None:
-            answered = _answered(record, guide, installation, None, evidence)
+            answered = _answered(record, guide, installation, None, links)
             asked.answers = list(record.answers)
             return answered
         g.record = record
         logs.begin_call(record.request_id)
         logs.describe_call(service=service_id)
         with installation.traces.span("call", request.headers.get("traceparent"), service=service_id) as note:
-            answered = _answered(record, guide, installation, gate, evidence)
+            answered = _answered(record, guide, installation, gate, links)
             client = record.caller.client if record.caller else OPEN
             note(client=client, status=200, cards=len(record.answers), outcome=outcomes.of_call(record.answers))
         return answered
@@ -88,9 +96,10 @@ def register(
 
 
 def _answered(
-    record: CallRecord, guide: Guide, installation: Installation, gate: Gate | None, evidence: EvidenceLinks
+    record: CallRecord, guide: Guide, installation: Installation, gate: Gate | None, links: CardLinks
 ) -> Response:
-    """The answer to the current request; without a gate it is a call of our own, which has no evidence page.
+    """The answer to the current request; without a gate it is a call of our own, whose cards link to neither
+    evidence page nor form.
 
     Raises RequestError.
     """
@@ -139,13 +148,16 @@ def _answered(
             record.answers = service.answer(called, own, today, candidates=record.concerned, in_time=in_time, came=came)
         if gate is not None and record.answers:
             with record.timing.step("evidence"):
-                pages = evidence.pages(record.answers, client, own.client)
+                pages = links.evidence.pages(record.answers, client, own.client)
     # Not within the turn: another call computes while this one waits for the store.
     if pages:
         with record.timing.step("evidence"):
-            record.links = evidence.kept(pages, Deadline(min(waits.left(), FOR_A_LINK)))
+            record.links = links.evidence.kept(pages, Deadline(min(waits.left(), FOR_A_LINK)))
     with record.timing.step("write"):
-        record.told = spoken(with_links(service.response(record.answers), record.links), client)
+        response = with_links(service.response(record.answers), record.links)
+        if gate is not None and record.answers:
+            response = links.forms.added(response, links.forms.contexts(record.answers, client, called.fhir_server))
+        record.told = spoken(response, client)
         body = orjson.dumps(record.told, default=_decimal)
     return Response(body, mimetype="application/json")
 

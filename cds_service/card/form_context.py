@@ -1,0 +1,90 @@
+"""What a card hands over to the form it links to (``appContext``; CDS Hooks 2.0, "Link"). Pure.
+
+It names the statement and the order by codes alone, so that nothing in it is of a patient, and stays short: some EHRs
+cut what is longer than 256 characters.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from cds_service.chart.orders import ProcedureOrder
+from cds_service.errors import UnreadableError
+from cds_service.fhir.elements import codings, list_of
+from cds_service.policy.model import Act, Policy
+
+LONGEST = 256
+MOST_CODES = 6
+_LONGEST_CODE = 40
+
+
+class FormContext(NamedTuple):
+    """Which statement a form is for, and the order: its reference, the codes of its drafts and those of their sites."""
+
+    policy: str = ""
+    edition: str = ""
+    order: str = ""
+    codes: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+
+
+def app_context(policy: Policy, order: ProcedureOrder | None) -> str:
+    """The ``appContext`` of a card's link: what does not fit is left out."""
+    drafts = order.drafts if order else ()
+    known = {code for act in policy.orders.acts for _, code in keys_of(act)}
+    codes = [code for draft in drafts for code in _codes(draft.resource.get("code")) if code in known]
+    sites = [code for draft in drafts for site in list_of(draft.resource.get("bodySite")) for code in _codes(site)]
+    told: dict[str, Any] = {"policy": policy.id, "edition": policy.edition}
+    optional = {"order": drafts[0].reference if drafts else "", "codes": _unique(codes), "sites": _unique(sites)}
+    for name, value in optional.items():
+        longer = told | {name: value}
+        if value and len(_written(longer)) <= LONGEST:
+            told = longer
+    return _written(told)
+
+
+def read_context(text: str) -> FormContext:
+    """What a launch hands over; what is not there or cannot be read is left out: some EHRs hand over nothing."""
+    try:
+        told = orjson.loads(text) if text else {}
+    except orjson.JSONDecodeError:
+        return FormContext()
+    if not isinstance(told, dict):
+        return FormContext()
+    policy, edition, order = (
+        value if isinstance(value := told.get(name), str) else "" for name in ("policy", "edition", "order")
+    )
+    codes, sites = (tuple(_texts(told.get(name))) for name in ("codes", "sites"))
+    return FormContext(policy, edition, order, codes, sites)
+
+
+def keys_of(act: Act) -> Iterator[tuple[str, str]]:
+    """(system, code) of the codes that name an act, its own first."""
+    yield act.code.system, act.code.code
+    for row in act.codes.listed:
+        yield row.system, row.code
+
+
+def _written(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _codes(concept: Any) -> Iterator[str]:
+    try:
+        found = codings(concept)
+    except UnreadableError:
+        return
+    for coding in found:
+        if isinstance(code := coding.get("code"), str):
+            yield code
+
+
+def _unique(codes: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(codes))[:MOST_CODES]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    for item in value[:MOST_CODES] if isinstance(value, list) else ():
+        if isinstance(item, str) and len(item) <= _LONGEST_CODE:
+            yield item

@@ -1,0 +1,250 @@
+"""The story of one form: launched from a card, signed in, opened, answered, reviewed, and written into the EHR."""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import NamedTuple
+
+import orjson
+
+from cds_service.card.form_context import FormContext, read_context
+from cds_service.clock import Deadline
+from cds_service.documentation import answers, form, scopes, sign_in, smart_server, tokens, writing
+from cds_service.documentation.answers import FieldFault, FormAnswer
+from cds_service.documentation.messages import NO_COOKIE, UNKNOWN_SERVER, LaunchError
+from cds_service.documentation.open_form import OpenForm, banner_of, name_of
+from cds_service.documentation.reading import ChartRead, Sitting, read_chart
+from cds_service.documentation.resources import FormOccasion, ResponseWriter
+from cds_service.documentation.sign_in import SignIn
+from cds_service.documentation.writing import EhrWriter, WritePlan, WriteResult
+from cds_service.ehr.client import OutgoingError
+from cds_service.facts.roles import NUCC, kind_of_role
+from cds_service.fhir.elements import Json
+from cds_service.installation import Forms
+from cds_service.policy.model import Policy
+from cds_service.questionnaire.items import SIGNER_ROLES
+from cds_service.questionnaire.questions import groups
+from cds_service.service import Guide
+from cds_service.store.form_sessions import Begun
+from cds_service.trust.smart import WRITES, AppRegistration
+
+# What reading a chart may take before the form opens without the rest, in seconds.
+READING_SECONDS = 6.0
+# What writing may take, all resources together.
+WRITING_SECONDS = 10.0
+# More posts of one form than a person makes.
+MOST_POSTS = 300
+_SIGN_IN, _FORM = b"S", b"F"
+_MOST_BYTES = 64 * 1024
+
+Registrations = Callable[[str], AppRegistration | None]
+
+
+class FormReview(NamedTuple):
+    """A form as it was answered: the answers, what is wrong with others, and what will be written of them.
+
+    ``for_clinicians`` are the linkIds that this role may not answer.
+    """
+
+    answered: list[FormAnswer]
+    faults: list[FieldFault]
+    plan: WritePlan
+    for_clinicians: tuple[str, ...]
+
+
+class FormDesk:
+    """Runs the forms of one installation. ``registrations`` gives the registration at a FHIR server, by ``iss``;
+    ``clock`` gives the UTC day.
+    """
+
+    def __init__(
+        self,
+        guide: Guide,
+        registrations: Registrations,
+        forms: Forms,
+        clock: Callable[[], date],
+    ) -> None:
+        self._guide, self._registrations, self._clock = guide, registrations, clock
+        self._sessions, self._http, self._fetcher = forms.sessions, forms.http, forms.fetcher
+
+    def client_metadata(self, launch: str, redirect: str) -> Json:
+        """What an EHR's administrator registers: dynamic client metadata (RFC 7591, section 2), with both addresses."""
+        reads = {name for policy in self._guide.library.policies for name in policy.resource_types}
+        return {
+            "client_name": "cds-service documentation form",
+            "application_type": "web",
+            "initiate_login_uri": launch,
+            "redirect_uris": [redirect],
+            "grant_types": ["authorization_code"],
+            "response_types": ["code"],
+            "token_endpoint_auth_method": "client_secret_basic",
+            "scope": scopes.asked(reads, WRITES, observations=True, launched=True, old=False),
+        }
+
+    def launch(self, issuer: str, launch: str | None, deadline: Deadline) -> tuple[str, Begun]:
+        """Begins a sign-in: where the browser goes next, and the session that waits for it. Raises LaunchError."""
+        registration = self._registration(issuer)
+        server = smart_server.smart_server(self._http, registration, deadline)
+        policies = self._guide.library.policies
+        asked = scopes.asked(
+            {name for policy in policies for name in policy.resource_types},
+            registration.app.writes,
+            observations=registration.app.observations,
+            launched=launch is not None,
+            old=server.old_scopes,
+        )
+        verifier, nonce = self._sessions.random(32).hex(), self._sessions.random(16).hex()
+        waiting = SignIn("", verifier, nonce, registration.issuer, server)
+        begun = self._sessions.begin(_SIGN_IN + orjson.dumps(waiting.as_json()))
+        # The state is the name of the session: who has no cookie for it cannot use it, and it is over after one use.
+        signing = waiting._replace(state=begun.name)
+        return sign_in.authorization_url(signing, registration, asked, launch), begun
+
+    def finish(self, state: str, secret: str, given: Mapping[str, str], deadline: Deadline) -> Begun:
+        """Ends a sign-in with what the browser brought back, and begins the form's session. Raises LaunchError."""
+        held = self._sessions.take(state, secret)
+        if held is None or not held.startswith(_SIGN_IN):
+            raise LaunchError(NO_COOKIE)
+        signing = SignIn.of_json(orjson.loads(held[1:]))._replace(state=state)
+        registration = self._registration(signing.issuer)
+        code = sign_in.code_of(signing, registration, given)
+        now = self._sessions.now
+        access = tokens.exchange(self._http, signing, registration, code, now, deadline)
+        opened = OpenForm(
+            issuer=registration.issuer,
+            access=access,
+            expires=int(now.timestamp()) + access.seconds,
+            opened=int(now.timestamp()),
+            form=self._sessions.random(16).hex(),
+            token=self._sessions.random(16).hex(),
+            policy=self._policy_of(read_context(access.context)),
+        )
+        return self._sessions.begin(_FORM + opened.as_json())
+
+    def open(self, name: str, secret: str) -> OpenForm | None:
+        """The form that a browser has open; None where there is none (any more). Raises StoreError."""
+        held = self._sessions.read(name, secret)
+        return OpenForm.of_json(held[1:]) if held is not None and held.startswith(_FORM) else None
+
+    def keep(self, name: str, secret: str, opened: OpenForm) -> bool:
+        """Keeps what became of a form; whether it was still open. Raises StoreError."""
+        return self._sessions.keep(name, secret, _FORM + opened.as_json())
+
+    def end(self, name: str) -> None:
+        """Wipes a form. Raises StoreError."""
+        self._sessions.end(name)
+
+    def registration_of(self, opened: OpenForm) -> AppRegistration:
+        """The registration at the form's FHIR server. Raises LaunchError where it was taken away meanwhile."""
+        return self._registration(opened.issuer)
+
+    def policy_of(self, opened: OpenForm) -> Policy | None:
+        """The statement that a form is for; None where it is to be chosen."""
+        return self._guide.library.policy(opened.policy) if opened.policy else None
+
+    def read(self, opened: OpenForm, policy: Policy, deadline: Deadline) -> ChartRead:
+        """Reads the chart into a form: its rows, its patient, what could not be read."""
+        registration = self._registration(opened.issuer)
+        context = read_context(opened.access.context)
+        if context.policy != policy.id:
+            context = FormContext(policy.id, policy.edition)
+        ends = Deadline(min(READING_SECONDS, deadline.left()))
+        sitting = Sitting(policy, context, opened.access, registration)
+        found = read_chart(sitting, self._guide, self._fetcher, self._clock(), ends)
+        opened.policy = policy.id
+        opened.banner = banner_of(found.patient)
+        opened.user = opened.user or self._user(opened, registration, ends)
+        opened.orders = (context.order,) if context.order else ()
+        opened.unread = dict(found.unread)
+        opened.why_not = found.why_not
+        opened.rows = ()
+        if found.decision is not None and found.recorded is not None:
+            findings = found.decision.findings
+            opened.rows = form.rows_of(policy, found.recorded, findings)
+            opened.before = opened.before or {key: item.truth.value for key, item in findings.items()}
+        return found
+
+    def review(self, opened: OpenForm, policy: Policy) -> FormReview:
+        """A form's answers as they stand, and what will be written."""
+        pairs = [pair for _, rows in form.asked(policy, opened.rows or ()) for pair in rows]
+        shown = {row.link_id: row.shown() for _, row in pairs}
+        # What the chart settles is not asked, whatever a browser sends.
+        answered, faults = answers.read([question for question, _ in pairs], shown, opened.fields, self._clock())
+        kind = kind_of_role({"coding": [{"system": NUCC, "code": opened.role}]})
+        refused = tuple(
+            item.question.link_id
+            for item in answered
+            if item.question.is_attestation and kind not in item.question.attested_by
+        )
+        return FormReview(answered, faults, writing.plan(self.registration_of(opened), opened.access.scopes), refused)
+
+    def write(
+        self, opened: OpenForm, policy: Policy, review: FormReview, *, draft: bool, kind: str
+    ) -> tuple[WriteResult, ...]:
+        """Writes a form as ``kind`` (QuestionnaireResponse or DocumentReference); what became of each resource.
+
+        Written twice it is there once. A draft is the response alone.
+        """
+        registration = self._registration(opened.issuer)
+        writer = self.writer(opened, policy)
+        response = writer.response(review.answered, status="in-progress" if draft else "completed")
+        ehr = EhrWriter(self._http, registration, opened.access.token, Deadline(WRITING_SECONDS))
+        first = response if kind == scopes.RESPONSES else writer.document(response)
+        written = [ehr.create(first, unless=writer.identifier, read_back=review.plan.can_read)]
+        if not written[0].reference or draft or kind != scopes.RESPONSES:
+            return tuple(written)
+        if review.plan.observations:
+            for observation in writer.observations(review.answered, written[0].reference):
+                written.append(ehr.create(observation, unless=observation["identifier"][0], read_back=False))
+        if review.plan.provenance:
+            targets = [item.reference for item in written if item.reference]
+            written.append(ehr.create(writer.provenance(targets, written[0].reference), unless=None, read_back=False))
+        return tuple(written)
+
+    def writer(self, opened: OpenForm, policy: Policy) -> ResponseWriter:
+        """Who makes the resources of a form."""
+        occasion = FormOccasion(
+            opened.form,
+            f"Patient/{opened.access.patient}",
+            opened.coverages,
+            opened.orders,
+            self._sessions.now.isoformat(timespec="seconds"),
+        )
+        role = dict(SIGNER_ROLES).get(opened.role, opened.role)
+        return ResponseWriter(
+            policy, self._guide.addresses.canonical_base, groups(policy), occasion, opened.attester(role)
+        )
+
+    def has_access(self, opened: OpenForm) -> bool:
+        """Whether the access that the EHR gave still holds."""
+        return self._sessions.now.timestamp() < opened.expires
+
+    def _policy_of(self, context: FormContext) -> str:
+        policies = self._guide.library.policies
+        if self._guide.library.policy(context.policy) is not None:
+            return context.policy
+        return policies[0].id if len(policies) == 1 else ""
+
+    def _registration(self, issuer: str) -> AppRegistration:
+        found = self._registrations(issuer)
+        if found is None:
+            raise LaunchError(UNKNOWN_SERVER)
+        return found
+
+    def _user(self, opened: OpenForm, registration: AppRegistration, deadline: Deadline) -> str:
+        """The name of whoever signed in, "" where the EHR does not tell."""
+        reference = "/".join(opened.access.user.rstrip("/").split("/")[-2:])
+        if "/" not in reference:
+            return ""
+        try:
+            received = self._http.get(
+                f"{registration.issuer}/{reference}",
+                accept=writing.MEDIA_TYPE,
+                allowance=registration.allowance,
+                deadline=deadline,
+                max_bytes=_MOST_BYTES,
+                token=opened.access.token,
+            )
+            found: Json = orjson.loads(received.body)
+        except (OutgoingError, orjson.JSONDecodeError):
+            return ""
+        return name_of(found) if received.status == 200 and isinstance(found, dict) else ""

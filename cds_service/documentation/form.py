@@ -1,0 +1,137 @@
+"""The form of one patient: each question with what the chart says on it, and whether it still needs an answer. Pure.
+
+Only numbers and dates that the chart records are filled in, to be confirmed. Nothing that a person must attest is ever
+filled in, and no document is chosen for them (Da Vinci DTR 2.2, spec-125).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from cds_service.documentation.answers import ShownBeside
+from cds_service.facts.evidence import Evidence, Fact, Known
+from cds_service.facts.logic import Truth
+from cds_service.policy.model import Policy
+from cds_service.questionnaire.draft import recorded_answer
+from cds_service.questionnaire.found import concerns, found_in_words
+from cds_service.questionnaire.questions import FormGroup, FormQuestion, groups
+from cds_service.verdicts.criteria import NOTHING_ON_RECORD, Finding
+
+OPEN, CONFLICT, SETTLED = "open", "conflict", "settled"
+MOST_OFFERED = 6
+_BASES = ("DocumentReference", "DiagnosticReport", "Observation", "Procedure", "Condition", "Encounter", "CarePlan")
+
+
+class NamedRecord(NamedTuple):
+    """A record of the chart as the form names it: its reference, and what it says in words."""
+
+    reference: str
+    label: str
+
+
+class FormRow(NamedTuple):
+    """One question on the form.
+
+    ``state``: OPEN (nothing settles it), CONFLICT (a record contradicts) or SETTLED. ``found`` is what the chart says
+    in words, ``value`` the number or date that it records, ``notes`` why the criteria are open. ``contrary``
+    are the records that contradict, ``bases`` those that an answer may rest on.
+    """
+
+    link_id: str
+    state: str
+    found: str
+    value: str = ""
+    notes: tuple[str, ...] = ()
+    contrary: tuple[NamedRecord, ...] = ()
+    bases: tuple[NamedRecord, ...] = ()
+
+    def shown(self) -> ShownBeside:
+        """What answers to it are checked against."""
+        return ShownBeside(
+            self.value, *(tuple(item.reference for item in listed) for listed in (self.contrary, self.bases))
+        )
+
+    @classmethod
+    def of_json(cls, kept: Sequence[Any]) -> "FormRow":
+        """A row as a session keeps it: the tuple written as JSON."""
+        link_id, state, found, value, notes, contrary, bases = kept
+        lists = (tuple(NamedRecord(*item) for item in listed) for listed in (contrary, bases))
+        return cls(link_id, state, found, value, tuple(notes), *lists)
+
+
+def rows_of(policy: Policy, recorded: Known, findings: Mapping[str, Finding]) -> tuple[FormRow, ...]:
+    """A row for each question of a policy.
+
+    ``recorded`` are the facts of the chart without any answer to a form, ``findings`` those of the decision, by keys.
+    """
+    return tuple(_row(question, recorded, findings) for group in groups(policy) for question in group.questions)
+
+
+def asked(policy: Policy, rows: Sequence[FormRow]) -> Iterator[tuple[FormGroup, list[tuple[FormQuestion, FormRow]]]]:
+    """The groups with the questions that still need an answer, each with its row; a group without any is left out."""
+    by_link = {row.link_id: row for row in rows}
+    for group in groups(policy):
+        pairs = [(question, by_link[question.link_id]) for question in group.questions if question.link_id in by_link]
+        if needed := [(question, row) for question, row in pairs if row.state != SETTLED]:
+            yield group, needed
+
+
+def settled(policy: Policy, rows: Sequence[FormRow]) -> list[tuple[FormQuestion, FormRow]]:
+    """The questions that the chart settles already, in their order."""
+    by_link = {row.link_id: row for row in rows}
+    pairs = ((question, by_link.get(question.link_id)) for group in groups(policy) for question in group.questions)
+    return [(question, row) for question, row in pairs if row is not None and row.state == SETTLED]
+
+
+def _row(question: FormQuestion, recorded: Known, findings: Mapping[str, Finding]) -> FormRow:
+    concerned = [finding for finding in findings.values() if concerns(finding, question)]
+    fact = _fact(question, recorded)
+    contrary = _unique([record for finding in concerned for record in finding.contrary])
+    bearing = _unique(
+        [*(fact.evidence if fact else ()), *(record for finding in concerned for record in finding.evidence)]
+    )
+    answer = recorded_answer(question, recorded)
+    return FormRow(
+        question.link_id,
+        _state(concerned, fact),
+        found_in_words(question, recorded, findings),
+        "" if answer is None else _written(answer.value),
+        tuple(dict.fromkeys(item.reason for item in concerned if item.truth is Truth.UNKNOWN and _tells(item))),
+        tuple(map(_record, contrary))[:MOST_OFFERED],
+        tuple(_record(item) for item in bearing if item not in contrary and _is_basis(item))[:MOST_OFFERED],
+    )
+
+
+def _tells(finding: Finding) -> bool:
+    """Whether a reason says more than that nothing was found, which stands there already."""
+    return finding.reason not in ("", NOTHING_ON_RECORD)
+
+
+def _state(concerned: Sequence[Finding], fact: Fact | None) -> str:
+    if any(finding.conflict or (finding.contrary and finding.truth is Truth.UNKNOWN) for finding in concerned):
+        return CONFLICT
+    if concerned:
+        return OPEN if any(finding.truth is Truth.UNKNOWN for finding in concerned) else SETTLED
+    # What no criterion reads is asked where nothing is known of it.
+    return SETTLED if fact is not None and (fact.values or fact.events) else OPEN
+
+
+def _fact(question: FormQuestion, recorded: Known) -> Fact | None:
+    facts = recorded.parts.get(question.part, recorded.whole) if question.part else recorded.whole
+    return facts.get(question.fact.name)
+
+
+def _is_basis(item: Evidence) -> bool:
+    return not item.is_attested and item.reference.partition("/")[0] in _BASES
+
+
+def _unique(records: Sequence[Evidence]) -> list[Evidence]:
+    return list({item.reference: item for item in records}.values())
+
+
+def _record(item: Evidence) -> NamedRecord:
+    said = f"{item.display}: {item.value}" if item.value else item.display
+    return NamedRecord(item.reference, f"{said}, {item.date}" if item.date else said)
+
+
+def _written(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"

@@ -1,0 +1,99 @@
+"""The patient's chart read for a form, under the user's own authorization and just as a hook call reads it."""
+
+from collections.abc import Mapping
+from datetime import date
+from functools import partial
+from typing import Any, NamedTuple
+
+from cds_service import service
+from cds_service.card.form_context import FormContext
+from cds_service.clock import Deadline
+from cds_service.documentation.context import drafts_of
+from cds_service.documentation.tokens import Access
+from cds_service.ehr.complete import complete_call
+from cds_service.ehr.fetch import Fetcher, NoFetcher
+from cds_service.errors import RequestError
+from cds_service.facts.evidence import Known
+from cds_service.fhir.elements import Json
+from cds_service.hooks import hook_request
+from cds_service.policy.model import Policy
+from cds_service.service import Guide
+from cds_service.trust.smart import AppRegistration
+from cds_service.verdicts.decisions import Decision
+from cds_service.web.form_decisions import form_decisions
+
+NOBODY = "Practitioner/unknown"
+_SERVICE = hook_request.SERVICE_OF[hook_request.ORDER_SIGN]
+
+
+class ChartRead(NamedTuple):
+    """A chart as a form needs it: the patient, what is decided and what the chart records without any answer to a form,
+    and the reason for each list that could not be read, by prefetch key.
+
+    ``decision`` and ``recorded`` are None where nothing could be decided: ``why_not`` says why then.
+    """
+
+    patient: Json | None
+    decision: Decision | None
+    recorded: Known | None
+    unread: Mapping[str, str]
+    why_not: str = ""
+
+
+class Sitting(NamedTuple):
+    """For which statement a chart is read, what the card handed over, and under which access at which server."""
+
+    policy: Policy
+    context: FormContext
+    access: Access
+    registration: AppRegistration
+
+
+def read_chart(
+    sitting: Sitting, guide: Guide, fetcher: Fetcher | NoFetcher, today: date, deadline: Deadline
+) -> ChartRead:
+    """Reads what the statement reads, and decides as for a card. Never raises for what a server does."""
+    policies = (sitting.policy,)
+    request = hook_request.parse(_SERVICE, _call(sitting), guide.limits)
+    wanted = partial(service.wanted, candidates=policies, guide=guide, today=today)
+    request = complete_call(request, wanted, fetcher, sitting.registration.allowance, deadline).request
+    patient = _patient(request.prefetch.get("patient"))
+    if patient is None:
+        why = request.unfetched.get("patient", "the EHR sent no Patient")
+        return ChartRead(None, None, None, request.unfetched, f"The patient could not be read: {why}.")
+    try:
+        found = next(form_decisions(request, guide, today, policies))
+    except RequestError as error:
+        return ChartRead(patient, None, None, request.unfetched, error.sentence)
+    return ChartRead(patient, found.decision, found.recorded, request.unfetched)
+
+
+def _call(sitting: Sitting) -> dict[str, Any]:
+    access, registration = sitting.access, sitting.registration
+    drafts = drafts_of(sitting.context, sitting.policy, access.patient)
+    return {
+        "hook": hook_request.ORDER_SIGN,
+        "hookInstance": "00000000-0000-4000-8000-000000000000",
+        "fhirServer": registration.issuer,
+        "fhirAuthorization": {
+            "access_token": access.token,
+            "token_type": "Bearer",
+            "expires_in": access.seconds,
+            "scope": access.scopes,
+            "subject": registration.app.client_id,
+        },
+        "context": {
+            "userId": access.user or NOBODY,
+            "patientId": access.patient,
+            "draftOrders": {
+                "resourceType": "Bundle",
+                "type": "collection",
+                "entry": [{"resource": draft} for draft in drafts],
+            },
+        },
+        "prefetch": {},
+    }
+
+
+def _patient(value: Any) -> Json | None:
+    return value if isinstance(value, dict) and value.get("resourceType") == "Patient" else None

@@ -1,0 +1,95 @@
+"""What a FHIR server says of its authorization: ``.well-known/smart-configuration`` (SMART App Launch, conformance).
+
+The configuration comes from the one server of a registration; the addresses that it names are called under the same
+guard, and only over https, but for a server on this machine.
+"""
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import orjson
+
+from cds_service.clock import Deadline
+from cds_service.documentation.messages import CANNOT_REACH, NO_SMART, LaunchError
+from cds_service.ehr.addresses import Allowance, is_loopback
+from cds_service.ehr.client import OutgoingError
+from cds_service.ehr.fetch import Getter
+from cds_service.trust.smart import AppRegistration
+
+MOST_BYTES = 256 * 1024
+_LONGEST = 2000
+
+
+class SmartServer(NamedTuple):
+    """Where a FHIR server authorizes apps.
+
+    ``issuer`` is who signs its id_tokens ("" where it does not say), ``names_itself``: its authorization responses
+    carry ``iss`` (RFC 9207), ``old_scopes``: it knows the scopes of SMART 1 alone.
+    """
+
+    authorize: str
+    token: str
+    keys: str
+    issuer: str
+    names_itself: bool
+    old_scopes: bool
+
+
+def smart_server(http: Getter, registration: AppRegistration, deadline: Deadline) -> SmartServer:
+    """Asks the server of a registration. Raises LaunchError."""
+    try:
+        received = http.get(
+            f"{registration.issuer}/.well-known/smart-configuration",
+            accept="application/json",
+            allowance=registration.allowance,
+            deadline=deadline,
+            max_bytes=MOST_BYTES,
+        )
+    except OutgoingError as error:
+        raise LaunchError(CANNOT_REACH, error.sentence) from None
+    if received.status != 200:
+        raise LaunchError(NO_SMART, f"it answered with status {received.status}")
+    try:
+        told = orjson.loads(received.body)
+    except orjson.JSONDecodeError:
+        raise LaunchError(NO_SMART, "its answer is not JSON") from None
+    if not isinstance(told, dict):
+        raise LaunchError(NO_SMART, "its answer is not a JSON object")
+    return _read(told, registration)
+
+
+def allowance_of(registration: AppRegistration, address: str) -> Allowance:
+    """What may be called of an address that the server named: it alone."""
+    return replace(registration.allowance, bases=(address,))
+
+
+def _read(told: dict[str, Any], registration: AppRegistration) -> SmartServer:
+    authorize, token = (_address(told, name, registration) for name in ("authorization_endpoint", "token_endpoint"))
+    keys = _address(told, "jwks_uri", registration) if "jwks_uri" in told else ""
+    capabilities = told.get("capabilities")
+    known = capabilities if isinstance(capabilities, list) else []
+    issuer = told.get("issuer")
+    return SmartServer(
+        authorize,
+        token,
+        keys,
+        issuer if isinstance(issuer, str) else "",
+        told.get("authorization_response_iss_parameter_supported") is True,
+        "permission-v1" in known and "permission-v2" not in known,
+    )
+
+
+def _address(told: dict[str, Any], name: str, registration: AppRegistration) -> str:
+    value = told.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST:
+        raise LaunchError(NO_SMART, f"it does not say its {name}")
+    here = is_loopback(urlsplit(registration.issuer).hostname or "")
+    try:
+        parts = urlsplit(value)
+        is_safe = parts.scheme == "https" or (here and parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    except ValueError:
+        is_safe = False
+    if not is_safe or parts.fragment or parts.username is not None:
+        raise LaunchError(NO_SMART, f"its {name} is not an https address")
+    return value

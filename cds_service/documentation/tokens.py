@@ -1,0 +1,179 @@
+"""The code of a sign-in exchanged for an access token, and what the id_token says of the user (OpenID Connect Core)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import urlencode
+
+import jwt
+import orjson
+
+from cds_service.clock import Deadline
+from cds_service.documentation.messages import BAD_IDENTITY, NO_PATIENT, NO_TOKEN, LaunchError
+from cds_service.documentation.sign_in import SignIn
+from cds_service.documentation.smart_server import MOST_BYTES, allowance_of
+from cds_service.ehr.addresses import Allowance
+from cds_service.ehr.client import OutgoingError, Received
+from cds_service.ehr.fetch import Getter
+from cds_service.trust.smart import AppRegistration
+
+# None of them can be made with what the EHR and this service both know.
+ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512")
+LEEWAY_SECONDS = 30
+_LONGEST = 8000
+_LONGEST_CONTEXT = 256
+
+
+class PostingClient(Getter, Protocol):
+    """What is needed of ``OutgoingClient`` to sign in."""
+
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str],
+        allowance: Allowance,
+        deadline: Deadline,
+        max_bytes: int,
+    ) -> Received:
+        """The answer of a server. Raises OutgoingError."""
+
+
+class Access(NamedTuple):
+    """What a sign-in gave: the token and for how many seconds it holds, what it allows, whose chart it is.
+
+    ``user`` is the reference of the user ("Practitioner/1", "" where the EHR does not say), ``context`` what the card
+    handed over (``appContext``).
+    """
+
+    token: str
+    seconds: int
+    scopes: str
+    patient: str
+    user: str
+    context: str
+
+
+def exchange(
+    http: PostingClient, sign_in: SignIn, registration: AppRegistration, code: str, now: datetime, deadline: Deadline
+) -> Access:
+    """Exchanges a code. Raises LaunchError: nothing is read or written then."""
+    answer = _answered(http, sign_in, registration, code, deadline)
+    token, scopes = answer.get("access_token"), answer.get("scope", "")
+    if not isinstance(token, str) or not 0 < len(token) <= _LONGEST or not isinstance(scopes, str):
+        raise LaunchError(NO_TOKEN, "its answer has no access token")
+    if str(answer.get("token_type", "")).lower() != "bearer":
+        raise LaunchError(NO_TOKEN, "its token is not a Bearer token")
+    patient = answer.get("patient")
+    if not isinstance(patient, str) or not 0 < len(patient) <= 64:
+        raise LaunchError(NO_PATIENT)
+    seconds = answer.get("expires_in", 300)
+    context = answer.get("appContext", "")
+    return Access(
+        token,
+        seconds if isinstance(seconds, int) and seconds > 0 else 300,
+        scopes,
+        patient,
+        _user(http, sign_in, registration, answer.get("id_token"), now, deadline),
+        context if isinstance(context, str) and len(context) <= _LONGEST_CONTEXT else "",
+    )
+
+
+def _answered(
+    http: PostingClient, sign_in: SignIn, registration: AppRegistration, code: str, deadline: Deadline
+) -> dict[str, Any]:
+    asked = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": registration.redirect_uri,
+        "code_verifier": sign_in.verifier,
+    }
+    uri, headers, body = _authenticated(sign_in.server.token, registration, urlencode(asked))
+    try:
+        received = http.post(
+            uri,
+            body.encode(),
+            headers=headers,
+            allowance=allowance_of(registration, sign_in.server.token),
+            deadline=deadline,
+            max_bytes=MOST_BYTES,
+        )
+    except OutgoingError as error:
+        raise LaunchError(NO_TOKEN, error.sentence) from None
+    try:
+        answer = orjson.loads(received.body)
+    except orjson.JSONDecodeError:
+        answer = None
+    if received.status != 200 or not isinstance(answer, dict):
+        raise LaunchError(NO_TOKEN, f"it answered with status {received.status}")
+    return answer
+
+
+def _authenticated(endpoint: str, registration: AppRegistration, body: str) -> tuple[str, dict[str, str], str]:
+    """The address, headers and body of the token request, with which the service shows who it is."""
+    # Loaded with the first launch.
+    from authlib.oauth2.auth import ClientAuth
+    from authlib.oauth2.rfc7523 import PrivateKeyJWT
+
+    method: Any = registration.app.auth_method
+    if registration.app.auth_method == "private_key_jwt":
+        method = PrivateKeyJWT(endpoint, headers={"kid": registration.app.key_id}, alg=registration.app.algorithm)
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+    auth = ClientAuth(registration.app.client_id, registration.app.secret, method)
+    uri, headers, body = auth.prepare("POST", endpoint, headers, body)
+    return uri, {name: str(value) for name, value in headers.items() if name != "Content-Length"}, body
+
+
+def _user(
+    http: PostingClient, sign_in: SignIn, registration: AppRegistration, written: Any, now: datetime, deadline: Deadline
+) -> str:
+    """Who signed in, by the id_token; "" where there is none. Raises LaunchError for one that cannot be trusted."""
+    if written is None:
+        return ""
+    if not isinstance(written, str) or len(written) > _LONGEST or not sign_in.server.keys:
+        raise LaunchError(BAD_IDENTITY, "its id_token cannot be read")
+    try:
+        received = http.get(
+            sign_in.server.keys,
+            accept="application/jwk-set+json, application/json",
+            allowance=allowance_of(registration, sign_in.server.keys),
+            deadline=deadline,
+            max_bytes=MOST_BYTES,
+        )
+        key = _key(received, written)
+        claims = jwt.decode(
+            written,
+            key,
+            algorithms=list(ALGORITHMS),
+            audience=registration.app.client_id,
+            issuer=[sign_in.server.issuer or registration.issuer],
+            # By our own clock, which is given, below.
+            options={
+                "require": ["exp", "iat", "iss", "aud", "sub"],
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_nbf": False,
+            },
+        )
+    except OutgoingError as error:
+        raise LaunchError(BAD_IDENTITY, error.sentence) from None
+    except (jwt.PyJWTError, ValueError, TypeError):
+        raise LaunchError(BAD_IDENTITY, "its id_token does not hold") from None
+    expires = claims["exp"]
+    if not isinstance(expires, int | float) or expires <= now.timestamp() - LEEWAY_SECONDS:
+        raise LaunchError(BAD_IDENTITY, "its id_token has expired")
+    if claims.get("nonce") != sign_in.nonce:
+        raise LaunchError(BAD_IDENTITY, "its id_token is of another sign-in")
+    user = claims.get("fhirUser", "")
+    return user if isinstance(user, str) and len(user) <= _LONGEST else ""
+
+
+def _key(received: Received, written: str) -> jwt.PyJWK:
+    """The key that an id_token names, or the only one. Raises ValueError or PyJWTError where there is none."""
+    keys = jwt.PyJWKSet.from_json(received.body.decode()).keys
+    name = jwt.get_unverified_header(written).get("kid")
+    found = [key for key in keys if key.key_id == name] if name is not None else keys
+    if len(found) != 1:
+        raise ValueError("no key of that name")
+    return found[0]

@@ -1,0 +1,176 @@
+"""Sessions of the documentation form: closed under a key of the server and a secret that is in the cookie and nowhere
+else, gone when they end, and after 30 minutes in which nobody used them.
+
+A row holds a token of the EHR, what was read of the chart and what was answered. Whoever has the database, or the
+server's keys, or both, can open none of it without the browser's cookie.
+"""
+
+import hashlib
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from cds_service.clock import Deadline
+from cds_service.operations.sealing import SealError
+from cds_service.store.database import SECONDS_OF_A_CALL, Store
+from cds_service.store.page_keys import PageKeys
+from cds_service.store.tables import FORM_SESSIONS
+
+IDLE_SECONDS = 30 * 60
+# Beyond it the session that was idle longest goes.
+MOST_SESSIONS = 5_000
+# What one session may hold, in bytes before it is closed.
+MOST_BYTES = 4 * 1024 * 1024
+NAME_BYTES, SECRET_BYTES = 16, 32
+_T = FORM_SESSIONS.c
+
+
+class Begun(NamedTuple):
+    """A session that was begun: the name that its addresses carry, and the secret for the cookie."""
+
+    name: str
+    secret: str
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class FormSessions:
+    """The sessions of one installation. Safe for several threads and processes.
+
+    ``now`` gives the time with a time zone, ``random`` bytes that nobody can guess.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        keys: PageKeys,
+        now: Callable[[], datetime] = _now,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._store, self._keys, self._now, self.random = store, keys, now, random
+
+    @property
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return self._now().astimezone(UTC)
+
+    def begin(self, content: bytes) -> Begun:
+        """Keeps a new session. Raises StoreError, and ValueError for more than MOST_BYTES."""
+        name, secret = self.random(NAME_BYTES), self.random(SECRET_BYTES)
+        row = self._row(name, secret, content) | {"key": _key(name)}
+        with self._within(), self._store.writing() as connection:
+            self._make_room(connection)
+            connection.execute(self._store.insert(FORM_SESSIONS).values(row))
+        return Begun(_text(name), _text(secret))
+
+    def read(self, name: str, secret: str) -> bytes | None:
+        """What a session holds; None where there is none of that name (any more), or the secret is another.
+
+        Raises StoreError.
+        """
+        given = _given(name, secret)
+        if given is None:
+            return None
+        query = select(_T.server_key, _T.sealed).where(_T.key == _key(given[0]), _T.expires > self._seconds())
+        with self._within(), self._store.reading() as connection:
+            row = connection.execute(query).first()
+        return self._opened(row.server_key, row.sealed, given) if row is not None else None
+
+    def keep(self, name: str, secret: str, content: bytes) -> bool:
+        """Keeps what a session holds from now on, for another 30 minutes; whether there still was one.
+
+        Raises StoreError, and ValueError for more than MOST_BYTES.
+        """
+        given = _given(name, secret)
+        if given is None:
+            return False
+        kept = update(FORM_SESSIONS).where(_T.key == _key(given[0]), _T.expires > self._seconds())
+        with self._within(), self._store.writing() as connection:
+            changed = connection.execute(
+                kept.values(self._row(*given, content)), execution_options={"preserve_rowcount": True}
+            )
+            return changed.rowcount == 1
+
+    def take(self, name: str, secret: str) -> bytes | None:
+        """What a session holds, which is over with this: of two at a time one gets it. Raises StoreError."""
+        held = self.read(name, secret)
+        return held if held is not None and self.end(name) else None
+
+    def end(self, name: str) -> bool:
+        """Wipes a session; whether there was one. Raises StoreError."""
+        given = _bytes(name, NAME_BYTES)
+        if given is None:
+            return False
+        with self._within(), self._store.writing() as connection:
+            ended = connection.execute(
+                delete(FORM_SESSIONS).where(_T.key == _key(given)), execution_options={"preserve_rowcount": True}
+            )
+            return ended.rowcount == 1
+
+    def _row(self, name: bytes, secret: bytes, content: bytes) -> dict[str, object]:
+        if len(content) > MOST_BYTES:
+            raise ValueError(f"a session may hold {MOST_BYTES} bytes")
+        keys = self._keys.at(self._now()).with_secret(secret)
+        closed = keys.seal(content, _key(name).hex(), self.random)
+        return {"expires": self._seconds() + IDLE_SECONDS, "server_key": closed["key"], "sealed": closed["sealed"]}
+
+    def _opened(self, server_key: str, sealed: str, given: tuple[bytes, bytes]) -> bytes | None:
+        name, secret = given
+        try:
+            return (
+                self._keys.at(self._now())
+                .with_secret(secret)
+                .open({"key": server_key, "sealed": sealed}, _key(name).hex())
+            )
+        except SealError:
+            return None
+
+    def _make_room(self, connection: Connection) -> None:
+        connection.execute(delete(FORM_SESSIONS).where(_T.expires <= self._seconds()))
+        number = connection.execute(select(func.count()).select_from(FORM_SESSIONS)).scalar_one()
+        if number >= MOST_SESSIONS:
+            first = select(_T.key).order_by(_T.expires, _T.key).limit(number - MOST_SESSIONS + 1)
+            connection.execute(delete(FORM_SESSIONS).where(_T.key.in_(list(connection.execute(first).scalars()))))
+
+    def _seconds(self) -> int:
+        return int(self._now().timestamp())
+
+    def _within(self) -> AbstractContextManager[None]:
+        return self._store.within(Deadline(SECONDS_OF_A_CALL))
+
+
+def remove_ended(store: Store, now: datetime) -> int:
+    """Removes the sessions that nobody used any more; how many. Raises StoreError."""
+    ended = delete(FORM_SESSIONS).where(_T.expires <= int(now.timestamp()))
+    with store.writing() as connection:
+        return connection.execute(ended, execution_options={"preserve_rowcount": True}).rowcount
+
+
+def _key(name: bytes) -> bytes:
+    return hashlib.sha256(name).digest()
+
+
+def _given(name: str, secret: str) -> tuple[bytes, bytes] | None:
+    one, other = _bytes(name, NAME_BYTES), _bytes(secret, SECRET_BYTES)
+    return (one, other) if one is not None and other is not None else None
+
+
+def _text(value: bytes) -> str:
+    """Base64 for addresses, without its padding (RFC 4648, section 5)."""
+    return urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def _bytes(text: str, length: int) -> bytes | None:
+    """What ``_text`` wrote, if it has that many bytes."""
+    try:
+        found = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+    except ValueError:
+        return None
+    return found if len(found) == length and _text(found) == text else None
