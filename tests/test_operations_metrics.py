@@ -251,6 +251,32 @@ def test_what_a_worker_counted_waits_until_the_disk_has_room(monkeypatch, tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["counter_0.db"]
 
 
+def test_the_disk_holds_what_a_process_counts_before_it_counts(monkeypatch, tmp_path):
+    monkeypatch.setenv(metrics_folder.VARIABLE, str(tmp_path))
+    Metrics(NAMES).call("service-1", "card", 0.2)
+    held = {path.name: path.stat() for path in tmp_path.glob(f"*_{os.getpid()}.db")}
+    assert {f"counter_{os.getpid()}.db", f"histogram_{os.getpid()}.db"} <= held.keys()
+    # A file with holes has fewer blocks (of 512 bytes) than its size.
+    assert all(found.st_blocks * 512 >= found.st_size > 0 for found in held.values())
+
+
+def test_on_a_full_disk_nothing_is_counted_until_there_is_room(monkeypatch, tmp_path, capsys):
+    """Counted all the same, it would end the worker: a map of a file has no other way to say that it is full."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv(metrics_folder.VARIABLE, str(tmp_path))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "posix_fallocate", full)
+        metrics = Metrics(NAMES)
+        metrics.call("service-1", "card", 0.2)
+        assert list(tmp_path.glob("*.db")) == []
+    assert capsys.readouterr().err.count("metrics-failed") == 1
+    metrics.call("service-1", "card", 0.2)
+    assert list(tmp_path.glob("counter_*.db")) != []
+
+
 def test_the_file_of_sums_grows_with_its_numbers_and_not_with_the_workers_that_end(monkeypatch, tmp_path):
     monkeypatch.setenv(metrics_folder.VARIABLE, str(tmp_path))
     sizes = []

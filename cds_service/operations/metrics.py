@@ -18,6 +18,8 @@ from cds_service.operations.metric_list import METRICS, OTHER, PREFIX, MetricSpe
 from cds_service.operations.metrics_folder import VARIABLE
 from cds_service.operations.names import Names
 
+# How the names of the files begin in which a process counts (prometheus_client's values).
+_KINDS = ("counter", "histogram", *sorted({f"gauge_{spec.merge}" for spec in METRICS if spec.kind == "gauge"}))
 _Metric = Counter | Gauge | Histogram
 
 
@@ -32,12 +34,16 @@ class Metrics(NoMetrics):
     kept = True
 
     def __init__(self, names: Names, version: str = __version__) -> None:
+        self._told = False
+        self._counts_in = 0
+        # Metrics without labels make their files at once.
+        with self._unless_it_fails():
+            self._reserve()
         self._registry = CollectorRegistry()
         self._allowed = allowed(names, version)
         self._metrics = {spec.name: _made(spec, self._registry) for spec in METRICS}
         # Asking prometheus_client for a child again costs more than counting.
         self._children: dict[tuple[str, ...], _Metric] = {}
-        self._told = False
         self._set(1, "build_info", version)
 
     def exposition(self) -> tuple[bytes, str]:
@@ -85,7 +91,18 @@ class Metrics(NoMetrics):
                 self._told = True
                 logs.logger().error("metrics-failed", exc_info=error)
 
+    def _reserve(self) -> None:
+        """Has the disk hold what this process counts, once for each. Raises OSError where it is full.
+
+        A page of a map that a full disk cannot give would end the process (SIGBUS), and all its calls.
+        """
+        if self._counts_in != (pid := os.getpid()):
+            if VARIABLE in os.environ:
+                metrics_folder.reserve(Path(os.environ[VARIABLE]), pid, _KINDS)
+            self._counts_in = pid
+
     def _child(self, name: str, labels: tuple[str, ...]) -> _Metric:
+        self._reserve()
         key = (name, *labels)
         if (child := self._children.get(key)) is not None:
             return child

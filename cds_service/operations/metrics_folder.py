@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -20,6 +20,8 @@ _ADDED_UP, _ALL_ENDED, _ENDED = ("counter", "histogram"), 0, ".ended"
 _ATTEMPTS, _SECONDS_BETWEEN = 50, 0.01
 # A file of numbers begins with how many of its bytes are used; its size is a multiple of this.
 _BYTES_OF_USED, _BLOCK = 4, 1 << 16
+# Of one kind of metric of one process: with a few rule sets all names and labels take a fraction of it.
+_BYTES_OF_A_PROCESS = 4 * _BLOCK
 
 
 def prepare(environment: MutableMapping[str, str] = os.environ) -> Path:
@@ -82,6 +84,24 @@ def make_room(total: Path, more: int) -> None:
         file.seek(0)
         used = int.from_bytes(file.read(_BYTES_OF_USED), sys.byteorder)
         os.posix_fallocate(file.fileno(), 0, max(total.stat().st_size, -(-(used + more) // _BLOCK) * _BLOCK))
+
+
+def reserve(folder: Path, pid: int, kinds: Iterable[str]) -> None:
+    """Has the disk hold the files in which a process counts, before it counts; ``kinds`` are the beginnings of their
+    names. Raises OSError where the disk is full; then none of them is there.
+
+    What ``make_room`` says of the file of sums holds of each.
+    """
+    made: list[Path] = []
+    try:
+        for kind in kinds:
+            made.append(folder / f"{kind}_{pid}.db")
+            with made[-1].open("a+b") as file:
+                os.posix_fallocate(file.fileno(), 0, _BYTES_OF_A_PROCESS)
+    except OSError:
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager
