@@ -42,8 +42,8 @@ _AUTHORSHIP = {
 }
 _CATEGORIES = "http://terminology.hl7.org/CodeSystem/observation-category"
 _PARTICIPANTS = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
-# Body mass index and what it is made of stand among the vital signs; every other number is a score.
-_VITAL_SIGNS = ("39156-5", "29463-7", "8302-2")
+# In these units stand sizes of a body, which are vital signs; every other number is a score.
+_OF_A_BODY = ("kg/m2", "kg", "cm")
 _PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Documentation form</title>{}</html>'
 _FORM_IDENTIFIERS = "{}/form"
 
@@ -226,7 +226,7 @@ class ResponseWriter:
 
     def _observation(self, answered: FormAnswer, code: str, response: str) -> Json:
         rule = answered.question.fact
-        has_unit = rule.unit == "%" or code in _VITAL_SIGNS
+        has_unit = rule.unit == "%" or rule.unit in _OF_A_BODY
         unit = {"unit": rule.unit, "system": UCUM, "code": rule.unit} if has_unit else {}
         day = answered.observed or self._occasion.authored[:10]
         return {
@@ -234,7 +234,7 @@ class ResponseWriter:
             "identifier": [self.identifier | {"value": f"{self._occasion.form}.{answered.question.link_id}"}],
             "status": "final",
             "category": [
-                {"coding": [{"system": _CATEGORIES, "code": "vital-signs" if code in _VITAL_SIGNS else "survey"}]}
+                {"coding": [{"system": _CATEGORIES, "code": "vital-signs" if rule.unit in _OF_A_BODY else "survey"}]}
             ],
             "code": {"coding": [{"system": LOINC, "code": code}], "text": rule.title},
             "subject": {"reference": self._occasion.patient},

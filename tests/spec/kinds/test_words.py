@@ -230,7 +230,7 @@ def test_only_the_records_of_a_set_are_read():
 def test_the_number_beside_its_words_is_shown():
     stated = {"label": "roughness", "of": ["hoarse"], "unit": "%", "spelled": ["%", "percent"], "range": [0, 100]}
     found = _hinted(number=stated)
-    assert differences(found, report("Hoarse at 40 percent."), shows("roughness 40%, “Hoarse at 40 percent.”")) == ()
+    assert differences(found, report("Hoarse at 40 percent."), shows("roughness 40 %, “Hoarse at 40 percent.”")) == ()
     assert differences(found, report("Hoarse at 400 percent."), shows("MRI larynx: “Hoarse")) == ()
 
 
