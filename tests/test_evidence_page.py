@@ -132,7 +132,7 @@ def test_titles_are_the_short_phrases_and_what_was_checked_says_the_whole():
     assert [group.title for group in groups] == ["FDA label criteria", "Additional trial criteria"]
     rows = {row.title: row for group in groups for row in group.rows}
     assert {"Multifidus dysfunction", "Failed PT", "Chronic low back pain", "Pain most days"} < rows.keys()
-    assert rows["Failed PT"].checked[0] == "Physical therapy tried and failed"
+    assert rows["Failed PT"].checked[0] == "Physical therapy failed"
     assert rows["Age 22 or older"].checked[0] != "Age 22 or older"
 
 
