@@ -68,8 +68,9 @@ def operations(described: dict) -> Iterator[tuple[str, str, dict]]:
 
 
 def endpoint_of(app: Flask, path: str, method: str) -> str:
+    filled = path.replace("{policy}", library().policies[0].id).replace("{id}", "x")
     try:
-        endpoint, _ = app.url_map.bind("").match(path.replace("{policy}", library().policies[0].id), method.upper())
+        endpoint, _ = app.url_map.bind("").match(filled, method.upper())
     except HTTPException as error:
         return f"nothing: {error}"
     return endpoint

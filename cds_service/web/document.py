@@ -1,5 +1,6 @@
 """The OpenAPI document of what this application serves, at /openapi.json."""
 
+import re
 from functools import cache
 
 import orjson
@@ -9,13 +10,16 @@ from werkzeug.exceptions import HTTPException
 from cds_service.library import Library
 from cds_service.web import openapi
 
+_PARAMETER = re.compile(r"\{[a-z_]+\}")
+
 
 def register(app: Flask, library: Library, public_url: str, *, authenticated: bool) -> None:
     """Adds the route; ``authenticated`` tells whether calls and feedback ask for a token."""
 
     def serves(path: str, method: str) -> bool:
         try:
-            app.url_map.bind("").match(path, method)
+            # In the place of a parameter anything that may stand there.
+            app.url_map.bind("").match(_PARAMETER.sub("x", path), method)
         except HTTPException:
             return False
         return True
