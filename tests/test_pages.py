@@ -292,7 +292,7 @@ def test_everything_else_in_the_policy_stands_on_the_page_too(client, policy):
 def test_the_page_says_what_is_not_verified_and_that_nobody_has_checked(client, policy):
     text = page_of(client, f"/policies/{ISASS}").text
     assert policy.review.checked_by is None
-    assert "Reviewed by ○ not yet checked by a named reviewer" in text
+    assert "Reviewed by ○ Not yet checked by a named reviewer" in text
     assert "Statement text pending verification" in text
     assert "None of the 18 criteria has been compared" in text
     assert text.count("○ pending verification") == len(criteria.pending(policy)) == 18

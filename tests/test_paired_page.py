@@ -115,7 +115,7 @@ def test_a_rule_of_a_single_source_with_old_and_new_numbers_and_how_far_it_was_v
         "Least relief, in percent: 75 (the statement’s own: 50)",
         f"Next review {REVIEW}",
         "4 criteria, all asked for",
-        "Relief: at least 75% Differs from the statement: At least 1 session, after the newest "
+        "Relief: at least 75 % Differs from the statement: At least 1 session, after the newest "
         "“Earlier surgery of the knee”, each with (Guided: attested yes or said by its code; and Relief: at least "
         "50 %)",
         "Care of three months Months of care: at least 3 months Differs from the statement: “Care was tried”. "
@@ -183,7 +183,7 @@ CLAUSES = {
     "one-knee": "Ringing felt: attested yes {Only asked where this is so; elsewhere it does not apply, and counts as "
     "met: [Knees on the order: more than 1]}",
     "recent": "Last exercise: less than 6 months ago",
-    "fell": "Fall of the pain: at least 30%",
+    "fell": "Fall of the pain: at least 30 %",
 }
 SENTENCES = {
     "signs": "at least 2 of: Humming heard: attested yes; (Buzzing felt: attested yes, a no is no answer where "
