@@ -38,15 +38,15 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def chart(page: "Page", address: str) -> "Page":
-    """The chart of the opening story; every card of the service has a link that launches the app."""
+    """The chart of the opening story; every card has a link that launches the app of these tests."""
 
     def linked(route: "Route") -> None:
         answer = route.fetch()
         body = answer.json()
+        link = {"label": LABEL, "url": f"{address}/smart/launch", "type": "smart", "appContext": CONTEXT}
         for card in body.get("cards", ()):
-            card.setdefault("links", []).append(
-                {"label": LABEL, "url": f"{address}/smart/launch", "type": "smart", "appContext": CONTEXT}
-            )
+            # In the place of the link to the service's own form.
+            card["links"] = [link, *(item for item in card.get("links", ()) if item["type"] != "smart")]
         route.fulfill(response=answer, json=body)
 
     page.route("**/cds-services/coverage-guidance-*", linked)
