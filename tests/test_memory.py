@@ -5,16 +5,20 @@ import gc
 from cds_service.chart.chart import Chart
 from cds_service.examples import examples
 from cds_service.settings.settings import data_folder
-from tests.shipped import answers, example
+from tests.shipped import answers, example, library
 
 
 def test_no_chart_outlives_its_call():
+    # Of each rule set an empty chart is kept, which is nobody's.
+    for policy in library().policies:
+        library().silences(policy)
     gc.collect()
+    kept = {id(item) for item in gc.get_objects() if isinstance(item, Chart)}
     gc.disable()
     try:
         for name in examples(data_folder("fhir_examples")):
             answers(example(name))
-        left = [item for item in gc.get_objects() if isinstance(item, Chart)]
+        left = [item for item in gc.get_objects() if isinstance(item, Chart) and id(item) not in kept]
     finally:
         gc.enable()
     assert not left
