@@ -61,8 +61,9 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
+# Tests that call make get no share of its jobs, of which it would warn them.
 every-test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+	env -u MAKEFLAGS -u MFLAGS $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 fix: $(VENV)/.dev ## let the linter and the formatter repair what they can
 	$(BIN)/ruff check --fix .

@@ -286,7 +286,7 @@ def test_a_terminal_gets_one_line_that_rewrites_itself_and_goes():
     progress.tell(10, 40, "mutations")
     progress.tell(9, 40, "mutations")
     progress.end()
-    assert stream.getvalue() == "\r10 of 40 mutations\r9 of 40 mutations \r" + " " * 14 + "\r"
+    assert stream.getvalue() == "\r10 of 40 mutations\r9 of 40 mutations \r" + " " * 18 + "\r"
 
 
 def test_watching_checks_again_on_every_save_and_says_what_changed(folder):

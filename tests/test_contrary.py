@@ -98,8 +98,10 @@ def coded(codes: CodeSet, random: Random) -> dict[str, Any]:
     """A concept that a code set recognizes: by one of its codes, or by words alone."""
     # Words that count only beside others recognize nothing alone.
     phrases = [phrase for phrase in codes.phrases if phrase not in codes.together]
-    if codes.codes and (not phrases or random.random() < 0.8):
-        row = random.choice(codes.codes)
+    # An ingredient has no code of its own: products of it are recognized.
+    rows = [row for row in codes.codes if row.code]
+    if rows and (not phrases or random.random() < 0.8):
+        row = random.choice(rows)
         return {"coding": [{"system": row.system, "code": row.code}]}
     return {"text": random.choice(phrases).strip()}
 

@@ -1,10 +1,12 @@
 """Many records of one drug as one line: how many, since when, and why it was stopped."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, NamedTuple
 
 from cds_service.chart.chart import Match
 from cds_service.facts.evidence import Evidence
+from cds_service.fhir.dates import days
 from cds_service.fhir.elements import concept_label, list_of
 from cds_service.policy.drugs import together
 
@@ -38,7 +40,8 @@ def _drug(match: Match) -> str:
 
 
 def _one_line(drug: str, records: list[DrugRecord]) -> tuple[str, Evidence]:
-    newest = max(records, key=lambda record: (record.when, record.evidence.reference))
+    # That which may be the newest, so that an answer despite an older one leaves it standing.
+    newest = max(records, key=lambda record: (_last_day(record.when), record.when, record.evidence.reference))
     said = [_called(drug, newest.match) or newest.evidence.display]
     dates = sorted(record.when for record in records if record.when)
     if len(records) > 1:
@@ -49,6 +52,11 @@ def _one_line(drug: str, records: list[DrugRecord]) -> tuple[str, Evidence]:
     )
     said += [f"stopped: {reason}" for reason in stopped[:2]]
     return newest.when, newest.evidence._replace(display=", ".join(said))
+
+
+def _last_day(when: str) -> date:
+    """The last day that a record may be of; what has no date is taken to be the oldest."""
+    return days(when).last if when else date.min
 
 
 def _called(drug: str, match: Match) -> str:

@@ -164,7 +164,13 @@ class Store:
         if self.address.file is None:
             return False
         with self.failures():
-            return self._finds_damage()
+            try:
+                return self._finds_damage()
+            except sqlite3.DatabaseError as error:
+                # Damage may keep the check from going on, or the file from being opened.
+                if error.sqlite_errorname in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
+                    return True
+                raise
 
     def _finds_damage(self) -> bool:
         until = self._monotonic() + SECONDS_OF_A_CHECK
