@@ -5,20 +5,19 @@ A row holds a token of the EHR, what was read of the chart and what was answered
 server's keys, or both, can open none of it without the browser's cookie.
 """
 
-import hashlib
 import os
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import delete, select, update
 
 from cds_service.clock import Deadline
 from cds_service.operations.sealing import SealError
 from cds_service.store.database import SECONDS_OF_A_CALL, Store
 from cds_service.store.page_keys import PageKeys
+from cds_service.store.session_rows import bytes_of, key_of, make_room, text_of
 from cds_service.store.tables import FORM_SESSIONS
 
 IDLE_SECONDS = 30 * 60
@@ -64,11 +63,11 @@ class FormSessions:
     def begin(self, content: bytes) -> Begun:
         """Keeps a new session. Raises StoreError, and ValueError for more than MOST_BYTES."""
         name, secret = self.random(NAME_BYTES), self.random(SECRET_BYTES)
-        row = self._row(name, secret, content) | {"key": _key(name)}
+        row = self._row(name, secret, content) | {"key": key_of(name)}
         with self._within(), self._store.writing() as connection:
-            self._make_room(connection)
+            make_room(connection, FORM_SESSIONS, self._seconds(), MOST_SESSIONS)
             connection.execute(self._store.insert(FORM_SESSIONS).values(row))
-        return Begun(_text(name), _text(secret))
+        return Begun(text_of(name), text_of(secret))
 
     def read(self, name: str, secret: str) -> bytes | None:
         """What a session holds; None where there is none of that name (any more), or the secret is another.
@@ -78,7 +77,7 @@ class FormSessions:
         given = _given(name, secret)
         if given is None:
             return None
-        query = select(_T.server_key, _T.sealed).where(_T.key == _key(given[0]), _T.expires > self._seconds())
+        query = select(_T.server_key, _T.sealed).where(_T.key == key_of(given[0]), _T.expires > self._seconds())
         with self._within(), self._store.reading() as connection:
             row = connection.execute(query).first()
         return self._opened(row.server_key, row.sealed, given) if row is not None else None
@@ -91,7 +90,7 @@ class FormSessions:
         given = _given(name, secret)
         if given is None:
             return False
-        kept = update(FORM_SESSIONS).where(_T.key == _key(given[0]), _T.expires > self._seconds())
+        kept = update(FORM_SESSIONS).where(_T.key == key_of(given[0]), _T.expires > self._seconds())
         with self._within(), self._store.writing() as connection:
             changed = connection.execute(
                 kept.values(self._row(*given, content)), execution_options={"preserve_rowcount": True}
@@ -105,12 +104,12 @@ class FormSessions:
 
     def end(self, name: str) -> bool:
         """Wipes a session; whether there was one. Raises StoreError."""
-        given = _bytes(name, NAME_BYTES)
+        given = bytes_of(name, NAME_BYTES)
         if given is None:
             return False
         with self._within(), self._store.writing() as connection:
             ended = connection.execute(
-                delete(FORM_SESSIONS).where(_T.key == _key(given)), execution_options={"preserve_rowcount": True}
+                delete(FORM_SESSIONS).where(_T.key == key_of(given)), execution_options={"preserve_rowcount": True}
             )
             return ended.rowcount == 1
 
@@ -118,7 +117,7 @@ class FormSessions:
         if len(content) > MOST_BYTES:
             raise ValueError(f"a session may hold {MOST_BYTES} bytes")
         keys = self._keys.at(self._now()).with_secret(secret)
-        closed = keys.seal(content, _key(name).hex(), self.random)
+        closed = keys.seal(content, key_of(name).hex(), self.random)
         return {"expires": self._seconds() + IDLE_SECONDS, "server_key": closed["key"], "sealed": closed["sealed"]}
 
     def _opened(self, server_key: str, sealed: str, given: tuple[bytes, bytes]) -> bytes | None:
@@ -127,17 +126,10 @@ class FormSessions:
             return (
                 self._keys.at(self._now())
                 .with_secret(secret)
-                .open({"key": server_key, "sealed": sealed}, _key(name).hex())
+                .open({"key": server_key, "sealed": sealed}, key_of(name).hex())
             )
         except SealError:
             return None
-
-    def _make_room(self, connection: Connection) -> None:
-        connection.execute(delete(FORM_SESSIONS).where(_T.expires <= self._seconds()))
-        number = connection.execute(select(func.count()).select_from(FORM_SESSIONS)).scalar_one()
-        if number >= MOST_SESSIONS:
-            first = select(_T.key).order_by(_T.expires, _T.key).limit(number - MOST_SESSIONS + 1)
-            connection.execute(delete(FORM_SESSIONS).where(_T.key.in_(list(connection.execute(first).scalars()))))
 
     def _seconds(self) -> int:
         return int(self._now().timestamp())
@@ -153,24 +145,6 @@ def remove_ended(store: Store, now: datetime) -> int:
         return connection.execute(ended, execution_options={"preserve_rowcount": True}).rowcount
 
 
-def _key(name: bytes) -> bytes:
-    return hashlib.sha256(name).digest()
-
-
 def _given(name: str, secret: str) -> tuple[bytes, bytes] | None:
-    one, other = _bytes(name, NAME_BYTES), _bytes(secret, SECRET_BYTES)
+    one, other = bytes_of(name, NAME_BYTES), bytes_of(secret, SECRET_BYTES)
     return (one, other) if one is not None and other is not None else None
-
-
-def _text(value: bytes) -> str:
-    """Base64 for addresses, without its padding (RFC 4648, section 5)."""
-    return urlsafe_b64encode(value).rstrip(b"=").decode()
-
-
-def _bytes(text: str, length: int) -> bytes | None:
-    """What ``_text`` wrote, if it has that many bytes."""
-    try:
-        found = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
-    except ValueError:
-        return None
-    return found if len(found) == length and _text(found) == text else None

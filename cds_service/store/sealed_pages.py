@@ -6,7 +6,6 @@ page keeps it; a link that was passed on, or stands in a log, opens nothing then
 
 import hashlib
 import os
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -18,6 +17,7 @@ from cds_service.store import evidence_pages
 from cds_service.store.database import Store
 from cds_service.store.evidence_pages import ClosedPage
 from cds_service.store.page_keys import PageKeys
+from cds_service.store.session_rows import bytes_of, key_of, text_of
 
 ID_BYTES, SECRET_BYTES, COOKIE_BYTES = 16, 32, 32
 
@@ -83,11 +83,11 @@ class SealedPages:
         rows, links = [], []
         for page in pages:
             name, secret = self._random(ID_BYTES), self._random(SECRET_BYTES)
-            key = _key(name)
+            key = key_of(name)
             closed = keys.with_secret(secret).seal(page.content, key.hex(), self._random)
             until = int(page.expires.timestamp())
             rows.append(ClosedPage(key, page.card, page.client, until, closed["key"], closed["sealed"]))
-            links.append(f"{_text(name)}#{_text(secret)}")
+            links.append(f"{text_of(name)}#{text_of(secret)}")
         with self._store.within(deadline):
             evidence_pages.add(self._store, rows)
         return links
@@ -103,7 +103,7 @@ class SealedPages:
         Only who has the secret binds a page to a browser. Raises StoreError.
         """
         page = self._found(name, deadline)
-        given = _bytes(secret, SECRET_BYTES)
+        given = bytes_of(secret, SECRET_BYTES)
         if page is None or given is None:
             return NotShown.GONE
         keys = self._keys.at(self._now())
@@ -112,39 +112,21 @@ class SealedPages:
             content = keys.with_secret(given).open(closed, page.key.hex())
         except SealError:
             return NotShown.GONE
-        held = _bytes(cookie, COOKIE_BYTES) or self._random(COOKIE_BYTES)
+        held = bytes_of(cookie, COOKIE_BYTES) or self._random(COOKIE_BYTES)
         with self._store.within(deadline):
             # Of one browser each page has another hash, so that the rows do not tell which it opened.
             bound = evidence_pages.bind(self._store, page.key, hashlib.sha256(page.key + held).digest())
         return OpenedPage(content, page.card, page.client, held) if bound else NotShown.ELSEWHERE
 
     def _found(self, name: str, deadline: Deadline) -> ClosedPage | None:
-        given = _bytes(name, ID_BYTES)
+        given = bytes_of(name, ID_BYTES)
         if given is None:
             return None
         with self._store.within(deadline):
-            page = evidence_pages.find(self._store, _key(given), self._now())
+            page = evidence_pages.find(self._store, key_of(given), self._now())
         return page if page is not None and page.client in self._clients else None
-
-
-def _key(name: bytes) -> bytes:
-    return hashlib.sha256(name).digest()
-
-
-def _text(value: bytes) -> str:
-    """Base64 for addresses, without its padding (RFC 4648, section 5)."""
-    return urlsafe_b64encode(value).rstrip(b"=").decode()
-
-
-def _bytes(text: str, length: int) -> bytes | None:
-    """What ``_text`` wrote, if it has that many bytes."""
-    try:
-        found = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
-    except ValueError:
-        return None
-    return found if len(found) == length and _text(found) == text else None
 
 
 def cookie_text(cookie: bytes) -> str:
     """A cookie as the browser keeps it."""
-    return _text(cookie)
+    return text_of(cookie)

@@ -6,17 +6,17 @@ The key is made when the service starts and is written nowhere: all workers have
 import hashlib
 import os
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from cds_service.clock import Deadline
 from cds_service.operations.sealing import Keys, SealError, key_id
 from cds_service.store.database import SECONDS_OF_A_CALL, Store
+from cds_service.store.session_rows import make_room, text_of
 from cds_service.store.tables import WORKBENCH_SESSIONS
 
 MOST_SESSIONS = 500
@@ -66,9 +66,10 @@ class WorkbenchSessions:
 
         Raises StoreError.
         """
-        name = urlsafe_b64encode(self.random(NAME_BYTES)).rstrip(b"=").decode()
+        name = text_of(self.random(NAME_BYTES))
         with self._within(), self._store.writing() as connection:
-            self._make_room(connection)
+            others = _T.key != self._shared_as
+            make_room(connection, WORKBENCH_SESSIONS, self.seconds(), MOST_SESSIONS, others)
             self._insert(connection, _key(name), content, IDLE_SECONDS)
         return name
 
@@ -117,15 +118,6 @@ class WorkbenchSessions:
 
     def _within(self) -> AbstractContextManager[None]:
         return self._store.within(Deadline(SECONDS_OF_A_CALL))
-
-    def _make_room(self, connection: Connection) -> None:
-        others: ColumnElement[bool] = _T.key != self._shared_as
-        connection.execute(delete(WORKBENCH_SESSIONS).where(_T.expires <= self.seconds()))
-        number = connection.execute(select(func.count()).select_from(WORKBENCH_SESSIONS).where(others)).scalar_one()
-        if number >= MOST_SESSIONS:
-            first = select(_T.key).where(others).order_by(_T.expires, _T.key).limit(number - MOST_SESSIONS + 1)
-            keys = list(connection.execute(first).scalars())
-            connection.execute(delete(WORKBENCH_SESSIONS).where(_T.key.in_(keys)))
 
     def _insert(self, connection: Connection, key: bytes, content: bytes, seconds: int) -> None:
         row = {"key": key, "expires": self.seconds() + seconds, "sealed": self._seal(content, key)}
