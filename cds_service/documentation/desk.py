@@ -68,7 +68,6 @@ class FormDesk:
 
     def client_metadata(self, launch: str, redirect: str) -> Json:
         """What an EHR's administrator registers: dynamic client metadata (RFC 7591, section 2), with both addresses."""
-        reads = {name for policy in self._guide.library.policies for name in policy.resource_types}
         return {
             "client_name": "cds-service documentation form",
             "application_type": "web",
@@ -77,16 +76,17 @@ class FormDesk:
             "grant_types": ["authorization_code"],
             "response_types": ["code"],
             "token_endpoint_auth_method": "client_secret_basic",
-            "scope": scopes.asked(reads, WRITES, observations=True, launched=True, old=False),
+            "scope": scopes.asked(
+                self._guide.library.resource_types, WRITES, observations=True, launched=True, old=False
+            ),
         }
 
     def launch(self, issuer: str, launch: str | None, deadline: Deadline) -> tuple[str, Begun]:
         """Begins a sign-in: where the browser goes next, and the session that waits for it. Raises LaunchError."""
         registration = self._registration(issuer)
         server = smart_server.smart_server(self._http, registration, deadline)
-        policies = self._guide.library.policies
         asked = scopes.asked(
-            {name for policy in policies for name in policy.resource_types},
+            self._reads(),
             registration.app.writes,
             observations=registration.app.observations,
             launched=launch is not None,
@@ -209,7 +209,7 @@ class FormDesk:
             opened.orders,
             self._sessions.now.isoformat(timespec="seconds"),
         )
-        role = dict(SIGNER_ROLES).get(opened.role, opened.role)
+        role = SIGNER_ROLES.get(opened.role, opened.role)
         return ResponseWriter(
             policy, self._guide.addresses.canonical_base, groups(policy), occasion, opened.attester(role)
         )
@@ -217,6 +217,10 @@ class FormDesk:
     def has_access(self, opened: OpenForm) -> bool:
         """Whether the access that the EHR gave still holds."""
         return self._sessions.now.timestamp() < opened.expires
+
+    def _reads(self) -> set[str]:
+        """Every resource type that a statement reads, those that are read by reference among them."""
+        return {name for policy in self._guide.library.policies for name in policy.resource_types}
 
     def _policy_of(self, context: FormContext) -> str:
         policies = self._guide.library.policies

@@ -8,7 +8,6 @@ import orjson
 from cds_service.documentation.form import FormRow
 from cds_service.documentation.resources import Signer
 from cds_service.documentation.tokens import Access
-from cds_service.documentation.writing import WriteRefusal, WriteResult
 from cds_service.fhir.elements import Json, list_of
 
 
@@ -20,7 +19,7 @@ class OpenForm:
     what is written, ``token`` what a post of this form must carry. ``banner`` names the patient, ``user`` the name of
     whoever signed in. ``rows`` are None until the chart was read. ``fields`` are the posted fields, ``role`` that of
     who signs, ``signed`` that the statement was confirmed. ``unread`` says which lists could not be read.
-    ``before`` is the truth of each criterion when the form was opened, ``written`` what became of each resource.
+    ``before`` is the truth of each criterion when the form was opened.
     """
 
     issuer: str
@@ -42,7 +41,6 @@ class OpenForm:
     role: str = ""
     signed: bool = False
     posts: int = 0
-    written: tuple[WriteResult, ...] = ()
 
     def attester(self, role: str) -> Signer:
         """Who signs: the user of the sign-in, in the role (its words) that they chose."""
@@ -64,7 +62,6 @@ class OpenForm:
                 "orders": tuple(read["orders"]),
                 "coverages": tuple(read["coverages"]),
                 "rows": tuple(map(FormRow.of_json, rows)) if rows is not None else None,
-                "written": tuple(_written(item) for item in read["written"]),
             }
         )
 
@@ -105,8 +102,3 @@ def _record_number(identifier: Any) -> str:
 
 def _text(value: Any) -> str:
     return value[:120] if isinstance(value, str) else ""
-
-
-def _written(item: Any) -> WriteResult:
-    kind, reference, read_back, refusal, said = item
-    return WriteResult(kind, reference, read_back, WriteRefusal(refusal) if refusal else None, said)

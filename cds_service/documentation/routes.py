@@ -36,7 +36,7 @@ _POLICY = (
 )
 
 
-def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # noqa: C901 - its routes
+def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # noqa: C901 - its routes are functions within it
     """Adds the form's routes."""
     library, public_url = guide.library, guide.addresses.public_url
     routes = Blueprint("form", __name__)
@@ -122,7 +122,7 @@ def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # n
             groups=list(form.asked(policy, rows)),
             settled=form.settled(policy, rows),
             plan=writing.plan(desk.registration_of(opened), opened.access.scopes),
-            roles=SIGNER_ROLES,
+            roles=SIGNER_ROLES.items(),
             statement=SAYS_TRUE,
             events=range(MOST_EVENTS),
             **{"faults": {}, "for_clinicians": (), "saved": None, **values},
@@ -164,7 +164,6 @@ def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # n
     def review_page(
         name: str, opened: OpenForm, policy: Policy, review: FormReview, status: int = 200, **values: object
     ) -> Response:
-        lines = [line for item in review.answered for line in resources.in_words(item)]
         without = [
             item.question.text
             for item in review.answered
@@ -179,10 +178,10 @@ def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # n
             opened=opened,
             policy=policy,
             review=review,
-            lines=lines,
+            lines=_lines(review),
             without=without,
             clinicians=clinicians,
-            role=dict(SIGNER_ROLES).get(opened.role, ""),
+            role=SIGNER_ROLES.get(opened.role, ""),
             **{"refused": None, "next": "", **values},
         )
 
@@ -201,7 +200,6 @@ def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # n
         if not results[0].reference:
             after = writing.next_rung(desk.registration_of(opened), opened.access.scopes, kind)
             return review_page(name, opened, policy, review, 502, refused=results[0], next=after)
-        opened.written = results
         before = dict(opened.before)
         decision = desk.read(opened, policy, _deadline()).decision if kind == scopes.RESPONSES else None
         changed = [
@@ -219,7 +217,7 @@ def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # n
             changed=changed,
             results=results,
             decided=decision is not None,
-            lines=[line for item in review.answered for line in resources.in_words(item)],
+            lines=_lines(review),
         )
         desk.end(name)
         summary.delete_cookie(cookie_of(name), path="/", secure=is_secure)
@@ -261,7 +259,7 @@ def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # n
         if request.form.get("action") != "sign" or "role" in request.form:
             opened.fields = kept_fields(list(questions(policy)), request.form.to_dict(flat=False))
             role = request.form.get("role", "")
-            opened.role = role if role in dict(SIGNER_ROLES) else ""
+            opened.role = role if role in SIGNER_ROLES else ""
             opened.signed = request.form.get("statement") == "yes"
         return opened, policy
 
@@ -273,6 +271,11 @@ def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # n
         return (library.policy(wanted) if wanted else None) or desk.policy_of(opened)
 
     app.register_blueprint(routes)
+
+
+def _lines(review: FormReview) -> list[str]:
+    """The answers as they are read back to the user."""
+    return [line for item in review.answered for line in resources.in_words(item)]
 
 
 def _is_signed(opened: OpenForm, faults: dict[str, str]) -> bool:

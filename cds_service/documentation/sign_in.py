@@ -6,7 +6,6 @@ The state is compared here, and not by the library: a state that is not given to
 import hmac
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from cds_service.documentation.messages import DENIED, NO_COOKIE, NO_TOKEN, OTHER_SERVER, LaunchError
 from cds_service.documentation.smart_server import SmartServer
@@ -81,17 +80,3 @@ def code_of(sign_in: SignIn, registration: AppRegistration, given: Mapping[str, 
     if not 0 < len(code) <= LONGEST_CODE:
         raise LaunchError(NO_TOKEN, "its answer has no code")
     return code
-
-
-def same_server(one: str, other: str) -> bool:
-    """Whether two bases of FHIR servers are one: compared as they are written, but for a slash at the end and the
-    spelling of this machine."""
-    return _plain(one) == _plain(other)
-
-
-def _plain(base: str) -> tuple[str, str, int | None, str]:
-    try:
-        parts = urlsplit(base.rstrip("/"))
-        return parts.scheme, parts.hostname or "", parts.port, f"{parts.path}?{parts.query}#{parts.fragment}"
-    except ValueError:
-        return base, "", None, ""

@@ -45,8 +45,6 @@ _OF_STATUS = {
     405: WriteRefusal.UNSUPPORTED,
 }
 _OF_STATUS |= {409: WriteRefusal.CHANGED, 412: WriteRefusal.CHANGED, 501: WriteRefusal.UNSUPPORTED}
-# Nothing about the resource itself was refused: the next rung of the ladder may be taken.
-NEXT_RUNG = (WriteRefusal.SCOPE, WriteRefusal.FORBIDDEN, WriteRefusal.UNSUPPORTED, WriteRefusal.INVALID)
 
 
 class WriteResult(NamedTuple):

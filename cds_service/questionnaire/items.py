@@ -1,6 +1,6 @@
 """A question as an item of a FHIR Questionnaire (R4), with the children that say on what its answer rests."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from cds_service.facts.roles import NUCC
 from cds_service.fhir.elements import UCUM, Json
@@ -32,15 +32,15 @@ _CONTRARY = ("Condition", "Observation", "Procedure", "DiagnosticReport", "Medic
 # ``facts.attested`` shows no more of a text.
 LONGEST_TEXT = 200
 # Roles by the codes of ``facts.roles``, in our words; any other is typed.
-SIGNER_ROLES = (
-    ("207XS0117X", "Orthopedic surgeon of the spine"),
-    ("207T00000X", "Neurological surgeon"),
-    ("208VP0014X", "Interventional pain physician"),
-    ("363A00000X", "Physician assistant"),
-    ("363L00000X", "Nurse practitioner"),
-    ("163W00000X", "Registered nurse"),
-    ("225100000X", "Physical therapist"),
-)
+SIGNER_ROLES: Mapping[str, str] = {
+    "207XS0117X": "Orthopedic surgeon of the spine",
+    "207T00000X": "Neurological surgeon",
+    "208VP0014X": "Interventional pain physician",
+    "363A00000X": "Physician assistant",
+    "363L00000X": "Nurse practitioner",
+    "163W00000X": "Registered nurse",
+    "225100000X": "Physical therapist",
+}
 _RESTS_ON = "Rests on (note, report, or test in the chart)"
 # The units of UCUM among those that policies write; any other is a word of the question.
 _UCUM_UNITS = ("%", "kg/m2", "ng/mL", "cm", "mm", "kg", "deg", "d", "mo")
@@ -80,7 +80,10 @@ class ItemWriter:
 
     def attester(self) -> Json:
         """Who signs, in which role, and what they sign."""
-        roles = [{"valueCoding": {"system": NUCC, "code": code, "display": display}} for code, display in SIGNER_ROLES]
+        roles = [
+            {"valueCoding": {"system": NUCC, "code": code, "display": display}}
+            for code, display in SIGNER_ROLES.items()
+        ]
         name = [_allowed("Practitioner"), *(population.signer() if self._expressions else [])]
         return {
             "linkId": ATTESTER,
