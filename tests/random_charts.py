@@ -164,8 +164,9 @@ def truths_of(sent: Json, policy_id: str = POLICY, today: date = TODAY) -> Mappi
     read = Chart.of(
         came.resources, came.listings, patient_id="p1", types=types, lexicon=lexicon, addresses=came.addresses
     )
-    known = gather.gather(policy, read, library().questionnaires(policy), today)
-    found = criteria.find(policy, policy.criteria, known, read)
+    silences = library().silences(policy)
+    known = gather.gather(policy, read, library().questionnaires(policy), today, silent=silences.facts)
+    found = criteria.find(policy, policy.criteria, known, read, silences.findings)
     return {name: finding.truth.value for name, finding in found.items()}
 
 

@@ -1,6 +1,6 @@
 """Facts in, one Finding for each criterion out: its truth, the evidence, and in words why it is unknown or not met."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -55,14 +55,15 @@ class Finding(NamedTuple):
 
 
 class SilentFinding(NamedTuple):
-    """The finding of a criterion all of whose ``facts`` are silent."""
+    """The finding of a criterion all of whose ``facts`` are silent; ``types`` are the resource types that they read."""
 
     finding: Finding
     facts: Mapping[str, Fact]
+    types: frozenset[str]
 
-    def holds(self, facts: Mapping[str, Fact]) -> bool:
-        """Whether these facts are silent as well."""
-        return all(facts[name] is fact for name, fact in self.facts.items())
+    def holds(self, facts: Mapping[str, Fact], told: Set[str]) -> bool:
+        """Whether these facts are silent as well, and nothing is to be told of a type that they read."""
+        return self.types.isdisjoint(told) and all(facts[name] is fact for name, fact in self.facts.items())
 
 
 # By the key of the criterion, and behind a space the part.
@@ -81,7 +82,8 @@ def silent_findings(policy: Policy, silent: SilentFacts) -> SilentFindings:
         if read <= facts.keys():
             own = {name: facts[name] for name in read}
             findings = find(policy, [criterion], known, silent.chart)
-            found |= {key: SilentFinding(finding, own) for key, finding in findings.items()}
+            types = frozenset[str]().union(*(fact.rule.types() for fact in own.values()))
+            found |= {key: SilentFinding(finding, own, types) for key, finding in findings.items()}
     return found
 
 
@@ -97,15 +99,14 @@ def find(
     A criterion that reads parts has none where the call names no part.
     """
     # What was left out is named in words, whether it would have said anything or not.
-    if chart.why_missing or chart.unreadable or chart.dropped:
-        silent = {}
+    told = {*chart.why_missing, *chart.dropped, *(item.type for item in chart.unreadable)}
     found = {}
     for criterion in criteria:
         for name in known.parts if criterion.per_part else ("",):
             key = f"{criterion.key} {name}" if name else criterion.key
             facts = known.at(name)
             quiet = silent.get(key)
-            if quiet is not None and quiet.holds(facts):
+            if quiet is not None and quiet.holds(facts, told):
                 found[key] = quiet.finding
                 continue
             part = policy.scope.part(name) if name and policy.scope else None
