@@ -5,8 +5,8 @@ from datetime import date
 
 import pytest
 
-from cds_service.chart.chart import Match, Record
 from cds_service.chart.evidence_rules import judge
+from cds_service.chart.records import Match, Record
 from cds_service.chart.sites import why_elsewhere
 from cds_service.fhir.terminology import ICD10CM
 from cds_service.policy.codes import Code, CodeSet

@@ -75,6 +75,10 @@ class Lexicon:
         """The code sets of which a phrase stands in a text in the form of ``words``."""
         return {codes for phrase in self._phrases.standing_in(plain) for codes in self._listing[phrase]}
 
+    def with_key(self, key: Key) -> set[CodeSet]:
+        """The code sets that read a (system, code) pair."""
+        return {codes for codes, *_ in self.read((key,)).rows}
+
     def _read(self, pairs: Sequence[tuple[Any, Any]]) -> ReadCodes:
         rows: dict[CodeSet, CodedRow] = {}
         coded, are_any, foreign, silent_for, broken = False, False, True, _NOBODY, ""

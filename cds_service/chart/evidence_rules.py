@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-from cds_service.chart.chart import Chart, Match, Record
+from cds_service.chart.chart import Chart
+from cds_service.chart.records import Match, Record
 from cds_service.chart.sites import NEVER_SO, reasons_of, why_elsewhere
 from cds_service.errors import UnreadableError
 from cds_service.fhir.dates import day_before, days, is_future
@@ -139,7 +140,7 @@ def manner_of(match: Match, chart: Chart, codes: CodeSet | None) -> Said:
     """The manner in which a record's words say what it was found for."""
     if match.code is None:
         return match.said
-    text = chart.free_text(match.words)
+    text = chart.texts.read(match.words)
     return chart.told(_manner_beside_code, text, codes) if text.is_doubtful else Said.REPORTED
 
 

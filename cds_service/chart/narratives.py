@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from cds_service.chart.chart import Chart, Record, concept_of
+from cds_service.chart.chart import Chart
+from cds_service.chart.records import Record
+from cds_service.chart.references import concept_of
 from cds_service.errors import UnreadableError
 from cds_service.fhir.elements import Json, Key, concept_label, list_of, readable_keys, relative
 from cds_service.fhir.free_text import FreeText, words
@@ -80,12 +82,12 @@ def _narratives(chart: Chart, kind: str) -> Narratives:
 
 
 def _told(chart: Chart, record: Record, row: ResourceType, narrative: Narrative) -> Told:
-    name = concept_label(concept_of(record.resource, chart, record.resource))
+    name = concept_label(concept_of(record.resource, chart.references, record.resource))
     said = (item for element in row.words for item in list_of(record.resource.get(element)))
     coded = (concept for concept in said if isinstance(concept, dict) and "coding" in concept)
     keys = tuple(key for concept in coded for key in readable_keys(concept))
-    named = chart.code_sets_named_in(words(" ; ".join(narrative.texts)))
-    return Told(record, name, narrative, frozenset(named.union(*map(chart.code_sets_with, keys))), keys)
+    named = chart.lexicon.named_in(words(" ; ".join(narrative.texts)))
+    return Told(record, name, narrative, frozenset(named.union(*map(chart.lexicon.with_key, keys))), keys)
 
 
 def _counted(chart: Chart, parts: list[Narrative]) -> Narrative:
@@ -93,7 +95,7 @@ def _counted(chart: Chart, parts: list[Narrative]) -> Narrative:
     texts = tuple(text for part in parts for text in part.texts)
     try:
         for text in texts:
-            chart.count_words(text)
+            chart.texts.count(text)
     except UnreadableError as error:
         return Narrative((), str(error))
     failed, unread = (next(filter(None, reasons), "") for reasons in zip(*(part[1:] for part in parts), strict=True))
@@ -124,5 +126,5 @@ def _names_of_results(chart: Chart, report: Json, row: ResourceType) -> Iterator
         if not isinstance(target, str):
             continue
         if target.startswith("urn:"):
-            target = f"Observation/{(chart.resolve(reference, report) or {}).get('id')}"
+            target = f"Observation/{(chart.references.resolve(reference, report) or {}).get('id')}"
         yield relative(target)

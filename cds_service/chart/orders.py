@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
-from cds_service.chart.chart import Chart, concept_of
+from cds_service.chart.chart import Chart
 from cds_service.chart.parts import parts_named
+from cds_service.chart.references import concept_of
 from cds_service.chart.sites import reason_concepts
 from cds_service.errors import UnreadableError
 from cds_service.fhir.concepts import billing_options, inline_concept
@@ -78,7 +79,7 @@ class ProcedureOrder:
         """Whether the codes of all drafts can be read."""
         try:
             for _, resource in (*((draft.reference, draft.resource) for draft in self.drafts), *self.others):
-                chart.told(concept_keys, concept_of(resource, chart, resource))
+                chart.told(concept_keys, concept_of(resource, chart.references, resource))
         except UnreadableError:
             return False
         return True
@@ -86,7 +87,7 @@ class ProcedureOrder:
     def carriers(self, codes: CodeSet, chart: Chart) -> Iterator[tuple[str, str]]:
         """(reference, words) of each draft with a code of the set, valid on its date of service, or with its words."""
         for reference, resource in (*((draft.reference, draft.resource) for draft in self.drafts), *self.others):
-            concept = concept_of(resource, chart, resource)
+            concept = concept_of(resource, chart.references, resource)
             carried = chart.told(_carried, concept, codes, date_of_service([resource], self.today))
             if carried is not None:
                 yield reference, carried
@@ -140,7 +141,7 @@ def recognize(
         if resource.get("status") in WITHDRAWN:
             continue
         on = date_of_service([resource], today)
-        said = chart.told(_said, concept_of(resource, chart, resource), rule, on)
+        said = chart.told(_said, concept_of(resource, chart.references, resource), rule, on)
         draft = _read(rule, reference, resource, said, chart)
         if resource.get("doNotPerform") is True:
             # What is not to be done is not ordered; where it goes another way it says nothing of the acts.

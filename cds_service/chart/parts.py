@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cds_service.chart.chart import Chart, concept_of
+from cds_service.chart.chart import Chart
+from cds_service.chart.references import concept_of
 from cds_service.fhir.elements import concept_text, list_of, readable_keys
 from cds_service.fhir.free_text import words
 from cds_service.policy.model import Scope
@@ -15,7 +16,7 @@ def parts_named(scope: Scope, resource: Mapping[str, Any], chart: Chart) -> tupl
     A body site that names a part stands above the code and the words of the resource.
     """
     by_site = chart.told(_named_by_site, resource, scope)
-    return by_site or chart.told(_named, concept_of(resource, chart, resource), scope)
+    return by_site or chart.told(_named, concept_of(resource, chart.references, resource), scope)
 
 
 def parts_of_words(scope: Scope, plain: str) -> tuple[str, ...]:

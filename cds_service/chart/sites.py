@@ -7,7 +7,9 @@ none may be.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from cds_service.chart.chart import Chart, Match, concept_of
+from cds_service.chart.chart import Chart
+from cds_service.chart.records import Match
+from cds_service.chart.references import concept_of
 from cds_service.errors import UnreadableError
 from cds_service.fhir.elements import (
     concept_keys,
@@ -64,7 +66,7 @@ def _why_not_here(match: Match, elsewhere: CodeSet, chart: Chart) -> str | None:
     if sites:
         # One that is not known to lie elsewhere may be the one that is meant.
         return f"is of another body site{_named(sites)}" if all(found.all for found in sites) else None
-    own = [concept_of(part, chart, match.record.resource) for part in parts]
+    own = [concept_of(part, chart.references, match.record.resource) for part in parts]
     if any(chart.told(_lies_in, concept, elsewhere) for concept in own):
         return "is of another part of the body by its words"
     reasoned = filter(_may_give_a_reason, parts)
@@ -158,7 +160,7 @@ def reason_concepts(resource: Mapping[str, Any], chart: Chart) -> list[Any]:
             references += [later["reference"]] if "reference" in later else []
     said = set()
     for reference in references:
-        target = chart.resolve(reference, resource)
+        target = chart.references.resolve(reference, resource)
         if target is not None:
             # What is referred to again says nothing new.
             if id(target) not in said and not _is_withdrawn(target):
@@ -192,7 +194,7 @@ def points_at(resource: Mapping[str, Any], site: CodeSet, chart: Chart) -> bool 
         return True
     if any(concept_keys(concept) or concept_text(concept) for concept in concepts):
         return _names(" ".join(concept_text(concept) for concept in concepts), site)
-    return True if _names(concept_text(concept_of(resource, chart, resource)), site) else None
+    return True if _names(concept_text(concept_of(resource, chart.references, resource)), site) else None
 
 
 def _names(text: str, site: CodeSet) -> bool:

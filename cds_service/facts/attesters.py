@@ -97,7 +97,7 @@ def _attester(author: Any, stated_roles: list[Any], response: Json, chart: Chart
     if kind in ("Practitioner", "PractitionerRole"):
         return _practitioner(author, stated_roles, response, chart)
     if kind == "Patient":
-        if chart.is_the_patients(author):
+        if chart.references.is_the_patients(author):
             return Attester(_name(author, response, chart) or "the patient", "patient", PATIENT)
         return Attester("", "", "", "attested by another patient")
     if kind == "RelatedPerson":
@@ -107,12 +107,12 @@ def _attester(author: Any, stated_roles: list[Any], response: Json, chart: Chart
 
 
 def _practitioner(author: Any, stated_roles: list[Any], response: Json, chart: Chart) -> Attester:
-    resource = chart.resolve(author, response) or {}
+    resource = chart.references.resolve(author, response) or {}
     person = resource
     in_role: list[Any] = []
     if resource.get("resourceType") == "PractitionerRole":
         in_role = list_of(resource.get("code"))
-        person = chart.resolve(resource.get("practitioner"), response) or {}
+        person = chart.references.resolve(resource.get("practitioner"), response) or {}
     qualified = [item.get("code") for item in list_of(person.get("qualification")) if isinstance(item, dict)]
     by = _name(author, response, chart) or _reference(author) or "a practitioner"
     unknown = ""
@@ -142,7 +142,7 @@ def type_named(reference: Any, container: Json, chart: Chart) -> str:
     """The type of resource that a Reference names, by what it resolves to, by its address, or as stated; else ""."""
     if not isinstance(reference, dict):
         return ""
-    resolved = chart.resolve(reference, container)
+    resolved = chart.references.resolve(reference, container)
     if resolved is not None:
         return str(resolved.get("resourceType", ""))
     named = relative(_reference(reference)).partition("/")[0] if "/" in _reference(reference) else ""
@@ -160,7 +160,7 @@ def _name(reference: Any, response: Json, chart: Chart) -> str:
     display = reference.get("display") if isinstance(reference, dict) else None
     if isinstance(display, str) and display.strip():
         return display.strip()[:_LONGEST]
-    resource = chart.resolve(reference, response) or {}
+    resource = chart.references.resolve(reference, response) or {}
     if resource.get("resourceType") == "PractitionerRole":
         return _name(resource.get("practitioner"), response, chart)
     name = next((item for item in list_of(resource.get("name")) if isinstance(item, dict)), {})

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import NamedTuple
 
-from cds_service.chart.chart import Chart, Match
+from cds_service.chart.chart import Chart
 from cds_service.chart.orders import ProcedureOrder
 from cds_service.chart.parts import parts_named
+from cds_service.chart.records import Match
 from cds_service.facts.evidence import Fact
 from cds_service.facts.responses import Answers
 from cds_service.fhir.types import TYPES

@@ -5,7 +5,7 @@ from datetime import date
 from math import inf
 from typing import NamedTuple
 
-from cds_service.chart.chart import Match
+from cds_service.chart.records import Match
 from cds_service.fhir.dates import Days, days
 from cds_service.fhir.elements import Interval
 from cds_service.fhir.free_text import inside_sentence

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-from cds_service.chart.chart import Chart, Match
+from cds_service.chart.chart import Chart
 from cds_service.chart.evidence_rules import judge, may_be_too_old, too_old_or_future
+from cds_service.chart.records import Match
 from cds_service.chart.sites import points_at
 from cds_service.errors import UnreadableError
 from cds_service.facts.attested_values import clipped

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-from cds_service.chart.chart import Match
+from cds_service.chart.records import Match
 from cds_service.facts.evidence import Evidence
 from cds_service.fhir.dates import days
 from cds_service.fhir.elements import concept_label, list_of

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from cds_service.chart.chart import Chart, Record
+from cds_service.chart.chart import Chart
 from cds_service.chart.evidence_rules import refuse_modified, status_word
+from cds_service.chart.records import Record
 from cds_service.errors import UnreadableError
 from cds_service.facts.attesters import DEFAULT_ACCEPTS, Accepts, Attester, author_of
 from cds_service.fhir.elements import Json, days_of, first_of, list_of, relative, text_of
@@ -127,7 +128,7 @@ def reference_of(reference: Any, container: Json, chart: Chart) -> str:
     """``Type/id`` of what a Reference names, as evidence shows it; "" where it names nothing that has an id."""
     if not isinstance(reference, dict) or not isinstance(target := reference.get("reference"), str):
         return ""
-    resolved = chart.resolve(reference, container)
+    resolved = chart.references.resolve(reference, container)
     if resolved is not None and isinstance(identity := resolved.get("id"), str):
         return f"{resolved.get('resourceType')}/{identity}"
     named = relative(target)

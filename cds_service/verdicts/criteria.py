@@ -61,9 +61,9 @@ class SilentFinding(NamedTuple):
     facts: Mapping[str, Fact]
     types: frozenset[str]
 
-    def holds(self, facts: Mapping[str, Fact], told: Set[str]) -> bool:
-        """Whether these facts are silent as well, and nothing is to be told of a type that they read."""
-        return self.types.isdisjoint(told) and all(facts[name] is fact for name, fact in self.facts.items())
+    def holds(self, facts: Mapping[str, Fact], left_out: Set[str]) -> bool:
+        """Whether these facts are silent as well, and no type that they read is named as left out."""
+        return self.types.isdisjoint(left_out) and all(facts[name] is fact for name, fact in self.facts.items())
 
 
 # By the key of the criterion, and behind a space the part.
@@ -99,14 +99,14 @@ def find(
     A criterion that reads parts has none where the call names no part.
     """
     # What was left out is named in words, whether it would have said anything or not.
-    told = {*chart.why_missing, *chart.dropped, *(item.type for item in chart.unreadable)}
+    left_out = {*chart.why_missing, *chart.dropped, *(item.type for item in chart.unreadable)}
     found = {}
     for criterion in criteria:
         for name in known.parts if criterion.per_part else ("",):
             key = f"{criterion.key} {name}" if name else criterion.key
             facts = known.at(name)
             quiet = silent.get(key)
-            if quiet is not None and quiet.holds(facts, told):
+            if quiet is not None and quiet.holds(facts, left_out):
                 found[key] = quiet.finding
                 continue
             part = policy.scope.part(name) if name and policy.scope else None

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
-from cds_service.chart.chart import Chart, Record
+from cds_service.chart.chart import Chart
+from cds_service.chart.records import Record
 from cds_service.errors import UnreadableError
 from cds_service.facts import logic
 from cds_service.facts.logic import Truth
@@ -169,7 +170,7 @@ def _judge(
 
 def _coverages(chart: Chart, orders: Iterable[Mapping[str, Any]], today: date) -> list[tuple[Record, Any]]:
     """(Coverage, payor) of each coverage in force; those that the orders name, where they name any."""
-    insurances = [chart.resolve(item, order) for order in orders for item in list_of(order.get("insurance"))]
+    insurances = [chart.references.resolve(item, order) for order in orders for item in list_of(order.get("insurance"))]
     named = {id(coverage) for coverage in insurances if coverage is not None}
     active = [
         (record, payor)
@@ -201,7 +202,7 @@ def _found(on_file: _OnFile, payor: Any, coverage: Mapping[str, Any], chart: Cha
 
     The Organization says it if it is at hand, else the Reference, else the name of the plan (``Coverage.class``).
     """
-    organization = chart.resolve(payor, coverage) or {}
+    organization = chart.references.resolve(payor, coverage) or {}
     reference = payor if isinstance(payor, dict) else {}
     names = (organization.get("name"), first_of(reference, "display"), *_plan_names(coverage))
     name = next((text for text in names if isinstance(text, str) and text.strip()), None)

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import NamedTuple
 
-from cds_service.chart.chart import Match, concept_of
 from cds_service.chart.evidence_rules import judge_in_time, too_old_or_future
+from cds_service.chart.records import Match
+from cds_service.chart.references import concept_of
 from cds_service.errors import UnreadableError
 from cds_service.facts.attested import attested, attested_date, attested_group
 from cds_service.facts.context import Context
@@ -121,7 +122,7 @@ def _recorded(
 
 def _coded(rule: FactRule, match: Match, when: Days, context: Context) -> dict[str, list[Reading]]:
     """The attributes that the record's own code says: a code may mean that it was done in a certain way."""
-    concept = concept_of(match.part, context.chart, match.record.resource)
+    concept = concept_of(match.part, context.chart.references, match.record.resource)
     return {
         name: [Reading(when, (True,), evidence_of(match, "yes", when.text))]
         for name, attribute in rule.attributes.items()

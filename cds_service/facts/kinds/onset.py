@@ -5,8 +5,9 @@ from datetime import date
 from math import inf
 from typing import Any
 
-from cds_service.chart.chart import Chart, Match
+from cds_service.chart.chart import Chart
 from cds_service.chart.evidence_rules import judge
+from cds_service.chart.records import Match
 from cds_service.errors import UnreadableError
 from cds_service.facts.attested import attested, attested_date
 from cds_service.facts.context import Context

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from cds_service.chart.chart import Match
 from cds_service.chart.evidence_rules import judge_in_time
 from cds_service.chart.narratives import Told, narratives, sentences_of
 from cds_service.chart.parts import parts_of_words
+from cds_service.chart.records import Match
 from cds_service.errors import UnreadableError
 from cds_service.facts.comparing import compare
 from cds_service.facts.context import Context

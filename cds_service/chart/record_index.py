@@ -1,0 +1,222 @@
+"""The patient's own records, filed under the code sets that read their codes and their words.
+
+Reading is strict in shape and liberal in content: what cannot be read is listed, never raised, so that one broken
+resource spoils only what it could have served.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from typing import Any, NamedTuple
+
+from cds_service.chart.arrivals import Unreadable
+from cds_service.chart.code_index import Lexicon
+from cds_service.chart.concepts import NO_CONCEPT, ReadConcept, read_concept, says_nothing
+from cds_service.chart.records import Match, Record, parts_of, record_of
+from cds_service.chart.references import References, referred_concept
+from cds_service.chart.texts import Texts
+from cds_service.errors import UnreadableError
+from cds_service.fhir.bundles import ReadLimits
+from cds_service.fhir.concepts import concept_by, inline_concept
+from cds_service.fhir.elements import Json, Key, first_of
+from cds_service.fhir.free_text import FreeText
+from cds_service.fhir.types import TYPES, Ordered, ResourceType
+from cds_service.policy.codes import CodeSet
+
+# What of one record is read element by element.
+_LISTED = ("bodySite", "reasonCode", "reasonReference", "payor")
+
+
+class _Worded(NamedTuple):
+    """A part that may be read by its words, and what it says that it is."""
+
+    record: Record
+    part: Json
+    said: ReadConcept
+
+
+class _Spoken(NamedTuple):
+    """The words of a type's records: in which of them each code set is named, what is said by words at all, and at
+    which ``places`` of that each text stands."""
+
+    named: Mapping[CodeSet, Mapping[str, FreeText]]
+    worded: Sequence[_Worded]
+    places: Mapping[str, Sequence[int]]
+
+
+class RecordIndex:
+    """Records by type, by code and by word.
+
+    ``own`` are the patient's records of each type, ``dropped`` those that name another patient or none, and
+    ``unreadable`` those of which something cannot be read, or is more than ``limits`` let through.
+    """
+
+    def __init__(self, references: References, lexicon: Lexicon, texts: Texts, limits: ReadLimits) -> None:
+        self.own: dict[str, list[Record]] = {}
+        self.dropped: dict[str, list[Unreadable]] = {}
+        self.unreadable: list[Unreadable] = []
+        self._references = references
+        self._lexicon = lexicon
+        self._texts = texts
+        self._limits = limits
+        self._coded: dict[tuple[CodeSet, str], list[Match]] = {}
+        self._worded: dict[str, list[_Worded]] = {}
+        self._spoken: dict[str, _Spoken] = {}
+        # What was read of concepts of other resources, which many records may name, by their place in memory.
+        self._referred: dict[int, tuple[Any, ReadConcept]] = {}
+        self._touched: set[CodeSet] | None = None
+
+    def add(self, row: ResourceType, resources: Iterable[Json]) -> None:
+        """Files the resources of one type, each given once."""
+        own = self.own[row.name] = self._own_records(row, resources)
+        if not row.coded:
+            return
+        self._worded[row.name] = []
+        components = 0
+        most = self._limits.resources
+        unknown: list[str] = []
+        for record in own:
+            try:
+                parts = parts_of(row, record.resource)
+                components += len(parts) - 1
+                if components > most:
+                    raise UnreadableError(f"has components beyond CDS_SERVICE_MAX_RESOURCES ({most})")
+                for part in parts:
+                    if self._file(row, record, part):
+                        unknown.append(record.reference)
+            except UnreadableError as error:
+                self.unreadable.append(Unreadable(row.name, record.reference, str(error)))
+        if unknown:
+            more = f" ({len(unknown) - 1} more like it)" if len(unknown) > 1 else ""
+            why = f"has no words, and a code whose system or meaning is not known here{more}"
+            self.unreadable.append(Unreadable(row.name, unknown[0], why))
+
+    def drop(self, kind: str, resource: Json, why: str) -> None:
+        """Notes that a resource is not the patient's."""
+        self.dropped.setdefault(kind, []).append(Unreadable(kind, record_of(kind, resource).reference, why))
+
+    def matches(self, resource_type: str, codes: CodeSet) -> Sequence[Match]:
+        """Each record of the type that the code set recognizes, once for each matching part."""
+        coded = self._coded.get((codes, resource_type), ())
+        many = len(coded) > 1
+        found = sorted(sorted(coded, key=_system_and_code, reverse=True), key=_reference) if many else list(coded)
+        spoken = self._spoken_in(resource_type)
+        if texts := spoken.named.get(codes):
+            found += _matches_by_words(codes, texts, spoken, found, TYPES[resource_type].orders is Ordered.ACT)
+        return found
+
+    @property
+    def touched(self) -> Set[CodeSet]:
+        """The code sets of which any record carries a code or a word: most sets are not among them."""
+        if self._touched is None:
+            self._touched = {code_set for code_set, _ in self._coded}
+            for kind in self._worded:
+                self._touched.update(self._spoken_in(kind).named)
+        return self._touched
+
+    def _own_records(self, row: ResourceType, resources: Iterable[Json]) -> list[Record]:
+        """The records of the patient whose lists, all together, are as short as is read; others are noted."""
+        own: list[Record] = []
+        is_the_patients, most = self._references.is_the_patients, self._limits.resources
+        read = 0
+        for resource in resources:
+            subject = resource.get(row.subject)
+            if subject is None:
+                subject = first_of(resource, "subject", "patient")
+            if not is_the_patients(subject, resource):
+                is_said = isinstance(subject, dict) and isinstance(subject.get("reference"), str)
+                self.drop(row.name, resource, "names another patient" if is_said else "names no patient")
+                continue
+            record = record_of(row.name, resource)
+            if not resource.keys().isdisjoint(_LISTED):
+                lists = [name for name in _LISTED if isinstance(resource.get(name), list)]
+                # One of each is usual, and costs no more than its record.
+                more = sum(max(len(resource[name]) - 1, 0) for name in lists)
+                if read + more > most:
+                    why = f"has more {' and '.join(lists)} than are read (CDS_SERVICE_MAX_RESOURCES, {most})"
+                    self.unreadable.append(Unreadable(row.name, record.reference, why))
+                    continue
+                read += more
+            own.append(record)
+        return own
+
+    def _file(self, row: ResourceType, record: Record, part: Json) -> bool:
+        """Files one part of a record under the code sets that read it; whether nothing of its meaning can be
+        determined.
+
+        Raises UnreadableError for what is left of it that cannot be read.
+        """
+        concept = concept_by(row, part) if part is record.resource else inline_concept(part)
+        if concept is not None:
+            said = read_concept(concept, self._lexicon)
+        else:
+            concept = referred_concept(part, self._references, record.resource)
+            said = NO_CONCEPT if concept is None else self._read_referred(concept)
+        codes, text, _ = said
+        for code_set, listed, code, without_system in codes.rows:
+            match = Match(record, part, listed, code, without_system, words=text)
+            self._coded.setdefault((code_set, row.name), []).append(match)
+        if codes.broken:
+            raise UnreadableError(codes.broken)
+        if concept is None and row.concept_at and part.get(row.concept_at) is not None:
+            raise UnreadableError(f"names a {row.concept_in} that was not sent")
+        if text:
+            most = self._limits.text_characters
+            if len(text) > most:
+                raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
+            self._texts.count(text)
+            self._worded[row.name].append(_Worded(record, part, said))
+            return False
+        return row.is_record and says_nothing(said, row)
+
+    def _read_referred(self, concept: Any) -> ReadConcept:
+        found = self._referred.get(id(concept))
+        if found is None:
+            # The concept is kept, or another could come to lie at its place in memory.
+            found = self._referred[id(concept)] = (concept, read_concept(concept, self._lexicon))
+        return found[1]
+
+    def _spoken_in(self, resource_type: str) -> _Spoken:
+        """What stands in words in the records of a type, each text once: many may refer to one medication."""
+        if resource_type not in self._spoken:
+            worded = self._worded.get(resource_type, ())
+            named: dict[CodeSet, dict[str, FreeText]] = {}
+            places: dict[str, list[int]] = {}
+            for place, item in enumerate(worded):
+                places.setdefault(item.said.text, []).append(place)
+            for text in places:
+                read = self._texts.read(text)
+                for codes in self._lexicon.named_in(read.plain):
+                    named.setdefault(codes, {})[text] = read
+            self._spoken[resource_type] = _Spoken(named, worded, places)
+        return self._spoken[resource_type]
+
+
+def _matches_by_words(
+    codes: CodeSet, texts: Mapping[str, FreeText], spoken: _Spoken, coded: Iterable[Match], ordered: bool
+) -> Iterator[Match]:
+    """The parts that ``texts`` name, without those that are found by their codes."""
+    seen = {id(match.part) for match in coded}
+    manners = {
+        text: manner for text, read in texts.items() if (manner := codes.manner_in(read, ordered=ordered)) is not None
+    }
+    for place in sorted(place for text in manners for place in spoken.places[text]):
+        record, part, said = spoken.worded[place]
+        if id(part) not in seen:
+            has_code = said.codes.coded or codes in said.codes.silent_for
+            yield Match(
+                record,
+                part,
+                None,
+                said.label,
+                without_system=False,
+                said=manners[said.text],
+                beside_code=has_code and not codes.words_beside_codes,
+                drugs=codes.drugs_in(texts[said.text].plain),
+            )
+
+
+def _reference(match: Match) -> str:
+    return match.record.reference
+
+
+def _system_and_code(match: Match) -> Key:
+    return (match.code.system, match.text) if match.code else ("", match.text)

@@ -1,0 +1,66 @@
+"""The records of a patient, and what of them a code set recognizes."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from cds_service.errors import UnreadableError
+from cds_service.fhir.elements import Json
+from cds_service.fhir.free_text import Said
+from cds_service.fhir.types import ResourceType
+from cds_service.policy.codes import Code
+
+# http://hl7.org/fhir/R4/valueset-care-plan-activity-status.html
+_PARTS_THAT_COUNT = (None, "in-progress", "on-hold", "completed", "stopped")
+
+
+class Record(NamedTuple):
+    """One resource of the patient: its type, its reference for evidence, its JSON."""
+
+    type: str
+    reference: str
+    resource: Json
+
+
+class Match(NamedTuple):
+    """A record that a code set recognizes: the part with the code (resource or component), and the row of the set.
+
+    ``text`` is the record's own code, or what it is called where its words are read; then ``code`` is None, and
+    ``said`` is the manner in which they say it. ``beside_code``: a code of a standard system stands beside these words
+    that the set does not list. ``drugs`` are the ingredients that they name. ``words`` are those that stand beside its
+    own code.
+    """
+
+    record: Record
+    part: Json
+    code: Code | None
+    text: str
+    without_system: bool
+    said: Said = Said.REPORTED
+    beside_code: bool = False
+    drugs: tuple[str, ...] = ()
+    words: str = ""
+
+
+def record_of(kind: str, resource: Json) -> Record:
+    """A resource of that type as a record."""
+    identity = resource.get("id")
+    return Record(kind, f"{kind}/{identity}" if isinstance(identity, str) else kind, resource)
+
+
+def parts_of(row: ResourceType, resource: Json) -> Sequence[Json]:
+    """The resource, and what it says of its parts: of those that are not planned or given up.
+
+    Raises UnreadableError where these are no objects.
+    """
+    if not row.parts or row.parts[0] not in resource:
+        return (resource,)
+    parts = resource[row.parts[0]]
+    for name in row.parts[1:]:
+        parts = [part[name] for part in parts if name in part] if _are_objects(parts) else parts
+    if not _are_objects(parts):
+        raise UnreadableError(f"has {row.parts[0]} that cannot be read")
+    return [resource, *(part for part in parts if part.get("status") in _PARTS_THAT_COUNT)]
+
+
+def _are_objects(parts: Any) -> bool:
+    return isinstance(parts, list) and all(isinstance(part, dict) for part in parts)

@@ -1,0 +1,27 @@
+"""The texts of one chart: each is read once, and all together are no longer than is read of a chart."""
+
+from cds_service.errors import UnreadableError
+from cds_service.fhir.free_text import FreeText
+
+
+class Texts:
+    """Texts in the form in which they are asked for phrases; ``most`` characters of them are read."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._characters = 0
+        self._read: dict[str, FreeText] = {}
+
+    def read(self, text: str) -> FreeText:
+        """A text, read once, however many ask it for their phrases."""
+        read = self._read.get(text)
+        if read is None:
+            read = self._read[text] = FreeText(text)
+        return read
+
+    def count(self, text: str) -> None:
+        """Counts the characters of a text that is read. Raises UnreadableError where the chart has more than is
+        read."""
+        self._characters += len(text)
+        if self._characters > self._most:
+            raise UnreadableError(f"is worded beyond CDS_SERVICE_MAX_ALL_TEXT_CHARACTERS ({self._most})")
