@@ -2,7 +2,7 @@
 
 ``FAMILIES`` maps a name to ``Family``: how an input of size n is made, what reads it, and the largest in bytes that the
 default limits let through. ``growth_sizes.json`` holds how large the inputs are by which growth is judged (``sizes``),
-so that no test has to look for it; ``python -m tests.growth sizes`` writes it again.
+so that no test has to look for it; ``python -m tests.growth sizes [NAME...]`` writes it again.
 """
 
 import gc
@@ -24,6 +24,7 @@ from cds_service.ehr.search import FetchLimits
 from cds_service.ehr.templates import Query
 from cds_service.errors import RequestError
 from cds_service.hooks import feedback, hook_request
+from cds_service.hooks.feedback import MOST_ITEMS
 from cds_service.settings.settings import Settings
 from cds_service.trust.checks import UntrustedError
 from cds_service.trust.entries import Clients
@@ -319,6 +320,10 @@ def bearer(payload: bytes, header: bytes = b'{"alg":"RS384","typ":"JWT","kid":"k
 
 def _told(n: int) -> list[Json]:
     return [{"card": f"c{k}", "outcome": "overridden", "overrideReason": {"userComment": "x" * 100}} for k in range(n)]
+
+
+def _feedback(n: int) -> bytes:
+    return json.dumps({"feedback": _told(n)}).encode()
 
 
 def one_large(n: int, small: Json) -> list[Json]:
@@ -667,7 +672,8 @@ OTHERS: dict[str, Family] = {
         lambda n: body(hook="patient-view", condition=[condition(k, code={"text": f"Pain {k}"}) for k in range(n)]),
         opened,
     ),
-    "feedback: items": Family(lambda n: json.dumps({"feedback": _told(n)}).encode(), given),
+    "feedback: items": Family(_feedback, given, len(_feedback(MOST_ITEMS))),
+    "feedback: more items than are read": Family(_feedback, given),
     "feedback: a long comment": Family(
         lambda n: json.dumps({"feedback": [_told(1)[0] | {"overrideReason": {"userComment": "x" * n}}]}).encode(), given
     ),
@@ -805,47 +811,41 @@ def worst(family: Family) -> tuple[float, int, int]:
 # --- the sizes by which growth is judged ------------------------------------------------------------------------------
 
 SIZES = Path(__file__).with_name("growth_sizes.json")
-# What the largest input must cost, in seconds, for its time to be distinguished from noise; most families get there.
-WORTH_MEASURING = 0.05
-# What costs less for this many bytes does little but move them.
-MUCH, LITTLE = 1_000_000, 0.035
+# What the largest input must cost, in seconds, for its time to be distinguished from noise; most families get there. A
+# quicker machine needs no longer inputs for that, so that the sizes aim at somewhat more.
+WORTH_MEASURING, AIMED_AT = 0.05, 0.06
 
 
 @cache
-def sizes() -> dict[str, dict[str, int]]:
-    """By the name of a family the size 4n of the largest input by which its growth is judged.
+def sizes() -> dict[str, int]:
+    """By the name of a family the size 4n by which its growth is judged.
 
-    ``costly`` are those that are worth measuring there or as large as the limits allow. ``light`` are those that do
-    little but move memory; their 4n is a quarter of what the limits allow.
+    It costs ``WORTH_MEASURING``, or is the largest that the limits allow.
     """
     return json.loads(SIZES.read_text(encoding="utf-8"))
 
 
-def _size(family: Family) -> tuple[str, int]:
+def _size(family: Family) -> int:
     family.read(family.make(1))
     n, cost = 4, 0.0
-    while cost < WORTH_MEASURING and len(family.make(n * 2)) <= family.most:
+    while cost < AIMED_AT and len(family.make(n * 2)) <= family.most:
         n *= 2
         cost = seconds(family.read, family.make(n))
-    if cost >= WORTH_MEASURING:
-        # Work grows evenly with n.
-        return "costly", max(4, round(n * WORTH_MEASURING / cost) // 4 * 4)
-    most = largest(family)
-    data = family.make(most)
-    light = len(data) > MUCH and seconds(family.read, data) < LITTLE
-    return ("light", most // 16 * 4) if light else ("costly", most // 4 * 4)
+    # Work grows evenly with n.
+    aimed = n * AIMED_AT / cost
+    return max(4, round(min(aimed, largest(family))) // 4 * 4)
 
 
-def write_sizes() -> None:
-    """Measures and writes ``growth_sizes.json``."""
+def write_sizes(names: list[str]) -> None:
+    """Measures and writes ``growth_sizes.json``, whole or for the families that are named."""
+    from tests.growth_doublings import kept_memory
+
     gc.disable()
-    found: dict[str, dict[str, int]] = {"costly": {}, "light": {}}
-    for name, family in FAMILIES.items():
-        group, size = _size(family)
-        found[group][name] = size
-        print(group, name, size, file=sys.stderr, flush=True)
-        gc.collect()
-    SIZES.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    with kept_memory():
+        found = {name: _size(family) for name, family in FAMILIES.items() if not names or name in names}
+    kept = sizes() if names else {}
+    merged = {name: found.get(name) or kept[name] for name in FAMILIES}
+    SIZES.write_text(json.dumps(merged, indent=2) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -863,4 +863,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    write_sizes() if sys.argv[1:] == ["sizes"] else main()
+    write_sizes(sys.argv[2:]) if sys.argv[1:2] == ["sizes"] else main()

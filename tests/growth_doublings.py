@@ -4,61 +4,86 @@ A process in which thousands of tests ran has its memory in pieces, which may tr
 small objects. So what grows too much there is measured once more where nothing ran before.
 """
 
+import ctypes
 import gc
 import json
 import math
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 
-from tests.growth import FAMILIES, Family, Read, seconds, sizes
+from tests.growth import BEST_OF, FAMILIES, Family, Read, seconds, sizes
 
 MOST_FOR_A_DOUBLING = 2.3
 # An input that costs less, in seconds, is read several times over: the clock is too coarse for once.
 ENOUGH = 0.015
-# Families whose work is to make many small objects, and what a doubling of them costs at most; of a square it is 4.
-OBJECTS = {
-    "feedback: items",
-    "key set: members of a key",
-    "orders of other things",
-    "orders that go another way",
-    "page: links",
-    "workbench: members",
-}
-MOST_FOR_A_DOUBLING_OF_OBJECTS = 3.0
-# The best of two tries; where that is too much, the best of six more careful ones, and all that again.
-QUICK, CAREFUL, ANEW = 2, 6, 4
+# How often the input of n, 2n and 4n is read in one try. A longer reading is more often interrupted, and then finds the
+# caches emptied: where once each grew too much, all three are made equally long.
+ONCE_EACH, EQUALLY_LONG = (1, 1, 1), (4, 2, 1)
+# So often all that is done again.
+ANEW = 4
 # New processes in which a family that grew too much is measured again, and the longest that one may take, in seconds.
 PROCESSES, LONGEST = 3, 600
+# glibc's malloc.h: what is given back to the system, and what is taken from it apart from the heap.
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+KEEP_ALL, NONE_APART = 2**31 - 1, 0
+TRIM_USUALLY, APART_USUALLY = 128 * 1024, 65_536
+# Python's own memory for small objects: as much as the readers need, in objects of nearly the largest size. Each arena
+# has more than so many of them, and is kept by one.
+RESERVE, SMALL, OF_AN_ARENA = 192_000_000, 450, 1_000
 
 
-def most_for(name: str) -> float:
-    """By how much the work of a family may grow for a doubling of its input."""
-    return MOST_FOR_A_DOUBLING_OF_OBJECTS if name in OBJECTS else MOST_FOR_A_DOUBLING
+@contextmanager
+def kept_memory() -> Iterator[None]:
+    """Meanwhile the process keeps the memory that it is done with, as one does that has read much before.
+
+    New memory from the system costs more than reading what is put there, and from some size of the input on each
+    reading would pay that: a step of the allocator (5 to 13 times for twice the bytes were measured), where the
+    reader does twice the work.
+    """
+    _tell_malloc(KEEP_ALL, NONE_APART)
+    reserve = [bytes(SMALL) for _ in range(RESERVE // SMALL)]
+    kept = reserve[::OF_AN_ARENA]
+    del reserve
+    try:
+        yield
+    finally:
+        del kept
+        _tell_malloc(TRIM_USUALLY, APART_USUALLY)
 
 
-def doublings(family: Family, size: int, most: float = MOST_FOR_A_DOUBLING) -> list[float]:
-    """By how much the work grows from n to 2n and from 2n to 4n, which is ``size``; in the best of several tries.
+def _tell_malloc(trim: int, apart: int) -> None:
+    # Other libraries have no such choice; Python's own memory is kept there too.
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(M_TRIM_THRESHOLD, trim)
+        library.mallopt(M_MMAP_MAX, apart)
+        if trim != KEEP_ALL:
+            library.malloc_trim(0)
 
-    The tries end as soon as neither is more than ``most``. Luck makes no square pass: n would have to cost three times
-    as much in every try.
+
+def doublings(family: Family, size: int) -> list[float]:
+    """By how much the work grows from n to 2n and from 2n to 4n, which is ``size``; in the best of five tries.
+
+    The tries are made again while either is too much. Luck makes no square pass: n would have to cost nearly twice as
+    much in every try.
     """
     inputs = [family.make(size // part) for part in (4, 2, 1)]
     assert len(inputs[-1]) <= family.most
     family.read(inputs[0])
     enough = math.ceil(ENOUGH / max(seconds(family.read, inputs[-1], 1), ENOUGH / 1000))
     grown: list[float] = []
-    for _ in range(ANEW):
-        # A longer reading is more often interrupted, and then finds the caches emptied: careful is equally long.
-        for tries, times in ((QUICK, (1, 1, 1)), (CAREFUL, (4, 2, 1))):
-            best = [math.inf] * len(inputs)
-            for tried in range(tries):
-                for place, data in enumerate(inputs):
-                    took = seconds(repeated(family.read, enough * times[place]), data, 1) / times[place]
-                    best[place] = min(best[place], took)
-                grown = [larger / smaller for smaller, larger in pairwise(best)]
-                if tried > 0 and max(grown) <= most:
-                    return grown
+    for times in (ONCE_EACH, EQUALLY_LONG) * ANEW:
+        best = [math.inf] * len(inputs)
+        for _ in range(BEST_OF):
+            for place, data in enumerate(inputs):
+                took = seconds(repeated(family.read, enough * times[place]), data, 1) / times[place]
+                best[place] = min(best[place], took)
+        grown = [larger / smaller for smaller, larger in pairwise(best)]
+        if max(grown) <= MOST_FOR_A_DOUBLING:
+            break
     return grown
 
 
@@ -74,7 +99,7 @@ def repeated(read: Read, times: int) -> Read:
 
 def of_family(name: str) -> list[float]:
     """The doublings of one of ``FAMILIES`` at the size that is kept for it, in this process."""
-    return doublings(FAMILIES[name], sizes()["costly"].get(name) or sizes()["light"][name], most_for(name))
+    return doublings(FAMILIES[name], sizes()[name])
 
 
 def in_a_new_process(name: str) -> list[float]:
@@ -87,7 +112,7 @@ def measured(name: str) -> list[float]:
     """The doublings of one of ``FAMILIES``: here, and where they are too large in up to ``PROCESSES`` new processes."""
     grown = of_family(name)
     for _ in range(PROCESSES):
-        if max(grown) <= most_for(name):
+        if max(grown) <= MOST_FOR_A_DOUBLING:
             break
         grown = in_a_new_process(name)
     return grown
@@ -95,4 +120,5 @@ def measured(name: str) -> list[float]:
 
 if __name__ == "__main__":
     gc.disable()
-    print(json.dumps(of_family(sys.argv[1])))
+    with kept_memory():
+        print(json.dumps(of_family(sys.argv[1])))
