@@ -8,7 +8,7 @@ so that no test has to look for it; ``python -m tests.growth sizes [NAME...]`` w
 import gc
 import json
 import sys
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -278,6 +278,27 @@ def answers(n: int, **changes: Any) -> Json:
     } | changes
 
 
+def report(number: int, **changes: Any) -> Json:
+    """A final report of an image."""
+    return {
+        "resourceType": "DiagnosticReport",
+        "id": f"d{number}",
+        "status": "final",
+        "subject": ME,
+        "code": {"text": "MRI"},
+    } | changes
+
+
+def in_html(text: str) -> list[Json]:
+    """The presentedForm of a report that came as HTML."""
+    return [{"contentType": "text/html", "data": b64encode(text.encode()).decode()}]
+
+
+def in_words(number: int) -> Json:
+    """A result that says something in words."""
+    return observation(number, valueString="no pain", valueInteger=None)
+
+
 def groups(n: int) -> list[Json]:
     """n groups of attested events, each with a few answers."""
     rules = [
@@ -345,13 +366,12 @@ def big_concept(n: int) -> Json:
 
 def synthea_shaped() -> bytes:
     """A call of 4 MB, shaped like the charts of Synthea: 2,500 resources and one large attachment in base64."""
-    report = {"resourceType": "DiagnosticReport", "id": "d", "status": "final", "subject": ME, "code": {"text": "MRI"}}
     coded = {"coding": [{"system": "http://snomed.info/sct", "code": "1", "display": "Finding"}], "text": "Finding"}
     return body(
         condition=[condition(k, code=coded) for k in range(500)],
         observation=[observation(k) for k in range(1_500)],
         procedure=[procedure(k) for k in range(499)],
-        diagnosticReport=[report | {"presentedForm": [{"contentType": "text/plain", "data": "QUJD" * 830_000}]}],
+        diagnosticReport=[report(0, presentedForm=[{"contentType": "text/plain", "data": "QUJD" * 830_000}])],
     )
 
 
@@ -486,17 +506,55 @@ CALLS: dict[str, Callable[[int], bytes]] = {
             }
         ]
     ),
-    "reports": lambda n: body(
+    "reports": lambda n: body(diagnosticReport=[report(k) for k in range(n)]),
+    "reports in words": lambda n: body(
         diagnosticReport=[
-            {
-                "resourceType": "DiagnosticReport",
-                "id": f"d{k}",
-                "status": "final",
-                "subject": ME,
-                "code": {"text": "MRI"},
-            }
-            for k in range(n)
+            report(k, conclusion=f"Finding {k}. IMPRESSION: {phrases()[k % len(phrases())]}.") for k in range(n)
         ]
+    ),
+    "reports that say much": lambda n: body(
+        diagnosticReport=[report(k, conclusion=f"{k}. {', '.join(phrases())[:9_000]}") for k in range(n)]
+    ),
+    "reports as HTML": lambda n: body(
+        diagnosticReport=[report(k, presentedForm=in_html("<p>si joint<br>" * 500)) for k in range(n)]
+    ),
+    "tags of one report": lambda n: body(diagnosticReport=[report(0, presentedForm=in_html("<p>" * n))]),
+    "headings of reports": lambda n: body(
+        diagnosticReport=[report(k, conclusion="\nFINDINGS:\nx\nINDICATION:\ny" * 300) for k in range(n)]
+    ),
+    "sentences of one report": lambda n: body(diagnosticReport=[report(0, conclusion="no pain. " * n)]),
+    "results of one report": lambda n: body(
+        diagnosticReport=[report(0, result=[{"reference": f"Observation/o{k}"} for k in range(n)])],
+        observation=[in_words(k) for k in range(n)],
+    ),
+    "one result of one report, again and again": lambda n: body(
+        diagnosticReport=[report(0, result=[{"reference": "Observation/o0"}] * n)], observation=[in_words(0)]
+    ),
+    "results of one report that are few": lambda n: body(
+        diagnosticReport=[report(0, result=[{"reference": f"Observation/o{k % 2_000}"} for k in range(n)])],
+        observation=[in_words(k) for k in range(min(n, 2_000))],
+    ),
+    "results of many reports": lambda n: body(
+        diagnosticReport=[
+            report(k, result=[{"reference": f"Observation/o{place}"} for place in range(10)]) for k in range(n)
+        ],
+        observation=[in_words(k) for k in range(10)],
+    ),
+    "notes of one measurement": lambda n: body(
+        observation=[observation(0, note=[{"text": f"pain {k}"} for k in range(n)])]
+    ),
+    "notes under a long name": lambda n: body(
+        observation=[observation(0, code={"text": "pain " * n}, note=[{"text": f"pain {k}"} for k in range(n)])]
+    ),
+    "results under a long name": lambda n: body(
+        diagnosticReport=[report(0, result=[{"reference": f"Observation/o{k}"} for k in range(n)])],
+        observation=[
+            observation(k, code={"text": "pain " * 200}, note=[{"text": f"pain {place}"} for place in range(100)])
+            for k in range(n)
+        ],
+    ),
+    "notes of conditions": lambda n: body(
+        condition=[condition(k, code={"text": "pain"}, note=[{"text": f"pain {k}"}] * 3) for k in range(n)]
     ),
     "devices": lambda n: body(
         device=[
@@ -634,18 +692,7 @@ CALLS: dict[str, Callable[[int], bytes]] = {
     "depth behind which text never ends": lambda n: b"[" * 201 + b'"' + b'\\"' * n,
     "brackets in a text": lambda n: _with(lambda request: request.update(extension="[{" * n)),
     "escapes in a text": lambda n: _with(lambda request: request.update(extension='"\\' * n)),
-    "a large attachment": lambda n: body(
-        diagnosticReport=[
-            {
-                "resourceType": "DiagnosticReport",
-                "id": "d",
-                "status": "final",
-                "subject": ME,
-                "code": {"text": "MRI"},
-                "presentedForm": [{"data": "QUJD" * n}],
-            }
-        ]
-    ),
+    "a large attachment": lambda n: body(diagnosticReport=[report(0, presentedForm=[{"data": "QUJD" * n}])]),
     "digits of a number": lambda n: b'{"a":' + b"1" * n + b"}",
     "identifiers of the patient": lambda n: _with(
         lambda request: request["prefetch"]["patient"].update(

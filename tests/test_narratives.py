@@ -5,13 +5,20 @@ from time import thread_time
 
 import pytest
 
+from cds_service.chart.chart import Chart
+from cds_service.chart.code_index import Lexicon
+from cds_service.chart.narratives import narratives
+from cds_service.fhir.bundles import ReadLimits
 from cds_service.fhir.narratives import findings_in, narrative_of_parts, sentences
 from cds_service.fhir.stated_numbers import stated_number
 from cds_service.fhir.types import TYPES
-from tests.charts import named
+from tests.charts import ME, named
 
 REPORT, OBSERVATION = TYPES["DiagnosticReport"], TYPES["Observation"]
 LONGEST = 10_000
+LIMITS = ReadLimits(text_characters=LONGEST)
+# So many characters that no text is too long.
+UNLIMITED = ReadLimits(text_characters=10**9, all_text_characters=10**9)
 
 
 def attached(text: str, kind: str = "text/plain"):
@@ -48,7 +55,7 @@ def attached(text: str, kind: str = "text/plain"):
     ),
 )
 def test_what_a_resource_says(resource, row, texts):
-    assert narrative_of_parts(resource, row, LONGEST).texts == texts
+    assert narrative_of_parts(resource, row, LIMITS).texts == texts
 
 
 @pytest.mark.parametrize(
@@ -79,7 +86,7 @@ def test_what_a_resource_says(resource, row, texts):
     ),
 )
 def test_what_cannot_be_read_says_why(resource, failed, unread):
-    assert narrative_of_parts(resource, REPORT, LONGEST) == ((), failed, unread)
+    assert narrative_of_parts(resource, REPORT, LIMITS) == ((), failed, unread)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +136,7 @@ def test_reading_a_text_grows_with_its_length(piece):
 
         def once() -> float:
             started = thread_time()
-            narrative = narrative_of_parts(attached(text, "text/html"), REPORT, 10**9)
+            narrative = narrative_of_parts(attached(text, "text/html"), REPORT, UNLIMITED)
             for said in narrative.texts:
                 sentences(findings_in(said))
             return thread_time() - started
@@ -138,3 +145,43 @@ def test_reading_a_text_grows_with_its_length(piece):
 
     short, long = seconds(4_000), seconds(32_000)
     assert long < max(short, 0.002) * 8 * 4
+
+
+def test_a_long_name_before_many_notes_makes_no_more_of_them_than_is_read():
+    notes = [{"text": f"note {number}"} for number in range(200)]
+    measured = {"resourceType": "Observation", "code": {"text": "x" * 9_000}}
+    whole = narrative_of_parts(measured | {"note": notes[:100]}, TYPES["Observation"], LIMITS)
+    assert (len(whole.texts), whole.failed) == (100, "")
+    too_much = narrative_of_parts(measured | {"note": notes}, TYPES["Observation"], LIMITS)
+    assert (too_much.texts, "CDS_SERVICE_MAX_ALL_TEXT_CHARACTERS" in too_much.failed) == ((), True)
+    parts = [{"code": measured["code"], "note": notes[:100]}] * 3
+    spread = narrative_of_parts({"resourceType": "Observation", "component": parts}, TYPES["Observation"], LIMITS)
+    assert sum(map(len, spread.texts)) <= LIMITS.all_text_characters
+    assert "CDS_SERVICE_MAX_ALL_TEXT_CHARACTERS" in spread.failed
+
+
+def test_a_report_whose_results_are_beyond_what_is_read_says_that_it_is_not_read():
+    results = [
+        {"resourceType": "Observation", "id": f"o{number}", "code": {"text": "Impression"}, "subject": ME}
+        | {"valueString": "Nothing unusual. " * 5}
+        for number in range(4)
+    ]
+    report = {"resourceType": "DiagnosticReport", "code": {"text": "MRI"}, "subject": ME}
+    reports = [
+        report | {"id": "r1", "result": [{"reference": "Observation/o3"}]},
+        report | {"id": "r2", "result": [{"reference": f"Observation/o{number}"} for number in range(3)]},
+    ]
+
+    def failed(most: int) -> list[str]:
+        on_record = Chart.of(
+            {"Observation": results, "DiagnosticReport": reports},
+            {},
+            patient_id="p1",
+            types=("Observation", "DiagnosticReport"),
+            lexicon=Lexicon(()),
+            limits=ReadLimits(all_text_characters=most),
+        )
+        return [item.record.reference for item in narratives(on_record, "DiagnosticReport").failed]
+
+    assert failed(10_000) == []
+    assert "DiagnosticReport/r1" in failed(200)

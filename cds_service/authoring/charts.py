@@ -168,7 +168,7 @@ class _Reader:
 
     def _says_something(self, words: str) -> bool:
         text = FreeText(words)
-        return any(codes.manner_in(text) is not None for codes in self.reads.lexicon.named_in(text.plain))
+        return any(codes.manner_in(text) is not None for codes in self.reads.lexicon.named_in(text))
 
 
 def kind_of(answer: Answer) -> str:

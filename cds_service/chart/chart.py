@@ -61,7 +61,7 @@ class Chart:
         self.listings = listings
         self.limits = limits
         self.lexicon = lexicon
-        self.texts = Texts(limits.all_text_characters)
+        self.texts = Texts(limits)
         self.why_missing = {kind: item.why_missing for kind, item in listings.items() if item.why_missing}
         self.unfetched = {kind: item.unfetched for kind, item in listings.items() if item.unfetched}
         self._received = {kind: once(found) for kind, found in resources.items()}

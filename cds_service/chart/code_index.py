@@ -1,10 +1,11 @@
 """All code sets that some policies read, as one index: a chart is read once, however many policies look."""
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from cds_service.fhir.elements import Key, coding_key
-from cds_service.fhir.free_text import PhraseIndex
+from cds_service.fhir.free_text import FreeText, PhraseIndex
 from cds_service.fhir.terminology import ICD10PCS
 from cds_service.policy.codes import Code, CodeSet
 
@@ -12,6 +13,7 @@ _NOT_TEXT = "has a coding whose code or system is not text"
 # Of so many concepts the codings are remembered, of concepts with so many codings of so many characters at most.
 REMEMBERED, MOST_CODINGS, LONGEST_CODES = 8192, 8, 400
 _NOBODY = frozenset[CodeSet]()
+_PLACE_AND_ROW = itemgetter(0, 1)
 
 # A code set that reads a coding, its row, the code as its system spells it, and whether the system was left out.
 CodedRow = tuple[CodeSet, Code, str, bool]
@@ -44,12 +46,15 @@ class Lexicon:
         self._code_sets = tuple(codes for code_sets in listed for codes in code_sets)
         self._policies = tuple(frozenset(code_sets) for code_sets in listed)
         self._exact: dict[Key, list[tuple[int, Code]]] = {}
-        self._with_families: dict[str, list[int]] = {}
+        # By system, how long the beginnings of its families are, and by each of them those families, in their order.
+        self._lengths: dict[str, set[int]] = {}
+        self._families: dict[Key, list[tuple[int, int, Code]]] = {}
         for place, codes in enumerate(self._code_sets):
             for key, row in codes.exact.items():
                 self._exact.setdefault(key, []).append((place, row))
-            for system in codes.family_systems:
-                self._with_families.setdefault(system, []).append(place)
+            for order, family in enumerate(codes.families):
+                self._lengths.setdefault(family.system, set()).add(len(family.begins))
+                self._families.setdefault((family.system, family.begins), []).append((place, order, family))
         self._remembered: dict[tuple[Any, ...], ReadCodes] = {}
         self._listing: dict[str, list[CodeSet]] = {}
         for codes in self._code_sets:
@@ -71,9 +76,9 @@ class Lexicon:
             self._remembered[pairs] = found
         return found
 
-    def named_in(self, plain: str) -> set[CodeSet]:
-        """The code sets of which a phrase stands in a text in the form of ``words``."""
-        return {codes for phrase in self._phrases.standing_in(plain) for codes in self._listing[phrase]}
+    def named_in(self, text: FreeText) -> set[CodeSet]:
+        """The code sets of which a phrase stands in a text."""
+        return {codes for phrase in self._phrases.standing_in(text) for codes in self._listing[phrase]}
 
     def with_key(self, key: Key) -> set[CodeSet]:
         """The code sets that read a (system, code) pair."""
@@ -109,9 +114,18 @@ class Lexicon:
     def _rows(self, key: Key) -> tuple[tuple[CodeSet, Code], ...]:
         """What each code set that reads a key makes of it; what no set lists costs no look into each of them."""
         found = dict(self._exact.get(key, ()))
-        for place in self._with_families.get(key[0], ()):
-            if place not in found and (row := self._code_sets[place].match(key)):
-                found[place] = row
+        system, code = key
+        begun = [
+            family
+            for length in self._lengths.get(system, ())
+            for family in self._families.get((system, code[:length]), ())
+            if family[2].covers(code)
+        ]
+        # Of several families of one set the first one, as ``CodeSet.match`` has it.
+        begun.sort(key=_PLACE_AND_ROW)
+        for place, _, family in begun:
+            if place not in found:
+                found[place] = family.narrowed_to(code)
         return tuple((self._code_sets[place], found[place]) for place in sorted(found))
 
 

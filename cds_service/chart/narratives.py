@@ -8,7 +8,7 @@ from cds_service.chart.records import Record
 from cds_service.chart.references import concept_of
 from cds_service.errors import UnreadableError
 from cds_service.fhir.elements import Json, Key, concept_label, list_of, readable_keys, relative
-from cds_service.fhir.free_text import FreeText, words
+from cds_service.fhir.free_text import FreeText
 from cds_service.fhir.narratives import (
     NOTHING_SAID,
     Narrative,
@@ -73,7 +73,7 @@ def _narratives(chart: Chart, kind: str) -> Narratives:
         # Of most measurements there is nothing to read, and there are many.
         if record.reference in apart or not (results or may_say_something(record.resource, row)):
             continue
-        parts = [narrative_of_parts(record.resource, row, chart.limits.text_characters)]
+        parts = [narrative_of_parts(record.resource, row, chart.limits)]
         names = dict.fromkeys(_names_of_results(chart, record.resource, row)) if results else ()
         found = _counted(chart, [*parts, *(results[name] for name in names if name in results)])
         if found != NOTHING_SAID:
@@ -86,7 +86,7 @@ def _told(chart: Chart, record: Record, row: ResourceType, narrative: Narrative)
     said = (item for element in row.words for item in list_of(record.resource.get(element)))
     coded = (concept for concept in said if isinstance(concept, dict) and "coding" in concept)
     keys = tuple(key for concept in coded for key in readable_keys(concept))
-    named = chart.lexicon.named_in(words(" ; ".join(narrative.texts)))
+    named = chart.lexicon.named_in(FreeText(" ; ".join(narrative.texts)))
     return Told(record, name, narrative, frozenset(named.union(*map(chart.lexicon.with_key, keys))), keys)
 
 
@@ -112,12 +112,20 @@ def _said_in_results(chart: Chart) -> Mapping[str, Narrative]:
     named = {name for item in chart.records(row.name) for name in _names_of_results(chart, item.resource, row)}
     if not named:
         return {}
-    found = (
-        (item.reference, narrative_of_parts(item.resource, observation, chart.limits.text_characters))
-        for item in chart.records("Observation")
-        if item.reference in named
-    )
-    return {reference: said for reference, said in found if said.texts}
+    found: dict[str, Narrative] = {}
+    room = chart.limits.all_text_characters
+    for item in chart.records("Observation"):
+        if item.reference not in named:
+            continue
+        if room <= 0:
+            # The report to which it belongs must not read as if it said nothing.
+            found[item.reference] = Narrative((), chart.limits.worded_beyond)
+            continue
+        said = narrative_of_parts(item.resource, observation, chart.limits)
+        room -= sum(map(len, said.texts))
+        if said.texts:
+            found[item.reference] = said
+    return found
 
 
 def _names_of_results(chart: Chart, report: Json, row: ResourceType) -> Iterator[str]:

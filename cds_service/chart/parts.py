@@ -6,7 +6,7 @@ from typing import Any
 from cds_service.chart.chart import Chart
 from cds_service.chart.references import concept_of
 from cds_service.fhir.elements import concept_text, list_of, readable_keys
-from cds_service.fhir.free_text import words
+from cds_service.fhir.free_text import FreeText
 from cds_service.policy.model import Scope
 
 
@@ -19,9 +19,9 @@ def parts_named(scope: Scope, resource: Mapping[str, Any], chart: Chart) -> tupl
     return by_site or chart.told(_named, concept_of(resource, chart.references, resource), scope)
 
 
-def parts_of_words(scope: Scope, plain: str) -> tuple[str, ...]:
-    """The ids of the parts that a text (as ``free_text.words``) names, in the scope's order."""
-    return tuple(part.id for part in scope.parts if part.codes.stands_in(plain))
+def parts_of_words(scope: Scope, text: FreeText) -> tuple[str, ...]:
+    """The ids of the parts that a text names, in the scope's order."""
+    return tuple(part.id for part in scope.parts if part.codes.stands_in(text))
 
 
 def _named_by_site(resource: Mapping[str, Any], scope: Scope) -> tuple[str, ...]:
@@ -30,5 +30,5 @@ def _named_by_site(resource: Mapping[str, Any], scope: Scope) -> tuple[str, ...]
 
 
 def _named(concept: Any, scope: Scope) -> tuple[str, ...]:
-    keys, text = readable_keys(concept), words(concept_text(concept))
+    keys, text = readable_keys(concept), FreeText(concept_text(concept))
     return tuple(part.id for part in scope.parts if any(map(part.codes.match, keys)) or part.codes.stands_in(text))

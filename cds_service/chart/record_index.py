@@ -184,7 +184,7 @@ class RecordIndex:
                 places.setdefault(item.said.text, []).append(place)
             for text in places:
                 read = self._texts.read(text)
-                for codes in self._lexicon.named_in(read.plain):
+                for codes in self._lexicon.named_in(read):
                     named.setdefault(codes, {})[text] = read
             self._spoken[resource_type] = _Spoken(named, worded, places)
         return self._spoken[resource_type]
@@ -210,7 +210,7 @@ def _matches_by_words(
                 without_system=False,
                 said=manners[said.text],
                 beside_code=has_code and not codes.words_beside_codes,
-                drugs=codes.drugs_in(texts[said.text].plain),
+                drugs=codes.drugs_in(texts[said.text]),
             )
 
 

@@ -125,8 +125,7 @@ def _lies_in(concept: Any, codes: CodeSet) -> bool:
         return all(map(codes.match, decided))
     if any(map(codes.match, keys)):
         return True
-    plain = words(concept_text(concept))
-    return codes.stands_in(plain) and codes.match_words(plain)
+    return codes.match_words(words(concept_text(concept)))
 
 
 def _named(found: Iterable[_Pointing]) -> str:

@@ -1,14 +1,15 @@
 """The texts of one chart: each is read once, and all together are no longer than is read of a chart."""
 
 from cds_service.errors import UnreadableError
+from cds_service.fhir.bundles import ReadLimits
 from cds_service.fhir.free_text import FreeText
 
 
 class Texts:
-    """Texts in the form in which they are asked for phrases; ``most`` characters of them are read."""
+    """Texts in the form in which they are asked for phrases; as many of them as ``limits`` let through."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limits: ReadLimits) -> None:
+        self._limits = limits
         self._characters = 0
         self._read: dict[str, FreeText] = {}
 
@@ -23,5 +24,5 @@ class Texts:
         """Counts the characters of a text that is read. Raises UnreadableError where the chart has more than is
         read."""
         self._characters += len(text)
-        if self._characters > self._most:
-            raise UnreadableError(f"is worded beyond CDS_SERVICE_MAX_ALL_TEXT_CHARACTERS ({self._most})")
+        if self._characters > self._limits.all_text_characters:
+            raise UnreadableError(self._limits.worded_beyond)

@@ -27,6 +27,11 @@ class ReadLimits(NamedTuple):
     text_characters: int = 10_000
     all_text_characters: int = 1_000_000
 
+    @property
+    def worded_beyond(self) -> str:
+        """Why no text is read behind the last of ``all_text_characters``."""
+        return f"is worded beyond CDS_SERVICE_MAX_ALL_TEXT_CHARACTERS ({self.all_text_characters})"
+
 
 DEFAULT_LIMITS = ReadLimits()
 

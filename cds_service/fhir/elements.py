@@ -137,7 +137,9 @@ def concept_texts(concept: Any) -> list[str]:
         return []
     said, listed = concept.get("text"), concept.get("coding")
     found = [said] if isinstance(said, str) and said else []
-    for coding in listed if isinstance(listed, list) else ():
+    if not isinstance(listed, list):
+        return found
+    for coding in listed:
         display = coding.get("display") if isinstance(coding, dict) else None
         if isinstance(display, str) and display:
             found.append(display)

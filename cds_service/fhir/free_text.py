@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 # Between the texts of one concept (its text, the displays of its codings): each of them speaks for itself.
@@ -47,20 +47,35 @@ def _listed(text: str) -> list[str]:
 
 
 class PhraseIndex:
-    """Phrases in the form of ``words`` by their first words: which of them stand in a text costs a look at the words of
+    """Phrases in the form of ``words`` by how they begin: which of them stand in a text costs a look at the words of
     that text, and not one at each phrase."""
 
-    __slots__ = ("_by_first_word",)
+    __slots__ = ("_first_words", "_longer", "_pairs", "_words")
 
     def __init__(self, phrases: Iterable[str]) -> None:
-        self._by_first_word: dict[str, list[str]] = {}
+        self._words: dict[str, str] = {}
+        self._pairs: dict[tuple[str, str], str] = {}
+        self._longer: dict[tuple[str, str], list[str]] = {}
         for phrase in phrases:
-            self._by_first_word.setdefault(phrase.split(maxsplit=1)[0], []).append(phrase)
+            match phrase.split():
+                case [word]:
+                    self._words[word] = phrase
+                case [first, second]:
+                    self._pairs[first, second] = phrase
+                case [first, second, *_]:
+                    self._longer.setdefault((first, second), []).append(phrase)
+        begun = (first for pairs in (self._pairs, self._longer) for first, _ in pairs)
+        self._first_words = frozenset(self._words).union(begun)
 
-    def standing_in(self, plain: str) -> list[str]:
-        """The phrases that stand in a text in the form of ``words``; their order says nothing."""
-        begun = self._by_first_word.keys() & plain.split()
-        return [phrase for first in begun for phrase in self._by_first_word[first] if phrase in plain]
+    def standing_in(self, text: "FreeText") -> list[str]:
+        """The phrases that stand in a text; their order says nothing."""
+        if self._first_words.isdisjoint(text.words):
+            return []
+        found = [self._words[word] for word in self._words.keys() & text.words]
+        found += [self._pairs[pair] for pair in self._pairs.keys() & text.pairs]
+        for pair in self._longer.keys() & text.pairs:
+            found += [phrase for phrase in self._longer[pair] if phrase in text.plain]
+        return found
 
 
 # Before a phrase of the same clause: it is not so.
@@ -221,17 +236,28 @@ class _Text:
 
 
 class FreeText:
-    """A text that may be asked for many phrases; ``plain`` is the text as ``words``, and phrases have that form."""
+    """A text that may be asked for many phrases; ``plain`` is the text as ``words``, and phrases have that form.
 
-    __slots__ = ("_raw", "_texts", "is_doubtful", "plain")
+    ``words`` are its words, each once, and ``pairs`` those that stand side by side.
+    """
+
+    __slots__ = ("_pairs", "_raw", "_texts", "is_doubtful", "plain", "words")
 
     def __init__(self, raw: str) -> None:
         listed = _listed(raw)
         self.plain = f" {' '.join(listed)} "
+        self.words = set(listed)
         self._raw = raw
         self._texts: list[_Text] | None = None
+        self._pairs: set[tuple[str, str]] | None = None
         # Whether anything in it may say that it is not simply so.
-        self.is_doubtful = "?" in raw or not _TELLTALE.isdisjoint(listed)
+        self.is_doubtful = "?" in raw or not _TELLTALE.isdisjoint(self.words)
+
+    @property
+    def pairs(self) -> set[tuple[str, str]]:
+        if self._pairs is None:
+            self._pairs = set(pairwise(self.plain.split()))
+        return self._pairs
 
     def manner(self, phrases: Iterable[str]) -> Said | None:
         """The manner in which any of the phrases stands in the text, or None where none does.

@@ -10,6 +10,7 @@ from html import unescape
 from typing import Any, NamedTuple
 
 from cds_service.errors import UnreadableError
+from cds_service.fhir.bundles import ReadLimits
 from cds_service.fhir.elements import concept_label, concept_texts, list_of
 from cds_service.fhir.types import ResourceType
 
@@ -18,15 +19,14 @@ _MARKUP_SHARE = 8
 _TEXT_TYPES = ("text/plain", "text/html", "application/xhtml+xml")
 # https://www.iana.org/assignments/character-sets: those that text is sent in; a codec of another name may do anything.
 _CHARSETS = ("utf-8", "utf8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "utf-16", "utf-16le", "utf-16be")
-_TAG = re.compile(r"(<[^<>]*>)")
-_TAG_NAME = re.compile(r"<(/?)\s*([a-z][a-z0-9]*)", re.IGNORECASE)
+_TAG = re.compile(r"<(?:/?\s*([a-z][a-z0-9]*+)[^<>]*+|[^<>]*+)>", re.IGNORECASE)
 _BLOCKS = frozenset(
     (
         *("address", "br", "dd", "div", "dl", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre"),
         *("section", "table", "td", "th", "tr", "ul"),
     )
 )
-_NOT_SHOWN = frozenset(("head", "script", "style", "title"))
+_NOT_SHOWN = re.compile(r"<(/?)\s*(head|script|style|title)(?![a-z0-9])[^<>]*>", re.IGNORECASE)
 # A line that was broken for its length alone goes on in the next one.
 _WRAPPED = re.compile(r"(?<![.:;!?\s])[ \t]*\r?\n[ \t]*(?=[a-z(])")
 # Headings of what was asked, done or compared, and of what was found.
@@ -69,20 +69,25 @@ def may_say_something(resource: Mapping[str, Any], row: ResourceType) -> bool:
     return not resource.keys().isdisjoint(row.words) or ("component" in resource and "component" in row.parts)
 
 
-def narrative_of_parts(resource: Mapping[str, Any], row: ResourceType, longest: int) -> Narrative:
+def narrative_of_parts(resource: Mapping[str, Any], row: ResourceType, limits: ReadLimits) -> Narrative:
     """What a resource and its components say in the elements that the row names as ``words``, each text with the name
-    before it where it speaks of what that names; ``longest`` is the most characters of one text."""
+    before it where it speaks of what that names."""
     parts = [] if resource.keys().isdisjoint(row.words) else [resource]
     if "component" in row.parts and "component" in resource:
         parts += [part for part in list_of(resource["component"]) if isinstance(part, dict)]
     if not parts:
         return NOTHING_SAID
-    said = [_narrative_of(part, row, longest) for part in parts]
+    said, characters = [], 0
+    for part in parts:
+        said.append(_narrative_of(part, row, limits, characters))
+        characters += sum(map(len, said[-1].texts))
     failed, unread = (next(filter(None, reasons), "") for reasons in zip(*(item[1:] for item in said), strict=True))
     return Narrative(tuple(text for item in said for text in item.texts), failed, unread)
 
 
-def _narrative_of(resource: Mapping[str, Any], row: ResourceType, longest: int) -> Narrative:
+def _narrative_of(resource: Mapping[str, Any], row: ResourceType, limits: ReadLimits, before: int) -> Narrative:
+    """What one part says; the parts before it have so many characters."""
+    longest, most = limits.text_characters, limits.all_text_characters
     texts: dict[str, None] = {}
     failed: list[str] = []
     unread: list[str] = []
@@ -92,12 +97,15 @@ def _narrative_of(resource: Mapping[str, Any], row: ResourceType, longest: int) 
                 for text in _texts_in(item, longest):
                     if len(text) > longest:
                         raise UnreadableError(f"is longer than CDS_SERVICE_MAX_TEXT_CHARACTERS ({longest})")
-                    texts.setdefault(text)
+                    texts[text] = None
             except UnreadableError as error:
                 failed.append(str(error))
             except _UnreadError as error:
                 unread.append(str(error))
     name = concept_label(resource.get(row.concept)) if texts and row.named_in_words else ""
+    # A long name stands before each text: what is made of the two may be many times as long as what was sent.
+    if name and before + sum(map(len, texts)) + len(name) * len(texts) > most:
+        return Narrative((), limits.worded_beyond)
     named = tuple(f"{name}: {text}" for text in texts) if name else tuple(texts)
     return Narrative(named, next(iter(failed), ""), next(iter(unread), ""))
 
@@ -129,24 +137,21 @@ class _UnreadError(Exception):
     """A text that is not read, though nothing is wrong with it."""
 
 
-def _texts_in(item: Any, longest: int) -> Iterator[str]:
+def _texts_in(item: Any, longest: int) -> Iterable[str]:
     """The texts of one element: a string, an Annotation, a CodeableConcept, an Attachment or what holds one."""
     if isinstance(item, str):
-        yield item
-    elif not isinstance(item, dict):
+        return (item,)
+    if not isinstance(item, dict):
         raise UnreadableError("is of a form that FHIR does not know")
-    elif "attachment" in item:
-        yield from _texts_in(item["attachment"], longest)
-    elif "data" in item or "url" in item or "contentType" in item:
-        yield _attached(item, longest)
-    else:
-        # A concept without words says something by its code.
-        coded = [
-            coding["code"]
-            for coding in list_of(item.get("coding"))
-            if isinstance(coding, dict) and isinstance(coding.get("code"), str)
-        ]
-        yield from concept_texts(item) or coded
+    if "attachment" in item:
+        return _texts_in(item["attachment"], longest)
+    if "data" in item or "url" in item or "contentType" in item:
+        return (_attached(item, longest),)
+    if said := concept_texts(item):
+        return said
+    # A concept without words says something by its code.
+    codes = (coding.get("code") for coding in list_of(item.get("coding")) if isinstance(coding, dict))
+    return [code for code in codes if isinstance(code, str)]
 
 
 def _attached(attachment: Mapping[str, Any], longest: int) -> str:
@@ -189,16 +194,23 @@ def _decoded(raw: bytes, charset: str) -> str:
 
 def _without_tags(html: str) -> str:
     """The words of HTML, with a line for each block."""
-    kept: list[str] = []
-    hidden = ""
-    for place, part in enumerate(_TAG.split(html)):
-        tag = _TAG_NAME.match(part) if place % 2 else None
-        if tag is None:
-            kept += [part] if not (place % 2 or hidden) else []
-            continue
+    return unescape("".join(_TAG.sub(_line_of_block, part) for part in _shown(html)))
+
+
+def _line_of_block(tag: re.Match[str]) -> str:
+    return "\n" if tag[1] and tag[1].lower() in _BLOCKS else ""
+
+
+def _shown(html: str) -> Iterator[str]:
+    """HTML without its head, its scripts and its styles."""
+    start, hidden = 0, ""
+    for tag in _NOT_SHOWN.finditer(html):
         name = tag[2].lower()
-        if name in _NOT_SHOWN:
-            hidden = "" if tag[1] and name == hidden else hidden or ("" if tag[1] else name)
-        elif name in _BLOCKS:
-            kept.append("\n")
-    return unescape("".join(kept))
+        if hidden:
+            if tag[1] and name == hidden:
+                start, hidden = tag.end(), ""
+        elif not tag[1]:
+            yield html[start : tag.start()]
+            hidden = name
+    if not hidden:
+        yield html[start:]

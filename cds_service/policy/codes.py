@@ -62,6 +62,10 @@ class Code:
             for kept_out in self.exceptions
         )
 
+    def narrowed_to(self, code: str) -> "Code":
+        """The row that a family has for one code that it covers."""
+        return replace(self, code=code, prefix=False, through="", exceptions=())
+
     @property
     def labelled_elsewhere(self) -> bool:
         """Whether the label is not ours: a licensed descriptor of any length, in which any character may stand."""
@@ -138,7 +142,7 @@ class CodeSet:
         if found is None and self.families:
             system, code = key
             family = next((row for row in self.families if row.system == system and row.covers(code)), None)
-            found = family and replace(family, code=code, prefix=False, through="", exceptions=())
+            found = family and family.narrowed_to(code)
         return found
 
     def match_on(self, key: Key, on: date) -> Code | None:
@@ -146,8 +150,8 @@ class CodeSet:
         found = self.match(key)
         return found if found is not None and found.is_valid(on) else None
 
-    def stands_in(self, text: str) -> bool:
-        """Whether a phrase stands anywhere in normalized text."""
+    def stands_in(self, text: FreeText) -> bool:
+        """Whether a phrase stands anywhere in a text."""
         return bool(self._index.standing_in(text))
 
     def manner_in(self, text: FreeText, *, ordered: bool = False) -> Said | None:
@@ -175,19 +179,20 @@ class CodeSet:
 
     def may_be_of(self, called: str) -> bool:
         """Whether what a record is called says that its words may be about what the set names."""
-        return any(phrase in words(called) for phrase in self.beside)
+        plain = words(called)
+        return any(phrase in plain for phrase in self.beside)
 
     def _phrases_in(self, text: FreeText, called: str = "") -> list[str]:
         """The phrases that stand in a text and may count: those of ``together`` only beside one of ``beside``."""
-        found = self._index.standing_in(text.plain)
+        found = self._index.standing_in(text)
         if self._together.isdisjoint(found):
             return found
         if any(phrase in text.plain for phrase in self.beside) or self.may_be_of(called):
             return found
         return [phrase for phrase in found if phrase not in self._together]
 
-    def drugs_in(self, text: str) -> tuple[str, ...]:
-        """The ingredients that a normalized text names, in the order of their names."""
+    def drugs_in(self, text: FreeText) -> tuple[str, ...]:
+        """The ingredients that a text names, in the order of their names."""
         if not self.drugs:
             return ()
         found = self._index.standing_in(text)

@@ -14,7 +14,7 @@ from cds_service.facts.evidence import Evidence, Fact, NotCounted, evidence_of, 
 from cds_service.facts.kind import Rules, YesOrNoKind
 from cds_service.facts.logic import Truth
 from cds_service.facts.origins import records
-from cds_service.fhir.free_text import Said
+from cds_service.fhir.free_text import FreeText, Said
 from cds_service.fhir.stated_numbers import stated_number
 from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.model import FactRule, Test
@@ -116,7 +116,7 @@ def _said(rule: FactRule, context: Context, match: Match, told: Told) -> tuple[_
     assert rule.codes is not None
     coded = _code_in(rule, told) if rule.said == "so" else None
     if coded is not None:
-        return _Found(f"{coded.label} ({coded.code})", CODED, None), _is_here(context, match, "")
+        return _Found(f"{coded.label} ({coded.code})", CODED, None), _is_here(context, match, FreeText(""))
     called = f" {match.code.label} {told.name}" if match.code else told.name
     best: _Found | None = None
     here = False
@@ -127,7 +127,7 @@ def _said(rule: FactRule, context: Context, match: Match, told: Told) -> tuple[_
         )
         if said is None or not counts:
             continue
-        placed = _is_here(context, match, sentence.text.plain)
+        placed = _is_here(context, match, sentence.text)
         if placed is None:
             continue
         number = _number(rule, sentence.written)
@@ -137,11 +137,11 @@ def _said(rule: FactRule, context: Context, match: Match, told: Told) -> tuple[_
     return best, here
 
 
-def _is_here(context: Context, match: Match, plain: str) -> bool | None:
+def _is_here(context: Context, match: Match, text: FreeText) -> bool | None:
     """Whether it is of the part looked at: by the sentence, else by the record; None where it is of another."""
     if not context.part or context.scope is None:
         return True
-    named = parts_of_words(context.scope, plain) or context.parts_of(match)
+    named = parts_of_words(context.scope, text) or context.parts_of(match)
     return None if named and context.part not in named else bool(named)
 
 
