@@ -10,9 +10,9 @@ import pytest
 import requests
 
 from cds_service.app import create_app
+from cds_service.card.words.rest import EVIDENCE_LINK
 from cds_service.installation import installation_of
 from cds_service.settings.settings import Settings
-from cds_service.web.evidence_links import LABEL
 from tests.browser import Faults, Look, accessible, fits, listening, opened
 from tests.shipped import TODAY, example, library
 
@@ -34,7 +34,7 @@ class Service(NamedTuple):
     def link(self, name: str, request: Any = None) -> str:
         """The link on the card of an example's call."""
         answer = requests.post(self.address + SIGN, json=request or example(name), timeout=60).json()
-        return next(item["url"] for item in answer["cards"][0]["links"] if item["label"] == LABEL)
+        return next(item["url"] for item in answer["cards"][0]["links"] if item["label"] == EVIDENCE_LINK)
 
 
 @contextmanager
@@ -94,7 +94,7 @@ def test_a_clinician_opens_the_page_from_the_card_in_the_workbench(page, service
     page.locator("#sign").click()
     card = page.locator("#cards > .moment").filter(has_text="When the orders were signed")
     with page.expect_popup() as beside:
-        card.get_by_role("link", name=LABEL).click()
+        card.get_by_role("link", name=EVIDENCE_LINK).click()
     shown = beside.value
     shown.locator("main.evidence").wait_for()
     assert shown.locator("h1").inner_text() == card.locator("h4").inner_text()

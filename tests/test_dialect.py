@@ -72,7 +72,7 @@ def test_alternatives_are_not_taken_apart_but_named_in_the_detail():
     only_one = card(suggestion(UPDATE, DELETE, label="Swap *it*"), suggestion(UPDATE), selectionBehavior="at-most-one")
     told = spoken({"cards": [only_one]}, ONE)["cards"][0]
     assert told["suggestions"] == [suggestion(UPDATE)]
-    assert told["detail"] == "d\n\nNot offered here, for it takes several changes at once: Swap \\*it\\*."
+    assert told["detail"] == "d\n\nNot offered here because it needs several changes at once: Swap \\*it\\*."
 
 
 def test_a_card_that_is_left_without_suggestions_has_no_selection_behavior():

@@ -19,7 +19,7 @@ from cds_service.settings.settings import Settings
 from cds_service.store import feedback as stored
 from cds_service.store import shown
 from cds_service.store.database import Store, open_store
-from cds_service.web import feedback_bars, feedback_page
+from cds_service.web import feedback_bars, feedback_page, feedback_words
 from tests.browser import LOOKS, accessible, easy_to_hit, fits, listening, words_stay_whole
 from tests.made_up_feedback import CLIENT, DAY, at, fill
 from tests.shipped import PUBLIC_URL, TODAY, library
@@ -131,7 +131,7 @@ def test_every_bar_has_its_number_as_text_and_as_its_alternative(client, empty):
 
 def test_there_are_words_for_everything_that_a_card_can_say():
     earlier = {truth.value for truth in Truth} | {"pathway", "ask"}
-    assert {outcome.value for outcome in Outcome} | {"late"} | earlier == set(feedback_bars.SAYS)
+    assert {outcome.value for outcome in Outcome} | {"late"} | earlier == set(feedback_words.SAYS)
 
 
 # --- text of others --------------------------------------------------------------------------------------------------

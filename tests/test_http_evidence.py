@@ -11,6 +11,7 @@ import structlog
 from pydantic import SecretStr
 
 from cds_service.app import create_app
+from cds_service.card.words.rest import EVIDENCE_LINK
 from cds_service.clock import Deadline
 from cds_service.hooks.client_names import OPEN
 from cds_service.installation import Installation, installation_of, names_of
@@ -28,7 +29,6 @@ from cds_service.trust.clients import load_clients
 from cds_service.trust.entries import OFF, SEALED, Client
 from cds_service.web import calls, evidence_links
 from cds_service.web.evidence import COOKIE
-from cds_service.web.evidence_links import LABEL
 from tests.canaries import Planted, found_below, found_in
 from tests.shipped import TODAY, example, library
 from tests.tokens import ISSUER
@@ -96,7 +96,7 @@ def cards_of(client, name: str = "typical-gaps", request: dict | None = None) ->
 
 
 def link_of(card: dict) -> str | None:
-    return next((item["url"] for item in card.get("links", ()) if item["label"] == LABEL), None)
+    return next((item["url"] for item in card.get("links", ()) if item["label"] == EVIDENCE_LINK), None)
 
 
 def opening(client, link: str, **more):
@@ -390,7 +390,7 @@ def test_the_audit_log_tells_made_and_opened_by_card_and_nothing_that_opens_it(c
     assert told == [("call", None, OPEN), ("evidence", "made", OPEN), ("evidence", "opened", OPEN)]
     assert lines[1]["request"] == lines[0]["request"]
     # The content that is kept of the answer too, opened with its key.
-    assert LABEL in json.dumps(lines[0]["content"])
+    assert EVIDENCE_LINK in json.dumps(lines[0]["content"])
     kept = json.dumps(lines)
     name, _, secret = link.rpartition("/")[2].partition("#")
     held = cookie.removeprefix(f"{COOKIE}=").partition(";")[0]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from cds_service.web.evidence_links import LABEL
+from cds_service.card.words.rest import EVIDENCE_LINK
 from tests.serving import ROOT, free_port
 from tests.shipped import example
 from tests.waiting import answering
@@ -90,7 +90,7 @@ def test_the_documented_container_starts_and_shows_the_workbench(tmp_path):
         (card,) = requests.post(sign, json=example("typical-gaps"), timeout=60).json()["cards"]
     assert services
     assert "Rosalind Achterberg" in start
-    assert LABEL in {link["label"] for link in card["links"]}
+    assert EVIDENCE_LINK in {link["label"] for link in card["links"]}
 
 
 @pytest.mark.parametrize("documented", PLACES[1:])

@@ -105,7 +105,7 @@ def test_explain_names_what_is_left_out_and_goes_on(cards):
     )
     assert result.exit_code == 0, result.output
     assert f"Skipped the draft {NEW}:" in result.stderr
-    assert f"LEFT OUT the policy {JOINT}:" in result.stderr
+    assert f"LEFT OUT the rule set {JOINT}:" in result.stderr
     assert len(json.loads(result.stdout)["response"]["cards"]) == 1
 
 

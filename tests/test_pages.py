@@ -487,7 +487,7 @@ def test_a_payer_is_unknown_for_reasons_that_are_named_and_dates_are_no_finer_th
     assert "not in force on this date" in second.unknown_because
     assert second.in_force == "2022-12 to 2023-11"
     later = rules.payer(policy, policy.payers[0], date(2027, 10, 2))
-    assert later.unknown_because == ("its text was not available in force within 12 months",)
+    assert later.unknown_because == ("its text was not checked in the last 12 months",)
 
 
 # --- source attributes and JSON --------------------------------------------------------------------------------------

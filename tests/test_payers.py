@@ -7,6 +7,7 @@ import pytest
 
 from cds_service.facts.logic import Truth
 from cds_service.verdicts import criteria, payers
+from cds_service.verdicts.payer_reasons import NOT_READABLE
 from tests.charts import (
     ME,
     TODAY,
@@ -51,16 +52,22 @@ def position(*resources, orders=(), today=TODAY, **values):
             "Refusing Health",
             date(2027, 1, 2),
             "unknown",
-            "its text was not available in force within 12 months",
+            "its text was not checked in the last 12 months",
         ),
-        ("never seen", "Unseen Health", TODAY, "unknown", "its text was not available in force within 12 months"),
+        ("never seen", "Unseen Health", TODAY, "unknown", "its text was not checked in the last 12 months"),
         ("not the payer's own text", "Hearsay Health", TODAY, "unknown", "the payer's own text was not available"),
-        ("not written as criteria", "Unwritten Health", TODAY, "unknown", "the position is not written as criteria"),
+        (
+            "not written as criteria",
+            "Unwritten Health",
+            TODAY,
+            "unknown",
+            "the medical policy is not written as criteria",
+        ),
         ("the first day in force", "Term Health", date(2026, 2, 10), "not-met", "Term Health 1: not covered"),
         ("the last day in force", "Term Health", date(2026, 3, 31), "not-met", "Term Health 1: not covered"),
         ("the day after", "Term Health", date(2026, 4, 1), "unknown", "not in force on this date"),
         ("the day before", "Term Health", date(2026, 1, 31), "unknown", "not in force on this date"),
-        ("a payer of whom nothing is on file", "Nobody Health", TODAY, "unknown", "no position on file"),
+        ("a payer of whom nothing is on file", "Nobody Health", TODAY, "unknown", "no medical policy on file"),
     ),
 )
 def test_a_position_is_believed_only_where_it_may_be(payor, today, truth, reason):
@@ -173,7 +180,7 @@ def test_only_the_patients_coverage_in_force_counts(changes, counts):
 
 @pytest.mark.parametrize(
     ("value", "reason"),
-    [(bundle(), "no active coverage on record"), (..., "Coverage not sent (prefetch coverage)")],
+    [(bundle(), "no active coverage in chart"), (..., "Coverage not sent (prefetch coverage)")],
     ids=["none", "not sent"],
 )
 def test_without_a_coverage_nothing_is_known(value, reason):
@@ -197,7 +204,7 @@ def test_two_coverages_of_one_payer_are_one_payer():
 def test_two_payers_leave_it_open():
     found = position(coverage(), coverage("Refusing Health", id="v2"), CAN_HUM)
     assert found.truth.value == "unknown"
-    assert found.reason == "more than one payer on record"
+    assert found.reason == "more than one payer in chart"
     assert [name for name, _ in found.payers] == ["Example Mutual", "Refusing Health"]
 
 
@@ -245,15 +252,15 @@ GROUP = {"type": {"coding": [{"code": "group"}]}, "name": "Some Works"}
          "Example Mutual"),
         ("the insurer of R5", {"payor": ..., "insurer": {"display": "Example Mutual"}}, "Example Mutual"),
         ("a class of another shape", {"payor": [{"reference": "Organization/x"}], "class": {"name": 7}},
-         payers.NOT_READABLE),
-        ("a reference that was not sent", {"payor": [{"reference": "Organization/x"}]}, payers.NOT_READABLE),
-        ("no payer at all", {"payor": ...}, payers.NOT_READABLE),
+         NOT_READABLE),
+        ("a reference that was not sent", {"payor": [{"reference": "Organization/x"}]}, NOT_READABLE),
+        ("no payer at all", {"payor": ...}, NOT_READABLE),
     ),
 )  # fmt: skip
 def test_a_coverage_says_who_pays(changes, name):
     found = position(coverage(**changes), patient())
     assert [payer for payer, _ in found.payers] == [name]
-    if name == payers.NOT_READABLE:
+    if name == NOT_READABLE:
         assert "does not say who the payer is" in found.reason
 
 
@@ -293,7 +300,7 @@ def test_two_plans_of_one_payer_are_one_payer():
     policy = replace(minimal(), payer_names=NAMES)
     on_record = chart(coverage("Aetna POS"), coverage("AETNA PPO", id="v2"), patient())
     found = payers.position(policy, on_record, lambda keys: (), (), TODAY)
-    assert found.reason == "no position on file"
+    assert found.reason == "no medical policy on file"
 
 
 def test_what_is_known_of_a_payer_never_decides_for_a_plan_that_only_begins_so():

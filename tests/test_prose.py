@@ -80,6 +80,8 @@ def test_policy_is_a_payers_where_users_read_it_and_a_class_where_code_is_read()
         ("code.py", '"""It is told."""', 1, "is told"),
         ("code.py", "x = 1\n# It is\n# told.", 2, "is told"),
         ("code.py", 'x = 1\nraise ValueError(f"It is told {x}")', 2, "is told"),
+        ("code.py", "x = 1\nsay(f\"It {'is told' if x else 'was'} {x}\")", 2, "is told"),
+        ("code.py", "x = 1\nsay(f\"It {'is' if x else 'has'} told {x}\")", 2, "is told"),
         ("code.py", "def test_it_is_told():\n    assert True", 1, "is told"),
         ("card.json", '{\n"lead": "It is told."}', 2, "is told"),
         ("cases.json", '{"cases": [\n{"name": "It is told."}]}', 2, "is told"),

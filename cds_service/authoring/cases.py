@@ -9,7 +9,7 @@ from cds_service import service
 from cds_service.authoring import case_reports
 from cds_service.authoring.case_requests import request_of
 from cds_service.card import evidence_text
-from cds_service.card.details import DISCLAIMER
+from cds_service.card.words.facts import DISCLAIMER
 from cds_service.errors import PolicyError, RequestError
 from cds_service.facts.logic import every
 from cds_service.fhir.elements import Json

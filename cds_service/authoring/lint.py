@@ -11,10 +11,11 @@ from markdown_it import MarkdownIt
 
 from cds_service.card import evidence_words
 from cds_service.card.assessment import Assessment, Row
-from cds_service.card.details import DISCLAIMER, MOST_LEAD_WORDS, MOST_LINES, MOST_WORDS, count_words
+from cds_service.card.details import MOST_LEAD_WORDS, MOST_LINES, MOST_WORDS, count_words
 from cds_service.card.outcomes import Outcome
 from cds_service.card.style import DEFAULT_STYLE
 from cds_service.card.summaries import LIMIT, urgent_name
+from cds_service.card.words.facts import DISCLAIMER
 from cds_service.facts.logic import Truth
 from cds_service.service import Answer
 
@@ -111,11 +112,11 @@ def words(part: str) -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 # The words of reasons and of the footer that the list forbids elsewhere.
-_FIXED = ("Prior authorization already approved", "Payer has approved", "ISASS text not yet compared.")
+FIXED = ("Prior authorization already approved", "Payer has approved", "ISASS text not yet compared.")
 
 
 def _words(text: str) -> Iterator[str]:
-    for fixed in _FIXED:
+    for fixed in FIXED:
         text = text.replace(fixed, "")
     for pattern, instead in (*words("everywhere"), *words("cards")):
         if found := pattern.search(text):

@@ -9,9 +9,10 @@ from cds_service.card.outcomes import Outcome
 from cds_service.card.room import ROOMS, Room
 from cds_service.card.standing import standing
 from cds_service.card.style import FOOTER, LINES, Block, Span, Style, plain_lines
+from cds_service.card.words.facts import DISCLAIMER
+from cds_service.card.words.lead import WRONG_PATIENT
 
 MOST_WORDS, MOST_LINES, MOST_LEAD_WORDS = 120, 8, 50
-DISCLAIMER = "Not a coverage decision."
 _WORD = re.compile(r"[^\s\w]*\w\S*")
 
 
@@ -23,8 +24,7 @@ def count_words(text: str) -> int:
 def detail(found: Assessment, summary: str, style: Style) -> tuple[Block, ...]:
     """The blocks of a card with a decision; the fullest that keep the limits, else the shortest."""
     if found.outcome is Outcome.DECEASED:
-        said = "Confirm patient identity. Coverage criteria not checked, no codes suggested."
-        return (Block(LINES, ((Span("Wrong chart?", said),),)),)
+        return (Block(LINES, (WRONG_PATIENT,)),)
     footer = _footer(found)
     before: Room | None = None
     for room in ROOMS:

@@ -13,6 +13,7 @@ from cds_service.card.assessment import Assessment, rows_of
 from cds_service.card.evidence_rows import NOT_READ, OPEN, Need, Rows, result_of, said
 from cds_service.card.patient_words import Nameless
 from cds_service.card.style import DEFAULT_STYLE
+from cds_service.card.words.page import PATIENT, for_trial
 from cds_service.chart.chart import Chart
 from cds_service.chart.narratives import narratives
 from cds_service.chart.sites import reason_concepts
@@ -72,7 +73,7 @@ def page_words(found: Assessment, summary: str) -> PageWords:
         summary=summary,
         outcome=found.outcome.value,
         suggests=found.outcome.suggests,
-        checklist=(*_by_document(own), *((name, f"{says} (trial)") for name, says in _by_document(trial))),
+        checklist=(*_by_document(own), *((name, for_trial(says)) for name, says in _by_document(trial))),
         needs=needs,
     )
 
@@ -246,7 +247,7 @@ def _received(policy: Policy, chart: Chart, nameless: Nameless) -> Iterator[Json
             why = said(item.why, nameless)
             reasons[why] = reasons.get(why, 0) + 1
         row = {
-            "type": TYPES[name].called if name != "Patient" else "patient",
+            "type": TYPES[name].called if name != "Patient" else PATIENT,
             "state": found.state,
             "received": found.received,
             "text_not_read": _text_not_read(chart, name) if name in in_words else 0,

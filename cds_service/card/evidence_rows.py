@@ -6,6 +6,7 @@ from typing import Any
 
 from cds_service.card.markdown import one_line
 from cds_service.card.patient_words import Nameless
+from cds_service.card.words.page import not_listed
 from cds_service.facts.attesters import NO_ROLE
 from cds_service.facts.evaluated import DOES_NOT_APPLY, WAIVED
 from cds_service.facts.evidence import Attested, Evidence
@@ -87,7 +88,7 @@ class Rows:
         refused = finding.not_counted
         listed = [[self._safe(item.display), self._safe(item.why)] for item in refused[:MOST_NOT_COUNTED]]
         more = len(refused) - MOST_NOT_COUNTED
-        return [*listed, [f"{more} more", "not listed here"]] if more > 0 else listed
+        return [*listed, not_listed(more)] if more > 0 else listed
 
     def _listed(self, evidence: Iterable[Evidence]) -> list[Json]:
         """Each once, the first of many; what is counted in one line with its first and last day."""

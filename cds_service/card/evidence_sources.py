@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from cds_service.card.words.page import label_criteria
 from cds_service.facts.evidence import titled
 from cds_service.facts.kind import kind_of
 from cds_service.fhir.free_text import capital
@@ -88,7 +89,7 @@ def _headings(policy: Policy) -> dict[str, str]:
     """What the criteria of each verdict are called: those of the label, those that trials add, else by its title."""
     named = {item.id: item.title for item in policy.verdicts}
     first, *others = policy.verdicts
-    named[first.id] = f"{policy.phrases.label} criteria"
+    named[first.id] = label_criteria(policy.phrases.label)
     trials = next((item for item in others if not item.payer and item.profile is None), None)
     if trials is not None and policy.phrases.trials:
         named[trials.id] = policy.phrases.trials

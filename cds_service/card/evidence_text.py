@@ -6,9 +6,11 @@ It is what cases ask for; the card itself has a few words of it.
 from collections.abc import Iterator
 
 from cds_service.card.evidence_page import reasons_here
-from cds_service.card.evidence_words import MOST_NAMES, few
 from cds_service.card.markdown import escape
 from cds_service.card.rows import evidence_in_words, on_record, rows_of, title_of
+from cds_service.card.words import behind as words
+from cds_service.card.words.counting import AND, MOST_NAMES, few
+from cds_service.card.words.facts import DISCLAIMER
 from cds_service.chart.chart import Chart
 from cds_service.facts.attesters import NO_ROLE
 from cds_service.facts.evaluated import DOES_NOT_APPLY
@@ -20,7 +22,8 @@ from cds_service.policy.codes import Code
 from cds_service.policy.editions import date_of_service
 from cds_service.policy.model import Act
 from cds_service.verdicts.decisions import Decision
-from cds_service.verdicts.payers import NOT_READABLE, PayerPosition
+from cds_service.verdicts.payer_reasons import NO_MEDICAL_POLICY, NOT_READABLE
+from cds_service.verdicts.payers import PayerPosition
 
 
 def lines(decision: Decision, chart: Chart, codes_offered: bool) -> Iterator[str]:
@@ -30,32 +33,33 @@ def lines(decision: Decision, chart: Chart, codes_offered: bool) -> Iterator[str
     for verdict in decision.verdicts:
         fresh = [finding for finding in verdict.findings if finding.key not in listed]
         if fresh:
-            title = verdict.rule.title if not listed else f"{verdict.rule.title}, in addition"
+            title = words.in_addition(verdict.rule.title) if listed else verdict.rule.title
             if verdict.truth is Truth.MET and verdict.rule.as_far_as:
-                title += f": met {verdict.rule.as_far_as}"
+                title = words.met_as_far(title, verdict.rule.as_far_as)
             yield f"{title}:"
             for named, record in rows_of(fresh, merge=bool(listed), apart=len(decision.parts) > 1):
                 yield f"- {named}: {record}"
         elif verdict.reason and not verdict.rule.payer:
-            word = "does not apply" if verdict.truth is Truth.NOT_APPLICABLE else "not applied"
-            yield f"{verdict.rule.title}: {word}: {verdict.reason}"
+            applicable = verdict.truth is not Truth.NOT_APPLICABLE
+            yield words.not_applied(verdict.rule.title, verdict.reason, applicable=applicable)
         listed |= {finding.key for finding in verdict.findings}
     yield from _roles_not_recorded(decision)
     yield from _not_fetched(decision, chart)
     yield from _not_counted(decision, chart)
     if review := _review(decision):
-        yield f"To confirm: {review}."
+        yield words.to_confirm(review)
     yield _payer(decision)
     if decision.order is not None:
         page = decision.policy.phrases.page
-        yield f"Codes: {_codes(decision, chart)}" if codes_offered else "Codes: none suggested."
+        yield words.codes(_codes(decision, chart)) if codes_offered else words.NO_CODES
         if decision.order.by_text and page.by_text:
             yield page.by_text
     phrases = decision.policy.phrases
-    yield from (
-        f"{name}: {text}" for name, text in (("Evidence", phrases.page.evidence), ("Note", phrases.page.note)) if text
-    )
-    yield f"Not a coverage decision. {phrases.pending}".rstrip()
+    if phrases.page.evidence:
+        yield words.evidence(phrases.page.evidence)
+    if phrases.page.note:
+        yield words.note(phrases.page.note)
+    yield f"{DISCLAIMER} {phrases.pending}".rstrip()
 
 
 def _by_part(decision: Decision) -> Iterator[str]:
@@ -71,11 +75,8 @@ def _by_part(decision: Decision) -> Iterator[str]:
             if finding.part in (None, part)
         }
         truths = [finding.truth for finding in findings.values()]
-        not_met, unknown = truths.count(Truth.NOT_MET), truths.count(Truth.UNKNOWN)
-        stands = [f"{not_met} not met"] * bool(not_met) + [
-            f"{unknown} {'needs' if unknown == 1 else 'need'} documentation"
-        ] * bool(unknown)
-        said.append(f"**{capital(part.label)}:** {', '.join(stands) or 'all met'}.")
+        stands = words.part_stands(truths.count(Truth.NOT_MET), truths.count(Truth.UNKNOWN))
+        said.append(words.part(capital(part.label), stands))
     yield " ".join(said)
 
 
@@ -87,7 +88,7 @@ def _not_fetched(decision: Decision, chart: Chart) -> Iterator[str]:
         kinds.setdefault(why, []).append(what)
     if kinds:
         said = "; ".join(f"{', '.join(what)}: {why}" for why, what in kinds.items())
-        yield f"**Not fetched:** {said}."
+        yield words.not_fetched(said)
 
 
 def _roles_not_recorded(decision: Decision) -> Iterator[str]:
@@ -96,7 +97,7 @@ def _roles_not_recorded(decision: Decision) -> Iterator[str]:
     people = [item.attested for finding in findings for item in finding.evidence if item.attested]
     names = dict.fromkeys(escape(person.by) for person in people if person.role == NO_ROLE and person.kind == CLINICIAN)
     if names:
-        yield f"**Role not recorded:** {few(list(names), ', ', last=' and ')}."
+        yield words.roles_not_recorded(few(list(names), ", ", last=AND))
 
 
 def _not_counted(decision: Decision, chart: Chart) -> Iterator[str]:
@@ -106,20 +107,9 @@ def _not_counted(decision: Decision, chart: Chart) -> Iterator[str]:
         reasons: dict[str, int] = {}
         for item in chart.delivery(name).dropped:
             reasons[item.why] = reasons.get(item.why, 0) + 1
-        said += [f"{TYPES[name].called}: {number} {_of_records(number, why)}" for why, number in reasons.items()]
+        said += [words.of_kind(TYPES[name].called, number, why) for why, number in reasons.items()]
     if said:
-        yield f"**Not counted:** {few(said)}."
-
-
-def _of_records(number: int, why: str) -> str:
-    """Why records were not weighed, with the verb of their number."""
-    return (
-        f"that {why}"
-        if number == 1
-        else "that "
-        + {"names": "name", "has": "have", "is": "are"}.get(why.partition(" ")[0], why.partition(" ")[0])
-        + f" {why.partition(' ')[2]}"
-    )
+        yield words.not_counted(few(said))
 
 
 def _review(decision: Decision) -> str:
@@ -133,33 +123,33 @@ def _review(decision: Decision) -> str:
         finding for finding in outside if finding.truth is Truth.UNKNOWN and not (finding.evidence or finding.contrary)
     ]
     if silent:
-        parts.append(f"{', '.join(title_of(finding, apart) for finding in silent)}: documentation needed")
+        parts.append(words.needs_documentation(", ".join(title_of(finding, apart) for finding in silent)))
     for finding in outside:
         if finding not in silent:
-            word = {Truth.MET: "met", Truth.NOT_MET: "not met", Truth.UNKNOWN: "documentation needed"}[finding.truth]
-            parts.append(f"{title_of(finding, apart)}: {finding.manner or word}, {on_record(finding, with_need=False)}")
+            word = finding.manner or words.RESULTS[finding.truth]
+            parts.append(f"{title_of(finding, apart)}: {word}, {on_record(finding, with_need=False)}")
     return "; ".join(parts)
 
 
 def _payer(decision: Decision) -> str:
     position = decision.payer
     if not position.payers:
-        return f"**Payer:** {escape(position.reason)}."
+        return words.payer_unknown(escape(position.reason))
     lines = []
     for name, payer in position.payers[:MOST_NAMES]:
         if payer is None:
-            why = position.reason if name == NOT_READABLE else "no position on file"
+            why = position.reason if name == NOT_READABLE else NO_MEDICAL_POLICY
             lines.append(f"{escape(name)}: {why}.")
         elif position.truth is Truth.UNKNOWN:
             held = _held(position, apart=len(decision.parts) > 1)
-            lines.append(f"{escape(name)}: {escape(position.reason)}. Background: {payer.background}{held}")
+            lines.append(words.payer_background(escape(name), escape(position.reason), payer.background, held))
         else:
-            word = "criteria met" if position.truth is Truth.MET else "criteria not met"
-            lines.append(f"{escape(name)}: {word} ({payer.document}, last seen in force {payer.seen_in_force}).")
+            met = position.truth is Truth.MET
+            lines.append(words.payer_decides(escape(name), payer.document, payer.seen_in_force, met=met))
     more = len(position.payers) - MOST_NAMES
     if more > 0:
-        lines.append(f"{more} more on record.")
-    return f"**Payer** {' '.join(lines)}"
+        lines.append(words.more_payers(more))
+    return words.payers(" ".join(lines))
 
 
 def _held(position: PayerPosition, apart: bool) -> str:
@@ -167,10 +157,10 @@ def _held(position: PayerPosition, apart: bool) -> str:
     if not position.held:
         return ""
     stands = []
-    for truth, word in ((Truth.NOT_MET, "not met"), (Truth.UNKNOWN, "documentation needed")):
+    for truth in (Truth.NOT_MET, Truth.UNKNOWN):
         names = dict.fromkeys(title_of(finding, apart) for finding in position.held if finding.truth is truth)
-        stands += [f"{len(names)} {word} ({few(list(names))})"] if names else []
-    return f" Checked against it: {', '.join(stands) or 'all met'}."
+        stands += [f"{len(names)} {words.RESULTS[truth]} ({few(list(names))})"] if names else []
+    return words.held(", ".join(stands) or words.ALL_MET)
 
 
 def _codes(decision: Decision, chart: Chart) -> str:
@@ -180,7 +170,7 @@ def _codes(decision: Decision, chart: Chart) -> str:
     on = date_of_service((draft.resource for draft in drafts), decision.today)
     by_system: dict[str, list[str]] = {}
     for act in policy.orders.acts:
-        doubt = _unverified(act.code) + ("" if act.code.is_valid(on) else f", not valid on {on}")
+        doubt = _unverified(act.code) + ("" if act.code.is_valid(on) else words.not_valid(on))
         by_system.setdefault(act.code.system_name, []).append(f"{act.code.code} ({_named(act)}{doubt})")
     headers: list[Code] = []
     for draft in drafts:
@@ -208,4 +198,4 @@ def _label(code: Code) -> str:
 
 
 def _unverified(code: Code) -> str:
-    return ", code unverified" if code.seen == "unverified" else ""
+    return words.CODE_UNVERIFIED if code.seen == "unverified" else ""

@@ -6,38 +6,27 @@ from collections.abc import Iterable, Sequence
 from cds_service.card.assessment import Row
 from cds_service.card.markdown import one_line
 from cds_service.card.style import Style, percent
+from cds_service.card.words import records as words
+from cds_service.card.words.counting import all_of, counted, few
 from cds_service.facts.attesters import UNNAMED
-from cds_service.facts.evidence import Evidence
+from cds_service.facts.evidence import Attested, Evidence
 from cds_service.facts.kinds.words import REPORT_NOT_READ, TEXT_NOT_READ, WORDS_NOT_SENT
 from cds_service.fhir.free_text import inside_sentence
 from cds_service.policy.model import Part, Policy
 from cds_service.verdicts.criteria import Finding
 
-MOST_NAMES = 3
 # Characters of the chart's own words: a label is shorter.
 LONGEST_NAME = 48
-SIGNER_NOT_RECORDED = "signer not recorded"
 _NUMBER = re.compile(r"(-?\d+(?:\.\d+)?) (?:years|kg/m2)")
 # Behind the name of a drug stand its strength and form.
 _STRENGTH = re.compile(r" \d")
 _CODE = re.compile(r"[A-Za-z0-9.-]{1,12}")
 
 
-def few(names: Sequence[str], apart: str = "; ", most: int = MOST_NAMES, last: str | None = None) -> str:
-    """The first of many names, and how many more there are, behind ``last`` where that is not as between names."""
-    more = len(names) - most
-    return apart.join(names[:most]) + (f"{apart if last is None else last}{more} more" if more > 0 else "")
-
-
-def counted_as(number: int, one: str, many: str) -> str:
-    """A number with its noun."""
-    return f"{number} {one if number == 1 else many}"
-
-
 def parts_in_words(policy: Policy, parts: Sequence[Part]) -> str:
     """Parts of the scope as a sentence names them: "right", or "both sides" where they are all that there are."""
     every = policy.scope is not None and 1 < len(parts) == len(policy.scope.parts)
-    return (policy.phrases.all_parts if every else "") or " and ".join(part.name for part in parts)
+    return (policy.phrases.all_parts if every else "") or all_of([part.name for part in parts])
 
 
 def value_of(evidence: Evidence, style: Style) -> str:
@@ -62,29 +51,28 @@ def name_of(evidence: Evidence) -> str:
 
 def record(evidence: Evidence, style: Style, called: str = "") -> str:
     """A record with its code, its value and its date: "knee repair (12345), 09/2016"."""
-    code = code_of(evidence)
-    named = (called or name_of(evidence)) + (f" ({code})" if code else "")
+    named = words.coded(called or name_of(evidence), code_of(evidence))
     said = _value(one_line(evidence.value), style) if evidence.value else ""
     when = style.date(evidence.date) if evidence.date else ""
-    by_words = "in a report, to confirm" if evidence.quote and not called else ""
+    by_words = words.IN_A_REPORT if evidence.quote and not called else ""
     return ", ".join(filter(None, (f"{named} {said}".rstrip(), when, by_words)))
 
 
 def signer(evidence: Iterable[Evidence], style: Style) -> str:
     """Who attested and when: "C. Okafor, MD, 11/22/2026"; of several how many they are; "" where nobody did."""
     answers = [item for item in evidence if item.attested is not None]
-    who = dict.fromkeys(
-        (SIGNER_NOT_RECORDED if item.attested.kind == UNNAMED else one_line(item.attested.by, LONGEST_NAME), item.date)
-        for item in answers
-        if item.attested is not None
-    )
+    who = dict.fromkeys((_signed(item.attested), item.date) for item in answers if item.attested is not None)
     if not who:
         return ""
     if len({name for name, _ in who}) > 1:
-        return f"{len({name for name, _ in who})} signers"
+        return words.signers(len({name for name, _ in who}))
     name, _ = next(iter(who))
     when = max((date for _, date in who if date), default="")
     return ", ".join(filter(None, (name, style.date(when))))
+
+
+def _signed(by: Attested) -> str:
+    return words.SIGNER_NOT_RECORDED if by.kind == UNNAMED else one_line(by.by, LONGEST_NAME)
 
 
 def in_chart(finding: Finding) -> tuple[Evidence, ...]:
@@ -102,13 +90,13 @@ def document(row: Row, style: Style) -> str:
     else:
         shown = list(dict.fromkeys(_briefly(item, row, style) for item in in_chart(row.finding)))
         if shown:
-            only = " only" if len(shown) == 1 and code_of(in_chart(row.finding)[0]) == shown[0] else ""
-            said += f" (chart: {few(shown, ', ', 2)}{only})"
-        elif any(said in row.finding.beside for said in (REPORT_NOT_READ, TEXT_NOT_READ, WORDS_NOT_SENT)):
-            said += " (report on file, text not readable)"
+            only = len(shown) == 1 and code_of(in_chart(row.finding)[0]) == shown[0]
+            said = words.beside_chart(said, shown, only=only)
+        elif any(text in row.finding.beside for text in (REPORT_NOT_READ, TEXT_NOT_READ, WORDS_NOT_SENT)):
+            said = f"{said} {words.TEXT_NOT_READABLE}"
         elif row.finding.not_counted:
             first = row.finding.not_counted[0]
-            said += f" (chart: {inside_sentence(one_line(first.display, LONGEST_NAME))}, not counted)"
+            said = words.beside_not_counted(said, inside_sentence(one_line(first.display, LONGEST_NAME)))
     return said + (f" ({', '.join(row.sides)})" if row.sides else "")
 
 
@@ -116,7 +104,7 @@ def _briefly(item: Evidence, row: Row, style: Style) -> str:
     """A record in brackets: a diagnosis that supports the criterion by code, one that contradicts it by name too."""
     code = code_of(item)
     if item.quote:
-        return f"{name_of(item)} {style.date(item.date or '')}, to confirm".replace("  ", " ")
+        return words.to_confirm(name_of(item), style.date(item.date or ""))
     if item.reference.startswith("Condition") and code:
         return f"{name_of(item)} {code}" if item in row.finding.contrary else code
     return name_of(item) + (f" {value_of(item, style)}" if item.value else "")
@@ -124,16 +112,16 @@ def _briefly(item: Evidence, row: Row, style: Style) -> str:
 
 def _found(evidence: Sequence[Evidence], style: Style) -> dict[str, str]:
     """What fills {count}, {last} and {names}: events of one day are one."""
-    counted: dict[tuple[str, str], set[str]] = {}
+    by_noun: dict[tuple[str, str], set[str]] = {}
     for item in evidence:
         if item.noun:
-            counted.setdefault(item.noun, set()).add(item.date or item.reference)
-    counts = [counted_as(len(days), *noun) for noun, days in counted.items()]
+            by_noun.setdefault(item.noun, set()).add(item.date or item.reference)
+    counts = [counted(len(days), *noun) for noun, days in by_noun.items()]
     names = list(dict.fromkeys(_STRENGTH.split(name_of(item))[0] for item in evidence))
     last = max((item.date for item in evidence if item.date), default="")
     return {
-        "count": " and ".join(counts) or f"{len(evidence)} records",
-        "last": style.date(last) or "date not recorded",
+        "count": all_of(counts) or words.records(len(evidence)),
+        "last": style.date(last) or words.DATE_NOT_RECORDED,
         "names": few(names, ", "),
     }
 
@@ -149,7 +137,7 @@ def met(row: Row, style: Style) -> str:
 def fails(row: Row, style: Style) -> str:
     """The finding that fails a criterion, with what was measured."""
     value = next((value_of(item, style) for item in row.finding.evidence if item.value), "")
-    return row.phrases.fails.format(value=value or "value not shown")
+    return row.phrases.fails.format(value=value or words.VALUE_NOT_SHOWN)
 
 
 def failing_record(row: Row, style: Style) -> str:
@@ -159,8 +147,9 @@ def failing_record(row: Row, style: Style) -> str:
     if measured or not records:
         when = next((item.date for item in row.finding.evidence if item.date), None)
         by = signer(row.finding.evidence, style)
-        tail = f", attested by {by}" if by else f", {style.date(when)}" if when and measured else ""
-        return fails(row, style) + tail
+        if by:
+            return words.attested_by(fails(row, style), by)
+        return ", ".join(filter(None, (fails(row, style), style.date(when) if when and measured else "")))
     return few([record(item, style) for item in records], "; ", 2)
 
 
@@ -168,10 +157,12 @@ def in_dispute(row: Row, style: Style) -> str:
     """Both sides of a conflict: what the chart has, and what a form says."""
     chart = [record(item, style) for item in in_chart(row.finding)]
     answers = [item for item in row.finding.evidence if item.is_attested]
-    said = {"yes": row.phrases.short, "no": row.phrases.fails.format(value="otherwise")}
-    told = []
-    for item in answers:
-        of = f" of {style.date(item.date)}" if item.date else ""
-        told.append(f"form{of} says {said.get(item.value or '', _value(one_line(item.value or ''), style))}")
-    has = [f"chart has {few(list(dict.fromkeys(chart)), '; ', 2)}"] if chart else []
+    said = {"yes": row.phrases.short, "no": row.phrases.fails.format(value=words.OTHERWISE)}
+    told = [
+        words.form_says(
+            said.get(item.value or "", _value(one_line(item.value or ""), style)), style.date(item.date or "")
+        )
+        for item in answers
+    ]
+    has = [words.chart_has(few(list(dict.fromkeys(chart)), "; ", 2))] if chart else []
     return "; ".join(has + list(dict.fromkeys(told))) or row.phrases.topic

@@ -4,13 +4,15 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cds_service.card import details, evidence_words, leads, overrides, summaries
+from cds_service.card import details, evidence_words, leads, summaries
 from cds_service.card.assessment import Assessment
 from cds_service.card.ids import IdMaker, reason_system
 from cds_service.card.markdown import one_line
 from cds_service.card.outcomes import Outcome
 from cds_service.card.style import LINES, Block, Line, Span, Style, written
 from cds_service.card.suggestions import suggestions
+from cds_service.card.words import rest as words
+from cds_service.card.words.summary import not_checked
 from cds_service.facts.logic import Truth
 from cds_service.fhir.elements import Json
 from cds_service.fhir.types import TYPES
@@ -56,12 +58,12 @@ class Frame:
                 "topic": {
                     "system": f"{base}/CodeSystem/topics",
                     "code": f"{phrases.topic}{outcome.topic}",
-                    "display": f"{phrases.therapy}: {outcome.called}",
+                    "display": words.topic(phrases.therapy, outcome.called),
                 },
             },
-            "links": [{"label": "Criteria and sources", "url": page, "type": "absolute"}],
+            "links": [{"label": words.CRITERIA_LINK, "url": page, "type": "absolute"}],
             "overrideReasons": [
-                {"system": reason_system(base), "code": code, "display": overrides.REASONS[code]}
+                {"system": reason_system(base), "code": code, "display": words.REASONS[code]}
                 for code in outcome.reasons
             ],
         }
@@ -115,16 +117,12 @@ def pathway_card(frame: Frame, row: Pathway, parts: Sequence[Part], urgent: Sequ
     return _message_card(frame, Outcome.ROUTED, frame.policy.phrases.pathways[row.says], named, urgent)
 
 
-_FAILED = "an internal error stopped the evaluation. There is no result for or against this order."
-_LATE = "the evaluation took too long. There is no result for or against this order."
-_AGAIN = "The order is unchanged. Sign again to retry, or check the criteria yourself."
-
-
 def failed_card(frame: Frame, late: bool = False) -> Json:
     """The card that says that this statement could not be evaluated, ``late``: not in time; it suggests nothing."""
-    summary = f"{frame.policy.phrases.therapy}: coverage criteria could not be checked; order unchanged"
-    lines: tuple[Line, ...] = ((Span("Not checked:", _LATE if late else _FAILED),), (Span("", _AGAIN),))
-    return frame.card(Outcome.FAILED, summary, written((Block(LINES, lines),), frame.style))
+    lines = (words.LATE if late else words.FAILED, words.TRY_AGAIN)
+    return frame.card(
+        Outcome.FAILED, not_checked(frame.policy.phrases.therapy), written((Block(LINES, lines),), frame.style)
+    )
 
 
 def _message_card(frame: Frame, outcome: Outcome, message: CardMessage, parts: str, urgent: Sequence[Urgent]) -> Json:
@@ -148,18 +146,18 @@ def _spelled_out(found: Assessment, style: Style) -> Iterator[Line]:
     rows = (*found.counted, *found.outside)
     conflicts = [row for row in rows if row.conflict]
     groups = (
-        ("Conflicting records:", [row.phrases.topic for row in conflicts]),
-        ("Not met:", [evidence_words.fails(row, style) for row in rows if row.truth is Truth.NOT_MET]),
+        (words.CONFLICTING, [row.phrases.topic for row in conflicts]),
+        (words.NOT_MET, [evidence_words.fails(row, style) for row in rows if row.truth is Truth.NOT_MET]),
         (
-            "Documentation needed:",
+            words.DOCUMENTATION_NEEDED,
             [
                 f"{row.phrases.topic} ({row.phrases.doc})"
                 for row in rows
                 if row.truth is Truth.UNKNOWN and row not in conflicts
             ],
         ),
-        ("Not received:", [TYPES[name].called for name in found.not_received]),
-        ("Not counted:", [*_not_counted(found)]),
+        (words.NOT_RECEIVED, [TYPES[name].called for name in found.not_received]),
+        (words.NOT_COUNTED, [*_not_counted(found)]),
     )
     left = MOST_SPELLED_OUT
     for title, names in groups:
@@ -170,8 +168,7 @@ def _spelled_out(found: Assessment, style: Style) -> Iterator[Line]:
                 break
             shown.append(name)
         if names:
-            more = len(names) - len(shown)
-            yield (Span(title, "; ".join(shown) + (f"; {more} more" if more else "") + "."),)
+            yield words.named(title, "; ".join(shown), len(names) - len(shown))
 
 
 def _not_counted(found: Assessment) -> Iterator[str]:
@@ -183,11 +180,13 @@ def _not_counted(found: Assessment) -> Iterator[str]:
                 said.setdefault(item.reference, f"{one_line(item.display, 60)}: {one_line(item.why, 80)}")
     for name in sorted(found.policy.resource_types):
         for dropped in found.chart.delivery(name).dropped:
-            said.setdefault(dropped.reference, f"{TYPES[name].called}, one record {one_line(dropped.why, 80)}")
+            said.setdefault(dropped.reference, words.one_record(TYPES[name].called, one_line(dropped.why, 80)))
     yield from dict.fromkeys(said.values())
 
 
 def _notices(policy: Policy) -> tuple[Block, ...]:
     """The whole notice of each code pack: its owner wants it wherever the words stand."""
     packs = ((name, system) for name, system in policy.code_systems.items() if "pack" in system)
-    return tuple(Block(LINES, ((Span(f"{name} {system['version']}:", system["notice"]),),)) for name, system in packs)
+    return tuple(
+        Block(LINES, (words.notice(f"{name} {system['version']}", system["notice"]),)) for name, system in packs
+    )

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from cds_service.card import evidence_words as words
+from cds_service.card import evidence_words
 from cds_service.card.assessment import Assessment, Row
-from cds_service.card.evidence_words import few
 from cds_service.card.markdown import one_line
 from cds_service.card.outcomes import Outcome
 from cds_service.card.room import Room
 from cds_service.card.style import BULLETS, LINES, Block, Line, Span, Style
+from cds_service.card.words import lead as words
+from cds_service.card.words.counting import few
 from cds_service.facts.logic import Truth
 from cds_service.fhir.free_text import capital, inside_sentence
 from cds_service.fhir.types import TYPES
@@ -16,19 +17,17 @@ from cds_service.policy.model import own_id
 from cds_service.verdicts.decisions import Urgent
 
 MOST_LETTERS_OF_A_PAYER = 40
-NO_CODES = "No codes suggested."
-CHART_WRONG: Line = (Span("Chart wrong or outdated?", f"Correct it and sign again. {NO_CODES}"),)
 
 
 def urgent_lines(found: Sequence[Urgent], style: Style) -> tuple[Line, ...]:
     """The line that names every urgent record; none where there are none."""
     if not found:
         return ()
-    return ((Span("In chart:", "; ".join(_urgent(item, style) for item in found) + "."),),)
+    return (words.in_chart("; ".join(_urgent(item, style) for item in found)),)
 
 
 def _urgent(item: Urgent, style: Style) -> str:
-    return words.record(item.record, style, item.name)
+    return evidence_words.record(item.record, style, item.name)
 
 
 def lead(found: Assessment, style: Style, room: Room) -> Iterator[Block]:
@@ -42,15 +41,14 @@ def lead(found: Assessment, style: Style, room: Room) -> Iterator[Block]:
 
 
 def _contraindicated(found: Assessment, style: Style, _room: Room) -> Iterator[Block]:
-    records = dict.fromkeys(words.failing_record(row, style) for row in found.contraindicated)
-    lines: list[Line] = [(Span("Contraindicated:", "; ".join(records) + "."),)]
-    lines += _also_off_label(found, style)
-    yield Block(LINES, (*lines, CHART_WRONG, *_also_open(found)))
+    records = dict.fromkeys(evidence_words.failing_record(row, style) for row in found.contraindicated)
+    lines = [words.contraindicated("; ".join(records)), *_also_off_label(found, style)]
+    yield Block(LINES, (*lines, words.CHART_WRONG, *_also_open(found)))
 
 
 def _also_off_label(found: Assessment, style: Style) -> list[Line]:
-    fails = [words.fails(row, style) for row in found.off_label]
-    return [(Span(f"Also {found.phrases.fail_word}:", "; ".join(fails) + "."),)] if fails else []
+    fails = [evidence_words.fails(row, style) for row in found.off_label]
+    return [words.also_fails(found.phrases.fail_word, "; ".join(fails))] if fails else []
 
 
 def _pressing(found: Assessment, style: Style, _room: Room) -> Iterator[Block]:
@@ -59,62 +57,53 @@ def _pressing(found: Assessment, style: Style, _room: Room) -> Iterator[Block]:
         if row is None and urgent is not None:
             said.append(_urgent(urgent, style))
         elif row is not None:
-            said.append(words.in_dispute(row, style))
-    text = "; ".join(dict.fromkeys(said))
-    yield Block(
-        LINES,
-        (
-            (Span("Resolve before ordering:", f"{text}. {NO_CODES}"),),
-            *_also_off_label(found, style),
-            *_also_open(found),
-        ),
-    )
+            said.append(evidence_words.in_dispute(row, style))
+    first = words.resolve_before_ordering("; ".join(dict.fromkeys(said)))
+    yield Block(LINES, (first, *_also_off_label(found, style), *_also_open(found)))
 
 
 def _off_label(found: Assessment, style: Style, room: Room) -> Iterator[Block]:
     rows = found.off_label
     fail_word = capital(found.phrases.fail_word)
     if len(rows) > 1:
-        yield Block(LINES, ((Span(f"{fail_word} ({len(rows)})"),),))
-        said = [words.failing_record(row, style) for row in rows]
+        yield Block(LINES, (words.several_fail(fail_word, len(rows)),))
+        said = [evidence_words.failing_record(row, style) for row in rows]
         listed = [*said[: room.bullets - 1], "; ".join(said[room.bullets - 1 :])]
         yield Block(BULLETS, tuple((Span("", text),) for text in listed if text))
-        yield Block(LINES, (CHART_WRONG, *_also_open(found)))
+        yield Block(LINES, (words.CHART_WRONG, *_also_open(found)))
         return
-    shown = words.failing_record(rows[0], style)
-    line = () if "{value}" in rows[0].phrases.fails else (((Span(f"{fail_word}:", f"{shown}."),)),)
-    yield Block(LINES, (*line, CHART_WRONG, *_also_open(found)))
+    shown = evidence_words.failing_record(rows[0], style)
+    line = () if "{value}" in rows[0].phrases.fails else (words.fails(fail_word, shown),)
+    yield Block(LINES, (*line, words.CHART_WRONG, *_also_open(found)))
 
 
 def _also_open(found: Assessment) -> list[Line]:
     topics = [row.phrases.topic for row in found.open_label]
-    return [(Span(f"Also needs documentation ({len(topics)}):", few(topics, ", ", 4) + "."),)] if topics else []
+    return [words.also_open(len(topics), few(topics, ", ", 4))] if topics else []
 
 
 def _implanted(found: Assessment, style: Style, _room: Room) -> Iterator[Block]:
     lines: list[Line] = []
     for line, evidence in found.decision.for_review:
         if line.withholds_codes:
-            records = few([words.record(item, style) for item in evidence], "; ", 2)
-            lines.append((Span("Confirm before ordering:", f"{records}. {found.phrases.implanted[line.fact].ask}"),))
-    yield Block(LINES, (*lines, (Span("", f"Criteria below are for a first implant. {NO_CODES}"),)))
+            records = few([evidence_words.record(item, style) for item in evidence], "; ", 2)
+            lines.append(words.confirm_implant(records, found.phrases.implanted[line.fact].ask))
+    yield Block(LINES, (*lines, words.FIRST_IMPLANT))
 
 
 def _payer_excludes(found: Assessment, style: Style, _room: Room) -> Iterator[Block]:
     position = found.decision.payer
     payer = next(payer for _, payer in position.payers if payer is not None)
-    seen = f", last checked {style.date(payer.seen_in_force.isoformat())}" if payer.seen_in_force else ""
+    seen = style.date(payer.seen_in_force.isoformat()) if payer.seen_in_force else ""
     failing = few([found.phrases.criteria[own_id(item.criterion.key)].topic for item in position.held
                    if item.truth is Truth.NOT_MET])  # fmt: skip
-    said = f"criteria not met ({failing})" if failing else "not covered"
-    text = f"{said} per {payer.document}{seen}. Request a benefit exception, or appeal."
-    yield Block(LINES, ((Span("Payer:", text),), *_also_open(found)))
+    yield Block(LINES, (words.payer_excludes(payer.document, seen, failing), *_also_open(found)))
 
 
 def _conflict(found: Assessment, style: Style, _room: Room) -> Iterator[Block]:
-    lines: list[Line] = [(Span("Resolve:", words.in_dispute(row, style) + "."),) for row in found.conflicts[:2]]
+    lines = [words.resolve(evidence_words.in_dispute(row, style)) for row in found.conflicts[:2]]
     if rest := [row.phrases.topic for row in found.conflicts[2:]]:
-        lines.append((Span("Also conflicting:", "; ".join(rest) + "."),))
+        lines.append(words.also_conflicting("; ".join(rest)))
     yield Block(LINES, (*lines, *_also_open(found)))
 
 
@@ -122,17 +111,17 @@ def _not_read(found: Assessment, style: Style, room: Room) -> Iterator[Block]:
     by_reason: dict[str, list[str]] = {}
     for name, why in found.not_received.items():
         by_reason.setdefault(reason_in_words(why), []).append(TYPES[name].called)
-    yield Block(LINES, ((Span("Not received from the EHR"),),))
-    yield Block(BULLETS, tuple((Span(f"{capital(', '.join(names))}:", why),) for why, names in by_reason.items()))
+    yield Block(LINES, (words.NOT_RECEIVED,))
+    yield Block(BULLETS, tuple(words.source(capital(", ".join(names)), why) for why, names in by_reason.items()))
     rest = [row for row in found.open_label if row not in found.not_checked]
     if rest:
         items = [_document(found, row, style) for row in rest]
-        yield Block(LINES, ((Span(f"Documentation needed ({len(rest)}):", few(items, "; ", room.names) + "."),),))
+        yield Block(LINES, (words.documentation_needed(len(rest), few(items, "; ", room.names)),))
 
 
 def reason_in_words(why: str) -> str:
     """The end of the sentence that says why a list did not arrive."""
-    return one_line((why.partition(": ")[2] or why).replace("on record", "in chart"), 80)
+    return one_line(why.partition(": ")[2] or why, 80)
 
 
 def _two_sides(found: Assessment, style: Style, room: Room) -> Iterator[Block]:
@@ -140,22 +129,19 @@ def _two_sides(found: Assessment, style: Style, room: Room) -> Iterator[Block]:
         rows = label + trial
         gaps = [row for row in rows if row.truth is Truth.UNKNOWN]
         failing = [row.phrases.topic for row in rows if row.truth is Truth.NOT_MET]
-        named = capital(side)
-        tail = f"not studied: {few(failing, ', ')}" if failing else ""
+        named, not_studied = capital(side), few(failing, ", ")
         if gaps:
-            yield Block(LINES, ((Span(f"{named}: documentation needed ({len(gaps)})", tail),),))
+            yield Block(LINES, (words.side_needs(named, len(gaps), not_studied),))
             bullets, rest = _bullets(found, gaps, style, room._replace(bullets=max(room.bullets - 2, 2)))
             yield Block(BULLETS, bullets)
             yield Block(LINES, rest)
         else:
             attested = sum(row.by_attestation for row in rows)
-            said = "all label criteria met" if failing else "all criteria met"
-            by = f" ({attested} attested)" if attested else ""
-            yield Block(LINES, ((Span(f"{named}: {said}{by}", tail),),))
+            yield Block(LINES, (words.side_met(named, attested, not_studied),))
 
 
 def _gaps(found: Assessment, style: Style, room: Room) -> Iterator[Block]:
-    yield from _documents(found, found.open_label, style, room, "Documentation needed")
+    yield from _documents(found, found.open_label, style, room, words.DOCUMENTATION_NEEDED)
     if found.not_studied:
         yield Block(LINES, (_outside(found, style),))
 
@@ -164,16 +150,16 @@ def _document(found: Assessment, row: Row, style: Style) -> str:
     """What the document must say, worked out once however much of it there is room for."""
     key = (row.finding.key, row.sides)
     if key not in found.documents:
-        found.documents[key] = words.document(row, style)
+        found.documents[key] = evidence_words.document(row, style)
     return found.documents[key]
 
 
 def _documents(found: Assessment, rows: Sequence[Row], style: Style, room: Room, heading: str) -> Iterator[Block]:
     if len(rows) == 1:
-        yield Block(LINES, ((Span(f"{rows[0].phrases.doc} needed:", _document(found, rows[0], style) + "."),),))
+        yield Block(LINES, (words.document_needed(rows[0].phrases.doc, _document(found, rows[0], style)),))
         return
     if room.heading:
-        yield Block(LINES, ((Span(f"{heading} ({len(rows)})"),),))
+        yield Block(LINES, (words.documents_needed(heading, len(rows)),))
     bullets, rest = _bullets(found, rows, style, room)
     yield Block(BULLETS, bullets)
     yield Block(LINES, rest)
@@ -187,14 +173,13 @@ def _bullets(
     for row in rows:
         by_document.setdefault(row.phrases.doc, []).append(_document(found, row, style))
     shown = list(by_document.items())
-    bullets = tuple((Span(f"{name}:", few(items, "; ", room.items)),) for name, items in shown[: room.bullets])
+    bullets = tuple(words.source(name, few(items, "; ", room.items)) for name, items in shown[: room.bullets])
     rest = [inside_sentence(name) for name, _ in shown[room.bullets :]]
-    return bullets, ((Span("Also:", ", ".join(rest)),),) if rest else ()
+    return bullets, (words.also_documents(", ".join(rest)),) if rest else ()
 
 
 def _outside(found: Assessment, style: Style) -> Line:
-    said = few([words.failing_record(row, style) for row in found.not_studied], "; ", 2)
-    return (Span("Outside trials:", f"{said}."),)
+    return words.outside_trials(few([evidence_words.failing_record(row, style) for row in found.not_studied], "; ", 2))
 
 
 def _not_studied(found: Assessment, style: Style, _room: Room) -> Iterator[Block]:
@@ -202,18 +187,17 @@ def _not_studied(found: Assessment, style: Style, _room: Room) -> Iterator[Block
 
 
 def _trial_gaps(found: Assessment, style: Style, room: Room) -> Iterator[Block]:
-    yield from _documents(found, found.open_trial, style, room, "Trial criteria: documentation needed")
+    yield from _documents(found, found.open_trial, style, room, words.TRIAL_DOCUMENTATION_NEEDED)
 
 
 def _met(found: Assessment, style: Style, room: Room) -> Iterator[Block]:
     attested = [row for row in found.label if row.by_attestation]
     if not attested:
-        yield Block(LINES, ((Span("Next:", "attach the chart records to the prior authorization packet."),),))
+        yield Block(LINES, (words.ATTACH_RECORDS,))
         return
-    by = words.signer([item for row in attested for item in row.finding.evidence], style)
+    by = evidence_words.signer([item for row in attested for item in row.finding.evidence], style)
     shorts = few([row.phrases.short for row in attested], "; ", room.names)
-    items = f"item{'s' * (len(attested) > 1)}"
-    yield Block(LINES, ((Span(f"Attach notes for {len(attested)} attested {items}", f"({by}): {shorts}."),),))
+    yield Block(LINES, (words.attach_notes(len(attested), by, shorts),))
 
 
 def _beside(found: Assessment, style: Style) -> Iterator[Line]:
@@ -221,31 +205,30 @@ def _beside(found: Assessment, style: Style) -> Iterator[Line]:
     confirm."""
     if found.outcome in (Outcome.CONTRAINDICATED, Outcome.OFF_LABEL, Outcome.IMPLANTED, Outcome.PAYER_EXCLUDES):
         if topics := [row.phrases.topic for row in found.conflicts]:
-            yield (Span("Conflicting records:", "; ".join(topics) + "."),)
+            yield words.conflicting("; ".join(topics))
     elif found.outcome is Outcome.CONFLICT_URGENT:
         told = {row.phrases.topic for row, _ in found.pressing if row is not None}
         if topics := [row.phrases.topic for row in found.conflicts if row.phrases.topic not in told]:
-            yield (Span("Also conflicting:", "; ".join(topics) + "."),)
+            yield words.also_conflicting("; ".join(topics))
     if found.outcome is not Outcome.NOT_READ and found.not_received:
         names = [TYPES[name].called for name in found.not_received]
-        yield (Span("Not received from the EHR:", few(names, ", ", 4) + "."),)
+        yield words.not_received(few(names, ", ", 4))
     if unreadable := _unreadable(found):
-        yield (Span("Not readable:", f"{unreadable}."),)
+        names = [TYPES[name].called for name in sorted(unreadable)]
+        yield words.not_readable(sum(unreadable.values()), ", ".join(names))
     if asked := payer_asks(found):
         yield asked
     if confirm := _confirm(found, style):
-        yield (Span("Confirm:", few(confirm, "; ", 2) + "."),)
+        yield words.confirm(few(confirm, "; ", 2))
 
 
-def _unreadable(found: Assessment) -> str:
+def _unreadable(found: Assessment) -> dict[str, int]:
     """How many records of each type could not be read and so were not weighed."""
     counts: dict[str, int] = {}
     for item in found.chart.unreadable:
         if item.type in found.policy.resource_types:
             counts[item.type] = counts.get(item.type, 0) + 1
-    total = sum(counts.values())
-    names = ", ".join(TYPES[name].called for name in sorted(counts))
-    return f"{total} record{'s' * (total > 1)} ({names})" if total else ""
+    return counts
 
 
 def payer_asks(found: Assessment) -> Line | None:
@@ -260,9 +243,8 @@ def payer_asks(found: Assessment) -> Line | None:
     if not held or payer is None or found.outcome is Outcome.PAYER_EXCLUDES:
         return None
     topics = list(dict.fromkeys(found.phrases.criteria[own_id(item.criterion.key)].topic for item in held))
-    verb = "asks" if payer.own_text else "may ask"
     document = one_line(payer.document, MOST_LETTERS_OF_A_PAYER)
-    return (Span(f"Payer {verb} for {len(topics)} more", f"({payer.name}, {document}): {few(topics)}."),)
+    return words.payer_asks(len(topics), payer.name, document, few(topics), own_text=payer.own_text)
 
 
 def _confirm(found: Assessment, style: Style) -> list[str]:
@@ -275,8 +257,8 @@ def _confirm(found: Assessment, style: Style) -> list[str]:
         for item in evidence
         if item.reference not in urgent
     )
-    said = [words.record(item, style) for item in {item.reference: item for item in records}.values()]
-    said += [words.fails(row, style) for row in found.outside if row.truth is Truth.NOT_MET]
+    said = [evidence_words.record(item, style) for item in {item.reference: item for item in records}.values()]
+    said += [evidence_words.fails(row, style) for row in found.outside if row.truth is Truth.NOT_MET]
     return list(dict.fromkeys(said))
 
 

@@ -43,9 +43,3 @@ def escape(text: str, longest: int = LONGEST) -> str:
     shown = _MARKUP.sub(r"\\\1", one_line(text, longest))
     shown = shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
     return _ADDRESS.sub(lambda match: _JOINER + match.group() + _JOINER, shown)
-
-
-def table(header: tuple[str, str], rows: list[tuple[str, str]]) -> str:
-    """A GFM table of two columns; the cells are Markdown already."""
-    lines = [f"| {header[0]} | {header[1]} |", "|---|---|", *(f"| {left} | {right} |" for left, right in rows)]
-    return "\n".join(lines)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from cds_service.card import overrides
+from cds_service.card.words.rest import OUTCOMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +12,6 @@ class _Row:
     """``topic`` ends the topic's code; ``codes``: codes may be suggested; ``decided``: criteria were counted."""
 
     topic: str
-    called: str
     reasons: tuple[str, ...]
     warns: bool = False
     codes: bool = False
@@ -47,7 +47,7 @@ class Outcome(Enum):
     @property
     def called(self) -> str:
         """The outcome in words, for reports."""
-        return _ROWS[self].called
+        return OUTCOMES[self.value]
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -71,20 +71,20 @@ class Outcome(Enum):
 
 
 _ROWS = {
-    Outcome.DECEASED: _Row("Deceased", "patient deceased", overrides.ORDER, warns=True, decided=False),
-    Outcome.FAILED: _Row("Failed", "not checked", overrides.ORDER, decided=False),
-    Outcome.UNCLEAR: _Row("Ask", "order unclear", overrides.ORDER, decided=False),
-    Outcome.ROUTED: _Row("NotEvaluated", "not evaluated", overrides.ORDER, decided=False),
-    Outcome.CONTRAINDICATED: _Row("Contraindicated", "contraindicated", overrides.OFF_LABEL, warns=True),
-    Outcome.CONFLICT_URGENT: _Row("ConflictUrgent", "resolve before ordering", overrides.DOCUMENTATION, warns=True),
-    Outcome.OFF_LABEL: _Row("OffLabel", "off-label", overrides.OFF_LABEL, warns=True),
-    Outcome.IMPLANTED: _Row("Implanted", "implant already in chart", overrides.ORDER),
-    Outcome.PAYER_EXCLUDES: _Row("PayerExcludes", "payer excludes", overrides.PAYER, warns=True, codes=True),
-    Outcome.CONFLICT: _Row("Conflict", "conflicting records", overrides.DOCUMENTATION, codes=True),
-    Outcome.NOT_READ: _Row("NotRead", "chart data not received", overrides.DOCUMENTATION, codes=True),
-    Outcome.TWO_SIDES: _Row("TwoSides", "sides differ", overrides.DOCUMENTATION, codes=True),
-    Outcome.GAPS: _Row("Gaps", "documentation needed", overrides.DOCUMENTATION, codes=True),
-    Outcome.NOT_STUDIED: _Row("NotStudied", "not studied", overrides.TRIAL, codes=True),
-    Outcome.TRIAL_GAPS: _Row("TrialGaps", "trial criteria need documentation", overrides.TRIAL, codes=True),
-    Outcome.MET: _Row("Met", "criteria met", overrides.DOCUMENTATION, codes=True),
+    Outcome.DECEASED: _Row("Deceased", overrides.ORDER, warns=True, decided=False),
+    Outcome.FAILED: _Row("Failed", overrides.ORDER, decided=False),
+    Outcome.UNCLEAR: _Row("Ask", overrides.ORDER, decided=False),
+    Outcome.ROUTED: _Row("NotEvaluated", overrides.ORDER, decided=False),
+    Outcome.CONTRAINDICATED: _Row("Contraindicated", overrides.OFF_LABEL, warns=True),
+    Outcome.CONFLICT_URGENT: _Row("ConflictUrgent", overrides.DOCUMENTATION, warns=True),
+    Outcome.OFF_LABEL: _Row("OffLabel", overrides.OFF_LABEL, warns=True),
+    Outcome.IMPLANTED: _Row("Implanted", overrides.ORDER),
+    Outcome.PAYER_EXCLUDES: _Row("PayerExcludes", overrides.PAYER, warns=True, codes=True),
+    Outcome.CONFLICT: _Row("Conflict", overrides.DOCUMENTATION, codes=True),
+    Outcome.NOT_READ: _Row("NotRead", overrides.DOCUMENTATION, codes=True),
+    Outcome.TWO_SIDES: _Row("TwoSides", overrides.DOCUMENTATION, codes=True),
+    Outcome.GAPS: _Row("Gaps", overrides.DOCUMENTATION, codes=True),
+    Outcome.NOT_STUDIED: _Row("NotStudied", overrides.TRIAL, codes=True),
+    Outcome.TRIAL_GAPS: _Row("TrialGaps", overrides.TRIAL, codes=True),
+    Outcome.MET: _Row("Met", overrides.DOCUMENTATION, codes=True),
 }

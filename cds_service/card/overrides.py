@@ -2,23 +2,8 @@
 
 from collections.abc import Mapping
 
-# code -> what the reader sees.
-REASONS: Mapping[str, str] = {
-    "documented-outside-chart": "Documented outside this chart",
-    "will-document": "Will document before submission",
-    "authorization-approved": "Prior authorization already approved",
-    "different-therapy": "Different therapy or device",
-    "clinical-judgment": "Other clinical judgment",
-    "chart-wrong": "Chart is wrong or outdated",
-    "off-label-intended": "Off-label use intended",
-    "aware-appropriate": "Aware; appropriate for this patient",
-    "payer-approved": "Payer has approved",
-    "different-plan": "Different plan now",
-    "appeal-or-self-pay": "Will appeal or self-pay",
-    "not-this-therapy": "Not this therapy",
-    "will-complete-order": "Will add diagnosis, site, or side",
-    "order-correct": "Order is correct as written",
-}
+from cds_service.card.words.rest import EARLIER_REASONS, REASONS
+
 DOCUMENTATION = (
     *("documented-outside-chart", "will-document", "authorization-approved", "different-therapy"),
     "clinical-judgment",
@@ -27,15 +12,8 @@ OFF_LABEL = ("chart-wrong", "off-label-intended", "authorization-approved", "dif
 TRIAL = ("aware-appropriate", "chart-wrong", "authorization-approved", "different-therapy")
 PAYER = ("payer-approved", "different-plan", "appeal-or-self-pay", "different-therapy")
 ORDER = ("not-this-therapy", "will-complete-order", "order-correct", "clinical-judgment")
-# Codes of cards shown before: feedback on them may still come.
-EARLIER: Mapping[str, str] = {
-    "documented-elsewhere": "Already documented elsewhere",
-    "clinical-judgement": "Patient differs, clinical judgment",
-    "authorization-on-file": "Authorization already on file",
-    "not-this-procedure": "Not this procedure",
-}
 
 
 def known() -> Mapping[str, str]:
     """Every reason that our cards offer or have offered: code -> what it is called."""
-    return {**EARLIER, **REASONS}
+    return {**EARLIER_REASONS, **REASONS}

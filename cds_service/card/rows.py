@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from cds_service.card.evidence_words import counted_as, few
 from cds_service.card.markdown import escape
+from cds_service.card.words import behind as words
+from cds_service.card.words.counting import counted, few
 from cds_service.facts.attesters import NO_ROLE
-from cds_service.facts.evaluated import DOES_NOT_APPLY, WAIVED
 from cds_service.facts.evidence import Attested, Evidence
 from cds_service.facts.logic import Truth
 from cds_service.fhir.free_text import inside_sentence
@@ -14,10 +14,6 @@ from cds_service.verdicts.criteria import Finding
 
 LONGEST_QUOTE = 200
 
-_CONFLICT = "**Conflict:** "
-_MARKS = {Truth.NOT_MET: "**Not met:** ", Truth.UNKNOWN: "**Documentation needed:** ", Truth.MET: "Met: "}
-# What is met only by a waiver, or because its condition does not hold, says so.
-_MANNERS = {WAIVED: "Waived: ", DOES_NOT_APPLY: "Does not apply: "}
 _ROW_ORDER = ((Truth.NOT_MET, False), (Truth.UNKNOWN, True), (Truth.UNKNOWN, False), (Truth.MET, False))
 
 
@@ -32,7 +28,7 @@ def rows_of(findings: list[Finding], merge: bool, apart: bool) -> list[tuple[str
         alike = (finding for finding in findings if finding.truth is truth and finding.conflict is conflict)
         for number, finding in enumerate(alike):
             record = on_record(finding, with_need=not merge)
-            mark = _CONFLICT if finding.conflict else _MANNERS.get(finding.manner, _MARKS[truth])
+            mark = words.CONFLICT if finding.conflict else words.MANNERS.get(finding.manner, words.MARKS[truth])
             shared.setdefault((mark, record if merge else f"{number}\0{record}"), []).append(title_of(finding, apart))
         rows += [(mark + "; ".join(titles), record.split("\0")[-1]) for (mark, record), titles in shared.items()]
     return rows
@@ -49,15 +45,16 @@ def on_record(finding: Finding, with_need: bool) -> str:
     in_spite = [item.in_words(escape) for item in finding.answered]
     left = () if in_spite else finding.contrary
     shown = evidence_in_words((*left, *finding.evidence))
-    text = "; ".join(filter(None, (*in_spite, shown, escape_sentence(finding.beside), _unread(finding)))) or "nothing"
+    said = filter(None, (*in_spite, shown, escape_sentence(finding.beside), _unread(finding)))
+    text = "; ".join(said) or words.NOTHING
     needs = finding.needs or finding.criterion.settled_by
-    return f"{text}. Needs: {needs}" if with_need and finding.truth is Truth.UNKNOWN else text
+    return words.needed(text, needs) if with_need and finding.truth is Truth.UNKNOWN else text
 
 
 def _unread(finding: Finding) -> str:
     """The kinds of record that may hold more than was read, where that alone keeps a criterion open."""
     names = [TYPES[name].called for name in finding.unread]
-    return f"not read in full: {few(names, ', ', last=' and ')}" if names else ""
+    return words.unread(names) if names else ""
 
 
 def escape_sentence(reason: str) -> str:
@@ -68,24 +65,22 @@ def escape_sentence(reason: str) -> str:
 def evidence_in_words(evidence: Iterable[Evidence]) -> str:
     """What is on record, each once, the first few of them."""
     shown: dict[str, None] = {}
-    counted: dict[tuple[str, str], dict[str, str]] = {}
+    by_noun: dict[tuple[str, str], dict[str, str]] = {}
     for item in evidence:
         if item.noun:
-            counted.setdefault(item.noun, {})[item.date or item.reference] = item.date or ""
+            by_noun.setdefault(item.noun, {})[item.date or item.reference] = item.date or ""
         else:
             shown.setdefault(_shown(item))
     # Several records of one day are one event: a session is billed in several lines.
-    for noun, dates in counted.items():
+    for noun, dates in by_noun.items():
         days = sorted(filter(None, dates.values()))
-        span = f", {days[0]} to {days[-1]}" if days and days[0] != days[-1] else f", last {days[-1]}" if days else ""
-        shown.setdefault(counted_as(len(dates), *noun) + span)
+        shown.setdefault(counted(len(dates), *noun) + (words.span(days[0], days[-1]) if days else ""))
     return few(list(shown))
 
 
 def _shown(item: Evidence) -> str:
     if item.attested is not None:
-        said = {"yes": "attested", "no": "attested no", "": "attested"}.get(item.value or "", f"{item.value}, attested")
-        text = f"{said} by {_who(item.attested)}, {item.date}"
+        text = words.attested_by(item.value or "", _who(item.attested), item.date)
     elif item.quote:
         said = ", ".join(filter(None, (item.value, f"“{escape(item.quote, LONGEST_QUOTE)}”")))
         text = f"{escape(item.display)}: {said}" + (f", {item.date}" if item.date else "")
@@ -100,6 +95,6 @@ def _shown(item: Evidence) -> str:
 def _who(by: Attested) -> str:
     """Who attested, in which role where it is recorded, when it was observed, and on what it rests."""
     role = "" if by.role in (NO_ROLE, by.by) else f" ({escape(by.role)})"
-    observed = f", observed {by.observed}" if by.observed else ""
-    basis = f", rests on {escape(by.basis)}" if by.basis else ""
+    observed = words.observed(by.observed) if by.observed else ""
+    basis = words.rests_on(escape(by.basis)) if by.basis else ""
     return escape(by.by) + role + observed + basis

@@ -1,13 +1,14 @@
 """What is known already, as a card says it: the criteria that are met, those of the trials, and the payer."""
 
-from cds_service.card import evidence_words as words
+from cds_service.card import evidence_words
 from cds_service.card.assessment import Assessment
-from cds_service.card.evidence_words import few
 from cds_service.card.leads import MOST_LETTERS_OF_A_PAYER, payer_asks, reason_in_words
 from cds_service.card.markdown import one_line
 from cds_service.card.outcomes import Outcome
 from cds_service.card.room import Room
-from cds_service.card.style import LINES, Block, Line, Span, Style
+from cds_service.card.style import LINES, Block, Line, Style
+from cds_service.card.words import facts as words
+from cds_service.card.words.counting import few
 from cds_service.facts.logic import Truth
 
 _COUNTS_ONLY = frozenset(
@@ -42,18 +43,17 @@ def _counts(found: Assessment) -> list[Line]:
     conflicts = sum(row.conflict for row in rows)
     gaps = len(found.open_label)
     said = [
-        f"{number} {what}"
-        for number, what in (
-            (len(met) - attested, "met in chart"),
-            (attested, "attested"),
-            (conflicts, "in conflict"),
-            (gaps, "need documentation" if gaps > 1 else "needs documentation"),
-            (len(found.label) - len(rows), "not applicable"),
+        count(number)
+        for number, count in (
+            (len(met) - attested, words.count_met),
+            (attested, words.count_attested),
+            (conflicts, words.count_conflicts),
+            (gaps, words.count_open),
+            (len(found.label) - len(rows), words.count_not_applicable),
         )
         if number
     ]
-    other = "Other " if failing else ""
-    return [(Span(f"{other}{found.phrases.label} criteria:", ", ".join(said) + "."),)] if said else []
+    return [words.criteria(found.phrases.label, ", ".join(said), others=failing)] if said else []
 
 
 def _met_lines(found: Assessment, style: Style, room: Room) -> list[Line]:
@@ -62,14 +62,14 @@ def _met_lines(found: Assessment, style: Style, room: Room) -> list[Line]:
     in_chart = [row for row in rows if not row.by_attestation]
     attested = [row for row in rows if row.by_attestation]
     if in_chart:
-        names = few([words.met(row, style) for row in in_chart], "; ", room.names)
-        lines.append((Span(f"Met in chart ({len(in_chart)}):", f"{names}."),))
+        names = few([evidence_words.met(row, style) for row in in_chart], "; ", room.names)
+        lines.append(words.met(len(in_chart), names))
     if attested and found.outcome is not Outcome.MET:
-        by = words.signer([item for row in attested for item in row.finding.evidence], style)
+        by = evidence_words.signer([item for row in attested for item in row.finding.evidence], style)
         names = few([row.phrases.short for row in attested], "; ", room.names)
-        lines.append((Span(f"Attested ({len(attested)}), {by}:", f"{names}."),))
+        lines.append(words.attested(len(attested), by, names))
     if without := [row.phrases.topic for row in found.label if not row.applies]:
-        lines.append((Span(f"Not applicable ({len(without)}):", few(without, "; ") + "."),))
+        lines.append(words.not_applicable(len(without), few(without, "; ")))
     return lines
 
 
@@ -81,30 +81,24 @@ def _trials(found: Assessment) -> Line | None:
     met = [row for row in rows if row.truth is Truth.MET]
     attested = sum(row.by_attestation for row in met)
     if len(met) == len(rows):
-        said = f"all {len(rows)} met" + (f" ({attested} attested)" if attested else "")
-    else:
-        said = f"{len(met)} of {len(rows)} met"
-        gaps, failing = len(found.open_trial), [row.phrases.topic for row in found.not_studied]
-        if gaps and found.outcome is not Outcome.TRIAL_GAPS:
-            said += f"; {gaps} need{'s' * (gaps == 1)} documentation"
-        if failing and found.outcome is not Outcome.NOT_STUDIED:
-            said += f"; outside: {few(failing, ', ', 2)}"
-    return (Span(f"{found.phrases.trials}:", f"{said}."),)
+        return words.trials_met(found.phrases.trials, len(rows), attested)
+    gaps = len(found.open_trial) if found.outcome is not Outcome.TRIAL_GAPS else 0
+    failing = [row.phrases.topic for row in found.not_studied] if found.outcome is not Outcome.NOT_STUDIED else []
+    return words.trials_open(found.phrases.trials, len(met), len(rows), gaps, few(failing, ", ", 2))
 
 
 def _payer(found: Assessment, style: Style) -> Line:
     position = found.decision.payer
     names = [one_line(name, MOST_LETTERS_OF_A_PAYER) for name, _ in position.payers]
     if not names:
-        return (Span("Payer:", f"{reason_in_words(position.reason)}; check prior authorization."),)
+        return words.payer_unknown(reason_in_words(position.reason))
     payer = position.on_file
     if len(names) > 1:
-        return (Span("Payers:", f"{few(names, ', ', 2)}; check which one pays, and prior authorization."),)
+        return words.several_payers(few(names, ", ", 2))
     if payer is None:
-        return (Span("Payer:", f"{names[0]}, no medical policy on file; check prior authorization."),)
+        return words.no_medical_policy(names[0])
     document = one_line(payer.document, MOST_LETTERS_OF_A_PAYER)
     if position.truth is Truth.MET:
-        seen = f" (last checked {style.date(payer.seen_in_force.isoformat())})" if payer.seen_in_force else ""
-        return (Span("Payer:", f"{names[0]}, criteria of {document} met{seen}; check prior authorization."),)
-    why = "own text not seen" if not payer.own_text else "not checked in the last 12 months"
-    return (Span("Payer:", f"{names[0]}, medical policy on file ({document}), {why}; verify the current version."),)
+        seen = style.date(payer.seen_in_force.isoformat()) if payer.seen_in_force else ""
+        return words.payer_met(names[0], document, seen)
+    return words.policy_on_file(names[0], document, own_text=payer.own_text)

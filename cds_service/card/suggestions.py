@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from cds_service.card.ids import IdMaker
+from cds_service.card.words import rest as words
 from cds_service.chart.orders import Draft
 from cds_service.fhir.elements import Json, list_of
 from cds_service.policy.codes import Code
@@ -42,7 +43,7 @@ def suggestions(decision: Decision, make_id: IdMaker) -> list[Json]:
         if act.id not in order.settled and act.code.is_valid(on):
             action = {
                 "type": "create",
-                "description": f"Add order: {act.label} ({act.code.system_name} {act.code.code})",
+                "description": words.add_order(act.code.system_name, act.code.code, act.label),
                 "resource": companion_order(act, order.drafts[0].resource),
             }
             offered.append(_suggestion(action, f"suggestion:{act.id}", make_id))
@@ -68,7 +69,7 @@ def _update(decision: Decision, draft: Draft, coded: Collection[str]) -> Json | 
         return None
     concept = draft.resource.get("code")
     patched = draft.resource | {"code": _with_coding(concept if isinstance(concept, dict) else {}, code)}
-    what = f"Add {code.system_name} {code.code} ({draft.act.label}) to this order"
+    what = words.add_code(code.system_name, code.code, draft.act.label)
     return {"type": "update", "description": what, "resource": patched}
 
 
@@ -100,7 +101,8 @@ def _skeleton(system: str, code: str) -> Json:
         status="draft",
         intent="order",
         code={"coding": [{"system": system, "code": code}]},
-        subject={"display": "taken over from the order beside it"},
+        # Taken over from the order beside it.
+        subject={"reference": "Patient/1"},
     )
     skeleton: Json = model.model_dump(mode="json", exclude_none=True)
     del skeleton["subject"]

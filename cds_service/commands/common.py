@@ -70,7 +70,7 @@ def guide_of(settings: "Settings") -> "Guide":
 def warn_of_left_out(library: "Library") -> None:
     """Names each policy folder that was not loaded, and why, on standard error."""
     for item in library.left_out:
-        click.echo(f"{'Skipped the draft' if item.draft else 'LEFT OUT the policy'} {item.name}:", err=True)
+        click.echo(f"{'Skipped the draft' if item.draft else 'LEFT OUT the rule set'} {item.name}:", err=True)
         for problem in item.problems:
             click.echo(f"  {problem}", err=True)
 

@@ -15,6 +15,8 @@ from cds_service.policy.loading.facts import LoadedKind
 from cds_service.policy.model import FactRule, Test
 
 Rules = Mapping[str, FactRule]
+# How old what is read may be, where the rule sets no limit.
+NO_LIMIT = "no limit"
 ANY_TRUTH = frozenset((Truth.MET, Truth.NOT_MET, Truth.UNKNOWN))
 
 
@@ -79,7 +81,7 @@ class FactKind(LoadedKind):
         """How old what is read may be."""
         if self.is_of_the_call:
             return "of this call"
-        record = "no limit" if rule.look_back_days is None else f"{rule.look_back_days} days"
+        record = NO_LIMIT if rule.look_back_days is None else f"{rule.look_back_days} days"
         if rule.answer_look_back_days == rule.look_back_days:
             return record
         return f"record: {record}; answer: {rule.answer_look_back_days} days"

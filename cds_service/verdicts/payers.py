@@ -16,10 +16,10 @@ from cds_service.fhir.free_text import words
 from cds_service.fhir.types import TYPES
 from cds_service.policy.model import Payer, Policy
 from cds_service.policy.payer_names import PayerName, PayerNames
+from cds_service.verdicts import payer_reasons as why
 from cds_service.verdicts.criteria import Finding
 
 SEEN_WITHIN_DAYS = 365
-NOT_READABLE = "payer not readable"
 _ROW = TYPES["Coverage"]
 
 
@@ -110,7 +110,7 @@ def position(
     """
     unreadable = next((item for item in chart.unreadable if item.type == _ROW.name), None)
     if unreadable:
-        return PayerPosition(Truth.UNKNOWN, (), f"{unreadable.reference} {unreadable.why}", ())
+        return PayerPosition(Truth.UNKNOWN, (), why.not_readable(unreadable.reference, unreadable.why), ())
     coverages = _coverages(chart, orders, today)
     on_file = _OnFile(policy.payers, policy.payer_names)
     by_who: dict[str, _Found] = {}
@@ -132,13 +132,13 @@ def why_unknown(payer: Payer, today: date) -> tuple[str, ...]:
     """Every reason for which what is on file settles nothing on a day; none where the payer's own text may decide."""
     doubts = []
     if not payer.own_text:
-        doubts.append("the payer's own text was not available")
+        doubts.append(why.NOT_OWN_TEXT)
     if payer.seen_in_force is None or payer.seen_in_force < day_before(today, SEEN_WITHIN_DAYS):
-        doubts.append("its text was not available in force within 12 months")
+        doubts.append(why.NOT_CHECKED_IN_A_YEAR)
     if (payer.in_force_from and today < payer.in_force_from) or (payer.in_force_until and today > payer.in_force_until):
-        doubts.append("not in force on this date")
+        doubts.append(why.NOT_IN_FORCE)
     if "not_encoded" in payer.position:
-        doubts.append("the position is not written as criteria")
+        doubts.append(why.NOT_ENCODED)
     return tuple(doubts)
 
 
@@ -146,26 +146,27 @@ def _judge(
     named: list[_Found], covered: bool, findings: tuple[Finding, ...], chart: Chart, today: date
 ) -> tuple[Truth, str]:
     if not covered:
-        return Truth.UNKNOWN, chart.why_missing.get(_ROW.name, "no active coverage on record")
+        return Truth.UNKNOWN, chart.why_missing.get(_ROW.name, why.NO_COVERAGE)
     if len(named) > 1:
-        return Truth.UNKNOWN, "more than one payer on record"
+        return Truth.UNKNOWN, why.SEVERAL_PAYERS
     found = named[0]
     if not found.readable:
-        return Truth.UNKNOWN, "the coverage does not say who the payer is, or by a reference that was not sent"
+        return Truth.UNKNOWN, why.PAYER_NOT_NAMED
     payer = found.payer
     if payer is None:
-        return Truth.UNKNOWN, "no position on file"
+        return Truth.UNKNOWN, why.NO_MEDICAL_POLICY
     if not found.exact:
-        return Truth.UNKNOWN, f"a plan of {payer.name}; which of the payer's policies applies was not verified"
+        return Truth.UNKNOWN, why.other_plan(payer.name)
     doubts = why_unknown(payer, today)
     if doubts:
         return Truth.UNKNOWN, doubts[0]
     if payer.position.get("covered") is False:
-        return Truth.NOT_MET, f"{payer.document}: not covered"
+        return Truth.NOT_MET, why.not_covered(payer.document)
     truth = logic.every(finding.truth for finding in findings)
     if truth is Truth.MET:
         return truth, ""
-    return truth, f"{payer.document}: criteria {'not met' if truth is Truth.NOT_MET else 'to document'}"
+    said = why.criteria_not_met if truth is Truth.NOT_MET else why.criteria_open
+    return truth, said(payer.document)
 
 
 def _coverages(chart: Chart, orders: Iterable[Mapping[str, Any]], today: date) -> list[tuple[Record, Any]]:
@@ -211,8 +212,8 @@ def _found(on_file: _OnFile, payor: Any, coverage: Mapping[str, Any], chart: Cha
         values = (chart.told(_least_identifier, organization), _least_identifier(reference))
         least = min((value for value in values if value is not None), default=None)
         if least is None:
-            return _Found(NOT_READABLE, None, readable=False)
-        name = f"identifier {least}"
+            return _Found(why.NOT_READABLE, None, readable=False)
+        name = why.identifier(least)
     identified = (chart.told(on_file.identified, organization), on_file.identified(reference))
     first = min((pair for pair in identified if pair is not None), key=lambda pair: pair[0], default=None)
     return _Found(name, first[1]) if first else on_file.named(name)

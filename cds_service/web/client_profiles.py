@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cds_service.card.ids import derived
-from cds_service.card.style import HTML, LINES, Block, Span, Style, written
+from cds_service.card.style import HTML, LINES, Block, Style, written
+from cds_service.card.words import rest as words
 from cds_service.fhir.elements import Json
 from cds_service.trust.entries import ACTIONS_IN_EXTENSION, ONE_ACTION, Client
 
@@ -47,11 +48,7 @@ def _with_single_actions(card: Json, detail_format: str) -> Json:
     if card.get("selectionBehavior") != "at-most-one":
         return card | {"suggestions": [part for item in card["suggestions"] for part in _parts(item)]}
     kept = [item for item in card["suggestions"] if not _is_split(item)]
-    lines = tuple(
-        (Span("", f"Not offered here, for it takes several changes at once: {item['label']}."),)
-        for item in card["suggestions"]
-        if _is_split(item)
-    )
+    lines = tuple(words.not_offered(item["label"]) for item in card["suggestions"] if _is_split(item))
     parts = (card.get("detail", ""), written((Block(LINES, lines),), Style(detail_format)))
     told = card | {"suggestions": kept, "detail": ("" if detail_format == HTML else "\n\n").join(filter(None, parts))}
     if not kept:
@@ -72,7 +69,7 @@ def _parts(suggestion: Json) -> list[Json]:
     for number, action in enumerate(actions, 1):
         said = action.get("description") or action["type"]
         part = suggestion | {
-            "label": f"{suggestion['label']} ({number} of {len(actions)}, take all): {said}",
+            "label": words.part_of_suggestion(suggestion["label"], number, len(actions), said),
             "actions": [action],
         }
         if number > 1 and "uuid" in suggestion:

@@ -7,6 +7,7 @@ import orjson
 
 from cds_service.card.evidence_page import evidence_page, page_words
 from cds_service.card.evidence_sources import rule_set_part
+from cds_service.card.words.rest import EVIDENCE_LINK
 from cds_service.clock import Deadline
 from cds_service.fhir.elements import Json
 from cds_service.installation import Installation
@@ -16,8 +17,6 @@ from cds_service.service import Answer
 from cds_service.store.failures import StoreError
 from cds_service.store.sealed_pages import ToClose
 from cds_service.trust.entries import SEALED, Client
-
-LABEL = "Evidence for this patient"
 
 
 class RuleSetParts:
@@ -99,4 +98,4 @@ def _with_link(card: Json, url: str | None) -> Json:
     if url is None:
         return card
     # The page has the criteria and their sources too.
-    return card | {"links": [{"label": LABEL, "url": url, "type": "absolute"}]}
+    return card | {"links": [{"label": EVIDENCE_LINK, "url": url, "type": "absolute"}]}

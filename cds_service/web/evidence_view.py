@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from cds_service.card import evidence_rows
 from cds_service.card.style import DEFAULT_STYLE, percent
+from cds_service.facts.kind import NO_LIMIT
 from cds_service.fhir.free_text import capital
 from cds_service.web import evidence_words as words
 from cds_service.web.evidence_words import RESULTS, WORDS, Result
@@ -56,7 +57,7 @@ def view(page: Json, part: Json) -> dict[str, Any]:
         "patient": _patient(page["patient"]),
         "orders": "; ".join(map(_order, page["orders"])),
         "parts": ", ".join(page["parts"]),
-        "payers": "; ".join(page["payers"]) or "not recorded",
+        "payers": "; ".join(page["payers"]) or words.NOT_RECORDED,
         "checklist": page["checklist"],
         "first": [(row.title, row.result.word.lower(), row.first) for row in rows if row.first],
         "groups": groups,
@@ -75,7 +76,7 @@ def view(page: Json, part: Json) -> dict[str, Any]:
         "about": " ".join(_about(part)),
         "limits": part["about"]["limits"],
         "sources": [
-            (item["title"], words.CITED.format(citation=item["citation"], seen=item["seen"]), item["url"])
+            (item["title"], words.cited(item["citation"], item["seen"]), item["url"])
             for item in part["sources"].values()
         ],
         "changed": page["digest"] != part["digest"],
@@ -98,13 +99,13 @@ class _Shown:
         rows = self.rows(group["rows"])
         notes = []
         if group["truth"] == "not-applicable":
-            notes.append(f"Not applicable: {us_dates(group.get('reason', ''))}")
+            notes.append(words.not_applicable(us_dates(group.get("reason", ""))))
         elif not rows and group.get("reason"):
-            notes.append(f"Not applied: {us_dates(group['reason'])}")
+            notes.append(words.not_applied(us_dates(group["reason"])))
         if group.get("as_far_as"):
-            notes.append(f"Met {group['as_far_as']}.")
+            notes.append(words.met_as_far(group["as_far_as"]))
         if group.get("above"):
-            notes.append(words.COUNTED_ABOVE.format(number=group["above"]))
+            notes.append(words.counted_above(group["above"]))
         results = [row.result for row in rows]
         counts = tuple((result, results.count(result)) for result in dict.fromkeys(results))
         title = self._part["verdicts"].get(group["id"], group["id"])
@@ -143,9 +144,9 @@ class _Shown:
             place = item["place"]
             place = place if place[:2].isupper() else place.lower()
             says = f"“{item['quote']}”" if item["quote"] else item["says"]
-            yield f"{self.title(item['source'])}, {place}: {says} ({words.SEEN.get(item['seen'], item['seen'])})"
+            yield words.wording(self.title(item["source"]), place, says, item["seen"])
         if criterion.get("choice"):
-            yield f"{words.OUR_READING}: {criterion['choice']}"
+            yield words.our_reading(criterion["choice"])
 
     def payer(self, payer: Json) -> Iterator[tuple[str, str]]:
         """What is on file of each payer, behind its name; else why nothing is known."""
@@ -154,16 +155,14 @@ class _Shown:
         if not payer["positions"]:
             yield "", f"{us_dates(payer['reason'])}."
         if payer["more"]:
-            yield "", words.MORE_PAYERS.format(number=payer["more"])
+            yield "", words.more_payers(payer["more"])
 
     def _position(self, item: Json) -> str:
         known = self._part["payers"].get(item.get("payer", ""))
         if known is None:
             return words.NO_PAYER_POLICY
-        seen = f"; seen in force {us_dates(item['seen_in_force'])}" if item.get("seen_in_force") else ""
-        doubts = us_dates("; ".join(item.get("doubts", ())))
-        not_used = words.NOT_USED.format(why=doubts) if doubts else ""
-        return " ".join(filter(None, (f"{known['document']}{seen}.", known["background"], not_used)))
+        seen, doubts = us_dates(item.get("seen_in_force") or ""), us_dates("; ".join(item.get("doubts", ())))
+        return words.payer(known["document"], seen, known["background"], doubts)
 
 
 def _to_do(row: Json) -> Iterator[tuple[str, str]]:
@@ -181,7 +180,7 @@ def _checked(row: Json, criterion: Json, title: str) -> Iterator[str]:
     if criterion.get("asks", title) not in (title, *(name for name, _ in looked_for)):
         yield criterion["asks"]
     yield from (_looked_for(*item) for item in looked_for)
-    yield from (f"{words.NOT_COUNTED}: {name}: {us_dates(why)}" for name, why in row.get("not_counted", ()))
+    yield from (words.not_counted(name, us_dates(why)) for name, why in row.get("not_counted", ()))
 
 
 def _says(row: Json, has_evidence: bool) -> str:
@@ -189,18 +188,18 @@ def _says(row: Json, has_evidence: bool) -> str:
     said = row.get("says", "")
     if not has_evidence and said == words.NOTHING:
         unread = row.get("unread")
-        return words.NOT_RECEIVED.format(types=", ".join(unread)) if unread else words.NOT_FOUND
+        return words.not_received(", ".join(unread)) if unread else words.NOT_FOUND
     return capital(us_dates(said)) if said else ""
 
 
 def _looked_for(title: str, age: str) -> str:
-    return f"{capital(title)} (any date)" if age == "no limit" else f"{capital(title)} ({age})"
+    return words.looked_for(capital(title), "" if age == NO_LIMIT else age)
 
 
 def evidence_in_words(item: Json) -> str:
     """One thing on record in one line: what it is, its code, its value, its date, and who says so."""
     if "more" in item:
-        return f"{item['more']} more in the chart, not listed here"
+        return words.more_in_chart(item["more"])
     by = item.get("attested")
     value = percent(us_dates(item.get("value", "")))
     if by is not None:
@@ -216,26 +215,24 @@ def evidence_in_words(item: Json) -> str:
 
 def _attested(value: str, by: Json) -> str:
     signer = words.UNSIGNED if by.get("by") in (None, words.UNNAMED) else by["by"]
-    role = f" ({by['role']})" if by.get("role") else ""
-    said = (words.ATTESTED_BY if value in ("", "yes") else words.ATTESTED_AS).format(value=value, by=f"{signer}{role}")
     beside = (
-        by.get("observed") and f"observed {us_dates(by['observed'])}",
-        by.get("basis") and f"based on {by['basis']}",
+        by.get("observed") and words.observed(us_dates(by["observed"])),
+        by.get("basis") and words.based_on(by["basis"]),
     )
-    return ", ".join(filter(None, (said, *beside)))
+    return ", ".join(filter(None, (words.attested(value, signer, by.get("role", "")), *beside)))
 
 
 def _when(item: Json) -> str:
     first, last = item.get("first", ""), item.get("date", "")
     if first and first != last:
-        return f"{us_dates(first)} to {us_dates(last)}"
+        return words.days(us_dates(first), us_dates(last))
     return us_dates(last)
 
 
 def _patient(patient: Json) -> str:
     ages = patient.get("age", [])
-    age = " or ".join(map(str, ages)) if len(ages) < 3 else ""
-    return ", ".join(filter(None, (words.SEXES.get(patient.get("sex", ""), ""), age))) or "not recorded"
+    age = words.ages(ages) if len(ages) < 3 else ""
+    return ", ".join(filter(None, (words.SEXES.get(patient.get("sex", ""), ""), age))) or words.NOT_RECORDED
 
 
 def _order(order: Json) -> str:
@@ -273,7 +270,10 @@ def _header(row: Json, says: str) -> str:
 
 
 def _doubts(act: Json, not_valid: Iterable[str], on: str) -> str:
-    doubts = (f"not valid on {on}" if act["id"] in not_valid else "", "code not verified" if act["unverified"] else "")
+    doubts = (
+        words.not_valid(on) if act["id"] in not_valid else "",
+        words.CODE_NOT_VERIFIED if act["unverified"] else "",
+    )
     said = ", ".join(filter(None, doubts))
     return f"({said})" if said else ""
 
@@ -282,23 +282,21 @@ def _about(part: Json) -> Iterator[str]:
     """What a reader must know of the whole page, in sentences."""
     about = part["about"]
     yield words.NO_DECISION
-    yield f"{part['title']}, version {part['edition']}."
+    yield words.version(part["title"], part["edition"])
     if about["pending"]:
         yield about["pending"]
-    yield words.REVIEWED.format(by=about["checked_by"]) if about["checked_by"] else words.NOT_REVIEWED
+    yield words.reviewed(about["checked_by"]) if about["checked_by"] else words.NOT_REVIEWED
     if about["later"]:
-        yield words.LATER.format(title=about["later"]["title"], date=us_dates(about["later"]["date"]))
+        yield words.later(about["later"]["title"], us_dates(about["later"]["date"]))
     yield words.CPT_NOTICE
 
 
 def _received(item: Json) -> tuple[str, str]:
     """A type, and how much of it came, what of that did not count or could not be read, or why it did not come."""
     number, unread = item["received"], item.get("text_not_read", 0)
-    came = f"{number} {words.STATES[item['state']]}" if number else words.STATES[item["state"]]
-    if item["state"] == "whole" and not number:
-        came = "none found"
+    came = words.received(item["state"], number)
     if unread:
-        came += f", {words.TEXT_NOT_READ}" + (f" of {unread}" if number > 1 else "")
-    dropped = [f"{count} not counted: {why}" for why, count in item.get("dropped", ())]
+        came = words.text_not_read(came, unread, number)
+    dropped = [words.type_not_counted(count, why) for why, count in item.get("dropped", ())]
     why = us_dates("; ".join((*filter(None, (item.get("why"),)), *dropped)))
     return capital(item["type"]), ". ".join(filter(None, (came, why)))

@@ -3,10 +3,11 @@
 ``explain`` prints the same words.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from cds_service.card import evidence_rows
+from cds_service.card.words.counting import criteria, form
 
 
 class Message(NamedTuple):
@@ -87,26 +88,148 @@ WORDS: Mapping[str, str] = {
     "card": "Card",
     "changed": "The rule set changed after this card was made. Wording and sources below are of the current version.",
 }
+NOT_RECORDED = "not recorded"
 NOT_FOUND = "Not found in chart"
-NOT_RECEIVED = "Not received in full: {types}"
+# What the evaluator says where a criterion has no evidence: the page says it by what was read.
 NOTHING = "nothing on record"
-ATTESTED_BY = "Attested by {by}"
-ATTESTED_AS = "Attested: {value}, by {by}"
 UNSIGNED = "signer not recorded"
 UNNAMED = "an unnamed author"
 NEEDED, RESOLVE = "Needed", "Resolve"
-NOT_COUNTED = "Not counted"
-OUR_READING = "Our reading"
 NO_PAYER_POLICY = "no medical policy on file; check prior authorization requirements."
-MORE_PAYERS = "{number} more in the chart."
-NOT_USED = "Not used in this result: {why}."
-COUNTED_ABOVE = "{number} more that are listed above count here too."
-TEXT_NOT_READ = "text not read"
-CITED = "{citation}. Seen: {seen}"
 CORRECT = "correct the entry that is wrong"
 NO_CODES = "No codes were suggested on this card."
 NO_DECISION = "Not a coverage decision."
-REVIEWED = "Reviewed by {by}."
 NOT_REVIEWED = "Not yet checked by a clinician reviewer."
-LATER = "A later text of the society is not evaluated: {title}, {date}."
 CPT_NOTICE = "CPT codes are copyright American Medical Association."
+NONE_FOUND = "none found"
+CODE_NOT_VERIFIED = "code not verified"
+
+
+def not_received(types: str) -> str:
+    """Types of record that may hold more than was read."""
+    return f"Not received in full: {types}"
+
+
+def attested(value: str, by: str, role: str) -> str:
+    """An answer: ``value`` is "" or "yes" where it says no more than that."""
+    signer = f"{by} ({role})" if role else by
+    return f"Attested by {signer}" if value in ("", "yes") else f"Attested: {value}, by {signer}"
+
+
+def observed(when: str) -> str:
+    """When what was attested was observed."""
+    return f"observed {when}"
+
+
+def based_on(basis: str) -> str:
+    """On what an attestation rests."""
+    return f"based on {basis}"
+
+
+def not_counted(name: str, why: str) -> str:
+    """A record that does not count."""
+    return f"Not counted: {name}: {why}"
+
+
+def type_not_counted(number: int, why: str) -> str:
+    """Records of one type that do not count."""
+    return f"{number} not counted: {why}"
+
+
+def our_reading(choice: str) -> str:
+    """How the rule set reads its sources."""
+    return f"Our reading: {choice}"
+
+
+def wording(source: str, place: str, says: str, seen: str) -> str:
+    """A source with its place, what it says, and how far that was checked."""
+    return f"{source}, {place}: {says} ({SEEN.get(seen, seen)})"
+
+
+def more_in_chart(number: int) -> str:
+    """Evidence for which there is no room."""
+    return f"{number} more in the chart, not listed here"
+
+
+def more_payers(number: int) -> str:
+    """Payers for which there is no room."""
+    return f"{number} more in the chart."
+
+
+def payer(document: str, seen: str, background: str, doubts: str) -> str:
+    """What is on file of a payer; ``seen``: the day on which it was in force, ``doubts``: why it decides nothing."""
+    in_force = f"{document}; seen in force {seen}." if seen else f"{document}."
+    not_used = f"Not used in this result: {doubts}." if doubts else ""
+    return " ".join(filter(None, (in_force, background, not_used)))
+
+
+def not_applicable(why: str) -> str:
+    """Criteria that do not apply."""
+    return f"Not applicable: {why}"
+
+
+def not_applied(why: str) -> str:
+    """Criteria that were not evaluated."""
+    return f"Not applied: {why}"
+
+
+def met_as_far(as_far_as: str) -> str:
+    """Criteria that are met with a limit."""
+    return f"Met {as_far_as}."
+
+
+def counted_above(number: int) -> str:
+    """Criteria that count for an earlier heading too."""
+    return f"{number} {criteria(number)} listed above {form(number, 'counts', 'count')} here too."
+
+
+def looked_for(title: str, age: str) -> str:
+    """What was looked for, and how old it may be; ``age`` is "" where it may be of any date."""
+    return f"{title} ({age or 'any date'})"
+
+
+def days(first: str, last: str) -> str:
+    """The days of several events."""
+    return f"{first} to {last}"
+
+
+def ages(numbers: Sequence[int]) -> str:
+    """An age that may be one of two."""
+    return " or ".join(map(str, numbers))
+
+
+def received(state: str, number: int) -> str:
+    """How much of a type came; ``state`` is one of STATES."""
+    if state == "whole" and not number:
+        return NONE_FOUND
+    return f"{number} {STATES[state]}" if number else STATES[state]
+
+
+def text_not_read(came: str, unread: int, number: int) -> str:
+    """The same, where the texts of some could not be read."""
+    return f"{came}, text not read of {unread}" if number > 1 else f"{came}, text not read"
+
+
+def not_valid(on: str) -> str:
+    """A code that is not valid on a day."""
+    return f"not valid on {on}"
+
+
+def cited(citation: str, seen: str) -> str:
+    """A source, and in what form it was available."""
+    return f"{citation}. Seen: {seen}"
+
+
+def version(title: str, edition: str) -> str:
+    """The rule set."""
+    return f"{title}, version {edition}."
+
+
+def reviewed(by: str) -> str:
+    """Who reviewed the rule set."""
+    return f"Reviewed by {by}."
+
+
+def later(title: str, date: str) -> str:
+    """A later text of the society."""
+    return f"A later text of the society is not evaluated: {title}, {date}."

@@ -4,21 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cds_service.card.outcomes import Outcome
 from cds_service.hooks.feedback import ACCEPTED, OVERRIDDEN
 from cds_service.operations.feedback_report import UNKNOWN, FeedbackReport, Rates, percent
-
-UNKNOWN_CARDS = "Feedback for unknown cards"
-# What a card said, by its outcome.
-SAYS = {item.value: item.called for item in Outcome} | {
-    "late": "not checked in time",
-    # Cards that were shown before outcomes were reported apart.
-    "not-met": "a criterion not met",
-    "unknown": "a criterion unknown",
-    "not-applicable": "nothing to decide",
-    "pathway": "the order goes another way",
-    "ask": "a question about the order",
-}
+from cds_service.web import feedback_words as words
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +37,12 @@ class BarGroup:
 
 def title_of(policy: str, titles: Mapping[str, str]) -> str:
     """What a statement is called; ``titles`` are those of the statements that are loaded, by id."""
-    return UNKNOWN_CARDS if policy == UNKNOWN else titles.get(policy, policy)
+    return words.UNKNOWN_CARDS if policy == UNKNOWN else titles.get(policy, policy)
 
 
 def said(row: Rates) -> str:
     """What the cards of a row said, in words."""
-    return "not known" if row.policy == UNKNOWN else SAYS.get(row.name, row.name)
+    return words.NOT_KNOWN if row.policy == UNKNOWN else words.SAYS.get(row.name, row.name)
 
 
 def by_statement(found: FeedbackReport, titles: Mapping[str, str]) -> tuple[Bar, ...]:
@@ -80,9 +68,8 @@ def by_suggestion(found: FeedbackReport, titles: Mapping[str, str]) -> tuple[Bar
 def _divided(label: str, row: Rates) -> Bar:
     total = row.accepted + row.overridden
     if not total:
-        return Bar(label, "no feedback", ())
-    accepted = f"{row.accepted} accepted ({percent(row.accept_rate)})"
-    number = f"{accepted}, {row.overridden} overridden ({percent(row.override_rate)})"
+        return Bar(label, words.NO_FEEDBACK, ())
+    number = words.rates(row.accepted, percent(row.accept_rate), row.overridden, percent(row.override_rate))
     parts = ((ACCEPTED, 0, row.accepted), (OVERRIDDEN, row.accepted, row.overridden))
     return Bar(label, number, tuple(_segment(kind, start, size, total) for kind, start, size in parts if size))
 
@@ -92,7 +79,7 @@ def _shares(rows: Sequence[tuple[str, str, int]], kind: str) -> Iterable[tuple[s
     for policy, _, number in rows:
         totals[policy] += number
     for policy, name, number in rows:
-        times = f"{number} of {totals[policy]} ({percent(number / totals[policy])})"
+        times = words.share(number, totals[policy], percent(number / totals[policy]))
         yield policy, Bar(name, times, (_segment(kind, 0, number, totals[policy]),))
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from cds_service.card.form_context import app_context
+from cds_service.card.words.rest import FORM_LINK
 from cds_service.facts.logic import Truth
 from cds_service.fhir.elements import Json
 from cds_service.service import Answer
 from cds_service.trust.entries import Client
 from cds_service.trust.smart import AppRegistration
 
-LABEL = "Complete documentation form"
 LAUNCH_PATH = "/smart/launch"
 
 
@@ -57,7 +57,7 @@ class FormLinks(NoFormLinks):
     def _with_form(self, card: Json, context: str | None) -> Json:
         if context is None:
             return card
-        link = {"label": LABEL, "url": self._url, "type": "smart", "appContext": context}
+        link = {"label": FORM_LINK, "url": self._url, "type": "smart", "appContext": context}
         return card | {"links": [link, *card["links"]]}
 
 

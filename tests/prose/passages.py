@@ -107,15 +107,19 @@ def _python(path: Path, text: str) -> Iterator[Passage]:
     yield from _comments(text)
     tree, of_tests = ast.parse(text), "tests" in path.parts
     of_makers = {id(node.body[0].value) for node in ast.walk(tree) if _has_docstring(node) and not _is_command(node)}
-    inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
+    # What an f-string says itself is read with it; other strings inside its values are read alone.
+    joined = [part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values]
+    inside = {id(said) for part in joined for said in (_chosen(part, True), _chosen(part, False))}
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             yield Passage(node.lineno, MAKERS, node.name.replace("_", " "))
-        said = _said(node) if id(node) not in inside or isinstance(node, ast.JoinedStr) else ""
         # Of a test the strings are data.
-        if _WORDS.search(said) and (id(node) in of_makers or not of_tests):
-            audience = MAKERS if id(node) in of_makers else READERS
-            yield Passage(node.lineno, audience, _blanked(said, re.compile(r"`[^`]*`"), _GAP))
+        if id(node) in inside or (of_tests and id(node) not in of_makers):
+            continue
+        audience = MAKERS if id(node) in of_makers else READERS
+        for said in _said(node):
+            if _WORDS.search(said):
+                yield Passage(node.lineno, audience, _blanked(said, re.compile(r"`[^`]*`"), _GAP))
 
 
 def _comments(text: str) -> Iterator[Passage]:
@@ -145,12 +149,25 @@ def _is_command(node: ast.AST) -> bool:
     return any("command" in ast.unparse(one) or "group" in ast.unparse(one) for one in decorators)
 
 
-def _said(node: ast.AST) -> str:
+def _said(node: ast.AST) -> list[str]:
+    """A string as it is read; an f-string that chooses between texts as it is read with the first and the second."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
+        return [node.value]
     if isinstance(node, ast.JoinedStr):
-        return "".join(_said(part) if isinstance(part, ast.Constant) else _GAP for part in node.values)
-    return ""
+        return list(dict.fromkeys("".join(_part(part, first) for part in node.values) for first in (True, False)))
+    return []
+
+
+def _part(part: ast.expr, first: bool) -> str:
+    said = _chosen(part, first)
+    return said.value if isinstance(said, ast.Constant) and isinstance(said.value, str) else _GAP
+
+
+def _chosen(part: ast.expr, first: bool) -> ast.expr:
+    """A part of an f-string, and of one that chooses between two the first or the second."""
+    if isinstance(part, ast.FormattedValue) and isinstance(part.value, ast.IfExp):
+        return part.value.body if first else part.value.orelse
+    return part
 
 
 def _data(path: Path, text: str) -> Iterator[Passage]:

@@ -1,0 +1,159 @@
+"""What stands behind a card in lines (``evidence_text``): the words that cases ask for."""
+
+from cds_service.card.words.counting import AND, few, form, needs
+from cds_service.facts.evaluated import DOES_NOT_APPLY, WAIVED
+from cds_service.facts.logic import Truth
+
+MARKS = {Truth.NOT_MET: "**Not met:** ", Truth.UNKNOWN: "**Documentation needed:** ", Truth.MET: "Met: "}
+CONFLICT = "**Conflict:** "
+# What is met only by a waiver, or because its condition does not hold, says so.
+MANNERS = {WAIVED: "Waived: ", DOES_NOT_APPLY: "Does not apply: "}
+RESULTS = {Truth.NOT_MET: "not met", Truth.UNKNOWN: "documentation needed", Truth.MET: "met"}
+NOTHING = "nothing"
+ALL_MET = "all met"
+NO_CODES = "Codes: none suggested."
+CODE_UNVERIFIED = ", code unverified"
+_PLURALS = {"names": "name", "has": "have", "is": "are"}
+
+
+def needed(record: str, needs: str) -> str:
+    """What is on record, and what would settle it."""
+    return f"{record}. Needs: {needs}"
+
+
+def unread(types: list[str]) -> str:
+    """Types of record that may hold more than was read."""
+    return f"not read in full: {few(types, ', ', last=AND)}"
+
+
+def attested(value: str) -> str:
+    """An answer."""
+    return {"yes": "attested", "no": "attested no", "": "attested"}.get(value, f"{value}, attested")
+
+
+def attested_by(value: str, who: str, when: str | None) -> str:
+    """An answer with its signer and date."""
+    return f"{attested(value)} by {who}, {when}"
+
+
+def observed(when: str) -> str:
+    """When what was attested was observed."""
+    return f", observed {when}"
+
+
+def rests_on(basis: str) -> str:
+    """On what an attestation rests."""
+    return f", rests on {basis}"
+
+
+def span(first: str, last: str) -> str:
+    """The days of events."""
+    return f", {first} to {last}" if first != last else f", last {last}"
+
+
+def in_addition(title: str) -> str:
+    """A verdict that adds criteria to those before it."""
+    return f"{title}, in addition"
+
+
+def met_as_far(title: str, as_far_as: str) -> str:
+    """A verdict that is met with a limit."""
+    return f"{title}: met {as_far_as}"
+
+
+def not_applied(title: str, why: str, *, applicable: bool) -> str:
+    """A verdict without criteria."""
+    return f"{title}: {'not applied' if applicable else 'does not apply'}: {why}"
+
+
+def to_confirm(records: str) -> str:
+    """What no verdict counts."""
+    return f"To confirm: {records}."
+
+
+def codes(said: str) -> str:
+    """The codes that go with the order."""
+    return f"Codes: {said}"
+
+
+def evidence(said: str) -> str:
+    """The author's sentence on the evidence."""
+    return f"Evidence: {said}"
+
+
+def note(said: str) -> str:
+    """The author's note."""
+    return f"Note: {said}"
+
+
+def part_stands(not_met: int, unknown: int) -> str:
+    """How one part stands in all verdicts."""
+    said = [f"{not_met} not met"] * bool(not_met)
+    said += [f"{unknown} {needs(unknown)} documentation"] * bool(unknown)
+    return ", ".join(said) or ALL_MET
+
+
+def part(name: str, stands: str) -> str:
+    """One part of several."""
+    return f"**{name}:** {stands}."
+
+
+def not_fetched(said: str) -> str:
+    """Why records could not be fetched."""
+    return f"**Not fetched:** {said}."
+
+
+def roles_not_recorded(names: str) -> str:
+    """Whose answers count as a clinician's although the chart does not say so."""
+    return f"**Role not recorded:** {names}."
+
+
+def not_counted(said: str) -> str:
+    """Records that were not weighed."""
+    return f"**Not counted:** {said}."
+
+
+def of_kind(kind: str, number: int, why: str) -> str:
+    """Records of one type that were not weighed; ``why`` begins with its verb."""
+    verb, _, rest = why.partition(" ")
+    return f"{kind}: {number} that {form(number, verb, _PLURALS.get(verb, verb))} {rest}"
+
+
+def needs_documentation(titles: str) -> str:
+    """Criteria of which the chart says nothing."""
+    return f"{titles}: {RESULTS[Truth.UNKNOWN]}"
+
+
+def payer_unknown(why: str) -> str:
+    """Nobody knows who pays."""
+    return f"**Payer:** {why}."
+
+
+def payers(said: str) -> str:
+    """The payers."""
+    return f"**Payer** {said}"
+
+
+def payer_background(name: str, why: str, background: str, held: str) -> str:
+    """A payer whose text decides nothing."""
+    return f"{name}: {why}. Background: {background}{held}"
+
+
+def payer_decides(name: str, document: str, seen: object, *, met: bool) -> str:
+    """A payer whose own text decides."""
+    return f"{name}: {'criteria met' if met else 'criteria not met'} ({document}, last seen in force {seen})."
+
+
+def more_payers(number: int) -> str:
+    """Payers that are not named."""
+    return f"{number} more on record."
+
+
+def held(stands: str) -> str:
+    """How the case stands in a rule that may not decide."""
+    return f" Checked against it: {stands}."
+
+
+def not_valid(on: object) -> str:
+    """A code that is not valid on a day."""
+    return f", not valid on {on}"
