@@ -73,7 +73,10 @@ class FormEhr:
         if path == f"/Patient/{PATIENT}":
             return _received((200, _PATIENT), url)
         if "?" in path:
-            return _received((200, {"resourceType": "Bundle", "type": "searchset", "total": 0}), url)
+            kind = path[1:].partition("?")[0]
+            found = [{"resource": item} for item in self.wrote if item["resourceType"] == kind]
+            bundle = {"resourceType": "Bundle", "type": "searchset", "total": len(found)}
+            return _received((200, bundle | ({"entry": found} if found else {})), url)
         for resource in self.wrote:
             if path == f"/{resource['resourceType']}/{resource['id']}":
                 return _received((200, resource), url)
@@ -91,9 +94,23 @@ class FormEhr:
         if wanted and (known := next((item for item in self.wrote if _identified(item) == wanted[0]), None)):
             return _received((200, known), url)
         resource["id"] = f"new-{len(self.wrote) + 1}"
+        resource["meta"] = {"versionId": "1"}
         self.wrote.append(resource)
         location = f"{self.base}/{resource['resourceType']}/{resource['id']}/_history/1"
         return Received(201, "application/fhir+json", b"", url, location=location)
+
+    def put(self, url: str, body: bytes, *, headers: Any, **options: Any) -> Received:
+        self.calls.append(("PUT", url, dict(headers), body))
+        path = url.removeprefix(self.base)
+        if (given := self.answers.get(("PUT", path))) is not None:
+            return _received(given, url)
+        resource = json.loads(body)
+        index = next(place for place, item in enumerate(self.wrote) if path == f"/{item['resourceType']}/{item['id']}")
+        version = int(self.wrote[index]["meta"]["versionId"])
+        if headers.get("If-Match", f'W/"{version}"') != f'W/"{version}"':
+            return _received((412, {"resourceType": "OperationOutcome"}), url)
+        self.wrote[index] = resource | {"meta": {"versionId": str(version + 1)}}
+        return _received((200, self.wrote[index]), url)
 
     def _configuration(self) -> dict[str, Any]:
         told = {

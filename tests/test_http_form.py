@@ -1,41 +1,24 @@
 """The form over HTTP: who gets in, what is taken from a browser, and what never leaves it."""
 
-from datetime import UTC, date, datetime
-
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from cds_service import web
-from cds_service.documentation import routes
-from cds_service.documentation.desk import FormDesk
-from cds_service.ehr.fetch import Fetcher
-from cds_service.installation import Forms, Installation
-from cds_service.operations.sealing import Keys, key_id
-from cds_service.service import guide_of
-from cds_service.settings.settings import Settings
 from cds_service.store.database import open_store
-from cds_service.store.form_sessions import IDLE_SECONDS, FormSessions, remove_ended
-from cds_service.store.page_keys import GivenKeys
-from cds_service.web import errors
-from cds_service.web.gate import Gate
-from tests.form_ehr import BASE, NOW, FormEhr, parameters, registration
-from tests.shipped import library
-
-OURS = "https://cds.example"
-KEY = bytes(range(32))
-POLICY = "isass-restorative-neurostimulation-2023"
-HEADERS = {"Origin": OURS}
-
-
-class Clock:
-    """The time of a test, in seconds since 1970."""
-
-    def __init__(self) -> None:
-        self.seconds = float(NOW)
-
-    def __call__(self) -> datetime:
-        return datetime.fromtimestamp(self.seconds, UTC)
+from cds_service.store.form_sessions import IDLE_SECONDS, remove_ended
+from tests.form_ehr import FormEhr
+from tests.form_service import (
+    CONTEXT,
+    HEADERS,
+    OURS,
+    POLICY,
+    SIGNED,
+    Clock,
+    form_app,
+    opened,
+    posted,
+    token_of,
+)
 
 
 @pytest.fixture
@@ -45,48 +28,17 @@ def clock() -> Clock:
 
 @pytest.fixture
 def ehr() -> FormEhr:
-    return FormEhr(token={"appContext": f'{{"policy": "{POLICY}", "codes": ["64555"]}}'})
+    return FormEhr(token={"appContext": CONTEXT})
 
 
 @pytest.fixture
 def app(tmp_path, ehr, clock) -> Flask:
-    store = open_store("", tmp_path)
-    forms = Forms(FormSessions(store, GivenKeys(Keys({key_id(KEY): KEY})), clock), ehr, Fetcher(ehr, 1_000_000, 5))
-    guide = guide_of(Settings(), library(), OURS)
-    app = Flask(web.__name__)
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    desk = FormDesk(guide, {BASE: registration()}.get, forms, lambda: date.fromtimestamp(NOW))
-    installation = Installation()
-    routes.register(app, desk, guide, Gate(installation, OURS))
-    errors.register(app, installation)
-    return app
+    return form_app(tmp_path, ehr, clock)
 
 
 @pytest.fixture
 def browser(app) -> FlaskClient:
     return app.test_client()
-
-
-def opened(browser: FlaskClient, ehr: FormEhr) -> str:
-    """Signs in; the path of the form."""
-    sent = browser.get(f"/smart/launch?iss={BASE}&launch=abc", base_url=OURS)
-    asked = parameters(sent.location)
-    ehr.nonce = asked["nonce"]
-    back = browser.get(f"/smart/callback?code=c&state={asked['state']}", base_url=OURS)
-    assert back.status_code == 303
-    return back.location.removeprefix(OURS)
-
-
-def token_of(browser: FlaskClient, path: str) -> str:
-    page = browser.get(path, base_url=OURS).get_data(as_text=True)
-    return page.partition('name="token" value="')[2].partition('"')[0]
-
-
-def posted(browser: FlaskClient, path: str, token: str, headers=HEADERS, **fields: str):
-    return browser.post(path, base_url=OURS, headers=headers, data={"token": token, **fields})
-
-
-SIGNED = {"role": "207XS0117X", "statement": "yes"}
 
 
 def test_the_form_shows_the_patient_and_asks_what_is_open(browser, ehr):

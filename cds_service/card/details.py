@@ -9,6 +9,7 @@ from cds_service.card.outcomes import Outcome
 from cds_service.card.room import ROOMS, Room
 from cds_service.card.standing import standing
 from cds_service.card.style import FOOTER, LINES, Block, Span, Style, plain_lines
+from cds_service.card.waiting import waiting_lines
 from cds_service.card.words.facts import DISCLAIMER
 from cds_service.card.words.lead import WRONG_PATIENT
 
@@ -25,7 +26,7 @@ def detail(found: Assessment, summary: str, style: Style) -> tuple[Block, ...]:
     """The blocks of a card with a decision; the fullest that keep the limits, else the shortest."""
     if found.outcome is Outcome.DECEASED:
         return (Block(LINES, (WRONG_PATIENT,)),)
-    footer = _footer(found)
+    footer, waiting = _footer(found), Block(LINES, waiting_lines(found, style))
     before: Room | None = None
     for room in ROOMS:
         # Each part is worked out again only where what it has room for changed.
@@ -33,7 +34,7 @@ def detail(found: Assessment, summary: str, style: Style) -> tuple[Block, ...]:
             head = _together(block for block in lead(found, style, room) if block.lines)
         if before is None or before.for_facts != room.for_facts:
             facts = standing(found, style, room)
-        blocks = (*head, *(block for block in (facts, footer) if block.lines))
+        blocks = (*head, *(block for block in (facts, waiting, footer) if block.lines))
         if _fits(summary, head, blocks):
             break
         before = room

@@ -20,23 +20,32 @@ _LONGEST_CODE = 40
 
 
 class FormContext(NamedTuple):
-    """Which statement a form is for, and the order: its reference, the codes of its drafts and those of their sites."""
+    """Which statement a form is for, and the order: its reference, the codes of its drafts and those of their sites.
+
+    ``draft`` is the id of the QuestionnaireResponse that somebody began, "" where none waits.
+    """
 
     policy: str = ""
     edition: str = ""
     order: str = ""
     codes: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
+    draft: str = ""
 
 
-def app_context(policy: Policy, order: ProcedureOrder | None) -> str:
-    """The ``appContext`` of a card's link: what does not fit is left out."""
+def app_context(policy: Policy, order: ProcedureOrder | None, draft: str = "") -> str:
+    """The ``appContext`` of a card's link: what does not fit is left out. ``draft`` is the reference of one."""
     drafts = order.drafts if order else ()
     known = {code for act in policy.orders.acts for _, code in keys_of(act)}
     codes = [code for draft in drafts for code in _codes(draft.resource.get("code")) if code in known]
     sites = [code for draft in drafts for site in list_of(draft.resource.get("bodySite")) for code in _codes(site)]
     told: dict[str, Any] = {"policy": policy.id, "edition": policy.edition}
-    optional = {"order": drafts[0].reference if drafts else "", "codes": _unique(codes), "sites": _unique(sites)}
+    optional = {
+        "draft": draft.rpartition("/")[2],
+        "codes": _unique(codes),
+        "sites": _unique(sites),
+        "order": drafts[0].reference if drafts else "",
+    }
     for name, value in optional.items():
         longer = told | {name: value}
         if value and len(_written(longer)) <= LONGEST:
@@ -52,11 +61,11 @@ def read_context(text: str) -> FormContext:
         return FormContext()
     if not isinstance(told, dict):
         return FormContext()
-    policy, edition, order = (
-        value if isinstance(value := told.get(name), str) else "" for name in ("policy", "edition", "order")
+    policy, edition, order, draft = (
+        value if isinstance(value := told.get(name), str) else "" for name in ("policy", "edition", "order", "draft")
     )
     codes, sites = (tuple(_texts(told.get(name))) for name in ("codes", "sites"))
-    return FormContext(policy, edition, order, codes, sites)
+    return FormContext(policy, edition, order, codes, sites, draft)
 
 
 def keys_of(act: Act) -> Iterator[tuple[str, str]]:

@@ -7,13 +7,16 @@ from typing import NamedTuple
 import orjson
 
 from cds_service.card.form_context import FormContext, read_context
+from cds_service.card.style import Style
 from cds_service.clock import Deadline
 from cds_service.documentation import answers, form, scopes, sign_in, smart_server, tokens, writing
 from cds_service.documentation.answers import FieldFault, FormAnswer
+from cds_service.documentation.earlier import EarlierForm
 from cds_service.documentation.messages import NO_COOKIE, UNKNOWN_SERVER, LaunchError
 from cds_service.documentation.open_form import OpenForm, banner_of, name_of
-from cds_service.documentation.reading import ChartRead, Sitting, read_chart
-from cds_service.documentation.resources import FormOccasion, ResponseWriter
+from cds_service.documentation.reading import ChartRead, Sitting, read_chart, style_of
+from cds_service.documentation.resources import FormOccasion, ResponseWriter, Wording
+from cds_service.documentation.saving import FormSaver
 from cds_service.documentation.sign_in import SignIn
 from cds_service.documentation.writing import EhrWriter, WritePlan, WriteResult
 from cds_service.ehr.client import OutgoingError
@@ -22,7 +25,7 @@ from cds_service.fhir.elements import Json
 from cds_service.installation import Forms
 from cds_service.policy.model import Policy
 from cds_service.questionnaire.items import SIGNER_ROLES
-from cds_service.questionnaire.questions import groups
+from cds_service.questionnaire.questions import groups, questions
 from cds_service.service import Guide
 from cds_service.store.form_sessions import Begun
 from cds_service.trust.smart import WRITES, AppRegistration
@@ -154,14 +157,32 @@ class FormDesk:
         opened.banner = banner_of(found.patient)
         opened.user = opened.user or self._user(opened, registration, ends)
         opened.orders = (context.order,) if context.order else ()
+        opened.drafts, opened.attested = found.drafts, dict(found.attested)
         opened.unread = dict(found.unread)
         opened.why_not = found.why_not
-        opened.rows = ()
+        is_new, opened.rows = opened.rows is None, ()
         if found.decision is not None and found.recorded is not None:
             findings = found.decision.findings
+            payer = found.decision.payer.reference
+            opened.coverages = (payer,) if payer else ()
             opened.rows = form.rows_of(policy, found.recorded, findings)
             opened.before = opened.before or {key: item.truth.value for key, item in findings.items()}
+            if is_new and context.draft:
+                self.resume(opened, policy, f"{scopes.RESPONSES}/{context.draft}")
         return found
+
+    def resume(self, opened: OpenForm, policy: Policy, reference: str) -> bool:
+        """Fills a draft of the chart in again; whether there is one of that reference."""
+        may_update = writing.plan(self.registration_of(opened), opened.access.scopes).can_update
+        return opened.resume(reference, list(questions(policy)), self.style_of(opened), may_update=may_update)
+
+    def style_of(self, opened: OpenForm) -> Style:
+        """How dates are written at the EHR of a form."""
+        return style_of(self.registration_of(opened))
+
+    def wording_of(self, opened: OpenForm) -> Wording:
+        """How the answers of a form are read back."""
+        return Wording(self.style_of(opened), opened.names)
 
     def review(self, opened: OpenForm, policy: Policy) -> FormReview:
         """A form's answers as they stand, and what will be written."""
@@ -173,37 +194,35 @@ class FormDesk:
         refused = tuple(
             item.question.link_id
             for item in answered
-            if item.question.is_attestation and kind not in item.question.attested_by
+            if opened.role and item.question.is_attestation and kind not in item.question.attested_by
         )
         return FormReview(answered, faults, writing.plan(self.registration_of(opened), opened.access.scopes), refused)
 
-    def write(
-        self, opened: OpenForm, policy: Policy, review: FormReview, *, draft: bool, kind: str
-    ) -> tuple[WriteResult, ...]:
+    def sign(self, opened: OpenForm, policy: Policy, review: FormReview, kind: str) -> tuple[WriteResult, ...]:
         """Writes a form as ``kind`` (QuestionnaireResponse or DocumentReference); what became of each resource.
 
-        Written twice it is there once. A draft is the response alone.
+        Written twice it is there once.
         """
-        registration = self._registration(opened.issuer)
-        writer = self.writer(opened, policy)
-        response = writer.response(review.answered, status="in-progress" if draft else "completed")
-        ehr = EhrWriter(self._http, registration, opened.access.token, Deadline(WRITING_SECONDS))
-        first = response if kind == scopes.RESPONSES else writer.document(response)
-        written = [ehr.create(first, unless=writer.identifier, read_back=review.plan.can_read)]
-        if not written[0].reference or draft or kind != scopes.RESPONSES:
-            return tuple(written)
-        if review.plan.observations:
-            for observation in writer.observations(review.answered, written[0].reference):
-                written.append(ehr.create(observation, unless=observation["identifier"][0], read_back=False))
-        if review.plan.provenance:
-            targets = [item.reference for item in written if item.reference]
-            written.append(ehr.create(writer.provenance(targets, written[0].reference), unless=None, read_back=False))
-        return tuple(written)
+        return self._saver(opened, policy, review).sign(opened, review.answered, kind)
+
+    def keep_draft(self, opened: OpenForm, policy: Policy, review: FormReview) -> WriteResult:
+        """Writes a form as a draft: the answers of it that this role may give, and no signature."""
+        mine = [item for item in review.answered if item.question.link_id not in review.for_clinicians]
+        return self._saver(opened, policy, review).keep_draft(opened, mine)
+
+    def other_version(self, opened: OpenForm, policy: Policy, review: FormReview) -> EarlierForm | None:
+        """The draft in the EHR as somebody else left it; see ``FormSaver.other_version``."""
+        saver = self._saver(opened, policy, review)
+        return saver.other_version(opened, list(questions(policy)), self.style_of(opened))
+
+    def _saver(self, opened: OpenForm, policy: Policy, review: FormReview) -> FormSaver:
+        ehr = EhrWriter(self._http, self._registration(opened.issuer), opened.access.token, Deadline(WRITING_SECONDS))
+        return FormSaver(ehr, lambda form: self.writer(form, policy), review.plan)
 
     def writer(self, opened: OpenForm, policy: Policy) -> ResponseWriter:
         """Who makes the resources of a form."""
         occasion = FormOccasion(
-            opened.form,
+            opened.written_as,
             f"Patient/{opened.access.patient}",
             opened.coverages,
             opened.orders,
@@ -211,7 +230,12 @@ class FormDesk:
         )
         role = SIGNER_ROLES.get(opened.role, opened.role)
         return ResponseWriter(
-            policy, self._guide.addresses.canonical_base, groups(policy), occasion, opened.attester(role)
+            policy,
+            self._guide.addresses.canonical_base,
+            groups(policy),
+            occasion,
+            opened.attester(role),
+            self.wording_of(opened),
         )
 
     def has_access(self, opened: OpenForm) -> bool:

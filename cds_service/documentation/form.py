@@ -7,9 +7,10 @@ filled in, and no document is chosen for them (Da Vinci DTR 2.2, spec-125).
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cds_service.documentation.answers import ShownBeside
+from cds_service.documentation.answers import FormAnswer, ShownBeside
 from cds_service.facts.evidence import Evidence, Fact, Known
 from cds_service.facts.logic import Truth
+from cds_service.facts.roles import CLINICIAN, STAFF
 from cds_service.policy.model import Policy
 from cds_service.questionnaire.draft import recorded_answer
 from cds_service.questionnaire.found import concerns, found_in_words
@@ -80,6 +81,28 @@ def settled(policy: Policy, rows: Sequence[FormRow]) -> list[tuple[FormQuestion,
     by_link = {row.link_id: row for row in rows}
     pairs = ((question, by_link.get(question.link_id)) for group in groups(policy) for question in group.questions)
     return [(question, row) for question, row in pairs if row is not None and row.state == SETTLED]
+
+
+class LeftOpen(NamedTuple):
+    """The questions without an answer: those that a clinician must answer, and those that staff may."""
+
+    clinician: tuple[FormQuestion, ...]
+    staff: tuple[FormQuestion, ...]
+
+
+def left_open(
+    policy: Policy, rows: Sequence[FormRow], answered: Sequence[FormAnswer], not_counted: Sequence[str]
+) -> LeftOpen:
+    """What nobody answered yet of what is asked; ``not_counted`` are the linkIds whose answers do not count."""
+    given = {item.question.link_id for item in answered} - set(not_counted)
+    left = [question for _, pairs in asked(policy, rows) for question, _ in pairs if question.link_id not in given]
+    clinician = tuple(question for question in left if question.attested_by == {CLINICIAN} and _is_criterion(question))
+    staff = tuple(question for question in left if STAFF in question.attested_by and _is_criterion(question))
+    return LeftOpen(clinician, staff)
+
+
+def _is_criterion(question: FormQuestion) -> bool:
+    return bool(question.criteria)
 
 
 def _row(question: FormQuestion, recorded: Known, findings: Mapping[str, Finding]) -> FormRow:

@@ -1,14 +1,19 @@
 """A form that is open in a browser: all that is kept of it, closed, between two requests."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
 
+from cds_service.card.style import Style
+from cds_service.documentation.earlier import EarlierForm, own_fields, said_in, same_person
 from cds_service.documentation.form import FormRow
 from cds_service.documentation.resources import Signer
 from cds_service.documentation.tokens import Access
+from cds_service.documentation.writing import Stored
 from cds_service.fhir.elements import Json, list_of
+from cds_service.questionnaire.questions import FormQuestion
 
 
 @dataclass(slots=True, kw_only=True)
@@ -19,7 +24,9 @@ class OpenForm:
     what is written, ``token`` what a post of this form must carry. ``banner`` names the patient, ``user`` the name of
     whoever signed in. ``rows`` are None until the chart was read. ``fields`` are the posted fields, ``role`` that of
     who signs, ``signed`` that the statement was confirmed. ``unread`` says which lists could not be read.
-    ``before`` is the truth of each criterion when the form was opened.
+    ``before`` is the truth of each criterion when the form was opened. ``drafts`` are the forms that wait in the chart,
+    ``attested`` what was said on a question before, in words, by linkId. ``stored`` is the draft in the EHR that the
+    next write goes over, ``saves`` how many drafts were saved, ``resumed`` says whose draft was filled in again.
     """
 
     issuer: str
@@ -41,10 +48,44 @@ class OpenForm:
     role: str = ""
     signed: bool = False
     posts: int = 0
+    drafts: tuple[EarlierForm, ...] = ()
+    attested: dict[str, str] = field(default_factory=dict)
+    stored: Stored | None = None
+    saves: int = 0
+    resumed: str = ""
 
     def attester(self, role: str) -> Signer:
         """Who signs: the user of the sign-in, in the role (its words) that they chose."""
         return Signer(self.access.user, self.user or self.access.user, self.role, role)
+
+    def resume(self, reference: str, asked: Sequence[FormQuestion], style: Style, *, may_update: bool) -> bool:
+        """Fills a draft of the chart in again; whether there is one of that reference.
+
+        What was typed before stays. ``may_update``: the next write goes over that draft.
+        """
+        draft = next((item for item in self.drafts if item.reference == reference), None)
+        if draft is None:
+            return False
+        typed = {name: values for name, values in self.fields.items() if any(values)}
+        self.fields = own_fields(draft, asked, self.access.user) | typed
+        is_own = same_person(draft.author, self.access.user)
+        if not is_own:
+            self.attested |= said_in(draft, asked, style, "In the draft")
+        whose = "your" if is_own else f"{draft.by or 'an unnamed author'}'s"
+        self.resumed = f"{whose} draft of {style.date(draft.authored[:10])}"
+        if may_update:
+            self.stored, self.form = Stored(draft.reference, draft.version), draft.form or self.form
+        return True
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What the records beside its questions are called, by their references."""
+        return {item.reference: item.label for row in self.rows or () for item in (*row.contrary, *row.bases)}
+
+    @property
+    def written_as(self) -> str:
+        """The identifier of what is written: another one where a draft was saved that cannot be written over."""
+        return f"{self.form}.{self.saves}" if self.saves and self.stored is None else self.form
 
     def as_json(self) -> bytes:
         """As it is kept."""
@@ -61,6 +102,8 @@ class OpenForm:
                 "access": Access(**read["access"]),
                 "orders": tuple(read["orders"]),
                 "coverages": tuple(read["coverages"]),
+                "drafts": tuple(EarlierForm(*item) for item in read["drafts"]),
+                "stored": Stored(*read["stored"]) if read["stored"] is not None else None,
                 "rows": tuple(map(FormRow.of_json, rows)) if rows is not None else None,
             }
         )

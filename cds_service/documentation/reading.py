@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from datetime import date
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from cds_service import service
 from cds_service.card.form_context import FormContext
+from cds_service.card.style import Style
 from cds_service.clock import Deadline
 from cds_service.documentation.context import drafts_of
+from cds_service.documentation.earlier import EarlierForm, attested_before, earlier_forms
+from cds_service.documentation.scopes import RESPONSES
 from cds_service.documentation.tokens import Access
 from cds_service.ehr.complete import complete_call
 from cds_service.ehr.fetch import Fetcher, NoFetcher
@@ -17,6 +21,7 @@ from cds_service.facts.evidence import Known
 from cds_service.fhir.elements import Json
 from cds_service.hooks import hook_request
 from cds_service.policy.model import Policy
+from cds_service.questionnaire.questions import questions
 from cds_service.service import Guide
 from cds_service.trust.smart import AppRegistration
 from cds_service.verdicts.decisions import Decision
@@ -30,7 +35,8 @@ class ChartRead(NamedTuple):
     """A chart as a form needs it: the patient, what is decided and what the chart records without any answer to a form,
     and the reason for each list that could not be read, by prefetch key.
 
-    ``decision`` and ``recorded`` are None where nothing could be decided: ``why_not`` says why then.
+    ``decision`` and ``recorded`` are None where nothing could be decided: ``why_not`` says why then. ``drafts`` are the
+    forms that wait in the chart, ``attested`` what signed ones said on each attestation, in words, by linkId.
     """
 
     patient: Json | None
@@ -38,6 +44,8 @@ class ChartRead(NamedTuple):
     recorded: Known | None
     unread: Mapping[str, str]
     why_not: str = ""
+    drafts: tuple[EarlierForm, ...] = ()
+    attested: Mapping[str, str] = MappingProxyType({})
 
 
 class Sitting(NamedTuple):
@@ -65,7 +73,22 @@ def read_chart(
         found = next(form_decisions(request, guide, today, policies))
     except RequestError as error:
         return ChartRead(patient, None, None, request.unfetched, error.sentence)
-    return ChartRead(patient, found.decision, found.recorded, request.unfetched)
+    asked, style = list(questions(sitting.policy)), style_of(sitting.registration)
+    forms = guide.library.questionnaires(sitting.policy)
+    responses = {record.reference: record.resource for record in found.chart.records(RESPONSES)}
+    return ChartRead(
+        patient,
+        found.decision,
+        found.recorded,
+        request.unfetched,
+        drafts=earlier_forms(responses, found.decision.drafts, asked, style),
+        attested=attested_before(responses.values(), forms, asked, style),
+    )
+
+
+def style_of(registration: AppRegistration) -> Style:
+    """How the form writes dates at one EHR."""
+    return Style(dates=registration.dates)
 
 
 def _call(sitting: Sitting) -> dict[str, Any]:

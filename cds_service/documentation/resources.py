@@ -5,12 +5,14 @@ for each number that has a LOINC code. Nothing else is made of an answer: no Con
 """
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from types import MappingProxyType
 from typing import NamedTuple
 
 import orjson
 
+from cds_service.card.style import DEFAULT_STYLE, Style
 from cds_service.documentation.answers import FormAnswer
 from cds_service.facts.roles import NUCC
 from cds_service.fhir.elements import UCUM, Json
@@ -70,14 +72,34 @@ class FormOccasion(NamedTuple):
     authored: str
 
 
+class Wording(NamedTuple):
+    """How answers are worded: the ``style`` of dates, and what records are called on the form, by their references."""
+
+    style: Style = DEFAULT_STYLE
+    names: Mapping[str, str] = MappingProxyType({})
+
+    def record(self, reference: str) -> str:
+        """What a record is called."""
+        return self.style.date(self.names.get(reference, reference))
+
+
+DEFAULT_WORDING = Wording()
+
+
 class ResponseWriter:
     """Makes the resources of one form; ``groups`` are the questions of its statement."""
 
     def __init__(
-        self, policy: Policy, canonical_base: str, groups: Sequence[FormGroup], occasion: FormOccasion, by: Signer
+        self,
+        policy: Policy,
+        canonical_base: str,
+        groups: Sequence[FormGroup],
+        occasion: FormOccasion,
+        by: Signer,
+        wording: Wording = DEFAULT_WORDING,
     ) -> None:
         self._policy, self._base, self._groups = policy, canonical_base, groups
-        self._occasion, self._by = occasion, by
+        self._occasion, self._by, self._wording = occasion, by, wording
 
     @property
     def identifier(self) -> Json:
@@ -177,13 +199,13 @@ class ResponseWriter:
         link = question.link_id
         children = [
             _child(link + OBSERVED, "Observed or done on", [{"valueDate": day} for day in (answered.observed,) if day]),
-            _child(link + BASIS, "Rests on", [{"valueReference": item} for item in _references(answered.bases)]),
+            _child(link + BASIS, "Rests on", self._named(answered.bases)),
             _child(link + BASIS_TEXT, "Rests on, in words", _strings(answered.basis_text)),
             _child(link + WHY_NOT, "If no: the reason", _strings(answered.why_not)),
             _child(
                 link + DESPITE,
                 "Despite the contrary record",
-                [{"valueReference": item} for item in _references(answered.in_spite_of)],
+                self._named(answered.in_spite_of),
             ),
             _child(link + DESPITE_WHY, "Why despite that record", _strings(answered.in_spite_of_why)),
         ]
@@ -191,6 +213,14 @@ class ResponseWriter:
         if kept := [child for child in children if child]:
             answer["item"] = kept
         return {"linkId": link, "text": question.text, "answer": [answer]}
+
+    def _named(self, references: Sequence[str]) -> list[Json]:
+        """Answers that name records, as the form called them."""
+        names = self._wording.names
+        return [
+            {"valueReference": {"reference": name, **({"display": names[name]} if name in names else {})}}
+            for name in references
+        ]
 
     def _answer(self, value: Json, *, is_found: bool = False) -> Json:
         """One answer, with who gave it: the person, or the service where a number of the chart was left as it is."""
@@ -246,9 +276,10 @@ class ResponseWriter:
 
     def _narrative(self, answers: Sequence[FormAnswer], *, signed: bool) -> str:
         """The answers as many EHRs show a response: as its text and nothing else."""
-        rows = "".join(f"<li>{escape(line)}</li>" for item in answers for line in in_words(item))
+        rows = "".join(f"<li>{escape(line)}</li>" for item in answers for line in in_words(item, self._wording))
         by = f"{self._by.name}, {self._by.role}" if self._by.role else self._by.name
-        end = f"Signed by {by} on {self._occasion.authored[:10]}." if signed else "Draft, not signed."
+        on = self._wording.style.date(self._occasion.authored[:10])
+        end = f"Signed by {by} on {on}." if signed else f"Draft of {on} by {by}, not signed."
         title = escape(f"{self._policy.title}: documentation form, edition {self._policy.edition}")
         return f'<div xmlns="http://www.w3.org/1999/xhtml"><p>{title}</p><ul>{rows}</ul><p>{escape(end)}</p></div>'
 
@@ -261,23 +292,24 @@ def loinc_of(question: FormQuestion) -> str:
     return next((row.code for row in rule.codes.listed if row.system == LOINC), "")
 
 
-def in_words(answered: FormAnswer) -> Iterator[str]:
+def in_words(answered: FormAnswer, wording: Wording = DEFAULT_WORDING) -> Iterator[str]:
     """An answer as it is read back to the user, one line, or one for each event."""
-    question = answered.question
+    question, style = answered.question, wording.style
     if question.type == "group":
-        names = {item.link_id: item.text for item in question.inner}
+        inner = {item.link_id: item.text for item in question.inner}
         for event in answered.events:
-            parts = [f"{names.get(link, 'Done on')} {value}" for link, value in event.items()]
+            parts = [f"{inner.get(link, 'Done on')} {style.date(value)}" for link, value in event.items()]
             yield f"{question.text} {'; '.join(parts)}"
         return
-    said = answered.value if isinstance(answered.value, str) else "Yes" if answered.value else "No"
+    said = style.date(answered.value) if isinstance(answered.value, str) else "Yes" if answered.value else "No"
+    bases, contrary = ([*map(wording.record, listed)] for listed in (answered.bases, answered.in_spite_of))
     unit = question.fact.unit if question.type == "decimal" else ""
     parts = [
         f"{said} {unit}".strip(),
-        f"observed {answered.observed}" if answered.observed else "",
-        f"rests on {', '.join(filter(None, (*answered.bases, answered.basis_text)))}" if answered.has_basis else "",
+        f"observed {style.date(answered.observed)}" if answered.observed else "",
+        f"rests on {', '.join(filter(None, (*bases, answered.basis_text)))}" if answered.has_basis else "",
         f"because {answered.why_not}" if answered.why_not else "",
-        f"despite {', '.join(answered.in_spite_of)}: {answered.in_spite_of_why}" if answered.in_spite_of else "",
+        f"despite {', '.join(contrary)}: {answered.in_spite_of_why}" if answered.in_spite_of else "",
     ]
     yield f"{question.text} {'; '.join(filter(None, parts))}"
 

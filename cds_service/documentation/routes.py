@@ -7,21 +7,23 @@ address and opened by a cookie of that name, so that two forms of two patients s
 from urllib.parse import urlsplit
 
 import orjson
-from flask import Blueprint, Flask, Response, redirect, render_template, request
+from flask import Blueprint, Flask, Response, redirect, request
 
 from cds_service.clock import Deadline
 from cds_service.documentation import form, resources, scopes, writing
 from cds_service.documentation.answers import MOST_EVENTS, kept_fields
 from cds_service.documentation.desk import MOST_POSTS, FormDesk, FormReview
-from cds_service.documentation.messages import GONE, FormMessage, LaunchError
+from cds_service.documentation.earlier import said
+from cds_service.documentation.messages import GONE, LaunchError
 from cds_service.documentation.open_form import OpenForm
+from cds_service.documentation.pages import FormPages
 from cds_service.documentation.writing import WriteRefusal
 from cds_service.errors import RequestError
 from cds_service.policy.model import Policy
 from cds_service.questionnaire.items import SAYS_TRUE, SIGNER_ROLES
 from cds_service.questionnaire.questions import questions
 from cds_service.service import Guide
-from cds_service.store.form_sessions import IDLE_SECONDS, Begun
+from cds_service.store.form_sessions import Begun
 from cds_service.web import accepted
 from cds_service.web.gate import Gate
 
@@ -29,50 +31,16 @@ LONGEST_FORM = 200_000
 MOST_FIELDS = 3_000
 # A request of a form: to the EHR and back, several times.
 SECONDS = 20.0
+# Their pages hold no field of the form.
+STEPS = ("sign", "handed-over")
 LAUNCH, CALLBACK, FORMS = "/smart/launch", "/smart/callback", "/forms"
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors {}"
-)
 
 
 def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # noqa: C901 - its routes are functions within it
     """Adds the form's routes."""
     library, public_url = guide.library, guide.addresses.public_url
     routes = Blueprint("form", __name__)
-    is_secure = urlsplit(public_url).scheme == "https"
-
-    def cookie_of(name: str) -> str:
-        # Only this very origin can set a cookie of such a name (RFC 6265bis, 4.1.3.2).
-        return f"__Host-form-{name}" if is_secure else f"form-{name}"
-
-    def secret_of(name: str) -> str:
-        return request.cookies.get(cookie_of(name), "") if len(name) <= 40 else ""
-
-    def with_cookie(answer: Response, begun: Begun, opened: OpenForm | None = None) -> Response:
-        answer.set_cookie(
-            cookie_of(begun.name),
-            begun.secret,
-            max_age=IDLE_SECONDS,
-            path="/",
-            httponly=True,
-            secure=is_secure,
-            # In a frame of the EHR, which is another site, a browser keeps no other.
-            samesite="None" if is_secure else "Lax",
-            partitioned=is_secure,
-        )
-        return answer
-
-    def page(template: str, status: int = 200, ancestors: tuple[str, ...] = (), **values: object) -> Response:
-        root = "../" * (request.path.count("/") - 1)
-        answer = Response(render_template(template, root=root, **values), status, mimetype="text/html")
-        answer.headers["Content-Security-Policy"] = _POLICY.format(" ".join(ancestors) or "'none'")
-        # Without a referrer a browser would send the form with the origin null.
-        answer.headers["Referrer-Policy"] = "same-origin"
-        return answer
-
-    def told(message: FormMessage, detail: str = "") -> Response:
-        return page("form_message.html", message.status, message=message, detail=detail)
+    pages = FormPages(desk, public_url)
 
     @routes.get("/smart/client.json")
     def client() -> Response:
@@ -86,75 +54,73 @@ def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # n
         try:
             address, begun = desk.launch(issuer, token, _deadline())
         except LaunchError as error:
-            return told(error.message, error.detail)
-        return with_cookie(_sent(address), begun)
+            return pages.told(error.message, error.detail)
+        return pages.with_cookie(_sent(address), begun)
 
     @routes.get(CALLBACK)
     def callback() -> Response:
         gate.count_opening()
         state = request.args.get("state", "")
         try:
-            begun = desk.finish(state, secret_of(state), request.args, _deadline())
+            begun = desk.finish(state, pages.secret_of(state), request.args, _deadline())
         except LaunchError as error:
-            return told(error.message, error.detail)
-        answer = with_cookie(_sent(f"{public_url}{FORMS}/{begun.name}"), begun)
-        answer.delete_cookie(cookie_of(state), path="/", secure=is_secure)
-        return answer
+            return pages.told(error.message, error.detail)
+        answer = pages.with_cookie(_sent(f"{public_url}{FORMS}/{begun.name}"), begun)
+        return pages.without_cookie(answer, state)
 
     def opened_of(name: str) -> OpenForm | None:
-        return desk.open(name, secret_of(name))
-
-    def ancestors_of(opened: OpenForm) -> tuple[str, ...]:
-        try:
-            return desk.registration_of(opened).frame_ancestors
-        except LaunchError:
-            return ()
+        return desk.open(name, pages.secret_of(name))
 
     def form_page(name: str, opened: OpenForm, policy: Policy, status: int = 200, **values: object) -> Response:
         rows = opened.rows or ()
-        return page(
+        return pages.of_form(
             "form.html",
+            name,
+            opened,
+            policy,
             status,
-            ancestors_of(opened),
-            name=name,
-            opened=opened,
-            policy=policy,
             groups=list(form.asked(policy, rows)),
             settled=form.settled(policy, rows),
             plan=writing.plan(desk.registration_of(opened), opened.access.scopes),
             roles=SIGNER_ROLES.items(),
             statement=SAYS_TRUE,
             events=range(MOST_EVENTS),
-            **{"faults": {}, "for_clinicians": (), "saved": None, **values},
+            **{"faults": {}, "for_clinicians": (), "saved": None, "theirs": None, **values},
         )
 
     @routes.get(f"{FORMS}/<name>")
     def show(name: str) -> Response:
         opened = opened_of(name)
         if opened is None:
-            return told(GONE)
+            return pages.told(GONE)
         policy = _chosen(opened, request.args.get("statement", ""))
         if policy is None:
-            return page("form_choose.html", 200, ancestors_of(opened), name=name, policies=library.policies)
+            return pages.of_form("form_choose.html", name, opened, None, policies=library.policies)
         if opened.rows is None or opened.policy != policy.id:
             try:
                 desk.read(opened, policy, _deadline())
             except LaunchError as error:
-                return told(error.message, error.detail)
-            desk.keep(name, secret_of(name), opened)
-        return with_cookie(form_page(name, opened, policy), Begun(name, secret_of(name)))
+                return pages.told(error.message, error.detail)
+            desk.keep(name, pages.secret_of(name), opened)
+        return pages.with_cookie(form_page(name, opened, policy), Begun(name, pages.secret_of(name)))
 
     @routes.post(f"{FORMS}/<name>")
     def answer(name: str) -> Response:
         opened, policy = posted(name)
         if opened is None or policy is None:
-            return told(GONE)
+            return pages.told(GONE)
+        if "resume" in request.form:
+            desk.resume(opened, policy, request.form["resume"])
+            kept(name, opened)
+            return form_page(name, opened, policy)
         review = desk.review(opened, policy)
         action = request.form.get("action", "review")
         faults = {fault.field: fault.sentence for fault in review.faults}
         kept(name, opened)
         if action == "draft":
-            return saved_draft(name, opened, policy, review)
+            return draft_saved(name, opened, policy, review)
+        if action in ("hand-over", "handed-over"):
+            return handed_over(name, opened, policy, review, is_decided=action == "handed-over")
         if not _is_signed(opened, faults):
             return form_page(name, opened, policy, 422, faults=faults, for_clinicians=review.for_clinicians)
         if action == "sign":
@@ -170,19 +136,18 @@ def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # n
             if item.question.is_attestation and item.value is True and not item.has_basis
         ]
         clinicians = [item.question.text for item in review.answered if item.question.link_id in review.for_clinicians]
-        return page(
+        return pages.of_form(
             "form_review.html",
+            name,
+            opened,
+            policy,
             status,
-            ancestors_of(opened),
-            name=name,
-            opened=opened,
-            policy=policy,
             review=review,
-            lines=_lines(review),
+            lines=lines_of(opened, review),
             without=without,
             clinicians=clinicians,
             role=SIGNER_ROLES.get(opened.role, ""),
-            **{"refused": None, "next": "", **values},
+            **{"refused": None, "next": "", "theirs": None, "their_lines": (), **values},
         )
 
     def written(name: str, opened: OpenForm, policy: Policy, review: FormReview) -> Response:
@@ -196,47 +161,86 @@ def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # n
         if not desk.has_access(opened):
             refusal = writing.WriteResult(kind, refusal=WriteRefusal.SIGNED_OUT)
             return review_page(name, opened, policy, review, 409, refused=refusal)
-        results = desk.write(opened, policy, review, draft=False, kind=kind)
+        results = desk.sign(opened, policy, review, kind)
         if not results[0].reference:
+            theirs, lines = None, []
+            if results[0].refusal is WriteRefusal.CHANGED and opened.stored is not None:
+                theirs = desk.other_version(opened, policy, review)
+                lines = said(theirs, list(questions(policy))) if theirs else []
+            kept(name, opened)
             after = writing.next_rung(desk.registration_of(opened), opened.access.scopes, kind)
-            return review_page(name, opened, policy, review, 502, refused=results[0], next=after)
-        before = dict(opened.before)
+            return review_page(
+                name, opened, policy, review, 502, refused=results[0], next=after, theirs=theirs, their_lines=lines
+            )
+        before, lines = dict(opened.before), lines_of(opened, review)
         decision = desk.read(opened, policy, _deadline()).decision if kind == scopes.RESPONSES else None
         changed = [
             (finding.criterion.title, before[key], finding.truth.value)
             for key, finding in (decision.findings.items() if decision else ())
             if before.get(key, finding.truth.value) != finding.truth.value
         ]
-        summary = page(
+        summary = pages.of_form(
             "form_done.html",
-            200,
-            ancestors_of(opened),
-            name=name,
-            opened=opened,
-            policy=policy,
+            name,
+            opened,
+            policy,
             changed=changed,
             results=results,
             decided=decision is not None,
-            lines=_lines(review),
+            lines=lines,
         )
-        desk.end(name)
-        summary.delete_cookie(cookie_of(name), path="/", secure=is_secure)
-        return summary
+        return ended(name, summary)
 
-    def saved_draft(name: str, opened: OpenForm, policy: Policy, review: FormReview) -> Response:
-        result = None
-        if review.plan.form == scopes.RESPONSES and review.answered and desk.has_access(opened):
-            (result, *_) = desk.write(opened, policy, review, draft=True, kind=scopes.RESPONSES)
-        return form_page(
-            name, opened, policy, saved=result or writing.WriteResult(scopes.RESPONSES, refusal=WriteRefusal.SCOPE)
+    def ended(name: str, last: Response) -> Response:
+        """The last page of a form, which is wiped with it."""
+        desk.end(name)
+        return pages.without_cookie(last, name)
+
+    def lines_of(opened: OpenForm, review: FormReview) -> list[str]:
+        """The answers as they are read back to the user."""
+        wording = desk.wording_of(opened)
+        return [line for item in review.answered for line in resources.in_words(item, wording)]
+
+    def kept_draft(name: str, opened: OpenForm, policy: Policy, review: FormReview) -> dict[str, object]:
+        """What became of a draft that was to be saved, and whose version stands in its place."""
+        result, theirs = writing.WriteResult(scopes.RESPONSES, refusal=WriteRefusal.SCOPE), None
+        if review.plan.form == scopes.RESPONSES and review.answered and opened.access.user:
+            result = writing.WriteResult(scopes.RESPONSES, refusal=WriteRefusal.SIGNED_OUT)
+            if desk.has_access(opened):
+                result = desk.keep_draft(opened, policy, review)
+                if result.refusal is WriteRefusal.CHANGED:
+                    theirs = desk.other_version(opened, policy, review)
+                kept(name, opened)
+        return {"saved": result, "theirs": theirs}
+
+    def draft_saved(name: str, opened: OpenForm, policy: Policy, review: FormReview) -> Response:
+        return form_page(name, opened, policy, 200, **kept_draft(name, opened, policy, review))
+
+    def handed_over(name: str, opened: OpenForm, policy: Policy, review: FormReview, *, is_decided: bool) -> Response:
+        """The step that says what is left for whom, and once it is decided the last page of this form."""
+        values = kept_draft(name, opened, policy, review) if is_decided else {"saved": None, "theirs": None}
+        saved = values["saved"]
+        is_over = isinstance(saved, writing.WriteResult) and bool(saved.reference)
+        answer = pages.of_form(
+            "form_hand_over.html",
+            name,
+            opened,
+            policy,
+            502 if is_decided and not is_over else 200,
+            left=form.left_open(policy, opened.rows or (), review.answered, review.for_clinicians),
+            lines=lines_of(opened, review),
+            can_save=review.plan.form == scopes.RESPONSES and bool(review.answered) and bool(opened.access.user),
+            is_over=is_over,
+            **values,
         )
+        return ended(name, answer) if is_over else answer
 
     @routes.get(f"{FORMS}/<name>/response.json")
     def response(name: str) -> Response:
         opened = opened_of(name)
         policy = desk.policy_of(opened) if opened is not None else None
         if opened is None or policy is None:
-            return told(GONE)
+            return pages.told(GONE)
         review = desk.review(opened, policy)
         body = desk.writer(opened, policy).response(review.answered, status="in-progress")
         answer = Response(orjson.dumps(body, option=orjson.OPT_INDENT_2), mimetype=writing.MEDIA_TYPE)
@@ -256,7 +260,7 @@ def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # n
         opened.posts += 1
         if opened.posts > MOST_POSTS:
             raise RequestError(429, "throttled", "This form was sent too often. Open it again from the card.")
-        if request.form.get("action") != "sign" or "role" in request.form:
+        if "role" in request.form or not (request.form.get("action") in STEPS or "resume" in request.form):
             opened.fields = kept_fields(list(questions(policy)), request.form.to_dict(flat=False))
             role = request.form.get("role", "")
             opened.role = role if role in SIGNER_ROLES else ""
@@ -264,18 +268,13 @@ def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # n
         return opened, policy
 
     def kept(name: str, opened: OpenForm) -> None:
-        if not desk.keep(name, secret_of(name), opened):
+        if not desk.keep(name, pages.secret_of(name), opened):
             raise RequestError(404, "not-found", GONE.happened)
 
     def _chosen(opened: OpenForm, wanted: str) -> Policy | None:
         return (library.policy(wanted) if wanted else None) or desk.policy_of(opened)
 
     app.register_blueprint(routes)
-
-
-def _lines(review: FormReview) -> list[str]:
-    """The answers as they are read back to the user."""
-    return [line for item in review.answered for line in resources.in_words(item)]
 
 
 def _is_signed(opened: OpenForm, faults: dict[str, str]) -> bool:

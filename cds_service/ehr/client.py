@@ -68,7 +68,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "PUT"]
     headers: Mapping[str, str]
     body: bytes | None = None
 
@@ -128,6 +128,19 @@ class OutgoingClient:
         Never sent twice: of a POST whose answer is lost nobody knows whether it was carried out.
         """
         return self._call(_Request("POST", headers, body), url, allowance, deadline, max_bytes)
+
+    def put(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str],
+        allowance: Allowance,
+        deadline: Deadline,
+        max_bytes: int,
+    ) -> Received:
+        """The answer to a PUT of ``body``. Raises OutgoingError. Never sent twice, like a POST."""
+        return self._call(_Request("PUT", headers, body), url, allowance, deadline, max_bytes)
 
     def _call(self, asked: _Request, url: str, allowance: Allowance, deadline: Deadline, max_bytes: int) -> Received:
         try:

@@ -129,11 +129,25 @@ class Event(NamedTuple):
     certain: bool
 
 
+class WaitingDraft(NamedTuple):
+    """A form that somebody began and nobody signed: its reference, when it was saved (as written), by whom, and the
+    linkIds that it answers. It is evidence of nothing."""
+
+    reference: str
+    authored: str
+    by: str
+    links: frozenset[str]
+
+
 class Known(NamedTuple):
-    """All facts of one patient: of the whole, and of each part that the call is about with the whole's beside them."""
+    """All facts of one patient: of the whole, and of each part that the call is about with the whole's beside them.
+
+    ``drafts`` are the forms in the chart that wait to be completed, the newest first.
+    """
 
     whole: Mapping[str, Fact]
     parts: Mapping[str, Mapping[str, Fact]]
+    drafts: tuple[WaitingDraft, ...] = ()
 
     def at(self, part: str) -> Mapping[str, Fact]:
         """The facts to check a test against: of one part, or of the whole ("")."""

@@ -10,6 +10,7 @@ from cds_service.chart.chart import Chart
 from cds_service.chart.orders import ProcedureOrder
 from cds_service.facts.attesters import DEFAULT_ACCEPTS, Accepts
 from cds_service.facts.context import Context, types_not_whole
+from cds_service.facts.drafts import waiting_drafts
 from cds_service.facts.evidence import Fact, Known
 from cds_service.facts.kind import kind_of
 from cds_service.facts.logic import Truth
@@ -36,6 +37,7 @@ def gather(
     author or a role count. Without ``silent`` the facts of which nothing is on record are read as all others are.
     """
     answers = read_answers(chart, questionnaires, accepts)
+    drafts = waiting_drafts(chart, questionnaires)
     whole: dict[str, Fact] = {}
     not_whole = types_not_whole(chart, {"Patient", *policy.resource_types})
     context = Context(chart, answers, today, order, policy.scope, whole, not_whole=not_whole)
@@ -44,7 +46,7 @@ def gather(
         if not rule.per_part and not rule.kind.counts_parts:
             whole[name] = silence.fact(name, answers) or kind_of(rule).read(rule, context)
     if policy.scope is None:
-        return Known(whole, {})
+        return Known(whole, {}, drafts)
     if order is None:
         parts = tuple(part.id for part in policy.scope.parts)
     else:
@@ -55,7 +57,7 @@ def gather(
     for name, rule in policy.facts.items():
         if rule.kind.counts_parts:
             whole[name] = kind_of(rule).read(rule, context)
-    return Known(whole, {part: _of_part(policy, context, part, silence) for part in parts})
+    return Known(whole, {part: _of_part(policy, context, part, silence) for part in parts}, drafts)
 
 
 def _of_part(policy: Policy, context: Context, part: str, silence: CallSilence) -> dict[str, Fact]:

@@ -95,7 +95,7 @@ class Answers(NamedTuple):
         begin = f"{self.link(item)}."
         for response, group, _ in self.groups.get(self.link(item), ()):
             items: dict[str, list[Given]] = {}
-            for inner in _opened(group.get("item"), []):
+            for inner in opened_items(group.get("item"), []):
                 link = inner.get("linkId")
                 if isinstance(link, str) and link.startswith(begin) and ("answer" in inner or _says_absent(inner)):
                     given = Given(response, inner, _says_absent(inner))
@@ -151,15 +151,15 @@ def read_answers(chart: Chart, questionnaires: frozenset[str], accepts: Accepts 
             continue
         ours.add(record.reference)
         if why_not := _why_it_does_not_count(record, canonical, questionnaires):
-            refused.append(Refused(f"{record.reference}: {why_not}", _links(record.resource.get("item"))))
+            refused.append(Refused(f"{record.reference}: {why_not}", links_of(record.resource.get("item"))))
             continue
         try:
-            response, level = _response(record, chart)
+            response, level = read_response(record, chart)
         except UnreadableError as error:
-            refused.append(Refused(f"{record.reference}: {error}", _links(record.resource.get("item")), unread=True))
+            refused.append(Refused(f"{record.reference}: {error}", links_of(record.resource.get("item")), unread=True))
             continue
         broken: list[Any] = []
-        for item in _opened(level, broken):
+        for item in opened_items(level, broken):
             link = item.get("linkId")
             if not isinstance(link, str):
                 continue
@@ -183,7 +183,7 @@ def _why_it_does_not_count(record: Record, canonical: str, questionnaires: froze
     return "" if status in _ROW.statuses else f"answers are {status_word(status)}, not completed"
 
 
-def _response(record: Record, chart: Chart) -> tuple[Response, Any]:
+def read_response(record: Record, chart: Chart) -> tuple[Response, Any]:
     """A response that counts, and its items. Raises UnreadableError with the reason where it cannot be read."""
     refuse_modified(record.resource)
     try:
@@ -195,14 +195,15 @@ def _response(record: Record, chart: Chart) -> tuple[Response, Any]:
     return Response(record, authored, author_of(record.resource, _stated_roles(level), chart)), level
 
 
-def _links(level: Any) -> frozenset[str]:
-    return frozenset(link for item in _opened(level, []) if isinstance(link := item.get("linkId"), str))
+def links_of(level: Any) -> frozenset[str]:
+    """The linkIds of all items at a level and below it."""
+    return frozenset(link for item in opened_items(level, []) if isinstance(link := item.get("linkId"), str))
 
 
 def _stated_roles(level: Any) -> list[Any]:
     """The roles that items of a form state for whoever signs it, as CodeableConcepts."""
     found = []
-    for item in _opened(level, []):
+    for item in opened_items(level, []):
         if item.get("linkId") in _ROLE_ITEMS:
             for answer in list_of(item.get("answer")):
                 if isinstance(answer, dict) and isinstance(coding := answer.get("valueCoding"), dict):
@@ -228,7 +229,7 @@ def _is_absent(element: Any) -> bool:
     return any(isinstance(extension, dict) and extension.get("url") == ABSENT for extension in listed)
 
 
-def _opened(level: Any, broken: list[Any]) -> Iterator[Json]:
+def opened_items(level: Any, broken: list[Any]) -> Iterator[Json]:
     """All items at a level and below it, those inside answers too; what is no item goes to ``broken``."""
     pending: list[tuple[Any, int]] = [(level, 0)]
     while pending:

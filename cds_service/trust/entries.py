@@ -92,6 +92,7 @@ class Client:
                 app=self.smart,
                 allowance=self._allowance((server.rstrip("/"),)),
                 frame_ancestors=self.frame_ancestors,
+                dates=self.dates,
             )
             for server in self.fhir_servers
         )

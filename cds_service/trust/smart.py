@@ -35,7 +35,7 @@ class AppRegistration:
     """The service's registration at one FHIR server; ``issuer`` is its base, without a slash at its end.
 
     ``client`` is the id of the entry whose server it is. ``allowance`` is what may be called of that server,
-    ``frame_ancestors`` the origins that may show the form in a frame.
+    ``frame_ancestors`` the origins that may show the form in a frame, ``dates`` how the client's dates are written.
     """
 
     client: str
@@ -44,3 +44,4 @@ class AppRegistration:
     app: SmartApp
     allowance: Allowance
     frame_ancestors: tuple[str, ...] = ()
+    dates: str = "us"

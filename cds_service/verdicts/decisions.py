@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from cds_service.chart.chart import Chart
 from cds_service.chart.orders import ProcedureOrder
 from cds_service.facts import logic
-from cds_service.facts.evidence import Evidence, Fact, Known
+from cds_service.facts.evidence import Evidence, Fact, Known, WaitingDraft
 from cds_service.facts.logic import Truth
 from cds_service.facts.word import evaluate, settled_by
 from cds_service.policy.model import Part, Pathway, Policy, Profile, ReviewLine, VerdictRule
@@ -82,7 +82,8 @@ class Decision:
 
     ``parts`` are the parts of the scope that it is about; ``requested`` is what came of a rule that the caller asked
     for as well; ``for_review`` pairs each line with its evidence; ``died`` is when the patient did, as
-    written ("": nobody knows when; None: did not); ``urgent`` are the records that every card names.
+    written ("": nobody knows when; None: did not); ``urgent`` are the records that every card names; ``drafts`` are the
+    forms that wait in the chart, the newest first.
     """
 
     policy: Policy
@@ -97,6 +98,7 @@ class Decision:
     counted: frozenset[str] = field(default=frozenset())
     died: str | None = None
     urgent: tuple[Urgent, ...] = ()
+    drafts: tuple[WaitingDraft, ...] = ()
 
     @property
     def withheld_for_review(self) -> bool:
@@ -190,6 +192,7 @@ def decide(
         requested=_verdict(requested, held, payer, known) if requested else None,
         urgent=urgent_of(policy, known),
         counted=frozenset(key for rule in policy.verdicts if rule.profile is None for key in rule.criteria),
+        drafts=known.drafts,
     )
 
 

@@ -156,7 +156,7 @@ def _answered(
     with record.timing.step("write"):
         response = with_links(service.response(record.answers), record.links)
         if gate is not None and record.answers:
-            response = links.forms.added(response, links.forms.contexts(record.answers, client, called.fhir_server))
+            response = links.forms.added(response, links.forms.links(record.answers, client, called.fhir_server))
         record.told = spoken(response, client)
         body = orjson.dumps(record.told, default=_decimal)
     return Response(body, mimetype="application/json")

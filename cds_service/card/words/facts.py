@@ -1,7 +1,7 @@
 """What a card says below its lead: what is met, how the trials and the payer stand, and what the card is not."""
 
 from cds_service.card.style import Line, Span
-from cds_service.card.words.counting import needs
+from cds_service.card.words.counting import counted, needs
 
 DISCLAIMER = "Not a coverage decision."
 _CHECK = "check prior authorization"
@@ -94,3 +94,9 @@ def policy_on_file(payer: str, document: str, *, own_text: bool) -> Line:
     """A payer whose text decides nothing: it is not its own, or was not checked for a year."""
     why = "not checked in the last 12 months" if own_text else "own text not seen"
     return (Span("Payer:", f"{payer}, medical policy on file ({document}), {why}; verify the current version."),)
+
+
+def draft_waits(begun: str, answers: int, for_clinician: int) -> Line:
+    """A form that is not signed yet: the day on which it was begun, and what of it a clinician must still answer."""
+    left = f", {for_clinician} for the clinician" if for_clinician else ""
+    return (Span(f"Draft of {begun}", f"with {counted(answers, 'answer', 'answers')}{left}."),)

@@ -8,6 +8,7 @@ from cds_service.card.words.counting import and_more
 CRITERIA_LINK = "Criteria and sources"
 EVIDENCE_LINK = "Evidence for this patient"
 FORM_LINK = "Complete documentation form"
+RESUMED_FORM_LINK = "Resume documentation form"
 FAILED: Line = (
     Span("Not checked:", "an internal error stopped the evaluation. There is no result for or against this order."),
 )

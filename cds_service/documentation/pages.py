@@ -1,0 +1,99 @@
+"""How the form's pages leave: rendered, under their security policy, and with the cookie of the form they belong to."""
+
+from urllib.parse import urlsplit
+
+from flask import Response, render_template, request
+
+from cds_service.card.style import ISO
+from cds_service.documentation.desk import FormDesk
+from cds_service.documentation.messages import FormMessage, LaunchError
+from cds_service.documentation.open_form import OpenForm
+from cds_service.policy.model import Policy
+from cds_service.store.form_sessions import IDLE_SECONDS, Begun
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors {}"
+)
+# The name of a form, in the cookie's name.
+_LONGEST_NAME = 40
+
+
+class FormPages:
+    """Makes the pages of forms; ``public_url`` is our address, without a slash at its end."""
+
+    def __init__(self, desk: FormDesk, public_url: str) -> None:
+        self._desk = desk
+        self._is_secure = urlsplit(public_url).scheme == "https"
+
+    def secret_of(self, name: str) -> str:
+        """What the cookie of a form holds; "" where the browser has none."""
+        return request.cookies.get(self._cookie(name), "") if len(name) <= _LONGEST_NAME else ""
+
+    def with_cookie(self, answer: Response, begun: Begun) -> Response:
+        """An answer that gives the browser the cookie of a form, for as long as the form may be idle."""
+        answer.set_cookie(
+            self._cookie(begun.name),
+            begun.secret,
+            max_age=IDLE_SECONDS,
+            path="/",
+            httponly=True,
+            secure=self._is_secure,
+            # In a frame of the EHR, which is another site, a browser keeps no other.
+            samesite="None" if self._is_secure else "Lax",
+            partitioned=self._is_secure,
+        )
+        return answer
+
+    def without_cookie(self, answer: Response, name: str) -> Response:
+        """An answer that takes the cookie of a form away."""
+        answer.delete_cookie(
+            self._cookie(name),
+            path="/",
+            secure=self._is_secure,
+            httponly=True,
+            samesite="None" if self._is_secure else "Lax",
+            partitioned=self._is_secure,
+        )
+        return answer
+
+    def told(self, message: FormMessage, detail: str = "") -> Response:
+        """The page that says why nothing more happens."""
+        return _page("form_message.html", message.status, message=message, detail=detail)
+
+    def of_form(
+        self, template: str, name: str, opened: OpenForm, policy: Policy | None, status: int = 200, **values: object
+    ) -> Response:
+        """A page of an open form; frames of the EHR's own origins may show it."""
+        style = self._desk.style_of(opened)
+        return _page(
+            template,
+            status,
+            self._ancestors(opened),
+            name=name,
+            opened=opened,
+            policy=policy,
+            written=style.date,
+            day_format="YYYY-MM-DD" if style.dates == ISO else "MM/DD/YYYY",
+            month_format="YYYY-MM" if style.dates == ISO else "MM/YYYY",
+            **values,
+        )
+
+    def _ancestors(self, opened: OpenForm) -> tuple[str, ...]:
+        try:
+            return self._desk.registration_of(opened).frame_ancestors
+        except LaunchError:
+            return ()
+
+    def _cookie(self, name: str) -> str:
+        # Only this very origin can set a cookie of such a name (RFC 6265bis, 4.1.3.2).
+        return f"__Host-form-{name}" if self._is_secure else f"form-{name}"
+
+
+def _page(template: str, status: int = 200, ancestors: tuple[str, ...] = (), **values: object) -> Response:
+    root = "../" * (request.path.count("/") - 1)
+    answer = Response(render_template(template, root=root, **values), status, mimetype="text/html")
+    answer.headers["Content-Security-Policy"] = _POLICY.format(" ".join(ancestors) or "'none'")
+    # Without a referrer a browser would send the form with the origin null.
+    answer.headers["Referrer-Policy"] = "same-origin"
+    return answer

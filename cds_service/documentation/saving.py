@@ -1,0 +1,87 @@
+"""What is written of a form, and in which order: the response, then its numbers as results, then who made them.
+
+A form that goes on with a draft is written over it where the EHR allows that, and beside it where it does not. A draft
+that somebody else changed is never written over unseen.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from cds_service.card.style import Style
+from cds_service.documentation import scopes
+from cds_service.documentation.answers import FormAnswer
+from cds_service.documentation.earlier import EarlierForm, form_of
+from cds_service.documentation.open_form import OpenForm
+from cds_service.documentation.resources import ResponseWriter
+from cds_service.documentation.writing import EhrWriter, Stored, WritePlan, WriteRefusal, WriteResult
+from cds_service.facts.drafts import DRAFT
+from cds_service.fhir.elements import Json
+from cds_service.questionnaire.questions import FormQuestion
+
+SIGNED = "completed"
+_CANNOT_UPDATE = (WriteRefusal.FORBIDDEN, WriteRefusal.UNSUPPORTED)
+
+
+class FormSaver(NamedTuple):
+    """Writes one form: who writes, who makes its resources as it stands, and what the granted scopes allow."""
+
+    ehr: EhrWriter
+    writer_of: Callable[[OpenForm], ResponseWriter]
+    plan: WritePlan
+
+    def sign(self, opened: OpenForm, answered: Sequence[FormAnswer], kind: str) -> tuple[WriteResult, ...]:
+        """Writes a signed form as ``kind``, and with a QuestionnaireResponse what is made of it."""
+        if kind != scopes.RESPONSES:
+            writer = self.writer_of(opened)
+            return (self._created(writer.document(writer.response(answered, status=SIGNED)), writer),)
+        first = self._response(opened, answered, SIGNED)
+        if not first.reference:
+            return (first,)
+        written, writer = [first], self.writer_of(opened)
+        if self.plan.observations:
+            for observation in writer.observations(answered, first.reference):
+                unless = observation["identifier"][0]
+                written.append(self.ehr.create(observation, unless=unless, read_back=False))
+        if self.plan.provenance:
+            targets = [item.reference for item in written if item.reference]
+            written.append(self.ehr.create(writer.provenance(targets, first.reference), unless=None, read_back=False))
+        return tuple(written)
+
+    def keep_draft(self, opened: OpenForm, answered: Sequence[FormAnswer]) -> WriteResult:
+        """Writes a draft; the next one goes over it."""
+        result = self._response(opened, answered, DRAFT)
+        if result.reference:
+            opened.saves += 1
+            opened.stored = Stored(result.reference, result.version) if self.plan.can_update else None
+        return result
+
+    def other_version(self, opened: OpenForm, asked: Sequence[FormQuestion], style: Style) -> EarlierForm | None:
+        """The draft as somebody else left it meanwhile; the next write goes over it, now that it has been shown.
+
+        One that was signed meanwhile stays as it is: the next write stands beside it.
+        """
+        if opened.stored is None:
+            return None
+        found = self.ehr.read(opened.stored.reference)
+        if not found:
+            return None
+        theirs = form_of(found, asked, style)
+        if found.get("status") == DRAFT:
+            opened.stored = Stored(opened.stored.reference, theirs.version)
+        else:
+            opened.stored, opened.saves = None, opened.saves + 1
+        return theirs
+
+    def _response(self, opened: OpenForm, answered: Sequence[FormAnswer], status: str) -> WriteResult:
+        if opened.stored is not None and self.plan.can_update:
+            response = self.writer_of(opened).response(answered, status=status)
+            result = self.ehr.update(response, opened.stored, read_back=self.plan.can_read)
+            if result.refusal not in _CANNOT_UPDATE:
+                return result
+            # Beside the draft, and so under another identifier than its own.
+            opened.stored, opened.saves = None, opened.saves + 1
+        writer = self.writer_of(opened)
+        return self._created(writer.response(answered, status=status), writer)
+
+    def _created(self, resource: Json, writer: ResponseWriter) -> WriteResult:
+        return self.ehr.create(resource, unless=writer.identifier, read_back=self.plan.can_read)

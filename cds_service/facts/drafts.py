@@ -1,0 +1,53 @@
+"""Forms that somebody began and nobody signed (QuestionnaireResponse, R4, in-progress): they prove nothing."""
+
+from datetime import UTC, datetime, time
+
+from cds_service.chart.chart import Chart
+from cds_service.errors import UnreadableError
+from cds_service.facts.evidence import WaitingDraft
+from cds_service.facts.responses import Response, opened_items, read_response
+from cds_service.fhir.dates import days
+from cds_service.fhir.types import TYPES
+
+_ROW = TYPES["QuestionnaireResponse"]
+DRAFT = "in-progress"
+
+
+def waiting_drafts(chart: Chart, questionnaires: frozenset[str]) -> tuple[WaitingDraft, ...]:
+    """The drafts that people left in a chart, the newest first.
+
+    ``questionnaires`` are canonical addresses, each with its edition. A draft that is older than a completed response
+    waits no longer: what it was for was signed since. One that no person saved was filled in by a program.
+    """
+    found: list[tuple[datetime, Response]] = []
+    signed = datetime.min.replace(tzinfo=UTC)
+    for record in chart.records(_ROW.name):
+        status = record.resource.get("status")
+        is_draft = status == DRAFT
+        if record.resource.get("questionnaire") not in questionnaires or not (is_draft or status in _ROW.statuses):
+            continue
+        try:
+            response, _ = read_response(record, chart)
+        except UnreadableError:
+            continue
+        moment = _moment(response)
+        if not is_draft:
+            signed = max(signed, moment)
+        elif response.author.kind:
+            found.append((moment, response))
+    waiting = [item for item in found if item[0] > signed]
+    waiting.sort(key=lambda item: (item[0], item[1].record.reference), reverse=True)
+    return tuple(_draft(response) for _, response in waiting)
+
+
+def _draft(response: Response) -> WaitingDraft:
+    items = opened_items(response.record.resource.get("item"), [])
+    links = frozenset(link for item in items if item.get("answer") and isinstance(link := item.get("linkId"), str))
+    return WaitingDraft(response.record.reference, response.authored, response.author.by, links)
+
+
+def _moment(response: Response) -> datetime:
+    """When a response was written; one without a time, or without a zone, at the end of its day."""
+    if response.instant is not None:
+        return response.instant.astimezone(UTC)
+    return datetime.combine(days(response.authored[:10]).last, time.max, UTC)
