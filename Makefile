@@ -4,6 +4,7 @@
 PORT ?= 8080
 VENV := .venv
 BIN  := $(VENV)/bin
+FOREIGN := build/foreign
 PIP  := $(BIN)/python -m pip install --disable-pip-version-check -q
 UV   ?= uv
 # What `make run` keeps stays with the checkout, so that no other's cards and feedback are among it.
@@ -16,7 +17,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test every-test check lint types fix bench bench-gate torture charts examples screenshots requirements licenses sbom audit-dependencies wheel clean
+.PHONY: help run test every-test check lint types fix bench bench-gate torture charts examples screenshots requirements licenses sbom audit-dependencies wheel clean foreign-judges
 
 # $(call needs,IS IT THERE,PACKAGE): what no package of Python brings. Root on Debian installs it, others are asked to.
 needs = @{ $(1); } >/dev/null 2>&1 || { \
@@ -30,6 +31,7 @@ NEEDS_WRK        = $(call needs,command -v wrk,wrk)
 # Its programs alone: the tests make a cluster of their own, whatever Debian's does.
 NEEDS_POSTGRESQL = $(call needs,ls /usr/lib/postgresql/*/bin/initdb || command -v initdb,postgresql)
 NEEDS_VALGRIND   = $(call needs,command -v callgrind_control,valgrind)
+NEEDS_NODE       = $(call needs,command -v npm && { command -v node || command -v nodejs; },nodejs npm)
 # Any chromium will do; without windows it takes less than half the time, so that root installs that one.
 NEEDS_CHROMIUM   = $(call needs,command -v chromium-headless-shell || { [ "$$(id -u)" != 0 ] && \
 	  { command -v chromium || command -v chromium-browser || command -v google-chrome; }; },chromium-headless-shell)
@@ -47,6 +49,7 @@ test: lint ## the checks and every test (some of them: make test ARGS='-k bmi')
 	$(NEEDS_POSTGRESQL)
 	$(NEEDS_CHROMIUM)
 	$(NEEDS_VALGRIND)
+	$(NEEDS_NODE)
 	@$(MAKE) --no-print-directory -j2 types every-test
 
 check: lint types ## linter, formatting, types, spelling, words and rule sets; never edits
@@ -62,7 +65,7 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 # Tests that call make get no share of its jobs, of which it would warn them.
-every-test: $(VENV)/.dev
+every-test: $(VENV)/.dev $(FOREIGN)/.installed
 	env -u MAKEFLAGS -u MFLAGS $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 fix: $(VENV)/.dev ## let the linter and the formatter repair what they can
@@ -175,4 +178,14 @@ $(VENV)/.runtime: requirements.txt requirements-build.txt pyproject.toml | $(VEN
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@echo "Installing the pinned development tools"
 	@$(call pip,requirements-dev.txt,1 of 1: tools)
+	@touch $@
+
+# Programs of others that judge our forms in tests (tests/test_foreign_judges.py). In the lock LHC-Forms (lforms) has no
+# dependencies: it comes built, and what it is built from has half a gigabyte.
+foreign-judges: $(FOREIGN)/.installed
+
+$(FOREIGN)/.installed: tests/foreign/package.json tests/foreign/package-lock.json
+	@echo "Installing the programs of others that judge forms (Node.js)"
+	@mkdir -p $(FOREIGN) && cp $^ $(FOREIGN)/
+	@cd $(FOREIGN) && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
