@@ -24,6 +24,7 @@ from cds_service.policy.editions import overlaps
 from cds_service.policy.json_files import FILES
 from cds_service.policy.loading.folder import digest_of, documents_as_deployed, policy_of
 from cds_service.policy.model import Policy
+from cds_service.policy.released_codes import released_codes
 from cds_service.policy.value_sets import read_value_sets, unplaced
 from cds_service.verdicts import criteria, decisions
 
@@ -174,7 +175,11 @@ def load_library(
             continue
         try:
             documents = documents_as_deployed(path, VOCABULARY, packs, given)
-            policy = replace(policy_of(path, documents, VOCABULARY), digest=digest_of(documents))
+            policy = replace(
+                policy_of(path, documents, VOCABULARY),
+                digest=digest_of(documents),
+                released_codes=released_codes(path, documents["codes"]["systems"]),
+            )
             if granted := granted_to_nobody(policy):
                 raise PolicyError([f"{path}: {sentence}" for sentence in granted])
             (drafts if policy.is_draft else policies).append(policy)

@@ -1,15 +1,19 @@
 """Codes checked against check digits and public tables: what authors see, and what is kept."""
 
 import json
+import re
 from datetime import date
 
 import pytest
 
 from cds_service.authoring.code_check import code_problems
-from cds_service.authoring.code_tables import FILE, Table, tables, update
+from cds_service.authoring.code_tables import Table, tables, update
 from cds_service.authoring.problems import Severity
+from cds_service.errors import PolicyError
 from cds_service.fhir.check_digits import is_loinc, is_snomed
 from cds_service.fhir.terminology import ICD10CM
+from cds_service.policy.loading.code_sets import code_of
+from cds_service.policy.released_codes import FILE, released_codes
 from cds_service.settings.settings import data_folder
 from tests.charts import named
 from tests.shipped import library
@@ -115,3 +119,24 @@ def test_what_ships_is_what_the_tables_say(tmp_path, policy):
     kept = json.loads((shipped / FILE).read_text(encoding="utf-8"))
     update(tmp_path, date.fromisoformat(kept["ICD-10-CM"]["checked"]), tables())
     assert json.loads((tmp_path / FILE).read_text(encoding="utf-8")) == kept
+
+
+def test_the_codes_of_a_release_are_found_by_row(tmp_path):
+    folder_of(tmp_path, row("M41-", **{"except": ["M41.1"]}), row("M54.51", through="M54.59"), row("72514-3", "LOINC"))
+    update(tmp_path, TODAY, TABLE)
+    systems = json.loads((tmp_path / "codes.json").read_text(encoding="utf-8"))["systems"]
+    found = released_codes(tmp_path, systems)[ICD10CM]
+    assert found.release == "a release"
+    family = code_of(ICD10CM, row("M41-", **{"except": ["M41.1"]}))
+    assert found.under(family) == ("M41", "M41.0", "M41.00")
+    assert found.under(code_of(ICD10CM, row("M54.51", through="M54.59"))) == ("M54.51", "M54.59")
+    assert found.under(code_of(ICD10CM, row("M99-"))) == ()
+
+
+@pytest.mark.parametrize("kept", ["[]", '{"ICD-10-CM": []}', '{"ICD-10-CM": {"release": "r"}}', '{"ICD-10-CM": {'])
+def test_a_file_of_codes_that_was_written_otherwise_is_refused(tmp_path, kept):
+    folder_of(tmp_path, row("M54.50"))
+    (tmp_path / FILE).write_text(kept, encoding="utf-8")
+    systems = json.loads((tmp_path / "codes.json").read_text(encoding="utf-8"))["systems"]
+    with pytest.raises(PolicyError, match=re.escape(FILE)):
+        released_codes(tmp_path, systems)

@@ -1,17 +1,20 @@
 """The FHIR routes: artifacts of the policies, packages with their drafts (Da Vinci DTR), and what they refuse."""
 
 import json
+import re
 from contextlib import closing
 from typing import Any
 
 import pytest
 
 from cds_service.app import create_app
+from cds_service.errors import RequestError
 from cds_service.fhir import models
 from cds_service.installation import Installation, names_of
 from cds_service.operations.audit import AuditLog
 from cds_service.operations.metrics import Metrics
 from cds_service.questionnaire.artifacts import TYPES
+from cds_service.questionnaire.expansion import MOST_OF_A_PAGE, Contents, Page, expanded
 from cds_service.questionnaire.versions import DTR, Version
 from cds_service.settings.settings import Settings
 from tests.canaries import MARK, Planted, found_below, found_in
@@ -149,11 +152,66 @@ def test_a_value_set_that_lists_its_codes_is_expanded(client):
     assert [item["code"] for item in found["contains"]] == ["38221-8"]
 
 
-def test_a_value_set_of_families_says_that_it_is_not_expanded_here(client):
+def test_a_value_set_of_families_is_expanded_to_the_codes_that_a_release_has_under_them(client):
     url = f"{BASE}/ValueSet/isass-restorative-neurostimulation-2023-low-back-pain"
-    status, code, says = refusal(client.get("/fhir/ValueSet/$expand", query_string={"url": url}))
-    assert (status, code) == (422, "too-costly")
-    assert "families of codes" in says
+    answered = client.get("/fhir/ValueSet/$expand", query_string={"url": url}).get_json()
+    assert list(models.problems(answered)) == []
+    system, every = "http://hl7.org/fhir/sid/icd-10-cm", answered["expansion"]["contains"]
+    assert {"system": system, "code": "M54.42"} in every
+    assert len({(item["system"], item["code"]) for item in every}) == len(every) == answered["expansion"]["total"]
+    (release,) = answered["expansion"]["parameter"]
+    assert (release["name"], release["valueString"].partition("|")[0]) == ("version", system)
+    # Whatever it is expanded to falls under its own compose.
+    included = answered["compose"]["include"]
+    patterns = [each["value"] for part in included for each in part.get("filter", ())]
+    named = {concept["code"] for part in included for concept in part.get("concept", ())}
+    assert all(
+        item["code"] in named or any(re.fullmatch(pattern, item["code"]) for pattern in patterns) for item in every
+    )
+    pages = [{"url": url, "count": "2", "offset": str(start)} for start in range(0, len(every), 2)]
+    answers = [client.get("/fhir/ValueSet/$expand", query_string=page).get_json()["expansion"] for page in pages]
+    assert [item for answer in answers for item in answer["contains"]] == every
+    nothing = client.get("/fhir/ValueSet/$expand", query_string={"url": url, "count": "0"}).get_json()["expansion"]
+    assert (nothing["total"], "contains" in nothing) == (len(every), False)
+
+
+def test_every_value_set_is_expanded_or_names_the_families_of_which_there_is_no_list(client):
+    refused = set()
+    for item in client.get("/fhir/ValueSet?_count=200").get_json()["entry"]:
+        answer = client.get("/fhir/ValueSet/$expand", query_string={"url": item["resource"]["url"]})
+        if answer.status_code != 200:
+            assert refusal(answer)[:2] == (422, "too-costly")
+            assert "terminology server" in refusal(answer)[2]
+            refused.add(item["resource"]["id"])
+    # CPT numbers alone: there is no list of them that may be passed on.
+    systems = {
+        row.system
+        for policy in library().policies
+        for codes in policy.code_sets.values()
+        if f"{policy.id}-{codes.name}" in refused
+        for row in codes.families
+    }
+    assert systems >= {"http://www.ama-assn.org/go/cpt"}
+    assert len(refused) == 4
+
+
+def test_a_long_expansion_comes_in_pages_alone():
+    codes = tuple({"system": "s", "code": f"{number:04}"} for number in range(MOST_OF_A_PAGE + 1))
+
+    def listed(page: Page) -> list[Any]:
+        answer = expanded({"id": "long"}, Contents(codes), page, "urn:x", "2026-11-23T10:00:00Z")
+        return answer["expansion"]["contains"]
+
+    with pytest.raises(RequestError) as found:
+        listed(Page())
+    assert (found.value.status, found.value.code) == (422, "too-costly")
+    assert "count and offset" in found.value.sentence
+    assert listed(Page(offset=1)) == list(codes[1:])
+    assert listed(Page(filter="000")) == [*codes[:10], codes[1000]]
+    assert listed(Page(size=5000)) == list(codes[:MOST_OF_A_PAGE])
+
+
+def test_an_expansion_is_of_a_value_set_that_is_here(client):
     assert refusal(client.get("/fhir/ValueSet/$expand"))[:2] == (400, "required")
     assert refusal(client.get("/fhir/ValueSet/$expand?url=https://x"))[:2] == (404, "not-found")
 
@@ -301,7 +359,6 @@ def test_a_form_that_did_not_change_is_left_out(client, since, number):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"context": [{"valueString": "assertion-1"}]}, (400, "not-found")),
         ({"coverage": []}, (400, "required")),
         ({"order": []}, (400, "required")),
         ({"changedsince": [{"valueInstant": "yesterday"}]}, (400, "value")),
@@ -314,6 +371,20 @@ def test_a_form_that_did_not_change_is_left_out(client, since, number):
 )
 def test_what_cannot_be_asked_for_is_refused(client, change, told):
     assert refusal(client.post(PACKAGE, json=package_of(example("typical-gaps"), **change)))[:2] == told
+
+
+@pytest.mark.parametrize("version", [{}, OLDER])
+def test_no_context_is_known_whatever_else_is_asked_for_and_the_capabilities_say_so(client, version):
+    body = package_of(example("typical-gaps"), context=[{"valueString": "assertion-1"}])
+    status, code, says = refusal(client.post(PACKAGE, json=body, headers=version))
+    assert (status, code) == (400, "not-found")
+    assert "issues no coverage assertions" in says
+    assert "assertion-1" not in says
+    (rest,) = client.get("/fhir/metadata").get_json()["rest"]
+    offered = [operation for item in rest["resource"] for operation in item.get("operation", ())]
+    (package,) = [item for item in offered if item["name"] == "questionnaire-package"]
+    assert "context" in package["documentation"]
+    assert "400" in package["documentation"]
 
 
 def test_patients_are_not_mixed(client):

@@ -5,11 +5,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from cds_service.authoring.code_tables import FILE, answers_of, spans, written_as
+from cds_service.authoring.code_tables import spans, written_as
 from cds_service.authoring.documents import Documents
 from cds_service.authoring.problems import Problem, error, warning
 from cds_service.fhir.check_digits import CHECKED
 from cds_service.fhir.terminology import ICD10CM, ICD10PCS, canonical_system
+from cds_service.policy.released_codes import FILE, answers_of
 
 _TABLED = (ICD10CM, ICD10PCS)
 # A category of ICD-10-CM has so many characters, and a family of less is none.

@@ -1,8 +1,8 @@
 """The public tables of codes that an author's machine may have, and the file in which their answers are kept.
 
 Nothing is downloaded: the tables come with packages of Python that only authors install (the extra ``codes``). What
-they say of a policy's own codes is written to ``code-tables.json`` beside them and kept in git, so that ``check`` needs
-no table, and a service never reads one.
+they say of a policy's own codes is written to ``code-tables.json`` beside them and kept in git, so that ``check`` and
+``$expand`` need no table.
 """
 
 import json
@@ -18,8 +18,8 @@ from cds_service.fhir.terminology import ICD10CM, ICD10PCS, canonical_system
 from cds_service.policy.codes import Code
 from cds_service.policy.json_files import read_json
 from cds_service.policy.loading.code_sets import code_of
+from cds_service.policy.released_codes import FILE
 
-FILE = "code-tables.json"
 # How long the answers of a table stand: the systems have a release each half year.
 DAYS_UNTIL_NEXT_CHECK = 180
 
@@ -114,11 +114,6 @@ def _meant(row: Code, table: Table) -> list[str]:
     if not row.is_family:
         return [code for code in found if code == row.code]
     return found
-
-
-def answers_of(folder: Path) -> Mapping[str, Any]:
-    """What is kept of the tables beside a policy; nothing where they were never asked. Raises PolicyError."""
-    return read_json(folder / FILE) if (folder / FILE).exists() else {}
 
 
 def spans(codes: Iterable[str]) -> str:

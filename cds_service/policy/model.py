@@ -11,6 +11,7 @@ from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.payer_names import NO_PAYER_NAMES, PayerNames
 from cds_service.policy.phrases import Phrases
 from cds_service.policy.places import Steps
+from cds_service.policy.released_codes import ReleasedCodes
 from cds_service.policy.sources import (
     Attributes,
     Citation,
@@ -418,7 +419,8 @@ class Policy:
     ``variants`` those with the numbers or the test of a profile, by key. ``resource_types`` are the types of FHIR
     resource that its facts, and its payers, read. ``wording`` is card.json as written, ``phrases`` what cards
     are made of, and ``cases`` are those of all case files. ``digest`` identifies the documents that a library loaded
-    (``loading.folder.digest_of``); elsewhere it is empty.
+    (``loading.folder.digest_of``), and ``released_codes`` by system list the codes of its families; elsewhere both are
+    empty, and nothing is decided by either.
     """
 
     id: str
@@ -456,6 +458,7 @@ class Policy:
     status: str = ""
     superseded_by: LaterText | None = None
     digest: str = ""
+    released_codes: Mapping[str, ReleasedCodes] = field(default_factory=dict)
 
     @property
     def is_draft(self) -> bool:

@@ -4,10 +4,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from cds_service.fhir.elements import Json
+from cds_service.policy.codes import CodeSet
 from cds_service.policy.model import Policy
+from cds_service.questionnaire.expansion import Contents, contents
 from cds_service.questionnaire.plan_definition import plan_definition
 from cds_service.questionnaire.rendering import questionnaire
-from cds_service.questionnaire.terminology import criteria_code_system, own_code_systems, value_sets
+from cds_service.questionnaire.terminology import (
+    criteria_code_system,
+    own_code_systems,
+    value_set_id,
+    value_sets,
+)
 from cds_service.questionnaire.versions import Version
 
 # A Library is listed too: there is none until logic is published as CQL.
@@ -63,6 +70,19 @@ class Artifacts:
             if url == beginning + policy.id and edition in ("", policy.edition):
                 return policy
         return None
+
+    def contents_of(self, identity: str) -> Contents:
+        """The codes of the ValueSet with an id. Raises KeyError."""
+        policy, codes = self._code_sets[identity]
+        return contents(policy, codes)
+
+    @cached_property
+    def _code_sets(self) -> Mapping[str, tuple[Policy, CodeSet]]:
+        return {
+            value_set_id(policy, codes): (policy, codes)
+            for policy in self.policies
+            for codes in policy.code_sets.values()
+        }
 
     @cached_property
     def _forms(self) -> Mapping[Version, Sequence[Json]]:

@@ -3,15 +3,35 @@
 from cds_service import __version__
 from cds_service.fhir.elements import Json
 from cds_service.questionnaire.artifacts import TYPES
+from cds_service.questionnaire.expansion import MOST_OF_A_PAGE
 
 _DTR = "http://hl7.org/fhir/us/davinci-dtr"
 SEARCHED = (("_id", "token"), ("url", "uri"), ("version", "token"))
+# Name, definition, and what is special here.
 _OPERATIONS = {
     "Questionnaire": (
-        ("questionnaire-package", f"{_DTR}/OperationDefinition/questionnaire-package"),
-        ("log-questionnaire-errors", f"{_DTR}/OperationDefinition/log-questionnaire-errors"),
+        (
+            "questionnaire-package",
+            f"{_DTR}/OperationDefinition/questionnaire-package",
+            "Send order or questionnaire; the chart comes in parameters data. This service issues no coverage "
+            "assertions (Da Vinci CRD), so that every context id is unknown and answered with 400 (DTR, spec-130). A "
+            "form that CRD promised elsewhere is not looked up.",
+        ),
+        (
+            "log-questionnaire-errors",
+            f"{_DTR}/OperationDefinition/log-questionnaire-errors",
+            "Errors are counted by form. Their text is not kept.",
+        ),
     ),
-    "ValueSet": (("expand", "http://hl7.org/fhir/OperationDefinition/ValueSet-expand"),),
+    "ValueSet": (
+        (
+            "expand",
+            "http://hl7.org/fhir/OperationDefinition/ValueSet-expand",
+            "By url; filter, offset and count are read. Families of codes are listed as the release has them that the "
+            f"parameter version of the expansion names. More than {MOST_OF_A_PAGE} codes come in pages alone, and a "
+            "family without such a list is 422 too-costly.",
+        ),
+    ),
 }
 _SAYS = (
     "Questionnaires derived from coverage statements. Da Vinci DTR 2.2 by default, with FHIRPath expressions; 2.0.1 on "
@@ -58,7 +78,9 @@ def capability_statement(base: str, day: str, *, authenticated: bool) -> Json:
 
 
 def _resource(kind: str) -> Json:
-    operations = [{"name": name, "definition": url} for name, url in _OPERATIONS.get(kind, ())]
+    operations = [
+        {"name": name, "definition": url, "documentation": says} for name, url, says in _OPERATIONS.get(kind, ())
+    ]
     return {
         "type": kind,
         "interaction": [{"code": "read"}, {"code": "search-type"}],

@@ -97,8 +97,11 @@ def read_request(body: Any, version: Version) -> PackageRequest:
     orders = [fhir_parameters.resource(item, _ORDERS) for item in sent.get("order", ())]
     questionnaires = [fhir_parameters.text(item, "valueCanonical") for item in sent.get("questionnaire", ())]
     if sent.get("context"):
-        # No assertion is kept yet, so that none can be known (DTR, spec-130).
-        sentence = "There is no coverage assertion with this context id; send order or questionnaire without context."
+        # Whatever it is, it was not issued here (DTR, spec-130).
+        sentence = (
+            "The context id is not known: this service issues no coverage assertions; send order or questionnaire "
+            "without context."
+        )
         raise RequestError(400, "not-found", sentence, "context")
     if not orders and not questionnaires:
         raise RequestError(

@@ -1,0 +1,98 @@
+"""Expansions of the value sets (FHIR R4, ValueSet/$expand): the codes that are listed, and those of the families.
+
+The codes of a family are those that a release of the code system has under it (``policy.released_codes``): no code
+system is held here.
+"""
+
+from typing import NamedTuple
+
+from cds_service.errors import RequestError
+from cds_service.fhir.elements import Json
+from cds_service.policy.codes import CodeSet
+from cds_service.policy.model import Policy
+from cds_service.questionnaire.terminology import concept_of
+
+# An answer holds no more codes than these.
+MOST_OF_A_PAGE = 1000
+
+
+class Page(NamedTuple):
+    """What of an expansion is asked for: whose codes or words hold ``filter``, ``size`` of it from ``offset`` on (None:
+    the whole)."""
+
+    filter: str = ""
+    offset: int = 0
+    size: int | None = None
+
+
+class Contents(NamedTuple):
+    """The codes of one value set, each once, in the order of its rows.
+
+    ``releases`` are "system|release" of those that list families, ``unlisted`` families of which no release is known.
+    """
+
+    codes: tuple[Json, ...]
+    releases: tuple[str, ...] = ()
+    unlisted: tuple[str, ...] = ()
+
+
+def contents(policy: Policy, codes: CodeSet) -> Contents:
+    """What a code set of a policy stands for."""
+    found: dict[tuple[str, str], Json] = {}
+    releases: dict[str, None] = {}
+    unlisted = []
+    # A code that a row names has that row's words, a family's row before it or not.
+    for row in sorted(codes.listed, key=lambda row: row.is_family):
+        if not row.is_family:
+            # An ingredient of which no code was available has a name alone.
+            if row.code:
+                found.setdefault((row.system, row.code), {"system": row.system, **concept_of(row)})
+            continue
+        released = policy.released_codes.get(row.system)
+        under = released.under(row) if released else ()
+        if not under or released is None:
+            unlisted.append(row.spelling)
+            continue
+        releases.setdefault(f"{row.system}|{released.release}")
+        for code in under:
+            found.setdefault((row.system, code), {"system": row.system, "code": code})
+    return Contents(tuple(found.values()), tuple(releases), tuple(unlisted))
+
+
+def expanded(value_set: Json, of: Contents, page: Page, identifier: str, timestamp: str) -> Json:
+    """A ValueSet with its expansion; ``identifier`` is a URI, ``timestamp`` an instant.
+
+    Raises RequestError 422 (too-costly) where it has more codes than an answer holds and no page is asked for, and
+    where no release lists a family of it.
+    """
+    if of.unlisted:
+        raise RequestError(
+            422,
+            "too-costly",
+            f"The ValueSet '{value_set['id']}' stands for families of codes ({', '.join(of.unlisted[:3])}), of which "
+            "this service has no list; expand it on a terminology server.",
+        )
+    wanted = page.filter.casefold()
+    found = [item for item in of.codes if wanted in f"{item['code']} {item.get('display', '')}".casefold()]
+    if page.size is None and len(found) - page.offset > MOST_OF_A_PAGE:
+        raise RequestError(
+            422,
+            "too-costly",
+            f"The ValueSet '{value_set['id']}' has {len(found)} codes and an answer holds {MOST_OF_A_PAGE}; ask for "
+            "pages with count and offset, or for less with filter.",
+        )
+    size = MOST_OF_A_PAGE if page.size is None else min(page.size, MOST_OF_A_PAGE)
+    parameters = [
+        *({"name": "version", "valueString": release} for release in of.releases),
+        *([{"name": "filter", "valueString": page.filter}] if page.filter else []),
+    ]
+    expansion = {
+        "identifier": identifier,
+        "timestamp": timestamp,
+        "total": len(found),
+        "offset": page.offset,
+        "parameter": parameters,
+        "contains": found[page.offset : page.offset + size],
+    }
+    # An empty list is no FHIR.
+    return value_set | {"expansion": {name: value for name, value in expansion.items() if value != []}}
