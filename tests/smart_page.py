@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 import requests
 from flask import Flask, Response, redirect, request
@@ -117,8 +117,3 @@ def served_with_app(state: Path, answers: dict[str, Any] | None = None) -> Itera
     finally:
         installation.fetcher.close()
         installation.close()
-
-
-def query_of(address: str) -> dict[str, str]:
-    """The parameters of an address."""
-    return dict(parse_qsl(address.partition("?")[2]))

@@ -227,7 +227,7 @@ def test_options_of_the_log_before_the_command_are_refused():
     assert "Write the options behind 'affected'; it has its own." in result.stderr
 
 
-def served_and_kept(state, body, keys, first_policy_only=False):
+def served_and_kept(state, body, keys):
     """The audit line of one call over HTTP, with the FHIR server that it names."""
     client = OutgoingClient()
     fetcher = Fetcher(client, 5_000_000, 20)

@@ -59,8 +59,6 @@ _SHAPES = (
     (re.compile(r"[A-V]\d{4}"), HCPCS),
     (re.compile(r"\d{5}(?:[-\s,]+[0-9A-Z]{2})*"), CPT),
 )
-# HCPCS level I is CPT, so that either stands under the other's name; modifiers are written behind a code.
-_PROCEDURE = re.compile(r"(?:(\d{4}[0-9FMTU])|([A-V]\d{4}))(?:[-\s,:]+[0-9A-Z]{2})*")
 
 
 def canonical_system(system: str) -> str:

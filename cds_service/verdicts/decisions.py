@@ -64,10 +64,6 @@ class Verdict:
     findings: tuple[Finding, ...]
     reason: str = ""
 
-    def with_truth(self, truth: Truth) -> tuple[Finding, ...]:
-        """The verdict's findings that have this truth."""
-        return tuple(finding for finding in self.findings if finding.truth is truth)
-
     def by_part(self) -> tuple[tuple[Part, tuple[Finding, ...]], ...]:
         """Each part with the findings that it rests on, those of the whole among them; none where nothing is apart."""
         parts = {finding.part.id: finding.part for finding in self.findings if finding.part}

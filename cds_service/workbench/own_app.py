@@ -25,7 +25,7 @@ from cds_service.ehr.addresses import is_loopback
 
 CLIENT_ID = "cds-service-app"
 CLIENT_NAME = "Documentation form of cds-service"
-LAUNCH_PATH, CALLBACK_PATH = "/smart/launch", "/smart/callback"
+CALLBACK_PATH = "/smart/callback"
 AUTH_METHODS = ("client_secret_basic", "client_secret_post")
 _NAME = re.compile(r"/workbench/fhir/[A-Za-z0-9-]{1,80}/?", re.ASCII)
 _PORTS = {"http": 80, "https": 443}
@@ -53,11 +53,6 @@ class OwnApp(NamedTuple):
     def redirect_uri(self) -> str:
         """The one address to which a user is sent back."""
         return self.address + CALLBACK_PATH
-
-    @property
-    def launch_uri(self) -> str:
-        """Where the app is launched: the ``url`` of a card's link."""
-        return self.address + LAUNCH_PATH
 
     def registration(self, iss: str) -> Registration | None:
         """The registration at the demo EHR for the ``iss`` of a launch; None where that is no base of it."""
