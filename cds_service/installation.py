@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from cds_service.ehr.client import OutgoingClient
 from cds_service.ehr.fetch import Fetcher, NoFetcher
+from cds_service.ehr.search import FetchLimits
 from cds_service.hooks import hook_request
 from cds_service.hooks.client_names import OPEN, WORKBENCH
 from cds_service.hooks.feedback import MOST_ITEMS
@@ -221,7 +222,10 @@ def _names(library: Library, clients: Clients | None) -> Names:
 
 
 def _fetcher(settings: Settings, http: OutgoingClient) -> Fetcher:
-    return Fetcher(http, settings.fhir_max_bytes, settings.fhir_max_pages, settings.max_resources)
+    limits = FetchLimits(
+        settings.fhir_max_bytes, settings.fhir_max_pages, settings.max_resources, settings.fhir_max_call_bytes
+    )
+    return Fetcher(http, limits)
 
 
 def _traces(settings: Settings, names: Names) -> NoTraces | OpenTelemetry:

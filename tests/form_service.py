@@ -10,6 +10,7 @@ from cds_service import web
 from cds_service.documentation import routes
 from cds_service.documentation.desk import FormDesk
 from cds_service.ehr.fetch import Fetcher
+from cds_service.ehr.search import FetchLimits
 from cds_service.installation import Forms, Installation
 from cds_service.operations.sealing import Keys, key_id
 from cds_service.service import guide_of
@@ -44,7 +45,9 @@ class Clock:
 def form_app(folder: Path, ehr: FormEhr, clock: Clock, known: AppRegistration | None = None) -> Flask:
     """The routes of the form; ``known`` is the registration at the EHR, in place of the usual one."""
     store = open_store("", folder)
-    forms = Forms(FormSessions(store, GivenKeys(Keys({key_id(KEY): KEY})), clock), ehr, Fetcher(ehr, 1_000_000, 5))
+    forms = Forms(
+        FormSessions(store, GivenKeys(Keys({key_id(KEY): KEY})), clock), ehr, Fetcher(ehr, FetchLimits(1_000_000, 5))
+    )
     guide = guide_of(Settings(), library(), OURS)
     app = Flask(web.__name__)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

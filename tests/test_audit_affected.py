@@ -14,6 +14,7 @@ from cds_service.app import create_app
 from cds_service.commands.main import main
 from cds_service.ehr.client import OutgoingClient
 from cds_service.ehr.fetch import Fetcher
+from cds_service.ehr.search import FetchLimits
 from cds_service.hooks.client_names import WORKBENCH
 from cds_service.installation import Installation
 from cds_service.library import load_library
@@ -230,7 +231,7 @@ def test_options_of_the_log_before_the_command_are_refused():
 def served_and_kept(state, body, keys):
     """The audit line of one call over HTTP, with the FHIR server that it names."""
     client = OutgoingClient()
-    fetcher = Fetcher(client, 5_000_000, 20)
+    fetcher = Fetcher(client, FetchLimits(5_000_000, 20))
     log = AuditLog(audit_folder(state), ID_KEY, keys, lambda: datetime(2026, 11, 23, 9, tzinfo=UTC))
     installation = Installation(fetcher=fetcher, open_client=anyone(this_machine=True), call_seconds=10, audit=log)
     app = create_app(Settings(), library(), "http://127.0.0.1:8080", lambda: TODAY, installation).test_client()

@@ -11,6 +11,7 @@ from cds_service.ehr.addresses import Allowance
 from cds_service.ehr.client import OutgoingClient
 from cds_service.ehr.complete import complete_call
 from cds_service.ehr.fetch import Fetcher
+from cds_service.ehr.search import FetchLimits
 from cds_service.errors import UnreadableError
 from cds_service.examples import examples
 from cds_service.fhir.elements import codings
@@ -28,7 +29,7 @@ TOKEN = "a-token-of-the-tests"
 @pytest.fixture(scope="module")
 def fetcher():
     client = OutgoingClient()
-    made = Fetcher(client, max_bytes=5_000_000, max_pages=20)
+    made = Fetcher(client, FetchLimits(5_000_000, 20))
     yield made
     made.close()
     client.close()

@@ -15,6 +15,7 @@ from cds_service.ehr.addresses import Allowance
 from cds_service.ehr.client import OutgoingClient
 from cds_service.ehr.complete import complete_call
 from cds_service.ehr.fetch import Fetcher
+from cds_service.ehr.search import FetchLimits
 from cds_service.errors import RequestError
 from cds_service.facts.logic import Truth
 from cds_service.hooks import hook_request
@@ -24,13 +25,14 @@ from tests.shipped import TODAY, example, guide, library, wanted_on
 KEYS = sorted(library().prefetch_keys)
 # Generous, for a machine that is busy with other things; a fault that hangs would hang for longer still.
 SLACK = LONGEST_FAULT / 2
+LIMITS = FetchLimits(1_000_000, 5)
 EXAMPLES = ("all-met", "joint-all-documented")
 
 
 @contextmanager
-def fetching(server: FhirServer, base: str) -> Iterator[tuple[Fetcher, Allowance]]:
+def fetching(server: FhirServer, base: str, limits: FetchLimits = LIMITS) -> Iterator[tuple[Fetcher, Allowance]]:
     client = OutgoingClient()
-    fetcher = Fetcher(client, max_bytes=1_000_000, max_pages=5, threads=256, most_outstanding=512)
+    fetcher = Fetcher(client, limits, threads=256, most_outstanding=512)
     try:
         yield fetcher, Allowance((base,), (), loopback=True)
     finally:
@@ -132,3 +134,54 @@ def test_a_fault_that_befalls_what_settles_criteria_makes_them_unknown():
     reasons = [item.reason for item in decided(completed).decision.findings.values() if item.truth is Truth.UNKNOWN]
     said = [reason for reason in reasons if "QuestionnaireResponse: the EHR's FHIR server failed (503)" in reason]
     assert len(said) >= 5
+
+
+MANY = [
+    {
+        "resourceType": "Condition",
+        "id": f"more-{number}",
+        "subject": {"reference": f"Patient/{example('all-met')['context']['patientId']}"},
+        "code": {"text": "x" * 400},
+    }
+    for number in range(40)
+]
+# As much as the first pages take, and not as much as all of them do.
+ROOM = 15_000
+
+
+def limited(body, **sent):
+    """A call of which only ``sent`` and the patient come with it, fetched page by page with little room for bytes."""
+    prefetch = body["prefetch"] | {"condition": {"resourceType": "Bundle", "entry": [{"resource": it} for it in MANY]}}
+    with FhirServer(prefetch, page_size=1) as server:
+        call = body | {"fhirServer": server.base, "prefetch": {"patient": body["prefetch"]["patient"]} | sent}
+        request = hook_request.parse(f"coverage-guidance-{body['hook']}", call)
+        limits = FetchLimits(1_000_000, 100, max_call_bytes=ROOM)
+        with fetching(server, server.base, limits) as (fetcher, allowance):
+            return complete_call(request, wanted_on(request, TODAY), fetcher, allowance, Deadline(30))
+
+
+def test_beyond_the_bytes_of_a_call_a_list_has_come_in_part():
+    body = example("all-met")
+    sent = {key: value for key, value in body["prefetch"].items() if key != "condition"}
+    completed = limited(body, **sent)
+    found = completed.request.prefetch["condition"]["entry"]
+    assert 0 < len(found) < len(MANY)
+    assert len(orjson.dumps(found)) <= ROOM
+    assert "CDS_SERVICE_FHIR_MAX_CALL_BYTES" in completed.request.unfetched["condition"]
+    assert [(item.state, item.cause) for item in completed.report if item.key == "condition"] == [
+        ("in-part", "too-large")
+    ]
+    (answer,) = service.answer(completed.request, guide(), TODAY)
+    ledger = answer.assessment.chart.delivery("Condition")
+    assert (ledger.state, ledger.received) == ("in-part", len(found))
+
+
+def test_the_searches_of_a_call_share_its_bytes_over_all_stages():
+    completed = limited(example("all-met"))
+    fetched = {item.key: item for item in completed.report if item.state != "sent"}
+    came = [completed.request.prefetch[key] for key in fetched if key in completed.request.prefetch]
+    assert len(orjson.dumps(came)) <= ROOM
+    beyond = {key for key, item in fetched.items() if item.cause == "too-large"}
+    assert "condition" in beyond
+    for key in beyond:
+        assert "CDS_SERVICE_FHIR_MAX_CALL_BYTES" in completed.request.unfetched[key]

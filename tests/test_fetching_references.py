@@ -10,6 +10,7 @@ from cds_service.ehr.client import OutgoingError, Received
 from cds_service.ehr.complete import complete_call
 from cds_service.ehr.fetch import Fetcher
 from cds_service.ehr.references import MOST_REFERENCES, unresolved
+from cds_service.ehr.search import FetchLimits
 from cds_service.hooks.hook_request import parse
 from tests.charts import ME, bundle, named, order
 
@@ -90,7 +91,7 @@ class Server:
 
 
 def completed(request, server, seconds=10.0):
-    fetcher = Fetcher(server, 100_000, 5)
+    fetcher = Fetcher(server, FetchLimits(100_000, 5))
     try:
         return complete_call(request, lambda _: {}, fetcher, Allowance((BASE,), ()), Deadline(seconds))
     finally:

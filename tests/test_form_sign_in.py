@@ -23,6 +23,7 @@ from cds_service.documentation.messages import (
 )
 from cds_service.ehr.client import OutgoingError
 from cds_service.ehr.fetch import Fetcher
+from cds_service.ehr.search import FetchLimits
 from cds_service.installation import Forms
 from cds_service.operations.sealing import Keys, key_id
 from cds_service.service import guide_of
@@ -59,7 +60,7 @@ def ehr() -> FormEhr:
 def desk(store, ehr, clock) -> FormDesk:
     known = {BASE: registration(), OTHER_BASE: registration(OTHER_BASE)}
     sessions = FormSessions(store, GivenKeys(Keys({key_id(KEY): KEY})), clock)
-    forms = Forms(sessions, ehr, Fetcher(ehr, 1_000_000, 5))
+    forms = Forms(sessions, ehr, Fetcher(ehr, FetchLimits(1_000_000, 5)))
     return FormDesk(guide_of(Settings(), library(), "https://cds.example"), known.get, forms, date.today)
 
 

@@ -20,6 +20,7 @@ from cds_service.clock import Deadline
 from cds_service.ehr.addresses import Allowance
 from cds_service.ehr.client import Received
 from cds_service.ehr.fetch import Fetcher
+from cds_service.ehr.search import FetchLimits
 from cds_service.errors import RequestError
 from cds_service.fhir.bundles import ReadLimits, once, size_of
 from cds_service.hooks import hook_request
@@ -199,7 +200,7 @@ def test_what_is_fetched_beyond_the_limit_is_unknown_and_said_to_be():
         prefetch={},
         fhir_server="http://127.0.0.1:1/fhir",
     )
-    fetcher = Fetcher(Server(), 100_000, 5, 4)
+    fetcher = Fetcher(Server(), FetchLimits(100_000, 5, 4))
     wanted = {"condition": "Condition?patient=p1", "procedure": "Procedure?patient=p1"}
     completed = fetcher.complete(request, wanted, Allowance(loopback=True), Deadline(5)).request
     fetcher.close()

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from cds_service.app import create_app
 from cds_service.ehr.client import OutgoingClient
 from cds_service.ehr.fetch import Fetcher
+from cds_service.ehr.search import FetchLimits
 from cds_service.examples import examples
 from cds_service.hooks.feedback import DayRange
 from cds_service.installation import Installation, names_of
@@ -35,7 +36,7 @@ HERE = anyone(this_machine=True)
 @pytest.fixture
 def installation(tmp_path):
     client = OutgoingClient()
-    fetcher = Fetcher(client, 5_000_000, 20)
+    fetcher = Fetcher(client, FetchLimits(5_000_000, 20))
     store = open_store(None, tmp_path)
     metrics, log = Metrics(names_of(library())), AuditLog(tmp_path / "audit", b"a key of the tests", None)
     made = Installation(

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from cds_service.app import create_app
 from cds_service.ehr.client import OutgoingClient
 from cds_service.ehr.fetch import Fetcher
+from cds_service.ehr.search import FetchLimits
 from cds_service.ehr.templates import resolve
 from cds_service.hooks.feedback import DayRange
 from cds_service.installation import Installation, names_of
@@ -36,7 +37,7 @@ FEEDBACK = {"feedback": [{"card": "c1", "outcome": "accepted", "outcomeTimestamp
 def installation(tmp_path):
     """All that an open service on this machine has."""
     http, store = OutgoingClient(), open_store(None, tmp_path)
-    fetcher = Fetcher(http, 5_000_000, 20)
+    fetcher = Fetcher(http, FetchLimits(5_000_000, 20))
     yield Installation(
         fetcher=fetcher,
         open_client=anyone(this_machine=True),

@@ -12,6 +12,7 @@ from cds_service.app import create_app
 from cds_service.commands.main import main
 from cds_service.ehr.client import OutgoingClient
 from cds_service.ehr.fetch import Fetcher
+from cds_service.ehr.search import FetchLimits
 from cds_service.installation import NO_FETCHER, Installation, installation_of, names_of
 from cds_service.operations import logs
 from cds_service.settings.settings import Settings, load_settings
@@ -112,7 +113,7 @@ def test_for_a_client_its_own_fhir_servers_are_called_and_no_other(http):
     body = example("typical-gaps")
     with FhirServer(body["prefetch"]) as own, FhirServer(body["prefetch"]) as other:
         general = client(fhir_servers=(own.base,))
-        app = app_of(general, fetcher=Fetcher(http, 5_000_000, 20))
+        app = app_of(general, fetcher=Fetcher(http, FetchLimits(5_000_000, 20)))
         sent = app.post(PATH, json=body, headers={"Authorization": bearer(jti="0")})
         for number, (server, status) in enumerate([(own, 200), (other, 412)], 1):
             lacking = body | {"prefetch": {}, "fhirServer": server.base}
@@ -126,7 +127,7 @@ def test_for_a_client_its_own_fhir_servers_are_called_and_no_other(http):
 def test_for_a_client_without_fhir_servers_nothing_is_called(http):
     body = example("typical-gaps")
     with FhirServer(body["prefetch"]) as server:
-        app = app_of(client(), fetcher=Fetcher(http, 5_000_000, 20))
+        app = app_of(client(), fetcher=Fetcher(http, FetchLimits(5_000_000, 20)))
         lacking = body | {"prefetch": {}, "fhirServer": server.base}
         assert app.post(PATH, json=lacking, headers={"Authorization": bearer()}).status_code == 412
         assert server.calls == []

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from cds_service.app import create_app
 from cds_service.ehr.client import OutgoingClient
 from cds_service.ehr.fetch import Fetcher
+from cds_service.ehr.search import FetchLimits
 from cds_service.ehr.templates import resolve
 from cds_service.examples import examples, request_as_of
 from cds_service.fhir.terminology import canonical_system, is_standard
@@ -46,7 +47,7 @@ def client() -> FlaskClient:
 def served() -> Iterator[tuple[str, FlaskClient]]:
     """The workbench over real HTTP, with a fetcher that may call it; its address, and a client of the same app."""
     caller = OutgoingClient()
-    fetcher = Fetcher(caller, 5_000_000, 20)
+    fetcher = Fetcher(caller, FetchLimits(5_000_000, 20))
     installation = Installation(fetcher=fetcher, open_client=anyone(this_machine=True), call_seconds=20, workbench=True)
     app = create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY, installation)
     with listening(app) as address:

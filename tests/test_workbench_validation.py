@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from cds_service.app import create_app
 from cds_service.ehr.client import OutgoingClient
 from cds_service.ehr.fetch import Fetcher
+from cds_service.ehr.search import FetchLimits
 from cds_service.examples import examples
 from cds_service.installation import Installation
 from cds_service.service import guide_of
@@ -37,7 +38,7 @@ GRANT = {
 @pytest.fixture(scope="module")
 def client() -> Iterator[FlaskClient]:
     """A client of a service that fetches what is not sent; nothing here makes it."""
-    with closing(OutgoingClient()) as caller, closing(Fetcher(caller, 5_000_000, 20)) as fetcher:
+    with closing(OutgoingClient()) as caller, closing(Fetcher(caller, FetchLimits(5_000_000, 20))) as fetcher:
         installation = Installation(fetcher=fetcher, workbench=True)
         yield create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY, installation).test_client()
 

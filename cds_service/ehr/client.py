@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTimeError
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -78,6 +78,36 @@ def resolved(host: str, port: int) -> Sequence[str]:
     return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
+class ByteBudget:
+    """How many bytes may still be read of the answers to several calls, by all threads that make them."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self._lock = threading.Lock()
+
+    def take(self, count: int) -> bool:
+        """Counts what was read, and says whether there was room for it."""
+        with self._lock:
+            self._left -= count
+            return self._left >= 0
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether more came than there was room for."""
+        return self._left < 0
+
+
+class _Limits(NamedTuple):
+    """How many bytes are read of one answer, and together with others."""
+
+    max_bytes: int
+    room: ByteBudget | None = None
+
+    def has_room(self, read: int, last: int) -> bool:
+        """Whether an answer may go on of which so many bytes were read, so many of them ``last``."""
+        return read <= self.max_bytes and (self.room is None or self.room.take(last))
+
+
 class _Current(threading.local):
     """The call that a thread is making: its deadline, and whether it opened a connection."""
 
@@ -108,10 +138,14 @@ class OutgoingClient:
         deadline: Deadline,
         max_bytes: int,
         token: str | None = None,
+        room: ByteBudget | None = None,
     ) -> Received:
-        """The answer to a GET, with ``token`` as Bearer token where there is one. Raises OutgoingError."""
+        """The answer to a GET, with ``token`` as Bearer token where there is one. Raises OutgoingError.
+
+        Of the answer at most ``max_bytes`` are read, and no more than there is ``room`` for.
+        """
         headers = {"Accept": accept} | ({"Authorization": f"Bearer {token}"} if token else {})
-        return self._call(_Request("GET", headers), url, allowance, deadline, max_bytes)
+        return self._call(_Request("GET", headers), url, allowance, deadline, _Limits(max_bytes, room))
 
     def post(
         self,
@@ -127,7 +161,7 @@ class OutgoingClient:
 
         Never sent twice: of a POST whose answer is lost nobody knows whether it was carried out.
         """
-        return self._call(_Request("POST", headers, body), url, allowance, deadline, max_bytes)
+        return self._call(_Request("POST", headers, body), url, allowance, deadline, _Limits(max_bytes))
 
     def put(
         self,
@@ -140,9 +174,9 @@ class OutgoingClient:
         max_bytes: int,
     ) -> Received:
         """The answer to a PUT of ``body``. Raises OutgoingError. Never sent twice, like a POST."""
-        return self._call(_Request("PUT", headers, body), url, allowance, deadline, max_bytes)
+        return self._call(_Request("PUT", headers, body), url, allowance, deadline, _Limits(max_bytes))
 
-    def _call(self, asked: _Request, url: str, allowance: Allowance, deadline: Deadline, max_bytes: int) -> Received:
+    def _call(self, asked: _Request, url: str, allowance: Allowance, deadline: Deadline, limits: _Limits) -> Received:
         try:
             address = permitted(url, allowance)
         except ForbiddenAddressError as error:
@@ -151,7 +185,7 @@ class OutgoingClient:
         self._current.deadline, self._current.connected = deadline, False
         for last in (asked.method != "GET", True):
             try:
-                return _received(session, asked, address, deadline, max_bytes)
+                return _received(session, asked, address, deadline, limits)
             except OutgoingError:
                 raise
             except Exception as error:
@@ -254,7 +288,9 @@ class OutgoingClient:
         return addresses
 
 
-def _received(session: requests.Session, asked: _Request, address: str, deadline: Deadline, max_bytes: int) -> Received:
+def _received(
+    session: requests.Session, asked: _Request, address: str, deadline: Deadline, limits: _Limits
+) -> Received:
     left = _left(deadline)
     with session.request(
         asked.method,
@@ -268,12 +304,12 @@ def _received(session: requests.Session, asked: _Request, address: str, deadline
         if 300 <= answer.status_code < 400:
             raise OutgoingError("redirected")
         declared = answer.headers.get("Content-Length", "")
-        if declared.isdecimal() and int(declared[:20]) > max_bytes:
+        if declared.isdecimal() and int(declared[:20]) > limits.max_bytes:
             raise OutgoingError("too-large")
         body = bytearray()
         for chunk in answer.raw.stream(CHUNK, decode_content=True):
             body += chunk
-            if len(body) > max_bytes:
+            if not limits.has_room(len(body), len(chunk)):
                 raise OutgoingError("too-large")
             _left(deadline)
         content_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()

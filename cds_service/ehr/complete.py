@@ -28,13 +28,14 @@ def complete_call(
     if request.fhir_server is None:
         return Completed(request)
     report: dict[str, KeyReport] = {}
+    room = fetcher.room()
     for _ in range(MOST_STAGES):
-        completed = fetcher.complete(request, wanted(request), allowance, deadline)
+        completed = fetcher.complete(request, wanted(request), allowance, deadline, room)
         for item in completed.report:
             report.setdefault(item.key, item)
         if completed.request is request:
             break
         request = completed.request
     # Ids of records are nobody's to log: of these reads nothing is reported.
-    referred = fetcher.complete(request, unresolved(request), allowance, deadline)
+    referred = fetcher.complete(request, unresolved(request), allowance, deadline, room)
     return Completed(referred.request, tuple(report.values()))

@@ -12,10 +12,10 @@ from typing import ClassVar, NamedTuple, Protocol
 from cds_service.clock import Deadline
 from cds_service.ehr import scopes, search, templates
 from cds_service.ehr.addresses import Allowance, ForbiddenAddressError, permitted
-from cds_service.ehr.client import OutgoingError, Received
+from cds_service.ehr.client import ByteBudget, OutgoingError, Received
 from cds_service.ehr.search import SERVER, FetchError, FetchLimits, Get, SearchResult
 from cds_service.ehr.templates import Query, UnresolvedError
-from cds_service.fhir.bundles import DEFAULT_LIMITS, size_of
+from cds_service.fhir.bundles import size_of
 from cds_service.hooks.hook_request import HookRequest
 from cds_service.operations import logs
 
@@ -34,6 +34,7 @@ _CLAUSES = {
 }
 _NO_TIME = ("timeout", "there was no time left to ask for it")
 _TOO_MANY = "with it the call holds more than is read (CDS_SERVICE_MAX_RESOURCES)"
+_TOO_LARGE = ("too-large", "with it the call reads more than is read (CDS_SERVICE_FHIR_MAX_CALL_BYTES)")
 _BUSY = ("busy", "this service was too busy to ask for it")
 
 
@@ -70,6 +71,7 @@ class Getter(Protocol):
         deadline: Deadline,
         max_bytes: int,
         token: str | None = None,
+        room: ByteBudget | None = None,
     ) -> Received:
         """The answer of a server. Raises OutgoingError."""
 
@@ -96,8 +98,17 @@ class NoFetcher:
 
     fetches: ClassVar[bool] = False
 
+    def room(self) -> ByteBudget:
+        """None, for nothing is fetched."""
+        return ByteBudget(0)
+
     def complete(
-        self, request: HookRequest, wanted: Mapping[str, str], allowance: Allowance, deadline: Deadline
+        self,
+        request: HookRequest,
+        wanted: Mapping[str, str],
+        allowance: Allowance,
+        deadline: Deadline,
+        room: ByteBudget | None = None,
     ) -> Completed:
         """The call as it came."""
         return Completed(request)
@@ -109,7 +120,7 @@ class NoFetcher:
 class Fetcher:
     """Fetches with one client for all calls; safe to share between threads, and to make before a fork.
 
-    ``max_bytes`` and ``max_pages`` are the most that is read of one search, ``max_resources`` the most of one call.
+    ``limits`` are the most that is read of one search, and of one call.
     """
 
     fetches: ClassVar[bool] = True
@@ -117,33 +128,44 @@ class Fetcher:
     def __init__(
         self,
         client: Getter,
-        max_bytes: int,
-        max_pages: int,
-        max_resources: int = DEFAULT_LIMITS.resources,
+        limits: FetchLimits,
         *,
         threads: int = THREADS,
         most_outstanding: int = MOST_OUTSTANDING,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._client = client
-        self._limits = FetchLimits(max_bytes, max_pages, max_resources)
+        self._limits = limits
         self._sizes = (threads, most_outstanding)
         self._clock = clock
         self._lock = Lock()
         self._threads: _Threads | None = None
 
+    def room(self) -> ByteBudget:
+        """How many bytes one call may read."""
+        return ByteBudget(self._limits.max_call_bytes)
+
     def complete(
-        self, request: HookRequest, wanted: Mapping[str, str], allowance: Allowance, deadline: Deadline
+        self,
+        request: HookRequest,
+        wanted: Mapping[str, str],
+        allowance: Allowance,
+        deadline: Deadline,
+        room: ByteBudget | None = None,
     ) -> Completed:
         """Fetches what the call lacks of the wanted keys (published key -> template), and returns by the deadline.
 
         A key that was sent, be it as ``null``, empty or failed, stays as it is; of a first page the rest is fetched. A
-        call without ``fhir_server`` comes back as it is. Never raises for what a server does.
+        call without ``fhir_server`` comes back as it is. ``room`` is that of ``room()`` for all that one call fetches,
+        one stage after another. Never raises for what a server does.
         """
         if request.fhir_server is None:
             return Completed(request)
         lacking = {key: template for key, template in wanted.items() if request.lacks(key)}
-        found, taken = self._found(request, lacking, allowance, deadline) if lacking else ({}, {})
+        get = partial(
+            self._get, allowance=allowance, deadline=deadline, token=_token(request), room=room or self.room()
+        )
+        found, taken = self._found(request, lacking, allowance, deadline, get) if lacking else ({}, {})
         came = {key: item.value for key, item in found.items() if item.value is not None}
         why = {key: item.sentence for key, item in found.items() if item.sentence is not None}
         report = tuple(_report(key, found.get(key), taken.get(key)) for key in wanted if key not in request.unfetched)
@@ -160,14 +182,13 @@ class Fetcher:
                 self._threads = None
 
     def _found(
-        self, request: HookRequest, lacking: Mapping[str, str], allowance: Allowance, deadline: Deadline
+        self, request: HookRequest, lacking: Mapping[str, str], allowance: Allowance, deadline: Deadline, get: Get
     ) -> tuple[dict[str, SearchResult], dict[str, float]]:
         """What came of each key, and the seconds that each took that was asked for."""
         found: dict[str, SearchResult] = {}
         asked: dict[Future[SearchResult], str] = {}
         ended: dict[str, float] = {}
         started = self._clock()
-        get = partial(self._get, allowance=allowance, deadline=deadline, token=_token(request))
         for key, template in lacking.items():
             kind = template.partition("?")[0].partition("/")[0]
             try:
@@ -226,15 +247,17 @@ class Fetcher:
         return search.search(get, base, query, request.patient_id, self._limits, request.prefetch.get(key))
 
     def _get(
-        self, url: str, max_bytes: int, *, allowance: Allowance, deadline: Deadline, token: str | None
+        self, url: str, max_bytes: int, *, allowance: Allowance, deadline: Deadline, token: str | None, room: ByteBudget
     ) -> Received:
         if deadline.left() <= 0:
             raise FetchError(*_LATE)
         try:
             return self._client.get(
-                url, accept=ACCEPT, allowance=allowance, deadline=deadline, max_bytes=max_bytes, token=token
+                url, accept=ACCEPT, allowance=allowance, deadline=deadline, max_bytes=max_bytes, token=token, room=room
             )
         except OutgoingError as error:
+            if room.is_exceeded:
+                raise FetchError(*_TOO_LARGE) from None
             raise FetchError(error.kind, _CLAUSES.get(error.kind, _CLAUSES["unreachable"])) from None
 
 

@@ -10,7 +10,7 @@ import orjson
 from cds_service.ehr.addresses import ForbiddenAddressError, is_at_or_below, is_plain_path
 from cds_service.ehr.client import Received
 from cds_service.ehr.templates import Query
-from cds_service.fhir.bundles import is_error, next_page
+from cds_service.fhir.bundles import DEFAULT_LIMITS, is_error, next_page
 from cds_service.fhir.elements import Json
 from cds_service.fhir.types import subject_of
 from cds_service.hooks.draft_orders import is_of_another
@@ -48,11 +48,15 @@ Get = Callable[[str, int], Received]
 
 
 class FetchLimits(NamedTuple):
-    """The most that is read of one search."""
+    """The most that is read: of one search, but ``max_resources`` and ``max_call_bytes`` of all of one call.
+
+    A call may read more bytes than one search, so that a search that is too large leaves room for the others.
+    """
 
     max_bytes: int
     max_pages: int
-    max_resources: int
+    max_resources: int = DEFAULT_LIMITS.resources
+    max_call_bytes: int = 8_000_000
 
 
 def read(get: Get, base: str, query: Query, patient_id: str, limits: FetchLimits) -> SearchResult:

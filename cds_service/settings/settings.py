@@ -104,7 +104,15 @@ class Settings(BaseSettings):
         "full",
         description="The prefetch that discovery asks for; lean: patient and coverage, the rest is fetched.",
     )
-    fhir_max_bytes: int = Field(5_000_000, gt=0, description="The largest answer that is read from a FHIR server.")
+    fhir_max_bytes: int = Field(
+        5_000_000, gt=0, description="The most bytes of one read or search that are read from a FHIR server."
+    )
+    fhir_max_call_bytes: int = Field(
+        8_000_000,
+        gt=0,
+        description="The most bytes that are read from a FHIR server for one call, all reads and searches together; "
+        "what is beyond them is unknown.",
+    )
     fhir_max_pages: int = Field(20, gt=0, description="The most pages of one search that are read.")
     max_body_bytes: int = Field(5_000_000, gt=0, description="The largest request body that is read.")
     max_resources: int = Field(
