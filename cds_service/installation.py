@@ -23,7 +23,7 @@ from cds_service.operations.rate import limit_of
 from cds_service.operations.readiness import Readiness
 from cds_service.operations.sealing import KEY_BYTES, keys_of
 from cds_service.operations.traces import NoTraces, OpenTelemetry, TracesError, open_traces
-from cds_service.settings.settings import Settings
+from cds_service.settings.settings import LONGEST_CALL, Settings
 from cds_service.store import page_keys
 from cds_service.store.database import Store, store_at
 from cds_service.store.evidence_pages import Ended
@@ -66,9 +66,9 @@ class Forms:
 class Installation:
     """Each part may be off: then it is one that fetches, counts, or keeps nothing.
 
-    ``call_seconds`` is the deadline of a call, ``rate_limit`` what one client may call (empty: no limit). ``verifier``
-    says who calls; without one calls are open, and everybody has the entry ``open_client``. Without a ``store`` no
-    feedback is taken.
+    ``call_seconds`` is the deadline of a call (the longest, if nobody says), ``rate_limit`` what one client may call
+    (empty: no limit). ``verifier`` says who calls; without one calls are open, and everybody has the entry
+    ``open_client``. Without a ``store`` no feedback is taken.
     ``trusted_proxies`` stand in front; ``names`` are those that log and metrics may hold. ``workbench``: the start page
     is a small EHR to try the service with. ``feedback_items`` are the most of one request, ``feedback_limit``
     the most of one client (empty: no limit). ``retention`` keeps what is kept below its limits. ``evidence_mode`` is
@@ -79,7 +79,7 @@ class Installation:
     """
 
     fetcher: Fetcher | NoFetcher = NO_FETCHER
-    call_seconds: float = 3.5
+    call_seconds: float = LONGEST_CALL
     metrics: NoMetrics = NO_METRICS
     audit: AuditLog | NoAuditLog = NO_AUDIT_LOG
     rate_limit: str = ""

@@ -59,7 +59,7 @@ def clients_file(tmp_path: Path) -> Path:
 
 
 # What whoever runs the tests has set for a service of their own decides no test; modules read some of it when imported.
-for _name in [name for name in os.environ if name.upper().startswith("CDS_SERVICE_")]:
+for _name in [name for name in os.environ if name.upper().startswith(("CDS_SERVICE_", "PROMETHEUS_", "OTEL_"))]:
     del os.environ[_name]
 
 

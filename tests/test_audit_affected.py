@@ -233,7 +233,7 @@ def served_and_kept(state, body, keys):
     client = OutgoingClient()
     fetcher = Fetcher(client, FetchLimits(5_000_000, 20))
     log = AuditLog(audit_folder(state), ID_KEY, keys, lambda: datetime(2026, 11, 23, 9, tzinfo=UTC))
-    installation = Installation(fetcher=fetcher, open_client=anyone(this_machine=True), call_seconds=10, audit=log)
+    installation = Installation(fetcher=fetcher, open_client=anyone(this_machine=True), audit=log)
     app = create_app(Settings(), library(), "http://127.0.0.1:8080", lambda: TODAY, installation).test_client()
     try:
         assert app.post(f"/cds-services/coverage-guidance-{body['hook']}", json=body).status_code == 200

@@ -213,6 +213,14 @@ def test_a_program_gets_an_operation_outcome_at_an_unknown_address(client, accep
     assert (answer.status_code, outcome_of(answer)["code"]) == (404, "not-found")
 
 
+@pytest.mark.parametrize(
+    "path", ["/fhir", "/fhir/nowhere", "/fhir/Questionnaire/none", "/workbench/fhir/nobody/Patient"]
+)
+def test_a_fhir_server_answers_a_browser_too_with_an_operation_outcome(client, path):
+    answer = client.get(path, headers=BROWSER)
+    assert (answer.status_code, outcome_of(answer)["code"]) == (404, "not-found")
+
+
 # --- over the real server, which reads from sockets ---
 
 

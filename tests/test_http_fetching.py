@@ -42,7 +42,6 @@ def installation(tmp_path):
     made = Installation(
         fetcher=fetcher,
         open_client=HERE,
-        call_seconds=10,
         metrics=metrics,
         audit=log,
         store=store,

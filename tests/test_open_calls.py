@@ -41,7 +41,6 @@ def installation(tmp_path):
     yield Installation(
         fetcher=fetcher,
         open_client=anyone(this_machine=True),
-        call_seconds=10,
         metrics=Metrics(names_of(library(), (), CHECKS)),
         store=store,
         readiness=Readiness(),

@@ -96,9 +96,7 @@ def test_with_clients_what_is_fetched_depends_on_their_entries_alone(tmp_path, c
 def app_of(*entries, http=None, fetcher=NO_FETCHER, **more):
     verifier = Verifier(Clients(entries), KeyRing(http or NoNetwork()), Remembered(), lambda: NOW)
     # What open calls may do must not matter once it is known who calls.
-    installation = Installation(
-        fetcher=fetcher, open_client=anyone(this_machine=True), call_seconds=10, verifier=verifier, **more
-    )
+    installation = Installation(fetcher=fetcher, open_client=anyone(this_machine=True), verifier=verifier, **more)
     return create_app(Settings(), library(), BASE, lambda: TODAY, installation).test_client()
 
 

@@ -48,7 +48,7 @@ def served() -> Iterator[tuple[str, FlaskClient]]:
     """The workbench over real HTTP, with a fetcher that may call it; its address, and a client of the same app."""
     caller = OutgoingClient()
     fetcher = Fetcher(caller, FetchLimits(5_000_000, 20))
-    installation = Installation(fetcher=fetcher, open_client=anyone(this_machine=True), call_seconds=20, workbench=True)
+    installation = Installation(fetcher=fetcher, open_client=anyone(this_machine=True), workbench=True)
     app = create_app(Settings(), library(), PUBLIC_URL, lambda: TODAY, installation)
     with listening(app) as address:
         yield address, app.test_client()

@@ -44,7 +44,7 @@ class Outcome:
 
     kills: int = 0
     acknowledged: set[str] = field(default_factory=set)
-    sent_anew: int = 0
+    sent_again: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     lost: set[str] = field(default_factory=set)
     doubled: set[str] = field(default_factory=set)
@@ -103,7 +103,7 @@ def _send(address: str, name: str, outcome: Outcome, over: threading.Event) -> N
             }
             while refused := _refused(session, address, body):
                 outcome.refused[refused] += 1
-                outcome.sent_anew += 1
+                outcome.sent_again += 1
                 if over.wait(0.02):
                     return
             outcome.acknowledged.add(card)

@@ -14,6 +14,8 @@ from cds_service.settings.folders import data_folder
 
 # On an open loopback server the ids protect nobody's data, so that a published key does no harm.
 OPEN_LOOPBACK_KEY = "cds-service-open-loopback"
+# The most seconds that a deployment may give a call.
+LONGEST_CALL = 60.0
 # Visible ASCII alone: each becomes one line of a file.
 _PAGE = re.compile(r"https://[a-zA-Z0-9\[][!-~]*")
 _ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?", re.IGNORECASE)
@@ -95,7 +97,7 @@ class Settings(BaseSettings):
     call_seconds: float = Field(
         3.5,
         gt=0.1,
-        le=60,
+        le=LONGEST_CALL,
         description="Deadline of a call, in seconds, from its acceptance; what was not fetched or evaluated by then is "
         "unknown.",
     )

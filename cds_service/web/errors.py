@@ -3,6 +3,7 @@
 A person who asks for a page with a browser gets a page that says the same.
 """
 
+import re
 from http import HTTPStatus
 
 import orjson
@@ -18,6 +19,8 @@ from cds_service.web.pages import rendered
 
 # After that long a store that was busy or restarted is likely to work again.
 SECONDS_TO_WAIT = "5"
+# Of FHIR servers, ours and that of the workbench, an error is an OperationOutcome, whoever asks (FHIR R4, RESTful API).
+_OF_FHIR = re.compile(r"(?:/workbench)?/fhir(?:/|$)")
 _ISSUES = {404: "not-found", 405: "not-supported", 413: "too-long", 415: "not-supported"}
 
 
@@ -80,5 +83,7 @@ def _outcome(status: int, code: str, sentence: str, expression: str | None = Non
 
 
 def _asks_for_a_page() -> bool:
+    if _OF_FHIR.match(request.path):
+        return False
     offered = ("application/fhir+json", "application/json", "text/html")
     return request.accept_mimetypes.best_match(offered) == "text/html"
