@@ -1,4 +1,4 @@
-"""The expected errors: an author's (a policy folder), a caller's (a request), and JSON that is not FHIR's.
+"""The expected errors: an author's (of a rule set), a caller's (a request), and JSON that is not FHIR's.
 
 The last is caught where the chart is read, and spoils only what it was read for. All else is a bug.
 """

@@ -1,4 +1,4 @@
-"""What an installation has around the rules: whom a call may be completed from, and who learns of it."""
+"""What an installation has around the rules: trust, fetching, counting, keeping; each part may be off."""
 
 import os
 import secrets

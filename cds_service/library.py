@@ -1,4 +1,4 @@
-"""All loaded policies, checked once at start: what they read, which answers count where, what an order may concern."""
+"""All loaded rule sets, checked once at start: what they read, which answers count where, what an order may concern."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

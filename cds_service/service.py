@@ -1,4 +1,4 @@
-"""The whole story of one call: request in, decisions and cards out."""
+"""The whole story of one call: request in, decisions and cards out. Read this first."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -5,61 +5,26 @@ from functools import cache
 from pathlib import Path
 
 import cds_service
+from cds_service.fhir.free_text import inside_sentence
 
 PACKAGE = Path(cds_service.__file__).parent
 
 # From the ground up: a room may import those of the floors below its own, and no other.
-FLOORS: tuple[dict[str, str], ...] = (
-    {
-        "clock": "the day it is, and the moment by which something must be over",
-        "errors": "authors' errors, callers' errors, resources that cannot be read, and the one shape of an error body",
-        "spelling": "the allowed name nearest to one that is not allowed",
-    },
-    {
-        "fhir": "FHIR elements, dates, codes, words and Bundles, read strictly; fhir.resources, when first needed",
-        "json_bodies": "request bytes to JSON, with limits",
-        "settings": "what a deployment can set, and where its data lies",
-    },
-    {
-        "examples": "the synthetic requests that ship with the program",
-        "policy": "a rule set in memory, and how a folder becomes one",
-    },
-    {
-        "chart": "a call's resources to a Chart: the patient's records by code, what counts as evidence, the orders",
-        "hooks": "a call and its feedback as the EHR sends them, and what prefetch is asked for",
-    },
-    {
-        "facts": "the Chart to facts: the closed vocabulary of kinds of facts and of words of tests",
-        "operations": "log, metrics, audit log, traces, rates, readiness",
-    },
-    {
-        "ehr": "calls to the EHR's FHIR server: whom, by when, and what a call still lacks",
-        "store": "feedback, cards shown, tokens seen and activity, in SQLite or PostgreSQL",
-        "verdicts": "facts to one finding for each criterion, and to verdicts",
-    },
-    {
-        "card": "a decision to one card in the rule set's words",
-        "publish": "a rule set in plain English and as JSON, and what changed between two editions",
-        "questionnaire": "a rule set as a FHIR Questionnaire: what a form asks, and how it fills itself in",
-        "trust": "who calls: the clients file, keys and tokens",
-    },
-    {"library": "all rule sets, checked at start"},
-    {
-        "installation": "what one installation has around the rules: trust, fetching, counting, keeping",
-        "service": "the story of one call on one screen",
-    },
-    {
-        "authoring": "the bench of rule set authors: cases, mutations, the check of a folder",
-        "web": "HTTP: hook calls, feedback, errors, pages and the OpenAPI document",
-    },
-    {
-        "documentation": "the form that a card leads to: signing in, answering, writing into the EHR",
-        "self_check": "the service asks itself what it knows the answer to",
-        "workbench": "the small EHR in the browser",
-    },
-    {"app": "the application put together"},
-    {"server": "the processes that serve it, and who waits for whom in one"},
-    {"commands": "the command line, a file for each group of commands"},
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("clock", "errors", "spelling"),
+    ("fhir", "json_bodies", "settings"),
+    ("examples", "policy"),
+    ("chart", "hooks"),
+    ("facts", "operations"),
+    ("ehr", "store", "verdicts"),
+    ("card", "publish", "questionnaire", "trust"),
+    ("library",),
+    ("installation", "service"),
+    ("authoring", "web"),
+    ("documentation", "self_check", "workbench"),
+    ("app",),
+    ("server",),
+    ("commands",),
 )
 HEIGHT = {room: height for height, floor in enumerate(FLOORS) for room in floor}
 
@@ -117,6 +82,12 @@ def arrows() -> set[tuple[str, str]]:
     return {(one, other) for one, other in between if one != other}
 
 
+def purpose_of(room: str) -> str:
+    """What a room is for: the first line of its docstring, as it stands in a table."""
+    said = ast.get_docstring(tree_of(room)) or ""
+    return inside_sentence(said.partition("\n")[0].removesuffix("."))
+
+
 def drawing() -> str:
     """The floors as docs/architecture.md draws them, the ground at the bottom."""
     lines = [f"{height:>2}  {'   '.join(floor)}" for height, floor in enumerate(FLOORS, 1)]
@@ -129,5 +100,5 @@ def table() -> str:
     for room, height in HEIGHT.items():
         inside = sorted(module.partition(".")[2] for module in MODULES if room_of(module) == room and "." in module)
         listed = ", ".join(f"`{name}`" for name in inside if MODULES[f"{room}.{name}"].name != "__init__.py")
-        rows.append(f"| {height + 1} | `{room}` | {FLOORS[height][room]} | {listed or f'`{room}.py`'} |")
+        rows.append(f"| {height + 1} | `{room}` | {purpose_of(room)} | {listed or f'`{room}.py`'} |")
     return "\n".join(rows)

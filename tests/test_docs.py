@@ -296,6 +296,13 @@ def test_every_link_to_a_file_leads_somewhere(path):
             assert (path.parent / target).exists(), target
 
 
+def test_every_file_that_the_architecture_names_is_there():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*\.py)`", text))
+    assert {"service.py", "verdicts/criteria.py", "tests/test_layout.py"} <= named
+    assert {name for name in named if not (rooms.PACKAGE / name).exists() and not (ROOT / name).exists()} == set()
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_to_a_heading_leads_to_one(path):
     for target, heading in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", path.read_text(encoding="utf-8")):

@@ -5,7 +5,7 @@ from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
-from tests.rooms import HEIGHT, MODULES, PACKAGE, arrows, libraries, own, room_of, tree_of
+from tests.rooms import HEIGHT, MODULES, PACKAGE, arrows, libraries, own, purpose_of, room_of, tree_of
 
 PURE = ("fhir", "policy", "chart", "facts", "verdicts", "card", "publish", "questionnaire")
 # What a serving process does not need for a call: only these rooms may import it.
@@ -109,10 +109,15 @@ def test_a_pure_room_touches_no_clock_chance_network_or_file(room):
         assert module in READS_FILES or not called(module) & FILES, module
 
 
+@pytest.mark.parametrize("room", HEIGHT)
+def test_a_room_says_what_it_is_for(room):
+    assert purpose_of(room)
+
+
 def test_the_house_stays_as_small_as_it_is():
     assert len(arrows()) <= 190
     assert len(set(HEIGHT.values())) == 14
-    assert len([path for path in PACKAGE.iterdir() if path.name != "__pycache__"]) <= 34
+    assert len([path for path in PACKAGE.iterdir() if path.name != "__pycache__"]) <= 33
 
 
 def test_no_two_public_classes_share_a_name():

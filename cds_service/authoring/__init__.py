@@ -1,1 +1,1 @@
-"""The bench of those who write policies: their cases, what cards must be, and the check of a whole folder."""
+"""The bench of rule set authors: cases, mutations, the check of a folder."""

@@ -1,0 +1,1 @@
+"""A decision to one card in the rule set's words."""

@@ -1,0 +1,1 @@
+"""A rule set in memory, and how a folder becomes one."""

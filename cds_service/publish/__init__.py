@@ -1,0 +1,1 @@
+"""A rule set in plain English and as JSON, and what changed between two editions."""

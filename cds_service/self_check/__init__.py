@@ -1,1 +1,1 @@
-"""Silent failure is found: patients whose answer is known, run through the service itself, and what it stands on."""
+"""The service asks itself what it knows the answer to."""

@@ -1,0 +1,1 @@
+"""The processes that serve it, and who waits for whom in one."""

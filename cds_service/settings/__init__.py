@@ -1,0 +1,1 @@
+"""What a deployment can set, and where its data lies."""

@@ -1,1 +1,1 @@
-"""What outlives a call: feedback, the cards it speaks of, tokens seen, and what each statement had to say."""
+"""What outlives a call: feedback, cards shown, tokens seen, open forms and pages, in SQLite or PostgreSQL."""

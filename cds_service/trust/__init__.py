@@ -1,1 +1,1 @@
-"""Who calls: the clients file, their keys, their tokens (CDS Hooks 2.0, "Trusting CDS Clients")."""
+"""Who calls: the clients file, keys and tokens (CDS Hooks 2.0, "Trusting CDS Clients")."""

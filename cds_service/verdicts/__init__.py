@@ -1,0 +1,1 @@
+"""Facts to one finding for each criterion, and to verdicts."""

@@ -1,1 +1,1 @@
-"""The HTTP side: each part of the application registers its routes; no rule is decided here."""
+"""HTTP: hook calls, feedback, errors, pages and the OpenAPI document; no rule is decided here."""
