@@ -108,6 +108,7 @@ ENDED_AND_ACTIVE = "is active, and ended 2026-01-01"
 @pytest.mark.parametrize(
     ("changes", "why"),
     named(
+        ("by today", {"abatementDateTime": f"{TODAY}"}, f"ended {TODAY}"),
         ("by words", {"abatementString": "resolved 2020"}, "has ended"),
         ("by age", {"abatementAge": {"value": 40, "code": "a"}}, "has ended"),
         ("by a range of ages", {"abatementRange": {"low": {"value": 40}}}, "has ended"),
