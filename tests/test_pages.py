@@ -436,8 +436,8 @@ def test_a_combined_test_lists_its_parts():
     inner = node("any", (fact("age", at_least=22), fact("able", wanted=True)))
     clause = word.clause(node("all", (inner, fact("bmi", at_most=35))), FACTS)
     assert clause.text == "All of these:"
-    assert clause.parts[0].text == "At least one of these:"
-    assert [part.text for part in clause.parts[0].parts] == ["Age: at least 22 years", "Able: attested yes"]
+    assert clause.inner[0].text == "At least one of these:"
+    assert [each.text for each in clause.inner[0].inner] == ["Age: at least 22 years", "Able: attested yes"]
 
 
 def test_what_a_fact_reads_in_words(policy):

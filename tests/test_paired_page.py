@@ -194,7 +194,7 @@ SENTENCES = {
 
 
 def flat(clause) -> str:
-    parts = f" [{' / '.join(map(flat, clause.parts))}]" if clause.parts else ""
+    parts = f" [{' / '.join(map(flat, clause.inner))}]" if clause.inner else ""
     return clause.text + parts + "".join(f" {{{flat(item)}}}" for item in clause.beside)
 
 

@@ -90,7 +90,7 @@ def _of_test(given: _Given, root: Rooted) -> Iterator[Mutation]:
         if test.wanted is not None:
             told = f"no case tells yes from no: add two that expect this, one with '{test.fact}' yes and one with no"
             yield _changed((*test.place, "is"), test.wanted, not test.wanted, told, touched)
-        if word.swapped_with and len(test.parts) > 1:
+        if word.swapped_with and len(test.inner) > 1:
             entry = at(given.written, test.place)
             swapped = {word.swapped_with if name == word.key else name: value for name, value in entry.items()}
             change = f"'{word.key}' read as '{word.swapped_with}'"
@@ -351,9 +351,9 @@ def _members_of_counts(given: _Given, name: str) -> Iterator[tuple[Steps, Any]]:
     for root in tests(given.policy):
         for node in nodes(root.test):
             test = node.test
-            member = next((part for part in test.parts if name in part.facts()), None)
+            member = next((inner for inner in test.inner if name in inner.facts()), None)
             if test.word.name == "of" and member is not None:
-                yield (*test.place, "of", len(test.parts)), at(given.written, member.place)
+                yield (*test.place, "of", len(test.inner)), at(given.written, member.place)
 
 
 def _renamed(value: Any, name: str, other: str) -> Any:

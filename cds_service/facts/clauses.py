@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 
 class Clause(NamedTuple):
-    """A test in words; ``parts`` are the clauses that ``text`` speaks of (none for a single comparison).
+    """A test in words; ``inner`` are the clauses that ``text`` speaks of (none for a single comparison).
 
     ``beside`` are the clauses that limit it: when it is asked at all, what waives it, what makes its no no answer.
     """
 
     text: str
-    parts: tuple["Clause", ...] = ()
+    inner: tuple["Clause", ...] = ()
     beside: tuple["Clause", ...] = ()

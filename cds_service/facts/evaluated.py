@@ -37,7 +37,7 @@ class Tally(NamedTuple):
 
 
 class Evaluated(NamedTuple):
-    """A node of a test with all that it may come to; ``parts`` are those of the test, in its order.
+    """A node of a test with all that it may come to; ``inner`` are those inside it, in the order of its tests.
 
     Unknown among ``possible`` stands for silence: where a fact is open, a source that was not read may say more than
     silence, so that another source behind it (``first``, ``agree``) settles nothing unless it does so whatever that
@@ -47,7 +47,7 @@ class Evaluated(NamedTuple):
 
     test: Test
     possible: frozenset[Truth]
-    parts: tuple["Evaluated", ...] = ()
+    inner: tuple["Evaluated", ...] = ()
     fact: Fact | None = None
     after: Fact | None = None
     tally: Tally | None = None

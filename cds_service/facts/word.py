@@ -52,13 +52,13 @@ class TestWord(LoadedWord):
         return ""
 
     def asked(self, found: Evaluated) -> Sequence[Evaluated]:
-        """The parts that a reason is looked for in: not what waives a test or voids its failing."""
-        return found.parts
+        """The inner tests that a reason is looked for in: not what waives a test or voids its failing."""
+        return found.inner
 
     def settled_by(self, found: Evaluated, truth: Truth) -> list[str]:
         """The facts by which a test has its truth, without those that say otherwise or nothing."""
-        inner = () if self.is_leaf else found.parts
-        return [name for part in inner for name in settled_by(part, truth)] or list(found.test.facts())
+        inner = () if self.is_leaf else found.inner
+        return [name for each in inner for name in settled_by(each, truth)] or list(found.test.facts())
 
     def excuses(self, found: Evaluated, how: str) -> list[str]:
         """The facts by which the test is met in a ``manner`` that needs a word."""
@@ -86,7 +86,7 @@ class TestWord(LoadedWord):
 
     @abstractmethod
     def clause(self, test: Test, rules: Rules) -> Clause:
-        """The test as a clause with its parts, for a reader who wants the exact logic."""
+        """The test as a clause with those inside it, for a reader who wants the exact logic."""
 
     @abstractmethod
     def sentence(self, test: Test, rules: Rules) -> str:
@@ -124,19 +124,19 @@ def leaves(found: Evaluated) -> Iterator[Evaluated]:
     if word.is_leaf:
         yield found
     else:
-        for part in word.asked(found):
-            yield from leaves(part)
+        for each in word.asked(found):
+            yield from leaves(each)
 
 
 def nodes(found: Evaluated) -> Iterator[Evaluated]:
     """A test and every test inside it, outermost first; not what is asked of events."""
     yield found
-    for part in found.parts:
-        yield from nodes(part)
+    for each in found.inner:
+        yield from nodes(each)
 
 
 def clause(test: Test, rules: Rules) -> Clause:
-    """A test as a clause with its parts, for a reader who wants the exact logic."""
+    """A test as a clause with those inside it, for a reader who wants the exact logic."""
     return word_of(test).clause(test, rules)
 
 
@@ -151,19 +151,19 @@ def inner_sentence(test: Test, rules: Rules) -> str:
     return said if test.word.name in ("fact", "not") else f"({said})"
 
 
-def together(parts: Sequence[Evaluated], fold: Callable[[list[Truth]], Truth]) -> frozenset[Truth]:
-    """All that parts may come to together, by a ``fold`` that does not look at their order.
+def together(inner: Sequence[Evaluated], fold: Callable[[list[Truth]], Truth]) -> frozenset[Truth]:
+    """All that inner tests may come to together, by a ``fold`` that does not look at their order.
 
-    Each possible count of truths is folded once, so that many parts that are open stay cheap.
+    Each possible count of truths is folded once, so that many that are open stay cheap.
     """
-    if all(len(part.possible) == 1 for part in parts):
-        return ALONE[fold([part.truth for part in parts])]
+    if all(len(each.possible) == 1 for each in inner):
+        return ALONE[fold([each.truth for each in inner])]
     counts = {(0, 0, 0)}
-    for part in parts:
+    for each in inner:
         counts = {
             (met + (truth is Truth.MET), not_met + (truth is Truth.NOT_MET), unknown + (truth is Truth.UNKNOWN))
             for met, not_met, unknown in counts
-            for truth in part.possible
+            for truth in each.possible
         }
     order = (Truth.MET, Truth.NOT_MET, Truth.UNKNOWN)
     return frozenset(
@@ -178,21 +178,21 @@ class ListWord(TestWord):
     separator: ClassVar[str]
 
     def load(self, entry: Mapping[str, Any], place: Steps, reader: TestReader) -> Test:
-        return Test(self, reader.parts(entry[self.key], (*place, self.key)), place=place)
+        return Test(self, reader.tests(entry[self.key], (*place, self.key)), place=place)
 
     def evaluate(self, test: Test, facts: Facts) -> Evaluated:
-        parts = tuple(evaluate(part, facts) for part in test.parts)
-        return Evaluated(test, together(parts, self.fold), parts)
+        inner = tuple(evaluate(each, facts) for each in test.inner)
+        return Evaluated(test, together(inner, self.fold), inner)
 
     @abstractmethod
     def fold(self, truths: list[Truth]) -> Truth:
-        """What the truths of the parts come to together."""
+        """What the truths of the inner tests come to together."""
 
     def clause(self, test: Test, rules: Rules) -> Clause:
-        return Clause(self.heading, tuple(clause(part, rules) for part in test.parts))
+        return Clause(self.heading, tuple(clause(each, rules) for each in test.inner))
 
     def sentence(self, test: Test, rules: Rules) -> str:
-        return self.separator.join(inner_sentence(part, rules) for part in test.parts)
+        return self.separator.join(inner_sentence(each, rules) for each in test.inner)
 
 
 class PairWord(TestWord):
@@ -208,9 +208,9 @@ class PairWord(TestWord):
 
     def evaluate(self, test: Test, facts: Facts) -> Evaluated:
         """All that the two may come to together."""
-        parts = tuple(evaluate(part, facts) for part in test.parts)
-        pairs = product(*(part.possible for part in parts))
-        return Evaluated(test, frozenset(self.truth_of(*pair) for pair in pairs), parts)
+        inner = tuple(evaluate(each, facts) for each in test.inner)
+        pairs = product(*(each.possible for each in inner))
+        return Evaluated(test, frozenset(self.truth_of(*pair) for pair in pairs), inner)
 
     @abstractmethod
     def truth_of(self, first: Truth, second: Truth) -> Truth:
@@ -223,14 +223,14 @@ _SO = {"all": "where all of these are so", "any": "where at least one of these i
 
 def list_clause(test: Test) -> tuple[tuple[Test, ...], str]:
     """The members of a list of tests and the word that joins them; else the test alone."""
-    return (test.parts, test.word.name) if test.word.name in _SO else ((test,), "")
+    return (test.inner, test.word.name) if test.word.name in _SO else ((test,), "")
 
 
 def excused_clause(asked: Test, before: str, excuse: Test, behind: str, rules: Rules) -> Clause:
     """The clause of a test, and beside it that of what limits it: ``before``, where that is so, ``behind``."""
-    parts, several = list_clause(excuse)
+    inner, several = list_clause(excuse)
     beside = Clause(
-        f"{before} {_SO.get(several, 'where this is so')}{behind}:", tuple(clause(part, rules) for part in parts)
+        f"{before} {_SO.get(several, 'where this is so')}{behind}:", tuple(clause(each, rules) for each in inner)
     )
     held = clause(asked, rules)
     return held._replace(beside=(*held.beside, beside))
@@ -250,6 +250,6 @@ def list_of_tests(fewest: int) -> dict[str, Any]:
 
 
 def best_manner(met: Sequence[Evaluated]) -> str:
-    """Of several parts of which one is enough: one that is met by what it asks needs no waiver beside it."""
-    manners = [manner_of(part) for part in met]
+    """Of several tests of which one is enough: one that is met by what it asks needs no waiver beside it."""
+    manners = [manner_of(each) for each in met]
     return "" if "" in manners else next((how for how in (WAIVED, DOES_NOT_APPLY) if how in manners), "")

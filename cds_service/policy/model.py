@@ -56,8 +56,8 @@ class Word(ABC):
 
     def facts(self, test: "Test") -> Iterator[str]:
         """The names of the facts that the test reads, in the order of reading; not the attributes of events."""
-        for part in test.parts:
-            yield from part.facts()
+        for inner in test.inner:
+            yield from inner.facts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +167,13 @@ class FactRule:
 class Test:
     """A node of a test: a ``word`` of the vocabulary, and what stands beside it.
 
-    ``parts`` are the tests inside it, ``fact`` and ``after`` the facts that it names, ``wanted`` and the limits what a
+    ``inner`` are the tests inside it, ``fact`` and ``after`` the facts that it names, ``wanted`` and the limits what a
     value is compared with. ``place`` is where it stands in policy.json; ``parameters`` names the numbers that its
     limits are written as.
     """
 
     word: Word
-    parts: tuple["Test", ...] = ()
+    inner: tuple["Test", ...] = ()
     fact: str = ""
     wanted: bool | None = None
     at_least: float | None = None

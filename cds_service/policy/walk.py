@@ -43,8 +43,8 @@ def tests(policy: Policy) -> Iterator[Rooted]:
 def nodes(test: Test, events: str = "") -> Iterator[Node]:
     """A test and every test inside it, outermost first."""
     yield Node(test, events)
-    for part in test.parts:
-        yield from nodes(part, test.fact if test.word.asks_of_events else events)
+    for inner in test.inner:
+        yield from nodes(inner, test.fact if test.word.asks_of_events else events)
 
 
 def parameters_named(test: Test) -> Iterator[str]:

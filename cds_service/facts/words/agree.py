@@ -22,11 +22,11 @@ class Agree(ListWord):
 
     def contradicts_itself(self, found: Evaluated) -> bool:
         """Whether both are said."""
-        return {part.truth for part in found.parts} >= {Truth.MET, Truth.NOT_MET}
+        return {each.truth for each in found.inner} >= {Truth.MET, Truth.NOT_MET}
 
     def manner(self, found: Evaluated) -> str:
-        """That of the part that needs the least excuse."""
-        return best_manner([part for part in found.parts if part.truth is Truth.MET])
+        """That of the inner test that needs the least excuse."""
+        return best_manner([each for each in found.inner if each.truth is Truth.MET])
 
 
 WORD = Agree()

@@ -21,8 +21,8 @@ class All(ListWord):
         return logic.every(truths)
 
     def manner(self, found: Evaluated) -> str:
-        """Waived where a part is, inapplicable where every part is."""
-        manners = [manner_of(part) for part in found.parts]
+        """Waived where an inner test is, inapplicable where every one is."""
+        manners = [manner_of(each) for each in found.inner]
         if WAIVED in manners:
             return WAIVED
         return DOES_NOT_APPLY if manners and set(manners) == {DOES_NOT_APPLY} else ""

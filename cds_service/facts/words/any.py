@@ -21,8 +21,8 @@ class Any(ListWord):
         return logic.some(truths)
 
     def manner(self, found: Evaluated) -> str:
-        """That of the part that needs the least excuse."""
-        return best_manner([part for part in found.parts if part.truth is Truth.MET])
+        """That of the inner test that needs the least excuse."""
+        return best_manner([each for each in found.inner if each.truth is Truth.MET])
 
 
 WORD = Any()

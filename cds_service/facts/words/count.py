@@ -57,11 +57,11 @@ class Count(TestWord):
         if "after" in entry:
             dated = sorted(name for name, rule in reader.facts.items() if rule.kind.has_dates)
             reader.named_fact(entry["after"], dated, "fact of kind 'record' or 'events'", (*place, "after"))
-        parts: tuple[Test, ...] = ()
+        inner: tuple[Test, ...] = ()
         if "where" in entry:
             attributes = reader.facts[entry["count"]].attributes if known else {}
-            parts = (reader.within(attributes).test(entry["where"], (*place, "where")),)
-        test = Test(self, parts, entry["count"], after=entry.get("after", ""), place=place)
+            inner = (reader.within(attributes).test(entry["where"], (*place, "where")),)
+        test = Test(self, inner, entry["count"], after=entry.get("after", ""), place=place)
         return reader.limited(test, entry, place)
 
     def facts(self, test: Test) -> Iterator[str]:
@@ -77,7 +77,7 @@ class Count(TestWord):
         number = found.number
         if counted.open:
             # What was not read may add events, and may say of an event what makes it pass no longer.
-            number = (0 if test.parts else number[0], inf)
+            number = (0 if test.inner else number[0], inf)
         truth = compare(test, number)
         is_open = counted.open or (after is not None and after.open)
         possible = ANY_TRUTH if is_open and truth is Truth.UNKNOWN else ALONE[truth]
@@ -95,17 +95,17 @@ class Count(TestWord):
     def clause(self, test: Test, rules: Rules) -> Clause:
         """How many of which, and what each must be."""
         counted = capital(_asked_for(test, rules))
-        if not test.parts:
+        if not test.inner:
             return Clause(counted)
-        parts, several = list_clause(test.parts[0])
+        inner, several = list_clause(test.inner[0])
         each = {"all": ", each with all of these:", "any": ", each with at least one of these:"}.get(
             several, ", each with:"
         )
-        return Clause(counted + each, tuple(clause(part, rules[test.fact].attributes) for part in parts))
+        return Clause(counted + each, tuple(clause(asked, rules[test.fact].attributes) for asked in inner))
 
     def sentence(self, test: Test, rules: Rules) -> str:
         """The same on one line."""
-        each = [f", each with {inner_sentence(part, rules[test.fact].attributes)}" for part in test.parts]
+        each = [f", each with {inner_sentence(asked, rules[test.fact].attributes)}" for asked in test.inner]
         return _asked_for(test, rules) + "".join(each)
 
     def at_limit(self, test: Test, value: int | float, rules: Rules, today: date) -> str:
@@ -129,7 +129,7 @@ def tally(test: Test, facts: Facts) -> Tally:
         if start is not None and event.when.last <= start:
             before.append(Judged(event, None))
             continue
-        asked = evaluate(test.parts[0], event.attributes) if test.parts else None
+        asked = evaluate(test.inner[0], event.attributes) if test.inner else None
         truth = asked.truth if asked is not None else Truth.MET
         certain = event.certain and (latest_start is None or event.when.first > latest_start)
         if truth is Truth.MET and certain:

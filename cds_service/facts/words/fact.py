@@ -72,7 +72,7 @@ class Comparison(TestWord):
         return [f"{title} not recorded" if silent else f"{title} does not settle it"]
 
     def clause(self, test: Test, rules: Rules) -> Clause:
-        """The comparison, which has no parts."""
+        """The comparison, which has none inside it."""
         return Clause(self.sentence(test, rules))
 
     def sentence(self, test: Test, rules: Rules) -> str:

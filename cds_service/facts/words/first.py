@@ -21,19 +21,19 @@ class First(ListWord):
 
     def evaluate(self, test: Test, facts: Facts) -> Evaluated:
         """The first truth that is not unknown."""
-        parts = tuple(evaluate(part, facts) for part in test.parts)
+        inner = tuple(evaluate(each, facts) for each in test.inner)
         possible = ALONE[Truth.UNKNOWN]
-        for part in parts:
-            possible = frozenset(self.fold(list(pair)) for pair in product(possible, part.possible))
-        return Evaluated(test, possible, parts)
+        for each in inner:
+            possible = frozenset(self.fold(list(pair)) for pair in product(possible, each.possible))
+        return Evaluated(test, possible, inner)
 
     def fold(self, truths: list[Truth]) -> Truth:
         """The first truth that is not unknown."""
         return logic.first_settled(truths)
 
     def manner(self, found: Evaluated) -> str:
-        """That of the part that decides."""
-        return next((manner_of(part) for part in found.parts if part.truth is not Truth.UNKNOWN), "")
+        """That of the test that decides."""
+        return next((manner_of(each) for each in found.inner if each.truth is not Truth.UNKNOWN), "")
 
 
 WORD = First()

@@ -32,25 +32,25 @@ class If(PairWord):
 
     def manner(self, found: Evaluated) -> str:
         """Whether it does not apply."""
-        condition, asked = found.parts
+        condition, asked = found.inner
         return DOES_NOT_APPLY if condition.truth is Truth.NOT_MET else manner_of(asked)
 
     def excuses(self, found: Evaluated, how: str) -> list[str]:
         """What says that its condition does not hold."""
-        return settled_by(found.parts[0], Truth.NOT_MET) if how == DOES_NOT_APPLY else []
+        return settled_by(found.inner[0], Truth.NOT_MET) if how == DOES_NOT_APPLY else []
 
     def asked(self, found: Evaluated) -> Sequence[Evaluated]:
         """What it asks, without the condition."""
-        return found.parts[1:]
+        return found.inner[1:]
 
     def clause(self, test: Test, rules: Rules) -> Clause:
         """The clause of what it asks, and beside it when."""
-        condition, asked = test.parts
+        condition, asked = test.inner
         return excused_clause(asked, "Only asked", condition, "; elsewhere it does not apply, and counts as met", rules)
 
     def sentence(self, test: Test, rules: Rules) -> str:
         """What it asks, and where."""
-        condition, asked = test.parts
+        condition, asked = test.inner
         return f"{inner_sentence(asked, rules)}, only asked where {inner_sentence(condition, rules)}"
 
 

@@ -26,20 +26,20 @@ class Not(TestWord):
 
     def evaluate(self, test: Test, facts: Facts) -> Evaluated:
         """The opposite of the truth inside."""
-        inner = evaluate(test.parts[0], facts)
+        inner = evaluate(test.inner[0], facts)
         return Evaluated(test, frozenset(map(logic.negation, inner.possible)), (inner,))
 
     def settled_by(self, found: Evaluated, truth: Truth) -> list[str]:
         """What settles the test inside, the other way round."""
-        return settled_by(found.parts[0], logic.negation(truth))
+        return settled_by(found.inner[0], logic.negation(truth))
 
     def clause(self, test: Test, rules: Rules) -> Clause:
         """The clause inside, under its heading."""
-        return Clause("The opposite of this:", (clause(test.parts[0], rules),))
+        return Clause("The opposite of this:", (clause(test.inner[0], rules),))
 
     def sentence(self, test: Test, rules: Rules) -> str:
         """The sentence inside, in brackets."""
-        return f"not ({sentence(test.parts[0], rules)})"
+        return f"not ({sentence(test.inner[0], rules)})"
 
 
 WORD = Not()

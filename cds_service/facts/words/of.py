@@ -39,13 +39,13 @@ class Of(TestWord):
         """The test of ``{"of": […], "at_least": …}``; no finding may be counted twice."""
         reader.only(entry, {"of"}, set(LIMITS), place)
         _told_apart(entry["of"], place, reader)
-        test = Test(self, reader.parts(entry["of"], (*place, "of")), place=place)
+        test = Test(self, reader.tests(entry["of"], (*place, "of")), place=place)
         return reader.limited(test, entry, place)
 
     def evaluate(self, test: Test, facts: Facts) -> Evaluated:
-        """Whether the number of parts that are met is within the limits."""
-        parts = tuple(evaluate(part, facts) for part in test.parts)
-        return Evaluated(test, together(parts, lambda truths: compare(test, how_many(truths))), parts)
+        """Whether the number of inner tests that are met is within the limits."""
+        inner = tuple(evaluate(each, facts) for each in test.inner)
+        return Evaluated(test, together(inner, lambda truths: compare(test, how_many(truths))), inner)
 
     def beside_when_met(self, found: Evaluated) -> str:
         """How many are met, negative and open."""
@@ -58,33 +58,33 @@ class Of(TestWord):
 
     def why_it_is_open(self, found: Evaluated) -> str:
         """The same, where anything is known of any of them."""
-        nothing_known = how_many(part.truth for part in found.parts) == (0, len(found.parts))
+        nothing_known = how_many(each.truth for each in found.inner) == (0, len(found.inner))
         return "" if nothing_known else members(found)
 
     def what_is_open(self, found: Evaluated) -> list[str]:
         """What is open in each."""
         if found.truth is not Truth.UNKNOWN:
             return []
-        inner = (leaf for part in found.parts for leaf in leaves(part))
+        inner = (leaf for each in found.inner for leaf in leaves(each))
         return [title for leaf in inner for title in word_of(leaf.test).what_is_open(leaf)]
 
     def clause(self, test: Test, rules: Rules) -> Clause:
         """How many of which clauses."""
         heading = f"{capital(limits_in_words(test))} of these:"
-        return Clause(heading, tuple(clause(part, rules) for part in test.parts))
+        return Clause(heading, tuple(clause(each, rules) for each in test.inner))
 
     def sentence(self, test: Test, rules: Rules) -> str:
         """How many of which sentences."""
-        return f"{limits_in_words(test)} of: {'; '.join(inner_sentence(part, rules) for part in test.parts)}"
+        return f"{limits_in_words(test)} of: {'; '.join(inner_sentence(each, rules) for each in test.inner)}"
 
     def at_limit(self, test: Test, value: int | float, rules: Rules, today: date) -> str:
         """A case in which just so many are met."""
-        return f"in which {value} of these {len(test.parts)} tests are met"
+        return f"in which {value} of these {len(test.inner)} tests are met"
 
 
 def members(found: Evaluated) -> str:
     """How many members of a list are met, negative and open."""
-    truths = [part.truth for part in found.parts]
+    truths = [each.truth for each in found.inner]
     met, negative = truths.count(Truth.MET), truths.count(Truth.NOT_MET)
     counted = ((met, "positive"), (negative, "negative"), (truths.count(Truth.UNKNOWN), "not on record"))
     said = ", ".join(f"{number} {word}" for number, word in counted if number or word == "positive")

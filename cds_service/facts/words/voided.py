@@ -30,20 +30,20 @@ class Voided(PairWord):
 
     def manner(self, found: Evaluated) -> str:
         """That of the test."""
-        return manner_of(found.parts[0])
+        return manner_of(found.inner[0])
 
     def asked(self, found: Evaluated) -> Sequence[Evaluated]:
         """The test, without what voids it."""
-        return found.parts[:1]
+        return found.inner[:1]
 
     def clause(self, test: Test, rules: Rules) -> Clause:
         """The clause of the test, and beside it what voids it."""
-        held, doubt = test.parts
+        held, doubt = test.inner
         return excused_clause(held, "A no is no answer, and leaves it unknown,", doubt, "", rules)
 
     def sentence(self, test: Test, rules: Rules) -> str:
         """The test, and what voids it."""
-        held, doubt = test.parts
+        held, doubt = test.inner
         return f"{inner_sentence(held, rules)}, a no is no answer where {inner_sentence(doubt, rules)}"
 
 

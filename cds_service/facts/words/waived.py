@@ -37,25 +37,25 @@ class Waived(PairWord):
 
     def manner(self, found: Evaluated) -> str:
         """Waived where the test alone is not met."""
-        held, _ = found.parts
+        held, _ = found.inner
         return manner_of(held) if held.truth is Truth.MET else WAIVED
 
     def excuses(self, found: Evaluated, how: str) -> list[str]:
         """What waives it."""
-        return settled_by(found.parts[1], Truth.MET) if how == WAIVED else []
+        return settled_by(found.inner[1], Truth.MET) if how == WAIVED else []
 
     def asked(self, found: Evaluated) -> Sequence[Evaluated]:
         """The test, without what waives it."""
-        return found.parts[:1]
+        return found.inner[:1]
 
     def clause(self, test: Test, rules: Rules) -> Clause:
         """The clause of the test, and beside it what waives it."""
-        held, waiver = test.parts
+        held, waiver = test.inner
         return excused_clause(held, "Waived, counted as met and shown as waived,", waiver, "", rules)
 
     def sentence(self, test: Test, rules: Rules) -> str:
         """The test, and what waives it."""
-        held, waiver = test.parts
+        held, waiver = test.inner
         return f"{inner_sentence(held, rules)}, waived where {inner_sentence(waiver, rules)}"
 
 

@@ -70,9 +70,9 @@ class TestReader(Reader):
         """A reader of the same tests in which some parameters have other numbers."""
         return TestReader(self._problems, self.facts, {**self.numbers, **changed}, self._words)
 
-    def parts(self, entries: Sequence[Mapping[str, Any]], place: Steps) -> tuple[Test, ...]:
+    def tests(self, entries: Sequence[Mapping[str, Any]], place: Steps) -> tuple[Test, ...]:
         """The tests of a list."""
-        return tuple(self.test(part, (*place, n)) for n, part in enumerate(entries))
+        return tuple(self.test(entry, (*place, n)) for n, entry in enumerate(entries))
 
     def inside(self, entry: Mapping[str, Any], members: Iterable[str], place: Steps) -> tuple[Test, ...]:
         """The tests under these members, as far as the entry has them."""
