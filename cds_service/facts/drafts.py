@@ -22,9 +22,9 @@ def waiting_drafts(chart: Chart, questionnaires: frozenset[str]) -> tuple[Waitin
     found: list[tuple[datetime, Response]] = []
     signed = datetime.min.replace(tzinfo=UTC)
     for record in chart.records(_ROW.name):
-        status = record.resource.get("status")
+        asked, status = record.resource.get("questionnaire"), record.resource.get("status")
         is_draft = status == DRAFT
-        if record.resource.get("questionnaire") not in questionnaires or not (is_draft or status in _ROW.statuses):
+        if not isinstance(asked, str) or asked not in questionnaires or not (is_draft or status in _ROW.statuses):
             continue
         try:
             response, _ = read_response(record, chart)
