@@ -165,7 +165,7 @@ class FormDesk:
             findings = found.decision.findings
             payer = found.decision.payer.reference
             opened.coverages = (payer,) if payer else ()
-            opened.rows = form.rows_of(policy, found.recorded, findings)
+            opened.rows = form.rows_of(policy, found.recorded, found.decision)
             opened.before = opened.before or {key: item.truth.value for key, item in findings.items()}
             if is_new and context.draft:
                 self.resume(opened, policy, f"{scopes.RESPONSES}/{context.draft}")

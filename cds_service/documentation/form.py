@@ -14,11 +14,12 @@ from cds_service.facts.roles import CLINICIAN, STAFF
 from cds_service.policy.model import Policy
 from cds_service.questionnaire.draft import recorded_answer
 from cds_service.questionnaire.found import concerns, found_in_words
-from cds_service.questionnaire.questions import FormGroup, FormQuestion, groups
+from cds_service.questionnaire.questions import PAYERS, SCOPE, FormGroup, FormQuestion, groups
 from cds_service.verdicts.criteria import NOTHING_ON_RECORD, Finding
+from cds_service.verdicts.decisions import Decision
 
 OPEN, CONFLICT, SETTLED = "open", "conflict", "settled"
-MOST_OFFERED = 6
+MOST_OFFERED, MOST_NAMED = 6, 3
 _BASES = ("DocumentReference", "DiagnosticReport", "Observation", "Procedure", "Condition", "Encounter", "CarePlan")
 
 
@@ -59,12 +60,23 @@ class FormRow(NamedTuple):
         return cls(link_id, state, found, value, tuple(notes), *lists)
 
 
-def rows_of(policy: Policy, recorded: Known, findings: Mapping[str, Finding]) -> tuple[FormRow, ...]:
-    """A row for each question of a policy.
+def rows_of(policy: Policy, recorded: Known, decision: Decision) -> tuple[FormRow, ...]:
+    """A row for each question of a policy that this order and this payer ask.
 
-    ``recorded`` are the facts of the chart without any answer to a form, ``findings`` those of the decision, by keys.
+    ``recorded`` are the facts of the chart without any answer to a form. Of the parts of an order that says which it is
+    about the others are not asked, and of the rules of payers those of this patient's alone.
     """
-    return tuple(_row(question, recorded, findings) for group in groups(policy) for question in group.questions)
+    parts = {part.id for part in decision.parts}
+    lent = {name for item in decision.lent for name in policy.behind(item.criterion.test.facts())}
+    findings = {**{item.key: item for item in decision.lent}, **decision.findings}
+    return tuple(
+        _row(question, recorded, findings)
+        for group in groups(policy)
+        if not (group.link_id == SCOPE and parts)
+        for question in group.questions
+        if not (parts and question.part and question.part not in parts)
+        if group.link_id != PAYERS or question.fact.name in lent
+    )
 
 
 def asked(policy: Policy, rows: Sequence[FormRow]) -> Iterator[tuple[FormGroup, list[tuple[FormQuestion, FormRow]]]]:
@@ -116,7 +128,7 @@ def _row(question: FormQuestion, recorded: Known, findings: Mapping[str, Finding
     return FormRow(
         question.link_id,
         _state(concerned, fact),
-        found_in_words(question, recorded, findings),
+        found_in_words(question, recorded, findings, MOST_NAMED),
         "" if answer is None else _written(answer.value),
         tuple(dict.fromkeys(item.reason for item in concerned if item.truth is Truth.UNKNOWN and _tells(item))),
         tuple(map(_record, contrary))[:MOST_OFFERED],

@@ -1,6 +1,6 @@
 """What was found in a chart on a question, in words: found, nothing found, or why it could not be read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from cds_service.facts.evidence import Evidence, Known
 from cds_service.fhir.types import TYPES
@@ -10,11 +10,13 @@ from cds_service.verdicts.criteria import Finding
 NOTHING = "Nothing found in the chart."
 
 
-def found_in_words(question: FormQuestion, recorded: Known, findings: Mapping[str, Finding]) -> str:
+def found_in_words(
+    question: FormQuestion, recorded: Known, findings: Mapping[str, Finding], most: int | None = None
+) -> str:
     """What a chart says on a question: its fact's and its criteria's evidence, what contradicts, what was not read.
 
     ``recorded`` are the facts of the call without the answers to forms, ``findings`` those of the decision, by their
-    keys: they name the answers.
+    keys: they name the answers. For a reader of the chart so many records as ``most`` are named, without references.
     """
     concerned = [item for item in findings.values() if concerns(item, question)]
     facts = recorded.parts.get(question.part, recorded.whole) if question.part else recorded.whole
@@ -23,8 +25,8 @@ def found_in_words(question: FormQuestion, recorded: Known, findings: Mapping[st
     contrary = list(dict.fromkeys(record for item in concerned for record in item.contrary))
     unread = dict.fromkeys(TYPES[name].called for item in concerned for name in item.unread if name in TYPES)
     sentences = [
-        _listed("Found in the chart", [record for record in dict.fromkeys(shown) if record not in contrary]),
-        _listed("Contrary in the chart", contrary),
+        _listed("Found in the chart", [record for record in dict.fromkeys(shown) if record not in contrary], most),
+        _listed("Contrary in the chart", contrary, most),
         f"Could not be read: {', '.join(unread)}." if unread else "",
     ]
     return " ".join(filter(None, sentences)) or NOTHING
@@ -41,13 +43,14 @@ def contradicted(findings: Mapping[str, Finding]) -> frozenset[str]:
     return frozenset(item.criterion.id for item in findings.values() if item.contrary)
 
 
-def _listed(beginning: str, records: Iterable[Evidence]) -> str:
-    texts = [_record(record) for record in records]
-    return f"{beginning}: {'; '.join(texts)}." if texts else ""
+def _listed(beginning: str, records: Sequence[Evidence], most: int | None) -> str:
+    texts = [_record(record, with_reference=most is None) for record in records[:most]]
+    more = [f"{len(records) - len(texts)} more"] if len(records) > len(texts) else []
+    return f"{beginning}: {'; '.join([*texts, *more])}." if texts else ""
 
 
-def _record(record: Evidence) -> str:
-    inside = ", ".join(filter(None, (record.code, record.date, record.reference)))
+def _record(record: Evidence, *, with_reference: bool) -> str:
+    inside = ", ".join(filter(None, (record.code, record.date, record.reference if with_reference else "")))
     said = f"{record.display}: {record.value}" if record.value else record.display
     by = f", attested by {record.attested.by}" if record.attested and record.attested.by else ""
     return f"{said}{by} ({inside})" if inside else f"{said}{by}"

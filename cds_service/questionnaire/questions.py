@@ -20,6 +20,8 @@ ATTESTER, ATTESTER_NAME, ATTESTER_ROLE = "attester", "attester.name", "attester.
 ATTESTER_STATEMENT = "attester.statement"
 # A group's linkId begins so: the id of a verdict alone may be that of a question.
 GROUP = "group."
+# The groups of those that tell the parts of an order, and of those that rules of payers ask for.
+SCOPE, PAYERS = f"{GROUP}scope", f"{GROUP}payers"
 # What one of several events carries beside its attributes.
 EVENT_DATE = ".date"
 
@@ -78,20 +80,20 @@ def groups(policy: Policy) -> tuple[FormGroup, ...]:
         asked.update(fresh)
         if fresh:
             questions = tuple(question for fact in fresh for question in _questions(policy, policy.facts[fact]))
-            found.append(FormGroup(f"{GROUP}{name}", title, verdict, questions))
+            found.append(FormGroup(name, title, verdict, questions))
 
     if policy.scope is not None:
         whens = [part.when for part in policy.scope.parts if part.when is not None]
-        add("scope", f"Which {policy.scope.name}", "", _facts(whens))
+        add(SCOPE, f"Which {policy.scope.name}", "", _facts(whens))
     for verdict in policy.verdicts:
         if not verdict.payer:
             applies = [verdict.applies_unless] if verdict.applies_unless else []
             criteria = [policy.criterion(key).test for key in verdict.criteria]
-            add(verdict.id, verdict.title, verdict.id, _facts([*applies, *criteria]))
+            add(f"{GROUP}{verdict.id}", verdict.title, verdict.id, _facts([*applies, *criteria]))
     lent = [policy.criterion(key).test for profile in policy.profiles.values() for key in profile.criteria]
-    add("payers", "Asked by rules of payers", "", _facts(lent))
+    add(PAYERS, "Asked by rules of payers", "", _facts(lent))
     rest = [root.test for root in tests(policy)]
-    add("review", "For review", "", [*_facts(rest), *(line.fact for line in policy.for_review)])
+    add(f"{GROUP}review", "For review", "", [*_facts(rest), *(line.fact for line in policy.for_review)])
     return tuple(found)
 
 
