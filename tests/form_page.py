@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.browser import Faults
 
-FORM = "Complete documentation form"
+FORM, RESUME = "Complete documentation form", "Resume documentation form"
 
 
 @contextmanager
@@ -38,12 +38,44 @@ def served_form(state: Path) -> Iterator[str]:
         installation.close()
 
 
-def launched(chart: "Page", faults: "Faults") -> "Page":
+class Keyboard:
+    """The keys that somebody presses in a page, counted in ``presses``."""
+
+    def __init__(self, page: "Page") -> None:
+        self._page, self.presses = page, 0
+
+    def press(self, *names: str) -> None:
+        """One key after the other."""
+        for name in names:
+            self._page.keyboard.press(name)
+        self.presses += len(names)
+
+    def type(self, text: str) -> None:
+        """A key for each letter."""
+        self.press(*text)
+
+
+def launched(chart: "Page", faults: "Faults", link: str = FORM) -> "Page":
     """The form in the tab that the link of a card opens, after everything was allowed."""
     with chart.context.expect_page() as opening:
-        signed(chart).get_by_role("button", name=FORM).click()
+        signed(chart).get_by_role("button", name=link).click()
     tab = opening.value
     faults.watch(tab)
     tab.get_by_role("button", name="Allow").click()
     tab.locator("form").wait_for()
     return tab
+
+
+def reviewed(tab: "Page") -> None:
+    """Signs the form, up to its review."""
+    tab.locator("#role").select_option("207XS0117X")
+    tab.locator("#statement").check()
+    tab.get_by_role("button", name="Review and sign").click()
+    tab.get_by_role("heading", name="Review and sign").wait_for()
+
+
+def saved(tab: "Page") -> str:
+    """Saves a reviewed form; what its last page says."""
+    tab.get_by_role("button", name="Sign and save").click()
+    tab.get_by_role("heading", name="What was signed").wait_for()
+    return tab.locator("main").inner_text()

@@ -11,7 +11,7 @@ import requests
 from tests.browser import LOOKS, accessible, easy_to_hit, fits, words_stay_whole
 from tests.shipped import example
 from tests.smart_page import served_with_app
-from tests.workbench_page import OPENED, moment, open_chart, signed
+from tests.workbench_page import OPENED, choose, moment, open_chart, signed
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
@@ -140,15 +140,6 @@ def test_a_scope_is_refused_on_the_consent_page_and_so_is_every_scope(chart, fau
     tab.locator("#error").wait_for()
     assert json.loads(tab.locator("#error").inner_text()) == "access_denied"
     tab.close()
-
-
-def choose(chart: "Page", label: str, option: str) -> None:
-    """Chooses what the demo EHR refuses."""
-    for folded in ("#developer", "#refusals"):
-        if chart.locator(folded).get_attribute("open") is None:
-            chart.locator(f"{folded} > summary").click()
-    with chart.expect_response("**/workbench/refusals"):
-        chart.get_by_label(label, exact=True).select_option(option)
 
 
 def test_the_demo_ehr_refuses_what_was_chosen(chart, faults):

@@ -99,6 +99,15 @@ def dismiss(shown: "Locator", reason: str, comment: str) -> None:
     shown.locator(".outcome").filter(has_text="Feedback stored").wait_for()
 
 
+def choose(chart: "Page", label: str, option: str) -> None:
+    """Chooses what the demo EHR refuses."""
+    for folded in ("#developer", "#refusals"):
+        if chart.locator(folded).get_attribute("open") is None:
+            chart.locator(f"{folded} > summary").click()
+    with chart.expect_response("**/workbench/refusals"):
+        chart.get_by_label(label, exact=True).select_option(option)
+
+
 def last_answer(page: "Page") -> dict:
     return json.loads(page.locator("#panel-response pre").text_content())
 

@@ -50,6 +50,12 @@ class Row(NamedTuple):
         asked = (item for item in self.findings if item.manner != DOES_NOT_APPLY)
         return self.truth is Truth.MET and any(item.by_attestation for item in asked)
 
+    @property
+    def without_document(self) -> bool:
+        """Whether it is met by attestation, and no answer says on what it rests."""
+        given = [item.attested for finding in self.findings for item in finding.evidence if item.attested]
+        return self.by_attestation and not any(attested.basis for attested in given)
+
 
 def rows_of(policy: Policy, findings: Iterable[Finding]) -> tuple[Row, ...]:
     """A row for each criterion, in the order in which the findings name them."""

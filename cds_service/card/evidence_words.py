@@ -75,6 +75,13 @@ def _signed(by: Attested) -> str:
     return words.SIGNER_NOT_RECORDED if by.kind == UNNAMED else one_line(by.by, LONGEST_NAME)
 
 
+def attested_by(rows: Sequence[Row], style: Style) -> str:
+    """Who attested to rows and when, and how many of them name no document that they rest on."""
+    by = signer((item for row in rows for item in row.finding.evidence), style)
+    bare = sum(row.without_document for row in rows)
+    return "; ".join(filter(None, (by, words.without_document(bare) if bare else "")))
+
+
 def in_chart(finding: Finding) -> tuple[Evidence, ...]:
     """What was read for a criterion and contradicts it in the chart, but for answers."""
     return tuple(item for item in (*finding.evidence, *finding.contrary) if not item.is_attested)

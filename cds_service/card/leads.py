@@ -195,7 +195,7 @@ def _met(found: Assessment, style: Style, room: Room) -> Iterator[Block]:
     if not attested:
         yield Block(LINES, (words.ATTACH_RECORDS,))
         return
-    by = evidence_words.signer([item for row in attested for item in row.finding.evidence], style)
+    by = evidence_words.attested_by(attested, style)
     shorts = few([row.phrases.short for row in attested], "; ", room.names)
     yield Block(LINES, (words.attach_notes(len(attested), by, shorts),))
 

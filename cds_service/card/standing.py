@@ -1,5 +1,7 @@
 """What is known already, as a card says it: the criteria that are met, those of the trials, and the payer."""
 
+from functools import partial
+
 from cds_service.card import evidence_words
 from cds_service.card.assessment import Assessment
 from cds_service.card.leads import MOST_LETTERS_OF_A_PAYER, payer_asks, reason_in_words
@@ -23,7 +25,7 @@ def standing(found: Assessment, style: Style, room: Room) -> Block:
     """The lines of one block: numbers where the lead is pressing or there is little room, else names."""
     lines: list[Line] = []
     if found.outcome in _COUNTS_ONLY or (room.counts and found.outcome is not Outcome.TWO_SIDES):
-        lines += _counts(found)
+        lines += _counts(found, style)
     elif found.outcome is not Outcome.TWO_SIDES:
         lines += _met_lines(found, style, room)
     if found.outcome is not Outcome.TWO_SIDES and (trial := _trials(found)) is not None:
@@ -33,20 +35,21 @@ def standing(found: Assessment, style: Style, room: Room) -> Block:
     return Block(LINES, tuple(lines))
 
 
-def _counts(found: Assessment) -> list[Line]:
+def _counts(found: Assessment, style: Style) -> list[Line]:
     if not found.label:
         return []
     failing = found.outcome in (Outcome.CONTRAINDICATED, Outcome.OFF_LABEL)
     rows = [row for row in found.label if row.applies]
     met = [row for row in rows if row.truth is Truth.MET]
-    attested = sum(row.by_attestation for row in met)
+    by_hand = [row for row in met if row.by_attestation]
+    attested = len(by_hand)
     conflicts = sum(row.conflict for row in rows)
     gaps = len(found.open_label)
     said = [
         count(number)
         for number, count in (
             (len(met) - attested, words.count_met),
-            (attested, words.count_attested),
+            (attested, partial(words.count_attested, evidence_words.attested_by(by_hand, style))),
             (conflicts, words.count_conflicts),
             (gaps, words.count_open),
             (len(found.label) - len(rows), words.count_not_applicable),
@@ -65,7 +68,7 @@ def _met_lines(found: Assessment, style: Style, room: Room) -> list[Line]:
         names = few([evidence_words.met(row, style) for row in in_chart], "; ", room.names)
         lines.append(words.met(len(in_chart), names))
     if attested and found.outcome is not Outcome.MET:
-        by = evidence_words.signer([item for row in attested for item in row.finding.evidence], style)
+        by = evidence_words.attested_by(attested, style)
         names = few([row.phrases.short for row in attested], "; ", room.names)
         lines.append(words.attested(len(attested), by, names))
     if without := [row.phrases.topic for row in found.label if not row.applies]:

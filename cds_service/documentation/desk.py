@@ -161,11 +161,11 @@ class FormDesk:
         opened.unread = dict(found.unread)
         opened.why_not = found.why_not
         is_new, opened.rows = opened.rows is None, ()
-        if found.decision is not None and found.recorded is not None:
+        if found.decision is not None and found.known is not None and found.recorded is not None:
             findings = found.decision.findings
             payer = found.decision.payer.reference
             opened.coverages = (payer,) if payer else ()
-            opened.rows = form.rows_of(policy, found.recorded, found.decision)
+            opened.rows = form.rows_of(policy, found.known, found.recorded, found.decision)
             opened.before = opened.before or {key: item.truth.value for key, item in findings.items()}
             if is_new and context.draft:
                 self.resume(opened, policy, f"{scopes.RESPONSES}/{context.draft}")

@@ -60,17 +60,17 @@ class FormRow(NamedTuple):
         return cls(link_id, state, found, value, tuple(notes), *lists)
 
 
-def rows_of(policy: Policy, recorded: Known, decision: Decision) -> tuple[FormRow, ...]:
+def rows_of(policy: Policy, known: Known, recorded: Known, decision: Decision) -> tuple[FormRow, ...]:
     """A row for each question of a policy that this order and this payer ask.
 
-    ``recorded`` are the facts of the chart without any answer to a form. Of the parts of an order that says which it is
-    about the others are not asked, and of the rules of payers those of this patient's alone.
+    ``known`` are the facts of the chart, ``recorded`` those without any answer to a form. Of the parts of an order that
+    says which it is about the others are not asked, and of the rules of payers those of this patient's alone.
     """
     parts = {part.id for part in decision.parts}
     lent = {name for item in decision.lent for name in policy.behind(item.criterion.test.facts())}
     findings = {**{item.key: item for item in decision.lent}, **decision.findings}
     return tuple(
-        _row(question, recorded, findings)
+        _row(question, known, recorded, findings)
         for group in groups(policy)
         if not (group.link_id == SCOPE and parts)
         for question in group.questions
@@ -117,7 +117,7 @@ def _is_criterion(question: FormQuestion) -> bool:
     return bool(question.criteria)
 
 
-def _row(question: FormQuestion, recorded: Known, findings: Mapping[str, Finding]) -> FormRow:
+def _row(question: FormQuestion, known: Known, recorded: Known, findings: Mapping[str, Finding]) -> FormRow:
     concerned = [finding for finding in findings.values() if concerns(finding, question)]
     fact = _fact(question, recorded)
     contrary = _unique([record for finding in concerned for record in finding.contrary])
@@ -125,10 +125,11 @@ def _row(question: FormQuestion, recorded: Known, findings: Mapping[str, Finding
         [*(fact.evidence if fact else ()), *(record for finding in concerned for record in finding.evidence)]
     )
     answer = recorded_answer(question, recorded)
+    state = SETTLED if _is_answered(_fact(question, known), contrary) else _state(concerned, fact)
     return FormRow(
         question.link_id,
-        _state(concerned, fact),
-        found_in_words(question, recorded, findings, MOST_NAMED),
+        state,
+        found_in_words(question, recorded, findings, MOST_NAMED, with_answers=state == SETTLED),
         "" if answer is None else _written(answer.value),
         tuple(dict.fromkeys(item.reason for item in concerned if item.truth is Truth.UNKNOWN and _tells(item))),
         tuple(map(_record, contrary))[:MOST_OFFERED],
@@ -139,6 +140,13 @@ def _row(question: FormQuestion, recorded: Known, findings: Mapping[str, Finding
 def _tells(finding: Finding) -> bool:
     """Whether a reason says more than that nothing was found, which stands there already."""
     return finding.reason not in ("", NOTHING_ON_RECORD)
+
+
+def _is_answered(fact: Fact | None, contrary: Sequence[Evidence]) -> bool:
+    """Whether somebody answered a question with yes or no, that answer still counts, and nothing contradicts it."""
+    if fact is None or fact.open or contrary or len(set(fact.values)) != 1:
+        return False
+    return isinstance(fact.values[0], bool) and bool(fact.evidence) and all(item.is_attested for item in fact.evidence)
 
 
 def _state(concerned: Sequence[Finding], fact: Fact | None) -> str:

@@ -32,15 +32,16 @@ _SERVICE = hook_request.SERVICE_OF[hook_request.ORDER_SIGN]
 
 
 class ChartRead(NamedTuple):
-    """A chart as a form needs it: the patient, what is decided and what the chart records without any answer to a form,
-    and the reason for each list that could not be read, by prefetch key.
+    """A chart as a form needs it: the patient, what is decided, the facts with the answers to forms and without them
+    (``recorded``), and the reason for each list that could not be read, by prefetch key.
 
-    ``decision`` and ``recorded`` are None where nothing could be decided: ``why_not`` says why then. ``drafts`` are the
+    ``decision`` and the facts are None where nothing could be decided: ``why_not`` says why then. ``drafts`` are the
     forms that wait in the chart, ``attested`` what signed ones said on each attestation, in words, by linkId.
     """
 
     patient: Json | None
     decision: Decision | None
+    known: Known | None
     recorded: Known | None
     unread: Mapping[str, str]
     why_not: str = ""
@@ -68,17 +69,18 @@ def read_chart(
     patient = _patient(request.prefetch.get("patient"))
     if patient is None:
         why = request.unfetched.get("patient", "the EHR sent no Patient")
-        return ChartRead(None, None, None, request.unfetched, f"The patient could not be read: {why}.")
+        return ChartRead(None, None, None, None, request.unfetched, f"The patient could not be read: {why}.")
     try:
         found = next(form_decisions(request, guide, today, policies))
     except RequestError as error:
-        return ChartRead(patient, None, None, request.unfetched, error.sentence)
+        return ChartRead(patient, None, None, None, request.unfetched, error.sentence)
     asked, style = list(questions(sitting.policy)), style_of(sitting.registration)
     forms = guide.library.questionnaires(sitting.policy)
     responses = {record.reference: record.resource for record in found.chart.records(RESPONSES)}
     return ChartRead(
         patient,
         found.decision,
+        found.known,
         found.recorded,
         request.unfetched,
         drafts=earlier_forms(responses, found.decision.drafts, asked, style),

@@ -11,21 +11,28 @@ NOTHING = "Nothing found in the chart."
 
 
 def found_in_words(
-    question: FormQuestion, recorded: Known, findings: Mapping[str, Finding], most: int | None = None
+    question: FormQuestion,
+    recorded: Known,
+    findings: Mapping[str, Finding],
+    most: int | None = None,
+    *,
+    with_answers: bool = True,
 ) -> str:
     """What a chart says on a question: its fact's and its criteria's evidence, what contradicts, what was not read.
 
     ``recorded`` are the facts of the call without the answers to forms, ``findings`` those of the decision, by their
-    keys: they name the answers. For a reader of the chart so many records as ``most`` are named, without references.
+    keys: they name the answers. For a reader of the chart so many records as ``most`` are named, without references;
+    ``with_answers``: what was answered in forms among them, be it to another question that the criteria rest on.
     """
     concerned = [item for item in findings.values() if concerns(item, question)]
     facts = recorded.parts.get(question.part, recorded.whole) if question.part else recorded.whole
     fact = facts.get(question.fact.name)
     shown = [*(fact.evidence if fact else ()), *(record for item in concerned for record in item.evidence)]
     contrary = list(dict.fromkeys(record for item in concerned for record in item.contrary))
+    named = [item for item in dict.fromkeys(shown) if item not in contrary and (with_answers or not item.is_attested)]
     unread = dict.fromkeys(TYPES[name].called for item in concerned for name in item.unread if name in TYPES)
     sentences = [
-        _listed("Found in the chart", [record for record in dict.fromkeys(shown) if record not in contrary], most),
+        _listed("Found in the chart", named, most),
         _listed("Contrary in the chart", contrary, most),
         f"Could not be read: {', '.join(unread)}." if unread else "",
     ]

@@ -19,10 +19,12 @@ from cds_service.verdicts.decisions import Decision
 
 
 class FormDecision(NamedTuple):
-    """One statement against one chart, for its form: the facts without the answers to forms, and the decision."""
+    """One statement against one chart, for its form: the facts with the answers to forms and without them
+    (``recorded``), and the decision."""
 
     policy: Policy
     chart: Chart
+    known: Known
     recorded: Known
     decision: Decision
 
@@ -49,7 +51,7 @@ def form_decisions(
         if policy.id in named or (order is not None and order.certain):
             found = _decided(policy, chart, order, guide, today)
             if policy.id in named or decisions.pathway(policy, found[0], order) is None:
-                yield FormDecision(policy, chart, found[1], found[2])
+                yield FormDecision(policy, chart, *found)
 
 
 def _decided(

@@ -18,9 +18,9 @@ def count_met(number: int) -> str:
     return f"{number} met in chart"
 
 
-def count_attested(number: int) -> str:
-    """Met by attestation."""
-    return f"{number} attested"
+def count_attested(by: str, number: int) -> str:
+    """Met by attestation, and whose."""
+    return f"{number} attested ({by})"
 
 
 def count_conflicts(number: int) -> str:

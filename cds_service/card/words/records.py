@@ -13,6 +13,11 @@ IN_A_REPORT = "in a report, to confirm"
 TEXT_NOT_READABLE = "(report on file, text not readable)"
 
 
+def without_document(number: int) -> str:
+    """How many attested criteria rest on nothing that anybody named."""
+    return f"{number} without a document"
+
+
 def coded(name: str, code: str) -> str:
     """A record with its code."""
     return f"{name} ({code})" if code else name

@@ -1,13 +1,15 @@
 "use strict";
 
-// Keys for the form: y, n and l answer the question in focus and go on to the next, a accepts the offered record.
+// Keys for the form: y, n and l answer the question in focus and go on to the next, a accepts the offered record, s goes
+// to the signature.
 (() => {
   const questions = [...document.querySelectorAll("[data-question]")];
   const keys = document.querySelector(".keys");
   if (keys) keys.hidden = false;
 
   const values = { y: "yes", n: "no", l: "" };
-  const isTyping = (target) => target.matches("input[type=text], textarea, select");
+  // Numbers and dates hold no letters, so that a letter is a key there as well.
+  const isTyping = (target) => target.matches("select, input[type=text]:not([inputmode=decimal], [placeholder])");
   const current = () => questions.find((question) => question.contains(document.activeElement));
 
   const focus = (question) => {
@@ -25,12 +27,28 @@
   };
 
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && current() && event.target.matches("input[type=text]")) {
+      event.preventDefault();
+      next(current());
+      return;
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    const role = document.querySelector("#role");
+    if (event.key === "s" && role) {
+      event.preventDefault();
+      role.focus();
+      return;
+    }
     const question = current() || questions[0];
     if (!question) return;
     if (event.key in values) {
       const radio = question.querySelector(`:scope > .choices input[value="${values[event.key]}"]`);
-      if (!radio) return;
+      if (!radio) {
+        if (event.key !== "l") return;
+        event.preventDefault();
+        next(question);
+        return;
+      }
       event.preventDefault();
       radio.checked = true;
       const offers = question.querySelector(".offered input:not(:checked)");
@@ -47,6 +65,8 @@
   });
 
   const faults = document.querySelector("#faults");
+  const sign = document.querySelector("[data-sign]");
   if (faults) faults.focus();
+  else if (sign) sign.focus();
   else if (questions.length) focus(questions[0]);
 })();
