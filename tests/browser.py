@@ -132,16 +132,18 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def listening(app: Flask | Callable[..., Any], port: int = 0) -> Iterator[str]:
+def listening(app: Flask | Callable[..., Any], port: int = 0, *, secure: bool = False) -> Iterator[str]:
     """Serves a WSGI application on loopback from threads of this process; gives its address without a final slash.
 
-    ``port`` is for an application that must know its address before (0: any that is free).
+    ``port`` is for an application that must know its address before (0: any that is free); ``secure``: over https, with
+    a certificate made up for it.
     """
-    server = make_server(LOOPBACK, port, app, threaded=True, request_handler=_Quiet)
+    certificate = "adhoc" if secure else None
+    server = make_server(LOOPBACK, port, app, threaded=True, request_handler=_Quiet, ssl_context=certificate)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield f"http://{LOOPBACK}:{server.server_port}"
+        yield f"{'https' if secure else 'http'}://{LOOPBACK}:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()

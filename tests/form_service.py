@@ -42,18 +42,19 @@ class Clock:
         return datetime.fromtimestamp(self.seconds, UTC)
 
 
-def form_app(folder: Path, ehr: FormEhr, clock: Clock, known: AppRegistration | None = None) -> Flask:
-    """The routes of the form; ``known`` is the registration at the EHR, in place of the usual one."""
+def form_app(folder: Path, ehr: FormEhr, clock: Clock, known: AppRegistration | None = None, ours: str = OURS) -> Flask:
+    """The routes of the form; ``known`` is the registration at the EHR, in place of the usual one, and ``ours`` the
+    address of the service."""
     store = open_store("", folder)
     forms = Forms(
         FormSessions(store, GivenKeys(Keys({key_id(KEY): KEY})), clock), ehr, Fetcher(ehr, FetchLimits(1_000_000, 5))
     )
-    guide = guide_of(Settings(), library(), OURS)
+    guide = guide_of(Settings(), library(), ours)
     app = Flask(web.__name__)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     desk = FormDesk(guide, {BASE: known or registration()}.get, forms, lambda: date.fromtimestamp(NOW))
     installation = Installation()
-    routes.register(app, desk, guide, Gate(installation, OURS))
+    routes.register(app, desk, guide, Gate(installation, ours))
     errors.register(app, installation)
     return app
 

@@ -86,7 +86,7 @@ class FormDesk:
 
     def launch(self, issuer: str, launch: str | None, deadline: Deadline) -> tuple[str, Begun]:
         """Begins a sign-in: where the browser goes next, and the session that waits for it. Raises LaunchError."""
-        registration = self._registration(issuer)
+        registration = self.registration(issuer)
         server = smart_server.smart_server(self._http, registration, deadline)
         asked = scopes.asked(
             self._reads(),
@@ -108,7 +108,7 @@ class FormDesk:
         if held is None or not held.startswith(_SIGN_IN):
             raise LaunchError(NO_COOKIE)
         signing = SignIn.of_json(orjson.loads(held[1:]))._replace(state=state)
-        registration = self._registration(signing.issuer)
+        registration = self.registration(signing.issuer)
         code = sign_in.code_of(signing, registration, given)
         now = self._sessions.now
         access = tokens.exchange(self._http, signing, registration, code, now, deadline)
@@ -136,9 +136,16 @@ class FormDesk:
         """Wipes a form. Raises StoreError."""
         self._sessions.end(name)
 
+    def registration(self, issuer: str) -> AppRegistration:
+        """The registration at a FHIR server. Raises LaunchError where there is none."""
+        found = self._registrations(issuer)
+        if found is None:
+            raise LaunchError(UNKNOWN_SERVER)
+        return found
+
     def registration_of(self, opened: OpenForm) -> AppRegistration:
         """The registration at the form's FHIR server. Raises LaunchError where it was taken away meanwhile."""
-        return self._registration(opened.issuer)
+        return self.registration(opened.issuer)
 
     def policy_of(self, opened: OpenForm) -> Policy | None:
         """The statement that a form is for; None where it is to be chosen."""
@@ -146,7 +153,7 @@ class FormDesk:
 
     def read(self, opened: OpenForm, policy: Policy, deadline: Deadline) -> ChartRead:
         """Reads the chart into a form: its rows, its patient, what could not be read."""
-        registration = self._registration(opened.issuer)
+        registration = self.registration(opened.issuer)
         context = read_context(opened.access.context)
         if context.policy != policy.id:
             context = FormContext(policy.id, policy.edition)
@@ -216,7 +223,7 @@ class FormDesk:
         return saver.other_version(opened, list(questions(policy)), self.style_of(opened))
 
     def _saver(self, opened: OpenForm, policy: Policy, review: FormReview) -> FormSaver:
-        ehr = EhrWriter(self._http, self._registration(opened.issuer), opened.access.token, Deadline(WRITING_SECONDS))
+        ehr = EhrWriter(self._http, self.registration(opened.issuer), opened.access.token, Deadline(WRITING_SECONDS))
         return FormSaver(ehr, lambda form: self.writer(form, policy), review.plan)
 
     def writer(self, opened: OpenForm, policy: Policy) -> ResponseWriter:
@@ -251,12 +258,6 @@ class FormDesk:
         if self._guide.library.policy(context.policy) is not None:
             return context.policy
         return policies[0].id if len(policies) == 1 else ""
-
-    def _registration(self, issuer: str) -> AppRegistration:
-        found = self._registrations(issuer)
-        if found is None:
-            raise LaunchError(UNKNOWN_SERVER)
-        return found
 
     def _user(self, opened: OpenForm, registration: AppRegistration, deadline: Deadline) -> str:
         """The name of whoever signed in, "" where the EHR does not tell."""

@@ -1,6 +1,6 @@
 """How the form's pages leave: rendered, under their security policy, and with the cookie of the form they belong to."""
 
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from flask import Response, render_template, request
 
@@ -15,6 +15,9 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors {}"
 )
+_FRAMES = ("iframe", "frame", "embed", "object", "fencedframe")
+# The name of the cookie, and of the parameter, by which a frame shows whether it keeps cookies.
+_PROBE = "framed"
 # The name of a form, in the cookie's name.
 _LONGEST_NAME = 40
 
@@ -57,9 +60,24 @@ class FormPages:
         )
         return answer
 
-    def told(self, message: FormMessage, detail: str = "") -> Response:
-        """The page that says why nothing more happens."""
-        return _page("form_message.html", message.status, message=message, detail=detail)
+    def told(self, message: FormMessage, detail: str = "", issuer: str = "") -> Response:
+        """The page that says why nothing more happens; frames of the EHR at ``issuer`` may show it."""
+        return _page("form_message.html", message.status, self._of_issuer(issuer), message=message, detail=detail)
+
+    def way_out_of_a_frame(self, issuer: str) -> Response | None:
+        """What answers a launch inside a frame whose browser keeps no cookie there; None where it does, or no frame is.
+
+        First the browser is given a cookie and sent here again; if it comes without, the form opens in a window. What
+        the EHR sent to launch it is not used up yet.
+        """
+        if request.headers.get("Sec-Fetch-Dest") not in _FRAMES or self.secret_of(_PROBE):
+            return None
+        asked = [(name, value) for name, value in request.args.items(multi=True) if name != _PROBE]
+        if _PROBE in request.args:
+            address = f"?{urlencode(asked)}"
+            return _page("form_window.html", 200, self._of_issuer(issuer), address=address)
+        again = Response(status=303, headers={"Location": f"?{urlencode([*asked, (_PROBE, '1')])}"})
+        return self.with_cookie(again, Begun(_PROBE, "1"))
 
     def of_form(
         self, template: str, name: str, opened: OpenForm, policy: Policy | None, status: int = 200, **values: object
@@ -69,7 +87,7 @@ class FormPages:
         return _page(
             template,
             status,
-            self._ancestors(opened),
+            self._of_issuer(opened.issuer),
             name=name,
             opened=opened,
             policy=policy,
@@ -79,9 +97,10 @@ class FormPages:
             **values,
         )
 
-    def _ancestors(self, opened: OpenForm) -> tuple[str, ...]:
+    def _of_issuer(self, issuer: str) -> tuple[str, ...]:
+        """The origins whose frames may show what concerns an EHR; none where it is not known."""
         try:
-            return self._desk.registration_of(opened).frame_ancestors
+            return self._desk.registration(issuer).frame_ancestors
         except LaunchError:
             return ()
 

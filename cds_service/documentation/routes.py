@@ -51,10 +51,12 @@ def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # n
     def launch() -> Response:
         gate.count_opening()
         issuer, token = request.args.get("iss", ""), request.args.get("launch")
+        if (answer := pages.way_out_of_a_frame(issuer)) is not None:
+            return answer
         try:
             address, begun = desk.launch(issuer, token, _deadline())
         except LaunchError as error:
-            return pages.told(error.message, error.detail)
+            return pages.told(error.message, error.detail, issuer)
         return pages.with_cookie(_sent(address), begun)
 
     @routes.get(CALLBACK)
@@ -64,7 +66,7 @@ def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # n
         try:
             begun = desk.finish(state, pages.secret_of(state), request.args, _deadline())
         except LaunchError as error:
-            return pages.told(error.message, error.detail)
+            return pages.told(error.message, error.detail, request.args.get("iss", ""))
         answer = pages.with_cookie(_sent(f"{public_url}{FORMS}/{begun.name}"), begun)
         return pages.without_cookie(answer, state)
 
