@@ -22,11 +22,13 @@ from cds_service.trust.smart import AppRegistration
 from cds_service.web import errors
 from cds_service.web.gate import Gate
 from tests.form_ehr import BASE, NOW, FormEhr, parameters, registration
+from tests.shipped import BASE as BASE_OF_FORMS
 from tests.shipped import library
 
 OURS = "https://cds.example"
 KEY = bytes(range(32))
 POLICY = "isass-restorative-neurostimulation-2023"
+QUESTIONNAIRE = f"{BASE_OF_FORMS}/Questionnaire/{POLICY}|2023"
 CONTEXT = f'{{"policy": "{POLICY}", "codes": ["64555"]}}'
 HEADERS = {"Origin": OURS}
 SIGNED = {"role": "207XS0117X", "statement": "yes"}

@@ -55,7 +55,10 @@ def context(chromium: "Browser", site: FormSite) -> Iterator["BrowserContext"]:
         # Sent here again, and without the cookie that it was given: a browser that keeps none.
         address = f"{launch}&framed=1" if route.request.url.endswith(WITHOUT_COOKIES) else launch
         frame = f'<iframe title="Form" src="{address}"></iframe>'
-        route.fulfill(body=f'<!doctype html><html lang="en"><title>EHR</title>{frame}</html>', content_type="text/html")
+        route.fulfill(
+            body=f'<!doctype html><html lang="en"><title>EHR</title><main><h1>Chart</h1>{frame}</main></html>',
+            content_type="text/html",
+        )
 
     with chromium.new_context(ignore_https_errors=True) as opened:
         opened.set_default_timeout(20_000)

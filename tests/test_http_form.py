@@ -1,24 +1,34 @@
 """The form over HTTP: who gets in, what is taken from a browser, and what never leaves it."""
 
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from cds_service.documentation.answers import fields_of
+from cds_service.ehr.client import OutgoingError
+from cds_service.questionnaire.questions import questions
 from cds_service.store.database import open_store
 from cds_service.store.form_sessions import IDLE_SECONDS, remove_ended
-from tests.form_ehr import FormEhr
+from tests.form_ehr import BASE, SCOPES, FormEhr, registration
 from tests.form_service import (
     CONTEXT,
     HEADERS,
     OURS,
     POLICY,
+    QUESTIONNAIRE,
     SIGNED,
     Clock,
     form_app,
     opened,
+    page_of,
     posted,
     token_of,
 )
+from tests.shipped import library
 
 
 @pytest.fixture
@@ -131,21 +141,69 @@ def test_an_answer_to_what_is_not_asked_is_not_written(browser, ehr):
     assert "Patient/other" not in written
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 405, 409, 412, 422, 500])
-def test_an_ehr_that_refuses_loses_no_answer(browser, ehr, status):
+REFUSALS: dict[str, Any] = {
+    **{str(status): (status, {"resourceType": "OperationOutcome"}) for status in (401, 403, 404, 405, 409, 412, 422)},
+    "500": (500, {}),
+    "timeout": OutgoingError("timeout"),
+    "reset": OutgoingError("unreachable"),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_an_ehr_that_refuses_loses_no_answer(browser, ehr, refusal):
     path = opened(browser, ehr)
     token = token_of(browser, path)
-    ehr.answers["POST", "/QuestionnaireResponse"] = (status, {"resourceType": "OperationOutcome"})
-    posted(browser, path, token, action="review", **{"can-operate-device": "yes"}, **SIGNED)
+    ehr.answers["POST", "/QuestionnaireResponse"] = REFUSALS[refusal]
+    fields = {"can-operate-device": "yes", "can-operate-device.basis-text": "clinic note", "disability": "44"}
+    posted(browser, path, token, action="review", **fields, **SIGNED)
     answer = posted(browser, path, token, action="sign", **{"as": "QuestionnaireResponse"})
     assert answer.status_code in (409, 502)
     assert "Nothing you typed is lost" in answer.get_data(as_text=True)
-    kept = browser.get(f"{path}/response.json", base_url=OURS).get_json()
-    assert "can-operate-device" in str(kept)
+    kept = str(browser.get(f"{path}/response.json", base_url=OURS).get_json())
+    assert all(words in kept for words in ("can-operate-device", "clinic note", "44"))
+    form = page_of(browser, path)
+    assert 'name="can-operate-device" value="yes" checked' in form
+    assert 'value="clinic note"' in form
     del ehr.answers["POST", "/QuestionnaireResponse"]
     done = posted(browser, path, token, action="sign", **{"as": "QuestionnaireResponse"})
     assert "Saved in the EHR" in done.get_data(as_text=True)
     assert [item["resourceType"] for item in ehr.wrote].count("QuestionnaireResponse") == 1
+
+
+def lost(ehr: FormEhr, url: str, body: bytes, **options: Any) -> None:
+    """Stores what is posted, and does not answer in time."""
+    FormEhr.post(ehr, url, body, **options)
+    raise OutgoingError("timeout")
+
+
+def test_an_answer_that_is_lost_after_it_was_stored_makes_no_second_one(browser, ehr):
+    path = opened(browser, ehr)
+    token = token_of(browser, path)
+    posted(browser, path, token, action="review", disability="50", **SIGNED)
+    ehr.post = partial(lost, ehr)
+    assert posted(browser, path, token, action="sign", **{"as": "QuestionnaireResponse"}).status_code == 502
+    del ehr.post
+    assert posted(browser, path, token, action="sign", **{"as": "QuestionnaireResponse"}).status_code == 200
+    kinds = [item["resourceType"] for item in ehr.wrote]
+    assert (kinds.count("QuestionnaireResponse"), kinds.count("Observation")) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("scope", "written"), [(SCOPES, [(False, "2")]), (SCOPES.replace(".crus", ".crs"), [(True, "1"), (False, "1")])]
+)
+def test_answers_that_were_changed_between_two_tries_are_what_is_saved(browser, ehr, scope, written):
+    ehr.token["scope"] = scope
+    path = opened(browser, ehr)
+    token = token_of(browser, path)
+    posted(browser, path, token, action="review", **{"can-operate-device": "yes"}, **SIGNED)
+    ehr.post = partial(lost, ehr)
+    assert posted(browser, path, token, action="sign", **{"as": "QuestionnaireResponse"}).status_code == 502
+    del ehr.post
+    posted(browser, path, token, action="review", **{"can-operate-device": "no"}, **SIGNED)
+    done = posted(browser, path, token, action="sign", **{"as": "QuestionnaireResponse"})
+    assert "Saved in the EHR" in done.get_data(as_text=True)
+    said = [item["item"][0]["item"][0]["answer"][0]["valueBoolean"] for item in ehr.wrote]
+    assert list(zip(said, [item["meta"]["versionId"] for item in ehr.wrote], strict=True)) == written
 
 
 def test_where_a_response_is_not_taken_a_document_is_offered(browser, ehr):
@@ -195,6 +253,167 @@ def test_what_an_administrator_registers(browser):
     assert "patient/QuestionnaireResponse.crus" in told["scope"]
 
 
+SCRIPT = "<script>alert('Canary-Script')</script>"
+
+
+def test_a_script_in_any_field_is_shown_and_written_as_text(browser, ehr):
+    path = opened(browser, ehr)
+    token = token_of(browser, path)
+    policy = library().policy(POLICY)
+    assert policy is not None
+    fields = dict.fromkeys(fields_of(list(questions(policy))), SCRIPT)
+    refused = posted(browser, path, token, action="review", **fields, **SIGNED).get_data(as_text=True)
+    texts = {name: SCRIPT for name in fields if name.endswith((".basis-text", ".why-not", ".despite-why"))}
+    said = dict.fromkeys(("can-operate-device", "fit-for-implant"), "no")
+    pages = [refused, page_of(browser, path)]
+    pages.append(posted(browser, path, token, action="hand-over", **texts, **said).get_data(as_text=True))
+    pages.append(posted(browser, path, token, action="review", **texts, **said, **SIGNED).get_data(as_text=True))
+    pages.append(posted(browser, path, token, action="sign", **{"as": "QuestionnaireResponse"}).get_data(as_text=True))
+    assert not any("<script>" in page or "Canary-Script')</script" in page for page in pages)
+    assert "Canary-Script" in pages[-1]
+    assert "<script>" not in ehr.wrote[0]["text"]["div"]
+    assert SCRIPT in str(ehr.wrote[0]["item"])
+
+
+@pytest.mark.parametrize(
+    ("posted_as", "status"),
+    [("application/json", 403), ("text/plain", 403), ("multipart/form-data; boundary=x", 403)],
+)
+def test_a_post_that_is_no_form_is_refused(browser, ehr, posted_as, status):
+    path = opened(browser, ehr)
+    token = token_of(browser, path)
+    body = f'{{"token": "{token}", "action": "sign"}}'
+    answer = browser.post(path, base_url=OURS, headers=HEADERS, data=body, content_type=posted_as)
+    assert answer.status_code == status
+    assert ehr.wrote == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("can-operate-device", "perhaps"),
+        ("disability", "a lot"),
+        ("disability", "1e999"),
+        ("pain-duration", "yesterday"),
+        ("pain-duration", "99/99/2020"),
+        ("can-operate-device.observed", "01/01/2999"),
+    ],
+)
+def test_an_answer_of_a_wrong_type_is_reported_beside_its_field_and_not_written(browser, ehr, field, value):
+    path = opened(browser, ehr)
+    fields = {"can-operate-device": "yes", field: value}
+    answer = posted(browser, path, token_of(browser, path), action="review", **fields, **SIGNED)
+    assert answer.status_code == 422
+    assert f'href="#{field}"' in answer.get_data(as_text=True)
+    assert ehr.wrote == []
+
+
+def test_an_answer_that_is_not_enabled_is_not_written(browser, ehr):
+    path = opened(browser, ehr)
+    token = token_of(browser, path)
+    fields = {
+        "can-operate-device": "yes",
+        "can-operate-device.why-not": "Canary-why",
+        "fit-for-implant.basis-text": "Canary-basis",
+        "physical-therapy": "yes",
+        "physical-therapy.despite": "Condition/other",
+        "physical-therapy.despite-why": "Canary-despite",
+    }
+    posted(browser, path, token, action="review", **fields, **SIGNED)
+    posted(browser, path, token, action="sign", **{"as": "QuestionnaireResponse"})
+    assert "can-operate-device" in str(ehr.wrote[0])
+    assert "Canary-" not in str(ehr.wrote[0]["item"]) + ehr.wrote[0]["text"]["div"]
+
+
+def test_a_chart_of_another_patient_is_not_shown(browser, ehr):
+    other = {"resourceType": "Patient", "id": "other", "name": [{"family": "Canary-Other"}], "birthDate": "1950-01-01"}
+    ehr.answers["GET", "/Patient/patient-1"] = (200, other)
+    page = page_of(browser, opened(browser, ehr))
+    assert "Canary-Other" not in page
+    assert "could not be" in page
+
+
+def test_the_coverage_of_the_chart_and_the_order_are_what_the_response_is_for(browser, ehr):
+    ehr.token["appContext"] = CONTEXT[:-1] + ', "order": "ServiceRequest/o1"}'
+    coverage = {"resourceType": "Coverage", "id": "c1", "status": "active", "payor": [{"display": "Example Mutual"}]}
+    ehr.wrote.append(coverage | {"beneficiary": {"reference": "Patient/patient-1"}})
+    path = opened(browser, ehr)
+    token = token_of(browser, path)
+    posted(browser, path, token, action="review", disability="44", **SIGNED)
+    posted(browser, path, token, action="sign", **{"as": "QuestionnaireResponse"})
+    said = {item["url"].rpartition("/")[2]: item.get("valueReference") for item in ehr.wrote[1]["extension"]}
+    assert said["qr-coverage"] == {"reference": "Coverage/c1"}
+    assert said["qr-context"] == {"reference": "ServiceRequest/o1"}
+
+
+def attested(ehr: FormEhr, **change: Any) -> None:
+    """A form that somebody signed lies in the chart, too old to count."""
+    item = {"linkId": "can-operate-device", "answer": [{"valueBoolean": True}]}
+    response = {
+        "resourceType": "QuestionnaireResponse",
+        "id": "old",
+        "status": "completed",
+        "questionnaire": QUESTIONNAIRE,
+        "subject": {"reference": "Patient/patient-1"},
+        "authored": "2025-01-15T10:00:00Z",
+        "author": {"reference": "Practitioner/dr-9", "display": "Dr. Before"},
+        "item": [item],
+    }
+    ehr.wrote.append(response | change)
+
+
+def test_what_was_attested_too_long_ago_is_shown_for_a_fresh_answer(browser, ehr):
+    attested(ehr)
+    page = page_of(browser, opened(browser, ehr))
+    assert "Attested yes, 01/15/2025, Dr. Before. Answer again to attest it now." in page
+    assert "01/15/2025 is more than 180 days ago" in page
+    assert 'name="can-operate-device" value="yes" checked' not in page
+
+
+def test_what_was_attested_and_still_counts_is_not_asked_again(browser, ehr):
+    attested(ehr, authored="2026-09-01T10:00:00Z")
+    page = page_of(browser, opened(browser, ehr))
+    assert 'name="can-operate-device"' not in page
+    assert "Already on record" in page
+
+
+def test_a_client_that_writes_dates_as_iso_sees_them_so(tmp_path, ehr, clock):
+    attested(ehr)
+    browser = form_app(tmp_path, ehr, clock, replace(registration(), dates="iso")).test_client()
+    page = page_of(browser, opened(browser, ehr))
+    assert "Born 1978-05-28" in page
+    assert "Attested yes, 2025-01-15, Dr. Before" in page
+    assert "YYYY-MM-DD" in page
+
+
+def test_dates_are_written_as_americans_read_them(browser, ehr):
+    path = opened(browser, ehr)
+    fields = {"can-operate-device": "yes", "can-operate-device.observed": "2026-09-01"}
+    page = posted(browser, path, token_of(browser, path), action="review", **fields, **SIGNED).get_data(as_text=True)
+    assert "Born 05/28/1978" in page
+    assert "observed 09/01/2026" in page
+
+
+@pytest.mark.parametrize("where", ["iframe", "frame", "embed", "object"])
+def test_a_frame_without_cookies_is_shown_a_way_out_before_the_launch_is_used_up(browser, ehr, where):
+    headers = {"Sec-Fetch-Dest": where}
+    launch = f"/smart/launch?iss={BASE}&launch=abc"
+    first = browser.get(launch, base_url=OURS, headers=headers)
+    assert first.status_code == 303
+    browser.delete_cookie("__Host-form-framed", domain="cds.example")
+    out = browser.get(f"/smart/launch{first.location}", base_url=OURS, headers=headers)
+    assert 'href="?iss=https%3A%2F%2Fehr.example%2Ffhir&amp;launch=abc" target="_blank"' in out.get_data(as_text=True)
+    assert ehr.calls == []
+
+
+def test_a_frame_that_keeps_cookies_signs_in(browser, ehr):
+    headers = {"Sec-Fetch-Dest": "iframe"}
+    first = browser.get(f"/smart/launch?iss={BASE}&launch=abc", base_url=OURS, headers=headers)
+    assert "Partitioned" in first.headers["Set-Cookie"]
+    second = browser.get(f"/smart/launch{first.location}", base_url=OURS, headers=headers)
+    assert second.location.startswith(f"{BASE}/authorize?")
+
+
 def test_nothing_of_a_patient_or_a_session_reaches_the_log(browser, ehr, capsys, caplog):
     path = opened(browser, ehr)
     token = token_of(browser, path)
@@ -204,3 +423,15 @@ def test_nothing_of_a_patient_or_a_session_reaches_the_log(browser, ehr, capsys,
     told = capsys.readouterr()
     for words in ("Canary", "token-of-the-ehr", "patient-1", token, path.rpartition("/")[2]):
         assert words not in told.out + told.err + caplog.text
+
+
+def test_nothing_of_a_patient_an_answer_or_a_session_can_be_read_in_the_store(browser, ehr, tmp_path):
+    path = opened(browser, ehr)
+    token = token_of(browser, path)
+    fields = {"can-operate-device": "yes", "can-operate-device.basis-text": "Canary-Basis"}
+    assert "Canary-Basis" in posted(browser, path, token, action="review", **fields, **SIGNED).get_data(as_text=True)
+    held = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    assert len(held) > 1000
+    for words in ("Canary", "can-operate-device", "token-of-the-ehr", "patient-1", "dr-1", token):
+        assert words.encode() not in held
+        assert words.encode("utf-16-le") not in held

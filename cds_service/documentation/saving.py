@@ -72,7 +72,9 @@ class FormSaver(NamedTuple):
             opened.stored, opened.saves = None, opened.saves + 1
         return theirs
 
-    def _response(self, opened: OpenForm, answered: Sequence[FormAnswer], status: str) -> WriteResult:
+    def _response(
+        self, opened: OpenForm, answered: Sequence[FormAnswer], status: str, *, again: bool = True
+    ) -> WriteResult:
         if opened.stored is not None and self.plan.can_update:
             response = self.writer_of(opened).response(answered, status=status)
             result = self.ehr.update(response, opened.stored, read_back=self.plan.can_read)
@@ -81,7 +83,16 @@ class FormSaver(NamedTuple):
             # Beside the draft, and so under another identifier than its own.
             opened.stored, opened.saves = None, opened.saves + 1
         writer = self.writer_of(opened)
-        return self._created(writer.response(answered, status=status), writer)
+        result = self._created(writer.response(answered, status=status), writer)
+        if not result.older:
+            return result
+        if not again:
+            return WriteResult(result.kind, refusal=WriteRefusal.CHANGED)
+        # An earlier try got through, and the answers were changed since.
+        opened.stored, opened.saves = Stored(result.reference, result.version), opened.saves + 1
+        if not self.plan.can_update:
+            opened.stored = None
+        return self._response(opened, answered, status, again=False)
 
     def _created(self, resource: Json, writer: ResponseWriter) -> WriteResult:
         return self.ehr.create(resource, unless=writer.identifier, read_back=self.plan.can_read)

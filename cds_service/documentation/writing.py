@@ -51,7 +51,8 @@ class WriteResult(NamedTuple):
     """What became of one resource: its reference in the EHR ("" where it was not taken).
 
     ``read_back``: it was read again and is what was sent. ``refusal`` says why it was not taken, ``said`` what the EHR
-    said of it, in its own words, cut. ``version`` is the one that it has now, "" where the EHR does not say.
+    said of it, in its own words, cut. ``version`` is the one that it has now, "" where the EHR does not say. ``older``:
+    what the EHR has under that reference is of an earlier try, and not what was sent.
     """
 
     kind: str
@@ -60,6 +61,7 @@ class WriteResult(NamedTuple):
     refusal: WriteRefusal | None = None
     said: str = ""
     version: str = ""
+    older: bool = False
 
 
 class WritePlan(NamedTuple):
@@ -125,7 +127,10 @@ class EhrWriter:
         self._http, self._registration, self._token, self._deadline = http, registration, token, deadline
 
     def create(self, resource: Json, *, unless: Json | None, read_back: bool) -> WriteResult:
-        """Creates a resource, unless there is one with the identifier ``unless``; reads it again if so."""
+        """Creates a resource, unless there is one with the identifier ``unless``; reads it again if so.
+
+        The one that is there may be of an earlier try and say something else: then it is ``older``.
+        """
         kind = resource["resourceType"]
         condition = {}
         if unless is not None:
@@ -137,6 +142,8 @@ class EhrWriter:
         reference = self._reference(kind, answer.location, body)
         if not reference:
             return WriteResult(kind, refusal=WriteRefusal.UNREADABLE, said="it did not say where it put it")
+        if answer.status == 200 and (found := self.read(reference)) and not _says_the_same(found, resource):
+            return WriteResult(kind, reference, version=version_of(found), older=True)
         return self._written(resource, reference, answer, read_back=read_back)
 
     def update(self, resource: Json, stored: Stored, *, read_back: bool) -> WriteResult:
@@ -233,7 +240,9 @@ def _tagged(etag: str) -> str:
 
 
 def _says_the_same(found: Json, sent: Json) -> bool:
-    return bool(found) and all(found.get(name) == sent.get(name) for name in ("status", "author", "item"))
+    return bool(found) and all(
+        found.get(name) == sent.get(name) for name in ("status", "author", "item", "valueQuantity")
+    )
 
 
 def _same_path(base: str, location: str) -> str:
