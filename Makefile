@@ -84,7 +84,7 @@ torture: $(VENV)/.dev ## kill workers 500 times under feedback, then overload an
 	$(BIN)/python -m tests.torture $(ARGS)
 	$(BIN)/python -m tests.chaos
 
-charts: $(VENV)/.runtime ## evaluate each patient of the FHIR files in DIR=FOLDER, and tell what was read
+charts: $(VENV)/.runtime ## evaluate each patient of the FHIR files in DIR=FOLDER, and report what was read
 	@test -n "$(DIR)" || { echo "Name the folder of charts: make charts DIR=FOLDER" >&2; exit 2; }
 	$(BIN)/cds-service charts "$(DIR)" $(ARGS)
 

@@ -134,7 +134,7 @@ def test_a_clinician_writes_an_order_by_its_name_and_takes_the_code_that_the_car
 def reported(page: "Page", told: KeptFeedback) -> None:
     """The feedback page counts it, under its statement and its reason."""
     page.get_by_role("link", name="Feedback", exact=True).click()
-    page.get_by_role("link", name="Feedback of the workbench").click()
+    page.get_by_role("link", name="Feedback from the workbench").click()
     page.get_by_role("heading", name="By statement").wait_for()
     words = page.locator("main").inner_text()
     assert next(policy.title for policy in library().policies if policy.id == told.policy) in words

@@ -176,7 +176,7 @@ def test_the_page_runs_no_foreign_script_calls_nobody_and_its_form_asks_us_alone
 def test_an_empty_page_says_what_to_do(client):
     text = Page(client.get("/feedback").text).text
     assert "No card was shown and no feedback came" in text
-    assert "let its vendor turn that on" in text
+    assert "ask the EHR vendor to turn it on" in text
     assert "open a synthetic patient" in text
 
 

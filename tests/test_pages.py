@@ -409,13 +409,13 @@ def fact(name: str, **limits) -> Node:
     [
         (fact("age", at_least=22), "Age: at least 22 years"),
         (fact("onset", at_least=90), "Pain since: at least 90 days ago"),
-        (fact("bmi", at_most=35), "BMI: at most 35\N{NO-BREAK SPACE}kg/m2"),
-        (fact("bmi", at_least=18.5, at_most=35), "BMI: at least 18.5 and at most 35\N{NO-BREAK SPACE}kg/m2"),
+        (fact("bmi", at_most=35), "BMI: at most 35\N{NO-BREAK SPACE}kg/m²"),
+        (fact("bmi", at_least=18.5, at_most=35), "BMI: at least 18.5 and at most 35\N{NO-BREAK SPACE}kg/m²"),
         (fact("pain", at_least=6), "Pain score: at least 6, on a scale of 0 to 10"),
         (fact("able", wanted=True), "Able: attested yes"),
         (fact("able", wanted=False), "Able: attested no"),
         (fact("infection", wanted=True), "Infection: on record"),
-        (fact("infection", wanted=False), "Infection: contradicts it where on record"),
+        (fact("infection", wanted=False), "Infection: contradicts it if on record"),
         (fact("device", wanted=False), "Device: none on record"),
         (node("not", (fact("able", wanted=True),)), "not (Able: attested yes)"),
         (
@@ -424,7 +424,7 @@ def fact(name: str, **limits) -> Node:
         ),
         (
             node("agree", (fact("able", wanted=True), fact("infection", wanted=False))),
-            "Able: attested yes. Infection: contradicts it where on record",
+            "Able: attested yes. Infection: contradicts it if on record",
         ),
     ],
 )

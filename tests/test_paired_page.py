@@ -115,9 +115,9 @@ def test_a_rule_of_a_single_source_with_old_and_new_numbers_and_how_far_it_was_v
         "Least relief, in percent: 75 (the statement’s own: 50)",
         f"Next review {REVIEW}",
         "4 criteria, all asked for",
-        "Relief: at least 75 % Differs from the statement: At least 1 session, after the newest "
+        "Relief: at least 75% Differs from the statement: At least 1 session, after the newest "
         "“Earlier surgery of the knee”, each with (Guided: attested yes or said by its code; and Relief: at least "
-        "50 %)",
+        "50%)",
         "Care of three months Months of care: at least 3 months Differs from the statement: “Care was tried”. "
         "Months of care: at least 6 months, waived where Humming not tolerated: attested yes "
         "If not met, a card says: care too short Documentation: the dates of care item 2 ◐ paraphrase only",
@@ -174,19 +174,19 @@ def test_events_show_what_is_asked_of_each(page):
 
 CLAUSES = {
     "signs": "At least 2 of these: [Humming heard: attested yes / Buzzing felt: attested yes "
-    "{A no is no answer, and leaves it unknown, where this is so: [Hoarse today: attested yes]} / "
+    "{A no does not count, and leaves it unknown, where this is so: [Hoarse today: attested yes]} / "
     "Ringing felt: attested yes]",
     "sessions": "At least 1 session, after the newest “Earlier surgery of the knee”, each with all of these: "
-    "[Guided: attested yes or said by its code / Relief: at least 50 %]",
+    "[Guided: attested yes or said by its code / Relief: at least 50%]",
     "care": "Months of care: at least 6 months {Waived, counted as met and shown as waived, where this is so: "
     "[Humming not tolerated: attested yes]}",
     "one-knee": "Ringing felt: attested yes {Only asked where this is so; elsewhere it does not apply, and counts as "
     "met: [Knees on the order: more than 1]}",
     "recent": "Last exercise: less than 6 months ago",
-    "fell": "Fall of the pain: at least 30 %",
+    "fell": "Fall of the pain: at least 30%",
 }
 SENTENCES = {
-    "signs": "at least 2 of: Humming heard: attested yes; (Buzzing felt: attested yes, a no is no answer where "
+    "signs": "at least 2 of: Humming heard: attested yes; (Buzzing felt: attested yes, a no does not count where "
     "Hoarse today: attested yes); Ringing felt: attested yes",
     "one-knee": "Ringing felt: attested yes, only asked where Knees on the order: more than 1",
     "care": "Months of care: at least 6 months, waived where Humming not tolerated: attested yes",

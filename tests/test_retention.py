@@ -329,8 +329,8 @@ def test_demo_calls_and_their_feedback_stand_apart_from_those_of_ehrs(installati
     assert {line["client"] for line in read(folder, Wanted(client=WORKBENCH), None, pytest.fail)} == {WORKBENCH}
     assert activity.silence(installation.store, TODAY)[library().policies[0].id].last_card == TODAY
     page, demo = client.get("/feedback").text, client.get("/feedback?of=workbench").text
-    assert "<h1>Feedback of EHRs</h1>" in page
-    assert "<h1>Feedback of the workbench</h1>" in demo
+    assert "<h1>Feedback from EHRs</h1>" in page
+    assert "<h1>Feedback from the workbench</h1>" in demo
     assert "feedback-workbench.csv" in client.get("/feedback.csv?of=workbench").headers["Content-Disposition"]
 
 

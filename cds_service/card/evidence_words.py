@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from cds_service.card.assessment import Row
 from cds_service.card.markdown import one_line
-from cds_service.card.style import Style, percent
+from cds_service.card.style import Style, with_units
 from cds_service.card.words import records as words
 from cds_service.card.words.counting import all_of, counted, few
 from cds_service.facts.attesters import UNNAMED
@@ -36,7 +36,7 @@ def value_of(evidence: Evidence, style: Style) -> str:
 
 def _value(text: str, style: Style) -> str:
     number = _NUMBER.fullmatch(text)
-    return style.date(number[1] if number else percent(text))
+    return style.date(number[1] if number else with_units(text))
 
 
 def code_of(evidence: Evidence) -> str:

@@ -38,9 +38,9 @@ def _in_us_order(found: re.Match[str]) -> str:
 DEFAULT_STYLE = Style()
 
 
-def percent(text: str) -> str:
-    """A text without the space before each percent sign: "57%"."""
-    return _PERCENT.sub("%", text)
+def with_units(text: str) -> str:
+    """A text with its units as people write them: "57%", "29.4 kg/m²"."""
+    return _PERCENT.sub("%", text).replace(" kg/m2", " kg/m²")
 
 
 class Span(NamedTuple):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--client",
     metavar="ID",
-    help="Only calls of this client of the clients file; workbench: demo calls, which are else left out.",
+    help="Only calls of this client of the clients file; workbench: demo calls, left out by default.",
 )
 @click.option("--patient", metavar="ID", help="Only calls for this patient, by the id that the EHR sent.")
 @click.option("--content", is_flag=True, help="Also the calls and answers, decrypted with CDS_SERVICE_AUDIT_KEY.")
@@ -116,9 +116,9 @@ def audit_request(card: str) -> None:
 @click.option(
     "--patients",
     type=click.File(encoding="utf-8"),
-    help="File with the EHR's patient ids, one a line ('-': standard input); the output names those that it finds.",
+    help="File with the EHR's patient ids, one per line ('-': standard input); the output names those that it finds.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line, in place of a table.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line, instead of a table.")
 def affected(  # noqa: PLR0913 - click passes one argument for each option
     policy_id: str,
     criterion: str,

@@ -31,7 +31,7 @@ _STATES = ("whole", "in-part", "failed", "missing")
 @click.option("--most", default=40, show_default=True, help="The most lines of records without a known code.")
 @CODES
 def charts(directory: Path, draft_file: TextIO | None, today: datetime | None, most: int, codes: Path | None) -> None:
-    """Evaluate each patient of each FHIR JSON file in DIRECTORY, and tell what of these charts was read.
+    """Evaluate each patient of each FHIR JSON file in DIRECTORY, and report what was read of each.
 
     Prints what was delivered, the records whose codes no rule set lists (the most frequent first), and crashes. Exit
     status 1 where the service crashed on a chart, or no chart was found.

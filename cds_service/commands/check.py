@@ -102,8 +102,8 @@ def _print(lines: "Iterable[tuple[Severity | None, str]]") -> None:
 def new_policy(identifier: str, directory: Path) -> None:
     """Write a starting folder for the rule set ID in DIRECTORY (default: the current directory).
 
-    Its texts that begin with FILL IN are to be written; 'cds-service check' says which come next. While one is left,
-    the folder is a draft, and the service skips it.
+    Replace its texts that begin with FILL IN; 'cds-service check' names the next ones. While one is left, the folder is
+    a draft, and the service skips it.
     """
     from cds_service.authoring.new_policy import write_starting_folder
 

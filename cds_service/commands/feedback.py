@@ -24,7 +24,7 @@ OF_WORKBENCH = click.option(
 
 @click.group()
 def feedback() -> None:
-    """What clinicians did with the cards."""
+    """Report and export what clinicians did with the cards."""
 
 
 @feedback.command("report")
@@ -57,7 +57,7 @@ def feedback_report(since: datetime | None, until: datetime | None, workbench: b
 @SINCE
 @UNTIL
 @OF_WORKBENCH
-@click.option("--ndjson", is_flag=True, help="Print JSON, one object a line, in place of CSV.")
+@click.option("--ndjson", is_flag=True, help="Print JSON, one object per line, instead of CSV.")
 def feedback_export(since: datetime | None, until: datetime | None, workbench: bool, ndjson: bool) -> None:
     """Print each piece of feedback: intervention, action taken, user feedback, user, date, location.
 

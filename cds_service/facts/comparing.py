@@ -54,3 +54,8 @@ def limit_of(test: Test) -> str:
     """The number that a count is compared with, as it is said."""
     limits = (test.at_least, test.more_than, test.at_most, test.less_than)
     return next(f"{limit:g}" for limit in limits if limit is not None)
+
+
+def in_unit(number: str, unit: str) -> str:
+    """A number, or limits, with the unit as people write it: "60%", "35 kg/m²"."""
+    return f"{number}%" if unit == "%" else f"{number}\N{NO-BREAK SPACE}{unit.replace('m2', 'm²')}"

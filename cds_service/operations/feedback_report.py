@@ -18,7 +18,7 @@ from cds_service.operations.aligned import aligned
 UNKNOWN = "unknown"
 NO_REASON, OTHER_REASON = "no reason given", "other reason"
 OTHER_SUGGESTION = "other suggestion"
-WORKBENCH_TITLE = "Feedback of the workbench's demo calls"
+WORKBENCH_TITLE = "Feedback from the workbench's demo calls"
 EXPORT_COLUMNS = ("intervention", "action_taken", "user_feedback", "user", "date", "location")
 CSV_COLUMNS = ("table", "policy", "name", "shown", "answered", "accepted", "overridden", "accept_rate", "override_rate")
 # A spreadsheet takes such a cell for a formula (OWASP, "CSV Injection").
@@ -164,7 +164,7 @@ def table(found: FeedbackReport) -> str:
 
 def title_of(found: FeedbackReport) -> str:
     """Which feedback a report is of."""
-    return WORKBENCH_TITLE if found.workbench else "Feedback of EHRs"
+    return WORKBENCH_TITLE if found.workbench else "Feedback from EHRs"
 
 
 _HEADS = ("shown", "answered", "accepted", "overridden", "accept rate", "override rate")

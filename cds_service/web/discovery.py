@@ -39,9 +39,9 @@ def discovery_document(library: Library, *, lean: bool = False, fetches: bool = 
 
 def _usage(lean: bool, fetches: bool) -> str:
     if not fetches:
-        return "Works from prefetch alone. What is not sent counts as unknown, never as absent."
+        return "Works from prefetch alone. Data that is not sent counts as unknown, never as absent."
     asked = "Prefetch asks for little. " if lean else ""
     return (
-        f"{asked}What an order needs and prefetch does not hold is fetched from fhirServer, where the call names one "
-        "and fhirAuthorization covers it. What cannot be had counts as unknown, never as absent."
+        f"{asked}The service fetches what an order needs and prefetch does not hold from fhirServer, if the call names "
+        "one and fhirAuthorization covers it. Data that cannot be fetched counts as unknown, never as absent."
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from cds_service.card import evidence_rows
-from cds_service.card.style import DEFAULT_STYLE, percent
+from cds_service.card.style import DEFAULT_STYLE, with_units
 from cds_service.facts.kind import NO_LIMIT
 from cds_service.fhir.free_text import capital
 from cds_service.web import evidence_words as words
@@ -201,7 +201,7 @@ def evidence_in_words(item: Json) -> str:
     if "more" in item:
         return words.more_in_chart(item["more"])
     by = item.get("attested")
-    value = percent(us_dates(item.get("value", "")))
+    value = with_units(us_dates(item.get("value", "")))
     if by is not None:
         head = _attested(value, by)
     else:

@@ -3,7 +3,7 @@
 from cds_service.facts.attested import attested
 from cds_service.facts.attested_values import AnswerReader, attested_number, from_newest
 from cds_service.facts.body_mass import computed
-from cds_service.facts.comparing import limits_in_words
+from cds_service.facts.comparing import in_unit, limits_in_words
 from cds_service.facts.context import Context
 from cds_service.facts.evidence import Fact, NotCounted, OnRecord, Reading, not_counted, note_on
 from cds_service.facts.kind import NumberKind, Rules, references_of
@@ -88,7 +88,7 @@ class MeasurementKind(NumberKind):
         limits = limits_in_words(test)
         if not rule.unit or rule.unit in rule.title.lower():
             return f"{limits}, on a scale of {span(rule)}"
-        return f"{limits}\N{NO-BREAK SPACE}{rule.unit}"
+        return in_unit(limits, rule.unit)
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
         """The Observation, or the answer."""

@@ -41,7 +41,7 @@ class RecordKind(YesOrNoKind):
         """Whether it must be on record."""
         if test.wanted:
             return "on record"
-        return "none on record" if rule.when_absent == "no" else "contradicts it where on record"
+        return "none on record" if rule.when_absent == "no" else "contradicts it if on record"
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
         """The records, with site and reason."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from cds_service.facts.attested import attested
 from cds_service.facts.attested_values import AnswerReader, attested_percentage, reduction
-from cds_service.facts.comparing import limits_in_words
+from cds_service.facts.comparing import in_unit, limits_in_words
 from cds_service.facts.context import Context
 from cds_service.facts.evidence import ANYTHING, Fact, Reading
 from cds_service.facts.kind import NumberKind, Rules
@@ -55,7 +55,7 @@ class ReductionKind(NumberKind):
 
     def compared(self, test: Test, rule: FactRule) -> str:
         """In percent."""
-        return f"{limits_in_words(test)}\N{NO-BREAK SPACE}%"
+        return in_unit(limits_in_words(test), "%")
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
         """The two facts, and the answer."""

@@ -16,7 +16,7 @@ from cds_service.policy.loading.tests import LIMITS, TestReader
 from cds_service.policy.model import Test
 from cds_service.policy.places import Steps
 
-ONE_DAY = "values of one day disagree"
+ONE_DAY = "values on the same day disagree"
 
 
 class Comparison(TestWord):

@@ -39,12 +39,12 @@ class Voided(PairWord):
     def clause(self, test: Test, rules: Rules) -> Clause:
         """The clause of the test, and beside it what voids it."""
         held, doubt = test.inner
-        return excused_clause(held, "A no is no answer, and leaves it unknown,", doubt, "", rules)
+        return excused_clause(held, "A no does not count, and leaves it unknown,", doubt, "", rules)
 
     def sentence(self, test: Test, rules: Rules) -> str:
         """The test, and what voids it."""
         held, doubt = test.inner
-        return f"{inner_sentence(held, rules)}, a no is no answer where {inner_sentence(doubt, rules)}"
+        return f"{inner_sentence(held, rules)}, a no does not count where {inner_sentence(doubt, rules)}"
 
 
 WORD = Voided()

@@ -62,7 +62,9 @@ export function when(resource, ...names) {
 
 export function quantity(value) {
   const given = object(value);
-  return short(`${text(given.comparator)}${text(given.value)} ${text(given.unit) || text(given.code)}`.replace("{score}", "").trim(), 60);
+  const unit = (text(given.unit) || text(given.code)).replace("{score}", "").replace("kg/m2", "kg/m²").replace("mm[Hg]", "mmHg");
+  const number = `${text(given.comparator)}${text(given.value)}`;
+  return short((unit === "%" ? `${number}%` : `${number} ${unit}`).trim(), 60);
 }
 
 /** The value of an Observation or of an answer, whatever its type. */
