@@ -1,6 +1,7 @@
 """A room imports only rooms below it, inside a room nothing runs in a circle, and some rooms are pure."""
 
 import ast
+from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
@@ -128,3 +129,22 @@ def test_no_two_public_classes_share_a_name():
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     ]
     assert {name for name in names if names.count(name) > 1} == set()
+
+
+def made_in(module: str) -> Iterator[tuple[str, int]]:
+    """Each call of a class of this package: its place, and how many arguments have no name there."""
+    tree = tree_of(module)
+    known = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cds_service"):
+            known |= {alias.name for alias in node.names if alias.name[0].isupper()}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in known:
+            yield f"{module}:{node.lineno} {node.func.id}", len(node.args)
+
+
+def test_wide_records_are_made_by_keyword():
+    made = {place: count for module in MODULES for place, count in made_in(module)}
+    assert "facts.kinds.age" in {place.partition(":")[0] for place in made}
+    # The least that holds today.
+    assert {place for place, count in made.items() if count > 8} == set()

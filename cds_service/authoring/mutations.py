@@ -134,11 +134,21 @@ def _put(
     file: str = "policy",
     put_at: Steps | None = None,
 ) -> Mutation:
-    return Mutation(file, steps, change, advice, (Edit(file, put_at or steps, value),), touched)
+    return Mutation(
+        file=file, steps=steps, change=change, advice=advice, edits=(Edit(file, put_at or steps, value),), reach=touched
+    )
 
 
 def _dropped(file: str, steps: Steps, change: str, advice: str, touched: Reach, dropped: str | None = None) -> Mutation:
-    return Mutation(file, steps, change, advice, (Edit(file, steps, removes=True),), touched, dropped)
+    return Mutation(
+        file=file,
+        steps=steps,
+        change=change,
+        advice=advice,
+        edits=(Edit(file, steps, removes=True),),
+        reach=touched,
+        dropped=dropped,
+    )
 
 
 def _said(value: Any) -> str:
@@ -343,7 +353,14 @@ def _of_aliases(given: _Given) -> Iterator[Mutation]:
                 f"no case answers both '{rule.item}' and '{alias}': add one that does, and that reaches the "
                 "number only if the two are counted twice"
             )
-            yield Mutation("policy", steps, f"'{alias}' counted as a finding of its own", advice, tuple(edits), touched)
+            yield Mutation(
+                file="policy",
+                steps=steps,
+                change=f"'{alias}' counted as a finding of its own",
+                advice=advice,
+                edits=tuple(edits),
+                reach=touched,
+            )
 
 
 def _members_of_counts(given: _Given, name: str) -> Iterator[tuple[Steps, Any]]:

@@ -172,7 +172,9 @@ def evidence_of(
     """
     label, code = (match.code.label, match.text) if match.code else (match.text, None)
     remarks = ", ".join(filter(None, (_remark(match), remark))) or None
-    return Evidence(match.record.reference, label, value, when, remarks, code, noun)
+    return Evidence(
+        reference=match.record.reference, display=label, value=value, date=when, remark=remarks, code=code, noun=noun
+    )
 
 
 def _remark(match: Match) -> str | None:

@@ -52,13 +52,13 @@ def code_sets(policy: Policy) -> list[CodeSetText]:
     """The code sets in the order of the policy."""
     return [
         CodeSetText(
-            codes.name,
-            codes.title,
-            tuple(_code_groups(policy, codes)),
-            tuple(_phrases(codes)),
-            tuple(phrase.strip() for phrase in codes.unless),
-            codes.words_beside_codes,
-            tuple(_read_by(policy, codes.name)),
+            name=codes.name,
+            title=codes.title,
+            groups=tuple(_code_groups(policy, codes)),
+            phrases=tuple(_phrases(codes)),
+            unless=tuple(phrase.strip() for phrase in codes.unless),
+            beside_codes=codes.words_beside_codes,
+            read_by=tuple(_read_by(policy, codes.name)),
         )
         for codes in policy.code_sets.values()
     ]

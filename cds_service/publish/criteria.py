@@ -45,16 +45,16 @@ def reading(
     ``facts`` are the policy's, among which it may name others.
     """
     return ReadingText(
-        rule.kind.name,
-        rule.title,
-        kind_of(rule).origin(rule, facts),
-        (*((rule.codes,) if rule.codes else ()), *rule.narrowed_by),
-        kind_of(rule).age_limit(rule),
-        kind_of(rule).units(rule),
-        kind_of(rule).absence(rule),
-        says,
-        _apart(rule, scope) if rule.per_part else "",
-        tuple(_attribute(rule, attribute) for attribute in rule.attributes.values()),
+        kind=rule.kind.name,
+        title=rule.title,
+        origin=kind_of(rule).origin(rule, facts),
+        sets=(*((rule.codes,) if rule.codes else ()), *rule.narrowed_by),
+        age=kind_of(rule).age_limit(rule),
+        units=kind_of(rule).units(rule),
+        absence=kind_of(rule).absence(rule),
+        says=says,
+        apart=_apart(rule, scope) if rule.per_part else "",
+        attributes=tuple(_attribute(rule, attribute) for attribute in rule.attributes.values()),
     )
 
 
@@ -65,7 +65,15 @@ def _attribute(event: FactRule, rule: FactRule) -> ReadingText:
     origin = f"the answer “{rule.item}” in its attested group{coded}"
     if rule.start:
         origin = kind_of(rule).origin(rule, event.attributes)
-    return ReadingText(rule.kind.name, rule.title, origin, sets, "as the event", kind_of(rule).units(rule), "unknown")
+    return ReadingText(
+        kind=rule.kind.name,
+        title=rule.title,
+        origin=origin,
+        sets=sets,
+        age="as the event",
+        units=kind_of(rule).units(rule),
+        absence="unknown",
+    )
 
 
 def _apart(rule: FactRule, scope: Scope | None) -> str:
@@ -158,18 +166,18 @@ def criterion(policy: Policy, rule: Criterion) -> CriterionText:
     own = dict.fromkeys(policy.behind(rule.test.facts()))
     others = dict.fromkeys(policy.behind(name for item in variants for name in item.rule.test.facts()))
     return CriterionText(
-        rule,
-        sentence(rule.test, policy.facts),
-        clause(rule.test, policy.facts),
-        (*own, *(name for name in others if name not in own)),
-        tuple(_read(policy, name) for name in own),
-        tuple(_read(policy, name) for name in others if name not in own),
-        tuple(_read(policy, item.fact, f"{item.says} ({_bears_on(policy, item)})") for item in rule.contrary),
-        tuple(_read(policy, hint.fact, hint.says) for hint in rule.hints),
-        attested_by(rule) if any(policy.facts[name].items for name in own) else "",
-        tuple(verdict for verdict in policy.verdicts if rule.id in map(own_id, verdict.criteria)),
-        profiles,
-        variants,
+        rule=rule,
+        sentence=sentence(rule.test, policy.facts),
+        clause=clause(rule.test, policy.facts),
+        reads=(*own, *(name for name in others if name not in own)),
+        readings=tuple(_read(policy, name) for name in own),
+        beside=tuple(_read(policy, name) for name in others if name not in own),
+        contrary=tuple(_read(policy, item.fact, f"{item.says} ({_bears_on(policy, item)})") for item in rule.contrary),
+        hints=tuple(_read(policy, hint.fact, hint.says) for hint in rule.hints),
+        attested_by=attested_by(rule) if any(policy.facts[name].items for name in own) else "",
+        verdicts=tuple(verdict for verdict in policy.verdicts if rule.id in map(own_id, verdict.criteria)),
+        profiles=profiles,
+        variants=variants,
     )
 
 

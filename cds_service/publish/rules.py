@@ -66,12 +66,12 @@ def pathways(policy: Policy) -> list[PathwayText]:
     """The pathways in their order: the first that matches is gone."""
     return [
         PathwayText(
-            row,
-            tuple(phrase.strip() for phrase in row.phrases),
-            tuple(phrase.strip() for phrase in row.routing),
-            tuple(phrase.strip() for phrase in row.keeps),
-            word.sentence(row.when, policy.facts) if row.when else "",
-            message(policy, policy.phrases.pathways[row.says]),
+            rule=row,
+            phrases=tuple(phrase.strip() for phrase in row.phrases),
+            routing=tuple(phrase.strip() for phrase in row.routing),
+            keeps=tuple(phrase.strip() for phrase in row.keeps),
+            when=word.sentence(row.when, policy.facts) if row.when else "",
+            says=message(policy, policy.phrases.pathways[row.says]),
         )
         for row in policy.orders.pathways
     ]
@@ -96,13 +96,15 @@ def numbers(policy: Policy) -> list[NumberText]:
     """The parameters in the order of the policy."""
     return [
         NumberText(
-            name,
-            number.title,
-            f"{number.value:g}",
-            number.source,
-            number.place,
-            tuple(_readers(policy, name)),
-            tuple((rule, f"{rule.parameters[name]:g}") for rule in policy.profiles.values() if name in rule.parameters),
+            id=name,
+            title=number.title,
+            value=f"{number.value:g}",
+            source=number.source,
+            place=number.place,
+            read_by=tuple(_readers(policy, name)),
+            others=tuple(
+                (rule, f"{rule.parameters[name]:g}") for rule in policy.profiles.values() if name in rule.parameters
+            ),
         )
         for name, number in policy.parameters.items()
     ]

@@ -137,20 +137,29 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part
         reason, beside = why_it_fails(found)
         named = {item.reference for item in evidence}
         others = tuple(item for item in contradicting.records if item.reference not in named)
-        return Finding(criterion, truth, reason, beside, evidence, part, as_read=truth, contrary=others)
+        return Finding(
+            criterion=criterion,
+            truth=truth,
+            reason=reason,
+            beside=beside,
+            evidence=evidence,
+            part=part,
+            as_read=truth,
+            contrary=others,
+        )
     if truth is Truth.MET:
         how = manner_of(found)
         beside = _why_met_so(found, how, facts) if how else word_of(criterion.test).beside_when_met(found)
         said = [f"{how}: {beside}" if how else "", *(item.in_words() for item in contradicting.answered)]
         return Finding(
-            criterion,
-            truth,
-            "; ".join(filter(None, said)),
-            beside,
-            _evidence(criterion, facts, contradicting.records),
-            part,
-            how,
-            truth,
+            criterion=criterion,
+            truth=truth,
+            reason="; ".join(filter(None, said)),
+            beside=beside,
+            evidence=_evidence(criterion, facts, contradicting.records),
+            part=part,
+            manner=how,
+            as_read=truth,
             contrary=contradicting.records,
             answered=contradicting.answered,
             by_attestation=_rests_on_answers(criterion.test, facts),
@@ -200,12 +209,12 @@ def _open(
         reasons.append(f"{hidden} more on record do not count")
     reason = "; ".join(reasons + _not_sent(criterion, facts, chart)) or NOTHING_ON_RECORD
     return Finding(
-        criterion,
-        Truth.UNKNOWN,
-        reason,
-        "; ".join(reasons),
-        tuple(dict.fromkeys(evidence)),
-        part,
+        criterion=criterion,
+        truth=Truth.UNKNOWN,
+        reason=reason,
+        beside="; ".join(reasons),
+        evidence=tuple(dict.fromkeys(evidence)),
+        part=part,
         as_read=as_read,
         conflict=conflict,
         unread=_not_whole(criterion, facts, chart) if as_read is not Truth.UNKNOWN else (),

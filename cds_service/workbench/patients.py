@@ -92,7 +92,14 @@ class Patients:
                     beside[f"{key[0].upper()}{key[1:]}"] = tuple(resources)
         by_type.pop("OperationOutcome", None)
         records = tuple(resource for resources in by_type.values() for resource in once(resources))
-        return Opened(name, example.about, context, tuple(entry["resource"] for entry in drafts), records, beside)
+        return Opened(
+            name=name,
+            about=example.about,
+            context=context,
+            drafts=tuple(entry["resource"] for entry in drafts),
+            resources=records,
+            beside=beside,
+        )
 
 
 def _line(example: Example, guide: Guide, today: date) -> Listed:
@@ -104,13 +111,13 @@ def _line(example: Example, guide: Guide, today: date) -> Listed:
     shown = [(item.card["indicator"] != "warning", place) for place, item in enumerate(answers) if item.card]
     lead = answers[min(shown)[1]] if shown else None
     return Listed(
-        example.name,
-        name_of(patient),
-        age_of(patient, today),
-        example.about["title"],
-        example.about["shows"],
-        facet_of(outcomes.of_answer(lead) if lead else NO_CARD),
-        lead.policy.title if lead else "",
+        name=example.name,
+        patient=name_of(patient),
+        age=age_of(patient, today),
+        title=example.about["title"],
+        shows=example.about["shows"],
+        facet=facet_of(outcomes.of_answer(lead) if lead else NO_CARD),
+        statement=lead.policy.title if lead else "",
     )
 
 

@@ -64,7 +64,15 @@ class EventsKind(FactKind):
         evidence = [item for group in found for item in group[1]]
         is_open = context.records_open(rule) or context.answers_open(rule) or bool(spoiled)
         happened = tuple(event for event, _ in found)
-        return Fact(rule, (), tuple(evidence), tuple(dict.fromkeys(notes)), happened, is_open, tuple(refused))
+        return Fact(
+            rule=rule,
+            values=(),
+            evidence=tuple(evidence),
+            notes=tuple(dict.fromkeys(notes)),
+            events=happened,
+            open=is_open,
+            not_counted=tuple(refused),
+        )
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
         """The records, and the attested groups."""

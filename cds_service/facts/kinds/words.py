@@ -78,7 +78,15 @@ class WordsKind(YesOrNoKind):
         found.sort(key=lambda pair: pair[1].reference)
         found.sort(key=lambda pair: pair[0], reverse=True)
         shown = tuple(evidence for _, evidence in found)
-        return Fact(rule, (True,) if found else (), shown, tuple(dict.fromkeys(notes)), (), is_open, tuple(refused))
+        return Fact(
+            rule=rule,
+            values=(True,) if found else (),
+            evidence=shown,
+            notes=tuple(dict.fromkeys(notes)),
+            events=(),
+            open=is_open,
+            not_counted=tuple(refused),
+        )
 
     def truths_if_open(self, test: Test, fact: Fact, truth: Truth) -> frozenset[Truth]:
         """More words can only add a yes."""
