@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -199,15 +200,7 @@ def test_feedback_of_another_client_on_a_card_has_no_statement(store):
 
 
 def test_a_card_shown_again_counts_once_and_on_its_first_day(store):
-    again = Shown(
-        card=CARD,
-        client="ehr",
-        policy="policy-1",
-        edition="2023",
-        outcome="met",
-        service="service-2",
-        day=DAY + timedelta(days=1),
-    )
+    again = replace(SHOWN, outcome="met", service="service-2", day=DAY + timedelta(days=1), suggestions=())
     shown.record(store, [SHOWN])
     shown.record(store, [again])
     assert shown.counts(store, ANY) == [CardsShown("policy-1", "unknown", 1)]
@@ -223,15 +216,7 @@ def test_no_card_is_no_row(store):
 
 def test_several_cards_of_one_answer_are_counted_by_statement_and_outcome(store):
     rows = [
-        Shown(
-            card=f"card-{number}",
-            client="ehr",
-            policy=f"p-{number % 2}",
-            edition="1",
-            outcome="met",
-            service="s",
-            day=DAY,
-        )
+        replace(SHOWN, card=f"card-{number}", policy=f"p-{number % 2}", outcome="met", suggestions=())
         for number in range(5)
     ]
     shown.record(store, rows)
@@ -239,34 +224,14 @@ def test_several_cards_of_one_answer_are_counted_by_statement_and_outcome(store)
 
 
 def test_old_cards_are_forgotten_and_those_with_feedback_are_not(store):
-    answered = Shown(
-        card="answered",
-        client="ehr",
-        policy="p",
-        edition="1",
-        outcome="met",
-        service="s",
-        day=DAY - timedelta(days=400),
-    )
-    edge = Shown(
-        card="edge", client="ehr", policy="p", edition="1", outcome="met", service="s", day=DAY - timedelta(days=365)
-    )
-    offered = ((SUGGESTION, "Add a code"),)
-    old = Shown(
-        card="old",
-        client="ehr",
-        policy="p",
-        edition="1",
-        outcome="met",
-        service="s",
-        day=DAY - timedelta(days=366),
-        suggestions=offered,
-    )
+    answered = replace(SHOWN, card="answered", day=DAY - timedelta(days=400), suggestions=())
+    edge = replace(SHOWN, card="edge", day=DAY - timedelta(days=365), suggestions=())
+    old = replace(SHOWN, card="old", day=DAY - timedelta(days=366))
     shown.record(store, [answered, edge, old])
     save(store, [overridden("answered")], "ehr", RECEIVED)
     assert [*shown.remove_old(store, DAY - timedelta(days=365))] == [1]
-    assert shown.counts(store, ANY) == [CardsShown("p", "met", 2)]
-    assert kept(store, ANY)[0].policy == "p"
+    assert shown.counts(store, ANY) == [CardsShown("policy-1", "unknown", 2)]
+    assert kept(store, ANY)[0].policy == "policy-1"
     assert number_of(store, "suggestions_shown") == 0
 
 
@@ -457,16 +422,7 @@ def test_an_error_that_is_not_the_stores_stays_what_it_is(store):
 
 
 def test_what_fails_in_a_quick_write_is_undone_and_the_store_works_on(store):
-    broken = Shown(
-        card="card-2",
-        client="ehr",
-        policy="p",
-        edition="1",
-        outcome="met",
-        service="s",
-        day=DAY,
-        suggestions=((None, "label"),),
-    )
+    broken = replace(SHOWN, card="card-2", suggestions=((None, "label"),))
     with pytest.raises(StoreError):
         shown.record(store, [SHOWN, broken])
     assert shown.counts(store, ANY) == []

@@ -18,7 +18,7 @@ REMOVED_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """One card of an answer. ``outcome`` is what the card said in the closed words of ``operations.outcomes``;
+    """One card of an answer. ``outcome`` is what the card said in the closed words of ``web.outcomes``;
     ``suggestions`` are uuid and label of what it offers; ``day`` is the UTC day.
     """
 

@@ -1,4 +1,4 @@
-"""Answers in a client's dialect: only what its entry asks for changes, and nothing is lost without a word."""
+"""Answers as a client's profile has them: only what its entry asks for changes, and nothing is lost without a word."""
 
 import copy
 
