@@ -583,7 +583,7 @@ def test_lean_prefetch_asks_for_patient_and_coverage():
     ("lean", "fetches", "says"),
     named(
         ("prefetch alone", False, False, "prefetch alone"),
-        ("fetching", False, True, "fetched from fhirServer"),
+        ("fetching", False, True, "fetches what an order needs"),
         ("lean", True, True, "asks for little"),
     ),
 )

@@ -146,4 +146,4 @@ def test_only_evidence_pages_forms_and_the_workbench_set_a_cookie_and_browsers_k
         for path in web.rglob("*.py")
         if "answer.set_cookie" in path.read_text(encoding="utf-8")
     }
-    assert setting == {"documentation/routes.py", "web/evidence.py", "workbench/browser.py"}
+    assert setting == {"documentation/pages.py", "web/evidence.py", "workbench/browser.py"}
