@@ -113,6 +113,8 @@ def test_staff_begin_a_form_and_a_clinician_resumes_it_from_the_card(chart, faul
     accessible(tab)
     fits(tab)
     assert "Is the patient able to operate the device?" in tab.locator("main").inner_text().partition("For a cl")[2]
+    # As many as the next card says.
+    assert tab.get_by_role("heading", name="For a clinician: 10").is_visible()
     tab.get_by_role("button", name="Save draft and hand over").click()
     tab.get_by_role("heading", name="Handed over").wait_for()
     tab.close()

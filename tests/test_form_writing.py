@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from cds_service.documentation.writing import EhrWriter, WriteRefusal
 from cds_service.ehr.client import OutgoingError, Received
 from cds_service.facts import gather
 from cds_service.facts.attesters import DEFAULT_ACCEPTS
+from cds_service.facts.evidence import Fact
 from cds_service.fhir.models import problems
 from cds_service.questionnaire.questions import groups, questions
 from tests.form_ehr import BASE, FormEhr, registration
@@ -21,6 +23,7 @@ from tests.shipped import library
 
 RULES = library().policy("isass-restorative-neurostimulation-2023")
 assert RULES is not None
+CANONICAL = "https://cds.example"
 ASKED = {item.link_id: item for item in questions(RULES)}
 SIGNER = Signer("Practitioner/dr-1", "Dr. Alex Example", "207XS0117X", "Orthopedic surgeon of the spine")
 OCCASION = FormOccasion("form-1", "Patient/p1", ("Coverage/c1",), ("ServiceRequest/o1",), "2026-11-29T10:00:00+00:00")
@@ -94,18 +97,53 @@ def test_the_narrative_shows_what_users_wrote_as_text():
     assert "Dr. Alex Example" in div
 
 
-def test_what_is_written_is_what_the_next_call_reads():
-    response = writer().response(ANSWERS, status="completed") | {"id": "r1"}
+def replace_occasion(form: str, authored: str) -> ResponseWriter:
+    """Who makes the resources of another form."""
+    occasion = OCCASION._replace(form=form, authored=authored)
+    return ResponseWriter(RULES, CANONICAL, groups(RULES), occasion, SIGNER)
+
+
+def read(resources: list[dict[str, Any]]) -> list[Fact]:
+    """The facts of a chart that holds these resources, as the next call reads them."""
     patient = {"resourceType": "Patient", "id": "p1", "birthDate": "1978-05-28"}
     types, lexicon = library().policy_reads.of([RULES])
-    came = {"Patient": [patient], "QuestionnaireResponse": [response]}
+    came: dict[str, list[dict[str, Any]]] = {"Patient": [patient]}
+    for resource in resources:
+        came.setdefault(resource["resourceType"], []).append(resource)
     chart = Chart.of(came, {}, patient_id="p1", types=types, lexicon=lexicon)
-    base = response["questionnaire"]
-    known = gather.gather(RULES, chart, frozenset({base}), date(2026, 11, 29), None, accepts=DEFAULT_ACCEPTS)
-    fact = next(fact for fact in known.whole.values() if fact.rule.item == "can-operate-device")
+    form = f"{CANONICAL}/Questionnaire/{RULES.id}|{RULES.edition}"
+    known = gather.gather(RULES, chart, frozenset({form}), date(2026, 11, 29), None, accepts=DEFAULT_ACCEPTS)
+    return list(known.whole.values())
+
+
+def test_what_is_written_is_what_the_next_call_reads():
+    known = read([writer().response(ANSWERS, status="completed") | {"id": "r1"}])
+    fact = next(fact for fact in known if fact.rule.item == "can-operate-device")
     (shown,) = fact.evidence
     assert (fact.values, shown.attested.by, shown.attested.kind) == ((True,), "Dr. Alex Example", "clinician")
     assert (shown.attested.observed, shown.attested.in_spite_of[0].reference) == ("2026-11-02", "Condition/d")
+
+
+def test_of_two_forms_the_newer_one_counts_and_the_numbers_that_were_copied_from_both_contradict_neither():
+    older = replace_occasion("form-1", "2026-11-27T10:00:00+00:00")
+    newer = replace_occasion("form-2", "2026-11-29T10:00:00+00:00")
+    chart = []
+    for number, (maker, score, operates) in enumerate(((older, "44", False), (newer, "57", True)), 1):
+        given = [FormAnswer(ASKED["disability"], score), FormAnswer(ASKED["can-operate-device"], operates)]
+        (copy,) = maker.observations(given, f"QuestionnaireResponse/r{number}")
+        chart += [maker.response(given, status="completed") | {"id": f"r{number}"}, copy | {"id": f"o{number}"}]
+    known = read(chart)
+    assert {fact.values for fact in known if fact.rule.item == "can-operate-device"} == {(True,)}
+    assert {fact.values for fact in known if fact.rule.item == "disability"} == {((57.0, 57.0),)}
+
+
+def test_what_a_newer_form_does_not_answer_an_older_one_still_does():
+    older = replace_occasion("form-1", "2026-11-27T10:00:00+00:00")
+    newer = replace_occasion("form-2", "2026-11-29T10:00:00+00:00")
+    first = older.response([FormAnswer(ASKED["can-operate-device"], True)], status="completed") | {"id": "r1"}
+    second = newer.response([FormAnswer(ASKED["fit-for-implant"], True)], status="completed") | {"id": "r2"}
+    known = {fact.rule.item: fact.values for fact in read([first, second])}
+    assert (known["can-operate-device"], known["fit-for-implant"]) == ((True,), (True,))
 
 
 def test_saved_is_said_after_it_was_read_again():

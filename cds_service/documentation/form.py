@@ -14,7 +14,7 @@ from cds_service.facts.roles import CLINICIAN, STAFF
 from cds_service.policy.model import Policy
 from cds_service.questionnaire.draft import recorded_answer
 from cds_service.questionnaire.found import concerns, found_in_words
-from cds_service.questionnaire.questions import PAYERS, SCOPE, FormGroup, FormQuestion, groups
+from cds_service.questionnaire.questions import PAYERS, REVIEW, SCOPE, FormGroup, FormQuestion, groups
 from cds_service.verdicts.criteria import NOTHING_ON_RECORD, Finding
 from cds_service.verdicts.decisions import Decision
 
@@ -105,16 +105,18 @@ class LeftOpen(NamedTuple):
 def left_open(
     policy: Policy, rows: Sequence[FormRow], answered: Sequence[FormAnswer], not_counted: Sequence[str]
 ) -> LeftOpen:
-    """What nobody answered yet of what is asked; ``not_counted`` are the linkIds whose answers do not count."""
+    """What nobody answered yet of what criteria need; ``not_counted`` are the linkIds whose answers do not count."""
     given = {item.question.link_id for item in answered} - set(not_counted)
-    left = [question for _, pairs in asked(policy, rows) for question, _ in pairs if question.link_id not in given]
-    clinician = tuple(question for question in left if question.attested_by == {CLINICIAN} and _is_criterion(question))
-    staff = tuple(question for question in left if STAFF in question.attested_by and _is_criterion(question))
-    return LeftOpen(clinician, staff)
-
-
-def _is_criterion(question: FormQuestion) -> bool:
-    return bool(question.criteria)
+    left = [
+        question
+        for group, pairs in asked(policy, rows)
+        for question, _ in pairs
+        if group.link_id != REVIEW and question.criteria and question.link_id not in given
+    ]
+    return LeftOpen(
+        tuple(question for question in left if question.attested_by == {CLINICIAN}),
+        tuple(question for question in left if STAFF in question.attested_by),
+    )
 
 
 def _row(question: FormQuestion, known: Known, recorded: Known, findings: Mapping[str, Finding]) -> FormRow:

@@ -20,8 +20,8 @@ ATTESTER, ATTESTER_NAME, ATTESTER_ROLE = "attester", "attester.name", "attester.
 ATTESTER_STATEMENT = "attester.statement"
 # A group's linkId begins so: the id of a verdict alone may be that of a question.
 GROUP = "group."
-# The groups of those that tell the parts of an order, and of those that rules of payers ask for.
-SCOPE, PAYERS = f"{GROUP}scope", f"{GROUP}payers"
+# The groups of those that tell the parts of an order, that rules of payers ask for, and that no verdict counts.
+SCOPE, PAYERS, REVIEW = f"{GROUP}scope", f"{GROUP}payers", f"{GROUP}review"
 # What one of several events carries beside its attributes.
 EVENT_DATE = ".date"
 
@@ -93,7 +93,7 @@ def groups(policy: Policy) -> tuple[FormGroup, ...]:
     lent = [policy.criterion(key).test for profile in policy.profiles.values() for key in profile.criteria]
     add(PAYERS, "Asked by rules of payers", "", _facts(lent))
     rest = [root.test for root in tests(policy)]
-    add(f"{GROUP}review", "For review", "", [*_facts(rest), *(line.fact for line in policy.for_review)])
+    add(REVIEW, "For review", "", [*_facts(rest), *(line.fact for line in policy.for_review)])
     return tuple(found)
 
 
