@@ -193,6 +193,15 @@ def test_an_id_token_that_does_not_hold_opens_nothing(desk, ehr, claims):
     assert told.value.message is BAD_IDENTITY
 
 
+@pytest.mark.parametrize("keys", [[], {}, {"keys": []}, {"keys": "none"}, "none"], ids=str)
+def test_a_key_set_that_is_none_opens_nothing(desk, ehr, keys):
+    begun, _ = launched(desk, ehr)
+    ehr.answers["GET", "/keys"] = 200, keys
+    with pytest.raises(LaunchError) as told:
+        finished(desk, begun)
+    assert told.value.message is BAD_IDENTITY
+
+
 def test_an_id_token_without_a_signature_opens_nothing(desk, ehr):
     begun, _ = launched(desk, ehr)
     ehr.algorithm = "none"

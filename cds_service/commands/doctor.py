@@ -39,8 +39,10 @@ def doctor_token(token_file: TextIO, url: str) -> None:
 @doctor.command("client")
 @click.argument("identifier", metavar="ID")
 def doctor_client(identifier: str) -> None:
-    """Check the entry ID of the clients file end to end: its keys, its FHIR servers, and what it is shown."""
+    """Check the entry ID of the clients file end to end: its keys, its FHIR servers, what it is shown, and how the
+    documentation form signs in and writes at its EHR."""
     from cds_service.commands.diagnosis import diagnose_client, find_client
+    from cds_service.commands.smart_diagnosis import diagnose_smart
     from cds_service.ehr.client import OutgoingClient
 
     settings = settings_of()
@@ -50,7 +52,7 @@ def doctor_client(identifier: str) -> None:
         library = library_of(settings)
         url = settings.public_url or "http://127.0.0.1:8080"
         evidence = settings.evidence_mode(is_open=False)
-        lines = [*diagnose_client(client, http, library, url, evidence)]
+        lines = [*diagnose_client(client, http, library, url, evidence), *diagnose_smart(client, http, library, url)]
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     finally:

@@ -38,6 +38,11 @@ class SmartServer(NamedTuple):
 
 def smart_server(http: Getter, registration: AppRegistration, deadline: Deadline) -> SmartServer:
     """Asks the server of a registration. Raises LaunchError."""
+    return read_configuration(smart_configuration(http, registration, deadline), registration)
+
+
+def smart_configuration(http: Getter, registration: AppRegistration, deadline: Deadline) -> dict[str, Any]:
+    """What the server of a registration says of itself, as it says it. Raises LaunchError."""
     try:
         received = http.get(
             f"{registration.issuer}/.well-known/smart-configuration",
@@ -56,7 +61,7 @@ def smart_server(http: Getter, registration: AppRegistration, deadline: Deadline
         raise LaunchError(NO_SMART, "its answer is not JSON") from None
     if not isinstance(told, dict):
         raise LaunchError(NO_SMART, "its answer is not a JSON object")
-    return _read(told, registration)
+    return told
 
 
 def allowance_of(registration: AppRegistration, address: str) -> Allowance:
@@ -64,7 +69,8 @@ def allowance_of(registration: AppRegistration, address: str) -> Allowance:
     return replace(registration.allowance, bases=(address,))
 
 
-def _read(told: dict[str, Any], registration: AppRegistration) -> SmartServer:
+def read_configuration(told: dict[str, Any], registration: AppRegistration) -> SmartServer:
+    """What a configuration says that a sign-in needs. Raises LaunchError."""
     authorize, token = (_address(told, name, registration) for name in ("authorization_endpoint", "token_endpoint"))
     keys = _address(told, "jwks_uri", registration) if "jwks_uri" in told else ""
     capabilities = told.get("capabilities")

@@ -169,9 +169,20 @@ def _user(
     return user if isinstance(user, str) and len(user) <= _LONGEST else ""
 
 
+def key_set(body: bytes) -> jwt.PyJWKSet:
+    """The keys of a JSON Web Key Set (RFC 7517). Raises ValueError where it is none, or has none of use."""
+    told = orjson.loads(body)
+    if not isinstance(told, dict):
+        raise ValueError("a key set is an object")
+    try:
+        return jwt.PyJWKSet.from_dict(told)
+    except (jwt.PyJWTError, TypeError, AttributeError):
+        raise ValueError("no key of use") from None
+
+
 def _key(received: Received, written: str) -> jwt.PyJWK:
-    """The key that an id_token names, or the only one. Raises ValueError or PyJWTError where there is none."""
-    keys = jwt.PyJWKSet.from_json(received.body.decode()).keys
+    """The key that an id_token names, or the only one. Raises as ``key_set`` does where there is none."""
+    keys = key_set(received.body).keys
     name = jwt.get_unverified_header(written).get("kid")
     found = [key for key in keys if key.key_id == name] if name is not None else keys
     if len(found) != 1:

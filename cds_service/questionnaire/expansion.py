@@ -6,7 +6,6 @@ system is held here.
 
 from typing import NamedTuple
 
-from cds_service.errors import RequestError
 from cds_service.fhir.elements import Json
 from cds_service.policy.codes import CodeSet
 from cds_service.policy.model import Policy
@@ -14,6 +13,14 @@ from cds_service.questionnaire.terminology import concept_of
 
 # An answer holds no more codes than these.
 MOST_OF_A_PAGE = 1000
+
+
+class TooCostlyError(Exception):
+    """An expansion that is not made; the sentence says why, and what can be done."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
 
 
 class Page(NamedTuple):
@@ -62,22 +69,18 @@ def contents(policy: Policy, codes: CodeSet) -> Contents:
 def expanded(value_set: Json, of: Contents, page: Page, identifier: str, timestamp: str) -> Json:
     """A ValueSet with its expansion; ``identifier`` is a URI, ``timestamp`` an instant.
 
-    Raises RequestError 422 (too-costly) where it has more codes than an answer holds and no page is asked for, and
-    where no release lists a family of it.
+    Raises TooCostlyError where it has more codes than an answer holds and no page is asked for, and where no release
+    lists a family of it.
     """
     if of.unlisted:
-        raise RequestError(
-            422,
-            "too-costly",
+        raise TooCostlyError(
             f"The ValueSet '{value_set['id']}' stands for families of codes ({', '.join(of.unlisted[:3])}), of which "
             "this service has no list; expand it on a terminology server.",
         )
     wanted = page.filter.casefold()
     found = [item for item in of.codes if wanted in f"{item['code']} {item.get('display', '')}".casefold()]
     if page.size is None and len(found) - page.offset > MOST_OF_A_PAGE:
-        raise RequestError(
-            422,
-            "too-costly",
+        raise TooCostlyError(
             f"The ValueSet '{value_set['id']}' has {len(found)} codes and an answer holds {MOST_OF_A_PAGE}; ask for "
             "pages with count and offset, or for less with filter.",
         )

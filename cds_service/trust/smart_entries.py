@@ -1,5 +1,6 @@
 """The table ``smart`` of a client's entry: how this service is registered as an app at that client's EHR."""
 
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,30 @@ def _with_key(
         writes=writes,
         observations=observations,
     )
+
+
+def public_key_of(app: SmartApp) -> dict[str, str]:
+    """The public part of the key with which the service proves itself, as a JWK (RFC 7518, section 6) for the EHR.
+
+    Empty where it proves itself by a secret.
+    """
+    if app.auth_method != "private_key_jwt":
+        return {}
+    key = load_pem_private_key(app.secret.encode(), password=None)
+    said = {"kid": app.key_id, "alg": app.algorithm, "use": "sig"}
+    if isinstance(key, RSAPrivateKey):
+        rsa = key.public_key().public_numbers()
+        return {"kty": "RSA", "n": _written(rsa.n), "e": _written(rsa.e), **said}
+    assert isinstance(key, EllipticCurvePrivateKey)
+    point, length = key.public_key().public_numbers(), (key.curve.key_size + 7) // 8
+    curve = f"P-{key.curve.key_size}"
+    return {"kty": "EC", "crv": curve, "x": _written(point.x, length), "y": _written(point.y, length), **said}
+
+
+def _written(number: int, length: int = 0) -> str:
+    """A number as a Base64urlUInt (RFC 7518, section 2), of at least so many bytes."""
+    data = number.to_bytes(max(length, (number.bit_length() + 7) // 8), "big")
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
 def _writes(table: Mapping[str, Any], note: Note) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from cds_service.installation import Installation
 from cds_service.operations import logs
 from cds_service.questionnaire.artifacts import TYPES, Artifacts
 from cds_service.questionnaire.capabilities import SEARCHED, capability_statement
-from cds_service.questionnaire.expansion import MOST_OF_A_PAGE, Page, expanded
+from cds_service.questionnaire.expansion import MOST_OF_A_PAGE, Page, TooCostlyError, expanded
 from cds_service.questionnaire.versions import Version
 from cds_service.web import fhir_parameters, reading
 from cds_service.web.fhir_record import begin, deadline_of, fhir, version_of
@@ -85,7 +85,10 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
         size = _number(sent, "count", MOST_OF_A_PAGE) if "count" in sent else None
         page = Page(sent.get("filter", ""), _number(sent, "offset", 0), size)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        return fhir(expanded(found[0], artifacts.contents_of(found[0]["id"]), page, f"urn:uuid:{uuid4()}", now))
+        try:
+            return fhir(expanded(found[0], artifacts.contents_of(found[0]["id"]), page, f"urn:uuid:{uuid4()}", now))
+        except TooCostlyError as error:
+            raise RequestError(422, "too-costly", error.sentence) from None
 
     @app.post("/fhir/Questionnaire/$log-questionnaire-errors")
     def errors() -> Response:
