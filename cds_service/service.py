@@ -301,7 +301,7 @@ def _answer(policy: Policy, call: _Call) -> Answer | None:
         raise RequestError(
             412,
             "not-found",
-            f"The order needs the Patient of context.patientId as prefetch 'patient', and it cannot be had: {why}.",
+            f"The order needs the Patient of context.patientId as prefetch 'patient', and it is not available: {why}.",
             "prefetch.patient",
         )
     return _decided(policy, call, _known(policy, call, order), order)

@@ -176,9 +176,7 @@ def test_a_chart_is_made_of_plain_resources_and_the_state_of_each_list():
 
 
 def test_the_reason_for_the_wrong_patient():
-    assert chart(patient=patient(id="p2")).why_missing["Patient"] == (
-        "the EHR sent another patient than the one of the call"
-    )
+    assert chart(patient=patient(id="p2")).why_missing["Patient"] == ("the EHR sent a different patient")
 
 
 # --- whose resource ---------------------------------------------------------------------------------------------------

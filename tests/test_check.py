@@ -69,8 +69,7 @@ def test_a_failing_case_says_what_was_expected_what_came_and_why(folder):
         "weight-ratio is unknown, function is unknown, pain is not-met",
         place + "criterion pain: expected met, got not-met, because: 5: below 6; "
         "it rests on 'score' (pain score 5 2026-03-01)",
-        place + "criterion function: expected met, got unknown, because: nothing on record; "
-        "nothing on record speaks to it",
+        place + "criterion function: expected met, got unknown, because: nothing on record; no record bears on it",
     ]
     assert "mutations not tried while a case fails" in told(folder, Wishes(TODAY))[-1]
 

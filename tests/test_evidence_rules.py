@@ -137,7 +137,7 @@ def test_a_diagnosis_that_has_abated_is_not_present(changes, why):
         (
             "a visit that may be a year ago",
             VISIT | {"onsetDateTime": "2025"},
-            "is the diagnosis of a visit that may be more than a year ago (2025)",
+            "is the diagnosis of a visit that may be more than a year old (2025)",
         ),
         (
             "a modifier extension",

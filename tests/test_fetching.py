@@ -166,7 +166,7 @@ def answering(pages: dict):
         status, body = page if isinstance(page, tuple) else (200, page)
         data = json.dumps(body).encode()
         if len(data) > max_bytes:
-            raise FetchError("too-large", "it is more than is read of one search")
+            raise FetchError("too-large", "the search found more than the service reads")
         return Received(status, "application/fhir+json", data, url)
 
     return get
@@ -206,7 +206,8 @@ def test_the_limits_of_pages_and_bytes_hold_for_all_pages_together():
     pages = {FIRST: bundle(condition("a"), following=f"{BASE}?page=2")}
     pages |= {f"{BASE}?page={n}": bundle(condition(f"c{n}"), following=f"{BASE}?page={n + 1}") for n in range(2, 9)}
     assert (
-        searched(pages, max_pages=3).sentence == "only 3 pages of Condition came: it is more than is read of one search"
+        searched(pages, max_pages=3).sentence
+        == "only 3 pages of Condition came: the search found more than the service reads"
     )
     assert len(ids(searched(pages, max_pages=3))) == 3
     size = len(json.dumps(pages[f"{BASE}?page=2"]))
@@ -306,7 +307,7 @@ def test_a_next_link_is_followed_at_the_base(link, asked):
 def test_a_next_link_that_is_not_below_the_base_ends_the_search(link):
     found = searched({FIRST: bundle(condition("a"), following=link)})
     assert ids(found) == ["a"]
-    assert found.sentence == "only 1 page of Condition came: its next page lies at an address that is not asked"
+    assert found.sentence == "only 1 page of Condition came: the address of its next page is not allowed"
 
 
 @pytest.mark.parametrize(
@@ -323,7 +324,7 @@ def test_a_next_link_that_is_not_below_the_base_ends_the_search(link):
 )
 def test_a_next_link_that_is_no_address_ends_the_search(link):
     found = searched({FIRST: bundle(condition("a"), following=link)})
-    assert found.sentence == "only 1 page of Condition came: its next page lies at an address that is not asked"
+    assert found.sentence == "only 1 page of Condition came: the address of its next page is not allowed"
 
 
 def test_a_read_is_of_the_patient_of_the_call():
@@ -353,7 +354,7 @@ class FakeClient:
         self.answers, self.gate, self.asked, self.tokens = answers or {}, gate, [], set()
         self.answered = 0
 
-    def get(self, url, *, accept, allowance, deadline, max_bytes, token=None, room=None):
+    def get(self, url, *, accept, allowance, deadline, max_bytes, token=None):
         self.asked.append(url)
         self.tokens.add(token)
         if self.gate is not None:
@@ -378,7 +379,7 @@ def call(scope: str | None = None, token: str | None = "t", server: str = BASE, 
 
 
 def completed(client, request=None, seconds=2.0, wanted=WANTED, allowance=ANYWHERE, **sizes) -> Completed:
-    fetcher = Fetcher(client, FetchLimits(10_000, 5), **sizes)
+    fetcher = Fetcher(client, 10_000, 5, **sizes)
     try:
         return fetcher.complete(request or call(), wanted, allowance, Deadline(seconds))
     finally:
@@ -453,7 +454,7 @@ def test_6_nobody_waits_beyond_the_deadline_and_what_comes_later_is_dropped():
 def test_threads_do_not_pile_up_and_the_card_says_why():
     gate = threading.Event()
     client = FakeClient(gate=gate)
-    fetcher = Fetcher(client, FetchLimits(10_000, 5), threads=1, most_outstanding=2)
+    fetcher = Fetcher(client, 10_000, 5, threads=1, most_outstanding=2)
     three = WANTED | {"coverage": "Coverage?patient={{context.patientId}}"}
     result = fetcher.complete(call(), three, ANYWHERE, Deadline(0.1))
     assert result.request.unfetched == {
@@ -486,7 +487,7 @@ def test_a_fault_of_our_own_is_unknown_and_never_an_empty_chart(capsys):
 
 
 def test_the_threads_of_a_parent_process_are_not_waited_for_in_its_child(monkeypatch):
-    fetcher = Fetcher(FakeClient(), FetchLimits(10_000, 5))
+    fetcher = Fetcher(FakeClient(), 10_000, 5)
     fetcher.complete(call(), WANTED, ANYWHERE, Deadline(2))
     parents = fetcher._pool()
     monkeypatch.setattr(fetch.os, "getpid", lambda: parents.process + 1)
@@ -583,7 +584,7 @@ def test_lean_prefetch_asks_for_patient_and_coverage():
     ("lean", "fetches", "says"),
     named(
         ("prefetch alone", False, False, "prefetch alone"),
-        ("fetching", False, True, "fetches what an order needs"),
+        ("fetching", False, True, "The service fetches"),
         ("lean", True, True, "asks for little"),
     ),
 )

@@ -93,7 +93,7 @@ def test_a_next_link_outside_of_the_base_is_not_followed(installation, path):
         server.inner = f"http://127.0.0.1:{server.port}{path}"
         answer = client.post(SIGN, json=without_prefetch(body, server))
         assert not any("_start=1" in path for path, _ in server.calls)
-    assert "its next page lies at an address that is not asked" in answer.get_json()["cards"][0]["detail"]
+    assert "the address of its next page is not allowed" in answer.get_json()["cards"][0]["detail"]
 
 
 def test_a_resource_that_nobody_asked_for_spoils_nothing(installation):

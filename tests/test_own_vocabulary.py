@@ -94,9 +94,9 @@ def test_the_vocabulary_that_ships_refuses_them(folder):
     ("born", "hums", "truth", "reason"),
     [
         ("1970-01-01", True, "met", ""),
-        ("1970-01-01", None, "unknown", "what is on record does not settle it"),
-        ("1970-08-01", None, "not-met", "the opposite is on record"),
-        ("1970", True, "unknown", "what is on record does not settle it; the birth date has no month"),
+        ("1970-01-01", None, "unknown", "the records do not settle it"),
+        ("1970-08-01", None, "not-met", "the chart says the opposite"),
+        ("1970", True, "unknown", "the records do not settle it; the birth date has no month"),
     ],
 )
 def test_they_are_read_and_decided(folder, born, hums, truth, reason):

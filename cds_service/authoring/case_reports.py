@@ -13,7 +13,7 @@ def of_finding(finding: Finding) -> str:
     """The reason of a finding and the items of the case that it rests on: ``, because …; it rests on …``."""
     because = f", because: {finding.reason}" if finding.reason else ""
     rests = [_item(evidence) for evidence in (*finding.evidence, *finding.contrary)]
-    return because + (f"; it rests on {_some(rests)}" if rests else "; nothing on record speaks to it")
+    return because + (f"; it rests on {_some(rests)}" if rests else "; no record bears on it")
 
 
 def of_findings(findings: Iterable[Finding]) -> str:

@@ -84,7 +84,7 @@ def arrived(
             listings[expected] = Listing(State.MISSING, why_not or not_sent, why_not)
     patients = found.get("Patient")
     if patients and all(patient.get("id") != patient_id for patient in patients):
-        another = "the EHR sent another patient than the one of the call"
+        another = "the EHR sent a different patient"
         listing = listings.get("Patient", Listing(State.FAILED))
         listings["Patient"] = listing._replace(state=State.FAILED, why_missing=another)
     return Arrivals(found, addresses, listings)

@@ -33,10 +33,10 @@ _ONGOING = "in progress"
 _NO_REASON = "reason not recorded"
 _NOT_DONE = {"not-taken": "was not taken", "not-done": "was not done", "preparation": "is planned"}
 _WHY = {
-    Said.SUSPECTED: "is a suspicion by its words",
-    Said.RELATIVE: "speaks of a relative",
-    Said.DENIED: "is denied by its words",
-    Said.PAST: "is over by its words",
+    Said.SUSPECTED: "is only suspected",
+    Said.RELATIVE: "is about a relative",
+    Said.DENIED: "is reported as absent",
+    Said.PAST: "is reported as past",
 }
 
 
@@ -158,7 +158,7 @@ def _judge_by_status(resource: Mapping[str, Any], row: ResourceType, state: str,
     intent = resource.get("intent")
     # The plan of a drug is what the patient reports to take (US Core), and a care plan is one by nature.
     if intent == "proposal" or (intent == "plan" and row.orders in (Ordered.ACT, Ordered.DEVICE)):
-        return Judgment(f"is a {intent}, no order")
+        return Judgment(f"is a {intent}, not an order")
     if state == "active" and row.of_drugs:
         return _present_treatment(resource, row, today)
     return Judgment(None, _ONGOING if status == "in-progress" else "")
@@ -172,7 +172,7 @@ def _present_treatment(resource: Mapping[str, Any], row: ResourceType, today: da
         return COUNTS
     written = end if end is not None else first_of(resource, *row.dates, *row.recorded, "authoredOn")
     if written is None:
-        return Judgment("has ended, it is not known when")
+        return Judgment("has ended on an unknown date")
     last = days_of(written)
     if end is not None and last.last >= today and resource.get("status") not in ("completed", "stopped"):
         return COUNTS
@@ -268,7 +268,7 @@ def _why_visit_is_past(condition: Mapping[str, Any], today: date) -> str | None:
     if when.last < day_before(today, DAYS_OF_A_VISIT):
         return f"is the diagnosis of a visit, {when.text}"
     if when.first < day_before(today, DAYS_OF_A_VISIT):
-        raise UnreadableError(f"is the diagnosis of a visit that may be more than a year ago ({when.text})")
+        raise UnreadableError(f"is the diagnosis of a visit that may be more than a year old ({when.text})")
     return None
 
 

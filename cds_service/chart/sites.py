@@ -68,7 +68,7 @@ def _why_not_here(match: Match, elsewhere: CodeSet, chart: Chart) -> str | None:
         return f"is of another body site{_named(sites)}" if all(found.all for found in sites) else None
     own = [concept_of(part, chart.references, match.record.resource) for part in parts]
     if any(chart.told(_lies_in, concept, elsewhere) for concept in own):
-        return "is of another part of the body by its words"
+        return "is about another part of the body"
     reasoned = filter(_may_give_a_reason, parts)
     reasons = [found for part in reasoned if (found := chart.told(_reasons, part, (elsewhere,), chart)).any]
     if reasons and all(found.all for found in reasons):

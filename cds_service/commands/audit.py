@@ -89,7 +89,7 @@ def audit_request(card: str) -> None:
     if request is None:
         content = line.get("content") or {}
         why = content.get("cannot be opened", "CDS_SERVICE_AUDIT_CONTENT was off, or a cap was reached")
-        raise click.ClickException(f"The content of the call of {line['time']} cannot be had: {why}.")
+        raise click.ClickException(f"The content of the call of {line['time']} is not available: {why}.")
     click.echo(json.dumps(request, ensure_ascii=False))
     _tell(f"Evaluate it as of its day: cds-service explain FILE --today {line['today']}")
 

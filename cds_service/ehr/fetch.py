@@ -28,7 +28,7 @@ _CLAUSES = {
     "forbidden": f"{SERVER} is not one that this service may call",
     "unreachable": f"{SERVER} could not be reached",
     "timeout": _LATE[1],
-    "too-large": "it is more than is read of one search",
+    "too-large": "the search found more than the service reads",
     "redirected": f"{SERVER} sent the call to another address",
     "tls": f"the certificate of {SERVER} is not trusted",
 }

@@ -160,9 +160,9 @@ def _follow(get: Get, base: str, address: str | None, limits: FetchLimits, walk:
     left = limits.max_bytes
     while address is not None:
         if walk.pages >= limits.max_pages or left <= 0:
-            raise FetchError("too-large", "it is more than is read of one search")
+            raise FetchError("too-large", "the search found more than the service reads")
         if address in seen:
-            raise FetchError("invalid", f"the pages of {SERVER} go round in a circle")
+            raise FetchError("invalid", f"the pages of {SERVER} repeat")
         seen.add(address)
         received = get(address, left)
         left -= len(received.body)
@@ -170,7 +170,7 @@ def _follow(get: Get, base: str, address: str | None, limits: FetchLimits, walk:
         _expect(page, "Bundle")
         walk.add(page)
         if len(walk.entries) > limits.max_resources:
-            raise FetchError("too-large", "it is more than is read of one search")
+            raise FetchError("too-large", "the search found more than the service reads")
         address = _following(page, base, address)
 
 
@@ -214,7 +214,7 @@ def _following(page: Json, base: str, address: str) -> str | None:
             return target
     except (ValueError, ForbiddenAddressError):
         pass
-    raise FetchError("forbidden", "its next page lies at an address that is not asked")
+    raise FetchError("forbidden", "the address of its next page is not allowed")
 
 
 def _at_the_base(base: str, address: str, link: str) -> str | None:

@@ -106,11 +106,11 @@ def attested_percentage(rule: FactRule, answer: Mapping[str, Any]) -> tuple[tupl
     text = text_of(answer["valueString"])
     found = _PERCENTAGE.fullmatch(text) if len(text) <= LONGEST_PERCENTAGE else None
     if found is None:
-        raise UnreadableError("is no percentage")
+        raise UnreadableError("is not a percentage")
     low = float(found[1])
     high = float(found[2] or found[1])
     if low > high or high > 100:
-        raise UnreadableError("is no percentage")
+        raise UnreadableError("is not a percentage")
     return ((low, high),), f"{low:g} %" if low == high else f"{low:g} to {high:g} %"
 
 

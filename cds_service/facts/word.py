@@ -241,7 +241,7 @@ def why_it_fails(found: Evaluated) -> Why:
     failing = [word_of(leaf.test).why_it_fails(leaf) for leaf in leaves(found) if leaf.truth is Truth.NOT_MET]
     reasons = dict.fromkeys(why.reason for why in failing)
     besides = dict.fromkeys(why.beside for why in failing if why.beside)
-    return Why("; ".join(reasons) or "the opposite is on record", "; ".join(besides))
+    return Why("; ".join(reasons) or "the chart says the opposite", "; ".join(besides))
 
 
 def list_of_tests(fewest: int) -> dict[str, Any]:

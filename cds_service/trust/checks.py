@@ -41,7 +41,7 @@ class UntrustedError(Exception):
 
 
 class TrustUnavailableError(Exception):
-    """It cannot be said now whether the token is good: its keys, or the memory of used tokens, cannot be had.
+    """It cannot be said now whether the token is good: its keys, or the memory of used tokens, are not available.
 
     ``part`` is ``keys`` or ``replay``; ``kind`` says how the keys failed; a caller may try again after
     ``retry_seconds``.

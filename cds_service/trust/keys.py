@@ -37,7 +37,7 @@ _NOT_KEPT = re.compile(r"\s*(?:no-store|no-cache)\b.*", re.IGNORECASE)
 
 
 class KeysUnavailableError(Exception):
-    """The key set cannot be had, so that nothing can be said of a token.
+    """The key set is not available, so nothing can be said of a token.
 
     ``sentence`` holds no address; ``kind`` is that of an OutgoingError, or ``status`` or ``unreadable``.
     """

@@ -134,7 +134,7 @@ class Verifier:
         try:
             named = self._keys.keys_of(client, kid, deadline)
         except KeysUnavailableError as error:
-            sentence = f"The key set of client '{client.id}' cannot be had: {error.sentence}."
+            sentence = f"The key set of client '{client.id}' cannot be read: {error.sentence}."
             raise TrustUnavailableError(sentence, "keys", error.kind) from None
         where = "at jwks_url" if client.jwks_url else "in the clients file"
         if not named:

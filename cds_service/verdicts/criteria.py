@@ -320,4 +320,4 @@ def _why_unsettled(found: Evaluated) -> str:
     if any(word_of(node.test).contradicts_itself(node) for node in nodes(found)):
         return DISAGREE
     said = (word_of(leaf.test).why_it_is_open(leaf) for leaf in leaves(found))
-    return next(filter(None, said), "what is on record does not settle it")
+    return next(filter(None, said), "the records do not settle it")

@@ -51,7 +51,7 @@ def test_age(born, years, shown, adult):
         ("a birth date of words", patient(birthDate="in spring"), "the birth date is not a FHIR date"),
         ("a birth date that is a number", patient(birthDate=1970), "the birth date has a part that is not text"),
         ("a birth date to come", patient(birthDate="2026-03-16"), "the birth date lies in the future"),
-        ("another patient", patient(id="p2"), "the EHR sent another patient than the one of the call"),
+        ("another patient", patient(id="p2"), "the EHR sent a different patient"),
     ),
 )
 def test_age_is_unknown(person, note):

@@ -145,7 +145,7 @@ def test_a_measurement(value, found, shown, light_enough):
         (
             "of the mother",
             {"code": concept(LOINC, "39156-5", text="Body mass index of the mother")},
-            "speaks of a relative",
+            "is about a relative",
         ),
     ),
 )

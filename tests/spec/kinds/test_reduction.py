@@ -29,7 +29,7 @@ REDUCTION = Table(
     ),
     shows=REDUCED["relief"],
 )
-NO_PERCENTAGE = "QuestionnaireResponse/form: the answer is no percentage"
+NO_PERCENTAGE = "QuestionnaireResponse/form: the answer is not a percentage"
 STATED = also(
     REDUCED,
     REDUCTION.test,

@@ -28,7 +28,7 @@ LONG_AGO = also(
         "long ago, and one without a date",
         exercise("2024-01-01") | exercise(None, "second"),
         "unknown",
-        reason="what is on record does not settle it; exercise: has no date",
+        reason="the records do not settle it; exercise: has no date",
     ),
 )
 ATTESTED = also(

@@ -111,7 +111,7 @@ export const CARDS = {
   moments: { "patient-view": "When the chart was opened", "order-select": "When the orders were selected", "order-sign": "When the orders were signed" },
   resent: "Resent from the Developer panel",
   milliseconds: (number) => `${number} ms`,
-  none: "No card: no statement applies to this order. That is so for most orders.",
+  none: "No card: no statement applies to this order. Most orders get no card.",
   noneShort: "No card.",
   announced: (summaries) => `${count(summaries.length, "card")}: ${summaries.join("; ")}`,
   systemActions: (done) => `Applied by the service: ${done}`,
@@ -195,7 +195,7 @@ export const DEVELOPER = {
   prefetch: {
     caption: "How each prefetch key came",
     heads: ["Key", "Template", "How it came"],
-    tally: (filled, empty, missing, failed) => `${filled} sent with records, ${empty} sent empty, ${missing} not sent${failed ? `, ${failed} failed` : ""}. Empty means that the chart holds none. Not sent means that nobody looked.`,
+    tally: (filled, empty, missing, failed) => `${filled} sent with records, ${empty} sent empty, ${missing} not sent${failed ? `, ${failed} failed` : ""}. Empty means that the chart holds none. Not sent means that the EHR did not look.`,
     sent: (sent, all) => ` ${sent} of ${all} sent`,
     notSent: "not sent",
     notNeeded: "not sent; not needed for this answer, or not available",
