@@ -354,7 +354,7 @@ class FakeClient:
         self.answers, self.gate, self.asked, self.tokens = answers or {}, gate, [], set()
         self.answered = 0
 
-    def get(self, url, *, accept, allowance, deadline, max_bytes, token=None):
+    def get(self, url, *, accept, allowance, deadline, max_bytes, token=None, room=None):
         self.asked.append(url)
         self.tokens.add(token)
         if self.gate is not None:
@@ -379,7 +379,7 @@ def call(scope: str | None = None, token: str | None = "t", server: str = BASE, 
 
 
 def completed(client, request=None, seconds=2.0, wanted=WANTED, allowance=ANYWHERE, **sizes) -> Completed:
-    fetcher = Fetcher(client, 10_000, 5, **sizes)
+    fetcher = Fetcher(client, FetchLimits(10_000, 5), **sizes)
     try:
         return fetcher.complete(request or call(), wanted, allowance, Deadline(seconds))
     finally:
@@ -454,7 +454,7 @@ def test_6_nobody_waits_beyond_the_deadline_and_what_comes_later_is_dropped():
 def test_threads_do_not_pile_up_and_the_card_says_why():
     gate = threading.Event()
     client = FakeClient(gate=gate)
-    fetcher = Fetcher(client, 10_000, 5, threads=1, most_outstanding=2)
+    fetcher = Fetcher(client, FetchLimits(10_000, 5), threads=1, most_outstanding=2)
     three = WANTED | {"coverage": "Coverage?patient={{context.patientId}}"}
     result = fetcher.complete(call(), three, ANYWHERE, Deadline(0.1))
     assert result.request.unfetched == {
@@ -487,7 +487,7 @@ def test_a_fault_of_our_own_is_unknown_and_never_an_empty_chart(capsys):
 
 
 def test_the_threads_of_a_parent_process_are_not_waited_for_in_its_child(monkeypatch):
-    fetcher = Fetcher(FakeClient(), 10_000, 5)
+    fetcher = Fetcher(FakeClient(), FetchLimits(10_000, 5))
     fetcher.complete(call(), WANTED, ANYWHERE, Deadline(2))
     parents = fetcher._pool()
     monkeypatch.setattr(fetch.os, "getpid", lambda: parents.process + 1)
