@@ -59,8 +59,11 @@ def clients_file(tmp_path: Path) -> Path:
 
 
 # What whoever runs the tests has set for a service of their own decides no test; modules read some of it when imported.
-for _name in [name for name in os.environ if name.upper().startswith(("CDS_SERVICE_", "PROMETHEUS_", "OTEL_"))]:
-    del os.environ[_name]
+# A proxy would be asked for the servers of the tests, and a terminal's width and colors change what is printed.
+_OTHERS = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES"}
+for _name in [*os.environ]:
+    if _name.upper().startswith(("CDS_SERVICE_", "PROMETHEUS_", "OTEL_")) or _name.upper() in _OTHERS:
+        del os.environ[_name]
 
 
 @pytest.fixture(scope="session", autouse=True)

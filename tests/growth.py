@@ -23,6 +23,7 @@ from cds_service.ehr.client import Received
 from cds_service.ehr.search import FetchLimits
 from cds_service.ehr.templates import Query
 from cds_service.errors import RequestError
+from cds_service.fhir.bundles import ReadLimits
 from cds_service.hooks import feedback, hook_request
 from cds_service.hooks.feedback import MOST_ITEMS
 from cds_service.settings.settings import Settings
@@ -34,9 +35,8 @@ from cds_service.trust.tokens import Verifier
 from cds_service.workbench.rendering import LONGEST as LONGEST_MARKDOWN
 from tests.shipped import TODAY, example, guide, library
 
-# Two orders and a patient stand in each call as well.
-JUST_BELOW = (490, 4_990)
 BEST_OF = 5
+MOST = ReadLimits()
 MAX_BODY = Settings.model_fields["max_body_bytes"].default
 Json = dict[str, Any]
 Read = Callable[[bytes], object]
@@ -388,6 +388,9 @@ CALLS: dict[str, Callable[[int], bytes]] = {
     "conditions in words that count": lambda n: body(
         condition=[condition(k, code={"text": f"sacroiliac joint pain {k}"}) for k in range(n)]
     ),
+    "more conditions than are read": lambda n: body(
+        condition=[condition(k, code={"text": f"Pain {k}"}) for k in range(MOST.resources + n)]
+    ),
     "conditions without an id": lambda n: body(
         condition=[condition(k, code={"text": f"Pain {k}"}) | {"id": None} for k in range(n)]
     ),
@@ -626,6 +629,7 @@ CALLS: dict[str, Callable[[int], bytes]] = {
         questionnaireResponse=[answers(0, item=[{"linkId": "x", "item": [{"linkId": "y", "item": groups(1)}]}] * n)]
     ),
     "orders that count": lambda n: body(*(order(id=f"d{k}") for k in range(n))),
+    "more orders than are read": lambda n: body(*(order(id=f"d{k}") for k in range(MOST.drafts + n))),
     "orders in words": lambda n: body(*(order(id=f"d{k}", code={"text": "si joint fusion"}) for k in range(n))),
     "orders of other things": lambda n: body(*(order(id=f"d{k}", code={"text": "chest x-ray"}) for k in range(n))),
     "orders that go another way": lambda n: body(
@@ -832,6 +836,22 @@ def largest(family: Family) -> int:
     return most
 
 
+def is_refused(answer: object) -> bool:
+    """Whether what came of a reading is the status of a refusal."""
+    return isinstance(answer, int)
+
+
+def largest_read(family: Family) -> int:
+    """About the largest n whose input is read and not refused; of what is refused at any size the largest of all."""
+    most, least = largest(family), 4
+    if is_refused(family.read(family.make(least))) or not is_refused(family.read(family.make(most))):
+        return most
+    while most - least > max(4, least // 100):
+        middle = (least + most) // 2
+        least, most = (least, middle) if is_refused(family.read(family.make(middle))) else (middle, most)
+    return least
+
+
 def seconds(read: Read, data: bytes, best_of: int = BEST_OF) -> float:
     """The processor time of reading, the best of several."""
     times = []
@@ -845,11 +865,11 @@ def seconds(read: Read, data: bytes, best_of: int = BEST_OF) -> float:
 def worst(family: Family) -> tuple[float, int, int]:
     """The most seconds of processor time that one input of a family costs, with its n and its bytes.
 
-    Beyond a limit of resources or drafts an input is refused for little, so that those just below them are tried too.
+    Beyond a limit of resources, drafts or words an input is refused for little, so that the one just below it is tried
+    too.
     """
-    most = largest(family)
     costs = []
-    for n in {most, *(n for n in JUST_BELOW if n < most)}:
+    for n in {largest(family), largest_read(family)}:
         data = family.make(n)
         costs.append((seconds(family.read, data, 1), n, len(data)))
     return max(costs)
@@ -873,14 +893,12 @@ def sizes() -> dict[str, int]:
 
 
 def _size(family: Family) -> int:
-    family.read(family.make(1))
-    n, cost = 4, 0.0
-    while cost < AIMED_AT and len(family.make(n * 2)) <= family.most:
-        n *= 2
-        cost = seconds(family.read, family.make(n))
-    # Work grows evenly with n.
-    aimed = n * AIMED_AT / cost
-    return max(4, round(min(aimed, largest(family))) // 4 * 4)
+    most = largest_read(family)
+    cost = seconds(family.read, family.make(most), 2)
+    # Work grows evenly with n. Some inputs grow by the hundred.
+    size = round(most * min(1.0, AIMED_AT / cost))
+    step = 400 if size >= 4_000 else 4
+    return max(4, size // step * step)
 
 
 def write_sizes(names: list[str]) -> None:
