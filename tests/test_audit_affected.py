@@ -167,6 +167,7 @@ def test_selected_calls_are_narrowed_by_truth_and_outcome(calls, not_kept, lower
 
 def test_content_under_a_key_that_is_not_given_is_selected_like_content_not_kept(kept, not_kept, lower_bmi):
     expected = [row["patient"] for row in rows(run(not_kept, lower_bmi, "--criterion", "bmi", "--json"))]
+    assert expected
     for key in ("", NEWER):
         found = rows(run(kept, lower_bmi, "--criterion", "bmi", "--json", key=key))
         assert [row["patient"] for row in found] == expected

@@ -12,7 +12,7 @@ from cds_service.installation import Installation, names_of
 from cds_service.operations.metrics import Metrics
 from cds_service.settings.settings import Settings
 from cds_service.trust.backend_services import ACCESS_SECONDS, ASSERTION_TYPE, AccessTokens
-from cds_service.trust.checks import CHECKS
+from cds_service.trust.checks import CHECKS, UntrustedError
 from cds_service.trust.entries import Clients
 from cds_service.trust.keys import KeyRing
 from cds_service.trust.tokens import Verifier
@@ -217,7 +217,7 @@ def test_a_token_for_another_address_is_refused(clock):
     verifier = Verifier(Clients((ENTRY,)), KeyRing(NoNetwork()), Remembered(), clock)
     here, there = (AccessTokens(verifier, b"key", f"https://{name}.example/fhir", []) for name in "ab")
     assert here.is_one(f"Bearer {here.issue(ENTRY, ['system/*.rs'])}")
-    with pytest.raises(Exception, match="signature"):
+    with pytest.raises(UntrustedError, match="signature"):
         there.granted(f"Bearer {here.issue(ENTRY, ['system/*.rs'])}")
 
 

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cds_service.card.outcomes import Outcome
 from cds_service.installation import names_of
-from cds_service.operations import metrics_folder
+from cds_service.operations import metrics, metrics_folder
 from cds_service.operations.metric_list import CARD_OUTCOMES, OTHER, PREFIX, allowed, described
 from cds_service.operations.metrics import Metrics, mark_dead
 from cds_service.operations.names import Names
@@ -199,6 +199,7 @@ def test_a_folder_that_would_come_too_late_is_refused():
 
 def test_in_one_process_no_worker_is_forgotten(monkeypatch):
     monkeypatch.delenv(metrics_folder.VARIABLE, raising=False)
+    monkeypatch.setattr(metrics, "mark_process_dead", lambda _: pytest.fail("its files were looked for"))
     mark_dead(1)
 
 
