@@ -1,22 +1,26 @@
 """JSON files of authors: read without their comments and checked against their schema; each fault with its place."""
 
 import json
-from collections.abc import Callable, Iterator
-from functools import cache, cached_property
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import Any, NoReturn
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import jsonschema_rs
-from jsonschema import Draft202012Validator, FormatChecker
 
 from cds_service.errors import PolicyError, UnreadableError
 from cds_service.fhir.dates import days
-from cds_service.policy import schema_faults
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 FILES = ("policy", "codes", "card", "payers", "cases")
 COMMENT = "//"
 
-_FORMATS = FormatChecker(("date",))
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 # What the reader of the standard library says, in the words of somebody who has the file open in an editor.
 _NO_JSON = {
@@ -34,9 +38,21 @@ _NO_JSON = {
 }
 
 
-@_FORMATS.checks("fhir-date", UnreadableError)
-def _is_fhir_date(value: object) -> bool:
-    return not isinstance(value, str) or bool(days(value))
+def _is_day(text: str) -> bool:
+    try:
+        return bool(_DAY.fullmatch(text) and date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def _is_fhir_date(text: str) -> bool:
+    try:
+        return bool(days(text))
+    except UnreadableError:
+        return False
+
+
+_FORMATS: Mapping[str, Callable[[str], bool]] = MappingProxyType({"date": _is_day, "fhir-date": _is_fhir_date})
 
 
 def written_schema(name: str) -> dict[str, Any]:
@@ -50,7 +66,7 @@ class FileSchema:
     """The schema of a file of authors, asked twice: whether a document is sound, in Rust and at once; and where it is
     not, what is wrong with it, in Python and a hundred times slower, by which the faults are worded.
 
-    Each is made when it is first needed: where all files are sound no fault is looked for.
+    Each is made, and its library loaded, when it is first needed: where all files are sound no fault is looked for.
     """
 
     def __init__(self, schema: dict[str, Any]) -> None:
@@ -58,21 +74,29 @@ class FileSchema:
 
     def problems(self, document: Any) -> list[tuple[str, str]]:
         """(JSON path, sentence) of every fault in a document, in the order of the paths."""
-        return [] if self._gate.is_valid(document) else schema_faults.problems(self.wording, document)
+        if self._gate.is_valid(document):
+            return []
+        from cds_service.policy import schema_faults
+
+        return schema_faults.problems(self.wording, document)
 
     @cached_property
     def _gate(self) -> jsonschema_rs.Draft202012Validator:
-        formats = {name: _conforms(name) for name in _FORMATS.checkers}
-        return jsonschema_rs.Draft202012Validator(self.schema, formats=formats, validate_formats=True)
+        return jsonschema_rs.Draft202012Validator(self.schema, formats=dict(_FORMATS), validate_formats=True)
 
     @cached_property
-    def wording(self) -> Draft202012Validator:
+    def wording(self) -> "Draft202012Validator":
         """The validator in Python, whose errors say what is wrong."""
-        return Draft202012Validator(self.schema, format_checker=_FORMATS)
+        from jsonschema import Draft202012Validator, FormatChecker
+
+        checker = FormatChecker(())
+        for name, conforms in _FORMATS.items():
+            checker.checks(name)(partial(_conforms, conforms))
+        return Draft202012Validator(self.schema, format_checker=checker)
 
 
-def _conforms(name: str) -> Callable[[str], bool]:
-    return lambda text: _FORMATS.conforms(text, name)
+def _conforms(conforms: Callable[[str], bool], value: object) -> bool:
+    return not isinstance(value, str) or conforms(value)
 
 
 @cache
@@ -109,6 +133,8 @@ class _Objects:
 
 def _repeated(value: Any, steps: tuple[str | int, ...] = ()) -> Iterator[tuple[str, str]]:
     """(JSON path, key) of each key that stands more than once in one object."""
+    from cds_service.policy import schema_faults
+
     if isinstance(value, _Repeating):
         yield from ((schema_faults.place(steps), key) for key in value.repeated)
     if isinstance(value, dict | list):
