@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from cds_service.documentation.answers import fields_of
 from cds_service.ehr.client import OutgoingError
+from cds_service.fhir.models import problems
 from cds_service.questionnaire.questions import questions
 from cds_service.store.database import open_store
 from cds_service.store.form_sessions import IDLE_SECONDS, remove_ended
@@ -373,8 +374,37 @@ def test_what_was_attested_too_long_ago_is_shown_for_a_fresh_answer(browser, ehr
 def test_what_was_attested_and_still_counts_is_not_asked_again(browser, ehr):
     attested(ehr, authored="2026-09-01T10:00:00Z")
     page = page_of(browser, opened(browser, ehr))
-    assert 'name="can-operate-device"' not in page
-    assert "Already on record" in page
+    open_questions, _, settled = page.partition("Already on record")
+    assert 'name="can-operate-device"' not in open_questions
+    assert "Attested yes, 09/01/2026, Dr. Before" in settled
+    assert 'name="can-operate-device" value="" checked' in settled
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "is_open"),
+    [("withdraw", "Withdrawn: the answer of before does not hold any more", True), ("no", "device? No", False)],
+)
+def test_an_answer_that_still_counts_is_given_again_or_withdrawn(app, browser, ehr, answer, said, is_open):
+    attested(ehr, authored="2026-09-01T10:00:00Z")
+    path = opened(browser, ehr)
+    token = token_of(browser, path)
+    review = posted(browser, path, token, action="review", **{"can-operate-device": answer}, **SIGNED)
+    assert said in review.get_data(as_text=True)
+    done = posted(browser, path, token, action="sign", **{"as": "QuestionnaireResponse"})
+    assert "Saved in the EHR" in done.get_data(as_text=True)
+    assert [item["id"] for item in ehr.wrote] == ["old", "new-2"]
+    assert list(problems(ehr.wrote[1])) == []
+    again = app.test_client()
+    page = page_of(again, opened(again, ehr))
+    assert ('name="can-operate-device" value="yes"' in page.partition("Already on record")[0]) is is_open
+
+
+def test_an_answer_that_nobody_gave_cannot_be_withdrawn(browser, ehr):
+    path = opened(browser, ehr)
+    answer = posted(
+        browser, path, token_of(browser, path), action="review", **{"fit-for-implant": "withdraw"}, **SIGNED
+    )
+    assert answer.status_code == 422
 
 
 def test_a_client_that_writes_dates_as_iso_sees_them_so(tmp_path, ehr, clock):

@@ -24,7 +24,7 @@ from cds_service.questionnaire.questions import (
     FormQuestion,
 )
 
-YES, NO = "yes", "no"
+YES, NO, WITHDRAW = "yes", "no", "withdraw"
 # Events of one question that a form shows fields for.
 MOST_EVENTS = 4
 _LONGEST_NUMBER = 12
@@ -36,11 +36,15 @@ Posted = Mapping[str, Sequence[str]]
 
 class ShownBeside(NamedTuple):
     """What a form showed beside a question: the number or date found in the chart ("" where none was), the records that
-    contradict it, and the documents offered as what an answer rests on, as references (``Type/id``)."""
+    contradict it, and the documents offered as what an answer rests on, as references (``Type/id``).
+
+    ``answered``: somebody answered it before, so that the answer can be withdrawn.
+    """
 
     value: str = ""
     contrary: tuple[str, ...] = ()
     bases: tuple[str, ...] = ()
+    answered: bool = False
 
 
 class FormAnswer(NamedTuple):
@@ -48,6 +52,7 @@ class FormAnswer(NamedTuple):
 
     ``bases`` and ``in_spite_of`` are references; ``is_found``: it is what was found in the chart, confirmed unchanged.
     ``events`` are those of a question that asks for several, each with its date and its attributes by linkId.
+    ``is_withdrawn``: what was answered before does not hold any more, and nothing is answered instead.
     """
 
     question: FormQuestion
@@ -60,6 +65,7 @@ class FormAnswer(NamedTuple):
     in_spite_of_why: str = ""
     is_found: bool = False
     events: tuple[Mapping[str, str], ...] = ()
+    is_withdrawn: bool = False
 
     @property
     def has_basis(self) -> bool:
@@ -97,6 +103,8 @@ class _Reader:
         if question.type == "group":
             events = tuple(filter(None, (self._event(question, number) for number in range(MOST_EVENTS))))
             return FormAnswer(question, events=events) if events else None
+        if shown.answered and self._one(link) == WITHDRAW:
+            return FormAnswer(question, is_withdrawn=True)
         value = self._value(question, link)
         if value is None:
             return None

@@ -193,9 +193,9 @@ class FormDesk:
 
     def review(self, opened: OpenForm, policy: Policy) -> FormReview:
         """A form's answers as they stand, and what will be written."""
-        pairs = [pair for _, rows in form.asked(policy, opened.rows or ()) for pair in rows]
+        pairs = form.answerable(policy, opened.rows or ())
         shown = {row.link_id: row.shown() for _, row in pairs}
-        # What the chart settles is not asked, whatever a browser sends.
+        # What the chart itself settles is not asked, whatever a browser sends.
         answered, faults = answers.read([question for question, _ in pairs], shown, opened.fields, self._clock())
         kind = kind_of_role({"coding": [{"system": NUCC, "code": opened.role}]})
         refused = tuple(

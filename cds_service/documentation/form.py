@@ -35,7 +35,8 @@ class FormRow(NamedTuple):
 
     ``state``: OPEN (nothing settles it), CONFLICT (a record contradicts) or SETTLED. ``found`` is what the chart says
     in words, ``value`` the number or date that it records, ``notes`` why the criteria are open. ``contrary``
-    are the records that contradict, ``bases`` those that an answer may rest on.
+    are the records that contradict, ``bases`` those that an answer may rest on. ``answered``: somebody answered it with
+    yes or no, and that still counts.
     """
 
     link_id: str
@@ -45,19 +46,19 @@ class FormRow(NamedTuple):
     notes: tuple[str, ...] = ()
     contrary: tuple[NamedRecord, ...] = ()
     bases: tuple[NamedRecord, ...] = ()
+    answered: bool = False
 
     def shown(self) -> ShownBeside:
         """What answers to it are checked against."""
-        return ShownBeside(
-            self.value, *(tuple(item.reference for item in listed) for listed in (self.contrary, self.bases))
-        )
+        contrary, bases = (tuple(item.reference for item in listed) for listed in (self.contrary, self.bases))
+        return ShownBeside(self.value, contrary, bases, self.answered)
 
     @classmethod
     def of_json(cls, kept: Sequence[Any]) -> "FormRow":
         """A row as a session keeps it: the tuple written as JSON."""
-        link_id, state, found, value, notes, contrary, bases = kept
-        lists = (tuple(NamedRecord(*item) for item in listed) for listed in (contrary, bases))
-        return cls(link_id, state, found, value, tuple(notes), *lists)
+        link_id, state, found, value, notes, contrary, bases, answered = kept
+        records, offered = (tuple(NamedRecord(*item) for item in listed) for listed in (contrary, bases))
+        return cls(link_id, state, found, value, tuple(notes), records, offered, answered)
 
 
 def rows_of(policy: Policy, known: Known, recorded: Known, decision: Decision) -> tuple[FormRow, ...]:
@@ -95,6 +96,12 @@ def settled(policy: Policy, rows: Sequence[FormRow]) -> list[tuple[FormQuestion,
     return [(question, row) for question, row in pairs if row is not None and row.state == SETTLED]
 
 
+def answerable(policy: Policy, rows: Sequence[FormRow]) -> list[tuple[FormQuestion, FormRow]]:
+    """The questions that take an answer: those that need one, and those that may be answered again."""
+    needed = [pair for _, pairs in asked(policy, rows) for pair in pairs]
+    return [*needed, *(pair for pair in settled(policy, rows) if pair[1].answered)]
+
+
 class LeftOpen(NamedTuple):
     """The questions without an answer: those that a clinician must answer, and those that staff may."""
 
@@ -127,7 +134,8 @@ def _row(question: FormQuestion, known: Known, recorded: Known, findings: Mappin
         [*(fact.evidence if fact else ()), *(record for finding in concerned for record in finding.evidence)]
     )
     answer = recorded_answer(question, recorded)
-    state = SETTLED if _is_answered(_fact(question, known), contrary) else _state(concerned, fact)
+    answered = _is_answered(_fact(question, known), contrary)
+    state = SETTLED if answered else _state(concerned, fact)
     return FormRow(
         question.link_id,
         state,
@@ -136,6 +144,7 @@ def _row(question: FormQuestion, known: Known, recorded: Known, findings: Mappin
         tuple(dict.fromkeys(item.reason for item in concerned if item.truth is Truth.UNKNOWN and _tells(item))),
         tuple(map(_record, contrary))[:MOST_OFFERED],
         tuple(_record(item) for item in bearing if item not in contrary and _is_basis(item))[:MOST_OFFERED],
+        answered,
     )
 
 

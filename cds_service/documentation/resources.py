@@ -14,6 +14,7 @@ import orjson
 
 from cds_service.card.style import DEFAULT_STYLE, Style
 from cds_service.documentation.answers import FormAnswer
+from cds_service.facts.responses import ABSENT
 from cds_service.facts.roles import NUCC
 from cds_service.fhir.elements import UCUM, Json
 from cds_service.fhir.terminology import LOINC
@@ -197,6 +198,9 @@ class ResponseWriter:
     def _item(self, answered: FormAnswer) -> Json:
         question = answered.question
         link = question.link_id
+        if answered.is_withdrawn:
+            absent = {"url": ABSENT, "valueCode": "unknown"}
+            return {"linkId": link, "text": question.text, "extension": [absent]}
         children = [
             _child(link + OBSERVED, "Observed or done on", [{"valueDate": day} for day in (answered.observed,) if day]),
             _child(link + BASIS, "Rests on", self._named(answered.bases)),
@@ -300,6 +304,9 @@ def in_words(answered: FormAnswer, wording: Wording = DEFAULT_WORDING) -> Iterat
         for event in answered.events:
             parts = [f"{inner.get(link, 'Done on')} {style.date(value)}" for link, value in event.items()]
             yield f"{question.text} {'; '.join(parts)}"
+        return
+    if answered.is_withdrawn:
+        yield f"{question.text} Withdrawn: the answer of before does not hold any more"
         return
     said = style.date(answered.value) if isinstance(answered.value, str) else "Yes" if answered.value else "No"
     bases, contrary = ([*map(wording.record, listed)] for listed in (answered.bases, answered.in_spite_of))
