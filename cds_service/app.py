@@ -168,9 +168,11 @@ def _with_forms(
         return NO_FORM_LINKS
     from cds_service.documentation import routes as documentation
     from cds_service.documentation.desk import FormDesk
+    from cds_service.documentation.recording import FormRecorder
 
     desk = FormDesk(guide, registered.at, installation.forms, clock)
-    documentation.register(app, desk, guide, gate)
+    sessions = installation.forms.sessions
+    documentation.register(app, desk, guide, gate, FormRecorder(installation, lambda: sessions.now))
     return FormLinks(registered.at, guide.addresses.public_url)
 
 

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from cds_service import web
 from cds_service.documentation import routes
 from cds_service.documentation.desk import FormDesk
+from cds_service.documentation.recording import FormRecorder
 from cds_service.ehr.fetch import Fetcher
 from cds_service.ehr.search import FetchLimits
 from cds_service.installation import Forms, Installation
@@ -44,9 +45,16 @@ class Clock:
         return datetime.fromtimestamp(self.seconds, UTC)
 
 
-def form_app(folder: Path, ehr: FormEhr, clock: Clock, known: AppRegistration | None = None, ours: str = OURS) -> Flask:
-    """The routes of the form; ``known`` is the registration at the EHR, in place of the usual one, and ``ours`` the
-    address of the service."""
+def form_app(
+    folder: Path,
+    ehr: FormEhr,
+    clock: Clock,
+    known: AppRegistration | None = None,
+    ours: str = OURS,
+    installation: Installation | None = None,
+) -> Flask:
+    """The routes of the form; ``known`` is the registration at the EHR, in place of the usual one, ``ours`` the address
+    of the service, and ``installation`` has the log and the metrics where a test reads them."""
     store = open_store("", folder)
     forms = Forms(
         FormSessions(store, GivenKeys(Keys({key_id(KEY): KEY})), clock), ehr, Fetcher(ehr, FetchLimits(1_000_000, 5))
@@ -55,8 +63,8 @@ def form_app(folder: Path, ehr: FormEhr, clock: Clock, known: AppRegistration | 
     app = Flask(web.__name__)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     desk = FormDesk(guide, {BASE: known or registration()}.get, forms, lambda: date.fromtimestamp(NOW))
-    installation = Installation()
-    routes.register(app, desk, guide, Gate(installation, ours))
+    installation = installation or Installation()
+    routes.register(app, desk, guide, Gate(installation, ours), FormRecorder(installation, clock))
     errors.register(app, installation)
     return app
 

@@ -54,6 +54,10 @@ def everything_with(metrics, word):
     metrics.token_refused(word)
     metrics.rate_limited(word)
     metrics.feedback(word)
+    metrics.form(word, word)
+    metrics.form_took(word, 2)
+    metrics.form_write_refused(word, word)
+    metrics.form_met(word, word)
     metrics.storage(word, 0.5)
     metrics.removed(word, word, 1)
     metrics.self_check(word, True)
@@ -74,6 +78,12 @@ def test_what_happened_is_counted_under_its_labels():
     metrics.token_refused("check-1")
     metrics.rate_limited("client-2")
     metrics.feedback("new")
+    metrics.form("policy-1", "opened")
+    metrics.form("policy-1", "signed")
+    metrics.form_took("policy-1", 0.4)
+    metrics.form_took("policy-1", 7)
+    metrics.form_write_refused("Observation", "forbidden")
+    metrics.form_met("policy-1", "criterion-1")
     metrics.storage("cards", 0.5)
     metrics.removed("feedback", "age", 7)
     metrics.audit_failed()
@@ -98,6 +108,13 @@ def test_what_happened_is_counted_under_its_labels():
         ("tokens_refused_total", "check-1"): 1,
         ("rate_limited_total", "client-2"): 1,
         ("feedback_total", "new"): 1,
+        ("forms_total", "opened", "policy-1"): 1,
+        ("forms_total", "signed", "policy-1"): 1,
+        ("form_minutes_bucket", "0.5", "policy-1"): 1,
+        ("form_minutes_bucket", "10.0", "policy-1"): 2,
+        ("form_minutes_sum", "policy-1"): 7.4,
+        ("form_writes_refused_total", "forbidden", "Observation"): 1,
+        ("form_criteria_met_total", "criterion-1", "policy-1"): 1,
         ("storage_used_ratio", "cards"): 0.5,
         ("storage_removed_total", "feedback", "age"): 7,
         ("audit_failures_total",): 1,

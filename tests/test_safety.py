@@ -18,7 +18,13 @@ TESTS = Path(__file__).parent
 PAGE = (TESTS.parent / "docs" / "safety.md").read_text(encoding="utf-8")
 HAZARDS = (
     *("False met", "Hidden contraindication", "Wrong patient", "Wrong side", "Wrong device", "Stale edition"),
-    *("Lost or partial source", "Wrong code accepted", "Alert hidden by an override", "Silence"),
+    *(
+        "Lost or partial source",
+        "Wrong code accepted",
+        "False answer in a form",
+        "Alert hidden by an override",
+        "Silence",
+    ),
 )
 MARKS = ("skip", "skipif", "xfail")
 CALLS = ("skip", "xfail", "importorskip")

@@ -53,6 +53,11 @@ class FormReview(NamedTuple):
     plan: WritePlan
     for_clinicians: tuple[str, ...]
 
+    @property
+    def mine(self) -> list[FormAnswer]:
+        """The answers that this role may give."""
+        return [item for item in self.answered if item.question.link_id not in self.for_clinicians]
+
 
 class FormDesk:
     """Runs the forms of one installation. ``registrations`` gives the registration at a FHIR server, by ``iss``;
@@ -214,8 +219,7 @@ class FormDesk:
 
     def keep_draft(self, opened: OpenForm, policy: Policy, review: FormReview) -> WriteResult:
         """Writes a form as a draft: the answers of it that this role may give, and no signature."""
-        mine = [item for item in review.answered if item.question.link_id not in review.for_clinicians]
-        return self._saver(opened, policy, review).keep_draft(opened, mine)
+        return self._saver(opened, policy, review).keep_draft(opened, review.mine)
 
     def other_version(self, opened: OpenForm, policy: Policy, review: FormReview) -> EarlierForm | None:
         """The draft in the EHR as somebody else left it; see ``FormSaver.other_version``."""

@@ -17,6 +17,7 @@ from cds_service.documentation.earlier import said
 from cds_service.documentation.messages import GONE, LaunchError
 from cds_service.documentation.open_form import OpenForm
 from cds_service.documentation.pages import FormPages
+from cds_service.documentation.recording import FormRecorder
 from cds_service.documentation.writing import WriteRefusal
 from cds_service.errors import RequestError
 from cds_service.policy.model import Policy
@@ -36,7 +37,9 @@ STEPS = ("sign", "handed-over")
 LAUNCH, CALLBACK, FORMS = "/smart/launch", "/smart/callback", "/forms"
 
 
-def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # noqa: C901 - its routes are functions within it
+def register(  # noqa: C901 - its routes are functions within it
+    app: Flask, desk: FormDesk, guide: Guide, gate: Gate, record: FormRecorder
+) -> None:
     """Adds the form's routes."""
     library, public_url = guide.library, guide.addresses.public_url
     routes = Blueprint("form", __name__)
@@ -103,6 +106,7 @@ def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # n
                 desk.read(opened, policy, _deadline())
             except LaunchError as error:
                 return pages.told(error.message, error.detail)
+            record.opened(policy)
             desk.keep(name, pages.secret_of(name), opened)
         return pages.with_cookie(form_page(name, opened, policy), Begun(name, pages.secret_of(name)))
 
@@ -164,6 +168,7 @@ def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # n
             refusal = writing.WriteResult(kind, refusal=WriteRefusal.SIGNED_OUT)
             return review_page(name, opened, policy, review, 409, refused=refusal)
         results = desk.sign(opened, policy, review, kind)
+        record.sent(opened, desk.registration_of(opened).client, policy, review.answered, results)
         if not results[0].reference:
             theirs, lines = None, []
             if results[0].refusal is WriteRefusal.CHANGED and opened.stored is not None:
@@ -176,6 +181,8 @@ def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # n
             )
         before, lines = dict(opened.before), lines_of(opened, review)
         decision = desk.read(opened, policy, _deadline()).decision if kind == scopes.RESPONSES else None
+        if decision is not None:
+            record.settled(policy, before, decision.findings)
         changed = [
             (finding.criterion.title, before[key], finding.truth.value)
             for key, finding in (decision.findings.items() if decision else ())
@@ -210,6 +217,8 @@ def register(app: Flask, desk: FormDesk, guide: Guide, gate: Gate) -> None:  # n
             result = writing.WriteResult(scopes.RESPONSES, refusal=WriteRefusal.SIGNED_OUT)
             if desk.has_access(opened):
                 result = desk.keep_draft(opened, policy, review)
+                client = desk.registration_of(opened).client
+                record.sent(opened, client, policy, review.mine, [result], draft=True)
                 if result.refusal is WriteRefusal.CHANGED:
                     theirs = desk.other_version(opened, policy, review)
                 kept(name, opened)

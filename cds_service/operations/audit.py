@@ -212,6 +212,15 @@ class AuditLog:
             }
         )
 
+    def form_written(self, event: str, patient_id: str, told: Mapping[str, Any]) -> None:
+        """Writes the line of a form that was sent to an EHR: ``event`` is "signed", "draft", or "refused".
+
+        ``told`` are the client whose EHR it is, who signed in there, in which role, the form, the criteria on which an
+        answer bears, and what the EHR took and refused (``documentation.recording``): no answer. Raises AuditError.
+        """
+        head = {"time": self._time(), "id": secrets.token_hex(16), "kind": "form", "event": event}
+        self._write({**head, **told, "patient": self.patient(patient_id), "version": self._version})
+
     def check(self) -> None:
         """Opens today's file as a line would, and writes nothing. Raises AuditError where that cannot be done."""
         os.close(self._open(self._clock().date()))

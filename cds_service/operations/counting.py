@@ -64,6 +64,22 @@ class NoMetrics:
         """A client reported an error in the form of a policy."""
         self._add(1, "form_errors_total", policy)
 
+    def form(self, policy: str, event: str) -> None:
+        """What became of a documentation form of a policy; ``event`` is one of FORM_EVENTS."""
+        self._add(1, "forms_total", policy, event)
+
+    def form_took(self, policy: str, minutes: float) -> None:
+        """From opening a form to its signed answers in the EHR it took so many minutes."""
+        self._observe(minutes, "form_minutes", policy)
+
+    def form_write_refused(self, kind: str, refusal: str) -> None:
+        """An EHR did not take a resource of a form: a type of FORM_WRITES, and a refusal of FORM_REFUSALS."""
+        self._add(1, "form_writes_refused_total", kind, refusal)
+
+    def form_met(self, policy: str, criterion: str) -> None:
+        """A criterion that was unknown when a form was opened is met by it."""
+        self._add(1, "form_criteria_met_total", policy, criterion)
+
     def storage(self, kind: str, share: float) -> None:
         """How much of its cap something kept has used, 0 to 1; ``kind`` is one of STORAGE_KINDS."""
         self._set(share, "storage_used_ratio", kind)

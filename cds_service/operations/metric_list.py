@@ -27,10 +27,18 @@ STORAGE_KINDS = ("audit", "cards", "feedback", "evidence", "audit-content", "act
 REMOVAL_REASONS = ("age", "cap")
 FEEDBACK_OUTCOMES = ("new", "repeated", "unknown-card")
 FHIR_OPERATIONS = ("metadata", "read", "search", "package", "errors", "expand", "token")
+FORM_EVENTS = ("opened", "draft", "signed")
+# The types in which a form is written, and why an EHR refused one (``documentation.writing.WriteRefusal``).
+FORM_WRITES = ("QuestionnaireResponse", "DocumentReference", "Observation", "Provenance")
+FORM_REFUSALS = (
+    *("scope", "signed-out", "forbidden", "unsupported"),
+    *("changed", "invalid", "unavailable", "unreadable"),
+)
 ANSWERED = "answered"
 REFUSALS = tuple(f"refused:{status}" for status in STATUSES if status >= 400)
 
 CALL_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.5, 5.0, 10.0)
+FORM_MINUTES = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 15.0, 20.0, 30.0)
 FETCH_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.5, 5.0)
 
 Kind = Literal["counter", "gauge", "histogram"]
@@ -123,6 +131,34 @@ METRICS = (
         "policy",
     ),
     _spec(
+        "forms_total",
+        "counter",
+        "Documentation forms by statement and event: opened, draft (saved in the EHR), signed (taken by the EHR).",
+        "policy",
+        "event",
+    ),
+    _spec(
+        "form_minutes",
+        "histogram",
+        "Minutes from opening a form to its signed answers in the EHR, by statement.",
+        "policy",
+        buckets=FORM_MINUTES,
+    ),
+    _spec(
+        "form_writes_refused_total",
+        "counter",
+        "Resources of forms that an EHR did not take, by type and kind, such as forbidden, changed or unavailable.",
+        "type",
+        "kind",
+    ),
+    _spec(
+        "form_criteria_met_total",
+        "counter",
+        "Criteria that were unknown when a form was opened, and met once it was signed and the chart read again.",
+        "policy",
+        "criterion",
+    ),
+    _spec(
         "storage_used_ratio",
         "gauge",
         "How much of its cap what is kept has used, 0 to 1: audit (bytes), cards, feedback and evidence pages (rows).",
@@ -194,6 +230,10 @@ def allowed(names: Names, version: str) -> Mapping[str, Mapping[str, frozenset[s
             "outcome": frozenset((ANSWERED, *REFUSALS)),
         },
         "form_errors_total": {"policy": names.policies},
+        "forms_total": {"policy": names.policies, "event": frozenset(FORM_EVENTS)},
+        "form_minutes": {"policy": names.policies},
+        "form_writes_refused_total": {"type": frozenset(FORM_WRITES), "kind": frozenset(FORM_REFUSALS)},
+        "form_criteria_met_total": {"policy": names.policies, "criterion": names.criteria},
         "self_check_failing": {"check": names.self_checks},
         "ready": {"part": names.parts},
         "policy_left_out": {"policy": names.policies},
