@@ -4,6 +4,8 @@ import pytest
 
 from cds_service.chart.arrivals import Listing, State
 from cds_service.chart.chart import Chart
+from cds_service.chart.code_index import Lexicon
+from cds_service.fhir.elements import coding_key
 from tests.charts import (
     CPT,
     ICD10CM,
@@ -30,6 +32,7 @@ from tests.charts import (
     truth,
     weight_ratio,
 )
+from tests.shipped import library
 
 OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
 WARNING = {"resourceType": "OperationOutcome", "issue": [{"severity": "warning", "code": "incomplete"}]}
@@ -524,3 +527,20 @@ def test_the_chart_reads_every_type_that_the_facts_read():
     assert set(keys().values()) == minimal().resource_types | {"Patient"}
     assert truth("adult", today=TODAY) == "met"
     assert fact("exercise", procedure(concept(CPT, "97110"))).values == (True,)
+
+
+def test_the_index_of_codes_reads_each_code_as_its_sets_do():
+    code_sets = [codes for policy in library().policies for codes in policy.code_sets.values()]
+    lexicon = Lexicon([code_sets])
+    families = {(row.system, row.code, row.through) for codes in code_sets for row in codes.families}
+    spellings = {
+        (system, written)
+        for system, code, through in families
+        for written in (code, through, f"{code}1", f"{code}99", code[:-1], f"{code[:-1]}5", f"{through}Z")
+    }
+    keys = {key for system, written in spellings if (key := coding_key(system, written))}
+    keys |= {key for codes in code_sets for key in codes.exact}
+    read = {key: {(codes, row) for codes, row, *_ in lexicon.read((key,)).rows} for key in keys}
+    assert len([rows for rows in read.values() if rows]) > len(families)
+    for key, rows in read.items():
+        assert rows == {(codes, row) for codes in code_sets if (row := codes.match(key))}

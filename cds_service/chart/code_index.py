@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
+from types import NoneType
 from typing import Any, NamedTuple
 
 from cds_service.fhir.elements import Key, coding_key
@@ -14,6 +15,7 @@ _NOT_TEXT = "has a coding whose code or system is not text"
 REMEMBERED, MOST_CODINGS, LONGEST_CODES = 8192, 8, 400
 _NOBODY = frozenset[CodeSet]()
 _PLACE_AND_ROW = itemgetter(0, 1)
+_TEXT_OR_NONE = (str, NoneType)
 
 # A code set that reads a coding, its row, the code as its system spells it, and whether the system was left out.
 CodedRow = tuple[CodeSet, Code, str, bool]
@@ -88,7 +90,7 @@ class Lexicon:
         rows: dict[CodeSet, CodedRow] = {}
         coded, are_any, foreign, silent_for, broken = False, False, True, _NOBODY, ""
         for system, code in pairs:
-            if not all(text is None or isinstance(text, str) for text in (system, code)):
+            if not (isinstance(code, _TEXT_OR_NONE) and isinstance(system, _TEXT_OR_NONE)):
                 broken = _NOT_TEXT
                 break
             are_any = are_any or code is not None
@@ -99,7 +101,7 @@ class Lexicon:
             found = self._rows(key)
             if key[0] != ICD10PCS:
                 coded = True
-            else:
+            elif found:
                 # Policies list few codes of this system, so that one that a policy does not list must not silence the
                 # words beside it, and for another policy it must not matter who lists it.
                 read = {codes for codes, _ in found}
@@ -115,9 +117,12 @@ class Lexicon:
         """What each code set that reads a key makes of it; what no set lists costs no look into each of them."""
         found = dict(self._exact.get(key, ()))
         system, code = key
+        lengths = self._lengths.get(system)
+        if not (found or lengths):
+            return ()
         begun = [
             family
-            for length in self._lengths.get(system, ())
+            for length in lengths or ()
             for family in self._families.get((system, code[:length]), ())
             if family[2].covers(code)
         ]

@@ -73,8 +73,11 @@ class PhraseIndex:
             return []
         found = [self._words[word] for word in self._words.keys() & text.words]
         found += [self._pairs[pair] for pair in self._pairs.keys() & text.pairs]
+        plain = text.plain
         for pair in self._longer.keys() & text.pairs:
-            found += [phrase for phrase in self._longer[pair] if phrase in text.plain]
+            for phrase in self._longer[pair]:
+                if phrase in plain:
+                    found.append(phrase)
         return found
 
 
@@ -159,7 +162,6 @@ _BEHIND = {
 }
 _ENDS = re.compile(r"\.(?=\s|$)|[;\n\r]| but | however | although | though ", re.IGNORECASE)
 _DASH = re.compile(r"\s[-\u2013\u2014]\s")
-_IN_A_LIST = re.compile(" n?or ")
 # So many places of one phrase in one clause are judged; what says a thing more often says it no better.
 MOST_PLACES = 20
 # The first words of all these phrases: most texts have none of them, and then nothing has to be judged.
@@ -292,21 +294,26 @@ def _clauses_of(text: str) -> Iterator[_Clause]:
         for mark in ",:?":
             marked = marked.replace(mark, f" {mark} ")
         plain = marked.encode("ascii", "ignore").translate(_TO_CLAUSES).decode()
-        yield from _in_sentence([f" {' '.join(part.split())} " for part in plain.split(",") if part.strip()])
+        yield from _in_sentence([listed for part in plain.split(",") if (listed := part.split())])
 
 
-def _in_sentence(parts: list[str]) -> Iterator[_Clause]:
-    """The clauses of one sentence."""
-    plain = [_TELLTALE.isdisjoint(part.split()) for part in parts]
+def _in_sentence(listed: list[list[str]]) -> Iterator[_Clause]:
+    """The clauses of one sentence, of which the words of each are given."""
+    parts = [f" {' '.join(part)} " for part in listed]
+    plain = [_TELLTALE.isdisjoint(part) for part in listed]
     telling = [part for part, is_plain in zip(parts, plain, strict=True) if not is_plain]
     of_another = any(map(_OF_ANOTHER.search, telling))
     mentioned = Said.MENTIONED if any(map(_MENTION.search, telling)) else Said.REPORTED
-    last_of_list = max((place for place, part in enumerate(parts) if _IN_A_LIST.search(part)), default=-1)
+    # Only a denial asks for it.
+    listing = enumerate(listed) if telling else ()
+    last_of_list = max((place for place, part in listing if "or" in part or "nor" in part), default=-1)
     carried = labeled = False
+    usual = Said.RELATIVE if of_another else mentioned
     for place, part in enumerate(parts):
-        behind = parts[place + 1] if place + 1 < len(parts) and not plain[place + 1] else ""
-        alone = [manner for manner, pattern in _BEHIND.items() if _is_all_of(pattern, behind)] if behind else []
-        whole = Said.RELATIVE if of_another else max(mentioned, *alone) if alone else mentioned
+        whole = usual
+        if not of_another and place + 1 < len(parts) and not plain[place + 1]:
+            alone = [manner for manner, pattern in _BEHIND.items() if _is_all_of(pattern, parts[place + 1])]
+            whole = max(mentioned, *alone) if alone else mentioned
         if plain[place]:
             nowhere = len(part)
             yield _Clause(part, 0 if carried else nowhere, nowhere, nowhere, nowhere, whole, is_plain=True)
