@@ -303,6 +303,49 @@ def test_a_package_holds_what_its_closed_slices_allow_and_the_form_first(client)
         assert draft["questionnaire"] == f"{form['url']}|{form['version']}"
 
 
+# Which answer an item of a type takes (FHIR R4, Questionnaire.item.type), of those that a draft has.
+TAKES = {"decimal": "valueDecimal", "date": "valueDate", "reference": "valueReference"}
+ORIGINS = {
+    Version.V2_2: {"auto-client", "auto-server", "override", "manual"},
+    Version.V2_0_1: {"auto", "override", "manual"},
+}
+
+
+@pytest.mark.parametrize("version", Version)
+@pytest.mark.parametrize("name", ["typical-gaps", "conflicting-data", "joint-all-documented", "joint-both-sides"])
+def test_every_package_obeys_the_rules_of_dtr(client, name, version):
+    answered = asked(client, package_of(example(name)), **{"Accept": f"application/fhir+json; dtr={version}"})
+    assert list(models.problems(answered)) == []
+    bundles = [item["resource"] for item in answered["parameter"] if item["name"] == version.bundle_parameter]
+    assert bundles
+    for bundle in bundles:
+        form, draft = (entry["resource"] for entry in bundle["entry"])
+        # oper-12, oper-18: a collection, the form first, one draft of this very form in this very version.
+        assert (bundle["type"], form["resourceType"]) == ("collection", "Questionnaire")
+        assert (draft["resourceType"], draft["status"]) == ("QuestionnaireResponse", "in-progress")
+        assert draft["questionnaire"] == f"{form['url']}|{form['version']}"
+        assert draft["subject"]["reference"].startswith("Patient/")
+        # 2.2: qr-coverage names the Coverage and qr-context orders alone; 2.0.1: qr-context names both.
+        named: dict[str, list[str]] = {}
+        for found in draft["extension"]:
+            if "valueReference" in found:
+                kind = found["valueReference"]["reference"].partition("/")[0]
+                named.setdefault(found["url"].rpartition("/")[2], []).append(kind)
+        orders = named["qr-context"]
+        assert ("Coverage" in orders) == (version is Version.V2_0_1)
+        assert named.get("qr-coverage", ["Coverage"] if version is Version.V2_0_1 else []) == ["Coverage"]
+        by_link = {item["linkId"]: item for item in items(form)}
+        for item in items(draft):
+            for answer in item.get("answer", ()):
+                # Nothing attested, each value of the type of its item, with its origin; dtrx-1: none has an author.
+                assert TAKES[by_link[item["linkId"]]["type"]] in answer
+                (origin,) = [one for one in answer["extension"] if one["url"] == f"{DTR}/information-origin"]
+                (source,) = origin["extension"]
+                assert source["url"] == "source"
+                assert source["valueCode"] in ORIGINS[version]
+                assert source["valueCode"].startswith("auto")
+
+
 def test_a_contrary_record_brings_the_items_to_answer_despite_it(client):
     request = example("typical-gaps")
     scoliosis = {

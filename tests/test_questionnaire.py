@@ -179,6 +179,55 @@ def test_an_item_has_its_children_its_codes_and_nothing_hidden():
     assert "note on the course of physical therapy" in item["item"][0]["text"]
 
 
+@versions
+@policies
+def test_every_question_asks_when_on_what_and_why_not_once_it_is_answered(policy, version):
+    by_link = {item["linkId"]: item for item in items(questionnaire(policy, BASE, version))}
+    for question in questions(policy):
+        item = by_link[question.link_id]
+        assert item["type"] == question.type
+        assert item["required"] is False
+        # Nothing is answered before anybody was asked.
+        assert not {"initial", "answerValueSet"} & item.keys()
+        if question.type == "group":
+            continue
+        answered = {"question": question.link_id, "operator": "exists", "answerBoolean": True}
+        for name, kind in ((".observed", "date"), (".basis", "reference"), (".basis-text", "string")):
+            child = by_link[question.link_id + name]
+            assert (child["type"], child["enableWhen"]) == (kind, [answered])
+        assert by_link[f"{question.link_id}.basis-text"]["maxLength"] == 200
+        assert (f"{question.link_id}.why-not" in by_link) == question.is_attestation
+        if question.is_attestation:
+            no = {"question": question.link_id, "operator": "=", "answerBoolean": False}
+            assert by_link[f"{question.link_id}.why-not"]["enableWhen"] == [no]
+            assert not any("initialExpression" in name for name in extensions(item))
+
+
+@policies
+def test_the_form_ends_with_who_signs_in_which_role_and_what(policy):
+    attester = questionnaire(policy, BASE)["item"][-1]
+    name, role, statement = attester["item"]
+    assert [attester["linkId"], *(item["linkId"] for item in attester["item"])] == [
+        *("attester", "attester.name", "attester.role", "attester.statement"),
+    ]
+    assert (name["type"], role["type"], statement["type"]) == ("reference", "open-choice", "boolean")
+    assert all(item["required"] for item in attester["item"])
+    assert {option["valueCoding"]["system"] for option in role["answerOption"]} == {"http://nucc.org/provider-taxonomy"}
+
+
+@policies
+def test_both_versions_ask_the_same_and_the_older_one_lacks_what_came_later(policy):
+    newer, older = (questionnaire(policy, BASE, version) for version in (Version.V2_2, Version.V2_0_1))
+    told = [[(item["linkId"], item["type"], item["text"]) for item in items(form)] for form in (newer, older)]
+    assert told[0] == told[1]
+    assert newer["effectivePeriod"] == older["effectivePeriod"]
+    assert newer["effectivePeriod"]["start"] == policy.effective_from
+    of_form = {found["url"].rpartition("/")[2] for found in newer["extension"]}
+    assert of_form - {found["url"].rpartition("/")[2] for found in older["extension"]} == of_form - {
+        "questionnaire-signatureRequired"
+    }
+
+
 def test_a_measured_number_has_its_code_its_ends_its_unit_and_its_expression():
     item = item_of(POLICIES[0], "disability")
     assert item["code"][0] == {"system": "http://loinc.org", "code": "97909-6"}
