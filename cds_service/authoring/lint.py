@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 
 from cds_service.card import evidence_words
 from cds_service.card.assessment import Assessment, Row
-from cds_service.card.details import MOST_LEAD_WORDS, MOST_LINES, MOST_WORDS, count_words
+from cds_service.card.details import MOST_LEAD_WORDS, MOST_LINES, MOST_WORDS, MOST_WORDS_OF_A_LINE, count_words
 from cds_service.card.outcomes import Outcome
 from cds_service.card.style import DEFAULT_STYLE
 from cds_service.card.summaries import LIMIT, urgent_name
@@ -19,7 +19,7 @@ from cds_service.card.words.facts import DISCLAIMER
 from cds_service.facts.logic import Truth
 from cds_service.service import Answer
 
-MOST_WORDS_OF_A_LINE, MOST_LINKS, REASONS, LONGEST_SUGGESTION = 30, 2, (3, 6), 60
+MOST_LINKS, REASONS, LONGEST_SUGGESTION = 2, (3, 6), 60
 _MARKS = re.compile(r"\*\*|^- |(?<!\w)\*|\*(?!\w)|\\", re.MULTILINE)
 _TABLE_OR_HEADING = re.compile(r"(?m)^\s*(?:\||#)|<[a-z/]|\]\(")
 _ISO_DATE = re.compile(r"\b\d{4}-\d{2}(?:-\d{2})?\b")

@@ -13,7 +13,7 @@ from cds_service.card.waiting import waiting_lines
 from cds_service.card.words.facts import DISCLAIMER
 from cds_service.card.words.lead import WRONG_PATIENT
 
-MOST_WORDS, MOST_LINES, MOST_LEAD_WORDS = 120, 8, 50
+MOST_WORDS, MOST_LINES, MOST_LEAD_WORDS, MOST_WORDS_OF_A_LINE = 120, 8, 50, 30
 _WORD = re.compile(r"[^\s\w]*\w\S*")
 
 
@@ -53,9 +53,10 @@ def _together(blocks: Iterable[Block]) -> list[Block]:
 
 
 def _fits(summary: str, head: Sequence[Block], blocks: Sequence[Block]) -> bool:
-    lines = plain_lines(blocks)
-    first = count_words(summary) + sum(map(count_words, plain_lines(head)))
-    return len(lines) <= MOST_LINES and sum(map(count_words, lines)) <= MOST_WORDS and first <= MOST_LEAD_WORDS
+    words = [count_words(line) for line in plain_lines(blocks)]
+    if len(words) > MOST_LINES or sum(words) > MOST_WORDS or max(words) > MOST_WORDS_OF_A_LINE:
+        return False
+    return count_words(summary) + sum(map(count_words, plain_lines(head))) <= MOST_LEAD_WORDS
 
 
 def _footer(found: Assessment) -> Block:
