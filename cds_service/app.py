@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from flask import Flask, Response
@@ -30,6 +30,7 @@ from cds_service.web import (
     fhir_artifacts,
     fhir_package,
     fhir_record,
+    packet_routes,
     pages,
     well_known,
 )
@@ -38,10 +39,19 @@ from cds_service.web.discovery import discovery_document
 from cds_service.web.evidence_links import EvidenceLinks, RuleSetParts
 from cds_service.web.form_links import NO_FORM_LINKS, FormLinks, NoFormLinks
 from cds_service.web.gate import Gate
+from cds_service.web.packets import Packets
 from cds_service.web.registered import Registered
 
 if TYPE_CHECKING:
     from cds_service.workbench.own_app import OwnApp
+
+
+class _Making(NamedTuple):
+    """What evidence pages are made with: what they say of rule sets, their packets, and the UTC day."""
+
+    parts: RuleSetParts
+    packets: Packets
+    clock: Callable[[], date]
 
 
 def create_app(
@@ -104,10 +114,12 @@ def create_app(
     parts = RuleSetParts()
     own_app = _own_app(installation, public_url)
     registered = Registered(installation.clients(), own_app, public_url)
-    forms = _with_forms(app, guide, registered, installation, gate, clock)
-    links = CardLinks(EvidenceLinks(installation, parts, public_url), forms)
+    packets = Packets(installation.page_keys)
+    packet_routes.register(app, library, parts, packets, gate)
+    forms = _with_forms(app, guide, registered, installation, gate, _Making(parts, packets, clock))
+    links = CardLinks(EvidenceLinks(installation, parts, guide, registered.at), forms)
     calls.register(app, guide, clock, installation, gate, links)
-    evidence.register(app, library, parts, installation, gate, public_url)
+    evidence.register(app, library, parts, installation, gate, packets, public_url=public_url)
     fhir_record.register(app, installation)
     backend_services.register(app, installation, gate, public_url)
     fhir_artifacts.register(app, artifacts, installation, gate, public_url, clock)
@@ -161,18 +173,26 @@ def _with_forms(
     registered: Registered,
     installation: Installation,
     gate: Gate,
-    clock: Callable[[], date],
+    making: _Making,
 ) -> NoFormLinks:
-    """Adds the documentation form, and gives what links cards to it; where no EHR can launch it nothing is loaded."""
+    """Adds what EHRs launch, the documentation form and the evidence page, and gives what links cards to the form.
+
+    Where no EHR can launch anything nothing of it is loaded.
+    """
     if installation.forms is None:
         return NO_FORM_LINKS
     from cds_service.documentation import routes as documentation
     from cds_service.documentation.desk import FormDesk
+    from cds_service.documentation.evidence_routes import EvidenceAnswers
     from cds_service.documentation.recording import FormRecorder
 
-    desk = FormDesk(guide, registered.at, installation.forms, clock)
+    desk = FormDesk(guide, registered.at, installation.forms, making.clock)
     sessions = installation.forms.sessions
-    documentation.register(app, desk, guide, gate, FormRecorder(installation, lambda: sessions.now))
+    evidence_pages = EvidenceAnswers(desk, guide, making.parts, installation, making.packets)
+    evidence_pages.register(app, gate)
+    documentation.register(
+        app, desk, guide, gate, FormRecorder(installation, lambda: sessions.now), evidence=evidence_pages
+    )
     return FormLinks(registered.at, guide.addresses.public_url)
 
 

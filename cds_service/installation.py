@@ -24,12 +24,12 @@ from cds_service.operations.readiness import Readiness
 from cds_service.operations.sealing import KEY_BYTES, keys_of
 from cds_service.operations.traces import NoTraces, OpenTelemetry, TracesError, open_traces
 from cds_service.settings.settings import LONGEST_CALL, Settings
-from cds_service.store import page_keys
 from cds_service.store.database import Store, store_at
 from cds_service.store.evidence_pages import Ended
 from cds_service.store.failures import NewerStoreError, StoreError
 from cds_service.store.form_sessions import FormSessions
 from cds_service.store.ledger import Ledger, NoLedger
+from cds_service.store.page_keys import FILE_NAME, GivenKeys, KeptKeys, PageKeys
 from cds_service.store.replay import ReplayStore
 from cds_service.store.retention import NoRetention, Retention, limits_of
 from cds_service.store.sealed_pages import SealedPages
@@ -72,7 +72,8 @@ class Installation:
     ``trusted_proxies`` stand in front; ``names`` are those that log and metrics may hold. ``workbench``: the start page
     is a small EHR to try the service with. ``feedback_items`` are the most of one request, ``feedback_limit``
     the most of one client (empty: no limit). ``retention`` keeps what is kept below its limits. ``evidence_mode`` is
-    that of clients whose entry names none; ``evidence_pages`` are None where no client has pages.
+    that of clients whose entry names none; ``evidence_pages`` are None where no client has pages. ``page_keys`` close
+    the packets of pages; None where there are neither evidence pages nor forms.
     ``turn`` is the one to compute, of this process. ``workbench_sessions`` are what browsers do in the workbench; None
     where nothing of it is kept, and then nothing can be written there. ``own_app_secret`` is that of our own SMART app
     at the workbench's demo EHR; it ends with the service.
@@ -98,6 +99,7 @@ class Installation:
     turn: Turn = field(default_factory=Turn)
     evidence_mode: str = SEALED
     evidence_pages: SealedPages | None = None
+    page_keys: PageKeys | None = None
     forms: Forms | None = None
     workbench_sessions: WorkbenchSessions | None = None
     own_app_secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
@@ -137,6 +139,7 @@ def installation_of(settings: Settings, library: Library, *, only_this_machine: 
     shown_evidence = _with_evidence(callers, evidence)
     audit = _audit(settings) if settings.audit else NO_AUDIT_LOG
     workbench = settings.workbench == "on" or (settings.workbench == "auto" and only_this_machine and not clients)
+    launches = workbench or any(caller.smart for caller in callers)
     fetches = settings.fetch_missing and any(client.may_fetch() for client in callers)
     return Installation(
         fetcher=_fetcher(settings, http) if fetches else NO_FETCHER,
@@ -166,7 +169,8 @@ def installation_of(settings: Settings, library: Library, *, only_this_machine: 
         workbench_sessions=WorkbenchSessions(store, os.urandom(KEY_BYTES)) if workbench else None,
         evidence_mode=evidence,
         evidence_pages=_evidence_pages(settings, store, shown_evidence) if shown_evidence else None,
-        forms=_forms(settings, store, http) if workbench or any(caller.smart for caller in callers) else None,
+        page_keys=_page_keys(settings) if shown_evidence or launches else None,
+        forms=_forms(settings, store, http) if launches else None,
     )
 
 
@@ -184,12 +188,12 @@ def _evidence_pages(settings: Settings, store: Store, clients: Collection[str]) 
     return SealedPages(store, _page_keys(settings), settings.evidence_hours, clients)
 
 
-def _page_keys(settings: Settings) -> page_keys.PageKeys:
+def _page_keys(settings: Settings) -> PageKeys:
     """The keys of what only a browser opens, beside its own secret."""
     given = settings.evidence_key.get_secret_value()
     if given:
-        return page_keys.GivenKeys(keys_of(given, "CDS_SERVICE_EVIDENCE_KEY"))
-    return page_keys.KeptKeys(settings.state / page_keys.FILE_NAME)
+        return GivenKeys(keys_of(given, "CDS_SERVICE_EVIDENCE_KEY"))
+    return KeptKeys(settings.state / FILE_NAME)
 
 
 def _expired(audit: AuditLog | NoAuditLog, metrics: NoMetrics) -> Callable[[Ended], None]:

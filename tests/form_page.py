@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cds_service.app import create_app
 from cds_service.clock import utc_today
@@ -23,11 +23,14 @@ FORM, RESUME = "Complete documentation form", "Resume documentation form"
 
 
 @contextmanager
-def served_form(state: Path) -> Iterator[str]:
-    """A service whose public address is its own on loopback; gives that without a slash at its end."""
+def served_form(state: Path, **given: Any) -> Iterator[str]:
+    """A service whose public address is its own on loopback; gives that without a slash at its end.
+
+    ``given`` are settings beside the defaults.
+    """
     port = free_port()
     address = f"http://{LOOPBACK}:{port}"
-    settings = Settings(state=state)
+    settings = Settings(state=state, **given)
     installation = installation_of(settings, library(), only_this_machine=True)
     app = create_app(settings, library(), address, utc_today, installation)
     try:
@@ -55,14 +58,14 @@ class Keyboard:
         self.press(*text)
 
 
-def launched(chart: "Page", faults: "Faults", link: str = FORM) -> "Page":
-    """The form in the tab that the link of a card opens, after everything was allowed."""
+def launched(chart: "Page", faults: "Faults", link: str = FORM, shows: str = "form") -> "Page":
+    """What the link of a card opens in a tab of its own, after everything was allowed; ``shows`` is found on it."""
     with chart.context.expect_page() as opening:
         signed(chart).get_by_role("button", name=link).click()
     tab = opening.value
     faults.watch(tab)
     tab.get_by_role("button", name="Allow").click()
-    tab.locator("form").wait_for()
+    tab.locator(shows).first.wait_for()
     return tab
 
 

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from cds_service import web
 from cds_service.documentation import routes
 from cds_service.documentation.desk import FormDesk
+from cds_service.documentation.evidence_routes import EvidenceAnswers
 from cds_service.documentation.recording import FormRecorder
 from cds_service.ehr.fetch import Fetcher
 from cds_service.ehr.search import FetchLimits
@@ -20,8 +21,10 @@ from cds_service.store.database import open_store
 from cds_service.store.form_sessions import FormSessions
 from cds_service.store.page_keys import GivenKeys
 from cds_service.trust.smart import AppRegistration
-from cds_service.web import errors
+from cds_service.web import errors, packet_routes
+from cds_service.web.evidence_links import RuleSetParts
 from cds_service.web.gate import Gate
+from cds_service.web.packets import Packets
 from tests.form_ehr import BASE, NOW, FormEhr, parameters, registration
 from tests.shipped import BASE as BASE_OF_FORMS
 from tests.shipped import library
@@ -51,10 +54,11 @@ def form_app(
     clock: Clock,
     known: AppRegistration | None = None,
     ours: str = OURS,
+    *,
     installation: Installation | None = None,
 ) -> Flask:
-    """The routes of the form; ``known`` is the registration at the EHR, in place of the usual one, ``ours`` the address
-    of the service, and ``installation`` has the log and the metrics where a test reads them."""
+    """The routes of all that an EHR launches; ``known`` is the registration there, in place of the usual one, ``ours``
+    the address of the service, and ``installation`` has the log and the metrics where a test reads them."""
     store = open_store("", folder)
     forms = Forms(
         FormSessions(store, GivenKeys(Keys({key_id(KEY): KEY})), clock), ehr, Fetcher(ehr, FetchLimits(1_000_000, 5))
@@ -64,9 +68,22 @@ def form_app(
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     desk = FormDesk(guide, {BASE: known or registration()}.get, forms, lambda: date.fromtimestamp(NOW))
     installation = installation or Installation()
-    routes.register(app, desk, guide, Gate(installation, ours), FormRecorder(installation, clock))
+    gate, parts = Gate(installation, ours), RuleSetParts()
+    packets = Packets(GivenKeys(Keys({key_id(KEY): KEY})), clock)
+    packet_routes.register(app, library(), parts, packets, gate)
+    pages = EvidenceAnswers(desk, guide, parts, installation, packets)
+    pages.register(app, gate)
+    routes.register(app, desk, guide, gate, FormRecorder(installation, clock), evidence=pages)
     errors.register(app, installation)
     return app
+
+
+def signed_in(browser: FlaskClient, ehr: FormEhr, path: str):
+    """What a launch at a path leads to: the answer to the callback of its sign-in, and what the EHR was asked."""
+    sent = browser.get(f"{path}?iss={BASE}&launch=abc", base_url=OURS)
+    asked = parameters(sent.location)
+    ehr.nonce = asked["nonce"]
+    return browser.get(f"/smart/callback?code=c&state={asked['state']}", base_url=OURS), asked
 
 
 def opened(browser: FlaskClient, ehr: FormEhr) -> str:

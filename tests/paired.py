@@ -170,6 +170,7 @@ def _phrases(name: str) -> Json:
         "doc": "Note",
         "document": f"a note on {topic}",
         "fails": f"{topic} fails: {{value}}",
+        "letter": f"{topic} is {{value}}",
     }
 
 

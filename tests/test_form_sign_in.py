@@ -73,7 +73,9 @@ def launched(desk: FormDesk, ehr: FormEhr, launch: str | None = "abc"):
 
 
 def finished(desk: FormDesk, begun, **given: str):
-    return desk.finish(begun.name, begun.secret, {"code": "code-1", "state": begun.name, **given}, Deadline(5))
+    return desk.begin(
+        desk.signed_in(begun.name, begun.secret, {"code": "code-1", "state": begun.name, **given}, Deadline(5))
+    )
 
 
 def test_the_ehr_is_asked_for_a_code_under_the_rules_of_smart(desk, ehr):

@@ -227,7 +227,7 @@ def test_no_answer_is_kept_framed_or_referred_to(client, method):
     path = link.removeprefix(PUBLIC).partition("#")[0]
     answer = client.get(path) if method == "get" else opening(client, link)
     assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Referrer-Policy"] == "strict-origin"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     policy = answer.headers["Content-Security-Policy"]
     assert "script-src 'self'" in policy
@@ -347,7 +347,7 @@ def test_a_client_may_have_no_pages_where_others_do(tmp_path, clients_file):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ('evidence = "smart"', "'smart', a SMART launch, is not available yet; choose 'sealed' or 'off'"),
+        ('evidence = "smart"', "'smart' needs the table smart: the EHR launches the page as it launches the form"),
         ('evidence = "seeled"', "'seeled' is not allowed; did you mean 'sealed'"),
         ('frame_ancestors = ["https://ehr.example/x"]', "is not a web origin such as https://ehr.example"),
         ('frame_ancestors = ["https://a.example; script-src *"]', "is not a web origin"),

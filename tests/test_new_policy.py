@@ -110,6 +110,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "$.criteria.first-criterion.document": "score, last 180 days",
         "$.criteria.first-criterion.fails": "function {value} (label: 30 or more)",
         "$.criteria.first-criterion.met": "function {value}",
+        "$.criteria.first-criterion.letter": "the function score is {value}",
     },
     "cases": {
         "$.today": "2026-03-15",

@@ -130,13 +130,6 @@ def test_refused_evidence_key_names_its_variable(tmp_path):
     assert "\u2603" not in str(caught.value)
 
 
-def test_smart_evidence_is_refused_with_what_can_be_chosen(monkeypatch):
-    said = refusal(monkeypatch, CDS_SERVICE_EVIDENCE="smart")
-    assert (
-        said == "CDS_SERVICE_EVIDENCE: smart, a SMART launch from the EHR, is not available yet; choose sealed or off"
-    )
-
-
 def test_refused_store_address_names_its_variable(tmp_path):
     with pytest.raises(StoreError, match=r"^CDS_SERVICE_STORE_URL: "):
         open_store("\u2603", tmp_path)

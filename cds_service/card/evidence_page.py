@@ -47,7 +47,8 @@ class PageWords:
     codes.
 
     ``checklist`` are the documents to attach, each with all that it must say. ``needs`` are the same by the keys of
-    findings.
+    findings. ``references``: evidence carries the references of its records, which only a page that names the patient
+    may.
     """
 
     summary: str
@@ -55,6 +56,7 @@ class PageWords:
     suggests: bool = False
     checklist: tuple[Need, ...] = ()
     needs: Mapping[str, Need] = field(default_factory=dict)
+    references: bool = False
 
 
 def page_words(found: Assessment, summary: str) -> PageWords:
@@ -103,7 +105,7 @@ def evidence_page(
     """
     policy = decision.policy
     nameless = Nameless(chart.patients)
-    rows = Rows(nameless, words.needs, apart=len(decision.parts) > 1)
+    rows = Rows(nameless, words.needs, apart=len(decision.parts) > 1, references=words.references)
     return {
         "version": VERSION,
         "summary": words.summary,

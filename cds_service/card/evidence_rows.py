@@ -25,6 +25,7 @@ MET, ATTESTED, WAIVED_ROW, NOT_APPLICABLE = "met", "attested", "waived", "not-ap
 ORDER = (NOT_MET, CONFLICT, NOT_READ, OPEN, MET, ATTESTED, WAIVED_ROW, NOT_APPLICABLE)
 MOST_EVIDENCE = 12
 MOST_NOT_COUNTED = 6
+MOST_REFERENCES = 24
 LONGEST_TEXT = 300
 LONGEST_READ = 3000
 
@@ -49,12 +50,18 @@ def said(text: str, nameless: Nameless, longest: int = LONGEST_TEXT) -> str:
     return read if nobodys is read and len(read) <= longest else one_line(nobodys, longest)
 
 
+def _references(records: Sequence[Evidence]) -> list[str]:
+    """The references of records, each once, the first of many."""
+    return list(dict.fromkeys(item.reference for item in records if item.reference))[:MOST_REFERENCES]
+
+
 class Rows:
     """Makes the rows of one page. ``needs`` are by the keys of findings; where there is none the policy's own words
-    stand. ``apart``: a row names the part that it was judged for."""
+    stand. ``apart``: a row names the part that it was judged for. ``references``: evidence carries the references of
+    its records."""
 
-    def __init__(self, nameless: Nameless, needs: Mapping[str, Need], *, apart: bool) -> None:
-        self._nameless, self._needs, self._apart = nameless, needs, apart
+    def __init__(self, nameless: Nameless, needs: Mapping[str, Need], *, apart: bool, references: bool = False) -> None:
+        self._nameless, self._needs, self._apart, self._references = nameless, needs, apart, references
         # The same words stand in many rows.
         self._said: dict[str, str] = {}
 
@@ -110,7 +117,8 @@ class Rows:
         number = len(days) + sum(not item.date for item in events)
         said = self.evidence(events[0]._replace(date=None, noun=None))
         spans = {"first": self._nameless.date(days[0]), "date": self._nameless.date(days[-1])} if days else {}
-        return said | {"count": number, "noun": noun[number != 1]} | spans
+        named = {"references": _references(events)} if self._references else {}
+        return said | {"count": number, "noun": noun[number != 1]} | spans | named
 
     def evidence(self, item: Evidence) -> Json:
         """One thing on record: what it is, its value, date and code; of an answer who gave it."""
@@ -122,6 +130,7 @@ class Rows:
             "remark": item.remark and self._safe(item.remark),
             "quote": self._safe(item.quote),
             "attested": self._who(item.attested) if item.attested else None,
+            "references": _references([item]) if self._references else None,
         }
         return {name: value for name, value in said.items() if value}
 

@@ -31,7 +31,12 @@ def parts_in_words(policy: Policy, parts: Sequence[Part]) -> str:
 
 def value_of(evidence: Evidence, style: Style) -> str:
     """What a record or an answer says, to stand in a phrase: a date without "since", a number without its unit, 57%."""
-    return _value(one_line(evidence.value or "").removeprefix("since "), style)
+    return value_in_words(evidence.value or "", style)
+
+
+def value_in_words(value: str, style: Style) -> str:
+    """As ``value_of``, of a value as evidence has it."""
+    return _value(one_line(value).removeprefix("since "), style)
 
 
 def _value(text: str, style: Style) -> str:

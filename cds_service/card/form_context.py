@@ -1,10 +1,12 @@
-"""What a card hands over to the form it links to (``appContext``; CDS Hooks 2.0, "Link"). Pure.
+"""What a card hands over to the form or evidence page that it links to (``appContext``; CDS Hooks 2.0, "Link"). Pure.
 
 It names the statement and the order by codes alone, so that nothing in it is of a patient, and stays short: some EHRs
 cut what is longer than 256 characters.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -17,12 +19,20 @@ from cds_service.policy.model import Act, Policy
 LONGEST = 256
 MOST_CODES = 6
 _LONGEST_CODE = 40
+# The year 9999 ends then.
+_LAST_SECOND = 253_402_300_800
+_CARD = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+
+NOT_SAID: Mapping[str, int | str] = MappingProxyType({})
 
 
 class FormContext(NamedTuple):
     """Which statement a form is for, and the order: its reference, the codes of its drafts and those of their sites.
 
-    ``draft`` is the id of the QuestionnaireResponse that somebody began, "" where none waits.
+    ``draft`` is the id of the QuestionnaireResponse that somebody began, "" where none waits. ``made`` is when the card
+    was made (seconds since 1970, 0: not known), ``results`` the digest of its results (``ids.results_digest``), and
+    ``card`` its id.
     """
 
     policy: str = ""
@@ -31,10 +41,23 @@ class FormContext(NamedTuple):
     codes: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
     draft: str = ""
+    made: int = 0
+    results: str = ""
+    card: str = ""
+
+    @property
+    def has_order(self) -> bool:
+        """Whether it is of an order: a card may also be made as a chart is opened."""
+        return bool(self.order or self.codes)
 
 
-def app_context(policy: Policy, order: ProcedureOrder | None, draft: str = "") -> str:
-    """The ``appContext`` of a card's link: what does not fit is left out. ``draft`` is the reference of one."""
+def app_context(
+    policy: Policy, order: ProcedureOrder | None, draft: str = "", of_card: Mapping[str, int | str] = NOT_SAID
+) -> str:
+    """The ``appContext`` of a card's link: what does not fit is left out. ``draft`` is the reference of one.
+
+    ``of_card`` are ``made``, ``results`` and ``card`` of FormContext, as far as they are to be handed over.
+    """
     drafts = order.drafts if order else ()
     known = {code for act in policy.orders.acts for _, code in keys_of(act)}
     codes = [code for draft in drafts for code in _codes(draft.resource.get("code")) if code in known]
@@ -45,6 +68,7 @@ def app_context(policy: Policy, order: ProcedureOrder | None, draft: str = "") -
         "codes": _unique(codes),
         "sites": _unique(sites),
         "order": drafts[0].reference if drafts else "",
+        **of_card,
     }
     for name, value in optional.items():
         longer = told | {name: value}
@@ -61,11 +85,25 @@ def read_context(text: str) -> FormContext:
         return FormContext()
     if not isinstance(told, dict):
         return FormContext()
-    policy, edition, order, draft = (
-        value if isinstance(value := told.get(name), str) else "" for name in ("policy", "edition", "order", "draft")
+    policy, edition, order, draft, results, card = (
+        value if isinstance(value := told.get(name), str) else ""
+        for name in ("policy", "edition", "order", "draft", "results", "card")
     )
     codes, sites = (tuple(_texts(told.get(name))) for name in ("codes", "sites"))
-    return FormContext(policy, edition, order, codes, sites, draft)
+    made = told.get("made")
+    known = made if isinstance(made, int) and 0 < made < _LAST_SECOND else 0
+    named = card if _CARD.fullmatch(card) else ""
+    return FormContext(
+        policy=policy,
+        edition=edition,
+        order=order,
+        codes=codes,
+        sites=sites,
+        draft=draft,
+        made=known,
+        results=results[:_LONGEST_CODE],
+        card=named,
+    )
 
 
 def keys_of(act: Act) -> Iterator[tuple[str, str]]:

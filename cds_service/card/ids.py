@@ -50,6 +50,12 @@ def fingerprint(decision: Decision) -> str:
     return orjson.dumps([findings, drafts, payers, decision.payer.truth.value, review, *rest]).decode()
 
 
+def results_digest(key: bytes, decision: Decision) -> str:
+    """The results of all criteria as 8 characters that tell them to nobody without ``key``, and change with any."""
+    results = [(name, finding.truth.value, finding.reason) for name, finding in decision.findings.items()]
+    return hmac.digest(key, orjson.dumps(results), "sha256")[:4].hex()
+
+
 def _rests_on(finding: Finding) -> tuple[Any, ...]:
     evidence = (*finding.evidence, *finding.contrary)
     return finding.truth.value, finding.reason, *map(_plain, evidence)

@@ -15,7 +15,7 @@ from cds_service.hooks import hook_request
 from cds_service.library import Library
 from cds_service.spelling import nearest
 from cds_service.trust.checks import CHECKS, TrustUnavailableError, UntrustedError
-from cds_service.trust.entries import OFF, Client, Clients
+from cds_service.trust.entries import OFF, SMART, Client, Clients
 from cds_service.trust.keys import KeyRing, KeysUnavailableError, fetch_key_set
 from cds_service.trust.tokens import REUSE_ALLOWED, Verifier
 
@@ -206,10 +206,16 @@ def _cards(client: Client) -> Line:
 def _evidence(client: Client, default: str) -> Line:
     """Whether the cards of a client link to an evidence page, and where that may be shown."""
     where = "its entry" if client.evidence else "the settings"
-    if client.evidence_mode(default) == OFF:
+    mode = client.evidence_mode(default)
+    if mode == OFF and default == SMART and not client.evidence:
+        return Line(
+            True, "evidence", "off: the settings say smart, and the entry has no table smart to launch the page by"
+        )
+    if mode == OFF:
         return Line(True, "evidence", f"off by {where}: cards have no link to an evidence page")
     frames = f"in a frame of {', '.join(client.frame_ancestors)} too" if client.frame_ancestors else "in no frame"
-    return Line(True, "evidence", f"sealed by {where}: the card's link opens the evidence page, {frames}")
+    opens = "the EHR launches" if mode == SMART else "the card's link opens"
+    return Line(True, "evidence", f"{mode} by {where}: {opens} the evidence page, {frames}")
 
 
 def _listed(names: Sequence[str] | Mapping[str, Any]) -> str:

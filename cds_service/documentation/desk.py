@@ -36,10 +36,18 @@ READING_SECONDS = 6.0
 WRITING_SECONDS = 10.0
 # More posts of one form than a person makes.
 MOST_POSTS = 300
-_SIGN_IN, _FORM = b"S", b"F"
+_SIGN_IN, _FORM, _CHOICE = b"S", b"F", b"C"
 _MOST_BYTES = 64 * 1024
 
 Registrations = Callable[[str], AppRegistration | None]
+
+
+class SignedIn(NamedTuple):
+    """A sign-in that came to its end: at which server, the access that it gave, and what it ``shows``."""
+
+    registration: AppRegistration
+    access: tokens.Access
+    shows: str
 
 
 class FormReview(NamedTuple):
@@ -89,36 +97,46 @@ class FormDesk:
             ),
         }
 
-    def launch(self, issuer: str, launch: str | None, deadline: Deadline) -> tuple[str, Begun]:
-        """Begins a sign-in: where the browser goes next, and the session that waits for it. Raises LaunchError."""
+    def launch(
+        self, issuer: str, launch: str | None, deadline: Deadline, shows: str = sign_in.FORM
+    ) -> tuple[str, Begun]:
+        """Begins a sign-in: where the browser goes next, and the session that waits for it. Raises LaunchError.
+
+        ``shows`` is what opens then; an evidence page asks to read, and for nothing else.
+        """
         registration = self.registration(issuer)
         server = smart_server.smart_server(self._http, registration, deadline)
+        writes = shows == sign_in.FORM
         asked = scopes.asked(
             self._reads(),
-            registration.app.writes,
-            observations=registration.app.observations,
+            registration.app.writes if writes else (),
+            observations=writes and registration.app.observations,
             launched=launch is not None,
             old=server.old_scopes,
         )
         verifier, nonce = self._sessions.random(32).hex(), self._sessions.random(16).hex()
-        waiting = SignIn("", verifier, nonce, registration.issuer, server)
+        waiting = SignIn("", verifier, nonce, registration.issuer, server, shows)
         begun = self._sessions.begin(_SIGN_IN + orjson.dumps(waiting.as_json()))
         # The state is the name of the session: who has no cookie for it cannot use it, and it is over after one use.
         signing = waiting._replace(state=begun.name)
         return sign_in.authorization_url(signing, registration, asked, launch), begun
 
-    def finish(self, state: str, secret: str, given: Mapping[str, str], deadline: Deadline) -> Begun:
-        """Ends a sign-in with what the browser brought back, and begins the form's session. Raises LaunchError."""
+    def signed_in(self, state: str, secret: str, given: Mapping[str, str], deadline: Deadline) -> SignedIn:
+        """Ends a sign-in with what the browser brought back; nothing of it is kept. Raises LaunchError."""
         held = self._sessions.take(state, secret)
         if held is None or not held.startswith(_SIGN_IN):
             raise LaunchError(NO_COOKIE)
         signing = SignIn.of_json(orjson.loads(held[1:]))._replace(state=state)
         registration = self.registration(signing.issuer)
         code = sign_in.code_of(signing, registration, given)
-        now = self._sessions.now
-        access = tokens.exchange(self._http, signing, registration, code, now, deadline)
+        access = tokens.exchange(self._http, signing, registration, code, self._sessions.now, deadline)
+        return SignedIn(registration, access, signing.shows)
+
+    def begin(self, signed: SignedIn) -> Begun:
+        """Begins the form's session."""
+        now, access = self._sessions.now, signed.access
         opened = OpenForm(
-            issuer=registration.issuer,
+            issuer=signed.registration.issuer,
             access=access,
             expires=int(now.timestamp()) + access.seconds,
             opened=int(now.timestamp()),
@@ -127,6 +145,36 @@ class FormDesk:
             policy=self._policy_of(read_context(access.context)),
         )
         return self._sessions.begin(_FORM + opened.as_json())
+
+    def statement_of(self, signed: SignedIn) -> Policy | None:
+        """The statement that an evidence page is of; None where it is to be chosen."""
+        name = self._policy_of(read_context(signed.access.context))
+        return self._guide.library.policy(name) if name else None
+
+    def keep_choice(self, signed: SignedIn) -> Begun:
+        """Keeps a sign-in, closed, until the statement of its evidence page is chosen."""
+        held = {"issuer": signed.registration.issuer, "access": signed.access._asdict()}
+        return self._sessions.begin(_CHOICE + orjson.dumps(held))
+
+    def chosen(self, name: str, secret: str) -> SignedIn | None:
+        """The sign-in that was kept for a choice, which is over with this; None where there is none (any more).
+
+        Raises LaunchError.
+        """
+        held = self._sessions.take(name, secret)
+        if held is None or not held.startswith(_CHOICE):
+            return None
+        kept = orjson.loads(held[1:])
+        return SignedIn(self.registration(kept["issuer"]), tokens.Access(**kept["access"]), sign_in.EVIDENCE)
+
+    def chart_of(self, signed: SignedIn, policy: Policy, deadline: Deadline) -> tuple[ChartRead, Sitting]:
+        """Reads the chart for an evidence page; beside it for what, with what the card handed over of it."""
+        context = read_context(signed.access.context)
+        if context.policy != policy.id:
+            context = FormContext(policy.id, policy.edition)
+        sitting = Sitting(policy, context, signed.access, signed.registration, not context.has_order)
+        ends = Deadline(min(READING_SECONDS, deadline.left()))
+        return read_chart(sitting, self._guide, self._fetcher, self._clock(), ends), sitting
 
     def open(self, name: str, secret: str) -> OpenForm | None:
         """The form that a browser has open; None where there is none (any more). Raises StoreError."""
@@ -148,6 +196,11 @@ class FormDesk:
             raise LaunchError(UNKNOWN_SERVER)
         return found
 
+    @property
+    def today(self) -> date:
+        """The UTC day."""
+        return self._clock()
+
     def registration_of(self, opened: OpenForm) -> AppRegistration:
         """The registration at the form's FHIR server. Raises LaunchError where it was taken away meanwhile."""
         return self.registration(opened.issuer)
@@ -167,17 +220,16 @@ class FormDesk:
         found = read_chart(sitting, self._guide, self._fetcher, self._clock(), ends)
         opened.policy = policy.id
         opened.banner = banner_of(found.patient)
-        opened.user = opened.user or self._user(opened, registration, ends)
+        opened.user = opened.user or name_of(self.user(registration, opened.access, ends))
         opened.orders = (context.order,) if context.order else ()
         opened.drafts, opened.attested = found.drafts, dict(found.attested)
         opened.unread = dict(found.unread)
         opened.why_not = found.why_not
         is_new, opened.rows = opened.rows is None, ()
-        if found.decision is not None and found.known is not None and found.recorded is not None:
-            findings = found.decision.findings
-            payer = found.decision.payer.reference
+        if found.found is not None:
+            findings, payer = found.found.decision.findings, found.found.decision.payer.reference
             opened.coverages = (payer,) if payer else ()
-            opened.rows = form.rows_of(policy, found.known, found.recorded, found.decision)
+            opened.rows = form.rows_of(policy, found.found.known, found.found.recorded, found.found.decision)
             opened.before = opened.before or {key: item.truth.value for key, item in findings.items()}
             if is_new and context.draft:
                 self.resume(opened, policy, f"{scopes.RESPONSES}/{context.draft}")
@@ -263,11 +315,11 @@ class FormDesk:
             return context.policy
         return policies[0].id if len(policies) == 1 else ""
 
-    def _user(self, opened: OpenForm, registration: AppRegistration, deadline: Deadline) -> str:
-        """The name of whoever signed in, "" where the EHR does not tell."""
-        reference = "/".join(opened.access.user.rstrip("/").split("/")[-2:])
+    def user(self, registration: AppRegistration, access: tokens.Access, deadline: Deadline) -> Json | None:
+        """The resource of whoever signed in; None where the EHR does not tell."""
+        reference = "/".join(access.user.rstrip("/").split("/")[-2:])
         if "/" not in reference:
-            return ""
+            return None
         try:
             received = self._http.get(
                 f"{registration.issuer}/{reference}",
@@ -275,9 +327,9 @@ class FormDesk:
                 allowance=registration.allowance,
                 deadline=deadline,
                 max_bytes=_MOST_BYTES,
-                token=opened.access.token,
+                token=access.token,
             )
             found: Json = orjson.loads(received.body)
         except (OutgoingError, orjson.JSONDecodeError):
-            return ""
-        return name_of(found) if received.status == 200 and isinstance(found, dict) else ""
+            return None
+        return found if received.status == 200 and isinstance(found, dict) else None

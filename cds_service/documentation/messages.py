@@ -74,6 +74,20 @@ GONE = FormMessage(
 )
 
 
+NOT_EVALUATED = FormMessage(
+    "There is no evidence page for this order now",
+    "The chart was read again, and the criteria were not counted.",
+    "Sign the order again to see what the card says.",
+    200,
+)
+CHOOSE_AGAIN = FormMessage(
+    "This choice was made before",
+    "The page was opened, or 30 minutes went by.",
+    "Open the page from the card in the patient's chart again.",
+    404,
+)
+
+
 class LaunchError(Exception):
     """A launch that cannot go on: the message for the user, and a detail for it that names nothing of a patient."""
 

@@ -97,6 +97,10 @@ class FormPages:
             **values,
         )
 
+    def launched(self, template: str, ancestors: tuple[str, ...], **values: object) -> Response:
+        """A page of a launch that has no form; frames of these origins may show it."""
+        return _page(template, 200, ancestors, **values)
+
     def _of_issuer(self, issuer: str) -> tuple[str, ...]:
         """The origins whose frames may show what concerns an EHR; none where it is not known."""
         try:

@@ -17,15 +17,15 @@ from cds_service.documentation.tokens import Access
 from cds_service.ehr.complete import complete_call
 from cds_service.ehr.fetch import Fetcher, NoFetcher
 from cds_service.errors import RequestError
-from cds_service.facts.evidence import Known
 from cds_service.fhir.elements import Json
 from cds_service.hooks import hook_request
+from cds_service.hooks.hook_request import HookRequest
 from cds_service.policy.model import Policy
 from cds_service.questionnaire.questions import questions
 from cds_service.service import Guide
 from cds_service.trust.smart import AppRegistration
 from cds_service.verdicts.decisions import Decision
-from cds_service.web.form_decisions import form_decisions
+from cds_service.web.form_decisions import FormDecision, form_decisions
 
 NOBODY = "Practitioner/unknown"
 _SERVICE = hook_request.SERVICE_OF[hook_request.ORDER_SIGN]
@@ -35,27 +35,36 @@ class ChartRead(NamedTuple):
     """A chart as a form needs it: the patient, what is decided, the facts with the answers to forms and without them
     (``recorded``), and the reason for each list that could not be read, by prefetch key.
 
-    ``decision`` and the facts are None where nothing could be decided: ``why_not`` says why then. ``drafts`` are the
-    forms that wait in the chart, ``attested`` what signed ones said on each attestation, in words, by linkId.
+    ``found`` is None where nothing could be decided: ``why_not`` says why then. ``request`` is the call as which the
+    chart was read. ``drafts`` are the forms that wait in the chart, ``attested`` what signed ones said on each
+    attestation, in words, by linkId.
     """
 
     patient: Json | None
-    decision: Decision | None
-    known: Known | None
-    recorded: Known | None
+    found: FormDecision | None
     unread: Mapping[str, str]
+    request: HookRequest
     why_not: str = ""
     drafts: tuple[EarlierForm, ...] = ()
     attested: Mapping[str, str] = MappingProxyType({})
 
+    @property
+    def decision(self) -> Decision | None:
+        """What was decided."""
+        return self.found.decision if self.found else None
+
 
 class Sitting(NamedTuple):
-    """For which statement a chart is read, what the card handed over, and under which access at which server."""
+    """For which statement a chart is read, what the card handed over, and under which access at which server.
+
+    ``without_order``: what the card handed over names no order, and none is made up.
+    """
 
     policy: Policy
     context: FormContext
     access: Access
     registration: AppRegistration
+    without_order: bool = False
 
 
 def read_chart(
@@ -69,20 +78,19 @@ def read_chart(
     patient = _patient(request.prefetch.get("patient"))
     if patient is None:
         why = request.unfetched.get("patient", "the EHR sent no Patient")
-        return ChartRead(None, None, None, None, request.unfetched, f"The patient could not be read: {why}.")
+        return ChartRead(None, None, request.unfetched, request, f"The patient could not be read: {why}.")
     try:
         found = next(form_decisions(request, guide, today, policies))
     except RequestError as error:
-        return ChartRead(patient, None, None, None, request.unfetched, error.sentence)
+        return ChartRead(patient, None, request.unfetched, request, error.sentence)
     asked, style = list(questions(sitting.policy)), style_of(sitting.registration)
     forms = guide.library.questionnaires(sitting.policy)
     responses = {record.reference: record.resource for record in found.chart.records(RESPONSES)}
     return ChartRead(
         patient,
-        found.decision,
-        found.known,
-        found.recorded,
+        found,
         request.unfetched,
+        request,
         drafts=earlier_forms(responses, found.decision.drafts, asked, style),
         attested=attested_before(responses.values(), forms, asked, style),
     )
@@ -95,7 +103,7 @@ def style_of(registration: AppRegistration) -> Style:
 
 def _call(sitting: Sitting) -> dict[str, Any]:
     access, registration = sitting.access, sitting.registration
-    drafts = drafts_of(sitting.context, sitting.policy, access.patient)
+    drafts = [] if sitting.without_order else drafts_of(sitting.context, sitting.policy, access.patient)
     return {
         "hook": hook_request.ORDER_SIGN,
         "hookInstance": "00000000-0000-4000-8000-000000000000",

@@ -14,10 +14,12 @@ from cds_service.documentation import form, resources, scopes, writing
 from cds_service.documentation.answers import MOST_EVENTS, kept_fields
 from cds_service.documentation.desk import MOST_POSTS, FormDesk, FormReview
 from cds_service.documentation.earlier import said
+from cds_service.documentation.evidence_routes import EvidenceAnswers, SignedResponse
 from cds_service.documentation.messages import GONE, LaunchError
 from cds_service.documentation.open_form import OpenForm
 from cds_service.documentation.pages import FormPages
 from cds_service.documentation.recording import FormRecorder
+from cds_service.documentation.sign_in import EVIDENCE, FORM
 from cds_service.documentation.writing import WriteRefusal
 from cds_service.errors import RequestError
 from cds_service.policy.model import Policy
@@ -26,6 +28,7 @@ from cds_service.questionnaire.questions import questions
 from cds_service.service import Guide
 from cds_service.store.form_sessions import Begun
 from cds_service.web import accepted
+from cds_service.web.evidence_links import LAUNCH_PATH
 from cds_service.web.gate import Gate
 
 LONGEST_FORM = 200_000
@@ -38,9 +41,9 @@ LAUNCH, CALLBACK, FORMS = "/smart/launch", "/smart/callback", "/forms"
 
 
 def register(  # noqa: C901 - its routes are functions within it
-    app: Flask, desk: FormDesk, guide: Guide, gate: Gate, record: FormRecorder
+    app: Flask, desk: FormDesk, guide: Guide, gate: Gate, record: FormRecorder, *, evidence: EvidenceAnswers
 ) -> None:
-    """Adds the form's routes."""
+    """Adds the form's routes; ``evidence`` shows the page of a sign-in that was for it."""
     library, public_url = guide.library, guide.addresses.public_url
     routes = Blueprint("form", __name__)
     pages = FormPages(desk, public_url)
@@ -52,12 +55,19 @@ def register(  # noqa: C901 - its routes are functions within it
 
     @routes.get(LAUNCH)
     def launch() -> Response:
+        return launched(FORM)
+
+    @routes.get(LAUNCH_PATH)
+    def launch_evidence() -> Response:
+        return launched(EVIDENCE)
+
+    def launched(shows: str) -> Response:
         gate.count_opening()
         issuer, token = request.args.get("iss", ""), request.args.get("launch")
         if (answer := pages.way_out_of_a_frame(issuer)) is not None:
             return answer
         try:
-            address, begun = desk.launch(issuer, token, _deadline())
+            address, begun = desk.launch(issuer, token, _deadline(), shows)
         except LaunchError as error:
             return pages.told(error.message, error.detail, issuer)
         return pages.with_cookie(_sent(address), begun)
@@ -67,9 +77,12 @@ def register(  # noqa: C901 - its routes are functions within it
         gate.count_opening()
         state = request.args.get("state", "")
         try:
-            begun = desk.finish(state, pages.secret_of(state), request.args, _deadline())
+            signed = desk.signed_in(state, pages.secret_of(state), request.args, _deadline())
+            if signed.shows == EVIDENCE:
+                return pages.without_cookie(evidence.first(signed, _deadline()), state)
         except LaunchError as error:
             return pages.told(error.message, error.detail, request.args.get("iss", ""))
+        begun = desk.begin(signed)
         answer = pages.with_cookie(_sent(f"{public_url}{FORMS}/{begun.name}"), begun)
         return pages.without_cookie(answer, state)
 
@@ -180,7 +193,8 @@ def register(  # noqa: C901 - its routes are functions within it
                 name, opened, policy, review, 502, refused=results[0], next=after, theirs=theirs, their_lines=lines
             )
         before, lines = dict(opened.before), lines_of(opened, review)
-        decision = desk.read(opened, policy, _deadline()).decision if kind == scopes.RESPONSES else None
+        read = desk.read(opened, policy, _deadline())
+        decision = read.decision if kind == scopes.RESPONSES else None
         if decision is not None:
             record.settled(policy, before, decision.findings)
         changed = [
@@ -197,8 +211,18 @@ def register(  # noqa: C901 - its routes are functions within it
             results=results,
             decided=decision is not None,
             lines=lines,
+            packet=evidence.packet_of_form(opened, read, signed_response(opened, policy, review, results[0])),
         )
         return ended(name, summary)
+
+    def signed_response(
+        opened: OpenForm, policy: Policy, review: FormReview, result: writing.WriteResult
+    ) -> SignedResponse:
+        """What was signed, and where the EHR has it: at a place of its own only if it took the response itself."""
+        response = desk.writer(opened, policy).response(review.answered, status="completed")
+        is_there = result.kind == scopes.RESPONSES
+        name = result.reference.rpartition("/")[2] if is_there else opened.form
+        return SignedResponse(response | {"id": name}, is_there, SIGNER_ROLES.get(opened.role, opened.role))
 
     def ended(name: str, last: Response) -> Response:
         """The last page of a form, which is wiped with it."""

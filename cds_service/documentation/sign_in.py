@@ -12,6 +12,8 @@ from cds_service.documentation.smart_server import SmartServer
 from cds_service.trust.smart import AppRegistration
 
 LONGEST_CODE = 4000
+# What opens once the user has signed in.
+FORM, EVIDENCE = "form", "evidence"
 # Of the errors of RFC 6749, section 4.1.2.1, those that the user or the EHR chose.
 _REFUSALS = ("access_denied", "consent_required", "interaction_required", "login_required")
 
@@ -19,7 +21,8 @@ _REFUSALS = ("access_denied", "consent_required", "interaction_required", "login
 class SignIn(NamedTuple):
     """A sign-in under way, as it is kept closed until the browser comes back.
 
-    ``state`` finds it again, ``verifier`` is that of RFC 7636, ``nonce`` stands in the id_token.
+    ``state`` finds it again, ``verifier`` is that of RFC 7636, ``nonce`` stands in the id_token. ``shows`` is what
+    opens then: FORM or EVIDENCE.
     """
 
     state: str
@@ -27,6 +30,7 @@ class SignIn(NamedTuple):
     nonce: str
     issuer: str
     server: SmartServer
+    shows: str = FORM
 
     def as_json(self) -> dict[str, Any]:
         """As it is kept."""

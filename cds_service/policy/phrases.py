@@ -13,7 +13,8 @@ class CriterionPhrases:
 
     ``short`` is true when it is met ("failed PT"), ``topic`` neutral ("PT outcome"); ``doc`` is the document to attach
     ("PT notes"), ``document`` what it must say, and ``document_found`` the same beside records in the chart
-    ({count}, {last}, {names}). ``fails`` names the finding ({value} of a measurement), ``met`` what is in the chart.
+    ({count}, {last}, {names}). ``fails`` names the finding ({value} of a measurement), ``met`` what is in the chart,
+    and ``letter`` says it as a clause in a letter of medical necessity, true when it is met ({value}).
     """
 
     short: str
@@ -21,6 +22,7 @@ class CriterionPhrases:
     doc: str
     document: str
     fails: str
+    letter: str
     document_found: str = ""
     met: str = ""
     kind: str = "indication"

@@ -182,7 +182,8 @@ class Settings(BaseSettings):
     evidence: Literal["auto", "sealed", "off", "smart"] = Field(
         "auto",
         description="The evidence page behind the link of a card; sealed: kept encrypted until it expires, and opened "
-        "by the link alone; off: no link; auto: sealed where only this machine can call and calls are open, else off.",
+        "by the link alone; smart: launched by the EHR, and kept nowhere; off: no link; auto: sealed where only this "
+        "machine can call and calls are open, else off.",
     )
     evidence_hours: float = Field(
         8, ge=1, le=24, description="Hours after which a sealed evidence page expires and is deleted."
@@ -271,13 +272,6 @@ class Settings(BaseSettings):
             raise ValueError("must not be blank or one repeated character; make one with: openssl rand -hex 32")
         return value
 
-    @field_validator("evidence")
-    @classmethod
-    def _available(cls, value: str) -> str:
-        if value == "smart":
-            raise ValueError("smart, a SMART launch from the EHR, is not available yet; choose sealed or off")
-        return value
-
     @model_validator(mode="after")
     def _what_is_not_asked_for_is_fetched(self) -> Self:
         if self.prefetch == "lean" and not self.fetch_missing:
@@ -303,7 +297,7 @@ class Settings(BaseSettings):
         return self
 
     def evidence_mode(self, *, is_open: bool) -> str:
-        """Where the evidence pages of clients are whose entry does not say: "sealed" or "off".
+        """Where the evidence pages of clients are whose entry does not say: "sealed", "smart" or "off".
 
         ``is_open``: only this machine can call, and calls are open.
         """

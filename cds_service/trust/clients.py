@@ -14,7 +14,16 @@ from cds_service.ehr.addresses import Allowance, ForbiddenAddressError, Network,
 from cds_service.hooks.client_names import OPEN, WORKBENCH
 from cds_service.operations.rate import limit_of
 from cds_service.spelling import nearest, shortened
-from cds_service.trust.entries import DATES, DETAIL_FORMATS, DTR_VERSIONS, EVIDENCE_MODES, QUIRKS, Client, Clients
+from cds_service.trust.entries import (
+    DATES,
+    DETAIL_FORMATS,
+    DTR_VERSIONS,
+    EVIDENCE_MODES,
+    QUIRKS,
+    SMART,
+    Client,
+    Clients,
+)
 from cds_service.trust.jwk import ALGORITHMS, RECOMMENDED, Key, UnusableKeyError, read_key_set
 from cds_service.trust.smart import SmartApp
 from cds_service.trust.smart_entries import smart_app
@@ -291,8 +300,8 @@ class _Reader:
 
     def _evidence(self) -> str:
         text = self._text("evidence")
-        if text == "smart":
-            self._note("evidence", "'smart', a SMART launch, is not available yet; choose 'sealed' or 'off'")
+        if text == SMART and "smart" not in self.entry:
+            self._note("evidence", "'smart' needs the table smart: the EHR launches the page as it launches the form")
         elif text and text not in EVIDENCE_MODES:
             self._note("evidence", f"'{shortened(text)}' is not allowed; {nearest(text, EVIDENCE_MODES)}")
         return text

@@ -17,14 +17,14 @@ QUIRKS: Mapping[str, str] = {
     ONE_ACTION: "a suggestion of several actions becomes several suggestions of one action",
     ACTIONS_IN_EXTENSION: "system actions stand a second time under extension.systemActions of the answer",
 }
-SEALED, OFF = "sealed", "off"
+SEALED, SMART, OFF = "sealed", "smart", "off"
 # How the detail of a card may be written for one client (card.style), the default first.
 DETAIL_FORMATS = ("markdown", "text", "html")
 DATES = ("us", "iso")
 # Versions of Da Vinci DTR in which forms are given to one client, the default first.
 DTR_VERSIONS = ("2.2", "2.0.1")
 # Where the evidence page of a card is, for one client; empty in an entry is as the settings say.
-EVIDENCE_MODES = (SEALED, OFF)
+EVIDENCE_MODES = (SEALED, SMART, OFF)
 _THIS_MACHINE = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 
@@ -73,8 +73,12 @@ class Client:
         return self.jku
 
     def evidence_mode(self, default: str) -> str:
-        """Where the evidence page of a card is: SEALED or OFF; ``default`` is that of the settings."""
-        return self.evidence or default
+        """Where the evidence page of a card is: SEALED, SMART or OFF; ``default`` is that of the settings.
+
+        Without an EHR that can launch it SMART is OFF; on this machine that is the demo EHR.
+        """
+        mode = self.evidence or default
+        return OFF if mode == SMART and self.smart is None and not self.this_machine else mode
 
     def may_fetch(self) -> bool:
         """Whether there is a FHIR server that may be called for this client."""

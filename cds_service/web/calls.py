@@ -116,14 +116,15 @@ def _answered(
         # Known before it is counted: of a client that calls too often a line is kept.
         record.caller, client = admitted
         gate.count(admitted)
-    hidden = client.evidence_mode(installation.evidence_mode) == OFF
-    style = Style(client.detail_format, client.dates, spells_out=hidden)
-    own = replace(guide, client=record.caller.client, style=style) if record.caller else guide
+    own = replace(guide, client=record.caller.client) if record.caller else guide
     today = record.today
     with record.timing.step("read"):
         record.body = reading.body(deadline if gate is not None else None)
         with _turn(installation, gate, deadline):
             called = _read(record, own)
+    mode = links.evidence.mode(client, called.fhir_server)
+    if record.caller:
+        own = replace(own, style=Style(client.detail_format, client.dates, spells_out=mode == OFF))
     may_fetch = installation.fetcher.fetches and client.may_fetch()
     if may_fetch and called.fhir_server is not None and record.concerned:
         with record.timing.step("fetch"), installation.traces.span("fetch"):
@@ -154,7 +155,8 @@ def _answered(
         with record.timing.step("evidence"):
             record.links = links.evidence.kept(pages, Deadline(min(waits.left(), FOR_A_LINK)))
     with record.timing.step("write"):
-        response = with_links(service.response(record.answers), record.links)
+        launches = links.evidence.launches(record.answers, mode) if gate is not None else {}
+        response = with_links(service.response(record.answers), record.links, launches)
         if gate is not None and record.answers:
             response = links.forms.added(response, links.forms.links(record.answers, client, called.fhir_server))
         record.told = spoken(response, client)

@@ -17,7 +17,6 @@ from cds_service.errors import RequestError
 from cds_service.installation import Installation
 from cds_service.library import Library
 from cds_service.operations import logs
-from cds_service.operations.audit import EvidencePageEvent
 from cds_service.store.failures import StoreError
 from cds_service.store.sealed_pages import NotShown, OpenedPage, cookie_text
 from cds_service.web import accepted, reading
@@ -26,20 +25,32 @@ from cds_service.web.evidence_links import RuleSetParts
 from cds_service.web.evidence_view import view
 from cds_service.web.evidence_words import ELSEWHERE, GONE, NOT_NOW, TOO_MANY, Message
 from cds_service.web.gate import Gate
-from cds_service.web.record import write_audit
+from cds_service.web.packet import Packet
+from cds_service.web.packets import Packets
+from cds_service.web.record import note_opened
 
 COOKIE = "cds-evidence"
 LONGEST_BODY = 1000
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors {}"
+    "form-action 'self'; frame-ancestors {}"
 )
 
 
 def register(  # noqa: C901 - the branches are those of its routes, which are functions within it
-    app: Flask, library: Library, parts: RuleSetParts, installation: Installation, gate: Gate, public_url: str
+    app: Flask,
+    library: Library,
+    parts: RuleSetParts,
+    installation: Installation,
+    gate: Gate,
+    packets: Packets,
+    *,
+    public_url: str,
 ) -> None:
-    """Adds ``/evidence/{id}`` where any client has pages; ``public_url`` is our address, without a slash at its end."""
+    """Adds ``/evidence/{id}`` where any client has pages; ``public_url`` is our address, without a slash at its end.
+
+    ``packets`` closes what the letter of a page is made of.
+    """
     pages = installation.evidence_pages
     if pages is None:
         return
@@ -55,6 +66,8 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
     def answered(html: str, status: int, client: str | None) -> Response:
         answer = Response(html, status, mimetype="text/html")
         answer.headers["Content-Security-Policy"] = _POLICY.format(" ".join(framed(client)) or "'none'")
+        # With no referrer at all a browser would send the form of the packet with the origin null.
+        answer.headers["Referrer-Policy"] = "strict-origin"
         return answer
 
     def told(message: Message, template: str) -> Response:
@@ -97,10 +110,7 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
         html = _rendered(found)
         if html is None:
             return told(GONE, "evidence_message.html")
-        write_audit(
-            installation,
-            lambda log: log.evidence(EvidencePageEvent(event="opened", card=found.card, client=found.client)),
-        )
+        note_opened(installation, found.card, found.client)
         answer = answered(html, 200, found.client)
         _set_cookie(answer, found)
         return answer
@@ -111,7 +121,8 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
         policy = library.policy(page["policy"])
         if policy is None or page["version"] != VERSION:
             return None
-        return render_template("evidence_page.html", page=view(page, parts.of(policy)))
+        closed = packets.closed(Packet(page=page))
+        return render_template("evidence_page.html", root="../", page=view(page, parts.of(policy)), packet=closed)
 
     def _set_cookie(answer: Response, found: OpenedPage) -> None:
         in_frames = bool(framed(found.client))

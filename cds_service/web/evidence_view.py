@@ -55,7 +55,7 @@ def view(page: Json, part: Json) -> dict[str, Any]:
         "expires": page["expires"],
         "day": us_dates(page["day"]),
         "patient": _patient(page["patient"]),
-        "orders": "; ".join(map(_order, page["orders"])),
+        "orders": orders_in_words(page),
         "parts": ", ".join(page["parts"]),
         "payers": "; ".join(page["payers"]) or words.NOT_RECORDED,
         "checklist": page["checklist"],
@@ -72,6 +72,7 @@ def view(page: Json, part: Json) -> dict[str, Any]:
             (words.SPEAKS[item["speaks"]], item["finding"], f"{item['limits']} ({shown.title(item['source'])})")
             for item in part["studies"]
         ],
+        "attested_alone": sum(is_without_document(row) for group in page["groups"] for row in group["rows"]),
         "received": [_received(item) for item in page["received"]],
         "about": " ".join(_about(part)),
         "limits": part["about"]["limits"],
@@ -81,6 +82,16 @@ def view(page: Json, part: Json) -> dict[str, Any]:
         ],
         "changed": page["digest"] != part["digest"],
     }
+
+
+def orders_in_words(page: Json) -> str:
+    """The orders of a page, each with its code and status."""
+    return "; ".join(map(_order, page["orders"]))
+
+
+def sources_in_words(part: Json, criterion: Json) -> list[str]:
+    """What the sources of a criterion say, each with its place; then how we read them."""
+    return [*_Shown(part).wording(criterion)]
 
 
 class _Shown:
@@ -134,11 +145,11 @@ class _Shown:
                 *_to_do(row),
             ),
             checked=tuple(_checked(row, criterion, title)),
-            wording=tuple(self._wording(criterion)),
+            wording=tuple(self.wording(criterion)),
             first=("; ".join((*evidence, *against)) or says) if pressing else "",
         )
 
-    def _wording(self, criterion: Json) -> Iterator[str]:
+    def wording(self, criterion: Json) -> Iterator[str]:
         """Each source with its place and what it says, its own words between quotation marks; then how we read them."""
         for item in criterion.get("sources", ()):
             place = item["place"]
@@ -163,6 +174,12 @@ class _Shown:
             return words.NO_PAYER_POLICY
         seen, doubts = us_dates(item.get("seen_in_force") or ""), us_dates("; ".join(item.get("doubts", ())))
         return words.payer(known["document"], seen, known["background"], doubts)
+
+
+def is_without_document(row: Json) -> bool:
+    """Whether a criterion is met by what somebody attested, and nobody named a document that it rests on."""
+    attested = [item["attested"] for item in row.get("evidence", ()) if "attested" in item]
+    return row["result"] == evidence_rows.ATTESTED and not any(by.get("basis") for by in attested)
 
 
 def _to_do(row: Json) -> Iterator[tuple[str, str]]:

@@ -32,6 +32,11 @@ NOT_NOW = Message(503, "This page cannot be opened now", "Try again in a few sec
 TOO_MANY = Message(429, "Too many pages were opened", "Wait a minute, then open it again from the chart.")
 
 
+PACKET_GONE = Message(
+    404, "This packet is not available", "It is made for 30 minutes. Open the page again from the card in the chart."
+)
+
+
 class Result(NamedTuple):
     """What became of a criterion: a word, a mark for the eye, and the kind of badge."""
 

@@ -19,8 +19,8 @@ from cds_service.verdicts.decisions import Decision
 
 
 class FormDecision(NamedTuple):
-    """One statement against one chart, for its form: the facts with the answers to forms and without them
-    (``recorded``), and the decision."""
+    """One statement against one chart: the facts with the answers to forms and without them (``recorded``), and the
+    decision."""
 
     policy: Policy
     chart: Chart

@@ -101,6 +101,13 @@ def write_audit(installation: Installation, write: Callable[[AuditLog], None]) -
         installation.metrics.audit_failed()
 
 
+def note_opened(installation: Installation, card: str, client: str) -> None:
+    """Writes into the audit log that the evidence page of a card was opened."""
+    write_audit(
+        installation, lambda log: log.evidence(audit.EvidencePageEvent(event="opened", card=card, client=client))
+    )
+
+
 def _note(record: CallRecord, client: str, ledger: Ledger | NoLedger) -> None:
     # Feedback names suggestions by the ids that the client received.
     offered = {card["uuid"]: card.get("suggestions", ()) for card in record.told["cards"]}

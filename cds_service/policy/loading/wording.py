@@ -16,7 +16,7 @@ from cds_service.policy.phrases import (
 
 MESSAGES = ("ask", "ask_therapy", "ask_scope")
 # Words at most of each phrase of a criterion.
-LONGEST = {"short": 4, "topic": 4, "doc": 3, "document": 7, "document_found": 7, "fails": 9, "met": 6}
+LONGEST = {"short": 4, "topic": 4, "doc": 3, "document": 7, "document_found": 7, "fails": 9, "met": 6, "letter": 16}
 LONGEST_EVIDENCE = 14
 # Marks a limit that is not in the label's own words.
 READ_AS = "read as"
@@ -106,9 +106,12 @@ class WordingReader(Reader):
         measured = {name for name, fact in policy["facts"].items() if fact["kind"] == "measurement"}
         for entry in policy["criteria"]:
             phrases = card["criteria"].get(entry["id"])
-            if phrases and "{value}" not in phrases["fails"] and _compares(entry.get("test", {}), measured):
-                place = f"$.criteria.{entry['id']}.fails"
-                self.problem("card", place, "has no {value}: a measured criterion that fails names what was measured")
+            if not phrases or not _compares(entry.get("test", {}), measured):
+                continue
+            for phrase in ("fails", "letter"):
+                if "{value}" not in phrases[phrase]:
+                    place = f"$.criteria.{entry['id']}.{phrase}"
+                    self.problem("card", place, "has no {value}: a measured criterion names what was measured")
 
     def _own_readings(self, policy: Mapping[str, Any], card: Mapping[str, Any]) -> None:
         # Nothing that is ours may read as if the label had stated it.
@@ -148,7 +151,7 @@ def _templates(card: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, .
     """(place, text, holes that are filled in it) of each text of the card that may have holes."""
     for name, phrases in card["criteria"].items():
         place = f"$.criteria.{name}"
-        allowed = {"fails": ("value",), "met": ("value",), "document_found": FOUND_HOLES}
+        allowed = {"fails": ("value",), "met": ("value",), "letter": ("value",), "document_found": FOUND_HOLES}
         yield from ((f"{place}.{phrase}", text, allowed.get(phrase, ())) for phrase, text in _texts(phrases))
     for name in MESSAGES:
         yield from _of_message(f"$.{name}", card.get(name), ())

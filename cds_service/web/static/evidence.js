@@ -1,6 +1,8 @@
-// Asks for the evidence page with the secret of its link, shows it, and clears it after five minutes without use.
+// Asks for the evidence page with the secret of its link and shows it, or takes the one that was served at once to a user
+// who signed in; clears it after five minutes without use.
 
-const IDLE = 5 * 60_000;
+// A page on which one writes stays longer.
+const IDLE = Number(document.body.dataset.idle ?? 5) * 60_000;
 const SIGNS_OF_USE = ["pointerdown", "pointermove", "keydown", "scroll", "wheel", "touchstart"];
 const FORMATS = {
   date: { year: "numeric", month: "2-digit", day: "2-digit", hour: "numeric", minute: "2-digit" },
@@ -9,7 +11,7 @@ const FORMATS = {
 
 // Out of the address bar and the history at once: whoever comes after finds no key there.
 const secret = location.hash.slice(1);
-history.replaceState(null, "", location.pathname + location.search);
+history.replaceState(null, "", location.pathname);
 
 let used = Date.now();
 let watch = 0;
@@ -51,4 +53,5 @@ async function open() {
   if (answer.ok) opened(main);
 }
 
-open().catch(() => show(document.querySelector("#unreachable").content.firstElementChild.cloneNode(true)));
+if ("served" in document.body.dataset) opened(document.querySelector("main"));
+else open().catch(() => show(document.querySelector("#unreachable").content.firstElementChild.cloneNode(true)));

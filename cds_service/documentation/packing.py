@@ -1,0 +1,78 @@
+"""What was read of a chart, and what was signed on a form, as the packet of a prior authorization. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from cds_service.documentation.context import drafts_of
+from cds_service.documentation.open_form import banner_of
+from cds_service.documentation.reading import ChartRead, Sitting
+from cds_service.fhir.elements import Json
+from cds_service.hooks import prefetch
+from cds_service.hooks.hook_request import HookRequest
+from cds_service.service import Guide, arrivals
+from cds_service.web.packet import Packet, chosen, cited, relative
+
+RESPONSE = "QuestionnaireResponse"
+ORDER = "ServiceRequest/order"
+MOST_COVERAGES = 5
+
+
+def packet_of(page: Json, read: ChartRead, sitting: Sitting, guide: Guide) -> Packet:
+    """The packet of a page: the patient, the coverages, the order, and the records that the page rests on."""
+    context, patient = sitting.context, sitting.access.patient
+    resources = [item for listed in arrivals(read.request, guide.library).resources.values() for item in listed]
+    coverages = [f"Coverage/{item['id']}" for item in resources if item["resourceType"] == "Coverage" and "id" in item]
+    subject = f"Patient/{patient}"
+    found = chosen([subject, *coverages[:MOST_COVERAGES], *cited(page)], resources)
+    drafts = drafts_of(context, sitting.policy, patient) if context.codes else []
+    order = context.order or ORDER
+    own = {order: {name: value for name, value in drafts[0].items() if name != "id"}} if drafts else {}
+    return Packet(
+        page=page,
+        patient=banner_of(read.patient) or {"name": ""},
+        issuer=sitting.registration.issuer,
+        subject=subject,
+        records={**found.records, **own},
+        own=tuple(own),
+        order=order if drafts else "",
+        left_out=found.left_out,
+    )
+
+
+def with_signer(packet: Packet, signer: Mapping[str, str], practitioner: Json | None) -> Packet:
+    """A packet of answers that somebody signed: ``signer`` has their "reference", "name", "role", and when ("signed").
+
+    ``practitioner`` is their record, where the EHR gave it; else their name alone.
+    """
+    name = relative(signer["reference"])
+    kind = name.partition("/")[0]
+    if kind not in ("Practitioner", "PractitionerRole"):
+        return packet
+    known = practitioner is not None and f"{practitioner.get('resourceType')}/{practitioner.get('id')}" == name
+    record = practitioner if known and practitioner is not None else {"resourceType": kind}
+    if not known and kind == "Practitioner":
+        record |= {"name": [{"text": signer["name"] or name}]}
+    own = packet.own if known else (*packet.own, name)
+    records = {**packet.records, name: record}
+    return replace(packet, records=records, own=own, author=name, role=signer["role"], signed=signer["signed"])
+
+
+def with_response(request: HookRequest, response: Json) -> HookRequest:
+    """A call with answers that were signed, where the EHR does not give them back as a record of its own."""
+    key = prefetch.key_of(RESPONSE)
+    held = request.prefetch.get(key)
+    entries = list(held.get("entry", [])) if isinstance(held, dict) else []
+    if any(_same(entry, response) for entry in entries):
+        return request
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset"}
+    bundle["entry"] = [*entries, {"resource": response}]
+    unfetched = {name: why for name, why in request.unfetched.items() if name != key}
+    return replace(request, prefetch={**request.prefetch, key: bundle}, unfetched=unfetched)
+
+
+def _same(entry: Any, response: Json) -> bool:
+    found = entry.get("resource") if isinstance(entry, dict) else None
+    return isinstance(found, dict) and (
+        found.get("id") == response["id"] or found.get("identifier") == response["identifier"]
+    )

@@ -1,0 +1,50 @@
+"""The evidence page of a patient who is named: a chart read under the user's own authorization, evaluated again. Pure.
+
+The page is that of a card (``card.evidence_page``). What says that there is none says what a card would say instead.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
+
+from cds_service.card import summaries
+from cds_service.card.assessment import Assessment
+from cds_service.card.evidence_page import evidence_page, page_words
+from cds_service.card.form_context import FormContext
+from cds_service.card.style import DEFAULT_STYLE
+from cds_service.fhir.elements import Json
+from cds_service.verdicts import decisions
+from cds_service.web.form_decisions import FormDecision
+
+LONGER_ROUTED = "The chart now shows that these criteria are not for this order."
+NO_PART = "The order names no side, and criteria are checked for each."
+
+
+class PatientPage(NamedTuple):
+    """The page, with the references of what it rests on; None where nothing was decided, and ``why_not`` says why."""
+
+    page: Json | None
+    why_not: str = ""
+
+
+def patient_page(found: FormDecision, context: FormContext, *, digest: str, made: datetime) -> PatientPage:
+    """The page of a decision; ``digest`` is that of the rule set's part, ``made`` has a time zone."""
+    assessed = Assessment(found.decision, found.chart)
+    if not assessed.outcome.decided:
+        return PatientPage(None, summaries.summary(assessed, DEFAULT_STYLE))
+    if decisions.pathway(found.policy, found.known, found.decision.order) is not None:
+        return PatientPage(None, LONGER_ROUTED)
+    if found.policy.scope is not None and not found.known.parts:
+        return PatientPage(None, NO_PART)
+    page = evidence_page(
+        found.decision,
+        found.chart,
+        replace(page_words(assessed, summaries.summary(assessed, DEFAULT_STYLE)), references=True),
+        card=context.card,
+        digest=digest,
+        made=made,
+    )
+    if not context.codes:
+        # The order that was read has no code of its own.
+        page["orders"] = [{"label": order["label"], "status": order["status"]} for order in page["orders"]]
+    return PatientPage(page)

@@ -1,0 +1,225 @@
+"""A draft letter of medical necessity from an evidence page: a sentence for what is met or attested, each tied to what
+it rests on, and the gaps said plainly. Pure.
+
+Nothing is claimed that the page does not have, and nothing in it decides for the clinician, who must check and sign it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from cds_service.card import evidence_rows
+from cds_service.card.evidence_words import value_in_words
+from cds_service.card.style import DEFAULT_STYLE
+from cds_service.fhir.free_text import capital, inside_sentence
+from cds_service.policy.phrases import CriterionPhrases, Phrases
+from cds_service.web.evidence_view import (
+    evidence_in_words,
+    is_without_document,
+    orders_in_words,
+    sources_in_words,
+    us_dates,
+)
+
+Json = Mapping[str, Any]
+DRAFT = (
+    "Draft, not a signed letter. A clinician must check and edit every sentence and sign. Delete this line after that."
+)
+REQUESTED, CHART = "Request", "in the chart"
+WITH_DOCUMENT, WITHOUT = "attested, document named", "attested without a document"
+GAPS, STUDIES = "Not documented or not met", "Published evidence, for and against"
+NO_ORDER = "No order was read; name it before you sign."
+_GAPS = (evidence_rows.NOT_MET, evidence_rows.CONFLICT, evidence_rows.NOT_READ, evidence_rows.OPEN)
+_MET = (evidence_rows.MET, evidence_rows.ATTESTED, evidence_rows.WAIVED_ROW)
+
+
+class LetterSentence(NamedTuple):
+    """One sentence, and the numbers (from 1) of what it rests on: there is always one."""
+
+    text: str
+    ties: tuple[int, ...]
+
+
+class LetterParagraph(NamedTuple):
+    """Sentences under one heading."""
+
+    title: str
+    sentences: tuple[LetterSentence, ...]
+
+
+class Letter(NamedTuple):
+    """``ties`` are what the sentences rest on, in words, by their numbers; ``without_document`` counts the criteria
+    that are attested without a document."""
+
+    to: str
+    orders: str
+    reasons: str
+    day: str
+    paragraphs: tuple[LetterParagraph, ...]
+    ties: tuple[str, ...]
+    without_document: int
+
+
+def letter(page: Json, part: Json, phrases: Phrases) -> Letter:
+    """The draft of a page (``card.evidence_page``) and its rule set (``card.evidence_sources``)."""
+    return _Writer(page, part, phrases).letter()
+
+
+class _Writer:
+    def __init__(self, page: Json, part: Json, phrases: Phrases) -> None:
+        self._page, self._part, self._phrases = page, part, phrases
+        self._ties: dict[str, int] = {}
+
+    def letter(self) -> Letter:
+        page = self._page
+        groups = [(self._part["verdicts"].get(item["id"], item["id"]), item["rows"]) for item in page["groups"]]
+        payers = "; ".join(page["payers"])
+        if page["payer"]["rows"]:
+            groups.append((f"Clauses of {payers or 'the payer'}", page["payer"]["rows"]))
+        groups = [(title, rows) for title, rows in groups if rows]
+        paragraphs = [
+            LetterParagraph(REQUESTED, tuple(self._request(groups))),
+            *(paragraph for title, rows in groups for paragraph in self._group(title, rows)),
+            LetterParagraph(GAPS, tuple(self._gap(row) for _, rows in groups for row in rows if _is_gap(row))),
+            LetterParagraph(STUDIES, tuple(self._studies())),
+        ]
+        rows = {(row["id"], row.get("part")): row for _, rows in groups for row in rows}
+        return Letter(
+            payers,
+            orders_in_words(page),
+            "; ".join(f"{item['system']} {item['code']}, {item['label']}" for item in page["codes"]["reasons"]),
+            us_dates(page["day"]),
+            tuple(item for item in paragraphs if item.sentences),
+            tuple(self._ties),
+            sum(map(is_without_document, rows.values())),
+        )
+
+    def _request(self, groups: Sequence[tuple[str, Sequence[Json]]]) -> Iterator[LetterSentence]:
+        orders = orders_in_words(self._page)
+        side = f", {', '.join(self._page['parts'])}," if self._page["parts"] else ""
+        asked = f"I request prior authorization of {inside_sentence(self._phrases.therapy)}{side} for this patient."
+        yield self._sentence(asked, [f"Order: {orders}" if orders else NO_ORDER])
+        checked = f"Counted from the results below; the chart was checked on {us_dates(self._page['day'])} against "
+        checked += f"{self._part['title']}, version {self._part['edition']}"
+        for title, rows in groups:
+            yield self._sentence(f"{title}: {'; '.join(_counts(rows))}.", [checked])
+        for group in self._page["groups"]:
+            if group["truth"] == "not-applicable":
+                title = self._part["verdicts"].get(group["id"], group["id"])
+                yield self._sentence(f"{title}: not applicable. {us_dates(group.get('reason', ''))}", [checked])
+
+    def _group(self, title: str, rows: Iterable[Json]) -> Iterator[LetterParagraph]:
+        """What is met under one heading: by the chart, by attestation that names a document, and by that alone."""
+        kinds: dict[str, list[LetterSentence]] = {CHART: [], WITH_DOCUMENT: [], WITHOUT: []}
+        for row in rows:
+            if row["result"] in _MET:
+                attested = row["result"] == evidence_rows.ATTESTED
+                kind = (WITHOUT if is_without_document(row) else WITH_DOCUMENT) if attested else CHART
+                kinds[kind] += self._met(row)
+        for kind, sentences in kinds.items():
+            yield LetterParagraph(f"{title}: {kind}", tuple(sentences))
+
+    def _met(self, row: Json) -> Iterator[LetterSentence]:
+        items = row.get("evidence", ())
+        ties = [*map(_tie, items), *self._sources(row)] or [f"Result of the rule set: {self._asks(row)}"]
+        if row["result"] == evidence_rows.WAIVED_ROW:
+            yield self._sentence(f"{self._side(row)}{self._asks(row)}: waived.", ties)
+            return
+        by = next((item["attested"] for item in items if "attested" in item), None)
+        if row["result"] == evidence_rows.ATTESTED and by is not None:
+            signer = f"{by.get('by', 'a signer who is not recorded')}{_in_role(by)}"
+            on = next((us_dates(item["date"]) for item in items if "attested" in item and item.get("date")), "")
+            said = f"{self._clause(row)}, as {signer} attested{f' on {on}' if on else ''}"
+        else:
+            said = self._clause(row)
+        yield self._sentence(f"{self._side(row)}{capital(said)}.", ties)
+        for line in row.get("despite", ()):
+            yield self._sentence(f"{self._side(row)}A record conflicts with it: {us_dates(line)}.", ties)
+
+    def _gap(self, row: Json) -> LetterSentence:
+        phrases = self._of(row)
+        topic = phrases.topic if phrases else self._asks(row)
+        evidence = (*row.get("evidence", ()), *row.get("against", ()))
+        ties = [*map(_tie, evidence), *self._sources(row)] or [f"Looked for: {self._asks(row)}"]
+        needed = row.get("needed", {})
+        needs = ": ".join(filter(None, (needed.get("document"), needed.get("says"))))
+        if row["result"] == evidence_rows.NOT_MET:
+            found = _filled(phrases.fails, row) if phrases else ""
+            text = f"Not met: {found or self._asks(row)}."
+        elif row["result"] == evidence_rows.CONFLICT:
+            text = f"Records conflict on {topic}."
+        elif row["result"] == evidence_rows.NOT_READ:
+            text = f"Not checked, because not all of the chart was received: {topic}."
+        else:
+            text = f"Not documented yet: {topic}{f' ({needs})' if needs else ''}."
+        return self._sentence(self._side(row) + text, ties)
+
+    def _studies(self) -> Iterator[LetterSentence]:
+        for item in self._part["studies"]:
+            source = self._part["sources"].get(item["source"], {})
+            cited = ", ".join(filter(None, (source.get("title"), source.get("citation")))) or item["source"]
+            yield self._sentence(f"{item['finding']} {item['limits']}", [cited])
+
+    def _clause(self, row: Json) -> str:
+        """What is true of the patient, in the author's words; where a value is missing for them, the criterion's."""
+        phrases = self._of(row)
+        said = _filled(phrases.letter, row) if phrases else ""
+        return said or f"the criterion “{self._asks(row)}” is met"
+
+    def _of(self, row: Json) -> CriterionPhrases | None:
+        """The phrases of a criterion: one with the numbers of another rule has none that are true of it."""
+        return self._phrases.criteria.get(row["id"])
+
+    def _asks(self, row: Json) -> str:
+        return str(self._part["criteria"].get(row["id"], {}).get("asks", row["id"]))
+
+    def _side(self, row: Json) -> str:
+        return f"{capital(row['part'])}: " if row.get("part") else ""
+
+    def _sources(self, row: Json) -> list[str]:
+        """The first source of a criterion, which is the one that its verdict rests on."""
+        return sources_in_words(self._part, self._part["criteria"].get(row["id"], {}))[:1]
+
+    def _sentence(self, text: str, ties: Iterable[str]) -> LetterSentence:
+        numbers = (self._ties.setdefault(tie, len(self._ties) + 1) for tie in dict.fromkeys(ties))
+        return LetterSentence(" ".join(text.split()), tuple(numbers))
+
+
+def _is_gap(row: Json) -> bool:
+    return row["result"] in _GAPS
+
+
+def _tie(item: Json) -> str:
+    """One thing on record, with the references of its records where the page has them."""
+    references = ", ".join(item.get("references", ()))
+    return f"{evidence_in_words(item)} [{references}]" if references else evidence_in_words(item)
+
+
+def _filled(phrase: str, row: Json) -> str:
+    """A phrase with the value on record; "" where it asks for one and there is none, or more than one."""
+    if "{value}" not in phrase:
+        return phrase
+    values = {item["value"] for item in row.get("evidence", ()) if item.get("value")}
+    return phrase.format(value=value_in_words(values.pop(), DEFAULT_STYLE)) if len(values) == 1 else ""
+
+
+def _in_role(by: Json) -> str:
+    return f" ({by['role']})" if by.get("role") else ""
+
+
+def _counts(rows: Sequence[Json]) -> Iterator[str]:
+    """How many criteria came out how; those that are attested without a document by themselves."""
+    results = [row["result"] for row in rows]
+    without = sum(map(is_without_document, rows))
+    counts = (
+        (results.count(evidence_rows.MET), "met in the chart"),
+        (results.count(evidence_rows.ATTESTED) - without, "attested with a document named"),
+        (without, "attested without a document"),
+        (results.count(evidence_rows.OPEN), "not documented yet"),
+        (results.count(evidence_rows.CONFLICT), "with conflicting records"),
+        (results.count(evidence_rows.NOT_READ), "not checked"),
+        (results.count(evidence_rows.NOT_MET), "not met"),
+        (results.count(evidence_rows.WAIVED_ROW), "waived"),
+        (results.count(evidence_rows.NOT_APPLICABLE), "not applicable"),
+    )
+    yield f"{len(rows)} in all" + (" (each side counted)" if any(row.get("part") for row in rows) else "")
+    yield from (f"{number} {says}" for number, says in counts if number)

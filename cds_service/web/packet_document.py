@@ -1,0 +1,149 @@
+"""A packet as a FHIR document (R4, "FHIR Documents"): a Composition, and each record that it rests on, once. Pure.
+
+Every reference resolves inside it: one to what the packet does not hold becomes an identifier of the FHIR server's.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+from uuid import UUID, uuid5
+
+from cds_service.card.evidence_rows import MET
+from cds_service.card.style import DEFAULT_STYLE
+from cds_service.fhir.elements import Json
+from cds_service.web.evidence_view import RowGroup, is_without_document, view
+from cds_service.web.packet import Packet, relative
+
+SERVICE = "Device/cds-service"
+MEDICAL_RECORDS = {"system": "http://loinc.org", "code": "11503-0", "display": "Medical records"}
+TYPE = "Prior authorization packet: criteria, evidence, and attestations"
+_XHTML = "http://www.w3.org/1999/xhtml"
+
+
+def document(packet: Packet, part: Mapping[str, Any], identity: str, version: str) -> Json:
+    """The document of a packet that names its patient; ``identity`` is a UUID, ``version`` that of the program."""
+    return _Document(packet, part, UUID(identity), version).bundle()
+
+
+class _Document:
+    def __init__(self, packet: Packet, part: Mapping[str, Any], identity: UUID, version: str) -> None:
+        self._packet, self._part, self._identity = packet, part, identity
+        device = {
+            "resourceType": "Device",
+            "deviceName": [{"name": "cds-service", "type": "model-name"}],
+            "version": [{"value": version}],
+        }
+        self._records = {**packet.records, SERVICE: device}
+        self._own = {*packet.own, SERVICE}
+
+    def bundle(self) -> Json:
+        """The Composition first, then the records as they are, with their references made those of this document."""
+        records = {name: self._inside(item) for name, item in self._records.items()}
+        entries = [{"fullUrl": self._address("Composition"), "resource": self._composition()}]
+        entries += [{"fullUrl": self._address(name), "resource": item} for name, item in records.items()]
+        return {
+            "resourceType": "Bundle",
+            "identifier": {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{self._identity}"},
+            "type": "document",
+            "timestamp": self._packet.page["made"],
+            "entry": entries,
+        }
+
+    def _address(self, name: str) -> str:
+        """The fullUrl of a record: where it is at the FHIR server, or a UUID of this document."""
+        if name in self._own or name not in self._packet.records:
+            return f"urn:uuid:{uuid5(self._identity, name)}"
+        return f"{self._packet.issuer}/{name}"
+
+    def _composition(self) -> Json:
+        packet, shown = self._packet, view(self._packet.page, self._part)
+        signed = bool(packet.author and packet.signed)
+        authors = [name for name in (packet.author, SERVICE) if name in self._records]
+        return {
+            "resourceType": "Composition",
+            "status": "final" if signed else "preliminary",
+            "type": {"coding": [MEDICAL_RECORDS], "text": TYPE},
+            "subject": self._reference(packet.subject),
+            "date": packet.page["made"],
+            "author": [self._reference(name) for name in authors],
+            "title": f"{self._part['title']}: {shown['summary']}",
+            **({"attester": [self._attester()]} if signed and packet.author in self._records else {}),
+            "section": [*self._sections(shown)],
+        }
+
+    def _attester(self) -> Json:
+        return {
+            "mode": "professional",
+            "time": self._packet.signed,
+            "party": self._reference(self._packet.author),
+        }
+
+    def _sections(self, shown: Mapping[str, Any]) -> Iterator[Json]:
+        packet = self._packet
+        counted = [row for group in packet.page["groups"] for row in group["rows"]]
+        without = sum(map(is_without_document, counted))
+        about = [
+            shown["summary"],
+            f"Order: {shown['orders'] or 'not read'}",
+            f"Payer: {shown['payers']}",
+            f"Checked: {shown['day']}",
+            f"Met in the chart: {sum(row['result'] == MET for row in counted)}",
+            f"Attested without a document: {without}",
+            *([f"{packet.left_out} records are not in this document"] if packet.left_out else []),
+        ]
+        first = [name for name in self._records if name == packet.order or name.startswith("Coverage/")]
+        yield self._section("Summary", about, first)
+        if shown["checklist"]:
+            yield self._section("Attach or document", [f"{name}: {says}" for name, says in shown["checklist"]], [])
+        for kept, group in zip(packet.page["groups"], shown["groups"], strict=True):
+            yield self._section(group.title, [*_lines(group)], _references(kept["rows"]))
+        responses = [name for name in self._records if name.startswith("QuestionnaireResponse/")]
+        if responses:
+            said = f"{len(responses)} answered {'form' if len(responses) == 1 else 'forms'}"
+            by = f"; signed in the role {packet.role}" if packet.role else ""
+            yield self._section("Answers that people attested", [said + by], responses)
+        received = [f"{name}: {says}" for name, says in shown["received"]]
+        yield self._section("Data received", received, [])
+        sources = [f"{title}: {cited}" for title, cited, _ in shown["sources"]]
+        yield self._section("Rule set and sources", [shown["about"], *sources], [])
+
+    def _section(self, title: str, lines: Sequence[str], records: Sequence[str]) -> Json:
+        rows = "".join(f"<li>{escape(line)}</li>" for line in lines if line) or "<li>None</li>"
+        entries = [self._reference(name) for name in records if name in self._records]
+        return {
+            "title": title,
+            "text": {"status": "generated", "div": f'<div xmlns="{_XHTML}"><ul>{rows}</ul></div>'},
+            **({"entry": entries} if entries else {}),
+        }
+
+    def _reference(self, name: str) -> Json:
+        return {"reference": self._address(name)}
+
+    def _inside(self, value: Any) -> Any:
+        """A record with each of its references as one of this document's."""
+        if isinstance(value, list):
+            return [self._inside(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        made = {name: self._inside(item) for name, item in value.items()}
+        target = value.get("reference")
+        if isinstance(target, str) and not target.startswith("#"):
+            name = relative(target)
+            if name in self._records:
+                return made | {"reference": self._address(name)}
+            del made["reference"]
+            named = {"system": self._packet.issuer, "value": name}
+            return {"identifier": named, "display": f"{name} (not in this document)"} | made
+        return made
+
+
+def _lines(group: RowGroup) -> Iterator[str]:
+    yield from group.notes
+    for row in group.rows:
+        said = "; ".join(f"{label}: {text}" if label else text for label, text in row.lines)
+        yield f"{row.title}: {row.result.word}. {DEFAULT_STYLE.date(said)}"
+
+
+def _references(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    items = (item for row in rows for item in (*row.get("evidence", ()), *row.get("against", ())))
+    return list(dict.fromkeys(name for item in items for name in item.get("references", ())))
