@@ -68,17 +68,19 @@ def cited(page: Mapping[str, Any]) -> list[str]:
 def chosen(first: Iterable[str], resources: Iterable[Json]) -> Chosen:
     """The records that are named first, and those that they refer to for what they say, as far as there is room."""
     known = {f"{item['resourceType']}/{item['id']}": item for item in resources if "id" in item}
-    waiting, records, left_out, room = list(dict.fromkeys(first)), dict[str, Json](), 0, MOST_BYTES
+    records, left_out, room = dict[str, Json](), 0, MOST_BYTES
+    named = dict.fromkeys(name for name in first if name in known)
+    waiting = list(named)
     for name in waiting:
-        record = known.get(name)
-        if record is None:
-            continue
+        record = known[name]
         size = len(orjson.dumps(record))
         if len(records) == MOST_RECORDS or size > room:
             left_out += 1
             continue
         records[name], room = record, room - size
-        waiting += [other for other in followed(record) if other not in waiting]
+        further = dict.fromkeys(other for other in followed(record) if other in known and other not in named)
+        named |= further
+        waiting += further
     return Chosen(records, left_out)
 
 
