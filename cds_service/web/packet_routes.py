@@ -31,7 +31,9 @@ _STATIC = Path(__file__).parent / "static"
 
 
 def register(app: Flask, library: Library, parts: RuleSetParts, packets: Packets, gate: Gate) -> None:
-    """Adds the route of packets, which takes what a page of ours holds closed."""
+    """Adds the route of packets, which takes what a page of ours holds closed; none where no page holds any."""
+    if not packets.are_made:
+        return
 
     @app.post(PATH)
     def packet() -> Response:

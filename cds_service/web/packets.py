@@ -33,6 +33,11 @@ class Packets:
     ) -> None:
         self._keys, self._now, self._random = keys, now, random
 
+    @property
+    def are_made(self) -> bool:
+        """Whether there are keys to close any."""
+        return self._keys is not None
+
     def closed(self, packet: Packet) -> str:
         """A packet as text, for half an hour; "" where it cannot be closed: the page stands without it."""
         if self._keys is None:
