@@ -73,7 +73,14 @@ class Table:
         policy["verdicts"] = [{"id": "verdict", "title": "Verdict", "all": [CRITERION]}]
         policy |= self.more
         made["payers"] = {"payers": []}
-        phrases = {"short": "asked", "topic": "asked", "doc": "Note", "document": "asked", "fails": "not {value}"}
+        phrases = {
+            "short": "asked",
+            "topic": "asked",
+            "doc": "Note",
+            "document": "asked",
+            "fails": "not {value}",
+            "letter": "it is {value}",
+        }
         made["card"] |= {
             "ask_scope": {"summary": "Which one?", "lines": ["Name it."]},
             "pathways": {"replacement": {"summary": "Not evaluated", "lines": ["A replacement."]}},
