@@ -403,6 +403,7 @@ def test_a_form_that_did_not_change_is_left_out(client, since, number):
         ({"order": []}, (400, "required")),
         ({"changedsince": [{"valueInstant": "yesterday"}]}, (400, "value")),
         ({"changedsince": [{"valueInstant": "2026-11-22"}]}, (400, "value")),
+        ({"changedsince": [{"valueInstant": "9999-12-31T23:59:59-05:00"}]}, (400, "value")),
         ({"order": [{"resource": {"resourceType": "Patient", "id": "x"}}]}, (400, "structure")),
         ({"order": [{"valueString": "none"}]}, (400, "structure")),
         ({"questionnaire": [{"valueCanonical": 1}]}, (400, "structure")),

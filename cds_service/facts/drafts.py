@@ -49,5 +49,5 @@ def _draft(response: Response) -> WaitingDraft:
 def _moment(response: Response) -> datetime:
     """When a response was written; one without a time, or without a zone, at the end of its day."""
     if response.instant is not None:
-        return response.instant.astimezone(UTC)
+        return response.instant
     return datetime.combine(days(response.authored[:10]).last, time.max, UTC)

@@ -146,12 +146,14 @@ def _instant(sent: fhir_parameters.Parameters) -> datetime | None:
     written = fhir_parameters.text(sent["changedsince"][0], "valueInstant")
     try:
         moment = datetime.fromisoformat(written)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+        in_utc = moment.astimezone(UTC) if moment.tzinfo is not None else None
+    # Behind the last day of the calendar there is none in UTC.
+    except (ValueError, OverflowError):
+        in_utc = None
+    if in_utc is None:
         sentence = "changedsince must be an instant with a time zone, such as 2026-11-23T10:00:00Z."
         raise RequestError(400, "value", sentence, "changedsince")
-    return moment
+    return in_utc
 
 
 def packages(
@@ -192,8 +194,8 @@ def _bundle(found: FormDecision, version: Version, canonical_base: str, occasion
 
 
 def _is_newer(policy: Policy, since: datetime | None) -> bool:
-    """Whether a form may have changed since a moment: on the day of its last review it may have."""
-    return since is None or date.fromisoformat(policy.review.last_review) >= since.astimezone(UTC).date()
+    """Whether a form may have changed since a moment in UTC: on the day of its last review it may have."""
+    return since is None or date.fromisoformat(policy.review.last_review) >= since.date()
 
 
 def _as_call(asked: PackageRequest, library: Library) -> Json:

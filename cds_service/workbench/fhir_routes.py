@@ -210,6 +210,6 @@ def _version_headers(resource: Json) -> dict[str, str]:
     stamped = meta.get("lastUpdated") if isinstance(meta, dict) else None
     try:
         changed = datetime.fromisoformat(str(stamped)).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return headers
     return {**headers, "Last-Modified": format_datetime(changed, usegmt=True)}
