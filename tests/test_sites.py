@@ -65,7 +65,7 @@ REFUTED = {**BURSITIS, "id": "refuted", "verificationStatus": {"coding": [{"code
             {"bodySite": [{"text": "Knee"}], "reasonCode": [{"text": "Migraine"}]},
             "another",
         ),
-        ("its own words", {"code": concept(CPT, "97110") | {"text": "Exercise, wrist"}}, "by its words"),
+        ("its own words", {"code": concept(CPT, "97110") | {"text": "Exercise, wrist"}}, "is about another part"),
         ("both in its own words", {"code": {"text": "Exercise of wrist and knee"}}, None),
         ("a reason elsewhere", {"reasonCode": [{"text": "Migraine"}]}, "is for another reason (Migraine)"),
         ("a reason elsewhere by its code", {"reasonCode": [concept(ICD10CM, "M75.101")]}, "is for another reason"),
