@@ -150,10 +150,10 @@ RULES = [
     Rule("Feedback", "it asks for a token of its own, for its own address",
          ("trust_serving.a6_feedback_asks_for_a_token_that_names_its_own_address",)),
     Rule("Suggestion; as Epic reads it", "one action a suggestion for clients that read no more",
-         ("dialect.a_suggestion_of_two_actions_becomes_two_that_say_they_belong_together",
+         ("client_profiles.a_suggestion_of_two_actions_becomes_two_that_say_they_belong_together",
           "trust_serving.a_client_is_answered_in_its_dialect")),
     Rule("Response; as the public sandbox reads it", "system actions stand in the extension as well, where asked for",
-         ("dialect.system_actions_stand_in_the_extension_as_well",)),
+         ("client_profiles.system_actions_stand_in_the_extension_as_well",)),
 ]  # fmt: skip
 
 
