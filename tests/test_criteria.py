@@ -74,7 +74,7 @@ def test_what_is_met_shows_its_evidence_and_needs_no_reason():
         ),
         ("a code that cannot be read", "weight-ratio", [weight_ratio(code="39156-5")], {}, "Observation/o1"),
         ("two values of one day", "weight-ratio", [weight_ratio(30), weight_ratio(40, id="o2")], {}, "disagree"),
-        ("a date too coarse", "adult", [patient(birthDate="2008")], {}, "does not settle it"),
+        ("a date too coarse", "adult", [patient(birthDate="2008")], {}, "do not settle it"),
         ("no onset", "pain-duration", [condition(onsetDateTime=...)], {}, "onset not recorded"),
         (
             "not completed",
