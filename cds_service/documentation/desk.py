@@ -169,10 +169,8 @@ class FormDesk:
 
     def chart_of(self, signed: SignedIn, policy: Policy, deadline: Deadline) -> tuple[ChartRead, Sitting]:
         """Reads the chart for an evidence page; beside it for what, with what the card handed over of it."""
-        context = read_context(signed.access.context)
-        if context.policy != policy.id:
-            context = FormContext(policy.id, policy.edition)
-        sitting = Sitting(policy, context, signed.access, signed.registration, not context.has_order)
+        sitting = _sitting(policy, signed.access, signed.registration)
+        sitting = sitting._replace(without_order=not sitting.context.has_order)
         ends = Deadline(min(READING_SECONDS, deadline.left()))
         return read_chart(sitting, self._guide, self._fetcher, self._clock(), ends), sitting
 
@@ -212,11 +210,9 @@ class FormDesk:
     def read(self, opened: OpenForm, policy: Policy, deadline: Deadline) -> ChartRead:
         """Reads the chart into a form: its rows, its patient, what could not be read."""
         registration = self.registration(opened.issuer)
-        context = read_context(opened.access.context)
-        if context.policy != policy.id:
-            context = FormContext(policy.id, policy.edition)
+        sitting = _sitting(policy, opened.access, registration)
+        context = sitting.context
         ends = Deadline(min(READING_SECONDS, deadline.left()))
-        sitting = Sitting(policy, context, opened.access, registration)
         found = read_chart(sitting, self._guide, self._fetcher, self._clock(), ends)
         opened.policy = policy.id
         opened.banner = banner_of(found.patient)
@@ -333,3 +329,11 @@ class FormDesk:
         except (OutgoingError, orjson.JSONDecodeError):
             return None
         return found if received.status == 200 and isinstance(found, dict) else None
+
+
+def _sitting(policy: Policy, access: tokens.Access, registration: AppRegistration) -> Sitting:
+    """For what a chart is read: what the card handed over, where that was of this statement."""
+    context = read_context(access.context)
+    if context.policy != policy.id:
+        context = FormContext(policy.id, policy.edition)
+    return Sitting(policy, context, access, registration)

@@ -7,11 +7,11 @@ from typing import Any
 from cds_service.documentation.context import drafts_of
 from cds_service.documentation.open_form import banner_of
 from cds_service.documentation.reading import ChartRead, Sitting
-from cds_service.fhir.elements import Json
+from cds_service.fhir.elements import Json, relative
 from cds_service.hooks import prefetch
 from cds_service.hooks.hook_request import HookRequest
 from cds_service.service import Guide, arrivals
-from cds_service.web.packet import Packet, chosen, cited, relative
+from cds_service.web.packet import Packet, chosen, cited
 
 RESPONSE = "QuestionnaireResponse"
 ORDER = "ServiceRequest/order"

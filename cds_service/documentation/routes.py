@@ -27,9 +27,9 @@ from cds_service.questionnaire.items import SAYS_TRUE, SIGNER_ROLES
 from cds_service.questionnaire.questions import questions
 from cds_service.service import Guide
 from cds_service.store.form_sessions import Begun
-from cds_service.web import accepted
-from cds_service.web.evidence_links import LAUNCH_PATH
+from cds_service.web import accepted, evidence_links, form_links
 from cds_service.web.gate import Gate
+from cds_service.web.registered import CALLBACK_PATH
 
 LONGEST_FORM = 200_000
 MOST_FIELDS = 3_000
@@ -37,7 +37,7 @@ MOST_FIELDS = 3_000
 SECONDS = 20.0
 # Their pages hold no field of the form.
 STEPS = ("sign", "handed-over")
-LAUNCH, CALLBACK, FORMS = "/smart/launch", "/smart/callback", "/forms"
+FORMS = "/forms"
 
 
 def register(  # noqa: C901 - its routes are functions within it
@@ -50,14 +50,14 @@ def register(  # noqa: C901 - its routes are functions within it
 
     @routes.get("/smart/client.json")
     def client() -> Response:
-        registered = desk.client_metadata(public_url + LAUNCH, public_url + CALLBACK)
+        registered = desk.client_metadata(public_url + form_links.LAUNCH_PATH, public_url + CALLBACK_PATH)
         return Response(orjson.dumps(registered, option=orjson.OPT_INDENT_2), mimetype="application/json")
 
-    @routes.get(LAUNCH)
+    @routes.get(form_links.LAUNCH_PATH)
     def launch() -> Response:
         return launched(FORM)
 
-    @routes.get(LAUNCH_PATH)
+    @routes.get(evidence_links.LAUNCH_PATH)
     def launch_evidence() -> Response:
         return launched(EVIDENCE)
 
@@ -72,7 +72,7 @@ def register(  # noqa: C901 - its routes are functions within it
             return pages.told(error.message, error.detail, issuer)
         return pages.with_cookie(_sent(address), begun)
 
-    @routes.get(CALLBACK)
+    @routes.get(CALLBACK_PATH)
     def callback() -> Response:
         gate.count_opening()
         state = request.args.get("state", "")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from cds_service.fhir.elements import Json
+from cds_service.fhir.elements import Json, relative
 
 MOST_RECORDS = 150
 MOST_BYTES = 1024 * 1024
@@ -61,7 +61,12 @@ class Chosen(NamedTuple):
 def cited(page: Mapping[str, Any]) -> list[str]:
     """The references of all records that a page rests on, each once, in the order in which it names them."""
     groups = (*(group["rows"] for group in page["groups"]), page["payer"]["rows"], page["review"]["rows"])
-    items = (item for rows in groups for row in rows for item in (*row.get("evidence", ()), *row.get("against", ())))
+    return references_of(row for rows in groups for row in rows)
+
+
+def references_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The references of all records that rows of a page rest on, each once, in their order."""
+    items = (item for row in rows for item in (*row.get("evidence", ()), *row.get("against", ())))
     return list(dict.fromkeys(name for item in items for name in item.get("references", ())))
 
 
@@ -89,12 +94,6 @@ def followed(record: Json) -> Iterator[str]:
     for member, value in _members(record):
         if member in _FOLLOWED and isinstance(value, dict) and isinstance(name := value.get("reference"), str):
             yield relative(name)
-
-
-def relative(reference: str) -> str:
-    """``Type/id`` of a reference, without its server and its version."""
-    segments = reference.partition("/_history/")[0].split("/")
-    return "/".join(segments[-2:])
 
 
 def _members(value: Any) -> Iterator[tuple[str, Any]]:

@@ -10,9 +10,9 @@ from uuid import UUID, uuid5
 
 from cds_service.card.evidence_rows import MET
 from cds_service.card.style import DEFAULT_STYLE
-from cds_service.fhir.elements import Json
+from cds_service.fhir.elements import Json, relative
 from cds_service.web.evidence_view import RowGroup, is_without_document, view
-from cds_service.web.packet import Packet, relative
+from cds_service.web.packet import Packet, references_of
 
 SERVICE = "Device/cds-service"
 MEDICAL_RECORDS = {"system": "http://loinc.org", "code": "11503-0", "display": "Medical records"}
@@ -96,7 +96,7 @@ class _Document:
         if shown["checklist"]:
             yield self._section("Attach or document", [f"{name}: {says}" for name, says in shown["checklist"]], [])
         for kept, group in zip(packet.page["groups"], shown["groups"], strict=True):
-            yield self._section(group.title, [*_lines(group)], _references(kept["rows"]))
+            yield self._section(group.title, [*_lines(group)], references_of(kept["rows"]))
         responses = [name for name in self._records if name.startswith("QuestionnaireResponse/")]
         if responses:
             said = f"{len(responses)} answered {'form' if len(responses) == 1 else 'forms'}"
@@ -142,8 +142,3 @@ def _lines(group: RowGroup) -> Iterator[str]:
     for row in group.rows:
         said = "; ".join(f"{label}: {text}" if label else text for label, text in row.lines)
         yield f"{row.title}: {row.result.word}. {DEFAULT_STYLE.date(said)}"
-
-
-def _references(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    items = (item for row in rows for item in (*row.get("evidence", ()), *row.get("against", ())))
-    return list(dict.fromkeys(name for item in items for name in item.get("references", ())))

@@ -22,10 +22,10 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from cds_service.ehr.addresses import is_loopback
+from cds_service.web.registered import CALLBACK_PATH
 
 CLIENT_ID = "cds-service-app"
 CLIENT_NAME = "Documentation form of cds-service"
-CALLBACK_PATH = "/smart/callback"
 AUTH_METHODS = ("client_secret_basic", "client_secret_post")
 _NAME = re.compile(r"/workbench/fhir/[A-Za-z0-9-]{1,80}/?", re.ASCII)
 _PORTS = {"http": 80, "https": 443}
