@@ -8,13 +8,13 @@ import orjson
 from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from cds_service import __version__, service, web
+from cds_service import __version__, web
 from cds_service.card.outcomes import Outcome
 from cds_service.installation import Installation
 from cds_service.library import Library
 from cds_service.operations.readiness import NOT_READY
 from cds_service.questionnaire.artifacts import TYPES, Artifacts
-from cds_service.service import Guide
+from cds_service.service.guide import Guide, guide_of
 from cds_service.settings.settings import Settings
 from cds_service.trust.backend_services import AccessTokens
 from cds_service.web import (
@@ -76,7 +76,7 @@ def create_app(
     compression.register(app)
     open_calls = installation.verifier is None
     browsers.register(app, public_url, settings.cors_origins, settings.allowed_hosts, open_calls=open_calls)
-    guide = service.guide_of(settings, library, public_url)
+    guide = guide_of(settings, library, public_url)
     lean = settings.prefetch == "lean"
     fetches = installation.fetcher.fetches
     discovered = discovery_document(library, lean=lean, fetches=fetches)

@@ -3,7 +3,7 @@
 from functools import cache
 
 from cds_service.authoring import cases
-from cds_service.service import Answer
+from cds_service.service.statement import Answer
 from tests.shipped import guide, library
 
 

@@ -15,7 +15,7 @@ from cds_service.ehr.fetch import Fetcher
 from cds_service.ehr.search import FetchLimits
 from cds_service.installation import Forms, Installation
 from cds_service.operations.sealing import Keys, key_id
-from cds_service.service import guide_of
+from cds_service.service.guide import guide_of
 from cds_service.settings.settings import Settings
 from cds_service.store.database import open_store
 from cds_service.store.form_sessions import FormSessions

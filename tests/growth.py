@@ -15,7 +15,7 @@ from pathlib import Path
 from time import thread_time
 from typing import Any, NamedTuple
 
-from cds_service import json_bodies, service
+from cds_service import json_bodies
 from cds_service.card.markdown import escape
 from cds_service.clock import Deadline
 from cds_service.ehr import search
@@ -26,6 +26,7 @@ from cds_service.errors import RequestError
 from cds_service.fhir.bundles import ReadLimits
 from cds_service.hooks import feedback, hook_request
 from cds_service.hooks.feedback import MOST_ITEMS
+from cds_service.service import hook_call
 from cds_service.settings.settings import Settings
 from cds_service.trust.checks import UntrustedError
 from cds_service.trust.entries import Clients
@@ -60,9 +61,9 @@ def call(data: bytes) -> object:
         request = hook_request.parse("coverage-guidance-order-sign", envelope.value)
         if envelope.unread is not None:
             request = hook_request.with_prefetch(request, envelope.read())
-        answers = service.answer(request, guide(), TODAY)
+        answers = hook_call.answer(request, guide(), TODAY)
         assert not any(answer.error for answer in answers), [repr(answer.error) for answer in answers]
-        return service.response(answers)
+        return hook_call.response(answers)
     except RequestError as error:
         return error.status
 
@@ -71,7 +72,7 @@ def opened(data: bytes) -> object:
     """The same when a chart is opened."""
     try:
         request = hook_request.parse("coverage-guidance-patient-view", json_bodies.read_json(data))
-        return service.response(service.answer(request, guide(), TODAY))
+        return hook_call.response(hook_call.answer(request, guide(), TODAY))
     except RequestError as error:
         return error.status
 

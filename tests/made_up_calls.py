@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from cds_service import service
 from cds_service.errors import RequestError
 from cds_service.hooks import hook_request
 from cds_service.hooks.client_names import WORKBENCH
 from cds_service.operations.audit import AuditLog, Call, Caller, audit_folder
 from cds_service.operations.sealing import Keys
+from cds_service.service import hook_call
 from cds_service.web import outcomes
 from tests.shipped import TODAY, example, guide
 
@@ -101,7 +101,7 @@ def _line(made: MadeUp, request_id: str) -> Call:
     request, service_id = made.request, f"coverage-guidance-{made.request['hook']}"
     status, answers = 200, []
     try:
-        answers = service.answer(hook_request.parse(service_id, request), guide(), made.day)
+        answers = hook_call.answer(hook_request.parse(service_id, request), guide(), made.day)
     except RequestError as error:
         status = error.status
     return Call(
@@ -113,7 +113,7 @@ def _line(made: MadeUp, request_id: str) -> Call:
         outcome=outcomes.of_call(answers) if status == 200 else f"refused:{status}",
         milliseconds=1.0,
         request=orjson.dumps(request),
-        response=orjson.dumps(service.response(answers)),
+        response=orjson.dumps(hook_call.response(answers)),
         hook=request["hook"],
         hook_instance=request["hookInstance"],
         patient_id=request["context"]["patientId"],

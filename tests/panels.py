@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from cds_service.authoring import lint
 from cds_service.card.style import HTML, TEXT, Style
 from cds_service.hooks import hook_request
-from cds_service.service import answer
+from cds_service.service.hook_call import answer
 from tests.shipped import TODAY, example, guide
 
 WIDTH, HEIGHT = 380, 600

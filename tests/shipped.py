@@ -6,12 +6,14 @@ from datetime import date
 from functools import cache
 from typing import Any
 
-from cds_service import service
 from cds_service.card.guidance import Addresses
 from cds_service.hooks import hook_request
 from cds_service.hooks.hook_request import HookRequest
 from cds_service.library import Library, load_library
-from cds_service.service import Answer, Guide
+from cds_service.service import hook_call
+from cds_service.service.concerned import concerned_policies, wanted_templates
+from cds_service.service.guide import Guide
+from cds_service.service.statement import Answer
 from cds_service.settings.settings import data_folder
 
 TODAY = date(2026, 11, 23)
@@ -26,8 +28,8 @@ def library() -> Library:
 
 def wanted_on(request: HookRequest, today: date) -> Callable[[HookRequest], Mapping[str, str]]:
     """What must be known next to answer a call on a day, as ``complete_call`` asks for it."""
-    concerned = service.concerned(request, guide(), today)
-    return lambda asked: service.wanted(asked, concerned, guide(), today)
+    concerned = concerned_policies(request, guide(), today)
+    return lambda asked: wanted_templates(asked, concerned, guide(), today)
 
 
 @cache
@@ -36,7 +38,7 @@ def guide() -> Guide:
 
 
 def answers(request: Any, today: date = TODAY) -> list[Answer]:
-    return service.answer(hook_request.parse(f"coverage-guidance-{request['hook']}", request), guide(), today)
+    return hook_call.answer(hook_request.parse(f"coverage-guidance-{request['hook']}", request), guide(), today)
 
 
 def truths(request: Any, today: date = TODAY) -> dict[str, str]:

@@ -21,7 +21,7 @@ from cds_service.card.style import DEFAULT_STYLE, plain_lines
 from cds_service.card.summaries import summary
 from cds_service.facts.evaluated import DOES_NOT_APPLY
 from cds_service.facts.logic import Truth
-from cds_service.service import Answer
+from cds_service.service.statement import Answer
 from cds_service.verdicts.criteria import Finding
 from tests.case_cards import case_cards
 from tests.shipped import library

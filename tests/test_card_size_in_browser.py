@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from cds_service.service import Answer
+from cds_service.service.statement import Answer
 from tests.case_cards import case_cards
 from tests.panels import HEIGHT, RENDERED, WIDTH
 from tests.panels import panel as page_of

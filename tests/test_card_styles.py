@@ -7,7 +7,8 @@ import pytest
 
 from cds_service.card.style import HTML, ISO, MARKDOWN, TEXT, US, Style
 from cds_service.hooks import hook_request
-from cds_service.service import Answer, answer
+from cds_service.service.hook_call import answer
+from cds_service.service.statement import Answer
 from cds_service.trust.entries import DATES, DETAIL_FORMATS
 from tests.shipped import TODAY, example, guide
 

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from cds_service.authoring import charts
 from cds_service.commands.main import main
 from cds_service.library import load_library
-from cds_service.service import guide_of
+from cds_service.service import statement
+from cds_service.service.guide import guide_of
 from cds_service.settings.settings import Settings
 from tests.charts import BASE, MINIMAL, TODAY
 from tests.realism.charts import write
@@ -158,14 +159,14 @@ def test_a_draft_that_is_none_is_refused(tmp_path, written, says):
 
 def test_a_crash_is_reported_with_its_file_without_words_of_the_chart_and_the_run_goes_on(tmp_path, monkeypatch):
     folder = folder_of(tmp_path, a=bundle(person()), b=bundle(person("two")))
-    read = charts.service.read_chart
+    read = charts.call_chart.read_chart
 
     def crash(request, *rest):
         if request.patient_id == "one":
             raise ValueError("Jane Doe")
         return read(request, *rest)
 
-    monkeypatch.setattr(charts.service, "read_chart", crash)
+    monkeypatch.setattr(charts.call_chart, "read_chart", crash)
     result = run(folder)
     assert result.exit_code == 1
     assert "Crashes: 1\n  a.json, patient one: ValueError" in result.output
@@ -174,7 +175,7 @@ def test_a_crash_is_reported_with_its_file_without_words_of_the_chart_and_the_ru
 
 
 def test_a_policy_that_fails_counts_as_a_crash(tmp_path, monkeypatch):
-    monkeypatch.setattr(charts.service.guidance, "guidance_card", lambda *_: {}["x"])
+    monkeypatch.setattr(statement.guidance, "guidance_card", lambda *_: {}["x"])
     result = run(folder_of(tmp_path, a=bundle(person())))
     assert result.exit_code == 1
     assert re.search(r"a\.json, patient one: minimal: KeyError", result.output)

@@ -9,7 +9,6 @@ from click.testing import CliRunner
 from flask.testing import FlaskClient
 from markdown_it import MarkdownIt
 
-from cds_service import service
 from cds_service.app import create_app
 from cds_service.authoring import cases
 from cds_service.card.guidance import Addresses
@@ -19,7 +18,8 @@ from cds_service.hooks import hook_request
 from cds_service.library import load_library
 from cds_service.policy.code_packs import apply, read_packs
 from cds_service.policy.json_files import FILES, read_json
-from cds_service.service import Guide
+from cds_service.service import hook_call
+from cds_service.service.guide import Guide
 from cds_service.settings.settings import Settings, data_folder
 from tests.charts import BASE, CPT, ICD10CM, MINIMAL, TODAY, concept, named, order, procedure, sent
 from tests.few_cases import with_few_cases
@@ -68,7 +68,7 @@ def every_code():
 def behind(loaded, request, today) -> str:
     """The card of a call and the evidence behind it."""
     guide = Guide(loaded, Addresses("http://127.0.0.1:8080", BASE), b"a key for tests only")
-    (found,) = service.answer(hook_request.parse("coverage-guidance-order-sign", request), guide, today)
+    (found,) = hook_call.answer(hook_request.parse("coverage-guidance-order-sign", request), guide, today)
     return cases.told(found)
 
 

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 from werkzeug.test import TestResponse
 
-from cds_service import service
 from cds_service.app import create_app
 from cds_service.clock import Deadline
 from cds_service.errors import RequestError
 from cds_service.hooks import hook_request
 from cds_service.installation import Installation, installation_of
+from cds_service.service import hook_call, statement
 from cds_service.settings.settings import Settings
 from cds_service.store import circuit, patience
 from cds_service.store.circuit import Circuit
@@ -269,12 +269,12 @@ def surroundings_metrics():
     return Metrics(names_of(library()))
 
 
-def answers_in(rounds: int) -> list[service.Answer]:
+def answers_in(rounds: int) -> list[statement.Answer]:
     """The answers of all statements where there is time for so many steps: reading, and each statement after it."""
     parsed = hook_request.parse("coverage-guidance-order-sign", example("all-met"))
     left = iter([True] * rounds)
     policies = tuple(library().policies)
-    return service.answer(parsed, guide(), TODAY, candidates=policies, in_time=lambda: next(left, False))
+    return hook_call.answer(parsed, guide(), TODAY, candidates=policies, in_time=lambda: next(left, False))
 
 
 @pytest.mark.parametrize("rounds", [0, 1])
@@ -301,7 +301,7 @@ def test_a_statement_for_which_there_is_no_time_says_so_and_suggests_nothing():
 
 
 def test_a_late_statement_is_counted_and_not_taken_for_one_that_gave_its_card(tmp_path, monkeypatch):
-    monkeypatch.setattr(service, "_guarded", service._late)
+    monkeypatch.setattr(hook_call, "answer_of", hook_call.late_answer)
     with serving(tmp_path, "") as installation:
         client = client_of(installation)
         (card,) = client.post(SIGN, json=example("all-met")).get_json()["cards"]

@@ -14,9 +14,9 @@ import pytest
 import requests
 from flask.testing import FlaskClient
 
-from cds_service import service
 from cds_service.app import create_app
 from cds_service.installation import Installation
+from cds_service.service import hook_call
 from cds_service.settings.settings import Settings
 from tests.serving import served
 from tests.shipped import PUBLIC_URL, TODAY, example, library
@@ -136,7 +136,7 @@ def test_a3_8_a_bug_says_nothing_of_itself(client, monkeypatch, capsys):
     def broken(*arguments: object) -> None:
         raise ValueError("Marisol Quintero, born 1978")
 
-    monkeypatch.setattr(service, "answer", broken)
+    monkeypatch.setattr(hook_call, "answer", broken)
     answer = post(call())(client)
     hold(answer, 500, "exception")
     assert "Marisol" not in answer.get_data(as_text=True) + capsys.readouterr().err

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service import service
 from cds_service.clock import Deadline
 from cds_service.ehr import fetch
 from cds_service.ehr.addresses import Allowance
@@ -21,6 +20,7 @@ from cds_service.ehr.templates import Query, UnresolvedError, resolve
 from cds_service.errors import RequestError
 from cds_service.fhir.types import TYPES
 from cds_service.hooks import hook_request, prefetch
+from cds_service.service.concerned import concerned_policies, wanted_templates
 from cds_service.web.discovery import discovery_document
 from tests.charts import named
 from tests.fhir_server import bundle, outcome
@@ -601,8 +601,8 @@ def test_all_templates_can_be_resolved():
 
 def test_what_is_wanted_of_an_order_is_what_its_policies_read():
     request = hook_request.parse("coverage-guidance-order-sign", example("all-met"))
-    candidates = service.concerned(request, guide(), TODAY)
-    wanted = service.wanted(request, candidates, guide(), TODAY)
+    candidates = concerned_policies(request, guide(), TODAY)
+    wanted = wanted_templates(request, candidates, guide(), TODAY)
     asked_for = {name for name in candidates[0].resource_types if not TYPES[name].unasked}
     assert {library().prefetch_keys[key] for key in wanted} == asked_for | {"Patient"}
-    assert service.wanted(request, (), guide(), TODAY) == {}
+    assert wanted_templates(request, (), guide(), TODAY) == {}

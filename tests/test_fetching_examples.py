@@ -5,7 +5,6 @@ import json
 import orjson
 import pytest
 
-from cds_service import service
 from cds_service.clock import Deadline
 from cds_service.ehr.addresses import Allowance
 from cds_service.ehr.client import OutgoingClient
@@ -17,6 +16,7 @@ from cds_service.examples import examples
 from cds_service.fhir.elements import codings
 from cds_service.fhir.types import TYPES
 from cds_service.hooks import hook_request
+from cds_service.service import hook_call
 from cds_service.settings.settings import data_folder
 from tests.fhir_server import FhirServer
 from tests.shipped import TODAY, example, guide, library, wanted_on
@@ -48,7 +48,7 @@ def completed(body: dict, today, fetcher, server):
 
 
 def card_bytes(request, today) -> bytes:
-    return orjson.dumps(service.response(service.answer(request, guide(), today)))
+    return orjson.dumps(hook_call.response(hook_call.answer(request, guide(), today)))
 
 
 def serving(body: dict, **how) -> FhirServer:
@@ -142,7 +142,7 @@ def test_a_chart_that_nobody_has_a_word_on_is_asked_for_no_more_than_tells_that(
     opening = set().union(*library().read_when_a_chart_is_opened.values()) | {"Patient"}
     assert asked == opening
     assert asked < set(library().prefetch_keys.values())
-    assert service.answer(result.request, guide(), TODAY) == []
+    assert hook_call.answer(result.request, guide(), TODAY) == []
 
 
 def test_a_chart_that_a_policy_has_a_word_on_is_asked_for_all_in_two_stages(fetcher):
@@ -150,7 +150,7 @@ def test_a_chart_that_a_policy_has_a_word_on_is_asked_for_all_in_two_stages(fetc
     with serving(body) as server:
         result = completed(emptied(body, server), TODAY, fetcher, server)
         assert len(server.calls) == len({path for path, _ in server.calls})
-    (answer,) = service.answer(result.request, guide(), TODAY)
+    (answer,) = hook_call.answer(result.request, guide(), TODAY)
     kinds = {library().prefetch_keys[item.key] for item in result.report}
     asked_for = {name for name in answer.policy.resource_types if not TYPES[name].unasked}
     assert kinds == asked_for | {"Patient"}
@@ -219,6 +219,6 @@ def test_a3_5_412_says_why_the_patient_could_not_be_fetched(fetcher):
     with FhirServer({}, token="another token") as server:
         request = completed(emptied(body, server), TODAY, fetcher, server).request
     with pytest.raises(hook_request.RequestError) as refusal:
-        service.answer(request, guide(), TODAY)
+        hook_call.answer(request, guide(), TODAY)
     assert refusal.value.status == 412
     assert "Patient: the EHR refused access to it (401)" in refusal.value.sentence

@@ -8,7 +8,6 @@ from time import monotonic
 import orjson
 import pytest
 
-from cds_service import service
 from cds_service.authoring import cases
 from cds_service.clock import Deadline
 from cds_service.ehr.addresses import Allowance
@@ -19,6 +18,7 @@ from cds_service.ehr.search import FetchLimits
 from cds_service.errors import RequestError
 from cds_service.facts.logic import Truth
 from cds_service.hooks import hook_request
+from cds_service.service import hook_call
 from tests.fhir_server import FAULTS, LONGEST_FAULT, FhirServer
 from tests.shipped import TODAY, example, guide, library, wanted_on
 
@@ -54,7 +54,7 @@ def bytes_of(finding) -> bytes:
 
 
 def decided(request):
-    (answer,) = service.answer(request, guide(), TODAY)
+    (answer,) = hook_call.answer(request, guide(), TODAY)
     assert answer.decision is not None
     return answer
 
@@ -171,7 +171,7 @@ def test_beyond_the_bytes_of_a_call_a_list_has_come_in_part():
     assert [(item.state, item.cause) for item in completed.report if item.key == "condition"] == [
         ("in-part", "too-large")
     ]
-    (answer,) = service.answer(completed.request, guide(), TODAY)
+    (answer,) = hook_call.answer(completed.request, guide(), TODAY)
     ledger = answer.assessment.chart.delivery("Condition")
     assert (ledger.state, ledger.received) == ("in-part", len(found))
 

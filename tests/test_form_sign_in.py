@@ -26,7 +26,7 @@ from cds_service.ehr.fetch import Fetcher
 from cds_service.ehr.search import FetchLimits
 from cds_service.installation import Forms
 from cds_service.operations.sealing import Keys, key_id
-from cds_service.service import guide_of
+from cds_service.service.guide import guide_of
 from cds_service.settings.settings import Settings
 from cds_service.store.form_sessions import IDLE_SECONDS, FormSessions
 from cds_service.store.page_keys import GivenKeys

@@ -8,11 +8,11 @@ import pytest
 from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 
-from cds_service import service
 from cds_service.app import create_app
 from cds_service.examples import examples
 from cds_service.fhir.types import TYPES
 from cds_service.settings.settings import Settings, data_folder
+from cds_service.verdicts import decisions
 from tests.shipped import library
 
 TODAY = date(2026, 11, 23)
@@ -326,7 +326,7 @@ def test_a_policy_that_breaks_says_so_on_one_card_and_in_the_log_without_the_pat
     def broken(*arguments: object, **more: object) -> None:
         raise ValueError("Marisol Quintero, born 1978")
 
-    monkeypatch.setattr(service.decisions, "decide", broken)
+    monkeypatch.setattr(decisions, "decide", broken)
     answer = client.post(SIGN, json=request_of("typical-gaps"))
     (card,) = answer.get_json()["cards"]
     assert card["summary"] == "Restorative neurostimulation: coverage criteria could not be checked; order unchanged"

@@ -242,7 +242,7 @@ def test_a_statement_that_fails_has_orders_and_no_card(client, installation, sto
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("cds_service.service.decisions.decide", broken)
+    monkeypatch.setattr("cds_service.service.statement.decisions.decide", broken)
     card = card_of(client)
     installation.ledger.flush()
     policy = next(policy for policy in library().policies if card["links"][-1]["url"].endswith(policy.id))

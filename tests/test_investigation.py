@@ -13,7 +13,7 @@ from cds_service.commands.kept_calls import request_of
 from cds_service.commands.main import main
 from cds_service.operations.audit import AuditLog, Call, Caller, audit_folder
 from cds_service.operations.sealing import keys_of
-from cds_service.service import response
+from cds_service.service.hook_call import response
 from cds_service.web import outcomes
 from tests.made_up_calls import POLICY
 from tests.shipped import TODAY, answers, example

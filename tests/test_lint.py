@@ -10,7 +10,7 @@ from cds_service.authoring import lint
 from cds_service.card.outcomes import Outcome
 from cds_service.examples import examples
 from cds_service.fhir.elements import Json
-from cds_service.service import Answer
+from cds_service.service.statement import Answer
 from cds_service.settings.settings import data_folder
 from tests.shipped import answers, example
 

@@ -12,7 +12,7 @@ from cds_service.authoring.mutations import Mutation, mutations, steps_of
 from cds_service.card.guidance import Addresses
 from cds_service.facts.vocabulary import VOCABULARY
 from cds_service.library import Library
-from cds_service.service import Guide
+from cds_service.service.guide import Guide
 from tests.loading import policy_of
 
 FOLDER = Path(__file__).parent / "policies" / "minimal"

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service import service
 from cds_service.chart import orders
 from cds_service.chart.code_index import Lexicon
 from cds_service.chart.order_index import OrderIndex
@@ -20,7 +19,8 @@ from cds_service.hooks import hook_request
 from cds_service.library import Library, load_library
 from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.model import Act, Pathway, Policy
-from cds_service.service import Guide
+from cds_service.service import hook_call
+from cds_service.service.guide import Guide
 from tests import shipped
 from tests.bench.many import documents, with_copies
 from tests.charts import CPT, HCPCS, SNOMED, TODAY, chart_of, concept, minimal, named, order, sent
@@ -178,7 +178,7 @@ def crowd() -> Library:
 def answered(request, library):
     guide = Guide(library, shipped.guide().addresses, shipped.guide().id_key)
     parsed = hook_request.parse(hook_request.SERVICE_OF[request["hook"]], request)
-    return {item.policy.id: item.card for item in service.answer(parsed, guide, shipped.TODAY)}
+    return {item.policy.id: item.card for item in hook_call.answer(parsed, guide, shipped.TODAY)}
 
 
 def own(policy_id, request, crowd):

@@ -6,7 +6,7 @@ from cds_service.card.guidance import Addresses
 from cds_service.commands.explanation import answers_to, as_json
 from cds_service.library import Library
 from cds_service.policy.model import Policy
-from cds_service.service import Guide
+from cds_service.service.guide import Guide
 from tests.charts import BASE, CPT, SNOMED, TODAY, concept, order, patient
 from tests.loading import policy_of
 from tests.paired import paired

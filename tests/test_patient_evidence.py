@@ -8,7 +8,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from cds_service import service
 from cds_service.card.form_context import LONGEST, app_context, read_context
 from cds_service.card.ids import results_digest
 from cds_service.documentation.context import drafts_of
@@ -17,11 +16,12 @@ from cds_service.hooks import hook_request
 from cds_service.installation import Installation
 from cds_service.operations.audit import AuditLog
 from cds_service.operations.audit_lines import Wanted, read
+from cds_service.service import hook_call
+from cds_service.service.form_decisions import form_decisions
 from cds_service.store.form_sessions import IDLE_SECONDS
 from cds_service.trust.entries import OFF, SEALED, SMART, Client, anyone
 from cds_service.trust.smart import SmartApp
 from cds_service.web.evidence_links import LAUNCH_PATH, EvidenceLinks, RuleSetParts
-from cds_service.web.form_decisions import form_decisions
 from tests.form_ehr import BASE, NOW, PATIENT, FormEhr, registration
 from tests.form_service import OURS, Clock, form_app, signed_in
 from tests.shipped import TODAY, answers, example, guide
@@ -231,7 +231,7 @@ def test_a_page_is_launched_where_the_ehr_can_launch_it(entry, server, mode):
 
 def test_the_card_links_to_the_launch_with_its_order_and_no_patient():
     body = example("typical-gaps")
-    found = service.answer(hook_request.parse(SIGN, body), guide(), TODAY)
+    found = hook_call.answer(hook_request.parse(SIGN, body), guide(), TODAY)
     (link,) = links(SMART, BASE).launches(found, SMART).values()
     assert (link["type"], link["url"]) == ("smart", f"{guide().addresses.public_url}{LAUNCH_PATH}")
     context = read_context(link["appContext"])

@@ -8,8 +8,8 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cds_service import service
 from cds_service.errors import RequestError
+from cds_service.service import hook_call
 from tests.shipped import answers, example, guide, truths
 
 # One piece of evidence for one criterion each; together they leave nothing open and nothing in conflict.
@@ -102,7 +102,7 @@ def call(resources: list[dict[str, Any]], patient: dict[str, Any] | None = None)
 
 
 def answer_bytes(request: dict[str, Any]) -> bytes:
-    return orjson.dumps(service.response(answers(request)))
+    return orjson.dumps(hook_call.response(answers(request)))
 
 
 def test_every_piece_settles_its_own_criterion_and_no_other():

@@ -27,7 +27,7 @@ from cds_service.self_check.checks import PARTS, CheckResult, SelfCheck
 from cds_service.self_check.known_answers import KnownAnswer, covering, known_answers
 from cds_service.self_check.stores import SECONDS_BETWEEN_QUICK_CHECKS, StoreCheck
 from cds_service.self_check.watch import Watch
-from cds_service.service import Guide
+from cds_service.service.guide import Guide
 from cds_service.settings.settings import Settings, data_folder
 from cds_service.store import activity
 from cds_service.store.activity import Activity
@@ -159,27 +159,27 @@ def altered(target: str, change: Callable) -> Way:
 
 @way("answers")
 def a_criterion_raises(running):
-    instead("cds_service.service.decisions.decide", raises)(running)
+    instead("cds_service.service.statement.decisions.decide", raises)(running)
 
 
 @way("answers")
 def facts_are_not_gathered(running):
-    instead("cds_service.service.gather.gather", raises)(running)
+    instead("cds_service.service.statement.gather.gather", raises)(running)
 
 
 @way("answers")
 def every_order_is_overlooked(running):
-    instead("cds_service.service.orders.recognize", None)(running)
+    instead("cds_service.service.statement.orders.recognize", None)(running)
 
 
 @way("answers")
 def the_index_of_orders_is_empty(running):
-    instead("cds_service.service.concerned", ())(running)
+    instead("cds_service.web.calls.concerned_policies", ())(running)
 
 
 @way("answers")
 def no_edition_answers(running):
-    instead("cds_service.service._guarded", None)(running)
+    instead("cds_service.service.hook_call.answer_of", None)(running)
 
 
 @way("answers")
@@ -217,7 +217,7 @@ def the_chart_loses_its_patient(running):
         lost.patient = None
         return lost
 
-    altered("cds_service.service.read_chart", without_patient)(running)
+    altered("cds_service.service.hook_call.read_chart", without_patient)(running)
 
 
 @way("answers")
@@ -257,7 +257,7 @@ def cards_are_lost_on_the_way_out(running):
 @way("answers")
 def ids_are_made_of_another_key(running):
     running.failing()
-    running.patch.setattr("cds_service.service.id_maker", lambda *given, **named: lambda name: f"{name}-0000")
+    running.patch.setattr("cds_service.service.statement.id_maker", lambda *given, **named: lambda name: f"{name}-0000")
 
 
 @way("answers")

@@ -18,7 +18,7 @@ from cds_service.ehr.templates import resolve
 from cds_service.examples import examples, request_as_of
 from cds_service.fhir.terminology import canonical_system, is_standard
 from cds_service.installation import Installation, installation_of
-from cds_service.service import guide_of
+from cds_service.service.guide import guide_of
 from cds_service.settings.settings import Settings, data_folder
 from cds_service.trust.entries import anyone
 from cds_service.workbench import facets

@@ -14,7 +14,7 @@ from cds_service.ehr.fetch import Fetcher
 from cds_service.ehr.search import FetchLimits
 from cds_service.examples import examples
 from cds_service.installation import Installation
-from cds_service.service import guide_of
+from cds_service.service.guide import guide_of
 from cds_service.settings.settings import Settings, data_folder
 from cds_service.workbench import remarks, validation
 from cds_service.workbench.prefetch_validation import Published

@@ -14,7 +14,7 @@ from cds_service.hooks import hook_request
 from cds_service.hooks.prefetch import key_of
 from cds_service.library import Library
 from cds_service.policy.model import Policy
-from cds_service.service import Guide
+from cds_service.service.guide import Guide
 from cds_service.spelling import nearest
 
 PATIENT = "case-patient"

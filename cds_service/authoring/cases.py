@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from cds_service import service
 from cds_service.authoring import case_reports
 from cds_service.authoring.case_requests import request_of
 from cds_service.card import evidence_text
@@ -16,7 +15,9 @@ from cds_service.fhir.elements import Json
 from cds_service.hooks import hook_request
 from cds_service.library import Library
 from cds_service.policy.model import Policy
-from cds_service.service import Answer, Guide
+from cds_service.service import hook_call
+from cds_service.service.guide import Guide
+from cds_service.service.statement import Answer
 from cds_service.verdicts.criteria import Finding
 from cds_service.verdicts.decisions import Decision
 
@@ -54,7 +55,7 @@ def run_case(case: Mapping[str, Any], request: tuple[str, Json], guide: Guide, t
     """Answers the request of a case (``request_of``) and checks the answer against what the case expects."""
     wanted = case["expect"].get("refused")
     try:
-        answers = service.answer(hook_request.parse(*request), guide, today, case.get("profile"))
+        answers = hook_call.answer(hook_request.parse(*request), guide, today, case.get("profile"))
     except RequestError as error:
         refused = () if wanted and wanted in str(error) else (f"the call was refused: {error}",)
         return CaseResult(case["name"], refused, ())

@@ -13,7 +13,6 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any, NamedTuple
 
-from cds_service import service
 from cds_service.authoring import chart_files
 from cds_service.authoring.case_requests import first_orders
 from cds_service.errors import PolicyError, RequestError, UnreadableError
@@ -23,7 +22,9 @@ from cds_service.fhir.terminology import canonical_system
 from cds_service.fhir.types import TYPES
 from cds_service.hooks.hook_request import ORDER_SIGN, SERVICE_OF, parse
 from cds_service.policy.model import Policy
-from cds_service.service import Answer, Guide
+from cds_service.service import call_chart, hook_call
+from cds_service.service.guide import Guide
+from cds_service.service.statement import Answer
 
 # What is said of the first of several records counts those like it, and would keep equal reasons apart.
 _HOW_MANY_MORE = re.compile(r" \(\d+ more like it\)$")
@@ -118,8 +119,8 @@ class _Reader:
         guide, library = self.guide, self.guide.library
         self.report.calls += 1
         request = parse(SERVICE_OF[ORDER_SIGN], body, guide.limits)
-        came = service.arrivals(request, library)
-        chart = service.read_chart(request, library.policies, guide, came)
+        came = call_chart.arrivals(request, library)
+        chart = call_chart.read_chart(request, library.policies, guide, came)
         for kind in {"Patient", *library.resource_types}:
             delivery, ledger = chart.delivery(kind), self.report.ledgers[kind]
             ledger.states[delivery.state] += 1
@@ -131,7 +132,7 @@ class _Reader:
                 self.report.unread[kind] += len(resources)
         coded = [kind for kind in sorted(self.reads.resource_types) if TYPES[kind].coded]
         self.codes((kind, concept) for kind in coded for concept in chart.concepts(kind))
-        answers = service.answer(request, guide, self.today, came=came)
+        answers = hook_call.answer(request, guide, self.today, came=came)
         for answer in answers:
             self.report.cards[answer.policy.id][kind_of(answer)] += 1
             if answer.error is not None:

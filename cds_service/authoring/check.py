@@ -25,7 +25,7 @@ from cds_service.policy.loading.folder import load_policy, policy_of, read_docum
 from cds_service.policy.model import Policy
 from cds_service.policy.value_sets import ValueSet
 from cds_service.questionnaire import problems as form
-from cds_service.service import Guide
+from cds_service.service.guide import Guide
 
 TRUTHS = ("met", "not-met", "unknown")
 # Two manners of being met that cases tell apart.

@@ -17,7 +17,7 @@ from cds_service.card.style import DEFAULT_STYLE
 from cds_service.card.summaries import LIMIT, urgent_name
 from cds_service.card.words.facts import DISCLAIMER
 from cds_service.facts.logic import Truth
-from cds_service.service import Answer
+from cds_service.service.statement import Answer
 
 MOST_LINKS, REASONS, LONGEST_SUGGESTION = 2, (3, 6), 60
 _MARKS = re.compile(r"\*\*|^- |(?<!\w)\*|\*(?!\w)|\\", re.MULTILINE)

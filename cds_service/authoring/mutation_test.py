@@ -24,7 +24,7 @@ from cds_service.policy.codes import CodeSet
 from cds_service.policy.loading.folder import policy_of
 from cds_service.policy.model import Policy, own_id
 from cds_service.policy.places import Steps, path_of
-from cds_service.service import Guide
+from cds_service.service.guide import Guide
 
 # What a case may expect of the card as a whole; any criterion can change it.
 _OF_THE_CARD = frozenset(("summary", "indicator", "says", "omits", "suggests", "refused", "pathway"))

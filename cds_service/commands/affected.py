@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from cds_service import __version__, service
+from cds_service import __version__
 from cds_service.errors import RequestError
 from cds_service.fhir.elements import Json
 from cds_service.hooks import hook_request
 from cds_service.policy.model import Policy, own_id
-from cds_service.service import Guide
+from cds_service.service import hook_call
+from cds_service.service.concerned import concerned_policies
+from cds_service.service.guide import Guide
 from cds_service.web import outcomes
 
 ANSWERED = 200
@@ -130,9 +132,9 @@ def _again(line: Json, question: Question, guide: Guide) -> list[dict[str, Any]]
         asked = replace(asked, prefetch=prefetch, unfetched=content.get("unfetched", {}))
         today = date.fromisoformat(line["today"])
         candidates = [
-            policy for policy in service.concerned(asked, own, today) if policy.statement == question.policy.statement
+            policy for policy in concerned_policies(asked, own, today) if policy.statement == question.policy.statement
         ]
-        return outcomes.told(service.answer(asked, own, today, candidates=candidates))
+        return outcomes.told(hook_call.answer(asked, own, today, candidates=candidates))
     # Such as a limit that is lower now: what can be said of the call is in its line.
     except RequestError:
         return None

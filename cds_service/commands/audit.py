@@ -12,7 +12,7 @@ from cds_service.commands.common import DAY, guide_of, settings_of
 if TYPE_CHECKING:
     from cds_service.commands.affected import Question
     from cds_service.operations.sealing import Keys
-    from cds_service.service import Guide
+    from cds_service.service.guide import Guide
     from cds_service.settings.settings import Settings
 
 

@@ -11,7 +11,7 @@ from cds_service.errors import PolicyError
 
 if TYPE_CHECKING:
     from cds_service.library import Library
-    from cds_service.service import Guide
+    from cds_service.service.guide import Guide
     from cds_service.settings.settings import Settings
     from cds_service.trust.entries import Clients
 
@@ -60,11 +60,11 @@ def library_of(settings: "Settings") -> "Library":
 
 def guide_of(settings: "Settings") -> "Guide":
     """What evaluates a call, of the settings; rule sets that were not loaded are named on standard error."""
-    from cds_service import service
+    from cds_service.service import guide
 
     library = library_of(settings)
     warn_of_left_out(library)
-    return service.guide_of(settings, library, settings.public_url or "http://127.0.0.1:8080")
+    return guide.guide_of(settings, library, settings.public_url or "http://127.0.0.1:8080")
 
 
 def warn_of_left_out(library: "Library") -> None:

@@ -5,13 +5,14 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from cds_service import service
 from cds_service.errors import RequestError
 from cds_service.facts.evidence import Attested, Evidence
 from cds_service.facts.logic import Truth, every
 from cds_service.hooks.hook_request import SERVICE_OF, parse
 from cds_service.policy.model import Part, Policy
-from cds_service.service import Answer, Guide
+from cds_service.service import hook_call
+from cds_service.service.guide import Guide
+from cds_service.service.statement import Answer
 from cds_service.verdicts.criteria import Finding
 from cds_service.verdicts.decisions import Counts, Decision, Verdict
 from cds_service.verdicts.payers import PayerPosition
@@ -33,8 +34,8 @@ def answers_to(
     request = parse(service_id, body)
     for draft in request.unread_drafts:
         tell(f"Not read as an order: {draft.sentence}")
-    answers = service.answer(request, replace(guide, explains=True), today, profile)
-    for failed in service.failures(answers):
+    answers = hook_call.answer(request, replace(guide, explains=True), today, profile)
+    for failed in hook_call.failures(answers):
         tell(f"{failed.policy.id} could not be evaluated: {failed.error!r}")
     return answers
 
@@ -44,7 +45,7 @@ def as_json(answers: Sequence[Answer], today: date) -> dict[str, Any]:
     return {
         "today": today.isoformat(),
         "policies": [_policy(item) for item in answers if item.error is None and not item.late],
-        "response": service.response(answers),
+        "response": hook_call.response(answers),
     }
 
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from cds_service import service
 from cds_service.card.assessment import Assessment
 from cds_service.card.evidence_page import evidence_page, page_words
 from cds_service.card.evidence_sources import rule_set_part
@@ -15,7 +14,8 @@ from cds_service.card.markdown import one_line
 from cds_service.card.outcomes import Outcome
 from cds_service.card.style import DEFAULT_STYLE
 from cds_service.card.summaries import summary
-from cds_service.service import Answer
+from cds_service.service import hook_call
+from cds_service.service.statement import Answer
 from cds_service.web.evidence_view import EvidenceRow, RowGroup, view
 
 IF_MEANT = "The order is unclear. If it is for this procedure, the criteria stand as follows."
@@ -53,7 +53,7 @@ def _told(answers: Sequence[Answer], day: date) -> Iterator[Paragraph]:
     if not answers:
         yield Paragraph(Text(NO_POLICY))
         return
-    cards = service.response(answers)["cards"]
+    cards = hook_call.response(answers)["cards"]
     for card in cards:
         yield from _card(card)
     if not cards:

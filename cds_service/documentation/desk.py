@@ -26,7 +26,7 @@ from cds_service.installation import Forms
 from cds_service.policy.model import Policy
 from cds_service.questionnaire.items import SIGNER_ROLES
 from cds_service.questionnaire.questions import groups, questions
-from cds_service.service import Guide
+from cds_service.service.guide import Guide
 from cds_service.store.form_sessions import Begun
 from cds_service.trust.smart import WRITES, AppRegistration
 

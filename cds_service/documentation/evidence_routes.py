@@ -23,11 +23,11 @@ from cds_service.documentation.reading import ChartRead, Sitting
 from cds_service.fhir.elements import Json
 from cds_service.installation import Installation
 from cds_service.policy.model import Policy
-from cds_service.service import Guide
+from cds_service.service.form_decisions import form_decisions
+from cds_service.service.guide import Guide
 from cds_service.web import accepted
 from cds_service.web.evidence_links import LAUNCH_PATH, RuleSetParts
 from cds_service.web.evidence_view import us_dates, view
-from cds_service.web.form_decisions import form_decisions
 from cds_service.web.gate import Gate
 from cds_service.web.packets import Packets
 from cds_service.web.record import note_opened

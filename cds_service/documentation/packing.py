@@ -10,7 +10,8 @@ from cds_service.documentation.reading import ChartRead, Sitting
 from cds_service.fhir.elements import Json, relative
 from cds_service.hooks import prefetch
 from cds_service.hooks.hook_request import HookRequest
-from cds_service.service import Guide, arrivals
+from cds_service.service.call_chart import arrivals
+from cds_service.service.guide import Guide
 from cds_service.web.packet import Packet, chosen, cited
 
 RESPONSE = "QuestionnaireResponse"

@@ -13,8 +13,8 @@ from cds_service.card.evidence_page import evidence_page, page_words
 from cds_service.card.form_context import FormContext
 from cds_service.card.style import DEFAULT_STYLE
 from cds_service.fhir.elements import Json
+from cds_service.service.form_decisions import FormDecision
 from cds_service.verdicts import decisions
-from cds_service.web.form_decisions import FormDecision
 
 LONGER_ROUTED = "The chart now shows that these criteria are not for this order."
 NO_PART = "The order names no side, and criteria are checked for each."

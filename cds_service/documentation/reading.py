@@ -6,7 +6,6 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from cds_service import service
 from cds_service.card.form_context import FormContext
 from cds_service.card.style import Style
 from cds_service.clock import Deadline
@@ -22,10 +21,11 @@ from cds_service.hooks import hook_request
 from cds_service.hooks.hook_request import HookRequest
 from cds_service.policy.model import Policy
 from cds_service.questionnaire.questions import questions
-from cds_service.service import Guide
+from cds_service.service.concerned import wanted_templates
+from cds_service.service.form_decisions import FormDecision, form_decisions
+from cds_service.service.guide import Guide
 from cds_service.trust.smart import AppRegistration
 from cds_service.verdicts.decisions import Decision
-from cds_service.web.form_decisions import FormDecision, form_decisions
 
 NOBODY = "Practitioner/unknown"
 _SERVICE = hook_request.SERVICE_OF[hook_request.ORDER_SIGN]
@@ -73,7 +73,7 @@ def read_chart(
     """Reads what the statement reads, and decides as for a card. Never raises for what a server does."""
     policies = (sitting.policy,)
     request = hook_request.parse(_SERVICE, _call(sitting), guide.limits)
-    wanted = partial(service.wanted, candidates=policies, guide=guide, today=today)
+    wanted = partial(wanted_templates, candidates=policies, guide=guide, today=today)
     request = complete_call(request, wanted, fetcher, sitting.registration.allowance, deadline).request
     patient = _patient(request.prefetch.get("patient"))
     if patient is None:

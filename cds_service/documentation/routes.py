@@ -25,7 +25,7 @@ from cds_service.errors import RequestError
 from cds_service.policy.model import Policy
 from cds_service.questionnaire.items import SAYS_TRUE, SIGNER_ROLES
 from cds_service.questionnaire.questions import questions
-from cds_service.service import Guide
+from cds_service.service.guide import Guide
 from cds_service.store.form_sessions import Begun
 from cds_service.web import accepted, evidence_links, form_links
 from cds_service.web.gate import Gate

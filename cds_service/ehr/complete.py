@@ -19,11 +19,11 @@ def complete_call(
     allowance: Allowance,
     deadline: Deadline,
 ) -> Completed:
-    """The call with all that could be had by the deadline, ready for ``service.answer``; nothing is fetched in vain.
+    """The call with all that could be had by the deadline, ready for ``hook_call.answer``; nothing is fetched in vain.
 
-    ``wanted`` says which templates, by prefetch key, must be known next to answer the call (``service.wanted``). A call
-    without ``fhir_server`` comes back as it is. At last what it refers to by id alone is read, under the reference as
-    its key. Raises RequestError 400 as ``service.answer`` does.
+    ``wanted`` says which templates, by prefetch key, must be known next to answer the call (``wanted_templates``). A
+    call without ``fhir_server`` comes back as it is. At last what it refers to by id alone is read, under the reference
+    as its key. Raises RequestError 400 as ``hook_call.answer`` does.
     """
     if request.fhir_server is None:
         return Completed(request)

@@ -17,7 +17,7 @@ from cds_service.operations.readiness import READY, Concern
 from cds_service.self_check import surfaces
 from cds_service.self_check.known_answers import Examiner, KnownAnswer, covering, known_answers
 from cds_service.self_check.stores import StoreCheck
-from cds_service.service import Guide
+from cds_service.service.guide import Guide
 from cds_service.settings.settings import Settings
 from cds_service.store import activity
 from cds_service.store.failures import StoreError

@@ -12,7 +12,7 @@ from flask import Flask
 from cds_service.authoring.case_requests import request_of
 from cds_service.authoring.cases import differences, today_of
 from cds_service.policy.model import Policy
-from cds_service.service import Guide
+from cds_service.service.guide import Guide
 from cds_service.web import probe
 from cds_service.web.probe import Probe
 

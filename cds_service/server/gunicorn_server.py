@@ -16,7 +16,6 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from cds_service import service
 from cds_service.app import create_app
 from cds_service.clock import utc_today
 from cds_service.installation import Installation, installation_of
@@ -26,6 +25,8 @@ from cds_service.operations.gunicorn_logs import ThroughTheRoot
 from cds_service.self_check.checks import SelfCheck
 from cds_service.self_check.watch import Watch
 from cds_service.server.worker import BoundedWorker, WorkerLimits
+from cds_service.service import hook_call
+from cds_service.service.guide import guide_of
 from cds_service.settings.settings import Settings
 
 THREADS = 8
@@ -69,7 +70,7 @@ def can_listen(host: str, port: int) -> bool:
 def load(settings: Settings) -> Library:
     """The policies, ready for their first call. Raises PolicyError."""
     library = load_library(settings.cards, settings.canonical_base, settings.codes, settings.value_sets)
-    service.warm_up(library)
+    hook_call.warm_up(library)
     return library
 
 
@@ -123,7 +124,7 @@ def install(
         logs.logger().warning("draft-skipped", policy=draft.name)
     address = settings.public_url or public_url
     app = create_app(settings, library, address, clock, installation)
-    guide = service.guide_of(settings, library, address)
+    guide = guide_of(settings, library, address)
     check = SelfCheck(app, settings, guide, installation, clock)
     watch = Watch(check, installation.readiness, settings.self_check_seconds, partial(_retain, installation))
     return ServedInstallation(app, installation, watch)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 from flask import Flask, Response, g, request
 
-from cds_service import json_bodies, service
+from cds_service import json_bodies
 from cds_service.card.style import Style
 from cds_service.clock import Deadline
 from cds_service.ehr.complete import complete_call
@@ -21,7 +21,9 @@ from cds_service.hooks.client_names import OPEN
 from cds_service.hooks.hook_request import HookRequest
 from cds_service.installation import Installation
 from cds_service.operations import logs
-from cds_service.service import Guide
+from cds_service.service import call_chart, hook_call
+from cds_service.service.concerned import concerned_policies, wanted_templates
+from cds_service.service.guide import Guide
 from cds_service.store.sealed_pages import ToClose
 from cds_service.trust.entries import OFF
 from cds_service.web import accepted, outcomes, probe, reading
@@ -105,13 +107,13 @@ def _answered(
     """
     deadline = accepted.deadline_of(request.environ, installation.call_seconds)
     waits = deadline.earlier(RESERVE)
-    client, in_time = installation.open_client, service.always
+    client, in_time = installation.open_client, hook_call.always
     if gate is not None:
         # It may have waited for a thread until nobody waits for its answer any more.
         if not (in_time := lambda: deadline.left() > 0)():
             # A caller that did not send its body learns that; calling again would not help it.
             reading.body()
-            raise service.late()
+            raise hook_call.late()
         admitted = gate.admit(record.timing, waits)
         # Known before it is counted: of a client that calls too often a line is kept.
         record.caller, client = admitted
@@ -130,7 +132,7 @@ def _answered(
         with record.timing.step("fetch"), installation.traces.span("fetch"):
             completed = complete_call(
                 called,
-                partial(service.wanted, candidates=record.concerned, guide=own, today=today),
+                partial(wanted_templates, candidates=record.concerned, guide=own, today=today),
                 installation.fetcher,
                 client.fhir_allowance(),
                 waits,
@@ -144,9 +146,11 @@ def _answered(
         with record.timing.step("evaluate"), installation.traces.span("evaluate"):
             came = None
             if record.concerned:
-                came = service.arrivals(called, own.library)
-                record.arrived = service.states(came, own.library)
-            record.answers = service.answer(called, own, today, candidates=record.concerned, in_time=in_time, came=came)
+                came = call_chart.arrivals(called, own.library)
+                record.arrived = call_chart.states(came, own.library)
+            record.answers = hook_call.answer(
+                called, own, today, candidates=record.concerned, in_time=in_time, came=came
+            )
         if gate is not None and record.answers:
             with record.timing.step("evidence"):
                 pages = links.evidence.pages(record.answers, client, own.client)
@@ -156,7 +160,7 @@ def _answered(
             record.links = links.evidence.kept(pages, Deadline(min(waits.left(), FOR_A_LINK)))
     with record.timing.step("write"):
         launches = links.evidence.launches(record.answers, mode) if gate is not None else {}
-        response = with_links(service.response(record.answers), record.links, launches)
+        response = with_links(hook_call.response(record.answers), record.links, launches)
         if gate is not None and record.answers:
             response = links.forms.added(response, links.forms.links(record.answers, client, called.fhir_server))
         record.told = spoken(response, client)
@@ -172,7 +176,7 @@ def _read(record: CallRecord, guide: Guide) -> HookRequest:
         envelope = json_bodies.read_envelope(record.body, left="prefetch", exact="context")
     record.parsed = envelope.value
     record.request = hook_request.parse(record.service_id, envelope.value, guide.limits)
-    concerned = service.concerned(record.request, guide, record.today)
+    concerned = concerned_policies(record.request, guide, record.today)
     # What is no object is refused whoever would read it: it costs next to nothing.
     if envelope.unread is not None and (concerned or not envelope.holds_an_object):
         record.request = hook_request.with_prefetch(record.request, envelope.read(), guide.limits)
@@ -187,7 +191,7 @@ def _turn(installation: Installation, gate: Gate | None, deadline: Deadline) -> 
         with installation.turn.taken(deadline if gate is not None else None):
             yield
     except TimeoutError:
-        raise service.late() from None
+        raise hook_call.late() from None
 
 
 def _decimal(value: Any) -> orjson.Fragment:

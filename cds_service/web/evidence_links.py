@@ -17,7 +17,8 @@ from cds_service.fhir.elements import Json
 from cds_service.installation import Installation
 from cds_service.operations import logs
 from cds_service.policy.model import Policy
-from cds_service.service import Answer, Guide
+from cds_service.service.guide import Guide
+from cds_service.service.statement import Answer
 from cds_service.store.failures import StoreError
 from cds_service.store.sealed_pages import ToClose
 from cds_service.trust.entries import OFF, SEALED, SMART, Client

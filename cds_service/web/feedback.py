@@ -7,7 +7,7 @@ from time import perf_counter
 
 from flask import Flask, Response, g, request
 
-from cds_service import json_bodies, service
+from cds_service import json_bodies
 from cds_service.clock import Deadline
 from cds_service.errors import RequestError
 from cds_service.hooks import feedback, hook_request
@@ -16,6 +16,7 @@ from cds_service.installation import Installation
 from cds_service.operations import audit, logs
 from cds_service.operations.audit import Caller
 from cds_service.operations.timing import Timing
+from cds_service.service import hook_call
 from cds_service.store.database import Store
 from cds_service.store.feedback import Saved, save
 from cds_service.web import accepted, reading
@@ -69,7 +70,7 @@ def register(
 
     def _receive(record: _Record, deadline: Deadline) -> None:
         if deadline.left() <= 0:
-            raise service.late()
+            raise hook_call.late()
         admitted = gate.admit(record.timing, deadline)
         record.caller = admitted.caller
         gate.count(admitted)

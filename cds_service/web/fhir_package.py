@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from flask import Flask, Response
 
-from cds_service import json_bodies, service
+from cds_service import json_bodies
 from cds_service.errors import RequestError
 from cds_service.fhir.elements import Json, relative
 from cds_service.hooks import hook_request
@@ -23,10 +23,11 @@ from cds_service.questionnaire.found import contradicted
 from cds_service.questionnaire.package import issue, output_parameters, package_bundle
 from cds_service.questionnaire.rendering import questionnaire
 from cds_service.questionnaire.versions import Version
-from cds_service.service import Guide
+from cds_service.service import hook_call
+from cds_service.service.form_decisions import FormDecision, form_decisions
+from cds_service.service.guide import Guide
 from cds_service.web import fhir_parameters, reading
 from cds_service.web.fhir_record import begin, deadline_of, fhir, version_of
-from cds_service.web.form_decisions import FormDecision, form_decisions
 from cds_service.web.gate import Gate
 
 _SERVICE = hook_request.SERVICE_OF[hook_request.ORDER_SIGN]
@@ -72,7 +73,7 @@ def register(
         record = begin("package")
         deadline = deadline_of(installation)
         if deadline.left() <= 0:
-            raise service.late()
+            raise hook_call.late()
         client = record.admitted(gate.admit_to("Questionnaire", record.timing, deadline))
         version = version_of(client)
         with record.timing.step("read"):
@@ -82,7 +83,7 @@ def register(
             with installation.turn.taken(deadline), record.timing.step("evaluate"):
                 answer = packages(asked, version, artifacts, guide, today=clock(), now=datetime.now(UTC))
         except TimeoutError:
-            raise service.late() from None
+            raise hook_call.late() from None
         record.forms = answer.forms
         return fhir(answer.parameters)
 

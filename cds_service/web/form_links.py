@@ -6,7 +6,7 @@ from cds_service.card.form_context import app_context
 from cds_service.card.words.rest import FORM_LINK, RESUMED_FORM_LINK
 from cds_service.facts.logic import Truth
 from cds_service.fhir.elements import Json
-from cds_service.service import Answer
+from cds_service.service.statement import Answer
 from cds_service.trust.entries import Client
 from cds_service.trust.smart import AppRegistration
 

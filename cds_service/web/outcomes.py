@@ -5,7 +5,7 @@ from typing import Any
 
 from cds_service.card.outcomes import Outcome
 from cds_service.facts.logic import Truth
-from cds_service.service import Answer
+from cds_service.service.statement import Answer
 
 
 def of_call(answers: Iterable[Answer]) -> str:

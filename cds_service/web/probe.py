@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from cds_service.service import Answer
+from cds_service.service.statement import Answer
 
 KEY = "cds_service.probe"
 

@@ -8,7 +8,6 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
-from cds_service import service
 from cds_service.ehr.fetch import KeyReport
 from cds_service.fhir.elements import Json
 from cds_service.hooks import hook_request
@@ -21,7 +20,8 @@ from cds_service.operations.audit import AuditError, AuditLog, Caller, NoAuditLo
 from cds_service.operations.counting import NoMetrics
 from cds_service.operations.timing import Timing
 from cds_service.policy.model import Policy
-from cds_service.service import Answer
+from cds_service.service import call_chart
+from cds_service.service.statement import Answer
 from cds_service.store.ledger import Ledger, NoLedger
 from cds_service.store.shown import Shown
 from cds_service.web import outcomes
@@ -33,7 +33,7 @@ class CallRecord:
 
     ``caller`` is None until it is known who calls: of such a call nothing is kept. ``told`` is the response as the
     client gets it; ``links`` are the addresses of evidence pages in it, by the ids of their cards; ``parsed`` is the
-    JSON of the body as far as it was read, ``arrived`` the state of each list of its prefetch (``service.states``),
+    JSON of the body as far as it was read, ``arrived`` the state of each list of its prefetch (``call_chart.states``),
     empty for a call that did not come to read it; ``fetched`` are the values of its prefetch that came from the FHIR
     server.
     """
@@ -68,7 +68,7 @@ def tell(record: CallRecord, status: int, answer: bytes, installation: Installat
     for key in (item for item in record.report if item.cause):
         log.warning("fetch-failed", key=key.key, kind=key.cause)
     fetched = {item.key for item in record.report if item.cause}
-    for name in service.failed_lists(record.arrived):
+    for name in call_chart.failed_lists(record.arrived):
         if name not in fetched:
             log.warning("list-failed", key=name)
     told = {"cards": len(record.answers), "outcome": outcome} if status == 200 else {}

@@ -6,14 +6,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cds_service import examples, service
+from cds_service import examples
 from cds_service.errors import UnreadableError
 from cds_service.examples import Example
 from cds_service.fhir.bundles import once, read_value
 from cds_service.fhir.dates import years_between
 from cds_service.fhir.elements import Json, days_of
 from cds_service.hooks import hook_request, prefetch
-from cds_service.service import Guide
+from cds_service.service import hook_call
+from cds_service.service.guide import Guide
 from cds_service.web import outcomes
 from cds_service.workbench.facets import NO_CARD, Facet, facet_of, telling_order
 
@@ -106,7 +107,7 @@ def _line(example: Example, guide: Guide, today: date) -> Listed:
     """One line of the list. The loaded statements are asked, so that the list says what a reader of it will see."""
     request = examples.request_as_of(example, today)
     patient = request["prefetch"]["patient"]
-    answers = service.answer(hook_request.parse(example.about["service"], request), guide, today)
+    answers = hook_call.answer(hook_request.parse(example.about["service"], request), guide, today)
     # The card that stands first.
     shown = [(item.card["indicator"] != "warning", place) for place, item in enumerate(answers) if item.card]
     lead = answers[min(shown)[1]] if shown else None

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from cds_service import service
 from cds_service.ehr import templates
 from cds_service.ehr.templates import UnresolvedError
 from cds_service.errors import RequestError
@@ -13,7 +12,8 @@ from cds_service.fhir.types import subject_of
 from cds_service.hooks.draft_orders import is_of_another
 from cds_service.hooks.hook_request import HookRequest
 from cds_service.hooks.prefetch import key_of
-from cds_service.service import Guide
+from cds_service.service import call_chart
+from cds_service.service.guide import Guide
 from cds_service.workbench.remarks import ERROR, NOTE, WARNING, Check, Remark, models_check
 
 
@@ -144,7 +144,7 @@ def delivery(request: HookRequest | None, guide: Guide) -> tuple[dict[str, Json]
         return {}, []
     policies = guide.library.policies
     try:
-        chart = service.read_chart(request, policies, guide, service.arrivals(request, guide.library))
+        chart = call_chart.read_chart(request, policies, guide, call_chart.arrivals(request, guide.library))
     except RequestError as error:
         sentence = f"The service answers {error.status}: {error.sentence}"
         return {}, [Remark(error.expression or "prefetch", ERROR, sentence)]

@@ -13,7 +13,7 @@ from cds_service.errors import RequestError
 from cds_service.hooks import hook_request
 from cds_service.hooks.prefetch import key_of
 from cds_service.policy.model import Policy
-from cds_service.service import Guide
+from cds_service.service.guide import Guide
 from cds_service.settings.folders import data_folder
 from cds_service.web import pages, reading
 from cds_service.workbench import (

@@ -14,7 +14,7 @@ from cds_service.errors import RequestError
 from cds_service.fhir.elements import Json
 from cds_service.hooks import hook_request
 from cds_service.hooks.hook_request import HookRequest
-from cds_service.service import Guide
+from cds_service.service.guide import Guide
 from cds_service.workbench import prefetch_validation
 from cds_service.workbench.prefetch_validation import Published
 from cds_service.workbench.remarks import (

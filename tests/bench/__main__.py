@@ -15,7 +15,7 @@ import click
 import orjson
 
 from cds_service.clock import utc_today
-from cds_service.service import Guide
+from cds_service.service.guide import Guide
 from tests.bench import load, machine, workload
 from tests.bench.evaluation import Evaluation, Times, evaluate_in_turn
 from tests.bench.expected import answer_of, guide_of, print_head

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import orjson
 
-from cds_service import service
 from cds_service.hooks import hook_request
 from cds_service.server.gunicorn_server import COLLECT_EVERY
-from cds_service.service import Guide
+from cds_service.service import hook_call
+from cds_service.service.guide import Guide
 from tests.bench.machine import BenchError
 
 TURNS = 20
@@ -71,7 +71,7 @@ def _evaluate(evaluation: Evaluation, today: date, runs: int) -> Times:
 def _once(evaluation: Evaluation, body: bytes, today: date) -> int:
     request = hook_request.parse(evaluation.service_id, orjson.loads(body))
     started = thread_time_ns()
-    answers = service.answer(request, evaluation.guide, today)
+    answers = hook_call.answer(request, evaluation.guide, today)
     taken = thread_time_ns() - started
     if [item.decision is None for item in answers] != [False] * evaluation.decisions:
         raise BenchError(f"the evaluation ended in {len(answers)} answers, wanted are {evaluation.decisions} decisions")

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import orjson
 
-from cds_service import __version__, service
+from cds_service import __version__
 from cds_service.card.guidance import Addresses
 from cds_service.clock import utc_today
 from cds_service.hooks import hook_request
 from cds_service.library import load_library
-from cds_service.service import Guide
+from cds_service.service import hook_call
+from cds_service.service.guide import Guide
 from cds_service.settings.settings import OPEN_LOOPBACK_KEY, Settings
 from tests.bench import load, machine
 from tests.bench.machine import BenchError, Running
@@ -30,13 +31,13 @@ def guide_of(server: Running, cards: Path | None = None) -> Guide:
     """What the server was started with, so that its answers can be made here too."""
     settings = Settings(id_key=OPEN_LOOPBACK_KEY, **({"cards": cards} if cards else {}))
     library = load_library(settings.cards, settings.canonical_base)
-    service.warm_up(library)
+    hook_call.warm_up(library)
     return Guide(library, Addresses(f"http://127.0.0.1:{server.port}", settings.canonical_base), settings.key())
 
 
 def answer_of(service_id: str, body: bytes, guide: Guide) -> bytes:
     """The answer to a call, byte for byte."""
-    answers = service.answer(hook_request.parse(service_id, orjson.loads(body)), guide, utc_today())
+    answers = hook_call.answer(hook_request.parse(service_id, orjson.loads(body)), guide, utc_today())
     if any(item.decision is None for item in answers):
         raise BenchError("a policy could not be evaluated or only asks; the benchmark measures decisions")
-    return orjson.dumps(service.response(answers))
+    return orjson.dumps(hook_call.response(answers))

@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from cds_service import service
 from cds_service.authoring import cases
 from cds_service.authoring.case_requests import request_of
 from cds_service.card.guidance import Addresses
 from cds_service.hooks.hook_request import parse
 from cds_service.library import Library
 from cds_service.policy.model import Policy
-from cds_service.service import Answer, Guide
+from cds_service.service import hook_call
+from cds_service.service.guide import Guide
+from cds_service.service.statement import Answer
 from tests.charts import BASE, MINIMAL
 from tests.loading import policy_of, read_documents
 
@@ -101,7 +102,7 @@ class Table:
     def answer(self, row: Row) -> Answer:
         """What the service answers for a patient."""
         service_id, request = request_of(self.policy, case_of(row), self._guide)
-        (found,) = service.answer(parse(service_id, request), self._guide, cases.today_of(self.policy))
+        (found,) = hook_call.answer(parse(service_id, request), self._guide, cases.today_of(self.policy))
         assert found.error is None, repr(found.error)
         return found
 

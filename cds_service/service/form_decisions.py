@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import NamedTuple
 
-from cds_service import service
 from cds_service.chart import orders
 from cds_service.chart.chart import Chart
 from cds_service.chart.orders import ProcedureOrder
@@ -13,7 +12,9 @@ from cds_service.facts.evidence import Known
 from cds_service.hooks.hook_request import HookRequest
 from cds_service.policy.editions import date_of_service, in_force
 from cds_service.policy.model import Policy
-from cds_service.service import Guide
+from cds_service.service import call_chart
+from cds_service.service.concerned import concerned_policies
+from cds_service.service.guide import Guide
 from cds_service.verdicts import decisions
 from cds_service.verdicts.decisions import Decision
 
@@ -37,16 +38,16 @@ def form_decisions(
     Of several editions of a statement the one of the date of service, unless another is asked for. A statement for
     which the order goes another way has no form. Raises RequestError 400 for an order of another patient.
     """
-    candidates = service.concerned(request, guide, today)
+    candidates = concerned_policies(request, guide, today)
     wanted = {policy.id: policy for policy in asked}
     for editions in guide.library.statements:
         if editions[0].statement in {policy.statement for policy in candidates}:
             policy = in_force(editions, date_of_service([resource for _, resource in request.drafts], today))
             wanted.setdefault(policy.id, policy)
     named = {policy.id for policy in asked}
-    came = service.arrivals(request, guide.library)
+    came = call_chart.arrivals(request, guide.library)
     for policy in wanted.values():
-        chart = service.read_chart(request, [policy], guide, came)
+        chart = call_chart.read_chart(request, [policy], guide, came)
         order = orders.recognize(policy.orders, request.drafts, chart, None, today, policy.scope)
         if policy.id in named or (order is not None and order.certain):
             found = _decided(policy, chart, order, guide, today)
