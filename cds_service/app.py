@@ -9,7 +9,6 @@ from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from cds_service import __version__, web
-from cds_service.card.outcomes import Outcome
 from cds_service.installation import Installation
 from cds_service.library import Library
 from cds_service.operations.readiness import NOT_READY
@@ -150,12 +149,7 @@ def create_app(
 
 def _artifacts(library: Library) -> Artifacts:
     """The FHIR artifacts of the loaded policies; they are made when first asked for."""
-    topics = {
-        f"{policy.phrases.topic}{outcome.topic}": f"{policy.procedure}: {outcome.value}"
-        for policy in library.policies
-        for outcome in Outcome
-    }
-    return Artifacts(library.policies, library.canonical_base, library.override_reasons, topics, __version__)
+    return Artifacts(library.policies, library.canonical_base, library.override_reasons, library.topics, __version__)
 
 
 def _own_app(installation: Installation, public_url: str) -> "OwnApp | None":

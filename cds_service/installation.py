@@ -31,7 +31,7 @@ from cds_service.store.form_sessions import FormSessions
 from cds_service.store.ledger import Ledger, NoLedger
 from cds_service.store.page_keys import FILE_NAME, GivenKeys, KeptKeys, PageKeys
 from cds_service.store.replay import ReplayStore
-from cds_service.store.retention import NoRetention, Retention, limits_of
+from cds_service.store.retention import NoRetention, Retention, RetentionLimits
 from cds_service.store.sealed_pages import SealedPages
 from cds_service.store.workbench_sessions import WorkbenchSessions
 from cds_service.trust.checks import CHECKS
@@ -158,7 +158,7 @@ def installation_of(settings: Settings, library: Library, *, only_this_machine: 
         retention=Retention(
             store,
             audit_folder(settings.state),
-            limits_of(settings),
+            retention_limits(settings),
             metrics,
             clients=shown_evidence,
             ended=_expired(audit, metrics),
@@ -307,4 +307,16 @@ def names_of(
         checks=frozenset(checks),
         self_checks=frozenset(self_checks),
         parts=frozenset(parts),
+    )
+
+
+def retention_limits(settings: Settings) -> RetentionLimits:
+    """How long and how much is kept, as the settings say."""
+    return RetentionLimits(
+        settings.audit_days,
+        settings.feedback_days,
+        settings.audit_max_bytes,
+        settings.store_max_cards,
+        settings.store_max_feedback,
+        settings.evidence_max_pages,
     )

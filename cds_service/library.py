@@ -17,7 +17,7 @@ from cds_service.facts import gather
 from cds_service.facts.logic import Truth
 from cds_service.facts.silence import SilentFacts, empty_chart
 from cds_service.facts.vocabulary import VOCABULARY
-from cds_service.hooks import prefetch
+from cds_service.policy import prefetch_templates
 from cds_service.policy.code_packs import read_packs
 from cds_service.policy.drafts import MARK, places_to_fill
 from cds_service.policy.editions import overlaps
@@ -68,12 +68,12 @@ class Library:
     @cached_property
     def prefetch_keys(self) -> Mapping[str, str]:
         """Published prefetch key -> resource type."""
-        return prefetch.keys(self.policies)
+        return prefetch_templates.keys(self.policies)
 
     @cached_property
     def prefetch_templates(self) -> Mapping[str, str]:
         """Published prefetch key -> template."""
-        return prefetch.templates(self.policies)
+        return prefetch_templates.templates(self.policies)
 
     @cached_property
     def resource_types(self) -> frozenset[str]:
@@ -132,9 +132,13 @@ class Library:
         return overrides.known()
 
     @cached_property
-    def topics(self) -> frozenset[str]:
-        """The topic codes of cards: one for each therapy and outcome."""
-        return frozenset(f"{item.phrases.topic}{outcome.topic}" for item in self.policies for outcome in Outcome)
+    def topics(self) -> Mapping[str, str]:
+        """The topics of cards, one for each therapy and outcome: code -> what it is called."""
+        return {
+            f"{policy.phrases.topic}{outcome.topic}": f"{policy.procedure}: {outcome.value}"
+            for policy in self.policies
+            for outcome in Outcome
+        }
 
     def reason_label(self, code: str, system: str) -> str | None:
         """What an override reason is called if our cards offer it, or None; an empty ``system`` stands for ours."""
@@ -220,10 +224,10 @@ def granted_to_nobody(policy: Policy) -> list[str]:
     """A sentence for each criterion and verdict that an empty chart would meet: nothing known, nothing granted."""
     nobody = empty_chart(("Patient", *policy.resource_types))
     day = date(2000, 1, 1)
-    decision = decisions.decide(policy, nobody, gather.gather(policy, nobody, frozenset(), day), None, day)
+    known = gather.gather(policy, nobody, frozenset(), day)
+    decision = decisions.decide(policy, nobody, known, None, day)
     met = [f"criterion '{name}'" for name, finding in decision.findings.items() if finding.truth is Truth.MET]
     met += [f"verdict '{verdict.rule.id}'" for verdict in decision.verdicts if verdict.truth is Truth.MET]
-    known = gather.gather(policy, nobody, frozenset(), day)
     lent = [item for item in policy.criteria if item not in policy.always_evaluated]
     for name, finding in criteria.find(policy, [*lent, *policy.variants.values()], known, nobody).items():
         if finding.truth is Truth.MET:

@@ -122,7 +122,9 @@ def card() -> str:
     """What the card says of a patient with a score below the limit: its summary, and the line that comes first."""
     documents = _documents()
     policy = policy_of(FOLDER, documents)
-    case = next(case for case in policy.cases["cases"] if case["name"].startswith("A patient with pain 5.9 of 10"))
+    case = next(
+        case for case in policy.cases.document["cases"] if case["name"].startswith("A patient with pain 5.9 of 10")
+    )
     (answer,) = cases.case_result(policy, case, cases.guide_of(policy, guide())).answers
     assert answer.card is not None
     return "\n".join(f"> {line}  " for line in (f"**{answer.card['summary']}**", answer.card["detail"].splitlines()[0]))

@@ -13,7 +13,7 @@ from cds_service.chart.chart import Chart
 from cds_service.chart.code_index import Lexicon
 from cds_service.facts import gather
 from cds_service.facts.evidence import Fact, Known
-from cds_service.hooks import prefetch
+from cds_service.policy import prefetch_templates
 from cds_service.policy.model import Policy
 from cds_service.verdicts import criteria
 from cds_service.verdicts.criteria import Finding
@@ -177,7 +177,7 @@ def lexicon() -> Lexicon:
 
 def keys() -> dict[str, str]:
     """The published prefetch keys of the made-up statement."""
-    return prefetch.keys([minimal()])
+    return prefetch_templates.keys([minimal()])
 
 
 def sent(*resources: Any, **values: Any) -> Json:

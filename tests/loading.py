@@ -20,7 +20,7 @@ def load_policy(folder: Path, packs: Sequence[CodePack] = ()) -> Policy:
 
 def read_documents(folder: Path) -> dict[str, Any]:
     """Its documents, by name."""
-    return loader.read_documents(folder, VOCABULARY)
+    return loader.read_all_documents(folder, VOCABULARY)
 
 
 def policy_of(folder: Path, documents: Mapping[str, Any], code_sets: Mapping[str, CodeSet] | None = None) -> Policy:

@@ -11,7 +11,7 @@ from cds_service.chart.code_index import Lexicon
 from cds_service.facts import gather
 from cds_service.facts.logic import Truth
 from cds_service.fhir.dates import days
-from cds_service.hooks import prefetch
+from cds_service.policy import prefetch_templates
 from cds_service.policy.codes import CodeSet
 from cds_service.policy.model import Contrary, Criterion, FactRule, Policy
 from cds_service.verdicts import criteria
@@ -63,7 +63,7 @@ class Statement:
         # What the other criteria read would be worked out for each chart, and looked at by nobody.
         self.policy = replace(policy, facts={name: rule for name, rule in policy.facts.items() if name in read})
         sets = [codes for name in read for codes in _sets_of(policy.facts[name])]
-        self.keys = prefetch.keys([policy])
+        self.keys = prefetch_templates.keys([policy])
         self.lexicon = Lexicon([sets])
         self.forms = shipped.library().questionnaires(policy)
         self.form = f"{shipped.BASE}/Questionnaire/{policy.id}|{policy.edition}"
@@ -78,7 +78,7 @@ class Statement:
         sent: dict[str, Any] = {key: {"resourceType": "Bundle", "entry": []} for key in self.keys}
         sent["patient"] = patient()
         for resource in resources:
-            key = prefetch.key_of(resource["resourceType"])
+            key = prefetch_templates.key_of(resource["resourceType"])
             sent[key]["entry"].append({"resource": resource})
         on_record: Chart = chart_of(sent, self.keys, self.policy.resource_types | {"Patient"}, self.lexicon)
         known = gather.gather(self.policy, on_record, self.forms, shipped.TODAY)

@@ -19,7 +19,8 @@ from cds_service.ehr.search import FetchError, FetchLimits, read, search
 from cds_service.ehr.templates import Query, UnresolvedError, resolve
 from cds_service.errors import RequestError
 from cds_service.fhir.types import TYPES
-from cds_service.hooks import hook_request, prefetch
+from cds_service.hooks import hook_request
+from cds_service.policy import prefetch_templates
 from cds_service.service.concerned import concerned_policies, wanted_templates
 from cds_service.web.discovery import discovery_document
 from tests.charts import named
@@ -575,7 +576,7 @@ def test_the_texts_of_the_context_are_what_tokens_may_name():
 
 
 def test_lean_prefetch_asks_for_patient_and_coverage():
-    assert set(prefetch.lean(library().prefetch_templates)) == {"patient", "coverage"}
+    assert set(prefetch_templates.lean(library().prefetch_templates)) == {"patient", "coverage"}
     for entry in discovery_document(library(), lean=True, fetches=True)["services"]:
         assert set(entry["prefetch"]) == {"patient", "coverage"}
 

@@ -57,6 +57,15 @@ def test_bad_policy_is_left_out_alone(cards, damage):
     assert all(str(cards / JOINT) in problem for problem in left_out.problems)
 
 
+def test_a_policy_without_its_cases_answers_all_the_same(cards):
+    (cards / JOINT / "cases.json").unlink()
+    library = load_library(cards, BASE)
+    assert [policy.id for policy in library.policies] == [BACK, JOINT]
+    assert library.left_out == ()
+    with pytest.raises(PolicyError, match=r"cases\.json: the file is missing"):
+        library.policies[1].cases.read()
+
+
 def test_nothing_is_loaded_where_every_policy_is_bad(cards):
     for name in (BACK, JOINT):
         damage_json(cards / name)

@@ -20,7 +20,7 @@ from cds_service.facts.logic import Truth
 from cds_service.facts.vocabulary import VOCABULARY, Vocabulary
 from cds_service.facts.word import ListWord, list_of_tests
 from cds_service.library import Library
-from cds_service.policy.loading.folder import load_policy, read_documents
+from cds_service.policy.loading.folder import load_policy, read_all_documents
 from cds_service.policy.model import FactRule
 from cds_service.policy.model import Test as Node
 from cds_service.settings.settings import Settings
@@ -121,7 +121,7 @@ def test_they_are_checked_and_mistaken_as_the_others_are(folder):
     assert report.policy is not None
     changes = {
         str(mutation).partition(": ")[2]
-        for mutation in mutations(read_documents(folder, OWN), load_policy(folder, OWN))
+        for mutation in mutations(read_all_documents(folder, OWN), load_policy(folder, OWN))
     }
     assert {
         "$.criteria[0].test: 'none' read as 'any'",

@@ -39,7 +39,7 @@ def test_no_official_cpt_descriptor_ships(policy):
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.id)
 def test_check_finds_no_error_and_every_mutation_is_noticed(policy):
     """That every card of every case keeps the rules of cards is among what is checked."""
-    assert len(policy.cases["cases"]) >= 100
+    assert len(policy.cases.document["cases"]) >= 100
     report = check.check_folder(data_folder("cards") / policy.id, BASE, check.Wishes(TODAY))
     assert report.of(Severity.ERROR) == []
     assert report.mutation_count is not None

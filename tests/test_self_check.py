@@ -21,8 +21,10 @@ from cds_service.app import create_app
 from cds_service.card.guidance import Addresses
 from cds_service.facts.logic import Truth
 from cds_service.installation import Installation, installation_of
+from cds_service.library import Library
 from cds_service.operations.check_names import CHECKS, DEGRADING, DEGRADING_WITH_TRUST, PARTS_OF_READINESS, WARNINGS
 from cds_service.operations.readiness import SILENT, STARTING, Readiness
+from cds_service.policy.cases import CaseFiles
 from cds_service.self_check.checks import PARTS, CheckResult, SelfCheck
 from cds_service.self_check.known_answers import KnownAnswer, covering, known_answers
 from cds_service.self_check.stores import SECONDS_BETWEEN_QUICK_CHECKS, StoreCheck
@@ -68,7 +70,7 @@ class Running:
 @cache
 def known() -> tuple[list[KnownAnswer], list[KnownAnswer]]:
     """The known answers of the policies that ship: those that cover all, and the rest."""
-    cases = list(known_answers(library().policies, shipped.guide()))
+    cases = [case for policy in library().policies for case in known_answers(policy, shipped.guide())]
     first = covering(cases)
     return first, [case for case in cases if case not in first]
 
@@ -224,7 +226,7 @@ def the_chart_loses_its_patient(running):
 def days_are_a_year_off(running):
     running.patch.setattr(
         "cds_service.self_check.known_answers.today_of",
-        lambda policy: date.fromisoformat(policy.cases["today"]) + timedelta(days=400),
+        lambda policy: date.fromisoformat(policy.cases.document["today"]) + timedelta(days=400),
     )
     running.check._cases = None
 
@@ -410,6 +412,17 @@ def all_policies_are_gone(running):
 
 def test_there_are_thirty_ways():
     assert len(WAYS) >= 30
+
+
+def test_cases_that_cannot_be_read_concern_their_statement_alone(running):
+    lost, other = running.guide.library.policies
+    lost = replace(lost, cases=CaseFiles(running.folder / "lost"))
+    running.check._guide = replace(running.guide, library=Library((lost, other), running.settings.canonical_base))
+    running.check._cases = None
+    result = running.check.run()["answers"]
+    assert result.policies == (lost.id,)
+    assert ["the file is missing" in sentence for sentence in result.sentences] == [True]
+    assert running.get("/readyz").get_json()["concerns"] == [{"check": "answers", "policy": lost.id}]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -11,9 +11,9 @@ from cds_service.fhir.dates import days
 from cds_service.fhir.elements import Json
 from cds_service.fhir.types import subject_of
 from cds_service.hooks import hook_request
-from cds_service.hooks.prefetch import key_of
 from cds_service.library import Library
 from cds_service.policy.model import Policy
+from cds_service.policy.prefetch_templates import key_of
 from cds_service.service.guide import Guide
 from cds_service.spelling import nearest
 
@@ -50,7 +50,7 @@ def request_of(policy: Policy, case: Mapping[str, Any], guide: Guide) -> tuple[s
         items = (
             _named(policy, "orders", case["orders"])
             if "orders" in case
-            else next(iter(policy.cases["orders"].values()))
+            else next(iter(policy.cases.frame["orders"].values()))
         )
         drafts = [maker.resource(name, item) for name, item in _changed(items, case.get("change_orders", {})).items()]
         context["draftOrders"] = {
@@ -71,7 +71,7 @@ def request_of(policy: Policy, case: Mapping[str, Any], guide: Guide) -> tuple[s
 def first_orders(policy: Policy, guide: Guide) -> list[Json]:
     """The draft orders that stand first among those of a policy's cases. Raises PolicyError where one says nothing."""
     maker = _Maker(policy, guide)
-    return [maker.resource(name, item) for name, item in next(iter(policy.cases["orders"].values())).items()]
+    return [maker.resource(name, item) for name, item in next(iter(policy.cases.frame["orders"].values())).items()]
 
 
 def prefetch_of(resources: list[Json], library: Library) -> dict[str, Any]:
@@ -94,10 +94,10 @@ def prefetch_of(resources: list[Json], library: Library) -> dict[str, Any]:
 
 
 def _named(policy: Policy, kind: str, name: str) -> Mapping[str, Any]:
-    if name not in policy.cases[kind]:
-        allowed = ", ".join(sorted(policy.cases[kind]))
+    if name not in policy.cases.frame[kind]:
+        allowed = ", ".join(sorted(policy.cases.frame[kind]))
         raise PolicyError([f"cases.json: $.{kind}: '{name}' is not there; allowed are {allowed}"])
-    found: Mapping[str, Any] = policy.cases[kind][name]
+    found: Mapping[str, Any] = policy.cases.frame[kind][name]
     return found
 
 

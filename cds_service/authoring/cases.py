@@ -34,7 +34,7 @@ class CaseResult:
 def run_cases(policy: Policy, guide: Guide) -> Iterator[CaseResult]:
     """Runs every case of a policy through the real service, with that policy alone."""
     alone = guide_of(policy, guide)
-    return (case_result(policy, case, alone) for case in policy.cases["cases"])
+    return (case_result(policy, case, alone) for case in policy.cases.document["cases"])
 
 
 def case_result(policy: Policy, case: Mapping[str, Any], guide: Guide) -> CaseResult:
@@ -66,7 +66,7 @@ def run_case(case: Mapping[str, Any], request: tuple[str, Json], guide: Guide, t
 
 def today_of(policy: Policy) -> date:
     """The day on which a policy's cases are evaluated."""
-    return date.fromisoformat(policy.cases["today"])
+    return date.fromisoformat(policy.cases.frame["today"])
 
 
 def differences(  # noqa: C901 - one branch for each thing that a case can expect

@@ -14,7 +14,7 @@ from cds_service.fhir.bundles import PrefetchValue, read_value
 from cds_service.fhir.elements import Json, first_of, relative
 from cds_service.fhir.types import subject_of
 from cds_service.hooks.hook_request import ORDER_SIGN
-from cds_service.hooks.prefetch import key_of
+from cds_service.policy.prefetch_templates import key_of
 
 _FAILED: Json = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "incomplete"}]}
 _MORE = [{"relation": "next", "url": ""}]

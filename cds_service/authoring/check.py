@@ -21,7 +21,7 @@ from cds_service.fhir.elements import Json
 from cds_service.library import Library, granted_to_nobody
 from cds_service.policy import editions
 from cds_service.policy.code_packs import CodePack
-from cds_service.policy.loading.folder import load_policy, policy_of, read_documents
+from cds_service.policy.loading.folder import load_policy, policy_of, read_all_documents
 from cds_service.policy.model import Policy
 from cds_service.policy.value_sets import ValueSet
 from cds_service.questionnaire import problems as form
@@ -105,7 +105,7 @@ def check_folder(
     try:
         if unfinished := _unfinished(folder, vocabulary):
             return unfinished
-        documents = read_documents(folder, vocabulary)
+        documents = read_all_documents(folder, vocabulary)
         policy = policy_of(folder, documents, vocabulary)
         if packs or value_sets:
             load_policy(folder, vocabulary, packs, value_sets)
@@ -132,7 +132,7 @@ def check_folder(
         problems=tuple(found),
         policy=policy,
         pending=tuple(item.id for item in policy.criteria if item.statement_text == "pending-verification"),
-        case_count=len(policy.cases["cases"]),
+        case_count=len(policy.cases.document["cases"]),
         mutation_count=None if tried is None else len(tried),
         survivor_count=len(survivors),
         why_no_slips="mutations not tried while a case fails" if failing and wishes.mutations else "",
@@ -155,7 +155,7 @@ def across_folders(reports: Iterable[CheckReport]) -> list[Problem]:
 
 
 def _failing_cases(policy: Policy, guide: Guide, tell: Tell) -> Iterator[Problem]:
-    listed, alone, names = policy.cases["cases"], cases.guide_of(policy, guide), set[str]()
+    listed, alone, names = policy.cases.document["cases"], cases.guide_of(policy, guide), set[str]()
 
     def faults(case: Mapping[str, Any]) -> list[str]:
         """What is wrong with one case and with the cards that it gets."""
@@ -179,7 +179,7 @@ def _truths_without_case(policy: Policy) -> Iterator[Problem]:
     """
     seen: dict[str, set[str]] = {criterion.id: set() for criterion in policy.criteria}
     own = {criterion.id for criterion in policy.always_evaluated}
-    for case in policy.cases["cases"]:
+    for case in policy.cases.document["cases"]:
         for key, truth in case["expect"].get("criteria", {}).items():
             name, _, profile = key.partition(" ")[0].partition("@")
             if name in seen and not (profile and name in own):

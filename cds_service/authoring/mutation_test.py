@@ -103,7 +103,7 @@ class Trial:
         self.policy = policy
         alone = cases.guide_of(policy, guide)
         self.today = cases.today_of(policy)
-        self.cases = [Prepared(case, request_of(policy, case, alone)) for case in policy.cases["cases"]]
+        self.cases = [Prepared(case, request_of(policy, case, alone)) for case in policy.cases.document["cases"]]
         self.holders = _holders(policy)
 
     def survivors(self, mutations: list[Mutation], tell: Callable[[int], None]) -> list[Mutation]:

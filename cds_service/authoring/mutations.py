@@ -53,7 +53,7 @@ class _Given(NamedTuple):
 
 def mutations(documents: Documents, policy: Policy, *, phrases: bool = False) -> list[Mutation]:
     """Every mutation of the ``policy`` of these documents; those of single phrases only where asked for."""
-    given = _Given(policy, documents["policy"], date.fromisoformat(policy.cases["today"]))
+    given = _Given(policy, documents["policy"], date.fromisoformat(policy.cases.document["today"]))
     found = [mutation for root in tests(policy) for mutation in _of_test(given, root)]
     found += _of_parameters(given)
     found += _of_facts(given)

@@ -71,7 +71,7 @@ def _days_at(policy: Policy, mutation: Mutation) -> set[str]:
     """The last days on which a record counts with the look-back at a place, and with the moved one."""
     if mutation.steps[-1] not in LOOK_BACKS:
         return set()
-    today = date.fromisoformat(policy.cases["today"])
+    today = date.fromisoformat(policy.cases.document["today"])
     counted = (getattr(policy.facts[str(mutation.steps[1])], str(mutation.steps[-1])), mutation.edits[0].value)
     return {(today - timedelta(days=days)).isoformat() for days in counted}
 

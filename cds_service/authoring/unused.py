@@ -72,7 +72,7 @@ def _profiles_read(policy: Policy) -> Iterator[str]:
 
 
 def _profiles_of_cases(policy: Policy) -> Iterator[str]:
-    for case in policy.cases["cases"]:
+    for case in policy.cases.document["cases"]:
         if "profile" in case:
             yield case["profile"]
         for key in case["expect"].get("criteria", ()):

@@ -62,14 +62,15 @@ def recover() -> None:
 def prune() -> None:
     """Remove now what the running service removes once a day: what is past its days or beyond its cap."""
     from cds_service.clock import utc_today
+    from cds_service.installation import retention_limits
     from cds_service.store.database import open_store
     from cds_service.store.failures import StoreError
-    from cds_service.store.retention import SET_ASIDE, added_up, limits_of, prune_store
+    from cds_service.store.retention import SET_ASIDE, added_up, prune_store
 
     settings = settings_of()
     try:
         with closing(open_store(settings.store_url.get_secret_value(), settings.state, create=False)) as opened:
-            removed = added_up(prune_store(opened, limits_of(settings), utc_today()))
+            removed = added_up(prune_store(opened, retention_limits(settings), utc_today()))
     except StoreError as error:
         raise click.ClickException(str(error)) from None
     for (kind, reason), number in removed.items():

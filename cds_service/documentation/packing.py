@@ -8,8 +8,8 @@ from cds_service.documentation.context import drafts_of
 from cds_service.documentation.open_form import banner_of
 from cds_service.documentation.reading import ChartRead, Sitting
 from cds_service.fhir.elements import Json, relative
-from cds_service.hooks import prefetch
 from cds_service.hooks.hook_request import HookRequest
+from cds_service.policy import prefetch_templates
 from cds_service.service.call_chart import arrivals
 from cds_service.service.guide import Guide
 from cds_service.web.packet import Packet, chosen, cited
@@ -61,7 +61,7 @@ def with_signer(packet: Packet, signer: Mapping[str, str], practitioner: Json | 
 
 def with_response(request: HookRequest, response: Json) -> HookRequest:
     """A call with answers that were signed, where the EHR does not give them back as a record of its own."""
-    key = prefetch.key_of(RESPONSE)
+    key = prefetch_templates.key_of(RESPONSE)
     held = request.prefetch.get(key)
     entries = list(held.get("entry", [])) if isinstance(held, dict) else []
     if any(_same(entry, response) for entry in entries):

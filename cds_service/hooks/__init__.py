@@ -1,1 +1,1 @@
-"""A call and its feedback as the EHR sends them, and what prefetch is asked for."""
+"""A call and its feedback as the EHR sends them."""

@@ -1,1 +1,1 @@
-"""A rule set in memory, and how a folder becomes one."""
+"""A rule set in memory, how a folder becomes one, and what prefetch it asks for."""

@@ -5,27 +5,65 @@ from pathlib import Path
 from typing import Any
 
 from cds_service.errors import PolicyError
-from cds_service.policy.json_files import plain_schema, read_json, schema_problems
+from cds_service.policy.json_files import CASES, plain_schema, read_json, schema_problems
 
 _HOLE = "{code}"
 
 
-def all_cases(folder: Path, cases: Mapping[str, Any]) -> dict[str, Any]:
-    """cases.json as read, its ``cases`` followed by those of every cases-*.json, each table opened.
+class CaseFiles:
+    """The cases of a policy folder. They are read when first asked for: to answer a call needs none."""
 
-    Each case says in ``file`` where it stands. Raises PolicyError with file and place.
-    """
+    def __init__(self, folder: Path, document: Mapping[str, Any] | None = None) -> None:
+        """``document``: the cases where they were read, or changed, before."""
+        self._folder, self._document, self._frame = folder, document, document
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """What ``read`` returns, read once and kept. Raises PolicyError likewise."""
+        if self._document is None:
+            self._document = self.read()
+        return self._document
+
+    @property
+    def frame(self) -> Mapping[str, Any]:
+        """What the cases are made of: cases.json without them, read once and kept. Raises PolicyError likewise."""
+        if self._frame is None:
+            self._frame = {name: part for name, part in self._main().items() if name != CASES}
+        return self._frame
+
+    def read(self) -> dict[str, Any]:
+        """cases.json, its ``cases`` followed by those of every cases-*.json, each table opened.
+
+        Each case says in ``file`` where it stands. Raises PolicyError with file and place.
+        """
+        cases = self._main()
+        return {**cases, CASES: list(_each(self._folder, cases))}
+
+    def each(self) -> Iterator[dict[str, Any]]:
+        """The ``cases`` of ``read``, of which only one file's are in memory at a time.
+
+        Raises PolicyError with file and place, at the latest after the last of them.
+        """
+        return _each(self._folder, self._main())
+
+    def _main(self) -> dict[str, Any]:
+        path = self._folder / f"{CASES}.json"
+        cases: dict[str, Any] = read_json(path)
+        if problems := schema_problems(plain_schema(CASES), path, cases):
+            raise PolicyError(problems)
+        return cases
+
+
+def _each(folder: Path, cases: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     problems: list[str] = []
-    found: list[dict[str, Any]] = []
     for path, listed in _lists(folder, cases, problems):
         for index, case in enumerate(listed):
             try:
-                found += [{**opened, "file": path.name} for opened in _opened(case)]
+                yield from ({**opened, "file": path.name} for opened in _opened(case))
             except ValueError as error:
                 problems.append(f"{path}: $.cases[{index}].for_each: {error}")
     if problems:
         raise PolicyError(problems)
-    return {**cases, "cases": found}
 
 
 def _lists(folder: Path, cases: Mapping[str, Any], problems: list[str]) -> Iterator[tuple[Path, list[dict[str, Any]]]]:

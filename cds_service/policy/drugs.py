@@ -3,7 +3,7 @@
 ``tables/drugs.json`` is this project's own; each entry says where its codes were found. Nothing is looked up elsewhere.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -82,17 +82,37 @@ def codes_of(rows: Mapping[str, Code]) -> Iterator[tuple[str, Code]]:
     if not rows:
         return
     yield from ((row.code, row) for row in rows.values() if row.code)
-    for code, names in drug_table().products:
-        if meant := _meant(rows, names):
-            yield code, replace(rows[meant[0]], label=together(meant))
+    products, places = drug_table().products, _places_of_products()
+    named: dict[tuple[str, ...], Code] = {}
+    for place in sorted({place for name in rows for place in places.get(name, ())}):
+        code, names = products[place]
+        meant = _meant(rows, names)
+        if meant not in named:
+            named[meant] = replace(rows[meant[0]], label=together(meant))
+        yield code, named[meant]
 
 
 def names_of(rows: Mapping[str, Code]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """(phrase, ingredients that it names) for the ingredients in ``rows`` and for the brands of their combinations."""
     table = drug_table()
     for name in rows:
-        yield from ((words(said), (name,)) for said in table.drugs[name].names)
+        yield from ((said, (name,)) for said in _phrases_of(name))
     yield from ((words(brand), meant) for brand, names in table.brands if (meant := _meant(rows, names)))
+
+
+@cache
+def _places_of_products() -> Mapping[str, Sequence[int]]:
+    """Ingredient -> the places in the table of the products that hold it."""
+    found: dict[str, list[int]] = {}
+    for place, (_, names) in enumerate(drug_table().products):
+        for name in names:
+            found.setdefault(name, []).append(place)
+    return found
+
+
+@cache
+def _phrases_of(name: str) -> tuple[str, ...]:
+    return tuple(words(said) for said in drug_table().drugs[name].names)
 
 
 def together(names: Iterable[str]) -> str:

@@ -17,7 +17,9 @@ from cds_service.fhir.dates import days
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
-FILES = ("policy", "codes", "card", "payers", "cases")
+RULES = ("policy", "codes", "card", "payers")
+CASES = "cases"
+FILES = (*RULES, CASES)
 COMMENT = "//"
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)

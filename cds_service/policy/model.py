@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any, ClassVar
 
 from cds_service.fhir.elements import Key
+from cds_service.policy.cases import CaseFiles
 from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.payer_names import NO_PAYER_NAMES, PayerNames
 from cds_service.policy.phrases import Phrases
@@ -447,7 +448,7 @@ class Policy:
     payers: tuple[Payer, ...]
     wording: Mapping[str, Any]
     phrases: Phrases
-    cases: Mapping[str, Any]
+    cases: CaseFiles
     resource_types: frozenset[str]
     scope: Scope | None = None
     parameters: Mapping[str, Parameter] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from cds_service import __version__
 from cds_service.facts.kind import kind_of
 from cds_service.fhir.terminology import ICD10CM
 from cds_service.fhir.types import TYPES
-from cds_service.hooks import prefetch
+from cds_service.policy import prefetch_templates
 from cds_service.policy.codes import Code
 from cds_service.policy.model import Criterion, FactRule, Policy
 from cds_service.policy.sources import Source
@@ -189,7 +189,7 @@ def inputs(policy: Policy) -> list[Input]:
         Input(
             name,
             policy_text.reading(rule, policy.facts, None, policy.scope),
-            tuple(prefetch.key_of(kind) for kind in sorted(rule.types()) if not TYPES[kind].unasked),
+            tuple(prefetch_templates.key_of(kind) for kind in sorted(rule.types()) if not TYPES[kind].unasked),
             tuple(users.get(name, {}).values()),
         )
         for name, rule in policy.facts.items()
@@ -198,7 +198,7 @@ def inputs(policy: Policy) -> list[Input]:
 
 def sent(policy: Policy) -> list[Sent]:
     """The prefetch that this policy alone needs; discovery offers that of all policies together."""
-    templates = prefetch.templates((policy,))
+    templates = prefetch_templates.templates((policy,))
     return [
         Sent(
             key,
@@ -207,7 +207,7 @@ def sent(policy: Policy) -> list[Sent]:
             tuple(rule.title for rule in policy.facts.values() if kind in rule.types())
             + (("Payer of the patient",) if kind == "Coverage" else ()),
         )
-        for key, kind in prefetch.keys((policy,)).items()
+        for key, kind in prefetch_templates.keys((policy,)).items()
     ]
 
 

@@ -1,14 +1,16 @@
 """The checks by name, one run of all of them, and what it tells: readiness, metrics, log."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from itertools import islice
 
 import orjson
 from flask import Flask
 
+from cds_service.errors import PolicyError
 from cds_service.installation import Installation
 from cds_service.operations import logs
 from cds_service.operations.audit import AuditError
@@ -73,12 +75,16 @@ class SelfCheck:
         self._files = surfaces.Files(
             settings.cards, settings.codes, settings.canonical_base, self._left_out, settings.value_sets
         )
-        self._clock = surfaces.Clock(now, monotonic, clock, surfaces.not_before(library))
+        self._clock = surfaces.Clock(now, monotonic, clock, partial(surfaces.not_before, library.policies))
         self._examiner = Examiner(app)
         self._store_check = StoreCheck(installation.store, monotonic) if installation.store is not None else None
         self._cases: tuple[list[KnownAnswer], list[KnownAnswer]] | None = None
+        self._unreadable: dict[str, Sequence[str]] = {}
         self._turn = 0
         self._status = ""
+        # What the first run loads is loaded now, so that workers share it.
+        app.test_client()
+        app.jinja_env.get_template("policy.html")
 
     def run(self, pause: Callable[[float], bool] = lambda seconds: False) -> dict[str, CheckResult]:
         """Runs every check and tells what it found.
@@ -132,17 +138,27 @@ class SelfCheck:
                 failing.append(case.key)
             if pause(PAUSE):
                 break
+        for policy, problems in self._unreadable.items():
+            sentences += problems
+            policies[policy] = None
         return CheckResult(tuple(sentences), tuple(policies), tuple(failing))
 
     def _due(self) -> Iterator[KnownAnswer]:
         if self._cases is None:
-            cases = list(known_answers(self._guide.library.policies, self._guide))
+            cases = list(self._read_cases())
             first = covering(cases)
             covered = {case.key for case in first}
             self._cases = first, [case for case in cases if case.key not in covered]
         first, rest = self._cases
         yield from first
         yield from islice(rest, self._turn % PARTS, None, PARTS)
+
+    def _read_cases(self) -> Iterator[KnownAnswer]:
+        for policy in self._guide.library.policies:
+            try:
+                yield from known_answers(policy, self._guide)
+            except PolicyError as error:
+                self._unreadable[policy.id] = error.problems
 
     def _pages(self) -> CheckResult:
         policies = self._guide.library.policies

@@ -1,7 +1,7 @@
 """Patients whose answer is known: the cases of the loaded policies, sent to the application as hook calls."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -19,22 +19,20 @@ from cds_service.web.probe import Probe
 
 @dataclass(frozen=True, slots=True)
 class KnownAnswer:
-    """One case of a policy, and what is expected; its request is made when it is sent, for there are many of them."""
+    """One case of a policy, and what is expected.
+
+    It is kept as it is ``written`` in JSON, and its request is made when it is sent: there are many of them.
+    """
 
     owner: Policy
-    case: Mapping[str, Any]
+    name: str
+    written: bytes
     guide: Guide
 
     @property
     def policy(self) -> str:
         """The id of the policy."""
         return self.owner.id
-
-    @property
-    def name(self) -> str:
-        """The name of the case."""
-        name: str = self.case["name"]
-        return name
 
     @property
     def key(self) -> tuple[str, str]:
@@ -44,7 +42,7 @@ class KnownAnswer:
     @property
     def expect(self) -> Mapping[str, Any]:
         """What is expected, as the case has it."""
-        expect: Mapping[str, Any] = self.case["expect"]
+        expect: Mapping[str, Any] = orjson.loads(self.written)["expect"]
         return expect
 
     @property
@@ -54,16 +52,18 @@ class KnownAnswer:
 
     def request(self) -> tuple[str, bytes]:
         """The service that it is sent to, and the body."""
-        service_id, body = request_of(self.owner, self.case, self.guide)
+        service_id, body = request_of(self.owner, orjson.loads(self.written), self.guide)
         return service_id, orjson.dumps(body)
 
 
-def known_answers(policies: Iterable[Policy], guide: Guide) -> Iterator[KnownAnswer]:
-    """Every case that can come over HTTP; those that are checked against the rule of one source cannot."""
-    for policy in policies:
-        for case in policy.cases["cases"]:
-            if "profile" not in case:
-                yield KnownAnswer(policy, case, guide)
+def known_answers(policy: Policy, guide: Guide) -> Iterator[KnownAnswer]:
+    """Every case of a policy that can come over HTTP; those that are checked against the rule of one source cannot.
+
+    Raises PolicyError, at the latest after the last of them, where cases cannot be read.
+    """
+    for case in policy.cases.each():
+        if "profile" not in case:
+            yield KnownAnswer(policy, case["name"], orjson.dumps(case), guide)
 
 
 def covering(cases: Sequence[KnownAnswer]) -> list[KnownAnswer]:
@@ -99,7 +99,7 @@ class Examiner:
 
     def problems(self, case: KnownAnswer) -> list[str]:
         """A sentence for each point in which the answer is not the one that is known."""
-        sent = Probe(case.today)
+        sent, expect = Probe(case.today), case.expect
         service_id, body = case.request()
         answer = self._app.test_client().post(
             f"/cds-services/{service_id}",
@@ -107,7 +107,7 @@ class Examiner:
             content_type="application/json",
             environ_overrides={probe.KEY: sent},
         )
-        refused = case.expect.get("refused")
+        refused = expect.get("refused")
         if refused is not None:
             said = answer.get_data(as_text=True)
             return [] if answer.status_code >= 400 and refused in said else [f"it must be refused with '{refused}'"]
@@ -115,7 +115,7 @@ class Examiner:
             return [f"it must be answered, and came back with status {answer.status_code}"]
         if answer.mimetype != "application/json":
             return [f"it must come back as JSON, and came back as {answer.mimetype}"]
-        return [*differences(case.expect, _of_policy(case, sent)), *self._changed(case, sent, answer.get_data())]
+        return [*differences(expect, _of_policy(case, sent)), *self._changed(case, sent, answer.get_data())]
 
     def _changed(self, case: KnownAnswer, sent: Probe, body: bytes) -> Iterator[str]:
         try:

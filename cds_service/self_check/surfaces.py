@@ -10,7 +10,7 @@ from flask import Flask
 
 from cds_service.ehr.templates import UnresolvedError, resolve
 from cds_service.errors import PolicyError
-from cds_service.library import Library, load_library
+from cds_service.library import load_library
 from cds_service.policy.model import Policy
 from cds_service.web import probe
 from cds_service.web.probe import Probe
@@ -68,11 +68,15 @@ class Clock:
     """The time of this machine against what cannot be otherwise.
 
     ``now`` gives seconds since 1970, ``monotonic`` seconds that no setting of the clock moves, ``today`` the day on
-    which calls are evaluated; ``not_before`` is a day in the past of the release.
+    which calls are evaluated; ``not_before`` gives a day in the past of the release.
     """
 
     def __init__(
-        self, now: Callable[[], float], monotonic: Callable[[], float], today: Callable[[], date], not_before: date
+        self,
+        now: Callable[[], float],
+        monotonic: Callable[[], float],
+        today: Callable[[], date],
+        not_before: Callable[[], date],
     ) -> None:
         self._now, self._monotonic, self._today, self._not_before = now, monotonic, today, not_before
         self._offset: float | None = None
@@ -82,9 +86,9 @@ class Clock:
         before = self._now()
         day, after = self._today(), self._now()
         found = []
-        if day < self._not_before:
-            found.append(f"the clock says {day}, which is before the rule sets were written ({self._not_before})")
-        if day.year > self._not_before.year + YEARS:
+        if day < (past := self._not_before()):
+            found.append(f"the clock says {day}, which is before the rule sets were written ({past})")
+        if day.year > past.year + YEARS:
             found.append(f"the clock says {day}, more than {YEARS} years after the rule sets were written")
         if not _day(before) <= day <= _day(after):
             found.append(f"calls are evaluated on {day}, and the clock says {_day(after)}")
@@ -135,6 +139,6 @@ def _get(app: Flask, path: str) -> tuple[int, str, bytes]:
     return answer.status_code, answer.mimetype or "nothing", answer.get_data()
 
 
-def not_before(library: Library) -> date:
+def not_before(policies: Iterable[Policy]) -> date:
     """A day that has passed: the earliest on which the cases of a policy are set."""
-    return date.fromisoformat(min(policy.cases["today"] for policy in library.policies))
+    return date.fromisoformat(min(policy.cases.frame["today"] for policy in policies))

@@ -6,8 +6,8 @@ import ipaddress
 import os
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
@@ -69,9 +69,22 @@ def can_listen(host: str, port: int) -> bool:
 
 def load(settings: Settings) -> Library:
     """The policies, ready for their first call. Raises PolicyError."""
-    library = load_library(settings.cards, settings.canonical_base, settings.codes, settings.value_sets)
-    hook_call.warm_up(library)
+    with _collecting_nothing():
+        library = load_library(settings.cards, settings.canonical_base, settings.codes, settings.value_sets)
+        hook_call.warm_up(library)
     return library
+
+
+@contextmanager
+def _collecting_nothing() -> Iterator[None]:
+    """Nearly all that is made while rule sets are loaded stays: to look for garbage takes as long as to load them."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @dataclass(frozen=True, slots=True)

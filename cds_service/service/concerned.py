@@ -6,8 +6,9 @@ from datetime import date
 from cds_service.chart import orders
 from cds_service.errors import RequestError
 from cds_service.fhir.elements import Json
-from cds_service.hooks import hook_request, prefetch
+from cds_service.hooks import hook_request
 from cds_service.hooks.hook_request import HookRequest
+from cds_service.policy import prefetch_templates
 from cds_service.policy.model import Policy
 from cds_service.service.call_chart import arrivals, read_chart
 from cds_service.service.guide import Guide
@@ -57,7 +58,7 @@ def wanted_templates(
 
 
 def _templates_of(templates: Mapping[str, str], resource_types: Collection[str]) -> Mapping[str, str]:
-    keys = {prefetch.key_of(name) for name in ("Patient", *resource_types)}
+    keys = {prefetch_templates.key_of(name) for name in ("Patient", *resource_types)}
     return {key: template for key, template in templates.items() if key in keys}
 
 

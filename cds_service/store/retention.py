@@ -13,7 +13,6 @@ from typing import NamedTuple, Protocol
 
 from cds_service.operations import audit_retention, logs
 from cds_service.operations.audit import AuditError
-from cds_service.settings.settings import Settings
 from cds_service.store import activity, evidence_pages, feedback, files, form_sessions, shown, turns
 from cds_service.store.database import Store
 from cds_service.store.evidence_pages import Ended
@@ -59,18 +58,6 @@ class StorageMetrics(Protocol):
     def storage(self, kind: str, share: float) -> None: ...
 
     def removed(self, kind: str, reason: str, count: int) -> None: ...
-
-
-def limits_of(settings: Settings) -> RetentionLimits:
-    """The limits that the settings say."""
-    return RetentionLimits(
-        settings.audit_days,
-        settings.feedback_days,
-        settings.audit_max_bytes,
-        settings.store_max_cards,
-        settings.store_max_feedback,
-        settings.evidence_max_pages,
-    )
 
 
 def prune_audit(folder: Path, limits: RetentionLimits, today: date) -> Iterator[Removed]:

@@ -3,8 +3,9 @@
 from typing import Any
 
 from cds_service import __version__
-from cds_service.hooks import hook_request, prefetch
+from cds_service.hooks import hook_request
 from cds_service.library import Library
+from cds_service.policy import prefetch_templates
 
 
 def discovery_document(library: Library, *, lean: bool = False, fetches: bool = False) -> dict[str, Any]:
@@ -17,7 +18,7 @@ def discovery_document(library: Library, *, lean: bool = False, fetches: bool = 
         hook_request.ORDER_SELECT: "Coverage guidance for the selected order",
         hook_request.ORDER_SIGN: "Coverage guidance before orders are signed",
     }
-    templates = prefetch.lean(library.prefetch_templates) if lean else library.prefetch_templates
+    templates = prefetch_templates.lean(library.prefetch_templates) if lean else library.prefetch_templates
     covered = "; ".join(dict.fromkeys(policy.title for policy in library.policies))
     return {
         "services": [

@@ -12,7 +12,8 @@ from cds_service.examples import Example
 from cds_service.fhir.bundles import once, read_value
 from cds_service.fhir.dates import years_between
 from cds_service.fhir.elements import Json, days_of
-from cds_service.hooks import hook_request, prefetch
+from cds_service.hooks import hook_request
+from cds_service.policy import prefetch_templates
 from cds_service.service import hook_call
 from cds_service.service.guide import Guide
 from cds_service.web import outcomes
@@ -89,7 +90,7 @@ class Patients:
             for kind, resources in read_value(value).by_type.items():
                 by_type.setdefault(kind, []).extend(resources)
                 # A remark of the example's own server (OperationOutcome) is no record.
-                if prefetch.key_of(kind) != key and kind != "OperationOutcome":
+                if prefetch_templates.key_of(kind) != key and kind != "OperationOutcome":
                     beside[f"{key[0].upper()}{key[1:]}"] = tuple(resources)
         by_type.pop("OperationOutcome", None)
         records = tuple(resource for resources in by_type.values() for resource in once(resources))

@@ -11,7 +11,7 @@ from cds_service.fhir.elements import Json
 from cds_service.fhir.types import subject_of
 from cds_service.hooks.draft_orders import is_of_another
 from cds_service.hooks.hook_request import HookRequest
-from cds_service.hooks.prefetch import key_of
+from cds_service.policy.prefetch_templates import key_of
 from cds_service.service import call_chart
 from cds_service.service.guide import Guide
 from cds_service.workbench.remarks import ERROR, NOTE, WARNING, Check, Remark, models_check

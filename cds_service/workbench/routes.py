@@ -11,8 +11,8 @@ from flask import Blueprint, Flask, Response, request
 from cds_service import json_bodies
 from cds_service.errors import RequestError
 from cds_service.hooks import hook_request
-from cds_service.hooks.prefetch import key_of
 from cds_service.policy.model import Policy
+from cds_service.policy.prefetch_templates import key_of
 from cds_service.service.guide import Guide
 from cds_service.settings.folders import data_folder
 from cds_service.web import pages, reading

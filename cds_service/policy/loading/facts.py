@@ -78,13 +78,13 @@ class FactReader(Reader):
             title=entry["title"],
             when_absent="unknown" if absent == "unknown" else "no",
             absent_because=None if absent == "unknown" else absent["no"],
-            codes=self._codes.set_named(entry.get("codes"), path_of((*place, "codes"))),
+            codes=self._set("codes", entry, place),
             resources=tuple(entry.get("resources", ())),
             state=entry.get("state", kind.default_state),
-            site=self._codes.set_named(entry.get("site"), path_of((*place, "site"))),
-            reason=self._codes.set_named(entry.get("reason"), path_of((*place, "reason"))),
+            site=self._set("site", entry, place),
+            reason=self._set("reason", entry, place),
             not_in=self._sets("not_in", entry, place),
-            elsewhere=self._codes.set_named(entry.get("elsewhere"), path_of((*place, "elsewhere"))),
+            elsewhere=self._set("elsewhere", entry, place),
             only_for=self._sets("only_for", entry, place),
             noun=tuple(entry["noun"]) if "noun" in entry else None,
             item=entry.get("item"),
@@ -102,12 +102,16 @@ class FactReader(Reader):
             attributes=self.facts(entry.get("attributes", {}), (*place, "attributes")),
             weight=self._computed_from("weight", entry, place),
             height=self._computed_from("height", entry, place),
-            records=self._codes.set_named(entry.get("records"), path_of((*place, "records"))),
-            expected_of=self._codes.set_named(entry.get("expected_of"), path_of((*place, "expected_of"))),
+            records=self._set("records", entry, place),
+            expected_of=self._set("expected_of", entry, place),
             said=entry.get("said", "so"),
             number=_stated(entry["number"]) if "number" in entry else None,
             ask=Ask(**entry["ask"]) if "ask" in entry else None,
         )
+
+    def _set(self, member: str, entry: Mapping[str, Any], place: Steps) -> CodeSet | None:
+        name = entry.get(member)
+        return None if name is None else self._codes.set_named(name, path_of((*place, member)))
 
     def _sets(self, member: str, entry: Mapping[str, Any], place: Steps) -> tuple[CodeSet, ...]:
         named = enumerate(entry.get(member, ()))
@@ -115,8 +119,7 @@ class FactReader(Reader):
         return tuple(codes for codes in found if codes is not None)
 
     def _computed_from(self, part: str, entry: Mapping[str, Any], place: Steps) -> CodeSet | None:
-        named = entry.get("computed_from", {}).get(part)
-        return self._codes.set_named(named, path_of((*place, "computed_from", part)))
+        return self._set(part, entry.get("computed_from", {}), (*place, "computed_from"))
 
     def _number_before(self, entry: Mapping[str, Any], end: str, place: Steps, before: Mapping[str, FactRule]) -> None:
         if end not in entry:

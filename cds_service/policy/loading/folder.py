@@ -12,10 +12,10 @@ from cds_service.fhir.dates import days
 from cds_service.fhir.free_text import words
 from cds_service.fhir.types import RECORDS, TYPES, WORDED
 from cds_service.policy import code_packs, value_sets
-from cds_service.policy.cases import all_cases
+from cds_service.policy.cases import CaseFiles
 from cds_service.policy.code_packs import CodePack
 from cds_service.policy.codes import CodeSet
-from cds_service.policy.json_files import FILES, read_json, schema_problems
+from cds_service.policy.json_files import CASES, RULES, read_json, schema_problems
 from cds_service.policy.loading.attesters import AttesterReader
 from cds_service.policy.loading.code_sets import NO_CODES, CodeReader
 from cds_service.policy.loading.criteria import CriterionReader, always_evaluated
@@ -62,11 +62,11 @@ def documents_as_deployed(
 
 
 def read_documents(folder: Path, vocabulary: LoadedVocabulary) -> dict[str, Any]:
-    """The documents of a policy folder by name, each sound by its schema, with the cases of all case files.
+    """The documents of a policy folder that hold its rules, by name, each sound by its schema.
 
     Raises PolicyError with all problems found.
     """
-    documents = {name: read_json(folder / f"{name}.json") for name in FILES}
+    documents = {name: read_json(folder / f"{name}.json") for name in RULES}
     problems = [
         problem
         for name, document in documents.items()
@@ -79,12 +79,26 @@ def read_documents(folder: Path, vocabulary: LoadedVocabulary) -> dict[str, Any]
         problems += schema_problems(schema("payer-names", vocabulary), named, documents["payer-names"])
     if problems:
         raise PolicyError(problems)
-    return {**documents, "cases": all_cases(folder, documents["cases"])}
+    return documents
+
+
+def read_all_documents(folder: Path, vocabulary: LoadedVocabulary) -> dict[str, Any]:
+    """``read_documents``, and the cases of all case files: what an author works on. Raises PolicyError likewise."""
+    documents: dict[str, Any] = {}
+    problems: list[str] = []
+    for read in (lambda: read_documents(folder, vocabulary), lambda: {CASES: CaseFiles(folder).read()}):
+        try:
+            documents |= read()
+        except PolicyError as error:
+            problems += error.problems
+    if problems:
+        raise PolicyError(problems)
+    return documents
 
 
 def digest_of(documents: Mapping[str, Any]) -> str:
     """What identifies the rules of deployed documents: the SHA-256, in hexadecimal, of all of them but the cases."""
-    written = {name: document for name, document in documents.items() if name != "cases"}
+    written = {name: document for name, document in documents.items() if name != CASES}
     return hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()
 
 
@@ -180,7 +194,7 @@ class _Builder(Reader):
             ),
             wording=card,
             phrases=phrases,
-            cases=self.documents["cases"],
+            cases=CaseFiles(self._problems.folder, self.documents.get(CASES)),
             resource_types=frozenset(name for rule in self.facts.values() for name in rule.types()).union(
                 {"Coverage"} if self.documents["payers"]["payers"] else ()
             ),
