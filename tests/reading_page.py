@@ -40,8 +40,8 @@ def _type(row: ResourceType) -> tuple[str, ...]:
         what += f", else `{row.there}` of the {row.concept_in} in `{row.concept_at}`"
     if row.concept_in_r5:
         what += f"; R5 `{row.concept_in_r5}`"
-    if row.parts:
-        what += f"; each `{'.'.join(row.parts)}` likewise"
+    if row.coded_within:
+        what += f"; each `{'.'.join(row.coded_within)}` likewise"
     statuses = ["none" if status is None else f"`{status}`" for status in row.statuses]
     dates = [f"`{name}`" for name in row.dates]
     # A period counts before the dates of when something was written down.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 from cds_service.chart.arrivals import Listing, State, Unreadable
 from cds_service.chart.code_index import Lexicon
 from cds_service.chart.record_index import RecordIndex
-from cds_service.chart.records import Match, Record, parts_of
+from cds_service.chart.records import Match, Record, coded_elements
 from cds_service.chart.references import References, concept_of
 from cds_service.chart.texts import Texts
 from cds_service.errors import UnreadableError
@@ -138,7 +138,7 @@ class Chart:
         return self._index.own.get(resource_type, ())
 
     def matches(self, resource_type: str, codes: CodeSet) -> Sequence[Match]:
-        """Each record of the type that the code set recognizes, once for each matching part."""
+        """Each record of the type that the code set recognizes, once for each matching element."""
         return self._index.matches(resource_type, codes)
 
     @property
@@ -147,13 +147,13 @@ class Chart:
         return self._index.touched
 
     def concepts(self, resource_type: str) -> Iterator[Any]:
-        """What each record of a type says that it is, and what each part of one does: a CodeableConcept as sent."""
+        """What each record of a type says that it is, and each element inside one: a CodeableConcept as sent."""
         for record in self.records(resource_type):
             try:
-                parts = parts_of(TYPES[resource_type], record.resource)
+                elements = coded_elements(TYPES[resource_type], record.resource)
             except UnreadableError:
-                parts = (record.resource,)
-            concepts = (concept_of(part, self.references, record.resource) for part in parts)
+                elements = (record.resource,)
+            concepts = (concept_of(element, self.references, record.resource) for element in elements)
             yield from (concept for concept in concepts if concept is not None)
 
     def told(self, question: Callable[..., Told], about: Any, *more: Hashable) -> Told:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from cds_service.chart.arrivals import Unreadable
 from cds_service.chart.code_index import Lexicon
 from cds_service.chart.concepts import NO_CONCEPT, ReadConcept, read_concept, says_nothing
-from cds_service.chart.records import Match, Record, parts_of, record_of
+from cds_service.chart.records import Match, Record, coded_elements, record_of
 from cds_service.chart.references import References, referred_concept
 from cds_service.chart.texts import Texts
 from cds_service.errors import UnreadableError
@@ -26,10 +26,10 @@ _LISTED = ("bodySite", "reasonCode", "reasonReference", "payor")
 
 
 class _Worded(NamedTuple):
-    """A part that may be read by its words, and what it says that it is."""
+    """An element that may be read by its words, and what it says that it is."""
 
     record: Record
-    part: Json
+    element: Json
     said: ReadConcept
 
 
@@ -75,12 +75,12 @@ class RecordIndex:
         unknown: list[str] = []
         for record in own:
             try:
-                parts = parts_of(row, record.resource)
-                components += len(parts) - 1
+                elements = coded_elements(row, record.resource)
+                components += len(elements) - 1
                 if components > most:
                     raise UnreadableError(f"has components beyond CDS_SERVICE_MAX_RESOURCES ({most})")
-                for part in parts:
-                    if self._file(row, record, part):
+                for element in elements:
+                    if self._file(row, record, element):
                         unknown.append(record.reference)
             except UnreadableError as error:
                 self.unreadable.append(Unreadable(row.name, record.reference, str(error)))
@@ -94,7 +94,7 @@ class RecordIndex:
         self.dropped.setdefault(kind, []).append(Unreadable(kind, record_of(kind, resource).reference, why))
 
     def matches(self, resource_type: str, codes: CodeSet) -> Sequence[Match]:
-        """Each record of the type that the code set recognizes, once for each matching part."""
+        """Each record of the type that the code set recognizes, once for each matching element."""
         coded = self._coded.get((codes, resource_type), ())
         many = len(coded) > 1
         found = sorted(sorted(coded, key=_system_and_code, reverse=True), key=_reference) if many else list(coded)
@@ -138,32 +138,32 @@ class RecordIndex:
             own.append(record)
         return own
 
-    def _file(self, row: ResourceType, record: Record, part: Json) -> bool:
-        """Files one part of a record under the code sets that read it; whether nothing of its meaning can be
+    def _file(self, row: ResourceType, record: Record, element: Json) -> bool:
+        """Files one element of a record under the code sets that read it; whether nothing of its meaning can be
         determined.
 
         Raises UnreadableError for what is left of it that cannot be read.
         """
-        concept = concept_by(row, part) if part is record.resource else inline_concept(part)
+        concept = concept_by(row, element) if element is record.resource else inline_concept(element)
         if concept is not None:
             said = read_concept(concept, self._lexicon)
         else:
-            concept = referred_concept(part, self._references, record.resource)
+            concept = referred_concept(element, self._references, record.resource)
             said = NO_CONCEPT if concept is None else self._read_referred(concept)
         codes, text, _ = said
         for code_set, listed, code, without_system in codes.rows:
-            match = Match(record, part, listed, code, without_system, words=text)
+            match = Match(record, element, listed, code, without_system, words=text)
             self._coded.setdefault((code_set, row.name), []).append(match)
         if codes.broken:
             raise UnreadableError(codes.broken)
-        if concept is None and row.concept_at and part.get(row.concept_at) is not None:
+        if concept is None and row.concept_at and element.get(row.concept_at) is not None:
             raise UnreadableError(f"names a {row.concept_in} that was not sent")
         if text:
             most = self._limits.text_characters
             if len(text) > most:
                 raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
             self._texts.count(text)
-            self._worded[row.name].append(_Worded(record, part, said))
+            self._worded[row.name].append(_Worded(record, element, said))
             return False
         return row.is_record and says_nothing(said, row)
 
@@ -193,18 +193,18 @@ class RecordIndex:
 def _matches_by_words(
     codes: CodeSet, texts: Mapping[str, FreeText], spoken: _Spoken, coded: Iterable[Match], ordered: bool
 ) -> Iterator[Match]:
-    """The parts that ``texts`` name, without those that are found by their codes."""
-    seen = {id(match.part) for match in coded}
+    """The elements that ``texts`` name, without those that are found by their codes."""
+    seen = {id(match.element) for match in coded}
     manners = {
         text: manner for text, read in texts.items() if (manner := codes.manner_in(read, ordered=ordered)) is not None
     }
     for place in sorted(place for text in manners for place in spoken.places[text]):
-        record, part, said = spoken.worded[place]
-        if id(part) not in seen:
+        record, element, said = spoken.worded[place]
+        if id(element) not in seen:
             has_code = said.codes.coded or codes in said.codes.silent_for
             yield Match(
                 record,
-                part,
+                element,
                 None,
                 said.label,
                 without_system=False,

@@ -10,7 +10,7 @@ from cds_service.fhir.types import ResourceType
 from cds_service.policy.codes import Code
 
 # http://hl7.org/fhir/R4/valueset-care-plan-activity-status.html
-_PARTS_THAT_COUNT = (None, "in-progress", "on-hold", "completed", "stopped")
+_STATUSES_THAT_COUNT = (None, "in-progress", "on-hold", "completed", "stopped")
 
 
 class Record(NamedTuple):
@@ -22,7 +22,7 @@ class Record(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A record that a code set recognizes: the part with the code (resource or component), and the row of the set.
+    """A record that a code set recognizes: the element with the code (resource or component), and the row of the set.
 
     ``text`` is the record's own code, or what it is called where its words are read; then ``code`` is None, and
     ``said`` is the manner in which they say it. ``beside_code``: a code of a standard system stands beside these words
@@ -31,7 +31,7 @@ class Match(NamedTuple):
     """
 
     record: Record
-    part: Json
+    element: Json
     code: Code | None
     text: str
     without_system: bool
@@ -47,20 +47,20 @@ def record_of(kind: str, resource: Json) -> Record:
     return Record(kind, f"{kind}/{identity}" if isinstance(identity, str) else kind, resource)
 
 
-def parts_of(row: ResourceType, resource: Json) -> Sequence[Json]:
-    """The resource, and what it says of its parts: of those that are not planned or given up.
+def coded_elements(row: ResourceType, resource: Json) -> Sequence[Json]:
+    """The resource, and the elements inside it that have a code of their own, without those planned or given up.
 
     Raises UnreadableError where these are no objects.
     """
-    if not row.parts or row.parts[0] not in resource:
+    if not row.coded_within or row.coded_within[0] not in resource:
         return (resource,)
-    parts = resource[row.parts[0]]
-    for name in row.parts[1:]:
-        parts = [part[name] for part in parts if name in part] if _are_objects(parts) else parts
-    if not _are_objects(parts):
-        raise UnreadableError(f"has {row.parts[0]} that cannot be read")
-    return [resource, *(part for part in parts if part.get("status") in _PARTS_THAT_COUNT)]
+    elements = resource[row.coded_within[0]]
+    for name in row.coded_within[1:]:
+        elements = [item[name] for item in elements if name in item] if _are_objects(elements) else elements
+    if not _are_objects(elements):
+        raise UnreadableError(f"has {row.coded_within[0]} that cannot be read")
+    return [resource, *(item for item in elements if item.get("status") in _STATUSES_THAT_COUNT)]
 
 
-def _are_objects(parts: Any) -> bool:
-    return isinstance(parts, list) and all(isinstance(part, dict) for part in parts)
+def _are_objects(elements: Any) -> bool:
+    return isinstance(elements, list) and all(isinstance(item, dict) for item in elements)

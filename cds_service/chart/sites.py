@@ -104,8 +104,8 @@ def _pointing(concepts: list[Any], code_sets: tuple[CodeSet, ...], chart: Chart)
 def _own_and_part(match: Match) -> Iterator[Mapping[str, Any]]:
     """The record, and that part of it which was found, where that is not the whole."""
     yield match.record.resource
-    if match.part is not match.record.resource:
-        yield match.part
+    if match.element is not match.record.resource:
+        yield match.element
 
 
 def _says_something(concept: Any, reasons: tuple[CodeSet, ...]) -> bool:

@@ -82,9 +82,9 @@ def observed(
             raise UnreadableError(broken)
         if measure.site and chart.told(points_at, resource, measure.site, chart) is False:
             return "is of another body site"
-        if not has_value(match.part):
+        if not has_value(match.element):
             return "has no value"
-        quantity = quantity_of(match.part)
+        quantity = quantity_of(match.element)
     except UnreadableError:
         return _unread(match, when, "unreadable", f"{match.record.reference} cannot be read")
     if quantity is None:

@@ -66,14 +66,14 @@ NOTHING_SAID = Narrative(())
 
 def may_say_something(resource: Mapping[str, Any], row: ResourceType) -> bool:
     """Whether a resource has any of the elements that the row names as ``words``, or components that may."""
-    return not resource.keys().isdisjoint(row.words) or ("component" in resource and "component" in row.parts)
+    return not resource.keys().isdisjoint(row.words) or ("component" in resource and "component" in row.coded_within)
 
 
 def narrative_of_parts(resource: Mapping[str, Any], row: ResourceType, limits: ReadLimits) -> Narrative:
     """What a resource and its components say in the elements that the row names as ``words``, each text with the name
     before it where it speaks of what that names."""
     parts = [] if resource.keys().isdisjoint(row.words) else [resource]
-    if "component" in row.parts and "component" in resource:
+    if "component" in row.coded_within and "component" in resource:
         parts += [part for part in list_of(resource["component"]) if isinstance(part, dict)]
     if not parts:
         return NOTHING_SAID

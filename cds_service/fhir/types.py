@@ -27,8 +27,8 @@ class ResourceType:
 
     What it is: ``concept`` is the element that says so. Where that may stand in another resource, ``concept_at`` refers
     to that, which is of the type ``concept_in``, and ``there`` is the element in it; ``concept_in_r5`` is the name of
-    the element in FHIR R5, where that is another. ``concept_too`` are elements that also say it. ``parts`` is the
-    path to what says the same of its parts. ``coded``: it is found by codes and words.
+    the element in FHIR R5, where that is another. ``concept_too`` are elements that also say it. ``coded_within`` is
+    the path to the elements inside it that have a code of their own. ``coded``: it is found by codes and words.
 
     What counts: ``is_record``: a fact may name it among its ``resources``. ``statuses`` are those (None: unsaid) with
     which it is evidence, of a Condition the clinical ones of one that is present. ``reasons`` are the types that its
@@ -59,7 +59,7 @@ class ResourceType:
     concept_in_r5: str = ""
     there: str = "code"
     concept_too: tuple[str, ...] = ()
-    parts: tuple[str, ...] = ()
+    coded_within: tuple[str, ...] = ()
     coded: bool = True
     is_record: bool = False
     statuses: tuple[str | None, ...] = ()
@@ -96,7 +96,7 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 called="care plans",
                 concept="category",
                 concept_too=("title", "description"),
-                parts=("activity", "detail"),
+                coded_within=("activity", "detail"),
                 is_record=True,
                 statuses=(None, "active", "on-hold", "completed"),
                 period="period",
@@ -213,7 +213,7 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
             ResourceType(
                 name="Observation",
                 called="measurements",
-                parts=("component",),
+                coded_within=("component",),
                 statuses=(None, "final", "amended", "corrected"),
                 dates=("effectiveDateTime", "effectiveInstant"),
                 period="effectivePeriod",

@@ -130,7 +130,7 @@ def _recorded(
 
 def _coded(rule: FactRule, match: Match, when: Days, context: Context) -> dict[str, list[Reading]]:
     """The attributes that the record's own code says: a code may mean that it was done in a certain way."""
-    concept = concept_of(match.part, context.chart.references, match.record.resource)
+    concept = concept_of(match.element, context.chart.references, match.record.resource)
     return {
         name: [Reading(when, (True,), evidence_of(match, "yes", when.text))]
         for name, attribute in rule.attributes.items()
