@@ -5,7 +5,8 @@ from collections.abc import Mapping
 # What each check looks at. A check that fails makes the service not ready, except those of WARNINGS and those that
 # only degrade it.
 CHECKS: Mapping[str, str] = {
-    "answers": "patients whose answer is known get it, over the whole way of a call; `cds-service check` tells more",
+    "answers": "patients whose answer is known (the cases of the rule sets) get it, over the whole way of a call; "
+    "`cds-service check` tells more",
     "discovery": "discovery is answered as at the start, and its templates can be resolved",
     "pages": "the pages that cards lead to are there",
     "metrics": "the numbers can be read",
