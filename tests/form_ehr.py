@@ -9,7 +9,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from cds_service.ehr.addresses import Allowance
-from cds_service.ehr.client import OutgoingError, Received
+from cds_service.ehr.received import OutgoingError, Received
 from cds_service.trust.smart import AppRegistration, SmartApp
 
 BASE = "https://ehr.example/fhir"

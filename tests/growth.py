@@ -19,7 +19,7 @@ from cds_service import json_bodies
 from cds_service.card.markdown import escape
 from cds_service.clock import Deadline
 from cds_service.ehr import search
-from cds_service.ehr.client import Received
+from cds_service.ehr.received import Received
 from cds_service.ehr.search import FetchLimits
 from cds_service.ehr.templates import Query
 from cds_service.errors import RequestError

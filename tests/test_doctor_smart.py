@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cds_service.commands.diagnosis import Line
 from cds_service.commands.main import main
 from cds_service.commands.smart_diagnosis import diagnose_smart
-from cds_service.ehr.client import OutgoingError
+from cds_service.ehr.received import OutgoingError
 from cds_service.trust.entries import Client
 from cds_service.trust.smart import SmartApp
 from cds_service.trust.smart_entries import public_key_of

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from cds_service.clock import Deadline
 from cds_service.ehr import fetch
 from cds_service.ehr.addresses import Allowance
-from cds_service.ehr.client import OutgoingError, Received
 from cds_service.ehr.fetch import Completed, Fetcher, KeyReport, server_timing
+from cds_service.ehr.received import OutgoingError, Received
 from cds_service.ehr.scopes import covers
 from cds_service.ehr.search import FetchError, FetchLimits, read, search
 from cds_service.ehr.templates import Query, UnresolvedError, resolve

@@ -6,9 +6,9 @@ import pytest
 
 from cds_service.clock import Deadline
 from cds_service.ehr.addresses import Allowance
-from cds_service.ehr.client import OutgoingError, Received
 from cds_service.ehr.complete import complete_call
 from cds_service.ehr.fetch import Fetcher
+from cds_service.ehr.received import OutgoingError, Received
 from cds_service.ehr.references import MOST_REFERENCES, unresolved
 from cds_service.ehr.search import FetchLimits
 from cds_service.hooks.hook_request import parse

@@ -21,8 +21,8 @@ from cds_service.documentation.messages import (
     UNKNOWN_SERVER,
     LaunchError,
 )
-from cds_service.ehr.client import OutgoingError
 from cds_service.ehr.fetch import Fetcher
+from cds_service.ehr.received import OutgoingError
 from cds_service.ehr.search import FetchLimits
 from cds_service.installation import Forms
 from cds_service.operations.sealing import Keys, key_id

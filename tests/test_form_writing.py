@@ -12,7 +12,7 @@ from cds_service.documentation import writing
 from cds_service.documentation.answers import FormAnswer
 from cds_service.documentation.resources import FormOccasion, ResponseWriter, Signer
 from cds_service.documentation.writing import EhrWriter, WriteRefusal
-from cds_service.ehr.client import OutgoingError, Received
+from cds_service.ehr.received import OutgoingError, Received
 from cds_service.facts import gather
 from cds_service.facts.attesters import DEFAULT_ACCEPTS
 from cds_service.facts.evidence import Fact

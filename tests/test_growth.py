@@ -18,8 +18,8 @@ import pytest
 from cds_service import json_bodies
 from cds_service.clock import Deadline
 from cds_service.ehr.addresses import Allowance
-from cds_service.ehr.client import Received
 from cds_service.ehr.fetch import Fetcher
+from cds_service.ehr.received import Received
 from cds_service.ehr.search import FetchLimits
 from cds_service.errors import RequestError
 from cds_service.fhir.bundles import ReadLimits, once, size_of

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from cds_service.documentation.answers import fields_of
-from cds_service.ehr.client import OutgoingError
+from cds_service.ehr.received import OutgoingError
 from cds_service.fhir.models import problems
 from cds_service.questionnaire.questions import questions
 from cds_service.store.database import open_store

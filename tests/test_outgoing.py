@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 
 from cds_service.clock import Deadline
 from cds_service.ehr.addresses import Allowance, ForbiddenAddressError, may_connect, permitted
-from cds_service.ehr.client import OutgoingClient, OutgoingError
+from cds_service.ehr.client import OutgoingClient
+from cds_service.ehr.received import OutgoingError
 from tests import hostile_addresses
 from tests.hostile_addresses import BASE, Hostile
 from tests.waiting import wait_for

@@ -6,7 +6,8 @@ import responses
 
 from cds_service.clock import Deadline
 from cds_service.ehr.addresses import Allowance
-from cds_service.ehr.client import OutgoingClient, OutgoingError
+from cds_service.ehr.client import OutgoingClient
+from cds_service.ehr.received import OutgoingError
 
 ADDRESS = "https://ehr.example/fhir/Patient/1"
 ALLOWED = Allowance(bases=("https://ehr.example/fhir",))

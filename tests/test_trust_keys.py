@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from cds_service.clock import Deadline
-from cds_service.ehr.client import OutgoingClient, OutgoingError, Received
+from cds_service.ehr.client import OutgoingClient
+from cds_service.ehr.received import OutgoingError, Received
 from cds_service.trust.checks import TrustUnavailableError, UntrustedError
 from cds_service.trust.entries import Client, Clients
 from cds_service.trust.jwk import UnusableKeyError, read_key, read_key_set

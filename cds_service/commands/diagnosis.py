@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 
 from cds_service.clock import Deadline
-from cds_service.ehr.client import OutgoingClient, OutgoingError
+from cds_service.ehr.client import OutgoingClient
+from cds_service.ehr.received import OutgoingError
 from cds_service.hooks import hook_request
 from cds_service.library import Library
 from cds_service.spelling import nearest

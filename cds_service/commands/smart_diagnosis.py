@@ -22,7 +22,8 @@ from cds_service.documentation.smart_server import (
 )
 from cds_service.documentation.tokens import key_set
 from cds_service.ehr.addresses import is_loopback
-from cds_service.ehr.client import OutgoingClient, OutgoingError
+from cds_service.ehr.client import OutgoingClient
+from cds_service.ehr.received import OutgoingError
 from cds_service.fhir.elements import list_of
 from cds_service.library import Library
 from cds_service.trust.entries import Client

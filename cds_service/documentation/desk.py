@@ -19,7 +19,7 @@ from cds_service.documentation.resources import FormOccasion, ResponseWriter, Wo
 from cds_service.documentation.saving import FormSaver
 from cds_service.documentation.sign_in import SignIn
 from cds_service.documentation.writing import EhrWriter, WritePlan, WriteResult
-from cds_service.ehr.client import OutgoingError
+from cds_service.ehr.received import OutgoingError
 from cds_service.facts.roles import NUCC, kind_of_role
 from cds_service.fhir.elements import Json
 from cds_service.installation import Forms

@@ -13,8 +13,8 @@ import orjson
 from cds_service.clock import Deadline
 from cds_service.documentation.messages import CANNOT_REACH, NO_SMART, LaunchError
 from cds_service.ehr.addresses import Allowance, is_loopback
-from cds_service.ehr.client import OutgoingError
 from cds_service.ehr.fetch import Getter
+from cds_service.ehr.received import OutgoingError
 from cds_service.trust.smart import AppRegistration
 
 MOST_BYTES = 256 * 1024

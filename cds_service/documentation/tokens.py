@@ -13,8 +13,8 @@ from cds_service.documentation.messages import BAD_IDENTITY, NO_PATIENT, NO_TOKE
 from cds_service.documentation.sign_in import SignIn
 from cds_service.documentation.smart_server import MOST_BYTES, allowance_of
 from cds_service.ehr.addresses import Allowance
-from cds_service.ehr.client import OutgoingError, Received
 from cds_service.ehr.fetch import Getter
+from cds_service.ehr.received import OutgoingError, Received
 from cds_service.trust.smart import AppRegistration
 
 # None of them can be made with what the EHR and this service both know.

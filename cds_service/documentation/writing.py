@@ -16,7 +16,7 @@ from cds_service.documentation import scopes
 from cds_service.documentation.scopes import OBSERVATIONS, PROVENANCE, RESPONSES
 from cds_service.documentation.tokens import PostingClient
 from cds_service.ehr.addresses import Allowance, ForbiddenAddressError, is_at_or_below
-from cds_service.ehr.client import OutgoingError, Received
+from cds_service.ehr.received import OutgoingError, Received
 from cds_service.fhir.elements import Json
 from cds_service.trust.smart import AppRegistration
 

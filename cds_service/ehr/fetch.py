@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple, Protocol
 from cds_service.clock import Deadline
 from cds_service.ehr import scopes, search, templates
 from cds_service.ehr.addresses import Allowance, ForbiddenAddressError, permitted
-from cds_service.ehr.client import ByteBudget, OutgoingError, Received
+from cds_service.ehr.received import ByteBudget, OutgoingError, Received
 from cds_service.ehr.search import SERVER, FetchError, FetchLimits, Get, SearchResult
 from cds_service.ehr.templates import Query, UnresolvedError
 from cds_service.fhir.bundles import size_of

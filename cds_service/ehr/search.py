@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import orjson
 
 from cds_service.ehr.addresses import ForbiddenAddressError, is_at_or_below, is_plain_path
-from cds_service.ehr.client import Received
+from cds_service.ehr.received import Received
 from cds_service.ehr.templates import Query
 from cds_service.fhir.bundles import DEFAULT_LIMITS, is_error, next_page
 from cds_service.fhir.elements import Json

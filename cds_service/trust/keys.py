@@ -14,7 +14,8 @@ import orjson
 
 from cds_service.clock import Deadline
 from cds_service.ehr.addresses import Allowance
-from cds_service.ehr.client import OutgoingClient, OutgoingError
+from cds_service.ehr.client import OutgoingClient
+from cds_service.ehr.received import OutgoingError
 from cds_service.json_bodies import is_deeper
 from cds_service.operations import logs
 from cds_service.trust.entries import Client
