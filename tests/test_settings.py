@@ -2,20 +2,22 @@
 
 import json
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from click import ClickException
 from click.testing import CliRunner
 from pydantic import SecretStr
 
+from cds_service.commands.common import clients_of
 from cds_service.commands.main import main
 from cds_service.errors import PolicyError
 from cds_service.installation import installation_of
 from cds_service.library import load_library
 from cds_service.settings.effective import MASK
-from cds_service.settings.settings import Settings, load_settings
-from cds_service.store.database import open_store
-from cds_service.store.failures import StoreError
-from tests.shipped import library
+from cds_service.settings.settings import Settings, data_folder, load_settings
+from tests.shipped import BASE, library
 
 KEY = "0f4e9a7c21b85d36"
 # As Kubernetes 1.31 writes them for the services "cds-service" and "cds-service-db", and Docker for a link.
@@ -64,6 +66,11 @@ def test_option_written_as_a_variable_is_refused_with_the_option(monkeypatch, na
     assert f"the option {option} of" in refusal(monkeypatch, **{f"CDS_SERVICE_{name}": "8080"})
 
 
+@pytest.mark.parametrize(("name", "value"), [("CDS_SERVICE_NAME", "clinic"), ("CDS_SERVICE_DB_PORT", "5432")])
+def test_variable_with_an_injected_name_and_another_value_is_refused(monkeypatch, name, value):
+    assert refusal(monkeypatch, **{name: value}).startswith(f"{name} is no setting")
+
+
 def test_unknown_variable_and_wrong_value_are_reported_together(monkeypatch):
     says = refusal(monkeypatch, CDS_SERVICE_PREFETSH="lean", CDS_SERVICE_CALL_SECONDS="soon")
     assert [line.split(":")[0].split(" ")[0] for line in says.splitlines()] == [
@@ -90,60 +97,56 @@ def test_id_key_may_be_left_empty(monkeypatch):
     assert load_settings().id_key.get_secret_value() == ""
 
 
-# Free text and paths: what uses them refuses them, in the tests below.
-READ_LATER = {
-    "cards",
-    "codes",
-    "value_sets",
-    "clients",
-    "state",
-    "rate_limit",
-    "feedback_limit",
-    "store_url",
-    "audit_key",
-    "evidence_key",
+Use = Callable[[Path], object]
+
+
+def installed_with(**settings: object) -> Use:
+    """What uses a setting that is taken as it is written: an installation whose state is in the folder given."""
+    return lambda folder: installation_of(Settings(**{"state": folder} | settings), library(), only_this_machine=True)
+
+
+def loaded_with(**folders: str) -> Use:
+    """The rule sets where these folders, of those that the settings name, hold nothing."""
+    return lambda folder: load_library(
+        **{"folder": data_folder("cards"), "canonical_base": BASE} | {name: folder / it for name, it in folders.items()}
+    )
+
+
+# Free text and paths are refused by what uses them.
+REFUSED_BY_ITS_USE: dict[str, Use] = {
+    "cards": loaded_with(folder="nothing"),
+    "codes": loaded_with(codes="nothing"),
+    "value_sets": loaded_with(value_sets="nothing"),
+    "clients": lambda folder: clients_of(Settings(clients=folder / "nothing")),
+    "state": installed_with(state=Path("/dev/null/state")),
+    "rate_limit": installed_with(rate_limit="often"),
+    "feedback_limit": installed_with(feedback_limit="often"),
+    "store_url": installed_with(store_url=SecretStr("\u2603")),
+    "audit_key": installed_with(audit_content=True, audit_key=SecretStr("\u2603")),
+    "evidence_key": installed_with(evidence_key=SecretStr("\u2603")),
 }
 
 
-@pytest.mark.parametrize("name", sorted(set(Settings.model_fields) - READ_LATER))
+@pytest.mark.parametrize("name", sorted(set(Settings.model_fields) - REFUSED_BY_ITS_USE.keys()))
 def test_refused_value_names_its_variable(monkeypatch, name):
     variable = f"CDS_SERVICE_{name.upper()}"
     assert refusal(monkeypatch, **{variable: "\u2603"}).startswith(variable)
 
 
-def test_refused_rate_limit_names_its_variable(tmp_path):
-    with pytest.raises(ValueError, match=r"^CDS_SERVICE_RATE_LIMIT: 'often'"):
-        installation_of(Settings(state=tmp_path, rate_limit="often"), library(), only_this_machine=True)
-
-
-def test_refused_audit_key_names_its_variable(tmp_path):
-    settings = Settings(state=tmp_path, audit_content=True, audit_key=SecretStr("\u2603"))
-    with pytest.raises(ValueError, match=r"^CDS_SERVICE_AUDIT_KEY: key 1") as caught:
-        installation_of(settings, library(), only_this_machine=True)
+@pytest.mark.parametrize("name", REFUSED_BY_ITS_USE)
+def test_value_that_its_use_refuses_names_its_variable(tmp_path, name):
+    with pytest.raises((ValueError, PolicyError, ClickException), match=f"CDS_SERVICE_{name.upper()}\\b") as caught:
+        REFUSED_BY_ITS_USE[name](tmp_path)
     assert "\u2603" not in str(caught.value)
 
 
-def test_refused_evidence_key_names_its_variable(tmp_path):
-    settings = Settings(state=tmp_path, evidence_key=SecretStr("\u2603"))
-    with pytest.raises(ValueError, match=r"^CDS_SERVICE_EVIDENCE_KEY: key 1") as caught:
-        installation_of(settings, library(), only_this_machine=True)
-    assert "\u2603" not in str(caught.value)
-
-
-def test_refused_store_address_names_its_variable(tmp_path):
-    with pytest.raises(StoreError, match=r"^CDS_SERVICE_STORE_URL: "):
-        open_store("\u2603", tmp_path)
-
-
-def test_folder_without_policies_names_its_variable(tmp_path):
-    with pytest.raises(PolicyError, match="CDS_SERVICE_CARDS"):
-        load_library(tmp_path / "nothing", "https://cds-service.example/fhir")
-
-
-def test_clients_file_that_is_missing_names_its_variable(tmp_path):
-    result = CliRunner().invoke(main, ["doctor", "client", "x"], env={"CDS_SERVICE_CLIENTS": str(tmp_path / "no")})
-    assert result.exit_code == 1
-    assert "CDS_SERVICE_CLIENTS" in result.output
+@pytest.mark.parametrize("name", ["cards", "codes", "value_sets", "clients", "state"])
+def test_path_that_is_empty_is_as_one_that_is_left_out(monkeypatch, name):
+    """Else it would be the folder in which the process happens to run."""
+    monkeypatch.delenv("CDS_SERVICE_STATE")
+    left_out = load_settings()
+    monkeypatch.setenv(f"CDS_SERVICE_{name.upper()}", "")
+    assert getattr(load_settings(), name) == getattr(left_out, name)
 
 
 # --- cds-service config ---
@@ -189,8 +192,3 @@ def test_config_refuses_what_the_service_would_refuse():
     result = CliRunner().invoke(main, ["config"], env={"CDS_SERVICE_PREFETSH": "lean"})
     assert result.exit_code == 1
     assert re.search(r"CDS_SERVICE_PREFETSH is no setting; did you mean 'CDS_SERVICE_PREFETCH'", result.output)
-
-
-def test_refused_feedback_limit_names_its_variable(tmp_path):
-    with pytest.raises(ValueError, match="CDS_SERVICE_FEEDBACK_LIMIT"):
-        installation_of(Settings(state=tmp_path, feedback_limit="often"), library(), only_this_machine=True)

@@ -53,7 +53,8 @@ def read_packs(folder: Path | None) -> tuple[CodePack, ...]:
         return ()
     files = sorted(folder.glob("*.json")) if folder.is_dir() else []
     if not files:
-        raise PolicyError([f"{folder}: no code pack found; a code pack is a JSON file in this folder"])
+        sentence = "a code pack is a JSON file in the folder that CDS_SERVICE_CODES or --codes names"
+        raise PolicyError([f"{folder}: no code pack found; {sentence}"])
     problems: list[str] = []
     packs: list[CodePack] = []
     for file in files:

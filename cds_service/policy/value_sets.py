@@ -65,9 +65,8 @@ def read_value_sets(folder: Path | None) -> tuple[ValueSet, ...]:
         return ()
     files = sorted(path for path in folder.glob("**/*") if path.is_file() and not path.name.startswith("."))
     if not files:
-        raise PolicyError(
-            [f"{folder}: no value set found; a value set lies at POLICY/CODE-SET/FILE.json or .csv in it"]
-        )
+        sentence = "a value set lies at POLICY/CODE-SET/FILE.json or .csv in the folder of CDS_SERVICE_VALUE_SETS"
+        raise PolicyError([f"{folder}: no value set found; {sentence}"])
     problems: list[str] = []
     found: list[ValueSet] = []
     for file in files:

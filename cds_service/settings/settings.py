@@ -6,7 +6,7 @@ from os import environ
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from cds_service.settings.environment import PREFIX, unknown_variables
@@ -256,11 +256,11 @@ class Settings(BaseSettings):
             raise ValueError("must be an https:// address without spaces")
         return value
 
-    @field_validator("clients", "codes", "value_sets", mode="before")
+    @field_validator("cards", "codes", "value_sets", "clients", "state", mode="before")
     @classmethod
-    def _empty_is_none(cls, value: object) -> object:
+    def _empty_is_left_out(cls, value: object, info: ValidationInfo) -> object:
         # An empty variable would else be the folder in which the process happens to run.
-        return None if value == "" else value
+        return cls.model_fields[str(info.field_name)].get_default(call_default_factory=True) if value == "" else value
 
     @field_validator("id_key")
     @classmethod
