@@ -1,16 +1,25 @@
 """Threads beside the calls go on after any exception, are reported in the log, and are found where they do not."""
 
+import ast
+import re
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 
 import pytest
 
+from cds_service.installation import installation_of
 from cds_service.operations.background import Background
+from cds_service.settings.settings import Settings
 from cds_service.store import ledger as ledgers
+from cds_service.store.failures import StoreError
 from cds_service.store.ledger import Ledger
 from cds_service.store.shown import Shown
+from tests.serving import ROOT
+from tests.shipped import library
 
 SECONDS = 20
 DAY = date(2026, 11, 25)
@@ -132,8 +141,53 @@ def test_the_bound_of_the_ledger_holds_while_it_writes_and_while_it_does_not(sto
     monkeypatch.setattr(ledgers.shown, "record", meanwhile)
     with pytest.raises(ZeroDivisionError):
         ledger.flush()
-    assert len(ledger._cards) == 10
+    assert len(ledger._cards) == len(ledger._activity) == 10
     assert ledger._forgotten == 50
+
+
+@pytest.mark.parametrize(
+    ("error", "event"), [(StoreError("locked"), "store-failed"), (ZeroDivisionError(), "background-failed")]
+)
+def test_what_the_ledger_of_an_installation_cannot_write_is_in_the_log_and_counted(
+    tmp_path, monkeypatch, capsys, error, event
+):
+    failed = threading.Event()
+
+    def fails(*given) -> None:
+        failed.set()
+        raise error
+
+    monkeypatch.setattr(ledgers.activity, "record", fails)
+    installation = installation_of(Settings(state=tmp_path), library(), only_this_machine=True)
+    with closing(installation):
+        installation.ledger.note([], DAY, ["p"], [])
+        assert failed.wait(SECONDS)
+    told = capsys.readouterr().err
+    assert f"error   {event} count=0 error=" in told
+    numbers = installation.metrics.exposition()[0].decode()
+    assert float(re.findall(r"^cds_service_store_failures_total (.+)$", numbers, re.MULTILINE)[0]) >= 1
+
+
+def calls_of(tree: ast.Module) -> Iterator[str]:
+    """The last name of each function that is called."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func).rpartition(".")[2]
+
+
+def test_there_is_no_thread_beside_the_calls_that_nobody_watches():
+    """Each is a Background, and what it fails to do is found: the ledger's by a check, the check's by its silence."""
+    package = ROOT / "cds_service"
+    starts: dict[str, set[str]] = {"Thread": set(), "Timer": set(), "start_new_thread": set(), "Background": set()}
+    for path in package.rglob("*.py"):
+        for name in starts.keys() & calls_of(ast.parse(path.read_text(encoding="utf-8"))):
+            starts[name].add(path.relative_to(package).as_posix())
+    assert starts == {
+        "Thread": {"operations/background.py"},
+        "Timer": set(),
+        "start_new_thread": set(),
+        "Background": {"store/ledger.py", "self_check/watch.py"},
+    }
 
 
 THROWS = """
