@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 import requests
 from click.testing import CliRunner
 
+from cds_service.authoring.new_policy import write_starting_folder
 from cds_service.commands.main import main
 from cds_service.examples import examples, moved, request_as_of
 from cds_service.installation import installation_of
@@ -228,7 +230,10 @@ def test_the_server_says_where_it_listens_counts_over_its_workers_and_leaves_not
     """gunicorn's main process has not seen a request, so that its words stay in the log."""
     log, scratch = tmp_path / "log", tmp_path / "scratch"
     scratch.mkdir()
-    settings = {"CDS_SERVICE_LOG_FORMAT": "json", "TMPDIR": str(scratch), "CDS_SERVICE_STATE": str(tmp_path / "state")}
+    shutil.copytree(data_folder("cards"), tmp_path / "cards")
+    write_starting_folder("knee-humming-2026", tmp_path / "cards")
+    settings = {"CDS_SERVICE_LOG_FORMAT": "json", "TMPDIR": str(scratch)}
+    settings |= {"CDS_SERVICE_STATE": str(tmp_path / "state"), "CDS_SERVICE_CARDS": str(tmp_path / "cards")}
     body = (EXAMPLES["typical-gaps"].folder / "request.json").read_bytes()
     with served("--workers", "2", log=log, settings=settings) as (address, _):
         for _ in range(8):
@@ -236,7 +241,10 @@ def test_the_server_says_where_it_listens_counts_over_its_workers_and_leaves_not
             assert requests.post(path, body, headers={"Content-Type": "application/json"}, timeout=20).ok
         numbers = requests.get(f"{address}/metrics", timeout=20).text
     assert 'calls_total{outcome="card",service="coverage-guidance-order-sign"} 8.0' in numbers
-    lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    printed = log.read_text()
+    assert "Skipped the draft knee-humming-2026:" in printed
+    assert f"The audit log and the store are kept in {tmp_path / 'state'}." in printed
+    lines = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
     assert any("Listening at" in line.get("message", "") for line in lines)
     assert [line["event"] for line in lines].count("call") == 8
     (written,) = (tmp_path / "state" / "audit").iterdir()

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -186,12 +187,17 @@ def test_the_folder_is_written_into_the_current_directory_where_none_is_named(tm
 @pytest.mark.parametrize("place", ["cards", "cards/inner", "cds_service", "cds_service/authoring/starting_folder"])
 def test_the_folder_is_never_written_into_the_program(monkeypatch, place):
     """A folder of one's own there would be shipped, served, and lost with the next version."""
-    for arguments in ([NAME, str(ROOT / place)], [NAME]):
-        monkeypatch.chdir(ROOT / place if (ROOT / place).is_dir() else ROOT / "cards")
-        result = run("new-policy", *arguments)
+    here = ROOT / place if (ROOT / place).is_dir() else ROOT / "cards"
+    monkeypatch.chdir(here)
+    results = [run("new-policy", *arguments) for arguments in ([NAME, str(ROOT / place)], [NAME])]
+    written = [folder for folder in (ROOT / place / NAME, here / NAME) if folder.exists()]
+    # What this test finds must not break others.
+    for folder in written:
+        shutil.rmtree(folder)
+    assert written == []
+    for result in results:
         assert result.exit_code == 1
         assert "belongs to the program; nothing was written." in result.output
-    assert not (ROOT / place / NAME).exists()
 
 
 def test_check_works_inside_a_folder(folder, monkeypatch):

@@ -2,8 +2,6 @@
 
 import base64
 import json
-import os
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -395,21 +393,3 @@ def test_a_day_at_its_cap_takes_no_more_lines(folder):
     with pytest.raises(AuditError, match="CDS_SERVICE_AUDIT_MAX_BYTES"):
         log.call(call())
     assert audit_retention.size(folder) == full <= 2000
-
-
-# --- make run --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("named", ["", "/var/lib/of-the-operator"])
-def test_make_run_keeps_its_state_in_the_checkout_and_says_so(named):
-    root = Path(__file__).parent.parent
-    state = named or f"{root}/.state"
-    environment = {name: value for name, value in os.environ.items() if name != "CDS_SERVICE_STATE"}
-    if named:
-        environment["CDS_SERVICE_STATE"] = named
-    said = subprocess.run(["make", "-n", "run"], cwd=root, env=environment, capture_output=True, text=True, check=True)
-    assert f"what it keeps is in {state}" in said.stdout
-    assert f'CDS_SERVICE_STATE="{state}" exec' in said.stdout
-    assert ".state/" in (root / ".gitignore").read_text().splitlines()
-    # What goes into an image is listed; all else, this folder too, stays out.
-    assert (root / ".dockerignore").read_text().splitlines()[1] == "*"
