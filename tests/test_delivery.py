@@ -158,7 +158,7 @@ def test_a_drug_by_reference(medication, counted):
     found = chart(medicationRequest=bundle(taken, drug))
     assert found.delivery("MedicationRequest").counted == counted
     assert found.whole("MedicationRequest") is bool(counted)
-    assert [item.why for item in found.unreadable] == [] if counted else ["names a Medication that was not sent"]
+    assert [item.why for item in found.unreadable] == ([] if counted else ["names a Medication that was not sent"])
 
 
 # --- the Patient ------------------------------------------------------------------------------------------------------

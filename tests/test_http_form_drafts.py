@@ -1,6 +1,7 @@
 """Drafts of the form over HTTP: saved, resumed by whom, handed over, changed by somebody else, and signed over."""
 
 import json
+import re
 
 import pytest
 from flask import Flask
@@ -108,8 +109,8 @@ def test_the_drafts_of_a_chart_are_offered_and_one_is_filled_in_again(app, brows
     assert "4 answers" in page
     page = posted(again, path, token_of(again, path), resume="QuestionnaireResponse/new-1").get_data(as_text=True)
     assert "Filled in from your draft of" in page
-    for name, value in fields.items():
-        assert f'name="{name}" value="{value}" checked' in page or f'value="{value}"' in page, name
+    assert re.search(r'name="disability"[^>]* value="44"', page)
+    assert re.search(r'name="pain-duration"[^>]* value="02/2023"', page)
     assert 'name="can-operate-device" value="yes" checked' in page
     assert 'name="fit-for-implant" value="no" checked' in page
     signed(again, path, **fields)
@@ -131,7 +132,7 @@ def test_a_yes_or_no_of_somebody_else_is_shown_and_never_filled_in(app, browser,
     again = app.test_client()
     path = opened(again, ehr)
     page = posted(again, path, token_of(again, path), resume="QuestionnaireResponse/new-1").get_data(as_text=True)
-    assert "Filled in from Practitioner/dr-1's draft" in page or "Filled in from" in page
+    assert f"Filled in from {BASE}/Practitioner/dr-1&#39;s draft of " in page
     assert 'name="can-operate-device" value="yes" checked' not in page
     assert "In the draft yes" in page
     assert 'name="disability" maxlength="12" inputmode="decimal" value="44"' in page
