@@ -7,14 +7,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PORTS = range(8150, 8160)
 LONGEST_START = 90
+# Seconds within which a server is done with what the load gave up, and how often that is looked at.
+LONGEST_REST, LOOK = 10, 0.05
 # What the machine may be busy with before the benchmark begins, for each core, and what may be stolen while it runs.
 IDLE = 0.5
 MOST_STOLEN = 0.02
@@ -59,7 +61,7 @@ def processor() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server that answers: where, the id of its only worker, and how long it took to answer."""
+    """A server that answers: where, the id of the process that does its work, and how long it took to answer."""
 
     port: int
     worker: int
@@ -73,6 +75,8 @@ class Running:
             client.request("POST", path, body, headers)
             answer = client.getresponse()
             content = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise BenchError(f"port {self.port} gave no answer: {error!r}") from None
         finally:
             client.close()
         if answer.status != 200:
@@ -81,8 +85,29 @@ class Running:
 
     def cpu_seconds(self) -> float:
         """Processor time that the worker has used so far, its own and the kernel's for it."""
-        fields = Path(f"/proc/{self.worker}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        try:
+            fields = Path(f"/proc/{self.worker}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        except OSError:
+            raise BenchError(f"the server on port {self.port} has ended") from None
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def rest(self) -> None:
+        """Waits until the worker is idle: what wrk gave up it still works on, in the time of the next server."""
+        until, used = time.perf_counter() + LONGEST_REST, -1.0
+        while (self.cpu_seconds() > used or self._wants_a_core()) and time.perf_counter() < until:
+            used = self.cpu_seconds()
+            time.sleep(LOOK)
+
+    def _wants_a_core(self) -> bool:
+        """Whether a thread runs or would, had it a core: on a busy machine it may wait for long without using time."""
+        for stat in Path(f"/proc/{self.worker}/task").glob("*/stat"):
+            try:
+                state = stat.read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+            except OSError:
+                continue
+            if state == "R":
+                return True
+        return False
 
     def private_mb(self) -> float:
         """Memory that belongs to the worker alone, in millions of bytes."""
@@ -99,27 +124,41 @@ class Running:
 
 @contextmanager
 def serving(module: str, *arguments: str, core: int, settings: Mapping[str, str] | None = None) -> Iterator[Running]:
-    """Starts ``python -m module arguments`` (``{port}`` stands for its port) on one core, and ends it by its id.
+    """Starts ``python -m module arguments``, one of our servers, whose work its only child does."""
+    with started((sys.executable, "-m", module, *arguments), core=core, settings=settings) as running:
+        yield replace(running, worker=_only_child(running.worker))
 
-    ``settings`` are environment variables.
+
+@contextmanager
+def started(
+    program: Sequence[str],
+    *,
+    core: int,
+    settings: Mapping[str, str] | None = None,
+    folder: Path = ROOT,
+    ready: str = "/healthz",
+) -> Iterator[Running]:
+    """Starts a program (``{port}`` stands for its port) in a folder on one core, and ends it by its id.
+
+    ``settings`` are environment variables; ``ready`` is the path that answers 200 once it serves. Raises BenchError
+    where it does not come up.
     """
     port = _free_port()
-    command = ["taskset", "-c", str(core), sys.executable, "-m", module]
-    command += [argument.format(port=port) for argument in arguments]
+    command = ["taskset", "-c", str(core), *(part.format(port=port) for part in program)]
     # The settings of the shell must not change what is measured.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CDS_SERVICE_")}
     environment |= settings or {}
     with tempfile.TemporaryFile() as log:
-        started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        begun = time.perf_counter()
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
         try:
-            while not _answers(port):
-                seconds = time.perf_counter() - started
+            while not _answers(port, ready):
+                seconds = time.perf_counter() - begun
                 if process.poll() is not None or seconds > LONGEST_START:
                     log.seek(0)
                     raise BenchError(f"{' '.join(command)} is not ready after {seconds:.1f} s:\n{log.read().decode()}")
                 time.sleep(0.005)
-            yield Running(port, _only_child(process.pid), time.perf_counter() - started)
+            yield Running(port, process.pid, time.perf_counter() - begun)
         finally:
             process.terminate()
             try:
@@ -141,10 +180,10 @@ def _free_port() -> int:
     raise BenchError(f"no port from {PORTS[0]} to {PORTS[-1]} is free")
 
 
-def _answers(port: int) -> bool:
+def _answers(port: int, path: str) -> bool:
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        client.request("GET", "/healthz")
+        client.request("GET", path)
         return client.getresponse().status == 200
     except OSError:
         return False
