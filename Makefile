@@ -5,6 +5,7 @@ PORT ?= 8080
 VENV := .venv
 BIN  := $(VENV)/bin
 FOREIGN := build/foreign
+PEERS := build/peers
 PIP  := $(BIN)/python -m pip install --disable-pip-version-check -q
 UV   ?= uv
 # What `make run` keeps stays with the checkout, so that no other's cards and feedback are among it.
@@ -35,6 +36,8 @@ NEEDS_NODE       = $(call needs,command -v npm && { command -v node || command -
 # Any chromium will do; without windows it takes less than half the time, so that root installs that one.
 NEEDS_CHROMIUM   = $(call needs,command -v chromium-headless-shell || { [ "$$(id -u)" != 0 ] && \
 	  { command -v chromium || command -v chromium-browser || command -v google-chrome; }; },chromium-headless-shell)
+
+NPM_CI = npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -72,8 +75,14 @@ fix: $(VENV)/.dev ## let the linter and the formatter repair what they can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## measure the service beside its floor (needs wrk)
+# A peer that cannot be installed is no error: the table says why.
+bench: $(VENV)/.dev ## measure the service beside its floor and its peers (needs wrk; peers: the network once)
 	$(NEEDS_WRK)
+	@mkdir -p $(PEERS)
+	@for peer in $(if $(findstring --trusted,$(ARGS)),,healthchain express-cql); do \
+	  $(MAKE) -s --no-print-directory $(PEERS)/$$peer/.installed 2> $(PEERS)/$$peer.log || \
+	    echo "  $$peer could not be installed; the table says why" >&2; \
+	done
 	$(BIN)/python -m tests.bench $(ARGS)
 
 bench-gate: $(VENV)/.dev ## count the instructions of each kind of call, fail at +2% (KEEP=1 keeps the new ratios)
@@ -108,6 +117,7 @@ requirements: ## pin the dependencies of pyproject.toml again (needs uv)
 	$(COMPILE) --all-extras --group dev --group build -c requirements-traces.txt -c requirements-postgresql.txt \
 	  -o requirements-dev.txt
 	$(subst pyproject.toml,--group build,$(COMPILE)) -c requirements-dev.txt -o requirements-build.txt
+	$(subst pyproject.toml,--group peers,$(COMPILE)) -o tests/bench/peers/requirements.txt
 
 licenses: $(VENV)/.dev ## write THIRD_PARTY_LICENSES.md again: the license of each package that the service runs with
 	$(BIN)/python -m tests.licenses
@@ -134,11 +144,12 @@ clean: ## remove .venv and everything that was built
 	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find cds_service tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# $(call pip,REQUIREMENTS,WHAT): installs pins and shows which one pip is at, in one line of a terminal, in few of a log.
+# $(call pip,REQUIREMENTS,WHAT,PYTHON): installs pins, into .venv where no other PYTHON is named, and shows which one pip
+# is at, in one line of a terminal, in few of a log.
 # The pins are complete, so that pip resolves nothing: a dependency that pyproject.toml excludes stays away. Of what is
 # installed the smaller part is ever imported, so that Python compiles that when it first is.
 define pip
-total=$$(grep -c == $(1)); { $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes --no-deps \
+total=$$(grep -c == $(1)); { $(or $(3),$(BIN)/python) -m pip install --disable-pip-version-check --progress-bar off --require-hashes --no-deps \
 	  --no-compile -r $(1) 2>&1 || echo "pip failed: $$?"; } | awk -v what="$(2)" -v total="$$total" -v terminal="$$([ -t 1 ] && echo 1)" ' \
 	  { said = said $$0 "\n" } /^pip failed: / { failed = 1 } \
 	  /^(Collecting|Requirement already satisfied)/ { \
@@ -187,5 +198,19 @@ foreign-judges: $(FOREIGN)/.installed
 $(FOREIGN)/.installed: tests/foreign/package.json tests/foreign/package-lock.json
 	@echo "Installing the programs of others that judge forms (Node.js)"
 	@mkdir -p $(FOREIGN) && cp $^ $(FOREIGN)/
-	@cd $(FOREIGN) && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+	@cd $(FOREIGN) && $(NPM_CI)
+	@touch $@
+
+# Services of other makers that the benchmark measures (tests/bench/peers), each in an environment of its own.
+$(PEERS)/healthchain/.installed: tests/bench/peers/requirements.txt | $(VENV)/.created
+	@echo "Installing what the benchmark measures beside the service: HealthChain"
+	@rm -rf $(@D) && $(BIN)/python -m venv $(@D)
+	@$(call pip,$<,1 of 1: HealthChain,$(@D)/bin/python)
+	@touch $@
+
+$(PEERS)/express-cql/.installed: tests/bench/peers/package.json tests/bench/peers/package-lock.json
+	$(NEEDS_NODE)
+	@echo "Installing what the benchmark measures beside the service: Express with cql-execution"
+	@rm -rf $(@D) && mkdir -p $(@D) && cp $^ $(@D)/
+	@cd $(@D) && $(NPM_CI)
 	@touch $@

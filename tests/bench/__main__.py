@@ -1,4 +1,4 @@
-"""Measures the service beside its floor and prints the table: ``python -m tests.bench [--quick]`` (Linux, wrk)."""
+"""Measures the service beside its floor and its peers: ``python -m tests.bench [--quick]`` (Linux, wrk)."""
 
 import os
 import shutil
@@ -22,6 +22,7 @@ from tests.bench.expected import answer_of, guide_of, print_head
 from tests.bench.load import Call, Measured
 from tests.bench.machine import BenchError
 from tests.bench.many import with_copies
+from tests.bench.peers.servers import serving_peers, why_not_measured
 from tests.bench.trusted import CLIENT, Signer, Target, bench_trusted, clients_file, in_turn
 
 SERVICE = ("cds_service", "serve", "--port", "{port}")
@@ -129,7 +130,11 @@ def bench(seconds: int, rounds: int, runs: int, starts: int) -> None:
             f"{len(bodies[CARD][0]) / 1000:.1f} kB; answer: {len(constant[CARD]) / 1000:.1f} kB, "
             f"{len(card['suggestions'])} suggestions\n"
         )
-        measured = in_turn(targets, seconds, rounds, load_core)
+        absent: dict[str, str] = {}
+        peers = stack.enter_context(serving_peers(folder / CARD, server_core, absent))
+        targets |= {row: (running, call, None) for row, (running, call) in peers.items()}
+        measured, failed = in_turn(targets, seconds, rounds, load_core, guests=peers)
+        absent |= {row: why_not_measured(error) for row, error in failed.items()}
         servers = {"ours": ours, "floor": targets[FLOOR][0], "many": many}
         memory = {name: running.private_mb() for name, running in servers.items()}
         resident = {"ours": ours.resident_mb(), "many": many.resident_mb()}
@@ -140,7 +145,7 @@ def bench(seconds: int, rounds: int, runs: int, starts: int) -> None:
         UNRECOGNIZED_OF_MANY: Evaluation(service_id, bodies[UNRECOGNIZED], guide_of_many, 0),
     }
     evaluated = evaluate_in_turn(evaluations, today, runs, server_core)
-    _print_load(measured)
+    print(*load_rows(measured, absent), sep="\n")
     _print_goals(measured, evaluated, memory["ours"], median(ready))
     print(
         f"\nEvaluation, p10: {median(times.p10 for times in evaluated[CARD]):.0f} µs. "
@@ -164,12 +169,14 @@ def _to_floor(measured: dict[str, list[Measured]], name: str, figure: str) -> fl
     return median(_ratios(measured, name, own, figure))
 
 
-def _print_load(measured: dict[str, list[Measured]]) -> None:
-    print(f"{'':26}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs':>9}{'rate/floor':>12}{'p99/floor':>11}")
+def load_rows(measured: dict[str, list[Measured]], absent: Mapping[str, str]) -> list[str]:
+    """The table of what was under load, a line each; of a peer that was not, a line that says why."""
+    rows = [f"{'':26}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs':>9}{'rate/floor':>12}{'p99/floor':>11}"]
     for name, rounds in measured.items():
         one = load.middle(rounds)
-        ratios = f"{_to_floor(measured, name, 'rate'):12.2f}{_to_floor(measured, name, 'p99'):11.2f}"
-        print(f"{name:26}{one.rate:12.0f}{one.p50:9.2f}{one.p99:9.2f}{one.cpu * 1000:9.0f}{ratios}")
+        ratios = f"{_to_floor(measured, name, 'rate'):12.3f}{_to_floor(measured, name, 'p99'):11.2f}"
+        rows.append(f"{name:26}{one.rate:12.0f}{one.p50:9.2f}{one.p99:9.2f}{one.cpu * 1000:9.0f}{ratios}")
+    return rows + [f"{name:26}  {why}" for name, why in absent.items()]
 
 
 def _print_goals(

@@ -4,7 +4,7 @@ Every request carries a token of its own, signed before the run, because a token
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ from cds_service.trust.tokens import Verifier
 from tests.bench import load, machine, workload
 from tests.bench.expected import answer_of, guide_of, print_head
 from tests.bench.load import Call, Measured
-from tests.bench.machine import Running
+from tests.bench.machine import BenchError, Running
 from tests.postgresql import cluster
 from tests.tokens import jwk, private_key
 
@@ -98,7 +98,7 @@ def bench_trusted(seconds: int, rounds: int, server_core: int, load_core: int) -
             for algorithm in KEYS:
                 signer = Signer(algorithm, f"http://127.0.0.1:{server.port}{path}", folder / "tokens")
                 targets[f"{algorithm}, {store}"] = server, call(server, CLIENT), signer
-        measured = in_turn(targets, seconds, rounds, load_core)
+        measured, _ = in_turn(targets, seconds, rounds, load_core)
         _print(measured)
         _print_parts(clients, stores, folder)
 
@@ -112,27 +112,44 @@ def clients_file() -> str:
     return f'[[client]]\nid = "{CLIENT}"\nissuer = "{ISSUER}"\nkeys = [\n  {", ".join(tables)}\n]\n'
 
 
-def in_turn(targets: dict[str, Target], seconds: int, rounds: int, core: int) -> dict[str, list[Measured]]:
+def in_turn(
+    targets: dict[str, Target], seconds: int, rounds: int, core: int, guests: Collection[str] = ()
+) -> tuple[dict[str, list[Measured]], dict[str, BenchError]]:
     """Each target once a round, after a short warm-up; answers are checked before and after.
 
-    Every second round runs backwards, so that no target always follows the same one.
+    Every second round runs backwards, so that no target always follows the same one. One of ``guests`` that fails is
+    left out of what was measured, with its error in the second result; any other's error is raised.
     """
+    measured: dict[str, list[Measured]] = {name: [] for name in targets}
+    failed: dict[str, BenchError] = {}
+
+    def check(name: str) -> None:
+        server, call, signer = targets[name]
+        load.check(server, call, signer.token if signer else None)
 
     def run(name: str, duration: int) -> Measured:
         server, call, signer = targets[name]
         tokens = signer.write(duration * TOKENS_A_SECOND) if signer else None
         return load.put_under_load(server, call, duration, core, tokens)
 
-    for name, (server, call, signer) in targets.items():
-        load.check(server, call, signer.token if signer else None)
+    def warm_up(name: str) -> None:
+        check(name)
         run(name, 1)
-    measured: dict[str, list[Measured]] = {name: [] for name in targets}
-    for number in range(rounds):
-        for name in list(targets)[:: -1 if number % 2 else 1]:
-            measured[name].append(run(name, seconds))
-    for server, call, signer in targets.values():
-        load.check(server, call, signer.token if signer else None)
-    return measured
+
+    def measure(name: str) -> None:
+        measured[name].append(run(name, seconds))
+
+    turns = [warm_up, *[measure] * rounds, check]
+    for number, turn in enumerate(turns):
+        for name in list(measured)[:: 1 if number % 2 else -1]:
+            try:
+                turn(name)
+            except BenchError as error:
+                if name not in guests:
+                    raise
+                failed[name] = error
+                del measured[name]
+    return measured, failed
 
 
 def _print(measured: dict[str, list[Measured]]) -> None:
