@@ -18,7 +18,7 @@ from cds_service.clock import utc_today
 from cds_service.service.guide import Guide
 from tests.bench import load, machine, workload
 from tests.bench.evaluation import Evaluation, Times, evaluate_in_turn
-from tests.bench.expected import answer_of, guide_of, print_head
+from tests.bench.expected import WITHOUT_PAGES, answer_of, guide_of, print_head
 from tests.bench.load import Call, Measured
 from tests.bench.machine import BenchError
 from tests.bench.many import with_copies
@@ -77,9 +77,9 @@ def bench(seconds: int, rounds: int, runs: int, starts: int) -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         cards = with_copies(Path(stack.enter_context(tempfile.TemporaryDirectory())), MORE)
-        ours = stack.enter_context(machine.serving(*SERVICE, core=server_core))
+        ours = stack.enter_context(machine.serving(*SERVICE, core=server_core, settings=WITHOUT_PAGES))
         many = stack.enter_context(
-            machine.serving(*SERVICE, core=server_core, settings={"CDS_SERVICE_CARDS": str(cards)})
+            machine.serving(*SERVICE, core=server_core, settings=WITHOUT_PAGES | {"CDS_SERVICE_CARDS": str(cards)})
         )
         guide, guide_of_many = guide_of(ours), guide_of(many, cards)
         path = f"/cds-services/{service_id}"
@@ -88,7 +88,8 @@ def bench(seconds: int, rounds: int, runs: int, starts: int) -> None:
             machine.serving(
                 *SERVICE,
                 core=server_core,
-                settings={
+                settings=WITHOUT_PAGES
+                | {
                     "CDS_SERVICE_CLIENTS": str(folder / "clients.toml"),
                     "CDS_SERVICE_STATE": str(folder / "trust"),
                 },

@@ -18,6 +18,7 @@ from typing import Any
 import jwt
 import orjson
 
+from cds_service.card.style import DEFAULT_STYLE, Style
 from cds_service.clock import Deadline, utc_today
 from cds_service.ehr.client import OutgoingClient
 from cds_service.store.database import open_store
@@ -26,7 +27,7 @@ from cds_service.trust.clients import load_clients
 from cds_service.trust.keys import KeyRing
 from cds_service.trust.tokens import Verifier
 from tests.bench import load, machine, workload
-from tests.bench.expected import answer_of, guide_of, print_head
+from tests.bench.expected import SPELLED_OUT, WITHOUT_PAGES, answer_of, guide_of, print_head
 from tests.bench.load import Call, Measured
 from tests.bench.machine import BenchError, Running
 from tests.postgresql import cluster
@@ -80,17 +81,17 @@ def bench_trusted(seconds: int, rounds: int, server_core: int, load_core: int) -
 
         def started(*command: str, **settings: str) -> Running:
             named = {f"CDS_SERVICE_{name.upper()}": value for name, value in settings.items()}
-            return stack.enter_context(machine.serving(*command, core=server_core, settings=named))
+            return stack.enter_context(machine.serving(*command, core=server_core, settings=WITHOUT_PAGES | named))
 
-        def call(server: Running, client: str) -> Call:
-            guide = replace(guide_of(server), client=client)
+        def call(server: Running, client: str, style: Style = SPELLED_OUT) -> Call:
+            guide = replace(guide_of(server, style=style), client=client)
             shortest = min(len(answer_of(service_id, body, guide)) for body in bodies)
             return Call(path, folder / "bodies", partial(answer_of, service_id, guide=guide), shortest)
 
         bare = started("tests.bench.bare", "{port}")
         opened = started(*SERVE, state=str(folder / "open"))
         targets: dict[str, Target] = {
-            BARE: (bare, call(bare, "open"), None),
+            BARE: (bare, call(bare, "open", DEFAULT_STYLE), None),
             OPEN: (opened, call(opened, "open"), None),
         }
         for store, url in stores.items():
