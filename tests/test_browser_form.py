@@ -194,7 +194,7 @@ def test_a_form_is_of_the_browser_that_opened_it_and_prints_what_was_answered(ch
         answer = page.goto(tab.url)
         assert answer is not None
         assert answer.status == 404
-        assert "not open any more" in page.inner_text("h1")
+        assert "no longer open" in page.inner_text("h1")
     reviewed(tab)
     tab.emulate_media(media="print")
     assert tab.locator("header.patient").is_visible()

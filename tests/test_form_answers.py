@@ -129,7 +129,7 @@ def test_text_is_kept_as_one_line_of_visible_characters(text):
 
 def test_text_that_is_too_long_is_refused_in_words():
     _, faults = answered(OPERATE, {LINK: ["yes"], f"{LINK}.basis-text": ["x" * 201]})
-    assert faults == {f"{LINK}.basis-text": "Use 200 characters at the most."}
+    assert faults == {f"{LINK}.basis-text": "Use at most 200 characters."}
 
 
 def test_events_are_read_by_their_numbers():

@@ -9,7 +9,8 @@ import pytest
 from cds_service.clock import Deadline
 from cds_service.documentation import scopes
 from cds_service.documentation.desk import FormDesk
-from cds_service.documentation.messages import (
+from cds_service.documentation.messages import LaunchError
+from cds_service.documentation.sign_in_words import (
     BAD_IDENTITY,
     CANNOT_REACH,
     DENIED,
@@ -19,7 +20,6 @@ from cds_service.documentation.messages import (
     NO_TOKEN,
     OTHER_SERVER,
     UNKNOWN_SERVER,
-    LaunchError,
 )
 from cds_service.ehr.fetch import Fetcher
 from cds_service.ehr.received import OutgoingError

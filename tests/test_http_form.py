@@ -242,7 +242,7 @@ def test_without_a_context_the_statement_is_chosen(browser, ehr):
     ehr.token = {}
     path = opened(browser, ehr)
     page = browser.get(path, base_url=OURS).get_data(as_text=True)
-    assert "Which therapy is to be documented?" in page
+    assert "Which therapy is this form for?" in page
     chosen = browser.get(f"{path}?statement={POLICY}", base_url=OURS).get_data(as_text=True)
     assert 'name="can-operate-device"' in chosen
 
@@ -382,7 +382,7 @@ def test_what_was_attested_and_still_counts_is_not_asked_again(browser, ehr):
 
 @pytest.mark.parametrize(
     ("answer", "said", "is_open"),
-    [("withdraw", "Withdrawn: the answer of before does not hold any more", True), ("no", "device? No", False)],
+    [("withdraw", "Withdrawn: the earlier answer no longer holds", True), ("no", "device? No", False)],
 )
 def test_an_answer_that_still_counts_is_given_again_or_withdrawn(app, browser, ehr, answer, said, is_open):
     attested(ehr, authored="2026-09-01T10:00:00Z")

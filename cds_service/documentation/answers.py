@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
+from cds_service.documentation import form_words as words
 from cds_service.errors import UnreadableError
 from cds_service.fhir.dates import days, is_future
 from cds_service.questionnaire.items import LONGEST_TEXT
@@ -112,7 +113,7 @@ class _Reader:
         despite = self._listed(link + DESPITE, shown.contrary) if says_yes else ()
         why = self._text(link + DESPITE_WHY) if despite else ""
         if despite and not why:
-            self._fault(link + DESPITE_WHY, "Say why the answer stands despite that record.")
+            self._fault(link + DESPITE_WHY, words.WHY_DESPITE)
         return FormAnswer(
             question,
             value,
@@ -131,7 +132,7 @@ class _Reader:
             return None
         if question.type == "boolean":
             if written not in (YES, NO):
-                self._fault(field, "Answer yes or no, or leave it open.")
+                self._fault(field, words.YES_OR_NO)
                 return None
             return written == YES
         if question.type == "decimal":
@@ -145,10 +146,10 @@ class _Reader:
         except InvalidOperation:
             number = None
         if number is None or not number.is_finite():
-            self._fault(field, "Give a number, such as 44 or 27.4.")
+            self._fault(field, words.A_NUMBER)
             return None
         if not least <= number <= most:
-            self._fault(field, f"Give a number from {least:g} to {most:g}.")
+            self._fault(field, words.number_between(least, most))
             return None
         return format(number.normalize(), "f")
 
@@ -165,7 +166,7 @@ class _Reader:
         if not day and not fields:
             return None
         if not day:
-            self._fault(prefix + EVENT_DATE, "Give the date, or leave these fields empty.")
+            self._fault(prefix + EVENT_DATE, words.DATE_OF_EVENT)
         return {question.link_id + EVENT_DATE: day, **fields}
 
     def _date(self, field: str) -> str:
@@ -175,17 +176,17 @@ class _Reader:
             return ""
         iso = fhir_date(written)
         if iso is None:
-            self._fault(field, "Give a date such as 11/02/2026, or a month such as 11/2026.")
+            self._fault(field, words.A_DATE)
             return ""
         if is_future(iso, self._today):
-            self._fault(field, "Give a date that is not in the future.")
+            self._fault(field, words.NOT_IN_FUTURE)
             return ""
         return iso
 
     def _text(self, field: str) -> str:
         written = " ".join(self._one(field).split())
         if len(written) > LONGEST_TEXT:
-            self._fault(field, f"Use {LONGEST_TEXT} characters at the most.")
+            self._fault(field, words.at_most(LONGEST_TEXT))
             return ""
         return "".join(letter for letter in written if letter.isprintable())
 

@@ -9,10 +9,10 @@ import orjson
 from cds_service.card.form_context import FormContext, read_context
 from cds_service.card.style import Style
 from cds_service.clock import Deadline
-from cds_service.documentation import answers, form, scopes, sign_in, smart_server, tokens, writing
+from cds_service.documentation import answers, form, scopes, sign_in, sign_in_words, smart_server, tokens, writing
 from cds_service.documentation.answers import FieldFault, FormAnswer
 from cds_service.documentation.earlier import EarlierForm
-from cds_service.documentation.messages import NO_COOKIE, UNKNOWN_SERVER, LaunchError
+from cds_service.documentation.messages import LaunchError
 from cds_service.documentation.open_form import OpenForm, banner_of, name_of
 from cds_service.documentation.reading import ChartRead, Sitting, read_chart, style_of
 from cds_service.documentation.resources import FormOccasion, ResponseWriter, Wording
@@ -24,7 +24,7 @@ from cds_service.facts.roles import NUCC, kind_of_role
 from cds_service.fhir.elements import Json
 from cds_service.installation import Forms
 from cds_service.policy.model import Policy
-from cds_service.questionnaire.items import SIGNER_ROLES
+from cds_service.questionnaire.question_words import SIGNER_ROLES
 from cds_service.questionnaire.questions import groups, questions
 from cds_service.service.guide import Guide
 from cds_service.store.form_sessions import Begun
@@ -85,7 +85,7 @@ class FormDesk:
     def client_metadata(self, launch: str, redirect: str) -> Json:
         """What an EHR's administrator registers: dynamic client metadata (RFC 7591, section 2), with both addresses."""
         return {
-            "client_name": "cds-service documentation form",
+            "client_name": sign_in_words.APP_NAME,
             "application_type": "web",
             "initiate_login_uri": launch,
             "redirect_uris": [redirect],
@@ -125,7 +125,7 @@ class FormDesk:
         """Ends a sign-in with what the browser brought back; nothing of it is kept. Raises LaunchError."""
         held = self._sessions.take(state, secret)
         if held is None or not held.startswith(_SIGN_IN):
-            raise LaunchError(NO_COOKIE)
+            raise LaunchError(sign_in_words.NO_COOKIE)
         signing = SignIn.of_json(orjson.loads(held[1:]))._replace(state=state)
         registration = self.registration(signing.issuer)
         code = sign_in.code_of(signing, registration, given)
@@ -191,7 +191,7 @@ class FormDesk:
         """The registration at a FHIR server. Raises LaunchError where there is none."""
         found = self._registrations(issuer)
         if found is None:
-            raise LaunchError(UNKNOWN_SERVER)
+            raise LaunchError(sign_in_words.UNKNOWN_SERVER)
         return found
 
     @property

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cds_service.card.style import Style
+from cds_service.documentation import form_words as words
 from cds_service.documentation.answers import MOST_EVENTS, NO, YES
 from cds_service.documentation.writing import version_of
 from cds_service.facts.evidence import WaitingDraft
@@ -79,15 +80,15 @@ def attested_before(
     ]
     said: dict[str, str] = {}
     for resource in sorted(signed, key=lambda item: _text(item.get("authored"))):
-        said |= said_in(form_of(resource, asked, style), asked, style, "Attested")
+        said |= said_in(form_of(resource, asked, style), asked, style, words.ATTESTED)
     return said
 
 
 def said_in(form: EarlierForm, asked: Sequence[FormQuestion], style: Style, word: str) -> dict[str, str]:
-    """What a form says on each attestation, in words, by linkId; ``word`` is what it is: "Attested", "In the draft"."""
-    when, by = style.date(form.authored[:10]), form.by or "an author who is not named"
+    """What a form says on each attestation, in words, by linkId; ``word`` is ATTESTED or IN_THE_DRAFT."""
+    when = style.date(form.authored[:10])
     return {
-        question.link_id: f"{word} {form.fields[question.link_id][0]}, {when}, {by}"
+        question.link_id: words.said_before(word, form.fields[question.link_id][0], when, form.by)
         for question in asked
         if question.is_attestation and question.link_id in form.fields
     }

@@ -13,8 +13,9 @@ from flask import Flask, Response, request
 from cds_service.card.form_context import read_context
 from cds_service.card.ids import results_digest
 from cds_service.clock import Deadline
+from cds_service.documentation import form_words as words
 from cds_service.documentation.desk import FormDesk, SignedIn
-from cds_service.documentation.messages import CHOOSE_AGAIN, NOT_EVALUATED, LaunchError
+from cds_service.documentation.messages import LaunchError
 from cds_service.documentation.open_form import OpenForm
 from cds_service.documentation.packing import RESPONSE, packet_of, with_response, with_signer
 from cds_service.documentation.pages import FormPages
@@ -66,7 +67,7 @@ class EvidenceAnswers:
             policy = self._library.policy(request.args.get("statement", ""))
             signed = self._desk.chosen(name, self._pages.secret_of(name)) if policy is not None else None
             if policy is None or signed is None:
-                return self._pages.told(CHOOSE_AGAIN)
+                return self._pages.told(words.CHOOSE_AGAIN)
             try:
                 answer = self.shown(signed, policy, accepted.deadline_of(request.environ, SECONDS))
             except LaunchError as error:
@@ -84,7 +85,7 @@ class EvidenceAnswers:
             signed.registration.frame_ancestors,
             name=f"evidence/{begun.name}",
             policies=self._library.policies,
-            choice="Evidence for which therapy?",
+            choice=words.EVIDENCE_OF_WHICH,
         )
         return self._pages.with_cookie(answer, begun)
 
@@ -93,12 +94,12 @@ class EvidenceAnswers:
         read, sitting = self._desk.chart_of(signed, policy, deadline)
         context = sitting.context
         if read.found is None:
-            return self._pages.told(NOT_EVALUATED._replace(happened=read.why_not))
+            return self._pages.told(words.NOT_EVALUATED._replace(happened=read.why_not))
         part = self._parts.of(read.found.policy)
         made = datetime.now(UTC)
         found = patient_page(read.found, context, digest=part["digest"], made=made)
         if found.page is None:
-            return self._pages.told(NOT_EVALUATED._replace(happened=f"The chart was read again. {found.why_not}"))
+            return self._pages.told(words.NOT_EVALUATED._replace(happened=words.read_again(found.why_not)))
         note_opened(self._around, context.card, signed.registration.client)
         packet = packet_of(found.page, read, sitting, self._guide)
         return self._pages.launched(

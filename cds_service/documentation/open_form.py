@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from cds_service.card.style import Style
+from cds_service.documentation import form_words as words
 from cds_service.documentation.earlier import EarlierForm, own_fields, said_in, same_person
 from cds_service.documentation.form import FormRow
 from cds_service.documentation.resources import Signer
@@ -70,9 +71,9 @@ class OpenForm:
         self.fields = own_fields(draft, asked, self.access.user) | typed
         is_own = same_person(draft.author, self.access.user)
         if not is_own:
-            self.attested |= said_in(draft, asked, style, "In the draft")
-        whose = "your" if is_own else f"{draft.by or 'an unnamed author'}'s"
-        self.resumed = f"{whose} draft of {style.date(draft.authored[:10])}"
+            self.attested |= said_in(draft, asked, style, words.IN_THE_DRAFT)
+        when = style.date(draft.authored[:10])
+        self.resumed = words.own_draft(when) if is_own else words.draft_of(draft.by, when)
         if may_update:
             self.stored, self.form = Stored(draft.reference, draft.version), draft.form or self.form
         return True

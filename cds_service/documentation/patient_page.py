@@ -12,12 +12,10 @@ from cds_service.card.assessment import Assessment
 from cds_service.card.evidence_page import evidence_page, page_words
 from cds_service.card.form_context import FormContext
 from cds_service.card.style import DEFAULT_STYLE
+from cds_service.documentation import form_words as words
 from cds_service.fhir.elements import Json
 from cds_service.service.form_decisions import FormDecision
 from cds_service.verdicts import decisions
-
-LONGER_ROUTED = "The chart now shows that these criteria are not for this order."
-NO_PART = "The order names no side, and criteria are checked for each."
 
 
 class PatientPage(NamedTuple):
@@ -33,9 +31,9 @@ def patient_page(found: FormDecision, context: FormContext, *, digest: str, made
     if not assessed.outcome.decided:
         return PatientPage(None, summaries.summary(assessed, DEFAULT_STYLE))
     if decisions.pathway(found.policy, found.known, found.decision.order) is not None:
-        return PatientPage(None, LONGER_ROUTED)
+        return PatientPage(None, words.LONGER_ROUTED)
     if found.policy.scope is not None and not found.known.parts:
-        return PatientPage(None, NO_PART)
+        return PatientPage(None, words.NO_PART)
     page = evidence_page(
         found.decision,
         found.chart,

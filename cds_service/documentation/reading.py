@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from cds_service.card.form_context import FormContext
 from cds_service.card.style import Style
 from cds_service.clock import Deadline
+from cds_service.documentation import form_words as words
 from cds_service.documentation.context import drafts_of
 from cds_service.documentation.earlier import EarlierForm, attested_before, earlier_forms
 from cds_service.documentation.scopes import RESPONSES
@@ -77,8 +78,8 @@ def read_chart(
     request = complete_call(request, wanted, fetcher, sitting.registration.allowance, deadline).request
     patient = _patient(request.prefetch.get("patient"))
     if patient is None:
-        why = request.unfetched.get("patient", "the EHR sent no Patient")
-        return ChartRead(None, None, request.unfetched, request, f"The patient could not be read: {why}.")
+        why = request.unfetched.get("patient", words.NO_PATIENT_SENT)
+        return ChartRead(None, None, request.unfetched, request, words.patient_unread(why))
     try:
         found = next(form_decisions(request, guide, today, policies))
     except RequestError as error:

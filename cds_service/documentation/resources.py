@@ -13,12 +13,14 @@ from typing import NamedTuple
 import orjson
 
 from cds_service.card.style import DEFAULT_STYLE, Style
+from cds_service.documentation import form_words as words
 from cds_service.documentation.answers import FormAnswer
 from cds_service.facts.responses import ABSENT
 from cds_service.facts.roles import NUCC
 from cds_service.fhir.elements import UCUM, Json
 from cds_service.fhir.terminology import LOINC
 from cds_service.policy.model import Policy
+from cds_service.questionnaire import question_words
 from cds_service.questionnaire.draft import ORIGIN, PURPOSE
 from cds_service.questionnaire.questions import (
     ATTESTER,
@@ -41,13 +43,13 @@ _SIGNATURE = "http://hl7.org/fhir/StructureDefinition/questionnaireresponse-sign
 _AUTHORSHIP = {
     "system": "urn:iso-astm:E1762-95:2013",
     "code": "1.2.840.10065.1.12.1.1",
-    "display": "Author's Signature",
+    "display": question_words.SIGNATURE,
 }
 _CATEGORIES = "http://terminology.hl7.org/CodeSystem/observation-category"
 _PARTICIPANTS = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 # In these units stand sizes of a body, which are vital signs; every other number is a score.
 _OF_A_BODY = ("kg/m2", "kg", "cm")
-_PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Documentation form</title>{}</html>'
+_PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>{}</title>{}</html>'
 _FORM_IDENTIFIERS = "{}/form"
 
 
@@ -152,17 +154,17 @@ class ResponseWriter:
 
     def document(self, response: Json) -> Json:
         """The same answers as a DocumentReference: as a page that any EHR shows, and as the response itself."""
-        page = _PAGE.format(response["text"]["div"])
+        page = _PAGE.format(words.FORM, response["text"]["div"])
         return {
             "resourceType": "DocumentReference",
             "identifier": [self.identifier],
             "status": "current",
             "docStatus": "final",
-            "type": {"coding": [{"system": LOINC, "code": "74465-6"}], "text": "Documentation form, answered"},
+            "type": {"coding": [{"system": LOINC, "code": "74465-6"}], "text": words.ANSWERED_FORM},
             "subject": {"reference": self._occasion.patient},
             "date": self._occasion.authored,
             "author": [self._author()],
-            "description": f"{self._policy.title}: answers to the documentation form",
+            "description": words.document(self._policy.title),
             "content": [
                 _attachment("text/html", page.encode()),
                 _attachment("application/fhir+json", orjson.dumps(response)),
@@ -190,7 +192,7 @@ class ResponseWriter:
             items = []
             for link, value in event.items():
                 asked = inner.get(link)
-                text = asked.text if asked else "Done on"
+                text = asked.text if asked else question_words.DONE_ON
                 kind = asked.type if asked else "date"
                 items.append({"linkId": link, "text": text, "answer": [self._answer(_value(kind, value))]})
             yield {"linkId": question.link_id, "text": question.text, "item": items}
@@ -202,16 +204,12 @@ class ResponseWriter:
             absent = {"url": ABSENT, "valueCode": "unknown"}
             return {"linkId": link, "text": question.text, "extension": [absent]}
         children = [
-            _child(link + OBSERVED, "Observed or done on", [{"valueDate": day} for day in (answered.observed,) if day]),
-            _child(link + BASIS, "Rests on", self._named(answered.bases)),
-            _child(link + BASIS_TEXT, "Rests on, in words", _strings(answered.basis_text)),
-            _child(link + WHY_NOT, "If no: the reason", _strings(answered.why_not)),
-            _child(
-                link + DESPITE,
-                "Despite the contrary record",
-                self._named(answered.in_spite_of),
-            ),
-            _child(link + DESPITE_WHY, "Why despite that record", _strings(answered.in_spite_of_why)),
+            _child(link + OBSERVED, question_words.OBSERVED, _dates(answered.observed)),
+            _child(link + BASIS, question_words.BASIS, self._named(answered.bases)),
+            _child(link + BASIS_TEXT, question_words.BASIS_IN_WORDS, _strings(answered.basis_text)),
+            _child(link + WHY_NOT, question_words.WHY_NOT, _strings(answered.why_not)),
+            _child(link + DESPITE, question_words.DESPITE, self._named(answered.in_spite_of)),
+            _child(link + DESPITE_WHY, question_words.WHY_DESPITE, _strings(answered.in_spite_of_why)),
         ]
         answer = self._answer(_value(question.type, answered.value), is_found=answered.is_found)
         if kept := [child for child in children if child]:
@@ -239,13 +237,14 @@ class ResponseWriter:
 
     def _attested(self) -> Json:
         coding = {"system": NUCC, "code": self._by.role_code, "display": self._by.role}
+        role: Json = {"valueCoding": coding} if self._by.role_code else {"valueString": self._by.role}
         answers = (
-            (ATTESTER_NAME, "Attested by", {"valueReference": self._author()}),
-            (ATTESTER_ROLE, "As", {"valueCoding": coding} if self._by.role_code else {"valueString": self._by.role}),
-            (ATTESTER_STATEMENT, "What was confirmed is true to the chart", {"valueBoolean": True}),
+            (ATTESTER_NAME, question_words.ATTESTED_BY, {"valueReference": self._author()}),
+            (ATTESTER_ROLE, question_words.ATTESTED_AS, role),
+            (ATTESTER_STATEMENT, question_words.SAYS_TRUE, {"valueBoolean": True}),
         )
         items = [{"linkId": link, "text": text, "answer": [value]} for link, text, value in answers]
-        return {"linkId": ATTESTER, "text": "Who attests", "item": items}
+        return {"linkId": ATTESTER, "text": question_words.ATTESTER, "item": items}
 
     def _author(self) -> Json:
         return {"reference": self._by.reference, "display": self._by.name}
@@ -281,10 +280,10 @@ class ResponseWriter:
     def _narrative(self, answers: Sequence[FormAnswer], *, signed: bool) -> str:
         """The answers as many EHRs show a response: as its text and nothing else."""
         rows = "".join(f"<li>{escape(line)}</li>" for item in answers for line in in_words(item, self._wording))
-        by = f"{self._by.name}, {self._by.role}" if self._by.role else self._by.name
+        by = words.signer(self._by.name, self._by.role)
         on = self._wording.style.date(self._occasion.authored[:10])
-        end = f"Signed by {by} on {on}." if signed else f"Draft of {on} by {by}, not signed."
-        title = escape(f"{self._policy.title}: documentation form, edition {self._policy.edition}")
+        end = words.signed(by, on) if signed else words.draft(by, on)
+        title = escape(words.response(self._policy.title, self._policy.edition))
         return f'<div xmlns="http://www.w3.org/1999/xhtml"><p>{title}</p><ul>{rows}</ul><p>{escape(end)}</p></div>'
 
 
@@ -302,21 +301,21 @@ def in_words(answered: FormAnswer, wording: Wording = DEFAULT_WORDING) -> Iterat
     if question.type == "group":
         inner = {item.link_id: item.text for item in question.inner}
         for event in answered.events:
-            parts = [f"{inner.get(link, 'Done on')} {style.date(value)}" for link, value in event.items()]
+            parts = [f"{inner.get(link, question_words.DONE_ON)} {style.date(value)}" for link, value in event.items()]
             yield f"{question.text} {'; '.join(parts)}"
         return
     if answered.is_withdrawn:
-        yield f"{question.text} Withdrawn: the answer of before does not hold any more"
+        yield words.withdrawn(question.text)
         return
-    said = style.date(answered.value) if isinstance(answered.value, str) else "Yes" if answered.value else "No"
+    said = style.date(answered.value) if isinstance(answered.value, str) else words.YES if answered.value else words.NO
     bases, contrary = ([*map(wording.record, listed)] for listed in (answered.bases, answered.in_spite_of))
     unit = question.fact.unit if question.type == "decimal" else ""
     parts = [
         f"{said} {unit}".strip(),
-        f"observed {style.date(answered.observed)}" if answered.observed else "",
-        f"rests on {', '.join(filter(None, (*bases, answered.basis_text)))}" if answered.has_basis else "",
-        f"because {answered.why_not}" if answered.why_not else "",
-        f"despite {', '.join(contrary)}: {answered.in_spite_of_why}" if answered.in_spite_of else "",
+        words.observed(style.date(answered.observed)) if answered.observed else "",
+        words.based_on(filter(None, (*bases, answered.basis_text))) if answered.has_basis else "",
+        words.because(answered.why_not) if answered.why_not else "",
+        words.despite(contrary, answered.in_spite_of_why) if answered.in_spite_of else "",
     ]
     yield f"{question.text} {'; '.join(filter(None, parts))}"
 
@@ -340,6 +339,10 @@ def _child(link: str, text: str, answers: list[Json]) -> Json:
 
 def _strings(text: str) -> list[Json]:
     return [{"valueString": text}] if text else []
+
+
+def _dates(day: str) -> list[Json]:
+    return [{"valueDate": day}] if day else []
 
 
 def _references(names: Sequence[str]) -> list[Json]:

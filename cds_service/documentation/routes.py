@@ -11,11 +11,12 @@ from flask import Blueprint, Flask, Response, redirect, request
 
 from cds_service.clock import Deadline
 from cds_service.documentation import form, resources, scopes, writing
+from cds_service.documentation import form_words as words
 from cds_service.documentation.answers import MOST_EVENTS, kept_fields
 from cds_service.documentation.desk import MOST_POSTS, FormDesk, FormReview
 from cds_service.documentation.earlier import said
 from cds_service.documentation.evidence_routes import EvidenceAnswers, SignedResponse
-from cds_service.documentation.messages import GONE, LaunchError
+from cds_service.documentation.messages import LaunchError
 from cds_service.documentation.open_form import OpenForm
 from cds_service.documentation.pages import FormPages
 from cds_service.documentation.recording import FormRecorder
@@ -23,7 +24,8 @@ from cds_service.documentation.sign_in import EVIDENCE, FORM
 from cds_service.documentation.writing import WriteRefusal
 from cds_service.errors import RequestError
 from cds_service.policy.model import Policy
-from cds_service.questionnaire.items import SAYS_TRUE, SIGNER_ROLES
+from cds_service.questionnaire import question_words
+from cds_service.questionnaire.question_words import SIGNER_ROLES
 from cds_service.questionnaire.questions import questions
 from cds_service.service.guide import Guide
 from cds_service.store.form_sessions import Begun
@@ -101,7 +103,7 @@ def register(  # noqa: C901 - its routes are functions within it
             settled=form.settled(policy, rows),
             plan=writing.plan(desk.registration_of(opened), opened.access.scopes),
             roles=SIGNER_ROLES.items(),
-            statement=SAYS_TRUE,
+            words=question_words,
             events=range(MOST_EVENTS),
             **{"faults": {}, "for_clinicians": (), "saved": None, "theirs": None, **values},
         )
@@ -110,7 +112,7 @@ def register(  # noqa: C901 - its routes are functions within it
     def show(name: str) -> Response:
         opened = opened_of(name)
         if opened is None:
-            return pages.told(GONE)
+            return pages.told(words.GONE)
         policy = _chosen(opened, request.args.get("statement", ""))
         if policy is None:
             return pages.of_form("form_choose.html", name, opened, None, policies=library.policies)
@@ -127,7 +129,7 @@ def register(  # noqa: C901 - its routes are functions within it
     def answer(name: str) -> Response:
         opened, policy = posted(name)
         if opened is None or policy is None:
-            return pages.told(GONE)
+            return pages.told(words.GONE)
         if "resume" in request.form:
             desk.resume(opened, policy, request.form["resume"])
             kept(name, opened)
@@ -275,7 +277,7 @@ def register(  # noqa: C901 - its routes are functions within it
         opened = opened_of(name)
         policy = desk.policy_of(opened) if opened is not None else None
         if opened is None or policy is None:
-            return pages.told(GONE)
+            return pages.told(words.GONE)
         review = desk.review(opened, policy)
         body = desk.writer(opened, policy).response(review.answered, status="in-progress")
         answer = Response(orjson.dumps(body, option=orjson.OPT_INDENT_2), mimetype=writing.MEDIA_TYPE)
@@ -291,10 +293,10 @@ def register(  # noqa: C901 - its routes are functions within it
         if opened is None or policy is None:
             return None, None
         if request.form.get("token", "") != opened.token:
-            raise RequestError(403, "forbidden", "This form was not sent from its own page. Open it again.")
+            raise RequestError(403, "forbidden", words.NOT_FROM_ITS_PAGE)
         opened.posts += 1
         if opened.posts > MOST_POSTS:
-            raise RequestError(429, "throttled", "This form was sent too often. Open it again from the card.")
+            raise RequestError(429, "throttled", words.SENT_TOO_OFTEN)
         if "role" in request.form or not (request.form.get("action") in STEPS or "resume" in request.form):
             opened.fields = kept_fields(list(questions(policy)), request.form.to_dict(flat=False))
             role = request.form.get("role", "")
@@ -304,7 +306,7 @@ def register(  # noqa: C901 - its routes are functions within it
 
     def kept(name: str, opened: OpenForm) -> None:
         if not desk.keep(name, pages.secret_of(name), opened):
-            raise RequestError(404, "not-found", GONE.happened)
+            raise RequestError(404, "not-found", words.GONE.happened)
 
     def _chosen(opened: OpenForm, wanted: str) -> Policy | None:
         return (library.policy(wanted) if wanted else None) or desk.policy_of(opened)
@@ -315,9 +317,9 @@ def register(  # noqa: C901 - its routes are functions within it
 def _is_signed(opened: OpenForm, faults: dict[str, str]) -> bool:
     """Whether the form says who signs it; what is missing is added to the faults."""
     if not opened.role:
-        faults["role"] = "Choose the role in which you sign."
+        faults["role"] = words.CHOOSE_ROLE
     if not opened.signed:
-        faults["statement"] = "Confirm the statement to sign."
+        faults["statement"] = words.CONFIRM
     return not faults
 
 
@@ -326,7 +328,7 @@ def _check_origin(public_url: str) -> None:
     ours = urlsplit(public_url)
     origin = request.headers.get("Origin")
     if origin is not None and origin != f"{ours.scheme}://{ours.netloc}":
-        raise RequestError(403, "forbidden", "This form can be sent from its own page alone.")
+        raise RequestError(403, "forbidden", words.FROM_ANOTHER_SITE)
 
 
 def _deadline() -> Deadline:

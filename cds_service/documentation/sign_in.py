@@ -7,7 +7,8 @@ import hmac
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from cds_service.documentation.messages import DENIED, NO_COOKIE, NO_TOKEN, OTHER_SERVER, LaunchError
+from cds_service.documentation import sign_in_words as words
+from cds_service.documentation.messages import LaunchError
 from cds_service.documentation.smart_server import SmartServer
 from cds_service.trust.smart import AppRegistration
 
@@ -71,16 +72,16 @@ def code_of(sign_in: SignIn, registration: AppRegistration, given: Mapping[str, 
     Whoever mixes up two servers names another one in ``iss``; a server that says that it names itself must (RFC 9207).
     """
     if not hmac.compare_digest(given.get("state", "").encode(), sign_in.state.encode()):
-        raise LaunchError(NO_COOKIE)
+        raise LaunchError(words.NO_COOKIE)
     named = given.get("iss")
     if named is None and sign_in.server.names_itself:
-        raise LaunchError(OTHER_SERVER, "its answer does not say whose it is")
+        raise LaunchError(words.OTHER_SERVER, words.NO_ISSUER)
     if named is not None and named not in (sign_in.server.issuer, registration.issuer):
-        raise LaunchError(OTHER_SERVER)
+        raise LaunchError(words.OTHER_SERVER)
     if "error" in given:
         refused = given["error"] in _REFUSALS
-        raise LaunchError(DENIED if refused else NO_TOKEN, "" if refused else "it answered with an error")
+        raise LaunchError(words.DENIED if refused else words.NO_TOKEN, "" if refused else words.ERROR)
     code = given.get("code", "")
     if not 0 < len(code) <= LONGEST_CODE:
-        raise LaunchError(NO_TOKEN, "its answer has no code")
+        raise LaunchError(words.NO_TOKEN, words.NO_CODE)
     return code

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import orjson
 
 from cds_service.clock import Deadline
-from cds_service.documentation.messages import CANNOT_REACH, NO_SMART, LaunchError
+from cds_service.documentation import sign_in_words as words
+from cds_service.documentation.messages import LaunchError
 from cds_service.ehr.addresses import Allowance, is_loopback
 from cds_service.ehr.fetch import Getter
 from cds_service.ehr.received import OutgoingError
@@ -52,15 +53,15 @@ def smart_configuration(http: Getter, registration: AppRegistration, deadline: D
             max_bytes=MOST_BYTES,
         )
     except OutgoingError as error:
-        raise LaunchError(CANNOT_REACH, error.sentence) from None
+        raise LaunchError(words.CANNOT_REACH, error.sentence) from None
     if received.status != 200:
-        raise LaunchError(NO_SMART, f"it answered with status {received.status}")
+        raise LaunchError(words.NO_SMART, words.status(received.status))
     try:
         told = orjson.loads(received.body)
     except orjson.JSONDecodeError:
-        raise LaunchError(NO_SMART, "its answer is not JSON") from None
+        raise LaunchError(words.NO_SMART, words.NOT_JSON) from None
     if not isinstance(told, dict):
-        raise LaunchError(NO_SMART, "its answer is not a JSON object")
+        raise LaunchError(words.NO_SMART, words.NOT_AN_OBJECT)
     return told
 
 
@@ -89,7 +90,7 @@ def read_configuration(told: dict[str, Any], registration: AppRegistration) -> S
 def _address(told: dict[str, Any], name: str, registration: AppRegistration) -> str:
     value = told.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= _LONGEST:
-        raise LaunchError(NO_SMART, f"it does not say its {name}")
+        raise LaunchError(words.NO_SMART, words.not_named(name))
     here = is_loopback(urlsplit(registration.issuer).hostname or "")
     try:
         parts = urlsplit(value)
@@ -97,5 +98,5 @@ def _address(told: dict[str, Any], name: str, registration: AppRegistration) -> 
     except ValueError:
         is_safe = False
     if not is_safe or parts.fragment or parts.username is not None:
-        raise LaunchError(NO_SMART, f"its {name} is not an https address")
+        raise LaunchError(words.NO_SMART, words.not_https(name))
     return value

@@ -9,7 +9,8 @@ import jwt
 import orjson
 
 from cds_service.clock import Deadline
-from cds_service.documentation.messages import BAD_IDENTITY, NO_PATIENT, NO_TOKEN, LaunchError
+from cds_service.documentation import sign_in_words as words
+from cds_service.documentation.messages import LaunchError
 from cds_service.documentation.sign_in import SignIn
 from cds_service.documentation.smart_server import MOST_BYTES, allowance_of
 from cds_service.ehr.addresses import Allowance
@@ -62,12 +63,12 @@ def exchange(
     answer = _answered(http, sign_in, registration, code, deadline)
     token, scopes = answer.get("access_token"), answer.get("scope", "")
     if not isinstance(token, str) or not 0 < len(token) <= _LONGEST or not isinstance(scopes, str):
-        raise LaunchError(NO_TOKEN, "its answer has no access token")
+        raise LaunchError(words.NO_TOKEN, words.NO_ACCESS_TOKEN)
     if str(answer.get("token_type", "")).lower() != "bearer":
-        raise LaunchError(NO_TOKEN, "its token is not a Bearer token")
+        raise LaunchError(words.NO_TOKEN, words.NOT_BEARER)
     patient = answer.get("patient")
     if not isinstance(patient, str) or not 0 < len(patient) <= 64:
-        raise LaunchError(NO_PATIENT)
+        raise LaunchError(words.NO_PATIENT)
     seconds = answer.get("expires_in", 300)
     context = answer.get("appContext", "")
     return Access(
@@ -100,13 +101,13 @@ def _answered(
             max_bytes=MOST_BYTES,
         )
     except OutgoingError as error:
-        raise LaunchError(NO_TOKEN, error.sentence) from None
+        raise LaunchError(words.NO_TOKEN, error.sentence) from None
     try:
         answer = orjson.loads(received.body)
     except orjson.JSONDecodeError:
         answer = None
     if received.status != 200 or not isinstance(answer, dict):
-        raise LaunchError(NO_TOKEN, f"it answered with status {received.status}")
+        raise LaunchError(words.NO_TOKEN, words.status(received.status))
     return answer
 
 
@@ -132,7 +133,7 @@ def _user(
     if written is None:
         return ""
     if not isinstance(written, str) or len(written) > _LONGEST or not sign_in.server.keys:
-        raise LaunchError(BAD_IDENTITY, "its id_token cannot be read")
+        raise LaunchError(words.BAD_IDENTITY, words.ID_TOKEN_UNREADABLE)
     try:
         received = http.get(
             sign_in.server.keys,
@@ -157,14 +158,14 @@ def _user(
             },
         )
     except OutgoingError as error:
-        raise LaunchError(BAD_IDENTITY, error.sentence) from None
+        raise LaunchError(words.BAD_IDENTITY, error.sentence) from None
     except (jwt.PyJWTError, ValueError, TypeError):
-        raise LaunchError(BAD_IDENTITY, "its id_token does not hold") from None
+        raise LaunchError(words.BAD_IDENTITY, words.ID_TOKEN_INVALID) from None
     expires = claims["exp"]
     if not isinstance(expires, int | float) or expires <= now.timestamp() - LEEWAY_SECONDS:
-        raise LaunchError(BAD_IDENTITY, "its id_token has expired")
+        raise LaunchError(words.BAD_IDENTITY, words.ID_TOKEN_EXPIRED)
     if claims.get("nonce") != sign_in.nonce:
-        raise LaunchError(BAD_IDENTITY, "its id_token is of another sign-in")
+        raise LaunchError(words.BAD_IDENTITY, words.ID_TOKEN_OF_ANOTHER)
     user = claims.get("fhirUser", "")
     return user if isinstance(user, str) and len(user) <= _LONGEST else ""
 

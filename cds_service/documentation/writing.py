@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 import orjson
 
 from cds_service.clock import Deadline
-from cds_service.documentation import scopes
+from cds_service.documentation import form_words, scopes
 from cds_service.documentation.scopes import OBSERVATIONS, PROVENANCE, RESPONSES
 from cds_service.documentation.tokens import PostingClient
 from cds_service.ehr.addresses import Allowance, ForbiddenAddressError, is_at_or_below
@@ -141,7 +141,7 @@ class EhrWriter:
         body = _object(answer.body)
         reference = self._reference(kind, answer.location, body)
         if not reference:
-            return WriteResult(kind, refusal=WriteRefusal.UNREADABLE, said="it did not say where it put it")
+            return WriteResult(kind, refusal=WriteRefusal.UNREADABLE, said=form_words.NO_PLACE)
         if answer.status == 200 and (found := self.read(reference)) and not _says_the_same(found, resource):
             return WriteResult(kind, reference, version=version_of(found), older=True)
         return self._written(resource, reference, answer, read_back=read_back)

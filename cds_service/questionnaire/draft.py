@@ -11,6 +11,7 @@ from cds_service.facts.evidence import Known, OnRecord
 from cds_service.facts.kind import kind_of
 from cds_service.fhir.elements import Json
 from cds_service.policy.model import Policy
+from cds_service.questionnaire import question_words as words
 from cds_service.questionnaire.found import found_in_words
 from cds_service.questionnaire.questions import BASIS, FormGroup, FormQuestion, groups
 from cds_service.questionnaire.rendering import PUBLISHER, questionnaire_url
@@ -73,7 +74,7 @@ def draft_response(
         "author": {
             "type": "Device",
             "identifier": {"system": canonical_base, "value": PUBLISHER},
-            "display": f"{PUBLISHER}, filled in from the chart",
+            "display": words.filled_in(PUBLISHER),
         },
         "item": [_group(group, recorded, version) for group in asked],
     }

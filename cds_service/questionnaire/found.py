@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from cds_service.facts.evidence import Evidence, Known
 from cds_service.fhir.types import TYPES
+from cds_service.questionnaire import question_words as words
 from cds_service.questionnaire.questions import FormQuestion
 from cds_service.verdicts.criteria import Finding
-
-NOTHING = "Nothing found in the chart."
 
 
 def found_in_words(
@@ -32,11 +31,11 @@ def found_in_words(
     named = [item for item in dict.fromkeys(shown) if item not in contrary and (with_answers or not item.is_attested)]
     unread = dict.fromkeys(TYPES[name].called for item in concerned for name in item.unread if name in TYPES)
     sentences = [
-        _listed("Found in the chart", named, most),
-        _listed("Contrary in the chart", contrary, most),
-        f"Could not be read: {', '.join(unread)}." if unread else "",
+        _listed(words.FOUND, named, most),
+        _listed(words.CONTRARY, contrary, most),
+        words.not_read(", ".join(unread)) if unread else "",
     ]
-    return " ".join(filter(None, sentences)) or NOTHING
+    return " ".join(filter(None, sentences)) or words.NOTHING_FOUND
 
 
 def concerns(finding: Finding, question: FormQuestion) -> bool:
@@ -52,12 +51,13 @@ def contradicted(findings: Mapping[str, Finding]) -> frozenset[str]:
 
 def _listed(beginning: str, records: Sequence[Evidence], most: int | None) -> str:
     texts = [_record(record, with_reference=most is None) for record in records[:most]]
-    more = [f"{len(records) - len(texts)} more"] if len(records) > len(texts) else []
-    return f"{beginning}: {'; '.join([*texts, *more])}." if texts else ""
+    more = [words.more(len(records) - len(texts))] if len(records) > len(texts) else []
+    return words.found(beginning, "; ".join([*texts, *more])) if texts else ""
 
 
 def _record(record: Evidence, *, with_reference: bool) -> str:
     inside = ", ".join(filter(None, (record.code, record.date, record.reference if with_reference else "")))
     said = f"{record.display}: {record.value}" if record.value else record.display
-    by = f", attested by {record.attested.by}" if record.attested and record.attested.by else ""
-    return f"{said}{by} ({inside})" if inside else f"{said}{by}"
+    if record.attested and record.attested.by:
+        said = words.attested_by(said, record.attested.by)
+    return f"{said} ({inside})" if inside else said

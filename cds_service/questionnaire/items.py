@@ -1,12 +1,13 @@
 """A question as an item of a FHIR Questionnaire (R4), with the children that say on what its answer rests."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from cds_service.facts.roles import NUCC
 from cds_service.fhir.elements import UCUM, Json
 from cds_service.fhir.terminology import LOINC
 from cds_service.policy.model import FactRule
 from cds_service.questionnaire import population
+from cds_service.questionnaire import question_words as words
 from cds_service.questionnaire.questions import (
     ATTESTER,
     ATTESTER_NAME,
@@ -31,22 +32,10 @@ _BASES = ("DocumentReference", "DiagnosticReport", "Observation", "Procedure", "
 _CONTRARY = ("Condition", "Observation", "Procedure", "DiagnosticReport", "MedicationRequest", "MedicationStatement")
 # ``facts.attested`` shows no more of a text.
 LONGEST_TEXT = 200
-# Roles by the codes of ``facts.roles``, in our words; any other is typed.
-SIGNER_ROLES: Mapping[str, str] = {
-    "207XS0117X": "Orthopedic surgeon of the spine",
-    "207T00000X": "Neurological surgeon",
-    "208VP0014X": "Interventional pain physician",
-    "363A00000X": "Physician assistant",
-    "363L00000X": "Nurse practitioner",
-    "163W00000X": "Registered nurse",
-    "225100000X": "Physical therapist",
-}
-_RESTS_ON = "Rests on (note, report, or test in the chart)"
 # The units of UCUM among those that policies write; any other is a word of the question.
 _UCUM_UNITS = ("%", "kg/m2", "ng/mL", "cm", "mm", "kg", "deg", "d", "mo")
 # A reduction may be any rise, and what has no range has no end.
 _NO_LIMIT = 1e9
-SAYS_TRUE = "What I confirm here is true to the chart and to my own examination on the dates given."
 
 
 class ItemWriter:
@@ -82,29 +71,29 @@ class ItemWriter:
         """Who signs, in which role, and what they sign."""
         roles = [
             {"valueCoding": {"system": NUCC, "code": code, "display": display}}
-            for code, display in SIGNER_ROLES.items()
+            for code, display in words.SIGNER_ROLES.items()
         ]
         name = [_allowed("Practitioner"), *(population.signer() if self._expressions else [])]
         return {
             "linkId": ATTESTER,
             "type": "group",
-            "text": "Who attests",
+            "text": words.ATTESTER,
             "item": [
                 {
                     "linkId": ATTESTER_NAME,
                     "type": "reference",
-                    "text": "Attested by",
+                    "text": words.ATTESTED_BY,
                     "required": True,
                     "extension": name,
                 },
                 {
                     "linkId": ATTESTER_ROLE,
                     "type": "open-choice",
-                    "text": "As",
+                    "text": words.ATTESTED_AS,
                     "required": True,
                     "answerOption": roles,
                 },
-                {"linkId": ATTESTER_STATEMENT, "type": "boolean", "text": SAYS_TRUE, "required": True},
+                {"linkId": ATTESTER_STATEMENT, "type": "boolean", "text": words.SAYS_TRUE, "required": True},
             ],
         }
 
@@ -121,9 +110,8 @@ class ItemWriter:
         """What stands beside a question: what would settle it, and how it is meant."""
         notes = []
         if question.settled_by:
-            text = f"Add to the chart, or attest here: {question.settled_by}."
             category = _concept("displayCategory", "display-category", "instructions")
-            notes.append(_display(question.link_id + FOUND, text, category))
+            notes.append(_display(question.link_id + FOUND, words.to_add(question.settled_by), category))
         if question.help:
             control = _concept("itemControl", "item-control", "help")
             notes.append(_display(question.link_id + HELP, question.help, control))
@@ -132,24 +120,23 @@ class ItemWriter:
     def _children(self, question: FormQuestion) -> list[Json]:
         answered = _enabled(question, "exists", True)
         children = [
-            {"linkId": question.link_id + OBSERVED, "type": "date", "text": "Observed or done on", **answered},
-            self._reference(question.link_id + BASIS, _RESTS_ON, _BASES, answered),
-            _text(question.link_id + BASIS_TEXT, "Rests on, in words (if not in the chart)", answered),
+            {"linkId": question.link_id + OBSERVED, "type": "date", "text": words.OBSERVED, **answered},
+            self._reference(question.link_id + BASIS, words.BASIS, _BASES, answered),
+            _text(question.link_id + BASIS_TEXT, words.BASIS_IN_WORDS, answered),
         ]
         if question.is_attestation:
             no = _enabled(question, "=", False)
-            children.append(_text(question.link_id + WHY_NOT, "If no: the reason", no))
+            children.append(_text(question.link_id + WHY_NOT, words.WHY_NOT, no))
         if any(name in self._despite for name in question.criteria):
-            despite = "Despite the contrary record in the chart (which)"
             children += [
-                self._reference(question.link_id + DESPITE, despite, _CONTRARY, answered),
-                _text(question.link_id + DESPITE_WHY, "Why despite that record", answered),
+                self._reference(question.link_id + DESPITE, words.DESPITE, _CONTRARY, answered),
+                _text(question.link_id + DESPITE_WHY, words.WHY_DESPITE, answered),
             ]
         return children
 
     def _event(self, question: FormQuestion) -> list[Json]:
         """What is asked of one event: its day, and its attributes."""
-        day = {"linkId": question.link_id + EVENT_DATE, "type": "date", "text": "Done on"}
+        day = {"linkId": question.link_id + EVENT_DATE, "type": "date", "text": words.DONE_ON}
         return [day, *(self._attribute(inner) for inner in question.inner)]
 
     def _attribute(self, question: FormQuestion) -> Json:

@@ -5,6 +5,7 @@ It describes and is not executed: what decides is the policy itself, at its page
 
 from cds_service.fhir.elements import Json
 from cds_service.policy.model import Criterion, Policy, VerdictRule, own_id
+from cds_service.questionnaire import question_words as words
 from cds_service.questionnaire.rendering import PUBLISHER, criteria_system, fhir_id, questionnaire_url
 
 
@@ -15,12 +16,12 @@ def plan_definition(policy: Policy, canonical_base: str) -> Json:
     rest = [rule for rule in policy.criteria if rule.id not in counted]
     form = {
         "id": "form",
-        "title": "Document what is missing",
+        "title": words.MISSING,
         "definitionCanonical": f"{questionnaire_url(policy, canonical_base)}|{policy.edition}",
     }
     review = {
         "id": "review",
-        "title": "For review",
+        "title": words.REVIEW,
         "action": [_criterion(policy, rule, canonical_base) for rule in rest],
     }
     return {
@@ -83,7 +84,7 @@ def _criterion(policy: Policy, rule: Criterion, canonical_base: str, within: str
         # A criterion may count in several verdicts.
         "id": f"{within}.{rule.id}",
         "title": rule.title,
-        "textEquivalent": f"{rule.title}. Settled by: {rule.settled_by}.",
+        "textEquivalent": words.criterion(rule.title, words.settled_by(rule.settled_by)),
         "code": [{"coding": [coding]}],
         **({"documentation": cited} if cited else {}),
     }

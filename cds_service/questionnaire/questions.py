@@ -10,6 +10,7 @@ from typing import NamedTuple
 from cds_service.facts.kind import kind_of
 from cds_service.policy.model import FactRule, Policy, Test, own_id
 from cds_service.policy.walk import tests
+from cds_service.questionnaire import question_words as words
 
 # Children of a question, by what stands behind its linkId.
 FOUND, HELP, OBSERVED = ".found", ".help", ".observed"
@@ -84,16 +85,16 @@ def groups(policy: Policy) -> tuple[FormGroup, ...]:
 
     if policy.scope is not None:
         whens = [part.when for part in policy.scope.parts if part.when is not None]
-        add(SCOPE, f"Which {policy.scope.name}", "", _facts(whens))
+        add(SCOPE, words.which(policy.scope.name), "", _facts(whens))
     for verdict in policy.verdicts:
         if not verdict.payer:
             applies = [verdict.applies_unless] if verdict.applies_unless else []
             criteria = [policy.criterion(key).test for key in verdict.criteria]
             add(f"{GROUP}{verdict.id}", verdict.title, verdict.id, _facts([*applies, *criteria]))
     lent = [policy.criterion(key).test for profile in policy.profiles.values() for key in profile.criteria]
-    add(PAYERS, "Asked by rules of payers", "", _facts(lent))
+    add(PAYERS, words.OF_PAYERS, "", _facts(lent))
     rest = [root.test for root in tests(policy)]
-    add(REVIEW, "For review", "", [*_facts(rest), *(line.fact for line in policy.for_review)])
+    add(REVIEW, words.REVIEW, "", [*_facts(rest), *(line.fact for line in policy.for_review)])
     return tuple(found)
 
 
@@ -126,7 +127,7 @@ def _questions(policy: Policy, rule: FactRule) -> Iterator[FormQuestion]:
         )
         yield one._replace(inner=tuple(_attributes(rule, one)))
         if rule.until:
-            text = rule.ask.until if rule.ask and rule.ask.until else f"{rule.title}: end"
+            text = rule.ask.until if rule.ask and rule.ask.until else words.end_of(rule.title)
             yield one._replace(link_id=_link(rule.until, part), text=_of_part(text, label), help="", ends=True)
 
 

@@ -7,6 +7,7 @@ from html import escape
 from cds_service.fhir.elements import Json
 from cds_service.policy.model import Policy
 from cds_service.questionnaire import population
+from cds_service.questionnaire import question_words as words
 from cds_service.questionnaire.items import ItemWriter
 from cds_service.questionnaire.questions import FormGroup, FormQuestion, groups
 from cds_service.questionnaire.versions import DTR, Version
@@ -55,7 +56,7 @@ def questionnaire(
         "url": questionnaire_url(policy, canonical_base),
         "version": policy.edition,
         "name": "".join(word.capitalize() for word in policy.id.split("-")),
-        "title": f"{policy.title}: what still needs documentation",
+        "title": words.form(policy.title),
         "status": "draft" if policy.is_draft else "active",
         "experimental": False,
         "subjectType": ["Patient"],
@@ -79,7 +80,7 @@ def _extensions(policy: Policy, asked: tuple[FormGroup, ...], version: Version) 
                 {
                     "system": "urn:iso-astm:E1762-95:2013",
                     "code": "1.2.840.10065.1.12.1.1",
-                    "display": "Author's Signature",
+                    "display": words.SIGNATURE,
                 }
             ]
         },

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from cds_service.fhir.elements import Json
 from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.model import Policy
+from cds_service.questionnaire import question_words as words
 from cds_service.questionnaire.code_patterns import pattern_of, pattern_of_exception
 from cds_service.questionnaire.rendering import PUBLISHER, criteria_system, fhir_id
 
@@ -71,10 +72,10 @@ def criteria_code_system(policy: Policy, canonical_base: str) -> Json:
     """The criteria of a policy, which the questions of its form name."""
     url = criteria_system(policy, canonical_base)
     concepts = [
-        {"code": rule.id, "display": rule.title, "definition": f"Settled by: {rule.settled_by}."}
+        {"code": rule.id, "display": rule.title, "definition": words.settled_by(rule.settled_by)}
         for rule in policy.criteria
     ]
-    title = f"{policy.title}: criteria"
+    title = words.criteria(policy.title)
     return _code_system(url, policy.edition, title, concepts) | _published(policy)
 
 
@@ -83,8 +84,8 @@ def own_code_systems(
 ) -> list[Json]:
     """The code systems of all cards: override reasons, and topics; each maps a code to what it is called."""
     named = (
-        ("override-reasons", "Reasons for not taking a card's advice", reasons),
-        ("topics", "Topics of cards: therapy and outcome", topics),
+        ("override-reasons", words.REASONS, reasons),
+        ("topics", words.TOPICS, topics),
     )
     return [
         _code_system(

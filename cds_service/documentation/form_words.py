@@ -1,0 +1,142 @@
+"""The words of the documentation form, in one place, so that a site can reword and a translator can work.
+
+The sentences of a page that change little stand in its template; the words beside questions, which are those of the
+Questionnaire too, in ``questionnaire/question_words.py``.
+"""
+
+from collections.abc import Iterable
+
+from cds_service.documentation.messages import FormMessage
+
+GONE = FormMessage(
+    "This form is no longer open",
+    "It was finished, or 30 minutes went by without an answer, or it was opened in another browser.",
+    "Open the form from the card in the patient's chart again. A draft that was saved in the EHR is offered there.",
+    404,
+)
+NOT_EVALUATED = FormMessage(
+    "There is no evidence page for this order now",
+    "The chart was read again, and the criteria were not counted.",
+    "Sign the order again to see what the card says.",
+    200,
+)
+CHOOSE_AGAIN = FormMessage(
+    "This choice was made before",
+    "The page was opened, or 30 minutes went by.",
+    "Open the page from the card in the patient's chart again.",
+    404,
+)
+EVIDENCE_OF_WHICH = "Evidence for which therapy?"
+
+# Why there is no evidence page, or no form to fill in.
+LONGER_ROUTED = "The chart now shows that these criteria are not for this order."
+NO_PART = "The order names no side, and criteria are checked for each."
+NO_PATIENT_SENT = "the EHR sent no Patient"
+
+# What is wrong with a field.
+WHY_DESPITE = "Say why the answer stands despite that record."
+YES_OR_NO = "Answer yes or no, or leave it open."
+A_NUMBER = "Give a number, such as 44 or 27.4."
+DATE_OF_EVENT = "Give the date, or leave these fields empty."
+A_DATE = "Give a date such as 11/02/2026, or a month such as 11/2026."
+NOT_IN_FUTURE = "Give a date that is not in the future."
+CHOOSE_ROLE = "Choose the role in which you sign."
+CONFIRM = "Confirm the statement to sign."
+
+# Why a form is not taken.
+NOT_FROM_ITS_PAGE = "This form was not sent from its own page. Open it again."
+FROM_ANOTHER_SITE = "This form can be sent only from its own page."
+SENT_TOO_OFTEN = "This form was sent too often. Open it again from the card."
+NO_PLACE = "it did not say where it put it"
+
+# How an answer is read back, and what a response says of a form.
+YES, NO = "Yes", "No"
+IN_THE_DRAFT, ATTESTED = "In the draft", "Attested"
+UNNAMED = "an unnamed author"
+ANSWERED_FORM = "Documentation form, answered"
+FORM = "Documentation form"
+
+
+def number_between(least: float, most: float) -> str:
+    """A number that is out of range."""
+    return f"Give a number from {least:g} to {most:g}."
+
+
+def at_most(characters: int) -> str:
+    """A text that is too long."""
+    return f"Use at most {characters} characters."
+
+
+def patient_unread(why: str) -> str:
+    """A chart without its patient."""
+    return f"The patient could not be read: {why}."
+
+
+def read_again(why_not: str) -> str:
+    """Why a chart that was read again has no evidence page; ``why_not`` is a sentence."""
+    return f"The chart was read again. {why_not}"
+
+
+def said_before(word: str, answer: str, when: str, by: str) -> str:
+    """What an earlier form says; ``word`` is ATTESTED or IN_THE_DRAFT, ``by`` "" where it does not say."""
+    return f"{word} {answer}, {when}, {by or UNNAMED}"
+
+
+def own_draft(when: str) -> str:
+    """A draft of the user's own that was filled in."""
+    return f"your draft of {when}"
+
+
+def draft_of(by: str, when: str) -> str:
+    """Somebody else's draft that was filled in; ``by`` is "" where it does not say."""
+    return f"{by or UNNAMED}'s draft of {when}"
+
+
+def withdrawn(question: str) -> str:
+    """An answer that was taken back."""
+    return f"{question} Withdrawn: the earlier answer no longer holds"
+
+
+def observed(day: str) -> str:
+    """When what was answered was observed."""
+    return f"observed {day}"
+
+
+def based_on(what: Iterable[str]) -> str:
+    """What an answer is based on."""
+    return f"based on {', '.join(what)}"
+
+
+def because(reason: str) -> str:
+    """Why the answer is no."""
+    return f"because {reason}"
+
+
+def despite(records: Iterable[str], why: str) -> str:
+    """The records that contradict an answer, and why it stands."""
+    return f"despite {', '.join(records)}: {why}"
+
+
+def document(title: str) -> str:
+    """The document that holds the answers on a rule set."""
+    return f"{title}: answers to the documentation form"
+
+
+def response(title: str, edition: str) -> str:
+    """The heading of a response, as many EHRs show it."""
+    return f"{title}: documentation form, version {edition}"
+
+
+def signer(name: str, role: str) -> str:
+    """Who signs, with their role where they chose one."""
+    return f"{name}, {role}" if role else name
+
+
+def signed(by: str, on: str) -> str:
+    """The end of a response that was signed."""
+    return f"Signed by {by} on {on}."
+
+
+def draft(by: str, on: str) -> str:
+    """The end of a response that nobody signed."""
+    return f"Draft of {on} by {by}, not signed."

@@ -1,0 +1,91 @@
+"""The words of a form's questions and of what stands beside them, in one place, so that a site can reword them and a
+translator can work. The questions themselves are the rule set's (``ask``).
+
+A Questionnaire, a response, and our own form say the same: of an item a response repeats the text that was shown.
+"""
+
+from collections.abc import Mapping
+
+# Roles by the codes of ``facts.roles``; any other is typed.
+SIGNER_ROLES: Mapping[str, str] = {
+    "207XS0117X": "Orthopedic surgeon of the spine",
+    "207T00000X": "Neurological surgeon",
+    "208VP0014X": "Interventional pain physician",
+    "363A00000X": "Physician assistant",
+    "363L00000X": "Nurse practitioner",
+    "163W00000X": "Registered nurse",
+    "225100000X": "Physical therapist",
+}
+ATTESTER, ATTESTED_BY, ATTESTED_AS = "Who attests", "Attested by", "As"
+SAYS_TRUE = "What I confirm here agrees with the chart and with my own examination on the dates given."
+OBSERVED, DONE_ON = "Observed or done on", "Done on"
+BASIS, BASIS_IN_WORDS = "Based on (note, report, or test in the chart)", "Based on, in words (if not in the chart)"
+WHY_NOT = "If no: the reason"
+DESPITE, WHY_DESPITE = "Despite the contrary record in the chart (which)", "Why despite that record"
+OF_PAYERS, REVIEW = "Asked by rules of payers", "For review"
+MISSING = "Document what is missing"
+NOTHING_FOUND = "Nothing found in the chart."
+FOUND, CONTRARY = "Found in the chart", "Contrary in the chart"
+REASONS = "Reasons for not taking a card's advice"
+TOPICS = "Topics of cards: therapy and outcome"
+SIGNATURE = "Author's Signature"
+
+
+def form(title: str) -> str:
+    """The title of a form."""
+    return f"{title}: what still needs documentation"
+
+
+def filled_in(by: str) -> str:
+    """Who made a draft that nobody has answered yet."""
+    return f"{by}, filled in from the chart"
+
+
+def which(kind: str) -> str:
+    """The heading of the questions that tell the parts of an order."""
+    return f"Which {kind}"
+
+
+def end_of(title: str) -> str:
+    """The question for the end of what a fact dates."""
+    return f"{title}: end"
+
+
+def settled_by(what: str) -> str:
+    """What would settle a criterion."""
+    return f"Settled by: {what}."
+
+
+def criterion(title: str, settled: str) -> str:
+    """A criterion, with what would settle it (``settled_by``)."""
+    return f"{title}. {settled}"
+
+
+def criteria(title: str) -> str:
+    """The title of the list of a rule set's criteria."""
+    return f"{title}: criteria"
+
+
+def to_add(what: str) -> str:
+    """What would settle a question."""
+    return f"Add to the chart, or attest here: {what}."
+
+
+def found(beginning: str, records: str) -> str:
+    """Records that were found; ``beginning`` is FOUND or CONTRARY."""
+    return f"{beginning}: {records}."
+
+
+def not_read(types: str) -> str:
+    """Types of record that could not be read."""
+    return f"Could not be read: {types}."
+
+
+def more(number: int) -> str:
+    """Records for which there is no room."""
+    return f"{number} more"
+
+
+def attested_by(said: str, by: str) -> str:
+    """A record that somebody attested."""
+    return f"{said}, attested by {by}"
