@@ -18,9 +18,10 @@ from cds_service.operations.sealing import Keys, key_id
 from cds_service.store.page_keys import GivenKeys
 from cds_service.web import packet_routes
 from cds_service.web.evidence_links import LAUNCH_PATH
-from cds_service.web.letter import DRAFT, GAPS, STUDIES, WITHOUT, Letter, letter
+from cds_service.web.letter import Letter, letter
 from cds_service.web.packet import MOST_RECORDS, Packet, chosen, cited
 from cds_service.web.packet_document import document
+from cds_service.web.packet_words import DRAFT, GAPS, STUDIES, WITHOUT
 from cds_service.web.packets import SECONDS, Packets
 from tests.form_ehr import PATIENT, FormEhr
 from tests.form_service import CONTEXT, HEADERS, KEY, OURS, SIGNED, Clock, form_app, opened, posted, signed_in, token_of
@@ -185,7 +186,7 @@ def test_without_a_signer_a_document_is_preliminary_and_nobody_attests_it():
     assert composition["author"]
     titles = [section["title"] for section in composition["section"]]
     assert titles[0] == "Summary"
-    assert {"FDA label criteria", "Answers that people attested", "Rule set and sources"} <= set(titles)
+    assert {"FDA label criteria", "Attested answers", "Rule set and sources"} <= set(titles)
 
 
 def test_a_reference_to_what_is_not_inside_becomes_an_identifier():

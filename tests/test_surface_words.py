@@ -39,10 +39,12 @@ NOT_SHOWN = {
 QUESTIONS = frozenset(name for name in MODULES if name.startswith("questionnaire.")) - NOT_SHOWN - {OF_QUESTIONS}
 SIGN_IN = frozenset(f"documentation.{name}" for name in ("messages", "scopes", "sign_in", "smart_server", "tokens"))
 FORM = frozenset(name for name in MODULES if name.startswith("documentation.")) - SIGN_IN - {OF_FORMS, OF_SIGN_IN}
+PACKET = frozenset(f"web.{name}" for name in ("letter", "packet", "packet_document", "packet_routes", "packets"))
 SURFACES = (
     Surface("card", CARD | {"web.evidence_links", "web.form_links", "web.client_profiles"}, OF_CARDS),
     Surface("payer", frozenset({"verdicts.payers"}), frozenset({"verdicts.payer_reasons"})),
-    Surface("evidence page", frozenset({"web.evidence_view"}), frozenset({"web.evidence_words"})),
+    Surface("evidence page", frozenset({"web.evidence", "web.evidence_view"}), frozenset({"web.evidence_words"})),
+    Surface("packet", PACKET, frozenset({"web.packet_words"})),
     Surface("feedback page", frozenset({"web.feedback_bars"}), frozenset({"web.feedback_words"})),
     Surface("questions of a form", QUESTIONS, frozenset({OF_QUESTIONS})),
     Surface("form", FORM, frozenset({OF_FORMS})),

@@ -12,6 +12,7 @@ from cds_service.card.evidence_words import value_in_words
 from cds_service.card.style import DEFAULT_STYLE
 from cds_service.fhir.free_text import capital, inside_sentence
 from cds_service.policy.phrases import CriterionPhrases, Phrases
+from cds_service.web import packet_words as words
 from cds_service.web.evidence_view import (
     evidence_in_words,
     is_without_document,
@@ -21,13 +22,6 @@ from cds_service.web.evidence_view import (
 )
 
 Json = Mapping[str, Any]
-DRAFT = (
-    "Draft, not a signed letter. A clinician must check and edit every sentence and sign. Delete this line after that."
-)
-REQUESTED, CHART = "Request", "in the chart"
-WITH_DOCUMENT, WITHOUT = "attested, document named", "attested without a document"
-GAPS, STUDIES = "Not documented or not met", "Published evidence, for and against"
-NO_ORDER = "No order was read; name it before you sign."
 _GAPS = (evidence_rows.NOT_MET, evidence_rows.CONFLICT, evidence_rows.NOT_READ, evidence_rows.OPEN)
 _MET = (evidence_rows.MET, evidence_rows.ATTESTED, evidence_rows.WAIVED_ROW)
 
@@ -74,19 +68,19 @@ class _Writer:
         groups = [(self._part["verdicts"].get(item["id"], item["id"]), item["rows"]) for item in page["groups"]]
         payers = "; ".join(page["payers"])
         if page["payer"]["rows"]:
-            groups.append((f"Clauses of {payers or 'the payer'}", page["payer"]["rows"]))
+            groups.append((words.clauses(payers), page["payer"]["rows"]))
         groups = [(title, rows) for title, rows in groups if rows]
         paragraphs = [
-            LetterParagraph(REQUESTED, tuple(self._request(groups))),
+            LetterParagraph(words.REQUESTED, tuple(self._request(groups))),
             *(paragraph for title, rows in groups for paragraph in self._group(title, rows)),
-            LetterParagraph(GAPS, tuple(self._gap(row) for _, rows in groups for row in rows if _is_gap(row))),
-            LetterParagraph(STUDIES, tuple(self._studies())),
+            LetterParagraph(words.GAPS, tuple(self._gap(row) for _, rows in groups for row in rows if _is_gap(row))),
+            LetterParagraph(words.STUDIES, tuple(self._studies())),
         ]
         rows = {(row["id"], row.get("part")): row for _, rows in groups for row in rows}
         return Letter(
             payers,
             orders_in_words(page),
-            "; ".join(f"{item['system']} {item['code']}, {item['label']}" for item in page["codes"]["reasons"]),
+            "; ".join(words.reason(item["system"], item["code"], item["label"]) for item in page["codes"]["reasons"]),
             us_dates(page["day"]),
             tuple(item for item in paragraphs if item.sentences),
             tuple(self._ties),
@@ -95,62 +89,61 @@ class _Writer:
 
     def _request(self, groups: Sequence[tuple[str, Sequence[Json]]]) -> Iterator[LetterSentence]:
         orders = orders_in_words(self._page)
-        side = f", {', '.join(self._page['parts'])}," if self._page["parts"] else ""
-        asked = f"I request prior authorization of {inside_sentence(self._phrases.therapy)}{side} for this patient."
-        yield self._sentence(asked, [f"Order: {orders}" if orders else NO_ORDER])
-        checked = f"Counted from the results below; the chart was checked on {us_dates(self._page['day'])} against "
-        checked += f"{self._part['title']}, version {self._part['edition']}"
+        asked = words.request(inside_sentence(self._phrases.therapy), ", ".join(self._page["parts"]))
+        yield self._sentence(asked, [words.order(orders)])
+        checked = words.counted_from(us_dates(self._page["day"]), self._part["title"], self._part["edition"])
         for title, rows in groups:
-            yield self._sentence(f"{title}: {'; '.join(_counts(rows))}.", [checked])
+            yield self._sentence(words.counts(title, _counts(rows)), [checked])
         for group in self._page["groups"]:
             if group["truth"] == "not-applicable":
                 title = self._part["verdicts"].get(group["id"], group["id"])
-                yield self._sentence(f"{title}: not applicable. {us_dates(group.get('reason', ''))}", [checked])
+                yield self._sentence(words.not_applicable(title, us_dates(group.get("reason", ""))), [checked])
 
     def _group(self, title: str, rows: Iterable[Json]) -> Iterator[LetterParagraph]:
         """What is met under one heading: by the chart, by attestation that names a document, and by that alone."""
-        kinds: dict[str, list[LetterSentence]] = {CHART: [], WITH_DOCUMENT: [], WITHOUT: []}
+        kinds: dict[str, list[LetterSentence]] = {words.CHART: [], words.WITH_DOCUMENT: [], words.WITHOUT: []}
         for row in rows:
             if row["result"] in _MET:
                 attested = row["result"] == evidence_rows.ATTESTED
-                kind = (WITHOUT if is_without_document(row) else WITH_DOCUMENT) if attested else CHART
+                named = words.WITHOUT if is_without_document(row) else words.WITH_DOCUMENT
+                kind = named if attested else words.CHART
                 kinds[kind] += self._met(row)
         for kind, sentences in kinds.items():
-            yield LetterParagraph(f"{title}: {kind}", tuple(sentences))
+            yield LetterParagraph(words.under(title, kind), tuple(sentences))
 
     def _met(self, row: Json) -> Iterator[LetterSentence]:
         items = row.get("evidence", ())
-        ties = [*map(_tie, items), *self._sources(row)] or [f"Result of the rule set: {self._asks(row)}"]
+        ties = [*map(_tie, items), *self._sources(row)] or [words.result_of(self._asks(row))]
         if row["result"] == evidence_rows.WAIVED_ROW:
-            yield self._sentence(f"{self._side(row)}{self._asks(row)}: waived.", ties)
+            yield self._sentence(self._side(row) + words.waived(self._asks(row)), ties)
             return
         by = next((item["attested"] for item in items if "attested" in item), None)
         if row["result"] == evidence_rows.ATTESTED and by is not None:
-            signer = f"{by.get('by', 'a signer who is not recorded')}{_in_role(by)}"
+            signer = words.signer(by.get("by", ""), by.get("role", ""))
             on = next((us_dates(item["date"]) for item in items if "attested" in item and item.get("date")), "")
-            said = f"{self._clause(row)}, as {signer} attested{f' on {on}' if on else ''}"
+            said = words.attested(self._clause(row), signer, on)
         else:
             said = self._clause(row)
         yield self._sentence(f"{self._side(row)}{capital(said)}.", ties)
         for line in row.get("despite", ()):
-            yield self._sentence(f"{self._side(row)}A record conflicts with it: {us_dates(line)}.", ties)
+            yield self._sentence(self._side(row) + words.despite(us_dates(line)), ties)
 
     def _gap(self, row: Json) -> LetterSentence:
         phrases = self._of(row)
         topic = phrases.topic if phrases else self._asks(row)
         evidence = (*row.get("evidence", ()), *row.get("against", ()))
-        ties = [*map(_tie, evidence), *self._sources(row)] or [f"Looked for: {self._asks(row)}"]
+        ties = [*map(_tie, evidence), *self._sources(row)] or [words.looked_for(self._asks(row))]
         needed = row.get("needed", {})
         needs = ": ".join(filter(None, (needed.get("document"), needed.get("says"))))
         if row["result"] == evidence_rows.NOT_MET:
             found = _filled(phrases.fails, row) if phrases else ""
-            text = f"Not met: {found or self._asks(row)}."
+            text = words.not_met(found or self._asks(row))
         elif row["result"] == evidence_rows.CONFLICT:
-            text = f"Records conflict on {topic}."
+            text = words.conflict(topic)
         elif row["result"] == evidence_rows.NOT_READ:
-            text = f"Not checked, because not all of the chart was received: {topic}."
+            text = words.not_read(topic)
         else:
-            text = f"Not documented yet: {topic}{f' ({needs})' if needs else ''}."
+            text = words.not_documented(topic, needs)
         return self._sentence(self._side(row) + text, ties)
 
     def _studies(self) -> Iterator[LetterSentence]:
@@ -163,7 +156,7 @@ class _Writer:
         """What is true of the patient, in the author's words; where a value is missing for them, the criterion's."""
         phrases = self._of(row)
         said = _filled(phrases.letter, row) if phrases else ""
-        return said or f"the criterion “{self._asks(row)}” is met"
+        return said or words.met(self._asks(row))
 
     def _of(self, row: Json) -> CriterionPhrases | None:
         """The phrases of a criterion: one with the numbers of another rule has none that are true of it."""
@@ -202,24 +195,12 @@ def _filled(phrase: str, row: Json) -> str:
     return phrase.format(value=value_in_words(values.pop(), DEFAULT_STYLE)) if len(values) == 1 else ""
 
 
-def _in_role(by: Json) -> str:
-    return f" ({by['role']})" if by.get("role") else ""
-
-
 def _counts(rows: Sequence[Json]) -> Iterator[str]:
     """How many criteria came out how; those that are attested without a document by themselves."""
     results = [row["result"] for row in rows]
     without = sum(map(is_without_document, rows))
-    counts = (
-        (results.count(evidence_rows.MET), "met in the chart"),
-        (results.count(evidence_rows.ATTESTED) - without, "attested with a document named"),
-        (without, "attested without a document"),
-        (results.count(evidence_rows.OPEN), "not documented yet"),
-        (results.count(evidence_rows.CONFLICT), "with conflicting records"),
-        (results.count(evidence_rows.NOT_READ), "not checked"),
-        (results.count(evidence_rows.NOT_MET), "not met"),
-        (results.count(evidence_rows.WAIVED_ROW), "waived"),
-        (results.count(evidence_rows.NOT_APPLICABLE), "not applicable"),
-    )
-    yield f"{len(rows)} in all" + (" (each side counted)" if any(row.get("part") for row in rows) else "")
-    yield from (f"{number} {says}" for number, says in counts if number)
+    attested = {words.COUNTED_WITH_DOCUMENT: results.count(evidence_rows.ATTESTED) - without, words.WITHOUT: without}
+    yield words.in_all(len(rows), each_side=any(row.get("part") for row in rows))
+    for result in words.COUNTED:
+        if number := attested.get(result, results.count(result)):
+            yield words.counted(number, result)

@@ -11,12 +11,12 @@ from uuid import UUID, uuid5
 from cds_service.card.evidence_rows import MET
 from cds_service.card.style import DEFAULT_STYLE
 from cds_service.fhir.elements import Json, relative
+from cds_service.web import packet_words as words
 from cds_service.web.evidence_view import RowGroup, is_without_document, view
 from cds_service.web.packet import Packet, references_of
 
 SERVICE = "Device/cds-service"
-MEDICAL_RECORDS = {"system": "http://loinc.org", "code": "11503-0", "display": "Medical records"}
-TYPE = "Prior authorization packet: criteria, evidence, and attestations"
+MEDICAL_RECORDS = {"system": "http://loinc.org", "code": "11503-0", "display": words.MEDICAL_RECORDS}
 _XHTML = "http://www.w3.org/1999/xhtml"
 
 
@@ -62,11 +62,11 @@ class _Document:
         return {
             "resourceType": "Composition",
             "status": "final" if signed else "preliminary",
-            "type": {"coding": [MEDICAL_RECORDS], "text": TYPE},
+            "type": {"coding": [MEDICAL_RECORDS], "text": words.TYPE},
             "subject": self._reference(packet.subject),
             "date": packet.page["made"],
             "author": [self._reference(name) for name in authors],
-            "title": f"{self._part['title']}: {shown['summary']}",
+            "title": words.document(self._part["title"], shown["summary"]),
             **({"attester": [self._attester()]} if signed and packet.author in self._records else {}),
             "section": [*self._sections(shown)],
         }
@@ -84,31 +84,29 @@ class _Document:
         without = sum(map(is_without_document, counted))
         about = [
             shown["summary"],
-            f"Order: {shown['orders'] or 'not read'}",
-            f"Payer: {shown['payers']}",
-            f"Checked: {shown['day']}",
-            f"Met in the chart: {sum(row['result'] == MET for row in counted)}",
-            f"Attested without a document: {without}",
-            *([f"{packet.left_out} records are not in this document"] if packet.left_out else []),
+            words.order_of_document(shown["orders"]),
+            words.payer(shown["payers"]),
+            words.checked(shown["day"]),
+            words.met_in_chart(sum(row["result"] == MET for row in counted)),
+            words.attested_without(without),
+            *([words.left_out(packet.left_out)] if packet.left_out else []),
         ]
         first = [name for name in self._records if name == packet.order or name.startswith("Coverage/")]
-        yield self._section("Summary", about, first)
+        yield self._section(words.SUMMARY, about, first)
         if shown["checklist"]:
-            yield self._section("Attach or document", [f"{name}: {says}" for name, says in shown["checklist"]], [])
+            yield self._section(words.CHECKLIST, [f"{name}: {says}" for name, says in shown["checklist"]], [])
         for kept, group in zip(packet.page["groups"], shown["groups"], strict=True):
             yield self._section(group.title, [*_lines(group)], references_of(kept["rows"]))
         responses = [name for name in self._records if name.startswith("QuestionnaireResponse/")]
         if responses:
-            said = f"{len(responses)} answered {'form' if len(responses) == 1 else 'forms'}"
-            by = f"; signed in the role {packet.role}" if packet.role else ""
-            yield self._section("Answers that people attested", [said + by], responses)
+            yield self._section(words.ANSWERS, [words.forms(len(responses), packet.role)], responses)
         received = [f"{name}: {says}" for name, says in shown["received"]]
-        yield self._section("Data received", received, [])
+        yield self._section(words.RECEIVED, received, [])
         sources = [f"{title}: {cited}" for title, cited, _ in shown["sources"]]
-        yield self._section("Rule set and sources", [shown["about"], *sources], [])
+        yield self._section(words.SOURCES, [shown["about"], *sources], [])
 
     def _section(self, title: str, lines: Sequence[str], records: Sequence[str]) -> Json:
-        rows = "".join(f"<li>{escape(line)}</li>" for line in lines if line) or "<li>None</li>"
+        rows = "".join(f"<li>{escape(line)}</li>" for line in lines if line) or f"<li>{words.NOTHING}</li>"
         entries = [self._reference(name) for name in records if name in self._records]
         return {
             "title": title,
@@ -133,7 +131,7 @@ class _Document:
                 return made | {"reference": self._address(name)}
             del made["reference"]
             named = {"system": self._packet.issuer, "value": name}
-            return {"identifier": named, "display": f"{name} (not in this document)"} | made
+            return {"identifier": named, "display": words.elsewhere(name)} | made
         return made
 
 
@@ -141,4 +139,4 @@ def _lines(group: RowGroup) -> Iterator[str]:
     yield from group.notes
     for row in group.rows:
         said = "; ".join(f"{label}: {text}" if label else text for label, text in row.lines)
-        yield f"{row.title}: {row.result.word}. {DEFAULT_STYLE.date(said)}"
+        yield words.row(row.title, row.result.word, DEFAULT_STYLE.date(said))

@@ -15,9 +15,10 @@ from cds_service.web.evidence_links import RuleSetParts
 from cds_service.web.evidence_view import us_dates, view
 from cds_service.web.evidence_words import PACKET_GONE
 from cds_service.web.gate import Gate
-from cds_service.web.letter import DRAFT, letter
+from cds_service.web.letter import letter
 from cds_service.web.packet import Packet
 from cds_service.web.packet_document import document
+from cds_service.web.packet_words import DRAFT
 from cds_service.web.packets import LONGEST, Packets
 
 PATH = "/packet"
