@@ -8,7 +8,8 @@ import pytest
 from cds_service.workbench import session as sessions
 from cds_service.workbench.fhir_routes import LateAnswers
 from cds_service.workbench.patients import FIRST
-from cds_service.workbench.refusals import LATE_SECONDS, READ_BACK, WRITES
+from cds_service.workbench.refusals import LATE_SECONDS
+from cds_service.workbench.words import REFUSALS
 from tests.shipped import example
 from tests.smart_client import PATIENT, Bench, SmartClient, bench, form_answers
 
@@ -438,7 +439,7 @@ def test_a_session_that_is_idle_for_a_working_day_is_gone(smart, token):
 
 # --- refusals --------------------------------------------------------------------------------------------------------
 
-REFUSED = [option.value for option in WRITES if option.value.isdecimal()]
+REFUSED = [value for value in REFUSALS["write"][1] if value.isdecimal()]
 
 
 @pytest.mark.parametrize("status", REFUSED)
@@ -494,7 +495,7 @@ def test_at_most_two_answers_are_held_at_a_time():
 
 
 def test_reading_back_is_refused_for_what_was_written_and_for_nothing_else(smart, token):
-    assert [option.value for option in READ_BACK] == ["", "403"]
+    assert list(REFUSALS["read_back"][1]) == ["", "403"]
     made = smart.fhir(token, "POST", FORM, json=form_answers()).get_json(force=True)
     smart.bench.refuse(read_back="403")
     assert smart.fhir(token, "GET", f"{FORM}/{made['id']}").status_code == 403

@@ -39,6 +39,12 @@ NOT_SHOWN = {
 QUESTIONS = frozenset(name for name in MODULES if name.startswith("questionnaire.")) - NOT_SHOWN - {OF_QUESTIONS}
 SIGN_IN = frozenset(f"documentation.{name}" for name in ("messages", "scopes", "sign_in", "smart_server", "tokens"))
 FORM = frozenset(name for name in MODULES if name.startswith("documentation.")) - SIGN_IN - {OF_FORMS, OF_SIGN_IN}
+# What makes its pages; its FHIR and OAuth servers answer programs.
+DEMO_EHR = frozenset(
+    f"workbench.{name}"
+    for name in ("dropped", "facets", "own_app", "patients", "refusals", "smart_routes", "smart_scopes")
+)
+CHECK = frozenset(f"workbench.{name}" for name in ("answer_validation", "prefetch_validation", "remarks", "validation"))
 PACKET = frozenset(f"web.{name}" for name in ("letter", "packet", "packet_document", "packet_routes", "packets"))
 SURFACES = (
     Surface("card", CARD | {"web.evidence_links", "web.form_links", "web.client_profiles"}, OF_CARDS),
@@ -49,6 +55,8 @@ SURFACES = (
     Surface("questions of a form", QUESTIONS, frozenset({OF_QUESTIONS})),
     Surface("form", FORM, frozenset({OF_FORMS})),
     Surface("sign-in", SIGN_IN, frozenset({OF_SIGN_IN})),
+    Surface("demo EHR", DEMO_EHR, frozenset({"workbench.words"})),
+    Surface("Check tab", CHECK, frozenset({"workbench.check_words"})),
 )
 SURFACE = pytest.mark.parametrize("surface", SURFACES, ids=lambda surface: surface.name)
 # Log messages, patterns, and what only an author of a rule set or a programmer reads.
@@ -73,6 +81,7 @@ def texts(module: str) -> Iterator[tuple[int, str]]:
             aside |= {id(argument) for argument in node.args}
         if isinstance(node, ast.JoinedStr):
             aside |= {id(part) for part in node.values}
+        aside |= {id(getattr(node, name, None)) for name in ("annotation", "returns")}
     for node in ast.walk(tree):
         if id(node) in aside:
             continue
@@ -112,6 +121,7 @@ def test_what_makes_a_surface_has_no_words_of_its_own(surface):
         ('base = f"{url}/CodeSystem/topics"', False),
         ('found = re.compile("one or two")', False),
         ('html = f"<p>{line}</p>"', False),
+        ('def asked() -> "Card | None": ...', False),
         ('header = f"Bearer {token}"', False),
         ('raise ValueError("no key of use")', False),
     ],

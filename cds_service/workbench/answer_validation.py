@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from cds_service.workbench import check_words as words
 from cds_service.workbench.remarks import (
     ERROR,
     WARNING,
@@ -23,7 +24,7 @@ BEHAVIORS = ("at-most-one", "any")
 def response_report(body: Any) -> Report:
     """Validates an answer of 200 (CDS Hooks 2.0, "CDS Service Response")."""
     if not isinstance(body, dict) or not isinstance(body.get("cards"), list):
-        return Report([Remark("cards", ERROR, "An answer is a JSON object with a list 'cards'.")], [])
+        return Report([Remark("cards", ERROR, words.NO_CARDS)], [])
     return report_of(_checks(body))
 
 
@@ -33,26 +34,25 @@ def _checks(body: Mapping[str, Any]) -> Iterator[Check]:
     cards = [(place, card) for place, card in given if isinstance(card, dict)]
     created: list[tuple[str, Any]] = []
     if given:
-        title = "Every card has a uuid, a summary under 140 characters, an indicator, and a source"
-        yield Check(title, (remark for place, card in given for remark in _card(card, place)))
+        yield Check(words.CARD_COMPLETE, (remark for place, card in given for remark in _card(card, place)))
     if any(card.get("suggestions") for _, card in cards):
         found = (remark for place, card in cards for remark in _suggestions(card, place, created))
-        yield Check("Every suggestion has a label, a uuid, and actions that can be taken", found)
+        yield Check(words.SUGGESTIONS_COMPLETE, found)
     if any(card.get("links") for _, card in cards):
         found = (remark for place, card in cards for remark in _links(card, place))
-        yield Check("Every link is absolute and says its type", found)
+        yield Check(words.LINKS_COMPLETE, found)
     if any(card.get("overrideReasons") for _, card in cards):
         found = (remark for place, card in cards for remark in _reasons(card, place))
-        yield Check("Every override reason has a code, a system, and words", found)
+        yield Check(words.REASONS_COMPLETE, found)
     if body.get("systemActions") is not None:
-        yield Check("Every system action can be taken", _system_actions(body["systemActions"], created))
+        yield Check(words.SYSTEM_ACTIONS_COMPLETE, _system_actions(body["systemActions"], created))
     if created:
         yield models_check("cards", created)
 
 
 def _system_actions(actions: Any, created: list[tuple[str, Any]]) -> Iterator[Remark]:
     if not isinstance(actions, list) or not actions:
-        yield Remark("systemActions", ERROR, "systemActions must be a list of actions, or be left out.")
+        yield Remark("systemActions", ERROR, words.SYSTEM_ACTIONS)
         return
     for index, action in enumerate(actions):
         yield from _action(action, f"systemActions[{index}]", created)
@@ -60,22 +60,22 @@ def _system_actions(actions: Any, created: list[tuple[str, Any]]) -> Iterator[Re
 
 def _card(card: Any, place: str) -> Iterator[Remark]:
     if not isinstance(card, dict):
-        yield Remark(place, ERROR, "A card must be an object.")
+        yield Remark(place, ERROR, words.CARD)
         return
     summary = card.get("summary")
     if not isinstance(summary, str) or not summary:
-        yield Remark(f"{place}.summary", ERROR, "A card needs a summary.")
+        yield Remark(f"{place}.summary", ERROR, words.SUMMARY)
     elif len(summary) > LONGEST_SUMMARY:
-        yield Remark(f"{place}.summary", ERROR, f"A summary has less than {LONGEST_SUMMARY + 1} characters.")
+        yield Remark(f"{place}.summary", ERROR, words.summary_length(LONGEST_SUMMARY + 1))
     if card.get("indicator") not in INDICATORS:
-        yield Remark(f"{place}.indicator", ERROR, f"indicator must be one of {', '.join(INDICATORS)}.")
+        yield Remark(f"{place}.indicator", ERROR, words.one_of("indicator", INDICATORS))
     source = card.get("source")
     if not isinstance(source, dict) or not source.get("label"):
-        yield Remark(f"{place}.source.label", ERROR, "A card needs a source with a label.")
+        yield Remark(f"{place}.source.label", ERROR, words.SOURCE)
     elif "url" in source and split_address(str(source["url"])) is None:
-        yield Remark(f"{place}.source.url", ERROR, "The address of a source must be absolute.")
+        yield Remark(f"{place}.source.url", ERROR, words.SOURCE_ADDRESS)
     if not card.get("uuid"):
-        yield Remark(f"{place}.uuid", WARNING, "Without a uuid no feedback can name the card.")
+        yield Remark(f"{place}.uuid", WARNING, words.CARD_ID)
 
 
 def _suggestions(card: Mapping[str, Any], place: str, created: list[tuple[str, Any]]) -> Iterator[Remark]:
@@ -83,7 +83,7 @@ def _suggestions(card: Mapping[str, Any], place: str, created: list[tuple[str, A
     suggested = card.get("suggestions")
     suggestions: Collection[Any] = suggested if isinstance(suggested, list) else ()
     if suggestions and card.get("selectionBehavior") not in BEHAVIORS:
-        yield Remark(f"{place}.selectionBehavior", ERROR, f"With suggestions it must be one of {', '.join(BEHAVIORS)}.")
+        yield Remark(f"{place}.selectionBehavior", ERROR, words.one_of("selectionBehavior", BEHAVIORS))
     for index, suggestion in enumerate(suggestions):
         yield from _suggestion(suggestion, f"{place}.suggestions[{index}]", created)
 
@@ -96,39 +96,39 @@ def _links(card: Mapping[str, Any], place: str) -> Iterator[Remark]:
 def _reasons(card: Mapping[str, Any], place: str) -> Iterator[Remark]:
     for index, reason in enumerate(card.get("overrideReasons") or ()):
         if not isinstance(reason, dict) or not all(reason.get(name) for name in ("code", "system", "display")):
-            yield Remark(f"{place}.overrideReasons[{index}]", ERROR, "A reason needs code, system and display.")
+            yield Remark(f"{place}.overrideReasons[{index}]", ERROR, words.REASON)
 
 
 def _suggestion(suggestion: Any, place: str, created: list[tuple[str, Any]]) -> Iterator[Remark]:
     if not isinstance(suggestion, dict) or not suggestion.get("label"):
-        yield Remark(f"{place}.label", ERROR, "A suggestion needs a label.")
+        yield Remark(f"{place}.label", ERROR, words.SUGGESTION)
         return
     if not suggestion.get("uuid"):
-        yield Remark(f"{place}.uuid", WARNING, "Without a uuid no feedback can name the suggestion.")
+        yield Remark(f"{place}.uuid", WARNING, words.SUGGESTION_ID)
     for index, action in enumerate(suggestion.get("actions") or ()):
         yield from _action(action, f"{place}.actions[{index}]", created)
 
 
 def _action(action: Any, place: str, created: list[tuple[str, Any]]) -> Iterator[Remark]:
     if not isinstance(action, dict) or action.get("type") not in ACTIONS:
-        yield Remark(f"{place}.type", ERROR, f"type must be one of {', '.join(ACTIONS)}.")
+        yield Remark(f"{place}.type", ERROR, words.one_of("type", ACTIONS))
         return
     if not action.get("description"):
-        yield Remark(f"{place}.description", ERROR, "An action needs a description.")
+        yield Remark(f"{place}.description", ERROR, words.ACTION)
     if action["type"] == "delete":
         if not action.get("resourceId"):
-            yield Remark(f"{place}.resourceId", ERROR, "An action of type delete names what it deletes.")
+            yield Remark(f"{place}.resourceId", ERROR, words.ACTION_DELETES)
     elif not isinstance(action.get("resource"), dict):
-        yield Remark(f"{place}.resource", ERROR, f"An action of type {action['type']} holds the whole resource.")
+        yield Remark(f"{place}.resource", ERROR, words.action_holds(action["type"]))
     else:
         created.append((f"{place}.resource", action["resource"]))
 
 
 def _card_link(link: Any, place: str) -> Iterator[Remark]:
     if not isinstance(link, dict) or not link.get("label") or link.get("type") not in ("absolute", "smart"):
-        yield Remark(place, ERROR, "A link needs label, url and type (absolute or smart).")
+        yield Remark(place, ERROR, words.LINK)
         return
     if split_address(str(link.get("url"))) is None:
-        yield Remark(f"{place}.url", ERROR, "The address of a link must be absolute.")
+        yield Remark(f"{place}.url", ERROR, words.LINK_ADDRESS)
     if "appContext" in link and link["type"] != "smart":
-        yield Remark(f"{place}.appContext", ERROR, "Only a link of type smart has an appContext.")
+        yield Remark(f"{place}.appContext", ERROR, words.LINK_CONTEXT)

@@ -14,7 +14,7 @@ from cds_service.errors import RequestError
 from cds_service.fhir.bundles import PrefetchValue, read_value
 from cds_service.fhir.elements import Json, first_of, relative
 from cds_service.fhir.types import subject_of
-from cds_service.workbench import fhir
+from cds_service.workbench import fhir, words
 from cds_service.workbench.fhir import Parameters
 from cds_service.workbench.patients import name_of
 
@@ -42,33 +42,29 @@ class BroughtChart(NamedTuple):
 def read(bundle: Any) -> Brought:
     """What a Bundle holds. Raises RequestError 422 with the place, in words for whoever brought it."""
     if not isinstance(bundle, dict):
-        raise _refused("This is not a FHIR Bundle: it must be a JSON object.", None)
+        raise _refused(words.NOT_AN_OBJECT, None)
     kind = bundle.get("resourceType")
     if kind is None and "hook" in bundle:
-        raise _refused(
-            "This is a CDS Hooks request, not a Bundle. Paste it in the Developer panel, under Request, and resend it.",
-            "hook",
-        )
+        raise _refused(words.A_REQUEST, "hook")
     if kind != "Bundle":
-        said = f"resourceType is '{kind[:40]}'" if isinstance(kind, str) else "it has no resourceType"
-        raise _refused(f"This is not a FHIR Bundle: {said}; it must be 'Bundle'.", "resourceType")
+        raise _refused(words.no_bundle(kind[:40] if isinstance(kind, str) else ""), "resourceType")
     entries = bundle.get("entry")
     if not isinstance(entries, list) or not entries:
-        raise _refused("The Bundle is empty: entry must list at least one Patient.", "entry")
+        raise _refused(words.EMPTY, "entry")
     for index, entry in enumerate(entries):
         place = f"entry[{index}]"
         resource = entry.get("resource") if isinstance(entry, dict) else None
         if not isinstance(resource, dict):
-            raise _refused(f"{place}.resource must be a FHIR resource.", f"{place}.resource")
+            raise _refused(words.no_resource(place), f"{place}.resource")
         if not isinstance(resource.get("resourceType"), str):
-            raise _refused(f"{place}.resource has no resourceType.", f"{place}.resource.resourceType")
+            raise _refused(words.no_type(place), f"{place}.resource.resourceType")
     return _brought(read_value(bundle))
 
 
 def _brought(value: PrefetchValue) -> Brought:
     found = value.by_type.get("Patient", ())
     if not found:
-        raise _refused("The Bundle holds no Patient; add the Patient whose records these are.", "entry")
+        raise _refused(words.NO_PATIENT, "entry")
     address_of = {id(resource): address for address, resource in value.addresses.items()}
     named: dict[str, Json] = {}
     addresses: dict[str, str] = {}
@@ -79,10 +75,9 @@ def _brought(value: PrefetchValue) -> Brought:
             named.setdefault(identity, patient | {"id": identity})
             addresses |= {f"Patient/{identity}": identity, address: identity}
     if not named:
-        raise _refused("The Patient has no id; the other resources name it by Patient/id.", "Patient.id")
+        raise _refused(words.NO_ID, "Patient.id")
     if len(named) > MOST_PATIENTS:
-        sentence = f"The Bundle holds {len(named)} patients; at most {MOST_PATIENTS} can be listed."
-        raise _refused(sentence, "entry")
+        raise _refused(words.too_many_patients(len(named), MOST_PATIENTS), "entry")
     others = [resource for kind, resources in value.by_type.items() if kind != "Patient" for resource in resources]
     return Brought(named, others, addresses)
 
@@ -104,7 +99,7 @@ def chart_of(brought: Brought, patient_id: Any) -> BroughtChart:
     """
     chosen = patient_id if patient_id is not None else next(iter(brought.patients))
     if not isinstance(chosen, str) or chosen not in brought.patients:
-        raise _refused("patientId names no Patient of the Bundle.", "patientId")
+        raise _refused(words.NOT_CHOSEN, "patientId")
     records, drafts = [brought.patients[chosen]], list[Json]()
     for resource in brought.others:
         owner = _owner(resource, brought)
@@ -148,17 +143,16 @@ def prefetch(chart: BroughtChart, wanted: Any, context: Mapping[str, str]) -> di
     answered.
     """
     if not isinstance(wanted, dict) or not all(isinstance(item, str) for item in wanted.values()):
-        raise RequestError(400, "structure", "templates must be an object of prefetch keys and templates.", "templates")
+        raise RequestError(400, "structure", words.NO_TEMPLATES, "templates")
     if len(wanted) > MOST_TEMPLATES:
-        raise RequestError(400, "too-long", f"At most {MOST_TEMPLATES} templates are answered.", "templates")
+        raise RequestError(400, "too-long", words.too_many_templates(MOST_TEMPLATES), "templates")
     queries: dict[str, tuple[str, Parameters | str]] = {}
     for key, template in wanted.items():
         try:
             query = templates.resolve(template, context)
         except UnresolvedError as error:
-            raise RequestError(
-                400, "value", f"The template of '{key[:40]}': {error}.", f"templates.{key[:40]}"
-            ) from None
+            sentence = words.no_template(key[:40], str(error))
+            raise RequestError(400, "value", sentence, f"templates.{key[:40]}") from None
         if query.search is None:
             queries[key] = (query.resource_type, query.path.partition("/")[2])
         else:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
+from cds_service.workbench import words
+
 Item = TypeVar("Item")
 NO_CARD = "none"
 
@@ -15,20 +17,21 @@ class Facet(NamedTuple):
     outcomes: frozenset[str]
 
 
+_OUTCOMES = {
+    "documentation": {"unknown", "gaps", "two-sides"},
+    "off-label": {"not-met", "off-label", "contraindicated"},
+    "conflict": {"conflict", "conflict-urgent"},
+    "met": {"met"},
+    "trial": {"trial-gaps", "not-studied"},
+    "payer": {"payer-excludes"},
+    "question": {"ask", "unclear"},
+    "routed": {"pathway", "routed", "implanted", "deceased", "not-applicable"},
+    "not-checked": {"failed", "late", "not-read"},
+    NO_CARD: {NO_CARD},
+}
 # The most telling first.
-FACETS = (
-    Facet("documentation", "Documentation needed", frozenset({"unknown", "gaps", "two-sides"})),
-    Facet("off-label", "Off-label or contraindicated", frozenset({"not-met", "off-label", "contraindicated"})),
-    Facet("conflict", "Conflicting records", frozenset({"conflict", "conflict-urgent"})),
-    Facet("met", "Label criteria met", frozenset({"met"})),
-    Facet("trial", "Label met, trial criteria open", frozenset({"trial-gaps", "not-studied"})),
-    Facet("payer", "Payer excludes it", frozenset({"payer-excludes"})),
-    Facet("question", "Order unclear", frozenset({"ask", "unclear"})),
-    Facet("routed", "Not evaluated", frozenset({"pathway", "routed", "implanted", "deceased", "not-applicable"})),
-    Facet("not-checked", "Not checked", frozenset({"failed", "late", "not-read"})),
-    Facet(NO_CARD, "No card", frozenset({NO_CARD})),
-)
-OTHER = Facet("other", "Another outcome", frozenset())
+FACETS = tuple(Facet(name, words.FACETS[name], frozenset(outcomes)) for name, outcomes in _OUTCOMES.items())
+OTHER = Facet("other", words.FACETS["other"], frozenset())
 
 
 def facet_of(outcome: str) -> Facet:

@@ -23,9 +23,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from cds_service.ehr.addresses import is_loopback
 from cds_service.web.registered import CALLBACK_PATH
+from cds_service.workbench.words import APP
 
 CLIENT_ID = "cds-service-app"
-CLIENT_NAME = "Documentation form of cds-service"
 AUTH_METHODS = ("client_secret_basic", "client_secret_post")
 _NAME = re.compile(r"/workbench/fhir/[A-Za-z0-9-]{1,80}/?", re.ASCII)
 _PORTS = {"http": 80, "https": 443}
@@ -47,7 +47,7 @@ class OwnApp(NamedTuple):
     address: str
     client_secret: str
     client_id: str = CLIENT_ID
-    name: str = CLIENT_NAME
+    name: str = APP
 
     @property
     def redirect_uri(self) -> str:

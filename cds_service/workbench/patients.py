@@ -18,6 +18,7 @@ from cds_service.service import hook_call
 from cds_service.service.guide import Guide
 from cds_service.web import outcomes
 from cds_service.workbench.facets import NO_CARD, Facet, facet_of, telling_order
+from cds_service.workbench.words import NO_NAME
 
 # The one that a newcomer is shown first, if it is among the examples.
 FIRST = "typical-gaps"
@@ -133,7 +134,7 @@ def name_of(patient: Json) -> str:
             said = name.get("text") or " ".join(part for part in parts if isinstance(part, str))
             if isinstance(said, str) and said:
                 return said
-    return str(patient.get("id", "A patient without a name"))
+    return str(patient.get("id", NO_NAME))
 
 
 def age_of(patient: Json, today: date) -> int | None:

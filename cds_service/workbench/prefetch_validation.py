@@ -14,6 +14,7 @@ from cds_service.hooks.hook_request import HookRequest
 from cds_service.policy.prefetch_templates import key_of
 from cds_service.service import call_chart
 from cds_service.service.guide import Guide
+from cds_service.workbench import check_words as words
 from cds_service.workbench.remarks import ERROR, NOTE, WARNING, Check, Remark, models_check
 
 
@@ -37,11 +38,9 @@ def checks(body: Mapping[str, Any], request: HookRequest | None, published: Publ
         for key, template in published.templates.items()
         if key not in values
     ]
-    yield Check("Every prefetch key of discovery was sent, or can be fetched", missing)
+    yield Check(words.PREFETCH_SENT, missing)
     if values:
-        yield Check(
-            "Every prefetch value is what its template asks for", _values(values, request, published, reachable)
-        )
+        yield Check(words.PREFETCH_FITS, _values(values, request, published, reachable))
         yield models_check("prefetch", _records(values, published))
 
 
@@ -51,8 +50,7 @@ def _values(
     for key, value in values.items():
         place = f"prefetch.{key[:60]}"
         if key not in published.templates and key not in published.types:
-            known = ", ".join(published.templates)
-            yield Remark(place, NOTE, f"Discovery has no prefetch key '{key[:60]}'; the keys are {known}.")
+            yield Remark(place, NOTE, words.no_key(key[:60], published.templates))
         else:
             yield from _value(place, key, value, request, published, reachable)
 
@@ -63,16 +61,10 @@ def _not_sent(key: str, template: str, request: HookRequest | None, reachable: b
         try:
             templates.resolve(template, request.context)
         except UnresolvedError as error:
-            return Remark(place, WARNING, f"Not sent, and its template cannot be resolved: {error}.")
+            return Remark(place, WARNING, words.no_template(str(error)))
     if reachable:
-        return Remark(place, NOTE, "Not sent: the service fetches it from fhirServer where an order needs it.")
-    return Remark(
-        place,
-        WARNING,
-        f"Not sent, and there is no FHIR server to ask: what rests on it stays unknown. Its template is {template}"
-        if key != "patient"
-        else "Not sent, and there is no FHIR server to ask: an order that is recognized is answered 412.",
-    )
+        return Remark(place, NOTE, words.WILL_FETCH)
+    return Remark(place, WARNING, words.NO_PATIENT if key == "patient" else words.not_sent(template))
 
 
 def _value(
@@ -82,31 +74,24 @@ def _value(
     template = published.templates.get(key, "")
     arrival = read_value(value)
     if unwrapped(value) is not value:
-        yield Remark(place, ERROR, "Stands in {response, resource}, as before CDS Hooks 1.0: send the resource itself.")
+        yield Remark(place, ERROR, words.WRAPPED)
         value = unwrapped(value)
     if arrival.failure is not None:
-        yield Remark(place, WARNING, f"Counts as failed, so that what rests on it stays unknown: {arrival.failure}.")
+        yield Remark(place, WARNING, words.failed(arrival.failure))
     if value is not None and isinstance(value, dict) and value.get("resourceType") == "Bundle":
         if not template.partition("?")[1] and template:
-            yield Remark(place, ERROR, f"The template is a read: send the {expected} itself, not a Bundle.")
+            yield Remark(place, ERROR, words.a_read(expected or "resource"))
         if next_page(value) is None and arrival.left_out is not None:
-            left_out = arrival.left_out.format(expected or "resources")
-            yield Remark(place, WARNING, f"Counts as failed, so that what rests on it stays unknown: {left_out}.")
+            yield Remark(place, WARNING, words.failed(arrival.left_out.format(expected or "resources")))
         if next_page(value) is not None:
-            yield Remark(
-                f"{place}.link",
-                NOTE if reachable else WARNING,
-                "This is the first page of several: the service fetches the rest."
-                if reachable
-                else "This is the first page of several, and there is no FHIR server to ask for the rest.",
-            )
+            level, says = (NOTE, words.FIRST_PAGE) if reachable else (WARNING, words.FIRST_PAGE_ALONE)
+            yield Remark(f"{place}.link", level, says)
     elif isinstance(value, dict) and template.partition("?")[1] and arrival.failure is None:
-        yield Remark(place, ERROR, "The template is a search: send the whole searchset Bundle.")
+        yield Remark(place, ERROR, words.A_SEARCH)
     if isinstance(value, list):
-        yield Remark(place, ERROR, "A prefetch value is one resource or one Bundle, not a list.")
+        yield Remark(place, ERROR, words.A_LIST)
     if expected and arrival.by_type and expected not in arrival.by_type and arrival.failure is None:
-        others = ", ".join(sorted(arrival.by_type))
-        yield Remark(place, WARNING, f"Holds no {expected}, which this key is for, but {others}.")
+        yield Remark(place, WARNING, words.holds_others(expected, sorted(arrival.by_type)))
     if request is not None:
         yield from _strangers(place, arrival.by_type, request.patient_id)
 
@@ -126,12 +111,11 @@ def _strangers(place: str, by_type: Mapping[str, list[Any]], patient_id: str) ->
     for kind, resources in by_type.items():
         if kind == "Patient":
             if any(resource.get("id") != patient_id for resource in resources):
-                yield Remark(place, ERROR, "The Patient is another than context.patientId.")
+                yield Remark(place, ERROR, words.OTHER_PATIENT)
             continue
         others = sum(is_of_another(resource.get(subject_of(kind)), patient_id) for resource in resources)
         if others:
-            count = f"{others} {kind} is" if others == 1 else f"{others} {kind} are"
-            yield Remark(place, ERROR, f"{count} of another patient than context.patientId; ignored as evidence.")
+            yield Remark(place, ERROR, words.of_another(others, kind))
 
 
 def delivery(request: HookRequest | None, guide: Guide) -> tuple[dict[str, Json], list[Remark]]:
@@ -146,8 +130,7 @@ def delivery(request: HookRequest | None, guide: Guide) -> tuple[dict[str, Json]
     try:
         chart = call_chart.read_chart(request, policies, guide, call_chart.arrivals(request, guide.library))
     except RequestError as error:
-        sentence = f"The service answers {error.status}: {error.sentence}"
-        return {}, [Remark(error.expression or "prefetch", ERROR, sentence)]
+        return {}, [Remark(error.expression or "prefetch", ERROR, words.answered(error.status, error.sentence))]
     kinds = sorted({"Patient"}.union(*(policy.resource_types for policy in policies)))
     ledger = {kind: chart.delivery(kind) for kind in kinds}
     asked = {kind: found.as_json() for kind, found in ledger.items() if found.received or not found.unasked}
@@ -159,9 +142,8 @@ def _not_counted(kind: str, found: Json) -> Remark:
     example = f"{first['reference']} {first['why']}"
     place = f"prefetch.{key_of(kind)}"
     if not found["counted"]:
-        sentence = f"The service can use none of the {received} {kind} that it received, so criteria that rest on them "
-        return Remark(place, WARNING, f"{sentence}stay unknown: {example}.")
-    return Remark(place, WARNING, f"{len(found['dropped'])} of {received} {kind} do not count: {example}.")
+        return Remark(place, WARNING, words.none_counts(received, kind, example))
+    return Remark(place, WARNING, words.not_counted(len(found["dropped"]), received, kind, example))
 
 
 def _identity(resource: Mapping[str, Any]) -> str:

@@ -1,9 +1,10 @@
 """What the demo EHR refuses on demand, to see what an app does then: one choice for each step of a launch. Pure."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from cds_service.errors import RequestError
+from cds_service.workbench import words
 
 OFF = ""
 # How long a write that is answered late is held, in seconds: longer than an app waits, shorter than a proxy does.
@@ -15,65 +16,22 @@ TIMEOUT, RESET = "timeout", "reset"
 FORMS = "QuestionnaireResponse"
 
 
-class Option(NamedTuple):
-    """One choice: its value, and the words for it on the page."""
-
-    value: str
-    text: str
-
-
-AUTHORIZATION = (
-    Option(OFF, "Ask on the consent page"),
-    Option(DENIED, "Deny every authorization"),
-    Option(CUT, "Grant reading, no writing"),
-)
-WRITES = (
-    Option(OFF, "Accept"),
-    Option("401", "401: the token is not accepted"),
-    Option("403", "403: the scope does not allow it"),
-    Option("404", "404: this type cannot be written"),
-    Option("405", "405: the method is not allowed"),
-    Option("409", "409: changed by somebody else"),
-    Option("412", "412: a precondition fails"),
-    Option("422", "422: a business rule refuses it"),
-    Option("500", "500: the server fails"),
-    Option(TIMEOUT, "Store it, and answer too late"),
-    Option(RESET, "Reset the connection"),
-)
-OF = (Option(OFF, "Every write"), Option(FORMS, "QuestionnaireResponse only"))
-READ_BACK = (Option(OFF, "Show what was written"), Option("403", "403 for what was written"))
-LIFETIMES = (Option(OFF, "5 minutes"), Option("30", "30 seconds"), Option("5", "5 seconds"))
-
-OPTIONS = {
-    "authorization": ("Authorization", AUTHORIZATION),
-    "write": ("Writes", WRITES),
-    "of": ("Applies to", OF),
-    "read_back": ("Reading it back", READ_BACK),
-    "lifetime": ("Access token lasts", LIFETIMES),
-}
-_ANSWERS = {
-    "401": (
-        "login",
-        "The access token is not accepted any more.",
-        {"WWW-Authenticate": 'Bearer error="invalid_token"'},
-    ),
-    "403": (
-        "forbidden",
-        "The granted scope does not allow this write.",
-        {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
-    ),
-    "404": ("not-supported", "This server does not know the type of resource.", {}),
-    "405": ("not-supported", "This server does not let apps write this type of resource.", {"Allow": "GET"}),
-    "409": ("conflict", "Another user changed the record meanwhile. Read it again and repeat the change.", {}),
-    "412": ("conflict", "A precondition of the request does not hold.", {}),
-    "422": ("business-rule", "A rule of this EHR refuses the resource: the encounter is closed.", {}),
-    "500": ("exception", "The EHR failed. It is not known whether anything was stored.", {}),
+# Of a write that is refused with a status: the code of the issue, and headers of the answer.
+_ANSWERS: dict[str, tuple[str, dict[str, str]]] = {
+    "401": ("login", {"WWW-Authenticate": 'Bearer error="invalid_token"'}),
+    "403": ("forbidden", {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}),
+    "404": ("not-supported", {}),
+    "405": ("not-supported", {"Allow": "GET"}),
+    "409": ("conflict", {}),
+    "412": ("conflict", {}),
+    "422": ("business-rule", {}),
+    "500": ("exception", {}),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """What is switched on; each is a value of ``OPTIONS``, empty where nothing is refused."""
+    """What is switched on; each is a value of ``words.REFUSALS``, empty where nothing is refused."""
 
     authorization: str = OFF
     write: str = OFF
@@ -85,12 +43,11 @@ class Refusals:
     def of_json(cls, given: Any) -> "Refusals":
         """The choices that a page sends. Raises RequestError 400 for one that there is not."""
         if not isinstance(given, dict):
-            raise RequestError(400, "structure", "The choices must be an object.")
+            raise RequestError(400, "structure", words.NO_CHOICES)
         for name, value in given.items():
-            allowed = [option.value for option in OPTIONS[name][1]] if name in OPTIONS else []
+            allowed = list(words.REFUSALS[name][1]) if name in words.REFUSALS else []
             if value not in allowed:
-                said = f"must be one of {', '.join(map(repr, allowed))}" if allowed else "is no choice"
-                raise RequestError(400, "value", f"'{str(name)[:30]}' {said}.", str(name)[:30])
+                raise RequestError(400, "value", words.no_choice(str(name)[:30], allowed), str(name)[:30])
         return cls(**given)
 
     @classmethod
@@ -107,11 +64,11 @@ class Refusals:
         return int(self.lifetime or ACCESS_SECONDS)
 
     def of_write(self, kinds: set[str]) -> str:
-        """What becomes of a write of resources of these types: a value of ``WRITES``."""
+        """What becomes of a write of resources of these types: a value of "write"."""
         return self.write if not self.of or self.of in kinds else OFF
 
 
 def refusal_of(status: str) -> RequestError:
-    """The answer of a write that is refused with a status (one of ``WRITES``)."""
-    code, sentence, headers = _ANSWERS[status]
-    return RequestError(int(status), code, sentence, headers=headers)
+    """The answer of a write that is refused with a status (a value of "write")."""
+    code, headers = _ANSWERS[status]
+    return RequestError(int(status), code, words.REFUSED[status], headers=headers)

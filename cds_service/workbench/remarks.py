@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from cds_service.fhir.models import problems
+from cds_service.workbench import check_words as words
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 MOST_RESOURCES = 300
@@ -51,19 +52,17 @@ def report_of(checks: Iterable[Check]) -> Report:
 
 def models_check(place: str, resources: list[tuple[str, Any]]) -> Check:
     """Whether resources, each with its place, are valid against their models; those lie within ``place``."""
-    count = f"{len(resources)} resource is" if len(resources) == 1 else f"{len(resources)} resources are"
-    return Check(f"{count} valid against FHIR R4B models", _models(place, resources))
+    return Check(words.valid(len(resources)), _models(place, resources))
 
 
 def _models(place: str, resources: list[tuple[str, Any]]) -> Iterator[Remark]:
     """What breaks the FHIR R4B model of each resource; values are not repeated. Models are slow: there is a limit."""
     if len(resources) > MOST_RESOURCES:
-        sentence = f"{len(resources)} resources: only the first {MOST_RESOURCES} are validated against FHIR R4B models."
-        yield Remark(place, WARNING, sentence)
+        yield Remark(place, WARNING, words.first_validated(len(resources), MOST_RESOURCES))
     for where, resource in resources[:MOST_RESOURCES]:
         if isinstance(resource, Mapping) and isinstance(resource.get("resourceType"), str):
             for problem in problems(dict(resource)):
-                yield Remark(where, WARNING, f"Not valid in FHIR R4B: {problem}.".replace("..", "."))
+                yield Remark(where, WARNING, words.not_valid(problem))
 
 
 def split_address(address: str) -> tuple[str, str] | None:

@@ -21,10 +21,10 @@ from cds_service.workbench import (
     dropped,
     facets,
     fhir_routes,
-    refusals,
     rendering,
     session_routes,
     smart_routes,
+    words,
 )
 from cds_service.workbench.demo_ehr import DemoEhr
 from cds_service.workbench.own_app import OwnApp
@@ -81,7 +81,7 @@ def register(
             facets=facets.counted(line.facet for line in listed),
             offers=[(policy.title, _offers(policy)) for policy in library.policies],
             services=hook_request.SERVICES,
-            refusals=refusals.OPTIONS if ehr is not None else {},
+            refusals=words.REFUSALS if ehr is not None else {},
         )
 
     @parts.get("/patients/<name>")

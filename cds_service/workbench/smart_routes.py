@@ -8,7 +8,7 @@ from flask import Blueprint, Response, redirect, request
 
 from cds_service.errors import RequestError
 from cds_service.web import pages
-from cds_service.workbench import browser, refusals, smart_documents, smart_scopes
+from cds_service.workbench import browser, refusals, smart_documents, smart_scopes, words
 from cds_service.workbench.demo_ehr import DemoEhr
 from cds_service.workbench.patients import name_of
 from cds_service.workbench.session import CONSENT, Session, begun
@@ -88,7 +88,7 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
             cookie, lambda own: own.grant(CONSENT, until, ehr.now, ehr.random, patient=name, asked=asked, scope=scope)
         )
         if ticket is None:
-            return _refused("The session of the workbench is over. Launch the app again.")
+            return _refused(words.SESSION_OVER)
         answer = _consent_page(name, ticket, scope, session.refusals.authorization == refusals.CUT)
         browser.set_cookie(answer, cookie)
         return answer
@@ -124,7 +124,7 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
         browser.check_origin(address)
         cookie, ticket = browser.cookie(), request.form.get("ticket", "")
         if ehr.of_browser(cookie) is None or session_of(ticket) != session_of(cookie):
-            return _refused("This page belongs to another session of the workbench. Launch the app again.", 403)
+            return _refused(words.OTHER_SESSION, 403)
         allowed = request.form.get("decision") == "allow"
 
         def decided(session: Session) -> "OAuthAnswer | None":
@@ -142,7 +142,7 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
         except NotAuthorizedError as error:
             return _refused(str(error))
         if answer is None:
-            return _refused("This page was answered before, or is too old. Launch the app again.", 403)
+            return _refused(words.ANSWERED_BEFORE, 403)
         return _sent(answer)
 
     @parts.post("/smart/<name>/token")
@@ -165,14 +165,14 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
 def _sent(answer: "OAuthAnswer") -> Response:
     """The user sent back to the app."""
     if answer.location is None:
-        raise RequestError(400, "invalid", "The authorization request could not be answered.")
+        raise RequestError(400, "invalid", words.NOT_ANSWERED)
     told = redirect(answer.location, 303)
     assert isinstance(told, Response)
     return told
 
 
 def _refused(sentence: str, status: int = 400) -> Response:
-    return pages.rendered("error.html", _ROOT, status, title="The app was not authorized", sentence=sentence)
+    return pages.rendered("error.html", _ROOT, status, title=words.NOT_AUTHORIZED, sentence=sentence)
 
 
 def _json(value: object, status: int = 200) -> Response:

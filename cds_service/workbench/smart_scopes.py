@@ -9,14 +9,10 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from cds_service.fhir.types import TYPES
+from cds_service.workbench import words as texts
 
-# What says who uses the app and where it is launched; the texts are those of the consent page.
-PLAIN = {
-    "openid": "Know who you are",
-    "fhirUser": "Read your own record as a user",
-    "launch": "Know which patient is open",
-    "launch/patient": "Know which patient is open",
-}
+# What says who uses the app and where it is launched.
+PLAIN = ("openid", "fhirUser", "launch", "launch/patient")
 LAUNCHES = frozenset({"launch", "launch/patient"})
 READ, WRITE = "rs", "cud"
 _ALL = "cruds"
@@ -97,18 +93,18 @@ def choices(text: str) -> list[Choice]:
     A launch scope cannot be refused alone: without a patient the app has nothing to open.
     """
     words = plain_scopes(text)
-    lines = [Choice(word, PLAIN[word]) for word in words if word not in LAUNCHES]
+    lines = [Choice(word, texts.SCOPES[word]) for word in words if word not in LAUNCHES]
     for scope in data_scopes(text):
-        for letters, verb in ((READ, "Read"), (WRITE, "Write")):
+        for letters, verb in ((READ, texts.READ), (WRITE, texts.WRITE)):
             part = scope.only(letters)
             if part is not None:
-                lines.append(Choice(str(part._replace(first_version=False)), f"{verb} {_called(scope.kind)}"))
+                lines.append(Choice(str(part._replace(first_version=False)), texts.scope(verb, _called(scope.kind))))
     return lines
 
 
 def _called(kind: str) -> str:
     if kind == "*":
-        return "every kind of record"
+        return texts.EVERY_KIND
     row = TYPES.get(kind)
     return f"{row.called} ({kind})" if row is not None else kind
 

@@ -15,6 +15,7 @@ from cds_service.fhir.elements import Json
 from cds_service.hooks import hook_request
 from cds_service.hooks.hook_request import HookRequest
 from cds_service.service.guide import Guide
+from cds_service.workbench import check_words as words
 from cds_service.workbench import prefetch_validation
 from cds_service.workbench.prefetch_validation import Published
 from cds_service.workbench.remarks import (
@@ -53,13 +54,13 @@ def request_report(service_id: str | None, body: Any, published: Published, guid
     """Validates a request. ``service_id`` is the service called, or None for that of its hook; ``guide`` is what the
     service would answer it with."""
     if not isinstance(body, dict):
-        return RequestReport([Remark("", ERROR, "The body must be a JSON object.")], [], {})
+        return RequestReport([Remark("", ERROR, words.NOT_AN_OBJECT)], [], {})
     service = service_id or hook_request.SERVICE_OF.get(str(body.get("hook")))
     request, refused = _accepted(service, body)
     delivered, unread = prefetch_validation.delivery(request, guide)
-    checks = [Check("The service accepts the call", refused), *_checks(service, body, request, published)]
+    checks = [Check(words.ACCEPTED, refused), *_checks(service, body, request, published)]
     if request is not None:
-        checks.append(Check("Every record that was sent counts as this patient's", unread))
+        checks.append(Check(words.COUNTS, unread))
     report = report_of(checks)
     return RequestReport(report.findings, report.passed, delivered)
 
@@ -67,12 +68,11 @@ def request_report(service_id: str | None, body: Any, published: Published, guid
 def _accepted(service: str | None, body: dict[str, Any]) -> tuple[HookRequest | None, list[Remark]]:
     """The request as the service reads it, or why it is refused."""
     if service is None:
-        names = ", ".join(hook_request.HOOKS)
-        return None, [Remark("hook", ERROR, f"hook must be one of {names}; it decides which service is called.")]
+        return None, [Remark("hook", ERROR, words.hook(hook_request.HOOKS))]
     try:
         return hook_request.parse(service, body), []
     except RequestError as error:
-        return None, [Remark(error.expression or "", ERROR, f"The service answers {error.status}: {error.sentence}")]
+        return None, [Remark(error.expression or "", ERROR, words.answered(error.status, error.sentence))]
 
 
 def _checks(
@@ -80,60 +80,57 @@ def _checks(
 ) -> Iterator[Check]:
     """The checks that apply to a request, in the order of its members."""
     hook = hook_request.SERVICES.get(service or "", "")
-    yield Check("hookInstance is a UUID, and every member is one of CDS Hooks 2.0", _members(body))
+    yield Check(words.MEMBERS, _members(body))
     context = body.get("context")
     if isinstance(context, dict):
-        yield Check("context names user and patient as the hook asks", _context(context, hook))
+        yield Check(words.CONTEXT, _context(context, hook))
         if hook in (hook_request.ORDER_SELECT, hook_request.ORDER_SIGN):
             drafts = _drafts_of(context)
-            yield Check("draftOrders is a Bundle of drafts with ids", _drafts(context, hook, drafts))
+            yield Check(words.DRAFTS, _drafts(context, hook, drafts))
             if hook == hook_request.ORDER_SELECT:
-                yield Check("Every selection names a draft", _selections(context, drafts))
+                yield Check(words.SELECTIONS, _selections(context, drafts))
             if request is not None:
-                yield Check("Every draft can be read as an order for this patient", _unread(request))
+                yield Check(words.READABLE, _unread(request))
             yield models_check(_DRAFTS, [(where, draft) for where, _, draft in drafts])
     if body.get("fhirServer") or body.get("fhirAuthorization"):
-        yield Check("fhirServer and fhirAuthorization are complete", _access(body, published))
+        yield Check(words.ACCESS, _access(body, published))
     yield from prefetch_validation.checks(body, request, published)
 
 
 def _unread(request: HookRequest) -> Iterator[Remark]:
     """The drafts that the service cannot read as orders, and those for other patients."""
     for item in request.unread_drafts:
-        yield Remark(item.place, WARNING, f"Not read as an order: {item.sentence}")
+        yield Remark(item.place, WARNING, words.not_an_order(item.sentence))
     for place, _ in request.orders_of_others:
-        sentence = (
-            "An order for another patient than context.patientId: 400 where a statement concerns it, else ignored."
-        )
-        yield Remark(f"{place}.resource.subject", ERROR, sentence)
+        yield Remark(f"{place}.resource.subject", ERROR, words.ORDER_OF_ANOTHER)
 
 
 def _members(body: Mapping[str, Any]) -> Iterator[Remark]:
     instance = body.get("hookInstance")
     if isinstance(instance, str) and instance and not _UUID.fullmatch(instance):
-        yield Remark("hookInstance", ERROR, "hookInstance must be a UUID, a new one for each time the hook fires.")
+        yield Remark("hookInstance", ERROR, words.INSTANCE)
     for name in body:
         if name not in _KNOWN:
-            yield Remark(name[:60], NOTE, f"'{name[:60]}' is no member of a CDS Hooks request; the service ignores it.")
+            yield Remark(name[:60], NOTE, words.no_member(name[:60]))
 
 
 def _context(context: Mapping[str, Any], hook: str) -> Iterator[Remark]:
     user = context.get("userId")
     if user in (None, ""):
-        yield Remark("context.userId", ERROR, f"context.userId is required by {hook or 'every hook'}; send Type/id.")
+        yield Remark("context.userId", ERROR, words.user_missing(hook))
     elif not (isinstance(user, str) and _REFERENCE.fullmatch(user) and user.partition("/")[0] in _USERS):
-        yield Remark("context.userId", ERROR, f"context.userId must be Type/id with one of {', '.join(_USERS)}.")
+        yield Remark("context.userId", ERROR, words.user(_USERS))
     patient = context.get("patientId")
     if isinstance(patient, str) and "/" in patient:
-        yield Remark("context.patientId", ERROR, "context.patientId must be the id alone, without 'Patient/'.")
+        yield Remark("context.patientId", ERROR, words.PATIENT_ID)
     encounter = context.get("encounterId")
     if encounter is not None and not isinstance(encounter, str):
-        yield Remark("context.encounterId", ERROR, "context.encounterId must be text, or be left out.")
+        yield Remark("context.encounterId", ERROR, words.ENCOUNTER_TEXT)
     elif isinstance(encounter, str) and "/" in encounter:
-        yield Remark("context.encounterId", ERROR, "context.encounterId must be the id alone, without 'Encounter/'.")
+        yield Remark("context.encounterId", ERROR, words.ENCOUNTER_ID)
     for name in context:
         if hook and name not in _CONTEXT[hook]:
-            yield Remark(f"context.{name[:60]}", NOTE, f"{hook} has no context field '{name[:60]}'; it is ignored.")
+            yield Remark(f"context.{name[:60]}", NOTE, words.no_field(hook, name[:60]))
 
 
 def _drafts_of(context: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
@@ -154,15 +151,14 @@ def _drafts(
     if not isinstance(bundle, dict):
         return
     if bundle.get("resourceType") != "Bundle":
-        yield Remark(f"{_DRAFTS}.resourceType", ERROR, "context.draftOrders must be a FHIR Bundle; say resourceType.")
+        yield Remark(f"{_DRAFTS}.resourceType", ERROR, words.DRAFTS_TYPE)
     if not bundle.get("type"):
-        yield Remark(f"{_DRAFTS}.type", WARNING, "A FHIR Bundle needs a type, such as collection.")
+        yield Remark(f"{_DRAFTS}.type", WARNING, words.BUNDLE_TYPE)
     for where, _, resource in drafts:
         if not (isinstance(resource.get("id"), str) and resource["id"]):
-            sentence = "The draft has no id: only a fullUrl selects it, and no suggestion can change it."
-            yield Remark(f"{where}.id", WARNING, sentence)
+            yield Remark(f"{where}.id", WARNING, words.DRAFT_ID)
         if hook == hook_request.ORDER_SELECT and resource.get("status") not in ("draft", None):
-            yield Remark(f"{where}.status", WARNING, "Orders of order-select are drafts: status must be 'draft'.")
+            yield Remark(f"{where}.status", WARNING, words.DRAFT_STATUS)
 
 
 def _selections(
@@ -175,9 +171,9 @@ def _selections(
     references |= {entry["fullUrl"] for _, entry, _ in drafts if isinstance(entry.get("fullUrl"), str)}
     for index, item in enumerate(selections):
         if isinstance(item, str) and item not in references:
-            yield Remark(f"context.selections[{index}]", ERROR, "This selection names no order in context.draftOrders.")
+            yield Remark(f"context.selections[{index}]", ERROR, words.SELECTS_NOTHING)
     if not selections:
-        yield Remark("context.selections", WARNING, "Nothing is selected, so no card can come.")
+        yield Remark("context.selections", WARNING, words.NOTHING_SELECTED)
 
 
 def _access(body: Mapping[str, Any], published: Published) -> Iterator[Remark]:
@@ -186,33 +182,23 @@ def _access(body: Mapping[str, Any], published: Published) -> Iterator[Remark]:
     if isinstance(server, str) and server:
         parts = split_address(server)
         if parts is None:
-            yield Remark("fhirServer", ERROR, "fhirServer must be an absolute https address.")
+            yield Remark("fhirServer", ERROR, words.SERVER_ADDRESS)
         elif parts[0] == "http" and parts[1] not in _LOOPBACK:
-            yield Remark("fhirServer", ERROR, "fhirServer must be https: what it sends is of a patient.")
+            yield Remark("fhirServer", ERROR, words.SERVER_HTTPS)
     if not isinstance(grant, dict):
         return
-    rules: tuple[tuple[str, type, str], ...] = (
-        ("access_token", str, "the token"),
-        ("token_type", str, "'Bearer'"),
-        ("expires_in", int, "the token's lifetime in seconds, a whole number"),
-        ("scope", str, "the scopes granted, separated by spaces"),
-        ("subject", str, "the OAuth 2.0 client id of this service at the authorization server"),
-    )
-    for name, kind, what in rules:
+    for name in words.GRANT:
+        kind = int if name == "expires_in" else str
         value = grant.get(name)
         if value in (None, "") or not isinstance(value, kind) or isinstance(value, bool):
-            yield Remark(f"fhirAuthorization.{name}", ERROR, f"fhirAuthorization.{name} is required: {what}.")
+            yield Remark(f"fhirAuthorization.{name}", ERROR, words.grant(name))
     if grant.get("token_type") not in (None, "", "Bearer"):
-        yield Remark("fhirAuthorization.token_type", ERROR, "fhirAuthorization.token_type must be 'Bearer'.")
+        yield Remark("fhirAuthorization.token_type", ERROR, words.TOKEN_TYPE)
     scope = grant.get("scope")
     if not isinstance(scope, str):
         return
     if "patient/" in scope and not grant.get("patient"):
-        yield Remark(
-            "fhirAuthorization.patient",
-            WARNING,
-            "The scopes are those of a patient: fhirAuthorization.patient should name the one.",
-        )
+        yield Remark("fhirAuthorization.patient", WARNING, words.PATIENT_OF_SCOPES)
     sent = body.get("prefetch")
     for key, template in published.templates.items():
         if isinstance(sent, dict) and key in sent:
@@ -220,9 +206,4 @@ def _access(body: Mapping[str, Any], published: Published) -> Iterator[Remark]:
         asked, mark, _ = template.partition("?")
         resource_type = asked.partition("/")[0]
         if not scopes.covers(scope, resource_type, "patient=1" if mark else None):
-            yield Remark(
-                "fhirAuthorization.scope",
-                WARNING,
-                f"The scopes do not cover {resource_type}, which prefetch does not hold either: its criteria "
-                "stay unknown.",
-            )
+            yield Remark("fhirAuthorization.scope", WARNING, words.not_covered(resource_type))
