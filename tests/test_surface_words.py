@@ -9,7 +9,7 @@ import pytest
 
 from cds_service.authoring import lint
 from tests.prose.passages import READERS, passages
-from tests.rooms import MODULES, own, tree_of
+from tests.rooms import MODULES, PACKAGE, own, tree_of
 
 
 class Surface(NamedTuple):
@@ -51,7 +51,8 @@ SURFACES = (
     Surface("payer", frozenset({"verdicts.payers"}), frozenset({"verdicts.payer_reasons"})),
     Surface("evidence page", frozenset({"web.evidence", "web.evidence_view"}), frozenset({"web.evidence_words"})),
     Surface("packet", PACKET, frozenset({"web.packet_words"})),
-    Surface("feedback page", frozenset({"web.feedback_bars"}), frozenset({"web.feedback_words"})),
+    Surface("feedback page", frozenset({"web.feedback_bars", "web.feedback_page"}), frozenset({"web.feedback_words"})),
+    Surface("pages of statements", frozenset({"web.pages", "web.policy_pages"}), frozenset()),
     Surface("questions of a form", QUESTIONS, frozenset({OF_QUESTIONS})),
     Surface("form", FORM, frozenset({OF_FORMS})),
     Surface("sign-in", SIGN_IN, frozenset({OF_SIGN_IN})),
@@ -129,6 +130,18 @@ def test_what_makes_a_surface_has_no_words_of_its_own(surface):
 def test_words_are_distinguished_from_names_and_marks(monkeypatch, code, seen):
     monkeypatch.setitem(globals(), "tree_of", lambda module: ast.parse(code))
     assert any(words(text) for _, text in texts("any")) is seen
+
+
+def test_scripts_show_no_words_of_their_own():
+    """Selectors, classes and names of systems aside: the words of the workbench are those of strings.js."""
+    said = {
+        path.name: [passage.text for passage in passages(path) if passage.audience == READERS]
+        for path in (PACKAGE / "web/static").rglob("*.js")
+    }
+    sentence = re.compile(r"[\"'`\s]*[A-Z][a-z]+[.,:;]?\s")
+    found = {name: [text for text in texts if sentence.match(text)] for name, texts in said.items()}
+    assert len(found.pop("strings.js")) > 50
+    assert [text for texts in found.values() for text in texts] == []
 
 
 def named(module: str) -> set[str]:

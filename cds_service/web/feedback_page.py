@@ -17,7 +17,7 @@ from cds_service.operations import feedback_report
 from cds_service.store import feedback as stored
 from cds_service.store import shown
 from cds_service.store.database import Store
-from cds_service.web import feedback_bars
+from cds_service.web import feedback_bars, feedback_words
 from cds_service.web.pages import CONTENT_SECURITY_POLICY, rendered
 
 # The days are chosen in a form that asks for this same page.
@@ -42,9 +42,9 @@ def days_of(given: Mapping[str, str]) -> tuple[DayRange, list[str]]:
                 raise ValueError
             found[name] = date.fromisoformat(text)
         except ValueError:
-            faults.append(f"{name} must be a day such as 2026-11-25, or be left out.")
+            faults.append(feedback_words.no_day(name))
     if len(found) == len(BOUNDS) and found["until"] < found["since"]:
-        faults.append("until is a day before since; the first day comes first.")
+        faults.append(feedback_words.LAST_BEFORE_FIRST)
         found = {}
     return DayRange(**found), faults
 

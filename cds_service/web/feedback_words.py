@@ -1,4 +1,4 @@
-"""The words of the feedback page that its bars are labeled with; its headings stand in its template."""
+"""The words of the feedback page that its bars are labeled with, and its faults; its headings stand in its template."""
 
 from collections.abc import Mapping
 
@@ -7,6 +7,7 @@ from cds_service.card.outcomes import Outcome
 UNKNOWN_CARDS = "Feedback for unknown cards"
 NO_FEEDBACK = "no feedback"
 NOT_KNOWN = "not known"
+LAST_BEFORE_FIRST = "until is a day before since; the first day comes first."
 # What a card said, by its outcome.
 SAYS: Mapping[str, str] = {item.value: item.called for item in Outcome} | {
     "late": "not checked in time",
@@ -17,6 +18,11 @@ SAYS: Mapping[str, str] = {item.value: item.called for item in Outcome} | {
     "pathway": "the order goes another way",
     "ask": "a question about the order",
 }
+
+
+def no_day(name: str) -> str:
+    """A day that cannot be read; ``name`` is since or until."""
+    return f"{name} must be a day such as 2026-11-25, or be left out."
 
 
 def rates(accepted: int, accept_rate: str, overridden: int, override_rate: str) -> str:

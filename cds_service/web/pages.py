@@ -20,11 +20,6 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-ABOUT_HOOKS = {
-    hook_request.PATIENT_VIEW: "a chart is opened",
-    hook_request.ORDER_SELECT: "an order is chosen",
-    hook_request.ORDER_SIGN: "orders are about to be signed",
-}
 
 
 def rendered(
@@ -74,13 +69,11 @@ def register(
     def found(policy_id: str) -> Policy:
         return library.policy(policy_id) or abort(404)
 
-    moments = [(name, hook, ABOUT_HOOKS[hook]) for name, hook in hook_request.SERVICES.items()]
-
     if not workbench:
 
         @app.get("/")
         def start() -> Response:
-            return page("start.html", "./", policies=library.policies, services=moments)
+            return page("start.html", "./", policies=library.policies, services=hook_request.SERVICES)
 
     @app.get("/services")
     def services_page() -> Response:
@@ -90,7 +83,7 @@ def register(
         return page(
             "services.html",
             "./",
-            services=moments,
+            services=hook_request.SERVICES,
             keys=policy_pages.asked_for(first["prefetch"], library.policies),
             usage=first["usageRequirements"],
         )

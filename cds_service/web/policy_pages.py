@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
+from cds_service.card.words.facts import DISCLAIMER
 from cds_service.facts import word
 from cds_service.policy import editions
 from cds_service.policy.model import Policy
@@ -73,7 +74,7 @@ def values(policy: Policy, policies: Iterable[Policy], drafts: Iterable[Policy],
         "groups": criteria.groups(policy),
         "payers": [rules.payer(policy, item, today) for item in policy.payers],
         "code_sets": codes.code_sets(policy),
-        "footer": f"Not a coverage decision. {policy.phrases.pending}".rstrip(),
+        "footer": f"{DISCLAIMER} {policy.phrases.pending}".rstrip(),
         "editions": editions_of(policy, policies),
         "drafts": [item for item in drafts if item.statement == policy.statement],
     }
