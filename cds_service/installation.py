@@ -120,7 +120,7 @@ def installation_of(settings: Settings, library: Library, *, only_this_machine: 
     """Makes the parts that the settings ask for; no connection is opened and no thread started, for a fork may follow.
 
     ``only_this_machine``: nobody else can call the service. Only then are FHIR servers on this machine called for open
-    calls; for all others anyone could have us call what stands behind a firewall. Raises ValueError for a setting or a
+    calls; for all others anyone could have us call what is behind a firewall. Raises ValueError for a setting or a
     clients file that cannot be used.
     """
     # Loaded here, because the launcher must first say where several workers' numbers meet.

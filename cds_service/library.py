@@ -82,7 +82,7 @@ class Library:
 
     @cached_property
     def order_index(self) -> OrderIndex:
-        """Whose business an order is."""
+        """Which statements an order concerns."""
         return OrderIndex(self.policies)
 
     @cached_property

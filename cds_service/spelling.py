@@ -1,9 +1,9 @@
-"""What an author may have meant: the allowed name nearest to the one that was written, and the others beside it."""
+"""What an author may have meant: the allowed name nearest to the one that was written, and the others with it."""
 
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
-# Below this likeness a guess confuses more than it helps: "height" is no misspelling of "pain-onset".
+# Below this likeness a guess confuses more than it helps: "height" is not a misspelling of "pain-onset".
 LIKENESS = 0.6
 NAMES_LISTED = 12
 LENGTH_LISTED = 240
@@ -28,10 +28,10 @@ def meant(name: str, allowed: Iterable[str]) -> str | None:
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """The second half of a sentence such as "'aeg' is no fact; …", for a name that is not among those allowed.
+    """The second half of a sentence such as "'aeg' is not a fact; …", for a name that is not among those allowed.
 
-    Gives "did you mean 'age'? Allowed are age, stage and 9 more", "allowed are age, stage" where nothing is like the
-    name, or "there is none to choose from". The nearest name stands first; a long list is cut to the nearest.
+    Gives "did you mean 'age'? Allowed: age, stage, and 9 more", "allowed: age, stage" where nothing is like the name,
+    or "there is none to choose from". The nearest name comes first; a long list is cut to the nearest.
     """
     names = list(dict.fromkeys(allowed))
     if not names:
@@ -40,20 +40,20 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
         names = by_likeness(name, names)
     guess = meant(name, names)
     if guess is None:
-        return f"allowed {listed(names)}"
+        return f"allowed: {listed(names)}"
     names.sort(key=lambda other: other != guess)
-    return f"did you mean '{guess}'? Allowed {listed(names)}"
+    return f"did you mean '{guess}'? Allowed: {listed(names)}"
 
 
 def listed(names: list[str]) -> str:
-    """Names as "is only a", "are a, b" or, of many, "are a, b and 9 more"."""
+    """Names as "a, b" or, of many, "a, b, and 9 more"."""
     shown: list[str] = []
     for name in names[:NAMES_LISTED]:
         if shown and len(", ".join((*shown, name))) > LENGTH_LISTED:
             break
         shown.append(shortened(name))
-    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
-    return f"{'are' if len(names) > 1 else 'is only'} {', '.join(shown)}{more}"
+    more = f", and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    return f"{', '.join(shown)}{more}"
 
 
 def shortened(text: str, length: int = 60) -> str:

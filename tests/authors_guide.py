@@ -55,7 +55,7 @@ def finished() -> str:
 
 
 def citation() -> str:
-    """The criterion's first citation and the entry of its source, as they stand in policy.json."""
+    """The criterion's first citation and the entry of its source, as they are in policy.json."""
     policy = _documents()["policy"]
     (cited, *_) = _criterion(policy)["sources"]
     source = {cited["source"]: policy["sources"][cited["source"]]}

@@ -247,7 +247,7 @@ def fits(page: "Page") -> None:
     assert not wide, f"{page.url} scrolls sideways:\n" + "\n".join(wide)
 
 
-# Links that stand in a sentence are as tall as its line (WCAG 2.2, 2.5.8, "Inline").
+# Links that are in a sentence are as tall as its line (WCAG 2.2, 2.5.8, "Inline").
 _SMALL = """() => [...document.querySelectorAll('a[href], button, summary, select, textarea, label:has(input), input')]
   .filter(element => element.checkVisibility() && !element.closest('.unseen, .skip'))
   .filter(element => !element.matches('label input'))
@@ -258,7 +258,7 @@ _SMALL = """() => [...document.querySelectorAll('a[href], button, summary, selec
 
 
 def easy_to_hit(page: "Page") -> None:
-    """Fails where something that can be pressed, and does not stand in a sentence, is under 24 by 24 pixels."""
+    """Fails where something that can be pressed, and is not in a sentence, is under 24 by 24 pixels."""
     small = page.evaluate(_SMALL)
     assert not small, f"{page.url} has small targets:\n" + "\n".join(small[:10])
 

@@ -27,7 +27,7 @@ PERSONAL = frozenset({"telecom", "contact"})
 REPLACED = frozenset({"hookInstance", "fhirAuthorization"})
 # FHIR instants, dates and times, and the elements of them that have a type in their name.
 DATED = re.compile(r"-?\d{4}(-\d\d(-\d\d(T.*)?)?)?|\d\d:\d\d(:\d\d(\.\d+)?)?")
-# References and ids belong together: each is given the same mark wherever it stands.
+# References and ids belong together: each is given the same mark wherever it is.
 IDENTITIES = frozenset({"id", "reference", "patientId", "userId", "encounterId", "fullUrl"})
 # Texts of which a value is wanted that is still an address.
 ADDRESSES = frozenset({"fhirServer"})
@@ -73,7 +73,7 @@ class Planted:
         return f"{value} {self.mark()}"
 
     def _identity(self, value: str) -> str:
-        """An id with its mark, the same wherever it stands: behind ``Type/``, an address, or ``urn:uuid:``."""
+        """An id with its mark, the same wherever it is: behind ``Type/``, an address, or ``urn:uuid:``."""
         if value.startswith("#"):
             return "#" + self._identity(value[1:])
         head, slash, tail = value.rpartition("/")

@@ -21,7 +21,7 @@ LONGEST_FAULT = 60.0
 
 
 def _entries(value: Any) -> Iterator[tuple[Json, bool]]:
-    """(resource, whether it stands there for another's sake) of one prefetch value; what is no resource is left out."""
+    """(resource, whether it is included with another) of one prefetch value; what is not a resource is left out."""
     if value is not None and value["resourceType"] != "Bundle":
         yield value, False
     for entry in (value or {}).get("entry", []):

@@ -102,6 +102,6 @@ RESOLVED = [
     Hostile("name leads to IPv4 by Teredo", PATIENT, (("2001:0:1:2:0:0:80ff:fffe",),)),
     Hostile("name leads to IPv4 in the old form", PATIENT, (("::127.0.0.1",),)),
     Hostile("one of several addresses is private", PATIENT, (("93.184.216.34", "10.0.0.1"),)),
-    Hostile("what the name leads to is no address", PATIENT, (("ehr.example",),)),
+    Hostile("what the name leads to is not an address", PATIENT, (("ehr.example",),)),
     Hostile("the second answer is loopback", PATIENT, (("93.184.216.34",), ("127.0.0.1",))),
 ]

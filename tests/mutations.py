@@ -1,4 +1,4 @@
-"""Ways to spoil a hook request: at any place of its JSON, or in its bytes; what comes out may be no JSON at all."""
+"""Ways to spoil a hook request: at any place of its JSON, or in its bytes; what comes out may not be JSON at all."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -56,7 +56,7 @@ def places(value: Any, at: Place = ()) -> Iterator[Place]:
 
 
 def inner_of(body: Any, place: Place) -> Any:
-    """What stands at a place."""
+    """What is at a place."""
     for key in place:
         body = body[key]
     return body
@@ -67,7 +67,7 @@ def _of(values: tuple[Any, ...]) -> Callable[[Any, Any, int], Any]:
 
 
 def _own_reference(body: Any, old: Any, choice: int) -> Any:
-    """A reference to what it stands in: by name, as the call, and as part of a circle."""
+    """A reference to what it is in: by name, as the call, and as part of a circle."""
     names = ("#", "ServiceRequest/sr-1", "Patient/p1", "Bundle/1")
     reference = {"reference": names[choice % len(names)]}
     return [reference, reference] if choice % 2 else reference

@@ -88,7 +88,7 @@ WORD_LISTS = (
 
 
 def word_lists() -> str:
-    """The words that say in which manner a phrase stands in a text."""
+    """The words that say in which manner a phrase is in a text."""
     rows = [(title, ", ".join(f'"{word}"' for word in listed)) for title, listed in WORD_LISTS]
     return _table(("where", "words"), [*rows, ("Words of time or place", ", ".join(map(repr, free_text._GOES_ON)))])
 
@@ -152,7 +152,7 @@ SENT: tuple[tuple[str, Any], ...] = (
     ("a Bundle with one match", {**BUNDLE, "entry": [ENTRY]}),
     ("a list of resources", [ENTRY["resource"]]),
     ("the resource itself in place of an entry", {**BUNDLE, "entry": [ENTRY["resource"]]}),
-    ("an OperationOutcome, or anything that is no resource", ERROR),
+    ("an OperationOutcome, or anything that is not a resource", ERROR),
     ("a Bundle with a `next` link", {**BUNDLE, "entry": [ENTRY], "link": [{"relation": "next", "url": "…"}]}),
     ("`total` 3 and one match", {**BUNDLE, "entry": [ENTRY], "total": 3}),
     ("`total` 3 and no entry", {**BUNDLE, "total": 3}),

@@ -39,7 +39,7 @@ MODULES = {_module_of(path): path for path in PACKAGE.rglob("*.py") if "starting
 
 
 def room_of(module: str) -> str:
-    """The room that a module stands in; ``__main__`` is the door of the command line."""
+    """The room that a module is in; ``__main__`` is the door of the command line."""
     return "commands" if module == "__main__" else module.partition(".")[0]
 
 
@@ -83,7 +83,7 @@ def arrows() -> set[tuple[str, str]]:
 
 
 def purpose_of(room: str) -> str:
-    """What a room is for: the first line of its docstring, as it stands in a table."""
+    """What a room is for: the first line of its docstring, as it is in a table."""
     said = ast.get_docstring(tree_of(room)) or ""
     return inside_sentence(said.partition("\n")[0].removesuffix("."))
 

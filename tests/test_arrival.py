@@ -1,4 +1,4 @@
-"""A request is put together of whatever pieces it comes in, and what is no HTTP is refused with a sentence."""
+"""A request is put together of whatever pieces it comes in, and what is not HTTP is refused with a sentence."""
 
 import time
 

@@ -156,7 +156,7 @@ def test_nothing_foreign_reaches_an_author(slug):
 
 @pytest.mark.parametrize("slug", SLUGS)
 def test_a_fault_of_form_is_reported_once(slug):
-    """A file that is no JSON or breaks its schema has as many problems as faults, and each entry makes one fault."""
+    """A file that is not JSON or breaks its schema has as many problems as faults, and each entry makes one fault."""
     if told(slug).is_refused and not told(slug).sites:
         assert len(told(slug).problems) == 1
 

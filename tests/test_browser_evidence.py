@@ -45,7 +45,7 @@ def serving(state: Path) -> Iterator[Service]:
     def served(environ: dict, start: Callable) -> Iterable[bytes]:
         return apps[0](environ, start)
 
-    # The address is known once it listens, and stands in every link.
+    # The address is known once it listens, and is in every link.
     with (
         closing(installation_of(settings, library(), only_this_machine=True)) as installation,
         listening(served) as address,
@@ -145,7 +145,7 @@ def test_going_back_to_the_page_shows_nothing_of_it(page, faults, service):
     page.go_back()
     page.locator("main.evidence-message").get_by_text("Open it again from the card in the chart").wait_for()
     assert "Example Mutual" not in page.content()
-    # Asked for again it has no key any more.
+    # Asked for again, it has no key anymore.
     faults.seen[:] = [fault for fault in faults.seen if "404" not in fault]
 
 

@@ -83,8 +83,8 @@ def test_a_case_whose_card_breaks_a_rule_of_cards_is_named(folder, monkeypatch, 
 def test_a_case_that_names_no_chart_does_not_hide_the_others(folder):
     rewrite(folder, "cases", ("cases", 1), {"name": "Of no chart at all.", "chart": "odd", "expect": {"cards": 1}})
     found = [line for line in told(folder) if "“" in line]
-    assert found == ["error: minimal/cases.json: “Of no chart at all.”: cases.json: $.charts: 'odd' is not there; "
-                     "allowed are plain"]  # fmt: skip
+    assert found == ["error: minimal/cases.json: “Of no chart at all.”: cases.json: $.charts: 'odd' does not exist; "
+                     "allowed: plain"]  # fmt: skip
 
 
 def test_a_criterion_without_a_case_on_each_side_is_reported(folder):
@@ -133,7 +133,7 @@ def test_further_files_and_tables_are_cases(folder):
                     }
                 ]
             },
-            "$.cases[0].for_each: ICD-10-CM|M01.X0 stands twice",
+            "$.cases[0].for_each: ICD-10-CM|M01.X0 occurs twice",
         ),
     ],
 )
@@ -181,7 +181,7 @@ def test_what_is_defined_in_vain_is_reported():
 def test_a_profile_that_cases_name_and_nothing_defines_is_reported():
     expected = Edit("cases", ("cases", 0, "expect", "criteria"), {"adult@strict right": "met"})
     assert sentences(unused.dangling(policy_of(FOLDER, documents(expected)))) == [
-        "policy.json: $.profiles: 'strict' is no profile; there are none",
+        "policy.json: $.profiles: 'strict' is not a profile; there are none",
     ]
 
 

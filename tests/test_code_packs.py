@@ -235,7 +235,7 @@ def test_a_new_number_stands_once_in_a_set_and_among_the_leaves(tmp_path):
             {"codes": {"1": {"display": "x", "valid_from": "2027", "valid_until": "2026"}}},
             "$.codes['1']: valid_until 2026 lies before valid_from 2027",
         ),
-        ("a system that nobody knows", {"system": "CTP"}, "$.system: 'CTP' is no code system"),
+        ("a system that nobody knows", {"system": "CTP"}, "$.system: 'CTP' is not a code system"),
         ("one code in two spellings", {"codes": {"a1": {"display": "x"}, "A1": {"display": "x"}}}, "two spellings"),
         ("replaced by what is not there", {"replaced_by": {"1": "2"}}, "$.replaced_by['1']: '2' is not in the codes"),
         ("replaced by what is replaced", {"replaced_by": {"1": "11111", "11111": "22222"}}, "is itself replaced"),

@@ -69,7 +69,7 @@ def test_what_is_no_code_has_no_check_digit(code):
     named(
         ("an unknown code", [row("M54.58")], "ICD-10-CM M54.58 is not in the release of a release"),
         ("an unknown family", [row("M99-")], "ICD-10-CM M99- is not in the release"),
-        ("a prefix that is no category", [row("M4-")], "'M4-' catches too much (4 codes, M41 to M41.1)"),
+        ("a prefix that is not a category", [row("M4-")], "'M4-' catches too much (4 codes, M41 to M41.1)"),
         ("a range of nothing", [row("M54.60", through="M54.69")], "M54.60 to M54.69 is not in the release"),
         ("a wrong digit of LOINC", [row("72514-4", "LOINC")], "the check digit is wrong"),
         ("a wrong digit of SNOMED CT", [row("279039008", "SNOMED CT")], "the check digit is wrong"),

@@ -1,4 +1,4 @@
-"""Answers are compressed where that is asked for, and only where nothing of the request stands in them."""
+"""Answers are compressed where that is asked for, and only where nothing of the request is in them."""
 
 import gzip
 
@@ -48,7 +48,7 @@ def test_what_is_not_asked_for_is_not_done(client, encodings):
     "path", ["/feedback?since=2026-11-01", f"{POLICY}?x=1", "/workbench/fhir/typical-gaps/Patient?_id=1"]
 )
 def test_an_answer_that_may_repeat_the_request_is_not_compressed(client, path):
-    """BREACH: of a compressed answer the size tells how much of a guess stands in it."""
+    """BREACH: of a compressed answer the size tells how much of a guess is in it."""
     answer = client.get(path, headers=ASKS)
     assert answer.status_code == 200
     assert "Content-Encoding" not in answer.headers

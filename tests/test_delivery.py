@@ -36,7 +36,7 @@ REMARK = {
         ("without a total", page(entry())),
         ("with what was included besides", page(entry(search={"mode": "match"}), INCLUDED, total=1)),
         ("with a remark", page(entry(), REMARK, total=1)),
-        ("a total that is no number", page(entry(), total="1")),
+        ("a total that is not a number", page(entry(), total="1")),
         ("a total of a history", page(entry(), type="history", total=9)),
         ("a batch that succeeded", page(entry(response={"status": "200 OK"}), type="batch-response")),
         ("a batch of searches", page({"resource": page(entry(), total=1)}, type="batch-response")),

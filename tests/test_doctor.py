@@ -143,8 +143,8 @@ def failures(general: Client, http: OutgoingClient) -> list[str]:
 
 FHIR_FAULTS = (
     ("not found", {"resourceType": "OperationOutcome"}, 404, "answers with status 404"),
-    ("HTML", b"<html>", 200, "is no CapabilityStatement"),
-    ("another resource", {"resourceType": "Patient"}, 200, "is no CapabilityStatement"),
+    ("HTML", b"<html>", 200, "is not a CapabilityStatement"),
+    ("another resource", {"resourceType": "Patient"}, 200, "is not a CapabilityStatement"),
     ("R5", STATEMENT | {"fhirVersion": "5.0.0"}, 200, 'speaks FHIR "5.0.0"; the service reads R4'),
     ("no version", {"resourceType": "CapabilityStatement"}, 200, "speaks FHIR null"),
     ("a redirect", b"", 302, "redirect"),

@@ -66,7 +66,7 @@ def test_a_list_instead_of_a_bundle_is_refused_and_a_bundle_is_asked_for():
     ("draft", "cause", "says"),
     named(
         ("a code that is text", order(code="11111"), "code", "code cannot be read"),
-        ("a coding that is no list", order(code={"coding": {"code": "11111"}}), "code", "cannot be read"),
+        ("a coding that is not a list", order(code={"coding": {"code": "11111"}}), "code", "cannot be read"),
         ("no code at all", order(None), "code", "neither a code nor words"),
         ("a local code without words", order(code=concept("urn:x", "L1")), "local-code", "local systems alone"),
         ("an order of STU3", order(resourceType="ProcedureRequest"), "older-version", "send a ServiceRequest"),
@@ -89,7 +89,7 @@ def test_a_draft_that_is_no_readable_order_is_reported(draft, cause, says):
         ("a local code with words", order(code=concept("urn:x", "L1", text="Knee humming"))),
         ("a CodeableReference of R5", order(code={"concept": concept(CPT, "11111")})),
         ("a device by reference", {"resourceType": "DeviceRequest", "codeReference": {"reference": "Device/1"}}),
-        ("a drug without a code, which is no procedure", {"resourceType": "MedicationRequest", "id": "m"}),
+        ("a drug without a code, which is not a procedure", {"resourceType": "MedicationRequest", "id": "m"}),
         ("another kind of resource", {"resourceType": "NutritionOrder", "id": "n"}),
     ),
 )

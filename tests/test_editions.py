@@ -1,4 +1,4 @@
-"""Editions of one statement: which one answers for which day, which may not stand together, and what changed."""
+"""Editions of one statement: which one answers for which day, which may not be in force together, and what changed."""
 
 import json
 import shutil
@@ -108,7 +108,7 @@ TODAY = date(2026, 3, 15)
         ("a month that is over", [{"occurrenceDateTime": "2026-02"}], "2026-02-28"),
         ("no date", [{"occurrenceDateTime": "soon"}], "2026-03-15"),
         ("not even text", [{"occurrenceDateTime": 5, "occurrencePeriod": [], "occurrenceTiming": "x"}], "2026-03-15"),
-        ("an event that is no date", [{"occurrenceTiming": {"event": [{}]}}], "2026-03-15"),
+        ("an event that is not a date", [{"occurrenceTiming": {"event": [{}]}}], "2026-03-15"),
         ("one that cannot be read beside one that can", [{"occurrenceDateTime": "x"}, {"occurrenceDateTime": "2027"}],
          "2027-01-01"),
     ),
@@ -184,7 +184,7 @@ def test_two_acts_of_one_procedure_share_one_card_by_the_earlier_day(cards):
     assert edition_of(call(cards, LAST_YEAR, *drafts)) == "minimal-2025"
 
 
-def test_drafts_that_are_none_of_its_business_or_not_selected_choose_no_edition(cards):
+def test_drafts_that_do_not_concern_it_or_are_not_selected_choose_no_edition(cards):
     mine = order("11111", **KNEE, occurrenceDateTime="2026-01-05")
     other = order("99999", id="s2", occurrenceDateTime="2025-12-31")
     assert edition_of(call(cards, LAST_YEAR, mine, other)) == "minimal-2026"
@@ -213,7 +213,7 @@ def test_answers_to_any_edition_count(cards):
 
 
 def test_a_draft_edition_is_listed_and_never_in_force(cards):
-    """It neither answers, nor keeps the edition before it from answering, nor makes its orders anybody's business."""
+    """It neither answers, nor keeps the edition before it from answering, nor makes its orders concern anybody."""
     drafted = date(2027, 6, 1), order("11111", **KNEE)
     without = call(cards, *drafted, on_record=(patient(),))
     edition(cards, "minimal-2027", "2027-01-01", None, adult_from(90), status="draft")
@@ -243,7 +243,7 @@ def test_discovery_names_a_statement_once(cards):
     assert described.count("Knee humming for sore knees") == 1
 
 
-# --- which editions may not stand together ----------------------------------------------------------------------------
+# --- which editions may not be in force together ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ from tests.charts import CPT, ICD10CM, LOINC, SNOMED, concept, named, quantity
         ("the system as OID", concept("urn:oid:2.16.840.1.113883.6.90", "M25561"), [((ICD10CM, "M25.561"), False)]),
         ("no system, but a shape that only one has", concept(None, "m25.561"), [((ICD10CM, "M25.561"), True)]),
         ("no system, and digits only", concept(None, "30989003"), []),
-        ("an empty system is no system", concept("", "39156-5"), [((LOINC, "39156-5"), True)]),
+        ("an empty system is not a system", concept("", "39156-5"), [((LOINC, "39156-5"), True)]),
         ("a local system with a standard code", concept("urn:local", "M25.561"), []),
         ("an empty coding", {"coding": [{}]}, []),
         ("an empty list", {"coding": []}, []),
@@ -58,7 +58,7 @@ def test_the_codes_of_a_concept(written, pairs):
     named(
         ("a concept that is text", "knee pain"),
         ("a concept that is a list", [concept(ICD10CM, "M25.561")]),
-        ("a coding that is no list", {"coding": {"system": ICD10CM, "code": "M25.561"}}),
+        ("a coding that is not a list", {"coding": {"system": ICD10CM, "code": "M25.561"}}),
         ("a coding that is text", {"coding": ["M25.561"]}),
         ("a coding that is null", {"coding": [None]}),
         ("a code that is a number", {"coding": [{"system": CPT, "code": 97110}]}),
@@ -75,7 +75,7 @@ def test_a_concept_of_another_shape_is_refused(written):
     named(
         ("text alone", {"text": "knee pain"}, "knee pain"),
         ("text and displays", {"text": "sore knee", "coding": [{"display": "Knee pain"}]}, "sore knee Knee pain"),
-        ("text that is no text", {"text": 7}, ""),
+        ("text that is not text", {"text": 7}, ""),
         ("nothing", None, ""),
     ),
 )
@@ -173,7 +173,7 @@ def test_a_value_without_a_number(part):
         ("a number that is text", {"valueQuantity": {"value": "30"}}),
         ("a number that is true", {"valueQuantity": {"value": True}}),
         ("a comparator that FHIR does not know", {"valueQuantity": quantity(30, comparator="~")}),
-        ("a comparator that is no text", {"valueQuantity": quantity(30, comparator=["<"])}),
+        ("a comparator that is not text", {"valueQuantity": quantity(30, comparator=["<"])}),
         ("an integer that is a list", {"valueInteger": [7]}),
         ("text that is a number", {"valueString": 7}),
         ("a range that is a list", {"valueRange": []}),

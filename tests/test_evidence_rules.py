@@ -296,7 +296,7 @@ def test_a_plan_is_no_order_but_of_a_drug_a_report():
         ("the site as a display", {"bodySite": [{"coding": [{"display": "Knee region"}]}]}, True),
         ("a local code with the right words", {"bodySite": [concept("urn:x", "1", text="Left knee")]}, True),
         ("one of two sites", {"bodySite": [{"text": "Shoulder"}, {"text": "Knee"}]}, True),
-        ("a site that is no list", {"bodySite": {"text": "Knee"}}, True),
+        ("a site that is not a list", {"bodySite": {"text": "Knee"}}, True),
         ("the words of the code", {"code": concept(CPT, "97110", text="Exercise for the knee")}, True),
         ("another site in words", {"bodySite": [{"text": "Shoulder"}]}, False),
         ("another site as a code", {"bodySite": [concept(SNOMED, "16982005")]}, False),

@@ -101,7 +101,7 @@ def test_a_page_is_gone_after_its_hours(sealed, clock):
     assert sealed.client_of(name, soon()) is None
 
 
-def test_a_page_of_a_client_that_may_not_call_any_more_is_gone(sealed, store, tmp_path, clock):
+def test_a_page_of_a_client_that_may_no_longer_call_is_gone(sealed, store, tmp_path, clock):
     ((name, secret),) = made(sealed, "card-1", client="other")
     revoked = SealedPages(store, KeptKeys(tmp_path / "keys"), 8, ["general"], clock)
     assert revoked.open(name, secret, "", soon()) is NotShown.GONE

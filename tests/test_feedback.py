@@ -98,7 +98,7 @@ LIBERAL = {
         {"outcomeTimestamp": "2026-11-25T10:30:00.123456789Z"},
         {"happened_at": AT.replace(microsecond=123456)},
     ),
-    "ids that are no UUIDs": ({"card": "eKx.9-B" * 20}, {"card": "eKx.9-B" * 20}),
+    "ids that are not UUIDs": ({"card": "eKx.9-B" * 20}, {"card": "eKx.9-B" * 20}),
     "one suggestion in place of a list": ({"acceptedSuggestions": {"id": "s"}}, {"suggestions": ("s",)}),
     "a suggestion named twice": ({"acceptedSuggestions": [{"id": "s"}, {"id": "s"}]}, {"suggestions": ("s",)}),
     "an unknown member": ({"extension": {"a": [1]}, "else": 1}, {}),
@@ -125,7 +125,7 @@ def test_no_feedback_is_no_error():
 
 
 REFUSED = {
-    "a body that is no object": ([ITEM], None, "object"),
+    "a body that is not an object": ([ITEM], None, "object"),
     "no feedback": ({}, "feedback", "required"),
     "feedback that is text": ({"feedback": "x"}, "feedback", "list"),
     "an item that is text": ({"feedback": [ITEM, "x"]}, "feedback[1]", "object"),

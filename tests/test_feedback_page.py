@@ -1,4 +1,4 @@
-"""The feedback page: its numbers are the report's, text of others is no markup, nobody's own words are on it."""
+"""The feedback page: its numbers are the report's, text of others is not markup, nobody's own words are on it."""
 
 import csv
 import re

@@ -528,10 +528,10 @@ def parsed(**members):
 @pytest.mark.parametrize(
     ("members", "place", "code"),
     named(
-        ("a server that is no text", {"fhirServer": 7}, "fhirServer", "structure"),
+        ("a server that is not text", {"fhirServer": 7}, "fhirServer", "structure"),
         ("a grant without a server", {"fhirServer": None, "fhirAuthorization": {}}, "fhirServer", "required"),
-        ("a grant that is no object", {"fhirAuthorization": "t"}, "fhirAuthorization", "structure"),
-        ("a token that is no text", {"fhirAuthorization": {"access_token": 7}},
+        ("a grant that is not an object", {"fhirAuthorization": "t"}, "fhirAuthorization", "structure"),
+        ("a token that is not text", {"fhirAuthorization": {"access_token": 7}},
          "fhirAuthorization.access_token", "structure"),
         ("a token with a line's end", {"fhirAuthorization": {"access_token": "a\r\nX: y"}},
          "fhirAuthorization.access_token", "structure"),

@@ -152,7 +152,7 @@ NEXT = [{"relation": "next", "url": "https://fhir.example/next"}]
 def test_a_prefetch_key_is_counted_in_the_state_that_the_chart_finds_though_nothing_is_fetched(value, state):
     with_metrics = Installation(metrics=Metrics(names_of(library())))
     client = client_of(with_metrics)
-    # Of an order that is no statement's business prefetch is not read, and not counted.
+    # The prefetch of an order that concerns no statement is not read, and not counted.
     unread = example("unrelated-order") | {"prefetch": {"condition": value}}
     assert client.post(SIGN, json=unread).status_code == 200
     body = example("typical-gaps")

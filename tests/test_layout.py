@@ -59,7 +59,7 @@ READS_FILES = {
 
 
 def called(module: str) -> set[str]:
-    """The names of the functions and methods that a module calls, without what stands before the dot."""
+    """The names of the functions and methods that a module calls, without what is before the dot."""
     calls = (node.func for node in ast.walk(tree_of(module)) if isinstance(node, ast.Call))
     return {getattr(function, "attr", "") or getattr(function, "id", "") for function in calls}
 

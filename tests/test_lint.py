@@ -41,7 +41,7 @@ def said(more: str) -> Callable[[Json], None]:
 
 
 def behind(more: str) -> Callable[[Json], None]:
-    """Puts a line behind the footer, where what is no part of the card's own words stands."""
+    """Puts a line behind the footer, where what is not part of the card's own words belongs."""
     return lambda card: card.update(detail=f"{card['detail']}\n\n{more}")
 
 
@@ -101,7 +101,7 @@ def test_a_broken_card_is_named(card, remark, change, words):
 
 
 def in_text(*pairs: tuple[str, str]) -> Callable[[Json], None]:
-    """Replaces words wherever they stand in summary and detail; they must stand somewhere."""
+    """Replaces words wherever they are in summary and detail; they must be somewhere."""
 
     def change(card: Json) -> None:
         for old, new in pairs:

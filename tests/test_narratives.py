@@ -62,7 +62,7 @@ def test_what_a_resource_says(resource, row, texts):
     ("resource", "failed", "unread"),
     named(
         ("broken base64", {"presentedForm": [{"data": "?"}]}, "is not base64", ""),
-        ("data that is no text", {"presentedForm": [{"data": 3}]}, "has data that is not text", ""),
+        ("data that is not text", {"presentedForm": [{"data": 3}]}, "has data that is not text", ""),
         ("a conclusion of another form", {"conclusion": 3}, "is of a form that FHIR does not know", ""),
         (
             "a PDF",
@@ -120,7 +120,7 @@ DEGREES = ("degrees", "degree", "deg", "\u00b0")
         ("a grade", "Goutallier grade 2", "goutallier", (), 2),
         ("a Roman grade", "Goutallier III", "goutallier", (), 3),
         ("a grade before", "grade II infiltration (Goutallier)", "goutallier", (), 2),
-        ("a level is no grade", "Goutallier, L4 and L5", "goutallier", (), None),
+        ("a level is not a grade", "Goutallier, L4 and L5", "goutallier", (), None),
         ("out of range", "Goutallier 7", "goutallier", (), None),
         ("of something else", "Grade 2", "goutallier", (), None),
     ),

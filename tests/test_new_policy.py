@@ -22,7 +22,7 @@ from tests.loading import schema
 ROOT = Path(__file__).parent.parent
 NAME = "knee-humming-2026"
 
-# What an author might write into each place, made up throughout; a key that is to be filled in stands under its object.
+# What an author might write into each place, made up throughout; a key that is to be filled in is under its object.
 VALUES: dict[str, dict[str, Any]] = {
     "policy": {
         "$.statement": "knee-humming",

@@ -1,4 +1,4 @@
-"""What policies are about stands in cards/ alone: no source file names a policy, a procedure, a part or a code."""
+"""What policies are about is in cards/ alone: no source file names a policy, a procedure, a part or a code."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Many policies: an order finds those whose business it is, and no card depends on who else is loaded."""
+"""Many policies: an order finds those that it concerns, and no card depends on who else is loaded."""
 
 from dataclasses import replace
 from datetime import date
@@ -89,7 +89,7 @@ def by_index(policies, drafts, today=TODAY):
         ),
         ("a code of another system", [order(code=concept(SNOMED, "11111"))], []),
         ("a prefix", [order("11199")], ["prefix", "hidden behind an old code"]),
-        ("a code that is no prefix's", [order("99999")], []),
+        ("a code that is not a prefix's", [order("99999")], []),
         ("a code of next year", [order("33333")], []),
         ("a code on its date of service", [order("33333", occurrenceDateTime="2027-02-01")], ["from next year"]),
         ("words", [order(code={"text": "Knee humming"})], ["exact", "prefix", "denied beside"]),

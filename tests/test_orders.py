@@ -1,4 +1,4 @@
-"""Recognizing the order: whose business it is, how surely, and which act it names."""
+"""Recognizing the order: which rule set it concerns, how surely, and which act it names."""
 
 from dataclasses import replace
 
@@ -156,7 +156,7 @@ def test_a_code_that_serves_many_places_must_point_here(changes, certain):
         ),
     ),
 )
-def test_an_order_that_points_elsewhere_is_none_of_our_business(changes):
+def test_an_order_that_points_elsewhere_concerns_no_rule_set(changes):
     shoulder = condition(id="c2", code=concept(ICD10CM, "M25.511"))
     assert recognized(order(**changes), on_record=[shoulder]) is None
 

@@ -451,7 +451,7 @@ def test_what_a_fact_reads_in_words(policy):
     assert bmi.units.endswith("values 5 to 150")
     assert "mm (times 0.1)" in criteria.reading(policy.facts["pain-score"], policy.facts).units
     assert (
-        "(as it stands or times 2, unknown where they disagree)"
+        "(as written or times 2, unknown where they disagree)"
         in criteria.reading(policy.facts["disability"], policy.facts).units
     )
     assert criteria.reading(FACTS["device"], FACTS).absence == "no, because devices are registered"

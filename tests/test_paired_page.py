@@ -17,7 +17,7 @@ from tests.test_pages import Page, client_of, page_of
 from tests.words import PROMISES
 
 PATH = "/policies/paired"
-# Members of a policy that name things, or are one of a few words that stand on the page in plain English.
+# Members of a policy that name things, or are one of a few words that are on the page in plain English.
 NAMES = {
     *("id", "statement", "kind", "state", "when_absent", "verified", "statement_text", "per", "in", "noun", "says_of"),
     *("fact", "count", "after", "from", "to", "all", "profile", "source", "codes", "resources", "here", "unspecific"),
@@ -46,7 +46,7 @@ def page(client) -> Page:
 
 
 def section(page: Page, start: str, end: str) -> str:
-    """The words between two headings; the first of them stands in the list of contents too."""
+    """The words between two headings; the first of them is in the list of contents too."""
     return page.text.split(f" {start} ", 2)[2].split(f" {end} ")[0]
 
 

@@ -141,7 +141,7 @@ def test_a_payer_is_found_however_it_is_referred_to(payor, resources, changes):
         ("an identifier of another system", {"identifier": {"system": "http://example.org/others", "value": "77"}}),
         ("an identifier without a system", {"identifier": {"value": "77"}}),
         ("an identifier that is text", {"identifier": "77"}),
-        ("a name that is no text", {"display": ["Example Mutual"]}),
+        ("a name that is not text", {"display": ["Example Mutual"]}),
         ("nothing", {}),
         ("text", "  "),
         ("a number", 7),

@@ -1,4 +1,4 @@
-"""A policy folder is loaded or refused, alone and beside others; single faults stand in test_broken_policies."""
+"""A policy folder is loaded or refused, alone and beside others; single faults are in test_broken_policies."""
 
 import json
 import shutil
@@ -64,7 +64,7 @@ def test_a_kind_that_reads_a_type_without_a_row_is_refused_at_load(folder, monke
     monkeypatch.setattr(FactRule, "types", lambda rule: own(rule) | ({"Immunization"} if rule.name == fact else set()))
     place = f"{folder / 'policy.json'}: $.facts.{fact}.kind"
     (problem,) = refusal(folder)
-    assert problem.startswith(f"{place}: 'Immunization' is no type of resource that is read; allowed are Condition, ")
+    assert problem.startswith(f"{place}: 'Immunization' is not a type of resource that is read; allowed: Condition, ")
 
 
 def test_all_faults_are_reported_at_once(folder):

@@ -30,7 +30,7 @@ def test_each_code_of_the_low_back_is_decided_for_the_first_statement(decided):
 
 
 def test_each_code_of_the_low_back_is_decided_for_the_second_statement():
-    """The code of that procedure names its site, so that no reason makes an order of it another one's business."""
+    """The code of that procedure names its site, so that no reason makes an order of it concern another rule set."""
     policy = library().policy(SECOND)
     every = {code for codes in DECIDED[FIRST].values() for code in codes}
     opens = set(DECIDED[SECOND]["opens"])

@@ -1,4 +1,4 @@
-"""A fault is reported once, in words, with what was probably meant; comments of authors are no part of a policy."""
+"""A fault is reported once, in words, with what was probably meant; comments of authors are not part of a policy."""
 
 import json
 from functools import cache, reduce
@@ -90,15 +90,15 @@ NAMES = {"properties": {"if": {"type": "number"}, "then": {"properties": {"prope
             CLOSED,
             {"fact": "age", "si": True},
             "$",
-            "'si' is not known here; did you mean 'is'? Allowed are is, fact",
+            "'si' is not known here; did you mean 'is'? Allowed: is, fact",
         ),
-        ("a value inside a branch", CLOSED, {"fact": "age", "is": 3}, "$.is", "3 stands here; needed is true or false"),
+        ("a value inside a branch", CLOSED, {"fact": "age", "is": 3}, "$.is", "found 3; expected true or false"),
         (
             "no branch by anything",
             FORMS,
             {"all": []},
             "$",
-            "an object with the key 'all' stands here; needed is an object with the key 'fact' or an object with the "
+            "found an object with the key 'all'; expected an object with the key 'fact' or an object with the "
             "key 'of'",
         ),
         (
@@ -106,12 +106,12 @@ NAMES = {"properties": {"if": {"type": "number"}, "then": {"properties": {"prope
             FORMS,
             {"fact": "age", "of": []},
             "$",
-            "an object with the keys 'fact' and 'of' may be only one of these, and is more: an object with the key "
-            "'fact'; an object with the key 'of'",
+            "an object with the keys 'fact' and 'of' must match only one of these, and matches more: "
+            "an object with the key 'fact'; an object with the key 'of'",
         ),
-        ("a quoted number", LIMIT, "8", "$", "the text '8' stands here; needed is a number, so leave out the quotes"),
-        ("a name", LIMIT, "least", "$", "'least' is not allowed here; allowed is $ and a name"),
-        ("neither of two kinds", LIMIT, [1], "$", "the list [1] stands here; needed is a number or $ and a name"),
+        ("a quoted number", LIMIT, "8", "$", "found the text '8'; expected a number, so leave out the quotes"),
+        ("a name", LIMIT, "least", "$", "'least' is not allowed here; allowed: $ and a name"),
+        ("neither of two kinds", LIMIT, [1], "$", "found the list [1]; expected a number or $ and a name"),
         (
             "a key that another forbids",
             KINDS,
@@ -124,7 +124,7 @@ NAMES = {"properties": {"if": {"type": "number"}, "then": {"properties": {"prope
             KINDS,
             {"kind": "onset"},
             "$",
-            "an object with the key 'kind' stands here; needed is the key 'codes' or the key 'item' (where 'kind' is "
+            "found an object with the key 'kind'; expected the key 'codes' or the key 'item' (where 'kind' is "
             "'onset')",
         ),
         ("nothing follows from what is missing", KINDS, {}, "$", "the key 'kind' is missing"),
@@ -133,7 +133,7 @@ NAMES = {"properties": {"if": {"type": "number"}, "then": {"properties": {"prope
             KINDS,
             {"kind": "age", "item": 1, "x": 1},
             "$",
-            "the keys 'kind', 'item' and 'x' stand together; at most 2 are allowed "
+            "found the keys 'kind', 'item' and 'x' together; at most 2 are allowed "
             "(where 'kind' is not 'order')",
         ),
         (
@@ -141,17 +141,17 @@ NAMES = {"properties": {"if": {"type": "number"}, "then": {"properties": {"prope
             NAMES,
             {"if": 1, "then": {"properties": "x"}},
             "$.then.properties",
-            "the text 'x' stands here; needed is a number",
+            "found the text 'x'; expected a number",
         ),
         ("two keys apart", {"not": {"required": ["a", "b"]}}, {"a": 1, "b": 1}, "$",
-         "the keys 'a' and 'b' may not stand together"),
+         "the keys 'a' and 'b' may not be used together"),
         ("a key apart", {"not": {"required": ["a"]}}, {"a": 1}, "$", "the key 'a' is not allowed here"),
-        ("too large", {"maximum": 5}, 6, "$", "6 is too large; 5 is the most allowed"),
-        ("at a limit", {"exclusiveMaximum": 5}, 5, "$", "5 is too large; allowed is what is below 5"),
+        ("too large", {"maximum": 5}, 6, "$", "6 is too large; the maximum is 5"),
+        ("at a limit", {"exclusiveMaximum": 5}, 5, "$", "5 is too large; it must be below 5"),
         ("a keyword without its sentence", {"multipleOf": 5, "description": "a multiple of five"}, 6, "$",
-         "6 is not allowed here; allowed is a multiple of five"),
+         "6 is not allowed here; allowed: a multiple of five"),
         ("a key of no schema", {"unevaluatedProperties": False, "properties": {"abc": {}}}, {"acb": 1}, "$",
-         "'acb' is not known here; did you mean 'abc'? Allowed is only abc"),
+         "'acb' is not known here; did you mean 'abc'? Allowed: abc"),
         ("a key that must be like others", {"additionalProperties": False, "patternProperties": {"^x": {}}},
          {"xa": 1, "b": 2}, "$", "'b' is not known here; there is none to choose from"),
     ),
@@ -200,15 +200,15 @@ def test_places_stand_in_the_order_of_the_file():
 @pytest.mark.parametrize(
     ("name", "allowed", "sentence"),
     named(
-        ("a misspelling", "onste", ["age", "onset"], "did you mean 'onset'? Allowed are onset, age"),
+        ("a misspelling", "onste", ["age", "onset"], "did you mean 'onset'? Allowed: onset, age"),
         (
             "another case and joint",
             "Pain_Onset",
             ["pain-onset"],
-            "did you mean 'pain-onset'? Allowed is only pain-onset",
+            "did you mean 'pain-onset'? Allowed: pain-onset",
         ),
-        ("letters that changed places", "on", ["no"], "did you mean 'no'? Allowed is only no"),
-        ("nothing like it", "height", ["age", "onset"], "allowed are age, onset"),
+        ("letters that changed places", "on", ["no"], "did you mean 'no'? Allowed: no"),
+        ("nothing like it", "height", ["age", "onset"], "allowed: age, onset"),
         ("nothing at all", "height", [], "there is none to choose from"),
     ),
 )
@@ -218,7 +218,7 @@ def test_the_nearest_name_is_offered(name, allowed, sentence):
 
 def test_a_long_list_of_names_is_cut_to_the_nearest():
     told = spelling.nearest("fact-77", [f"fact-{number}" for number in range(100)] + ["x" * 300])
-    assert told.startswith("did you mean 'fact-77'? Allowed are fact-77, fact-7, ")
+    assert told.startswith("did you mean 'fact-77'? Allowed: fact-77, fact-7, ")
     assert told.endswith(" and 89 more")
     assert len(spelling.nearest("y", ["x" * 80 + str(number) for number in range(100)])) < 300
 

@@ -570,7 +570,7 @@ def test_what_the_service_asks_itself_is_reported_to_nobody(running):
 
 
 def test_no_caller_can_pass_for_the_service_itself(running):
-    """What a caller sends stands in the environment under names of HTTP's own."""
+    """What a caller sends is in the environment under names of HTTP's own."""
     headers = {"cds_service.probe": "1", "cds-service.probe": "1"}
     running.app.test_client().post(
         "/cds-services/coverage-guidance-order-sign", json=example("typical-gaps"), headers=headers

@@ -57,7 +57,7 @@ def refusal(monkeypatch: pytest.MonkeyPatch, **variables: str) -> str:
 )
 def test_unknown_variable_is_refused_with_the_nearest_name(monkeypatch, name, nearest):
     says = refusal(monkeypatch, **{name: "a value"})
-    assert says.startswith(f"{name} is no setting; did you mean '{nearest}'?")
+    assert says.startswith(f"{name} is not a setting; did you mean '{nearest}'?")
     assert "a value" not in says
 
 
@@ -191,4 +191,4 @@ def test_config_masks_every_secret(arguments):
 def test_config_refuses_what_the_service_would_refuse():
     result = CliRunner().invoke(main, ["config"], env={"CDS_SERVICE_PREFETSH": "lean"})
     assert result.exit_code == 1
-    assert re.search(r"CDS_SERVICE_PREFETSH is no setting; did you mean 'CDS_SERVICE_PREFETCH'", result.output)
+    assert re.search(r"CDS_SERVICE_PREFETSH is not a setting; did you mean 'CDS_SERVICE_PREFETCH'", result.output)

@@ -655,7 +655,7 @@ def test_when_the_disk_takes_no_more_all_that_was_acknowledged_is_there(tmp_path
 
 
 def test_a_file_that_is_no_database_is_reported(tmp_path):
-    (tmp_path / "store.sqlite").write_bytes(b"this is no database\n" * 100)
+    (tmp_path / "store.sqlite").write_bytes(b"this is not a database\n" * 100)
     with pytest.raises(StoreError, match="its file is not a database"):
         open_store(None, tmp_path)
 

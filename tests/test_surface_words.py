@@ -1,4 +1,4 @@
-"""The words of cards and pages stand in one place for each surface, where they can be reworded or translated."""
+"""The words of cards and pages are in one place for each surface, where they can be reworded or translated."""
 
 import ast
 import re
@@ -186,7 +186,7 @@ def test_the_words_of_cards_keep_to_the_list_of_cards():
     """Also those that no case shows: what a card must not say is in no phrase."""
     for name in OF_CARDS - {"card.words.behind"}:
         for line, text in texts(name):
-            # Codes are no words, and some reasons say what a payer has done.
+            # Codes are not words, and some reasons say what a payer has done.
             said = text if " " in text and text not in lint.FIXED else ""
             found = [pattern.pattern for pattern, _ in lint.words("cards") if pattern.search(said)]
             assert found == [], f"{name}:{line}: {text}"

@@ -1,4 +1,4 @@
-"""One name for each code system, one spelling for each code, and words that are no record of the patient's own."""
+"""One name for each code system, one spelling for each code, and words that are not the patient's own record."""
 
 import pytest
 
@@ -77,7 +77,7 @@ def test_a_code_has_one_spelling(system, written, code):
         ("one letter and four digits are HCPCS", "C1767", HCPCS),
         ("three digits may be anything", "161", None),
         ("eight digits may be anything", "30989003", None),
-        ("words are no code", "knee pain", None),
+        ("words are not a code", "knee pain", None),
         ("a code with more behind it", "M25.561 right", None),
         ("nothing", "", None),
     ),

@@ -128,8 +128,8 @@ LINES = (
     ("id = 7", "client 1, id: must be text"),
     (f'id = "{"a" * 65}"', "at most 64 characters"),
     ("issuer = 7", f"{NAME}, issuer: must be text"),
-    ('isuer = "x"', f"{NAME}, isuer: is no key of a client; did you mean 'issuer'?"),
-    ('token = "x"', f"{NAME}, token: is no key of a client; "),
+    ('isuer = "x"', f"{NAME}, isuer: is not a key of a client; did you mean 'issuer'?"),
+    ('token = "x"', f"{NAME}, token: is not a key of a client; "),
     ("keys = []", f"{NAME}: jwks_url and keys are given; exactly one of {SOURCES} says with which keys it signs"),
     ('jwks_file = "x.json"', f"{NAME}: jwks_url and jwks_file are given"),
     (
@@ -145,11 +145,11 @@ LINES = (
     ("jku = []", f"{NAME}, jku: is empty; list something, or leave the key out"),
     (
         'algorithms = ["RS348"]',
-        "algorithms: 'RS348' is not allowed; did you mean 'RS384'? Allowed are RS384, ES384, RS256",
+        "algorithms: 'RS348' is not allowed; did you mean 'RS384'? Allowed: RS384, ES384, RS256",
     ),
     (
         'algorithms = ["none"]',
-        "'none' is not allowed; allowed are RS384, ES384, RS256, ES256; a token without a signature",
+        "'none' is not allowed; allowed: RS384, ES384, RS256, ES256; a token without a signature",
     ),
     ('algorithms = ["HS256"]', "with a shared secret whoever checks a token could also make one"),
     ('algorithms = ["RS384", "RS384"]', f"{NAME}, algorithms: 'RS384' is listed twice"),
@@ -160,8 +160,8 @@ LINES = (
     ('fhir_servers = ["https://fhir.example/R4?x=1"]', "has a query; the base of a FHIR server has none"),
     ('fhir_servers = ["https://fhir.example/R4#x"]', "is not a plain https address"),
     ('fhir_servers = ["https://2130706433/"]', "is not a plain https address"),
-    ('private_networks = ["10.20.0.0/8"]', "private_networks: '10.20.0.0/8' is no network such as 10.20.0.0/16"),
-    ('private_networks = ["hospital"]', "private_networks: 'hospital' is no network such as 10.20.0.0/16"),
+    ('private_networks = ["10.20.0.0/8"]', "private_networks: '10.20.0.0/8' is not a network such as 10.20.0.0/16"),
+    ('private_networks = ["hospital"]', "private_networks: 'hospital' is not a network such as 10.20.0.0/16"),
     (
         'private_networks = ["0.0.0.0/0"]',
         "private_networks: '0.0.0.0/0' does not lie within a private network (10.0.0.0/8",
@@ -171,7 +171,7 @@ LINES = (
     ('private_networks = ["fe80::/10"]', "'fe80::/10' does not lie within a private network"),
     ('private_networks = ["10.0.0.0/7"]', "private_networks: '10.0.0.0/7'"),
     ('quirks = ["one-action"]', "quirks: 'one-action' is not allowed; "),
-    ('quirks = ["one-action-per-sugestion"]', "did you mean 'one-action-per-suggestion'? Allowed are"),
+    ('quirks = ["one-action-per-sugestion"]', "did you mean 'one-action-per-suggestion'? Allowed:"),
     ("topic_aliases = []", f"{NAME}, topic_aliases: must be a table of texts"),
     ("topic_aliases = {a = 1}", f"{NAME}, topic_aliases: must be a table of texts"),
     (
@@ -179,7 +179,7 @@ LINES = (
         "topic_aliases: 'a' must have an alias of 1 to 100 ASCII characters without spaces",
     ),
     ('topic_aliases = {a = ""}', "topic_aliases: 'a' must have an alias"),
-    ('topic_aliases = {a = "T", b = "T"}', "topic_aliases: 'T' stands for two topics, which nobody could tell apart"),
+    ('topic_aliases = {a = "T", b = "T"}', "topic_aliases: 'T' is used for two topics; give each topic its own alias"),
     (
         'rate_limit = "often"',
         "rate_limit: 'often' is not a rate limit; write one number of calls and one time: 600/minute",
@@ -211,7 +211,7 @@ FILES = (
         '[client]\nid = "x"\n',
         ["clients.toml: 'client' must be a list of tables; begin each with"],
     ),
-    ("another table", f"{GOOD}\n[[clients]]\n", ["clients.toml: 'clients' is no key here; did you mean 'client'?"]),
+    ("another table", f"{GOOD}\n[[clients]]\n", ["clients.toml: 'clients' is not a key here; did you mean 'client'?"]),
     (
         "an empty entry",
         "[[client]]\n",

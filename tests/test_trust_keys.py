@@ -145,7 +145,7 @@ BAD_ANSWERS = (
     ("HTML", Received(200, "text/html", b"<html>", JWKS), "unreadable"),
     ("nothing", Received(200, "application/json", b"", JWKS), "unreadable"),
     ("a list", Received(200, "application/json", b"[]", JWKS), "unreadable"),
-    ("keys that are no list", Received(200, "application/json", b'{"keys": {}}', JWKS), "unreadable"),
+    ("keys that are not a list", Received(200, "application/json", b'{"keys": {}}', JWKS), "unreadable"),
     ("deep", Received(200, "application/json", b'{"keys": [' + b"[" * 30 + b"]" * 30 + b"]}", JWKS), "unreadable"),
     ("101 keys", Received(200, "application/json", json.dumps({"keys": [{}] * 101}).encode(), JWKS), "unreadable"),
 )
@@ -339,7 +339,7 @@ BAD_KEYS = (
     ("P-521", jwk("p521"), "crv must be P-384"),
     ("secp256k1", jwk("p256", crv="secp256k1"), "crv must be P-384"),
     ("crv a list", jwk("p256", crv=["P-256"]), "crv must be P-384"),
-    ("not on the curve", jwk("p384", y=jwk("p384")["x"]), "no point of P-384"),
+    ("not on the curve", jwk("p384", y=jwk("p384")["x"]), "not a point of P-384"),
     ("a point of the other curve", jwk("p256", crv="P-384"), "x is missing, or not"),
     ("alg of another kind", jwk("p384", alg="RS384"), "alg is not ES384"),
     ("alg HMAC", jwk("rsa", alg="HS256"), "alg is not RS384 or RS256"),

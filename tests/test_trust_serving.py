@@ -46,7 +46,7 @@ def test_a_clients_file_with_faults_stops_the_start_with_all_of_them(clients_fil
     clients_file.write_text(clients_file.read_text() + 'algorithms = ["HS256"]\nquirk = []\n')
     told = serve(CDS_SERVICE_CLIENTS=str(clients_file))
     assert "client 'general', algorithms: 'HS256' is not allowed" in told
-    assert "client 'general', quirk: is no key of a client" in told
+    assert "client 'general', quirk: is not a key of a client" in told
 
 
 def test_a_token_works_once_whichever_process_it_reaches(tmp_path, clients_file):

@@ -212,7 +212,7 @@ def test_keys_in_the_file_leave_jku_unread_unless_the_entry_lists_some():
 ALIASES = (
     ("an address", ("https://typed.example/svc",), "https://typed.example/svc", True),
     ("a name", ("our-cds",), "our-cds", True),
-    ("a name is no prefix", ("our-cds",), "our-cds/x", False),
+    ("a name is not a prefix", ("our-cds",), "our-cds/x", False),
     ("a base", ("https://typed.example/cds/",), f"https://typed.example/cds{PATH}", True),
     ("a base with another service", ("https://typed.example/",), f"https://typed.example{PATH}x", False),
     ("a base itself, as it stands", ("https://typed.example/",), "https://typed.example/", True),

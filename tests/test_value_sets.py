@@ -39,7 +39,7 @@ KNEE = {"bodySite": [{"text": "Right knee"}]}
 
 
 def folder_of(tmp_path: Path, files: dict[str, object]) -> Path:
-    """A folder of value sets; what is no text is written as JSON."""
+    """A folder of value sets; what is not text is written as JSON."""
     for name, content in files.items():
         file = tmp_path / "own" / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -141,7 +141,7 @@ def test_a_code_is_read_as_its_system_spells_it(tmp_path):
 @pytest.mark.parametrize(
     ("content", "says"),
     named(
-        ("another resource", {"resourceType": "CodeSystem"}, "is no FHIR ValueSet"),
+        ("another resource", {"resourceType": "CodeSystem"}, "is not a FHIR ValueSet"),
         ("neither expansion nor compose", {"resourceType": "ValueSet"}, "neither an expansion nor a compose"),
         ("a page of an expansion", expansion(EXERCISE, expansion={"total": 9, "contains": []}), "0 of 9 codes"),
         ("a filter", compose({"system": SNOMED, "filter": [{}]}), "$.compose.include[0] says its codes by 'filter'"),
@@ -152,9 +152,9 @@ def test_a_code_is_read_as_its_system_spells_it(tmp_path):
         ("a wrong check digit", expansion("229065008"), "$.expansion.contains[0]: '229065008' has a wrong check digit"),
         ("what a spreadsheet left of a code", expansion("2.29E+08"), "wrong check digit"),
         ("a wrong check digit of LOINC", expansion("72514-4", system=LOINC), "wrong check digit"),
-        ("a local system", expansion("PT1", system="urn:oid:1.2.3"), "'urn:oid:1.2.3' is no code system"),
+        ("a local system", expansion("PT1", system="urn:oid:1.2.3"), "'urn:oid:1.2.3' is not a code system"),
         ("no system", expansion("1", system=None), "needs a system and a code"),
-        ("a blank code", expansion(" ", system=RXNORM), "is no code"),
+        ("a blank code", expansion(" ", system=RXNORM), "is not a code"),
         ("no name to show", expansion(EXERCISE, title="§§"), "no name that a card could show"),
         ("more codes than are read", expansion(*map(str, range(MOST_CODES + 1)), system=RXNORM), f"is {MOST_CODES}"),
         ("no JSON", "{", "a key in double quotes is expected"),
@@ -182,7 +182,7 @@ def test_a_table_that_cannot_be_read_is_refused_with_its_line(tmp_path, content,
 def test_a_table_that_is_no_text_is_refused(tmp_path):
     folder = folder_of(tmp_path, {"minimal/exercise/rehab.csv": ""})
     (folder / "minimal/exercise/rehab.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(PolicyError, match="no CSV in UTF-8"):
+    with pytest.raises(PolicyError, match="not CSV in UTF-8"):
         read_value_sets(folder)
 
 
@@ -286,11 +286,11 @@ def test_another_policy_stays_as_it_is(tmp_path):
 
 
 def test_a_policy_or_a_set_that_is_not_there_is_reported_with_the_nearest_name(tmp_path):
-    with pytest.raises(PolicyError, match="'minimal-2' is no rule set; did you mean 'minimal'"):
+    with pytest.raises(PolicyError, match="'minimal-2' is not a rule set; did you mean 'minimal'"):
         load_library(
             MINIMAL.parent, BASE, None, folder_of(tmp_path, {"minimal-2/exercise/a.json": expansion(EXERCISE)})
         )
-    with pytest.raises(PolicyError, match="'exercises' is no code set; did you mean 'exercise'"):
+    with pytest.raises(PolicyError, match="'exercises' is not a code set; did you mean 'exercise'"):
         load_library(
             MINIMAL.parent, BASE, None, folder_of(tmp_path / "2", {"minimal/exercises/a.json": expansion(EXERCISE)})
         )
@@ -301,8 +301,8 @@ def test_a_policy_or_a_set_that_is_not_there_is_reported_with_the_nearest_name(t
     [
         ("minimal/exercise", expansion(STRETCHING), "minimal: 1 case"),
         ("minimal/exercise", expansion("1"), "The code packs or value sets cannot be used"),
-        ("minimal/exercises", expansion(STRETCHING), "error: minimal/exercises/a.json: 'exercises' is no code set"),
-        ("minimum/exercise", expansion(STRETCHING), "'minimum' is no rule set; did you mean 'minimal'"),
+        ("minimal/exercises", expansion(STRETCHING), "error: minimal/exercises/a.json: 'exercises' is not a code set"),
+        ("minimum/exercise", expansion(STRETCHING), "'minimum' is not a rule set; did you mean 'minimal'"),
     ],
 )
 def test_the_check_holds_the_folder_of_the_setting(tmp_path, place, content, says):

@@ -65,7 +65,7 @@ def test_a_draft_settles_nothing_and_is_named_on_the_card():
     [
         ({}, "with 0 answers, 10 for the clinician."),
         ({"can-operate-device": YES}, "with 1 answer, 9 for the clinician."),
-        # What stands beside an answer is none.
+        # What is beside an answer is not one.
         ({"can-operate-device": YES, "can-operate-device.observed": {"valueDate": "2026-11-02"}}, "with 1 answer, 9"),
         ({"disability": {"valueDecimal": 44}}, "with 1 answer, 10 for the clinician."),
     ],

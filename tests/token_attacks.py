@@ -129,7 +129,7 @@ ATTACKS = (
     Attack("the other base64", "form", lambda: _ended(lambda end: f"+/{end[2:]}")),
     Attack("another spelling of the same signature", "form", _other_spelling),
     Attack("a line break in the token", "header", lambda: f"Bearer {token()[:40]}\n{token()[40:]}"),
-    Attack("a header that is no JSON", "form", lambda: _head(b"{")),
+    Attack("a header that is not JSON", "form", lambda: _head(b"{")),
     Attack("a header that is a list", "form", lambda: _head(b"[]")),
     Attack("a header with alg twice", "form", lambda: _head(b'{"alg": "none", "alg": "RS384", "kid": "rsa"}')),
     Attack("a header with a byte order mark", "form", lambda: _head(b"\xef\xbb\xbf" + _json(header()))),

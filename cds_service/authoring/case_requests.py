@@ -69,7 +69,7 @@ def request_of(policy: Policy, case: Mapping[str, Any], guide: Guide) -> tuple[s
 
 
 def first_orders(policy: Policy, guide: Guide) -> list[Json]:
-    """The draft orders that stand first among those of a policy's cases. Raises PolicyError where one says nothing."""
+    """The draft orders that come first among those of a policy's cases. Raises PolicyError where one says nothing."""
     maker = _Maker(policy, guide)
     return [maker.resource(name, item) for name, item in next(iter(policy.cases.frame["orders"].values())).items()]
 
@@ -96,7 +96,7 @@ def prefetch_of(resources: list[Json], library: Library) -> dict[str, Any]:
 def _named(policy: Policy, kind: str, name: str) -> Mapping[str, Any]:
     if name not in policy.cases.frame[kind]:
         allowed = ", ".join(sorted(policy.cases.frame[kind]))
-        raise PolicyError([f"cases.json: $.{kind}: '{name}' is not there; allowed are {allowed}"])
+        raise PolicyError([f"cases.json: $.{kind}: '{name}' does not exist; allowed: {allowed}"])
     found: Mapping[str, Any] = policy.cases.frame[kind][name]
     return found
 
@@ -106,7 +106,7 @@ def _changed(items: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, A
 
 
 class _Maker:
-    """Makes one FHIR R4 resource from one item; the word of ``_MAKERS`` that stands in the item says which."""
+    """Makes one FHIR R4 resource from one item; the word of ``_MAKERS`` that is in the item says which."""
 
     def __init__(self, policy: Policy, guide: Guide) -> None:
         self.policy = policy
@@ -129,9 +129,9 @@ class _Maker:
             raise PolicyError(
                 [f"cases.json: '{code}' must be written SYSTEM|code, for example {next(iter(systems))}|…"]
             )
-        # A system may also be left out, or stand as its address, as EHRs send both.
+        # A system may also be left out, or be given by its address: EHRs send both.
         if system and system not in systems and ":" not in system and "." not in system:
-            raise PolicyError([f"cases.json: '{system}' is no system of codes.json; {nearest(system, systems)}"])
+            raise PolicyError([f"cases.json: '{system}' is not a system of codes.json; {nearest(system, systems)}"])
         url = systems[system]["url"] if system in systems else system
         coding = {"system": url, "code": value} if url else {"code": value}
         return {"coding": [coding]} | ({"text": text} if text else {})

@@ -78,7 +78,7 @@ def silent(done: int, total: int, what: str) -> None:
 
 def policy_folders(path: Path) -> tuple[list[Path], list[Path]]:
     """The policy folders at a path (the path itself where it is one, else those in it), and the other folders there."""
-    # The last part of "." is no name, and a policy's folder is named as its id.
+    # The last part of "." is not a name, and a policy's folder is named as its id.
     path = path.resolve() if path.name in ("", "..") else path
     if (path / "policy.json").exists():
         return [path], []
@@ -196,4 +196,4 @@ def order_problems(card: Json | None) -> Iterator[str]:
         for action in suggestion["actions"]:
             if action["type"] == "create":
                 for problem in models.problems(action["resource"]):
-                    yield f"'{suggestion['label']}' is no valid FHIR order: {problem}"
+                    yield f"'{suggestion['label']}' is not a valid FHIR order: {problem}"

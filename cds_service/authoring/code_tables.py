@@ -20,7 +20,7 @@ from cds_service.policy.json_files import read_json
 from cds_service.policy.loading.code_sets import code_of
 from cds_service.policy.released_codes import FILE
 
-# How long the answers of a table stand: the systems have a release each half year.
+# How long the answers of a table hold: the systems have a release each half year.
 DAYS_UNTIL_NEXT_CHECK = 180
 
 

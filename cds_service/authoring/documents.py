@@ -11,7 +11,7 @@ Documents = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One place of a document and what stands there instead; ``removes`` where nothing does."""
+    """One place of a document and what is there instead; ``removes`` where nothing does."""
 
     file: str
     steps: Steps
@@ -20,7 +20,7 @@ class Edit:
 
 
 def at(document: Any, steps: Steps) -> Any:
-    """What stands at a place."""
+    """What is at a place."""
     for step in steps:
         document = document[step]
     return document

@@ -74,7 +74,7 @@ def _detail(summary: str, detail: str) -> Iterator[str]:
         yield f"the detail has a table, a heading, HTML or a link ('{found.group().strip()}')"
     if detail and not re.match(r"(?:- )?\*\*|In chart:|[A-Z]", detail):
         yield "the detail does not begin with its lead"
-    # The lead ends where the facts begin: with the first empty line behind which no bullet or bold action stands.
+    # The lead ends where the facts begin: with the first empty line behind which there is no bullet or bold action.
     lead = plain(_lead(shown))
     if DISCLAIMER in detail and (words := count_words(summary) + count_words(lead)) > MOST_LEAD_WORDS:
         yield f"summary and lead have {words} words, at most {MOST_LEAD_WORDS} are allowed"
@@ -106,7 +106,7 @@ def words(part: str) -> tuple[tuple[re.Pattern[str], str], ...]:
     """The words of one part of the word list, each with what to write instead: ``everywhere``, ``cards``, ``prose`` and
     ``readers`` (prose that users of the product read, and not only those who change it)."""
     listed = json.loads(resources.files("cds_service.authoring").joinpath("words.json").read_text(encoding="utf-8"))
-    # Words stand behind each other over the end of a line too.
+    # Words follow each other over the end of a line too.
     spread = {word.replace(" ", r"\s"): instead for word, instead in listed[part].items()}
     return tuple((re.compile(rf"(?i)\b(?:{word})\b"), instead) for word, instead in spread.items())
 

@@ -59,7 +59,7 @@ class Prepared:
 
     @cached_property
     def codes(self) -> frozenset[str]:
-        """Every code that stands in the request, in capitals and without a dot."""
+        """Every code that is in the request, in capitals and without a dot."""
         return frozenset(_plain(code) for code in _values(self.request[1], "code"))
 
     @cached_property
@@ -74,7 +74,7 @@ class Prepared:
 
 
 def _values(value: Any, name: str) -> Iterator[str]:
-    """Every text that stands under a name anywhere in JSON."""
+    """Every text that is under a name anywhere in JSON."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if key == name and isinstance(inner, str):
@@ -160,7 +160,7 @@ def _holds(item: Prepared, reach: Reach) -> bool:
 
 
 def _is_far(item: Prepared, reach: Reach) -> bool:
-    """Whether what a mutation touches stands only in the chart that many cases share."""
+    """Whether what a mutation touches is only in the chart that many cases share."""
     wanted = reach.phrase if reach.code is None else reach.code.rstrip("-")
     if wanted is not None:
         return wanted.upper() not in item.own

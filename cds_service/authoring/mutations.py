@@ -156,7 +156,7 @@ def _said(value: Any) -> str:
 
 
 def _between(old: int | float, new: int | float) -> str:
-    return f"no case stands between {_said(min(old, new))} and {_said(max(old, new))}"
+    return f"no case has a value between {_said(min(old, new))} and {_said(max(old, new))}"
 
 
 def _telling(word: str, old: int | float, new: int | float) -> int | float:
@@ -239,7 +239,7 @@ def _of_words(given: _Given) -> Iterator[Mutation]:
     for name, rule in given.policy.facts.items():
         touched = reach.of_fact(given.policy, name)
         for member, advice in (
-            ("records", f"add one whose words stand in a record that '{name}' does not read, and expect them left out"),
+            ("records", f"add one whose words are in a record that '{name}' does not read, and expect them left out"),
             ("said", f"add one whose words say it as '{rule.said}', and expect the sentence on the card"),
             ("number", "add one whose words state the number, and expect it on the card"),
             ("expected_of", "add one with such a record without words, and expect the card to say so"),

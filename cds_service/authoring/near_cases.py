@@ -1,4 +1,4 @@
-"""Which cases stand nearest to a mutation: those of its profile, and those that write what the mutated place reads."""
+"""Which cases are nearest to a mutation: those of its profile, and those that write what the mutated place reads."""
 
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -41,7 +41,7 @@ def _member_at(policy: Policy, steps: Steps) -> str:
 
 
 def _facts_at(policy: Policy, steps: Steps) -> set[str]:
-    """The facts of the innermost test around a place, or of those that read the parameter which stands there."""
+    """The facts of the innermost test around a place, or of those that read the parameter which is there."""
     named: set[str] = set()
     parameter = (steps[-2] if steps[-1] == "value" else steps[-1]) if "parameters" in steps else None
     for root in tests(policy):

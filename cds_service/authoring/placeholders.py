@@ -59,7 +59,7 @@ _STEP_OF_MEMBER = {
 def read_as_written(folder: Path) -> dict[str, Any]:
     """Every document of a policy folder by the name of its file, sound or not, further case files among them.
 
-    Raises PolicyError where a file is missing or is no JSON.
+    Raises PolicyError where a file is missing or is not JSON.
     """
     further = sorted(path.stem for path in folder.glob("cases-*.json"))
     return {name: read_json(folder / f"{name}.json") for name in (*FILES, *further)}

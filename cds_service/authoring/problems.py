@@ -35,7 +35,7 @@ def warning(place: str, says: str) -> Problem:
 
 
 def told_once(problems: Iterable[Problem], folder: str = "") -> list[str]:
-    """A sentence for each problem; one found in many places stands once, with the first places and a count.
+    """A sentence for each problem; one found in many places is listed once, with the first places and a count.
 
     ``folder`` is the one in which the places lie.
     """

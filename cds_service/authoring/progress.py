@@ -32,7 +32,7 @@ class Progress:
         self._stream.flush()
 
     def end(self) -> None:
-        """Clears the line that was rewritten, so that results stand on lines of their own."""
+        """Clears the line that was rewritten, so that results are on lines of their own."""
         if self._width:
             self._stream.write(f"\r{' ' * self._width}\r")
             self._stream.flush()

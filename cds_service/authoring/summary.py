@@ -18,7 +18,7 @@ def lines(report: CheckReport) -> Iterator[tuple[Severity | None, str]]:
 
 
 def problem_lines(problems: Sequence[Problem], folder: str = "") -> Iterator[tuple[Severity | None, str]]:
-    """Problems as lines, errors first; each problem stands once. ``folder`` is the one in which their places lie."""
+    """Problems as lines, errors first; each problem is listed once. ``folder`` is the one in which their places lie."""
     for severity in Severity:
         for sentence in told_once((problem for problem in problems if problem.severity is severity), folder):
             yield severity, sentence

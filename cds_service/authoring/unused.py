@@ -36,8 +36,8 @@ def dangling(policy: Policy) -> Iterator[Problem]:
     """A problem for each profile that cases name and that is not defined."""
     names = ", ".join(sorted(policy.profiles))
     for name in _without(dict.fromkeys(_profiles_of_cases(policy)), policy.profiles):
-        allowed = f"allowed are {names}" if names else "there are none"
-        yield error("policy.json: $.profiles", f"'{name}' is no profile; {allowed}")
+        allowed = f"allowed: {names}" if names else "there are none"
+        yield error("policy.json: $.profiles", f"'{name}' is not a profile; {allowed}")
 
 
 def _without(defined: Iterable[Any], read: Iterable[Any]) -> list[Any]:

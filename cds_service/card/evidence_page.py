@@ -1,6 +1,6 @@
 """A decision as an evidence page: all that a packet needs, as JSON, with sex, age, dates and codes and no name.
 
-What is the rule set's own stands in ``evidence_sources``: a page is kept without it.
+What is the rule set's own is in ``evidence_sources``: a page is kept without it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -101,7 +101,7 @@ def evidence_page(
     """The page of one decision, as JSON, without what ``evidence_sources.rule_set_part`` has.
 
     ``card`` is the id of its card, ``digest`` that of the rule set's part; ``made`` and ``expires`` (None: it does not)
-    have a time zone. No name, number or birth date of the patient stands in it; dates are ISO 8601.
+    have a time zone. No name, number or birth date of the patient is in it; dates are ISO 8601.
     """
     policy = decision.policy
     nameless = Nameless(chart.patients)
@@ -162,7 +162,7 @@ def _orders(decision: Decision) -> list[Json]:
 
 
 def _groups(decision: Decision, rows: Rows) -> Iterator[Json]:
-    """The criteria by the verdict that counts them first; what a verdict shares with an earlier one stands there."""
+    """The criteria by the verdict that counts them first; what a verdict shares with an earlier one is listed there."""
     listed: set[str] = set()
     verdicts = [*decision.verdicts, *([decision.requested] if decision.requested else [])]
     for verdict in verdicts:

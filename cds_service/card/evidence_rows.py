@@ -62,7 +62,7 @@ class Rows:
 
     def __init__(self, nameless: Nameless, needs: Mapping[str, Need], *, apart: bool, references: bool = False) -> None:
         self._nameless, self._needs, self._apart, self._references = nameless, needs, apart, references
-        # The same words stand in many rows.
+        # The same words are in many rows.
         self._said: dict[str, str] = {}
 
     def of(self, findings: Iterable[Finding]) -> list[Json]:

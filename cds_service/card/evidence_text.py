@@ -63,7 +63,7 @@ def lines(decision: Decision, chart: Chart, codes_offered: bool) -> Iterator[str
 
 
 def _by_part(decision: Decision) -> Iterator[str]:
-    """One line that says of each part how it stands in all verdicts that rest on criteria; none for a single part."""
+    """One line with the result of each part in all verdicts that rest on criteria; none for a single part."""
     if len(decision.parts) < 2:
         return
     said = []

@@ -18,7 +18,7 @@ from cds_service.verdicts.criteria import Finding
 # Characters of the chart's own words: a label is shorter.
 LONGEST_NAME = 48
 _NUMBER = re.compile(r"(-?\d+(?:\.\d+)?) (?:years|kg/m2)")
-# Behind the name of a drug stand its strength and form.
+# Its strength and form follow the name of a drug.
 _STRENGTH = re.compile(r" \d")
 _CODE = re.compile(r"[A-Za-z0-9.-]{1,12}")
 
@@ -30,7 +30,7 @@ def parts_in_words(policy: Policy, parts: Sequence[Part]) -> str:
 
 
 def value_of(evidence: Evidence, style: Style) -> str:
-    """What a record or an answer says, to stand in a phrase: a date without "since", a number without its unit, 57%."""
+    """What a record or an answer says, as part of a phrase: a date without "since", a number without its unit, 57%."""
     return value_in_words(evidence.value or "", style)
 
 

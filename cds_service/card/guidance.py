@@ -185,7 +185,7 @@ def _not_counted(found: Assessment) -> Iterator[str]:
 
 
 def _notices(policy: Policy) -> tuple[Block, ...]:
-    """The whole notice of each code pack: its owner wants it wherever the words stand."""
+    """The whole notice of each code pack: its owner requires it wherever the words are."""
     packs = ((name, system) for name, system in policy.code_systems.items() if "pack" in system)
     return tuple(
         Block(LINES, (words.notice(f"{name} {system['version']}", system["notice"]),)) for name, system in packs

@@ -12,7 +12,7 @@ _PLAIN = re.compile(r"(?:[A-Za-z0-9 ,;%/=.()+'-]|:(?= |$))*")
 _VISIBLE = re.compile(
     r"[^\s\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb]+"
 )
-# What stands in parentheses is an address only behind a bracket, and brackets are made safe.
+# What is in parentheses is an address only behind a bracket, and brackets are made safe.
 _MARKUP = re.compile(r"([\\`*_\[\]#|~^])")
 # Renderers that turn bare addresses into links look for these; an invisible word joiner breaks them apart.
 _ADDRESS = re.compile(r"(?i)(?<=[a-z]):(?=/|[a-z])|(?<=www)\.|@")
@@ -20,7 +20,7 @@ _JOINER = "\u2060"
 
 
 def one_line(text: str, longest: int = LONGEST) -> str:
-    """Text on one line, at most ``longest`` characters, nothing invisible in it; for places that are no Markdown."""
+    """Text on one line, at most ``longest`` characters, nothing invisible in it; for places that are not Markdown."""
     # Nearly all text is plain already.
     if len(text) <= longest and text.isascii() and text.isprintable() and "  " not in text:
         return text.strip()

@@ -61,7 +61,7 @@ class _Sought:
         self._pattern: re.Pattern[str] | None = None
 
     def left_out_of(self, text: str) -> str:
-        """The text with the marker in the place of each term that stands there as a word."""
+        """The text with the marker in the place of each term that is there as a word."""
         looked_at = text.lower() if self._any_case else text
         if not any(map(looked_at.__contains__, self.terms)):
             return text

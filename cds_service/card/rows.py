@@ -35,7 +35,7 @@ def rows_of(findings: list[Finding], merge: bool, apart: bool) -> list[tuple[str
 
 
 def title_of(finding: Finding, apart: bool) -> str:
-    """The criterion as it stands in a row, behind the part that it was judged for where there are several."""
+    """The criterion as it is in a row, behind the part that it was judged for where there are several."""
     title = inside_sentence(finding.criterion.title)
     return f"{finding.part.label}: {title}" if finding.part and apart else title
 

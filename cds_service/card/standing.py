@@ -77,7 +77,7 @@ def _met_lines(found: Assessment, style: Style, room: Room) -> list[Line]:
 
 
 def _trials(found: Assessment) -> Line | None:
-    """How the criteria of the trials stand, in one line; None where there are none or the lead has said it."""
+    """The results of the criteria of the trials, in one line; None where there are none or the lead has said it."""
     if not found.trial or (found.outcome is Outcome.TRIAL_GAPS and not found.label):
         return None
     rows = found.trial

@@ -54,7 +54,7 @@ Line = tuple[Span, ...]
 
 
 class Block(NamedTuple):
-    """Lines that stand together: ``lines``, ``bullets`` or the ``footer``."""
+    """Lines that belong together: ``lines``, ``bullets`` or the ``footer``."""
 
     kind: str
     lines: tuple[Line, ...]
@@ -85,7 +85,7 @@ def _joined(line: Line, safe: Callable[[str], str], bold: Callable[[str], str]) 
     return " ".join(parts)
 
 
-# Of what stands on a card each part is short already; the whole of a line is never cut.
+# Of what is on a card each part is short already; the whole of a line is never cut.
 _LINE = 2_000
 
 

@@ -91,7 +91,7 @@ def arrived(
 
 
 def _listing(key: str, expected: str, arrival: PrefetchValue, unfetched: str) -> Listing:
-    """The list of a published key; resources of another type alone are no answer to a search."""
+    """The list of a published key; resources of another type alone are not an answer to a search."""
     if unfetched:
         return Listing(State.FAILED, unfetched, unfetched)
     if arrival.left_out is not None:

@@ -79,7 +79,7 @@ class Lexicon:
         return found
 
     def named_in(self, text: FreeText) -> set[CodeSet]:
-        """The code sets of which a phrase stands in a text."""
+        """The code sets of which a phrase is in a text."""
         return {codes for phrase in self._phrases.standing_in(text) for codes in self._listing[phrase]}
 
     def with_key(self, key: Key) -> set[CodeSet]:

@@ -247,7 +247,7 @@ def _ended(condition: Mapping[str, Any], today: date) -> str | None:
 
 
 def _is_of_a_visit(condition: Mapping[str, Any]) -> bool:
-    """Whether a Condition says what an encounter was for, and is no entry of the problem list (US Core)."""
+    """Whether a Condition says what an encounter was for, and is not an entry of the problem list (US Core)."""
     categories = {status_of(category) for category in list_of(condition.get("category"))}
     return "encounter-diagnosis" in categories and categories.isdisjoint(("problem-list-item", "health-concern"))
 

@@ -1,4 +1,4 @@
-"""Whose business an order is: one index of all that policies know orders by, so that most orders concern nobody soon.
+"""Which policies an order concerns: one index of all that they know orders by, which soon shows that most concern none.
 
 An order costs what its own codes and words cost, however many policies are loaded.
 """
@@ -58,7 +58,7 @@ class OrderIndex:
             for length in self._prefix_lengths.get(system, ()):
                 found.update(self._prefixes.get((system, code[:length]), ()))
         text = words(" ".join(map(concept_text, concepts)))
-        # A phrase without a letter or digit stands in texts without one alone.
+        # A phrase without a letter or digit is only in texts without one.
         if not text.strip():
             found.update(self._phrases.get("", ()))
         for word in set(text.split()):

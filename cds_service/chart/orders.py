@@ -128,7 +128,7 @@ def recognize(
     today: date,
     scope: Scope | None = None,
 ) -> ProcedureOrder | None:
-    """The procedure that the drafts ask for, or None where they are none of this policy's business.
+    """The procedure that the drafts ask for, or None where they do not concern this policy.
 
     ``drafts`` are (reference, resource) pairs; ``selected`` holds the references to comment on (None: all of them), the
     others only inform. Codes have the meaning of the date of service, which is ``today`` where an order names none.
@@ -205,7 +205,7 @@ class _Said(NamedTuple):
 
     @property
     def is_something(self) -> bool:
-        """Whether any of it is the policy's business."""
+        """Whether any of it concerns the policy."""
         return bool(self.acts) or self.named or self.pathway is not None
 
 

@@ -13,7 +13,7 @@ from cds_service.policy.model import Scope
 def parts_named(scope: Scope, resource: Mapping[str, Any], chart: Chart) -> tuple[str, ...]:
     """The ids of the parts that a resource names, in the scope's order; none where it names none.
 
-    A body site that names a part stands above the code and the words of the resource.
+    A body site that names a part takes precedence over the code and the words of the resource.
     """
     by_site = chart.told(_named_by_site, resource, scope)
     return by_site or chart.told(_named, concept_of(resource, chart.references, resource), scope)

@@ -8,7 +8,7 @@ from cds_service.chart.code_index import Lexicon
 from cds_service.fhir.types import TYPES
 from cds_service.policy.model import Policy
 
-# Each remembers codes of its own, so that they must be few; most calls are the business of one policy.
+# Each remembers codes of its own, so that they must be few; most calls concern one policy.
 REMEMBERED = 16
 
 

@@ -175,7 +175,7 @@ class RecordIndex:
         return found[1]
 
     def _spoken_in(self, resource_type: str) -> _Spoken:
-        """What stands in words in the records of a type, each text once: many may refer to one medication."""
+        """What is in words in the records of a type, each text once: many may refer to one medication."""
         if resource_type not in self._spoken:
             worded = self._worded.get(resource_type, ())
             named: dict[CodeSet, dict[str, FreeText]] = {}

@@ -50,7 +50,7 @@ def record_of(kind: str, resource: Json) -> Record:
 def coded_elements(row: ResourceType, resource: Json) -> Sequence[Json]:
     """The resource, and the elements inside it that have a code of their own, without those planned or given up.
 
-    Raises UnreadableError where these are no objects.
+    Raises UnreadableError where these are not objects.
     """
     if not row.coded_within or row.coded_within[0] not in resource:
         return (resource,)

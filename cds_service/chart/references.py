@@ -116,7 +116,7 @@ def referred_concept(part: Mapping[str, Any], references: References, container:
 
 
 def _reference_to(part: Mapping[str, Any], row: ResourceType) -> Any:
-    """The Reference to the resource that says what a resource is; in FHIR R5 it stands in a CodeableReference."""
+    """The Reference to the resource that says what a resource is; in FHIR R5 it is in a CodeableReference."""
     if row.concept_at and (reference := part.get(row.concept_at)) is not None:
         return reference
     later = part.get(row.concept_in_r5) if row.concept_in_r5 else None

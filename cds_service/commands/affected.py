@@ -77,7 +77,7 @@ def checked(
     lines: Iterable[Json], question: Question, guide: Guide, tell: Callable[[str], None]
 ) -> Iterator[CheckedCall]:
     """The answered calls that bear on a question, among lines of the audit log (``audit_lines.read``, with keys where
-    content is kept): evaluated again where that can be done, and else those that other rules than the loaded ones
+    content is kept): evaluated again where that can be done, and otherwise those that other rules than the loaded ones
     answered.
 
     How many lines an earlier version of the program wrote, without what this needs, is reported to ``tell`` at the end.
@@ -149,7 +149,7 @@ def _reading(told: Iterable[Mapping[str, Any]], question: Question, guide: Guide
     asked: dict[str, str] = {}
     others: dict[str, str] = {}
     for key, truth in item["criteria"].items():
-        # Behind a space stands the part for which it is judged (``Finding.key``).
+        # After a space comes the part for which it is judged (``Finding.key``).
         is_asked = own_id(key.partition(" ")[0]) == question.criterion
         (asked if is_asked else others)[key] = truth
     return CardReading(

@@ -45,7 +45,7 @@ def _policy_folder(name: str, cards: Path) -> Path:
     """The folder of a policy given by its path or its id."""
     for folder in (Path(name), cards / name):
         if (folder / "policy.json").exists():
-            # The last part of "." is no name, and a policy's folder is named as its id.
+            # The last part of "." is not a name, and a policy's folder is named as its id.
             return folder.resolve()
     known = ", ".join(sorted(path.parent.name for path in cards.glob("*/policy.json")))
     raise click.ClickException(f"There is no rule set '{name}': neither a folder with policy.json nor one of {known}.")

@@ -25,7 +25,7 @@ CODES = click.option(
 
 
 def settings_of(codes: Path | None = None) -> "Settings":
-    """The settings; an option of the command line stands above the variable of the same name."""
+    """The settings; an option of the command line takes precedence over the variable of the same name."""
     from cds_service.settings.settings import load_settings
 
     try:

@@ -25,7 +25,7 @@ ADVICE: Mapping[str, str] = {
     "header": "Give the value of the Authorization header, or the token alone, as it was sent and on one line.",
     "form": "The client does not send a signed JWT as RFC 7515 writes it; let its vendor compare.",
     "critical": "Let the client sign plain tokens (RFC 7515, compact form) without extensions.",
-    "type": "Let the client set typ to JWT. An access token or a token within a token is no token for a call.",
+    "type": "Let the client set typ to JWT. An access token or a token within a token is not a token for a call.",
     "kid": "Let the client name its key: kid is required.",
     "issuer": "Write iss into 'issuer' of the entry, letter by letter, if this is the client that you mean.",
     "algorithm": "Let the client sign with one of these, or add its algorithm to 'algorithms' of the entry.",
@@ -33,8 +33,8 @@ ADVICE: Mapping[str, str] = {
     "key": "Compare the kids with those of the client's key set: 'cds-service doctor client ID' lists them.",
     "signature": "The token was changed on the way, or signed with another key of this kid: compare the key sets.",
     "audience": "Let the client send the exact address, or add what it sends to 'audiences' of the entry.",
-    "issued": "Compare the clocks: ours and the client's differ, or iat is no number of seconds.",
-    "not-yet": "Compare the clocks: ours and the client's differ, or nbf is no number of seconds.",
+    "issued": "Compare the clocks: ours and the client's differ, or iat is not a number of seconds.",
+    "not-yet": "Compare the clocks: ours and the client's differ, or nbf is not a number of seconds.",
     "expired": "An old token is refused, which is right. If it is fresh, compare the clocks.",
     "lifetime": "Let the client make a token for each call, valid for some minutes.",
     "jti": "Let the client name each token with a new jti.",
@@ -182,7 +182,7 @@ def _fhir(client: Client, base: str, http: OutgoingClient) -> Line:
     except orjson.JSONDecodeError:
         statement = None
     if not isinstance(statement, dict) or statement.get("resourceType") != "CapabilityStatement":
-        return Line(False, "fhir", f"{base}/metadata is no CapabilityStatement; give the base of a FHIR server")
+        return Line(False, "fhir", f"{base}/metadata is not a CapabilityStatement; give the base of a FHIR server")
     version = statement.get("fhirVersion")
     if not isinstance(version, str) or not version.startswith("4.0"):
         return Line(False, "fhir", f"{base} speaks FHIR {json.dumps(version)[:20]}; the service reads R4 (4.0.1)")

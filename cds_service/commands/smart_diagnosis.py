@@ -46,13 +46,13 @@ def diagnose_smart(client: Client, http: OutgoingClient, library: Library, publi
     for registration in client.registrations(public_url + CALLBACK_PATH):
         yield from _server(registration, http, library)
     if client.frame_ancestors:
-        yield Line(True, "frames", f"the form may stand in a frame of {', '.join(client.frame_ancestors)}")
+        yield Line(True, "frames", f"the form may be shown in a frame of {', '.join(client.frame_ancestors)}")
     else:
-        yield Line(True, "frames", "no 'frame_ancestors': the form opens in a tab of its own, and in no frame")
+        yield Line(True, "frames", "no 'frame_ancestors': the form opens in its own tab, and in no frame")
 
 
 def _addresses(public_url: str) -> Line:
-    says = f"register launch {public_url}{LAUNCH_PATH} and redirect {public_url}{CALLBACK_PATH}, to the letter"
+    says = f"register launch {public_url}{LAUNCH_PATH} and redirect {public_url}{CALLBACK_PATH}, exactly as written"
     parts = urlsplit(public_url)
     if parts.scheme == "https":
         return Line(True, "redirect", says)
@@ -151,7 +151,7 @@ def _signing_keys(server: SmartServer, registration: AppRegistration, http: Outg
     except OutgoingError as error:
         return Line(False, "id-token", f"{server.keys}: {error.sentence}")
     except ValueError:
-        return Line(False, "id-token", f"{server.keys} is no JSON Web Key Set with a key of use (RFC 7517)")
+        return Line(False, "id-token", f"{server.keys} is not a JSON Web Key Set with a key of use (RFC 7517)")
     return Line(True, "id-token", f"{server.keys} has {count} keys")
 
 

@@ -18,7 +18,7 @@ from cds_service.service import hook_call
 from cds_service.service.statement import Answer
 from cds_service.web.evidence_view import EvidenceRow, RowGroup, view
 
-IF_MEANT = "The order is unclear. If it is for this procedure, the criteria stand as follows."
+IF_MEANT = "The order is unclear. If it is for this procedure, these are the results for its criteria."
 ROUTED = "The criteria are not written for this order, so they were not evaluated. Route: {route}."
 NO_POLICY = "No statement applies to this call, so no card is shown."
 NO_CARD = "No card."
@@ -36,7 +36,7 @@ class Paragraph(NamedTuple):
 
 def print_answers(answers: Sequence[Answer], day: date) -> None:
     """Prints, for each answer, which statement it is of and its page where criteria were evaluated; then the cards."""
-    # What a chart says is no markup, and no number in it has a color of its own.
+    # What a chart says is not markup, and no number in it has a color of its own.
     console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
     for paragraph in _told(answers, day):
         beside = paragraph.mark.cell_len + bool(paragraph.mark)
@@ -119,7 +119,7 @@ def page_as_text(page: Mapping[str, Any]) -> Iterator[Paragraph]:
 
 
 def _section(title: str, paragraphs: Iterable[Paragraph]) -> Iterator[Paragraph]:
-    """A heading after an empty line, and what stands under it; nothing where there is nothing."""
+    """A heading after an empty line, and what is under it; nothing where there is nothing."""
     under = [*paragraphs]
     if under:
         yield from (Paragraph(Text()), Paragraph(Text(title, _HEADING)), *under)
@@ -136,7 +136,7 @@ def _criteria(rows: Iterable[EvidenceRow], words: Mapping[str, str]) -> Iterator
         yield Paragraph(
             Text.assemble((row.title, _STRONG), ": ", (row.result.word, color)), Text(row.result.mark, color)
         )
-        # What is said of it stands under the title.
+        # What is said of it is under the title.
         under = Text(" ")
         for label, text in row.lines:
             yield _labeled(f"{label}:" if label else "", text)._replace(mark=under)

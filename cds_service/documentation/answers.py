@@ -53,7 +53,7 @@ class FormAnswer(NamedTuple):
 
     ``bases`` and ``in_spite_of`` are references; ``is_found``: it is what was found in the chart, confirmed unchanged.
     ``events`` are those of a question that asks for several, each with its date and its attributes by linkId.
-    ``is_withdrawn``: what was answered before does not hold any more, and nothing is answered instead.
+    ``is_withdrawn``: the earlier answer no longer holds, and no other takes its place.
     """
 
     question: FormQuestion

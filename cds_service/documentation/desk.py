@@ -157,7 +157,7 @@ class FormDesk:
         return self._sessions.begin(_CHOICE + orjson.dumps(held))
 
     def chosen(self, name: str, secret: str) -> SignedIn | None:
-        """The sign-in that was kept for a choice, which is over with this; None where there is none (any more).
+        """The sign-in that was kept for a choice, which this ends; None where there is none, or no longer.
 
         Raises LaunchError.
         """
@@ -175,7 +175,7 @@ class FormDesk:
         return read_chart(sitting, self._guide, self._fetcher, self._clock(), ends), sitting
 
     def open(self, name: str, secret: str) -> OpenForm | None:
-        """The form that a browser has open; None where there is none (any more). Raises StoreError."""
+        """The form that a browser has open; None where there is none, or no longer. Raises StoreError."""
         held = self._sessions.read(name, secret)
         return OpenForm.of_json(held[1:]) if held is not None and held.startswith(_FORM) else None
 

@@ -149,7 +149,7 @@ def _row(question: FormQuestion, known: Known, recorded: Known, findings: Mappin
 
 
 def _tells(finding: Finding) -> bool:
-    """Whether a reason says more than that nothing was found, which stands there already."""
+    """Whether a reason says more than that nothing was found, which is there already."""
     return finding.reason not in ("", NOTHING_ON_RECORD)
 
 

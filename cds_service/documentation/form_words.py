@@ -1,6 +1,6 @@
 """The words of the documentation form, in one place, so that a site can reword and a translator can work.
 
-The sentences of a page that change little stand in its template; the words beside questions, which are those of the
+The sentences of a page that change little are in its template; the words beside questions, which are those of the
 Questionnaire too, in ``questionnaire/question_words.py``.
 """
 

@@ -1,4 +1,4 @@
-"""What stands in place of a page of the form or of a sign-in that cannot go on."""
+"""What is shown in place of a page of the form or of a sign-in that cannot go on."""
 
 from typing import NamedTuple
 

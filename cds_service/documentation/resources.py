@@ -47,7 +47,7 @@ _AUTHORSHIP = {
 }
 _CATEGORIES = "http://terminology.hl7.org/CodeSystem/observation-category"
 _PARTICIPANTS = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
-# In these units stand sizes of a body, which are vital signs; every other number is a score.
+# In these units are sizes of a body, which are vital signs; every other number is a score.
 _OF_A_BODY = ("kg/m2", "kg", "cm")
 _PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>{}</title>{}</html>'
 _FORM_IDENTIFIERS = "{}/form"

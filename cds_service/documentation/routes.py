@@ -237,7 +237,7 @@ def register(  # noqa: C901 - its routes are functions within it
         return [line for item in review.answered for line in resources.in_words(item, wording)]
 
     def kept_draft(name: str, opened: OpenForm, policy: Policy, review: FormReview) -> dict[str, object]:
-        """What became of a draft that was to be saved, and whose version stands in its place."""
+        """What became of a draft that was to be saved, and whose version is in its place."""
         result, theirs = writing.WriteResult(scopes.RESPONSES, refusal=WriteRefusal.SCOPE), None
         if review.plan.form == scopes.RESPONSES and review.answered and opened.access.user:
             result = writing.WriteResult(scopes.RESPONSES, refusal=WriteRefusal.SIGNED_OUT)

@@ -58,7 +58,7 @@ class FormSaver(NamedTuple):
     def other_version(self, opened: OpenForm, asked: Sequence[FormQuestion], style: Style) -> EarlierForm | None:
         """The draft as somebody else left it meanwhile; the next write goes over it, now that it has been shown.
 
-        One that was signed meanwhile stays as it is: the next write stands beside it.
+        One that was signed meanwhile stays as it is: the next write is stored beside it.
         """
         if opened.stored is None:
             return None

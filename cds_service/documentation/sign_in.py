@@ -22,7 +22,7 @@ _REFUSALS = ("access_denied", "consent_required", "interaction_required", "login
 class SignIn(NamedTuple):
     """A sign-in under way, as it is kept closed until the browser comes back.
 
-    ``state`` finds it again, ``verifier`` is that of RFC 7636, ``nonce`` stands in the id_token. ``shows`` is what
+    ``state`` finds it again, ``verifier`` is that of RFC 7636, ``nonce`` is in the id_token. ``shows`` is what
     opens then: FORM or EVIDENCE.
     """
 

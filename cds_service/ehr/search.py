@@ -78,7 +78,7 @@ def search(
     """Searches, and follows ``next`` links to the end, below the base alone.
 
     ``sent`` is the first page where the EHR has sent that: it is kept as it is. Of what comes, resources of the type
-    that is asked for count, and what stands beside them, as in a prefetch that was sent; other types alone are no
+    that is asked for count, and what stands beside them, as in a prefetch that was sent; other types alone are not an
     answer, unless the server says that it found nothing. Another patient's never count, and show that the rest cannot
     be relied on as all there is.
     """

@@ -10,7 +10,7 @@ _TOKEN = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 # start a parameter or, decoded, make two values of one (FHIR R4 search: comma, bar, dollar, backslash).
 _ID = re.compile(r"[A-Za-z0-9._~-]+")
 _REFERENCE = re.compile(r"[A-Za-z]+/[A-Za-z0-9._~-]+")
-# Ids of 64 characters and more are in use; much longer ones are no ids.
+# Ids of 64 characters and more are in use; much longer ones are not ids.
 LONGEST_VALUE = 512
 _USERS = {
     "userPractitionerId": "Practitioner",
@@ -18,18 +18,18 @@ _USERS = {
     "userPatientId": "Patient",
     "userRelatedPersonId": "RelatedPerson",
 }
-# Of what the author of a template writes, the characters that stand in an address as they are.
+# Of what the author of a template writes, the characters that are in an address as they are.
 _SAFE_IN_PATH, _SAFE_IN_QUERY = "/-._~$", "/?=&,:;@!$*+-._~%"
 
 
 class UnresolvedError(Exception):
-    """A token has no value, or one that may not stand in an address; the message is a clause that says which."""
+    """A token has no value, or one that may not be in an address; the message is a clause that says which."""
 
 
 class Query(NamedTuple):
     """A resolved template: ``path`` of a type or of one resource, and ``search``, which is None for a read.
 
-    Both are ready to stand in an address, below the base of a FHIR server.
+    Both are ready to be part of an address, below the base of a FHIR server.
     """
 
     path: str
@@ -70,7 +70,7 @@ def _value(token: str, context: Mapping[str, str]) -> str:
     if token in _USERS:
         kind, _, identity = context.get("userId", "").rpartition("/")
         if kind.rpartition("/")[2] != _USERS[token]:
-            raise UnresolvedError(f"the user of the call is no {_USERS[token]}")
+            raise UnresolvedError(f"the user of the call is not a {_USERS[token]}")
         return identity
     space, _, name = token.partition(".")
     if space != "context" or not context.get(name):
@@ -81,5 +81,5 @@ def _value(token: str, context: Mapping[str, str]) -> str:
 def _checked(token: str, value: str, shapes: tuple[re.Pattern[str], ...]) -> str:
     dots = value.rpartition("/")[2] in ("", ".", "..")
     if len(value) > LONGEST_VALUE or dots or not any(shape.fullmatch(value) for shape in shapes):
-        raise UnresolvedError(f"{token} of the call cannot stand in an address")
+        raise UnresolvedError(f"{token} of the call cannot be part of an address")
     return value

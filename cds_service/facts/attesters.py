@@ -61,7 +61,7 @@ class Attester(NamedTuple):
         return f"attested by {self.by} ({self.role}), and only {wanted} may attest it"
 
     def attested(self) -> Attested:
-        """The same as it stands on evidence."""
+        """The same as it is on evidence."""
         return Attested(self.by, self.role, self.kind)
 
 

@@ -42,7 +42,7 @@ class Attested(NamedTuple):
 class Evidence(NamedTuple):
     """One thing on record: what it is called (our label, or the chart's own words), its code, what it says, its date.
 
-    ``noun`` (singular, plural) stands on events that are counted rather than listed, ``attested`` on answers.
+    ``noun`` (singular, plural) is on events that are counted rather than listed, ``attested`` on answers.
     ``quote`` is the sentence in which it was found, as written, where it was found by words.
     """
 
@@ -195,5 +195,5 @@ def note_on(match: Match, why: str) -> str:
 
 
 def titled(rule: FactRule) -> str:
-    """The title of a fact as it stands inside a sentence."""
+    """The title of a fact as it is inside a sentence."""
     return inside_sentence(rule.title)

@@ -115,7 +115,7 @@ class YesOrNoKind(FactKind):
         return self.why_not(titled(fact.rule), test, fact)
 
     def why_not(self, title: str, test: Test, fact: Fact) -> tuple[str, str]:
-        """The same, with the title as it stands inside a sentence."""
+        """The same, with the title as it is inside a sentence."""
         said = f"{title}: not {self.on_record}" if test.wanted else f"{title} {self.on_record}"
         return said, said
 

@@ -45,7 +45,7 @@ def agreement(truths: Iterable[Truth]) -> Truth:
 
 
 def first_settled(truths: Iterable[Truth]) -> Truth:
-    """What the first of several sources says that says anything: the others stand behind it."""
+    """What the first of several sources says that says anything: the others are behind it."""
     return next((truth for truth in truths if truth is not Truth.UNKNOWN), Truth.UNKNOWN)
 
 

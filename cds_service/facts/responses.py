@@ -230,7 +230,7 @@ def _is_absent(element: Any) -> bool:
 
 
 def opened_items(level: Any, broken: list[Any]) -> Iterator[Json]:
-    """All items at a level and below it, those inside answers too; what is no item goes to ``broken``."""
+    """All items at a level and below it, those inside answers too; what is not an item goes to ``broken``."""
     pending: list[tuple[Any, int]] = [(level, 0)]
     while pending:
         level, depth = pending.pop()

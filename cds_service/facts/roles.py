@@ -80,7 +80,7 @@ TABLE = (
     Role(SNOMED, "224571005", CLINICIAN, "nurse practitioner", _SNOMED),
     Role(SNOMED, "224535009", STAFF, "registered nurse", _SNOMED),
 )
-# A role in words alone counts only where these are all that it says: "surgeon's assistant" is no surgeon.
+# A role in words alone counts only where these are all that it says: "surgeon's assistant" is not a surgeon.
 IN_WORDS = {
     **dict.fromkeys(("md", "m d", "do", "d o", "physician", "surgeon", "medical doctor", "doctor"), CLINICIAN),
     **dict.fromkeys(("doctor of medicine", "doctor of osteopathic medicine", "attending physician"), CLINICIAN),

@@ -74,7 +74,7 @@ class TestWord(LoadedWord):
 
     def why_it_fails(self, found: Evaluated) -> Why:
         """Why a leaf is not met."""
-        raise TypeError(f"'{self.name}' is no leaf")
+        raise TypeError(f"'{self.name}' is not a leaf")
 
     def why_it_is_open(self, found: Evaluated) -> str:
         """Why a leaf is unknown despite what is on record; "" where the record says nothing of it."""
@@ -93,7 +93,7 @@ class TestWord(LoadedWord):
         """The test on one line."""
 
     def at_limit(self, test: Test, value: int | float, rules: Rules, today: date) -> str:
-        """The case that stands at a limit of the test: "in which 3 of these 5 tests are met"."""
+        """The case that is at a limit of the test: "in which 3 of these 5 tests are met"."""
         raise TypeError(f"'{self.name}' has no limits")
 
 
@@ -172,7 +172,7 @@ def together(inner: Sequence[Evaluated], fold: Callable[[list[Truth]], Truth]) -
 
 
 class ListWord(TestWord):
-    """A word over a list of tests; ``heading`` stands before them, ``separator`` between them on one line."""
+    """A word over a list of tests; ``heading`` is before them, ``separator`` between them on one line."""
 
     heading: ClassVar[str]
     separator: ClassVar[str]

@@ -66,7 +66,7 @@ def read_value(value: Any) -> PrefetchValue:
     """Reads a prefetch value: null, a resource, a Bundle (of Bundles), a list, an OperationOutcome, or anything.
 
     A Bundle is whole only if nothing in it says otherwise (FHIR R4 Bundle): a ``next`` link; a ``total`` above the
-    matches that it holds; an entry whose response is no success, that holds no resource, or an OperationOutcome that
+    matches that it holds; an entry whose response is not a success, that holds no resource, or an OperationOutcome that
     says so.
     """
     found = _Reading()
@@ -128,7 +128,7 @@ def _note_what_is_left_out(bundle: Json, matches: int, into: _Reading) -> None:
 
 
 def _status_of(entry: Json) -> str | None:
-    """The status of the response to one entry of a batch; "unreadable" where it is no HTTP status."""
+    """The status of the response to one entry of a batch; "unreadable" where it is not an HTTP status."""
     response = entry.get("response")
     status = response.get("status") if isinstance(response, dict) else None
     if status is None:
@@ -137,7 +137,7 @@ def _status_of(entry: Json) -> str | None:
 
 
 def unwrapped(value: Any) -> Any:
-    """A prefetch value that stands in an entry, ``{"response": {"status": "200 OK"}, "resource": {...}}``, by itself.
+    """A prefetch value that is in an entry, ``{"response": {"status": "200 OK"}, "resource": {...}}``, by itself.
 
     CDS Hooks had it so before 1.0, and clients still send it. A status other than 2xx says that it could not be read.
     """

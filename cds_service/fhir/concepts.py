@@ -1,4 +1,4 @@
-"""The CodeableConcept that says what a resource is, where it stands in the resource itself (FHIR R4 and R5)."""
+"""The CodeableConcept that says what a resource is, where it is in the resource itself (FHIR R4 and R5)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ BILLING_OPTIONS = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-bi
 
 
 def inline_concept(part: Mapping[str, Any]) -> Any:
-    """The concept of a resource, or of an Observation component; None where it does not stand there.
+    """The concept of a resource, or of an Observation component; None where it is not there.
 
     In R5 some of these elements have another name or are CodeableReferences, of which it is the ``concept``.
     """

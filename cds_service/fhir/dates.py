@@ -28,7 +28,7 @@ def days(text: str) -> Days:
     """Reads a FHIR date, dateTime or instant (FHIR R4 datatypes, section 2.24.0.1).
 
     A time of day is dropped: the day is the one written down at the place of care.
-    Raises UnreadableError when the text is no FHIR date.
+    Raises UnreadableError when the text is not a FHIR date.
     """
     if _FHIR_DATE.fullmatch(text):
         try:

@@ -213,7 +213,7 @@ def has_value(part: Mapping[str, Any]) -> bool:
 
 
 def typed_quantity(text: str) -> Quantity | None:
-    """A number that somebody typed as text, with what stands behind it as its unit ("7/10"); None where it is none."""
+    """A number that somebody typed as text, with what is behind it as its unit ("7/10"); None where it is none."""
     found = _TYPED.fullmatch(text.strip()) if len(text) <= LONGEST_TYPED else None
     if found is None:
         number = _number_in(text)
@@ -275,7 +275,7 @@ UNITS = frozenset(
 
 
 def is_annotation(unit: str) -> bool:
-    """Whether a unit is an annotation alone ("{score}"), which is no unit (UCUM, section 6.3)."""
+    """Whether a unit is an annotation alone ("{score}"), which is not a unit (UCUM, section 6.3)."""
     return unit.startswith("{") and unit.find("}") == len(unit) - 1
 
 

@@ -20,7 +20,7 @@ _APART = "|"
 
 
 class Said(IntEnum):
-    """In which manner a phrase stands in a text, the firmest first."""
+    """In which manner a phrase is in a text, the firmest first."""
 
     REPORTED = 0
     PAST = 1
@@ -30,7 +30,7 @@ class Said(IntEnum):
     DENIED = 5
 
 
-# Byte by byte, what is no letter or digit becomes a space: many times quicker than a pattern.
+# Byte by byte, what is not a letter or digit becomes a space: many times quicker than a pattern.
 _TO_WORDS = bytes(byte if chr(byte) in "0123456789abcdefghijklmnopqrstuvwxyz" else ord(" ") for byte in range(256))
 _MARKS = ",:;?" + NEXT_TEXT
 _TO_CLAUSES = bytes(byte if chr(byte) in _MARKS else _TO_WORDS[byte] for byte in range(256))
@@ -47,7 +47,7 @@ def _listed(text: str) -> list[str]:
 
 
 class PhraseIndex:
-    """Phrases in the form of ``words`` by how they begin: which of them stand in a text costs a look at the words of
+    """Phrases in the form of ``words`` by how they begin: which of them are in a text costs a look at the words of
     that text, and not one at each phrase."""
 
     __slots__ = ("_first_words", "_longer", "_pairs", "_words")
@@ -68,7 +68,7 @@ class PhraseIndex:
         self._first_words = frozenset(self._words).union(begun)
 
     def standing_in(self, text: "FreeText") -> list[str]:
-        """The phrases that stand in a text; their order says nothing."""
+        """The phrases that are in a text; their order says nothing."""
         if self._first_words.isdisjoint(text.words):
             return []
         found = [self._words[word] for word in self._words.keys() & text.words]
@@ -188,7 +188,7 @@ class _Clause(NamedTuple):
     is_plain: bool
 
     def manner_at(self, start: int, end: int) -> Said:
-        """The manner of the phrase that stands there."""
+        """The manner of the phrase that is there."""
         said = [self.whole]
         if not self.is_plain:
             said += [manner for manner, pattern in _BEHIND.items() if pattern.match(self.text, end)]
@@ -262,7 +262,7 @@ class FreeText:
         return self._pairs
 
     def manner(self, phrases: Iterable[str]) -> Said | None:
-        """The manner in which any of the phrases stands in the text, or None where none does.
+        """The manner in which any of the phrases is in the text, or None where none does.
 
         Of several places in one text the firmest is what it says; of several texts of one concept the least firm, for
         what a clinician typed beside a code says more than the code's own words.
@@ -371,7 +371,7 @@ def _manners(text: _Text, phrases: list[str]) -> Iterator[Said]:
 
 
 def reports_any(text: str, phrases: Iterable[str]) -> bool:
-    """Whether one of the phrases (in the form of ``words``) stands in a text, neither denied nor only mentioned."""
+    """Whether one of the phrases (in the form of ``words``) is in a text, neither denied nor only mentioned."""
     return FreeText(text).manner(phrases) not in (None, Said.MENTIONED, Said.DENIED)
 
 
@@ -381,5 +381,5 @@ def capital(text: str) -> str:
 
 
 def inside_sentence(title: str) -> str:
-    """A title as it stands inside a sentence: its first letter small, unless it begins with an abbreviation."""
+    """A title as it is inside a sentence: its first letter small, unless it begins with an abbreviation."""
     return title[0].lower() + title[1:] if title[1:2].islower() or title[1:2] == " " else title

@@ -23,7 +23,7 @@ def problems(resource: Json) -> Iterator[str]:
             yield f"{place}: {item['msg']}" if place else str(item["msg"])
     # ValidationError is a ValueError too; the library raises either where it knows no such type.
     except (LookupError, ValueError):
-        yield f"'{kind}' is no FHIR resource"
+        yield f"'{kind}' is not a FHIR resource"
 
 
 def request_problems(body: Any) -> Iterator[str]:

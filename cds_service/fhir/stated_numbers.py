@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 
 from cds_service.fhir.free_text import words
 
-# The number follows what it measures within so many words, or stands before it within so many.
+# The number follows what it measures within so many words, or is before it within so many.
 WORDS_BEHIND, WORDS_BEFORE = 6, 3
 # "L4" is a level, and no number.
 _TOKEN = re.compile(r"\d{1,4}(?:\.\d{1,3})?|[a-z]+\d*|[%\u00b0]", re.IGNORECASE)
@@ -18,7 +18,7 @@ def stated_number(
 ) -> float | None:
     """The number that a sentence states of the first of the phrases (as ``free_text.words``) that it holds, or None.
 
-    With ``units`` (as written, small) one of them must stand behind the number; without, a Roman numeral counts behind
+    With ``units`` (as written, small) one of them must be behind the number; without, a Roman numeral counts behind
     the phrase or behind "grade". A number outside ``least`` to ``most`` is none.
     """
     tokens = [token.lower() for token in _TOKEN.findall(sentence)]

@@ -76,7 +76,7 @@ _MODIFIERS = re.compile(r"(?<=^.{5})(?:[-: ]?[0-9A-Z]{2})+$")
 
 
 def system_of_code(system: str, code: str) -> str:
-    """The system that a code belongs to (both canonical): CPT is level I of HCPCS, and each stands under the other's
+    """The system that a code belongs to (both canonical): CPT is level I of HCPCS, and each is under the other's
     name; which of the two it is shows in the code."""
     if system == HCPCS and _CPT_SHAPE.fullmatch(code):
         return CPT

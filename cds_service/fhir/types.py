@@ -25,7 +25,7 @@ class ResourceType:
 
     Whose: ``subject`` is the element that refers to the patient.
 
-    What it is: ``concept`` is the element that says so. Where that may stand in another resource, ``concept_at`` refers
+    What it is: ``concept`` is the element that says so. Where that may be in another resource, ``concept_at`` refers
     to that, which is of the type ``concept_in``, and ``there`` is the element in it; ``concept_in_r5`` is the name of
     the element in FHIR R5, where that is another. ``concept_too`` are elements that also say it. ``coded_within`` is
     the path to the elements inside it that have a code of their own. ``coded``: it is found by codes and words.
@@ -263,7 +263,7 @@ WORDED = tuple(name for name, row in TYPES.items() if row.words)
 # What each type asks for that is an order which a call may draft.
 ORDERS: Mapping[str, Ordered] = MappingProxyType({name: row.orders for name, row in TYPES.items() if row.orders})
 
-# The statuses of what is no order any more, or never was one. A completed order was carried out: it needs nothing.
+# The statuses of what is no longer an order, or never was one. A completed order was carried out: it needs nothing.
 WITHDRAWN = ("entered-in-error", "revoked", "completed")
 
 

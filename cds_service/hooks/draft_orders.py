@@ -54,8 +54,8 @@ class DraftOrders(NamedTuple):
 def read_drafts(context: Mapping[str, Any], patient_id: str, limits: ReadLimits) -> DraftOrders:
     """The draft orders of a context.
 
-    Raises RequestError: 400 where draftOrders is no Bundle, or none of its entries holds a resource; 413 for more than
-    ``limits`` let through.
+    Raises RequestError: 400 where draftOrders is not a Bundle, or none of its entries holds a resource; 413 for more
+    than ``limits`` let through.
     """
     listed = _entries(context)
     if len(listed) > limits.drafts:
@@ -128,7 +128,7 @@ def _resource(entry: Any, place: str) -> tuple[Json | None, str]:
 
 
 def _unreadable(resource: Json, place: str) -> Iterator[UnreadDraft]:
-    """Why it cannot be determined what a draft orders; nothing where it can, and for drugs, which are no procedure."""
+    """Why it cannot be determined what a draft orders; nothing where it can, and for drugs: they are not procedures."""
     kind = resource["resourceType"]
     if kind in OLDER_ORDERS:
         sentence = f"{place} is a {kind}, which FHIR R4 does not have; send a {OLDER_ORDERS[kind]}."

@@ -1,8 +1,8 @@
 """Feedback as sent: what became of cards, read from JSON, or a RequestError that says what, where and what is allowed.
 
 CDS Hooks 2.0, "Feedback", read liberally where EHRs are known to differ: ``overrideReasons`` for ``overrideReason``,
-an extension in place of a reason, ids that are no UUIDs, a reason without ``system``, one object in place of a list, no
-``outcomeTimestamp``.
+an extension in place of a reason, ids that are not UUIDs, a reason without ``system``, one object in place of a list,
+no ``outcomeTimestamp``.
 """
 
 import re

@@ -16,7 +16,7 @@ HOOKS = (PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN)
 SERVICES = {f"coverage-guidance-{hook}": hook for hook in HOOKS}
 SERVICE_OF = {hook: service_id for service_id, hook in SERVICES.items()}
 
-# What may stand behind "Bearer " in a header (RFC 6750, section 2.1, and any other visible ASCII that is in use).
+# What may be behind "Bearer " in a header (RFC 6750, section 2.1, and any other visible ASCII that is in use).
 _TOKEN = re.compile(r"[!-~]+")
 
 
@@ -117,7 +117,7 @@ def parse(service_id: str, body: Any, limits: ReadLimits = DEFAULT_LIMITS) -> Ho
 def with_prefetch(request: HookRequest, sent: Any, limits: ReadLimits = DEFAULT_LIMITS) -> HookRequest:
     """The call with the member ``prefetch`` of its body, which ``parse`` does without and reads where it is given.
 
-    Raises RequestError 400 where it is no object, 413 for more than ``limits`` let through.
+    Raises RequestError 400 where it is not an object, 413 for more than ``limits`` let through.
     """
     return replace(request, prefetch=_prefetch(sent, limits))
 

@@ -136,7 +136,7 @@ class AuditLog:
 
     ``id_key`` keys the hashes; ``keys`` close the content, None keeps none; ``clock`` gives the time in UTC. A line
     that was written outlives the process; it is not forced to the disk, so that a loss of power may take the last. A
-    day takes ``most_bytes`` at the most (0: any number): near that lines lose their content, beyond it none is written.
+    day takes at most ``most_bytes`` (0: any number): near that lines lose their content, beyond it none is written.
     """
 
     def __init__(
@@ -226,7 +226,7 @@ class AuditLog:
         os.close(self._open(self._clock().date()))
 
     def patient(self, patient_id: str) -> str:
-        """The hash under which a patient stands in the log: HMAC-SHA-256 under the id key, in hexadecimal."""
+        """The hash under which a patient is in the log: HMAC-SHA-256 under the id key, in hexadecimal."""
         return _hash(self._id_key, "patient", patient_id)
 
     def _head(self, kind: str, entry: Call | Feedback) -> dict[str, Any]:

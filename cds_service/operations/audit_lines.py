@@ -21,7 +21,7 @@ _FILE = re.compile(r"audit-(\d{4}-\d\d-\d\d)\.jsonl")
 class Wanted:
     """Which lines are wanted: days (both included), card, client, patient (as hashed); None is any.
 
-    Lines of the workbench's demo calls are wanted where ``client`` names them, and else never.
+    Lines of the workbench's demo calls are wanted only where ``client`` names them.
     """
 
     since: date | None = None

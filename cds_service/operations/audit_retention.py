@@ -26,7 +26,7 @@ def remove_old(folder: Path, first: date) -> int:
 
 
 def shrink(folder: Path, most: int, today: date) -> Iterator[tuple[str, int]]:
-    """Makes the log ``most`` bytes at the most: the content of the oldest days goes first, then whole days.
+    """Makes the log at most ``most`` bytes: the content of the oldest days goes first, then whole days.
 
     Yields CONTENT and how many lines of a day lost theirs, or LINES and 1 for a day deleted. The files of ``today``
     (UTC) and of the day before stay as they are, because workers may still write to them. Of several workers one does

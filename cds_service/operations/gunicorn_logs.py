@@ -4,7 +4,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-# Who speaks stands behind gunicorn's wrapper and ours; by that the log tells its main process from its workers.
+# Who speaks is behind gunicorn's wrapper and ours; by that the log tells its main process from its workers.
 _SPEAKER = 3
 
 

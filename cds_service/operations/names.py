@@ -1,4 +1,4 @@
-"""The closed sets of names that may stand in a log line, a metric or a trace: ours or the operator's, no caller's."""
+"""The closed sets of names that may be in a log line, a metric or a trace: ours or the operator's, no caller's."""
 
 from dataclasses import dataclass
 

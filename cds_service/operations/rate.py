@@ -31,7 +31,7 @@ def limit_of(text: str) -> RateLimitItem:
 class RateLimiter:
     """Counts calls over a moving window: a limit of 600/minute holds for every minute, whenever it begins.
 
-    The counts stand in the memory of this process, so that N workers let through up to N times the limit. Make it in
+    The counts are in the memory of this process, so that N workers let through up to N times the limit. Make it in
     the worker, after the fork: it keeps a thread that forgets what has expired.
     """
 

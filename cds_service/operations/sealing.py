@@ -24,7 +24,7 @@ REMOVED = "[removed]"
 _AUTHORIZATION = ("token_type", "expires_in", "scope", "subject", "patient")
 _TOKEN_NAMES = frozenset({"access_token", "refresh_token", "id_token", "client_assertion", "client_secret"})
 _QUOTED_TOKEN_NAMES = tuple(f'"{name}"'.encode() for name in sorted(_TOKEN_NAMES))
-# Shorter ones are no tokens, and taking them out would take out words.
+# Shorter ones are not tokens, and taking them out would take out words.
 SHORTEST_TOKEN = 8
 _FOR_ONE_READER = b"cds-service content for one reader"
 
@@ -123,7 +123,7 @@ def content_of(
 
 
 def without_tokens(body: Any, *others: bytes) -> tuple[bytes, ...]:
-    """A hook request as JSON text, and ``others`` beside it, without the access token, wherever it stands in them.
+    """A hook request as JSON text, and ``others`` beside it, without the access token, wherever it is in them.
 
     Of ``fhirAuthorization`` only the members that the specification names beside the token are left; members that are
     named as tokens are removed at any depth. Raises TypeError or RecursionError for what is nested too deeply.

@@ -24,7 +24,7 @@ class Timing:
     def step(self, name: str) -> Iterator[None]:
         """Times what happens inside, also where it ends in an error. Raises ValueError for a name not in STEPS."""
         if name not in STEPS:
-            raise ValueError(f"'{name}' is no step of a call; the steps are {', '.join(STEPS)}")
+            raise ValueError(f"'{name}' is not a step of a call; the steps are {', '.join(STEPS)}")
         started = self._clock()
         try:
             yield

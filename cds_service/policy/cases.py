@@ -34,7 +34,7 @@ class CaseFiles:
     def read(self) -> dict[str, Any]:
         """cases.json, its ``cases`` followed by those of every cases-*.json, each table opened.
 
-        Each case says in ``file`` where it stands. Raises PolicyError with file and place.
+        Each case says in ``file`` where it is. Raises PolicyError with file and place.
         """
         cases = self._main()
         return {**cases, CASES: list(_each(self._folder, cases))}
@@ -77,7 +77,7 @@ def _lists(folder: Path, cases: Mapping[str, Any], problems: list[str]) -> Itera
         if not isinstance(document, dict) or list(document) != ["cases"]:
             problems.append(f'{path}: must hold {{"cases": […]}} alone; day, charts and orders are those of cases.json')
             continue
-        # A case is a case in whichever file it stands: the schema of cases.json, whose other parts are sound already.
+        # A case is a case in whichever file it is: the schema of cases.json, whose other parts are sound already.
         wrong = schema_problems(plain_schema("cases"), path, {**cases, "cases": document["cases"]})
         problems += wrong
         if not wrong:
@@ -94,7 +94,7 @@ def _opened(case: dict[str, Any]) -> list[dict[str, Any]]:
         raise ValueError(f"nothing in the case holds {_HOLE}, so that all cases of the table would be alike")
     twice = sorted({value for value in values if values.count(value) > 1})
     if twice:
-        raise ValueError(f"{', '.join(twice)} stands twice")
+        raise ValueError(f"{', '.join(twice)} occurs twice")
     return [{"name": f"{case['name']} ({value})", **_filled(body, value)} for value in values]
 
 

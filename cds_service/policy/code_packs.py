@@ -103,12 +103,12 @@ def _read(file: Path) -> CodePack:
 def _faults(pack: CodePack, document: Mapping[str, Any]) -> Iterator[str]:
     if not is_standard(pack.system) and ":" not in pack.system:
         yield (
-            f"$.system: '{pack.system}' is no code system; write its FHIR address, "
+            f"$.system: '{pack.system}' is not a code system; write its FHIR address, "
             "such as http://www.ama-assn.org/go/cpt, or a common short name, such as cpt"
         )
     for member, kept in (("codes", pack.codes), ("replaced_by", pack.replaced_by)):
         if len(kept) < len(document.get(member, ())):
-            yield f"$.{member}: one code stands there in two spellings; each code may stand once"
+            yield f"$.{member}: one code occurs in two spellings; each code may occur once"
     for code, entry in pack.codes.items():
         if entry.valid_from and entry.valid_until and days(entry.valid_until).last < days(entry.valid_from).first:
             yield f"$.codes['{code}']: valid_until {entry.valid_until} lies before valid_from {entry.valid_from}"

@@ -68,7 +68,7 @@ class Code:
 
     @property
     def labelled_elsewhere(self) -> bool:
-        """Whether the label is not ours: a licensed descriptor of any length, in which any character may stand."""
+        """Whether the label is not ours: a licensed descriptor of any length, in which any character may occur."""
         return self.seen in (FROM_PACK, FROM_VALUE_SET)
 
     @property
@@ -96,9 +96,9 @@ class CodeSet:
     ``unless``: words beside which the phrases mean something else ("pain score" in "knee pain score", "removal" of an
     implant). ``words_beside_codes``: the phrases beside a code that the set does not list count like phrases without a
     code (a drug's product code, whose ingredient is in its words); elsewhere they are shown and settle nothing alone.
-    ``drugs`` are the ingredients that a phrase names; these phrases stand among the others too. A phrase of
-    ``together`` counts where one of ``beside`` stands in the same text, in any order ("L4-L5 laminectomy"); these stand
-    among them as well. ``ingredients`` are the names of drugs whose rows stand at the end of ``codes``;
+    ``drugs`` are the ingredients that a phrase names; these phrases are among the others too. A phrase of
+    ``together`` counts where one of ``beside`` is in the same text, in any order ("L4-L5 laminectomy"); these stand
+    among them as well. ``ingredients`` are the names of drugs whose rows are at the end of ``codes``;
     ``family_systems`` are the code systems of its families, and ``alone`` the phrases that count by themselves.
     """
 
@@ -151,7 +151,7 @@ class CodeSet:
         return found if found is not None and found.is_valid(on) else None
 
     def stands_in(self, text: FreeText) -> bool:
-        """Whether a phrase stands anywhere in a text."""
+        """Whether a phrase is anywhere in a text."""
         return bool(self._index.standing_in(text))
 
     def manner_in(self, text: FreeText, *, ordered: bool = False) -> Said | None:
@@ -183,7 +183,7 @@ class CodeSet:
         return any(phrase in plain for phrase in self.beside)
 
     def _phrases_in(self, text: FreeText, called: str = "") -> list[str]:
-        """The phrases that stand in a text and may count: those of ``together`` only beside one of ``beside``."""
+        """The phrases that are in a text and may count: those of ``together`` only beside one of ``beside``."""
         found = self._index.standing_in(text)
         if self._together.isdisjoint(found):
             return found
@@ -199,5 +199,5 @@ class CodeSet:
         return tuple(sorted({name for phrase in found for name in self.drugs.get(phrase, ())}))
 
     def match_words(self, text: str) -> bool:
-        """Whether a phrase stands in a text, neither denied nor only mentioned."""
+        """Whether a phrase is in a text, neither denied nor only mentioned."""
         return self.manner_in(FreeText(text)) is not None

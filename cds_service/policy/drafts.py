@@ -8,7 +8,7 @@ MARK = "FILL IN: "
 def places_to_fill(folder: Path) -> int:
     """How many texts and keys of the JSON files of a folder are still to be filled in; of a finished folder none.
 
-    Files that are no JSON are counted too: an author saves a draft at any moment.
+    Files that are not JSON are counted too: an author saves a draft at any moment.
     """
     return sum(_text(path).count(f'"{MARK}') for path in folder.glob("*.json"))
 

@@ -40,7 +40,7 @@ def in_force(policies: Sequence[Policy], on: date) -> Policy:
 
 
 def overlaps(policies: Iterable[Policy]) -> list[str]:
-    """A sentence for each range that is turned round and each two editions of one statement that cannot both stand.
+    """A sentence for each range that is reversed and each two editions of one statement that cannot both be in force.
 
     Such two are effective on the same days or have one name; each sentence names both policies.
     """

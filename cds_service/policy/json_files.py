@@ -31,12 +31,12 @@ _NO_JSON = {
     "Expecting property name": "a key in double quotes is expected here; perhaps the comma before is one too many",
     "Expecting ':'": "a colon is expected here, between a key and its value",
     "Expecting ','": "a comma or a closing bracket is expected here; perhaps the entry before has no comma after it",
-    "Illegal trailing comma": "no comma may stand here, after the last entry",
+    "Illegal trailing comma": "a comma is not allowed here, after the last entry",
     "Extra data": "the file goes on after its last closing bracket; perhaps a bracket was closed too early",
     "Unterminated string": 'the text that begins here has no closing double quotes; inside text they are written \\"',
-    "Invalid control character": "a line break or a tab stands inside text, which must stand on one line; "
+    "Invalid control character": "there is a line break or a tab inside text, which must be on one line; "
     "perhaps the double quotes at the end of the text are missing",
-    "Invalid \\": 'a backslash stands here that means nothing; inside text it is written \\\\ and double quotes \\"',
+    "Invalid \\": 'this backslash means nothing; inside text, a backslash is written \\\\ and double quotes \\"',
 }
 
 
@@ -108,13 +108,13 @@ def plain_schema(name: str) -> FileSchema:
 
 
 class _Repeating(dict[str, Any]):
-    """An object of the file in which keys stand more than once."""
+    """An object of the file in which keys occur more than once."""
 
     repeated: tuple[str, ...] = ()
 
 
 class _Objects:
-    """Makes the objects of one file; ``repeat`` is whether there is one in which a key stands more than once."""
+    """Makes the objects of one file; ``repeat`` is whether there is one in which a key occurs more than once."""
 
     def __init__(self, text: str) -> None:
         self._comments = f'"{COMMENT}' in text
@@ -134,7 +134,7 @@ class _Objects:
 
 
 def _repeated(value: Any, steps: tuple[str | int, ...] = ()) -> Iterator[tuple[str, str]]:
-    """(JSON path, key) of each key that stands more than once in one object."""
+    """(JSON path, key) of each key that occurs more than once in one object."""
     from cds_service.policy import schema_faults
 
     if isinstance(value, _Repeating):
@@ -145,7 +145,7 @@ def _repeated(value: Any, steps: tuple[str | int, ...] = ()) -> Iterator[tuple[s
 
 
 def _no_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} stands here as a number; it is none that JSON knows")
+    raise ValueError(f"{word} is not a number in JSON")
 
 
 def read_json(path: Path) -> Any:
@@ -161,18 +161,18 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise PolicyError([f"{path}: the file is missing; a rule set needs {', '.join(FILES)} (.json)"]) from None
     except json.JSONDecodeError as error:
-        told = next((words for said, words in _NO_JSON.items() if error.msg.startswith(said)), "this is no JSON")
+        told = next((words for said, words in _NO_JSON.items() if error.msg.startswith(said)), "this is not JSON")
         raise PolicyError([f"{path}: line {error.lineno}, column {error.colno}: {told}"]) from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise PolicyError([f"{path}: line {line}: a character is not UTF-8; save the file as UTF-8 text"]) from None
     except ValueError as error:
         raise PolicyError([f"{path}: {error}"]) from None
-    # Inside comments keys may stand as often as they will.
+    # Inside comments a key may occur any number of times.
     twice = [*_repeated(document)] if objects.repeat else []
     if twice:
         raise PolicyError(
-            [f"{path}: {place}: the key '{key}' stands twice; each may stand once" for place, key in twice]
+            [f"{path}: {place}: the key '{key}' occurs twice; each key may occur once" for place, key in twice]
         )
     return document
 

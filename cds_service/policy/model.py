@@ -169,7 +169,7 @@ class Test:
     """A node of a test: a ``word`` of the vocabulary, and what stands beside it.
 
     ``inner`` are the tests inside it, ``fact`` and ``after`` the facts that it names, ``wanted`` and the limits what a
-    value is compared with. ``place`` is where it stands in policy.json; ``parameters`` names the numbers that its
+    value is compared with. ``place`` is where it is in policy.json; ``parameters`` names the numbers that its
     limits are written as.
     """
 
@@ -347,7 +347,7 @@ class Pathway:
     """An order that goes another way: known by what it says, or by ``when`` over facts.
 
     ``codes`` and ``phrases`` make an order this pathway's by themselves, with ``names_site`` wherever it is. Words of
-    ``routing``, and ``reasons`` by code or words, send an order this way which is the policy's business already; beside
+    ``routing``, and ``reasons`` by code or words, send this way an order that concerns the policy already; beside
     one of ``keeps`` the words do not. ``says`` names the words of the card that is all it gets.
     """
 

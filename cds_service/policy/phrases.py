@@ -52,7 +52,7 @@ class Implanted:
 
 @dataclass(frozen=True, slots=True)
 class PagePhrases:
-    """Words that stand on the evidence page and no longer on the card."""
+    """Words that are on the evidence page and no longer on the card."""
 
     codes: str
     header_code: str

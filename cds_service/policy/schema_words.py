@@ -27,14 +27,14 @@ _TYPES = {
     "object": "an object",
 }
 _FORMATS = {
-    "date": ("no day", "a day as year-month-day, such as 2026-03-15, that the calendar has"),
+    "date": ("not a day", "a valid day as year-month-day, such as 2026-03-15"),
     "fhir-date": (
-        "no date",
-        "a day such as 2026-03-15, a month such as 2026-03 or a year such as 2026, that the calendar has",
+        "not a date",
+        "a valid day such as 2026-03-15, a month such as 2026-03, or a year such as 2026",
     ),
 }
 LENGTH_SHOWN = 60
-_OF_SOME_FORM = ("of another form", "text of a certain form")
+_OF_SOME_FORM = ("in the wrong format", "text in the expected format")
 
 # Under these keywords stand schemas by name, or schemas of what an object or list holds.
 _NAMED = ("properties", "patternProperties", "dependentSchemas", "$defs")
@@ -68,7 +68,7 @@ def sentence(fault: Fault) -> str:
 
 
 def is_type(value: Any, name: str) -> bool:
-    """Whether a value is of a type of JSON Schema; true and false are no numbers."""
+    """Whether a value is of a type of JSON Schema; true and false are not numbers."""
     return bool(Draft202012Validator.TYPE_CHECKER.is_type(value, name))
 
 
@@ -105,7 +105,7 @@ def _conditions(fault: Fault) -> Iterator[tuple[int, Schema, bool]]:
         if is_name:
             is_name = False
         else:
-            # A key named "then" is no keyword: is_name tells the two apart.
+            # A key named "then" is not a keyword: is_name tells the two apart.
             is_name = step in _NAMED
             depth += step in _INNER
             if step in ("then", "else") and "if" in node:
@@ -139,7 +139,7 @@ def condition(fault: Fault) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value of the file as it stands there, shortened; text in single quotes."""
+    """A value of the file as it is there, shortened; text in single quotes."""
     match value:
         case str():
             written = json.dumps(value, ensure_ascii=False)[1:-1]
@@ -199,7 +199,7 @@ def _count(value: Any, one: str, many: str) -> str:
 
 def _known_keys(fault: Fault) -> str:
     known = list(fault.schema.get("properties", {}))
-    return f"; allowed {listed(known)}" if known else ""
+    return f"; allowed: {listed(known)}" if known else ""
 
 
 # --- one function for each keyword ------------------------------------------------------------------------------------
@@ -210,12 +210,12 @@ def _type(fault: Fault) -> str:
     hint = ", so leave out the quotes" if without_quotes(fault.found, wanted) else ""
     if wanted == "array":
         hint = ", so put it between [ and ]"
-    return f"{_found(fault.found)} stands here; needed is {_types(wanted)}{hint}"
+    return f"found {_found(fault.found)}; expected {_types(wanted)}{hint}"
 
 
 def _enum(fault: Fault) -> str:
     names = [value if isinstance(value, str) else shown(value) for value in fault.wanted]
-    allowed = nearest(fault.found, names) if isinstance(fault.found, str) else f"allowed {listed(names)}"
+    allowed = nearest(fault.found, names) if isinstance(fault.found, str) else f"allowed: {listed(names)}"
     return f"{shown(fault.found)} is not allowed here; {allowed}"
 
 
@@ -230,20 +230,20 @@ def _pattern(fault: Fault) -> str:
     words = re.sub(r"[^a-z0-9]+", " ", fault.found.lower()).split()
     repaired = (" ".join(fault.found.split()), "-".join(words), " ".join(words))
     guess = next((text for text in repaired if text and re.search(fault.wanted, text)), None)
-    hint = f"did you mean '{shortened(guess)}'? Allowed is" if guess else "allowed is"
+    hint = f"did you mean '{shortened(guess)}'? Allowed:" if guess else "allowed:"
     return f"{shown(fault.found)} is not allowed here; {hint} {wanted}"
 
 
 def _format(fault: Fault) -> str:
     what, wanted = _FORMATS.get(fault.wanted, _OF_SOME_FORM)
-    return f"{shown(fault.found)} is {what}; allowed is {wanted}"
+    return f"{shown(fault.found)} is {what}; expected {wanted}"
 
 
 def _min_length(fault: Fault) -> str:
     if not fault.found:
-        return "the text is empty; something must stand here"
+        return "the text is empty; write something here"
     found = _count(fault.found, "character", "characters")
-    return f"{shown(fault.found)} has {found}; at least {fault.wanted} are needed"
+    return f"{shown(fault.found)} has {found}; at least {fault.wanted} are required"
 
 
 def _max_length(fault: Fault) -> str:
@@ -252,7 +252,7 @@ def _max_length(fault: Fault) -> str:
 
 
 def _too_few(fault: Fault, one: str, many: str, what: str) -> str:
-    needed = f"at least {fault.wanted} {f'{one} is' if fault.wanted == 1 else f'{many} are'} needed"
+    needed = f"at least {fault.wanted} {f'{one} is' if fault.wanted == 1 else f'{many} are'} required"
     if not fault.found:
         return f"the {what} is empty; {needed}"
     return f"the {what} has only {_count(fault.found, one, many)}; {needed}"
@@ -275,40 +275,42 @@ def _max_items(fault: Fault) -> str:
 
 
 def _max_properties(fault: Fault) -> str:
-    found = f"{keys_named(list(fault.found))} stand together"
-    return f"{found}; {_at_most(fault)}{_known_keys(fault).replace('; allowed are', ', of', 1)}"
+    found = f"found {keys_named(list(fault.found))} together"
+    return f"{found}; {_at_most(fault)}{_known_keys(fault).replace('; allowed:', ', of', 1)}"
 
 
 def _unique_items(fault: Fault) -> str:
     values = fault.found
     twice = next(value for index, value in enumerate(values) if value in values[:index])
-    return f"{shown(twice)} stands twice in the list; each entry may stand once"
+    return f"{shown(twice)} occurs twice in the list; each entry may occur once"
 
 
 def _minimum(fault: Fault) -> str:
-    return f"{shown(fault.found)} is too small; {fault.wanted} is the least allowed"
+    return f"{shown(fault.found)} is too small; the minimum is {fault.wanted}"
 
 
 def _maximum(fault: Fault) -> str:
-    return f"{shown(fault.found)} is too large; {fault.wanted} is the most allowed"
+    return f"{shown(fault.found)} is too large; the maximum is {fault.wanted}"
 
 
 def _exclusive_minimum(fault: Fault) -> str:
-    return f"{shown(fault.found)} is too small; allowed is what is above {fault.wanted}"
+    return f"{shown(fault.found)} is too small; it must be above {fault.wanted}"
 
 
 def _exclusive_maximum(fault: Fault) -> str:
-    return f"{shown(fault.found)} is too large; allowed is what is below {fault.wanted}"
+    return f"{shown(fault.found)} is too large; it must be below {fault.wanted}"
 
 
 def _alternatives(fault: Fault) -> str:
     wanted = [described(fault.root, branch) for branch in fault.wanted]
     if not fault.branches:
-        return f"{_found(fault.found)} may be only one of these, and is more: {'; '.join(dict.fromkeys(wanted))}"
+        return (
+            f"{_found(fault.found)} must match only one of these, and matches more: {'; '.join(dict.fromkeys(wanted))}"
+        )
     values = [value for branch in fault.wanted for value in _values(fault.root, branch)]
     guess = meant(fault.found, values) if isinstance(fault.found, str) else None
-    hint = f"did you mean '{guess}'? Needed is" if guess else "needed is"
-    return f"{_found(fault.found)} stands here; {hint} {_or(wanted)}"
+    hint = f"did you mean '{guess}'? Expected" if guess else "expected"
+    return f"found {_found(fault.found)}; {hint} {_or(wanted)}"
 
 
 def _values(root: Schema, schema: Any) -> list[str]:
@@ -321,7 +323,7 @@ def _values(root: Schema, schema: Any) -> list[str]:
 def _not(fault: Fault) -> str:
     keys = fault.wanted.get("required", ()) if isinstance(fault.wanted, Mapping) else ()
     if len(keys) > 1:
-        return f"{keys_named(keys)} may not stand together"
+        return f"{keys_named(keys)} may not be used together"
     return f"{keys_named(keys)} is not allowed here" if keys else _other(fault)
 
 
@@ -333,7 +335,7 @@ def _false(fault: Fault) -> str:
 
 def _other(fault: Fault) -> str:
     wanted = fault.schema.get("description")
-    return f"{_found(fault.found)} is not allowed here" + (f"; allowed is {wanted}" if wanted else "")
+    return f"{_found(fault.found)} is not allowed here" + (f"; allowed: {wanted}" if wanted else "")
 
 
 _SENTENCES: Mapping[str, Callable[[Fault], str]] = {

@@ -113,11 +113,11 @@ def _entry(system: Any, code: Any, display: Any) -> ValueSetCode | str:
         return "a code needs a system and a code, both as text"
     known = canonical_system(system)
     if not is_standard(known):
-        return f"'{system}' is no code system whose codes are read; local codes are read by their words alone"
+        return f"'{system}' is not a code system whose codes are read; local codes are read by their words alone"
     number = canonical_code(known, code)
     known = system_of_code(known, number)
     if _NO_CODE.search(number):
-        return f"'{code}' is no code"
+        return f"'{code}' is not a code"
     if known in CHECKED and not CHECKED[known](number):
         return f"'{code}' has a wrong check digit, as a spreadsheet leaves behind; take it from its source again"
     return ValueSetCode(known, number, display if isinstance(display, str) else "")
@@ -130,13 +130,13 @@ def _of_json(file: Path) -> tuple[str, str, list[_Written]]:
     """(name, version, (place, system, code, display) of each code) of a ValueSet (FHIR R4)."""
     document = read_json(file)
     if not isinstance(document, dict) or document.get("resourceType") != "ValueSet":
-        raise PolicyError([f"{file}: is no FHIR ValueSet; its resourceType must be ValueSet"])
+        raise PolicyError([f"{file}: is not a FHIR ValueSet; its resourceType must be ValueSet"])
     name = next((text for key in ("title", "name") if isinstance(text := document.get(key), str)), file.stem)
     try:
         expansion = document.get("expansion")
         listed = list(_expanded(expansion)) if expansion is not None else list(_composed(document.get("compose")))
     except (AttributeError, TypeError):
-        raise PolicyError([f"{file}: is no ValueSet as FHIR R4 writes it; its lists must hold objects"]) from None
+        raise PolicyError([f"{file}: is not a ValueSet as FHIR R4 writes it; its lists must hold objects"]) from None
     except ValueError as error:
         raise PolicyError([f"{file}: {error}"]) from None
     return name, str(document.get("version") or ""), listed
@@ -189,11 +189,11 @@ def _enumerated(part: Mapping[str, Any], place: str) -> Sequence[Mapping[str, An
 
 
 def _of_csv(file: Path) -> Iterator[_Written]:
-    """(place, system, code, display) of each row below the heading, which may stand below other lines."""
+    """(place, system, code, display) of each row below the heading, which may be below other lines."""
     try:
         rows = list(csv.reader(io.StringIO(file.read_text(encoding="utf-8-sig"), newline="")))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise PolicyError([f"{file}: is no CSV in UTF-8: {error}"]) from None
+        raise PolicyError([f"{file}: is not CSV in UTF-8: {error}"]) from None
     heading = next((number for number, row in enumerate(rows) if {"system", "code"} <= _columns(row).keys()), None)
     if heading is None:
         raise PolicyError([f"{file}: has no line of headings with the columns system and code (and display)"])
@@ -217,7 +217,7 @@ def unplaced(value_sets: Iterable[ValueSet], policies: Iterable[str]) -> list[st
     """A sentence for each value set whose folder is named as no policy."""
     known = list(policies)
     return [
-        f"{item.file}: '{item.policy}' is no rule set; {nearest(item.policy, known)}"
+        f"{item.file}: '{item.policy}' is not a rule set; {nearest(item.policy, known)}"
         for item in value_sets
         if item.policy not in known
     ]
@@ -238,7 +238,7 @@ def apply(
     problems = []
     for item in own:
         if item.code_set not in sets:
-            problems.append(f"{item.file}: '{item.code_set}' is no code set; {nearest(item.code_set, sets)}")
+            problems.append(f"{item.file}: '{item.code_set}' is not a code set; {nearest(item.code_set, sets)}")
             continue
         entry = sets[item.code_set]
         rows = list(_rows(item, entry["codes"], systems))

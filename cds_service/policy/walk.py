@@ -48,7 +48,7 @@ def nodes(test: Test, events: str = "") -> Iterator[Node]:
 
 
 def parameters_named(test: Test) -> Iterator[str]:
-    """The parameters that stand as limits in a test."""
+    """The parameters that are limits in a test."""
     return (name for node in nodes(test) for name in node.test.parameters.values())
 
 

@@ -138,7 +138,7 @@ class VerdictGroup(NamedTuple):
     """The criteria printed under one heading, which no earlier group holds.
 
     They are those of ``verdict``; without one, those that only the rules of single sources ask for (``lent``), or
-    those that nothing counts. ``above`` are those of the verdict that stand under an earlier heading.
+    those that nothing counts. ``above`` are those of the verdict that are under an earlier heading.
     """
 
     verdict: VerdictRule | None

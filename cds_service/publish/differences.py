@@ -77,7 +77,7 @@ def or_names(sentences: Iterable[str], old: Any, new: Any) -> list[str]:
 
 
 def order(what: str, old: Iterable[Any], new: Iterable[Any]) -> Iterator[str]:
-    """A sentence where what stayed stands in another order."""
+    """A sentence where what stayed is in another order."""
     before, after = list(by_id(old)), list(by_id(new))
     if [name for name in before if name in after] != [name for name in after if name in before]:
         yield f"The {what} stand in another order."
@@ -114,6 +114,6 @@ def plain(value: Any) -> Any:
 
 
 def _members(record: Any) -> dict[str, Any]:
-    """The members of a record, but for where a test stands in the file, and what criteria say of a fact."""
+    """The members of a record, but for where a test is in the file, and what criteria say of a fact."""
     apart = _APART.get(type(record), ())
     return {item.name: plain(getattr(record, item.name)) for item in fields(record) if item.name not in apart}

@@ -43,7 +43,7 @@ FAULTS = {
     ),
     "Unexpected": (
         "A value in another unit, out of range, too old, dated in the future, refuted, cancelled or entered in error "
-        "is no evidence, and the card says why."
+        "is not evidence, and the card says why."
     ),
     "Contradictory": (
         "Two values of one day, or a record and an attested answer, that disagree make the criterion unknown, and both "

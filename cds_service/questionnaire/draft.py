@@ -1,6 +1,6 @@
 """The draft response of a package (QuestionnaireResponse, R4; Da Vinci DTR): numbers that were found, nothing attested.
 
-DTR, spec-125: completed older responses do not fill a new form, so an attested answer of before is no answer here.
+DTR, spec-125: completed older responses do not fill a new form, so an attested answer of before is not an answer here.
 """
 
 from collections.abc import Mapping, Sequence

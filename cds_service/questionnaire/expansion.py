@@ -97,5 +97,5 @@ def expanded(value_set: Json, of: Contents, page: Page, identifier: str, timesta
         "parameter": parameters,
         "contains": found[page.offset : page.offset + size],
     }
-    # An empty list is no FHIR.
+    # An empty list is not FHIR.
     return value_set | {"expansion": {name: value for name, value in expansion.items() if value != []}}

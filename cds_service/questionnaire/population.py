@@ -85,7 +85,7 @@ def signer() -> list[Json]:
 
 
 def variable(rule: FactRule) -> str:
-    """The name of a fact's variable, in which no dash may stand: "pain-score" is "painScore"."""
+    """The name of a fact's variable, which may not hold a dash: "pain-score" is "painScore"."""
     first, *rest = rule.name.split("-")
     return first + "".join(word.capitalize() for word in rest)
 

@@ -12,7 +12,7 @@ from cds_service.policy.model import FactRule, Policy, Test, own_id
 from cds_service.policy.walk import tests
 from cds_service.questionnaire import question_words as words
 
-# Children of a question, by what stands behind its linkId.
+# Children of a question, by what is behind its linkId.
 FOUND, HELP, OBSERVED = ".found", ".help", ".observed"
 BASIS, BASIS_TEXT, WHY_NOT = ".basis", ".basis-text", ".why-not"
 DESPITE, DESPITE_WHY = ".despite", ".despite-why"

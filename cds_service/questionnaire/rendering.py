@@ -33,7 +33,7 @@ def questionnaire_url(policy: Policy, canonical_base: str) -> str:
 
 
 def criteria_system(policy: Policy, canonical_base: str) -> str:
-    """The code system of a policy's criteria, whose codes stand on the questions that bear on them."""
+    """The code system of a policy's criteria, whose codes are on the questions that bear on them."""
     return f"{canonical_base}/CodeSystem/{policy.id}-criteria"
 
 

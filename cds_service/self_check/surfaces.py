@@ -1,4 +1,4 @@
-"""What the service stands on beside its rules: the files of its policies, its clock, its own pages and documents."""
+"""What the service needs in addition to its rules: the files of its policies, its clock, its pages and documents."""
 
 import hashlib
 from collections.abc import Callable, Iterable

@@ -117,7 +117,7 @@ class Arrival:
         first = not self._head
         searched = max(0, len(self._head) - len(_END) + 1)
         self._head += data
-        # Of what is no HTTP the end would never come.
+        # Of what is not HTTP the end would never come.
         if first and not (data[:1].isalpha() or data[:1] == b"\r"):
             raise RequestError(400, "structure", _NO_LINE)
         end = self._head.find(_END, searched)

@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 from cds_service.errors import RequestError
 
-# What stands around the data: sizes, extensions, trailers. For chunks of 1 KiB and more it is a hundredth of the body.
+# What surrounds the data: sizes, extensions, trailers. For chunks of 1 KiB and more it is a hundredth of the body.
 MOST_FRAMING = 256 * 1024
 LONGEST_LINE = 4096
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
@@ -38,7 +38,7 @@ class Chunks:
         self.too_large = False
 
     def feed(self, data: bytes) -> bool:
-        """Takes what came; whether nothing more is waited for. Raises RequestError 400 for what are no chunks."""
+        """Takes what came; whether nothing more is waited for. Raises RequestError 400 for what are not chunks."""
         del self._waiting[: self._at]
         self._at = 0
         self._waiting += data

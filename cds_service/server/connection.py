@@ -1,4 +1,4 @@
-"""One connection of a caller: where it stands, what it has still to get, and answers that no application makes."""
+"""One connection of a caller: its state, what it has still to get, and answers that no application makes."""
 
 import errno
 import selectors
@@ -40,7 +40,7 @@ class Outbox:
 
 
 class Connection:
-    """One connection and where it stands; ``timeout`` is gunicorn's name for when an idle one is closed."""
+    """One connection and its state; ``timeout`` is gunicorn's name for when an idle one is closed."""
 
     def __init__(self, sock: socket.socket, client: Any, server: Any) -> None:
         self.sock, self.client, self.server = sock, client, server

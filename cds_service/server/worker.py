@@ -39,7 +39,7 @@ from cds_service.web.browsers import PROBES
 REQUEST_SECONDS = 15.0
 ANSWER_SECONDS = 15.0
 LINGER_SECONDS = 5.0
-# Of a request that was refused for its size: so many times the size that is allowed are thrown away.
+# Of a request that was refused for its size, this many times the allowed size is thrown away.
 LINGER_SHARE = 4
 # So many bodies of the largest size may be inside at a time.
 LARGEST_INSIDE = 16
@@ -276,7 +276,7 @@ class BoundedWorker(gthread.ThreadWorker):
             self._send(conn)
 
     def _tell(self, conn: Connection, error: RequestError) -> None:
-        """Answers without a thread what is no request."""
+        """Answers without a thread what is not a request."""
         conn.unsent, conn.keep = answer_of(error), False
         self._send(conn)
 

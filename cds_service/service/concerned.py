@@ -1,4 +1,4 @@
-"""Whose business a call is, before its chart is read, and what must be known next to answer it."""
+"""Which statements a call may concern, before its chart is read, and what must be known next to answer it."""
 
 from collections.abc import Collection, Mapping
 from datetime import date
@@ -16,9 +16,9 @@ from cds_service.service.statement import ReadCall, may_open
 
 
 def concerned_policies(request: HookRequest, guide: Guide, today: date) -> tuple[Policy, ...]:
-    """Whose business the call may be: of most orders it is nobody's, and that shows in the orders alone.
+    """The statements that the call may concern: for most orders none, which their orders alone show.
 
-    Raises RequestError 400 for an order for another patient that may be a policy's business; others are ignored.
+    Raises RequestError 400 for an order for another patient that may concern a policy; others are ignored.
     """
     if request.hook == hook_request.PATIENT_VIEW:
         return guide.library.opened_on_patient_view

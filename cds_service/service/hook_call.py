@@ -34,7 +34,7 @@ def answer(
     in_time: Callable[[], bool] = always,
     came: Arrivals | None = None,
 ) -> list[Answer]:
-    """Checks one call against every statement whose business it may be; at most one answer for each, by the edition of
+    """Checks one call against every statement that it may concern; at most one answer for each, by the edition of
     the date of service.
 
     ``candidates`` are ``concerned_policies`` of the call, and ``came`` its ``arrivals``, where the caller has them.

@@ -1,4 +1,4 @@
-"""One statement against one call: whether it is its business, and what it says."""
+"""One statement against one call: whether the call concerns it, and what it says."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -60,7 +60,7 @@ class ReadCall(NamedTuple):
 
 
 def answer_of(editions: tuple[Policy, ...], call: ReadCall) -> Answer | None:
-    """What a statement says to a call, by the edition of the date of service; None where the call is not its business.
+    """What a statement says to a call, by the edition of the date of service; None where the call does not concern it.
 
     Raises RequestError 412 where an order is recognized but its patient was not sent.
     """
@@ -150,7 +150,7 @@ def _decision(
 
 
 def _decided(policy: Policy, call: ReadCall, known: Known, order: ProcedureOrder | None) -> Answer:
-    """What is said of a call that is the policy's business: another pathway, a question, or the criteria."""
+    """What is said of a call that concerns the policy: another pathway, a question, or the criteria."""
     references = order.references if order else ""
     first = order.drafts[0].reference if order else None
     quiet = _is_quiet(call)

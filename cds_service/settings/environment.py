@@ -1,4 +1,4 @@
-"""The CDS_SERVICE_* variables of an environment that are no settings: misspelled ones, and those of orchestrators."""
+"""The CDS_SERVICE_* variables of an environment that are not settings: misspelled ones, and those of orchestrators."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,7 +35,7 @@ def unknown_variables(environment: Mapping[str, str], settings: Iterable[str]) -
         if written.startswith(PREFIX) and written not in allowed and not is_injected(written, value):
             option = _OPTIONS.get(written.removeprefix(PREFIX))
             hint = f"the option {option} of `cds-service serve` sets it" if option else nearest(written, allowed)
-            yield f"{name} is no setting; {hint}."
+            yield f"{name} is not a setting; {hint}."
 
 
 def is_injected(name: str, value: str) -> bool:

@@ -259,7 +259,7 @@ class Settings(BaseSettings):
     @field_validator("cards", "codes", "value_sets", "clients", "state", mode="before")
     @classmethod
     def _empty_is_left_out(cls, value: object, info: ValidationInfo) -> object:
-        # An empty variable would else be the folder in which the process happens to run.
+        # An empty variable would otherwise be the folder in which the process happens to run.
         return cls.model_fields[str(info.field_name)].get_default(call_default_factory=True) if value == "" else value
 
     @field_validator("id_key")

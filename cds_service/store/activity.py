@@ -1,4 +1,4 @@
-"""What each statement had to say, day by day: one that orders ask for and that gives no card any more is broken."""
+"""What each statement had to say, day by day: one that orders ask for and that no longer gives a card is broken."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from cds_service.store.tables import ACTIVITY
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What a statement had to do on a UTC day: calls with an order that may be its business, and cards given."""
+    """What a statement had to do on a UTC day: calls with an order that may concern it, and cards given."""
 
     day: date
     policy: str
@@ -22,7 +22,7 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """The last day on which an order was the statement's business, and on which it gave a card; None is never.
+    """The last day on which an order concerned the statement, and on which it gave a card; None is never.
 
     ``days`` are the days with such orders since that card, the card's own day not among them.
     """

@@ -1,4 +1,4 @@
-"""Whether calls may wait for the store: one that waits in vain would else be followed by all threads of the worker."""
+"""Whether calls may wait for the store: otherwise all threads of the worker would follow one that waits in vain."""
 
 import time
 from collections.abc import Callable, Iterator

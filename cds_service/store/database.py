@@ -240,7 +240,7 @@ class Store:
         return now is None or now.identity != self._known.identity or now.size < self._known.size
 
     def _still(self, known: files.Look | None) -> None:
-        """Raises StoreError where what was just written stands in a file that is no longer at its path."""
+        """Raises StoreError where what was just written is in a file that is no longer at its path."""
         if known is None or self.address.file is None:
             return
         now = files.look_at(self.address.file)

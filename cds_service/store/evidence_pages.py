@@ -68,7 +68,7 @@ def number(store: Store) -> int:
 
 
 def remove_ended(store: Store, now: datetime, clients: Collection[str]) -> Iterator[list[Ended]]:
-    """Removes the pages that have expired, and those of clients that may not call any more, batch by batch.
+    """Removes the pages that have expired, and those of clients that may no longer call, batch by batch.
 
     ``clients`` are the ids of those that may. Raises StoreError.
     """

@@ -70,7 +70,7 @@ class FormSessions:
         return Begun(text_of(name), text_of(secret))
 
     def read(self, name: str, secret: str) -> bytes | None:
-        """What a session holds; None where there is none of that name (any more), or the secret is another.
+        """What a session holds; None where there is none of that name, or no longer, or the secret is another.
 
         Raises StoreError.
         """
@@ -139,7 +139,7 @@ class FormSessions:
 
 
 def remove_ended(store: Store, now: datetime) -> int:
-    """Removes the sessions that nobody used any more; how many. Raises StoreError."""
+    """Removes the sessions that nobody uses anymore; how many. Raises StoreError."""
     ended = delete(FORM_SESSIONS).where(_T.expires <= int(now.timestamp()))
     with store.writing() as connection:
         return connection.execute(ended, execution_options={"preserve_rowcount": True}).rowcount

@@ -60,7 +60,7 @@ class Ledger:
         )
 
     def note(self, cards: Iterable[Shown], day: date, orders: Iterable[str], answered: Iterable[str]) -> None:
-        """One call: the cards it was given, the statements whose business its orders were, those that gave a card."""
+        """One call: the cards it was given, the statements that its orders concerned, those that gave a card."""
         with self._lock:
             for card in cards:
                 self._cards.setdefault(card.card, card)

@@ -33,7 +33,7 @@ BETWEEN_EVIDENCE = timedelta(minutes=5)
 
 
 class RetentionLimits(NamedTuple):
-    """How long, in days, and how much is kept at the most: bytes of the audit log, cards, pieces of feedback, evidence
+    """How long, in days, and how much is kept at most: bytes of the audit log, cards, pieces of feedback, evidence
     pages."""
 
     audit_days: int
@@ -178,7 +178,7 @@ class Retention:
         return FEEDBACK in self._full
 
     def run(self, now: datetime, pause: Callable[[float], bool] = lambda seconds: False) -> None:
-        """One run, of BATCHES batches at the most; ``now`` has a time zone.
+        """One run, of at most BATCHES batches; ``now`` has a time zone.
 
         ``pause`` is called between two batches; where it returns True the run ends. Raises AuditError or StoreError;
         the next run goes on.
@@ -217,7 +217,7 @@ class Retention:
         if turns.take(self._store, EVIDENCE, now, now - between):
             work = prune_evidence(self._store, self._limits.evidence, now, self._clients, self._ended)
             self._remove(work, removed, pause)
-            # A form that was left holds a chart's excerpt, which nobody can open any more.
+            # A form that was left holds a chart's excerpt, which nobody can open anymore.
             form_sessions.remove_ended(self._store, now)
 
     def _is_due(self, now: datetime) -> bool:

@@ -39,7 +39,7 @@ def recover(address: Address) -> Salvaged:
     """
     file = address.file
     if file is None:
-        raise StoreError(f"The store ({address.shown}) is no file; PostgreSQL is recovered with its own tools.")
+        raise StoreError(f"The store ({address.shown}) is not a file; PostgreSQL is recovered with its own tools.")
     if not file.exists():
         raise StoreError(f"There is no store at {file}.")
     new = files.aside(file, "recovered")

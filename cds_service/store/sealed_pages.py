@@ -1,7 +1,7 @@
 """Evidence pages of calls: each closed under a key of the server and a secret that is in its link and nowhere else.
 
 Whoever has the database, or the server's key, or both, can open none without the link. The first browser that opens a
-page keeps it; a link that was passed on, or stands in a log, opens nothing then.
+page keeps it; a link that was passed on, or is in a log, opens nothing then.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ class ToClose(NamedTuple):
 
 
 class NotShown(Enum):
-    """Why a page is not shown: there is none (never was, or any more), or another browser has it."""
+    """Why a page is not shown: there is none (never, or no longer), or another browser has it."""
 
     GONE = "gone"
     ELSEWHERE = "elsewhere"
@@ -93,7 +93,7 @@ class SealedPages:
         return links
 
     def client_of(self, name: str, deadline: Deadline) -> str | None:
-        """Whose call made the page with this id; None where there is none (any more). Raises StoreError."""
+        """Whose call made the page with this id; None where there is none, or no longer. Raises StoreError."""
         page = self._found(name, deadline)
         return page.client if page is not None else None
 

@@ -74,7 +74,7 @@ class WorkbenchSessions:
         return name
 
     def read(self, name: str) -> bytes | None:
-        """What a session holds; None where there is none of that name (any more). Raises StoreError."""
+        """What a session holds; None where there is none of that name, or no longer. Raises StoreError."""
         if not _NAME.fullmatch(name):
             return None
         with self._within(), self._store.reading() as connection:

@@ -56,7 +56,7 @@ def _instant(claims: Mapping[str, Any], name: str, check: str) -> float:
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UntrustedError(check, f"{name}: a number of seconds since 1970, UTC", shown(claims, name))
-    # Further no calendar goes; what is no number or endless is refused with it.
+    # Further no calendar goes; what is not a number or endless is refused with it.
     if not 0 <= value < YEAR_10000:
         raise UntrustedError(check, f"{name}: seconds since 1970, UTC, before the year 10000", "a number out of range")
     return float(value)

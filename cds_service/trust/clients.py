@@ -67,7 +67,7 @@ def load_clients(path: Path) -> Clients:
         raise ClientsError((f"{path} is not UTF-8 text",)) from None
     except tomllib.TOMLDecodeError as error:
         raise ClientsError((f"{path} is not TOML: {error}",)) from None
-    problems = [f"{path}: '{key}' is no key here; {nearest(key, ['client'])}" for key in document if key != "client"]
+    problems = [f"{path}: '{key}' is not a key here; {nearest(key, ['client'])}" for key in document if key != "client"]
     listed = document.get("client", [])
     if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
         raise ClientsError((*problems, f"{path}: 'client' must be a list of tables; begin each with [[client]]"))
@@ -115,7 +115,7 @@ class _Reader:
     def client(self) -> Client:
         for key in self.entry:
             if key not in KEYS:
-                self._note(key, f"is no key of a client; {nearest(key, KEYS)}")
+                self._note(key, f"is not a key of a client; {nearest(key, KEYS)}")
         jwks_url, keys = self._keys()
         return Client(
             id=self._id(),
@@ -264,7 +264,7 @@ class _Reader:
             try:
                 network = ip_network(item)
             except ValueError as error:
-                self._note("private_networks", f"'{shortened(item)}' is no network such as 10.20.0.0/16 ({error})")
+                self._note("private_networks", f"'{shortened(item)}' is not a network such as 10.20.0.0/16 ({error})")
                 continue
             if not any(_within(network, private) for private in _PRIVATE):
                 self._note(
@@ -288,7 +288,7 @@ class _Reader:
                 )
         aliases = [*value.values()]
         for alias in dict.fromkeys(alias for alias in aliases if aliases.count(alias) > 1):
-            self._note("topic_aliases", f"'{shortened(alias)}' stands for two topics, which nobody could tell apart")
+            self._note("topic_aliases", f"'{shortened(alias)}' is used for two topics; give each topic its own alias")
         return value
 
     def _smart(self) -> SmartApp | None:

@@ -15,7 +15,7 @@ ACTIONS_IN_EXTENSION = "system-actions-in-extension"
 # Each way in which the answers to a client may differ from the specification, and what it does.
 QUIRKS: Mapping[str, str] = {
     ONE_ACTION: "a suggestion of several actions becomes several suggestions of one action",
-    ACTIONS_IN_EXTENSION: "system actions stand a second time under extension.systemActions of the answer",
+    ACTIONS_IN_EXTENSION: "system actions are repeated under extension.systemActions of the answer",
 }
 SEALED, SMART, OFF = "sealed", "smart", "off"
 # How the detail of a card may be written for one client (card.style), the default first.
@@ -110,7 +110,7 @@ class Client:
         return self._allowance((self.jwks_url,) if self.jwks_url else ())
 
     def _allowance(self, bases: tuple[str, ...]) -> Allowance:
-        # Whoever writes localhost into the entry means this machine, which is no public address.
+        # Whoever writes localhost into the entry means this machine, which is not a public address.
         here = _THIS_MACHINE if any(urlsplit(base).hostname == "localhost" for base in bases) else ()
         return Allowance(bases, (*self.networks, *here))
 

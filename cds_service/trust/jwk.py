@@ -52,7 +52,7 @@ def read_key_set(document: Any) -> KeySet:
     """The keys of a JWK Set (RFC 7517, section 5): ``{"keys": [{…}, …]}``.
 
     A key that cannot be used is left out with its reason, since sets also hold keys for other ends; of keys that share
-    a kid none is used. Raises UnusableKeyError for what is no JWK Set.
+    a kid none is used. Raises UnusableKeyError for what is not a JWK Set.
     """
     listed = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(listed, list):
@@ -84,7 +84,7 @@ def read_key(jwk: Any) -> Key:
     if kind not in ("RSA", "EC"):
         raise UnusableKeyError("its kty must be RSA or EC")
     if jwk.get("use", "sig") != "sig":
-        raise UnusableKeyError("its use is not 'sig'; it is no key for signatures")
+        raise UnusableKeyError("its use is not 'sig'; it is not a key for signatures")
     operations = jwk.get("key_ops", ["verify"])
     if not isinstance(operations, list) or "verify" not in operations:
         raise UnusableKeyError("its key_ops lack 'verify'")
@@ -124,7 +124,7 @@ def _elliptic(kid: str, jwk: Mapping[str, Any]) -> Key:
     try:
         public = EllipticCurvePublicNumbers(x, y, parameters).public_key()
     except ValueError:
-        raise UnusableKeyError(f"x and y are no point of {curve}") from None
+        raise UnusableKeyError(f"x and y are not a point of {curve}") from None
     return Key(kid, (algorithm,), f"EC {curve}", public)
 
 

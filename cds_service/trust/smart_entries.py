@@ -24,14 +24,14 @@ Note = Callable[[str, str], None]
 def smart_app(table: Any, folder: Path, note: Note) -> SmartApp | None:
     """The registration in a table; every fault goes to ``note`` with its key. None where it cannot be used.
 
-    ``secret_file`` and ``key_file`` are read below ``folder``: no secret stands in the clients file itself.
+    ``secret_file`` and ``key_file`` are read below ``folder``: no secret is in the clients file itself.
     """
     if not isinstance(table, Mapping):
         note("smart", "must be a table; begin it with [client.smart]")
         return None
     for key in table:
         if key not in KEYS:
-            note(f"smart.{key}", f"is no key of it; {nearest(key, KEYS)}")
+            note(f"smart.{key}", f"is not a key of it; {nearest(key, KEYS)}")
     client_id = table.get("client_id")
     if not isinstance(client_id, str) or not 0 < len(client_id) <= LONGEST:
         note("smart.client_id", "is missing: it is the client id that the EHR gave this service")
@@ -47,9 +47,7 @@ def smart_app(table: Any, folder: Path, note: Note) -> SmartApp | None:
         return _with_key(client_id, table, folder, writes, observations is True, note)
     method = table.get("auth_method", AUTH_METHODS[0])
     if method not in AUTH_METHODS[:2]:
-        note(
-            "smart.auth_method", f"'{shortened(str(method))}' is not allowed; allowed are {', '.join(AUTH_METHODS[:2])}"
-        )
+        note("smart.auth_method", f"'{shortened(str(method))}' is not allowed; allowed: {', '.join(AUTH_METHODS[:2])}")
         return None
     text = _read(table.get("secret_file"), folder, "smart.secret_file", note).strip()
     if not text:
@@ -74,7 +72,7 @@ def _with_key(
     try:
         key = load_pem_private_key(text.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        note("smart.key_file", "is no private key in PEM without a password")
+        note("smart.key_file", "is not a private key in PEM without a password")
         return None
     if isinstance(key, RSAPrivateKey) and key.key_size >= 2048:
         algorithm = "RS384"

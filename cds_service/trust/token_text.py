@@ -56,7 +56,7 @@ def _object(part: str, text: str) -> dict[str, Any]:
         raise UntrustedError("form", f"a {part} in base64url without padding", "something else")
     try:
         value = json.loads(data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
-        # Half of a surrogate pair is no character, and could not be written down anywhere.
+        # Half of a surrogate pair is not a character, and could not be written down anywhere.
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeError:
         raise UntrustedError("form", f"a {part} in UTF-8", "other bytes") from None

@@ -8,7 +8,7 @@ Where calls are open, any page that a user of this machine visits can try to cal
 - A call that changes or fetches something names the origin of its page (Fetch Standard, "Origin header"). Only our own
   origin and those in ``cors_origins`` are answered: others get 403 before anything is read, fetched, or kept.
 
-A client that is no browser sends no Origin header, and is not affected by the second check.
+A client that is not a browser sends no Origin header, and is not affected by the second check.
 """
 
 import re

@@ -109,7 +109,7 @@ def _answered(
     waits = deadline.earlier(RESERVE)
     client, in_time = installation.open_client, hook_call.always
     if gate is not None:
-        # It may have waited for a thread until nobody waits for its answer any more.
+        # It may have waited for a thread until nobody waits for its answer anymore.
         if not (in_time := lambda: deadline.left() > 0)():
             # A caller that did not send its body learns that; calling again would not help it.
             reading.body()
@@ -169,7 +169,7 @@ def _answered(
 
 
 def _read(record: CallRecord, guide: Guide) -> HookRequest:
-    """Reads the body as far as the call needs: of most orders, which are no statement's business, no chart is read."""
+    """Reads the body as far as the call needs: most orders concern no statement, and then no chart is read."""
     if hook_request.hook_of(record.service_id) == hook_request.PATIENT_VIEW:
         envelope = json_bodies.Envelope(record.body, json_bodies.read_json(record.body), "prefetch")
     else:
@@ -177,7 +177,7 @@ def _read(record: CallRecord, guide: Guide) -> HookRequest:
     record.parsed = envelope.value
     record.request = hook_request.parse(record.service_id, envelope.value, guide.limits)
     concerned = concerned_policies(record.request, guide, record.today)
-    # What is no object is refused whoever would read it: it costs next to nothing.
+    # What is not an object is refused whoever would read it: it costs next to nothing.
     if envelope.unread is not None and (concerned or not envelope.holds_an_object):
         record.request = hook_request.with_prefetch(record.request, envelope.read(), guide.limits)
     record.concerned = concerned

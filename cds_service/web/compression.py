@@ -1,6 +1,6 @@
 """Answers compressed with gzip for clients that ask for it (RFC 9110, section 8.4).
 
-The size of a compressed answer tells a page that can add to the request what else stands in the answer (BREACH), so
+The size of a compressed answer tells a page that can add to the request what else is in the answer (BREACH), so
 that only answers in which nothing of the request is repeated are compressed: successful reads without a query.
 """
 

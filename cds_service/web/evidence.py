@@ -116,7 +116,7 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
         return answer
 
     def _rendered(found: OpenedPage) -> str | None:
-        """The page; None where its rule set is not loaded any more, or another version of the program made it."""
+        """The page; None where its rule set is no longer loaded, or another version of the program made it."""
         page = orjson.loads(found.content)
         policy = library.policy(page["policy"])
         if policy is None or page["version"] != VERSION:

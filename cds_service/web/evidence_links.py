@@ -98,7 +98,7 @@ class EvidenceLinks:
         for item in answers:
             try:
                 page = self._page(item, client, made, expires)
-            # Whatever it is: the card stands without the link.
+            # Whatever it is: the card goes out without the link.
             except Exception as error:
                 logs.logger().error("unexpected", exc_info=error)
             else:

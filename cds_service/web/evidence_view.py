@@ -123,7 +123,7 @@ class _Shown:
         return RowGroup(title, tuple(notes), counts, rows)
 
     def rows(self, rows: Iterable[Json]) -> tuple[EvidenceRow, ...]:
-        """Criteria as they are shown; one that the rule set has not any more is left as its id."""
+        """Criteria as they are shown; one that the rule set no longer has is left as its id."""
         return tuple(self._row(row, self._part["criteria"].get(row["id"], {})) for row in rows)
 
     def _row(self, row: Json, criterion: Json) -> EvidenceRow:

@@ -11,7 +11,7 @@ from cds_service.card.words.counting import criteria, form
 
 
 class Message(NamedTuple):
-    """What stands in place of a page that is not shown: the status of the answer, a heading, and a sentence."""
+    """What is shown in place of a page: the status of the answer, a heading, and a sentence."""
 
     status: int
     title: str

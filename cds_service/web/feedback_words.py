@@ -1,4 +1,4 @@
-"""The words of the feedback page that its bars are labeled with, and its faults; its headings stand in its template."""
+"""The words of the feedback page that its bars are labeled with, and its faults; its headings are in its template."""
 
 from collections.abc import Mapping
 

@@ -225,7 +225,7 @@ def _prefetch(asked: PackageRequest, library: Library) -> Mapping[str, Any]:
         key: {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": item} for item in listed]}
         for key, listed in by_key.items()
     }
-    # What was answered before is no part of a new form (DTR, spec-125), so that it need not be sent.
+    # What was answered before is not part of a new form (DTR, spec-125), so that it need not be sent.
     chart.setdefault("questionnaireResponse", None)
     mine = (item for item in patients if item.get("id") == asked.patient_id)
     return chart | {"patient": next(mine, {"resourceType": "Patient", "id": asked.patient_id})}

@@ -10,7 +10,7 @@ Parameters = Mapping[str, Sequence[Json]]
 
 
 def read(body: Any) -> Parameters:
-    """The parameters of a body by name. Raises RequestError 400 where it is no Parameters resource."""
+    """The parameters of a body by name. Raises RequestError 400 where it is not a Parameters resource."""
     if not isinstance(body, dict) or body.get("resourceType") != "Parameters":
         raise RequestError(400, "structure", "The body must be a FHIR Parameters resource.")
     listed = body.get("parameter", [])

@@ -1,5 +1,5 @@
 """The words of a packet, in one place, so that a site can reword and a translator can work: those of the draft letter
-of medical necessity and of the FHIR document. The frame of the letter stands in its template.
+of medical necessity and of the FHIR document. The frame of the letter is in its template.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,6 +1,6 @@
 """Packets closed for the browser that shows a page: whoever opens the page can have its letter and its download made.
 
-A packet is closed under the server's key alone and stands in a page that shows what is in it. Nothing is kept here.
+A packet is closed under the server's key alone and is in a page that shows what is in it. Nothing is kept here.
 """
 
 import os
@@ -39,7 +39,7 @@ class Packets:
         return self._keys is not None
 
     def closed(self, packet: Packet) -> str:
-        """A packet as text, for half an hour; "" where it cannot be closed: the page stands without it."""
+        """A packet as text, for half an hour; "" where it cannot be closed: the page is shown without it."""
         if self._keys is None:
             return ""
         until = f"{int(self._now().timestamp()) + SECONDS:0{_DIGITS}}"

@@ -83,7 +83,7 @@ class DemoEhr:
     # --- sessions ---
 
     def session(self, token: str) -> Session | None:
-        """The session that a token or a cookie names; None where there is none (any more). Raises StoreError."""
+        """The session that a token or a cookie names; None where there is none, or no longer. Raises StoreError."""
         name = name_of(token)
         content = self._sessions.read(name)
         return Session.read(name, content) if content is not None else None

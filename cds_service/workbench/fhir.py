@@ -47,7 +47,7 @@ class FhirServer:
     def search(self, kind: str, parameters: Parameters) -> Json:
         """One page of a search as a searchset Bundle, with a ``next`` link where more follows.
 
-        Raises RequestError 400 for a parameter that is not known, or one of paging that is no number.
+        Raises RequestError 400 for a parameter that is not known, or one of paging that is not a number.
         """
         found = list(matches(self._of(kind), parameters))
         start, count = _paging(parameters)
@@ -68,7 +68,7 @@ class FhirServer:
             for resource, mode in shown
         ]
         bundle: Json = {"resourceType": "Bundle", "type": "searchset", "total": len(found), "link": links}
-        # An empty list is no FHIR.
+        # An empty list is not FHIR.
         return bundle | ({"entry": entries} if entries else {})
 
     def capabilities(

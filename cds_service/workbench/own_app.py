@@ -55,7 +55,7 @@ class OwnApp(NamedTuple):
         return self.address + CALLBACK_PATH
 
     def registration(self, iss: str) -> Registration | None:
-        """The registration at the demo EHR for the ``iss`` of a launch; None where that is no base of it."""
+        """The registration at the demo EHR for the ``iss`` of a launch; None where that is not a base of it."""
         ours = urlsplit(self.address)
         try:
             given = urlsplit(iss)

@@ -90,7 +90,7 @@ class Patients:
         for key, value in request["prefetch"].items():
             for kind, resources in read_value(value).by_type.items():
                 by_type.setdefault(kind, []).extend(resources)
-                # A remark of the example's own server (OperationOutcome) is no record.
+                # A remark of the example's own server (OperationOutcome) is not a record.
                 if prefetch_templates.key_of(kind) != key and kind != "OperationOutcome":
                     beside[f"{key[0].upper()}{key[1:]}"] = tuple(resources)
         by_type.pop("OperationOutcome", None)
@@ -110,7 +110,7 @@ def _line(example: Example, guide: Guide, today: date) -> Listed:
     request = examples.request_as_of(example, today)
     patient = request["prefetch"]["patient"]
     answers = hook_call.answer(hook_request.parse(example.about["service"], request), guide, today)
-    # The card that stands first.
+    # The card that comes first.
     shown = [(item.card["indicator"] != "warning", place) for place, item in enumerate(answers) if item.card]
     lead = answers[min(shown)[1]] if shown else None
     return Listed(

@@ -1,4 +1,4 @@
-"""The Markdown of a card as HTML that may stand in a page: text, tables and links, and nothing that runs or loads."""
+"""The Markdown of a card as HTML that may be in a page: text, tables and links, and nothing that runs or loads."""
 
 from functools import cache
 

@@ -90,7 +90,7 @@ class Session:
         return found if found is not None and found["kind"] == kind and found["until"] > now else None
 
     def take(self, kind: str, token: str, now: int) -> dict[str, Any] | None:
-        """The same, and the token opens nothing any more."""
+        """The same, and the token no longer opens anything."""
         found = self.granted(kind, token, now)
         if found is not None:
             del self.grants[_hash(secret_of(token))]

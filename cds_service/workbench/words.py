@@ -1,6 +1,6 @@
 """The words that modules of the demo EHR give to its pages, in one place, so that a site can reword them and a
-translator can work. All others stand in ``static/workbench/strings.js`` and in the templates; those of the Check tab in
-``check_words``. What its FHIR and OAuth servers answer to programs stands with them.
+translator can work. All others are in ``static/workbench/strings.js`` and in the templates; those of the Check tab in
+``check_words``. What its FHIR and OAuth servers answer to programs is with them.
 """
 
 from collections.abc import Iterable, Mapping

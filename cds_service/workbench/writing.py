@@ -56,7 +56,7 @@ def create(chart: WritableChart, kind: str, resource: Json, condition: str | Non
     """Creates a resource that was checked; ``condition`` is a search (``If-None-Exist``) that must find none, and where
     it finds one that one comes back.
 
-    Raises RequestError: 400 ``condition`` is no search, 412 it finds several, 422 it is not of this chart's patient.
+    Raises RequestError: 400 ``condition`` is not a search, 412 it finds several, 422 it is not of this chart's patient.
     """
     _check_subject(chart, kind, resource)
     found = _existing(chart, kind, condition)

@@ -26,7 +26,7 @@ def patient_view(today: date) -> tuple[str, Any]:
 
 
 def unrecognized(request: Any, today: date) -> Any:
-    """The same call with orders that are no policy's business."""
+    """The same call with orders that concern no policy."""
     other = request_as_of(examples(data_folder("fhir_examples"))[UNRELATED], today)["context"]
     ours, theirs = request["context"]["patientId"], other["patientId"]
     orders = json.loads(json.dumps(other["draftOrders"]).replace(theirs, ours))

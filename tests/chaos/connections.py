@@ -169,7 +169,7 @@ def unread_bodies() -> str:
 
 
 def chunk_junk() -> str:
-    """What is no HTTP is a 4xx or 501, or the connection ends; never a 5xx of ours."""
+    """What is not HTTP is a 4xx or 501, or the connection ends; never a 5xx of ours."""
     statuses: set[str] = set()
     with _service() as address, _beside(address) as beside:
         for number in range(ROUNDS_OF_JUNK):

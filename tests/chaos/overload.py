@@ -56,7 +56,7 @@ class Overload:
         )
 
     def count(self, status: int, took: float) -> None:
-        """Takes what became of one of too many calls; a status of 0 is no answer."""
+        """Takes what became of one of too many calls; a status of 0 is not an answer."""
         if status == 200:
             self.accepted.append(took)
         elif status == 503:

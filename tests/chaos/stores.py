@@ -221,7 +221,7 @@ def store_locked() -> str:
 
 
 def disk_full() -> str:
-    """No file may grow any more, as on a full disk; then there is space again."""
+    """No file may grow anymore, as on a full disk; then there is space again."""
     with scene() as made:
         before = {worker: resource.prlimit(worker, resource.RLIMIT_FSIZE) for worker in made.workers()}
         for worker, (_, hard) in before.items():

@@ -24,7 +24,7 @@ SURFACES = (
     "tests/**/*.py",
     "tests/**/*.md",
 )
-# What stands before the words of a line: its indent, and marks of quotations, lists, headings and comments.
+# What is before the words of a line: its indent, and marks of quotations, lists, headings and comments.
 _MARGIN = re.compile(r"(?m)^[ \t>]*(?:(?:[-*+/]|\d+\.|#+|noqa: [\w, ]+-) +)?")
 
 
@@ -37,7 +37,7 @@ class Rule(NamedTuple):
 
 
 class Excepted(NamedTuple):
-    """A place where the words stay: its file, a part of what stands there, and why."""
+    """A place where the words stay: its file, a part of what is there, and why."""
 
     file: str
     text: str
@@ -45,7 +45,7 @@ class Excepted(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """A word that does not belong, where it stands, and what belongs there."""
+    """A word that does not belong, where it is, and what belongs there."""
 
     file: str
     line: int

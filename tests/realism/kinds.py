@@ -1,4 +1,4 @@
-"""What may stand in a chart: kinds of a few facts, and what a careful reader makes of them, whoever writes it."""
+"""What may be in a chart: kinds of a few facts, and what a careful reader makes of them, whoever writes it."""
 
 from dataclasses import dataclass, field
 

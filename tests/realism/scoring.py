@@ -103,7 +103,7 @@ def _is_shown(item: Written, ours: list[Json], cards: list[Json]) -> bool:
 
 
 def _counts(item: Written, ours: list[Json]) -> bool:
-    """Whether what must be no evidence is: of its criterion, or to be confirmed."""
+    """Whether what must not count as evidence does: for its criterion, or to be confirmed."""
     return any(where == item.fact.at and found.get("reference") in item.references for where, found in _evidence(ours))
 
 

@@ -17,7 +17,7 @@ class Fact:
     """What is charted: a problem, drug, score, act, therapy, report, exam, payer or device.
 
     ``at`` is the criterion on which it bears; it is shown where its record is, and where that alone does not tell it,
-    what matches ``said`` as well. With ``counts`` false it must be no evidence there.
+    what matches ``said`` as well. With ``counts`` false it must not count as evidence there.
     """
 
     kind: str

@@ -87,7 +87,7 @@ def plain(text: str) -> str:
     return f" {' '.join(re.findall('[a-z0-9]+', text.lower()))} "
 
 
-# --- the manner in which a phrase stands in a text --------------------------------------------------------------------
+# --- the manner in which a phrase is in a text --------------------------------------------------------------------
 
 REPORTED, PAST, SUSPECTED, MENTIONED, RELATIVE, DENIED = range(6)
 LISTS = [[tuple(phrase.split()) for phrase in sorted(row, key=len, reverse=True)] for row in WORDS]
@@ -97,12 +97,12 @@ Tokens = list[str]
 
 
 def at(tokens: Tokens, place: int, phrases: list[tuple[str, ...]]) -> int:
-    """The place behind the longest of the phrases that stands here; -1 for none."""
+    """The place behind the longest of the phrases that is here; -1 for none."""
     return next((place + len(p) for p in phrases if tuple(tokens[place : place + len(p)]) == p), -1)
 
 
 def first_end(tokens: Tokens, phrases: list[tuple[str, ...]]) -> int:
-    """The place behind the first of the phrases; beyond the text where none stands in it."""
+    """The place behind the first of the phrases; beyond the text where none is in it."""
     return next((end for place in range(len(tokens)) if (end := at(tokens, place, phrases)) > 0), len(tokens) + 1)
 
 
@@ -123,7 +123,7 @@ def behind(tokens: Tokens, place: int) -> set[tuple[int, int]]:
 
 @cache
 def clauses(text: str) -> list[list[Json]]:
-    """The clauses of each sentence of a text, with all that is said of what stands in them."""
+    """The clauses of each sentence of a text, with all that is said of what is in them."""
     return [_sentence(part) for part in re.split(r"\.(?=\s|$)|[;\n\r]|(?i: but | however | although | though )", text)]
 
 
@@ -160,7 +160,7 @@ def _sentence(text: str) -> list[Json]:
 
 
 def manner_of(texts: list[str], phrases: list[str]) -> int | None:
-    """The manner in which the phrases stand in the texts of one concept; None where they do not."""
+    """The manner in which the phrases are in the texts of one concept; None where they do not."""
     least: list[int] = []
     for text in texts:
         if not any(f" {phrase} " in plain(text) for phrase in phrases):

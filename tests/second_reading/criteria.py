@@ -163,7 +163,7 @@ NAMES: dict[int, list[str]] = {}
 
 
 def facts_in(test: Json) -> list[str]:
-    """The names of the facts that a test of a rule set reads; what is asked of each event is no fact."""
+    """The names of the facts that a test of a rule set reads; what is asked of each event is not a fact."""
     if id(test) not in NAMES:
         NAMES[id(test)] = list(_names_in(test))
     return NAMES[id(test)]

@@ -20,7 +20,7 @@ def table(name: str) -> list[list[str]]:
 
 
 def ticked(cell: str) -> list[str]:
-    """What stands in backticks."""
+    """What is in backticks."""
     return re.findall(r"`([^`]*)`", cell)
 
 

@@ -1,4 +1,4 @@
-"""The vocabulary as it stands in cards/README.md, printed from the tables: ``python -m tests.test_docs`` writes it."""
+"""The vocabulary as it is in cards/README.md, printed from the tables: ``python -m tests.test_docs`` writes it."""
 
 import json
 from collections.abc import Iterator

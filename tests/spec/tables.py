@@ -31,7 +31,7 @@ CRITERION = "asked"
 class Row:
     """One patient: what is on record, in words and as items, the truth, what is ordered, and of which part.
 
-    ``reason`` is what the finding says, where that is asked; ``expect`` what comes out where it is no truth of the
+    ``reason`` is what the finding says, where that is asked; ``expect`` what comes out where it is not a truth of the
     criterion; ``profile`` a rule to be checked against.
     """
 

@@ -1,4 +1,4 @@
-"""What stands behind a card in lines (``evidence_text``): the words that cases ask for."""
+"""What is behind a card in lines (``evidence_text``): the words that cases ask for."""
 
 from cds_service.card.words.counting import AND, few, form, needs
 from cds_service.facts.evaluated import DOES_NOT_APPLY, WAIVED
@@ -87,7 +87,7 @@ def note(said: str) -> str:
 
 
 def part_stands(not_met: int, unknown: int) -> str:
-    """How one part stands in all verdicts."""
+    """The result of one part in all verdicts."""
     said = [f"{not_met} not met"] * bool(not_met)
     said += [f"{unknown} {needs(unknown)} documentation"] * bool(unknown)
     return ", ".join(said) or ALL_MET
@@ -150,7 +150,7 @@ def more_payers(number: int) -> str:
 
 
 def held(stands: str) -> str:
-    """How the case stands in a rule that may not decide."""
+    """The result under a rule that may not decide."""
     return f" Checked against it: {stands}."
 
 

@@ -60,7 +60,7 @@ def trials_met(title: str, number: int, attested: int) -> Line:
 
 
 def trials_open(title: str, met: int, total: int, gaps: int, outside: str) -> Line:
-    """How the criteria of the trials stand; ``gaps`` and ``outside`` where the lead does not say them."""
+    """The results of the criteria of the trials; ``gaps`` and ``outside`` where the lead does not say them."""
     said = f"{met} of {total} met"
     if gaps:
         said += f"; {count_open(gaps)}"

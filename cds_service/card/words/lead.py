@@ -1,4 +1,4 @@
-"""The lead of a card: what to do, and what joins that. Each phrase is what stands in bold and, behind it, the rest."""
+"""The lead of a card: what to do, and what joins that. Each phrase is what is in bold and, behind it, the rest."""
 
 from cds_service.card.style import Line, Span
 from cds_service.card.words.counting import counted, form

@@ -1,4 +1,4 @@
-"""Words that a kept evidence page has from its card; all others stand in ``web.evidence_words``."""
+"""Words that a kept evidence page has from its card; all others are in ``web.evidence_words``."""
 
 from cds_service.card.words.counting import and_more
 

@@ -7,7 +7,7 @@ from cds_service.card.words.counting import counted, few
 SIGNER_NOT_RECORDED = "signer not recorded"
 DATE_NOT_RECORDED = "date not recorded"
 VALUE_NOT_SHOWN = "value not shown"
-# Stands in a phrase of what fails a criterion, where a form says no and gives no value.
+# Is in a phrase of what fails a criterion, where a form says no and gives no value.
 OTHERWISE = "otherwise"
 IN_A_REPORT = "in a report, to confirm"
 TEXT_NOT_READABLE = "(report on file, text not readable)"

@@ -1,4 +1,4 @@
-"""The summary of a card: what stands behind the therapy, one phrase for each outcome and finding.
+"""The summary of a card: what is behind the therapy, one phrase for each outcome and finding.
 
 The summary has 100 characters: where an outcome has several phrases, the first that fits is taken.
 """

@@ -14,7 +14,7 @@ from cds_service.policy.model import FactRule, Test
 
 
 class AgeKind(NumberKind):
-    """The birth date of the Patient; a partial one gives two ages at the most."""
+    """The birth date of the Patient; a partial one gives at most two ages."""
 
     name = "age"
 

@@ -105,7 +105,7 @@ class MeasurementKind(NumberKind):
             by_factors.setdefault(factors, []).append(unit or "no unit")
         accepted = []
         for factors, units in by_factors.items():
-            read_as = " or ".join("as it stands" if factor == 1 else f"times {factor:g}" for factor in factors)
+            read_as = " or ".join("as written" if factor == 1 else f"times {factor:g}" for factor in factors)
             doubt = ", unknown where they disagree" if len(factors) > 1 else ""
             accepted.append(", ".join(units) + ("" if factors == (1.0,) else f" ({read_as}{doubt})"))
         if rule.item:

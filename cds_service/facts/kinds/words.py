@@ -26,7 +26,7 @@ LONGEST_QUOTE = 160
 TEXT_NOT_READ = "its text could not be read"
 REPORT_NOT_READ = "its report was not read"
 WORDS_NOT_SENT = "its words were not sent"
-# In which manners a phrase may stand, by the member "said" of a fact.
+# In which manners a phrase may be used, by the member "said" of a fact.
 _MANNERS = {
     "so": (Said.REPORTED, Said.SUSPECTED),
     "not so": (Said.DENIED,),
@@ -43,7 +43,7 @@ class _Found(NamedTuple):
 
 
 class WordsKind(YesOrNoKind):
-    """A phrase that stands in the words of a record; what is shown is the sentence as written."""
+    """A phrase that is in the words of a record; what is shown is the sentence as written."""
 
     name = "words"
     on_record = "found by words"
@@ -94,10 +94,10 @@ class WordsKind(YesOrNoKind):
 
     def compared(self, test: Test, rule: FactRule) -> str:
         """It is not compared: what words say is shown."""
-        return "shown where it stands there"
+        return "shown where it is found"
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
-        """The records, and how the words must stand there."""
+        """The records, and in which manner the words must be there."""
         manner = {"so": "says", "not so": "denies", "either": "speaks of"}[rule.said]
         of = f" ({rule.records.title.lower()})" if rule.records else ""
         return f"the free text of any {records(rule)}{of} that {manner} it; shown to be confirmed, settles nothing"

@@ -65,7 +65,7 @@ class Count(TestWord):
         return reader.limited(test, entry, place)
 
     def facts(self, test: Test) -> Iterator[str]:
-        """The events, and what they must come after; what is asked of each is no fact."""
+        """The events, and what they must come after; what is asked of each is not a fact."""
         yield test.fact
         if test.after:
             yield test.after

@@ -101,7 +101,7 @@ def _told_apart(entries: list[Mapping[str, Any]], place: Steps, reader: TestRead
                 if seen.setdefault(link, n) != n and "voided_by" not in entries[n]:
                     reader.fault(
                         (*place, "of", n),
-                        f"the {link} already stands in of[{seen[link]}] and would be counted twice",
+                        f"the {link} is already in of[{seen[link]}] and would be counted twice",
                     )
 
 

@@ -1,4 +1,4 @@
-"""``test`` … ``voided_by``: a test whose failing is no answer where something else is so."""
+"""``test`` … ``voided_by``: a test whose failing is not an answer where something else is so."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ class Voided(PairWord):
     exceptions = (Excuse("voided_by", "test", "in no case is 'voided_by' met and 'test' failed: add one"),)
 
     def recognizes(self, entry: Mapping[str, Any]) -> bool:
-        """Whether a test stands here that nothing waives: then something voids it, or is missing."""
+        """Whether there is a test here that nothing waives: then something voids it, or is missing."""
         return "test" in entry and "waived_by" not in entry
 
     def truth_of(self, first: Truth, second: Truth) -> Truth:

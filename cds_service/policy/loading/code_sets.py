@@ -44,7 +44,7 @@ class CodeReader(Reader):
         exact: dict[Key, Code] = {}
         for row in rows:
             if (row.system, row.code) in exact:
-                self.problem("codes", f"$.sets.{name}", f"{row.system_name} {row.code} stands twice in the set")
+                self.problem("codes", f"$.sets.{name}", f"{row.system_name} {row.code} occurs twice in the set")
             if not row.is_family:
                 exact[row.system, row.code] = row
         ingredients = self._ingredients(name, entry)

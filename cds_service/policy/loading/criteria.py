@@ -150,7 +150,7 @@ class CriterionReader(Reader):
         return any(self._facts[name].per_part for name in names if name in self._facts)
 
     def _filled(self, title: str, numbers: Mapping[str, float], place: str) -> str:
-        """A title with its holes ({tests-least}) filled by the parameters; notes a hole that is no parameter."""
+        """A title with its holes ({tests-least}) filled by the parameters; notes a hole that is not a parameter."""
         for name in _HOLE.findall(title):
             self.known(name, sorted(numbers), "parameter", "policy", place)
         return _HOLE.sub(lambda hole: str(numbers.get(hole[1], hole[0])), title)
@@ -197,7 +197,7 @@ class CriterionReader(Reader):
         )
 
     def known_criteria(self, names: Collection[str], file: str, place: str) -> None:
-        """Notes names that are no criteria."""
+        """Notes names that are not criteria."""
         for name in names:
             self.known(name, self._places, "criterion", file, place)
 

@@ -46,7 +46,7 @@ class FactReader(Reader):
         self.problem("policy", path_of(place), sentence)
 
     def facts(self, entries: Mapping[str, Any], place: Steps) -> dict[str, FactRule]:
-        """The facts under a place, each of which may refer to those that stand before it."""
+        """The facts under a place, each of which may refer to those that are before it."""
         read: dict[str, FactRule] = {}
         for name, entry in entries.items():
             read[name] = self._fact(name, entry, (*place, name), read)
@@ -57,11 +57,11 @@ class FactReader(Reader):
         if "range" in entry and entry["range"][0] > entry["range"][1]:
             self.fault(
                 (*place, "range"),
-                f"{entry['range'][0]:g} to {entry['range'][1]:g} is turned round; the lower end comes first",
+                f"{entry['range'][0]:g} to {entry['range'][1]:g} is reversed; write the lower end first",
             )
         if "per" in entry and entry["per"] != self._scope:
             allowed = f"'{self._scope}'" if self._scope else "nothing, because the rule set has no scope"
-            self.fault((*place, "per"), f"'{entry['per']}' is not judged apart; allowed is {allowed}")
+            self.fault((*place, "per"), f"'{entry['per']}' is not evaluated separately; allowed: {allowed}")
         if kind.needs_scope and self._scope is None:
             self.fault((*place, "kind"), f"'{kind.name}' {kind.needs_scope}, and the rule set has no scope")
         if not kind.may_be_absent and entry.get("when_absent", "unknown") != "unknown":
@@ -125,7 +125,7 @@ class FactReader(Reader):
         if end not in entry:
             return
         numbers = [name for name, rule in before.items() if rule.kind.may_be_reduced]
-        self.known(entry[end], numbers, "measurement that stands before it", "policy", path_of((*place, end)))
+        self.known(entry[end], numbers, "earlier measurement", "policy", path_of((*place, end)))
         named = before.get(entry[end])
         if named is not None and named.per_part and "per" not in entry:
             here = f"'{entry[end]}' is read for each {self._scope}; say 'per' here too"

@@ -209,7 +209,7 @@ class _Builder(Reader):
         )
 
     def names(self) -> None:
-        """Notes an id that is not the folder's name, and ids that stand twice."""
+        """Notes an id that is not the folder's name, and ids that occur twice."""
         written, folder = self.written, self._problems.folder.name
         if written["id"] != folder:
             self.problem("policy", "$.id", f"is '{written['id']}' but the folder is named '{folder}'; they must agree")

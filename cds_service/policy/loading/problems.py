@@ -29,14 +29,15 @@ class Reader:
         self._problems.note(file, place, sentence)
 
     def unique(self, ids: Iterable[str], file: str, place: str) -> None:
-        """Notes ids that stand twice."""
+        """Notes ids that occur twice."""
         ids = list(ids)
         for name in sorted({name for name in ids if ids.count(name) > 1}):
-            self.problem(file, place, f"the id '{name}' stands twice; each needs its own")
+            self.problem(file, place, f"the id '{name}' occurs twice; each needs its own")
 
     def known(self, name: str, allowed: Collection[str], what: str, file: str, place: str) -> bool:
         """Whether a name is one of those allowed; notes it with them where it is not."""
         if name in allowed:
             return True
-        self.problem(file, place, f"'{name}' is no {what}; {nearest(name, sorted(allowed))}")
+        article = "an" if what[0] in "aeiou" else "a"
+        self.problem(file, place, f"'{name}' is not {article} {what}; {nearest(name, sorted(allowed))}")
         return False

@@ -70,7 +70,7 @@ class SourceReader(Reader):
         days_of_revisions = [revision["on"] for revision in entry["revisions"]]
         if days_of_revisions != sorted(days_of_revisions):
             self.problem(
-                "policy", "$.review.revisions", "stand out of order; write the earliest day first and the newest last"
+                "policy", "$.review.revisions", "are out of order; write the earliest day first and the newest last"
             )
         return Review(
             written_by=entry["written_by"],

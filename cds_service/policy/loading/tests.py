@@ -1,4 +1,4 @@
-"""policy.json, tests: each is loaded by its word; what all words need for that stands here."""
+"""policy.json, tests: each is loaded by its word; what all words need for that is here."""
 
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -58,7 +58,9 @@ class TestReader(Reader):
             key = next(iter(entry))
             word = next((word for word in self._words.values() if not word.has_company and word.key == key), None)
             if word is None:
-                self.fault(place, f"'{key}' cannot stand alone; beside it is a 'fact', 'of', 'count' or 'test'")
+                self.fault(
+                    place, f"'{key}' cannot be used alone; it needs a 'fact', 'of', 'count', or 'test' beside it"
+                )
                 return Test(self._words["all"], place=place)
         return word.load(entry, place, self)
 
@@ -91,7 +93,7 @@ class TestReader(Reader):
         more = sorted(entry.keys() - allowed - optional)
         if more:
             together = ", ".join(sorted(allowed | optional))
-            self.fault(place, f"{', '.join(more)} cannot stand here; beside each other are {together}")
+            self.fault(place, f"{', '.join(more)} cannot be used here; {together} go together")
         for member in sorted(allowed - entry.keys()):
             self.fault(place, f"'{member}' is missing; {' and '.join(sorted(allowed))} go together")
 

@@ -130,7 +130,7 @@ class WordingReader(Reader):
         for name in found:
             if name not in allowed:
                 known = ", ".join(f"{{{hole}}}" for hole in allowed) or "none"
-                self.problem("card", place, f"nothing fills {{{name}}}; allowed are {known}")
+                self.problem("card", place, f"nothing fills {{{name}}}; allowed: {known}")
 
 
 def _counted(policy: Mapping[str, Any]) -> int:

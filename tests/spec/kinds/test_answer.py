@@ -55,7 +55,7 @@ def test_an_answer(answer, value, met):
             "below another answer",
             {"item": [{"linkId": "other", "answer": [{**NO, "item": [{"linkId": "can-hum", "answer": [YES]}]}]}]},
         ),
-        ("an answer that is no list", {"item": [{"linkId": "can-hum", "answer": YES}]}),
+        ("an answer that is not a list", {"item": [{"linkId": "can-hum", "answer": YES}]}),
         ("beside an item that cannot be read", {"item": [7, {"linkId": "can-hum", "answer": [YES]}]}),
     ),
 )
@@ -71,7 +71,7 @@ def test_an_answer_that_counts(changes):
         ("entered in error", {"status": "entered-in-error"}),
         ("no status", {"status": ...}),
         ("no date", {"authored": ...}),
-        ("a date that is no date", {"authored": "yesterday"}),
+        ("a date that is not a date", {"authored": "yesterday"}),
         ("one day beyond the look-back", {"authored": DAY_181}),
         ("in the future", {"authored": "2026-03-17"}),
         ("another statement", {"questionnaire": f"{BASE}/Questionnaire/another|1"}),
@@ -132,7 +132,7 @@ def test_an_answer_of_the_wrong_type_is_no_answer(answer):
         ("two of one day that disagree", ("2026-03-01", YES), ("2026-03-01", NO), "unknown"),
         ("two of one day that agree", ("2026-03-01", YES), ("2026-03-01", YES), "met"),
         (
-            "a newer one that is no answer leaves it open",
+            "a newer one that is not an answer leaves it open",
             ("2026-02-01", YES),
             ("2026-03-01", {"valueString": "?"}),
             "unknown",

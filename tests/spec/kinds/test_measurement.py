@@ -216,7 +216,7 @@ def test_a_measurement_that_is_evidence(changes):
         ("a quantity that is a number", {"valueQuantity": 30}),
         ("a number that is text", {"valueQuantity": quantity("30", code="kg/m2")}),
         ("a comparator that FHIR does not know", {"valueQuantity": quantity(30, code="kg/m2", comparator="~")}),
-        ("a date that is no date", {"effectiveDateTime": "yesterday"}),
+        ("a date that is not a date", {"effectiveDateTime": "yesterday"}),
         ("a date that is a number", {"effectiveDateTime": 2026}),
         ("a period that is text", {"effectiveDateTime": ..., "effectivePeriod": "2026"}),
     ),

@@ -80,7 +80,7 @@ def test_onset(onset, elapsed, long_enough):
         ("an age of a thousand years", {"onsetAge": quantity(1000, code="a")}, "onset not recorded"),
         ("an age below nought", {"onsetAge": quantity(-1, code="a")}, "onset not recorded"),
         ("an age not stated exactly", {"onsetAge": quantity(50, code="a", comparator=">")}, "onset not recorded"),
-        ("the date of recording is no onset", {"recordedDate": "2020-01-01"}, "onset not recorded"),
+        ("the date of recording is not an onset", {"recordedDate": "2020-01-01"}, "onset not recorded"),
         ("a range of ages without its end", {"onsetRange": {"low": quantity(50)}}, "onset not recorded"),
         ("a range of ages turned round", {"onsetRange": {"low": quantity(50), "high": quantity(40)}}, "not recorded"),
         ("a range in months", {"onsetRange": {"low": quantity(50, code="mo"), "high": quantity(60)}}, "not recorded"),
@@ -109,7 +109,7 @@ def test_an_onset_that_is_not_known(changes, note):
 @pytest.mark.parametrize(
     "onset",
     named(
-        ("a date that is no date", {"onsetDateTime": "in spring"}),
+        ("a date that is not a date", {"onsetDateTime": "in spring"}),
         ("a date that is a number", {"onsetDateTime": 2024}),
         ("a period that is text", {"onsetPeriod": "2024"}),
         ("an age that is a number", {"onsetAge": 50}),

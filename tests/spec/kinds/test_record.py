@@ -70,7 +70,7 @@ def test_a_record():
         ("no date", {}, False),
         ("in the future", {"performedDateTime": "2026-03-17"}, False),
         ("tomorrow in Sydney, which is today in UTC", {"performedDateTime": "2026-03-16T08:00:00+11:00"}, True),
-        ("a date that is no date", {"performedDateTime": "winter"}, False),
+        ("a date that is not a date", {"performedDateTime": "winter"}, False),
     ),
 )
 def test_the_date_of_a_record(performed, counts):

@@ -136,7 +136,7 @@ async function open(found) {
   byId("list-view").hidden = true;
   byId("chart-view").hidden = false;
   modes();
-  // Where there is room for it, what was sent stands below the chart from the first one on.
+  // Where there is room for it, what was sent is below the chart from the first one on.
   if (!unfolded && matchMedia("(min-width: 70rem)").matches) byId("developer").open = true;
   unfolded = true;
   byId("patient-name").focus();

@@ -3,7 +3,7 @@
 import { announce, byId } from "./dom.js";
 import { PATIENTS } from "./strings.js";
 
-/** Wires the search form to the list that stands in the page. */
+/** Wires the search form to the list that is in the page. */
 export function patientList() {
   const form = byId("find");
   const lines = [...document.querySelectorAll("#people > li")];
