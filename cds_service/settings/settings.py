@@ -33,9 +33,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
-    public_url: str = Field(
-        "", description="The address under which clients reach the service; default: the one served."
-    )
+    public_url: str = Field("", description="The address at which clients reach the service; default: the one served.")
     canonical_base: str = Field(
         "https://cds-service.example/fhir",
         description="The base of our own canonical addresses (questionnaires, codes).",
@@ -46,20 +44,22 @@ class Settings(BaseSettings):
     cards: Path = Field(default_factory=lambda: data_folder("cards"), description="The folder of rule sets.")
     codes: Path | None = Field(None, description="The folder of code packs; default: the authors' own short labels.")
     value_sets: Path | None = Field(
-        None, description="The folder of your own value sets, whose codes are read beside those of the rule sets."
+        None,
+        description="The folder of your own value sets, whose codes are read in addition to those of the rule sets.",
     )
 
     clients: Path | None = Field(
         None, description="The clients file: who may call, by tokens; default: calls are open."
     )
     accept_unauthenticated_calls: bool = Field(
-        False, description="Without a clients file, let whoever reaches the service call it, beyond this machine too."
+        False,
+        description="Without a clients file, let anyone who can reach the service call it, from other machines too.",
     )
     trusted_proxies: int = Field(
         0,
         ge=0,
         le=10,
-        description="Proxies in front whose X-Forwarded headers are believed; 0: those headers are not looked at.",
+        description="The number of proxies in front whose X-Forwarded headers are trusted; 0: the headers are ignored.",
     )
     cors_origins: list[str] = Field(
         ["https://sandbox.cds-hooks.org"],
@@ -73,33 +73,35 @@ class Settings(BaseSettings):
 
     security_contact: str = Field(
         "",
-        description="Whom to tell of a weakness, mailto: or https:, for /.well-known/security.txt; default: no page.",
+        description="The contact for reporting weaknesses, mailto: or https:, for /.well-known/security.txt; default: "
+        "no page.",
     )
     security_policy: str = Field(
         "", description="The https: address of a page on how such reports are handled, for the same page."
     )
     workbench: Literal["auto", "on", "off"] = Field(
         "auto",
-        description="The workbench, with synthetic patients, at /; auto: only where nobody but this machine can call, "
-        "and calls are open.",
+        description="The workbench, with synthetic patients, at /; auto: only where no other machine can call and "
+        "calls are open.",
     )
 
     accept_unsigned_answers: bool = Field(
         False,
-        description="Count attested answers that name no author, as by an unnamed author; else an answer needs one.",
+        description="Count attested answers that name no author, as by an unnamed author; otherwise an answer needs "
+        "one.",
     )
     accept_answers_without_role: bool = Field(
         True,
-        description="Count answers of practitioners whose role is not recorded as answers of clinicians; else as those "
-        "of staff.",
+        description="Count answers of practitioners whose role is not recorded as answers of clinicians; otherwise as "
+        "those of staff.",
     )
 
     call_seconds: float = Field(
         3.5,
         gt=0.1,
         le=LONGEST_CALL,
-        description="Deadline of a call, in seconds, from its acceptance; what was not fetched or evaluated by then is "
-        "unknown.",
+        description="Deadline of a call, in seconds after it was accepted; what was not fetched or evaluated by then "
+        "is unknown.",
     )
     fetch_missing: bool = Field(True, description="Fetch prefetch that the EHR did not send from its fhirServer.")
     prefetch: Literal["full", "lean"] = Field(
@@ -107,7 +109,7 @@ class Settings(BaseSettings):
         description="The prefetch that discovery asks for; lean: patient and coverage, the rest is fetched.",
     )
     fhir_max_bytes: int = Field(
-        5_000_000, gt=0, description="The most bytes of one read or search that are read from a FHIR server."
+        5_000_000, gt=0, description="The most bytes that are read from a FHIR server for one read or search."
     )
     fhir_max_call_bytes: int = Field(
         8_000_000,
@@ -120,27 +122,28 @@ class Settings(BaseSettings):
     max_resources: int = Field(
         5_000,
         gt=0,
-        description="The most resources of a call's prefetch, sent or fetched, that are read. As many components, and "
-        "as many further sites, reasons and payors of one type's records, are read; records beyond are unreadable.",
+        description="The most resources of a call's prefetch, sent or fetched, that are read. The same limit applies "
+        "to components, and to further sites, reasons, and payors of one type's records; records beyond it are "
+        "unreadable.",
     )
     max_drafts: int = Field(500, gt=0, description="The most orders of a call's draftOrders that are read.")
     max_text_characters: int = Field(
         10_000,
         gt=0,
-        description="The most characters in which one code of a record may be worded; one with more counts as "
-        "unreadable. Attachments and notes are not read, and may be longer.",
+        description="The most characters in the words of one code of a record; a code with more counts as unreadable. "
+        "Attachments and notes are not read, and may be longer.",
     )
     max_all_text_characters: int = Field(
         1_000_000,
         gt=0,
-        description="The most characters in which the codes of all records of a call may be worded; records beyond "
-        "them count as unreadable, and orders beyond them are refused.",
+        description="The most characters in the words of the codes of all records of a call; records beyond the limit "
+        "count as unreadable, and orders beyond it are refused.",
     )
     queue: int = Field(
         16,
         ge=1,
         le=1000,
-        description="Calls that may wait in each worker while others are answered; one more is refused with 503.",
+        description="Calls that may wait in each worker while others are answered; further calls are refused with 503.",
     )
     rate_limit: str = Field(
         "", description="Calls that one client may make, such as 600/minute, for each worker; default: no limit."
@@ -155,7 +158,9 @@ class Settings(BaseSettings):
         description="PostgreSQL for what workers and hosts share, postgresql://user:password@host/name (needs the "
         "extra cds-service[postgresql]); default: SQLite in the state folder.",
     )
-    audit: bool = Field(True, description="Keep a log of every call and answer for disputes, apart from the log.")
+    audit: bool = Field(
+        True, description="Keep an audit log of every call and answer, for disputes, separate from the log."
+    )
     audit_content: bool = Field(
         False,
         description="Keep the calls and answers themselves in the audit log, encrypted with CDS_SERVICE_AUDIT_KEY.",
@@ -169,21 +174,23 @@ class Settings(BaseSettings):
     audit_max_bytes: int = Field(
         50_000_000_000,
         ge=1_000_000,
-        description="The most bytes of the audit log; beyond them the oldest content goes, then the oldest days.",
+        description="The most bytes of the audit log; beyond that, the oldest content is removed, then the oldest "
+        "days.",
     )
     feedback_days: int = Field(2190, gt=0, le=36500, description="Days for which feedback and its cards are kept.")
     feedback_max_items: int = Field(
-        1000, ge=1, le=10_000, description="The most items of feedback in one request; beyond it is 413."
+        1000, ge=1, le=10_000, description="The most items of feedback in one request; more are answered 413."
     )
     feedback_limit: str = Field(
         "2000/hour",
-        description="Items of feedback that one client may send, for each worker; beyond it is 429, empty is no limit.",
+        description="Items of feedback that one client may send, for each worker; more are answered 429. Empty: no "
+        "limit.",
     )
     evidence: Literal["auto", "sealed", "off", "smart"] = Field(
         "auto",
         description="The evidence page behind the link of a card; sealed: kept encrypted until it expires, and opened "
-        "by the link alone; smart: launched by the EHR, and kept nowhere; off: no link; auto: sealed where only this "
-        "machine can call and calls are open, else off.",
+        "only by the link; smart: launched by the EHR, and kept nowhere; off: no link; auto: sealed where only this "
+        "machine can call and calls are open, otherwise off.",
     )
     evidence_hours: float = Field(
         8, ge=1, le=24, description="Hours after which a sealed evidence page expires and is deleted."
@@ -194,30 +201,34 @@ class Settings(BaseSettings):
         "on every host; default: one in the state folder, made at first use and replaced every 30 days.",
     )
     evidence_max_pages: int = Field(
-        50_000, ge=100, description="The most evidence pages; beyond it those that expire first go."
+        50_000, ge=100, description="The most evidence pages; beyond that, those that expire first are removed."
     )
     store_max_cards: int = Field(
-        2_000_000, ge=1000, description="The most cards on record; beyond it the oldest without feedback go."
+        2_000_000,
+        ge=1000,
+        description="The most cards on record; beyond that, the oldest without feedback are removed.",
     )
     store_max_feedback: int = Field(
-        500_000, ge=1000, description="The most pieces of feedback; beyond it new ones are refused with 503."
+        500_000, ge=1000, description="The most pieces of feedback; beyond that, new ones are refused with 503."
     )
 
     traces: bool = Field(
-        False, description="Send traces over OTLP/HTTP; where to is said by OpenTelemetry's own variables OTEL_*."
+        False, description="Send traces over OTLP/HTTP; OpenTelemetry's own variables OTEL_* say where."
     )
     self_check_seconds: float = Field(
         60,
         ge=1,
         le=60,
-        description="Seconds between self-checks: patients whose answer is known, clock, store, files.",
+        description="Seconds between self-checks: known-answer patients, clock, store, files.",
     )
     silent_days: int = Field(
-        14, gt=0, description="Days with orders and without a card of a statement after which the log says so."
+        14, gt=0, description="Days with orders for a statement and no card, after which the log reports it."
     )
 
     log_format: Literal["json", "text"] = Field("text", description="The operational log: JSON lines, or text.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The lowest level that is logged."
+    )
 
     @field_validator("public_url", "canonical_base")
     @classmethod
