@@ -364,7 +364,7 @@ CHANGED = [
      ["The verdicts stand in another order."]),
     ("a test of the same words", "policy",
      set_at("criteria", 0, "test", value={"all": [{"fact": "age", "at_least": 18}]}),
-     ["Criterion “Adult”: the test is composed in another way."]),
+     ["Criterion “Adult”: the test is composed differently."]),
     ("the name of a verdict", "policy", set_at("verdicts", 1, "title", value="Trials"),
      ["Verdict “Trials”: the title is now “Trials”; it was “Studied”."]),
     ("a look-back", "policy", set_at("facts", "weight-ratio", "look_back_days", value=180),

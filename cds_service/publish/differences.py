@@ -88,7 +88,7 @@ def test_changed(what: str, old: Policy, new: Policy, before: Test | None, after
     texts = [sentence(test, policy.facts) if test else "nothing" for policy, test in ((old, before), (new, after))]
     yield from was(what, *texts)
     if before != after and texts[0] == texts[1]:
-        yield f"{what} is composed in another way"
+        yield f"{what} is composed differently"
 
 
 def differing(old: Any, new: Any) -> list[str]:

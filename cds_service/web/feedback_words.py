@@ -15,7 +15,7 @@ SAYS: Mapping[str, str] = {item.value: item.called for item in Outcome} | {
     "not-met": "a criterion not met",
     "unknown": "a criterion unknown",
     "not-applicable": "nothing to decide",
-    "pathway": "the order goes another way",
+    "pathway": "the order is not evaluated",
     "ask": "a question about the order",
 }
 

@@ -15,7 +15,7 @@ TITLES = {
     "options": "Options of facts",
     "words": "Tests: how facts are compared and combined",
     "criteria": "Members of a criterion beside its test",
-    "policy": "Parts of policy.json that stand beside the criteria",
+    "policy": "Parts of policy.json in addition to the criteria",
 }
 # The name of each kind of fact and word of tests by the file that holds it, in the vocabulary's own order.
 FILES = {

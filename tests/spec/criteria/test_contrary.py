@@ -18,7 +18,7 @@ def by_words():
 CONTRARY = Table(
     "contrary",
     "Facts that contradict the criterion. While one is on record no answer meets it, whatever the dates, until a "
-    "clinician has answered despite that very record (`ITEM.despite`) and said why (`ITEM.despite-why`). `says` is "
+    "clinician has answered despite that record (`ITEM.despite`) and said why (`ITEM.despite-why`). `says` is "
     "what is still not recorded, `source` what it bears on; `own_reading` where the source does not name such records.",
     {"hum": HUM, "exercised": EXERCISE},
     is_yes("hum"),

@@ -6,7 +6,8 @@ from tests.spec.tables import Row, Table, held
 ORDER = Table(
     "order",
     "Yes where a draft of the call carries a code of `codes` that is valid on the date of service, or its words; "
-    "else no. With `reason` in place of `codes`: yes where a draft is for a reason of that set, else unknown.",
+    "otherwise no. With `reason` in place of `codes`: yes where a draft is for a reason of that set, otherwise "
+    "unknown.",
     {"coil-ordered": {"kind": "order", "title": "Old coil", "codes": "old-coil", "when_absent": "unknown"}},
     is_yes("coil-ordered"),
     (

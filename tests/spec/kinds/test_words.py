@@ -42,8 +42,8 @@ def shows(*words: str, truth: str = "unknown", omits: tuple[str, ...] = ()) -> J
 
 WORDS = Table(
     "words",
-    "Found where a phrase of `codes` stands in the free text of `resources`: conclusion, report as text or HTML, "
-    "impression among the results, value, note. `said` is how it must stand there: `so` (also suspected), `not so`, or "
+    "Found where a phrase of `codes` is in the free text of `resources`: conclusion, report as text or HTML, "
+    "impression among the results, value, note. `said` is how it must be used: `so` (also suspected), `not so`, or "
     "`either`. Words of `text_together` also count beside what the record is called. `records` are the only ones that "
     "are read, `expected_of` those of which the card says that no words were sent or read, `number` is read beside its "
     "words. It is shown as written, to be confirmed; no test may read it: it is a hint, contrary, or for review.",

@@ -1,1 +1,1 @@
-"""Parts of policy.json that stand beside the criteria."""
+"""Parts of policy.json in addition to the criteria."""

@@ -21,8 +21,8 @@ REPLACED = [
 AGAIN = {"order": "", "text": "Right knee replacement"}
 PATHWAYS = Table(
     "pathways",
-    "Orders and patients that go another way, known by codes or words of the order or by a test: they get one card "
-    "that says so, and nothing is evaluated. The first row that matches counts. `words` stand beside the code or the "
+    "Orders and patients that are not evaluated, known by codes or words of the order or by a test: they get one card "
+    "that says so. The first row that matches counts. `words` count beside the code or the "
     "name of the procedure, and not beside `unless_words`.",
     {"hum": HUM, "surgery": EXERCISE | {"title": "Knee replacement", "codes": "knee-surgery"}},
     is_yes("hum"),

@@ -5,8 +5,8 @@ from tests.spec.tables import Row, Table, held
 
 SCOPE = Table(
     "scope",
-    "What is judged apart. The order names its parts by body site, code or words; if it names none, the card asks. "
-    "A criterion that reads a fact with `per` has one finding for each part, a verdict is as its weakest part.",
+    "What is evaluated separately. The order names its parts by body site, code or words; if it names none, the card "
+    "asks. A criterion that reads a fact with `per` has one finding for each part, a verdict is as its weakest part.",
     {"hum": HUM | {"per": "knee"}},
     is_yes("hum"),
     (

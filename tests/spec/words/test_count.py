@@ -8,7 +8,7 @@ RELIEF = {"fact": "relief", "at_least": 50}
 COUNT = Table(
     "count",
     "How many days have an event that passes `where`. More may have happened than is on record, so that too few "
-    "are unknown; but where one on record fails in full, the record is taken for all there is.",
+    "are unknown; but where one on record fails in full, the record is taken as complete.",
     {"sessions": SESSIONS},
     {"count": "sessions", "where": RELIEF, "at_least": 2},
     (

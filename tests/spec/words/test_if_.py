@@ -5,7 +5,7 @@ from tests.spec.tables import Row, Table, held
 
 IF = Table(
     "if",
-    "Where `if` is not met, `then` is not asked: the criterion does not apply, and is shown so. Where `if` is "
+    "Where `if` is not met, `then` is not asked: the criterion does not apply, which is shown. Where `if` is "
     "unknown only a `then` that is met settles it.",
     {"hum": HUM, "buzz": BUZZ},
     {"if": is_yes("hum"), "then": is_yes("buzz")},

@@ -5,7 +5,8 @@ from tests.spec.tables import Row, Table, held
 
 VOIDED_BY = Table(
     "voided_by",
-    "What makes a no of the `test` no answer, because it could not be done: it is then unknown. A yes stays a yes.",
+    "Why a no of the `test` is not an answer, such as a test that could not be done: it is then unknown. A yes stays "
+    "a yes.",
     {"hum": HUM, "hoarse": yes("hoarse", "Hoarse")},
     {"test": is_yes("hum"), "voided_by": is_yes("hoarse")},
     (
