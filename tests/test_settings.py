@@ -68,7 +68,7 @@ def test_option_written_as_a_variable_is_refused_with_the_option(monkeypatch, na
 
 @pytest.mark.parametrize(("name", "value"), [("CDS_SERVICE_NAME", "clinic"), ("CDS_SERVICE_DB_PORT", "5432")])
 def test_variable_with_an_injected_name_and_another_value_is_refused(monkeypatch, name, value):
-    assert refusal(monkeypatch, **{name: value}).startswith(f"{name} is no setting")
+    assert refusal(monkeypatch, **{name: value}).startswith(f"{name} is not a setting")
 
 
 def test_unknown_variable_and_wrong_value_are_reported_together(monkeypatch):
