@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
-from itertools import chain, repeat
+from itertools import chain, product, repeat
 from urllib.parse import urlsplit
 
 import pytest
@@ -157,15 +157,46 @@ def test_a_private_network_is_called_where_it_is_listed(address, networks, may):
     assert may_connect(ip_address(address), Allowance(networks=tuple(map(ip_network, networks)))) is may
 
 
-@given(st.text(max_size=60) | st.from_regex(r"https?://ehr\.example[:/\\@.%?#a-zA-Z0-9]*", fullmatch=True))
-def test_whatever_is_permitted_lies_below_a_base(url):
+def is_permitted(url: str) -> bool:
+    """Whether an address is permitted; where it is, it lies below the base."""
     try:
         parts = urlsplit(permitted(url, EHR))
     except ForbiddenAddressError:
-        return
+        return False
     assert (parts.scheme, parts.hostname, parts.port, parts.username) == ("https", "ehr.example", None, None)
     assert (parts.path + "/").startswith("/fhir/R4/")
     assert not {"", "..", "."} & set(parts.path.split("/")[1:-1])
+    return True
+
+
+PIECES = (
+    "/x",
+    "/R4",
+    "?a=/../b",
+    "/.",
+    "/..",
+    "/..;",
+    "%2e",
+    "/%2e%2e",
+    "%2f",
+    "\\",
+    "//",
+    "#",
+    ":443",
+    "@b",
+    "\u2024",
+)
+
+
+def test_whatever_is_permitted_of_what_follows_a_base_lies_below_it():
+    permitted_ones = [pieces for pieces in product(PIECES, repeat=3) if is_permitted(BASE + "".join(pieces))]
+    assert ("/x", "/R4", "?a=/../b") in permitted_ones
+    assert len(permitted_ones) < len(PIECES) ** 3 / 2
+
+
+@given(st.text(max_size=60) | st.from_regex(r"https?://ehr\.example[:/\\@.%?#a-zA-Z0-9]*", fullmatch=True))
+def test_whatever_is_permitted_lies_below_a_base(url):
+    is_permitted(url)
 
 
 # --- servers that misbehave, over real connections ---
