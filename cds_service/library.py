@@ -232,4 +232,4 @@ def granted_to_nobody(policy: Policy) -> list[str]:
     for name, finding in criteria.find(policy, [*lent, *policy.variants.values()], known, nobody).items():
         if finding.truth is Truth.MET:
             met.append(f"criterion '{name}'")
-    return [f"{what} is met by an empty chart; a rule set must not grant anything to nobody" for what in met]
+    return [f"{what} is met by an empty chart; a rule set must not be met by an empty chart" for what in met]

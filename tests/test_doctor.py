@@ -65,7 +65,7 @@ def test_there_is_advice_for_every_check():
 
 
 SAID = (
-    ("aud", bearer(aud=f"{URL}/"), f"expected exactly {URL}; got {URL}/. Let the client send the exact address"),
+    ("aud", bearer(aud=f"{URL}/"), f"expected exactly {URL}; got {URL}/. Have the client send the exact address"),
     (
         "exp",
         bearer(exp=int(NOW) - 600, iat=int(NOW) - 900),

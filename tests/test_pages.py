@@ -299,7 +299,7 @@ def test_the_page_says_what_is_not_verified_and_that_nobody_has_checked(client, 
     unverified = {codes.name for codes in policy.code_sets.values() if any(c.seen == "unverified" for c in codes.codes)}
     assert len(re.findall(r"○ \d+ unverified", text)) == len(unverified) > 0
     assert "CPT codes are copyright American Medical Association" in text
-    assert "The validity of diagnoses and of all else that is read from the record is for information" in text
+    assert "The validity of diagnoses and of everything else in the record is for information" in text
 
 
 def test_the_notice_goes_once_a_reviewer_has_compared_and_signed(own_cards):
@@ -343,11 +343,11 @@ def test_a_later_edition_says_what_changed_and_each_links_to_the_other(own_cards
     path.write_text(json.dumps(document))
     client = client_of(own_cards)
     old, new = page_of(client, f"/policies/{ISASS}"), page_of(client, f"/policies/{later}")
-    told = "What is different in this edition from edition 2023: Criterion “Age 22 or older, renamed”: the title"
+    told = "What differs in this edition from edition 2023: Criterion “Age 22 or older, renamed”: the title"
     assert told in new.text
     assert f"../policies/{ISASS}" in new.attributes("href")
     assert f"../policies/{later}" in old.attributes("href")
-    assert "This is the earliest of them" in old.text
+    assert "This is the earliest edition" in old.text
     assert new.text.index("2027-01-05 Second edition.") < new.text.index("2026-11-23 First encoding")
 
 
@@ -588,5 +588,5 @@ def test_a_later_text_of_the_society_and_the_words_of_a_source_stand_on_the_page
     page = client.get("/policies/isass-restorative-neurostimulation-2023").get_data(as_text=True)
     assert "2025-12-28" in page
     assert "https://scholars.duke.edu/publication/1696141" in page
-    assert "stays the one that is evaluated" in page
+    assert "is still the one that is evaluated" in page
     assert "in its own words: “as evidenced by imaging or physiological testing”" in page

@@ -23,23 +23,23 @@ from cds_service.trust.tokens import REUSE_ALLOWED, Verifier
 # What the operator can do where a check fails; checks that are missing here have one remedy: the client's.
 ADVICE: Mapping[str, str] = {
     "header": "Give the value of the Authorization header, or the token alone, as it was sent and on one line.",
-    "form": "The client does not send a signed JWT as RFC 7515 writes it; let its vendor compare.",
-    "critical": "Let the client sign plain tokens (RFC 7515, compact form) without extensions.",
-    "type": "Let the client set typ to JWT. An access token or a token within a token is not a token for a call.",
-    "kid": "Let the client name its key: kid is required.",
-    "issuer": "Write iss into 'issuer' of the entry, letter by letter, if this is the client that you mean.",
-    "algorithm": "Let the client sign with one of these, or add its algorithm to 'algorithms' of the entry.",
-    "jku": "If the client's key set moved, ask its vendor through another channel, then change 'jwks_url' or 'jku'.",
+    "form": "The client does not send a signed JWT as RFC 7515 defines it; ask its vendor to compare.",
+    "critical": "Have the client sign plain tokens (RFC 7515, compact form) without extensions.",
+    "type": "Have the client set typ to JWT. An access token or a nested token is not a token for a call.",
+    "kid": "Have the client name its key: kid is required.",
+    "issuer": "Copy iss exactly into 'issuer' of the entry, if this is the client that you mean.",
+    "algorithm": "Have the client sign with one of these, or add its algorithm to 'algorithms' of the entry.",
+    "jku": "If the client's key set moved, confirm it through another channel, then change 'jwks_url' or 'jku'.",
     "key": "Compare the kids with those of the client's key set: 'cds-service doctor client ID' lists them.",
-    "signature": "The token was changed on the way, or signed with another key of this kid: compare the key sets.",
-    "audience": "Let the client send the exact address, or add what it sends to 'audiences' of the entry.",
+    "signature": "The token was changed in transit, or signed with another key of this kid: compare the key sets.",
+    "audience": "Have the client send the exact address, or add what it sends to 'audiences' of the entry.",
     "issued": "Compare the clocks: ours and the client's differ, or iat is not a number of seconds.",
     "not-yet": "Compare the clocks: ours and the client's differ, or nbf is not a number of seconds.",
     "expired": "An old token is refused, which is right. If it is fresh, compare the clocks.",
-    "lifetime": "Let the client make a token for each call, valid for some minutes.",
-    "jti": "Let the client name each token with a new jti.",
+    "lifetime": "Have the client make a token for each call, valid for a few minutes.",
+    "jti": "Have the client give each token a new jti.",
     "tenant": "Add the tenant to 'tenants' of the entry if it may call.",
-    "replay": "Let the client make a new token for each call.",
+    "replay": "Have the client make a new token for each call.",
 }
 SECONDS = 5.0
 MAX_METADATA = 10_000_000
@@ -126,8 +126,8 @@ def diagnose_client(
         yield Line(
             None,
             "replay",
-            "token_reuse is on: a token of this client may come any number of times until it expires, so that one who "
-            "gets hold of it can use it too; for test kits alone, never with real patients",
+            "token_reuse is on: a token of this client may be used any number of times until it expires, so anyone who "
+            "obtains it can use it too; only for test kits, never with real patients",
         )
     yield from _topics(client, library)
     yield _cards(client)

@@ -154,11 +154,9 @@ def table(found: FeedbackReport) -> str:
         if rows:
             parts += [title, aligned(("statement", "", "times"), [(*row[:2], str(row[2])) for row in rows])]
     if any(row.policy == UNKNOWN for row in found.policies):
-        parts.append(
-            f"'{UNKNOWN}' is feedback of cards that are not on record: not ours, another client's, or long ago."
-        )
+        parts.append(f"'{UNKNOWN}' is feedback for unknown cards: not ours, another client's, or shown long ago.")
     if not found.workbench:
-        parts.append("The workbench's demo calls are left out; --workbench reports them alone.")
+        parts.append("The workbench's demo calls are left out; --workbench reports only them.")
     return "\n\n".join(parts)
 
 

@@ -133,7 +133,7 @@ METRICS = (
     _spec(
         "forms_total",
         "counter",
-        "Documentation forms by statement and event: opened, draft (saved in the EHR), signed (taken by the EHR).",
+        "Documentation forms by statement and event: opened, draft (saved in the EHR), signed (accepted by the EHR).",
         "policy",
         "event",
     ),
@@ -147,7 +147,7 @@ METRICS = (
     _spec(
         "form_writes_refused_total",
         "counter",
-        "Resources of forms that an EHR did not take, by type and kind, such as forbidden, changed or unavailable.",
+        "Resources of forms that an EHR did not accept, by type and kind, such as forbidden, changed or unavailable.",
         "type",
         "kind",
     ),
@@ -161,19 +161,19 @@ METRICS = (
     _spec(
         "storage_used_ratio",
         "gauge",
-        "How much of its cap what is kept has used, 0 to 1: audit (bytes), cards, feedback and evidence pages (rows).",
+        "Share of its cap that stored data has used, 0 to 1: audit (bytes), cards, feedback and evidence pages (rows).",
         "kind",
         merge="livemostrecent",
     ),
     _spec(
         "storage_removed_total",
         "counter",
-        "What was removed because of its age or at its cap: audit (days), audit-content (lines), else rows.",
+        "What was removed because of its age or at its cap: audit (days), audit-content (lines), otherwise rows.",
         "kind",
         "reason",
     ),
     _spec("store_failures_total", "counter", "Reads and writes of the store that failed."),
-    _spec("audit_failures_total", "counter", "Lines that the audit log could not take; the calls were answered."),
+    _spec("audit_failures_total", "counter", "Lines that the audit log could not write; the calls were answered."),
     _spec(
         "log_fields_dropped_total",
         "counter",
@@ -183,7 +183,7 @@ METRICS = (
     _spec(
         "ready",
         "gauge",
-        "1 where a part of the service is ready, by part; the least of all workers.",
+        "1 where a part of the service is ready, by part; the lowest of all workers.",
         "part",
         merge="livemin",
     ),
@@ -191,7 +191,7 @@ METRICS = (
     _spec(
         "degraded",
         "gauge",
-        "1 where a part fails without which calls are still answered, by part; readiness then says degraded.",
+        "1 where a part fails but calls are still answered, by part; readiness then says degraded.",
         "part",
     ),
     _spec(

@@ -37,7 +37,7 @@ _WRONG_FIELD = "A header field is not as HTTP/1.1 has them (RFC 9112, sections 5
 _TOLD = (
     (LimitRequestLine, (414, "too-long", "The address is longer than what is read.")),
     (LimitRequestHeaders, (431, "too-long", _LARGE_HEAD)),
-    (ExpectationFailed, (417, "not-supported", "Of Expect only 100-continue can be met.")),
+    (ExpectationFailed, (417, "not-supported", "The only Expect that can be met is 100-continue.")),
     (UnsupportedTransferCoding, (501, "not-supported", _CODING)),
     (InvalidRequestLine, (400, "structure", _NO_LINE)),
     (InvalidRequestMethod, (400, "structure", _NO_LINE)),

@@ -21,7 +21,7 @@ _NOTHING_BEGUN = re.compile(rb"\r?")
 _WRONG_SIZE = "a chunk begins with its size in hexadecimal digits"
 _WRONG_END = "the data of a chunk has the size that was announced, and CRLF follows it"
 _WRONG_TRAILER = "after the last chunk come header fields or an empty line"
-_TOO_SMALL = f"what stands around the data is limited to {MOST_FRAMING} bytes; send fewer and larger chunks"
+_TOO_SMALL = f"what surrounds the data is limited to {MOST_FRAMING} bytes; send fewer and larger chunks"
 
 Reading = Generator[None, None, bytes]
 

@@ -6,7 +6,7 @@ RETRY_SECONDS = 1
 BUSY = RequestError(
     503,
     "throttled",
-    f"More calls are waiting than can be answered in time, and nothing of this one was looked at. Send it again in "
+    f"More calls are waiting than can be answered in time, and this one was not read. Send it again in "
     f"{RETRY_SECONDS} s.",
     headers={"Retry-After": str(RETRY_SECONDS)},
 )
