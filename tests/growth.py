@@ -431,6 +431,17 @@ CALLS: dict[str, Callable[[int], bytes]] = {
             for k in range(n)
         ]
     ),
+    "measurements in different words": lambda n: body(
+        observation=[
+            observation(k, code={"coding": codes_of("pain-score")[:1], "text": f"pain score {k}"}) for k in range(n)
+        ]
+    ),
+    "measurements at different sites": lambda n: body(
+        observation=[
+            observation(k, code=observation(0)["code"] | {"text": f"pain score {k}"}, bodySite={"text": f"back {k}"})
+            for k in range(n)
+        ]
+    ),
     "components of one measurement": lambda n: body(
         observation=[
             observation(0, component=[{"code": {"coding": codes_of("pain-score")[:1]}, "valueInteger": 7}] * n)

@@ -143,6 +143,9 @@ def test_the_manner_in_which_a_sentence_says_a_phrase(sentence, said, phrase):
     ("text", "said"),
     named(
         ("denied in one sentence, reported in another", "No septic arthritis then. Septic arthritis now.", "REPORTED"),
+        ("over, and here again", "History of septic arthritis. Septic arthritis now.", "REPORTED"),
+        ("over, and suspected again", "History of septic arthritis. Possible septic arthritis.", "PAST"),
+        ("suspected, and over", "Possible septic arthritis. History of septic arthritis.", "PAST"),
         ("a phrase over a comma", "Arthritis, septic arthritis", "REPORTED"),
         ("what was typed outweighs a display", f"Rule out septic arthritis{NEXT_TEXT}Septic arthritis", "SUSPECTED"),
         ("a display that says no more", f"Septic arthritis{NEXT_TEXT}Septic arthritis (disorder)", "REPORTED"),

@@ -125,7 +125,8 @@ def _lies_in(concept: Any, codes: CodeSet) -> bool:
         return all(map(codes.match, decided))
     if any(map(codes.match, keys)):
         return True
-    return codes.match_words(words(concept_text(concept)))
+    said = concept_text(concept)
+    return bool(said) and codes.match_words(words(said))
 
 
 def _named(found: Iterable[_Pointing]) -> str:
@@ -198,4 +199,4 @@ def points_at(resource: Mapping[str, Any], site: CodeSet, chart: Chart) -> bool 
 
 def _names(text: str, site: CodeSet) -> bool:
     """Whether a text names a site, in whatever manner: what is only planned there is planned there."""
-    return FreeText(text).manner(site.phrases) not in (None, Said.DENIED)
+    return bool(text) and FreeText(text).manner(site.phrases) not in (None, Said.DENIED)

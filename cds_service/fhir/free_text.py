@@ -7,7 +7,7 @@ chills or discitis" denies all three).
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -269,10 +269,15 @@ class FreeText:
         """
         if not self.is_doubtful:
             return Said.REPORTED if any(phrase in self.plain for phrase in phrases) else None
-        found = [phrase for phrase in phrases if phrase in self.plain]
+        return self.manner_of_standing([phrase for phrase in phrases if phrase in self.plain])
+
+    def manner_of_standing(self, found: Sequence[str]) -> Said | None:
+        """``manner`` of phrases that are known to stand in the text."""
         if not found:
             return None
-        said = [min(manners) for text in self._parted() if (manners := list(_manners(text, found)))]
+        if not self.is_doubtful:
+            return Said.REPORTED
+        said = [firmest for text in self._parted() if (firmest := _firmest(text, found)) is not None]
         return max(said, default=Said.REPORTED)
 
     def manner_of_code(self) -> Said:
@@ -354,7 +359,18 @@ def _begins_denied(text: str) -> bool:
     return _DENIAL.match(_NO_DENIAL.sub(" .", text.replace(" patient ", " ", 1))) is not None
 
 
-def _manners(text: _Text, phrases: list[str]) -> Iterator[Said]:
+def _firmest(text: _Text, phrases: Sequence[str]) -> Said | None:
+    """The firmest manner of the phrases in one text, or None where none stands there."""
+    firmest = None
+    for said in _manners(text, phrases):
+        if said is Said.REPORTED:
+            # Nothing is firmer, whatever else it says.
+            return said
+        firmest = said if firmest is None else min(firmest, said)
+    return firmest
+
+
+def _manners(text: _Text, phrases: Sequence[str]) -> Iterator[Said]:
     """The manner of each phrase at each of its places."""
     for phrase in phrases:
         start = text.joined.find(phrase)

@@ -117,6 +117,7 @@ class CodeSet:
     family_systems: frozenset[str] = field(init=False)
     alone: tuple[str, ...] = field(init=False)
     _index: PhraseIndex = field(init=False)
+    _beside: PhraseIndex = field(init=False)
     _together: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -124,6 +125,7 @@ class CodeSet:
         object.__setattr__(self, "family_systems", frozenset(row.system for row in self.families))
         object.__setattr__(self, "alone", tuple(phrase for phrase in self.phrases if phrase not in self.together))
         object.__setattr__(self, "_index", PhraseIndex(self.phrases))
+        object.__setattr__(self, "_beside", PhraseIndex(self.beside))
         object.__setattr__(self, "_together", frozenset(self.together))
 
     @property
@@ -160,7 +162,7 @@ class CodeSet:
         What the words of an order mention is what is ordered (``ordered``): "referral to physical therapy".
         """
         found = self._phrases_in(text)
-        said = text.manner(found) if found else None
+        said = text.manner_of_standing(found)
         if (
             said in (None, Said.DENIED)
             or (said is Said.MENTIONED and not ordered)
@@ -175,7 +177,7 @@ class CodeSet:
         found = self._phrases_in(sentence, called)
         if not found or any(word in sentence.plain for word in self.unless):
             return None
-        return sentence.manner(found)
+        return sentence.manner_of_standing(found)
 
     def may_be_of(self, called: str) -> bool:
         """Whether what a record is called says that its words may be about what the set names."""
@@ -187,7 +189,7 @@ class CodeSet:
         found = self._index.standing_in(text)
         if self._together.isdisjoint(found):
             return found
-        if any(phrase in text.plain for phrase in self.beside) or self.may_be_of(called):
+        if self._beside.standing_in(text) or self.may_be_of(called):
             return found
         return [phrase for phrase in found if phrase not in self._together]
 
