@@ -32,7 +32,7 @@ def environment(tmp_path) -> Path:
 
 def installed(environment: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """What `make run` does before it starts anything, where nothing is installed."""
-    command = ["make", f"VENV={environment}", f"{environment}/.runtime"]
+    command = ["make", "--no-print-directory", f"VENV={environment}", f"{environment}/.runtime"]
     given = os.environ | variables
     return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False, timeout=60)
 

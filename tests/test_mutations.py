@@ -187,7 +187,7 @@ def test_parameters_and_profiles_have_mutations_of_their_own():
         "policy.json: $.profiles.strict.all[1]: 'pain' dropped from the profile 'strict'",
     ]
     (up, _) = [mutation for mutation in mutations_of(given) if mutation.steps == ("parameters", "adult", "value")]
-    assert up.advice == "no case stands between 18 and 19: add one with 'age' 18 (born 2008-03-15), which passes"
+    assert up.advice == "no case has a value between 18 and 19: add one with 'age' 18 (born 2008-03-15), which passes"
     assert up.reach.criteria == {"adult"}
 
 
@@ -277,7 +277,7 @@ def test_the_one_missing_case_is_reported_with_what_to_add():
     assert problem.place == "policy.json: $.criteria[0].test.at_least"
     assert problem.says == (
         "18 moved to 17, and no case notices: "
-        "no case stands between 17 and 18: add one with 'age' 17 (born 2009-03-15), which fails"
+        "no case has a value between 17 and 18: add one with 'age' 17 (born 2009-03-15), which fails"
     )
 
 
