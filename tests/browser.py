@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -109,6 +109,21 @@ def browser() -> Iterator["Browser"]:
             started.close()
 
 
+def in_every_look(page: "Page", looks: Iterable[Look], check: Callable[[Look], object]) -> None:
+    """Checks an open page in each look; says in which it failed.
+
+    Not for charts of the workbench: what they show depends on the width with which they are opened.
+    """
+    for look in looks:
+        page.set_viewport_size({"width": look.width, "height": HEIGHT})
+        page.emulate_media(color_scheme=look.scheme)
+        try:
+            check(look)
+        except AssertionError as fault:
+            fault.add_note(f"seen as {look}")
+            raise
+
+
 @contextmanager
 def opened(started: "Browser", look: Look, faults: Faults, **options: Any) -> Iterator["Page"]:
     """A page in a browser that has kept nothing; what goes wrong in it is reported to ``faults``."""
@@ -150,10 +165,8 @@ def listening(app: Flask | Callable[..., Any], port: int = 0, *, secure: bool = 
         server.server_close()
 
 
-# The rules of axe-core that measure colors, text after text: on a long page they take far longer than all others.
+# The rules of axe-core that measure colors, text after text: they take longer than all others together.
 _OF_COLORS = ("color-contrast", "link-in-text-block")
-# From so many elements on, the colors of texts that look alike are measured once.
-_LONG = 1_500
 # Marks the texts whose colors are measured: of those that look alike the first. Alike are elements with the same
 # classes and styles up to the root, whose text is of the same sort, and which nothing takes out of the page's flow.
 _MARK = """() => {
@@ -199,20 +212,16 @@ _UNMARK = """() => document.querySelectorAll('[data-colors-measured]')
 def accessible(page: "Page", *, structure: bool = True, colors: bool = True) -> None:
     """Checks a page against axe-core's rules, target size included; fails with a list of the violations.
 
-    ``structure`` takes the rules that no theme changes, ``colors`` those of contrast; on a long page once for each look
-    that a text has.
+    ``structure`` takes the rules that no theme changes, ``colors`` those of contrast, once for each look that a text
+    has.
     """
-    long = colors and page.locator("body *").count() >= _LONG
-    together = structure and colors and not long
     violations = []
     if structure:
-        rules = {} if together else {name: {"enabled": False} for name in _OF_COLORS}
-        violations += _violations(page, None, {"rules": {"target-size": {"enabled": True}} | rules})
-    if colors and not together:
-        if long:
-            page.evaluate(_MARK)
-        where = "[data-colors-measured]" if long else None
-        violations += _violations(page, where, {"runOnly": list(_OF_COLORS)})
+        rules = {name: {"enabled": False} for name in _OF_COLORS} | {"target-size": {"enabled": True}}
+        violations += _violations(page, None, {"rules": rules})
+    if colors:
+        page.evaluate(_MARK)
+        violations += _violations(page, "[data-colors-measured]", {"runOnly": list(_OF_COLORS)})
         page.evaluate(_UNMARK)
     barriers = [
         f"{rule['impact']}: {rule['help']} ({rule['id']})\n"
@@ -223,11 +232,13 @@ def accessible(page: "Page", *, structure: bool = True, colors: bool = True) -> 
 
 
 def _violations(page: "Page", where: str | None, options: dict[str, Any]) -> list[dict[str, Any]]:
-    from axe_playwright_python.sync_playwright import Axe
+    from axe_playwright_python.base import AXE_SCRIPT
 
-    found: list[dict[str, Any]] = (
-        Axe().run(page, where, options={"resultTypes": ["violations"]} | options).response["violations"]
-    )
+    # Half a megabyte of script: once for each page.
+    if page.evaluate("typeof axe === 'undefined'"):
+        page.evaluate(AXE_SCRIPT)
+    run = "([where, options]) => axe.run(where ?? document, options).then(found => found.violations)"
+    found: list[dict[str, Any]] = page.evaluate(run, [where, options | {"resultTypes": ["violations"]}])
     return found
 
 

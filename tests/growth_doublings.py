@@ -23,7 +23,7 @@ ENOUGH = 0.015
 # caches emptied: where once each grew too much, all three are made equally long.
 ONCE_EACH, EQUALLY_LONG = (1, 1, 1), (4, 2, 1)
 # The 5 MB of the largest input come from memory where those of a smaller one lie in a cache: so many seconds more were
-# measured, three times the work for twice the bytes of what costs a millisecond at most. A square pass is told all the
+# measured, three times the work for twice the bytes of what costs a millisecond at most. A square pass is found all the
 # same, and of what costs 50 ms this is nothing.
 OUT_OF_CACHE = 0.0002
 # So often all that is done again.

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 import cds_service
-from tests.browser import MISSING, Look, accessible, browser, fits, listening
+from tests.browser import MISSING, Look, accessible, browser, fits, in_every_look, listening
 
 PACKAGE = Path(cds_service.__file__).parent
 HEAD = """<!doctype html><html lang="en"><head><title>T</title><link rel="icon" href="data:,"></head>
@@ -111,6 +111,22 @@ def test_what_is_too_wide_is_named(page, address, look):
     page.goto(f"{address}/wide")
     with pytest.raises(AssertionError, match=rf"(?s)width: 2000px.*in a window of {look.width}"):
         fits(page)
+
+
+def test_what_fails_in_one_look_names_it(page, address):
+    page.goto(f"{address}/wide")
+    in_every_look(page, [Look(2400), Look(2400, "dark")], lambda look: fits(page))
+    with pytest.raises(AssertionError) as failure:
+        in_every_look(page, [Look(2400), Look(320, "dark")], lambda look: fits(page))
+    assert failure.value.__notes__ == ["seen as 320-dark"]
+    assert page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+
+
+def test_scripts_of_charts_alone_ask_how_wide_a_window_is():
+    """All other pages can be opened once and looked at in every width."""
+    asking = re.compile(r"matchMedia|innerWidth|clientWidth|offsetWidth|outerWidth|ResizeObserver|\bresize\b")
+    found = {path.name for path in PACKAGE.rglob("*.js") if asking.search(path.read_text(encoding="utf-8"))}
+    assert found == {"chart.js", "main.js"}
 
 
 def test_without_a_browser_the_tests_fail_and_say_what_to_install(monkeypatch):

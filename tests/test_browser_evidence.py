@@ -13,7 +13,7 @@ from cds_service.app import create_app
 from cds_service.card.words.rest import EVIDENCE_LINK
 from cds_service.installation import installation_of
 from cds_service.settings.settings import Settings
-from tests.browser import Faults, Look, accessible, fits, listening, opened
+from tests.browser import Faults, Look, accessible, fits, in_every_look, listening, opened
 from tests.shipped import TODAY, example, library
 
 if TYPE_CHECKING:
@@ -66,13 +66,16 @@ def open_page(page: "Page", link: str) -> None:
     page.locator("main.evidence").wait_for()
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=str)
 @pytest.mark.parametrize("name", ["typical-gaps", "conflicting-data"])
-def test_the_page_has_no_barrier_and_does_not_scroll_sideways(page, service, name, look):
+def test_the_page_has_no_barrier_and_does_not_scroll_sideways(page, service, name):
     open_page(page, service.link(name))
     page.evaluate("document.querySelectorAll('details').forEach(closed => { closed.open = true; })")
-    fits(page)
-    accessible(page, structure=look.scheme == "light")
+
+    def sound(look: Look) -> None:
+        fits(page)
+        accessible(page, structure=look.scheme == "light")
+
+    in_every_look(page, LOOKS, sound)
 
 
 @pytest.mark.parametrize("path", ["/evidence/AAAAAAAAAAAAAAAAAAAAAA", None])

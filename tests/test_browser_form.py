@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import Look, accessible, easy_to_hit, fits
+from tests.browser import LOOKS, Look, accessible, easy_to_hit, fits, in_every_look
 from tests.form_page import FORM, RESUME, Keyboard, launched, reviewed, saved, served_form
 from tests.workbench_page import choose, open_chart, signed
 
@@ -171,19 +171,19 @@ def test_what_is_missing_to_sign_is_reported_with_links_to_the_fields(chart, fau
     accessible(tab)
 
 
-@pytest.mark.parametrize("look", [Look(320), Look(768), Look(1440, "dark")], indirect=True, ids=str)
 def test_every_page_of_the_form_is_accessible_and_fits(chart, faults):
-    tab = launched(chart, faults)
-    for step in (lambda: None, lambda: reviewed(tab)):
-        step()
-        accessible(tab)
+    def sound(look: Look) -> None:
+        accessible(tab, structure=look.scheme == "light")
         fits(tab)
         easy_to_hit(tab)
-        if tab.locator("[data-question]").count():
-            tab.locator("[data-question]").first.get_by_label("Yes").check()
+
+    tab = launched(chart, faults)
+    in_every_look(tab, LOOKS, sound)
+    tab.locator("[data-question]").first.get_by_label("Yes").check()
+    reviewed(tab)
+    in_every_look(tab, LOOKS, sound)
     saved(tab)
-    accessible(tab)
-    fits(tab)
+    in_every_look(tab, LOOKS, sound)
 
 
 def test_a_form_is_of_the_browser_that_opened_it_and_prints_what_was_answered(chart, faults, chromium):

@@ -10,7 +10,7 @@ import pytest
 
 from cds_service.card.words.rest import EVIDENCE_LINK
 from cds_service.web.packet_routes import DOCUMENT_FILE, LETTER_FILE, SUMMARY_FILE
-from tests.browser import Look, accessible, easy_to_hit, fits
+from tests.browser import Look, accessible, easy_to_hit, fits, in_every_look
 from tests.form_page import launched, served_form
 from tests.workbench_page import open_chart
 
@@ -54,13 +54,17 @@ def pages_of(tab: "Page") -> int:
     return len(re.findall(rb"/Type /Page\b", pdf))
 
 
-@pytest.mark.parametrize("look", LOOKS, indirect=True, ids=str)
+def sound(page: "Page", look: Look) -> None:
+    """Nobody is kept out of a page, and it fits; the theme changes nothing but colors (tests/test_browser.py)."""
+    accessible(page, structure=look.scheme == "light")
+    fits(page)
+    easy_to_hit(page)
+
+
 @pytest.mark.parametrize("name", STORIES)
 def test_the_launched_page_has_no_barrier_and_does_not_scroll_sideways(page, faults, address, name):
     tab = evidence(page, faults, address, name)
-    accessible(tab)
-    fits(tab)
-    easy_to_hit(tab)
+    in_every_look(tab, LOOKS, lambda look: sound(tab, look))
 
 
 @pytest.mark.parametrize("name", STORIES)
@@ -85,12 +89,9 @@ def test_a_launched_page_that_is_loaded_again_asks_to_open_it_from_the_card(page
     assert "cannot be continued" in tab.inner_text("h1")
 
 
-@pytest.mark.parametrize("look", LOOKS, indirect=True, ids=str)
 def test_the_letter_has_no_barrier_and_does_not_scroll_sideways(page, faults, address):
     tab = opened_beside(evidence(page, faults, address, "joint-typical-gaps"), faults, "Draft letter")
-    accessible(tab)
-    fits(tab)
-    easy_to_hit(tab)
+    in_every_look(tab, LOOKS, lambda look: sound(tab, look))
 
 
 def test_the_letter_can_be_edited_and_prints_with_its_mark(page, faults, address):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cds_service.hooks.feedback import KeptFeedback
-from tests.browser import LOOKS, Look, accessible, easy_to_hit, fits, words_stay_whole
+from tests.browser import LOOKS, Look, accessible, easy_to_hit, fits, in_every_look, words_stay_whole
 from tests.shipped import example, library
 from tests.workbench_page import (
     OPENED,
@@ -524,13 +524,22 @@ def test_a_chart_full_of_hostile_strings_changes_nothing(page, workbench, look):
 # --- nobody kept out -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("path", ["/", "/services"])
+def test_the_list_and_the_services_have_no_barrier_and_do_not_scroll_sideways(page, workbench, path):
+    page.goto(workbench.address + path)
+    page.evaluate("document.querySelectorAll('details').forEach(closed => { closed.open = true; })")
+
+    def sound(look: Look) -> None:
+        fits(page)
+        words_stay_whole(page)
+        easy_to_hit(page)
+        accessible(page, structure=look.scheme == "light")
+
+    in_every_look(page, LOOKS, sound)
+
+
 @pytest.mark.parametrize("look", LOOKS, ids=str)
-def test_the_list_and_a_signed_order_have_no_barrier_and_do_not_scroll_sideways(page, workbench, look):
-    page.goto(workbench.address)
-    fits(page)
-    words_stay_whole(page)
-    easy_to_hit(page)
-    accessible(page, structure=look.scheme == "light")
+def test_a_signed_order_has_no_barrier_and_does_not_scroll_sideways(page, workbench, look):
     open_chart(page, workbench.address, "typical-gaps")
     signed(page)
     page.get_by_role("button", name="Dismiss card").click()
@@ -551,12 +560,3 @@ def test_it_works_behind_a_path_of_its_own(page, workbench):
     page.locator('input[name="mode"][value="none"]').check()
     assert "6 of 8" in signed(page).locator("h4").inner_text()
     assert f"{PREFIX}/workbench/fhir/" in page.locator("#request-text").input_value()
-
-
-@pytest.mark.parametrize("look", LOOKS, ids=str)
-def test_the_services_page_has_no_barrier(page, workbench, look):
-    page.goto(f"{workbench.address}/services")
-    page.evaluate("document.querySelectorAll('details').forEach(closed => { closed.open = true; })")
-    fits(page)
-    easy_to_hit(page)
-    accessible(page, structure=look.scheme == "light")
