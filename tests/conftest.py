@@ -15,6 +15,7 @@ from cds_service.store.database import Store, open_store
 from tests.browser import Faults, Look, browser, opened
 from tests.postgresql import Cluster, cluster
 from tests.tokens import ISSUER, key_set
+from tests.waiting import leave_out_what_others_set
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -63,12 +64,7 @@ def clients_file(tmp_path: Path) -> Path:
     return path
 
 
-# What whoever runs the tests has set for a service of their own decides no test; modules read some of it when imported.
-# A proxy would be asked for the servers of the tests, and a terminal's width and colors change what is printed.
-_OTHERS = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES"}
-for _name in [*os.environ]:
-    if _name.upper().startswith(("CDS_SERVICE_", "PROMETHEUS_", "OTEL_")) or _name.upper() in _OTHERS:
-        del os.environ[_name]
+leave_out_what_others_set()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 from cds_service.examples import Example, examples
 from tests.shipped import TODAY, library
+from tests.waiting import leave_out_what_others_set
 
 FOLDER = Path(__file__).parent.parent / "fhir_examples"
 PUBLIC_URL = "http://127.0.0.1:8080"
@@ -117,4 +118,5 @@ because `cds-service example` moves them to the present day.
 
 
 if __name__ == "__main__":
+    leave_out_what_others_set()
     write()

@@ -16,6 +16,7 @@ from tests import panels
 from tests.browser import Faults, Look, browser, listening, opened
 from tests.made_up_feedback import fill
 from tests.shipped import PUBLIC_URL, TODAY, library
+from tests.waiting import leave_out_what_others_set
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -141,4 +142,5 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 if __name__ == "__main__":
+    leave_out_what_others_set()
     take()

@@ -27,6 +27,7 @@ from cds_service.store.feedback import kept
 from tests import serving
 from tests.postgresql import cluster
 from tests.serving import Served
+from tests.waiting import leave_out_what_others_set
 
 ROOT = Path(__file__).parent.parent
 FEEDBACK = "/cds-services/coverage-guidance-order-sign/feedback"
@@ -160,6 +161,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--postgresql", action="store_true", help="a PostgreSQL of its own in place of SQLite")
     given = parser.parse_args()
+    leave_out_what_others_set()
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         if given.postgresql:

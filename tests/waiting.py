@@ -16,6 +16,25 @@ Found = TypeVar("Found")
 SECONDS = 120.0
 
 
+# What somebody who runs the tests may have set for programs of their own: for a service, its metrics and traces (by how
+# the names begin), for PostgreSQL's clients, for make; a proxy, which would be asked for the servers of the tests; the
+# width and colors of a terminal; the day of builds.
+_OTHERS_BEGIN = ("CDS_SERVICE_", "PROMETHEUS_", "OTEL_", "PG")
+_OTHERS = {
+    *("ARGS", "AUDIT", "DIR", "KEEP", "PORT", "PYTHON", "UPGRADE", "UV"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
+    *("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES"),
+    "SOURCE_DATE_EPOCH",
+}
+
+
+def leave_out_what_others_set() -> None:
+    """Takes out of the environment what decides no test, and nothing that tests write or measure."""
+    for name in [*os.environ]:
+        if name.upper().startswith(_OTHERS_BEGIN) or name.upper() in _OTHERS:
+            del os.environ[name]
+
+
 def wait_for(condition: Callable[[], Found], what: str, seconds: float = SECONDS) -> Found:
     """What ``condition`` gives once that is true. Raises AssertionError that names ``what`` after ``seconds``."""
     until = time.monotonic() + seconds

@@ -4,6 +4,7 @@ import sys
 import time
 
 from tests.chaos import connections, overload, processes, soak, stores
+from tests.waiting import leave_out_what_others_set
 
 # Each module has its scenarios as functions in SCENARIOS: one returns what it measured, and raises where it failed.
 MODULES = (overload, connections, processes, stores, soak)
@@ -11,6 +12,7 @@ MODULES = (overload, connections, processes, stores, soak)
 
 def main(names: list[str]) -> int:
     """The exit status: 1 where a scenario failed."""
+    leave_out_what_others_set()
     scenarios = {scenario.__name__: scenario for module in MODULES for scenario in module.SCENARIOS}
     if unknown := set(names) - set(scenarios):
         print(f"There is no scenario {', '.join(sorted(unknown))}; there are: {', '.join(scenarios)}.", file=sys.stderr)

@@ -30,6 +30,7 @@ from cds_service.store.feedback import kept
 from tests.postgresql import Cluster, cluster, end
 from tests.shipped import example
 from tests.torture import FEEDBACK, served
+from tests.waiting import clean_environment
 
 SIGN = "/cds-services/coverage-guidance-order-sign"
 SECONDS_TO_TELL = 60.0
@@ -188,7 +189,7 @@ def store_damaged() -> str:
         told = made.tells()
         made.answers()
         before = len(made.acknowledged)
-        environment = os.environ | {"CDS_SERVICE_STATE": str(made.state), "CDS_SERVICE_STORE_URL": ""}
+        environment = clean_environment({"CDS_SERVICE_STATE": str(made.state)})
         command = [sys.executable, "-m", "cds_service", "store", "recover"]
         run = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=120)
         if run.returncode:
