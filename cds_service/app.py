@@ -65,7 +65,7 @@ def create_app(
     Without an ``installation`` nothing is fetched, counted or kept.
     """
     installation = installation or Installation()
-    # Templates and static files lie in the room of HTTP.
+    # Templates and static files are in the room of HTTP.
     app = Flask(web.__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     if installation.trusted_proxies:

@@ -57,7 +57,7 @@ def store(store_url: str | None, tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def clients_file(tmp_path: Path) -> Path:
-    """A clients file with one client, whose keys lie beside it."""
+    """A clients file with one client, whose keys are beside it."""
     (tmp_path / "keys.json").write_text(json.dumps(key_set("rsa")))
     path = tmp_path / "clients.toml"
     path.write_text(f'[[client]]\nid = "general"\nissuer = "{ISSUER}"\njwks_file = "keys.json"\n')

@@ -112,7 +112,7 @@ Start the service (`make run`), then in another terminal:
 Every resource is valid FHIR R4, except those that `broken-resources` breaks on purpose.
 
 To change an example, edit its request; to add one, copy the folder that is nearest to it. `make examples` then writes
-the answers and this page. Each entry of a Bundle stands on a line of its own. Dates lie well away from every limit,
+the answers and this page. Each entry of a Bundle is on its own line. Dates are well away from every limit,
 because `cds-service example` moves them to the present day.
 """
 

@@ -211,7 +211,7 @@ FUTURE = (
 
 
 def future() -> str:
-    """Dates, the days that they may be, and whether they lie in the future of 2026-03-15."""
+    """Dates, the days that they may be, and whether they are in the future of 2026-03-15."""
     rows = (
         (f"`{text}`", f"{days(text).first} to {days(text).last}", "yes" if is_future(text, TODAY) else "no")
         for text in FUTURE

@@ -78,7 +78,7 @@ class Bench:
 
 @contextmanager
 def bench(folder: Path) -> Iterator[Bench]:
-    """A bench whose store lies in a folder."""
+    """A bench whose store is in a folder."""
     store, clock = open_store(None, folder), Clock()
     try:
         sessions = WorkbenchSessions(store, b"k" * 32, clock)

@@ -34,7 +34,7 @@ def take(card: "Locator", name: str) -> None:
 
 
 def in_sight(page: "Page", selector: str) -> bool:
-    """Whether an element lies in the window."""
+    """Whether an element is in the window."""
     found: bool = page.locator(selector).first.evaluate(
         "element => { const box = element.getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight; }"
     )

@@ -1,4 +1,4 @@
-"""Records that contradict a criterion: no answer outweighs them, but one given despite the very record."""
+"""Records that contradict a criterion: no answer outweighs them, but one given despite the same record."""
 
 from dataclasses import replace
 from random import Random
@@ -182,7 +182,7 @@ def random_chart(statement: Statement, random: Random) -> tuple[list[Contradicti
 
 
 def is_answered(record: Contradiction, criterion: str, answers: list[Answer]) -> bool:
-    """Whether some answer was given despite that very record, with a reason, by a clinician, no earlier than it."""
+    """Whether some answer was given despite that record, with a reason, by a clinician, no earlier than it."""
     name = f"{record.resource['resourceType']}/{record.resource['id']}"
     return any(
         answer.criterion == criterion

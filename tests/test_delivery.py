@@ -138,7 +138,7 @@ def test_what_is_not_counted_stands_in_the_ledger(resource, why):
 
 
 def test_a_list_with_a_record_that_cannot_be_determined_is_not_whole():
-    """It may be the very record that rules something out."""
+    """It may be the same record that rules something out."""
     broken = condition(id="x", code={"coding": [{"code": 5}]})
     assert not chart(condition=bundle(broken, PAIN)).whole("Condition")
     assert fact("infection-or-none", condition=bundle(broken, PAIN)).values == ()

@@ -174,7 +174,7 @@ def environment_of(folder: Path) -> Mapping[str, str]:
 
 
 def test_what_pip_installs_as_documented_serves(tmp_path):
-    """The lines of the page in a copy of the checkout. What they would fetch lies in the environment of the tests."""
+    """The lines of the page in a copy of the checkout. What they would fetch is in the environment of the tests."""
     lines = [command.line for command in commands_of(FIRST_CARD)]
     made, pins, project, serve = lines[lines.index("python3 -m venv .venv") :][:4]
     for name in ("cds_service", "cards", "fhir_examples"):

@@ -320,7 +320,7 @@ def test_every_package_obeys_the_rules_of_dtr(client, name, version):
     assert bundles
     for bundle in bundles:
         form, draft = (entry["resource"] for entry in bundle["entry"])
-        # oper-12, oper-18: a collection, the form first, one draft of this very form in this very version.
+        # oper-12, oper-18: a collection, the form first, one draft of this form in this version.
         assert (bundle["type"], form["resourceType"]) == ("collection", "Questionnaire")
         assert (draft["resourceType"], draft["status"]) == ("QuestionnaireResponse", "in-progress")
         assert draft["questionnaire"] == f"{form['url']}|{form['version']}"

@@ -348,7 +348,7 @@ def test_the_coverage_of_the_chart_and_the_order_are_what_the_response_is_for(br
 
 
 def attested(ehr: FormEhr, **change: Any) -> None:
-    """A form that somebody signed lies in the chart, too old to count."""
+    """A form that somebody signed is in the chart, too old to count."""
     item = {"linkId": "can-operate-device", "answer": [{"valueBoolean": True}]}
     response = {
         "resourceType": "QuestionnaireResponse",

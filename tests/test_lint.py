@@ -71,7 +71,7 @@ BROKEN = [
     ("British spelling", said("Tumour of the spine."), "'Tumour'"),
     ("a word in a reason", lambda c: c["overrideReasons"][0].update(display="Not recommended"), "'recommended'"),
     ("an ISO date", said("Pain since 2023-02-01."), "a date is not in US order: '2023-02-01'"),
-    ("a space before %", said("57 % of them."), "a space stands before %: '7 %'"),
+    ("a space before %", said("57 % of them."), "there is a space before %: '7 %'"),
     ("v without its s", said("57% v 47%."), "vs. has a period and an s"),
     ("a dash", said("Met \N{EN DASH} all of it."), "a dash is used as punctuation"),
     ("critical", lambda c: c.update(indicator="critical"), "the indicator is 'critical'"),

@@ -50,7 +50,7 @@ def policy() -> Policy:
 
 
 def written() -> Json:
-    """policy.json of the statement, as it lies there."""
+    """policy.json of the statement, as it is there."""
     found: Json = json.loads((data_folder("cards") / ISASS / "policy.json").read_text(encoding="utf-8"))
     return found
 

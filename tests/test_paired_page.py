@@ -422,8 +422,8 @@ def test_what_changed_in_the_new_parts_is_reported_in_sentences(tmp_path, policy
 def test_parts_that_come_and_go_are_named(policy):
     minimal = load_policy(MINIMAL)
     come, gone = changes(minimal, policy), changes(policy, minimal)
-    assert "Each knee is now judged apart: right knee, left knee." in come
-    assert "Each knee is judged apart no longer." in gone
+    assert "Each knee is now evaluated separately: right knee, left knee." in come
+    assert "Each knee is no longer evaluated separately." in gone
     for noun, title in (
         ("Rule", "The bulletin's rule"),
         ("Number", "Least signs"),

@@ -117,7 +117,7 @@ def library_examples() -> list[str]:
 
 
 def strangers(smart: SmartClient, name: str) -> list[tuple[str, str]]:
-    """What lies in a chart and is of somebody else, as (type, id)."""
+    """What is in a chart and is of somebody else, as (type, id)."""
     body = example(name)
     mine = f"Patient/{body['context']['patientId']}"
     found = []

@@ -26,7 +26,7 @@ _ISO_DATE = re.compile(r"\b\d{4}-\d{2}(?:-\d{2})?\b")
 _VERSUS = re.compile(r"\bv\b(?!\.)")
 # What no word list can say, of cards and of all other prose.
 FORMS = (
-    (re.compile(r"\d %"), "a space stands before %"),
+    (re.compile(r"\d %"), "there is a space before %"),
     (re.compile(r"\s[-\u2013\u2014]\s|[\u2013\u2014]"), "a dash is used as punctuation"),
 )
 _SUGGESTS = re.compile(r"^Add ")

@@ -27,7 +27,7 @@ LOOK_BACKS = ("look_back_days", "answer_look_back_days")
 class Mutation:
     """One mutation: the file and JSON path, what was changed, what case would notice it, and how it is made.
 
-    ``dropped`` is the code or phrase of a code set that was left out, as a table of cases lists it; else None.
+    ``dropped`` is the code or phrase of a code set that was left out, as a table of cases lists it; otherwise None.
     """
 
     file: str
@@ -70,7 +70,7 @@ def mutations(documents: Documents, policy: Policy, *, phrases: bool = False) ->
 
 
 def steps_of(number: int | float) -> tuple[int | float, int | float]:
-    """A number one step up and one step down: 1 for a whole number, else one unit of its last digit."""
+    """A number one step up and one step down: 1 for a whole number, otherwise one unit of its last digit."""
     if isinstance(number, int):
         return number + 1, number - 1
     exact = Decimal(repr(number))

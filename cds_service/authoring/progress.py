@@ -1,4 +1,4 @@
-"""How far a long check is: one line that rewrites itself on a terminal, else a plain line every few seconds."""
+"""How far a long check is: one line that rewrites itself on a terminal, otherwise a plain line every few seconds."""
 
 from collections.abc import Callable
 from typing import TextIO

@@ -23,7 +23,7 @@ def count_words(text: str) -> int:
 
 
 def detail(found: Assessment, summary: str, style: Style) -> tuple[Block, ...]:
-    """The blocks of a card with a decision; the fullest that keep the limits, else the shortest."""
+    """The blocks of a card with a decision; the fullest that keep the limits, otherwise the shortest."""
     if found.outcome is Outcome.DECEASED:
         return (Block(LINES, (WRONG_PATIENT,)),)
     footer, waiting = _footer(found), Block(LINES, waiting_lines(found, style))

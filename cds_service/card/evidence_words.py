@@ -139,7 +139,7 @@ def _found(evidence: Sequence[Evidence], style: Style) -> dict[str, str]:
 
 
 def met(row: Row, style: Style) -> str:
-    """What is in the chart where a criterion is met: its value, else what is true then."""
+    """What is in the chart where a criterion is met: its value, otherwise what is true then."""
     with_value = next((item for item in row.finding.evidence if item.value and not item.is_attested), None)
     if row.phrases.met and with_value is not None:
         return row.phrases.met.format(value=value_of(with_value, style))

@@ -31,7 +31,7 @@ def deceased(died: str, style: Style) -> str:
 
 
 def therapy_of(found: Assessment) -> str:
-    """The therapy, with its side where sides are judged apart."""
+    """The therapy, with its side where sides are judged separately."""
     therapy, parts = found.phrases.therapy, found.decision.parts
     return words.of_side(therapy, parts_in_words(found.policy, parts)) if parts else therapy
 
@@ -149,7 +149,7 @@ def _not_studied(found: Assessment, style: Style) -> Iterator[str]:
 
 
 def studied_as(row: Row, style: Style) -> str:
-    """What the trials did not study: the measured value, else the topic."""
+    """What the trials did not study: the measured value, otherwise the topic."""
     value = next((value_of(item, style) for item in row.finding.evidence if item.value), "")
     return row.phrases.met.format(value=value) if row.phrases.met and value else row.phrases.topic
 

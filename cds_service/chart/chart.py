@@ -164,7 +164,7 @@ class Chart:
         """
         # Without the chart itself, which would keep itself in memory until the garbage collector comes.
         key = (question, id(about), *(more[:-1] if more and more[-1] is self else more))
-        # What was asked about is kept, or another could come to lie at its place in memory.
+        # What was asked about is kept, or another could take its place in memory.
         if key not in self._told:
             kept = None if about is self else about
             try:

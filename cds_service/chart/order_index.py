@@ -34,7 +34,7 @@ class OrderIndex:
     def concerned(self, drafts: Iterable[Json], today: date) -> tuple[Policy, ...]:
         """The policies for which ``orders.may_concern`` is true of one of the drafts, in the order they were given.
 
-        ``drafts`` are the resources of a call; codes have the meaning of the date of service, else of ``today``.
+        ``drafts`` are the resources of a call; codes have the meaning of the date of service, otherwise of ``today``.
         """
         found: set[int] = set()
         for resource in drafts:

@@ -1,4 +1,4 @@
-"""Which parts of a statement's scope a resource speaks of: by its body site, else by its code and its words."""
+"""Which parts of a statement's scope a resource speaks of: by its body site, otherwise by its code and its words."""
 
 from collections.abc import Mapping
 from typing import Any

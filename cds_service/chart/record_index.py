@@ -170,7 +170,7 @@ class RecordIndex:
     def _read_referred(self, concept: Any) -> ReadConcept:
         found = self._referred.get(id(concept))
         if found is None:
-            # The concept is kept, or another could come to lie at its place in memory.
+            # The concept is kept, or another could take its place in memory.
             found = self._referred[id(concept)] = (concept, read_concept(concept, self._lexicon))
         return found[1]
 

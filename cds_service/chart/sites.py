@@ -50,7 +50,7 @@ def why_elsewhere(rule: FactRule, match: Match, chart: Chart, *, wherever: bool 
 
 class _Pointing(NamedTuple):
     """Where the sites, or the reasons, of a record or of its part point: whether there are ``any``, whether ``all`` of
-    them lie in a set or ``one`` does, and what the first two are called."""
+    them are in a set or ``one`` does, and what the first two are called."""
 
     any: bool
     all: bool
@@ -188,7 +188,7 @@ def _concept_in(concept: Any, codes: CodeSet) -> bool:
 
 
 def points_at(resource: Mapping[str, Any], site: CodeSet, chart: Chart) -> bool | None:
-    """Whether a resource's body site (or its code's words) lies in the site: True, False, or None if not said."""
+    """Whether a resource's body site (or its code's words) is in the site: True, False, or None if not said."""
     concepts = list(list_of(resource.get("bodySite")))
     if any(_concept_in(concept, site) for concept in concepts):
         return True

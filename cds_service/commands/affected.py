@@ -115,7 +115,7 @@ def _is_asked_for(then: CardReading | None, question: Question) -> bool:
 
 
 def _is_by_loaded(found: CheckedCall, question: Question) -> bool:
-    """Whether the very rules and program that are loaded now answered the call."""
+    """Whether the same rules and program that are loaded now answered the call."""
     digest = found.then.digest if found.then else ""
     return (digest, found.line.get("version")) == (question.policy.digest, __version__)
 

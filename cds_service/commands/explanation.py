@@ -96,7 +96,7 @@ def _payer(position: PayerPosition) -> dict[str, Any]:
 
 
 def _verdict(decision: Decision, verdict: Verdict) -> Iterator[dict[str, Any]]:
-    """A verdict of the whole, and behind it that of each part where parts are judged apart."""
+    """A verdict of the whole, and behind it that of each part where parts are judged separately."""
     said = {"id": verdict.rule.id, "title": verdict.rule.title}
     remark = {"remark": verdict.rule.as_far_as} if verdict.truth is Truth.MET and verdict.rule.as_far_as else {}
     yield {**said, "truth": verdict.truth.value, **_counted(verdict.findings), **remark}

@@ -44,7 +44,7 @@ def packet_of(page: Json, read: ChartRead, sitting: Sitting, guide: Guide) -> Pa
 def with_signer(packet: Packet, signer: Mapping[str, str], practitioner: Json | None) -> Packet:
     """A packet of answers that somebody signed: ``signer`` has their "reference", "name", "role", and when ("signed").
 
-    ``practitioner`` is their record, where the EHR gave it; else their name alone.
+    ``practitioner`` is their record, where the EHR gave it; otherwise their name alone.
     """
     name = relative(signer["reference"])
     kind = name.partition("/")[0]

@@ -109,7 +109,7 @@ class FormPages:
             return ()
 
     def _cookie(self, name: str) -> str:
-        # Only this very origin can set a cookie of such a name (RFC 6265bis, 4.1.3.2).
+        # Only this origin can set a cookie of such a name (RFC 6265bis, 4.1.3.2).
         return f"__Host-form-{name}" if self._is_secure else f"form-{name}"
 
 

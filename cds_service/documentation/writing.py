@@ -179,7 +179,7 @@ class EhrWriter:
     def _sent(
         self, send: Callable[..., Received], path: str, resource: Json, headers: Mapping[str, str]
     ) -> Received | WriteResult:
-        """The answer to a write that was taken, else what became of it."""
+        """The answer to a write that was taken, otherwise what became of it."""
         kind = resource["resourceType"]
         always = {"Content-Type": MEDIA_TYPE, "Accept": MEDIA_TYPE, "Authorization": f"Bearer {self._token}"}
         try:

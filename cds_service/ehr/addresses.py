@@ -44,7 +44,7 @@ class ForbiddenAddressError(Exception):
 class Allowance:
     """Whom a client's entry allows us to call.
 
-    ``bases`` are absolute http(s) addresses: they and what lies below them is allowed. ``networks`` are the private
+    ``bases`` are absolute http(s) addresses: they and what is below them is allowed. ``networks`` are the private
     networks that their names may lead to; public addresses always may. ``loopback`` allows any address on this machine
     (the open mode of a developer's machine).
     """
@@ -82,7 +82,7 @@ def permitted(url: str, allowance: Allowance) -> str:
 
 
 def is_at_or_below(base: str, url: str) -> bool:
-    """Whether an address has the origin of a base and lies at its path or below. Raises ForbiddenAddressError."""
+    """Whether an address has the origin of a base and is at its path or below. Raises ForbiddenAddressError."""
     return _lies_below(_parse(base), _parse(url))
 
 

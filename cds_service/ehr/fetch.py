@@ -42,7 +42,7 @@ class KeyReport(NamedTuple):
     """What became of one published key.
 
     ``state``: sent, fetched, in-part, failed (asked for, and nothing came), not-asked. ``cause`` is one word of a few
-    where it is not all there is, else "". Nothing here is of a patient.
+    where it is not all there is, otherwise "". Nothing here is of a patient.
     """
 
     key: str
@@ -155,7 +155,7 @@ class Fetcher:
     ) -> Completed:
         """Fetches what the call lacks of the wanted keys (published key -> template), and returns by the deadline.
 
-        A key that was sent, be it as ``null``, empty or failed, stays as it is; of a first page the rest is fetched. A
+        A key that was sent, even as ``null``, empty or failed, stays as it is; of a first page the rest is fetched. A
         call without ``fhir_server`` comes back as it is. ``room`` is that of ``room()`` for all that one call fetches,
         one stage after another. Never raises for what a server does.
         """

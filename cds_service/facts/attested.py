@@ -102,7 +102,7 @@ def _why_not(rule: FactRule, answers: Answers, link: str, given: Given, today: d
 
 
 def _standing(given: list[Given]) -> list[Given]:
-    """The items that no other is later than, by their instants where two have one, else by their days."""
+    """The items that no other is later than, by their instants where two have one, otherwise by their days."""
     if len(given) < 2:
         return given
     instants = [one.response.instant for one in given]

@@ -71,7 +71,7 @@ def author_of(response: Json, stated_roles: Iterable[Any], chart: Chart) -> Atte
 
 
 def author_of_answer(answer: Mapping[str, Any], author: Attester, response: Json, chart: Chart) -> Attester:
-    """The author of one answer: the one that its information-origin names, else that of the response.
+    """The author of one answer: the one that its information-origin names, otherwise that of the response.
 
     An answer whose origin is automatic, and that names no author, was given by nobody.
     """
@@ -156,7 +156,7 @@ def _reference(reference: Any) -> str:
 
 
 def _name(reference: Any, response: Json, chart: Chart) -> str:
-    """What a person is called: as the reference shows it, else by the name in the resource."""
+    """What a person is called: as the reference shows it, otherwise by the name in the resource."""
     display = reference.get("display") if isinstance(reference, dict) else None
     if isinstance(display, str) and display.strip():
         return display.strip()[:_LONGEST]

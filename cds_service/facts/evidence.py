@@ -166,7 +166,7 @@ def newest(readings: list[Reading]) -> list[Reading]:
 def evidence_of(
     match: Match, value: str | None, when: str | None, noun: tuple[str, str] | None = None, remark: str = ""
 ) -> Evidence:
-    """The evidence that a matching record gives: our own label where a code matched, else the chart's words.
+    """The evidence that a matching record gives: our own label where a code matched, otherwise the chart's words.
 
     ``remark`` is what a reader must also know of it.
     """

@@ -108,7 +108,7 @@ def kind_of_role(concept: Any) -> str:
 
 
 def role_in_words(concept: Any) -> str:
-    """What a role is called: its own words, else our label."""
+    """What a role is called: its own words, otherwise our label."""
     listed = [_row(coding.get("system"), coding.get("code")) for coding in codings(concept)]
     text = concept.get("text") if isinstance(concept, dict) else None
     label = next((row.label for row in listed if row is not None), "")

@@ -1,7 +1,7 @@
 """What the facts of a policy say where nothing that they read is on record: the same of everybody, worked out once.
 
 Of the facts of a policy most find nothing in a chart. What such a fact says is read once, from an empty chart that came
-whole, by the very code that reads all others; a call reads only the facts that something in it may make speak.
+whole, by the same code that reads all others; a call reads only the facts that something in it may make speak.
 """
 
 from collections.abc import Iterable, Mapping, Set
@@ -42,7 +42,7 @@ class CallSilence(NamedTuple):
     types: Set[str]
 
     def fact(self, name: str, answers: Answers) -> Fact | None:
-        """The fact of that name where nothing makes it speak, else None."""
+        """The fact of that name where nothing makes it speak, otherwise None."""
         silent = self.facts.get(name)
         if silent is None or not (silent.code_sets.isdisjoint(self.code_sets) and silent.types.isdisjoint(self.types)):
             return None

@@ -48,7 +48,7 @@ class TestWord(LoadedWord):
         """The test over facts. A fact with several possible values is settled only where all of them agree."""
 
     def manner(self, found: Evaluated) -> str:
-        """How a test that is met is met: "" by what it asks, else ``WAIVED`` or ``DOES_NOT_APPLY``."""
+        """How a test that is met is met: "" by what it asks, otherwise ``WAIVED`` or ``DOES_NOT_APPLY``."""
         return ""
 
     def asked(self, found: Evaluated) -> Sequence[Evaluated]:
@@ -108,7 +108,7 @@ def evaluate(test: Test, facts: Facts) -> Evaluated:
 
 
 def manner_of(found: Evaluated) -> str:
-    """How a test that is met is met: "" by what it asks, else ``WAIVED`` or, where its condition fails,
+    """How a test that is met is met: "" by what it asks, otherwise ``WAIVED`` or, where its condition fails,
     ``DOES_NOT_APPLY``."""
     return word_of(found.test).manner(found)
 
@@ -222,7 +222,7 @@ _SO = {"all": "where all of these are so", "any": "where at least one of these i
 
 
 def list_clause(test: Test) -> tuple[tuple[Test, ...], str]:
-    """The members of a list of tests and the word that joins them; else the test alone."""
+    """The members of a list of tests and the word that joins them; otherwise the test alone."""
     return (test.inner, test.word.name) if test.word.name in _SO else ((test,), "")
 
 

@@ -30,7 +30,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
 def audit_folder(state: Path) -> Path:
-    """Where the log lies below the folder of what is kept (the setting ``state``)."""
+    """Where the log is below the folder of what is kept (the setting ``state``)."""
     return state / "audit"
 
 

@@ -32,7 +32,7 @@ def effective(policy: Policy) -> Range:
 
 
 def in_force(policies: Sequence[Policy], on: date) -> Policy:
-    """The edition of one statement that counts on a day: the one whose range holds it, else the nearest in time.
+    """The edition of one statement that counts on a day: the one whose range holds it, otherwise the nearest in time.
 
     Of two that are equally near the earlier counts: it has counted before, and the later one does not yet.
     """

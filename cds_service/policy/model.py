@@ -207,7 +207,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scope:
-    """What a statement judges apart, such as each of two sides; a whole is as its weakest part."""
+    """What a statement judges separately, such as each of two sides; a whole is as its weakest part."""
 
     name: str
     parts: tuple[Part, ...]

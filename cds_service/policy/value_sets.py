@@ -1,6 +1,6 @@
 """Value sets of a deployment: licensed codes that it adds to the code sets of policies, and that are never committed.
 
-A file lies at ``POLICY/CODE-SET/FILE``: a FHIR R4 ValueSet as JSON (an expansion, or a compose that names each code) or
+A file is at ``POLICY/CODE-SET/FILE``: a FHIR R4 ValueSet as JSON (an expansion, or a compose that names each code) or
 a table as CSV. Like a code pack it changes the documents of a policy before it is built. Its codes come beside those of
 the policy, which keep their rows, and each is marked with the name of the value set.
 """

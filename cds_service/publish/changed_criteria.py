@@ -159,15 +159,15 @@ def _number(old: Policy, new: Policy) -> Compare[Parameter]:
 
 
 def in_scope(old: Policy, new: Policy) -> Iterator[str]:
-    """What is judged apart, and how each part is recognized."""
+    """What is judged separately, and how each part is recognized."""
     before, after = old.scope, new.scope
     if before is None and after is not None:
-        yield f"Each {after.name} is now judged apart: {', '.join(part.label for part in after.parts)}."
+        yield f"Each {after.name} is now evaluated separately: {', '.join(part.label for part in after.parts)}."
     elif before is not None and after is None:
-        yield f"Each {before.name} is judged apart no longer."
+        yield f"Each {before.name} is no longer evaluated separately."
     elif before is not None and after is not None:
         if before.name != after.name:
-            yield f"What is judged apart is now called “{after.name}”; it was “{before.name}”."
+            yield f"What is evaluated separately is now called “{after.name}”; it was “{before.name}”."
         yield from compare_all(
             "Part", by_id(before.parts), by_id(after.parts), lambda part: part.label, _part(old, new)
         )

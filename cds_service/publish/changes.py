@@ -14,8 +14,8 @@ from cds_service.publish.differences import plain
 def changes(old: Policy, new: Policy) -> list[str]:
     """What is different in ``new``, one sentence each; nothing changed is an empty list.
 
-    In this order: criteria, verdicts, rules of single sources, numbers, what is judged apart, what goes another way,
-    what is read, codes, sources, payers, and last all other parts by their names.
+    In this order: criteria, verdicts, rules of single sources, numbers, parts, pathways, what is read, codes, sources,
+    payers, and last all other parts by their names.
     """
     parts = (
         *(asked.in_criteria, asked.in_verdicts, asked.in_profiles, asked.in_numbers, asked.in_scope),

@@ -212,7 +212,7 @@ def read_elsewhere(policy: Policy) -> list[ReadingText]:
 
 
 def groups(policy: Policy) -> list[VerdictGroup]:
-    """Every criterion exactly once: by the first verdict that counts it, else by whether any rule asks for it."""
+    """Every criterion exactly once: by the first verdict that counts it, otherwise by whether any rule asks for it."""
     texts = {rule.id: criterion(policy, rule) for rule in policy.criteria}
     shown: set[str] = set()
     found = []

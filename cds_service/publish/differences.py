@@ -80,7 +80,7 @@ def order(what: str, old: Iterable[Any], new: Iterable[Any]) -> Iterator[str]:
     """A sentence where what stayed is in another order."""
     before, after = list(by_id(old)), list(by_id(new))
     if [name for name in before if name in after] != [name for name in after if name in before]:
-        yield f"The {what} stand in another order."
+        yield f"The {what} are in another order."
 
 
 def test_changed(what: str, old: Policy, new: Policy, before: Test | None, after: Test | None) -> Iterator[str]:

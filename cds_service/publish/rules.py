@@ -27,7 +27,7 @@ class PartText(NamedTuple):
 
 
 def parts(policy: Policy) -> list[PartText]:
-    """The parts of the scope; none where nothing is judged apart."""
+    """The parts of the scope; none where nothing is judged separately."""
     return [
         PartText(
             part,
@@ -111,7 +111,7 @@ def numbers(policy: Policy) -> list[NumberText]:
 
 
 def _readers(policy: Policy, name: str) -> Iterator[Criterion]:
-    """The criteria whose test names a parameter, be it only in the rule of a single source."""
+    """The criteria whose test names a parameter, even if only in the rule of a single source."""
     reading = {root.criterion for root in tests(policy) if name in parameters_named(root.test)}
     return (rule for rule in policy.criteria if rule.id in reading)
 

@@ -60,7 +60,7 @@ class Artifacts:
         ]
 
     def policy_of(self, canonical: str) -> Policy | None:
-        """The policy of the Questionnaire with a canonical address, with its version or without; else None.
+        """The policy of the Questionnaire with a canonical address, with its version or without; otherwise None.
 
         Of several editions under one address there is none: each policy has an address of its own.
         """

@@ -21,7 +21,7 @@ def found_in_words(
 
     ``recorded`` are the facts of the call without the answers to forms, ``findings`` those of the decision, by their
     keys: they name the answers. For a reader of the chart so many records as ``most`` are named, without references;
-    ``with_answers``: what was answered in forms among them, be it to another question that the criteria rest on.
+    ``with_answers``: what was answered in forms among them, even to another question that the criteria rest on.
     """
     concerned = [item for item in findings.values() if concerns(item, question)]
     facts = recorded.parts.get(question.part, recorded.whole) if question.part else recorded.whole

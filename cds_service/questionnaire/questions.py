@@ -31,10 +31,10 @@ class FormQuestion(NamedTuple):
     """One question of a form.
 
     ``link_id`` is the linkId under which its answer is read, with that of its ``part`` at its end where each part is
-    judged apart. ``type`` is the type of the item: "boolean" (an attestation), "decimal", "date", or "group" (an event,
-    which repeats, and whose questions are ``inner``). ``criteria`` are the ids of the criteria that its answer bears
-    on, in their order, ``settled_by`` what would settle the first of them. ``ends``: it asks for the date that ends
-    what its fact dates.
+    judged separately. ``type`` is the type of the item: "boolean" (an attestation), "decimal", "date", or "group" (an
+    event, which repeats, and whose questions are ``inner``). ``criteria`` are the ids of the criteria that its answer
+    bears on, in their order, ``settled_by`` what would settle the first of them. ``ends``: it asks for the date that
+    ends what its fact dates.
     """
 
     link_id: str

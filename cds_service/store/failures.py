@@ -16,7 +16,7 @@ _SQLITE: Final = {
     "SQLITE_NOTADB": "its file is not a database",
     "SQLITE_IOERR": "its disk cannot be read or written",
 }
-# PostgreSQL's documentation, appendix A: by code, else by class (the first two characters).
+# PostgreSQL's documentation, appendix A: by code, otherwise by class (the first two characters).
 _POSTGRESQL: Final = {
     "53100": "its disk is full",
     "53300": "it has no connection free",

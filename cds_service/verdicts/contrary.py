@@ -50,7 +50,7 @@ class Against(NamedTuple):
 def against(criterion: Criterion, facts: Facts) -> Against:
     """The records that contradict a criterion.
 
-    Each stands, whatever its date, until a clinician has answered despite that very record, with a reason, on or
+    Each stands, whatever its date, until a clinician has answered despite that record, with a reason, on or
     after its date. A record that is newer than the answer stands.
     """
     if not criterion.contrary:

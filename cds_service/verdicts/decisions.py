@@ -1,4 +1,4 @@
-"""Findings in, one Decision out: the verdicts, kept apart, and what else a reader must review."""
+"""Findings in, one Decision out: the verdicts, kept separate, and what else a reader must review."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -103,7 +103,7 @@ class Decision:
 
     @property
     def lead(self) -> Verdict:
-        """The verdict that the card leads with: the first that applies and rests on criteria, else the first."""
+        """The verdict that the card leads with: the first that applies and rests on criteria, otherwise the first."""
         applying = (item for item in self.verdicts if item.findings and item.truth is not Truth.NOT_APPLICABLE)
         return next(applying, self.verdicts[0])
 

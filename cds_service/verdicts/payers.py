@@ -47,7 +47,7 @@ Held = Callable[[Collection[str]], tuple[Finding, ...]]
 
 
 class _Found(NamedTuple):
-    """A payer's name in the chart and what is on file of it; ``exact``: under that very name, or an identifier.
+    """A payer's name in the chart and what is on file of it; ``exact``: under that name, or an identifier.
 
     ``known`` is whose plan the name is, where it is not exact; ``readable``: the chart says who the payer is.
     """
@@ -88,7 +88,7 @@ class _OnFile:
         return min(found, key=lambda pair: pair[0], default=None)
 
     def named(self, name: str) -> _Found:
-        """What is on file under a name, else of the payer whose plan it is; many coverages may have one name."""
+        """What is on file under a name, otherwise of the payer whose plan it is; many coverages may have one name."""
         if name not in self._known:
             self._known[name] = self._look_up(name)
         return self._known[name]
@@ -199,9 +199,9 @@ def _in_force(coverage: Mapping[str, Any], today: date) -> bool:
 
 
 def _found(on_file: _OnFile, payor: Any, coverage: Mapping[str, Any], chart: Chart) -> _Found:
-    """Who the payer is, and what is on file of it: under an identifier, else under its name.
+    """Who the payer is, and what is on file of it: under an identifier, otherwise under its name.
 
-    The Organization says it if it is at hand, else the Reference, else the name of the plan (``Coverage.class``).
+    The Organization says it if it is at hand, else the Reference, otherwise the name of the plan (``Coverage.class``).
     """
     organization = chart.references.resolve(payor, coverage) or {}
     reference = payor if isinstance(payor, dict) else {}

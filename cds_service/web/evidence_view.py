@@ -160,7 +160,7 @@ class _Shown:
             yield words.our_reading(criterion["choice"])
 
     def payer(self, payer: Json) -> Iterator[tuple[str, str]]:
-        """What is on file of each payer, behind its name; else why nothing is known."""
+        """What is on file of each payer, behind its name; otherwise why nothing is known."""
         for item in payer["positions"]:
             yield item["name"], self._position(item)
         if not payer["positions"]:

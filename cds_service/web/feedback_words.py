@@ -11,7 +11,7 @@ LAST_BEFORE_FIRST = "until is a day before since; the first day comes first."
 # What a card said, by its outcome.
 SAYS: Mapping[str, str] = {item.value: item.called for item in Outcome} | {
     "late": "not checked in time",
-    # Cards that were shown before outcomes were reported apart.
+    # Cards that were shown before outcomes were reported separately.
     "not-met": "a criterion not met",
     "unknown": "a criterion unknown",
     "not-applicable": "nothing to decide",

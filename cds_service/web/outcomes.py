@@ -9,7 +9,7 @@ from cds_service.service.statement import Answer
 
 
 def of_call(answers: Iterable[Answer]) -> str:
-    """The outcome of an answered call: ``failed`` or ``late`` where a statement was, else card, ask or none."""
+    """The outcome of an answered call: ``failed`` or ``late`` where a statement was, otherwise card, ask or none."""
     outcomes = {of_answer(answer) for answer in answers}
     for word in ("failed", "late"):
         if word in outcomes:

@@ -259,7 +259,7 @@ class _OfThisServer:
     def check(self, grant: _Grant, result: Any) -> None:
         payload, context = grant.request.payload, grant.server.context
         if any(len(payload.datalist.get(name, ())) > 1 for name in _ONCE):
-            raise InvalidRequestError(f"Each of {', '.join(_ONCE)} may stand once.")
+            raise InvalidRequestError(f"Each of {', '.join(_ONCE)} may be sent only once.")
         if payload.data.get("aud", "").rstrip("/") != context.endpoints.base:
             raise InvalidRequestError("The aud must be the address of this FHIR server.")
         launch, asked = payload.data.get("launch"), (payload.scope or "").split()

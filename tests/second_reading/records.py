@@ -294,7 +294,7 @@ def _keys(concept: Any) -> list[tuple[str, str]]:
 
 
 def _lies_in(concept: Any, codes: CodeSet) -> bool:
-    """By its codes where the set lists families of their systems, else by any code or by its words."""
+    """By its codes where the set lists families of their systems, otherwise by any code or by its words."""
     systems = {uri for uri, *_ in codes.families}
     decided = [key for key in _keys(concept) if key[0] in systems]
     if decided:
@@ -387,7 +387,7 @@ def _status_counts(record: Json, kind: str, active: bool, today: date) -> bool:
 
 
 def _at(record: Json, kind: str, site: CodeSet) -> bool | None:
-    """Whether a record lies at a site: True, False, or None where it does not say."""
+    """Whether a record is at a site: True, False, or None where it does not say."""
     concepts = listed(record.get("bodySite"))
     if any(concept_in(concept, site) for concept in concepts):
         return True

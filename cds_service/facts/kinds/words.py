@@ -146,7 +146,7 @@ def _said(rule: FactRule, context: Context, match: Match, told: Told) -> tuple[_
 
 
 def _is_here(context: Context, match: Match, text: FreeText) -> bool | None:
-    """Whether it is of the part looked at: by the sentence, else by the record; None where it is of another."""
+    """Whether it is of the part looked at: by the sentence, otherwise by the record; None where it is of another."""
     if not context.part or context.scope is None:
         return True
     named = parts_of_words(context.scope, text) or context.parts_of(match)

@@ -27,7 +27,7 @@ class If(PairWord):
     exceptions = (Excuse("if", "then", "in no case are both 'if' and 'then' not met: add one"),)
 
     def truth_of(self, first: Truth, second: Truth) -> Truth:
-        """Met where the condition is not; else what the test asks."""
+        """Met where the condition is not; otherwise what the test asks."""
         return logic.some((logic.negation(first), second))
 
     def manner(self, found: Evaluated) -> str:

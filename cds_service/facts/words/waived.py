@@ -19,7 +19,7 @@ from cds_service.policy.model import Test
 
 
 class Waived(PairWord):
-    """Met where the waiver is; else what the test comes to."""
+    """Met where the waiver is; otherwise what the test comes to."""
 
     name = "waived"
     key = "waived_by"

@@ -31,7 +31,7 @@ class LoadedKind(Kind):
 
 
 class FactReader(Reader):
-    """Reads the facts; ``scope`` is the name of what the statement judges apart, or None."""
+    """Reads the facts; ``scope`` is the name of what the statement judges separately, or None."""
 
     def __init__(
         self, problems: Problems, codes: CodeReader, scope: str | None, kinds: Mapping[str, LoadedKind]

@@ -39,7 +39,7 @@ export function reveal(element) {
   element.focus({ preventScroll: true });
 }
 
-/** What this browser remembers under a name: one of `allowed`, else the first of them. */
+/** What this browser remembers under a name: one of `allowed`, otherwise the first of them. */
 export function remembered(name, allowed) {
   let value = null;
   try {

@@ -9,7 +9,7 @@ const key = (coding) => `${text(coding.system)}|${text(coding.code)}`;
 const codeElement = (resource) =>
   ({ DeviceRequest: "codeCodeableConcept", MedicationRequest: "medicationCodeableConcept" })[resource.resourceType] ?? "code";
 
-/** What the EHR calls an order: its own words, else those of the catalog for its code, else the code. */
+/** What the EHR calls an order: its own words, otherwise those of the catalog for its code, otherwise the code. */
 export function titleOf(resource) {
   const named = resource[codeElement(resource)];
   const known = codings(named).map((coding) => catalog.get(key(coding))).find(Boolean);

@@ -25,7 +25,7 @@ export function short(value, longest = LONGEST) {
 
 export const codings = (concept) => list(object(concept).coding).map(object).filter((coding) => text(coding.code));
 
-/** What a CodeableConcept says, else the first code it holds. */
+/** What a CodeableConcept says, otherwise the first code it holds. */
 export function concept(value) {
   const given = object(value);
   const shown = text(given.text) || codings(given).map((coding) => text(coding.display)).find(Boolean);
