@@ -29,7 +29,9 @@ from cds_service.policy.model import (
 # Members of the model that are words on cards and pages, or follow from the others.
 _WORDS: Mapping[type, frozenset[str]] = {
     FactRule: frozenset({"title", "noun", "absent_because", "criteria"}),
-    CodeSet: frozenset({"name", "title", "exact", "families", "family_systems", "alone", "_index", "_together"}),
+    CodeSet: frozenset(
+        {"name", "title", "exact", "families", "family_systems", "alone", "_index", "_beside", "_together"}
+    ),
     Code: frozenset({"system_name", "label", "seen", "provenance", "remark", "use", "leaves"}),
     StatedNumber: frozenset({"label"}),
     Test: frozenset({"place", "parameters"}),
