@@ -12,6 +12,7 @@ the first authorization: a process that needs none does without Authlib.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from authlib.oauth2 import OAuth2Error
@@ -42,7 +43,13 @@ def new_signing_key() -> bytes:
 
 def key_set(signing_key: bytes) -> dict[str, Any]:
     """The JSON Web Key Set (RFC 7517) that an app checks id_tokens with."""
-    return {"keys": [_public(RSAKey.import_key(signing_key))]}
+    return {"keys": [_public(_imported(signing_key))]}
+
+
+@lru_cache(maxsize=2)
+def _imported(signing_key: bytes) -> RSAKey:
+    # OpenSSL checks a key that it reads, which takes longer than all else that a launch asks for.
+    return RSAKey.import_key(signing_key)
 
 
 def _public(key: RSAKey) -> dict[str, Any]:
@@ -280,7 +287,7 @@ class _IdToken(OpenIDCode):
         self._context = context
 
     def resolve_client_private_key(self, client: RegisteredApp) -> RSAKey:
-        return RSAKey.import_key(self._context.signing_key)
+        return _imported(self._context.signing_key)
 
     def get_client_claims(self, client: RegisteredApp) -> dict[str, Any]:
         context = self._context
