@@ -49,8 +49,8 @@ def why_elsewhere(rule: FactRule, match: Match, chart: Chart, *, wherever: bool 
 
 
 class _Pointing(NamedTuple):
-    """Where the sites, or the reasons, of a record or of its part point: whether there are ``any``, whether ``all`` of
-    them are in a set or ``one`` does, and what the first two are called."""
+    """Where the sites, or the reasons, of a record or of its element point: whether there are ``any``, whether ``all``
+    of them are in a set or ``one`` is, and what the first two are called."""
 
     any: bool
     all: bool
@@ -59,39 +59,39 @@ class _Pointing(NamedTuple):
 
 
 def _why_not_here(match: Match, elsewhere: CodeSet, chart: Chart) -> str | None:
-    parts = list(_own_and_part(match))
-    # Of a record with many parts its own sites and reasons are gone through once.
-    sited = [part for part in parts if "bodySite" in part]
-    sites = [found for part in sited if (found := chart.told(_sites, part, elsewhere, chart)).any]
+    elements = list(_own_and_element(match))
+    # Of a record with many elements its own sites and reasons are gone through once.
+    sited = [element for element in elements if "bodySite" in element]
+    sites = [found for element in sited if (found := chart.told(_sites, element, elsewhere, chart)).any]
     if sites:
         # One that is not known to lie elsewhere may be the one that is meant.
         return f"is of another body site{_named(sites)}" if all(found.all for found in sites) else None
-    own = [concept_of(part, chart.references, match.record.resource) for part in parts]
+    own = [concept_of(element, chart.references, match.record.resource) for element in elements]
     if any(chart.told(_lies_in, concept, elsewhere) for concept in own):
         return "is about another part of the body"
-    reasoned = filter(_may_give_a_reason, parts)
-    reasons = [found for part in reasoned if (found := chart.told(_reasons, part, (elsewhere,), chart)).any]
+    reasoned = filter(_may_give_a_reason, elements)
+    reasons = [found for element in reasoned if (found := chart.told(_reasons, element, (elsewhere,), chart)).any]
     if reasons and all(found.all for found in reasons):
         return f"is for another reason{_named(reasons)}"
     return None
 
 
 def _why_not_for_this(match: Match, reasons: tuple[CodeSet, ...], chart: Chart) -> str | None:
-    parts = filter(_may_give_a_reason, _own_and_part(match))
-    given = [found for part in parts if (found := chart.told(_told_reasons, part, reasons, chart)).any]
+    elements = filter(_may_give_a_reason, _own_and_element(match))
+    given = [found for element in elements if (found := chart.told(_told_reasons, element, reasons, chart)).any]
     return None if not given or any(found.one for found in given) else f"is for another reason{_named(given)}"
 
 
-def _sites(part: Mapping[str, Any], codes: CodeSet, chart: Chart) -> _Pointing:
-    return _pointing(list_of(part.get("bodySite")), (codes,), chart)
+def _sites(element: Mapping[str, Any], codes: CodeSet, chart: Chart) -> _Pointing:
+    return _pointing(list_of(element.get("bodySite")), (codes,), chart)
 
 
-def _reasons(part: Mapping[str, Any], code_sets: tuple[CodeSet, ...], chart: Chart) -> _Pointing:
-    return _pointing(reason_concepts(part, chart), code_sets, chart)
+def _reasons(element: Mapping[str, Any], code_sets: tuple[CodeSet, ...], chart: Chart) -> _Pointing:
+    return _pointing(reason_concepts(element, chart), code_sets, chart)
 
 
-def _told_reasons(part: Mapping[str, Any], code_sets: tuple[CodeSet, ...], chart: Chart) -> _Pointing:
-    told = [item for item in reason_concepts(part, chart) if chart.told(_says_something, item, code_sets)]
+def _told_reasons(element: Mapping[str, Any], code_sets: tuple[CodeSet, ...], chart: Chart) -> _Pointing:
+    told = [item for item in reason_concepts(element, chart) if chart.told(_says_something, item, code_sets)]
     return _pointing(told, code_sets, chart)
 
 
@@ -101,8 +101,8 @@ def _pointing(concepts: list[Any], code_sets: tuple[CodeSet, ...], chart: Chart)
     return _Pointing(bool(concepts), all(inside), any(inside), tuple(labels)[:2])
 
 
-def _own_and_part(match: Match) -> Iterator[Mapping[str, Any]]:
-    """The record, and that part of it which was found, where that is not the whole."""
+def _own_and_element(match: Match) -> Iterator[Mapping[str, Any]]:
+    """The record, and that element of it which was found, where that is not the whole."""
     yield match.record.resource
     if match.element is not match.record.resource:
         yield match.element
@@ -135,13 +135,13 @@ def _named(found: Iterable[_Pointing]) -> str:
 
 
 def reasons_of(match: Match, chart: Chart) -> list[Any]:
-    """The concepts that say why a record, or the part of it that was found, was made."""
-    return [concept for part in _own_and_part(match) for concept in reason_concepts(part, chart)]
+    """The concepts that say why a record, or the element of it that was found, was made."""
+    return [concept for element in _own_and_element(match) for concept in reason_concepts(element, chart)]
 
 
-def _may_give_a_reason(part: Mapping[str, Any]) -> bool:
-    """Whether a record or its part has an element that says why; most have none."""
-    return not part.keys().isdisjoint(_REASONS)
+def _may_give_a_reason(element: Mapping[str, Any]) -> bool:
+    """Whether a record or its element has an element that says why; most have none."""
+    return not element.keys().isdisjoint(_REASONS)
 
 
 def reason_concepts(resource: Mapping[str, Any], chart: Chart) -> list[Any]:

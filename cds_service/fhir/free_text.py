@@ -188,7 +188,7 @@ class _Clause(NamedTuple):
     is_plain: bool
 
     def manner_at(self, start: int, end: int) -> Said:
-        """The manner of the phrase that is there."""
+        """The manner of the phrase at that place."""
         said = [self.whole]
         if not self.is_plain:
             said += [manner for manner, pattern in _BEHIND.items() if pattern.match(self.text, end)]
@@ -262,7 +262,7 @@ class FreeText:
         return self._pairs
 
     def manner(self, phrases: Iterable[str]) -> Said | None:
-        """The manner in which any of the phrases is in the text, or None where none does.
+        """The manner in which any of the phrases is in the text, or None where none is.
 
         Of several places in one text the firmest is what it says; of several texts of one concept the least firm, for
         what a clinician typed beside a code says more than the code's own words.
@@ -397,5 +397,5 @@ def capital(text: str) -> str:
 
 
 def inside_sentence(title: str) -> str:
-    """A title as it is inside a sentence: its first letter small, unless it begins with an abbreviation."""
+    """A title as it is written inside a sentence: its first letter small, unless it begins with an abbreviation."""
     return title[0].lower() + title[1:] if title[1:2].islower() or title[1:2] == " " else title

@@ -103,7 +103,7 @@ def _narrative_of(resource: Mapping[str, Any], row: ResourceType, limits: ReadLi
             except _UnreadError as error:
                 unread.append(str(error))
     name = concept_label(resource.get(row.concept)) if texts and row.named_in_words else ""
-    # A long name is before each text: what is made of the two may be many times as long as what was sent.
+    # A long name is put before each text: what is made of the two may be many times as long as what was sent.
     if name and before + sum(map(len, texts)) + len(name) * len(texts) > most:
         return Narrative((), limits.worded_beyond)
     named = tuple(f"{name}: {text}" for text in texts) if name else tuple(texts)

@@ -15,7 +15,8 @@ class CaseFiles:
 
     def __init__(self, folder: Path, document: Mapping[str, Any] | None = None) -> None:
         """``document``: the cases where they were read, or changed, before."""
-        self._folder, self._document, self._frame = folder, document, document
+        self._folder, self._document = folder, document
+        self._frame: Mapping[str, Any] | None = None
 
     @property
     def document(self) -> Mapping[str, Any]:
@@ -26,7 +27,12 @@ class CaseFiles:
 
     @property
     def frame(self) -> Mapping[str, Any]:
-        """What the cases are made of: cases.json without them, read once and kept. Raises PolicyError likewise."""
+        """What the cases are made of: cases.json without them, where they were not read. Raises PolicyError likewise.
+
+        It is read once and kept.
+        """
+        if self._document is not None:
+            return self._document
         if self._frame is None:
             self._frame = {name: part for name, part in self._main().items() if name != CASES}
         return self._frame

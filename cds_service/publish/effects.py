@@ -26,12 +26,10 @@ from cds_service.policy.model import (
     Word,
 )
 
-# Members of the model that are words on cards and pages, or follow from the others.
+# Members of the model that are words on cards and pages, or are read from the others.
 _WORDS: Mapping[type, frozenset[str]] = {
     FactRule: frozenset({"title", "noun", "absent_because", "criteria"}),
-    CodeSet: frozenset(
-        {"name", "title", "exact", "families", "family_systems", "alone", "_index", "_beside", "_together"}
-    ),
+    CodeSet: frozenset({"name", "title", "exact", "families"}),
     Code: frozenset({"system_name", "label", "seen", "provenance", "remark", "use", "leaves"}),
     StatedNumber: frozenset({"label"}),
     Test: frozenset({"place", "parameters"}),
@@ -138,4 +136,7 @@ def _plain(value: Any) -> Any:
     if not hasattr(value, "__dataclass_fields__"):
         return value
     words = _WORDS.get(type(value), frozenset())
-    return {item.name: _plain(getattr(value, item.name)) for item in fields(value) if item.name not in words}
+    # What a value makes of its own members (not ``init``) follows from them.
+    return {
+        item.name: _plain(getattr(value, item.name)) for item in fields(value) if item.init and item.name not in words
+    }
