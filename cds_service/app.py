@@ -176,16 +176,16 @@ def _with_forms(
     if installation.forms is None:
         return NO_FORM_LINKS
     from cds_service.documentation import routes as documentation
-    from cds_service.documentation.desk import FormDesk
     from cds_service.documentation.evidence_routes import EvidenceAnswers
+    from cds_service.documentation.form_flow import FormFlow
     from cds_service.documentation.recording import FormRecorder
 
-    desk = FormDesk(guide, registered.at, installation.forms, making.clock)
+    form_flow = FormFlow(guide, registered.at, installation.forms, making.clock)
     sessions = installation.forms.sessions
-    evidence_pages = EvidenceAnswers(desk, guide, making.parts, installation, making.packets)
+    evidence_pages = EvidenceAnswers(form_flow, guide, making.parts, installation, making.packets)
     evidence_pages.register(app, gate)
     documentation.register(
-        app, desk, guide, gate, FormRecorder(installation, lambda: sessions.now), evidence=evidence_pages
+        app, form_flow, guide, gate, FormRecorder(installation, lambda: sessions.now), evidence=evidence_pages
     )
     return FormLinks(registered.at, guide.addresses.public_url)
 

@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 
 from cds_service import web
 from cds_service.documentation import routes
-from cds_service.documentation.desk import FormDesk
 from cds_service.documentation.evidence_routes import EvidenceAnswers
+from cds_service.documentation.form_flow import FormFlow
 from cds_service.documentation.recording import FormRecorder
 from cds_service.ehr.fetch import Fetcher
 from cds_service.ehr.search import FetchLimits
@@ -66,14 +66,14 @@ def form_app(
     guide = guide_of(Settings(), library(), ours)
     app = Flask(web.__name__)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    desk = FormDesk(guide, {BASE: known or registration()}.get, forms, lambda: date.fromtimestamp(NOW))
+    form_flow = FormFlow(guide, {BASE: known or registration()}.get, forms, lambda: date.fromtimestamp(NOW))
     installation = installation or Installation()
     gate, parts = Gate(installation, ours), RuleSetParts()
     packets = Packets(GivenKeys(Keys({key_id(KEY): KEY})), clock)
     packet_routes.register(app, library(), parts, packets, gate)
-    pages = EvidenceAnswers(desk, guide, parts, installation, packets)
+    pages = EvidenceAnswers(form_flow, guide, parts, installation, packets)
     pages.register(app, gate)
-    routes.register(app, desk, guide, gate, FormRecorder(installation, clock), evidence=pages)
+    routes.register(app, form_flow, guide, gate, FormRecorder(installation, clock), evidence=pages)
     errors.register(app, installation)
     return app
 

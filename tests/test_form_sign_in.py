@@ -8,7 +8,7 @@ import pytest
 
 from cds_service.clock import Deadline
 from cds_service.documentation import scopes
-from cds_service.documentation.desk import FormDesk
+from cds_service.documentation.form_flow import FormFlow
 from cds_service.documentation.messages import LaunchError
 from cds_service.documentation.sign_in_words import (
     BAD_IDENTITY,
@@ -57,29 +57,29 @@ def ehr() -> FormEhr:
 
 
 @pytest.fixture
-def desk(store, ehr, clock) -> FormDesk:
+def form_flow(store, ehr, clock) -> FormFlow:
     known = {BASE: registration(), OTHER_BASE: registration(OTHER_BASE)}
     sessions = FormSessions(store, GivenKeys(Keys({key_id(KEY): KEY})), clock)
     forms = Forms(sessions, ehr, Fetcher(ehr, FetchLimits(1_000_000, 5)))
-    return FormDesk(guide_of(Settings(), library(), "https://cds.example"), known.get, forms, date.today)
+    return FormFlow(guide_of(Settings(), library(), "https://cds.example"), known.get, forms, date.today)
 
 
-def launched(desk: FormDesk, ehr: FormEhr, launch: str | None = "abc"):
+def launched(form_flow: FormFlow, ehr: FormEhr, launch: str | None = "abc"):
     """A sign-in under way: its session, and what the EHR was asked."""
-    address, begun = desk.launch(BASE, launch, Deadline(5))
+    address, begun = form_flow.launch(BASE, launch, Deadline(5))
     asked = parameters(address)
     ehr.nonce = asked["nonce"]
     return begun, asked
 
 
-def finished(desk: FormDesk, begun, **given: str):
-    return desk.begin(
-        desk.signed_in(begun.name, begun.secret, {"code": "code-1", "state": begun.name, **given}, Deadline(5))
+def finished(form_flow: FormFlow, begun, **given: str):
+    return form_flow.begin(
+        form_flow.signed_in(begun.name, begun.secret, {"code": "code-1", "state": begun.name, **given}, Deadline(5))
     )
 
 
-def test_the_ehr_is_asked_for_a_code_under_the_rules_of_smart(desk, ehr):
-    begun, asked = launched(desk, ehr)
+def test_the_ehr_is_asked_for_a_code_under_the_rules_of_smart(form_flow, ehr):
+    begun, asked = launched(form_flow, ehr)
     assert (asked["response_type"], asked["client_id"], asked["redirect_uri"]) == ("code", "form", REDIRECT)
     assert (asked["aud"], asked["launch"], asked["state"]) == (BASE, "abc", begun.name)
     assert (asked["code_challenge_method"], len(asked["nonce"])) == ("S256", 32)
@@ -87,15 +87,15 @@ def test_the_ehr_is_asked_for_a_code_under_the_rules_of_smart(desk, ehr):
     assert "offline_access" not in asked["scope"]
 
 
-def test_a_launch_from_outside_the_ehr_asks_it_for_the_patient(desk, ehr):
-    _, asked = launched(desk, ehr, None)
+def test_a_launch_from_outside_the_ehr_asks_it_for_the_patient(form_flow, ehr):
+    _, asked = launched(form_flow, ehr, None)
     assert "launch" not in asked
     assert "launch/patient" in asked["scope"].split()
 
 
-def test_the_code_is_exchanged_with_the_verifier_of_its_challenge(desk, ehr):
-    begun, asked = launched(desk, ehr)
-    opened = desk.open(*finished(desk, begun))
+def test_the_code_is_exchanged_with_the_verifier_of_its_challenge(form_flow, ehr):
+    begun, asked = launched(form_flow, ehr)
+    opened = form_flow.open(*finished(form_flow, begun))
     assert (opened.access.patient, opened.access.user) == ("patient-1", f"{BASE}/Practitioner/dr-1")
     _, address, headers, body = next(call for call in ehr.calls if call[0] == "POST")
     sent = parameters(f"?{body.decode()}")
@@ -118,60 +118,60 @@ def test_the_code_is_exchanged_with_the_verifier_of_its_challenge(desk, ehr):
         ({"error": "server_error"}, NO_TOKEN),
     ],
 )
-def test_an_answer_that_is_not_the_one_that_was_asked_for_opens_nothing(desk, ehr, given, message):
-    begun, _ = launched(desk, ehr)
+def test_an_answer_that_is_not_the_one_that_was_asked_for_opens_nothing(form_flow, ehr, given, message):
+    begun, _ = launched(form_flow, ehr)
     with pytest.raises(LaunchError) as told:
-        finished(desk, begun, **given)
+        finished(form_flow, begun, **given)
     assert told.value.message is message
     assert not any(method == "POST" for method, *_ in ehr.calls)
 
 
-def test_a_server_that_names_itself_must_do_so(desk, ehr):
+def test_a_server_that_names_itself_must_do_so(form_flow, ehr):
     ehr.configuration = {"authorization_response_iss_parameter_supported": True}
-    begun, _ = launched(desk, ehr)
+    begun, _ = launched(form_flow, ehr)
     with pytest.raises(LaunchError) as told:
-        finished(desk, begun)
+        finished(form_flow, begun)
     assert told.value.message is OTHER_SERVER
-    begun, _ = launched(desk, ehr)
-    assert desk.open(*finished(desk, begun, iss=BASE)) is not None
+    begun, _ = launched(form_flow, ehr)
+    assert form_flow.open(*finished(form_flow, begun, iss=BASE)) is not None
 
 
-def test_a_sign_in_is_used_once(desk, ehr):
-    begun, _ = launched(desk, ehr)
-    finished(desk, begun)
+def test_a_sign_in_is_used_once(form_flow, ehr):
+    begun, _ = launched(form_flow, ehr)
+    finished(form_flow, begun)
     with pytest.raises(LaunchError) as told:
-        finished(desk, begun)
+        finished(form_flow, begun)
     assert told.value.message is NO_COOKIE
 
 
-def test_a_sign_in_is_of_the_browser_that_began_it(desk, ehr):
-    begun, _ = launched(desk, ehr)
-    other, _ = launched(desk, ehr)
+def test_a_sign_in_is_of_the_browser_that_began_it(form_flow, ehr):
+    begun, _ = launched(form_flow, ehr)
+    other, _ = launched(form_flow, ehr)
     for secret in ("", other.secret):
         with pytest.raises(LaunchError) as told:
-            finished(desk, begun._replace(secret=secret))
+            finished(form_flow, begun._replace(secret=secret))
         assert told.value.message is NO_COOKIE
 
 
-def test_a_sign_in_that_took_too_long_is_over(desk, ehr, clock):
-    begun, _ = launched(desk, ehr)
+def test_a_sign_in_that_took_too_long_is_over(form_flow, ehr, clock):
+    begun, _ = launched(form_flow, ehr)
     clock.seconds += IDLE_SECONDS
     with pytest.raises(LaunchError) as told:
-        finished(desk, begun)
+        finished(form_flow, begun)
     assert told.value.message is NO_COOKIE
 
 
-def test_the_form_has_another_session_than_the_sign_in(desk, ehr):
-    begun, _ = launched(desk, ehr)
-    opened = finished(desk, begun)
+def test_the_form_has_another_session_than_the_sign_in(form_flow, ehr):
+    begun, _ = launched(form_flow, ehr)
+    opened = finished(form_flow, begun)
     assert begun.name != opened.name
     assert begun.secret != opened.secret
-    assert desk.open(begun.name, begun.secret) is None
+    assert form_flow.open(begun.name, begun.secret) is None
 
 
-def test_a_sign_in_under_way_is_no_form(desk, ehr):
-    begun, _ = launched(desk, ehr)
-    assert desk.open(begun.name, begun.secret) is None
+def test_a_sign_in_under_way_is_no_form(form_flow, ehr):
+    begun, _ = launched(form_flow, ehr)
+    assert form_flow.open(begun.name, begun.secret) is None
 
 
 @pytest.mark.parametrize(
@@ -187,51 +187,51 @@ def test_a_sign_in_under_way_is_no_form(desk, ehr):
         {"sub": None},
     ],
 )
-def test_an_id_token_that_does_not_hold_opens_nothing(desk, ehr, claims):
-    begun, _ = launched(desk, ehr)
+def test_an_id_token_that_does_not_hold_opens_nothing(form_flow, ehr, claims):
+    begun, _ = launched(form_flow, ehr)
     ehr.claims = claims
     with pytest.raises(LaunchError) as told:
-        finished(desk, begun)
+        finished(form_flow, begun)
     assert told.value.message is BAD_IDENTITY
 
 
 @pytest.mark.parametrize("keys", [[], {}, {"keys": []}, {"keys": "none"}, "none"], ids=str)
-def test_a_key_set_that_is_none_opens_nothing(desk, ehr, keys):
-    begun, _ = launched(desk, ehr)
+def test_a_key_set_that_is_none_opens_nothing(form_flow, ehr, keys):
+    begun, _ = launched(form_flow, ehr)
     ehr.answers["GET", "/keys"] = 200, keys
     with pytest.raises(LaunchError) as told:
-        finished(desk, begun)
+        finished(form_flow, begun)
     assert told.value.message is BAD_IDENTITY
 
 
-def test_an_id_token_without_a_signature_opens_nothing(desk, ehr):
-    begun, _ = launched(desk, ehr)
+def test_an_id_token_without_a_signature_opens_nothing(form_flow, ehr):
+    begun, _ = launched(form_flow, ehr)
     ehr.algorithm = "none"
     with pytest.raises(LaunchError) as told:
-        finished(desk, begun)
+        finished(form_flow, begun)
     assert told.value.message is BAD_IDENTITY
 
 
-def test_an_id_token_that_another_signed_opens_nothing(desk, ehr):
-    begun, _ = launched(desk, ehr)
+def test_an_id_token_that_another_signed_opens_nothing(form_flow, ehr):
+    begun, _ = launched(form_flow, ehr)
     signs_with_another_key(ehr)
     with pytest.raises(LaunchError) as told:
-        finished(desk, begun)
+        finished(form_flow, begun)
     assert told.value.message is BAD_IDENTITY
 
 
-def test_an_id_token_signed_with_the_shared_secret_opens_nothing(desk, ehr):
-    begun, _ = launched(desk, ehr)
+def test_an_id_token_signed_with_the_shared_secret_opens_nothing(form_flow, ehr):
+    begun, _ = launched(form_flow, ehr)
     ehr.algorithm, ehr.signed_with = "HS256", "secret of the form, which is long enough"
     with pytest.raises(LaunchError) as told:
-        finished(desk, begun)
+        finished(form_flow, begun)
     assert told.value.message is BAD_IDENTITY
 
 
-def test_without_an_id_token_nobody_can_sign_and_the_form_opens(desk, ehr):
-    begun, _ = launched(desk, ehr)
+def test_without_an_id_token_nobody_can_sign_and_the_form_opens(form_flow, ehr):
+    begun, _ = launched(form_flow, ehr)
     ehr.token = {"id_token": None}
-    opened = desk.open(*finished(desk, begun))
+    opened = form_flow.open(*finished(form_flow, begun))
     assert opened.access.user == ""
 
 
@@ -245,27 +245,27 @@ def test_without_an_id_token_nobody_can_sign_and_the_form_opens(desk, ehr):
         ({"patient": 7}, NO_PATIENT),
     ],
 )
-def test_a_token_that_cannot_be_used_opens_nothing(desk, ehr, token, message):
-    begun, _ = launched(desk, ehr)
+def test_a_token_that_cannot_be_used_opens_nothing(form_flow, ehr, token, message):
+    begun, _ = launched(form_flow, ehr)
     ehr.token = token
     with pytest.raises(LaunchError) as told:
-        finished(desk, begun)
+        finished(form_flow, begun)
     assert told.value.message is message
 
 
 @pytest.mark.parametrize("answer", [(400, {"error": "invalid_grant"}), (200, []), OutgoingError("timeout")])
-def test_a_token_endpoint_that_refuses_opens_nothing(desk, ehr, answer):
-    begun, _ = launched(desk, ehr)
+def test_a_token_endpoint_that_refuses_opens_nothing(form_flow, ehr, answer):
+    begun, _ = launched(form_flow, ehr)
     ehr.answers["POST", "/token"] = answer
     with pytest.raises(LaunchError) as told:
-        finished(desk, begun)
+        finished(form_flow, begun)
     assert told.value.message is NO_TOKEN
 
 
 @pytest.mark.parametrize("issuer", ["", "https://evil.example/fhir", f"{BASE}/../other", "http://ehr.example/fhir"])
-def test_no_server_is_asked_that_is_not_registered(desk, ehr, issuer):
+def test_no_server_is_asked_that_is_not_registered(form_flow, ehr, issuer):
     with pytest.raises(LaunchError) as told:
-        desk.launch(issuer, "abc", Deadline(5))
+        form_flow.launch(issuer, "abc", Deadline(5))
     assert told.value.message is UNKNOWN_SERVER
     assert ehr.calls == []
 
@@ -280,26 +280,26 @@ def test_no_server_is_asked_that_is_not_registered(desk, ehr, issuer):
         ({"token_endpoint": 7}, NO_SMART),
     ],
 )
-def test_a_server_that_does_not_say_how_to_sign_in_is_reported(desk, ehr, change, message):
+def test_a_server_that_does_not_say_how_to_sign_in_is_reported(form_flow, ehr, change, message):
     ehr.configuration = change
     with pytest.raises(LaunchError) as told:
-        desk.launch(BASE, "abc", Deadline(5))
+        form_flow.launch(BASE, "abc", Deadline(5))
     assert told.value.message is message
 
 
 @pytest.mark.parametrize(
     ("answer", "message"), [(OutgoingError("unreachable"), CANNOT_REACH), ((404, {}), NO_SMART), ((200, []), NO_SMART)]
 )
-def test_a_server_that_cannot_be_asked_is_reported(desk, ehr, answer, message):
+def test_a_server_that_cannot_be_asked_is_reported(form_flow, ehr, answer, message):
     ehr.answers["GET", "/.well-known/smart-configuration"] = answer
     with pytest.raises(LaunchError) as told:
-        desk.launch(BASE, "abc", Deadline(5))
+        form_flow.launch(BASE, "abc", Deadline(5))
     assert told.value.message is message
 
 
-def test_a_server_of_smart_1_is_asked_for_its_scopes(desk, ehr):
+def test_a_server_of_smart_1_is_asked_for_its_scopes(form_flow, ehr):
     ehr.configuration = {"capabilities": ["permission-v1"]}
-    _, asked = launched(desk, ehr)
+    _, asked = launched(form_flow, ehr)
     granted = asked["scope"].split()
     assert "patient/Condition.read" in granted
     assert {"patient/QuestionnaireResponse.read", "patient/QuestionnaireResponse.write"} <= set(granted)
@@ -325,9 +325,9 @@ def test_what_granted_scopes_allow(granted, kind, verb, allowed):
     assert scopes.may(granted, kind, verb) is allowed
 
 
-def test_nothing_of_a_session_can_be_read_in_the_store(desk, ehr, store, tmp_path):
-    begun, _ = launched(desk, ehr)
-    opened = finished(desk, begun)
+def test_nothing_of_a_session_can_be_read_in_the_store(form_flow, ehr, store, tmp_path):
+    begun, _ = launched(form_flow, ehr)
+    opened = finished(form_flow, begun)
     store.close()
     held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     for secret in ("token-of-the-ehr", "patient-1", "dr-1", opened.secret, opened.name):

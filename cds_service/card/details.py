@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Sequence
 
 from cds_service.card.assessment import Assessment
+from cds_service.card.known import known
 from cds_service.card.leads import lead
 from cds_service.card.outcomes import Outcome
 from cds_service.card.room import ROOMS, Room
-from cds_service.card.standing import standing
 from cds_service.card.style import FOOTER, LINES, Block, Span, Style, plain_lines
 from cds_service.card.waiting import waiting_lines
 from cds_service.card.words.facts import DISCLAIMER
@@ -33,7 +33,7 @@ def detail(found: Assessment, summary: str, style: Style) -> tuple[Block, ...]:
         if before is None or before.for_lead != room.for_lead:
             head = _together(block for block in lead(found, style, room) if block.lines)
         if before is None or before.for_facts != room.for_facts:
-            facts = standing(found, style, room)
+            facts = known(found, style, room)
         blocks = (*head, *(block for block in (facts, waiting, footer) if block.lines))
         if _fits(summary, head, blocks):
             break

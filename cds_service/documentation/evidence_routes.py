@@ -14,7 +14,7 @@ from cds_service.card.form_context import read_context
 from cds_service.card.ids import results_digest
 from cds_service.clock import Deadline
 from cds_service.documentation import form_words as words
-from cds_service.documentation.desk import FormDesk, SignedIn
+from cds_service.documentation.form_flow import FormFlow, SignedIn
 from cds_service.documentation.messages import LaunchError
 from cds_service.documentation.open_form import OpenForm
 from cds_service.documentation.packing import RESPONSE, packet_of, with_response, with_signer
@@ -51,12 +51,12 @@ class EvidenceAnswers:
     closes what their packets are made of."""
 
     def __init__(
-        self, desk: FormDesk, guide: Guide, parts: RuleSetParts, installation: Installation, packets: Packets
+        self, form_flow: FormFlow, guide: Guide, parts: RuleSetParts, installation: Installation, packets: Packets
     ) -> None:
         self._packets = packets
-        self._desk, self._guide, self._parts = desk, guide, parts
+        self._form_flow, self._guide, self._parts = form_flow, guide, parts
         self._library, self._key = guide.library, guide.id_key
-        self._around, self._pages = installation, FormPages(desk, guide.addresses.public_url)
+        self._around, self._pages = installation, FormPages(form_flow, guide.addresses.public_url)
 
     def register(self, app: Flask, gate: Gate) -> None:
         """Adds the route on which a statement is chosen."""
@@ -65,7 +65,7 @@ class EvidenceAnswers:
         def choose_evidence(name: str) -> Response:
             gate.count_opening()
             policy = self._library.policy(request.args.get("statement", ""))
-            signed = self._desk.chosen(name, self._pages.secret_of(name)) if policy is not None else None
+            signed = self._form_flow.chosen(name, self._pages.secret_of(name)) if policy is not None else None
             if policy is None or signed is None:
                 return self._pages.told(words.CHOOSE_AGAIN)
             try:
@@ -76,10 +76,10 @@ class EvidenceAnswers:
 
     def first(self, signed: SignedIn, deadline: Deadline) -> Response:
         """The answer to a sign-in: the page, or which statement it may be of. Raises LaunchError."""
-        policy = self._desk.statement_of(signed)
+        policy = self._form_flow.statement_of(signed)
         if policy is not None:
             return self.shown(signed, policy, deadline)
-        begun = self._desk.keep_choice(signed)
+        begun = self._form_flow.keep_choice(signed)
         answer = self._pages.launched(
             "form_choose.html",
             signed.registration.frame_ancestors,
@@ -91,7 +91,7 @@ class EvidenceAnswers:
 
     def shown(self, signed: SignedIn, policy: Policy, deadline: Deadline) -> Response:
         """The page of one statement. Raises LaunchError."""
-        read, sitting = self._desk.chart_of(signed, policy, deadline)
+        read, sitting = self._form_flow.chart_of(signed, policy, deadline)
         context = sitting.context
         if read.found is None:
             return self._pages.told(words.NOT_EVALUATED._replace(happened=read.why_not))
@@ -120,9 +120,9 @@ class EvidenceAnswers:
         """
         if read.found is None:
             return ""
-        policy, registration = read.found.policy, self._desk.registration_of(opened)
+        policy, registration = read.found.policy, self._form_flow.registration_of(opened)
         request = with_response(read.request, signed.response)
-        found = next(form_decisions(request, self._guide, self._desk.today, (policy,)))
+        found = next(form_decisions(request, self._guide, self._form_flow.today, (policy,)))
         context = read_context(opened.access.context)
         sitting = Sitting(policy, context, opened.access, registration)
         part = self._parts.of(policy)
@@ -138,5 +138,5 @@ class EvidenceAnswers:
             "role": signed.role,
             "signed": signed.response["authored"],
         }
-        practitioner = self._desk.user(registration, opened.access, Deadline(SECONDS_OF_A_USER))
+        practitioner = self._form_flow.user(registration, opened.access, Deadline(SECONDS_OF_A_USER))
         return self._packets.closed(with_signer(packet, by, practitioner))

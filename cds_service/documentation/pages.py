@@ -5,7 +5,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import Response, render_template, request
 
 from cds_service.card.style import ISO
-from cds_service.documentation.desk import FormDesk
+from cds_service.documentation.form_flow import FormFlow
 from cds_service.documentation.messages import FormMessage, LaunchError
 from cds_service.documentation.open_form import OpenForm
 from cds_service.policy.model import Policy
@@ -25,8 +25,8 @@ _LONGEST_NAME = 40
 class FormPages:
     """Makes the pages of forms; ``public_url`` is our address, without a slash at its end."""
 
-    def __init__(self, desk: FormDesk, public_url: str) -> None:
-        self._desk = desk
+    def __init__(self, form_flow: FormFlow, public_url: str) -> None:
+        self._form_flow = form_flow
         self._is_secure = urlsplit(public_url).scheme == "https"
 
     def secret_of(self, name: str) -> str:
@@ -83,7 +83,7 @@ class FormPages:
         self, template: str, name: str, opened: OpenForm, policy: Policy | None, status: int = 200, **values: object
     ) -> Response:
         """A page of an open form; frames of the EHR's own origins may show it."""
-        style = self._desk.style_of(opened)
+        style = self._form_flow.style_of(opened)
         return _page(
             template,
             status,
@@ -104,7 +104,7 @@ class FormPages:
     def _of_issuer(self, issuer: str) -> tuple[str, ...]:
         """The origins whose frames may show what concerns an EHR; none where it is not known."""
         try:
-            return self._desk.registration(issuer).frame_ancestors
+            return self._form_flow.registration(issuer).frame_ancestors
         except LaunchError:
             return ()
 

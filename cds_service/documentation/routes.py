@@ -13,9 +13,9 @@ from cds_service.clock import Deadline
 from cds_service.documentation import form, resources, scopes, writing
 from cds_service.documentation import form_words as words
 from cds_service.documentation.answers import MOST_EVENTS, kept_fields
-from cds_service.documentation.desk import MOST_POSTS, FormDesk, FormReview
 from cds_service.documentation.earlier import said
 from cds_service.documentation.evidence_routes import EvidenceAnswers, SignedResponse
+from cds_service.documentation.form_flow import MOST_POSTS, FormFlow, FormReview
 from cds_service.documentation.messages import LaunchError
 from cds_service.documentation.open_form import OpenForm
 from cds_service.documentation.pages import FormPages
@@ -43,16 +43,16 @@ FORMS = "/forms"
 
 
 def register(  # noqa: C901 - its routes are functions within it
-    app: Flask, desk: FormDesk, guide: Guide, gate: Gate, record: FormRecorder, *, evidence: EvidenceAnswers
+    app: Flask, form_flow: FormFlow, guide: Guide, gate: Gate, record: FormRecorder, *, evidence: EvidenceAnswers
 ) -> None:
     """Adds the form's routes; ``evidence`` shows the page of a sign-in that was for it."""
     library, public_url = guide.library, guide.addresses.public_url
     routes = Blueprint("form", __name__)
-    pages = FormPages(desk, public_url)
+    pages = FormPages(form_flow, public_url)
 
     @routes.get("/smart/client.json")
     def client() -> Response:
-        registered = desk.client_metadata(public_url + form_links.LAUNCH_PATH, public_url + CALLBACK_PATH)
+        registered = form_flow.client_metadata(public_url + form_links.LAUNCH_PATH, public_url + CALLBACK_PATH)
         return Response(orjson.dumps(registered, option=orjson.OPT_INDENT_2), mimetype="application/json")
 
     @routes.get(form_links.LAUNCH_PATH)
@@ -69,7 +69,7 @@ def register(  # noqa: C901 - its routes are functions within it
         if (answer := pages.way_out_of_a_frame(issuer)) is not None:
             return answer
         try:
-            address, begun = desk.launch(issuer, token, _deadline(), shows)
+            address, begun = form_flow.launch(issuer, token, _deadline(), shows)
         except LaunchError as error:
             return pages.told(error.message, error.detail, issuer)
         return pages.with_cookie(_sent(address), begun)
@@ -79,17 +79,17 @@ def register(  # noqa: C901 - its routes are functions within it
         gate.count_opening()
         state = request.args.get("state", "")
         try:
-            signed = desk.signed_in(state, pages.secret_of(state), request.args, _deadline())
+            signed = form_flow.signed_in(state, pages.secret_of(state), request.args, _deadline())
             if signed.shows == EVIDENCE:
                 return pages.without_cookie(evidence.first(signed, _deadline()), state)
         except LaunchError as error:
             return pages.told(error.message, error.detail, request.args.get("iss", ""))
-        begun = desk.begin(signed)
+        begun = form_flow.begin(signed)
         answer = pages.with_cookie(_sent(f"{public_url}{FORMS}/{begun.name}"), begun)
         return pages.without_cookie(answer, state)
 
     def opened_of(name: str) -> OpenForm | None:
-        return desk.open(name, pages.secret_of(name))
+        return form_flow.open(name, pages.secret_of(name))
 
     def form_page(name: str, opened: OpenForm, policy: Policy, status: int = 200, **values: object) -> Response:
         rows = opened.rows or ()
@@ -101,7 +101,7 @@ def register(  # noqa: C901 - its routes are functions within it
             status,
             groups=list(form.asked(policy, rows)),
             settled=form.settled(policy, rows),
-            plan=writing.plan(desk.registration_of(opened), opened.access.scopes),
+            plan=writing.plan(form_flow.registration_of(opened), opened.access.scopes),
             roles=SIGNER_ROLES.items(),
             words=question_words,
             events=range(MOST_EVENTS),
@@ -118,11 +118,11 @@ def register(  # noqa: C901 - its routes are functions within it
             return pages.of_form("form_choose.html", name, opened, None, policies=library.policies)
         if opened.rows is None or opened.policy != policy.id:
             try:
-                desk.read(opened, policy, _deadline())
+                form_flow.read(opened, policy, _deadline())
             except LaunchError as error:
                 return pages.told(error.message, error.detail)
             record.opened(policy)
-            desk.keep(name, pages.secret_of(name), opened)
+            form_flow.keep(name, pages.secret_of(name), opened)
         return pages.with_cookie(form_page(name, opened, policy), Begun(name, pages.secret_of(name)))
 
     @routes.post(f"{FORMS}/<name>")
@@ -131,10 +131,10 @@ def register(  # noqa: C901 - its routes are functions within it
         if opened is None or policy is None:
             return pages.told(words.GONE)
         if "resume" in request.form:
-            desk.resume(opened, policy, request.form["resume"])
+            form_flow.resume(opened, policy, request.form["resume"])
             kept(name, opened)
             return form_page(name, opened, policy)
-        review = desk.review(opened, policy)
+        review = form_flow.review(opened, policy)
         action = request.form.get("action", "review")
         faults = {fault.field: fault.sentence for fault in review.faults}
         kept(name, opened)
@@ -174,28 +174,28 @@ def register(  # noqa: C901 - its routes are functions within it
     def written(name: str, opened: OpenForm, policy: Policy, review: FormReview) -> Response:
         allowed = (
             review.plan.form,
-            writing.next_rung(desk.registration_of(opened), opened.access.scopes, review.plan.form),
+            writing.next_rung(form_flow.registration_of(opened), opened.access.scopes, review.plan.form),
         )
         kind = request.form.get("as", review.plan.form)
         if not kind or kind not in allowed or not review.answered or not opened.access.user:
             return review_page(name, opened, policy, review)
-        if not desk.has_access(opened):
+        if not form_flow.has_access(opened):
             refusal = writing.WriteResult(kind, refusal=WriteRefusal.SIGNED_OUT)
             return review_page(name, opened, policy, review, 409, refused=refusal)
-        results = desk.sign(opened, policy, review, kind)
-        record.sent(opened, desk.registration_of(opened).client, policy, review.answered, results)
+        results = form_flow.sign(opened, policy, review, kind)
+        record.sent(opened, form_flow.registration_of(opened).client, policy, review.answered, results)
         if not results[0].reference:
             theirs, lines = None, []
             if results[0].refusal is WriteRefusal.CHANGED and opened.stored is not None:
-                theirs = desk.other_version(opened, policy, review)
+                theirs = form_flow.other_version(opened, policy, review)
                 lines = said(theirs, list(questions(policy))) if theirs else []
             kept(name, opened)
-            after = writing.next_rung(desk.registration_of(opened), opened.access.scopes, kind)
+            after = writing.next_rung(form_flow.registration_of(opened), opened.access.scopes, kind)
             return review_page(
                 name, opened, policy, review, 502, refused=results[0], next=after, theirs=theirs, their_lines=lines
             )
         before, lines = dict(opened.before), lines_of(opened, review)
-        read = desk.read(opened, policy, _deadline())
+        read = form_flow.read(opened, policy, _deadline())
         decision = read.decision if kind == scopes.RESPONSES else None
         if decision is not None:
             record.settled(policy, before, decision.findings)
@@ -221,19 +221,19 @@ def register(  # noqa: C901 - its routes are functions within it
         opened: OpenForm, policy: Policy, review: FormReview, result: writing.WriteResult
     ) -> SignedResponse:
         """What was signed, and where the EHR has it: at a place of its own only if it took the response itself."""
-        response = desk.writer(opened, policy).response(review.answered, status="completed")
+        response = form_flow.writer(opened, policy).response(review.answered, status="completed")
         is_there = result.kind == scopes.RESPONSES
         name = result.reference.rpartition("/")[2] if is_there else opened.form
         return SignedResponse(response | {"id": name}, is_there, SIGNER_ROLES.get(opened.role, opened.role))
 
     def ended(name: str, last: Response) -> Response:
         """The last page of a form, which is wiped with it."""
-        desk.end(name)
+        form_flow.end(name)
         return pages.without_cookie(last, name)
 
     def lines_of(opened: OpenForm, review: FormReview) -> list[str]:
         """The answers as they are read back to the user."""
-        wording = desk.wording_of(opened)
+        wording = form_flow.wording_of(opened)
         return [line for item in review.answered for line in resources.in_words(item, wording)]
 
     def kept_draft(name: str, opened: OpenForm, policy: Policy, review: FormReview) -> dict[str, object]:
@@ -241,12 +241,12 @@ def register(  # noqa: C901 - its routes are functions within it
         result, theirs = writing.WriteResult(scopes.RESPONSES, refusal=WriteRefusal.SCOPE), None
         if review.plan.form == scopes.RESPONSES and review.answered and opened.access.user:
             result = writing.WriteResult(scopes.RESPONSES, refusal=WriteRefusal.SIGNED_OUT)
-            if desk.has_access(opened):
-                result = desk.keep_draft(opened, policy, review)
-                client = desk.registration_of(opened).client
+            if form_flow.has_access(opened):
+                result = form_flow.keep_draft(opened, policy, review)
+                client = form_flow.registration_of(opened).client
                 record.sent(opened, client, policy, review.mine, [result], draft=True)
                 if result.refusal is WriteRefusal.CHANGED:
-                    theirs = desk.other_version(opened, policy, review)
+                    theirs = form_flow.other_version(opened, policy, review)
                 kept(name, opened)
         return {"saved": result, "theirs": theirs}
 
@@ -275,11 +275,11 @@ def register(  # noqa: C901 - its routes are functions within it
     @routes.get(f"{FORMS}/<name>/response.json")
     def response(name: str) -> Response:
         opened = opened_of(name)
-        policy = desk.policy_of(opened) if opened is not None else None
+        policy = form_flow.policy_of(opened) if opened is not None else None
         if opened is None or policy is None:
             return pages.told(words.GONE)
-        review = desk.review(opened, policy)
-        body = desk.writer(opened, policy).response(review.answered, status="in-progress")
+        review = form_flow.review(opened, policy)
+        body = form_flow.writer(opened, policy).response(review.answered, status="in-progress")
         answer = Response(orjson.dumps(body, option=orjson.OPT_INDENT_2), mimetype=writing.MEDIA_TYPE)
         answer.headers["Content-Disposition"] = 'attachment; filename="documentation-form.json"'
         return answer
@@ -289,7 +289,7 @@ def register(  # noqa: C901 - its routes are functions within it
         request.max_content_length, request.max_form_parts = LONGEST_FORM, MOST_FIELDS
         _check_origin(public_url)
         opened = opened_of(name)
-        policy = desk.policy_of(opened) if opened is not None else None
+        policy = form_flow.policy_of(opened) if opened is not None else None
         if opened is None or policy is None:
             return None, None
         if request.form.get("token", "") != opened.token:
@@ -305,11 +305,11 @@ def register(  # noqa: C901 - its routes are functions within it
         return opened, policy
 
     def kept(name: str, opened: OpenForm) -> None:
-        if not desk.keep(name, pages.secret_of(name), opened):
+        if not form_flow.keep(name, pages.secret_of(name), opened):
             raise RequestError(404, "not-found", words.GONE.happened)
 
     def _chosen(opened: OpenForm, wanted: str) -> Policy | None:
-        return (library.policy(wanted) if wanted else None) or desk.policy_of(opened)
+        return (library.policy(wanted) if wanted else None) or form_flow.policy_of(opened)
 
     app.register_blueprint(routes)
 

@@ -34,11 +34,11 @@ def attested(rule: FactRule, answers: Answers, today: date, read: Read) -> tuple
                 notes.append(why_not)
             else:
                 given.append(one)
-        standing = _standing(given)
-        for one in standing:
+        newest = _newest(given)
+        for one in newest:
             if one.withdrawn:
                 notes.append(f"{one.response.record.reference}: the answer was withdrawn")
-                if len(standing) > 1:
+                if len(newest) > 1:
                     readings.append(
                         _reading(rule, one, (ANYTHING,), "withdrawn", one.response.author.attested(), today)
                     )
@@ -101,7 +101,7 @@ def _why_not(rule: FactRule, answers: Answers, link: str, given: Given, today: d
     return f"attested: observed {observed.text}, which lies in the future" if is_future(observed.text, today) else ""
 
 
-def _standing(given: list[Given]) -> list[Given]:
+def _newest(given: list[Given]) -> list[Given]:
     """The items that no other is later than, by their instants where two have one, otherwise by their days."""
     if len(given) < 2:
         return given

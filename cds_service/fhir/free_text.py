@@ -67,7 +67,7 @@ class PhraseIndex:
         begun = (first for pairs in (self._pairs, self._longer) for first, _ in pairs)
         self._first_words = frozenset(self._words).union(begun)
 
-    def standing_in(self, text: "FreeText") -> list[str]:
+    def found_in(self, text: "FreeText") -> list[str]:
         """The phrases that are in a text; their order says nothing."""
         if self._first_words.isdisjoint(text.words):
             return []
@@ -269,9 +269,9 @@ class FreeText:
         """
         if not self.is_doubtful:
             return Said.REPORTED if any(phrase in self.plain for phrase in phrases) else None
-        return self.manner_of_standing([phrase for phrase in phrases if phrase in self.plain])
+        return self.manner_of_found([phrase for phrase in phrases if phrase in self.plain])
 
-    def manner_of_standing(self, found: Sequence[str]) -> Said | None:
+    def manner_of_found(self, found: Sequence[str]) -> Said | None:
         """``manner`` of phrases that are known to stand in the text."""
         if not found:
             return None

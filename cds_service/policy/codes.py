@@ -154,7 +154,7 @@ class CodeSet:
 
     def stands_in(self, text: FreeText) -> bool:
         """Whether a phrase is anywhere in a text."""
-        return bool(self._index.standing_in(text))
+        return bool(self._index.found_in(text))
 
     def manner_in(self, text: FreeText, *, ordered: bool = False) -> Said | None:
         """The manner in which a text says what the set names; None where it does not, denies or merely mentions it.
@@ -162,7 +162,7 @@ class CodeSet:
         What the words of an order mention is what is ordered (``ordered``): "referral to physical therapy".
         """
         found = self._phrases_in(text)
-        said = text.manner_of_standing(found)
+        said = text.manner_of_found(found)
         if (
             said in (None, Said.DENIED)
             or (said is Said.MENTIONED and not ordered)
@@ -177,7 +177,7 @@ class CodeSet:
         found = self._phrases_in(sentence, called)
         if not found or any(word in sentence.plain for word in self.unless):
             return None
-        return sentence.manner_of_standing(found)
+        return sentence.manner_of_found(found)
 
     def may_be_of(self, called: str) -> bool:
         """Whether what a record is called says that its words may be about what the set names."""
@@ -186,10 +186,10 @@ class CodeSet:
 
     def _phrases_in(self, text: FreeText, called: str = "") -> list[str]:
         """The phrases that are in a text and may count: those of ``together`` only beside one of ``beside``."""
-        found = self._index.standing_in(text)
+        found = self._index.found_in(text)
         if self._together.isdisjoint(found):
             return found
-        if self._beside.standing_in(text) or self.may_be_of(called):
+        if self._beside.found_in(text) or self.may_be_of(called):
             return found
         return [phrase for phrase in found if phrase not in self._together]
 
@@ -197,7 +197,7 @@ class CodeSet:
         """The ingredients that a text names, in the order of their names."""
         if not self.drugs:
             return ()
-        found = self._index.standing_in(text)
+        found = self._index.found_in(text)
         return tuple(sorted({name for phrase in found for name in self.drugs.get(phrase, ())}))
 
     def match_words(self, text: str) -> bool:

@@ -31,11 +31,11 @@ class Answered(NamedTuple):
 
 
 class Against(NamedTuple):
-    """What contradicts a criterion: the ``standing`` records with what is not recorded about them (``says``), and the
+    """What contradicts a criterion: the ``unanswered`` records with what is not recorded about them (``says``), and the
     ``answered`` ones. ``beside_test``: a record stands that the criterion's test does not read, and so cannot weigh.
     ``to_confirm`` are those that are shown and leave the criterion as it is."""
 
-    standing: tuple[Evidence, ...] = ()
+    unanswered: tuple[Evidence, ...] = ()
     beside_test: bool = False
     says: tuple[str, ...] = ()
     answered: tuple[Answered, ...] = ()
@@ -44,7 +44,7 @@ class Against(NamedTuple):
     @property
     def records(self) -> tuple[Evidence, ...]:
         """All records that contradict the criterion."""
-        return tuple(dict.fromkeys((*self.standing, *(item.record for item in self.answered), *self.to_confirm)))
+        return tuple(dict.fromkeys((*self.unanswered, *(item.record for item in self.answered), *self.to_confirm)))
 
 
 def against(criterion: Criterion, facts: Facts) -> Against:
@@ -56,7 +56,7 @@ def against(criterion: Criterion, facts: Facts) -> Against:
     if not criterion.contrary:
         return Against()
     answers = [item for name in criterion.test.facts() for item in facts[name].evidence if item.attested]
-    standing: dict[Evidence, None] = {}
+    unanswered: dict[Evidence, None] = {}
     answered: dict[Evidence, Answered] = {}
     says: dict[str, None] = {}
     named: set[str] = set()
@@ -81,9 +81,9 @@ def against(criterion: Criterion, facts: Facts) -> Against:
             if in_spite is not None:
                 answered[record] = in_spite
             else:
-                standing.setdefault(record)
+                unanswered.setdefault(record)
                 says.setdefault(entry.says)
-    return Against(tuple(standing), beside_test, tuple(says), tuple(answered.values()), tuple(to_confirm))
+    return Against(tuple(unanswered), beside_test, tuple(says), tuple(answered.values()), tuple(to_confirm))
 
 
 def may_be_against(criterion: Criterion, facts: Facts) -> bool:

@@ -182,7 +182,7 @@ def _open(
     as_read = whole.truth
     reasons: list[str] = []
     on_record = [fact for fact in read if fact.evidence or fact.events]
-    if as_read is Truth.MET and contradicting.standing:
+    if as_read is Truth.MET and contradicting.unanswered:
         reasons.append(DISAGREE if any(item.is_attested for item in evidence) else "records disagree")
     elif as_read is Truth.UNKNOWN and any(fact.events or set(fact.values) - {ANYTHING} for fact in on_record):
         reasons.append(_why_unsettled(whole))

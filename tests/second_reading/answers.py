@@ -210,12 +210,12 @@ def attested(name: str, rule: Json, here: Here, read: Any, items: list[str] | No
             except UnreadableError:
                 pass
             counted.append(one)
-        standing = newest_answers(counted)
-        for one in standing:
+        latest = newest_answers(counted)
+        for one in latest:
             when, doubt = days(one.response["authored"]), maybe_too_old(look_back, one.response["authored"], today)
             evidence = Evidence(f"QuestionnaireResponse/{one.response['id']}", one.response["authored"][:10], "", one)
             if one.withdrawn:
-                readings += [Reading(when, (ANY,), evidence, doubt)] if len(standing) > 1 else []
+                readings += [Reading(when, (ANY,), evidence, doubt)] if len(latest) > 1 else []
                 continue
             for answer in one.answers:
                 kind = attester_of(one.response, answer, chart) if isinstance(answer, dict) else "clinician"

@@ -67,7 +67,7 @@ class FormReview(NamedTuple):
         return [item for item in self.answered if item.question.link_id not in self.for_clinicians]
 
 
-class FormDesk:
+class FormFlow:
     """Runs the forms of one installation. ``registrations`` gives the registration at a FHIR server, by ``iss``;
     ``clock`` gives the UTC day.
     """

@@ -21,7 +21,7 @@ _COUNTS_ONLY = frozenset(
 )
 
 
-def standing(found: Assessment, style: Style, room: Room) -> Block:
+def known(found: Assessment, style: Style, room: Room) -> Block:
     """The lines of one block: numbers where the lead is pressing or there is little room, otherwise names."""
     lines: list[Line] = []
     if found.outcome in _COUNTS_ONLY or (room.counts and found.outcome is not Outcome.TWO_SIDES):
