@@ -105,12 +105,12 @@ def _script(path: Path, text: str) -> Iterator[Passage]:
 
 def _python(path: Path, text: str) -> Iterator[Passage]:
     yield from _comments(text)
-    tree, of_tests = ast.parse(text), "tests" in path.parts
-    of_makers = {id(node.body[0].value) for node in ast.walk(tree) if _has_docstring(node) and not _is_command(node)}
+    nodes, of_tests = list(ast.walk(ast.parse(text))), "tests" in path.parts
+    of_makers = {id(node.body[0].value) for node in nodes if _has_docstring(node) and not _is_command(node)}
     # What an f-string says itself is read with it; other strings inside its values are read alone.
-    joined = [part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values]
+    joined = [part for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values]
     inside = {id(said) for part in joined for said in (_chosen(part, True), _chosen(part, False))}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             yield Passage(node.lineno, MAKERS, node.name.replace("_", " "))
         # Of a test the strings are data.
