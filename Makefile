@@ -18,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test every-test check lint types fix bench bench-gate torture charts examples screenshots requirements licenses sbom audit-dependencies wheel clean foreign-judges
+.PHONY: help run test every-test check lint style words types programs node fix bench bench-gate torture charts examples screenshots requirements licenses sbom audit-dependencies wheel clean foreign-judges
 
 # $(call needs,IS IT THERE,PACKAGE): what no package of Python brings. Root on Debian installs it, others are asked to.
 needs = @{ $(1); } >/dev/null 2>&1 || { \
@@ -26,7 +26,7 @@ needs = @{ $(1); } >/dev/null 2>&1 || { \
 	    echo "Installing $(2)"; export DEBIAN_FRONTEND=noninteractive; \
 	    apt-get install -y -qq $(2) >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq $(2) >/dev/null; }; \
 	  else \
-	    echo "make $@ needs $(2): install it (on Debian and Ubuntu: sudo apt-get install $(2)) and run it again." >&2; exit 1; \
+	    echo "$(2) is missing: install it (on Debian and Ubuntu: sudo apt-get install $(2)) and run make again." >&2; exit 1; \
 	  fi; }
 NEEDS_WRK        = $(call needs,command -v wrk,wrk)
 # Its programs alone: the tests make a cluster of their own, whatever Debian's does.
@@ -46,26 +46,37 @@ run: $(VENV)/.runtime ## start the service on http://127.0.0.1:8080/ (another po
 	@echo "Starting on http://127.0.0.1:$(PORT)/ (Ctrl-C stops it); what it keeps is in $(STATE)"
 	@CDS_SERVICE_STATE="$(STATE)" exec $(BIN)/cds-service serve --host 127.0.0.1 --port $(PORT)
 
-# Among the tests is what `check` finds of the policies (tests/test_policy_content.py): once is enough. The types take
-# one processor a minute the first time, in which the others would wait.
-test: lint ## the checks and every test (some of them: make test ARGS='-k bmi')
-	$(NEEDS_POSTGRESQL)
-	$(NEEDS_CHROMIUM)
-	$(NEEDS_VALGRIND)
-	$(NEEDS_NODE)
-	@$(MAKE) --no-print-directory -j2 types every-test
+# Among the tests is what `check` finds of the policies (tests/test_policy_content.py): once is enough. What takes long is
+# made beside each other: the types take one processor a minute the first time, in which the others would wait.
+test: ## the checks and every test (some of them: make test ARGS='-k bmi')
+	@$(MAKE) --no-print-directory -j3 $(VENV)/.dev programs $(FOREIGN)/.installed
+	@$(MAKE) --no-print-directory style
+	@$(MAKE) --no-print-directory -j3 types words every-test
 
 check: lint types ## linter, formatting, types, spelling, words and rule sets; never edits
 	$(BIN)/cds-service check
 
-lint: $(VENV)/.dev
+lint: style words
+
+style: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
+
+words: $(VENV)/.dev
 	$(BIN)/python -m tests.prose
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
+
+# Two of these at a time would wait for each other's lock.
+programs: node
+	$(NEEDS_POSTGRESQL)
+	$(NEEDS_CHROMIUM)
+	$(NEEDS_VALGRIND)
+
+node:
+	$(NEEDS_NODE)
 
 # Tests that call make get no share of its jobs, of which it would warn them.
 every-test: $(VENV)/.dev $(FOREIGN)/.installed
@@ -195,7 +206,7 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 # dependencies: it comes built, and what it is built from has half a gigabyte.
 foreign-judges: $(FOREIGN)/.installed
 
-$(FOREIGN)/.installed: tests/foreign/package.json tests/foreign/package-lock.json
+$(FOREIGN)/.installed: tests/foreign/package.json tests/foreign/package-lock.json | node
 	@echo "Installing the programs of others that judge forms (Node.js)"
 	@mkdir -p $(FOREIGN) && cp $^ $(FOREIGN)/
 	@cd $(FOREIGN) && $(NPM_CI)
@@ -208,8 +219,7 @@ $(PEERS)/healthchain/.installed: tests/bench/peers/requirements.txt | $(VENV)/.c
 	@$(call pip,$<,1 of 1: HealthChain,$(@D)/bin/python)
 	@touch $@
 
-$(PEERS)/express-cql/.installed: tests/bench/peers/package.json tests/bench/peers/package-lock.json
-	$(NEEDS_NODE)
+$(PEERS)/express-cql/.installed: tests/bench/peers/package.json tests/bench/peers/package-lock.json | node
 	@echo "Installing what the benchmark measures beside the service: Express with cql-execution"
 	@rm -rf $(@D) && mkdir -p $(@D) && cp $^ $(@D)/
 	@cd $(@D) && $(NPM_CI)
