@@ -184,10 +184,15 @@ class Test:
     after: str = ""
     place: Steps = field(default=(), compare=False)
     parameters: Mapping[str, str] = field(default_factory=dict, compare=False)
+    # Asked of every criterion of every call.
+    _facts: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
-    def facts(self) -> Iterator[str]:
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_facts", tuple(self.word.facts(self)))
+
+    def facts(self) -> tuple[str, ...]:
         """The names of the facts that the test reads, in the order of reading; not the attributes of events."""
-        return self.word.facts(self)
+        return self._facts
 
 
 @dataclass(frozen=True, slots=True)

@@ -279,9 +279,9 @@ def _wanted(criterion: Criterion, facts: Mapping[str, Fact]) -> list[str]:
     """The resource types that the criterion's test, what contradicts it and its hints read; what is only shown to be
     confirmed leaves nothing open."""
     shown = [item.fact for item in criterion.hints if not facts[item.fact].rule.kind.is_of_words]
-    names = (*criterion.test.facts(), *(item.fact for item in criterion.contrary if not item.to_confirm), *shown)
-    read = frozenset[str]().union(*(facts[name].rule.types() for name in names))
-    return sorted(name for name in read if not TYPES[name].only_shown)
+    names = {*criterion.test.facts(), *(item.fact for item in criterion.contrary if not item.to_confirm), *shown}
+    read = frozenset[str]().union(*[facts[name].rule.types() for name in names])
+    return sorted([name for name in read if not TYPES[name].only_shown])
 
 
 def _not_whole(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> tuple[str, ...]:
