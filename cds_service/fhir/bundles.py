@@ -99,23 +99,35 @@ def _collect_entries(bundle: Json, depth: int, into: _Reading) -> None:
     if not isinstance(entries, list) or depth >= DEEPEST_BUNDLE:
         into.fails(_UNREADABLE_BUNDLE)
         return
-    matches = 0
+    by_type, addresses = into.by_type, into.addresses
+    # Those that are no matches of the search.
+    others = 0
     for entry in entries:
         if not isinstance(entry, dict):
             into.fails(_UNREADABLE_BUNDLE)
+            others += 1
             continue
         if "response" in entry and (status := _status_of(entry)) is not None and not status.startswith("2"):
             into.fails(f"the EHR could not answer a part of it ({status})")
+            others += 1
             continue
         # Some write the resource itself in place of the entry.
         resource = entry if "resourceType" in entry else entry.get("resource")
         if resource is None:
             into.fails("the EHR sent an entry without a resource")
+            others += 1
             continue
-        mode = entry.get("search")
-        matches += not (isinstance(mode, dict) and mode.get("mode") in ("include", "outcome"))
-        _collect(resource, entry.get("fullUrl"), depth + 1, into)
-    _note_what_is_left_out(bundle, matches, into)
+        if isinstance(mode := entry.get("search"), dict) and mode.get("mode") in ("include", "outcome"):
+            others += 1
+        address = entry.get("fullUrl")
+        # One more of a list, as most are, costs no call.
+        if isinstance(resource, dict) and isinstance(kind := resource.get("resourceType"), str) and kind in by_type:
+            by_type[kind].append(resource)
+            if isinstance(address, str):
+                addresses[address] = resource
+        else:
+            _collect(resource, address, depth + 1, into)
+    _note_what_is_left_out(bundle, len(entries) - others, into)
 
 
 def _note_what_is_left_out(bundle: Json, matches: int, into: _Reading) -> None:
@@ -190,7 +202,8 @@ def once(resources: Iterable[Json]) -> list[Json]:
     Each copy is read a fixed number of times, however many there are: comparing two ends with the smaller one.
     """
     resources = list(resources)
-    if len({identity for one in resources if isinstance(identity := one.get("id"), str)}) == len(resources):
+    identities = [one.get("id") for one in resources]
+    if set(map(type, identities)) <= {str} and len(set(identities)) == len(resources):
         return resources
     kept: dict[str, Json] = {}
     disputed: dict[str, _Version] = {}
