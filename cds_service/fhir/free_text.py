@@ -7,10 +7,11 @@ chills or discitis" denies all three).
 
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from functools import cached_property
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import NamedTuple
 
 # Between the texts of one concept (its text, the displays of its codings): each of them speaks for itself.
@@ -47,38 +48,27 @@ def _listed(text: str) -> list[str]:
 
 
 class PhraseIndex:
-    """Phrases in the form of ``words`` by how they begin: which of them are in a text costs a look at the words of
-    that text, and not one at each phrase."""
+    """Phrases in the form of ``words``, each by that word of it which fewest of them share: which of them are in a text
+    costs a look at the words of that text, and not one at each phrase."""
 
-    __slots__ = ("_first_words", "_longer", "_pairs", "_words")
+    __slots__ = ("_by_word",)
 
     def __init__(self, phrases: Iterable[str]) -> None:
-        self._words: dict[str, str] = {}
-        self._pairs: dict[tuple[str, str], str] = {}
-        self._longer: dict[tuple[str, str], list[str]] = {}
-        for phrase in phrases:
-            match phrase.split():
-                case [word]:
-                    self._words[word] = phrase
-                case [first, second]:
-                    self._pairs[first, second] = phrase
-                case [first, second, *_]:
-                    self._longer.setdefault((first, second), []).append(phrase)
-        begun = (first for pairs in (self._pairs, self._longer) for first, _ in pairs)
-        self._first_words = frozenset(self._words).union(begun)
+        listed = [(phrase, set(phrase.split())) for phrase in phrases]
+        shared = Counter(word for _, inside in listed for word in inside)
+        self._by_word: dict[str, list[str]] = {}
+        for phrase, inside in listed:
+            if inside:
+                rarest = min(inside, key=lambda word: (shared[word], -len(word), word))
+                self._by_word.setdefault(rarest, []).append(phrase)
 
     def found_in(self, text: "FreeText") -> list[str]:
         """The phrases that are in a text; their order says nothing."""
-        if self._first_words.isdisjoint(text.words):
+        if text.words.isdisjoint(self._by_word):
             return []
-        found = [self._words[word] for word in self._words.keys() & text.words]
-        found += [self._pairs[pair] for pair in self._pairs.keys() & text.pairs]
         plain = text.plain
-        for pair in self._longer.keys() & text.pairs:
-            for phrase in self._longer[pair]:
-                if phrase in plain:
-                    found.append(phrase)
-        return found
+        told = self._by_word.keys() & text.words
+        return [phrase for word in told for phrase in self._by_word[word] if phrase in plain]
 
 
 # Before a phrase of the same clause: it is not so.
@@ -240,10 +230,10 @@ class _Text:
 class FreeText:
     """A text that may be asked for many phrases; ``plain`` is the text as ``words``, and phrases have that form.
 
-    ``words`` are its words, each once, and ``pairs`` those that stand side by side.
+    ``words`` are its words, each once.
     """
 
-    __slots__ = ("_pairs", "_raw", "_texts", "is_doubtful", "plain", "words")
+    __slots__ = ("_is_doubtful", "_raw", "_texts", "plain", "words")
 
     def __init__(self, raw: str) -> None:
         listed = _listed(raw)
@@ -251,15 +241,14 @@ class FreeText:
         self.words = set(listed)
         self._raw = raw
         self._texts: list[_Text] | None = None
-        self._pairs: set[tuple[str, str]] | None = None
-        # Whether anything in it may say that it is not simply so.
-        self.is_doubtful = "?" in raw or not _TELLTALE.isdisjoint(self.words)
+        self._is_doubtful: bool | None = None
 
     @property
-    def pairs(self) -> set[tuple[str, str]]:
-        if self._pairs is None:
-            self._pairs = set(pairwise(self.plain.split()))
-        return self._pairs
+    def is_doubtful(self) -> bool:
+        """Whether anything in it may say that it is not simply so; most texts are asked for no phrase, nor for this."""
+        if self._is_doubtful is None:
+            self._is_doubtful = "?" in self._raw or not _TELLTALE.isdisjoint(self.words)
+        return self._is_doubtful
 
     def manner(self, phrases: Iterable[str]) -> Said | None:
         """The manner in which any of the phrases is in the text, or None where none is.
