@@ -13,9 +13,9 @@ from cds_service.fhir.narratives import (
     NOTHING_SAID,
     Narrative,
     findings_in,
-    may_say_something,
     narrative_of_parts,
     sentences,
+    telling_elements,
 )
 from cds_service.fhir.types import TYPES, ResourceType
 from cds_service.policy.codes import CodeSet
@@ -68,14 +68,17 @@ def _narratives(chart: Chart, kind: str) -> Narratives:
     row = TYPES[kind]
     apart = _words_of_reports(chart) if kind == "Observation" else {}
     results = _words_of_reports(chart) if row.results else {}
+    telling = telling_elements(row)
     told = []
     for record in chart.records(kind):
         # Of most measurements there is nothing to read, and there are many.
-        if record.reference in apart or not (results or may_say_something(record.resource, row)):
+        if (not results and record.resource.keys().isdisjoint(telling)) or record.reference in apart:
             continue
-        parts = [narrative_of_parts(record.resource, row, chart.limits)]
+        own = narrative_of_parts(record.resource, row, chart.limits)
+        if own is NOTHING_SAID and not results:
+            continue
         names = dict.fromkeys(_names_of_results(chart, record.resource, row)) if results else ()
-        found = _counted(chart, [*parts, *(results[name] for name in names if name in results)])
+        found = _counted(chart, [own, *(results[name] for name in names if name in results)])
         if found != NOTHING_SAID:
             told.append(_told(chart, record, row, found))
     return Narratives(tuple(told), tuple(item for item in told if item.narrative.failed)) if told else NO_NARRATIVES

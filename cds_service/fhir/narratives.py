@@ -64,17 +64,19 @@ class Narrative(NamedTuple):
 NOTHING_SAID = Narrative(())
 
 
-def may_say_something(resource: Mapping[str, Any], row: ResourceType) -> bool:
-    """Whether a resource has any of the elements that the row names as ``words``, or components that may."""
-    return not resource.keys().isdisjoint(row.words) or ("component" in resource and "component" in row.coded_within)
+def telling_elements(row: ResourceType) -> tuple[str, ...]:
+    """The elements of a resource that may say something: those that the row names as ``words``, and components."""
+    return (*row.words, "component") if "component" in row.coded_within else row.words
 
 
 def narrative_of_parts(resource: Mapping[str, Any], row: ResourceType, limits: ReadLimits) -> Narrative:
     """What a resource and its components say in the elements that the row names as ``words``, each text with the name
     before it where it speaks of what that names."""
-    parts = [] if resource.keys().isdisjoint(row.words) else [resource]
+    parts = [resource]
     if "component" in row.coded_within and "component" in resource:
         parts += [part for part in list_of(resource["component"]) if isinstance(part, dict)]
+    # Of most measurements the components are numbers, as they are themselves.
+    parts = [part for part in parts if not part.keys().isdisjoint(row.words)]
     if not parts:
         return NOTHING_SAID
     said, characters = [], 0
