@@ -80,7 +80,8 @@ class Lexicon:
 
     def named_in(self, text: FreeText) -> set[CodeSet]:
         """The code sets of which a phrase is in a text."""
-        return {codes for phrase in self._phrases.found_in(text) for codes in self._listing[phrase]}
+        found = self._phrases.found_in(text)
+        return {codes for phrase in found for codes in self._listing[phrase]} if found else set()
 
     def with_key(self, key: Key) -> set[CodeSet]:
         """The code sets that read a (system, code) pair."""

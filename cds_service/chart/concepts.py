@@ -1,5 +1,6 @@
 """A CodeableConcept checked against the code sets of some policies: which of them read its codes, and what it says."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from cds_service.chart.code_index import Lexicon, ReadCodes
@@ -8,38 +9,52 @@ from cds_service.fhir.elements import codings, concept_texts
 from cds_service.fhir.free_text import NEXT_TEXT
 from cds_service.fhir.types import ResourceType
 
+_NO_CODES = ReadCodes()
+
 
 class ReadConcept(NamedTuple):
-    """What a concept says by its ``codes`` and in its words, all of them in one ``text``, and what it is called."""
+    """What a concept says by its ``codes`` and in its words: its ``texts``, each once, and all of them as one."""
 
     codes: ReadCodes
     text: str = ""
-    label: str = ""
+    texts: Iterable[str] = ()
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return next(filter(str.strip, self.texts), "")
 
 
 def read_concept(concept: Any, lexicon: Lexicon) -> ReadConcept:
     """Reads a CodeableConcept as JSON; what is broken in it is noted, never raised."""
-    try:
-        listed = codings(concept)
-    except UnreadableError as error:
-        return _in_words(ReadCodes(broken=str(error)), concept_texts(concept))
-    said = concept.get("text") if concept is not None else None
-    texts: dict[str, None] = {said: None} if isinstance(said, str) and said else {}
+    if not isinstance(concept, dict) or not isinstance(listed := concept.get("coding"), list):
+        return _without_codings(concept)
+    said = concept.get("text")
+    texts: dict[str, None] = {said: None} if said and isinstance(said, str) else {}
     pairs = []
     for coding in listed:
+        if not isinstance(coding, dict):
+            return _without_codings(concept)
         pairs.append((coding.get("system"), coding.get("code")))
-        if isinstance(display := coding.get("display"), str) and display:
+        display = coding.get("display")
+        if display and isinstance(display, str):
             texts[display] = None
-    return _in_words(lexicon.read(tuple(pairs)), list(texts))
+    return ReadConcept(lexicon.read(tuple(pairs)), NEXT_TEXT.join(texts), texts)
 
 
-def _in_words(codes: ReadCodes, texts: list[str]) -> ReadConcept:
-    text = texts[0] if len(texts) == 1 else NEXT_TEXT.join(texts)
-    return ReadConcept(codes, text, next(filter(str.strip, texts), ""))
+def _without_codings(concept: Any) -> ReadConcept:
+    """The same of what has no codings, or none that can be read."""
+    try:
+        codings(concept)
+        codes = _NO_CODES
+    except UnreadableError as error:
+        codes = ReadCodes(broken=str(error))
+    texts = concept_texts(concept)
+    return ReadConcept(codes, NEXT_TEXT.join(texts), texts)
 
 
 # What says nothing of what it is.
-NO_CONCEPT = ReadConcept(ReadCodes())
+NO_CONCEPT = ReadConcept(_NO_CODES)
 
 
 def says_nothing(said: ReadConcept, row: ResourceType) -> bool:

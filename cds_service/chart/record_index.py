@@ -5,6 +5,7 @@ resource spoils only what it could have served.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from itertools import count
 from typing import Any, NamedTuple
 
 from cds_service.chart.arrivals import Unreadable
@@ -26,20 +27,16 @@ _LISTED = ("bodySite", "reasonCode", "reasonReference", "payor")
 
 
 class _Worded(NamedTuple):
-    """An element that may be read by its words, and what it says that it is."""
+    """An element that may be read by its words, and what it says that it is; it is the ``place``-th that was filed."""
 
+    place: int
     record: Record
     element: Json
     said: ReadConcept
 
 
-class _Spoken(NamedTuple):
-    """The words of a type's records: in which of them each code set is named, what is said by words at all, and at
-    which ``places`` of that each text stands."""
-
-    named: Mapping[CodeSet, Mapping[str, FreeText]]
-    worded: Sequence[_Worded]
-    places: Mapping[str, Sequence[int]]
+# The code sets that records of a type name in words, each with the texts that do so.
+_Named = Mapping[CodeSet, Mapping[str, FreeText]]
 
 
 class RecordIndex:
@@ -58,8 +55,10 @@ class RecordIndex:
         self._texts = texts
         self._limits = limits
         self._coded: dict[tuple[CodeSet, str], list[Match]] = {}
-        self._worded: dict[str, list[_Worded]] = {}
-        self._spoken: dict[str, _Spoken] = {}
+        # What is said in words in the records of a type, by its text.
+        self._worded: dict[str, dict[str, list[_Worded]]] = {}
+        self._places = count()
+        self._named: dict[str, _Named] = {}
         # What was read of concepts of other resources, which many records may name, by their place in memory.
         self._referred: dict[int, tuple[Any, ReadConcept]] = {}
         self._touched: set[CodeSet] | None = None
@@ -69,16 +68,17 @@ class RecordIndex:
         own = self.own[row.name] = self._own_records(row, resources)
         if not row.coded:
             return
-        self._worded[row.name] = []
+        self._worded[row.name] = {}
         components = 0
         most = self._limits.resources
         unknown: list[str] = []
         for record in own:
             try:
                 elements = coded_elements(row, record.resource)
-                components += len(elements) - 1
-                if components > most:
-                    raise UnreadableError(f"has components beyond CDS_SERVICE_MAX_RESOURCES ({most})")
+                if len(elements) > 1:
+                    components += len(elements) - 1
+                    if components > most:
+                        raise UnreadableError(f"has components beyond CDS_SERVICE_MAX_RESOURCES ({most})")
                 for element in elements:
                     if self._file(row, record, element):
                         unknown.append(record.reference)
@@ -98,9 +98,9 @@ class RecordIndex:
         coded = self._coded.get((codes, resource_type), ())
         many = len(coded) > 1
         found = sorted(sorted(coded, key=_system_and_code, reverse=True), key=_reference) if many else list(coded)
-        spoken = self._spoken_in(resource_type)
-        if texts := spoken.named.get(codes):
-            found += _matches_by_words(codes, texts, spoken, found, TYPES[resource_type].orders is Ordered.ACT)
+        if texts := self._named_in(resource_type).get(codes):
+            worded = self._worded[resource_type]
+            found += _matches_by_words(codes, texts, worded, found, TYPES[resource_type].orders is Ordered.ACT)
         return found
 
     @property
@@ -109,7 +109,7 @@ class RecordIndex:
         if self._touched is None:
             self._touched = {code_set for code_set, _ in self._coded}
             for kind in self._worded:
-                self._touched.update(self._spoken_in(kind).named)
+                self._touched.update(self._named_in(kind))
         return self._touched
 
     def _own_records(self, row: ResourceType, resources: Iterable[Json]) -> list[Record]:
@@ -149,6 +149,8 @@ class RecordIndex:
             said = read_concept(concept, self._lexicon)
         else:
             concept = referred_concept(element, self._references, record.resource)
+            if concept is None and row.concept_at and element.get(row.concept_at) is not None:
+                raise UnreadableError(f"names a {row.concept_in} that was not sent")
             said = NO_CONCEPT if concept is None else self._read_referred(concept)
         codes, text, _ = said
         for code_set, listed, code, without_system in codes.rows:
@@ -156,14 +158,13 @@ class RecordIndex:
             self._coded.setdefault((code_set, row.name), []).append(match)
         if codes.broken:
             raise UnreadableError(codes.broken)
-        if concept is None and row.concept_at and element.get(row.concept_at) is not None:
-            raise UnreadableError(f"names a {row.concept_in} that was not sent")
         if text:
             most = self._limits.text_characters
             if len(text) > most:
                 raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
             self._texts.count(text)
-            self._worded[row.name].append(_Worded(record, element, said))
+            worded = _Worded(next(self._places), record, element, said)
+            self._worded[row.name].setdefault(text, []).append(worded)
             return False
         return row.is_record and says_nothing(said, row)
 
@@ -174,32 +175,31 @@ class RecordIndex:
             found = self._referred[id(concept)] = (concept, read_concept(concept, self._lexicon))
         return found[1]
 
-    def _spoken_in(self, resource_type: str) -> _Spoken:
-        """What is in words in the records of a type, each text once: many may refer to one medication."""
-        if resource_type not in self._spoken:
-            worded = self._worded.get(resource_type, ())
+    def _named_in(self, resource_type: str) -> _Named:
+        """What is named in words in the records of a type, each text read once: many may refer to one medication."""
+        if resource_type not in self._named:
             named: dict[CodeSet, dict[str, FreeText]] = {}
-            places: dict[str, list[int]] = {}
-            for place, item in enumerate(worded):
-                places.setdefault(item.said.text, []).append(place)
-            for text in places:
+            for text in self._worded.get(resource_type, ()):
                 read = self._texts.read(text)
                 for codes in self._lexicon.named_in(read):
                     named.setdefault(codes, {})[text] = read
-            self._spoken[resource_type] = _Spoken(named, worded, places)
-        return self._spoken[resource_type]
+            self._named[resource_type] = named
+        return self._named[resource_type]
 
 
 def _matches_by_words(
-    codes: CodeSet, texts: Mapping[str, FreeText], spoken: _Spoken, coded: Iterable[Match], ordered: bool
+    codes: CodeSet,
+    texts: Mapping[str, FreeText],
+    worded: Mapping[str, Sequence[_Worded]],
+    coded: Iterable[Match],
+    ordered: bool,
 ) -> Iterator[Match]:
     """The elements that ``texts`` name, without those that are found by their codes."""
     seen = {id(match.element) for match in coded}
     manners = {
         text: manner for text, read in texts.items() if (manner := codes.manner_in(read, ordered=ordered)) is not None
     }
-    for place in sorted(place for text in manners for place in spoken.places[text]):
-        record, element, said = spoken.worded[place]
+    for _, record, element, said in sorted(item for text in manners for item in worded[text]):
         if id(element) not in seen:
             has_code = said.codes.coded or codes in said.codes.silent_for
             yield Match(

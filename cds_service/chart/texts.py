@@ -10,6 +10,7 @@ class Texts:
 
     def __init__(self, limits: ReadLimits) -> None:
         self._limits = limits
+        self._most = limits.all_text_characters
         self._characters = 0
         self._read: dict[str, FreeText] = {}
 
@@ -24,5 +25,5 @@ class Texts:
         """Counts the characters of a text that is read. Raises UnreadableError where the chart has more than is
         read."""
         self._characters += len(text)
-        if self._characters > self._limits.all_text_characters:
+        if self._characters > self._most:
             raise UnreadableError(self._limits.worded_beyond)

@@ -28,7 +28,7 @@ def concept_by(row: ResourceType, part: Mapping[str, Any]) -> Any:
     found = part.get(row.concept)
     if found is None and row.concept_in_r5:
         found = part.get(row.concept_in_r5)
-    return inner_concept(found)
+    return inner_concept(found) if isinstance(found, dict) and "concept" in found else found
 
 
 def inner_concept(value: Any) -> Any:

@@ -64,10 +64,10 @@ class PhraseIndex:
 
     def found_in(self, text: "FreeText") -> list[str]:
         """The phrases that are in a text; their order says nothing."""
-        if text.words.isdisjoint(self._by_word):
+        told = self._by_word.keys() & text.words
+        if not told:
             return []
         plain = text.plain
-        told = self._by_word.keys() & text.words
         return [phrase for word in told for phrase in self._by_word[word] if phrase in plain]
 
 
@@ -230,7 +230,7 @@ class _Text:
 class FreeText:
     """A text that may be asked for many phrases; ``plain`` is the text as ``words``, and phrases have that form.
 
-    ``words`` are its words, each once.
+    ``words`` are its words, in their order.
     """
 
     __slots__ = ("_is_doubtful", "_raw", "_texts", "plain", "words")
@@ -238,7 +238,7 @@ class FreeText:
     def __init__(self, raw: str) -> None:
         listed = _listed(raw)
         self.plain = f" {' '.join(listed)} "
-        self.words = set(listed)
+        self.words = listed
         self._raw = raw
         self._texts: list[_Text] | None = None
         self._is_doubtful: bool | None = None
