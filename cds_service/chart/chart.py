@@ -163,9 +163,9 @@ class Chart:
         ``about`` is a part of what was sent, and ``more`` does not change from one record to the next.
         """
         # Without the chart itself, which would keep itself in memory until the garbage collector comes.
-        key = (question, id(about), *(more[:-1] if more and more[-1] is self else more))
-        # What was asked about is kept, or another could take its place in memory.
+        key = (question, id(about), more[:-1] if more and more[-1] is self else more)
         if key not in self._told:
+            # What was asked about is kept, or another could take its place in memory.
             kept = None if about is self else about
             try:
                 self._told[key] = (kept, question(about, *more), None)

@@ -26,7 +26,8 @@ class ReadCodes(NamedTuple):
 
     ``coded``: one is of a standard system; ``foreign``: all are of systems that are not known. ``silent_for`` are the
     code sets that do not read words beside a coding although its system is not among the standard ones: those of each
-    policy that lists it. ``broken``: why the codings behind these cannot be read.
+    policy that lists it. ``broken``: why the codings behind these cannot be read. ``keys`` are those of the codings in
+    standard systems.
     """
 
     rows: tuple[CodedRow, ...] = ()
@@ -35,6 +36,7 @@ class ReadCodes(NamedTuple):
     foreign: bool = False
     silent_for: frozenset[CodeSet] = _NOBODY
     broken: str = ""
+    keys: tuple[Key, ...] = ()
 
 
 class Lexicon:
@@ -89,6 +91,7 @@ class Lexicon:
 
     def _read(self, pairs: Sequence[tuple[Any, Any]]) -> ReadCodes:
         rows: dict[CodeSet, CodedRow] = {}
+        keys: list[Key] = []
         coded, are_any, foreign, silent_for, broken = False, False, True, _NOBODY, ""
         for system, code in pairs:
             if not (isinstance(code, _TEXT_OR_NONE) and isinstance(system, _TEXT_OR_NONE)):
@@ -99,6 +102,7 @@ class Lexicon:
             if key is None:
                 continue
             foreign = False
+            keys.append(key)
             found = self._rows(key)
             if key[0] != ICD10PCS:
                 coded = True
@@ -112,7 +116,8 @@ class Lexicon:
                 first = rows.get(codes)
                 if first is None or (row.system, key[1]) <= (first[1].system, first[2]):
                     rows[codes] = (codes, row, key[1], not system)
-        return ReadCodes(tuple(rows.values()), coded, are_any, are_any and foreign, silent_for, broken)
+        of_sets = tuple(rows.values())
+        return ReadCodes(of_sets, coded, are_any, are_any and foreign, silent_for, broken, tuple(keys))
 
     def _rows(self, key: Key) -> tuple[tuple[CodeSet, Code], ...]:
         """What each code set that reads a key makes of it; what no set lists costs no look into each of them."""

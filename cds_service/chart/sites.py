@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from cds_service.chart.chart import Chart
+from cds_service.chart.concepts import read_concept
 from cds_service.chart.records import Match
 from cds_service.chart.references import concept_of
 from cds_service.errors import UnreadableError
@@ -20,7 +21,7 @@ from cds_service.fhir.elements import (
     readable_keys,
     status_of,
 )
-from cds_service.fhir.free_text import NEXT_TEXT, FreeText, Said, words
+from cds_service.fhir.free_text import NEXT_TEXT, FreeText, Said
 from cds_service.policy.codes import CodeSet
 from cds_service.policy.model import FactRule
 
@@ -67,7 +68,7 @@ def _why_not_here(match: Match, elsewhere: CodeSet, chart: Chart) -> str | None:
         # One that is not known to lie elsewhere may be the one that is meant.
         return f"is of another body site{_named(sites)}" if all(found.all for found in sites) else None
     own = [concept_of(element, chart.references, match.record.resource) for element in elements]
-    if any(chart.told(_lies_in, concept, elsewhere) for concept in own):
+    if any(chart.told(_lies_in, concept, elsewhere, chart) for concept in own):
         return "is about another part of the body"
     reasoned = filter(_may_give_a_reason, elements)
     reasons = [found for element in reasoned if (found := chart.told(_reasons, element, (elsewhere,), chart)).any]
@@ -96,7 +97,7 @@ def _told_reasons(element: Mapping[str, Any], code_sets: tuple[CodeSet, ...], ch
 
 
 def _pointing(concepts: list[Any], code_sets: tuple[CodeSet, ...], chart: Chart) -> _Pointing:
-    inside = [any(chart.told(_lies_in, concept, codes) for codes in code_sets) for concept in concepts]
+    inside = [any(chart.told(_lies_in, concept, codes, chart) for codes in code_sets) for concept in concepts]
     labels = dict.fromkeys(label[:LONGEST_NAME] for concept in concepts if (label := concept_label(concept)))
     return _Pointing(bool(concepts), all(inside), any(inside), tuple(labels)[:2])
 
@@ -115,18 +116,19 @@ def _says_something(concept: Any, reasons: tuple[CodeSet, ...]) -> bool:
     )
 
 
-def _lies_in(concept: Any, codes: CodeSet) -> bool:
+def _lies_in(concept: Any, codes: CodeSet, chart: Chart) -> bool:
     """Whether a concept has a code of a set, or reports its words.
 
     In a system of which the set lists families its codes decide, and words beside them are not asked.
     """
-    keys = readable_keys(concept)
-    if decided := [key for key in keys if key[0] in codes.family_systems]:
+    said = read_concept(concept, chart.lexicon)
+    keys = said.codes.keys if not said.codes.broken else readable_keys(concept)
+    if codes.family_systems and (decided := [key for key in keys if key[0] in codes.family_systems]):
         return all(map(codes.match, decided))
     if any(map(codes.match, keys)):
         return True
-    said = concept_text(concept)
-    return bool(said) and codes.match_words(words(said))
+    text = chart.texts.read(said.text)
+    return codes.stands_in(text) and codes.match_words(text.plain)
 
 
 def _named(found: Iterable[_Pointing]) -> str:
