@@ -74,7 +74,7 @@ class RecordIndex:
         unknown: list[str] = []
         for record in own:
             try:
-                elements = coded_elements(row, record.resource)
+                elements = coded_elements(row, record.resource) if row.coded_within else (record.resource,)
                 if len(elements) > 1:
                     components += len(elements) - 1
                     if components > most:
@@ -116,12 +116,13 @@ class RecordIndex:
         """The records of the patient whose lists, all together, are as short as is read; others are noted."""
         own: list[Record] = []
         is_the_patients, most = self._references.is_the_patients, self._limits.resources
+        usual = self._references.usual
         read = 0
         for resource in resources:
             subject = resource.get(row.subject)
             if subject is None:
                 subject = first_of(resource, "subject", "patient")
-            if not is_the_patients(subject, resource):
+            if subject != usual and not is_the_patients(subject, resource):
                 is_said = isinstance(subject, dict) and isinstance(subject.get("reference"), str)
                 self.drop(row.name, resource, "names another patient" if is_said else "names no patient")
                 continue

@@ -14,7 +14,7 @@ class References:
     """Finds what References name.
 
     ``received`` are the resources that came, by type, each once; ``addresses`` holds what came under a fullUrl;
-    ``patients`` are the copies of the Patient of the call.
+    ``patients`` are the copies of the Patient of the call. ``usual`` is how most records refer to the patient.
     """
 
     def __init__(
@@ -26,6 +26,7 @@ class References:
     ) -> None:
         self._patient_id = patient_id
         self._mine = f"Patient/{patient_id}"
+        self.usual: Json = {"reference": self._mine}
         self._received = received
         self._addresses = addresses
         self._by_id: dict[str, dict[str, Json]] = {}
