@@ -42,9 +42,10 @@ def gather(
     not_whole = types_not_whole(chart, {"Patient", *policy.resource_types})
     context = Context(chart, answers, today, order, policy.scope, whole, not_whole=not_whole)
     silence = silent.in_call(chart, answers, not_whole) if silent is not None else NOTHING_IS_SILENT
+    quiet = silence.facts(answers)
     for name, rule in policy.facts.items():
         if not rule.per_part and not rule.kind.counts_parts:
-            whole[name] = silence.fact(name, answers) or kind_of(rule).read(rule, context)
+            whole[name] = quiet.get(name) or kind_of(rule).read(rule, context)
     if policy.scope is None:
         return Known(whole, {}, drafts)
     if order is None:
@@ -63,7 +64,8 @@ def gather(
 def _of_part(policy: Policy, context: Context, part: str, silence: CallSilence) -> dict[str, Fact]:
     known = dict(context.known)
     here = context._replace(known=known, part=part, answers=context.answers._replace(part=part))
+    quiet = silence.facts(here.answers)
     for name, rule in policy.facts.items():
         if rule.per_part:
-            known[name] = silence.fact(name, here.answers) or kind_of(rule).read(rule, here)
+            known[name] = quiet.get(name) or kind_of(rule).read(rule, here)
     return known

@@ -4,7 +4,7 @@ Of the facts of a policy most find nothing in a chart. What such a fact says is 
 whole, by the same code that reads all others; a call reads only the facts that something in it may make speak.
 """
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date
 from typing import NamedTuple
 
@@ -33,25 +33,22 @@ class SilentFact(NamedTuple):
 
 
 class CallSilence(NamedTuple):
-    """The silent ``facts`` of a policy, by name, and what in one call makes a fact speak: the code sets that records
-    name, the linkIds that are answered, and the resource types of which more may be on record than was read."""
+    """The facts of a policy that no record makes speak in one call, by name, the facts by the ``items`` that they read,
+    and the ``links`` (linkIds) that are answered."""
 
-    facts: Mapping[str, SilentFact]
-    code_sets: Set[CodeSet]
+    without_records: Mapping[str, Fact]
+    items: Mapping[str, Sequence[str]]
     links: Set[str]
-    types: Set[str]
 
-    def fact(self, name: str, answers: Answers) -> Fact | None:
-        """The fact of that name where nothing makes it speak, otherwise None."""
-        silent = self.facts.get(name)
-        if silent is None or not (silent.code_sets.isdisjoint(self.code_sets) and silent.types.isdisjoint(self.types)):
-            return None
-        if silent.items and not self.links.isdisjoint(map(answers.link, silent.items)):
-            return None
-        return silent.fact
+    def facts(self, answers: Answers) -> Mapping[str, Fact]:
+        """The facts that nothing makes speak, of the part that the answers look at."""
+        if not self.links:
+            return self.without_records
+        answered = {name for item, names in self.items.items() if answers.link(item) in self.links for name in names}
+        return {name: fact for name, fact in self.without_records.items() if name not in answered}
 
 
-NOTHING_IS_SILENT = CallSilence({}, frozenset(), frozenset(), frozenset())
+NOTHING_IS_SILENT = CallSilence({}, {}, frozenset())
 
 
 class SilentFacts:
@@ -66,6 +63,18 @@ class SilentFacts:
         self.facts = {name: _silent(rule, context) for name, rule in rules.items()}
         worded = (kind for rule in rules.values() if rule.kind.is_of_words for kind in rule.resources)
         self._worded = tuple(dict.fromkeys(worded))
+        self._silent = {name: item.fact for name, item in self.facts.items()}
+        # What makes facts speak, each with their names: a call names few of the code sets, and fails few of the types.
+        self._by_codes: dict[CodeSet, list[str]] = {}
+        self._by_type: dict[str, list[str]] = {}
+        self._by_item: dict[str, list[str]] = {}
+        for name, item in self.facts.items():
+            for codes in item.code_sets:
+                self._by_codes.setdefault(codes, []).append(name)
+            for kind in item.types:
+                self._by_type.setdefault(kind, []).append(name)
+            for link in item.items:
+                self._by_item.setdefault(link, []).append(name)
 
     def in_call(self, chart: Chart, answers: Answers, not_whole: Iterable[str]) -> CallSilence:
         """What is silent in one call."""
@@ -75,7 +84,14 @@ class SilentFacts:
             code_sets.update(*(told.named for told in found.told))
             types |= {kind} if found.failed else set()
         types |= {ANSWERS} if answers.refused else set()
-        return CallSilence(self.facts, code_sets, answers.items.keys() | answers.groups.keys(), types)
+        without_records = dict(self._silent)
+        for speaking in (
+            *(self._by_codes.get(codes, ()) for codes in code_sets),
+            *(self._by_type.get(kind, ()) for kind in types),
+        ):
+            for name in speaking:
+                without_records.pop(name, None)
+        return CallSilence(without_records, self._by_item, answers.items.keys() | answers.groups.keys())
 
 
 def _silent(rule: FactRule, context: Context) -> SilentFact:
