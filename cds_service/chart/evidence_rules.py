@@ -145,7 +145,7 @@ def manner_of(match: Match, chart: Chart, codes: CodeSet | None) -> Said:
 
 
 def _manner_beside_code(text: FreeText, codes: CodeSet | None) -> Said:
-    said = text.manner(codes.phrases) if codes else None
+    said = codes.manner_anywhere(text) if codes else None
     return text.manner_of_code() if said is None else said
 
 

@@ -215,7 +215,7 @@ def _said(concept: Any, rule: OrderRule, on: date) -> _Said:
     text = words(" ".join(map(concept_text, concepts)))
     acts = [act for act in rule.acts if any(act.codes.match_on(key, on) for key in keys)]
     named = reports_any(text, rule.named_in_text)
-    apart = any(phrase in text for phrase in rule.not_the_procedure_in_text)
+    apart = any(map(text.__contains__, rule.not_the_procedure_in_text))
     pathway = None
     if rule.pathways and not acts:
         pathway = next((row for row in rule.pathways if _goes(row, keys, text, apart, on)), None)
@@ -282,7 +282,7 @@ def _is_of(concept: Any, codes: CodeSet) -> bool:
 
 
 def _act_in_words(rule: OrderRule, text: str) -> Act:
-    return next((act for act in rule.acts if any(phrase in text for phrase in act.phrases)), rule.acts[0])
+    return next((act for act in rule.acts if any(map(text.__contains__, act.phrases))), rule.acts[0])
 
 
 def _points_here(rule: OrderRule, resource: Json, text: str, chart: Chart) -> bool | None:
@@ -300,7 +300,7 @@ def _place(concept: Any, rule: OrderRule) -> bool | None:
     if any(rule.here.match(key) for key in keys):
         return True
     text = words(concept_text(concept))
-    here, elsewhere = rule.here.match_words(text), any(phrase in text for phrase in rule.elsewhere_in_text)
+    here, elsewhere = rule.here.match_words(text), any(map(text.__contains__, rule.elsewhere_in_text))
     if here or elsewhere:
         return None if here and elsewhere else here
     if any(key[0] in rule.elsewhere_by_code and not rule.unspecific.match(key) for key in keys):

@@ -57,7 +57,11 @@ def days_of(value: Any) -> Days:
 
 def first_of(resource: Mapping[str, Any], *names: str) -> Any:
     """The first of several elements that is present, or None."""
-    return next((resource[name] for name in names if resource.get(name) is not None), None)
+    for name in names:
+        found = resource.get(name)
+        if found is not None:
+            return found
+    return None
 
 
 def status_of(concept: Any) -> str | None:

@@ -257,8 +257,8 @@ class FreeText:
         what a clinician typed beside a code says more than the code's own words.
         """
         if not self.is_doubtful:
-            return Said.REPORTED if any(phrase in self.plain for phrase in phrases) else None
-        return self.manner_of_found([phrase for phrase in phrases if phrase in self.plain])
+            return Said.REPORTED if any(map(self.plain.__contains__, phrases)) else None
+        return self.manner_of_found(list(filter(self.plain.__contains__, phrases)))
 
     def manner_of_found(self, found: Sequence[str]) -> Said | None:
         """``manner`` of phrases that are known to stand in the text."""

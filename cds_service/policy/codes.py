@@ -162,27 +162,26 @@ class CodeSet:
         What the words of an order mention is what is ordered (``ordered``): "referral to physical therapy".
         """
         found = self._phrases_in(text)
-        said = text.manner_of_found(found)
-        if (
-            said in (None, Said.DENIED)
-            or (said is Said.MENTIONED and not ordered)
-            or any(word in text.plain for word in self.unless)
-        ):
+        if not found or any(map(text.plain.__contains__, self.unless)):
             return None
-        return said
+        said = text.manner_of_found(found)
+        return None if said is Said.DENIED or (said is Said.MENTIONED and not ordered) else said
 
     def said_in(self, sentence: FreeText, called: str) -> Said | None:
         """The manner in which a sentence says what the set names, denial and mention among them; None where it does
         not. Words beside may also stand in what its record is ``called``."""
         found = self._phrases_in(sentence, called)
-        if not found or any(word in sentence.plain for word in self.unless):
+        if not found or any(map(sentence.plain.__contains__, self.unless)):
             return None
         return sentence.manner_of_found(found)
 
+    def manner_anywhere(self, text: FreeText) -> Said | None:
+        """The manner in which any phrase is in a text, whatever stands beside it; None where none is."""
+        return text.manner_of_found(self._index.found_in(text))
+
     def may_be_of(self, called: str) -> bool:
         """Whether what a record is called says that its words may be about what the set names."""
-        plain = words(called)
-        return any(phrase in plain for phrase in self.beside)
+        return any(map(words(called).__contains__, self.beside))
 
     def _phrases_in(self, text: FreeText, called: str = "") -> list[str]:
         """The phrases that are in a text and may count: those of ``together`` only beside one of ``beside``."""
