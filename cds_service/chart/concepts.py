@@ -9,7 +9,7 @@ from cds_service.fhir.elements import codings, concept_texts
 from cds_service.fhir.free_text import NEXT_TEXT
 from cds_service.fhir.types import ResourceType
 
-_NO_CODES = ReadCodes()
+_NO_CODES, _NO_CODINGS = ReadCodes(), list[Any]()
 
 
 class ReadConcept(NamedTuple):
@@ -27,7 +27,7 @@ class ReadConcept(NamedTuple):
 
 def read_concept(concept: Any, lexicon: Lexicon) -> ReadConcept:
     """Reads a CodeableConcept as JSON; what is broken in it is noted, never raised."""
-    if not isinstance(concept, dict) or not isinstance(listed := concept.get("coding"), list):
+    if not isinstance(concept, dict) or not isinstance(listed := concept.get("coding", _NO_CODINGS), list):
         return _without_codings(concept)
     said = concept.get("text")
     texts: dict[str, None] = {said: None} if said and isinstance(said, str) else {}

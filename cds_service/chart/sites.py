@@ -4,7 +4,7 @@ A record that names another part of the body, or another reason, is not evidence
 none may be.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cds_service.chart.chart import Chart
@@ -50,37 +50,37 @@ def why_elsewhere(rule: FactRule, match: Match, chart: Chart, *, wherever: bool 
 
 
 class _Pointing(NamedTuple):
-    """Where the sites, or the reasons, of a record or of its element point: whether there are ``any``, whether ``all``
-    of them are in a set or ``one`` is, and what the first two are called."""
+    """Where the sites, or the reasons, of a record or of its element point: the ``concepts`` that say it, and whether
+    ``all`` of them are in a set or ``one`` is."""
 
-    any: bool
+    concepts: Sequence[Any]
     all: bool
     one: bool
-    called: tuple[str, ...]
 
 
 def _why_not_here(match: Match, elsewhere: CodeSet, chart: Chart) -> str | None:
-    elements = list(_own_and_element(match))
+    elements = _own_and_element(match)
     # Of a record with many elements its own sites and reasons are gone through once.
-    sited = [element for element in elements if "bodySite" in element]
-    sites = [found for element in sited if (found := chart.told(_sites, element, elsewhere, chart)).any]
+    sites = [chart.told(_sites, element, elsewhere, chart) for element in elements if "bodySite" in element]
+    sites = [found for found in sites if found.concepts]
     if sites:
         # One that is not known to lie elsewhere may be the one that is meant.
-        return f"is of another body site{_named(sites)}" if all(found.all for found in sites) else None
-    own = [concept_of(element, chart.references, match.record.resource) for element in elements]
-    if any(chart.told(_lies_in, concept, elsewhere, chart) for concept in own):
-        return "is about another part of the body"
+        return f"is of another body site{_named(sites, chart)}" if all(found.all for found in sites) else None
+    for element in elements:
+        own = concept_of(element, chart.references, match.record.resource)
+        if chart.told(_lies_in, own, elsewhere, chart):
+            return "is about another part of the body"
     reasoned = filter(_may_give_a_reason, elements)
-    reasons = [found for element in reasoned if (found := chart.told(_reasons, element, (elsewhere,), chart)).any]
+    reasons = [found for item in reasoned if (found := chart.told(_reasons, item, (elsewhere,), chart)).concepts]
     if reasons and all(found.all for found in reasons):
-        return f"is for another reason{_named(reasons)}"
+        return f"is for another reason{_named(reasons, chart)}"
     return None
 
 
 def _why_not_for_this(match: Match, reasons: tuple[CodeSet, ...], chart: Chart) -> str | None:
     elements = filter(_may_give_a_reason, _own_and_element(match))
-    given = [found for element in elements if (found := chart.told(_told_reasons, element, reasons, chart)).any]
-    return None if not given or any(found.one for found in given) else f"is for another reason{_named(given)}"
+    given = [found for element in elements if (found := chart.told(_told_reasons, element, reasons, chart)).concepts]
+    return None if not given or any(found.one for found in given) else f"is for another reason{_named(given, chart)}"
 
 
 def _sites(element: Mapping[str, Any], codes: CodeSet, chart: Chart) -> _Pointing:
@@ -97,16 +97,16 @@ def _told_reasons(element: Mapping[str, Any], code_sets: tuple[CodeSet, ...], ch
 
 
 def _pointing(concepts: list[Any], code_sets: tuple[CodeSet, ...], chart: Chart) -> _Pointing:
-    inside = [any(chart.told(_lies_in, concept, codes, chart) for codes in code_sets) for concept in concepts]
-    labels = dict.fromkeys(label[:LONGEST_NAME] for concept in concepts if (label := concept_label(concept)))
-    return _Pointing(bool(concepts), all(inside), any(inside), tuple(labels)[:2])
+    inside = 0
+    for concept in concepts:
+        inside += any(chart.told(_lies_in, concept, codes, chart) for codes in code_sets)
+    return _Pointing(concepts, inside == len(concepts), inside > 0)
 
 
-def _own_and_element(match: Match) -> Iterator[Mapping[str, Any]]:
+def _own_and_element(match: Match) -> Sequence[Mapping[str, Any]]:
     """The record, and that element of it which was found, where that is not the whole."""
-    yield match.record.resource
-    if match.element is not match.record.resource:
-        yield match.element
+    resource, element = match.record.resource, match.element
+    return (resource,) if element is resource else (resource, element)
 
 
 def _says_something(concept: Any, reasons: tuple[CodeSet, ...]) -> bool:
@@ -131,9 +131,15 @@ def _lies_in(concept: Any, codes: CodeSet, chart: Chart) -> bool:
     return codes.stands_in(text) and codes.match_words(text.plain)
 
 
-def _named(found: Iterable[_Pointing]) -> str:
-    labels = dict.fromkeys(label for item in found for label in item.called)
+def _named(found: Iterable[_Pointing], chart: Chart) -> str:
+    """What the first two of the sites or reasons are called."""
+    labels = dict.fromkeys(label for item in found for label in chart.told(_labels, item.concepts))
     return f" ({', '.join(list(labels)[:2])})" if labels else ""
+
+
+def _labels(concepts: Sequence[Any]) -> tuple[str, ...]:
+    labels = dict.fromkeys(label[:LONGEST_NAME] for concept in concepts if (label := concept_label(concept)))
+    return tuple(labels)[:2]
 
 
 def reasons_of(match: Match, chart: Chart) -> list[Any]:
