@@ -1,7 +1,8 @@
 """A CodeableConcept checked against the code sets of some policies: which of them read its codes, and what it says."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from cds_service.chart.code_index import Lexicon, ReadCodes
 from cds_service.errors import UnreadableError
@@ -12,7 +13,8 @@ from cds_service.fhir.types import ResourceType
 _NO_CODES, _NO_CODINGS = ReadCodes(), list[Any]()
 
 
-class ReadConcept(NamedTuple):
+@dataclass(slots=True)
+class ReadConcept:
     """What a concept says by its ``codes`` and in its words: its ``texts``, each once, and all of them as one."""
 
     codes: ReadCodes

@@ -52,6 +52,7 @@ class Judgment(NamedTuple):
 
 
 COUNTS = Judgment(None)
+_COUNTS_SO_FAR = Judgment(None, _ONGOING)
 
 
 def judge(
@@ -161,7 +162,7 @@ def _judge_by_status(resource: Mapping[str, Any], row: ResourceType, state: str,
         return Judgment(f"is a {intent}, not an order")
     if state == "active" and row.of_drugs:
         return _present_treatment(resource, row, today)
-    return Judgment(None, _ONGOING if status == "in-progress" else "")
+    return _COUNTS_SO_FAR if status == "in-progress" else COUNTS
 
 
 def _present_treatment(resource: Mapping[str, Any], row: ResourceType, today: date) -> Judgment:

@@ -5,8 +5,10 @@ resource spoils only what it could have served.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from itertools import count
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any
 
 from cds_service.chart.arrivals import Unreadable
 from cds_service.chart.code_index import Lexicon
@@ -24,9 +26,11 @@ from cds_service.policy.codes import CodeSet
 
 # What of one record is read element by element.
 _LISTED = ("bodySite", "reasonCode", "reasonReference", "payor")
+_PLACE = attrgetter("place")
 
 
-class _Worded(NamedTuple):
+@dataclass(slots=True)
+class _Worded:
     """An element that may be read by its words, and what it says that it is; it is the ``place``-th that was filed."""
 
     place: int
@@ -153,7 +157,7 @@ class RecordIndex:
             if concept is None and row.concept_at and element.get(row.concept_at) is not None:
                 raise UnreadableError(f"names a {row.concept_in} that was not sent")
             said = NO_CONCEPT if concept is None else self._read_referred(concept)
-        codes, text, _ = said
+        codes, text = said.codes, said.text
         for code_set, listed, code, without_system in codes.rows:
             match = Match(record, element, listed, code, without_system, words=text)
             self._coded.setdefault((code_set, row.name), []).append(match)
@@ -200,12 +204,13 @@ def _matches_by_words(
     manners = {
         text: manner for text, read in texts.items() if (manner := codes.manner_in(read, ordered=ordered)) is not None
     }
-    for _, record, element, said in sorted(item for text in manners for item in worded[text]):
-        if id(element) not in seen:
+    for item in sorted((item for text in manners for item in worded[text]), key=_PLACE):
+        said = item.said
+        if id(item.element) not in seen:
             has_code = said.codes.coded or codes in said.codes.silent_for
             yield Match(
-                record,
-                element,
+                item.record,
+                item.element,
                 None,
                 said.label,
                 without_system=False,

@@ -1,7 +1,8 @@
 """The records of a patient, and what of them a code set recognizes."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from cds_service.errors import UnreadableError
 from cds_service.fhir.elements import Json
@@ -13,7 +14,9 @@ from cds_service.policy.codes import Code
 _STATUSES_THAT_COUNT = (None, "in-progress", "on-hold", "completed", "stopped")
 
 
-class Record(NamedTuple):
+# Neither frozen nor a tuple: made for every record of a chart, and those take four to six times as long to make.
+@dataclass(slots=True)
+class Record:
     """One resource of the patient: its type, its reference for evidence, its JSON."""
 
     type: str
@@ -21,7 +24,8 @@ class Record(NamedTuple):
     resource: Json
 
 
-class Match(NamedTuple):
+@dataclass(slots=True)
+class Match:
     """A record that a code set recognizes: the element with the code (resource or component), and the row of the set.
 
     ``text`` is the record's own code, or what it is called where its words are read; then ``code`` is None, and

@@ -36,20 +36,13 @@ class ReadLimits(NamedTuple):
 DEFAULT_LIMITS = ReadLimits()
 
 
-class PrefetchValue(NamedTuple):
+class PrefetchValue:
     """What one prefetch value holds: resources by type and by fullUrl, and why something in it failed (or None).
 
     ``left_out``: that more exists than was sent, in words in which ``{}`` stands for what was asked for (or None).
     """
 
-    by_type: dict[str, list[Json]]
-    addresses: dict[str, Json]
-    failure: str | None
-    left_out: str | None
-
-
-class _Reading:
-    """What was found so far in one value."""
+    __slots__ = ("addresses", "by_type", "failure", "left_out")
 
     def __init__(self) -> None:
         self.by_type: dict[str, list[Json]] = {}
@@ -69,17 +62,17 @@ def read_value(value: Any) -> PrefetchValue:
     matches that it holds; an entry whose response is not a success, that holds no resource, or an OperationOutcome that
     says so.
     """
-    found = _Reading()
+    found = PrefetchValue()
     value = unwrapped(value)
     if isinstance(value, list):
         for part in value:
             _collect(part, None, 1, found)
     elif value is not None:
         _collect(value, None, 0, found)
-    return PrefetchValue(found.by_type, found.addresses, found.failure, found.left_out)
+    return found
 
 
-def _collect(item: Any, address: Any, depth: int, into: _Reading) -> None:
+def _collect(item: Any, address: Any, depth: int, into: PrefetchValue) -> None:
     """Adds the resources in an item, a Bundle's one by one."""
     kind = item.get("resourceType") if isinstance(item, dict) else None
     if not isinstance(kind, str):
@@ -94,7 +87,7 @@ def _collect(item: Any, address: Any, depth: int, into: _Reading) -> None:
         into.fails("the EHR reported that it could not be read")
 
 
-def _collect_entries(bundle: Json, depth: int, into: _Reading) -> None:
+def _collect_entries(bundle: Json, depth: int, into: PrefetchValue) -> None:
     entries = bundle.get("entry") or []
     if not isinstance(entries, list) or depth >= DEEPEST_BUNDLE:
         into.fails(_UNREADABLE_BUNDLE)
@@ -130,7 +123,7 @@ def _collect_entries(bundle: Json, depth: int, into: _Reading) -> None:
     _note_what_is_left_out(bundle, len(entries) - others, into)
 
 
-def _note_what_is_left_out(bundle: Json, matches: int, into: _Reading) -> None:
+def _note_what_is_left_out(bundle: Json, matches: int, into: PrefetchValue) -> None:
     total = bundle.get("total")
     if next_page(bundle) is not None:
         into.left_out = into.left_out or "only the first page of {} was sent"
