@@ -44,6 +44,9 @@ class Listing(NamedTuple):
         return self.state in (State.FILLED, State.EMPTY)
 
 
+_FILLED, _EMPTY = Listing(State.FILLED), Listing(State.EMPTY)
+
+
 class Arrivals(NamedTuple):
     """All resources by type, those that came with a fullUrl by that, and the list of each type that is asked for."""
 
@@ -97,10 +100,12 @@ def _listing(key: str, expected: str, arrival: PrefetchValue, unfetched: str) ->
     if arrival.left_out is not None:
         return Listing(State.FAILED, arrival.left_out.format(expected))
     if expected in arrival.by_type:
-        broken = Unreadable(expected, f"prefetch {key}", f"in part: {arrival.failure}") if arrival.failure else None
+        if not arrival.failure:
+            return _FILLED
+        broken = Unreadable(expected, f"prefetch {key}", f"in part: {arrival.failure}")
         return Listing(State.FILLED, in_part=broken)
     if arrival.failure or arrival.by_type:
         return Listing(
             State.FAILED, arrival.failure or f"the EHR sent no {expected} as prefetch {key}, but something else"
         )
-    return Listing(State.EMPTY)
+    return _EMPTY

@@ -1,6 +1,7 @@
 """Whether a resource with the right code counts as evidence: its status, whose it is, where it points, when it was."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -90,7 +91,8 @@ def judge(
     return judged
 
 
-class DatedJudgment(NamedTuple):
+@dataclass(slots=True)
+class DatedJudgment:
     """``Judgment`` of a record on the days that a fact looks back on; ``when`` is its date as written, if it has one.
 
     ``may_count``: it does not count because its partial date may lie beyond these days, as it may lie within.
@@ -115,7 +117,8 @@ def judge_in_time(
 
     Raises UnreadableError where either cannot be known.
     """
-    why_not, remark = judge(rule, match, chart, today, found_by=found_by)
+    judged = judge(rule, match, chart, today, found_by=found_by)
+    why_not, remark = judged.why_not, judged.remark
     when = when_of(match.record, today)
     if why_not is not None:
         return DatedJudgment(why_not, remark, when)
@@ -276,19 +279,20 @@ def _why_visit_is_past(condition: Mapping[str, Any], today: date) -> str | None:
 def too_old_or_future(look_back_days: int | None, written: str, today: date) -> str | None:
     """Why a date as written does not count (in the future; beyond the look-back), or None where it does or may."""
     when = days(written)
-    if is_future(written, today):
+    if when.first > today and is_future(written, today):
         return f"{when.text} lies in the future"
-    if look_back_days is not None:
-        oldest = day_before(today, look_back_days)
-        if when.last < oldest:
-            return f"{when.text} is more than {look_back_days} days ago"
+    if look_back_days is not None and when.last < day_before(today, look_back_days):
+        return f"{when.text} is more than {look_back_days} days ago"
     return None
 
 
 def may_be_too_old(look_back_days: int | None, written: str, today: date) -> str | None:
     """That a partial date may lie beyond the look-back, as it may lie within: it is not known whether it counts."""
     when = days(written)
-    if look_back_days is None or not when.first < day_before(today, look_back_days) <= when.last:
+    # A whole day lies on one side or the other.
+    if look_back_days is None or when.first == when.last:
+        return None
+    if not when.first < day_before(today, look_back_days) <= when.last:
         return None
     return f"{when.text} may be more than {look_back_days} days ago"
 

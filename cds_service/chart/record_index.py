@@ -5,9 +5,7 @@ resource spoils only what it could have served.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from itertools import count
-from operator import attrgetter
 from typing import Any
 
 from cds_service.chart.arrivals import Unreadable
@@ -26,19 +24,10 @@ from cds_service.policy.codes import CodeSet
 
 # What of one record is read element by element.
 _LISTED = ("bodySite", "reasonCode", "reasonReference", "payor")
-_PLACE = attrgetter("place")
 
 
-@dataclass(slots=True)
-class _Worded:
-    """An element that may be read by its words, and what it says that it is; it is the ``place``-th that was filed."""
-
-    place: int
-    record: Record
-    element: Json
-    said: ReadConcept
-
-
+# An element that may be read by its words, and what it says that it is, behind the place in which it was filed.
+_Worded = tuple[int, Record, Json, ReadConcept]
 # The code sets that records of a type name in words, each with the texts that do so.
 _Named = Mapping[CodeSet, Mapping[str, FreeText]]
 
@@ -168,8 +157,7 @@ class RecordIndex:
             if len(text) > most:
                 raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
             self._texts.count(text)
-            worded = _Worded(next(self._places), record, element, said)
-            self._worded[row.name].setdefault(text, []).append(worded)
+            self._worded[row.name].setdefault(text, []).append((next(self._places), record, element, said))
             return False
         return row.is_record and says_nothing(said, row)
 
@@ -204,13 +192,12 @@ def _matches_by_words(
     manners = {
         text: manner for text, read in texts.items() if (manner := codes.manner_in(read, ordered=ordered)) is not None
     }
-    for item in sorted((item for text in manners for item in worded[text]), key=_PLACE):
-        said = item.said
-        if id(item.element) not in seen:
+    for _, record, element, said in sorted(item for text in manners for item in worded[text]):
+        if id(element) not in seen:
             has_code = said.codes.coded or codes in said.codes.silent_for
             yield Match(
-                item.record,
-                item.element,
+                record,
+                element,
                 None,
                 said.label,
                 without_system=False,

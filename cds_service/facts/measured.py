@@ -64,8 +64,7 @@ def observed(
     ``found_by`` is the code set by which it was found, where these are not the fact's codes.
     """
     resource = match.record.resource
-    # Of any day, and so perhaps the newest of all.
-    when = Days(date.min, today, "")
+    when = None
     try:
         why_not, broken = _judged(rule, match, chart, today, found_by)
         if why_not is not None:
@@ -86,7 +85,8 @@ def observed(
             return "has no value"
         quantity = quantity_of(match.element)
     except UnreadableError:
-        return _unread(match, when, "unreadable", f"{match.record.reference} cannot be read")
+        return _unread(match, when or _any_day(today), "unreadable", f"{match.record.reference} cannot be read")
+    when = when or _any_day(today)
     if quantity is None:
         return _unread(match, when, "unreadable", "has no numeric value")
     found = _in_unit(measure, quantity)
@@ -101,6 +101,11 @@ def observed(
     if written is None:
         return _unread(match, when, shown, "has no date")
     return Reading(when, possible, evidence_of(match, shown, when.text), note_on(match, doubt) if doubt else "")
+
+
+def _any_day(today: date) -> Days:
+    """The days of what has no date, which is perhaps the newest of all."""
+    return Days(date.min, today, "")
 
 
 def _judged(

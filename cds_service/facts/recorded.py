@@ -37,8 +37,9 @@ def recorded(rule: FactRule, context: Context) -> Recorded:
     spoiled = context.records_open(rule)
     for match, placed in context.matches(rule, rule.resources):
         try:
-            why_not, remark, when, may_count = judge_in_time(rule, match, context.chart, context.today)
-            spoiled = spoiled or may_count
+            judged = judge_in_time(rule, match, context.chart, context.today)
+            why_not, remark, when = judged.why_not, judged.remark, judged.when
+            spoiled = spoiled or judged.may_count
             if why_not is None and not placed:
                 # It may be of this part.
                 why_not, spoiled = context.no_part, True

@@ -110,8 +110,8 @@ def _recorded(
             continue
         try:
             judged = judge_in_time(rule, match, context.chart, context.today, undated_counts=True)
-            why_not, remark, written, may_count = judged
-            spoiled += [match] if may_count else []
+            why_not, written = judged.why_not, judged.when
+            spoiled += [match] if judged.may_count else []
             if why_not is not None:
                 notes += [note_on(match, why_not)] if why_not else []
                 refused += [not_counted(match, why_not)] if why_not else []
@@ -120,7 +120,7 @@ def _recorded(
                 notes.append(note_on(match, context.no_part))
                 refused.append(not_counted(match, context.no_part))
             when = days(written) if written is not None else _some_day(context.today)
-            shown = evidence_of(match, None, when.text if written is not None else None, remark=remark)
+            shown = evidence_of(match, None, when.text if written is not None else None, remark=judged.remark)
             yield _Source(when, shown, _coded(rule, match, when, context), {}, placed and written is not None)
         except UnreadableError as error:
             notes.append(note_on(match, f"{match.record.reference} {error}"))
