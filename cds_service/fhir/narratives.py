@@ -72,11 +72,11 @@ def telling_elements(row: ResourceType) -> tuple[str, ...]:
 def narrative_of_parts(resource: Mapping[str, Any], row: ResourceType, limits: ReadLimits) -> Narrative:
     """What a resource and its components say in the elements that the row names as ``words``, each text with the name
     before it where it speaks of what that names."""
-    parts = [resource]
-    if "component" in row.coded_within and "component" in resource:
-        parts += [part for part in list_of(resource["component"]) if isinstance(part, dict)]
-    # Of most measurements the components are numbers, as they are themselves.
-    parts = [part for part in parts if not part.keys().isdisjoint(row.words)]
+    parts = [] if resource.keys().isdisjoint(row.words) else [resource]
+    if "component" in resource and "component" in row.coded_within:
+        objects = (part for part in list_of(resource["component"]) if isinstance(part, dict))
+        # Most components are numbers, and say nothing.
+        parts += [part for part in objects if not part.keys().isdisjoint(row.words)]
     if not parts:
         return NOTHING_SAID
     said, characters = [], 0

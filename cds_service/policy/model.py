@@ -265,6 +265,8 @@ class Criterion:
     """One numbered clause: its sentence, its test, and where it comes from. ``fails_as`` names what fails it.
 
     While a fact of ``contrary`` is on record, the criterion is met only by an answer given despite that record.
+    ``beside`` are the names of the facts that contradict it, and of those that are shown beside it; ``key`` is the id,
+    and behind it the profile whose numbers or test it has where those are not the policy's own.
     """
 
     id: str
@@ -282,16 +284,14 @@ class Criterion:
     next_review: str
     profile: str = ""
     per_part: bool = False
+    beside: tuple[str, ...] = field(init=False)
+    key: str = field(init=False)
 
-    @property
-    def beside(self) -> tuple[str, ...]:
-        """The names of the facts that contradict it, and of those that are shown beside it."""
-        return (*(item.fact for item in self.contrary), *(item.fact for item in self.hints))
-
-    @property
-    def key(self) -> str:
-        """The id, and behind it the profile whose numbers or test it has where those are not the policy's own."""
-        return f"{self.id}@{self.profile}" if self.profile else self.id
+    def __post_init__(self) -> None:
+        # Once for each criterion: a call asks for them more than a hundred times.
+        beside = (*(item.fact for item in self.contrary), *(item.fact for item in self.hints))
+        object.__setattr__(self, "beside", beside)
+        object.__setattr__(self, "key", f"{self.id}@{self.profile}" if self.profile else self.id)
 
 
 def own_id(key: str) -> str:

@@ -116,4 +116,6 @@ def plain(value: Any) -> Any:
 def _members(record: Any) -> dict[str, Any]:
     """The members of a record, but for where a test is in the file, and what criteria say of a fact."""
     apart = _APART.get(type(record), ())
-    return {item.name: plain(getattr(record, item.name)) for item in fields(record) if item.name not in apart}
+    return {
+        item.name: plain(getattr(record, item.name)) for item in fields(record) if item.init and item.name not in apart
+    }

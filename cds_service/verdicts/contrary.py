@@ -47,6 +47,9 @@ class Against(NamedTuple):
         return tuple(dict.fromkeys((*self.unanswered, *(item.record for item in self.answered), *self.to_confirm)))
 
 
+NOTHING_AGAINST = Against()
+
+
 def against(criterion: Criterion, facts: Facts) -> Against:
     """The records that contradict a criterion.
 
@@ -54,7 +57,7 @@ def against(criterion: Criterion, facts: Facts) -> Against:
     after its date. A record that is newer than the answer stands.
     """
     if not criterion.contrary:
-        return Against()
+        return NOTHING_AGAINST
     answers = [item for name in criterion.test.facts() for item in facts[name].evidence if item.attested]
     unanswered: dict[Evidence, None] = {}
     answered: dict[Evidence, Answered] = {}

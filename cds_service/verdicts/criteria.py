@@ -1,6 +1,7 @@
 """Facts in, one Finding for each criterion out: its truth, the evidence, and in words why it is unknown or not met."""
 
 from collections.abc import Iterable, Mapping, Set
+from operator import is_
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -63,7 +64,7 @@ class SilentFinding(NamedTuple):
 
     def holds(self, facts: Mapping[str, Fact], left_out: Set[str]) -> bool:
         """Whether these facts are silent as well, and no type that they read is named as left out."""
-        return self.types.isdisjoint(left_out) and all(facts[name] is fact for name, fact in self.facts.items())
+        return self.types.isdisjoint(left_out) and all(map(is_, map(facts.get, self.facts), self.facts.values()))
 
 
 # By the key of the criterion, and behind a space the part.
@@ -129,6 +130,7 @@ def _not_counted(criterion: Criterion, facts: Mapping[str, Fact]) -> tuple[NotCo
 
 def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part: Part | None) -> Finding:
     contradicting = against(criterion, facts)
+    contrary = contradicting.records
     facts = without_answered(criterion, facts, contradicting)
     found = _judged(criterion, facts, chart)
     truth = Truth.UNKNOWN if found.truth is Truth.MET and contradicting.beside_test else found.truth
@@ -136,7 +138,7 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part
         evidence = _evidence(criterion, facts)
         reason, beside = why_it_fails(found)
         named = {item.reference for item in evidence}
-        others = tuple(item for item in contradicting.records if item.reference not in named)
+        others = tuple(item for item in contrary if item.reference not in named)
         return Finding(
             criterion=criterion,
             truth=truth,
@@ -156,11 +158,11 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part
             truth=truth,
             reason="; ".join(filter(None, said)),
             beside=beside,
-            evidence=_evidence(criterion, facts, contradicting.records),
+            evidence=_evidence(criterion, facts, contrary),
             part=part,
             manner=how,
             as_read=truth,
-            contrary=contradicting.records,
+            contrary=contrary,
             answered=contradicting.answered,
             by_attestation=_rests_on_answers(criterion.test, facts),
         )
@@ -176,8 +178,9 @@ def _open(
     contradicting: Against,
 ) -> Finding:
     """The finding of a criterion that is unknown: what keeps it open, what contradicts it, and what does not count."""
+    contrary = contradicting.records
     read = [facts[name] for name in dict.fromkeys(criterion.test.facts())]
-    evidence = _evidence(criterion, facts, contradicting.records)
+    evidence = _evidence(criterion, facts, contrary)
     whole = _as_if_whole(found, facts)
     as_read = whole.truth
     reasons: list[str] = []
@@ -195,8 +198,8 @@ def _open(
         known = any(other.values or other.events for other in on_record if other is not fact)
         # What was found by words is to be confirmed, whatever else is known.
         known = known and not fact.rule.kind.is_of_words
-        if set(fact.evidence) - set(contradicting.records) and not known:
-            shown = {item.reference for item in (*evidence, *contradicting.records)} if hint.unless else set()
+        if set(fact.evidence) - set(contrary) and not known:
+            shown = {item.reference for item in (*evidence, *contrary)} if hint.unless else set()
             evidence += tuple(item for item in fact.evidence if item.reference not in shown)
             if not any(facts[name].evidence for name in hint.unless):
                 reasons.append(hint.says)
@@ -218,7 +221,7 @@ def _open(
         as_read=as_read,
         conflict=conflict,
         unread=_not_whole(criterion, facts, chart) if as_read is not Truth.UNKNOWN else (),
-        contrary=contradicting.records,
+        contrary=contrary,
         needs=needs,
     )
 
