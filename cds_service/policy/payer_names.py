@@ -22,10 +22,13 @@ class PayerNames:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._spellings: Mapping[str, str] = document.get("spellings", {})
         others = document.get("not_medical", ())
-        self._rows = tuple(
-            PayerName(row["id"], row["name"], tuple(row["begins"]), frozenset((*row.get("but_not", ()), *others)))
-            for row in document["payers"]
-        )
+        # Each beginning with whose it is, by its first word.
+        self._beginnings: dict[str, list[tuple[str, PayerName]]] = {}
+        for row in document["payers"]:
+            begins, but_not = tuple(row["begins"]), frozenset((*row.get("but_not", ()), *others))
+            payer = PayerName(row["id"], row["name"], begins, but_not)
+            for beginning in begins:
+                self._beginnings.setdefault(beginning.partition(" ")[0], []).append((beginning, payer))
 
     def payer_of(self, name: str) -> PayerName | None:
         """The payer whose plan a name is, by the longest of the beginnings that fit; None where none does."""
@@ -33,10 +36,10 @@ class PayerNames:
         for written, short in self._spellings.items():
             text = text.replace(written, short)
         fitting = [
-            (len(beginning), row)
-            for row in self._rows
-            for beginning in row.begins
-            if f"{text} ".startswith(f"{beginning} ") and not any(f" {other} " in f" {text} " for other in row.but_not)
+            (len(beginning), payer)
+            for beginning, payer in self._beginnings.get(text.partition(" ")[0], ())
+            if f"{text} ".startswith(f"{beginning} ")
+            and not any(f" {other} " in f" {text} " for other in payer.but_not)
         ]
         return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
 
