@@ -1,9 +1,10 @@
 """All code sets that some policies read, as one index: a chart is read once, however many policies look."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from types import NoneType
-from typing import Any, NamedTuple
+from typing import Any
 
 from cds_service.fhir.elements import Key, coding_key
 from cds_service.fhir.free_text import FreeText, PhraseIndex
@@ -21,7 +22,8 @@ _TEXT_OR_NONE = (str, NoneType)
 CodedRow = tuple[CodeSet, Code, str, bool]
 
 
-class ReadCodes(NamedTuple):
+@dataclass(slots=True)
+class ReadCodes:
     """What the codings of a concept say: the row of each code set that reads one of them, and if there ``are_any``.
 
     ``coded``: one is of a standard system; ``foreign``: all are of systems that are not known. ``silent_for`` are the
@@ -80,10 +82,10 @@ class Lexicon:
             self._remembered[pairs] = found
         return found
 
-    def named_in(self, text: FreeText) -> set[CodeSet]:
+    def named_in(self, text: FreeText) -> frozenset[CodeSet]:
         """The code sets of which a phrase is in a text."""
         found = self._phrases.found_in(text)
-        return {codes for phrase in found for codes in self._listing[phrase]} if found else set()
+        return _NOBODY.union(*map(self._listing.__getitem__, found))
 
     def with_key(self, key: Key) -> set[CodeSet]:
         """The code sets that read a (system, code) pair."""

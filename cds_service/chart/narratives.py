@@ -90,7 +90,7 @@ def _told(chart: Chart, record: Record, row: ResourceType, narrative: Narrative)
     coded = (concept for concept in said if isinstance(concept, dict) and "coding" in concept)
     keys = tuple(key for concept in coded for key in readable_keys(concept))
     named = chart.lexicon.named_in(FreeText(" ; ".join(narrative.texts)))
-    return Told(record, name, narrative, frozenset(named.union(*map(chart.lexicon.with_key, keys))), keys)
+    return Told(record, name, narrative, named.union(*map(chart.lexicon.with_key, keys)), keys)
 
 
 def _counted(chart: Chart, parts: list[Narrative]) -> Narrative:

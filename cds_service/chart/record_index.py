@@ -47,6 +47,7 @@ class RecordIndex:
         self._lexicon = lexicon
         self._texts = texts
         self._limits = limits
+        self._longest = limits.text_characters
         self._coded: dict[tuple[CodeSet, str], list[Match]] = {}
         # What is said in words in the records of a type, by its text.
         self._worded: dict[str, dict[str, list[_Worded]]] = {}
@@ -153,9 +154,9 @@ class RecordIndex:
         if codes.broken:
             raise UnreadableError(codes.broken)
         if text:
-            most = self._limits.text_characters
-            if len(text) > most:
-                raise UnreadableError(f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({most})")
+            if len(text) > self._longest:
+                why = f"has a code in more words than CDS_SERVICE_MAX_TEXT_CHARACTERS ({self._longest})"
+                raise UnreadableError(why)
             self._texts.count(text)
             self._worded[row.name].setdefault(text, []).append((next(self._places), record, element, said))
             return False

@@ -16,10 +16,9 @@ class Texts:
 
     def read(self, text: str) -> FreeText:
         """A text, read once, however many ask it for their phrases."""
-        read = self._read.get(text)
-        if read is None:
-            read = self._read[text] = FreeText(text)
-        return read
+        if text not in self._read:
+            self._read[text] = FreeText(text)
+        return self._read[text]
 
     def count(self, text: str) -> None:
         """Counts the characters of a text that is read. Raises UnreadableError where the chart has more than is

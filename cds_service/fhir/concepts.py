@@ -22,13 +22,16 @@ def inline_concept(part: Mapping[str, Any]) -> Any:
 
 def concept_by(row: ResourceType, part: Mapping[str, Any]) -> Any:
     """The same of a resource whose row is known."""
+    found = part.get(row.concept)
+    if isinstance(found, dict) and "concept" not in found and not row.concept_too:
+        # So it is of most records.
+        return found
     if row.concept_too:
         said = [item for name in (row.concept, *row.concept_too) for item in list_of(part.get(name))]
         return _joined([{"text": item} if isinstance(item, str) else item for item in said])
-    found = part.get(row.concept)
     if found is None and row.concept_in_r5:
         found = part.get(row.concept_in_r5)
-    return inner_concept(found) if isinstance(found, dict) and "concept" in found else found
+    return inner_concept(found)
 
 
 def inner_concept(value: Any) -> Any:

@@ -39,12 +39,7 @@ _TO_CLAUSES = bytes(byte if chr(byte) in _MARKS else _TO_WORDS[byte] for byte in
 
 def words(text: str) -> str:
     """Text as lower-case words with one space around each, so that " phrase " can be looked for inside it."""
-    return f" {' '.join(_listed(text))} "
-
-
-def _listed(text: str) -> list[str]:
-    """The lower-case words of a text."""
-    return text.lower().encode("ascii", "replace").translate(_TO_WORDS).decode().split()
+    return FreeText(text).plain
 
 
 class PhraseIndex:
@@ -236,9 +231,8 @@ class FreeText:
     __slots__ = ("_is_doubtful", "_raw", "_texts", "plain", "words")
 
     def __init__(self, raw: str) -> None:
-        listed = _listed(raw)
-        self.plain = f" {' '.join(listed)} "
-        self.words = listed
+        self.words = raw.lower().encode("ascii", "replace").translate(_TO_WORDS).decode().split()
+        self.plain = f" {' '.join(self.words)} "
         self._raw = raw
         self._texts: list[_Text] | None = None
         self._is_doubtful: bool | None = None
