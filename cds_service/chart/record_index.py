@@ -4,7 +4,7 @@ Reading is strict in shape and liberal in content: what cannot be read is listed
 resource spoils only what it could have served.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import count
 from typing import Any
 
@@ -187,25 +187,30 @@ def _matches_by_words(
     worded: Mapping[str, Sequence[_Worded]],
     coded: Iterable[Match],
     ordered: bool,
-) -> Iterator[Match]:
-    """The elements that ``texts`` name, without those that are found by their codes."""
+) -> list[Match]:
+    """The elements that ``texts`` name, without those that are found by their codes, as most are."""
     seen = {id(match.element) for match in coded}
-    manners = {
-        text: manner for text, read in texts.items() if (manner := codes.manner_in(read, ordered=ordered)) is not None
-    }
-    for _, record, element, said in sorted(item for text in manners for item in worded[text]):
-        if id(element) not in seen:
+    found: list[tuple[int, Match]] = []
+    for text, read in texts.items():
+        left = [item for item in worded[text] if id(item[2]) not in seen]
+        manner = codes.manner_in(read, ordered=ordered) if left else None
+        if manner is None:
+            continue
+        drugs = codes.drugs_in(read)
+        for place, record, element, said in left:
             has_code = said.codes.coded or codes in said.codes.silent_for
-            yield Match(
+            match = Match(
                 record,
                 element,
                 None,
                 said.label,
                 without_system=False,
-                said=manners[said.text],
+                said=manner,
                 beside_code=has_code and not codes.words_beside_codes,
-                drugs=codes.drugs_in(texts[said.text]),
+                drugs=drugs,
             )
+            found.append((place, match))
+    return [match for _, match in sorted(found)]
 
 
 def _reference(match: Match) -> str:
