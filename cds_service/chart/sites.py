@@ -84,7 +84,10 @@ def _why_not_for_this(match: Match, reasons: tuple[CodeSet, ...], chart: Chart) 
 
 
 def _sites(element: Mapping[str, Any], codes: CodeSet, chart: Chart) -> _Pointing:
-    return _pointing(list_of(element.get("bodySite")), (codes,), chart)
+    concepts = list_of(element.get("bodySite"))
+    # No other element has these sites, so that what each of them says need not be kept.
+    inside = [_lies_in(concept, codes, chart) for concept in concepts]
+    return _Pointing(concepts, all(inside), any(inside))
 
 
 def _reasons(element: Mapping[str, Any], code_sets: tuple[CodeSet, ...], chart: Chart) -> _Pointing:

@@ -120,6 +120,8 @@ class Answers(NamedTuple):
 
     def copied_by(self, observation: Json) -> str:
         """The response to one of our questionnaires that an Observation says it was derived from; "" where none is."""
+        if not self.ours or "derivedFrom" not in observation:
+            return ""
         named = (reference_of(item, observation, self.chart) for item in list_of(observation.get("derivedFrom")))
         return next((name for name in named if name in self.ours), "")
 

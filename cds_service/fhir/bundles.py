@@ -9,6 +9,7 @@ from cds_service.fhir.elements import Json
 DEEPEST_BUNDLE = 4
 # More copies of one resource that contradict each other say no more than these.
 MOST_COPIES = 10
+_MATCH = {"mode": "match"}
 _NO_RECORDS = ("Bundle", "OperationOutcome")
 _UNREADABLE_BUNDLE = "the EHR sent a Bundle that cannot be read"
 
@@ -110,7 +111,8 @@ def _collect_entries(bundle: Json, depth: int, into: PrefetchValue) -> None:
             into.fails("the EHR sent an entry without a resource")
             others += 1
             continue
-        if isinstance(mode := entry.get("search"), dict) and mode.get("mode") in ("include", "outcome"):
+        found = entry.get("search")
+        if found != _MATCH and isinstance(found, dict) and found.get("mode") in ("include", "outcome"):
             others += 1
         address = entry.get("fullUrl")
         # One more of a list, as most are, costs no call.

@@ -213,7 +213,7 @@ def quantity_of(part: Mapping[str, Any]) -> Quantity | None:
 
 def has_value(part: Mapping[str, Any]) -> bool:
     """Whether an Observation or component brings any value[x]."""
-    return any(name.startswith("value") and part[name] is not None for name in part)
+    return any(part[name] is not None for name in part if name.startswith("value"))
 
 
 def typed_quantity(text: str) -> Quantity | None:
