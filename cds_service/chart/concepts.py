@@ -32,16 +32,17 @@ def read_concept(concept: Any, lexicon: Lexicon) -> ReadConcept:
     if not isinstance(concept, dict) or not isinstance(listed := concept.get("coding", _NO_CODINGS), list):
         return _without_codings(concept)
     said = concept.get("text")
-    texts: dict[str, None] = {said: None} if said and isinstance(said, str) else {}
+    texts = [said] if said and isinstance(said, str) else []
     pairs = []
     for coding in listed:
         if not isinstance(coding, dict):
             return _without_codings(concept)
         pairs.append((coding.get("system"), coding.get("code")))
         display = coding.get("display")
-        if display and isinstance(display, str):
-            texts[display] = None
-    return ReadConcept(lexicon.read(tuple(pairs)), NEXT_TEXT.join(texts), texts)
+        if display and display != said and isinstance(display, str):
+            texts.append(display)
+    once = texts if len(texts) < 2 else list(dict.fromkeys(texts))
+    return ReadConcept(lexicon.read(tuple(pairs)), NEXT_TEXT.join(once), once)
 
 
 def _without_codings(concept: Any) -> ReadConcept:
