@@ -5,7 +5,6 @@ reader of this program. Numbers are those that a double can hold; orders keep th
 """
 
 import json
-import re
 from dataclasses import dataclass
 from decimal import Decimal
 from gc import get_referents
@@ -24,8 +23,7 @@ _NO_DEEPER = "depth limit exceeded"
 # Where each member of a body begins and ends: msgspec passes over a member several times faster than it could be read.
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 LONGEST_INTEGER = 19
-# A number that may lose digits in a double, where a value may stand; what looks like one inside text does no harm.
-_INEXACT = re.compile(rb"[:,\[][ \t\r\n]*-?[0-9]+(?:[.eE]|(?<=[0-9]{%d}))" % LONGEST_INTEGER)
+_NUMBERS = frozenset({int, float})
 
 
 def check_media_type(media_type: str, charset: str | None, encoding: str | None) -> None:
@@ -112,8 +110,8 @@ def read_envelope(data: bytes, left: str, exact: str) -> Envelope:
         if isinstance(whole, dict) and exact in whole:
             whole[exact] = _with_exact_numbers(data)[exact]
         return Envelope(data, whole, left)
-    if exact in texts and _INEXACT.search(written := bytes(texts[exact])):
-        value[exact] = _with_exact_numbers(written)
+    if exact in texts and _holds_a_number(value[exact]):
+        value[exact] = _with_exact_numbers(bytes(texts[exact]))
     return Envelope(data, value, left, texts.get(left))
 
 
@@ -123,6 +121,16 @@ def _with_exact_numbers(data: bytes) -> Any:
 
 def _whole(digits: str) -> int | Decimal:
     return int(digits) if len(digits) < LONGEST_INTEGER else Decimal(digits)
+
+
+def _holds_a_number(value: Any) -> bool:
+    """Whether a double may not hold something of a JSON value as it was written; of most orders there is nothing."""
+    level = [value]
+    while level:
+        if not _NUMBERS.isdisjoint(map(type, level)):
+            return True
+        level = get_referents(*level)
+    return False
 
 
 def is_deeper(value: Any, limit: int) -> bool:
