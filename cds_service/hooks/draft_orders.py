@@ -5,6 +5,7 @@ nobody has anything to say about.
 """
 
 from collections.abc import Iterator, Mapping
+from gc import get_referents
 from typing import Any, NamedTuple
 
 from cds_service.errors import RequestError, UnreadableError
@@ -177,14 +178,10 @@ def _texts_of(listed: Any) -> Iterator[Any]:
 
 
 def _is_too_deep(resource: Json) -> bool:
+    # What an object or a list holds, level by level (``json_bodies.is_deeper``).
     level: list[Any] = [resource]
     for _ in range(DEEPEST_ORDER):
-        level = [
-            child
-            for item in level
-            for child in (item.values() if isinstance(item, dict) else item)
-            if isinstance(child, dict | list)
-        ]
+        level = get_referents(*level)
         if not level:
             return False
-    return True
+    return any(isinstance(item, dict | list) for item in level)
