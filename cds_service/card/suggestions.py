@@ -1,9 +1,10 @@
 """What a card offers to change: one code on the order as received, and a companion order for the other act."""
 
-import copy
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from cds_service.card.ids import IdMaker
 from cds_service.card.words import rest as words
@@ -80,7 +81,7 @@ def _with_coding(concept: Mapping[str, Any], code: Code) -> Json:
 
 def companion_order(act: Act, beside: Mapping[str, Any]) -> Json:
     """A draft ServiceRequest for another act of the same procedure, for the same patient and the same reasons."""
-    order = copy.deepcopy(_skeleton(act.code.system, act.code.code))
+    order: Json = orjson.loads(_skeleton(act.code.system, act.code.code))
     order |= {name: beside[name] for name in TAKEN_OVER if name in beside}
     references = [item for item in list_of(beside.get("reasonReference")) if not _is_contained(item)]
     if references:
@@ -93,7 +94,8 @@ def _is_contained(reference: Any) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _skeleton(system: str, code: str) -> Json:
+def _skeleton(system: str, code: str) -> bytes:
+    """The order as JSON: every companion order is read from it anew, and is a copy of its own."""
     # The model checks what we create; it is heavy, so it loads with the first companion order and runs once per code.
     from fhir.resources.R4B.servicerequest import ServiceRequest
 
@@ -106,7 +108,7 @@ def _skeleton(system: str, code: str) -> Json:
     )
     skeleton: Json = model.model_dump(mode="json", exclude_none=True)
     del skeleton["subject"]
-    return skeleton
+    return orjson.dumps(skeleton)
 
 
 def warm_up(act: Act) -> None:
