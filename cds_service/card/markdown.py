@@ -8,7 +8,9 @@ import re
 
 LONGEST = 120
 
-_PLAIN = re.compile(r"(?:[A-Za-z0-9 ,;%/=.()+'-]|:(?= |$))*")
+_PLAIN_CHARACTERS = r"[A-Za-z0-9 ,;%/=.()+'-]*+"
+# In runs, not one by one: a colon is plain at the end of a word alone.
+_PLAIN = re.compile(rf"{_PLAIN_CHARACTERS}(?::(?= |$){_PLAIN_CHARACTERS})*+")
 _VISIBLE = re.compile(
     r"[^\s\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb]+"
 )
