@@ -21,34 +21,20 @@ _WEAKEST = (Truth.NOT_MET, Truth.UNKNOWN, Truth.MET)
 class Row(NamedTuple):
     """One criterion on a card: what became of it, and where it is judged for each part, of the weakest of them.
 
-    ``findings`` are those of all parts, ``sides`` the parts that the row is about where it is not about all.
+    ``findings`` are those of all parts, ``truth`` that of the weakest, ``sides`` the parts that the row is about where
+    it is not about all. ``conflict``: an answer and a record disagree. ``applies``: the condition under which it is
+    asked holds, as far as is known. ``by_attestation``: it is met, and in some part that it applies to by nothing but
+    what somebody attested.
     """
 
     phrases: CriterionPhrases
     finding: Finding
     findings: tuple[Finding, ...]
-    sides: tuple[str, ...] = ()
-
-    @property
-    def truth(self) -> Truth:
-        """That of the weakest part."""
-        return self.finding.truth
-
-    @property
-    def conflict(self) -> bool:
-        """Whether an answer and a record disagree."""
-        return any(item.conflict for item in self.findings)
-
-    @property
-    def applies(self) -> bool:
-        """Whether the condition under which it is asked holds, as far as is known."""
-        return any(item.manner != DOES_NOT_APPLY for item in self.findings)
-
-    @property
-    def by_attestation(self) -> bool:
-        """Whether it is met, and in some part that it applies to by nothing but what somebody attested."""
-        asked = (item for item in self.findings if item.manner != DOES_NOT_APPLY)
-        return self.truth is Truth.MET and any(item.by_attestation for item in asked)
+    truth: Truth
+    sides: tuple[str, ...]
+    conflict: bool
+    applies: bool
+    by_attestation: bool
 
     @property
     def without_document(self) -> bool:
@@ -62,14 +48,24 @@ def rows_of(policy: Policy, findings: Iterable[Finding]) -> tuple[Row, ...]:
     grouped: dict[str, list[Finding]] = {}
     for finding in findings:
         grouped.setdefault(own_id(finding.criterion.key), []).append(finding)
-    return tuple(_row(policy, name, tuple(group)) for name, group in grouped.items())
+    return tuple([_row(policy.phrases.criteria[name], tuple(group)) for name, group in grouped.items()])
 
 
-def _row(policy: Policy, name: str, findings: tuple[Finding, ...]) -> Row:
-    weakest = min(findings, key=lambda item: _WEAKEST.index(item.truth))
-    alike = [item for item in findings if item.truth is weakest.truth]
-    sides = tuple(item.part.name for item in alike if item.part) if len(alike) < len(findings) else ()
-    return Row(policy.phrases.criteria[name], weakest, findings, sides)
+def _row(phrases: CriterionPhrases, findings: tuple[Finding, ...]) -> Row:
+    weakest = findings[0]
+    sides: tuple[str, ...] = ()
+    if len(findings) > 1:
+        weakest = min(findings, key=lambda item: _WEAKEST.index(item.truth))
+        alike = [item for item in findings if item.truth is weakest.truth]
+        sides = tuple(item.part.name for item in alike if item.part) if len(alike) < len(findings) else ()
+    conflict = applies = attested = False
+    for item in findings:
+        conflict = conflict or item.conflict
+        if item.manner != DOES_NOT_APPLY:
+            applies = True
+            attested = attested or item.by_attestation
+    truth = weakest.truth
+    return Row(phrases, weakest, findings, truth, sides, conflict, applies, attested and truth is Truth.MET)
 
 
 class Assessment:
@@ -89,9 +85,12 @@ class Assessment:
         self.trial = self._rows(rest, {row.finding.criterion.key for row in self.label})
 
     def _rows(self, verdicts: list[Verdict], listed: set[str]) -> tuple[Row, ...]:
-        findings = (finding for verdict in verdicts for finding in verdict.findings)
-        fresh = (finding for finding in findings if finding.criterion.key not in listed)
-        unique = {finding.key: finding for finding in fresh}
+        unique = {
+            finding.key: finding
+            for verdict in verdicts
+            for finding in verdict.findings
+            if finding.criterion.key not in listed
+        }
         return rows_of(self.policy, unique.values())
 
     @cached_property
@@ -128,6 +127,8 @@ class Assessment:
     def pressing(self) -> tuple[tuple[Row | None, Urgent | None], ...]:
         """What must be resolved before ordering: urgent records that nobody answered, and conflicts about a
         contraindication or an urgent record."""
+        if not (self.urgent or self.conflicts):
+            return ()
         answered = {item.record.reference for finding in self._findings() for item in finding.answered}
         found: list[tuple[Row | None, Urgent | None]] = []
         records = {item.record.reference: item for item in self.urgent}
