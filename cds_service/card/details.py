@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from cds_service.card.assessment import Assessment
 from cds_service.card.known import known
-from cds_service.card.leads import lead
+from cds_service.card.leads import around, asked
 from cds_service.card.outcomes import Outcome
 from cds_service.card.room import ROOMS, Room
 from cds_service.card.style import FOOTER, LINES, Block, Span, Style, plain_lines
@@ -14,7 +14,7 @@ from cds_service.card.words.facts import DISCLAIMER
 from cds_service.card.words.lead import WRONG_PATIENT
 
 MOST_WORDS, MOST_LINES, MOST_LEAD_WORDS, MOST_WORDS_OF_A_LINE = 120, 8, 50, 30
-_WORD = re.compile(r"[^\s\w]*\w\S*")
+_WORD = re.compile(r"\w\S*")
 
 
 def count_words(text: str) -> int:
@@ -27,15 +27,18 @@ def detail(found: Assessment, summary: str, style: Style) -> tuple[Block, ...]:
     if found.outcome is Outcome.DECEASED:
         return (Block(LINES, (WRONG_PATIENT,)),)
     footer, waiting = _footer(found), Block(LINES, waiting_lines(found, style))
+    first, last = around(found, style)
+    # The summary is read with the lead.
+    most_lead_words = MOST_LEAD_WORDS - count_words(summary)
     before: Room | None = None
     for room in ROOMS:
         # Each part is worked out again only where what it has room for changed.
         if before is None or before.for_lead != room.for_lead:
-            head = _together(block for block in lead(found, style, room) if block.lines)
+            head = _together(block for block in (first, *asked(found, style, room), last) if block.lines)
         if before is None or before.for_facts != room.for_facts:
             facts = known(found, style, room)
         blocks = (*head, *(block for block in (facts, waiting, footer) if block.lines))
-        if _fits(summary, head, blocks):
+        if _fits(blocks, sum(len(block.lines) for block in head), most_lead_words):
             break
         before = room
     return blocks
@@ -52,11 +55,21 @@ def _together(blocks: Iterable[Block]) -> list[Block]:
     return joined
 
 
-def _fits(summary: str, head: Sequence[Block], blocks: Sequence[Block]) -> bool:
-    words = [count_words(line) for line in plain_lines(blocks)]
-    if len(words) > MOST_LINES or sum(words) > MOST_WORDS or max(words) > MOST_WORDS_OF_A_LINE:
+def _fits(blocks: Sequence[Block], lead_lines: int, most_lead_words: int) -> bool:
+    """Whether the blocks keep the limits; the first ``lead_lines`` of their lines are the lead."""
+    lines = plain_lines(blocks)
+    if len(lines) > MOST_LINES:
         return False
-    return count_words(summary) + sum(map(count_words, plain_lines(head))) <= MOST_LEAD_WORDS
+
+    def short(words: list[int]) -> bool:
+        return (
+            sum(words) <= MOST_WORDS
+            and max(words) <= MOST_WORDS_OF_A_LINE
+            and sum(words[:lead_lines]) <= most_lead_words
+        )
+
+    # What stands between spaces is as many words or more, and is counted without a look at it.
+    return short([len(line.split()) for line in lines]) or short([*map(count_words, lines)])
 
 
 def _footer(found: Assessment) -> Block:

@@ -30,14 +30,19 @@ def _urgent(item: Urgent, style: Style) -> str:
     return evidence_words.record(item.record, style, item.name)
 
 
-def lead(found: Assessment, style: Style, room: Room) -> Iterator[Block]:
-    """The blocks, some of them without lines: urgent records, what the outcome asks for, what joins that."""
+def around(found: Assessment, style: Style) -> tuple[Block, Block]:
+    """What stands before and behind what the outcome asks for, however much room there is: urgent records, and what
+    joins any lead. Each may be without lines."""
     named = {item.record.reference for _, item in found.pressing if item} | {
         item.reference for row in found.contraindicated for item in row.finding.evidence
     }
-    yield Block(LINES, urgent_lines([item for item in found.urgent if item.record.reference not in named], style))
-    yield from _LEADS[found.outcome](found, style, room)
-    yield Block(LINES, tuple(_beside(found, style)))
+    urgent = urgent_lines([item for item in found.urgent if item.record.reference not in named], style)
+    return Block(LINES, urgent), Block(LINES, tuple(_beside(found, style)))
+
+
+def asked(found: Assessment, style: Style, room: Room) -> Iterator[Block]:
+    """The blocks of what the outcome asks for, some of them without lines."""
+    return _LEADS[found.outcome](found, style, room)
 
 
 def _contraindicated(found: Assessment, style: Style, _room: Room) -> Iterator[Block]:
