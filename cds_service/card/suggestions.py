@@ -95,7 +95,7 @@ def _is_contained(reference: Any) -> bool:
 
 @lru_cache(maxsize=256)
 def _skeleton(system: str, code: str) -> bytes:
-    """The order as JSON: every companion order is read from it anew, and is a copy of its own."""
+    """The order as JSON: every companion order is read from it, and so a copy of its own."""
     # The model checks what we create; it is heavy, so it loads with the first companion order and runs once per code.
     from fhir.resources.R4B.servicerequest import ServiceRequest
 
