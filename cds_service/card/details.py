@@ -37,7 +37,7 @@ def detail(found: Assessment, summary: str, style: Style) -> tuple[Block, ...]:
             head = _together(block for block in (first, *asked(found, style, room), last) if block.lines)
         if before is None or before.for_facts != room.for_facts:
             facts = known(found, style, room)
-        blocks = (*head, *(block for block in (facts, waiting, footer) if block.lines))
+        blocks = (*head, *(block for block in (facts.block(joined=room.joined), waiting, footer) if block.lines))
         if _fits(blocks, sum(len(block.lines) for block in head), most_lead_words):
             break
         before = room

@@ -1,6 +1,7 @@
 """What is known already, as a card says it: the criteria that are met, those of the trials, and the payer."""
 
 from functools import partial
+from typing import NamedTuple
 
 from cds_service.card import evidence_words
 from cds_service.card.assessment import Assessment
@@ -21,18 +22,31 @@ _COUNTS_ONLY = frozenset(
 )
 
 
-def known(found: Assessment, style: Style, room: Room) -> Block:
-    """The lines of one block: numbers where the lead is pressing or there is little room, otherwise names."""
-    lines: list[Line] = []
+class Facts(NamedTuple):
+    """What is known of the criteria of the label, of those of the trials, and of the payer; any may be left out."""
+
+    label: tuple[Line, ...]
+    trials: Line | None
+    payer: Line | None
+
+    def block(self, *, joined: bool) -> Block:
+        """Its lines; ``joined``: the trials share the last line of the label."""
+        lines, trials = self.label, self.trials
+        if joined and lines and trials:
+            lines, trials = (*lines[:-1], (*lines[-1], *trials)), None
+        return Block(LINES, (*lines, *filter(None, (trials, self.payer))))
+
+
+def known(found: Assessment, style: Style, room: Room) -> Facts:
+    """What is known: in numbers where the lead is pressing or there is little room, otherwise in names."""
+    label: list[Line] = []
     if found.outcome in _COUNTS_ONLY or (room.counts and found.outcome is not Outcome.TWO_SIDES):
-        lines += _counts(found, style)
+        label = _counts(found, style)
     elif found.outcome is not Outcome.TWO_SIDES:
-        lines += _met_lines(found, style, room)
-    if found.outcome is not Outcome.TWO_SIDES and (trial := _trials(found)) is not None:
-        lines = [*lines[:-1], (*lines[-1], *trial)] if room.joined and lines else [*lines, trial]
-    if found.outcome is not Outcome.PAYER_EXCLUDES and payer_asks(found) is None:
-        lines.append(_payer(found, style))
-    return Block(LINES, tuple(lines))
+        label = _met_lines(found, style, room)
+    trials = _trials(found) if found.outcome is not Outcome.TWO_SIDES else None
+    says_payer = found.outcome is not Outcome.PAYER_EXCLUDES and payer_asks(found) is None
+    return Facts(tuple(label), trials, _payer(found, style) if says_payer else None)
 
 
 def _counts(found: Assessment, style: Style) -> list[Line]:

@@ -20,9 +20,9 @@ class Room(NamedTuple):
         return self.items, self.bullets, self.names, self.heading
 
     @property
-    def for_facts(self) -> tuple[int, bool, bool]:
-        """What of it the lines depend on that say what is known."""
-        return self.names, self.joined, self.counts
+    def for_facts(self) -> tuple[int, bool]:
+        """What of it the facts depend on that are known, which lines may then share."""
+        return self.names, self.counts
 
 
 ROOMS = (
