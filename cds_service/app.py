@@ -44,6 +44,9 @@ from cds_service.web.registered import Registered
 if TYPE_CHECKING:
     from cds_service.workbench.own_app import OwnApp
 
+# What every answer carries that does not say otherwise.
+_GUARDS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+
 
 class _Making(NamedTuple):
     """What evidence pages are made with: what they say of rule sets, their packets, and the UTC day."""
@@ -137,14 +140,16 @@ def create_app(
     document.register(app, library, public_url, authenticated=not open_calls)
     errors.register(app, installation)
 
-    @app.after_request
-    def guard(answer: Response) -> Response:
-        answer.headers.setdefault("X-Content-Type-Options", "nosniff")
-        answer.headers.setdefault("Referrer-Policy", "no-referrer")
-        answer.headers.setdefault("Cache-Control", "no-store")
-        return answer
-
+    app.after_request(_guarded)
     return app
+
+
+def _guarded(answer: Response) -> Response:
+    given = {name.lower() for name, _ in answer.headers}
+    for name, value in _GUARDS.items():
+        if name.lower() not in given:
+            answer.headers.add(name, value)
+    return answer
 
 
 def _artifacts(library: Library) -> Artifacts:
