@@ -1,7 +1,5 @@
 """The turn to compute: of a process's threads one parses and evaluates at a time."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Lock
 
 from cds_service.clock import Deadline
@@ -18,12 +16,17 @@ class Turn:
     def __init__(self) -> None:
         self._lock = Lock()
 
-    @contextmanager
-    def taken(self, deadline: Deadline | None = None) -> Iterator[None]:
-        """Waits for the turn and keeps it until the end. Raises TimeoutError where it does not come by the deadline."""
+    def taken(self, deadline: Deadline | None = None) -> "Turn":
+        """Waits for the turn, which is kept until the end of the ``with``.
+
+        Raises TimeoutError where it does not come by the deadline.
+        """
         if not self._lock.acquire(timeout=-1 if deadline is None else deadline.left()):
             raise TimeoutError
-        try:
-            yield
-        finally:
-            self._lock.release()
+        return self
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()

@@ -1,7 +1,6 @@
 """How long the steps of one call took, for its ``Server-Timing`` header (W3C Server Timing, section 2)."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 # In the order in which a call goes through them; a header names no other, so that nothing else can be determined by it.
 STEPS = ("auth", "read", "fetch", "evaluate", "evidence", "write")
@@ -20,16 +19,11 @@ class Timing:
         self._started = clock()
         self._seconds: dict[str, float] = {}
 
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def step(self, name: str) -> "_Step":
         """Times what happens inside, also where it ends in an error. Raises ValueError for a name not in STEPS."""
         if name not in STEPS:
             raise ValueError(f"'{name}' is not a step of a call; the steps are {', '.join(STEPS)}")
-        started = self._clock()
-        try:
-            yield
-        finally:
-            self._seconds[name] = self._seconds.get(name, 0.0) + self._clock() - started
+        return _Step(name, self._clock, self._seconds)
 
     def seconds(self, name: str) -> float:
         """What a step has taken so far, in seconds; 0 for one that did not happen."""
@@ -43,3 +37,19 @@ class Timing:
         """The header's value, such as ``auth;dur=0.4, evaluate;dur=1.2``, in milliseconds; the whole call last."""
         taken = [(name, self._seconds[name]) for name in STEPS if name in self._seconds]
         return ", ".join(f"{name};dur={seconds * 1000:.1f}" for name, seconds in [*taken, ("total", self.total())])
+
+
+class _Step:
+    """A step while it happens, to be added to the ``seconds`` of its call."""
+
+    __slots__ = ("_clock", "_name", "_seconds", "_started")
+
+    def __init__(self, name: str, clock: Callable[[], float], seconds: dict[str, float]) -> None:
+        self._name, self._clock, self._seconds = name, clock, seconds
+        self._started = clock()
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        self._seconds[self._name] = self._seconds.get(self._name, 0.0) + self._clock() - self._started

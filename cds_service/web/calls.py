@@ -1,7 +1,6 @@
 """A hook call over HTTP: read, completed from the EHR's FHIR server, answered, told."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -21,6 +20,7 @@ from cds_service.hooks.client_names import OPEN
 from cds_service.hooks.hook_request import HookRequest
 from cds_service.installation import Installation
 from cds_service.operations import logs
+from cds_service.operations.computing import Turn
 from cds_service.service import call_chart, hook_call
 from cds_service.service.concerned import concerned_policies, wanted_templates
 from cds_service.service.guide import Guide
@@ -118,15 +118,16 @@ def _answered(
         # Known before it is counted: of a client that calls too often a line is kept.
         record.caller, client = admitted
         gate.count(admitted)
-    own = replace(guide, client=record.caller.client) if record.caller else guide
     today = record.today
     with record.timing.step("read"):
         record.body = reading.body(deadline if gate is not None else None)
         with _turn(installation, gate, deadline):
-            called = _read(record, own)
+            called = _read(record, guide)
     mode = links.evidence.mode(client, called.fhir_server)
+    own = guide
     if record.caller:
-        own = replace(own, style=Style(client.detail_format, client.dates, spells_out=mode == OFF))
+        style = Style(client.detail_format, client.dates, spells_out=mode == OFF)
+        own = replace(guide, client=record.caller.client, style=style)
     may_fetch = installation.fetcher.fetches and client.may_fetch()
     if may_fetch and called.fhir_server is not None and record.concerned:
         with record.timing.step("fetch"), installation.traces.span("fetch"):
@@ -184,12 +185,10 @@ def _read(record: CallRecord, guide: Guide) -> HookRequest:
     return record.request
 
 
-@contextmanager
-def _turn(installation: Installation, gate: Gate | None, deadline: Deadline) -> Iterator[None]:
+def _turn(installation: Installation, gate: Gate | None, deadline: Deadline) -> Turn:
     """The turn to compute; a call of our own has no deadline. Raises RequestError where it does not come in time."""
     try:
-        with installation.turn.taken(deadline if gate is not None else None):
-            yield
+        return installation.turn.taken(deadline if gate is not None else None)
     except TimeoutError:
         raise hook_call.late() from None
 
