@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from copy import copy
@@ -26,7 +27,7 @@ from cds_service.operations.check_names import CHECKS, DEGRADING, DEGRADING_WITH
 from cds_service.operations.readiness import SILENT, STARTING, Readiness
 from cds_service.policy.cases import CaseFiles
 from cds_service.self_check.checks import PARTS, CheckResult, SelfCheck
-from cds_service.self_check.known_answers import KnownAnswer, covering, known_answers
+from cds_service.self_check.known_answers import KeptAnswers, KnownAnswer, covering, known_answers
 from cds_service.self_check.stores import SECONDS_BETWEEN_QUICK_CHECKS, StoreCheck
 from cds_service.self_check.watch import Watch
 from cds_service.service.guide import Guide
@@ -62,26 +63,28 @@ class Running:
 
     def ask_everything(self) -> None:
         """Every known answer that the service would ask itself for, in place of a few."""
-        self.check._cases = known()
+        self.check._kept = kept()
 
     def get(self, path: str) -> Response:
         return self.app.test_client().get(path)
 
 
 @cache
-def known() -> tuple[list[KnownAnswer], list[KnownAnswer]]:
-    """The known answers of the policies that ship: those that cover all, and the rest."""
-    cases = [case for policy in library().policies for case in known_answers(policy, shipped.guide())]
-    first = covering(cases)
-    return first, [case for case in cases if case not in first]
+def known() -> tuple[tuple[KnownAnswer, ...], ...]:
+    """The known answers of each policy that ships."""
+    return tuple(tuple(known_answers(policy, shipped.guide())) for policy in library().policies)
 
 
 @cache
-def few() -> tuple[list[KnownAnswer], list[KnownAnswer]]:
+def kept() -> tuple[KeptAnswers, ...]:
+    """All of them, as the service keeps them."""
+    return tuple(KeptAnswers(cases, PARTS) for cases in known())
+
+
+@cache
+def few() -> tuple[KeptAnswers, ...]:
     """Two for each policy: enough where something else than answers is tested, and far quicker."""
-    first, _ = known()
-    by_policy = [[case for case in first if case.policy == policy.id] for policy in library().policies]
-    return [case for cases in by_policy for case in cases[:2]], []
+    return tuple(KeptAnswers(covering(cases)[:2], PARTS) for cases in known())
 
 
 @pytest.fixture
@@ -103,13 +106,13 @@ def running(tmp_path, monkeypatch) -> Iterator[Running]:
         check = SelfCheck(
             app, settings, guide, installation, today, now=lambda: now[0], monotonic=lambda: now[0] - 1000
         )
-        check._cases = few()
+        check._kept = few()
         yield Running(settings, installation, guide, check, readiness, app, tmp_path, monkeypatch, now)
         installation.fetcher.close()
 
 
 def test_a_sound_service_is_ready_and_says_so(running):
-    running.check._cases = None
+    running.check._kept = None
     assert running.readiness.failing() == [STARTING]
     assert running.get("/readyz").status_code == 503
     assert running.failing() == set()
@@ -229,7 +232,7 @@ def days_are_a_year_off(running):
         "cds_service.self_check.known_answers.today_of",
         lambda policy: date.fromisoformat(policy.cases.document["today"]) + timedelta(days=400),
     )
-    running.check._cases = None
+    running.check._kept = None
 
 
 @way("answers")
@@ -419,7 +422,7 @@ def test_cases_that_cannot_be_read_concern_their_statement_alone(running):
     lost, other = running.guide.library.policies
     lost = replace(lost, cases=CaseFiles(running.folder / "lost"))
     running.check._guide = replace(running.guide, library=Library((lost, other), running.settings.canonical_base))
-    running.check._cases = None
+    running.check._kept = None
     result = running.check.run()["answers"]
     assert result.policies == (lost.id,)
     assert ["the file is missing" in sentence for sentence in result.sentences] == [True]
@@ -536,12 +539,12 @@ def test_a_clock_that_was_put_right_is_reported_once(running):
 
 
 def test_few_known_answers_cover_all_that_is_expected():
-    chosen, rest = known()
-    cases = [*chosen, *rest]
-    assert len(chosen) < len(cases) / 5
-    for policy in library().policies:
-        truths = {(name, truth) for case in chosen if case.policy == policy.id for name, truth in points(case)}
-        assert truths == {(name, truth) for case in cases if case.policy == policy.id for name, truth in points(case)}
+    for cases in known():
+        chosen = covering(cases)
+        assert len(chosen) < len(cases) / 5
+        assert {point for case in chosen for point in points(case)} == {
+            point for case in cases for point in points(case)
+        }
 
 
 def points(case):
@@ -549,13 +552,27 @@ def points(case):
 
 
 def test_all_known_answers_come_by_and_by(running):
-    running.check._cases = None
+    running.check._kept = None
     seen: list[tuple[str, str]] = []
     running.patch.setattr(running.check._examiner, "problems", lambda case: seen.append((case.policy, case.name)) or [])
     for _ in range(PARTS):
         running.check._answers(lambda seconds: False)
         running.check._turn += 1
-    assert set(seen) == {case.key for part in known() for case in part}
+    assert set(seen) == {case.key for cases in known() for case in cases}
+
+
+def test_known_answers_are_kept_in_a_fraction_of_their_size():
+    """A process keeps those of each statement; what ``dumps`` gives takes up 4 kB however short it is."""
+    cases = known()[0]
+    tracemalloc.start()
+    try:
+        packed = KeptAnswers(cases, PARTS)
+        size, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    due = [*packed.first(), *(case for turn in range(PARTS) for case in packed.part(turn))]
+    assert sorted(due, key=lambda case: case.name) == sorted(cases, key=lambda case: case.name)
+    assert size < sum(len(case.written) for case in cases) / 3
 
 
 def test_what_the_service_asks_itself_is_reported_to_nobody(running):

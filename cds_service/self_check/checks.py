@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from itertools import islice
 
 import orjson
 from flask import Flask
@@ -16,8 +15,9 @@ from cds_service.operations import logs
 from cds_service.operations.audit import AuditError
 from cds_service.operations.check_names import WARNINGS
 from cds_service.operations.readiness import READY, Concern
+from cds_service.policy.model import Policy
 from cds_service.self_check import surfaces
-from cds_service.self_check.known_answers import Examiner, KnownAnswer, covering, known_answers
+from cds_service.self_check.known_answers import Examiner, KeptAnswers, KnownAnswer, known_answers
 from cds_service.self_check.stores import StoreCheck
 from cds_service.service.guide import Guide
 from cds_service.settings.settings import Settings
@@ -78,7 +78,7 @@ class SelfCheck:
         self._clock = surfaces.Clock(now, monotonic, clock, partial(surfaces.not_before, library.policies))
         self._examiner = Examiner(app)
         self._store_check = StoreCheck(installation.store, monotonic) if installation.store is not None else None
-        self._cases: tuple[list[KnownAnswer], list[KnownAnswer]] | None = None
+        self._kept: Sequence[KeptAnswers] | None = None
         self._unreadable: dict[str, Sequence[str]] = {}
         self._turn = 0
         self._status = ""
@@ -144,21 +144,18 @@ class SelfCheck:
         return CheckResult(tuple(sentences), tuple(policies), tuple(failing))
 
     def _due(self) -> Iterator[KnownAnswer]:
-        if self._cases is None:
-            cases = list(self._read_cases())
-            first = covering(cases)
-            covered = {case.key for case in first}
-            self._cases = first, [case for case in cases if case.key not in covered]
-        first, rest = self._cases
-        yield from first
-        yield from islice(rest, self._turn % PARTS, None, PARTS)
+        if self._kept is None:
+            self._kept = [KeptAnswers(list(self._answers_of(policy)), PARTS) for policy in self._guide.library.policies]
+        for kept in self._kept:
+            yield from kept.first()
+        for kept in self._kept:
+            yield from kept.part(self._turn)
 
-    def _read_cases(self) -> Iterator[KnownAnswer]:
-        for policy in self._guide.library.policies:
-            try:
-                yield from known_answers(policy, self._guide)
-            except PolicyError as error:
-                self._unreadable[policy.id] = error.problems
+    def _answers_of(self, policy: Policy) -> Iterator[KnownAnswer]:
+        try:
+            yield from known_answers(policy, self._guide)
+        except PolicyError as error:
+            self._unreadable[policy.id] = error.problems
 
     def _pages(self) -> CheckResult:
         policies = self._guide.library.policies

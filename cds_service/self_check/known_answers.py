@@ -1,6 +1,7 @@
 """Patients whose answer is known: the cases of the loaded policies, sent to the application as hook calls."""
 
 import hashlib
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -21,7 +22,7 @@ from cds_service.web.probe import Probe
 class KnownAnswer:
     """One case of a policy, and what is expected.
 
-    It is kept as it is ``written`` in JSON, and its request is made when it is sent: there are many of them.
+    It has the case as it is ``written`` in JSON, and its request is made when it is sent.
     """
 
     owner: Policy
@@ -64,6 +65,37 @@ def known_answers(policy: Policy, guide: Guide) -> Iterator[KnownAnswer]:
     for case in policy.cases.each():
         if "profile" not in case:
             yield KnownAnswer(policy, case["name"], orjson.dumps(case), guide)
+
+
+class KeptAnswers:
+    """Known answers of one policy, packed until they are due: there are many, and each process has its own."""
+
+    def __init__(self, answers: Sequence[KnownAnswer], parts: int) -> None:
+        """``answers`` are all of that policy; those that cover the others are due at each turn, of the rest one part
+        of so many."""
+        first = covering(answers)
+        covered = {answer.key for answer in first}
+        rest = [answer for answer in answers if answer.key not in covered]
+        self._first, self._rest = _Packed(first), [_Packed(rest[part::parts]) for part in range(parts)]
+
+    def first(self) -> Iterator[KnownAnswer]:
+        """Those that are due at each turn."""
+        return self._first.each()
+
+    def part(self, turn: int) -> Iterator[KnownAnswer]:
+        """Those of the rest that are due at that turn."""
+        return self._rest[turn % len(self._rest)].each()
+
+
+class _Packed:
+    def __init__(self, answers: Sequence[KnownAnswer]) -> None:
+        self._of = [(answer.owner, answer.guide) for answer in answers[:1]]
+        self._lines = zlib.compress(b"\n".join(answer.written for answer in answers))
+
+    def each(self) -> Iterator[KnownAnswer]:
+        for owner, guide in self._of:
+            for line in zlib.decompress(self._lines).split(b"\n"):
+                yield KnownAnswer(owner, orjson.loads(line)["name"], line, guide)
 
 
 def covering(cases: Sequence[KnownAnswer]) -> list[KnownAnswer]:
