@@ -1,9 +1,11 @@
 """What a call needs is given back when it ends, and not only when the garbage collector comes, which is seldom."""
 
 import gc
+import weakref
 
 from cds_service.chart.chart import Chart
 from cds_service.examples import examples
+from cds_service.server.connection import Outbox
 from cds_service.settings.settings import data_folder
 from tests.shipped import answers, example, library
 
@@ -22,3 +24,16 @@ def test_no_chart_outlives_its_call():
     finally:
         gc.enable()
     assert not left
+
+
+def test_no_answer_outlives_its_connection():
+    outbox = Outbox(("127.0.0.1", 1), ("127.0.0.1", 2), 0.0)
+    # As gunicorn writes.
+    outbox.sock.sendall(b"HTTP/1.1 200 OK")
+    there = weakref.ref(outbox)
+    gc.disable()
+    try:
+        del outbox
+        assert there() is None
+    finally:
+        gc.enable()

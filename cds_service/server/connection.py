@@ -19,9 +19,13 @@ class Outbox:
 
     def __init__(self, client: Any, server: Any, accepted: float) -> None:
         self.client, self.server, self.accepted = client, server, accepted
-        self.sock = self
         self.written = bytearray()
         self.is_cut_off = False
+
+    @property
+    def sock(self) -> "Outbox":
+        """gunicorn's name for what it writes to. An attribute would keep each answer until garbage is collected."""
+        return self
 
     def sendall(self, data: bytes) -> None:
         """Takes a part of the answer."""
