@@ -1,4 +1,4 @@
-"""The cases of a policy folder: cases.json, further files cases-*.json, and tables of cases, as one plain list."""
+"""The cases of a rule set folder as one plain list: cases.json, cases-*.json, and tables of cases."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,25 +11,25 @@ _HOLE = "{code}"
 
 
 class CaseFiles:
-    """The cases of a policy folder. They are read when first asked for: to answer a call needs none."""
+    """The cases of a rule set folder. They load on first use, because answering a call needs none."""
 
     def __init__(self, folder: Path, document: Mapping[str, Any] | None = None) -> None:
-        """``document``: the cases where they were read, or changed, before."""
+        """``document`` holds cases that were read or changed earlier."""
         self._folder, self._document = folder, document
         self._frame: Mapping[str, Any] | None = None
 
     @property
     def document(self) -> Mapping[str, Any]:
-        """What ``read`` returns, read once and kept. Raises PolicyError likewise."""
+        """What ``read`` returns, read once and cached. Raises PolicyError as ``read`` does."""
         if self._document is None:
             self._document = self.read()
         return self._document
 
     @property
     def frame(self) -> Mapping[str, Any]:
-        """What the cases are made of: cases.json without them, where they were not read. Raises PolicyError likewise.
+        """What every case builds on: cases.json without its cases, unless they are already loaded.
 
-        It is read once and kept.
+        It is read once and cached. Raises PolicyError with file and place.
         """
         if self._document is not None:
             return self._document
@@ -38,17 +38,17 @@ class CaseFiles:
         return self._frame
 
     def read(self) -> dict[str, Any]:
-        """cases.json, its ``cases`` followed by those of every cases-*.json, each table opened.
+        """cases.json, with the ``cases`` of every cases-*.json appended and each table expanded.
 
-        Each case says in ``file`` where it is. Raises PolicyError with file and place.
+        The ``file`` of each case names the file that it is in. Raises PolicyError with file and place.
         """
         cases = self._main()
         return {**cases, CASES: list(_each(self._folder, cases))}
 
     def each(self) -> Iterator[dict[str, Any]]:
-        """The ``cases`` of ``read``, of which only one file's are in memory at a time.
+        """The ``cases`` of ``read``, with only one file in memory at a time.
 
-        Raises PolicyError with file and place, at the latest after the last of them.
+        Raises PolicyError with file and place, at the latest after the last case.
         """
         return _each(self._folder, self._main())
 
@@ -83,7 +83,7 @@ def _lists(folder: Path, cases: Mapping[str, Any], problems: list[str]) -> Itera
         if not isinstance(document, dict) or list(document) != ["cases"]:
             problems.append(f'{path}: must hold {{"cases": […]}} alone; day, charts and orders are those of cases.json')
             continue
-        # A case is a case in whichever file it is: the schema of cases.json, whose other parts are sound already.
+        # The schema of cases.json applies to cases in every file; the other parts of cases.json are already valid.
         wrong = schema_problems(plain_schema("cases"), path, {**cases, "cases": document["cases"]})
         problems += wrong
         if not wrong:
@@ -91,7 +91,7 @@ def _lists(folder: Path, cases: Mapping[str, Any], problems: list[str]) -> Itera
 
 
 def _opened(case: dict[str, Any]) -> list[dict[str, Any]]:
-    """The cases that a table stands for; another case stands for itself."""
+    """The cases that a table stands for; any other case unchanged."""
     if "for_each" not in case:
         return [case]
     values = case["for_each"]

@@ -1,7 +1,7 @@
-"""Code packs: what a deployment has licensed for a code system, put in place of the authors' own short labels.
+"""Code packs: a deployment's licensed content for a code system, which replaces the authors' own short labels.
 
-A pack changes the documents of a policy before it is built, so that no module behind the loader knows of packs, and
-the policies on disk stay as they are.
+A pack changes the documents of a rule set before the loader builds it. No module after the loader knows of packs, and
+the rule sets on disk do not change.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from cds_service.policy.json_files import plain_schema, read_json, schema_proble
 
 
 class Entry(NamedTuple):
-    """What a pack holds for one code: the licensed words, and the dates of validity (None where it gives none)."""
+    """A pack's content for one code: the licensed words, and the dates of validity (None if the pack gives none)."""
 
     display: str
     valid_from: str | None
@@ -26,9 +26,9 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CodePack:
-    """One file: a release of one code system (canonical URI); the keys of ``codes`` and all numbers are canonical.
+    """One file: a release of one code system (canonical URI). The keys of ``codes`` and all code numbers are canonical.
 
-    ``replaced_by`` maps a number to the one that counts in its place in this release; that one is in ``codes``.
+    ``replaced_by`` maps a retired number to its replacement in this release, which is in ``codes``.
     """
 
     name: str
@@ -40,14 +40,14 @@ class CodePack:
 
     @property
     def title(self) -> str:
-        """The pack as problems and pages name it."""
+        """The pack's name in problems and on pages."""
         return f"code pack {self.name}, version {self.version}"
 
 
 def read_packs(folder: Path | None) -> tuple[CodePack, ...]:
-    """The packs of a folder, one for each JSON file in it; without a folder there are none.
+    """The packs of a folder, one for each JSON file in it; none if ``folder`` is None.
 
-    Raises PolicyError with every problem of every file: not JSON, against the schema, two packs for one system.
+    Raises PolicyError with every problem of every file: invalid JSON, a schema violation, two packs for one system.
     """
     if folder is None:
         return ()
@@ -120,11 +120,12 @@ def _faults(pack: CodePack, document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def apply(packs: Sequence[CodePack], documents: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
-    """The documents of a policy folder, valid by their schemas, with the packs' content in them, and what is missing.
+    """The schema-valid documents of a rule set folder with the packs' content added, and a list of problems.
 
-    A code of a pack's system takes the pack's words and dates, and its system the pack's version and notice. Beside a
-    code that the pack replaces stands the new number, which is suggested in its place. Each problem is a sentence that
-    names set and code. The documents passed in stay as they are; without a pack for them they come back.
+    A code of a pack's system takes the pack's words and dates, and its system takes the pack's version and notice. If
+    the pack replaces a code, the new number is added next to it and suggested instead. Each problem is a sentence that
+    names set and code. The function does not change its arguments; if no pack applies, it returns the documents
+    themselves.
     """
     codes, policy = documents["codes"], documents["policy"]
     by_name = {
@@ -161,7 +162,7 @@ def _suggested(code: Mapping[str, Any], by_name: Mapping[str, CodePack]) -> dict
 
 
 def _missing(name: str, rows: Iterable[Mapping[str, Any]], by_name: Mapping[str, CodePack]) -> Iterator[str]:
-    """A sentence for each code of a set that its pack neither holds nor replaces."""
+    """A sentence for each code of a set that its pack neither contains nor replaces."""
     for row in rows:
         pack = by_name.get(row["system"])
         if pack is None:
@@ -176,7 +177,7 @@ def _missing(name: str, rows: Iterable[Mapping[str, Any]], by_name: Mapping[str,
 
 
 def _rows(rows: list[dict[str, Any]], by_name: Mapping[str, CodePack]) -> Iterator[dict[str, Any]]:
-    """The rows of a set with the packs' words, each new number behind the one that it replaces."""
+    """The rows of a set with the packs' words; each new number follows the number that it replaces."""
     present = {(row["system"], _number(row, by_name[row["system"]])) for row in rows if row["system"] in by_name}
     for row in rows:
         pack = by_name.get(row["system"])

@@ -1,4 +1,4 @@
-"""Drafts: policy folders in which a text still begins with FILL IN, as a starting folder has them."""
+"""Drafts: rule set folders in which a text still begins with FILL IN, as in a starter folder."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ MARK = "FILL IN: "
 
 
 def places_to_fill(folder: Path) -> int:
-    """How many texts and keys of the JSON files of a folder are still to be filled in; of a finished folder none.
+    """The number of texts and keys still to fill in, in the JSON files of a folder; 0 for a finished folder.
 
-    Files that are not JSON are counted too: an author saves a draft at any moment.
+    Files that are not valid JSON count too, because an author may save a draft at any moment.
     """
     return sum(_text(path).count(f'"{MARK}') for path in folder.glob("*.json"))
 
@@ -16,6 +16,6 @@ def places_to_fill(folder: Path) -> int:
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace")
-    # The reader of the policy says what is wrong with the file.
+    # The loader reports what is wrong with the file.
     except OSError:
         return ""

@@ -1,6 +1,7 @@
 """The table of drugs: from a product or a brand to its ingredients, for code sets that name ingredients.
 
-``tables/drugs.json`` is this project's own; each entry says where its codes were found. Nothing is looked up elsewhere.
+``tables/drugs.json`` is this project's own, and each entry names the source of its codes. The service looks up nothing
+elsewhere.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ TABLE = Path(__file__).parent / "tables" / "drugs.json"
 
 
 class Drug(NamedTuple):
-    """One ingredient: its RxNorm code ("" where none was found), how that was found, and all that it is called."""
+    """One ingredient: its RxNorm code ("" if none was found), the source of that code, and all its names."""
 
     name: str
     rxnorm: str
@@ -28,7 +29,8 @@ class Drug(NamedTuple):
 
 
 class DrugTable(NamedTuple):
-    """The drugs by name; ``products`` are (RxNorm code, names of its ingredients), ``brands`` those of combinations."""
+    """The drugs by name; ``products`` are pairs (RxNorm code, ingredient names), ``brands`` pairs (combination brand,
+    names)."""
 
     drugs: Mapping[str, Drug]
     products: tuple[tuple[str, tuple[str, ...]], ...]
@@ -58,7 +60,7 @@ def drug_table() -> DrugTable:
 
 
 def rows_of(ingredients: Iterable[str]) -> Iterator[Code]:
-    """The row of each ingredient, which must be in the table."""
+    """The row of each ingredient. Raises KeyError if an ingredient is not in the table."""
     drugs = drug_table().drugs
     for name in ingredients:
         drug = drugs[name]
@@ -75,9 +77,9 @@ def rows_of(ingredients: Iterable[str]) -> Iterator[Code]:
 
 
 def codes_of(rows: Mapping[str, Code]) -> Iterator[tuple[str, Code]]:
-    """(RxNorm code, row) of each ingredient by name in ``rows`` and of each product that holds one of them.
+    """(RxNorm code, row) of each ingredient in ``rows``, which is keyed by name, and of each product that contains one.
 
-    The row of a product of several ingredients names those of them that are meant.
+    If a product has several ingredients, its row names only the ones in ``rows``.
     """
     if not rows:
         return
@@ -102,7 +104,7 @@ def names_of(rows: Mapping[str, Code]) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 @cache
 def _places_of_products() -> Mapping[str, Sequence[int]]:
-    """Ingredient -> the places in the table of the products that hold it."""
+    """Ingredient -> the positions in the table of the products that contain it."""
     found: dict[str, list[int]] = {}
     for place, (_, names) in enumerate(drug_table().products):
         for name in names:
@@ -116,7 +118,7 @@ def _phrases_of(name: str) -> tuple[str, ...]:
 
 
 def together(names: Iterable[str]) -> str:
-    """Several ingredients of one drug in one label."""
+    """One label for several ingredients of one drug."""
     return " and ".join(names)
 
 

@@ -1,4 +1,4 @@
-"""Editions of one statement: which one counts on a day, the day that counts for an order, and ranges that collide."""
+"""Editions of one statement: which one applies on a day, the date of service of an order, and overlapping ranges."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -12,13 +12,13 @@ from cds_service.policy.model import Policy
 
 
 class Range(NamedTuple):
-    """The days on which an edition is effective, both included; ``date.max`` where no end is known."""
+    """The days on which an edition is effective, both included; ``last`` is ``date.max`` if no end is known."""
 
     first: date
     last: date
 
     def distance(self, day: date) -> int:
-        """How many days a day lies outside the range; 0 inside it."""
+        """The number of days between a day and the range; 0 inside the range."""
         return max((self.first - day).days, (day - self.last).days, 0)
 
     def __str__(self) -> str:
@@ -26,23 +26,23 @@ class Range(NamedTuple):
 
 
 def effective(policy: Policy) -> Range:
-    """The range of an edition: a partial ``from`` begins at its first day, a partial ``until`` ends at its last."""
+    """The range of an edition: a partial ``from`` starts on its first day, a partial ``until`` ends on its last."""
     until = policy.effective_until
     return Range(days_of(policy.effective_from).first, days_of(until).last if until else date.max)
 
 
 def in_force(policies: Sequence[Policy], on: date) -> Policy:
-    """The edition of one statement that counts on a day: the one whose range holds it, otherwise the nearest in time.
+    """The edition of one statement that applies on a day: the one whose range includes the day, or else the nearest.
 
-    Of two that are equally near the earlier counts: it has counted before, and the later one does not yet.
+    If two are equally near, the earlier one applies, because the later one is not effective yet.
     """
     return min(policies, key=lambda policy: (effective(policy).distance(on), effective(policy).first))
 
 
 def overlaps(policies: Iterable[Policy]) -> list[str]:
-    """A sentence for each range that is reversed and each two editions of one statement that cannot both be in force.
+    """A sentence for each reversed range, and for each two editions of one statement that cannot both be in force.
 
-    Such two are effective on the same days or have one name; each sentence names both policies.
+    Two editions conflict if they share a day or an edition name; each sentence names both rule sets.
     """
     policies = tuple(policies)
     found = [
@@ -67,11 +67,11 @@ def _collisions(one: Policy, other: Policy) -> Iterator[str]:
 
 
 def date_of_service(drafts: Iterable[Mapping[str, Any]], today: date) -> date:
-    """The earliest day on which one of the drafts is to be performed; today where none says so.
+    """The earliest day on which one of the drafts is to be performed; today if no draft states a day.
 
-    Read are occurrenceDateTime, occurrencePeriod.start and the first occurrenceTiming.event; what cannot be read is
-    left out. A partial date is the first day from today on that it may mean, for nobody orders for last January by
-    writing this year; where it lies wholly in the past or in the future, its nearest day to today.
+    It comes from occurrenceDateTime, occurrencePeriod.start or the first occurrenceTiming.event; unreadable values are
+    skipped. A partial date means its first possible day from today on, because an order that says this year does not
+    mean last January. If all its days are past or all are in the future, it means the day nearest to today.
     """
     spans = (span for draft in drafts if (span := _occurrence(draft)) is not None)
     return min((min(max(span.first, today), span.last) for span in spans), default=today)

@@ -1,4 +1,4 @@
-"""JSON files of authors: read without their comments and checked against their schema; each fault with its place."""
+"""Authors' JSON files: read without comments and validated against their schema; each fault names its place."""
 
 import json
 import re
@@ -24,7 +24,7 @@ COMMENT = "//"
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
-# What the reader of the standard library says, in the words of somebody who has the file open in an editor.
+# The messages of the standard library's JSON parser, reworded for an author who has the file open in an editor.
 _NO_JSON = {
     "Expecting value": "a value is expected here: text in double quotes, a number, true, false, null, [ or {; "
     "perhaps a comma is one too many, or quotes are missing",
@@ -58,24 +58,24 @@ _FORMATS: Mapping[str, Callable[[str], bool]] = MappingProxyType({"date": _is_da
 
 
 def written_schema(name: str) -> dict[str, Any]:
-    """A schema as it lies in ``schemas/<name>.schema.json``."""
+    """The schema in ``schemas/<name>.schema.json``, unchanged."""
     text = (Path(__file__).parent / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)
     return found
 
 
 class FileSchema:
-    """The schema of a file of authors, asked twice: whether a document is sound, in Rust and at once; and where it is
-    not, what is wrong with it, in Python and a hundred times slower, by which the faults are worded.
+    """The schema of an author's file, as two validators: a fast one in Rust that says whether a document is valid, and
+    one in Python, a hundred times slower, that says what is wrong.
 
-    Each is made, and its library loaded, when it is first needed: where all files are sound no fault is looked for.
+    Each validator and its library load on first use, so valid files never load the slow one.
     """
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self.schema = schema
 
     def problems(self, document: Any) -> list[tuple[str, str]]:
-        """(JSON path, sentence) of every fault in a document, in the order of the paths."""
+        """(JSON path, sentence) of every fault in a document, in path order."""
         if self._gate.is_valid(document):
             return []
         from cds_service.policy import schema_faults
@@ -88,7 +88,7 @@ class FileSchema:
 
     @cached_property
     def wording(self) -> "Draft202012Validator":
-        """The validator in Python, whose errors say what is wrong."""
+        """The Python validator, whose errors say what is wrong."""
         from jsonschema import Draft202012Validator, FormatChecker
 
         checker = FormatChecker(())
@@ -103,25 +103,25 @@ def _conforms(conforms: Callable[[str], bool], value: object) -> bool:
 
 @cache
 def plain_schema(name: str) -> FileSchema:
-    """The schema of a file in which no vocabulary is used."""
+    """The schema of a file that does not depend on the vocabulary."""
     return FileSchema(written_schema(name))
 
 
 class _Repeating(dict[str, Any]):
-    """An object of the file in which keys occur more than once."""
+    """An object of the file with duplicate keys."""
 
     repeated: tuple[str, ...] = ()
 
 
 class _Objects:
-    """Makes the objects of one file; ``repeat`` is whether there is one in which a key occurs more than once."""
+    """Builds the objects of one file; ``repeat`` says whether any object has a duplicate key."""
 
     def __init__(self, text: str) -> None:
         self._comments = f'"{COMMENT}' in text
         self.repeat = False
 
     def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        """An object without its comments, the members whose key starts with //; of these several may have one name."""
+        """An object without its comments (members whose key starts with //). Comments may share a key."""
         members = [pair for pair in pairs if not pair[0].startswith(COMMENT)] if self._comments else pairs
         found = dict(members)
         if len(found) == len(members):
@@ -134,7 +134,7 @@ class _Objects:
 
 
 def _repeated(value: Any, steps: tuple[str | int, ...] = ()) -> Iterator[tuple[str, str]]:
-    """(JSON path, key) of each key that occurs more than once in one object."""
+    """(JSON path, key) of each duplicate key in an object."""
     from cds_service.policy import schema_faults
 
     if isinstance(value, _Repeating):
@@ -149,12 +149,12 @@ def _no_number(word: str) -> NoReturn:
 
 
 def read_json(path: Path) -> Any:
-    """Reads a JSON file in which no key stands twice, and leaves out its comments: members whose key starts with //.
+    """Reads a JSON file without duplicate keys, and leaves out comments: members whose key starts with //.
 
     Raises PolicyError with file and place.
     """
     try:
-        # Some editors put an invisible mark in front of the text.
+        # Some editors put a byte order mark in front of the text.
         text = path.read_text(encoding="utf-8-sig")
         objects = _Objects(text)
         document = json.loads(text, object_pairs_hook=objects, parse_constant=_no_number)
@@ -168,7 +168,7 @@ def read_json(path: Path) -> Any:
         raise PolicyError([f"{path}: line {line}: a character is not UTF-8; save the file as UTF-8 text"]) from None
     except ValueError as error:
         raise PolicyError([f"{path}: {error}"]) from None
-    # Inside comments a key may occur any number of times.
+    # Keys inside comments may repeat.
     twice = [*_repeated(document)] if objects.repeat else []
     if twice:
         raise PolicyError(
@@ -178,5 +178,5 @@ def read_json(path: Path) -> Any:
 
 
 def schema_problems(schema: FileSchema, path: Path, document: Any) -> list[str]:
-    """Every way in which a document breaks its schema, one sentence each with file and JSON path."""
+    """Every way in which a document violates its schema, one sentence each with file and JSON path."""
     return [f"{path}: {place}: {sentence}" for place, sentence in schema.problems(document)]

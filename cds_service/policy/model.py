@@ -1,4 +1,4 @@
-"""A policy in memory: one edition of one statement, frozen. ``policy.loading`` makes it from a folder."""
+"""A rule set in memory: one edition of one statement, frozen. ``policy.loading`` builds it from a folder."""
 
 from abc import ABC
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,47 +24,47 @@ from cds_service.policy.sources import (
     StudyResult,
 )
 
-# Who may attest to a criterion that does not say.
+# Who may attest to a criterion that does not name anyone.
 CLINICIANS = frozenset(("clinician",))
 
 
 class Kind(ABC):
-    """A kind of fact, as far as a policy tells of it; ``facts.kind`` has the rest."""
+    """A kind of fact, as far as a rule set needs to know; ``facts.kind`` has the rest."""
 
     name: ClassVar[str]
-    # How it is compared: "is" for yes or no, "limits" for numbers, "count" for events.
+    # How tests compare it: "is" for yes or no, "limits" for numbers, "count" for events.
     compared_by: ClassVar[str]
-    # Whether it counts the parts of the scope, and so is read once these are known.
+    # Whether it counts the parts of the scope, and is therefore read after they are known.
     counts_parts: ClassVar[bool] = False
-    # Whether a test may ask what came after the newest of it.
+    # Whether a test may ask what came after its newest record.
     has_dates: ClassVar[bool] = False
-    # Whether two facts of it have a reduction between them.
+    # Whether a reduction can be computed between two facts of this kind.
     may_be_reduced: ClassVar[bool] = False
-    # Whether it is read from free text: it is shown, to be confirmed, and no test may rest on it.
+    # Whether it comes from free text: it is shown for confirmation, and no test may use it.
     is_of_words: ClassVar[bool] = False
 
     def types(self, rule: "FactRule") -> frozenset[str]:
-        """The types of FHIR resource that a fact of this kind reads, beside answers."""
+        """The types of FHIR resource that a fact of this kind reads, apart from answers."""
         return frozenset(rule.resources)
 
 
 class Word(ABC):
-    """A word of tests, as far as a policy tells of it; ``facts.word`` has the rest."""
+    """A word of tests, as far as a rule set needs to know; ``facts.word`` has the rest."""
 
     name: ClassVar[str]
-    # Whether the tests inside it are asked of each event of its fact.
+    # Whether its inner tests apply to each event of its fact.
     asks_of_events: ClassVar[bool] = False
 
     def facts(self, test: "Test") -> Iterator[str]:
-        """The names of the facts that the test reads, in the order of reading; not the attributes of events."""
+        """The names of the facts that the test reads, in reading order, without the attributes of events."""
         for inner in test.inner:
             yield from inner.facts()
 
 
 @dataclass(frozen=True, slots=True)
 class StatedNumber:
-    """A number that a sentence may state: what it is called, of which ``phrases`` it is, in which ``units`` ("" in
-    words: none), and between which ends it can be."""
+    """A number that a sentence may state: its label, the ``phrases`` it follows, its ``units`` as written in text (""
+    in words: none), and its valid range."""
 
     label: str
     phrases: tuple[str, ...]
@@ -75,8 +75,8 @@ class StatedNumber:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """How a form asks for what answers a fact: the question, ``help`` beside it ("" where there is none), and the
-    question for the date that ends it (``until``)."""
+    """How a form asks for the answer to a fact: the question, its ``help`` ("" if none), and the question for the end
+    date (``until``)."""
 
     text: str
     help: str = ""
@@ -85,19 +85,20 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class FactRule:
-    """What a fact reads from the chart; the words are explained in cards/README.md.
+    """What a fact reads from the chart; cards/README.md explains the words.
 
-    ``per_part``: it is read for each part of the statement's scope apart. ``start`` and ``end`` name the two numbers of
-    a reduction, ``attributes`` are what is asked of each of several events. From ``weight`` and ``height`` a
-    measurement is computed that is not on record itself. ``attested_by`` are the kinds of people whose answers count
-    ("clinician", "staff", "patient"), and ``criteria`` the ids of the criteria that read it, both as those criteria
-    say; ``ask`` is how a form asks for its ``item``. A record that one of ``not_in`` recognizes too does not count, nor
-    one that names, as its body site, in its words or as its reasons, nothing but what lies in ``elsewhere``, nor one
-    whose reasons lie in none of ``only_for``.
+    ``per_part``: it is read for each part of the statement's scope. ``start`` and ``end`` name the two numbers of a
+    reduction, and ``attributes`` are read for each of several events. A measurement without a record of its own is
+    computed from ``weight`` and ``height``. ``attested_by`` are the kinds of people whose answers count ("clinician",
+    "staff", "patient"), and ``criteria`` the ids of the criteria that read the fact. ``ask`` is the form's question for
+    ``item``.
 
-    Of a fact that is found by words: ``records`` are the only ones whose words are read, and ``expected_of`` those of
-    which it is reported where their words were not sent or not read; ``said`` is how the phrase must stand there ("so",
-    "not so" or "either"), and ``number`` what is read beside it.
+    A record does not count if a set of ``not_in`` also recognizes it, if its body site, words or reasons name only what
+    is in ``elsewhere``, or if none of its reasons is in ``only_for``.
+
+    For a fact found by words, only the words of ``records`` are read, and a missing or unread text is reported for
+    those of ``expected_of``. ``said`` is how the phrase must be stated ("so", "not so" or "either"), and ``number`` is
+    read with it.
     """
 
     name: str
@@ -139,23 +140,23 @@ class FactRule:
 
     @property
     def code_sets(self) -> tuple[CodeSet, ...]:
-        """The sets by which its records are found."""
+        """The code sets that find its records."""
         sets = (self.codes, self.weight, self.height, self.records, self.expected_of)
         return tuple(codes for codes in sets if codes is not None)
 
     @property
     def narrowed_by(self) -> tuple[CodeSet, ...]:
-        """The sets that decide whether a record which is found counts."""
+        """The code sets that decide whether a found record counts."""
         one_each = (self.site, self.reason, self.elsewhere)
         return (*(codes for codes in one_each if codes is not None), *self.only_for, *self.not_in)
 
     @property
     def items(self) -> tuple[str, ...]:
-        """The linkIds whose answers count: the fact's own, and the other names of the same finding."""
+        """The linkIds whose answers count: the fact's own, and its aliases for the same finding."""
         return (self.item, *self.aliases) if self.item else ()
 
     def ending(self) -> "FactRule":
-        """The same rule for the date that ends what began."""
+        """The same rule for the end date."""
         return replace(self, item=self.until, aliases=())
 
     def types(self) -> frozenset[str]:
@@ -166,11 +167,10 @@ class FactRule:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """A node of a test: a ``word`` of the vocabulary, and what stands beside it.
+    """A node of a test: a ``word`` of the vocabulary, and its members.
 
-    ``inner`` are the tests inside it, ``fact`` and ``after`` the facts that it names, ``wanted`` and the limits what a
-    value is compared with. ``place`` is where it is in policy.json; ``parameters`` names the numbers that its
-    limits are written as.
+    ``inner`` are the tests inside it. ``fact`` and ``after`` name facts, and the value is compared with ``wanted`` and
+    the limits. ``place`` is its place in policy.json; ``parameters`` maps a limit to the parameter that it names.
     """
 
     word: Word
@@ -184,20 +184,20 @@ class Test:
     after: str = ""
     place: Steps = field(default=(), compare=False)
     parameters: Mapping[str, str] = field(default_factory=dict, compare=False)
-    # Asked of every criterion of every call.
+    # Cached, because every call reads the facts of every criterion.
     _facts: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_facts", tuple(self.word.facts(self)))
 
     def facts(self) -> tuple[str, ...]:
-        """The names of the facts that the test reads, in the order of reading; not the attributes of events."""
+        """The names of the facts that the test reads, in reading order, without the attributes of events."""
         return self._facts
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a scope: the codes and words that name it, and a test that names it where an order does not."""
+    """One part of a scope: the codes and words that name it, and a test that applies if the order names no part."""
 
     id: str
     label: str
@@ -206,28 +206,28 @@ class Part:
 
     @property
     def name(self) -> str:
-        """What it is called in a sentence: its id, in words."""
+        """Its name in a sentence: the id, in words."""
         return self.id.replace("-", " ")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scope:
-    """What a statement judges separately, such as each of two sides; a whole is as its weakest part."""
+    """What a statement judges separately, such as each of two sides; the weakest part decides for the whole."""
 
     name: str
     parts: tuple[Part, ...]
 
     def part(self, name: str) -> Part:
-        """The part of that id."""
+        """The part with that id. Raises StopIteration if there is none."""
         return next(part for part in self.parts if part.id == name)
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A fact that is shown beside a criterion without settling it, and what is missing in it.
+    """A fact that is shown next to a criterion but does not settle it, and what the fact lacks.
 
-    ``settled_by`` is what would settle the criterion beside it, where that is not what settles it else. Where one of
-    ``unless`` is found, nothing is said to be missing, and no record is shown twice.
+    ``settled_by`` is what would settle the criterion next to this fact, if different from usual. If a fact of
+    ``unless`` is found, nothing is reported missing, and no record is shown twice.
     """
 
     fact: str
@@ -240,8 +240,9 @@ class Hint:
 class Contrary:
     """A fact that contradicts a criterion while it is on record, and what is still not recorded about it.
 
-    ``source`` is the source of the criterion that it bears on; ``own_reading``: that it does is our reading of that
-    source, which does not name it. ``to_confirm``: it is shown as contrary evidence, and leaves the criterion as it is.
+    ``source`` is the source of the criterion that the fact concerns; ``own_reading``: that source does not name the
+    fact, and the link is our reading. ``to_confirm``: the fact is shown as contrary evidence and does not change the
+    criterion.
     """
 
     fact: str
@@ -253,7 +254,7 @@ class Contrary:
 
 @dataclass(frozen=True, slots=True)
 class ReviewLine:
-    """A fact that is shown for review where it is a yes; ``withholds_codes``: no code is suggested beside it."""
+    """A fact that is shown for review if it is yes; ``withholds_codes``: then no code is suggested."""
 
     fact: str
     says: str
@@ -262,11 +263,11 @@ class ReviewLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Criterion:
-    """One numbered clause: its sentence, its test, and where it comes from. ``fails_as`` names what fails it.
+    """One numbered clause: its sentence, its test, and its sources. ``fails_as`` names what makes it fail.
 
-    While a fact of ``contrary`` is on record, the criterion is met only by an answer given despite that record.
-    ``beside`` are the names of the facts that contradict it, and of those that are shown beside it; ``key`` is the id,
-    and behind it the profile whose numbers or test it has where those are not the policy's own.
+    While a fact of ``contrary`` is on record, only an answer given despite that record can meet the criterion.
+    ``beside`` names the facts that contradict the criterion, then the facts shown next to it. ``key`` is the id; if a
+    profile changes its numbers or test, also "@" and the profile.
     """
 
     id: str
@@ -288,14 +289,14 @@ class Criterion:
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
-        # Once for each criterion: a call asks for them more than a hundred times.
+        # Computed once: a call reads them more than a hundred times.
         beside = (*(item.fact for item in self.contrary), *(item.fact for item in self.hints))
         object.__setattr__(self, "beside", beside)
         object.__setattr__(self, "key", f"{self.id}@{self.profile}" if self.profile else self.id)
 
 
 def own_id(key: str) -> str:
-    """The id of the statement's own criterion in the key of a criterion."""
+    """The id of the statement's own criterion in a criterion key."""
     return key.partition("@")[0]
 
 
@@ -303,7 +304,7 @@ def own_id(key: str) -> str:
 class Profile:
     """The rule of one source: its ``criteria`` (keys), or why it is ``pending`` and cannot be applied.
 
-    ``parameters`` are its own numbers in place of the statement's.
+    ``parameters`` are its own numbers, which replace the statement's.
     """
 
     id: str
@@ -319,8 +320,8 @@ class Profile:
 class VerdictRule:
     """A verdict: all of ``criteria`` (keys), or (``payer``) the position of the patient's payer.
 
-    ``profile`` is the rule whose criteria these are, if they are not the policy's own; where ``applies_unless`` is met
-    the verdict does not apply. ``as_far_as`` says of how much of its sources a met one speaks.
+    ``profile`` is the rule that the criteria come from, if they are not the rule set's own. The verdict does not apply
+    if ``applies_unless`` is met. ``as_far_as`` says how much of its sources a met verdict covers.
     """
 
     id: str
@@ -336,7 +337,7 @@ class VerdictRule:
 class Act:
     """One act of the procedure: the codes that name it, the one code suggested for it, the words that name it.
 
-    ``names_site``: the codes name the site themselves, so that no other word is needed to know what is meant.
+    ``names_site``: the codes themselves name the site, so they need no other word.
     """
 
     id: str
@@ -349,11 +350,11 @@ class Act:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pathway:
-    """An order that goes another way: known by what it says, or by ``when`` over facts.
+    """An order that takes another path: recognized by its content, or by the test ``when``.
 
-    ``codes`` and ``phrases`` make an order this pathway's by themselves, with ``names_site`` wherever it is. Words of
-    ``routing``, and ``reasons`` by code or words, send this way an order that concerns the policy already; beside
-    one of ``keeps`` the words do not. ``says`` names the words of the card that is all it gets.
+    ``codes`` and ``phrases`` alone assign an order to this pathway, at any site if ``names_site``. Words of
+    ``routing``, and ``reasons`` by code or words, redirect an order that already concerns the rule set, unless the
+    words stand next to one of ``keeps``. ``says`` names the message that the card then shows.
     """
 
     id: str
@@ -368,17 +369,17 @@ class Pathway:
     reasons: CodeSet | None = None
 
 
-# Told apart by identity, as its sets are: what it says of a concept is asked for more than once.
+# Compared by identity, like its sets, because results for a concept are cached.
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class OrderRule:
-    """How an order is recognized: the acts, the words that name the therapy, and the site that must be pointed at.
+    """How an order is recognized: the acts, the words that name the therapy, and the site that it must name.
 
-    In a system of ``elsewhere_by_code`` (its URI -> what the policy calls it) every code that is neither ``here`` nor
-    ``unspecific`` points elsewhere; an unknown code of another system says nothing. Without ``names_site`` the acts'
-    codes mean one thing wherever it is.
+    In a system of ``elsewhere_by_code`` (its URI -> the rule set's name for it), every code that is neither ``here``
+    nor ``unspecific`` means another site; an unknown code of another system means nothing. Without ``names_site``, the
+    acts' codes mean one thing at any site.
 
-    Other therapies share the acts' codes where ``known_by`` is given: then an order at the site is known as this one by
-    its name, or by a code or words of that set in what it says of itself, its sites, its reasons.
+    ``known_by`` is given if other therapies share the acts' codes. Then an order at the site is recognized by its name,
+    or by a code or words of that set in the order itself, its sites, or its reasons.
     """
 
     acts: tuple[Act, ...]
@@ -398,7 +399,7 @@ class Payer:
     """What is known of one payer's position.
 
     ``position`` is one of covered_when_all, profile, covered (false) and not_encoded. ``sources`` are the documents
-    that were read for it, by their names in the policy's register.
+    read for it, by their names in the rule set's register.
     """
 
     id: str
@@ -419,14 +420,15 @@ class Payer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """One edition of one statement, as far as it is effective: partial dates, of which the second may not be known.
+    """One edition of one statement. ``effective_from`` and ``effective_until`` are partial dates; the second may be
+    None.
 
-    ``criteria`` are the policy's own, in its order, and ``always_evaluated`` those that more than a profile asks for;
-    ``variants`` those with the numbers or the test of a profile, by key. ``resource_types`` are the types of FHIR
-    resource that its facts, and its payers, read. ``wording`` is card.json as written, ``phrases`` what cards
-    are made of, and ``cases`` are those of all case files. ``digest`` identifies the documents that a library loaded
-    (``loading.folder.digest_of``), and ``released_codes`` by system list the codes of its families; elsewhere both are
-    empty, and nothing is decided by either.
+    ``criteria`` are the rule set's own, in its order; ``always_evaluated`` leaves out those that only a profile uses.
+    ``variants`` are the criteria with a profile's numbers or test, by key. ``resource_types`` are the FHIR resource
+    types that its facts and payers read. ``wording`` is card.json as written, ``phrases`` are the card's phrases, and
+    ``cases`` come from all case files. ``digest`` identifies the documents that a library loaded
+    (``loading.folder.digest_of``), and ``released_codes`` list the codes of its families by system. Outside a library
+    both are empty; neither affects a result.
     """
 
     id: str
@@ -468,15 +470,15 @@ class Policy:
 
     @property
     def is_draft(self) -> bool:
-        """Whether it is an edition that is not in force yet: it is listed, and nothing is evaluated by it."""
+        """Whether the edition is a draft: it is listed but not evaluated."""
         return self.status == "draft"
 
     def criterion(self, key: str) -> Criterion:
-        """The criterion of that key. Raises StopIteration where there is none; the loader sees to it."""
+        """The criterion with that key. Raises StopIteration if there is none, which the loader prevents."""
         return self.variants.get(key) or next(item for item in self.criteria if item.id == key)
 
     def behind(self, names: Iterable[str]) -> Iterator[str]:
-        """The facts of these names, and before each the two that it is computed from, where it is."""
+        """The facts with these names, each preceded by the two facts that it is computed from, if any."""
         for name in names:
             yield from filter(None, (self.facts[name].start, self.facts[name].end))
             yield name

@@ -1,4 +1,5 @@
-"""By which words the names of a payer's plans begin: whose plan it is, not which of its policies applies."""
+"""The words with which a payer's plan names begin. They show whose plan it is, not which of the payer's policies
+applies."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -7,8 +8,8 @@ from cds_service.fhir.free_text import words
 
 
 class PayerName(NamedTuple):
-    """A payer by the name that people know, and the words with which names of its plans begin; with one of ``but_not``
-    in it, a name is another's."""
+    """A payer by its common name, and the words with which its plan names begin; a name with a word of ``but_not``
+    belongs to another payer."""
 
     id: str
     name: str
@@ -17,7 +18,7 @@ class PayerName(NamedTuple):
 
 
 class PayerNames:
-    """The payers whose plans are known so, from payer-names.json (sound by its schema)."""
+    """The payers of payer-names.json (schema-valid), found by their plan names."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._spellings: Mapping[str, str] = document.get("spellings", {})
@@ -31,7 +32,7 @@ class PayerNames:
                 self._beginnings.setdefault(beginning.partition(" ")[0], []).append((beginning, payer))
 
     def payer_of(self, name: str) -> PayerName | None:
-        """The payer whose plan a name is, by the longest of the beginnings that fit; None where none does."""
+        """The payer of a plan name, by the longest matching beginning; None if nothing matches."""
         text = words(name).strip()
         for written, short in self._spellings.items():
             text = text.replace(written, short)

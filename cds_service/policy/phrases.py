@@ -1,4 +1,4 @@
-"""The phrases that an author supplies, from which one builder makes every card of a policy (card.json)."""
+"""The author's phrases in card.json, from which one builder makes every card of a rule set."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ CONTRAINDICATION = "contraindication"
 
 @dataclass(frozen=True, slots=True)
 class CriterionPhrases:
-    """What a card says of one criterion.
+    """What a card says about one criterion.
 
-    ``short`` is true when it is met ("failed PT"), ``topic`` neutral ("PT outcome"); ``doc`` is the document to attach
-    ("PT notes"), ``document`` what it must say, and ``document_found`` the same beside records in the chart
-    ({count}, {last}, {names}). ``fails`` names the finding ({value} of a measurement), ``met`` what is in the chart,
-    and ``letter`` says it as a clause in a letter of medical necessity, true when it is met ({value}).
+    ``short`` is true if the criterion is met ("failed PT"), ``topic`` is neutral ("PT outcome"). ``doc`` is the
+    document to attach ("PT notes"), ``document`` what it must say, and ``document_found`` the same next to records in
+    the chart ({count}, {last}, {names}). ``fails`` names the finding ({value} of a measurement), ``met`` what is in the
+    chart. ``letter`` is a clause for a letter of medical necessity, true if the criterion is met ({value}).
     """
 
     short: str
@@ -30,13 +30,13 @@ class CriterionPhrases:
 
     @property
     def is_contraindication(self) -> bool:
-        """Whether the label names it among its contraindications."""
+        """Whether the label lists it as a contraindication."""
         return self.kind == CONTRAINDICATION
 
 
 @dataclass(frozen=True, slots=True)
 class CardMessage:
-    """A card without a decision: its summary, and its lines, of which the words between ** are bold."""
+    """A card without a decision: its summary and its lines. Words between ** are bold."""
 
     summary: str
     lines: tuple[str, ...]
@@ -44,7 +44,7 @@ class CardMessage:
 
 @dataclass(frozen=True, slots=True)
 class Implanted:
-    """What is said where an implant may be in place: the end of the summary, and what to confirm."""
+    """What a card says if an implant may be in place: the end of the summary, and what to confirm."""
 
     summary: str
     ask: str
@@ -52,7 +52,7 @@ class Implanted:
 
 @dataclass(frozen=True, slots=True)
 class PagePhrases:
-    """Words that are on the evidence page and no longer on the card."""
+    """Words that appear only on the evidence page."""
 
     codes: str
     header_code: str
@@ -63,9 +63,9 @@ class PagePhrases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phrases:
-    """The phrases of one policy. ``urgent`` and ``implanted`` are by the name of the fact; ``criteria`` by id.
+    """The phrases of one rule set. ``urgent`` and ``implanted`` are keyed by fact name, ``criteria`` by id.
 
-    ``trials`` is "" where no second verdict is counted; ``no_label`` says why the first verdict does not apply.
+    ``trials`` is "" if no second verdict is counted; ``no_label`` says why the first verdict does not apply.
     """
 
     therapy: str

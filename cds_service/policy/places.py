@@ -1,4 +1,4 @@
-"""Places in a policy's documents: as steps, and as the JSON path that an author reads."""
+"""Places in a rule set's documents: as steps, and as the JSON path that authors see."""
 
 Steps = tuple[str | int, ...]
 

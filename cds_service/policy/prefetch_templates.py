@@ -1,4 +1,4 @@
-"""Prefetch templates, derived from the facts that the loaded policies read (CDS Hooks 2.0, "Prefetch Template")."""
+"""Prefetch templates, derived from the facts that the loaded rule sets read (CDS Hooks 2.0, "Prefetch Template")."""
 
 from collections.abc import Iterable, Mapping
 
@@ -13,22 +13,22 @@ def key_of(resource_type: str) -> str:
 
 
 def keys(policies: Iterable[Policy]) -> dict[str, str]:
-    """Prefetch key -> resource type, for every type that a policy reads and asks for, the Patient always among them."""
+    """Prefetch key -> resource type, for every type that a rule set reads and requests; Patient is always included."""
     types = {"Patient"}.union(*(policy.resource_types for policy in policies))
     types = {name for name in types if not TYPES[name].unasked}
     return {key_of(name): name for name in sorted(types, key=lambda name: (name != "Patient", name))}
 
 
 def templates(policies: Iterable[Policy]) -> Mapping[str, str]:
-    """Prefetch key -> template, with root tokens of CDS Hooks 2.0 only and searches without ``_include``."""
+    """Prefetch key -> template, using only root tokens of CDS Hooks 2.0 and searches without ``_include``."""
     policies = tuple(policies)
     return {key: _template(name, policies) for key, name in keys(policies).items()}
 
 
 def lean(all_templates: Mapping[str, str]) -> Mapping[str, str]:
-    """The templates of the ``lean`` types: for EHRs whose FHIR server answers for all else when it is needed.
+    """The templates of the ``lean`` types, for EHRs whose FHIR server serves everything else on demand.
 
-    Most calls concern no rule set, so that most of a whole prefetch is made for nothing.
+    Most calls concern no rule set, so most of a full prefetch is wasted.
     """
     asked = {key_of(name) for name, row in TYPES.items() if row.lean}
     return {key: template for key, template in all_templates.items() if key in asked}

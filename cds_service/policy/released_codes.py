@@ -1,6 +1,6 @@
-"""What releases of public code systems have under the rows of a rule set: ``code-tables.json`` beside its documents.
+"""What releases of public code systems list under the rows of a rule set: ``code-tables.json`` next to its documents.
 
-Authors write it (``cds-service codes update``); it decides nothing, and lists the codes for which a family stands.
+Authors write it (``cds-service codes update``). It lists the codes that each family covers and affects no result.
 """
 
 from collections.abc import Mapping
@@ -16,24 +16,25 @@ FILE = "code-tables.json"
 
 
 class ReleasedCodes(NamedTuple):
-    """What one release of a code system has: its name, and the codes under each row, by how the row is written."""
+    """The content of one release of a code system: its name, and the codes under each row, keyed by the row's
+    spelling."""
 
     release: str
     codes: Mapping[str, tuple[str, ...]]
 
     def under(self, row: Code) -> tuple[str, ...]:
-        """The codes for which a row of this system stands; none where the tables were not asked for it."""
+        """The codes that a row of this system covers; none if the tables were not queried for it."""
         written = f"{row.spelling} except {', '.join(row.exceptions)}" if row.exceptions else row.spelling
         return self.codes.get(written, ())
 
 
 def answers_of(folder: Path) -> Mapping[str, Any]:
-    """The file of a folder as it is written; nothing where the tables were never asked. Raises PolicyError."""
+    """The file of a folder as written; empty if the tables were never queried. Raises PolicyError."""
     return read_json(folder / FILE) if (folder / FILE).exists() else {}
 
 
 def released_codes(folder: Path, systems: Mapping[str, Any]) -> Mapping[str, ReleasedCodes]:
-    """What is kept in a folder by canonical system; ``systems`` are those of its codes.json. Raises PolicyError."""
+    """The released codes of a folder by canonical system; ``systems`` comes from its codes.json. Raises PolicyError."""
     answers = answers_of(folder)
     try:
         return {

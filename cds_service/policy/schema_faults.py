@@ -1,4 +1,4 @@
-"""Which errors of a JSON schema an author sees: each fault once, where it was made, and not what follows from it."""
+"""Which errors of a JSON schema an author sees: each fault once, at its place, without its consequences."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -12,17 +12,17 @@ from cds_service.policy import schema_words as words
 from cds_service.policy.schema_words import Fault, Schema
 from cds_service.spelling import meant, nearest, shortened
 
-# Another kind of value than a branch wants says that the branch was not meant, however little else is wrong.
+# The wrong kind of value shows that the author did not mean this branch, however small the other faults are.
 _OTHER_KIND = 1000
-# How much contradicts the branch in which this keyword was broken; against others it is one.
+# How strongly a fault in each keyword counts against a branch; other keywords count 1.
 _COSTS = {"const": 20, "enum": 20, "required": 4, "additionalProperties": 4}
 _OF_KEYS = ("additionalProperties", "unevaluatedProperties", "required")
-# Of several faults of one value the first of these is reported: what is wrong with it most of all.
+# If one value has several faults, the first in this order is reported, because it is the most serious.
 _RANKS = {name: rank for rank, name in enumerate(("type", "const", "enum", "minLength", "maxLength", "format"))}
 
 
 def problems(validator: Draft202012Validator, document: Any) -> list[tuple[str, str]]:
-    """(JSON path, sentence) of every fault in a document, in the order of the paths."""
+    """(JSON path, sentence) of every fault in a document, in path order."""
     root: Schema = validator.schema if isinstance(validator.schema, dict) else {}
     values: dict[tuple[str | int, ...], list[Fault]] = {}
     names: dict[tuple[str | int, ...], list[Fault]] = {}
@@ -49,7 +49,7 @@ def _fault(root: Schema, document: Any, error: ValidationError) -> Fault:
         branches[branch] = (*branches.get(branch, ()), _fault(root, document, inner))
     found = error.instance
     if str(error.validator) == "None":
-        # Where the schema of a key is false, jsonschema leaves out which key it was: it is found again in the object.
+        # jsonschema does not name a key whose schema is false, so look the value up in the document.
         found = reduce(lambda value, step: value[step], error.absolute_path, document)
     return Fault(
         root=root,
@@ -67,7 +67,7 @@ def _fault(root: Schema, document: Any, error: ValidationError) -> Fault:
 
 
 def _branches_meant(faults: Iterable[Fault]) -> Iterator[Fault]:
-    """The faults; in place of that of an anyOf or oneOf those of the branch that was meant, if one stands out."""
+    """The faults, with each anyOf or oneOf replaced by the faults of the intended branch, if one stands out."""
     for fault in faults:
         branch = _branch_meant(fault) if fault.branches else ()
         if branch:
@@ -77,12 +77,12 @@ def _branches_meant(faults: Iterable[Fault]) -> Iterator[Fault]:
 
 
 def _branch_meant(fault: Fault) -> tuple[Fault, ...]:
-    """The faults of the branch against which least speaks; none where it takes the names of all branches to help.
+    """The faults of the branch that fits best; none if the author needs the names of all branches.
 
-    That is so where all are of another kind, where two are even, and where the value is only not the one that it names.
+    That is so if every branch wants another kind of value, if two fit equally well, or if only a name is wrong.
     """
     for index, faults in fault.branches.items():
-        # "18" in a place for a number, or for the name of one: the quotes are the fault.
+        # "18" where a number or the name of one is allowed: the quotes are the fault.
         if words.without_quotes(fault.found, words.resolved(fault.root, fault.wanted[index]).get("type", [])):
             return faults
     costs = {index: sum(_cost(inner, fault) for inner in faults) for index, faults in fault.branches.items()}
@@ -94,7 +94,7 @@ def _branch_meant(fault: Fault) -> tuple[Fault, ...]:
 
 
 def _cost(fault: Fault, above: Fault) -> int:
-    """How much a fault contradicts its branch of the anyOf or oneOf ``above``."""
+    """How strongly a fault counts against its branch of the anyOf or oneOf ``above``."""
     if fault.branches:
         return min(sum(_cost(inner, above) for inner in faults) for faults in fault.branches.values())
     if fault.path == above.path and _other_kind(fault):
@@ -103,7 +103,7 @@ def _cost(fault: Fault, above: Fault) -> int:
 
 
 def _other_kind(fault: Fault) -> bool:
-    """Whether a value is of another kind than wanted, and not only another value."""
+    """Whether a value is of the wrong kind, rather than a wrong value of the right kind."""
     if fault.keyword not in ("const", "enum"):
         return fault.keyword == "type"
     wanted = [fault.wanted] if fault.keyword == "const" else fault.wanted
@@ -129,7 +129,7 @@ def _first(faults: list[Fault]) -> str:
 
 
 def _of_object(faults: list[Fault]) -> Iterator[str]:
-    """The sentences of the faults of one object; a key that is only misspelled is not told as a missing one too."""
+    """The sentences of the faults of one object; a misspelled key is not also reported as missing."""
     missing = _all_missing(faults)
     settled = [fault for fault in faults if not words.condition_keys(fault) & set(missing)]
     unknown = dict.fromkeys(key for fault in faults for key in _unknown(fault))
@@ -156,9 +156,9 @@ def _of_object(faults: list[Fault]) -> Iterator[str]:
 
 
 def _all_missing(faults: list[Fault]) -> dict[str, str]:
-    """Each key that an object lacks -> the condition under which it is needed, or nothing.
+    """Each key that an object lacks -> the condition under which it is required ("" if always).
 
-    What depends on the value of a key that is missing itself is not yet known, and is left out.
+    A requirement that depends on a missing key is left out, because it is not known yet.
     """
     found: dict[str, str] = {}
     lacking = [fault for fault in faults if fault.keyword == "required"]
@@ -180,7 +180,7 @@ def _unknown(fault: Fault) -> list[str]:
 
 
 def _dependent(fault: Fault) -> Iterator[tuple[str, str]]:
-    """(missing key, sentence) of each key that another one needs beside it."""
+    """(missing key, sentence) of each key that another key requires."""
     for key, needed in fault.wanted.items():
         if key in fault.found:
             for other in needed:

@@ -1,7 +1,7 @@
 """The words for one fault in a file: what was found, what is allowed, and under which condition.
 
-A ``description`` in a schema is read here: it is the noun phrase that says in words what a pattern wants ("lower-case
-words and numbers joined by dashes"), because no regular expression may reach an author.
+A ``description`` in a schema is the noun phrase for a pattern ("lower-case words and numbers joined by dashes"), so
+that authors never see a regular expression.
 """
 
 import json
@@ -36,7 +36,7 @@ _FORMATS = {
 LENGTH_SHOWN = 60
 _OF_SOME_FORM = ("in the wrong format", "text in the expected format")
 
-# Under these keywords stand schemas by name, or schemas of what an object or list holds.
+# These keywords contain schemas by name, or the schemas of an object's or list's members.
 _NAMED = ("properties", "patternProperties", "dependentSchemas", "$defs")
 _INNER = ("properties", "patternProperties", "additionalProperties", "unevaluatedProperties", "items", "prefixItems")
 
@@ -45,9 +45,9 @@ _INNER = ("properties", "patternProperties", "additionalProperties", "unevaluate
 class Fault:
     """One error of a schema.
 
-    ``root`` is the whole schema of the file and ``schema_path`` leads in it to the keyword that was broken; ``schema``
-    is the object in which that stands, and ``wanted`` its value. ``path`` leads in the document to what was ``found``.
-    ``branches``: of an anyOf or oneOf what breaks each branch, by the index of the branch.
+    ``root`` is the whole schema of the file, and ``schema_path`` the path in it to the violated keyword. ``schema`` is
+    the object that contains the keyword, and ``wanted`` the keyword's value. ``path`` is the path in the document to
+    ``found``. ``branches`` has the faults of each branch of an anyOf or oneOf, by index.
     """
 
     root: Schema
@@ -68,12 +68,12 @@ def sentence(fault: Fault) -> str:
 
 
 def is_type(value: Any, name: str) -> bool:
-    """Whether a value is of a type of JSON Schema; true and false are not numbers."""
+    """Whether a value has a type of JSON Schema; true and false are not numbers."""
     return bool(Draft202012Validator.TYPE_CHECKER.is_type(value, name))
 
 
 def without_quotes(text: Any, types: str | list[str]) -> bool:
-    """Whether text is a value of one of these types that was put between quotes: "18" where a number is needed."""
+    """Whether text is a quoted value of one of these types: "18" where a number is required."""
     try:
         bare = json.loads(text) if isinstance(text, str) else text
     except ValueError:
@@ -83,7 +83,7 @@ def without_quotes(text: Any, types: str | list[str]) -> bool:
 
 
 def resolved(root: Schema, schema: Any) -> Any:
-    """A schema, with what it refers to in the same file in place of its ``$ref``."""
+    """A schema with its ``$ref`` (in the same file) replaced by the schema that it refers to."""
     while isinstance(schema, Mapping) and str(schema.get("$ref", "")).startswith("#/"):
         target: Any = root
         for step in schema["$ref"].removeprefix("#/").split("/"):
@@ -96,7 +96,7 @@ def resolved(root: Schema, schema: Any) -> Any:
 
 
 def _conditions(fault: Fault) -> Iterator[tuple[int, Schema, bool]]:
-    """(steps up to the object that it speaks of, the ``if``, whether it is met) of each if/then/else above a fault."""
+    """(steps up to the object that it concerns, the ``if``, whether it is met) of each if/then/else above a fault."""
     node: Any = fault.root
     found: list[tuple[int, Schema, bool]] = []
     depth, is_name = 0, False
@@ -105,7 +105,7 @@ def _conditions(fault: Fault) -> Iterator[tuple[int, Schema, bool]]:
         if is_name:
             is_name = False
         else:
-            # A key named "then" is not a keyword: is_name tells the two apart.
+            # Tells a property named "then" from the keyword.
             is_name = step in _NAMED
             depth += step in _INNER
             if step in ("then", "else") and "if" in node:
@@ -115,7 +115,7 @@ def _conditions(fault: Fault) -> Iterator[tuple[int, Schema, bool]]:
 
 
 def condition_keys(fault: Fault) -> set[str]:
-    """The keys of the same object by whose values it is decided whether the broken schema applies."""
+    """The keys of the same object whose values decide whether the violated schema applies."""
     return {
         key
         for up, schema, _ in _conditions(fault)
@@ -125,7 +125,7 @@ def condition_keys(fault: Fault) -> set[str]:
 
 
 def condition(fault: Fault) -> str:
-    """The condition under which the broken schema applies, as "where 'kind' is 'onset'"; empty where there is none."""
+    """The condition under which the violated schema applies, as "where 'kind' is 'onset'"; "" if there is none."""
     told = [
         f"'{key}' is {'' if met else 'not '}{described(fault.root, schema)}"
         for up, condition, met in _conditions(fault)
@@ -139,7 +139,7 @@ def condition(fault: Fault) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value of the file as it is there, shortened; text in single quotes."""
+    """A value as it is in the file, shortened; text is in single quotes."""
     match value:
         case str():
             written = json.dumps(value, ensure_ascii=False)[1:-1]
@@ -314,7 +314,7 @@ def _alternatives(fault: Fault) -> str:
 
 
 def _values(root: Schema, schema: Any) -> list[str]:
-    """The texts that a schema names one by one."""
+    """The string values that a schema lists."""
     schema = resolved(root, schema)
     named = [*schema.get("enum", ()), schema.get("const")] if isinstance(schema, Mapping) else []
     return [value for value in named if isinstance(value, str)]
@@ -358,10 +358,10 @@ _SENTENCES: Mapping[str, Callable[[Fault], str]] = {
     "anyOf": _alternatives,
     "oneOf": _alternatives,
     "not": _not,
-    # jsonschema names no keyword where the schema of a key is false.
+    # jsonschema names no keyword if the schema of a key is false.
     "None": _false,
 }
-# Those of an object are reported together: a key that is unknown may be the one that is missing.
+# The added keywords are reported together for an object, because an unknown key may be the missing one misspelled.
 KEYWORDS = frozenset(_SENTENCES) - {"None"} | {
     "additionalProperties",
     "unevaluatedProperties",

@@ -1,11 +1,11 @@
-"""Where a policy comes from: sources and what they found, numbers, authors and reviews, what it is for."""
+"""Where a rule set comes from: sources and their findings, parameters, authors and reviews, and its intended use."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document of the register: what it is, where it lies, how much of it was ``seen``, and when (a partial date)."""
+    """A document in the register: what and where it is, how much of it was ``seen``, and when (a partial date)."""
 
     title: str
     citation: str
@@ -16,9 +16,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Where a criterion's content was found: source id, place in it, what it says in our words, how far verified.
+    """Where a criterion comes from: source id, place in the source, our paraphrase, and how far it is verified.
 
-    ``quote`` are the source's own words, where they were available.
+    ``quote`` is the source's own text, if it was available.
     """
 
     source: str
@@ -30,7 +30,8 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class LaterText:
-    """A later text of the same society, of a day (a partial date), that is not evaluated; its place in the register."""
+    """A later text of the same society, with its date (may be partial) and register id. The service does not evaluate
+    it."""
 
     title: str
     date: str
@@ -40,7 +41,7 @@ class LaterText:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A number of the statement that limits name as "$name", and the place of the source in which it was found."""
+    """A number of the statement that limits name as "$name", and the place in the source where it was found."""
 
     title: str
     value: float
@@ -50,7 +51,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class StudyResult:
-    """What a study found; it ``speaks`` "for", "against" or "mixed"."""
+    """What a study found; ``speaks`` is "for", "against" or "mixed"."""
 
     finding: str
     speaks: str
@@ -60,7 +61,7 @@ class StudyResult:
 
 @dataclass(frozen=True, slots=True)
 class Information:
-    """A note on a topic, which decides nothing, and the source in which it was read, where it is of one."""
+    """A note on a topic, which affects no result, and its source, if it has one."""
 
     topic: str
     note: str
@@ -69,7 +70,7 @@ class Information:
 
 @dataclass(frozen=True, slots=True)
 class Funded:
-    """Who paid for a thing, or that it is not known, and the source in which this was looked for."""
+    """Who paid for something, or that this is unknown, and the source that was checked."""
 
     says: str
     source: str
@@ -77,7 +78,7 @@ class Funded:
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """What a policy is for, by whom and for whom it is used, what it is not for, who paid, and its limits."""
+    """A rule set's purpose, users and population, what it is not for, who paid, and its limits."""
 
     purpose: str
     intended_user: str
@@ -91,8 +92,8 @@ class Attributes:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """What was changed in a policy on a day (ISO 8601), and what a clinician reads otherwise on cards since (empty: not
-    stated). ``turns`` are the ids of the criteria whose result can differ by it."""
+    """What changed in a rule set on a day (ISO 8601), and what clinicians see differently on cards since then ("": not
+    stated). ``turns`` are the ids of the criteria whose result the change can affect."""
 
     on: str
     what: str
@@ -102,7 +103,7 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """Who wrote a policy and who checked it (None: nobody yet), on which days (ISO 8601), and what was revised."""
+    """Who wrote a rule set and who checked it (None: not checked yet), on which days (ISO 8601), and its revisions."""
 
     written_by: str
     checked_by: str | None

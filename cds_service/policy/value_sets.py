@@ -1,8 +1,8 @@
-"""Value sets of a deployment: licensed codes that it adds to the code sets of policies, and that are never committed.
+"""Value sets of a deployment: licensed codes that it adds to the code sets of rule sets, and that are never committed.
 
-A file is at ``POLICY/CODE-SET/FILE``: a FHIR R4 ValueSet as JSON (an expansion, or a compose that names each code) or
-a table as CSV. Like a code pack it changes the documents of a policy before it is built. Its codes come beside those of
-the policy, which keep their rows, and each is marked with the name of the value set.
+A file is at ``POLICY/CODE-SET/FILE``: a FHIR R4 ValueSet as JSON (an expansion, or a compose that lists each code) or a
+table as CSV. Like a code pack, it changes the documents of a rule set before the loader builds it. Its codes are added
+to the rule set's rows, which do not change, and each added code carries the name of the value set.
 """
 
 import csv
@@ -21,13 +21,13 @@ from cds_service.policy.json_files import read_json
 from cds_service.policy.loading.code_sets import code_of
 from cds_service.spelling import nearest
 
-# A search by codes names each of them in its address.
+# A search by codes lists every code in its URL.
 MOST_CODES = 5_000
 MOST_BYTES = 10_000_000
 LONGEST_NAME = 60
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9.,()/-]+")
 _NO_CODE = re.compile(r"\s|^$")
-# As FHIR calls the columns of a table, and as the downloads of the Value Set Authority Center do.
+# Column names as in FHIR, and as in downloads from the Value Set Authority Center.
 _COLUMNS = {
     "system": ("system", "code system", "codesystem", "code system oid", "codesystemoid"),
     "code": ("code",),
@@ -37,7 +37,7 @@ _EXPAND = "have a terminology server $expand it, and save the expansion"
 
 
 class ValueSetCode(NamedTuple):
-    """One code of a value set, canonical, and what the value set calls it ("" for nothing)."""
+    """One canonical code of a value set, and its display ("" if it has none)."""
 
     system: str
     code: str
@@ -46,7 +46,7 @@ class ValueSetCode(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ValueSet:
-    """One file: its name (as cards show it), the policy and the code set to which its codes are added."""
+    """One file: its name (as cards show it), and the rule set and code set that receive its codes."""
 
     name: str
     file: str
@@ -57,7 +57,7 @@ class ValueSet:
 
 
 def read_value_sets(folder: Path | None) -> tuple[ValueSet, ...]:
-    """The value sets of a folder; without a folder there are none.
+    """The value sets of a folder; none if ``folder`` is None.
 
     Raises PolicyError with every problem of every file.
     """
@@ -108,7 +108,7 @@ def _read(file: Path, folder: Path) -> ValueSet:
 
 
 def _entry(system: Any, code: Any, display: Any) -> ValueSetCode | str:
-    """One code, or why it cannot be one."""
+    """One code, or a sentence that says why it is not valid."""
     if not isinstance(system, str) or not isinstance(code, str):
         return "a code needs a system and a code, both as text"
     known = canonical_system(system)
@@ -143,7 +143,7 @@ def _of_json(file: Path) -> tuple[str, str, list[_Written]]:
 
 
 def _expanded(expansion: Mapping[str, Any]) -> Iterator[_Written]:
-    """The codes of an expansion, nested ones too. Raises ValueError for a page of one."""
+    """The codes of an expansion, including nested ones. Raises ValueError if it is only one page."""
     found = list(_contained(expansion.get("contains", ()), "$.expansion.contains"))
     total = expansion.get("total")
     if isinstance(total, int) and total > len(found):
@@ -152,7 +152,7 @@ def _expanded(expansion: Mapping[str, Any]) -> Iterator[_Written]:
 
 
 def _contained(listed: Iterable[Mapping[str, Any]], place: str) -> Iterator[_Written]:
-    # Nested as deep as its hierarchy is: without recursion, whatever the depth.
+    # Iterative, because an expansion may be nested to any depth.
     waiting = [(place, listed)]
     while waiting:
         place, entries = waiting.pop()
@@ -164,7 +164,7 @@ def _contained(listed: Iterable[Mapping[str, Any]], place: str) -> Iterator[_Wri
 
 
 def _composed(compose: Mapping[str, Any] | None) -> Iterator[_Written]:
-    """The codes that a compose names. Raises ValueError where it says them by a rule, which needs a terminology."""
+    """The codes that a compose lists. Raises ValueError for a compose with a rule, which needs a terminology server."""
     if not compose:
         raise ValueError(f"has neither an expansion nor a compose; {_EXPAND}")
     left_out = {
@@ -189,7 +189,7 @@ def _enumerated(part: Mapping[str, Any], place: str) -> Sequence[Mapping[str, An
 
 
 def _of_csv(file: Path) -> Iterator[_Written]:
-    """(place, system, code, display) of each row below the heading, which may be below other lines."""
+    """(place, system, code, display) of each row below the heading; other lines may precede the heading."""
     try:
         rows = list(csv.reader(io.StringIO(file.read_text(encoding="utf-8-sig"), newline="")))
     except (UnicodeDecodeError, csv.Error) as error:
@@ -214,7 +214,7 @@ def _columns(row: Sequence[str]) -> dict[str, int]:
 
 
 def unplaced(value_sets: Iterable[ValueSet], policies: Iterable[str]) -> list[str]:
-    """A sentence for each value set whose folder is named as no policy."""
+    """A sentence for each value set whose folder is not named after a rule set."""
     known = list(policies)
     return [
         f"{item.file}: '{item.policy}' is not a rule set; {nearest(item.policy, known)}"
@@ -226,9 +226,9 @@ def unplaced(value_sets: Iterable[ValueSet], policies: Iterable[str]) -> list[st
 def apply(
     value_sets: Sequence[ValueSet], policy: str, documents: Mapping[str, Any]
 ) -> tuple[Mapping[str, Any], list[str]]:
-    """The documents of a policy folder, valid by their schemas, with the codes of its value sets, and what is wrong.
+    """The schema-valid documents of a rule set folder with the codes of its value sets added, and a list of problems.
 
-    The documents passed in stay as they are; without a value set for this policy they come back.
+    The function does not change its arguments; if no value set applies, it returns the documents themselves.
     """
     own = [item for item in value_sets if item.policy == policy]
     if not own:
@@ -247,7 +247,8 @@ def apply(
 
 
 def _rows(item: ValueSet, present: Sequence[Mapping[str, Any]], systems: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The rows for the codes of a value set that no row of the code set stands for; ``systems`` gets theirs."""
+    """The rows for the codes of a value set that no row of the code set covers; new code systems are added to
+    ``systems``."""
     names = {canonical_system(system["url"]): name for name, system in systems.items()}
     listed: list[Code] = [code_of(canonical_system(systems[row["system"]]["url"]), row) for row in present]
     exact = {(row.system, row.code) for row in listed if not row.is_family}

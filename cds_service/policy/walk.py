@@ -1,4 +1,4 @@
-"""The tests of a policy walked: each whole one with what it decides, and every test inside it."""
+"""The tests of a rule set: each whole test with what it decides, and every test inside it."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from cds_service.policy.model import Policy, Test
 
 
 class Rooted(NamedTuple):
-    """A whole test, and what it decides: a criterion or a verdict (ids), or, where neither is named, the whole call."""
+    """A whole test and what it decides: a criterion or a verdict (ids), or the whole call if both are ""."""
 
     test: Test
     criterion: str = ""
@@ -15,7 +15,7 @@ class Rooted(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A test inside a test, or that itself; ``events`` names the fact of whose events it is asked."""
+    """A test or a test inside it; ``events`` names the fact whose events it applies to."""
 
     test: Test
     events: str = ""

@@ -1,4 +1,4 @@
-"""policy.json, criteria: whose answers count for the facts that each reads."""
+"""policy.json, criteria: whose answers count for the facts that each criterion reads."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -9,13 +9,13 @@ from cds_service.policy.places import path_of
 
 
 class AttesterReader(Reader):
-    """Gives each fact the people whose answers count, as the criteria that read it say."""
+    """Gives each fact the people whose answers count, taken from the criteria that read the fact."""
 
     def facts(self, facts: Mapping[str, FactRule], criteria: Iterable[Criterion]) -> dict[str, FactRule]:
-        """The facts with who may attest to them and which criteria read them.
+        """The facts, with who may attest to them and which criteria read them.
 
-        Notes a fact that criteria read which do not accept the same people: it is read once. A fact that no criterion
-        reads takes the answers of clinicians.
+        Notes a fact whose criteria accept different people, because each fact is read only once. A fact that no
+        criterion reads accepts the answers of clinicians.
         """
         readers: dict[str, dict[str, Criterion]] = {}
         for criterion in criteria:
@@ -35,7 +35,7 @@ class AttesterReader(Reader):
 
 
 def _behind(facts: Mapping[str, FactRule], names: Iterable[str]) -> Iterator[str]:
-    """The facts of these names, and those that they are computed from."""
+    """The facts with these names, each preceded by the facts that it is computed from."""
     for name in names:
         if name in facts:
             yield from filter(None, (facts[name].start, facts[name].end))

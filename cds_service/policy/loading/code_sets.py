@@ -13,12 +13,12 @@ NO_CODES = CodeSet(name="none", title="none", codes=(), exact={}, families=(), p
 
 
 class CodeReader(Reader):
-    """Reads the code sets of codes.json, and finds them for the other parts of the policy."""
+    """Reads the code sets of codes.json and finds them for the other parts of the rule set."""
 
     def __init__(
         self, problems: Problems, document: Mapping[str, Any], sets: Mapping[str, CodeSet] | None = None
     ) -> None:
-        """``sets`` are those that were read before from what the document still says."""
+        """``sets`` are already built from parts of the document that have not changed."""
         super().__init__(problems)
         self.systems: Mapping[str, Any] = document["systems"]
         known = sets or {}
@@ -28,13 +28,13 @@ class CodeReader(Reader):
         }
 
     def system(self, name: str, place: str, file: str = "codes") -> str:
-        """The canonical URI of a system that the folder names."""
+        """The canonical URI of a code system that the folder names."""
         if not self.known(name, self.systems, "system", file, place):
             return name
         return canonical_system(self.systems[name]["url"])
 
     def set_named(self, name: str | None, place: str) -> CodeSet | None:
-        """The code set of that name; None where none is named, or (noted) there is none of that name."""
+        """The code set with that name; None if ``name`` is None or unknown. An unknown name is noted."""
         if name is None or not self.known(name, self.sets, "code set", "policy", place):
             return None
         return self.sets[name]
@@ -80,7 +80,7 @@ class CodeReader(Reader):
 
 
 def code_of(system: str, entry: Mapping[str, Any]) -> Code:
-    """A row of codes.json, sound by its schema, of a system (canonical)."""
+    """The Code of a schema-valid row of codes.json; ``system`` is canonical."""
     return Code(
         system=system,
         system_name=entry["system"],

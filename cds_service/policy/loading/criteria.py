@@ -1,4 +1,4 @@
-"""policy.json, criteria, profiles and verdicts: what is asked, and what is made of the answers."""
+"""policy.json, criteria, profiles and verdicts: the criteria and how they combine."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -25,9 +25,10 @@ _HOLE = re.compile(r"\{([a-z][a-z0-9-]*)\}")
 
 
 class CriterionReader(Reader):
-    """Reads the criteria, which it keeps by id, and what is composed of them.
+    """Reads the criteria, the profiles, and the verdicts.
 
-    ``variants`` are, by key, those that a profile changes; ``entries`` the criteria of policy.json.
+    ``criteria`` are keyed by id, ``variants`` (criteria that a profile changes) by key; ``entries`` are the criteria of
+    policy.json.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class CriterionReader(Reader):
         self.variants: dict[str, Criterion] = {}
 
     def read(self) -> None:
-        """Reads the policy's own criteria."""
+        """Reads the rule set's own criteria."""
         self.criteria = {entry["id"]: self._criterion(index, entry) for index, entry in enumerate(self._entries)}
 
     def _criterion(self, index: int, entry: Mapping[str, Any]) -> Criterion:
@@ -78,7 +79,7 @@ class CriterionReader(Reader):
         )
 
     def profile(self, name: str, entry: Mapping[str, Any]) -> Profile:
-        """One profile; the criteria that it changes are added to ``variants``."""
+        """One profile; the criteria that the profile changes are added to ``variants``."""
         place = f"$.profiles.{name}"
         self._sources.known_source(entry["source"], f"{place}.source")
         pending, members = entry.get("pending"), entry.get("all", ())
@@ -105,7 +106,7 @@ class CriterionReader(Reader):
         )
 
     def _variant(self, name: str, entry: Mapping[str, Any], own: Criterion) -> str:
-        """The key of a criterion as a profile asks for it: its own, where the profile changes nothing in it."""
+        """The key of a criterion in a profile: its own key if the profile does not change the criterion."""
         index = self._places[own.id]
         written = self._entries[index]
         replaced = entry.get("replaces", {}).get(own.id, {})
@@ -150,7 +151,7 @@ class CriterionReader(Reader):
         return any(self._facts[name].per_part for name in names if name in self._facts)
 
     def _filled(self, title: str, numbers: Mapping[str, float], place: str) -> str:
-        """A title with its holes ({tests-least}) filled by the parameters; notes a hole that is not a parameter."""
+        """A title with its placeholders ({tests-least}) filled from the parameters; notes an unknown placeholder."""
         for name in _HOLE.findall(title):
             self.known(name, sorted(numbers), "parameter", "policy", place)
         return _HOLE.sub(lambda hole: str(numbers.get(hole[1], hole[0])), title)
@@ -163,7 +164,8 @@ class CriterionReader(Reader):
         return Hint(entry["fact"], entry["says"], entry.get("settled_by", ""), unless)
 
     def _contrary(self, entry: Mapping[str, Any], cited: Collection[str], place: str) -> Contrary:
-        """A fact that contradicts a criterion; it must be yes or no, and bear on a source that the criterion cites."""
+        """A fact that contradicts a criterion. Notes one that is not yes/no, or whose source the criterion does not
+        cite."""
         name = entry["fact"]
         if self.known(name, self._facts, "fact", "policy", f"{place}.fact"):
             kind = self._facts[name].kind
@@ -202,19 +204,19 @@ class CriterionReader(Reader):
             self.known(name, self._places, "criterion", file, place)
 
     def of_the_whole(self, entry: Mapping[str, Any], place: Steps) -> Test:
-        """A test that is asked of the whole, and so may read nothing that belongs to a part."""
+        """A test over the whole scope; notes facts in the test that are read for each part."""
         test = self._tests.test(entry, place)
         self._whole(test.facts(), path_of(place))
         return test
 
     def line(self, entry: Mapping[str, Any], place: str) -> ReviewLine:
-        """A line for review, which is of the whole."""
+        """A line for review, which covers the whole scope."""
         self._whole([entry["fact"]], f"{place}.fact")
         self.known(entry["fact"], self._facts, "fact", "policy", f"{place}.fact")
         return ReviewLine(entry["fact"], entry["says"], "withholds_codes" in entry)
 
     def _whole(self, names: Iterable[str], place: str) -> None:
-        """Notes facts that are read for each part where the whole is asked."""
+        """Notes facts that are read for each part although the test covers the whole scope."""
         for name in names:
             if name in self._facts and self._facts[name].per_part:
                 self.problem("policy", place, f"the fact '{name}' is read for each part, and here the whole is asked")
@@ -223,7 +225,7 @@ class CriterionReader(Reader):
 def always_evaluated(
     criteria: Iterable[Criterion], verdicts: Iterable[VerdictRule], profiles: Iterable[Profile]
 ) -> tuple[Criterion, ...]:
-    """The criteria that every call is checked against: all but those that only a profile asks for."""
+    """The criteria that every call evaluates: all except those that only a profile uses."""
     own = {key for verdict in verdicts if verdict.profile is None for key in verdict.criteria}
     lent = {own_id(key) for profile in profiles for key in profile.criteria} - own
     return tuple(item for item in criteria if item.id not in lent)

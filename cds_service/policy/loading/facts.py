@@ -1,4 +1,4 @@
-"""policy.json, facts and scope: what is read from the chart."""
+"""policy.json, facts and scope: what the service reads from the chart."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -12,26 +12,26 @@ from cds_service.policy.places import Steps, path_of
 
 
 class LoadedKind(Kind):
-    """What the loader asks of a kind.
+    """What the loader needs to know of a kind.
 
-    ``needs`` is the schema that a fact of this kind also meets, ``of_events`` the members that it must have where it
-    is asked of one of several events (None where it cannot be asked so).
+    A fact of this kind must also satisfy the schema ``needs``. As an attribute of one of several events it must have
+    the members ``of_events`` (None if the kind cannot be such an attribute).
     """
 
     needs: ClassVar[dict[str, Any]] = {}
     of_events: ClassVar[tuple[str, ...] | None] = None
-    # Whether silence may mean no, where the policy gives its reason.
+    # Whether silence may mean no, if the rule set gives a reason.
     may_be_absent: ClassVar[bool] = False
     default_state: ClassVar[str] = "ever"
     default_range: ClassVar[tuple[float, float]] = (float("-inf"), float("inf"))
-    # Whether records that other code sets recognize too may be left out.
+    # Whether a fact may exclude records that other code sets also recognize.
     may_leave_out: ClassVar[bool] = False
-    # What it does with the parts of a scope, without which it cannot be read.
+    # What the kind does with the parts of a scope; "" if the kind does not need a scope.
     needs_scope: ClassVar[str] = ""
 
 
 class FactReader(Reader):
-    """Reads the facts; ``scope`` is the name of what the statement judges separately, or None."""
+    """Reads the facts; ``scope`` names what the statement judges separately (None if it has no scope)."""
 
     def __init__(
         self, problems: Problems, codes: CodeReader, scope: str | None, kinds: Mapping[str, LoadedKind]
@@ -42,11 +42,11 @@ class FactReader(Reader):
         self._scope = scope
 
     def fault(self, place: Steps, sentence: str) -> None:
-        """Notes what is wrong at a place of policy.json."""
+        """Notes a fault at a place in policy.json."""
         self.problem("policy", path_of(place), sentence)
 
     def facts(self, entries: Mapping[str, Any], place: Steps) -> dict[str, FactRule]:
-        """The facts under a place, each of which may refer to those that are before it."""
+        """The facts under a place. Each fact may refer only to facts before it."""
         read: dict[str, FactRule] = {}
         for name, entry in entries.items():
             read[name] = self._fact(name, entry, (*place, name), read)

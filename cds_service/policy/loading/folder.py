@@ -1,4 +1,4 @@
-"""A policy folder read into a frozen Policy, or a PolicyError that names file, place, fault and what is allowed."""
+"""Reads a rule set folder into a frozen Policy, or raises a PolicyError with file, place, fault and what is allowed."""
 
 import hashlib
 import json
@@ -38,8 +38,8 @@ def load_policy(
     packs: Sequence[CodePack] = (),
     given: Sequence[ValueSet] = (),
 ) -> Policy:
-    """Reads one policy folder; codes of the packs' systems take their words from there, and those of the value sets
-    come beside them.
+    """Reads one rule set folder. Codes of a pack's system take their words from the pack; the value sets add their
+    codes.
 
     Raises PolicyError with all problems found, each naming its file and place.
     """
@@ -49,9 +49,9 @@ def load_policy(
 def documents_as_deployed(
     folder: Path, vocabulary: LoadedVocabulary, packs: Sequence[CodePack], given: Sequence[ValueSet]
 ) -> Mapping[str, Mapping[str, Any]]:
-    """``read_documents``, in which codes of the packs' systems have their words, and with the codes of the value sets.
+    """``read_documents``, with the words of the code packs and the codes of the value sets.
 
-    Raises PolicyError likewise.
+    Raises PolicyError with all problems found.
     """
     documents, missing = code_packs.apply(packs, read_documents(folder, vocabulary))
     documents, misplaced = value_sets.apply(given, folder.name, documents)
@@ -62,7 +62,7 @@ def documents_as_deployed(
 
 
 def read_documents(folder: Path, vocabulary: LoadedVocabulary) -> dict[str, Any]:
-    """The documents of a policy folder that hold its rules, by name, each sound by its schema.
+    """The documents of a rule set folder that define its rules, by name, each valid against its schema.
 
     Raises PolicyError with all problems found.
     """
@@ -72,7 +72,7 @@ def read_documents(folder: Path, vocabulary: LoadedVocabulary) -> dict[str, Any]
         for name, document in documents.items()
         for problem in schema_problems(schema(name, vocabulary), folder / f"{name}.json", document)
     ]
-    # Of no policy alone, and so beside the folders.
+    # All rule sets share this file, so it is next to their folders.
     named = folder.parent / "payer-names.json"
     if named.exists():
         documents["payer-names"] = read_json(named)
@@ -83,7 +83,7 @@ def read_documents(folder: Path, vocabulary: LoadedVocabulary) -> dict[str, Any]
 
 
 def read_all_documents(folder: Path, vocabulary: LoadedVocabulary) -> dict[str, Any]:
-    """``read_documents``, and the cases of all case files: what an author works on. Raises PolicyError likewise."""
+    """``read_documents`` plus the cases of all case files, for authors. Raises PolicyError with all problems found."""
     documents: dict[str, Any] = {}
     problems: list[str] = []
     for read in (lambda: read_documents(folder, vocabulary), lambda: {CASES: CaseFiles(folder).read()}):
@@ -97,7 +97,7 @@ def read_all_documents(folder: Path, vocabulary: LoadedVocabulary) -> dict[str, 
 
 
 def digest_of(documents: Mapping[str, Any]) -> str:
-    """What identifies the rules of deployed documents: the SHA-256, in hexadecimal, of all of them but the cases."""
+    """The identifier of deployed rules: the SHA-256, in hexadecimal, of all documents except the cases."""
     written = {name: document for name, document in documents.items() if name != CASES}
     return hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()
 
@@ -108,9 +108,9 @@ def policy_of(
     vocabulary: LoadedVocabulary,
     code_sets: Mapping[str, CodeSet] | None = None,
 ) -> Policy:
-    """The policy of documents that are sound by their schemas. Raises PolicyError for what leads nowhere.
+    """The Policy of schema-valid documents. Raises PolicyError for references to nothing.
 
-    ``code_sets`` are those that were read before from what codes.json still says.
+    ``code_sets`` are already built from parts of codes.json that have not changed.
     """
     problems = Problems(folder)
     policy = _Builder(problems, documents, vocabulary, code_sets).build()
@@ -120,7 +120,7 @@ def policy_of(
 
 
 class _Builder(Reader):
-    """Turns schema-valid documents into a Policy and notes every reference that leads nowhere."""
+    """Turns schema-valid documents into a Policy, and notes every reference to nothing."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class _Builder(Reader):
         self.criteria = CriterionReader(problems, self.facts, self.sources, self.tests, written["criteria"])
 
     def build(self) -> Policy:
-        """The policy, in which nothing leads nowhere where no problem was noted."""
+        """The Policy. If no problem was noted, all its references are valid."""
         written, card = self.written, self.documents["card"]
         self.names()
         phrases = WordingReader(self._problems).read(written, card)
@@ -209,7 +209,7 @@ class _Builder(Reader):
         )
 
     def names(self) -> None:
-        """Notes an id that is not the folder's name, and ids that occur twice."""
+        """Notes an id that differs from the folder's name, and duplicate ids."""
         written, folder = self.written, self._problems.folder.name
         if written["id"] != folder:
             self.problem("policy", "$.id", f"is '{written['id']}' but the folder is named '{folder}'; they must agree")
@@ -219,12 +219,12 @@ class _Builder(Reader):
         self.unique([entry["id"] for entry in self.documents["payers"]["payers"]], "payers", "$.payers")
 
     def opening(self, word: str) -> Test | None:
-        """A test that is asked when a chart is opened."""
+        """A test that runs when a user opens a chart; None if the rule set has none."""
         entries = self.written.get("patient_view", {})
         return self.criteria.of_the_whole(entries[word], ("patient_view", word)) if word in entries else None
 
     def types(self) -> None:
-        """Notes types of resource that facts read and of which nothing is known."""
+        """Notes unsupported resource types that facts read."""
         for name, rule in self.facts.items():
             place = f"$.facts.{name}"
             readable = WORDED if rule.kind.is_of_words else RECORDS
@@ -252,7 +252,7 @@ class _Builder(Reader):
         )
 
     def naming(self, entry: Mapping[str, Any], place: Steps) -> Test:
-        """The test that names a part where the order does not; how many are named is not known before."""
+        """The test that names a part if the order does not. Notes facts that count parts, which are not known yet."""
         test = self.criteria.of_the_whole(entry, place)
         for name in test.facts():
             if name in self.facts and self.facts[name].kind.counts_parts:

@@ -1,4 +1,4 @@
-"""policy.json, orders and pathways: how an order is recognized, and which go another way."""
+"""policy.json, orders and pathways: how an order is recognized, and which orders take another path."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from cds_service.policy.model import Act, OrderRule, Pathway
 
 
 class OrderReader(Reader):
-    """Reads what is said of orders; ``messages`` are the pathways of card.json."""
+    """Reads the rules for orders; ``messages`` are the pathways of card.json."""
 
     def __init__(self, problems: Problems, codes: CodeReader, tests: TestReader, messages: Mapping[str, Any]) -> None:
         super().__init__(problems)
@@ -20,7 +20,7 @@ class OrderReader(Reader):
         self._messages = messages
 
     def orders(self, entry: Mapping[str, Any], pathways: Iterable[Mapping[str, Any]]) -> OrderRule:
-        """How an order is recognized, and where it goes."""
+        """How an order is recognized, and which pathways it may take."""
         acts = tuple(act for n, item in enumerate(entry["acts"]) if (act := self._act(item, f"$.orders.acts[{n}]")))
         site = entry.get("site", {})
         here = self._codes.set_named(site.get("here"), "$.orders.site.here")

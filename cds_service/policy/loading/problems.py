@@ -1,4 +1,4 @@
-"""The faults of one policy folder, gathered so that an author sees all of them at once."""
+"""The faults of one rule set folder, collected so that an author sees all of them at once."""
 
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -7,7 +7,7 @@ from cds_service.spelling import nearest
 
 
 class Problems:
-    """Sentences, each naming file, place, what is wrong and what is allowed."""
+    """Sentences, each of which names file, place, what is wrong, and what is allowed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -19,7 +19,7 @@ class Problems:
 
 
 class Reader:
-    """What reads one part of a policy and notes its faults."""
+    """Base of the readers: each reads one part of a rule set and notes its faults."""
 
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
@@ -29,13 +29,13 @@ class Reader:
         self._problems.note(file, place, sentence)
 
     def unique(self, ids: Iterable[str], file: str, place: str) -> None:
-        """Notes ids that occur twice."""
+        """Notes duplicate ids."""
         ids = list(ids)
         for name in sorted({name for name in ids if ids.count(name) > 1}):
             self.problem(file, place, f"the id '{name}' occurs twice; each needs its own")
 
     def known(self, name: str, allowed: Collection[str], what: str, file: str, place: str) -> bool:
-        """Whether a name is one of those allowed; notes it with them where it is not."""
+        """Whether a name is allowed; if not, notes the name and the allowed ones."""
         if name in allowed:
             return True
         article = "an" if what[0] in "aeiou" else "a"

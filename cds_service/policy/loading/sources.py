@@ -1,4 +1,4 @@
-"""policy.json, where it comes from: sources, studies, numbers, what it is for, and its review."""
+"""policy.json, provenance: sources, studies, parameters, attributes, and review."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ from cds_service.policy.sources import (
 
 
 class SourceReader(Reader):
-    """Reads the register of sources, and all that names one of them."""
+    """Reads the register of sources and everything that cites a source."""
 
     def __init__(self, problems: Problems, entries: Mapping[str, Any]) -> None:
         super().__init__(problems)
@@ -41,7 +41,7 @@ class SourceReader(Reader):
         )
 
     def parameters(self, entries: Mapping[str, Any]) -> dict[str, Parameter]:
-        """The numbers of the statement."""
+        """The parameters: the statement's numbers, by name."""
         for name, entry in entries.items():
             self.known_source(entry["source"], f"$.parameters.{name}.source")
         return {
@@ -50,7 +50,7 @@ class SourceReader(Reader):
         }
 
     def attributes(self, entry: Mapping[str, Any]) -> Attributes:
-        """What the policy is for; notes where nobody says in which document who paid was looked for."""
+        """The attributes of the rule set; notes a funding entry whose source is not in the register."""
         self.known_source(entry["funding_of_statement"]["source"], "$.attributes.funding_of_statement.source")
         for index, study in enumerate(entry["funding_of_studies"]):
             self.known_source(study["source"], f"$.attributes.funding_of_studies[{index}].source")
@@ -66,7 +66,8 @@ class SourceReader(Reader):
         )
 
     def review(self, entry: Mapping[str, Any]) -> Review:
-        """Who wrote and checked it; notes revisions out of order: the page prints the last one as the newest."""
+        """Who wrote and checked the rule set. Notes revisions out of order, because the page prints the last one as the
+        newest."""
         days_of_revisions = [revision["on"] for revision in entry["revisions"]]
         if days_of_revisions != sorted(days_of_revisions):
             self.problem(
@@ -93,14 +94,14 @@ class SourceReader(Reader):
         )
 
     def later_text(self, entry: Mapping[str, Any] | None) -> LaterText | None:
-        """The later text of the society, where there is one."""
+        """The later text of the society; None if there is none."""
         if entry is None:
             return None
         self._where_cited(entry, "$.superseded_by")
         return LaterText(entry["title"], entry["date"], entry["url"], entry.get("source"))
 
     def information(self, entries: list[Mapping[str, Any]]) -> tuple[Information, ...]:
-        """The notes that decide nothing."""
+        """The notes, which affect no result."""
         for index, entry in enumerate(entries):
             self._where_cited(entry, f"$.information[{index}]")
         return tuple(Information(entry["topic"], entry["note"], entry.get("source")) for entry in entries)

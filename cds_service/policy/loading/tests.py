@@ -1,4 +1,4 @@
-"""policy.json, tests: each is loaded by its word; what all words need for that is here."""
+"""policy.json, tests: each word loads its own tests; this module has what all words share."""
 
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -13,10 +13,10 @@ LIMITS = ("at_least", "at_most", "more_than", "less_than")
 
 
 class LoadedWord(Word):
-    """What the loader asks of a word.
+    """What the loader needs to know of a word.
 
-    ``key`` is the member by which a test with this word is recognized, ``schema`` the members that belong to it, each
-    with its JSON Schema; ``has_company`` where other members stand beside the key.
+    ``key`` is the member that identifies a test with this word. ``schema`` has the JSON Schema of each of its members.
+    ``has_company`` says whether other members may stand next to the key.
     """
 
     key: ClassVar[str]
@@ -29,7 +29,7 @@ class LoadedWord(Word):
 
     @abstractmethod
     def load(self, entry: Mapping[str, Any], place: Steps, reader: "TestReader") -> Test:
-        """The test of a JSON object that is sound by the schema; the reader notes what else is wrong with it."""
+        """The test of a schema-valid JSON object; the reader notes any other fault."""
 
 
 class TestReader(Reader):
@@ -50,7 +50,7 @@ class TestReader(Reader):
         self._words = words
 
     def test(self, entry: Mapping[str, Any], place: Steps) -> Test:
-        """The test of a JSON object; what is wrong with it is noted, and something comes back all the same."""
+        """The test of a JSON object. Notes faults, and returns a test even then."""
         word = next((word for word in self._words.values() if word.has_company and word.recognizes(entry)), None)
         if word is None:
             if len(entry) != 1:
@@ -65,31 +65,31 @@ class TestReader(Reader):
         return word.load(entry, place, self)
 
     def within(self, attributes: Mapping[str, FactRule]) -> "TestReader":
-        """A reader of tests over what is asked of events."""
+        """A reader of tests over the attributes of events."""
         return TestReader(self._problems, attributes, self.numbers, self._words)
 
     def with_numbers(self, changed: Mapping[str, float]) -> "TestReader":
-        """A reader of the same tests in which some parameters have other numbers."""
+        """A reader of the same tests with other values for some parameters."""
         return TestReader(self._problems, self.facts, {**self.numbers, **changed}, self._words)
 
     def tests(self, entries: Sequence[Mapping[str, Any]], place: Steps) -> tuple[Test, ...]:
-        """The tests of a list."""
+        """The tests in a list."""
         return tuple(self.test(entry, (*place, n)) for n, entry in enumerate(entries))
 
     def inside(self, entry: Mapping[str, Any], members: Iterable[str], place: Steps) -> tuple[Test, ...]:
-        """The tests under these members, as far as the entry has them."""
+        """The tests under these members; members that the entry lacks are skipped."""
         return tuple(self.test(entry[member], (*place, member)) for member in members if member in entry)
 
     def fault(self, place: Steps, sentence: str) -> None:
-        """Notes what is wrong at a place of policy.json."""
+        """Notes a fault at a place in policy.json."""
         self.problem("policy", path_of(place), sentence)
 
     def named_fact(self, name: str, allowed: Collection[str], what: str, place: Steps) -> bool:
-        """Whether a name is one of those allowed; notes it with them where it is not."""
+        """Whether a name is allowed; if not, notes the name and the allowed ones."""
         return self.known(name, allowed, what, "policy", path_of(place))
 
     def only(self, entry: Mapping[str, Any], allowed: set[str], optional: set[str], place: Steps) -> None:
-        """Notes members that do not go together, and those without the one that they need."""
+        """Notes members that cannot be combined, and required members that are missing."""
         more = sorted(entry.keys() - allowed - optional)
         if more:
             together = ", ".join(sorted(allowed | optional))
@@ -98,13 +98,13 @@ class TestReader(Reader):
             self.fault(place, f"'{member}' is missing; {' and '.join(sorted(allowed))} go together")
 
     def limited(self, test: Test, entry: Mapping[str, Any], place: Steps) -> Test:
-        """The test with the limits that its entry must name."""
+        """The test with the limits of its entry; notes an entry without limits."""
         if entry.keys().isdisjoint(LIMITS):
             self.fault(place, f"a number to compare with is missing; one of {', '.join(LIMITS)}")
         return self.with_limits(test, entry, place)
 
     def with_limits(self, test: Test, entry: Mapping[str, Any], place: Steps) -> Test:
-        """The test with the limits that its entry names."""
+        """The test with the limits of its entry."""
         limits = {word: self._number(entry[word], (*place, word)) for word in LIMITS if word in entry}
         if not limits:
             return test

@@ -1,7 +1,7 @@
-"""The closed vocabulary of policies, and the schema of policy.json that is joined from it.
+"""The closed vocabulary of rule sets, and the schema of policy.json that is built from it.
 
-Kinds of facts and words of tests have one file each, in ``facts/kinds`` and ``facts/words``; ``facts.vocabulary`` is
-the list of them. The loader is given it, so that a policy can be loaded in a vocabulary with one more.
+Each kind of fact and each word of tests has its own file, in ``facts/kinds`` and ``facts/words``; ``facts.vocabulary``
+lists them. The loader takes the vocabulary as an argument, so a rule set can be loaded with an extended one.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class LoadedVocabulary:
     words: Mapping[str, LoadedWord]
 
     def complete(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """The schema of policy.json with what kinds and words ask for; ``schema`` leaves that open, and stays so."""
+        """The schema of policy.json, completed with what kinds and words require; ``schema`` itself does not change."""
         definitions = dict(schema["$defs"])
         test, fact, attribute = (dict(definitions[name]) for name in ("test", "fact", "attribute"))
         test["properties"] = {name: part for word in self.words.values() for name, part in word.schema.items()}
@@ -48,6 +48,6 @@ class LoadedVocabulary:
 
 @cache
 def schema(name: str, vocabulary: LoadedVocabulary) -> FileSchema:
-    """The schema of one file of a policy folder, such as "policy" or "card"."""
+    """The schema of one file of a rule set folder, such as "policy" or "card", as a FileSchema."""
     written = written_schema(name)
     return FileSchema(vocabulary.complete(written) if name == "policy" else written)

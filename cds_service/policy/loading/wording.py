@@ -1,4 +1,4 @@
-"""card.json: the phrases of the card, short enough for it, with holes that the service can fill."""
+"""card.json: the phrases of the card, checked for length and for placeholders that the service can fill."""
 
 from collections.abc import Iterator, Mapping
 from string import Formatter
@@ -15,13 +15,13 @@ from cds_service.policy.phrases import (
 )
 
 MESSAGES = ("ask", "ask_therapy", "ask_scope")
-# Words at most of each phrase of a criterion.
+# The maximum number of words in each phrase of a criterion.
 LONGEST = {"short": 4, "topic": 4, "doc": 3, "document": 7, "document_found": 7, "fails": 9, "met": 6, "letter": 16}
 LONGEST_EVIDENCE = 14
-# Marks a limit that is not in the label's own words.
+# Marks a limit that the label does not state in its own words.
 READ_AS = "read as"
 FOUND_HOLES = ("count", "last", "names")
-# What a measurement compares is a number of its own, which a card that says it fails must name.
+# A measurement is compared with a limit, so a card that says it fails must name the measured value.
 _COMPARED = ("at_least", "at_most", "more_than", "less_than")
 
 
@@ -29,7 +29,8 @@ class WordingReader(Reader):
     """Reads the phrases of card.json."""
 
     def read(self, policy: Mapping[str, Any], card: Mapping[str, Any]) -> Phrases:
-        """The phrases of a policy; notes those that are missing, too long, or have holes that nothing fills."""
+        """The phrases of a rule set; notes phrases that are missing or too long, and placeholders that nothing
+        fills."""
         self._messages(policy, card)
         self._named(policy, card)
         self._lengths(card)
@@ -114,7 +115,7 @@ class WordingReader(Reader):
                     self.problem("card", place, "has no {value}: a measured criterion names what was measured")
 
     def _own_readings(self, policy: Mapping[str, Any], card: Mapping[str, Any]) -> None:
-        # Nothing that is ours may read as if the label had stated it.
+        # Our own readings must not look as if the label stated them.
         for name in policy["verdicts"][0].get("all", ()):
             phrases = card["criteria"].get(name, {})
             if phrases.get("own_reading") and READ_AS not in phrases["fails"]:
@@ -134,12 +135,12 @@ class WordingReader(Reader):
 
 
 def _counted(policy: Mapping[str, Any]) -> int:
-    """How many verdicts count criteria of the policy's own."""
+    """The number of verdicts that count the rule set's own criteria."""
     return sum("all" in verdict for verdict in policy["verdicts"])
 
 
 def _compares(test: Any, measured: set[str]) -> bool:
-    """Whether the whole of a test is one comparison of a measured fact."""
+    """Whether a test is a single comparison of a measured fact."""
     return isinstance(test, dict) and test.get("fact") in measured and any(limit in test for limit in _COMPARED)
 
 
@@ -148,7 +149,7 @@ def _message(entry: Mapping[str, Any]) -> CardMessage:
 
 
 def _templates(card: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """(place, text, holes that are filled in it) of each text of the card that may have holes."""
+    """(place, text, allowed placeholders) of each text of the card that may have placeholders."""
     for name, phrases in card["criteria"].items():
         place = f"$.criteria.{name}"
         allowed = {"fails": ("value",), "met": ("value",), "letter": ("value",), "document_found": FOUND_HOLES}
