@@ -1,1 +1,1 @@
-"""The bench of rule set authors: cases, mutations, the check of a folder."""
+"""Tools for rule set authors: cases, mutations, and the check of a folder."""

@@ -1,4 +1,4 @@
-"""Why a criterion or a verdict came out as it did, in the words of an author's own case."""
+"""Why a criterion or a verdict has its result, in the terms of the author's own case."""
 
 from collections.abc import Iterable
 
@@ -10,20 +10,20 @@ MOST_NAMED = 6
 
 
 def of_finding(finding: Finding) -> str:
-    """The reason of a finding and the items of the case that it rests on: ``, because …; it rests on …``."""
+    """The reason for a finding and the items of the case that support it: ``, because …; it rests on …``."""
     because = f", because: {finding.reason}" if finding.reason else ""
     rests = [_item(evidence) for evidence in (*finding.evidence, *finding.contrary)]
     return because + (f"; it rests on {_some(rests)}" if rests else "; no record bears on it")
 
 
 def of_findings(findings: Iterable[Finding]) -> str:
-    """The criteria that keep a verdict from being met; nothing where it has none, or is met."""
+    """The criteria that keep a verdict from being met; "" if there are none or the verdict is met."""
     open_ones = [f"{finding.key} is {finding.truth.value}" for finding in findings if finding.truth is not Truth.MET]
     return f", because: {_some(open_ones)}" if open_ones else ""
 
 
 def _item(evidence: Evidence) -> str:
-    """An item by the name that the case gives it, with what it says and its date."""
+    """An item by its name in the case, with its content and date."""
     said = " ".join(part for part in (evidence.display, evidence.value, evidence.date) if part)
     return f"'{evidence.reference.rpartition('/')[2]}' ({said})"
 

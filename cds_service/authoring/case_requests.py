@@ -1,4 +1,4 @@
-"""A case of cases.json to a hook call: each short item of its chart made into a FHIR R4 resource."""
+"""Turns a case of cases.json into a hook call: each short item of its chart becomes a FHIR R4 resource."""
 
 import copy
 import re
@@ -20,14 +20,14 @@ from cds_service.spelling import nearest
 PATIENT = "case-patient"
 _CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 _VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
-# An item of the chart as an answer refers to it: "Condition/finding".
+# A reference from an answer to an item of the chart: "Condition/finding".
 _REFERENCE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9.-]+")
 _NURSE = {
     "resourceType": "PractitionerRole",
     "id": "role",
     "code": [{"coding": [{"system": roles.NUCC, "code": "163W00000X"}]}],
 }
-# Who gave the answers of a case.
+# The possible authors of a case's answers.
 _AUTHORS: Mapping[str, Json] = {
     "clinician": {"author": {"reference": "Practitioner/case-practitioner", "display": "a practitioner"}},
     "staff": {"contained": [_NURSE], "author": {"reference": "#role", "display": "a nurse"}},
@@ -69,13 +69,13 @@ def request_of(policy: Policy, case: Mapping[str, Any], guide: Guide) -> tuple[s
 
 
 def first_orders(policy: Policy, guide: Guide) -> list[Json]:
-    """The draft orders that come first among those of a policy's cases. Raises PolicyError where one says nothing."""
+    """The first draft orders in a rule set's cases. Raises PolicyError if an item has no known kind."""
     maker = _Maker(policy, guide)
     return [maker.resource(name, item) for name, item in next(iter(policy.cases.frame["orders"].values())).items()]
 
 
 def prefetch_of(resources: list[Json], library: Library) -> dict[str, Any]:
-    """Resources laid out under the published prefetch keys; a key without resources holds an empty searchset."""
+    """Resources under the published prefetch keys; a key without resources gets an empty searchset."""
     filled: dict[str, Any] = {}
     for key, name in library.prefetch_keys.items():
         found = [resource for resource in resources if resource["resourceType"] == name]
@@ -106,7 +106,7 @@ def _changed(items: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, A
 
 
 class _Maker:
-    """Makes one FHIR R4 resource from one item; the word of ``_MAKERS`` that is in the item says which."""
+    """Makes one FHIR R4 resource from one item; the item's member that is in ``_MAKERS`` determines the type."""
 
     def __init__(self, policy: Policy, guide: Guide) -> None:
         self.policy = policy
@@ -120,7 +120,7 @@ class _Maker:
         return {key: value for key, value in made.items() if value is not None}
 
     def concept(self, code: str, text: str | None = None) -> Json:
-        """A CodeableConcept from "SYSTEM|code", or of text alone where the code is empty."""
+        """A CodeableConcept from "SYSTEM|code", or with text only if the code is empty."""
         if not code:
             return {"text": text}
         system, _, value = code.partition("|")
@@ -129,7 +129,7 @@ class _Maker:
             raise PolicyError(
                 [f"cases.json: '{code}' must be written SYSTEM|code, for example {next(iter(systems))}|…"]
             )
-        # A system may also be left out, or be given by its address: EHRs send both.
+        # EHRs also send codings without a system, or with the system's URL.
         if system and system not in systems and ":" not in system and "." not in system:
             raise PolicyError([f"cases.json: '{system}' is not a system of codes.json; {nearest(system, systems)}"])
         url = systems[system]["url"] if system in systems else system
@@ -274,7 +274,8 @@ def _note(item: Mapping[str, Any]) -> list[Json] | None:
 
 
 def _items(link: str, value: Any) -> list[Json]:
-    """The items of one answer: one, or a group for each event, whose items begin with the group's linkId."""
+    """The items of one answer: one item, or for each event a group whose items' linkIds begin with the group's
+    linkId."""
     if not isinstance(value, list):
         return [{"linkId": link, "answer": [_answer(value)]}]
     return [

@@ -1,4 +1,4 @@
-"""Cases: patients as short items in cases.json, made into hook calls, answered and compared with what is expected."""
+"""Cases: patients as short items in cases.json, turned into hook calls, answered, and compared with the expectation."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ from cds_service.verdicts.decisions import Decision
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """One case after the run: its sentence, what differed from what was expected, and what was answered."""
+    """The result of one case: its name, its differences from the expectation, and the answers."""
 
     name: str
     differences: tuple[str, ...]
@@ -32,13 +32,14 @@ class CaseResult:
 
 
 def run_cases(policy: Policy, guide: Guide) -> Iterator[CaseResult]:
-    """Runs every case of a policy through the real service, with that policy alone."""
+    """Runs every case of a rule set through the real service, with only that rule set loaded."""
     alone = guide_of(policy, guide)
     return (case_result(policy, case, alone) for case in policy.cases.document["cases"])
 
 
 def case_result(policy: Policy, case: Mapping[str, Any], guide: Guide) -> CaseResult:
-    """Makes the request of one case and runs it; one that cannot be made says why. ``guide`` is to the policy alone."""
+    """Makes the request of one case and runs it; an invalid case returns its problems. ``guide`` has only this rule
+    set."""
     try:
         request = request_of(policy, case, guide)
     except PolicyError as error:
@@ -47,12 +48,12 @@ def case_result(policy: Policy, case: Mapping[str, Any], guide: Guide) -> CaseRe
 
 
 def guide_of(policy: Policy, guide: Guide) -> Guide:
-    """A guide like the one given, to that policy alone."""
+    """A copy of the guide with only that rule set."""
     return replace(guide, library=Library((policy,), guide.library.canonical_base))
 
 
 def run_case(case: Mapping[str, Any], request: tuple[str, Json], guide: Guide, today: date) -> CaseResult:
-    """Answers the request of a case (``request_of``) and checks the answer against what the case expects."""
+    """Answers the request of a case (``request_of``) and compares the answer with the expectation."""
     wanted = case["expect"].get("refused")
     try:
         answers = hook_call.answer(hook_request.parse(*request), guide, today, case.get("profile"))
@@ -65,14 +66,14 @@ def run_case(case: Mapping[str, Any], request: tuple[str, Json], guide: Guide, t
 
 
 def today_of(policy: Policy) -> date:
-    """The day on which a policy's cases are evaluated."""
+    """The day on which a rule set's cases are evaluated."""
     return date.fromisoformat(policy.cases.frame["today"])
 
 
 def differences(  # noqa: C901 - one branch for each thing that a case can expect
     expect: Mapping[str, Any], answers: Sequence[Answer]
 ) -> Iterator[str]:
-    """A sentence for each point in which the answers of a case's policy are not what the case expects."""
+    """A sentence for each difference between the answers and the case's expectation."""
     wanted, shown = expect.get("cards", 1), [item for item in answers if item.card is not None]
     if len(shown) != wanted:
         yield f"expected {wanted} cards, got {len(shown)}"
@@ -119,7 +120,7 @@ def differences(  # noqa: C901 - one branch for each thing that a case can expec
 
 
 def told(answer: Answer) -> str:
-    """All that a reader of a card can come to see: its summary and detail, and the evidence behind it."""
+    """Everything that a reader of a card can see: its summary and detail, and the evidence behind it."""
     card, found = answer.card or {}, answer.assessment
     behind: tuple[str, ...] = ()
     if found is not None:
@@ -128,7 +129,7 @@ def told(answer: Answer) -> str:
 
 
 def _verdicts(decision: Decision) -> dict[str, tuple[str, tuple[Finding, ...]]]:
-    """Truth and findings by verdict id, and for each part by "id part"; the rule that was asked for is among them."""
+    """Truth and findings by verdict id, and for each part by "id part"; includes the requested rule."""
     truths: dict[str, tuple[str, tuple[Finding, ...]]] = {}
     for verdict in (*decision.verdicts, *([decision.requested] if decision.requested else ())):
         truths[verdict.rule.id] = (verdict.truth.value, verdict.findings)
@@ -138,13 +139,13 @@ def _verdicts(decision: Decision) -> dict[str, tuple[str, tuple[Finding, ...]]]:
 
 
 def _findings(decision: Decision) -> Iterator[Finding]:
-    """Every finding, those of the payer's rule and of the rule that was asked for among them, each once."""
+    """Every finding once, including those of the payer's rule and of the requested rule."""
     lent = [*decision.payer.held, *(decision.requested.findings if decision.requested else ())]
     yield from {finding.key: finding for finding in (*decision.findings.values(), *lent)}.values()
 
 
 def _suggested(card: Mapping[str, Any]) -> Iterator[str]:
-    """The code that each suggestion adds: the one of the order's codes that the action's description names."""
+    """The code that each suggestion adds: the code of the order that the action's description names."""
     for suggestion in card.get("suggestions", ()):
         for action in suggestion["actions"]:
             order, named = action["resource"], action["description"].split()

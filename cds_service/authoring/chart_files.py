@@ -1,7 +1,7 @@
 """Files of FHIR resources as hook calls: one order-sign request for each patient, as an EHR would send it.
 
-What a file holds of a patient is taken as the whole record: a type that it does not hold is an empty list, unless the
-file itself says that it is only a part: a Bundle with a ``next`` link, a ``total`` above what it holds, a failed entry.
+A file counts as the patient's whole record, so a type without resources becomes an empty list. The exception is a file
+that says it is only a part: a Bundle with a ``next`` link, a ``total`` above its entries, or a failed entry.
 """
 
 import json
@@ -21,24 +21,24 @@ _MORE = [{"relation": "next", "url": ""}]
 
 
 class ChartFile(NamedTuple):
-    """One file: its patients, each with all its copies, and everything else that it holds."""
+    """One file: its patients, each with all copies, and all other resources."""
 
     patients: Mapping[str, Sequence[Json]]
     others: Sequence[Json]
-    # The fullUrl of a resource, by its identity as an object.
+    # Object id of a resource -> its fullUrl.
     addresses: Mapping[int, str]
     read: PrefetchValue
 
 
 def chart_files(folder: Path) -> list[Path]:
-    """The JSON files of a folder and of all folders in it, in the order of their names."""
+    """The JSON files of a folder and its subfolders, sorted by path."""
     return sorted(path for path in folder.rglob("*.json") if path.is_file())
 
 
 def read_file(path: Path) -> ChartFile:
     """The resources of a file: a Bundle, a resource, or a list of either.
 
-    Raises PolicyError for a file that is not JSON, or that holds no Patient with an id.
+    Raises PolicyError if a file is not JSON or has no Patient with an id.
     """
     try:
         document: Any = json.loads(path.read_bytes())
@@ -60,10 +60,10 @@ def read_file(path: Path) -> ChartFile:
 
 
 def requests_of(file: ChartFile, keys: Mapping[str, str], drafts: Iterable[Json]) -> Iterator[tuple[str, Json]]:
-    """(id of the patient, order-sign request) for each patient of a file.
+    """(patient id, order-sign request) for each patient of a file.
 
-    ``keys`` maps each published prefetch key to its resource type; ``drafts`` are the orders to be signed, of whomever:
-    they become this patient's.
+    ``keys`` maps each published prefetch key to its resource type. ``drafts`` are the orders to sign; their subject
+    becomes this patient.
     """
     whose = {
         address: patient
@@ -77,7 +77,7 @@ def requests_of(file: ChartFile, keys: Mapping[str, str], drafts: Iterable[Json]
 
 
 def _subject(resource: Json) -> str:
-    """The address of the patient that a resource names; "" where it names none that can be read."""
+    """The address of the patient that a resource refers to; "" if it has no readable reference."""
     subject = first_of(resource, subject_of(resource["resourceType"]), "subject", "patient")
     reference = subject.get("reference") if isinstance(subject, dict) else None
     return relative(reference) if isinstance(reference, str) else ""

@@ -1,6 +1,6 @@
-"""What becomes of the charts of a folder: what was delivered, what no policy has a code for, and what went wrong.
+"""A report on the charts of a folder: what was delivered, which records no rule set has a code for, and what failed.
 
-The list of records without a known code is the work list of whoever maintains the code sets.
+The records without a known code are the work list of the people who maintain the code sets.
 """
 
 import re
@@ -26,14 +26,14 @@ from cds_service.service import call_chart, hook_call
 from cds_service.service.guide import Guide
 from cds_service.service.statement import Answer
 
-# What is said of the first of several records counts those like it, and would keep equal reasons apart.
+# The reason on the first of several records counts similar ones, which would keep equal reasons apart.
 _HOW_MANY_MORE = re.compile(r" \(\d+ more like it\)$")
 _LONGEST_WORDS = 80
 
 
 class Uncoded(NamedTuple):
-    """One way in which records are written that no code set lists: of which type, the code, the words beside it, and
-    whether a policy reads these words all the same."""
+    """One spelling of records that no code set lists: their type, code and words, and whether a rule set recognizes
+    them by their words."""
 
     type: str
     code: str
@@ -43,7 +43,7 @@ class Uncoded(NamedTuple):
 
 @dataclass(slots=True)
 class TypeLedger:
-    """What became of the resources of one type in all charts: states of their lists, and why some do not count."""
+    """The resources of one type in all charts: the states of their lists, and why some do not count."""
 
     states: Counter[str] = field(default_factory=Counter)
     received: int = 0
@@ -53,11 +53,11 @@ class TypeLedger:
 
 @dataclass(slots=True)
 class ChartsReport:
-    """What became of the charts of a folder; places are "FILE, patient ID".
+    """The report on the charts of a folder; places are "FILE, patient ID".
 
-    ``cards`` counts by policy and kind of answer, ``uncoded`` by how a record is written, with the number of
-    ``patients`` beside it; ``unread`` counts by type what no policy reads; ``skipped`` are files without a chart,
-    ``refused`` calls that are answered with a 4xx, and ``crashes`` what is a fault of the service.
+    ``cards`` counts by rule set and kind of answer, and ``uncoded`` by spelling, with ``patients`` as the number of
+    patients. ``unread`` counts by type the resources that no rule set reads. ``skipped`` are files without a chart,
+    ``refused`` calls that get a 4xx, and ``crashes`` faults of the service.
     """
 
     files: int = 0
@@ -74,12 +74,12 @@ class ChartsReport:
 
 
 def drafts_of(policies: Iterable[Policy], guide: Guide) -> list[Json]:
-    """The first draft orders of the cases of each policy."""
+    """The first draft orders in the cases of each rule set."""
     return [draft for policy in policies for draft in first_orders(policy, guide)]
 
 
 def report(folder: Path, guide: Guide, drafts: Iterable[Json], today: date) -> ChartsReport:
-    """Answers one order-sign call for each patient of each JSON file of a folder, whatever goes wrong with one."""
+    """Answers one order-sign call for each patient of each JSON file of a folder; a failure does not stop the run."""
     reader = _Reader(replace(guide, explains=True), list(drafts), today)
     for path in chart_files.chart_files(folder):
         reader.file(path, str(path.relative_to(folder)))
@@ -111,7 +111,7 @@ class _Reader:
                 self.call(request, place)
             except RequestError as error:
                 self.report.refused.append(f"{place}: {error.status}: {error.sentence}")
-            # What a chart may hold is what this is to find out: one fault must not end the run.
+            # The run must find every fault in unknown charts, so one fault must not end the run.
             except Exception as error:
                 self.report.crashes.append(f"{place}: {fault(error)}")
 
@@ -142,7 +142,7 @@ class _Reader:
                 self.report.cards[policy.id]["no card"] += 1
 
     def codes(self, concepts: Iterable[tuple[str, Any]]) -> None:
-        """Counts those of one chart's (type, CodeableConcept) that fall under no code of any policy."""
+        """Counts the (type, CodeableConcept) pairs of one chart that match no code of any rule set."""
         seen = set()
         for kind, concept in concepts:
             self.report.records += 1
@@ -151,7 +151,7 @@ class _Reader:
                 found = self.reads.lexicon.read(tuple((item.get("system"), item.get("code")) for item in listed))
                 if found.rows or found.broken:
                     continue
-            # What is broken is in the ledger.
+            # The ledger already lists unreadable records.
             except UnreadableError:
                 continue
             words = " ".join(concept_label(concept).split())[:_LONGEST_WORDS]
@@ -161,7 +161,7 @@ class _Reader:
         self.report.patients.update(seen)
 
     def code_of(self, listed: Iterable[Json]) -> str:
-        """Of several codings that to be looked at first, one of a standard system before a local one; "" for none."""
+        """The most useful of several codings: one of a standard system before a local one; "" if there is none."""
         written = [(item.get("system") or "", item.get("code") or "") for item in listed]
         standard = next((key for system, code in written if code and (key := coding_key(system, code))), None)
         system, code = standard or next(((system, code) for system, code in written if code), ("", ""))
@@ -173,7 +173,7 @@ class _Reader:
 
 
 def kind_of(answer: Answer) -> str:
-    """What a card is, in one or two words."""
+    """The kind of answer, in one or two words."""
     if answer.error is not None:
         return "failed"
     if answer.card is None:
@@ -184,7 +184,7 @@ def kind_of(answer: Answer) -> str:
 
 
 def fault(error: Exception) -> str:
-    """What went wrong and where in the service, without a word of the chart."""
+    """What failed and where in the service, without any content of the chart."""
     frames = [frame for frame in extract_tb(error.__traceback__) if "cds_service" in frame.filename]
     where = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "outside of the service"
     return f"{type(error).__name__} in {where}"

@@ -1,5 +1,5 @@
-"""The author's check: every policy folder loads, its cases come out as written and notice every
-mutation, its cards read as cards must."""
+"""The author's check: every rule set folder loads, its cases pass and notice every mutation, and its cards follow the
+rules for cards."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,13 +28,13 @@ from cds_service.questionnaire import problems as form
 from cds_service.service.guide import Guide
 
 TRUTHS = ("met", "not-met", "unknown")
-# Two manners of being met that cases tell apart.
+# Two ways of being met that cases distinguish.
 _COUNTS_AS = {"waived": "met", "does-not-apply": "met"}
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What is to be checked: on which day, whether mutations are tried, and those of single phrases too."""
+    """What to check: on which day, whether to try mutations, and whether to include mutations of single phrases."""
 
     today: date
     mutations: bool = True
@@ -43,10 +43,10 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """The outcome for one folder: what was found, what a reader must know, how many cases ran and mutations were tried.
+    """The result for one folder: its problems and notes, the number of cases run, and the number of mutations tried.
 
-    ``policy`` is None where the folder could not be read, or has places ``to_fill`` in; ``mutation_count``
-    where mutations were not tried, with ``why_no_slips``.
+    ``policy`` is None if the folder could not be read or has places ``to_fill``. ``mutation_count`` is None if no
+    mutations were tried; ``why_no_slips`` then may say why.
     """
 
     folder: Path
@@ -65,7 +65,7 @@ class CheckReport:
 
     @property
     def failed(self) -> bool:
-        """Whether there is an error, or something to fill in."""
+        """Whether there is an error or a place to fill in."""
         return bool(self.of(Severity.ERROR) or self.to_fill)
 
 
@@ -73,12 +73,12 @@ Tell = Callable[[int, int, str], None]
 
 
 def silent(done: int, total: int, what: str) -> None:
-    """Tells nobody how far the check is."""
+    """Reports no progress."""
 
 
 def policy_folders(path: Path) -> tuple[list[Path], list[Path]]:
-    """The policy folders at a path (the path itself where it is one, else those in it), and the other folders there."""
-    # The last part of "." is not a name, and a policy's folder is named as its id.
+    """The rule set folders at a path (the path itself, or else the ones in it), and the other folders in it."""
+    # A rule set's folder has the rule set's id as its name, and "." has no name.
     path = path.resolve() if path.name in ("", "..") else path
     if (path / "policy.json").exists():
         return [path], []
@@ -97,10 +97,10 @@ def check_folder(
     *,
     vocabulary: Vocabulary = VOCABULARY,
 ) -> CheckReport:
-    """Checks one policy folder, that the code packs hold what it uses, and that its value sets fit.
+    """Checks one rule set folder, that the code packs contain the codes it uses, and that its value sets fit.
 
-    ``tell`` hears how far the check is: done, of how many, and what of. The cases run with the authors' own words: they
-    hold what the policy decides, whatever a deployment calls its codes.
+    ``tell`` receives the progress: number done, total, and what is counted. The cases run with the authors' own labels,
+    because they test the rule set's decisions, whatever labels a deployment uses.
     """
     try:
         if unfinished := _unfinished(folder, vocabulary):
@@ -140,7 +140,8 @@ def check_folder(
 
 
 def _unfinished(folder: Path, vocabulary: Vocabulary) -> CheckReport | None:
-    """The report of a folder with places to fill in, where only what is filled in is checked against its schema."""
+    """The report of a folder with places to fill in; only the completed parts are checked against their schema. None if
+    nothing is left to fill in."""
     written = placeholders.read_as_written(folder)
     to_fill = placeholders.placeholders(written)
     if not to_fill:
@@ -150,7 +151,7 @@ def _unfinished(folder: Path, vocabulary: Vocabulary) -> CheckReport | None:
 
 
 def across_folders(reports: Iterable[CheckReport]) -> list[Problem]:
-    """What is wrong between policies that are each sound alone."""
+    """Conflicts between rule sets that are each valid alone."""
     return [error("", says) for says in editions.overlaps([report.policy for report in reports if report.policy])]
 
 
@@ -158,7 +159,7 @@ def _failing_cases(policy: Policy, guide: Guide, tell: Tell) -> Iterator[Problem
     listed, alone, names = policy.cases.document["cases"], cases.guide_of(policy, guide), set[str]()
 
     def faults(case: Mapping[str, Any]) -> list[str]:
-        """What is wrong with one case and with the cards that it gets."""
+        """The faults of one case and of its cards."""
         result = cases.case_result(policy, case, alone)
         of_cards = (says for found in result.answers for says in (*lint.of_answer(found), *order_problems(found.card)))
         return [*result.differences, *(f"the card: {says}" for says in of_cards)]
@@ -175,7 +176,7 @@ def _failing_cases(policy: Policy, guide: Guide, tell: Tell) -> Iterator[Problem
 def _truths_without_case(policy: Policy) -> Iterator[Problem]:
     """A problem for each truth of a criterion that no case expects, on any part.
 
-    What a case expects under a profile counts only for a criterion that profiles alone ask for.
+    An expectation under a profile counts only for a criterion that only profiles use.
     """
     seen: dict[str, set[str]] = {criterion.id: set() for criterion in policy.criteria}
     own = {criterion.id for criterion in policy.always_evaluated}
@@ -191,7 +192,7 @@ def _truths_without_case(policy: Policy) -> Iterator[Problem]:
 
 
 def order_problems(card: Json | None) -> Iterator[str]:
-    """What the FHIR R4B model finds wrong with the orders that a card offers to create."""
+    """The errors that the FHIR R4B model finds in the orders that a card offers to create."""
     for suggestion in (card or {}).get("suggestions", ()):
         for action in suggestion["actions"]:
             if action["type"] == "create":

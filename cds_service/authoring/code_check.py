@@ -1,4 +1,4 @@
-"""Whether the codes of a policy can be right: check digits, and what the public tables said of them."""
+"""Whether the codes of a rule set can be right: their check digits, and the answers of the public tables."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -13,12 +13,12 @@ from cds_service.fhir.terminology import ICD10CM, ICD10PCS, canonical_system
 from cds_service.policy.released_codes import FILE, answers_of
 
 _TABLED = (ICD10CM, ICD10PCS)
-# A category of ICD-10-CM has so many characters, and a family of less is none.
+# A category of ICD-10-CM has this many characters; a shorter prefix is not a family.
 SHORTEST_PREFIX = 3
 
 
 def code_problems(folder: Path, documents: Documents, today: date) -> Iterator[Problem]:
-    """A problem for each code that cannot be one of its system, or that the release checked does not have."""
+    """A problem for each code that is invalid in its system or missing from the checked release."""
     systems = {name: canonical_system(entry["url"]) for name, entry in documents["codes"]["systems"].items()}
     answers = answers_of(folder)
     used = set()

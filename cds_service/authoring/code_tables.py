@@ -1,8 +1,8 @@
-"""The public tables of codes that an author's machine may have, and the file in which their answers are kept.
+"""The public code tables that an author may have installed, and the file that stores their answers.
 
-Nothing is downloaded: the tables come with packages of Python that only authors install (the extra ``codes``). What
-they say of a policy's own codes is written to ``code-tables.json`` beside them and kept in git, so that ``check`` and
-``$expand`` need no table.
+Nothing is downloaded: the tables come with Python packages that only authors install (the extra ``codes``). Their
+answers about a rule set's codes are stored in its ``code-tables.json`` and kept in git, so ``check`` and ``$expand``
+need no table.
 """
 
 import json
@@ -21,19 +21,19 @@ from cds_service.policy.json_files import read_json
 from cds_service.policy.loading.code_sets import code_of
 from cds_service.policy.released_codes import FILE
 
-# How long the answers of a table hold: the systems have a release each half year.
+# The code systems have a release every half year.
 DAYS_UNTIL_NEXT_CHECK = 180
 
 
 class Table(NamedTuple):
-    """One table: the release that it holds, and its codes in the order of their characters, headers among them."""
+    """One table: its release, and its codes in character order, including headers."""
 
     release: str
     codes: list[str]
 
     def beginning(self, begin: str) -> Iterator[str]:
-        """The codes that begin so."""
-        # Those are neighbors.
+        """The codes with this prefix."""
+        # Codes with a common prefix are neighbors in the sorted list.
         at = bisect_left(self.codes, begin)
         while at < len(self.codes) and self.codes[at].startswith(begin):
             yield self.codes[at]
@@ -41,7 +41,7 @@ class Table(NamedTuple):
 
 
 def tables() -> dict[str, Table]:
-    """The tables by canonical system. Raises PolicyError where a package is missing."""
+    """The tables by canonical system. Raises PolicyError if a package is missing."""
     try:
         return {ICD10CM: _icd10cm(), ICD10PCS: _icd10pcs()}
     except ModuleNotFoundError as error:
@@ -67,9 +67,9 @@ def _icd10pcs() -> Table:
 
 
 def update(folder: Path, today: date, known: Mapping[str, Table]) -> list[str]:
-    """Writes what the tables say of a policy's codes; a line for each system and for each code that no table has.
+    """Writes the tables' answers about a rule set's codes; returns a line for each system and each unknown code.
 
-    Raises PolicyError where codes.json cannot be read.
+    Raises PolicyError if codes.json cannot be read.
     """
     document = read_json(folder / "codes.json")
     listed: dict[str, Any] = {}
@@ -93,7 +93,7 @@ def update(folder: Path, today: date, known: Mapping[str, Table]) -> list[str]:
 
 
 def _written(listed: Mapping[str, Mapping[str, Any]]) -> str:
-    """The file: a line for each row, so that a change of a family is a change of its line."""
+    """The text of the file, with one line for each row so that diffs are small."""
     systems = []
     for name, system in listed.items():
         rows = ",\n".join(f"      {json.dumps(row)}: {json.dumps(codes)}" for row, codes in system["codes"].items())
@@ -103,7 +103,7 @@ def _written(listed: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _rows(document: Mapping[str, Any], system: str) -> Iterator[tuple[str, Code]]:
-    """(the row as it is written, the row) of each different row of a system."""
+    """(row as written, row) of each row of a system."""
     url = canonical_system(document["systems"][system]["url"])
     for entry in document["sets"].values():
         for row in entry["codes"]:
@@ -112,13 +112,13 @@ def _rows(document: Mapping[str, Any], system: str) -> Iterator[tuple[str, Code]
 
 
 def written_as(row: Mapping[str, Any]) -> str:
-    """A row as the file of the tables names it."""
+    """A row as the file of the tables spells it."""
     span = f"{row['code']} to {row['through']}" if "through" in row else str(row["code"])
     return f"{span} except {', '.join(row['except'])}" if "except" in row else span
 
 
 def _meant(row: Code, table: Table) -> list[str]:
-    """The codes of a table that a row stands for."""
+    """The codes of a table that a row covers."""
     found = [code for code in table.beginning(row.begins) if row.covers(code)]
     if not row.is_family:
         return [code for code in found if code == row.code]
@@ -126,6 +126,6 @@ def _meant(row: Code, table: Table) -> list[str]:
 
 
 def spans(codes: Iterable[str]) -> str:
-    """Many codes in a few words."""
+    """A short summary of many codes."""
     listed = list(codes)
     return f"{len(listed)} codes, {listed[0]} to {listed[-1]}"

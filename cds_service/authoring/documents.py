@@ -1,4 +1,4 @@
-"""The documents of a policy as written: a copy in which a place is changed, to be loaded as the others are."""
+"""Edited copies of a rule set's documents, which load like the originals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Documents = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One place of a document and what is there instead; ``removes`` where nothing does."""
+    """One place of a document and its new value; ``removes`` deletes the place."""
 
     file: str
     steps: Steps
@@ -20,14 +20,14 @@ class Edit:
 
 
 def at(document: Any, steps: Steps) -> Any:
-    """What is at a place."""
+    """The value at a place."""
     for step in steps:
         document = document[step]
     return document
 
 
 def edited(documents: Documents, edits: tuple[Edit, ...]) -> dict[str, Any]:
-    """The documents with all edits made; what is not edited is shared with the originals."""
+    """The documents with all edits applied; unedited parts are shared with the originals."""
     changed = dict(documents)
     for edit in edits:
         changed[edit.file] = _edited(changed[edit.file], edit.steps, edit)

@@ -1,4 +1,4 @@
-"""What every card must be: short, honest, safe to accept, in the form of CDS Hooks 2.0; used by check and by tests."""
+"""The rules for every card: short, honest, safe to accept, valid CDS Hooks 2.0. The check and the tests apply them."""
 
 import json
 import re
@@ -24,7 +24,7 @@ _MARKS = re.compile(r"\*\*|^- |(?<!\w)\*|\*(?!\w)|\\", re.MULTILINE)
 _TABLE_OR_HEADING = re.compile(r"(?m)^\s*(?:\||#)|<[a-z/]|\]\(")
 _ISO_DATE = re.compile(r"\b\d{4}-\d{2}(?:-\d{2})?\b")
 _VERSUS = re.compile(r"\bv\b(?!\.)")
-# What no word list can say, of cards and of all other prose.
+# Rules for cards and all other prose that a word list cannot express.
 FORMS = (
     (re.compile(r"\d %"), "there is a space before %"),
     (re.compile(r"\s[-\u2013\u2014]\s|[\u2013\u2014]"), "a dash is used as punctuation"),
@@ -33,7 +33,7 @@ _SUGGESTS = re.compile(r"^Add ")
 
 
 def problems(card: Mapping[str, Any]) -> Iterator[str]:
-    """A sentence for each rule of form that a card breaks: limits, words, suggestions, CDS Hooks."""
+    """A sentence for each rule of form that a card violates: limits, words, suggestions, CDS Hooks."""
     summary, detail = card["summary"], card.get("detail", "")
     if len(summary) > LIMIT:
         yield f"the summary has {len(summary)} characters, at most {LIMIT} are allowed"
@@ -59,7 +59,7 @@ def plain(detail: str) -> str:
 
 
 def _detail(summary: str, detail: str) -> Iterator[str]:
-    # What is spelled out where there is no evidence page, and the notice of a code pack, stand behind the footer.
+    # The evidence (if there is no evidence page) and a code pack's notice come after the footer and do not count.
     first = detail.partition(f"{DISCLAIMER}")
     shown = first[0] + first[1] + first[2].partition("\n")[0]
     lines = [line for line in plain(shown).splitlines() if line.strip()]
@@ -74,7 +74,7 @@ def _detail(summary: str, detail: str) -> Iterator[str]:
         yield f"the detail has a table, a heading, HTML or a link ('{found.group().strip()}')"
     if detail and not re.match(r"(?:- )?\*\*|In chart:|[A-Z]", detail):
         yield "the detail does not begin with its lead"
-    # The lead ends where the facts begin: with the first empty line behind which there is no bullet or bold action.
+    # The lead ends before the facts: at the first empty line that no bullet or bold action follows.
     lead = plain(_lead(shown))
     if DISCLAIMER in detail and (words := count_words(summary) + count_words(lead)) > MOST_LEAD_WORDS:
         yield f"summary and lead have {words} words, at most {MOST_LEAD_WORDS} are allowed"
@@ -103,15 +103,15 @@ def _visible(html: str) -> str:
 
 @cache
 def words(part: str) -> tuple[tuple[re.Pattern[str], str], ...]:
-    """The words of one part of the word list, each with what to write instead: ``everywhere``, ``cards``, ``prose`` and
-    ``readers`` (prose that users of the product read, and not only those who change it)."""
+    """The words of one part of the word list, each with its replacement: ``everywhere``, ``cards``, ``prose``, or
+    ``readers`` (prose that users of the product read, as opposed to its developers)."""
     listed = json.loads(resources.files("cds_service.authoring").joinpath("words.json").read_text(encoding="utf-8"))
-    # Words follow each other over the end of a line too.
+    # A phrase may also continue on the next line.
     spread = {word.replace(" ", r"\s"): instead for word, instead in listed[part].items()}
     return tuple((re.compile(rf"(?i)\b(?:{word})\b"), instead) for word, instead in spread.items())
 
 
-# The words of reasons and of the footer that the list forbids elsewhere.
+# Words of override reasons and of the footer that the list forbids elsewhere.
 FIXED = ("Prior authorization already approved", "Payer has approved", "ISASS text not yet compared.")
 
 
@@ -156,7 +156,7 @@ def _action(action: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _empty(value: Any, place: str) -> Iterator[str]:
-    """CDS Hooks 2.0, "Use of JSON": absent optionals are left out, never null or empty; orders are echoed as sent."""
+    """CDS Hooks 2.0, "Use of JSON": absent optionals are left out, never null or empty. Orders are echoed unchanged."""
     if isinstance(value, dict):
         for name, item in value.items():
             if item in (None, "", [], {}):
@@ -172,7 +172,7 @@ def _empty(value: Any, place: str) -> Iterator[str]:
 
 
 def of_answer(answer: Answer) -> Iterator[str]:
-    """A sentence for each rule that a card breaks, those about what it rests on among them; none for silence."""
+    """A sentence for each rule that a card violates, including rules about its evidence; none if there is no card."""
     if answer.card is None:
         return
     yield from problems(answer.card)
@@ -219,5 +219,5 @@ def _named(row: Row, said: str, found: Assessment) -> bool:
         *(evidence_words.name_of(item) for item in records if not item.is_attested),
         *(urgent[item.reference] for item in records if item.reference in urgent),
     )
-    # As a word of its own: "age" is not said by "coverage".
+    # Match whole words: "coverage" does not name "age".
     return row.truth is Truth.MET or any(re.search(rf"(?<!\w){re.escape(plain(name))}(?!\w)", said) for name in names)

@@ -1,4 +1,4 @@
-"""The mutation test: makes each mutation and runs the cases that can notice it until one does; reports the rest."""
+"""The mutation test: makes each mutation, runs the cases that can notice it until one does, and reports the rest."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -26,45 +26,45 @@ from cds_service.policy.model import Policy, own_id
 from cds_service.policy.places import Steps, path_of
 from cds_service.service.guide import Guide
 
-# What a case may expect of the card as a whole; any criterion can change it.
+# Expectations about the card as a whole; any criterion can affect them.
 _OF_THE_CARD = frozenset(("summary", "indicator", "says", "omits", "suggests", "refused", "pathway"))
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A case with its request, made once for all mutations, and what it expects."""
+    """A case with its request, which is made once for all mutations, and its expectations."""
 
     case: Mapping[str, Any]
     request: tuple[str, Json]
 
     @cached_property
     def criteria(self) -> frozenset[str]:
-        """The criteria of which something is expected, without the part or profile that a key may add."""
+        """The criteria that the case expects something of, without the part or profile in a key."""
         return frozenset(key.partition(" ")[0].partition("@")[0] for key in self.case["expect"].get("criteria", ()))
 
     @cached_property
     def verdicts(self) -> frozenset[str]:
-        """The verdicts of which something is expected."""
+        """The verdicts that the case expects something of."""
         return frozenset(key.partition(" ")[0] for key in self.case["expect"].get("verdicts", ()))
 
     @cached_property
     def profile(self) -> str | None:
-        """The profile under which the case is held."""
+        """The profile that the case runs under."""
         return self.case.get("profile")
 
     @cached_property
     def of_the_card(self) -> bool:
-        """Whether something is expected of the card as a whole."""
+        """Whether the case expects something of the card as a whole."""
         return not _OF_THE_CARD.isdisjoint(self.case["expect"])
 
     @cached_property
     def codes(self) -> frozenset[str]:
-        """Every code that is in the request, in capitals and without a dot."""
+        """Every code in the request, in capitals and without a dot."""
         return frozenset(_plain(code) for code in _values(self.request[1], "code"))
 
     @cached_property
     def own(self) -> str:
-        """The case as written, in capitals, without the chart that it changes."""
+        """The case as written, in capitals, without the shared chart that it changes."""
         return json.dumps(self.case).upper()
 
     @cached_property
@@ -74,7 +74,7 @@ class Prepared:
 
 
 def _values(value: Any, name: str) -> Iterator[str]:
-    """Every text that is under a name anywhere in JSON."""
+    """Every string value of a member with this name, at any depth."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if key == name and isinstance(inner, str):
@@ -91,7 +91,7 @@ def _plain(code: str) -> str:
 
 
 class Trial:
-    """The cases of one policy, ready to be checked against its mutations; all of them must come out as expected."""
+    """The cases of one rule set, ready to run against its mutations; all cases must pass without a mutation."""
 
     def __init__(
         self, folder: Path, documents: Documents, policy: Policy, guide: Guide, vocabulary: Vocabulary
@@ -107,12 +107,12 @@ class Trial:
         self.holders = _holders(policy)
 
     def survivors(self, mutations: list[Mutation], tell: Callable[[int], None]) -> list[Mutation]:
-        """The mutations that no case notices, in their order; ``tell`` hears how many were tried."""
+        """The mutations that no case notices, in order; ``tell`` receives the number tried."""
         noticed = shared(self.notices, mutations, lambda done: tell(min(done, len(mutations))))
         return [mutation for mutation, is_noticed in zip(mutations, noticed, strict=True) if not is_noticed]
 
     def notices(self, mutation: Mutation) -> bool:
-        """Whether some case comes out otherwise under the mutation, or the loader refuses the policy that has it."""
+        """Whether some case fails under the mutation, or the loader rejects the mutated rule set."""
         try:
             mutated = edited(self.documents, mutation.edits)
             policy = policy_of(self.folder, mutated, self.vocabulary, self._unchanged_sets(mutated))
@@ -124,7 +124,7 @@ class Trial:
         )
 
     def _unchanged_sets(self, mutated: Documents) -> dict[str, CodeSet]:
-        """The code sets that a mutation leaves as they are, which need not be read again."""
+        """The code sets that a mutation does not change; they need not be built again."""
         ours, theirs = self.documents["codes"], mutated["codes"]
         if ours["systems"] is not theirs["systems"]:
             return {}
@@ -132,7 +132,7 @@ class Trial:
         return {name: codes for name, codes in self.policy.code_sets.items() if listed.get(name) is ours["sets"][name]}
 
     def candidates(self, mutation: Mutation) -> list[Prepared]:
-        """The cases that can notice a mutation, the most likely first."""
+        """The cases that can notice a mutation, most likely first."""
         reach, place = mutation.reach, near(self.policy, mutation)
         verdicts = reach.verdicts.union(*(self.holders.get(name, frozenset()) for name in reach.criteria))
         ranked = []
@@ -148,7 +148,7 @@ class Trial:
 
 
 def _holds(item: Prepared, reach: Reach) -> bool:
-    """Whether a case has the code or phrase that a mutation forgets."""
+    """Whether a case contains the code or phrase that a mutation drops."""
     if reach.phrase is not None:
         return f" {reach.phrase} " in item.words
     if reach.code is None:
@@ -160,7 +160,7 @@ def _holds(item: Prepared, reach: Reach) -> bool:
 
 
 def _is_far(item: Prepared, reach: Reach) -> bool:
-    """Whether what a mutation touches is only in the chart that many cases share."""
+    """Whether the mutated code or phrase is only in the chart that many cases share."""
     wanted = reach.phrase if reach.code is None else reach.code.rstrip("-")
     if wanted is not None:
         return wanted.upper() not in item.own
@@ -168,7 +168,7 @@ def _is_far(item: Prepared, reach: Reach) -> bool:
 
 
 def _holders(policy: Policy) -> dict[str, frozenset[str]]:
-    """Criterion -> the verdicts that turn on it: those that list it, and those of payers, which may."""
+    """Criterion -> the verdicts that can depend on it: those that list it, and every payer verdict."""
     found: dict[str, set[str]] = {rule.id: set() for rule in policy.criteria}
     for verdict in policy.verdicts:
         for name in list(found) if verdict.payer else map(own_id, verdict.criteria):
@@ -177,7 +177,7 @@ def _holders(policy: Policy) -> dict[str, frozenset[str]]:
 
 
 def unnoticed(survivors: list[Mutation], documents: Documents) -> Iterator[Problem]:
-    """A problem for each mutation that no case notices, with what to add; one for those of one code set."""
+    """A problem for each mutation that no case notices, with the case to add; mutations of one code set are grouped."""
     by_set: dict[Steps, list[Mutation]] = {}
     for mutation in survivors:
         if mutation.dropped is None:

@@ -1,7 +1,7 @@
-"""Mutations: every small mistake that an author could have made in a policy, as an edit of its documents.
+"""Mutations: every small mistake that an author could make in a rule set, as an edit of its documents.
 
-A number one step off, a yes for a no, ``all`` for ``any``, an exception or a code forgotten. Where no case notices a
-mutation, the policy could hold that mutation today and nobody would see it.
+Examples are a number one step off, yes for no, ``all`` for ``any``, or a missing exception or code. If no case notices
+a mutation, the rule set could already contain that mistake undetected.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,15 +19,15 @@ from cds_service.policy.model import Policy, own_id
 from cds_service.policy.places import Steps, path_of
 from cds_service.policy.walk import Node, Rooted, nodes, parameters_named, tests
 
-# How long a record, or an answer, counts.
+# The members that limit how old a record or an answer may be.
 LOOK_BACKS = ("look_back_days", "answer_look_back_days")
 
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """One mutation: the file and JSON path, what was changed, what case would notice it, and how it is made.
+    """One mutation: the file and JSON path, what changed, which case would notice it, and its edits.
 
-    ``dropped`` is the code or phrase of a code set that was left out, as a table of cases lists it; otherwise None.
+    ``dropped`` is the dropped code or phrase of a code set, spelled as in a table of cases; otherwise None.
     """
 
     file: str
@@ -43,8 +43,8 @@ class Mutation:
 
 
 class _Given(NamedTuple):
-    """What every mutation is made from: the policy, policy.json as written, which is what an edit copies, and the
-    day of the cases."""
+    """The input for every mutation: the rule set, policy.json as written (which edits copy), and the day of the
+    cases."""
 
     policy: Policy
     written: Any
@@ -52,7 +52,7 @@ class _Given(NamedTuple):
 
 
 def mutations(documents: Documents, policy: Policy, *, phrases: bool = False) -> list[Mutation]:
-    """Every mutation of the ``policy`` of these documents; those of single phrases only where asked for."""
+    """Every mutation of the ``policy`` of these documents; mutations of single phrases only if ``phrases`` is true."""
     given = _Given(policy, documents["policy"], date.fromisoformat(policy.cases.document["today"]))
     found = [mutation for root in tests(policy) for mutation in _of_test(given, root)]
     found += _of_parameters(given)
@@ -70,7 +70,7 @@ def mutations(documents: Documents, policy: Policy, *, phrases: bool = False) ->
 
 
 def steps_of(number: int | float) -> tuple[int | float, int | float]:
-    """A number one step up and one step down: 1 for a whole number, otherwise one unit of its last digit."""
+    """A number one step up and one step down: 1 for a whole number, otherwise one unit of the last digit."""
     if isinstance(number, int):
         return number + 1, number - 1
     exact = Decimal(repr(number))
@@ -160,12 +160,12 @@ def _between(old: int | float, new: int | float) -> str:
 
 
 def _telling(word: str, old: int | float, new: int | float) -> int | float:
-    """The value on which a limit as written and the moved one differ."""
+    """The value for which the original limit and the moved one give different results."""
     return max(old, new) if word in ("at_most", "more_than") else min(old, new)
 
 
 def _at_limit(given: _Given, node: Node, word: str, limit: int | float, moved: int | float) -> str:
-    """The case that tells a limit of a test from the moved one."""
+    """The case that distinguishes a limit from the moved one."""
     value = _telling(word, limit, moved)
     if word in ("at_least", "less_than"):
         holds = (value >= limit) if word == "at_least" else (value < limit)
@@ -205,7 +205,7 @@ def _of_parameter(given: _Given, name: str, steps: Steps, value: int | float, un
 def _of_facts(given: _Given) -> Iterator[Mutation]:
     for name, rule in given.policy.facts.items():
         for word in LOOK_BACKS:
-            # Where none is written for answers, that of records counts for them.
+            # Without a look-back of their own, answers use that of records.
             if word not in given.written["facts"][name]:
                 continue
             days = getattr(rule, word)
@@ -219,7 +219,7 @@ def _of_facts(given: _Given) -> Iterator[Mutation]:
 
 
 def _of_left_out(policy: Policy) -> Iterator[Mutation]:
-    """A code set forgotten whose records a fact leaves out, or what its records may be of or for."""
+    """Mutations that drop a code set of excluded records, or a restriction on a record's site or reason."""
     for name, rule in policy.facts.items():
         for number, left_out in enumerate(rule.not_in):
             advice = f"no case has a record of '{name}' that '{left_out.name}' recognizes too: add one"
@@ -235,7 +235,8 @@ def _of_left_out(policy: Policy) -> Iterator[Mutation]:
 
 
 def _of_words(given: _Given) -> Iterator[Mutation]:
-    """What is found by words: looked for everywhere, a denial taken for a yes, a number or a silent report not told."""
+    """Mutations of facts found by words: all records read, any statement accepted, a number or a missing text not
+    reported."""
     for name, rule in given.policy.facts.items():
         touched = reach.of_fact(given.policy, name)
         for member, advice in (
@@ -250,7 +251,7 @@ def _of_words(given: _Given) -> Iterator[Mutation]:
 
 
 def _of_contrary(policy: Policy) -> Iterator[Mutation]:
-    """A record that contradicts a criterion taken for one that does not."""
+    """Mutations in which a contradicting record no longer contradicts a criterion."""
     for index, rule in enumerate(policy.criteria):
         for number, item in enumerate(rule.contrary):
             advice = f"no case has '{item.fact}' beside an answer that meets '{rule.id}': add one"
@@ -271,11 +272,11 @@ def _of_contrary(policy: Policy) -> Iterator[Mutation]:
 
 
 def _of_attesters(given: _Given) -> Iterator[Mutation]:
-    """Somebody who may attest to a criterion forgotten."""
+    """Mutations that drop someone who may attest to a criterion."""
     for index, rule in enumerate(given.policy.criteria):
         listed = given.written["criteria"][index].get("attested_by", ())
         for number, who in enumerate(listed):
-            # A clinician may answer what staff may, so that leaving clinicians out beside staff changes nothing.
+            # A clinician may answer whatever staff may, so dropping clinicians next to staff changes nothing.
             if len(listed) > 1 and not (who == "clinician" and "staff" in listed):
                 advice = f"no case has an answer to '{rule.id}' by {who}: add one"
                 touched = Reach(criteria=frozenset((rule.id,)))
@@ -284,7 +285,7 @@ def _of_attesters(given: _Given) -> Iterator[Mutation]:
 
 
 def _of_orders(given: _Given) -> Iterator[Mutation]:
-    """A word or a reason that sends an order another way forgotten, an order taken for known, codes not withheld."""
+    """Mutations of orders: a routing word or reason dropped, an order recognized too easily, codes not withheld."""
     whole = Reach(whole_call=True)
     for index, row in enumerate(given.policy.orders.pathways):
         sorts = (("words", row.routing, f"the pathway '{row.id}'"), ("unless_words", row.keeps, "no pathway"))
@@ -307,7 +308,7 @@ def _of_orders(given: _Given) -> Iterator[Mutation]:
 
 
 def _of_members(policy: Policy) -> Iterator[Mutation]:
-    """A criterion forgotten in a verdict, in a profile, in what a payer asks for."""
+    """Mutations that drop a criterion from a verdict, a profile, or a payer's requirements."""
     for index, verdict in enumerate(policy.verdicts):
         if verdict.profile is None:
             touched, whose = Reach(verdicts=frozenset((verdict.id,))), f"verdict '{verdict.id}'"
@@ -333,7 +334,7 @@ def _of_list(file: str, steps: Steps, members: Iterable[str], whose: str, touche
 
 
 def _of_aliases(given: _Given) -> Iterator[Mutation]:
-    """A finding under another name taken for a finding of its own, which is then counted twice."""
+    """Mutations that count an alias of a finding as a separate finding, so it counts twice."""
     policy = given.policy
     for name, rule in policy.facts.items():
         for index, alias in enumerate(rule.aliases):
@@ -364,7 +365,8 @@ def _of_aliases(given: _Given) -> Iterator[Mutation]:
 
 
 def _members_of_counts(given: _Given, name: str) -> Iterator[tuple[Steps, Any]]:
-    """(place behind the last member, member as written) of each ``of`` that counts a fact; of several the first."""
+    """(place after the last member, member as written) of each ``of`` that counts a fact; only the first matching
+    member."""
     for root in tests(given.policy):
         for node in nodes(root.test):
             test = node.test

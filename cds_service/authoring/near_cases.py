@@ -1,4 +1,4 @@
-"""Which cases are nearest to a mutation: those of its profile, and those that write what the mutated place reads."""
+"""The cases nearest to a mutation: those of its profile, and those that contain what the mutated place reads."""
 
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -10,15 +10,15 @@ from cds_service.policy.walk import nodes, tests
 
 
 class Near(NamedTuple):
-    """What a case near a mutation names: the profile whose place it is, if any, and the linkIds, codes, phrases and
-    days that decide there."""
+    """What a case near a mutation contains: the profile of the mutated place, if any, and the linkIds, codes, phrases
+    and days that matter there."""
 
     profile: str | None
     marks: frozenset[str]
 
 
 def near(policy: Policy, mutation: Mutation) -> Near:
-    """What a case that notices a mutation most likely writes, in capitals; the mutation's place says it."""
+    """The likely content, in capitals, of a case that notices a mutation, derived from the mutation's place."""
     steps = mutation.steps
     if mutation.file != "policy":
         return Near(None, frozenset())
@@ -34,14 +34,14 @@ def near(policy: Policy, mutation: Mutation) -> Near:
 
 
 def _member_at(policy: Policy, steps: Steps) -> str:
-    """The criterion that a verdict or a profile lists at a place."""
+    """The criterion at a place in the list of a verdict or profile."""
     holder, index = steps[1], int(steps[-1])
     listed = policy.verdicts[holder] if isinstance(holder, int) else policy.profiles[holder]
     return own_id(listed.criteria[index])
 
 
 def _facts_at(policy: Policy, steps: Steps) -> set[str]:
-    """The facts of the innermost test around a place, or of those that read the parameter which is there."""
+    """The facts of the innermost test around a place, or of the tests that use the parameter at that place."""
     named: set[str] = set()
     parameter = (steps[-2] if steps[-1] == "value" else steps[-1]) if "parameters" in steps else None
     for root in tests(policy):
@@ -49,14 +49,14 @@ def _facts_at(policy: Policy, steps: Steps) -> set[str]:
             place = node.test.place
             if parameter in node.test.parameters.values():
                 named |= set(node.test.facts())
-            # Nodes come outermost first, so that the last one that holds the place is the innermost.
+            # Nodes come outermost first, so the last node that contains the place is the innermost.
             elif steps[: len(place)] == place and (inner := set(node.test.facts())):
                 named = inner
     return named
 
 
 def _facts_beside(policy: Policy, steps: Steps) -> set[str]:
-    """The fact of a criterion's line at a place: of one that contradicts it, or of a hint."""
+    """The fact of the contrary line or hint of a criterion at a place."""
     if steps[0] != "criteria" or len(steps) < 4:
         return set()
     rule, number = policy.criteria[int(steps[1])], steps[3]
@@ -68,7 +68,7 @@ def _facts_beside(policy: Policy, steps: Steps) -> set[str]:
 
 
 def _days_at(policy: Policy, mutation: Mutation) -> set[str]:
-    """The last days on which a record counts with the look-back at a place, and with the moved one."""
+    """The oldest days that still count with the original look-back and with the moved one."""
     if mutation.steps[-1] not in LOOK_BACKS:
         return set()
     today = date.fromisoformat(policy.cases.document["today"])
@@ -77,7 +77,7 @@ def _days_at(policy: Policy, mutation: Mutation) -> set[str]:
 
 
 def _marks(policy: Policy, name: str) -> list[str]:
-    """How cases write a fact: its linkIds, and the codes that it reads; of one that is found by words, the words."""
+    """How cases spell a fact: its linkIds and codes, and its phrases if it is found by words."""
     rule = policy.facts[name]
     links = [link for link in (rule.item, rule.until) if link]
     said = [phrase.strip() for phrase in rule.codes.phrases] if rule.codes and rule.kind.is_of_words else []

@@ -1,4 +1,4 @@
-"""The starting folder of a new policy: every file with its comments, and a text to fill in wherever one must write."""
+"""The starter folder of a new rule set: every file with its comments, and FILL IN texts for the author."""
 
 import re
 from pathlib import Path
@@ -10,15 +10,15 @@ from cds_service.settings.folders import data_folder
 _TEMPLATES = Path(__file__).parent / "starting_folder"
 _PACKAGE = Path(__file__).resolve().parent.parent
 _ID = "NEW-POLICY-ID"
-# As policy.schema.json has it.
+# As in policy.schema.json.
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LONGEST = 80
 
 
 def write_starting_folder(identifier: str, directory: Path) -> Path:
-    """Writes the folder ``directory/identifier``, and ``directory`` where it is missing, and returns its path.
+    """Writes the folder ``directory/identifier``, creates ``directory`` if needed, and returns the folder's path.
 
-    Raises PolicyError where the id cannot be one, something of that name is there, or the directory is the program's.
+    Raises PolicyError if the id is invalid, the folder exists, or the directory belongs to the program.
     """
     if not _SLUG.fullmatch(identifier) or len(identifier) > _LONGEST:
         raise PolicyError(

@@ -1,4 +1,4 @@
-"""What a starting folder still asks its author to fill in, in the six steps of cards/README.md."""
+"""What the author still has to fill in, in the six steps of cards/README.md."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,12 +22,12 @@ class Placeholder(NamedTuple):
 
     @property
     def line(self) -> str:
-        """File, JSON path and what is wanted there."""
+        """File, JSON path and the requested content."""
         return f"{self.file}.json: {path_of(self.steps)}: {'as the key: ' if self.is_key else ''}{self.wanted}"
 
 
 class Step(NamedTuple):
-    """One of the six steps: what is written in it, and in which file or files."""
+    """One of the six steps: its subject and its files."""
 
     title: str
     files: str
@@ -57,22 +57,22 @@ _STEP_OF_MEMBER = {
 
 
 def read_as_written(folder: Path) -> dict[str, Any]:
-    """Every document of a policy folder by the name of its file, sound or not, further case files among them.
+    """Every document of a rule set folder by file name, valid or not, including further case files.
 
-    Raises PolicyError where a file is missing or is not JSON.
+    Raises PolicyError if a file is missing or is not JSON.
     """
     further = sorted(path.stem for path in folder.glob("cases-*.json"))
     return {name: read_json(folder / f"{name}.json") for name in (*FILES, *further)}
 
 
 def placeholders(documents: Mapping[str, Any]) -> list[Placeholder]:
-    """Every place that is still to be filled in, in the order of the steps and of the files."""
+    """Every place that is still to be filled in, ordered by step, then by file."""
     found = [item for name, document in documents.items() for item in _in(name, document, ())]
     return sorted(found, key=step_of)
 
 
 def step_of(item: Placeholder) -> int:
-    """The number of the step, 1 to 6, to which a place belongs."""
+    """The number of the step (1 to 6) that a place belongs to."""
     if item.file.startswith("cases"):
         return 6
     return _STEP_OF_FILE.get(item.file) or _STEP_OF_MEMBER.get(str(item.steps[0]), 1)
@@ -81,7 +81,7 @@ def step_of(item: Placeholder) -> int:
 def problems_beside(
     folder: Path, documents: Mapping[str, Any], open_places: Sequence[Placeholder], vocabulary: Vocabulary
 ) -> list[str]:
-    """What is wrong with the parts that are filled in: a sentence each, as of ``schema_problems``."""
+    """The problems of the completed parts: one sentence each, as from ``schema_problems``."""
     found = []
     for name in FILES:
         path = folder / f"{name}.json"
@@ -94,7 +94,8 @@ def problems_beside(
 
 
 def guidance(folder: Path, open_places: Sequence[Placeholder]) -> Iterator[str]:
-    """Lines for the author: how much is left, the first open step in full, the later ones as numbers, what to do."""
+    """Lines for the author: how much is left, the first open step in full, counts for later steps, and what to do
+    next."""
     numbers = [step_of(item) for item in open_places]
     first = numbers[0]
     listed = [item for item in open_places if step_of(item) == first]
@@ -124,7 +125,7 @@ def _in(file: str, value: Any, steps: Steps) -> Iterator[Placeholder]:
 
 
 def _names(path: str) -> list[str]:
-    """The members of a JSON path, however it writes them: ``$.a[0]`` and ``$['a'][0]`` are one place."""
+    """The members of a JSON path in either spelling: ``$.a[0]`` and ``$['a'][0]`` are the same place."""
     return re.findall(r"[^$.\[\]'\"]+", path)
 
 

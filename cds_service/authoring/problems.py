@@ -1,15 +1,15 @@
-"""What a check finds: an error that must be mended, or a warning that somebody must know."""
+"""The findings of a check: errors to fix, and warnings to know about."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-# Places are named up to this many characters, and then counted.
+# Places are listed up to this many characters; the rest are counted.
 MOST_OF_PLACES = 300
 
 
 class Severity(Enum):
-    """An error makes the check fail; a warning does not."""
+    """The severity of a problem: an error makes the check fail, a warning does not."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -17,7 +17,7 @@ class Severity(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One fault: where it is (file, JSON path, case), and what is wrong there with what is allowed."""
+    """One fault: its place (file, JSON path, case), and a sentence that says what is wrong and what is allowed."""
 
     severity: Severity
     place: str
@@ -30,14 +30,14 @@ def error(place: str, says: str) -> Problem:
 
 
 def warning(place: str, says: str) -> Problem:
-    """A problem that somebody must know of."""
+    """A problem that does not make the check fail."""
     return Problem(Severity.WARNING, place, says)
 
 
 def told_once(problems: Iterable[Problem], folder: str = "") -> list[str]:
-    """A sentence for each problem; one found in many places is listed once, with the first places and a count.
+    """A sentence for each distinct problem, with its first places and a count of the rest.
 
-    ``folder`` is the one in which the places lie.
+    ``folder`` precedes the places.
     """
     places: dict[str, list[str]] = {}
     for problem in problems:

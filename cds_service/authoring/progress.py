@@ -1,4 +1,4 @@
-"""How far a long check is: one line that rewrites itself on a terminal, otherwise a plain line every few seconds."""
+"""The progress of a long check: one updating line on a terminal, otherwise a plain line every few seconds."""
 
 from collections.abc import Callable
 from typing import TextIO
@@ -8,7 +8,7 @@ ON_A_TERMINAL, IN_A_LOG = 0.2, 5.0
 
 
 class Progress:
-    """Tells on a stream how far something is, and nothing at all of what is done within a second."""
+    """Reports progress on a stream; prints nothing during the first second."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float], *, on_terminal: bool) -> None:
         self._stream = stream
@@ -18,7 +18,7 @@ class Progress:
         self._width = 0
 
     def tell(self, done: int, total: int, what: str) -> None:
-        """Hears that ``done`` of ``total`` are done."""
+        """Reports that ``done`` of ``total`` are done, unless the last line is too recent."""
         now = self._clock()
         if now < self._next:
             return
@@ -32,7 +32,7 @@ class Progress:
         self._stream.flush()
 
     def end(self) -> None:
-        """Clears the line that was rewritten, so that results are on lines of their own."""
+        """Clears the updating line, so results start on their own line."""
         if self._width:
             self._stream.write(f"\r{' ' * self._width}\r")
             self._stream.flush()

@@ -1,4 +1,4 @@
-"""What a change of a policy can touch, and so which cases can notice it."""
+"""What a change of a rule set can affect, and therefore which cases can notice it."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from cds_service.policy.walk import Rooted, tests
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The ``criteria`` and ``verdicts`` by id; ``whole_call`` where it can touch which card there is.
+    """The affected ``criteria`` and ``verdicts`` by id; ``whole_call`` if the change can affect which card is shown.
 
-    ``code`` and ``phrase`` where only a case that holds them can notice.
+    ``code`` or ``phrase`` is set if only a case that contains it can notice the change.
     """
 
     criteria: frozenset[str] = frozenset()
@@ -23,7 +23,7 @@ class Reach:
 
 
 def of_tests(roots: Iterable[Rooted]) -> Reach:
-    """What tests can touch together."""
+    """What a change of these tests can affect."""
     roots = tuple(roots)
     return Reach(
         criteria=frozenset(root.criterion for root in roots if root.criterion),
@@ -33,7 +33,7 @@ def of_tests(roots: Iterable[Rooted]) -> Reach:
 
 
 def of_fact(policy: Policy, name: str) -> Reach:
-    """The criteria that a fact can touch, or the whole call: it may also tell what becomes of a call."""
+    """The criteria that a fact can affect, or the whole call if another kind of test reads the fact."""
     reading = [root for root in tests(policy) if name in policy.behind(root.test.facts())]
     if not all(root.criterion for root in reading):
         return Reach(whole_call=True)
@@ -42,7 +42,7 @@ def of_fact(policy: Policy, name: str) -> Reach:
 
 
 def of_sets(policy: Policy) -> dict[str, Reach]:
-    """Each code set that is read, and what it can touch."""
+    """Each code set that the rule set reads, with what the set can affect."""
     found: dict[str, Reach] = {}
     for codes, fact in sets_read(policy):
         known = found.get(codes.name, Reach())
@@ -52,7 +52,8 @@ def of_sets(policy: Policy) -> dict[str, Reach]:
 
 
 def sets_read(policy: Policy) -> Iterator[tuple[CodeSet, str]]:
-    """(code set, fact that reads it) of each that facts, orders, parts and pathways read; "" for the last three."""
+    """(code set, fact that reads it) for each set that facts, orders, parts and pathways read; "" if no fact reads
+    it."""
     for rule in policy.facts.values():
         yield from ((codes, rule.name) for codes in _sets_of(rule))
     orders = policy.orders

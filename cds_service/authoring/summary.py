@@ -1,4 +1,4 @@
-"""A report as lines for an author: errors, warnings, then one line that sums the folder up, or what is to fill in."""
+"""A report as lines for an author: errors, warnings, then one summary line or the places to fill in."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,7 +8,7 @@ from cds_service.authoring.problems import Problem, Severity, told_once
 
 
 def lines(report: CheckReport) -> Iterator[tuple[Severity | None, str]]:
-    """The lines of one folder's report, each with the severity that it tells of."""
+    """The lines of one folder's report, each with its severity (None for other lines)."""
     name = report.folder.name
     yield from problem_lines(report.problems, f"{name}/")
     if report.to_fill:
@@ -18,7 +18,7 @@ def lines(report: CheckReport) -> Iterator[tuple[Severity | None, str]]:
 
 
 def problem_lines(problems: Sequence[Problem], folder: str = "") -> Iterator[tuple[Severity | None, str]]:
-    """Problems as lines, errors first; each problem is listed once. ``folder`` is the one in which their places lie."""
+    """Problems as lines, errors first, each problem once; ``folder`` precedes their places."""
     for severity in Severity:
         for sentence in told_once((problem for problem in problems if problem.severity is severity), folder):
             yield severity, sentence

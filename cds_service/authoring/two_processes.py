@@ -1,4 +1,4 @@
-"""Work that two processes share: each takes every second piece, where the system can fork one."""
+"""Splits work between two processes, every second piece each, if the system can fork."""
 
 import multiprocessing
 import signal
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
-# Fewer pieces than this are done sooner than a process is made.
+# Forking a process takes longer than this many pieces.
 _WORTH_A_PROCESS = 50
 
 
 def shared(work: Callable[[Piece], Result], pieces: Sequence[Piece], tell: Callable[[int], None]) -> list[Result]:
-    """What ``work`` makes of each piece, in their order; ``tell`` hears how many are done.
+    """The result of ``work`` for each piece, in order; ``tell`` receives the number done.
 
-    Results travel between processes, so that they must be picklable; ``work`` need not be.
+    Results must be picklable, because they cross processes; ``work`` need not be.
     """
     if len(pieces) < _WORTH_A_PROCESS or "fork" not in multiprocessing.get_all_start_methods():
         return _done(work, pieces, tell, 1)
@@ -30,7 +30,7 @@ def shared(work: Callable[[Piece], Result], pieces: Sequence[Piece], tell: Calla
     try:
         odd = ours.recv()
     except EOFError:
-        # The helper ended without a word, for want of memory perhaps: then its share is done here.
+        # The helper died, perhaps out of memory, so do its share here.
         odd = [work(piece) for piece in pieces[1::2]]
     helper.join()
     results = [*even, *odd]
@@ -49,6 +49,6 @@ def _done(
 
 
 def _help(work: Callable[[Piece], Result], pieces: Sequence[Piece], answer: "Connection[list[Result], None]") -> None:
-    """Sends the results of its share; Ctrl-C ends this process without a word."""
+    """Sends the results of its share. Ctrl-C ends this process silently."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     answer.send([work(piece) for piece in pieces])

@@ -1,4 +1,4 @@
-"""What a policy defines and nothing reads, and the profiles that its cases name and that are nowhere defined."""
+"""Unused definitions of a rule set, and undefined profiles that its cases name."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -10,9 +10,9 @@ from cds_service.policy.walk import attributes_named, parameters_named, tests
 
 
 def unused(policy: Policy) -> Iterator[Problem]:
-    """A problem for each fact, attribute, parameter, profile, code set and source that is defined in vain.
+    """A problem for each unused fact, attribute, parameter, profile, code set and source.
 
-    A source that nothing cites is a warning: it may have been read and found silent.
+    An uncited source is only a warning, because its text may have nothing to cite.
     """
     for name in _without(policy.facts, _facts_read(policy)):
         yield error(f"policy.json: $.facts.{name}", "no criterion, hint or rule reads this fact")
@@ -33,7 +33,7 @@ def unused(policy: Policy) -> Iterator[Problem]:
 
 
 def dangling(policy: Policy) -> Iterator[Problem]:
-    """A problem for each profile that cases name and that is not defined."""
+    """A problem for each undefined profile that cases name."""
     names = ", ".join(sorted(policy.profiles))
     for name in _without(dict.fromkeys(_profiles_of_cases(policy)), policy.profiles):
         allowed = f"allowed: {names}" if names else "there are none"
@@ -57,7 +57,7 @@ def _attributes(policy: Policy) -> list[tuple[str, str]]:
 
 
 def _attributes_read(policy: Policy) -> Iterator[tuple[str, str]]:
-    """(events, attribute) of each that a test names, and of those that a reduction among them compares."""
+    """(events, attribute) of each attribute that a test names, and of the two that a named reduction compares."""
     for root in tests(policy):
         for events, name in attributes_named(root.test):
             yield events, name

@@ -1,4 +1,4 @@
-"""Does something again whenever a file below a folder was saved; files are looked at, nothing is subscribed to."""
+"""Repeats an action whenever a file under a folder is saved, by polling."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,9 +16,9 @@ def watch(
     sleep: Callable[[float], None],
     stop: Callable[[], bool],
 ) -> None:
-    """Runs once, and again after each change, until ``stop`` says so or Ctrl-C is pressed.
+    """Runs once, and again after each change, until ``stop`` returns true or the user presses Ctrl-C.
 
-    ``say`` hears which files changed; ``sleep`` waits a number of seconds between two looks.
+    ``say`` receives the names of changed files; ``sleep`` waits a number of seconds between two looks.
     """
     try:
         before = look(folder)
@@ -29,7 +29,7 @@ def watch(
             now = look(folder)
             if now != before:
                 say(changes(before, now, folder))
-                # What is saved during the run counts as a change after it.
+                # A file saved during the run counts as a change after the run.
                 before = now
                 run()
     except KeyboardInterrupt:
@@ -37,7 +37,7 @@ def watch(
 
 
 def look(folder: Path) -> Look:
-    """When each JSON file below a folder was last saved, and its size; editors' own files are left out."""
+    """The save time and size of each JSON file under a folder, except editors' own files."""
     return dict(_looked_at(folder))
 
 
@@ -52,7 +52,7 @@ def _looked_at(folder: Path) -> Iterator[tuple[Path, tuple[int, int]]]:
 
 
 def changes(before: Look, now: Look, folder: Path) -> str:
-    """A line that names what was saved, added and removed."""
+    """A line that names the saved, added and removed files."""
     parts = []
     for word, paths in (
         ("saved", [path for path in now if path in before and now[path] != before[path]]),
