@@ -10,9 +10,9 @@ from cds_service.publish import rules, source_attributes
 
 
 def as_json(policy: Policy, written: Mapping[str, Any]) -> dict[str, Any]:
-    """The whole policy as JSON: policy.json as ``written``, with its codes, payers, wording and source attributes.
+    """The whole rule set as JSON: policy.json as ``written``, plus its codes, payers, wording and source attributes.
 
-    ``variants`` are the criteria with the numbers or the test of a profile, by "criterion@profile".
+    ``variants`` are the criteria with a profile's numbers or test, by "criterion@profile".
     """
     return {
         **written,

@@ -1,4 +1,4 @@
-"""What changed in what is asked: criteria, verdicts, rules of single sources, numbers, parts and pathways. Pure."""
+"""What changed in the requirements: criteria, verdicts, single-source rules, numbers, parts and pathways. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -21,24 +21,24 @@ from cds_service.publish.differences import (
     was,
 )
 
-# What the sentences of a criterion say of it, and what follows from that.
+# Members that a criterion's own sentences already report, or that follow from the reported ones.
 _CRITERION_TOLD = ("id", "title", "test", "contrary", "attested_by", "per", "profile")
 
 
 def in_criteria(old: Policy, new: Policy) -> Iterator[str]:
-    """Criteria: added, removed, changed, in another order."""
+    """Criteria: added, removed, changed, reordered."""
     yield from compare_all("Criterion", by_id(old.criteria), by_id(new.criteria), title, _criterion(old, new))
     yield from order("criteria", old.criteria, new.criteria)
 
 
 def in_verdicts(old: Policy, new: Policy) -> Iterator[str]:
-    """Verdicts likewise."""
+    """Verdicts: added, removed, changed, reordered."""
     yield from compare_all("Verdict", by_id(old.verdicts), by_id(new.verdicts), title, _verdict(old, new))
     yield from order("verdicts", old.verdicts, new.verdicts)
 
 
 def in_profiles(old: Policy, new: Policy) -> Iterator[str]:
-    """Rules of single sources likewise."""
+    """Rules of single sources: added, removed, changed, reordered."""
     yield from compare_all("Rule", old.profiles, new.profiles, title, _profile(old, new))
     yield from order("rules", old.profiles.values(), new.profiles.values())
 
@@ -49,7 +49,7 @@ def in_numbers(old: Policy, new: Policy) -> Iterator[str]:
 
 
 def in_pathways(old: Policy, new: Policy) -> Iterator[str]:
-    """What goes another way."""
+    """Pathways: added, removed, changed, reordered."""
     before, after = old.orders.pathways, new.orders.pathways
     yield from compare_all("Pathway", by_id(before), by_id(after), title, _pathway(old, new))
     yield from order("pathways", before, after)
@@ -67,7 +67,7 @@ def _criterion(old: Policy, new: Policy) -> Compare[Criterion]:
 
 
 def _contradicting(policy: Policy, rule: Criterion) -> list[str]:
-    """The facts that contradict a criterion, each with all that is written about it."""
+    """The facts that contradict a criterion, each with its note and source."""
     return [f"{policy.facts[item.fact].title} ({_how(policy, item)})" for item in rule.contrary]
 
 
@@ -77,7 +77,7 @@ def _how(policy: Policy, item: Contrary) -> str:
 
 
 def _called(old: Policy, new: Policy) -> Callable[[str], str]:
-    """What a criterion is called, by its key; by its newer title where both editions have it."""
+    """Returns the title of a criterion for its key; the newer title if both editions have the criterion."""
     titles = {rule.key: rule.title for policy in (old, new) for rule in (*policy.criteria, *policy.variants.values())}
     return titles.__getitem__
 
@@ -98,7 +98,7 @@ def _verdict(old: Policy, new: Policy) -> Compare[VerdictRule]:
         yield from test_changed("where it does not apply", old, new, before.applies_unless, after.applies_unless)
 
     def compare(before: VerdictRule, after: VerdictRule) -> list[str]:
-        # What a rule of a single source asks for is reported of that rule.
+        # The rule of a single source reports its own requirements.
         names = (name for name in differing(before, after) if name != "all" or after.profile is None)
         return list(told(before, after)) or list(also(names))
 
@@ -159,7 +159,7 @@ def _number(old: Policy, new: Policy) -> Compare[Parameter]:
 
 
 def in_scope(old: Policy, new: Policy) -> Iterator[str]:
-    """What is judged separately, and how each part is recognized."""
+    """What is judged separately, and how an order names each part."""
     before, after = old.scope, new.scope
     if before is None and after is not None:
         yield f"Each {after.name} is now evaluated separately: {', '.join(part.label for part in after.parts)}."

@@ -1,4 +1,4 @@
-"""What changed in what is read and how it is known: facts, codes, sources and payers. Pure."""
+"""What changed in the readings and their sources: facts, codes, sources and payers. Pure."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -22,17 +22,17 @@ from cds_service.publish.differences import (
     was,
 )
 
-# The position of a payer reads the same on any day; only whether it is too old depends on it, and is not compared.
+# A payer's position reads the same on any day; only its age depends on the day, and age is not compared.
 _ANY_DAY = date(2000, 1, 1)
 
 
 def in_readings(old: Policy, new: Policy) -> Iterator[str]:
-    """What facts read."""
+    """Readings of facts: added, removed, changed."""
     yield from compare_all("Reading", old.facts, new.facts, title, _fact(old, new))
 
 
 def in_codes(old: Policy, new: Policy) -> Iterator[str]:
-    """Code sets, and the systems of their codes."""
+    """Code sets and code systems: added, removed, changed."""
     yield from compare_all("Code set", old.code_sets, new.code_sets, title, _code_set)
     before, after = old.code_systems, new.code_systems
     names = [name for name in dict.fromkeys([*after, *before]) if before.get(name) != after.get(name)]
@@ -69,7 +69,7 @@ def _fact(old: Policy, new: Policy) -> Compare[FactRule]:
                 yield from _asked(name, asked[0][name], asked[1][name])
 
     def compare(before: FactRule, after: FactRule) -> list[str]:
-        # What an event is called is in no sentence.
+        # No sentence reports the noun of an event.
         beside = also(name for name in differing(before, after) if name == "noun")
         return or_names([*told(before, after), *beside], before, after)
 
@@ -77,7 +77,7 @@ def _fact(old: Policy, new: Policy) -> Compare[FactRule]:
 
 
 def _asked(name: str, before: ReadingText, after: ReadingText) -> Iterator[str]:
-    """What is different in what is asked of each event."""
+    """The differences in one attribute of events."""
     yield from was(f"how “{name}” is answered", before.origin, after.origin)
     yield from gone_and_come(
         f"code sets of “{name}”", *([codes.title for codes in item.sets] for item in (before, after))
@@ -115,7 +115,7 @@ def _named(row: Code) -> str:
 
 
 def cited(source: Source) -> str:
-    """What a source is called."""
+    """A source's name: title and citation."""
     return f"{source.title} ({source.citation})"
 
 
@@ -127,7 +127,7 @@ def _payer(old: Policy, new: Policy) -> Compare[Payer]:
     def compare(before: Payer, after: Payer) -> Iterator[str]:
         texts = (rule_text.payer(old, before, _ANY_DAY), rule_text.payer(new, after, _ANY_DAY))
         yield from was("the name", before.name, after.name)
-        # A criterion that is called otherwise is reported once, and not again by each payer that names it.
+        # A renamed criterion is reported once, not again for each payer that names it.
         if before.position != after.position:
             yield from was("the position", *(text.position for text in texts))
         yield from was("the document", before.document, after.document)

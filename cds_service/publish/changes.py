@@ -1,4 +1,4 @@
-"""What changed between two editions of a statement, in sentences for a clinician. Pure; nothing is left out."""
+"""What changed between two editions of a statement, in sentences for a clinician. Pure and complete."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,10 +12,10 @@ from cds_service.publish.differences import plain
 
 
 def changes(old: Policy, new: Policy) -> list[str]:
-    """What is different in ``new``, one sentence each; nothing changed is an empty list.
+    """The differences in ``new``, one sentence each; an empty list if nothing changed.
 
-    In this order: criteria, verdicts, rules of single sources, numbers, parts, pathways, what is read, codes, sources,
-    payers, and last all other parts by their names.
+    The order is: criteria, verdicts, single-source rules, numbers, parts, pathways, readings, codes, sources, payers,
+    then the names of all other changed parts.
     """
     parts = (
         *(asked.in_criteria, asked.in_verdicts, asked.in_profiles, asked.in_numbers, asked.in_scope),
@@ -32,7 +32,7 @@ def _in_all_else(old: Policy, new: Policy) -> Iterator[str]:
 
 
 def _all_else(policy: Policy) -> dict[str, Any]:
-    """What no other sentence tells of, by what it is called."""
+    """The parts that no other sentence reports, by name."""
     return {
         "the title": policy.title,
         "the name of the procedure": policy.procedure,

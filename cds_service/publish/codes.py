@@ -1,4 +1,4 @@
-"""The codes of a Policy in plain English: sets, rows by provenance, and what reads them. Pure, no Flask."""
+"""The codes of a Policy in plain English: sets, rows by provenance, and what reads each set. Pure, no Flask."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -17,7 +17,7 @@ SEEN = {
 
 
 class CodeGroup(NamedTuple):
-    """Codes of one system that were found in the same way."""
+    """Codes of one system with the same provenance."""
 
     system: str
     version: str
@@ -27,7 +27,7 @@ class CodeGroup(NamedTuple):
 
 
 class CodeSetText(NamedTuple):
-    """A code set for its page: its rows by provenance, the words it also reads, and what reads it."""
+    """A code set for its page: its rows by provenance, the words it also matches, and what reads it."""
 
     name: str
     title: str
@@ -39,17 +39,17 @@ class CodeSetText(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many codes the set has."""
+        """The number of codes in the set."""
         return sum(len(group.codes) for group in self.groups)
 
     @property
     def unverified(self) -> int:
-        """How many of its codes are unverified."""
+        """The number of unverified codes in the set."""
         return sum(len(group.codes) for group in self.groups if group.seen == "unverified")
 
 
 def code_sets(policy: Policy) -> list[CodeSetText]:
-    """The code sets in the order of the policy."""
+    """The code sets in the rule set's order."""
     return [
         CodeSetText(
             name=codes.name,
@@ -65,7 +65,7 @@ def code_sets(policy: Policy) -> list[CodeSetText]:
 
 
 def _phrases(codes: CodeSet) -> Iterator[str]:
-    """The words that a set reads; behind those that count only beside another, that other."""
+    """The words that a set matches; a word that counts only together with others is followed by these."""
     beside = ", ".join(phrase.strip() for phrase in codes.beside)
     for phrase in codes.phrases:
         yield f"{phrase.strip()} (in one text with any of: {beside})" if phrase in codes.together else phrase.strip()
@@ -116,14 +116,14 @@ def _read_by_fact(rule: FactRule, name: str) -> Iterator[str]:
 
 
 def validity(row: Code) -> str:
-    """When a code has this meaning, if that is limited."""
+    """When a code has this meaning, if limited; otherwise ""."""
     dates = (("from", row.valid_from), ("until", row.valid_until))
     said = " ".join(f"{word} {day}" for word, day in dates if day)
     return f"valid {said}" if said else ""
 
 
 def code_notes(row: Code) -> str:
-    """What else is known of one code: validity, billable leaves, remark, use."""
+    """Other notes on one code: validity, billable leaves, remark, use."""
     notes = [validity(row)] if validity(row) else []
     if row.prefix:
         notes.append("stands for every code that begins so")

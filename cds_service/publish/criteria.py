@@ -1,4 +1,4 @@
-"""A Policy in plain English, for its page: readings, criteria and verdicts in words. Pure, no Flask."""
+"""A Policy in plain English, for its page: readings, criteria and verdicts. Pure, no Flask."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -20,9 +20,9 @@ _PEOPLE = {"clinician": "clinicians", "staff": "staff", "patient": "the patient"
 
 
 class ReadingText(NamedTuple):
-    """What one fact reads, in words; ``says`` is what is still missing in it where it is shown without settling.
+    """What one fact reads, in words; ``says`` is what the fact still lacks if it is shown without settling a criterion.
 
-    ``apart`` says that each part of the scope is read for itself, ``attributes`` what is asked about each event.
+    ``apart`` says that each part of the scope is read separately; ``attributes`` are the readings of each event.
     """
 
     kind: str
@@ -40,9 +40,9 @@ class ReadingText(NamedTuple):
 def reading(
     rule: FactRule, facts: Mapping[str, FactRule], says: str | None = None, scope: Scope | None = None
 ) -> ReadingText:
-    """What a fact reads: from where, by which codes, how old it may be, in which units, and what its absence means.
+    """What a fact reads: its origin, codes, age limit and units, and what its absence means.
 
-    ``facts`` are the policy's, among which it may name others.
+    ``facts`` are all facts of the rule set, because a fact may refer to others.
     """
     return ReadingText(
         kind=rule.kind.name,
@@ -59,7 +59,7 @@ def reading(
 
 
 def _attribute(event: FactRule, rule: FactRule) -> ReadingText:
-    """What is read of one event: it is as old as the event, and has no record of its own."""
+    """What is read of one event; an attribute is as old as its event and has no record of its own."""
     coded = ", or a code of the event itself" if rule.codes else ""
     sets = (rule.codes,) if rule.codes else ()
     origin = f"the answer “{rule.item}” in its attested group{coded}"
@@ -87,7 +87,7 @@ def _apart(rule: FactRule, scope: Scope | None) -> str:
 
 
 class VariantText(NamedTuple):
-    """A criterion as the rule of one source asks for it, in numbers or a test that are not the statement's own."""
+    """A criterion in the version of a single-source rule, with its own numbers or test."""
 
     rule: Criterion
     profile: Profile
@@ -96,11 +96,11 @@ class VariantText(NamedTuple):
 
 
 class CriterionText(NamedTuple):
-    """One criterion for its page; ``verdicts`` are those that count it, ``hints`` what is shown without settling it.
+    """One criterion for its page; ``verdicts`` count it, and ``hints`` are shown without settling it.
 
-    ``reads`` are the names of all facts that settle it, by its own test or as a rule of one source asks for it.
-    ``profiles`` are the rules of single sources that ask for it, ``variants`` those that ask for it otherwise, and
-    ``beside`` what only these read.
+    ``reads`` names all facts that settle it, by its own test or by a single-source version of the test. ``profiles``
+    are the single-source rules that require it, ``variants`` their versions of it, and ``beside`` what only the
+    variants read.
     """
 
     rule: Criterion
@@ -118,27 +118,27 @@ class CriterionText(NamedTuple):
 
     @property
     def short(self) -> str:
-        """The test on one line beside the title, which it does not repeat."""
+        """The test on one line, without repeating the title."""
         return short(self.rule, self.sentence)
 
     @property
     def look_back(self) -> str:
-        """How old what settles the criterion may be, on one line."""
+        """The age limits of what settles the criterion, on one line."""
         if len({item.age for item in self.readings}) == 1:
             return self.readings[0].age
         return "; ".join(dict.fromkeys(f"{item.kind}: {item.age}" for item in self.readings))
 
     @property
     def pending(self) -> bool:
-        """Whether the statement's own wording still has to be compared."""
+        """Whether the criterion still has to be compared with the statement's own wording."""
         return self.rule.statement_text != "verified"
 
 
 class VerdictGroup(NamedTuple):
-    """The criteria printed under one heading, which no earlier group holds.
+    """The criteria printed under one heading and under no earlier one.
 
-    They are those of ``verdict``; without one, those that only the rules of single sources ask for (``lent``), or
-    those that nothing counts. ``above`` are those of the verdict that are under an earlier heading.
+    They are the criteria of ``verdict``; if it is None, those that only single-source rules require (``lent``), or
+    those that nothing counts. ``above`` are criteria of the verdict that appear under an earlier heading.
     """
 
     verdict: VerdictRule | None
@@ -155,7 +155,7 @@ class VerdictGroup(NamedTuple):
 
 
 def short(rule: Criterion, said: str) -> str:
-    """A test in words beside the criterion's title, which it does not repeat."""
+    """A test in words, without repeating the criterion's title."""
     return capital(said.removeprefix(f"{rule.title}: "))
 
 
@@ -187,13 +187,13 @@ def attested_by(rule: Criterion) -> str:
 
 
 def _bears_on(policy: Policy, item: Contrary) -> str:
-    """On which source of the criterion a contrary record bears, and whether that is only our reading."""
+    """The source that a contrary record concerns, and whether that link is only our reading."""
     title = policy.sources[item.source].title
     return f"our reading of {title}" if item.own_reading else f"named in {title}"
 
 
 def variant(policy: Policy, rule: Criterion) -> VariantText:
-    """A criterion with the numbers or the test of a profile, in words."""
+    """A criterion with a profile's numbers or test, in words."""
     said = sentence(rule.test, policy.facts)
     return VariantText(rule, policy.profiles[rule.profile], said, clause(rule.test, policy.facts))
 
@@ -203,7 +203,7 @@ def _read(policy: Policy, name: str, says: str | None = None) -> ReadingText:
 
 
 def read_elsewhere(policy: Policy) -> list[ReadingText]:
-    """What no criterion reads: the facts of scope, pathways, opened charts and limits of verdicts."""
+    """The readings that no criterion uses: facts of scope, pathways, opened charts and limits of verdicts."""
     rules = (*policy.criteria, *policy.variants.values())
     tests = {name for rule in rules for name in policy.behind(rule.test.facts())}
     beside = {name for rule in rules for name in rule.beside}
@@ -212,7 +212,7 @@ def read_elsewhere(policy: Policy) -> list[ReadingText]:
 
 
 def groups(policy: Policy) -> list[VerdictGroup]:
-    """Every criterion exactly once: by the first verdict that counts it, otherwise by whether any rule asks for it."""
+    """Every criterion exactly once: under the first verdict that counts it, or else by whether a rule requires it."""
     texts = {rule.id: criterion(policy, rule) for rule in policy.criteria}
     shown: set[str] = set()
     found = []
@@ -231,7 +231,7 @@ def groups(policy: Policy) -> list[VerdictGroup]:
 
 
 def composed(policy: Policy, verdict: VerdictRule) -> str:
-    """How a verdict is made up, and where it does not apply."""
+    """How a verdict is composed, and where it does not apply."""
     return " ".join(_composed(policy, verdict))
 
 
@@ -261,5 +261,5 @@ def _composed(policy: Policy, verdict: VerdictRule) -> Iterator[str]:
 
 
 def pending(policy: Policy) -> list[str]:
-    """The ids of the criteria whose statement text is still to be compared."""
+    """The ids of the criteria not yet compared with the statement's text."""
     return [rule.id for rule in policy.criteria if rule.statement_text != "verified"]

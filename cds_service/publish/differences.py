@@ -1,4 +1,4 @@
-"""How two editions are compared: what was added, removed, and is different in what stayed, in sentences. Pure."""
+"""Compares two editions: what was added and removed, and what changed in the rest, in sentences. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
@@ -11,7 +11,7 @@ from cds_service.policy.model import FactRule, Kind, Policy, Profile, Test, Word
 Item = TypeVar("Item")
 Compare = Callable[[Item, Item], Iterable[str]]
 
-# What policy.json calls a member of the model that goes by another name there.
+# The names in policy.json of model members that have other names there.
 _WRITTEN = {
     "absent_because": "when_absent",
     "citations": "sources",
@@ -22,24 +22,24 @@ _WRITTEN = {
     "start": "from",
 }
 
-# Members that are reported elsewhere, or that say nothing.
+# Members that other sentences report, or that carry no meaning.
 _APART: dict[type, tuple[str, ...]] = {FactRule: ("attested_by", "criteria"), Test: ("place",)}
 
 
 def by_id(items: Iterable[Any]) -> dict[str, Any]:
-    """Items by their ids."""
+    """Items keyed by id."""
     return {item.id: item for item in items}
 
 
 def title(item: Any) -> str:
-    """What an item is called."""
+    """An item's title."""
     return str(item.title)
 
 
 def compare_all(
     noun: str, old: Mapping[str, Item], new: Mapping[str, Item], name: Callable[[Item], str], compare: Compare[Item]
 ) -> Iterator[str]:
-    """What was added, removed, and is different in what stayed, in the order of the new edition."""
+    """What was added, removed and changed, in the order of the new edition."""
     yield from (f"{noun} added: {name(new[key])}." for key in new if key not in old)
     yield from (f"{noun} removed: {name(old[key])}." for key in old if key not in new)
     for key in new:
@@ -48,13 +48,13 @@ def compare_all(
 
 
 def was(what: str, old: str, new: str) -> Iterator[str]:
-    """A sentence for a text that is another one."""
+    """A sentence if a text changed."""
     if old != new:
         yield f"{what} is now “{new}”; it was “{old}”"
 
 
 def gone_and_come(what: str, old: Iterable[str], new: Iterable[str]) -> Iterator[str]:
-    """A sentence for the names that came, and one for those that went."""
+    """A sentence for the added names, and one for the removed names."""
     old, new = list(dict.fromkeys(old)), list(dict.fromkeys(new))
     for word, names in (
         ("added", [name for name in new if name not in old]),
@@ -65,26 +65,26 @@ def gone_and_come(what: str, old: Iterable[str], new: Iterable[str]) -> Iterator
 
 
 def also(names: Iterable[str]) -> Iterator[str]:
-    """A sentence that names what else is different."""
+    """A sentence that names what else changed."""
     listed = ", ".join(name.replace("_", " ") for name in names)
     if listed:
         yield f"also changed: {listed}"
 
 
 def or_names(sentences: Iterable[str], old: Any, new: Any) -> list[str]:
-    """The sentences; where there are none and the two are different all the same, the names of what is different."""
+    """The sentences; if there are none although the two differ, the names of the differing members."""
     return list(sentences) or list(also(differing(old, new)))
 
 
 def order(what: str, old: Iterable[Any], new: Iterable[Any]) -> Iterator[str]:
-    """A sentence where what stayed is in another order."""
+    """A sentence if the remaining items are in another order."""
     before, after = list(by_id(old)), list(by_id(new))
     if [name for name in before if name in after] != [name for name in after if name in before]:
         yield f"The {what} are in another order."
 
 
 def test_changed(what: str, old: Policy, new: Policy, before: Test | None, after: Test | None) -> Iterator[str]:
-    """What is different in a test; None where there is none."""
+    """The differences between two tests; None stands for no test."""
     texts = [sentence(test, policy.facts) if test else "nothing" for policy, test in ((old, before), (new, after))]
     yield from was(what, *texts)
     if before != after and texts[0] == texts[1]:
@@ -92,13 +92,13 @@ def test_changed(what: str, old: Policy, new: Policy, before: Test | None, after
 
 
 def differing(old: Any, new: Any) -> list[str]:
-    """The names of the members of two records of the model that are different, as policy.json calls them."""
+    """The differing members of two model records, by their names in policy.json."""
     before, after = _members(old), _members(new)
     return list(dict.fromkeys(_WRITTEN.get(name, name) for name in after if before[name] != after[name]))
 
 
 def plain(value: Any) -> Any:
-    """A value of the model for comparison: code sets, kinds, words and rules of single sources are their names."""
+    """A model value for comparison; names stand for code sets, kinds and words, ids for single-source rules."""
     match value:
         case CodeSet() | Kind() | Word():
             return value.name
@@ -114,7 +114,7 @@ def plain(value: Any) -> Any:
 
 
 def _members(record: Any) -> dict[str, Any]:
-    """The members of a record, but for where a test is in the file, and what criteria say of a fact."""
+    """The members of a record, without a test's place in the file and without what criteria say of a fact."""
     apart = _APART.get(type(record), ())
     return {
         item.name: plain(getattr(record, item.name)) for item in fields(record) if item.init and item.name not in apart

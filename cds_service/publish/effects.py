@@ -1,6 +1,6 @@
-"""What a change of a rule set can do to cards: whose result, which orders, which codes. In sentences, pure.
+"""What a change of a rule set can do to cards: which results, orders and codes can differ. In sentences, pure.
 
-A result can differ where anything differs that it is worked out from; wording, labels and provenance are left out.
+A result can differ if any of its inputs differs; wording, labels and provenance are not inputs.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,7 +26,7 @@ from cds_service.policy.model import (
     Word,
 )
 
-# Members of the model that are words on cards and pages, or are read from the others.
+# Members of the model that are only words on cards and pages, or derive from other members.
 _WORDS: Mapping[type, frozenset[str]] = {
     FactRule: frozenset({"title", "noun", "absent_because", "criteria"}),
     CodeSet: frozenset({"name", "title", "exact", "families"}),
@@ -44,19 +44,19 @@ _WORDS: Mapping[type, frozenset[str]] = {
 
 
 def effects(old: Policy, new: Policy) -> list[str]:
-    """What can be different on cards of ``new``, one sentence each; the last one where no result can be."""
+    """What can differ on cards of ``new``, one sentence each; if no result can differ, a single sentence says so."""
     found = [*_of_criteria(old, new), *_of_verdicts(old, new), *_of_calls(old, new), *_of_codes(old, new)]
     return found or ["No result, no suggested code, and no order that gets a card can differ; words on cards can."]
 
 
 def turned(old: Policy, new: Policy) -> list[str]:
-    """The ids of the criteria of both whose result can differ, in the order of the newer."""
+    """The ids of the criteria in both editions whose result can differ, in the newer order."""
     before = {rule.id: rests_on(old, rule) for rule in old.criteria}
     return [rule.id for rule in new.criteria if rule.id in before and before[rule.id] != rests_on(new, rule)]
 
 
 def rests_on(policy: Policy, rule: Criterion) -> Any:
-    """All that the result of a criterion is worked out from, as plain lists, texts and numbers."""
+    """All inputs of a criterion's result, as plain lists, texts and numbers."""
     names = policy.behind(dict.fromkeys((*rule.test.facts(), *rule.beside)))
     parts = (rule.test, rule.contrary, rule.hints, rule.attested_by, rule.per_part)
     return _plain([*parts, {name: policy.facts[name] for name in names}])
@@ -100,7 +100,7 @@ def _of_calls(old: Policy, new: Policy) -> Iterator[str]:
 
 
 def _reads(policy: Policy) -> dict[str, FactRule]:
-    """The facts by which an order goes another way, or by which a part is named."""
+    """The facts that can redirect an order or name a part."""
     parts = policy.scope.parts if policy.scope else ()
     tests = [*(row.when for row in policy.orders.pathways), *(part.when for part in parts)]
     return _facts_of(policy, tests)
@@ -123,7 +123,7 @@ def _of_codes(old: Policy, new: Policy) -> Iterator[str]:
 
 
 def _plain(value: Any) -> Any:
-    """A value of the model as lists, texts and numbers, without words that decide nothing."""
+    """A model value as lists, texts and numbers, without words that affect no result."""
     match value:
         case Kind() | Word():
             return value.name
@@ -136,7 +136,7 @@ def _plain(value: Any) -> Any:
     if not hasattr(value, "__dataclass_fields__"):
         return value
     words = _WORDS.get(type(value), frozenset())
-    # What a value makes of its own members (not ``init``) follows from them.
+    # Members that a value computes itself (not ``init``) derive from the others.
     return {
         item.name: _plain(getattr(value, item.name)) for item in fields(value) if item.init and item.name not in words
     }

@@ -1,4 +1,4 @@
-"""What a Policy says beside its criteria: scope, pathways, numbers, rules of single sources, payers. Pure, no Flask."""
+"""The rest of a Policy for its page: scope, pathways, numbers, single-source rules, payers. Pure, no Flask."""
 
 from calendar import monthrange
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from cds_service.verdicts.payers import why_unknown
 
 
 class PartText(NamedTuple):
-    """One part of a scope for its page: the words and the attested facts by which it is recognized."""
+    """One part of a scope for its page: the words and attested facts that identify it."""
 
     rule: Part
     phrases: tuple[str, ...]
@@ -27,7 +27,7 @@ class PartText(NamedTuple):
 
 
 def parts(policy: Policy) -> list[PartText]:
-    """The parts of the scope; none where nothing is judged separately."""
+    """The parts of the scope; an empty list if there is no scope."""
     return [
         PartText(
             part,
@@ -39,20 +39,20 @@ def parts(policy: Policy) -> list[PartText]:
 
 
 class MessageText(NamedTuple):
-    """A card without a decision: its summary, and its lines as one text."""
+    """A card without a decision: its summary, and its lines joined into one text."""
 
     summary: str
     detail: str
 
 
 def message(policy: Policy, said: CardMessage) -> MessageText:
-    """A message of the card with its holes filled as far as they are the same in every call."""
+    """A message of the card with its placeholders filled, as far as they are the same in every call."""
     meant = f"{policy.scope.name} meant" if policy.scope else ""
     return MessageText(*(text.format(parts=meant).replace("**", "") for text in (said.summary, " ".join(said.lines))))
 
 
 class PathwayText(NamedTuple):
-    """An order that goes another way, for its page: how it is known, and what its card says."""
+    """A pathway for its page: how an order is recognized, and what its card says."""
 
     rule: Pathway
     phrases: tuple[str, ...]
@@ -63,7 +63,7 @@ class PathwayText(NamedTuple):
 
 
 def pathways(policy: Policy) -> list[PathwayText]:
-    """The pathways in their order: the first that matches is gone."""
+    """The pathways in order; the first match applies."""
     return [
         PathwayText(
             rule=row,
@@ -81,7 +81,7 @@ def pathways(policy: Policy) -> list[PathwayText]:
 
 
 class NumberText(NamedTuple):
-    """A number of the statement for its page: where it comes from, the criteria that read it, other rules' numbers."""
+    """A number of the statement for its page: its source, the criteria that use it, and other rules' values."""
 
     id: str
     title: str
@@ -93,7 +93,7 @@ class NumberText(NamedTuple):
 
 
 def numbers(policy: Policy) -> list[NumberText]:
-    """The parameters in the order of the policy."""
+    """The parameters in the rule set's order."""
     return [
         NumberText(
             id=name,
@@ -111,15 +111,15 @@ def numbers(policy: Policy) -> list[NumberText]:
 
 
 def _readers(policy: Policy, name: str) -> Iterator[Criterion]:
-    """The criteria whose test names a parameter, even if only in the rule of a single source."""
+    """The criteria whose test uses a parameter, even if only in a single-source rule."""
     reading = {root.criterion for root in tests(policy) if name in parameters_named(root.test)}
     return (rule for rule in policy.criteria if rule.id in reading)
 
 
 class AskedText(NamedTuple):
-    """One criterion of a profile: the statement's own in words, and where the profile asks otherwise its variant.
+    """One criterion of a profile: the statement's own in words, and the profile's variant if it differs.
 
-    ``citations`` are those of the profile's source; none where the criterion is not cited from it.
+    ``citations`` are only the ones from the profile's source.
     """
 
     own: Criterion
@@ -130,7 +130,7 @@ class AskedText(NamedTuple):
 
 
 class ProfileText(NamedTuple):
-    """The rule of one source for its page; ``numbers`` are (title, its number, the statement's own)."""
+    """A single-source rule for its page; ``numbers`` are (title, the rule's number, the statement's number)."""
 
     rule: Profile
     numbers: tuple[tuple[str, str, str], ...]
@@ -140,12 +140,12 @@ class ProfileText(NamedTuple):
 
 
 def profiles(policy: Policy) -> list[ProfileText]:
-    """The rules of single sources in the order of the policy."""
+    """The single-source rules in the rule set's order."""
     return [profile(policy, rule) for rule in policy.profiles.values()]
 
 
 def profile(policy: Policy, rule: Profile) -> ProfileText:
-    """The rule of one source: what it asks for, and in what it is not as the statement."""
+    """A single-source rule: its requirements, and how they differ from the statement."""
     own = policy.parameters
     return ProfileText(
         rule,
@@ -171,9 +171,9 @@ def _asked(policy: Policy, profile: Profile, key: str) -> AskedText:
 
 
 class PayerText(NamedTuple):
-    """A payer for its page; ``unknown_because`` is empty where its position can be met or not met.
+    """A payer for its page; ``unknown_because`` is empty if its position can be met or not met.
 
-    ``profile`` is the rule that its position is.
+    ``profile`` is the rule that the position refers to, if any.
     """
 
     rule: Payer
@@ -184,7 +184,7 @@ class PayerText(NamedTuple):
 
 
 def payer(policy: Policy, rule: Payer, today: date) -> PayerText:
-    """A payer's position in words, and every reason for which it is unknown on ``today``."""
+    """A payer's position in words, and every reason why it is unknown on ``today``."""
     titles = {item.id: item.title for item in policy.criteria}
     position = rule.position
     profile = policy.profiles[position["profile"]] if "profile" in position else None
@@ -201,7 +201,7 @@ def payer(policy: Policy, rule: Payer, today: date) -> PayerText:
 
 
 def first_day(day: date) -> str:
-    """A first day no finer than it was written for certain: the first of a month may stand for the month."""
+    """A first day, only as precise as the source: the first of a month may stand for the month."""
     return day.isoformat()[: 4 if (day.month, day.day) == (1, 1) else 7 if day.day == 1 else 10]
 
 

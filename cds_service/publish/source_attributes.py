@@ -1,8 +1,9 @@
-"""What a reader must know of a policy as decision support: 13 source attributes, and FDA's (a) to (d). Pure, no Flask.
+"""What a reader must know of a rule set as decision support: 13 source attributes, and FDA's (a) to (d). Pure, no
+Flask.
 
-The thirteen are those of an evidence-based intervention (45 CFR 170.315(b)(11)(iv)(A)). (a) to (d) are what FDA's
-guidance on clinical decision support software lists under its fourth criterion, that a professional can review the
-basis of a recommendation.
+The thirteen are those of an evidence-based intervention (45 CFR 170.315(b)(11)(iv)(A)). (a) to (d) are from FDA's
+guidance on clinical decision support software: its fourth criterion, that a professional can review the basis of a
+recommendation.
 """
 
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ TRUTHS = {
     "not met": "What was found settles the criterion, and contradicts the order.",
     "unknown": "What was found does not settle it. What is not on record is never a yes.",
 }
-# What becomes of a value that is not as it was asked for: the name of the fault, and what the service does.
+# How the service handles an unsuitable value: the name of the fault, and the effect.
 FAULTS = {
     "Missing": (
         "Nothing was sent for a question, or it could not be fetched: what it would have settled is unknown, and the "
@@ -56,12 +57,12 @@ FAULTS = {
 
 
 def citation(policy: Policy) -> Source:
-    """The register's entry of the statement itself: the source in which its funding was looked for."""
+    """The register's entry of the statement itself: the source that was checked for its funding."""
     return policy.sources[policy.attributes.funding_of_statement.source]
 
 
 class Funding(NamedTuple):
-    """Who paid for one thing, or that it is not known, and the source in which this was looked for."""
+    """Who paid for one thing, or that this is unknown, and the source that was checked."""
 
     of: str
     says: str
@@ -69,7 +70,7 @@ class Funding(NamedTuple):
 
 
 def funding(policy: Policy) -> list[Funding]:
-    """Who paid for the technical implementation, for the statement, and for each study that it rests on."""
+    """Who paid for the technical implementation, for the statement, and for each study behind it."""
     statement = policy.attributes.funding_of_statement
     return [
         Funding("This decision support", policy.attributes.funding, None),
@@ -82,7 +83,7 @@ def funding(policy: Policy) -> list[Funding]:
 
 
 class Use(NamedTuple):
-    """Whether a policy uses one kind of data about the patient, and by which facts."""
+    """Whether a rule set uses one kind of patient data, and which facts use it."""
 
     key: str
     name: str
@@ -91,15 +92,15 @@ class Use(NamedTuple):
 
     @property
     def because(self) -> str:
-        """Why, in words."""
+        """The reason, in words."""
         return f"read by: {', '.join(self.facts)}" if self.used else "no fact of this statement reads it"
 
 
 def uses(policy: Policy) -> list[Use]:
-    """The nine uses, attributes 5 to 13 in the regulation's order, derived from the facts that the policy reads.
+    """The nine uses, attributes 5 to 13 in the regulation's order, derived from the facts that the rule set reads.
 
-    Of the Patient a fact can read the birth date alone; a measurement is a health status assessment, and so is what it
-    fell by; a code of ICD-10-CM Z55 to Z65 is a social determinant. What is asked of an event counts as a fact.
+    The birth date is the only element of Patient that a fact can read. A measurement, or its reduction, is a health
+    status assessment; a code of ICD-10-CM Z55 to Z65 is a social determinant. An attribute of events counts as a fact.
     """
     read = list(_read(policy))
     readers = {
@@ -126,7 +127,7 @@ def uses(policy: Policy) -> list[Use]:
 
 
 def _read(policy: Policy) -> Iterator[tuple[str, FactRule]]:
-    """Every fact with its title, and behind it what is asked of each event."""
+    """Every fact with its title, each followed by its attributes of events."""
     for rule in policy.facts.values():
         yield rule.title, rule
         for attribute in rule.attributes.values():
@@ -139,7 +140,7 @@ def _reads_social(rule: FactRule) -> bool:
 
 
 def _is_social(row: Code) -> bool:
-    """Whether a code is one of Z55 to Z65, or begins some of them."""
+    """Whether a code is in Z55 to Z65, or is a prefix of such codes."""
     first, last = (row.code.ljust(3, filler)[:3] for filler in "09")
     return row.system == ICD10CM and first <= "Z65" and last >= "Z55"
 
@@ -148,7 +149,7 @@ def _is_social(row: Code) -> bool:
 
 
 class Input(NamedTuple):
-    """One fact as an input: what it reads in words, by which prefetch keys it is sent, and the criteria that use it."""
+    """One fact as an input: its reading in words, its prefetch keys, and the criteria that use it."""
 
     name: str
     reading: ReadingText
@@ -157,20 +158,20 @@ class Input(NamedTuple):
 
     @property
     def obtained(self) -> str:
-        """Where it comes from, in words."""
+        """Its origin, in words."""
         if self.reading.age == "of this call":
             return "the order itself"
         return ", ".join(self.prefetch) or "computed from other inputs"
 
     @property
     def units(self) -> str:
-        """The units accepted, of an event those of what is asked about it; empty where none is needed."""
+        """The accepted units, including those of an event's attributes; "" if none is needed."""
         asked = (f"{item.title}: {item.units}" for item in self.reading.attributes if item.units)
         return "; ".join(filter(None, (self.reading.units, *asked)))
 
 
 class Sent(NamedTuple):
-    """What is asked of the EHR under one prefetch key, and the inputs that are read from it."""
+    """What one prefetch key requests from the EHR, and the inputs read from it."""
 
     key: str
     resource_type: str
@@ -179,7 +180,7 @@ class Sent(NamedTuple):
 
 
 def inputs(policy: Policy) -> list[Input]:
-    """Every fact of the policy in its order."""
+    """Every fact of the rule set, in order."""
     users: dict[str, dict[str, Criterion]] = {}
     for rule in policy.criteria:
         text = policy_text.criterion(policy, rule)
@@ -197,7 +198,7 @@ def inputs(policy: Policy) -> list[Input]:
 
 
 def sent(policy: Policy) -> list[Sent]:
-    """The prefetch that this policy alone needs; discovery offers that of all policies together."""
+    """The prefetch that this rule set alone needs; discovery offers the prefetch of all rule sets together."""
     templates = prefetch_templates.templates((policy,))
     return [
         Sent(
@@ -215,7 +216,7 @@ def sent(policy: Policy) -> list[Sent]:
 
 
 def source_attributes(policy: Policy) -> dict[str, Any]:
-    """The thirteen source attributes in their order, then (a) to (d), under keys that do not change."""
+    """The thirteen source attributes in order, then (a) to (d), under stable keys."""
     source, review, attributes = citation(policy), policy.review, policy.attributes
     return (
         {
@@ -275,7 +276,7 @@ def source_attributes(policy: Policy) -> dict[str, Any]:
 
 
 def silence_means_no(policy: Policy) -> list[FactRule]:
-    """The facts of which nothing on record is read as a no, for a reason that the policy gives."""
+    """The facts whose absence from the chart counts as no, for a reason that the rule set gives."""
     return [rule for rule in policy.facts.values() if rule.when_absent == "no" and rule.absent_because]
 
 

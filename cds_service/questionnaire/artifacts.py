@@ -1,4 +1,4 @@
-"""All FHIR artifacts of the loaded policies, made once for each version: what is read and searched by url."""
+"""All FHIR artifacts of the loaded rule sets, made once for each version, with read and search by URL."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -17,15 +17,15 @@ from cds_service.questionnaire.terminology import (
 )
 from cds_service.questionnaire.versions import Version
 
-# A Library is listed too: there is none until logic is published as CQL.
+# Library is listed although none exists until the logic is published as CQL.
 TYPES = ("CodeSystem", "Library", "PlanDefinition", "Questionnaire", "ValueSet")
 
 
 class Artifacts:
-    """The artifacts of some policies.
+    """The artifacts of some rule sets.
 
-    ``canonical_base`` is the base of our canonical addresses, ``reasons`` and ``topics`` are the codes of cards with
-    what they are called, ``release`` the version of the service.
+    ``canonical_base`` is the base of our canonical URLs, ``reasons`` and ``topics`` map the codes of cards to their
+    displays, and ``release`` is the version of the service.
     """
 
     def __init__(
@@ -41,15 +41,16 @@ class Artifacts:
         self._reasons, self._topics, self._release = reasons, topics, release
 
     def of_type(self, kind: str, version: Version) -> Sequence[Json]:
-        """All of one of TYPES, as that version of DTR has them."""
+        """All artifacts of one of TYPES, in that version of DTR."""
         return self._forms[version] if kind == "Questionnaire" else self._others[kind]
 
     def read(self, kind: str, identity: str, version: Version) -> Json | None:
-        """The one with an id, or None."""
+        """The artifact with an id, or None."""
         return next((item for item in self.of_type(kind, version) if item["id"] == identity), None)
 
     def search(self, kind: str, parameters: Mapping[str, str], version: Version) -> list[Json]:
-        """Those that all parameters fit: ``url`` (which may end in ``|version``), ``version``, and ``_id``."""
+        """The artifacts that match all parameters: ``url`` (which may end in ``|version``), ``version``, and
+        ``_id``."""
         url, _, of_url = parameters.get("url", "").partition("|")
         wanted = {"url": url, "version": parameters.get("version", "") or of_url, "id": parameters.get("_id", "")}
         return [
@@ -60,9 +61,9 @@ class Artifacts:
         ]
 
     def policy_of(self, canonical: str) -> Policy | None:
-        """The policy of the Questionnaire with a canonical address, with its version or without; otherwise None.
+        """The rule set of the Questionnaire with a canonical URL, with or without its version; otherwise None.
 
-        Of several editions under one address there is none: each policy has an address of its own.
+        Editions of one statement do not conflict, because each rule set has its own URL.
         """
         url, _, edition = canonical.partition("|")
         beginning = f"{self.canonical_base}/Questionnaire/"
@@ -72,7 +73,7 @@ class Artifacts:
         return None
 
     def contents_of(self, identity: str) -> Contents:
-        """The codes of the ValueSet with an id. Raises KeyError."""
+        """The codes of the ValueSet with an id. Raises KeyError if there is none."""
         policy, codes = self._code_sets[identity]
         return contents(policy, codes)
 

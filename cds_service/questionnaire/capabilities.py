@@ -1,4 +1,4 @@
-"""The CapabilityStatement (FHIR R4): what is read, searched and asked here, and what is not."""
+"""The CapabilityStatement (FHIR R4): the supported interactions, searches and operations, and their limits."""
 
 from cds_service import __version__
 from cds_service.fhir.elements import Json
@@ -7,7 +7,7 @@ from cds_service.questionnaire.expansion import MOST_OF_A_PAGE
 
 _DTR = "http://hl7.org/fhir/us/davinci-dtr"
 SEARCHED = (("_id", "token"), ("url", "uri"), ("version", "token"))
-# Name, definition, and what is special here.
+# Name, definition, and what is special about this service.
 _OPERATIONS = {
     "Questionnaire": (
         (
@@ -42,7 +42,7 @@ _SAYS = (
 
 
 def capability_statement(base: str, day: str, *, authenticated: bool) -> Json:
-    """The statement of this installation; ``base`` is its FHIR base, ``day`` the date of the statement."""
+    """The statement of this installation; ``base`` is its FHIR base URL, ``day`` the date of the statement."""
     security = {
         "service": [
             {

@@ -1,4 +1,4 @@
-"""Families of codes as regular expressions (FHIR R4, filter operator regex): all that begin so, or a range."""
+"""Families of codes as regular expressions (FHIR R4, filter operator regex): a common prefix, or a range."""
 
 import re
 from collections.abc import Iterator
@@ -7,19 +7,19 @@ from cds_service.policy.codes import Code
 
 
 def pattern_of(row: Code) -> str:
-    """The expression that matches, whole, every code of a family; its exceptions are another matter."""
+    """The expression that matches every whole code of a family, without regard to its exceptions."""
     if row.through:
         return f"(?:{'|'.join(_between(row.code, row.through))}).*"
     return f"{re.escape(row.code)}.*"
 
 
 def pattern_of_exception(kept_out: str) -> str:
-    """The expression for one exception of a family: a code, or with a dash at its end all that begin so."""
+    """The expression for one exception of a family: a code, or a prefix if it ends with a dash."""
     return f"{re.escape(kept_out[:-1])}.*" if kept_out.endswith("-") else re.escape(kept_out)
 
 
 def _between(first: str, last: str) -> Iterator[str]:
-    """Expressions for the texts of one length from the first to the last, by the order of their characters."""
+    """Expressions for the texts of one length from the first to the last, in character order."""
     shared = next((at for at, (one, other) in enumerate(zip(first, last, strict=True)) if one != other), len(first))
     head, low, high = re.escape(first[:shared]), first[shared:], last[shared:]
     if not low:
@@ -33,7 +33,7 @@ def _between(first: str, last: str) -> Iterator[str]:
 
 
 def _from(text: str) -> Iterator[str]:
-    """Expressions for the texts of that length that are not before this one."""
+    """Expressions for the texts of the same length that do not sort before this text."""
     if not text:
         yield ""
         return
@@ -43,7 +43,7 @@ def _from(text: str) -> Iterator[str]:
 
 
 def _up_to(text: str) -> Iterator[str]:
-    """Expressions for the texts of that length that are not after this one."""
+    """Expressions for the texts of the same length that do not sort after this text."""
     if not text:
         yield ""
         return

@@ -1,6 +1,7 @@
-"""The draft response of a package (QuestionnaireResponse, R4; Da Vinci DTR): numbers that were found, nothing attested.
+"""The draft response of a package (QuestionnaireResponse, R4; Da Vinci DTR): numbers found in the chart, no
+attestations.
 
-DTR, spec-125: completed older responses do not fill a new form, so an attested answer of before is not an answer here.
+DTR, spec-125: completed older responses do not fill a new form, so an earlier attested answer is not an answer here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,12 +20,12 @@ from cds_service.questionnaire.versions import DTR, Version
 from cds_service.verdicts.criteria import Finding
 
 ORIGIN = f"{DTR}/information-origin"
-# What the response is for: a payer asks for it before the procedure (Da Vinci CRD, doc-purpose).
+# The purpose of the response: a payer requests it before the procedure (Da Vinci CRD, doc-purpose).
 PURPOSE = "withpa"
 
 
 class Occasion(NamedTuple):
-    """For whom, on what, and when a form is filled in: references (``Type/id``), and the moment as a FHIR instant."""
+    """The patient, coverages and orders of a form as references (``Type/id``), and the time as a FHIR instant."""
 
     patient: str
     coverages: Sequence[str]
@@ -33,7 +34,7 @@ class Occasion(NamedTuple):
 
 
 def recorded_answer(question: FormQuestion, recorded: Known) -> OnRecord | None:
-    """What the chart itself says in answer to a question; None for an attestation, and where it says nothing.
+    """The chart's own answer to a question; None for an attestation, or if the chart has no answer.
 
     ``recorded`` are the facts of the call without the answers to forms (``facts.gather`` with no questionnaires).
     """
@@ -52,10 +53,10 @@ def draft_response(
     recorded: Known,
     findings: Mapping[str, Finding],
 ) -> Json:
-    """The response that a form begins with, of which the service (a Device) is the author.
+    """The initial response of a form, with the service (a Device) as its author.
 
-    ``recorded`` as of ``recorded_answer``; ``findings`` are those of the decision, by their keys. The narrative says
-    what was found on each question.
+    ``recorded`` is as for ``recorded_answer``; ``findings`` are those of the decision, by key. The narrative says what
+    was found for each question.
     """
     asked = groups(policy)
     use = {"coding": [{"system": version.intended_use_system, "code": PURPOSE}]}

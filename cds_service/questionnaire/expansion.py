@@ -1,7 +1,7 @@
-"""Expansions of the value sets (FHIR R4, ValueSet/$expand): the codes that are listed, and those of the families.
+"""Expansions of the value sets (FHIR R4, ValueSet/$expand): the listed codes, and the codes of the families.
 
-The codes of a family are those that a release of the code system has under it (``policy.released_codes``): no code
-system is held here.
+The codes of a family are those under it in a release of the code system (``policy.released_codes``), because the
+service stores no code system.
 """
 
 from typing import NamedTuple
@@ -11,12 +11,12 @@ from cds_service.policy.codes import CodeSet
 from cds_service.policy.model import Policy
 from cds_service.questionnaire.terminology import concept_of
 
-# An answer holds no more codes than these.
+# The maximum number of codes in a response.
 MOST_OF_A_PAGE = 1000
 
 
 class TooCostlyError(Exception):
-    """An expansion that is not made; the sentence says why, and what can be done."""
+    """An expansion that is not made; the sentence says why, and what the caller can do."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)
@@ -24,8 +24,8 @@ class TooCostlyError(Exception):
 
 
 class Page(NamedTuple):
-    """What of an expansion is asked for: whose codes or words hold ``filter``, ``size`` of it from ``offset`` on (None:
-    the whole)."""
+    """The requested part of an expansion: codes or displays that contain ``filter``, and ``size`` of them from
+    ``offset`` on (None: all)."""
 
     filter: str = ""
     offset: int = 0
@@ -33,9 +33,9 @@ class Page(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """The codes of one value set, each once, in the order of its rows.
+    """The codes of one value set, each once, in row order.
 
-    ``releases`` are "system|release" of those that list families, ``unlisted`` families of which no release is known.
+    ``releases`` are the "system|release" that list its families; no known release lists the families of ``unlisted``.
     """
 
     codes: tuple[Json, ...]
@@ -44,14 +44,14 @@ class Contents(NamedTuple):
 
 
 def contents(policy: Policy, codes: CodeSet) -> Contents:
-    """What a code set of a policy stands for."""
+    """The codes that a code set of a rule set stands for."""
     found: dict[tuple[str, str], Json] = {}
     releases: dict[str, None] = {}
     unlisted = []
-    # A code that a row names has that row's words, a family's row before it or not.
+    # A code that has its own row takes that row's words, even if a family's row comes first.
     for row in sorted(codes.listed, key=lambda row: row.is_family):
         if not row.is_family:
-            # An ingredient of which no code was available has a name alone.
+            # An ingredient without a known code has only a name.
             if row.code:
                 found.setdefault((row.system, row.code), {"system": row.system, **concept_of(row)})
             continue
@@ -69,8 +69,8 @@ def contents(policy: Policy, codes: CodeSet) -> Contents:
 def expanded(value_set: Json, of: Contents, page: Page, identifier: str, timestamp: str) -> Json:
     """A ValueSet with its expansion; ``identifier`` is a URI, ``timestamp`` an instant.
 
-    Raises TooCostlyError where it has more codes than an answer holds and no page is asked for, and where no release
-    lists a family of it.
+    Raises TooCostlyError if the codes exceed one response and no page is requested, or if no release lists one of its
+    families.
     """
     if of.unlisted:
         raise TooCostlyError(
@@ -97,5 +97,5 @@ def expanded(value_set: Json, of: Contents, page: Page, identifier: str, timesta
         "parameter": parameters,
         "contains": found[page.offset : page.offset + size],
     }
-    # An empty list is not FHIR.
+    # FHIR does not allow empty lists.
     return value_set | {"expansion": {name: value for name, value in expansion.items() if value != []}}

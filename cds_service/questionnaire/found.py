@@ -1,4 +1,4 @@
-"""What was found in a chart on a question, in words: found, nothing found, or why it could not be read."""
+"""What a chart contains for a question, in words: the findings, nothing, or why they could not be read."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,11 +17,11 @@ def found_in_words(
     *,
     with_answers: bool = True,
 ) -> str:
-    """What a chart says on a question: its fact's and its criteria's evidence, what contradicts, what was not read.
+    """The chart's content for a question: evidence of its fact and criteria, contrary records, and unread types.
 
-    ``recorded`` are the facts of the call without the answers to forms, ``findings`` those of the decision, by their
-    keys: they name the answers. For a reader of the chart so many records as ``most`` are named, without references;
-    ``with_answers``: what was answered in forms among them, even to another question that the criteria rest on.
+    ``recorded`` are the facts of the call without the answers to forms; ``findings`` are those of the decision, by key,
+    and include the answers. With ``most``, at most that many records are named, without references. ``with_answers``:
+    form answers are included, even answers to other questions of the same criteria.
     """
     concerned = [item for item in findings.values() if concerns(item, question)]
     facts = recorded.parts.get(question.part, recorded.whole) if question.part else recorded.whole
@@ -39,13 +39,13 @@ def found_in_words(
 
 
 def concerns(finding: Finding, question: FormQuestion) -> bool:
-    """Whether the answer to a question bears on a finding, and is of its part."""
+    """Whether the answer to a question bears on a finding of the same part."""
     of_part = not question.part or finding.part is None or finding.part.id == question.part
     return of_part and finding.criterion.id in question.criteria
 
 
 def contradicted(findings: Mapping[str, Finding]) -> frozenset[str]:
-    """The criteria (ids) that a record in the chart contradicts, and that a clinician may answer despite it."""
+    """The ids of the criteria that a record contradicts; a clinician may answer them despite the record."""
     return frozenset(item.criterion.id for item in findings.values() if item.contrary)
 
 

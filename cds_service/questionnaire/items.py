@@ -1,4 +1,4 @@
-"""A question as an item of a FHIR Questionnaire (R4), with the children that say on what its answer rests."""
+"""A question as an item of a FHIR Questionnaire (R4), with child items for the basis of its answer."""
 
 from collections.abc import Collection
 
@@ -27,20 +27,20 @@ from cds_service.questionnaire.questions import (
 )
 
 _CORE = "http://hl7.org/fhir/StructureDefinition"
-# What an answer may rest on, and what may be contrary to it.
+# The resource types that an answer may rest on, and those that may be contrary to it.
 _BASES = ("DocumentReference", "DiagnosticReport", "Observation", "Procedure", "Condition")
 _CONTRARY = ("Condition", "Observation", "Procedure", "DiagnosticReport", "MedicationRequest", "MedicationStatement")
-# ``facts.attested`` shows no more of a text.
+# ``facts.attested`` shows at most this much of a text.
 LONGEST_TEXT = 200
-# The units of UCUM among those that policies write; any other is a word of the question.
+# The UCUM units that rule sets use; any other unit appears only in the words of the question.
 _UCUM_UNITS = ("%", "kg/m2", "ng/mL", "cm", "mm", "kg", "deg", "d", "mo")
-# A reduction may be any rise, and what has no range has no end.
+# A reduction may also be any rise, and without a range there is no limit.
 _NO_LIMIT = 1e9
 
 
 class ItemWriter:
-    """Writes items: with expressions or without, and with the items that answer contrary records of ``despite``
-    (criterion ids), whose codings are of the code system ``criteria``."""
+    """Writes items with or without expressions. Questions of the criteria ``despite`` (ids) also get items for answers
+    despite a contrary record. Their codings use the code system ``criteria``."""
 
     def __init__(self, criteria: str, *, expressions: bool, despite: Collection[str] = ()) -> None:
         self._criteria = criteria
@@ -68,7 +68,7 @@ class ItemWriter:
         return item
 
     def attester(self) -> Json:
-        """Who signs, in which role, and what they sign."""
+        """Who signs, in which role, and the statement that they sign."""
         roles = [
             {"valueCoding": {"system": NUCC, "code": code, "display": display}}
             for code, display in words.SIGNER_ROLES.items()
@@ -101,13 +101,13 @@ class ItemWriter:
         return population.initial_expression(question) if self._expressions else []
 
     def _codes(self, question: FormQuestion) -> list[Json]:
-        """What is measured, by its first LOINC code, and the criteria that the answer bears on."""
+        """The first LOINC code of a measurement, and the criteria that the answer bears on."""
         listed = question.fact.codes.listed if question.fact.codes and question.type == "decimal" else ()
         measured = [{"system": LOINC, "code": row.code} for row in listed if row.system == LOINC][:1]
         return measured + [{"system": self._criteria, "code": name} for name in question.criteria]
 
     def _notes(self, question: FormQuestion) -> list[Json]:
-        """What stands beside a question: what would settle it, and how it is meant."""
+        """The notes next to a question: what would settle it, and its help."""
         notes = []
         if question.settled_by:
             category = _concept("displayCategory", "display-category", "instructions")
@@ -135,7 +135,7 @@ class ItemWriter:
         return children
 
     def _event(self, question: FormQuestion) -> list[Json]:
-        """What is asked of one event: its day, and its attributes."""
+        """The items of one event: its day and its attributes."""
         day = {"linkId": question.link_id + EVENT_DATE, "type": "date", "text": words.DONE_ON}
         return [day, *(self._attribute(inner) for inner in question.inner)]
 
@@ -183,7 +183,7 @@ def _allowed(kind: str) -> Json:
 
 
 def _number(question: FormQuestion) -> list[Json]:
-    """Between which ends a number lies, and in which unit."""
+    """The limits and unit of a number."""
     if question.type != "decimal":
         return []
     rule = question.fact
@@ -199,7 +199,7 @@ def _decimal(end: float) -> float:
 
 
 def _unit(rule: FactRule) -> list[Json]:
-    """The unit, where it is one of UCUM's."""
+    """The unit, if it is a UCUM unit."""
     if rule.unit not in _UCUM_UNITS:
         return []
     coding = {"system": UCUM, "code": rule.unit, "display": rule.unit}

@@ -1,7 +1,7 @@
 """Packages (Da Vinci DTR, $questionnaire-package): a form and its draft response in one Bundle.
 
 DTR 2.2 closes the slices of the Bundle: Questionnaire, QuestionnaireResponse, ValueSets and Libraries, nothing else.
-Our forms carry their codes in answerOption, so that there is nothing to add.
+Our forms carry their codes in answerOption, so they need no more entries.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from cds_service.questionnaire.versions import DTR, Version
 
 def package_bundle(form: Json, response: Json) -> Json:
     """The Bundle of one form, the form first (dtrb-1)."""
-    # The same form for the same patient at the same moment is the same draft.
+    # The same form for the same patient at the same time is the same draft.
     name = f"{form['url']} {response['subject']['reference']} {response['authored']}"
     entries = [
         {"fullUrl": form["url"], "resource": form},

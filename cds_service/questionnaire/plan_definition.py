@@ -1,6 +1,6 @@
-"""A policy as a FHIR PlanDefinition (R4): what is asked, where it comes from, and the form that documents it.
+"""A rule set as a FHIR PlanDefinition (R4): its criteria, their sources, and the form that documents them.
 
-It describes and is not executed: what decides is the policy itself, at its page and its JSON.
+It describes and is not executed: the rule set itself decides, and is published at its page and as JSON.
 """
 
 from cds_service.fhir.elements import Json
@@ -10,7 +10,7 @@ from cds_service.questionnaire.rendering import PUBLISHER, criteria_system, fhir
 
 
 def plan_definition(policy: Policy, canonical_base: str) -> Json:
-    """The PlanDefinition of a policy."""
+    """The PlanDefinition of a rule set."""
     verdicts = [rule for rule in policy.verdicts if rule.criteria]
     counted = {own_id(key) for rule in verdicts for key in rule.criteria}
     rest = [rule for rule in policy.criteria if rule.id not in counted]
@@ -81,7 +81,7 @@ def _criterion(policy: Policy, rule: Criterion, canonical_base: str, within: str
         if citation.source in policy.sources
     ]
     return {
-        # A criterion may count in several verdicts.
+        # Several verdicts may count the same criterion.
         "id": f"{within}.{rule.id}",
         "title": rule.title,
         "textEquivalent": words.criterion(rule.title, words.settled_by(rule.settled_by)),

@@ -1,7 +1,7 @@
 """How a form fills itself in from the chart: launch contexts, variables (x-fhir-query), initial expressions (FHIRPath).
 
-HL7 SDC, "Form Population"; Da Vinci DTR 2.2, spec-61. An expression gives the value that ``facts`` reads, or nothing:
-what one query and one unit do not tell is left to the draft response, which carries what ``facts`` found.
+HL7 SDC, "Form Population"; Da Vinci DTR 2.2, spec-61. An expression gives the value that ``facts`` reads, or nothing. A
+value that needs more than one query or one unit is left to the draft response, which has what ``facts`` found.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ SDC = "http://hl7.org/fhir/uv/sdc/StructureDefinition"
 VARIABLE = "http://hl7.org/fhir/StructureDefinition/variable"
 INITIAL = f"{SDC}/sdc-questionnaire-initialExpression"
 CANDIDATES = f"{SDC}/sdc-questionnaire-candidateExpression"
-# More codes than these make an expression that nobody can read, and a query that servers refuse.
+# More codes make an expression unreadable, and servers refuse the query.
 MOST_CODES = 30
 MOST_CONDITIONS = 100
 MOST_OF_A_DAY = 20
@@ -24,7 +24,7 @@ _CONTEXTS = (("patient", "Patient"), ("user", "Practitioner"))
 
 
 def launch_contexts() -> list[Json]:
-    """The launch contexts that the expressions name: %patient and %user."""
+    """The launch contexts that the expressions use: %patient and %user."""
     return [
         {
             "url": f"{SDC}/sdc-questionnaire-launchContext",
@@ -41,7 +41,7 @@ def launch_contexts() -> list[Json]:
 
 
 def variables(questions: Iterable[FormQuestion]) -> list[Json]:
-    """For each fact that is filled in from the chart its query, and for a number also what its records may say."""
+    """The query of each fact that the chart fills in, and for a number also the values of its records."""
     rules = {question.fact.name: question.fact for question in questions if is_populated(question)}
     expressions = []
     for rule in rules.values():
@@ -52,7 +52,7 @@ def variables(questions: Iterable[FormQuestion]) -> list[Json]:
 
 
 def is_populated(question: FormQuestion) -> bool:
-    """Whether a question is filled in from the chart: a number of Observations, or the onset of Conditions."""
+    """Whether the chart fills in a question: a number from Observations, or the onset of Conditions."""
     rule = question.fact
     if rule.codes is None or question.part or question.ends or not 0 < len(rule.codes.listed) <= MOST_CODES:
         return False
@@ -62,7 +62,7 @@ def is_populated(question: FormQuestion) -> bool:
 
 
 def initial_expression(question: FormQuestion) -> list[Json]:
-    """The expression that gives the answer to a question from the chart; none where nothing fills it in."""
+    """The expression for the chart's answer to a question; an empty list if the chart does not fill it in."""
     if not is_populated(question):
         return []
     text = _number(question.fact) if question.type == "decimal" else _onset(question.fact)
@@ -70,13 +70,13 @@ def initial_expression(question: FormQuestion) -> list[Json]:
 
 
 def candidates() -> Json:
-    """The documents that an answer may rest on."""
+    """The documents that an answer may rest on, as candidates."""
     query = "DocumentReference?patient={{%patient.id}}&_sort=-date&_count=20"
     return {"url": CANDIDATES, "valueExpression": _x_fhir_query(query)}
 
 
 def signer() -> list[Json]:
-    """Who may sign, and who does unless another is chosen: the user."""
+    """Who may sign: the user, unless another signer is chosen."""
     initial = "iif(%user.exists(), 'Practitioner/' + %user.id, {})"
     return [
         {"url": INITIAL, "valueExpression": _fhirpath(initial)},
@@ -85,7 +85,7 @@ def signer() -> list[Json]:
 
 
 def variable(rule: FactRule) -> str:
-    """The name of a fact's variable, which may not hold a dash: "pain-score" is "painScore"."""
+    """The name of a fact's variable, which cannot contain a dash: "pain-score" is "painScore"."""
     first, *rest = rule.name.split("-")
     return first + "".join(word.capitalize() for word in rest)
 
@@ -99,7 +99,7 @@ def _fhirpath(expression: str) -> Json:
 
 
 def _query(rule: FactRule) -> str:
-    """The search for a fact's records: FHIRPath has no sort, so the server puts first what counts."""
+    """The search for a fact's records. The server sorts the relevant ones first, because FHIRPath cannot sort."""
     if "Observation" not in rule.types():
         return (
             "Condition?patient={{%patient.id}}&clinical-status=active,recurrence,relapse"
@@ -113,13 +113,13 @@ def _query(rule: FactRule) -> str:
 
 
 def _number(rule: FactRule) -> str:
-    """The newest number, where there is one."""
+    """The newest number, if there is exactly one."""
     values = f"%{variable(rule)}Values"
     return f"iif({values}.count() = 1, {values}.first(), {{}})"
 
 
 def _values(rule: FactRule) -> str:
-    """The numbers of the newest day in the unit of the fact; none of another site or unit, none out of range."""
+    """The numbers of the newest day in the fact's unit, without other sites, other units, or values out of range."""
     found = f"%{variable(rule)}.entry.resource.ofType(Observation)"
     day = "effective.ofType(dateTime).toString().substring(0, 10)"
     statuses = _one_of(status for status in TYPES["Observation"].statuses if status)
@@ -140,7 +140,7 @@ def _values(rule: FactRule) -> str:
 
 
 def _onset(rule: FactRule) -> str:
-    """The earliest onset of the Conditions, to the day, or as far as it is known."""
+    """The earliest onset of the Conditions, as precise as known, at most to the day."""
     confirmed = "verificationStatus.empty() or verificationStatus.coding.exists(code = 'confirmed')"
     return (
         f"%{variable(rule)}.entry.resource.ofType(Condition)"
@@ -155,7 +155,7 @@ def _rows(codes: CodeSet | None) -> tuple[Code, ...]:
 
 
 def _coded(codes: CodeSet | None) -> str:
-    """A test of a coding: whether it is one of a set, families by how their codes begin."""
+    """A test of whether a coding belongs to a set; families match by prefix."""
     by_system: dict[str, list[str]] = {}
     for row in _rows(codes):
         if not row.is_family:
@@ -172,12 +172,12 @@ def _coded(codes: CodeSet | None) -> str:
 
 
 def _is_ambiguous(rule: FactRule) -> bool:
-    """Whether no unit says what a number means."""
+    """Whether no unit determines what a number means."""
     return not _units(rule)
 
 
 def _units(rule: FactRule) -> dict[float, list[str]]:
-    """The units by the factor into the unit of the fact; a unit that has more than one factor is left out."""
+    """The units by their factor into the fact's unit, without units that have several factors."""
     found: dict[float, list[str]] = {}
     for unit, factors in rule.units.items():
         if len(factors) == 1:
@@ -186,7 +186,7 @@ def _units(rule: FactRule) -> dict[float, list[str]]:
 
 
 def _in_unit(units: list[str]) -> str:
-    """A test of a Quantity: whether its unit, by code and by text, is one of these ("" is none)."""
+    """A test of whether a Quantity's unit, by code and by text, is one of these ("": no unit)."""
     named = [unit for unit in units if unit]
     spelled = r"$this.lower().replace(' ', '').replace('²', '2')"
     test = f"(code | unit).all({spelled} in {_one_of(named)})" if named else "false"

@@ -1,4 +1,4 @@
-"""What is wrong with the form of a policy, for its author: a fact that no form asks for, a question without words."""
+"""Problems of a rule set's form, for its author: a fact without a question, or a question without words."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ Fault = tuple[str, str]
 
 
 def problems(policy: Policy) -> Iterator[Fault]:
-    """A fault for each criterion's fact that has an answer and no question, and for each question that nothing reads.
+    """A fault for each fact with an item that no question covers, and each question whose answer nothing reads.
 
-    Also for a question without words of its own, and for two questions with one linkId.
+    Also for each question without its own words, and for two questions with the same linkId.
     """
     yield from _unasked(policy)
     for place, rule in _rules_with_items(policy):
@@ -33,7 +33,7 @@ def problems(policy: Policy) -> Iterator[Fault]:
 
 
 def _unasked(policy: Policy) -> Iterator[Fault]:
-    """Facts that have an item, and that no criterion, verdict or rule reads: no group of the form has them."""
+    """Facts with an item that no criterion, verdict or rule reads, so no group of the form contains them."""
     asked = {question.fact.name for question in questions(policy)}
     for name, rule in policy.facts.items():
         if rule.item and name not in asked:

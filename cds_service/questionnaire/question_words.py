@@ -1,12 +1,13 @@
-"""The words of a form's questions and of what stands beside them, in one place, so that a site can reword them and a
-translator can work. The questions themselves are the rule set's (``ask``).
+"""The words of a form's questions and their notes, in one place so that a site can reword them and a translator can
+work. The questions themselves come from the rule set (``ask``).
 
-A Questionnaire, a response, and our own form say the same: of an item a response repeats the text that was shown.
+A Questionnaire, a response, and our own form use the same words, because a response repeats the displayed text of each
+item.
 """
 
 from collections.abc import Mapping
 
-# Roles by the codes of ``facts.roles``; any other is typed.
+# Roles by the codes of ``facts.roles``; other roles are entered as text.
 SIGNER_ROLES: Mapping[str, str] = {
     "207XS0117X": "Orthopedic surgeon of the spine",
     "207T00000X": "Neurological surgeon",
@@ -37,17 +38,17 @@ def form(title: str) -> str:
 
 
 def filled_in(by: str) -> str:
-    """Who made a draft that nobody has answered yet."""
+    """The author of an unanswered draft."""
     return f"{by}, filled in from the chart"
 
 
 def which(kind: str) -> str:
-    """The heading of the questions that tell the parts of an order."""
+    """The heading of the questions that identify the parts of an order."""
     return f"Which {kind}"
 
 
 def end_of(title: str) -> str:
-    """The question for the end of what a fact dates."""
+    """The question for a fact's end date."""
     return f"{title}: end"
 
 
@@ -57,7 +58,7 @@ def settled_by(what: str) -> str:
 
 
 def criterion(title: str, settled: str) -> str:
-    """A criterion, with what would settle it (``settled_by``)."""
+    """A criterion, followed by what would settle it (``settled_by``)."""
     return f"{title}. {settled}"
 
 
@@ -72,7 +73,7 @@ def to_add(what: str) -> str:
 
 
 def found(beginning: str, records: str) -> str:
-    """Records that were found; ``beginning`` is FOUND or CONTRARY."""
+    """The records found; ``beginning`` is FOUND or CONTRARY."""
     return f"{beginning}: {records}."
 
 
@@ -82,7 +83,7 @@ def not_read(types: str) -> str:
 
 
 def more(number: int) -> str:
-    """Records for which there is no room."""
+    """The number of records that are not shown."""
     return f"{number} more"
 
 

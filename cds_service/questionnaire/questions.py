@@ -1,7 +1,7 @@
-"""What a form asks of a policy: one question for each fact that an answer can settle, in groups by verdict.
+"""The questions of a rule set's form: one for each fact that an answer can settle, grouped by verdict.
 
-Nothing is written by hand: the questions are those facts that have an ``item``, in the words of their ``ask``, and
-their linkIds are those under which ``facts.responses`` and ``facts.attested`` read answers.
+No question is written by hand. The questions are the facts with an ``item``, in the words of their ``ask``, and
+``facts.responses`` and ``facts.attested`` read answers under their linkIds.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,29 +12,28 @@ from cds_service.policy.model import FactRule, Policy, Test, own_id
 from cds_service.policy.walk import tests
 from cds_service.questionnaire import question_words as words
 
-# Children of a question, by what is behind its linkId.
+# Suffixes of the linkIds of a question's children.
 FOUND, HELP, OBSERVED = ".found", ".help", ".observed"
 BASIS, BASIS_TEXT, WHY_NOT = ".basis", ".basis-text", ".why-not"
 DESPITE, DESPITE_WHY = ".despite", ".despite-why"
-# The group of whoever signs; ``facts.responses`` reads the role.
+# The signer's group; ``facts.responses`` reads the role.
 ATTESTER, ATTESTER_NAME, ATTESTER_ROLE = "attester", "attester.name", "attester.role"
 ATTESTER_STATEMENT = "attester.statement"
-# A group's linkId begins so: the id of a verdict alone may be that of a question.
+# The prefix of a group's linkId, because the id of a verdict alone may equal that of a question.
 GROUP = "group."
-# The groups of those that tell the parts of an order, that rules of payers ask for, and that no verdict counts.
+# The groups of the questions that identify parts, that payers' rules require, and that no verdict counts.
 SCOPE, PAYERS, REVIEW = f"{GROUP}scope", f"{GROUP}payers", f"{GROUP}review"
-# What one of several events carries beside its attributes.
+# The suffix of the date that each event has in addition to its attributes.
 EVENT_DATE = ".date"
 
 
 class FormQuestion(NamedTuple):
     """One question of a form.
 
-    ``link_id`` is the linkId under which its answer is read, with that of its ``part`` at its end where each part is
-    judged separately. ``type`` is the type of the item: "boolean" (an attestation), "decimal", "date", or "group" (an
-    event, which repeats, and whose questions are ``inner``). ``criteria`` are the ids of the criteria that its answer
-    bears on, in their order, ``settled_by`` what would settle the first of them. ``ends``: it asks for the date that
-    ends what its fact dates.
+    ``link_id`` is the linkId of its answer, and ends with the ``part`` if parts are judged separately. ``type`` is the
+    type of the item: "boolean" (an attestation), "decimal", "date", or "group" (a repeating event with the questions
+    ``inner``). ``criteria`` are the ids of the criteria that its answer bears on, in order; ``settled_by`` is what
+    would settle the first. ``ends``: it asks for the fact's end date.
     """
 
     link_id: str
@@ -50,7 +49,7 @@ class FormQuestion(NamedTuple):
 
     @property
     def is_attestation(self) -> bool:
-        """Whether a person must answer it: nothing on record is ever an answer to it."""
+        """Whether a person must answer the question, because no record can."""
         return self.type == "boolean"
 
     @property
@@ -60,7 +59,7 @@ class FormQuestion(NamedTuple):
 
 
 class FormGroup(NamedTuple):
-    """The questions of one verdict (``verdict`` is its id), or those of none (``verdict`` is "")."""
+    """The questions of one verdict (``verdict`` is its id), or of no verdict (``verdict`` is "")."""
 
     link_id: str
     title: str
@@ -69,9 +68,9 @@ class FormGroup(NamedTuple):
 
 
 def groups(policy: Policy) -> tuple[FormGroup, ...]:
-    """The questions of a policy, each once, where it is first needed.
+    """The questions of a rule set, each once, in the first group that needs it.
 
-    First come those that tell the parts of an order, then each verdict's, those of payers' rules, and what is left.
+    The order is: questions that identify parts, each verdict's questions, those of payers' rules, and the rest.
     """
     asked: set[str] = set()
     found: list[FormGroup] = []
@@ -99,7 +98,7 @@ def groups(policy: Policy) -> tuple[FormGroup, ...]:
 
 
 def questions(policy: Policy) -> Iterator[FormQuestion]:
-    """All questions of a policy, without those inside an event."""
+    """All questions of a rule set, without those inside an event."""
     for group in groups(policy):
         yield from group.questions
 
@@ -109,7 +108,7 @@ def _facts(tests_of: Iterable[Test]) -> list[str]:
 
 
 def _questions(policy: Policy, rule: FactRule) -> Iterator[FormQuestion]:
-    """The questions for one fact: one for each part where it is read for each, and a second one for its end."""
+    """The questions for one fact: one for each part if it is read for each part, and a second one for its end date."""
     parts = [(part.id, part.label) for part in policy.scope.parts] if policy.scope and rule.per_part else [("", "")]
     reading = [root.criterion for root in tests(policy) if rule.name in policy.behind(root.test.facts())]
     criteria = tuple(dict.fromkeys(own_id(name) for name in reading if name))
@@ -132,7 +131,7 @@ def _questions(policy: Policy, rule: FactRule) -> Iterator[FormQuestion]:
 
 
 def _attributes(rule: FactRule, event: FormQuestion) -> Iterator[FormQuestion]:
-    """The questions inside one event, whose linkIds begin with its own."""
+    """The questions inside one event; their linkIds begin with the event's."""
     for attribute in rule.attributes.values():
         if attribute.item:
             yield FormQuestion(

@@ -1,4 +1,4 @@
-"""A policy as a FHIR Questionnaire (R4, Da Vinci DTR dtr-std-questionnaire), in the version that the caller speaks."""
+"""A rule set as a FHIR Questionnaire (R4, Da Vinci DTR dtr-std-questionnaire), in the version that the caller uses."""
 
 from collections.abc import Collection
 from hashlib import sha256
@@ -16,34 +16,34 @@ PUBLISHER = "cds-service"
 LONGEST_ID = 64
 _PROFILE = f"{DTR}/dtr-std-questionnaire"
 _SIGNATURE = "http://hl7.org/fhir/StructureDefinition/questionnaire-signatureRequired"
-# Seconds that a question takes: a yes or no of somebody who knows the patient, and one with its date and basis.
+# Seconds for one question: a yes or no from someone who knows the patient, or an answer with its date and basis.
 _AT_LEAST, _AT_MOST = 5, 15
 
 
 def fhir_id(name: str) -> str:
-    """A name as the id of a resource (FHIR R4, id): the name itself, or if it is too long its beginning and a sum."""
+    """A name as a resource id (FHIR R4, id): the name itself, or if too long, its beginning and a hash."""
     if len(name) <= LONGEST_ID:
         return name
     return f"{name[: LONGEST_ID - 9]}-{sha256(name.encode()).hexdigest()[:8]}"
 
 
 def questionnaire_url(policy: Policy, canonical_base: str) -> str:
-    """The canonical address of a policy's Questionnaire, without its version, which is the edition."""
+    """The canonical URL of a rule set's Questionnaire, without its version, which is the edition."""
     return f"{canonical_base}/Questionnaire/{policy.id}"
 
 
 def criteria_system(policy: Policy, canonical_base: str) -> str:
-    """The code system of a policy's criteria, whose codes are on the questions that bear on them."""
+    """The code system of a rule set's criteria; questions carry its codes."""
     return f"{canonical_base}/CodeSystem/{policy.id}-criteria"
 
 
 def questionnaire(
     policy: Policy, canonical_base: str, version: Version = Version.V2_2, *, despite: Collection[str] = ()
 ) -> Json:
-    """The Questionnaire of a policy: derived whole, nothing in it is written by hand.
+    """The Questionnaire of a rule set, derived entirely from its documents.
 
-    ``despite`` are the criteria (ids) against which a call found contrary records: their questions get the items in
-    which a clinician answers despite a record. Without them it is the shared definition, with nothing of a patient.
+    ``despite`` are the ids of criteria that records of the call contradict; their questions get items for an answer
+    despite the record. Without ``despite``, the result is the shared definition and contains nothing of a patient.
     """
     asked = groups(policy)
     writer = ItemWriter(criteria_system(policy, canonical_base), expressions=version.has_expressions, despite=despite)
@@ -86,7 +86,7 @@ def _extensions(policy: Policy, asked: tuple[FormGroup, ...], version: Version) 
         },
     }
     if not version.has_expressions:
-        # What the form is for and how long it takes came with DTR 2.1.
+        # DTR 2.1 added the form's purpose and completion time.
         return [signature]
     every = [question for group in asked for question in group.questions]
     own = [question for group in asked if group.verdict for question in group.questions]
@@ -113,7 +113,7 @@ def _takes(seconds: int) -> str:
 
 
 def _narrative(policy: Policy, asked: tuple[FormGroup, ...]) -> str:
-    """The questions in words, for a reader without a form."""
+    """The questions as text, for a reader without a form."""
     parts = "".join(f"<h2>{escape(group.title)}</h2><ul>{''.join(map(_row, group.questions))}</ul>" for group in asked)
     return f'<div xmlns="http://www.w3.org/1999/xhtml"><h1>{escape(policy.title)}</h1>{parts}</div>'
 

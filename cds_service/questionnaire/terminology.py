@@ -1,4 +1,4 @@
-"""The codes of a policy as FHIR (R4): each code set a ValueSet, its criteria a CodeSystem."""
+"""The codes of a rule set as FHIR (R4): each code set as a ValueSet, its criteria as a CodeSystem."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from cds_service.questionnaire.rendering import PUBLISHER, criteria_system, fhir
 
 
 def value_sets(policy: Policy, canonical_base: str) -> list[Json]:
-    """The code sets that name codes; one that names words alone is none."""
+    """The ValueSets of the code sets that contain codes; sets of words alone have none."""
     return [_value_set(policy, codes, canonical_base) for codes in policy.code_sets.values() if codes.listed]
 
 
@@ -42,7 +42,7 @@ def _value_set(policy: Policy, codes: CodeSet, canonical_base: str) -> Json:
 def _included(codes: CodeSet) -> list[Json]:
     concepts: dict[str, list[Json]] = {}
     for row in codes.listed:
-        # An ingredient of which no code was available has a name alone.
+        # An ingredient without a known code has only a name.
         if not row.is_family and row.code:
             concepts.setdefault(row.system, []).append(concept_of(row))
     families = [{"system": row.system, "filter": [_regex(pattern_of(row))]} for row in codes.listed if row.is_family]
@@ -50,8 +50,8 @@ def _included(codes: CodeSet) -> list[Json]:
 
 
 def concept_of(row: Code) -> Json:
-    """A code with its words, as far as they are ours."""
-    # A licensed descriptor is not passed on.
+    """A code with its display, if the display is ours."""
+    # A licensed descriptor must not be passed on.
     return {"code": row.code, **({} if row.labelled_elsewhere else {"display": row.label})}
 
 
@@ -69,7 +69,7 @@ def _published(policy: Policy) -> Json:
 
 
 def criteria_code_system(policy: Policy, canonical_base: str) -> Json:
-    """The criteria of a policy, which the questions of its form name."""
+    """The criteria of a rule set as a CodeSystem, which the questions of its form refer to."""
     url = criteria_system(policy, canonical_base)
     concepts = [
         {"code": rule.id, "display": rule.title, "definition": words.settled_by(rule.settled_by)}
@@ -82,7 +82,7 @@ def criteria_code_system(policy: Policy, canonical_base: str) -> Json:
 def own_code_systems(
     canonical_base: str, reasons: Mapping[str, str], topics: Mapping[str, str], version: str
 ) -> list[Json]:
-    """The code systems of all cards: override reasons, and topics; each maps a code to what it is called."""
+    """The code systems of all cards: override reasons and topics, each mapping codes to displays."""
     named = (
         ("override-reasons", words.REASONS, reasons),
         ("topics", words.TOPICS, topics),
