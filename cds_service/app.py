@@ -1,4 +1,4 @@
-"""HTTP: the application, put together of its parts, and what every answer carries. No rule is decided here."""
+"""HTTP: builds the application from its parts, and adds the headers of every response. No rule is decided here."""
 
 from collections.abc import Callable
 from datetime import date
@@ -49,7 +49,7 @@ _GUARDS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"
 
 
 class _Making(NamedTuple):
-    """What evidence pages are made with: what they say of rule sets, their packets, and the UTC day."""
+    """What evidence pages need: their rule set parts, their packets, and the UTC day."""
 
     parts: RuleSetParts
     packets: Packets
@@ -63,12 +63,12 @@ def create_app(
     clock: Callable[[], date],
     installation: Installation | None = None,
 ) -> Flask:
-    """The Flask application; ``clock`` gives the UTC day on which calls are evaluated, ``public_url`` our address.
+    """The Flask application; ``clock`` gives the UTC day on which calls are evaluated, ``public_url`` is our address.
 
-    Without an ``installation`` nothing is fetched, counted or kept.
+    Without an ``installation``, nothing is fetched, counted or stored.
     """
     installation = installation or Installation()
-    # Templates and static files are in the room of HTTP.
+    # The web package contains the templates and static files.
     app = Flask(web.__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     if installation.trusted_proxies:
@@ -130,7 +130,7 @@ def create_app(
         feedback.register(app, frozenset(library.override_reasons), installation, installation.store, gate)
     pages.register(app, library, public_url, clock, discovered["services"], workbench=installation.workbench)
     if own_app is not None:
-        # Where it is off nothing of it is loaded.
+        # A service without the workbench must not load its modules.
         from cds_service.workbench import routes as workbench
 
         workbench.register(app, guide, own_app, clock, installation.workbench_sessions, fetches=fetches)
@@ -153,12 +153,12 @@ def _guarded(answer: Response) -> Response:
 
 
 def _artifacts(library: Library) -> Artifacts:
-    """The FHIR artifacts of the loaded policies; they are made when first asked for."""
+    """The FHIR artifacts of the loaded rule sets, created on first use."""
     return Artifacts(library.policies, library.canonical_base, library.override_reasons, library.topics, __version__)
 
 
 def _own_app(installation: Installation, public_url: str) -> "OwnApp | None":
-    """Our own app as the workbench's demo EHR knows it; None where there is no workbench, then."""
+    """Our own app as registered with the workbench's demo EHR; None if there is no workbench."""
     if not installation.workbench:
         return None
     from cds_service.workbench.own_app import OwnApp
@@ -174,9 +174,10 @@ def _with_forms(
     gate: Gate,
     making: _Making,
 ) -> NoFormLinks:
-    """Adds what EHRs launch, the documentation form and the evidence page, and gives what links cards to the form.
+    """Adds what EHRs launch (the documentation form and the evidence page), and returns the links from cards to the
+    form.
 
-    Where no EHR can launch anything nothing of it is loaded.
+    If no EHR can launch anything, their modules are not loaded.
     """
     if installation.forms is None:
         return NO_FORM_LINKS

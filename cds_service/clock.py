@@ -1,4 +1,4 @@
-"""The day it is, and the moment by which something must be over: light enough for every command."""
+"""The current day, and deadlines; light enough for every command to import."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 
 def utc_today() -> date:
-    """The day it is now, in UTC."""
+    """Today's date, in UTC."""
     return datetime.now(UTC).date()
 
 
@@ -20,9 +20,9 @@ class Deadline:
         self._end = (clock() if start is None else start) + seconds
 
     def left(self) -> float:
-        """The seconds that are left, never below 0."""
+        """The seconds left, never below 0."""
         return max(0.0, self._end - self._clock())
 
     def earlier(self, seconds: float) -> "Deadline":
-        """A deadline that ends so many seconds sooner, so that something can still be done after it."""
+        """A deadline that ends ``seconds`` earlier, which leaves time for work after it."""
         return Deadline(-seconds, self._clock, start=self._end)

@@ -1,6 +1,7 @@
 """The expected errors: an author's (of a rule set), a caller's (a request), and JSON that is not FHIR's.
 
-The last is caught where the chart is read, and spoils only what it was read for. All else is a bug.
+The code that reads the chart catches the last one, so the error affects only what needed that JSON. Any other error is
+a bug.
 """
 
 from collections.abc import Mapping
@@ -9,9 +10,9 @@ from typing import Any
 
 
 class PolicyError(Exception):
-    """A policy folder that cannot be used.
+    """A rule set folder that cannot be used.
 
-    ``problems`` is a list of sentences, each naming file, place, what is wrong and what is allowed.
+    ``problems`` is a list of sentences, each naming file, place, what is wrong, and what is allowed.
     """
 
     def __init__(self, problems: list[str]) -> None:
@@ -25,11 +26,11 @@ class UnreadableError(Exception):
 
 @dataclass(eq=False)
 class RequestError(Exception):
-    """A call that is answered with an error status and an OperationOutcome.
+    """A call that gets an error status and an OperationOutcome.
 
-    ``code`` is an issue type of http://hl7.org/fhir/R4/valueset-issue-type.html; ``expression`` the place in the body
-    (a JSON path such as ``context.draftOrders``), or nothing where no single place is at fault; ``headers`` are those
-    that the status asks for (``Retry-After``, ``WWW-Authenticate``).
+    ``code`` is an issue type of http://hl7.org/fhir/R4/valueset-issue-type.html. ``expression`` is the place in the
+    body (a JSON path such as ``context.draftOrders``), or None if no single place is at fault. ``headers`` are those
+    that the status requires (``Retry-After``, ``WWW-Authenticate``).
     """
 
     status: int

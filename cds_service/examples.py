@@ -1,4 +1,4 @@
-"""The synthetic examples: their list, and a request with its dates moved so that it is as if made today."""
+"""The synthetic examples: their list, and a request with its dates moved as if made today."""
 
 import json
 from datetime import date, timedelta
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from cds_service.errors import UnreadableError
 from cds_service.fhir.dates import shift
 
-# Elements of FHIR R4 and of hook calls that hold a date; a year in any other member is left alone.
+# Elements of FHIR R4 and of hook calls that contain dates; a year in any other member does not change.
 _DATE_ENDINGS = ("Date", "DateTime", "Instant", "date")
 _DATE_NAMES = frozenset(
     (
@@ -31,7 +31,7 @@ _DATE_NAMES = frozenset(
 
 
 class Example(NamedTuple):
-    """One example: its folder name, the day for which it was made, and what ``about.json`` says of it."""
+    """One example: its folder name, the day for which it was made, and the content of ``about.json``."""
 
     name: str
     folder: Path
@@ -49,7 +49,7 @@ def examples(folder: Path) -> dict[str, Example]:
 
 
 def request_as_of(example: Example, today: date) -> Any:
-    """The example's request with every date moved by as many days as lie between its own day and ``today``."""
+    """The example's request with every date moved by the days between the example's own day and ``today``."""
     request = json.loads((example.folder / "request.json").read_text(encoding="utf-8"))
     return moved(request, today - example.today)
 

@@ -1,4 +1,4 @@
-"""What an installation has around the rules: trust, fetching, counting, keeping; each part may be off."""
+"""What an installation has around the rules: trust, fetching, counting, storing; each part may be off."""
 
 import os
 import secrets
@@ -48,14 +48,14 @@ NO_AUDIT_LOG = NoAuditLog()
 NO_LEDGER = NoLedger()
 NO_RETENTION = NoRetention()
 ANYONE = anyone()
-# A worker is silent after so many self-checks that it did not tell of; a run of all known answers takes its time.
+# A worker counts as silent after this many self-check intervals without a report, plus the time of one full run.
 PATIENCE = 2.5
 SECONDS_OF_A_RUN = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Forms:
-    """What documentation forms need: the ``sessions`` in which they are open, and who calls the EHR for them."""
+    """What documentation forms need: the ``sessions`` of open forms, and the clients that call the EHR for them."""
 
     sessions: FormSessions
     http: OutgoingClient
@@ -64,19 +64,21 @@ class Forms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """Each part may be off: then it is one that fetches, counts, or keeps nothing.
+    """The parts of an installation. A part that is off fetches, counts, or stores nothing.
 
-    ``call_seconds`` is the deadline of a call (the longest, if nobody says), ``rate_limit`` what one client may call
-    (empty: no limit). ``verifier`` says who calls; without one calls are open, and everybody has the entry
-    ``open_client``. Without a ``store`` no feedback is taken.
-    ``trusted_proxies`` stand in front; ``names`` are those that log and metrics may hold. ``workbench``: the start page
-    is a small EHR to try the service with. ``feedback_items`` are the most of one request, ``feedback_limit``
-    the most of one client (empty: no limit). ``retention`` keeps what is kept below its limits. ``evidence_mode`` is
-    that of clients whose entry names none; ``evidence_pages`` are None where no client has pages. ``page_keys`` close
-    the packets of pages; None where there are neither evidence pages nor forms.
-    ``turn`` is the one to compute, of this process. ``workbench_sessions`` are what browsers do in the workbench; None
-    where nothing of it is kept, and then nothing can be written there. ``own_app_secret`` is that of our own SMART app
-    at the workbench's demo EHR; it ends with the service.
+    ``call_seconds`` is the deadline of a call (default: the longest), ``rate_limit`` the limit of calls for one client
+    (empty: no limit). ``verifier`` identifies callers; without one, calls are open and every caller has the entry
+    ``open_client``. Without a ``store``, the service takes no feedback.
+
+    ``trusted_proxies`` is the number of proxies in front; ``names`` are those that log and metrics may contain.
+    ``workbench``: the start page is a demo EHR. ``feedback_items`` limits the feedback of one request,
+    ``feedback_limit`` that of one client (empty: no limit). ``retention`` keeps stored data within its limits.
+    ``evidence_mode`` applies to clients whose entry sets no mode; ``evidence_pages`` is None if no client has pages.
+    ``page_keys`` encrypt the packets of pages; None if there are neither evidence pages nor forms.
+
+    ``turn`` lets one thread of the process compute at a time. ``workbench_sessions`` hold what browsers do in the
+    workbench; None if nothing is stored, and then the workbench is read-only. ``own_app_secret`` is the secret of our
+    own SMART app at the workbench's demo EHR, and lasts as long as the service.
     """
 
     fetcher: Fetcher | NoFetcher = NO_FETCHER
@@ -105,11 +107,11 @@ class Installation:
     own_app_secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
     def clients(self) -> tuple[Client, ...]:
-        """The entries of all that may call."""
+        """The entries of all clients that may call."""
         return self.verifier.clients.entries if self.verifier else (self.open_client,)
 
     def close(self) -> None:
-        """Writes what is still noted, sends what is left, closes what is open; where the process ends."""
+        """Writes pending entries, sends remaining traces, and closes everything, for the end of the process."""
         self.traces.stop()
         self.ledger.close()
         if self.store is not None:
@@ -117,13 +119,13 @@ class Installation:
 
 
 def installation_of(settings: Settings, library: Library, *, only_this_machine: bool) -> Installation:
-    """Makes the parts that the settings ask for; no connection is opened and no thread started, for a fork may follow.
+    """Builds the parts that the settings ask for, without connections or threads, because a fork may follow.
 
-    ``only_this_machine``: nobody else can call the service. Only then are FHIR servers on this machine called for open
-    calls; for all others anyone could have us call what is behind a firewall. Raises ValueError for a setting or a
-    clients file that cannot be used.
+    ``only_this_machine``: nobody else can call the service. Only then may open calls use FHIR servers on this machine;
+    otherwise any caller could make the service call addresses behind a firewall. Raises ValueError for an invalid
+    setting or clients file.
     """
-    # Loaded here, because the launcher must first say where several workers' numbers meet.
+    # Imported late, because the launcher must first set the folder that workers share for metrics.
     from cds_service.operations.metrics import Metrics
 
     _check_limit("RATE_LIMIT", settings.rate_limit)
@@ -175,7 +177,7 @@ def installation_of(settings: Settings, library: Library, *, only_this_machine: 
 
 
 def _with_evidence(callers: Collection[Client], mode: str) -> frozenset[str]:
-    """The names under which those call whose cards link to an evidence page."""
+    """The names of the clients whose cards link to a sealed evidence page."""
     names = {caller.id for caller in callers if caller.evidence_mode(mode) == SEALED}
     return frozenset(names | {WORKBENCH} if OPEN in names else names)
 
@@ -189,7 +191,7 @@ def _evidence_pages(settings: Settings, store: Store, clients: Collection[str]) 
 
 
 def _page_keys(settings: Settings) -> PageKeys:
-    """The keys of what only a browser opens, beside its own secret."""
+    """The keys of content that a browser opens together with its own secret."""
     given = settings.evidence_key.get_secret_value()
     if given:
         return GivenKeys(keys_of(given, "CDS_SERVICE_EVIDENCE_KEY"))
@@ -197,7 +199,7 @@ def _page_keys(settings: Settings) -> PageKeys:
 
 
 def _expired(audit: AuditLog | NoAuditLog, metrics: NoMetrics) -> Callable[[Ended], None]:
-    """Tells the audit log of evidence pages that are gone."""
+    """Reports expired evidence pages to the audit log."""
     if isinstance(audit, NoAuditLog):
         return lambda page: None
 
@@ -220,7 +222,7 @@ def _check_limit(name: str, text: str) -> None:
 
 
 def _names(library: Library, clients: Clients | None) -> Names:
-    """The names of this installation that log and metrics may hold."""
+    """The names of this installation that log and metrics may contain."""
     ids = [client.id for client in clients.entries] if clients else []
     return names_of(library, ids, CHECKS, SELF_CHECKS, PARTS_OF_READINESS)
 
@@ -245,10 +247,10 @@ def _readiness(settings: Settings, *, trusts: bool) -> Readiness:
 
 
 def _store(settings: Settings) -> Store:
-    """The store, migrated where it can be opened.
+    """The store, migrated if it can be opened.
 
-    Where it cannot be opened now, it opens itself later. Raises ValueError for an address that cannot be used, and for
-    a store of a newer version: waiting mends neither.
+    A store that cannot be opened now opens itself later. Raises ValueError for an invalid address or a store of a newer
+    version, because waiting fixes neither.
     """
     try:
         store = store_at(settings.store_url.get_secret_value(), settings.state)
@@ -277,7 +279,7 @@ def _unwritten(metrics: NoMetrics) -> Callable[[Exception, int], None]:
 
 
 def _audit(settings: Settings) -> AuditLog:
-    """The audit log, which must be writable at start. Raises ValueError."""
+    """The audit log, which must be writable at start. Raises ValueError if it is not."""
     sealed = settings.audit_key.get_secret_value()
     if settings.audit_content and not sealed:
         raise ValueError("CDS_SERVICE_AUDIT_CONTENT keeps calls encrypted, and needs CDS_SERVICE_AUDIT_KEY for it")
@@ -297,7 +299,7 @@ def names_of(
     self_checks: Collection[str] = (),
     parts: Collection[str] = (),
 ) -> Names:
-    """The names of a deployment: those of its policies, and those that the other arguments list."""
+    """The names of a deployment: those of its rule sets, and those in the other arguments."""
     return Names(
         services=frozenset(hook_request.SERVICES),
         policies=frozenset(policy.id for policy in library.policies).union(item.name for item in library.left_out),
@@ -311,7 +313,7 @@ def names_of(
 
 
 def retention_limits(settings: Settings) -> RetentionLimits:
-    """How long and how much is kept, as the settings say."""
+    """The retention limits of the settings: days, bytes and numbers of items."""
     return RetentionLimits(
         settings.audit_days,
         settings.feedback_days,

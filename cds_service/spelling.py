@@ -1,24 +1,25 @@
-"""What an author may have meant: the allowed name nearest to the one that was written, and the others with it."""
+"""What an author may have meant: the allowed name most like a misspelled one, and the other allowed names."""
 
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
-# Below this likeness a guess confuses more than it helps: "height" is not a misspelling of "pain-onset".
+# A less similar guess confuses more than it helps: "height" is not a misspelling of "pain-onset".
 LIKENESS = 0.6
 NAMES_LISTED = 12
 LENGTH_LISTED = 240
 
 
 def likeness(one: str, other: str) -> float:
-    """How alike two names are, from 0 to 1; case does not count, nor whether a dash, an underscore or a space joins."""
+    """The likeness of two names, from 0 to 1, ignoring case and whether a dash, an underscore or a space joins
+    words."""
     first, second = (name.lower().replace("_", "-").replace(" ", "-") for name in (one, other))
     ratio = SequenceMatcher(None, first, second).ratio()
-    # Two letters that changed places weigh too much in a short word: "on" for "no".
+    # Swapped letters weigh too much in a short word: "on" for "no".
     return max(ratio, 0.9) if sorted(first) == sorted(second) else ratio
 
 
 def by_likeness(name: str, allowed: Iterable[str]) -> list[str]:
-    """The allowed names, those most like ``name`` first; names equally like it stay in their order."""
+    """The allowed names, most like ``name`` first; equally similar names keep their order."""
     return sorted(allowed, key=lambda other: -likeness(name, other))
 
 
@@ -28,10 +29,10 @@ def meant(name: str, allowed: Iterable[str]) -> str | None:
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """The second half of a sentence such as "'aeg' is not a fact; …", for a name that is not among those allowed.
+    """The second half of a sentence such as "'aeg' is not a fact; …", for a name that is not allowed.
 
-    Gives "did you mean 'age'? Allowed: age, stage, and 9 more", "allowed: age, stage" where nothing is like the name,
-    or "there is none to choose from". The nearest name comes first; a long list is cut to the nearest.
+    Returns "did you mean 'age'? Allowed: age, stage, and 9 more", "allowed: age, stage" if no name is similar, or
+    "there is none to choose from". The nearest name comes first, and a long list keeps only the nearest names.
     """
     names = list(dict.fromkeys(allowed))
     if not names:
@@ -46,7 +47,7 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
 
 
 def listed(names: list[str]) -> str:
-    """Names as "a, b" or, of many, "a, b, and 9 more"."""
+    """Names as "a, b" or, for many names, "a, b, and 9 more"."""
     shown: list[str] = []
     for name in names[:NAMES_LISTED]:
         if shown and len(", ".join((*shown, name))) > LENGTH_LISTED:
@@ -57,6 +58,6 @@ def listed(names: list[str]) -> str:
 
 
 def shortened(text: str, length: int = 60) -> str:
-    """Text on one line, cut where it is longer than ``length``."""
+    """Text on one line, cut if longer than ``length``."""
     line = " ".join(text.split())
     return line if len(line) <= length else f"{line[: length - 1]}…"

@@ -1,7 +1,7 @@
-"""The calls of the audit log whose card would read otherwise by the rules loaded now. Pure.
+"""The calls of the audit log whose card would read differently under the rules loaded now. Pure.
 
-After a rule is corrected, a site must find the patients whose cards rested on it. A call whose content is kept is
-evaluated again on its own day; of any other the line tells whether its card rested on the criterion.
+After correcting a rule, a site must find the patients whose cards used it. A call with stored content is evaluated
+again as of its own day; for any other call, the audit line tells whether its card used the criterion.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,10 +24,10 @@ ANSWERED = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Which calls are looked for: those that ``policy`` answered, or answers now, with a card that rests on the
-    criterion ``criterion`` (its id).
+    """Which calls to find: calls that ``policy`` answered, or answers now, with a card that uses the criterion
+    ``criterion`` (its id).
 
-    ``policy`` is the rule set as it is loaded now. ``truths`` and ``outcomes`` are those that the card had; empty: any.
+    ``policy`` is the rule set as loaded now. ``truths`` and ``outcomes`` restrict what the card said; empty: any.
     """
 
     policy: Policy
@@ -38,9 +38,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class CardReading:
-    """What one card says: the rule set that answers, its outcome, the truth of each verdict, of the criterion asked
-    about (``truths``, for each part where it is judged for each) and of all ``others``. Its ``card`` (uuid) and
-    ``digest`` make it no other reading."""
+    """What one card says: its rule set, its outcome, the truth of each verdict, of the criterion in question
+    (``truths``, by part if judged by part) and of all ``others``. ``card`` (uuid) and ``digest`` do not affect
+    equality."""
 
     policy: str
     edition: str
@@ -54,8 +54,8 @@ class CardReading:
 
 @dataclass(frozen=True, slots=True)
 class CheckedCall:
-    """One call that was looked at: its audit line without the content, what its card said then (None: no card), and
-    what it says by the rules loaded now (None: no card, or not ``evaluated`` again)."""
+    """One checked call: its audit line without the content, what its card said ``then`` (None: no card), and what it
+    says ``now`` under the loaded rules (None: no card, or not ``evaluated`` again)."""
 
     line: Json
     then: CardReading | None
@@ -64,8 +64,8 @@ class CheckedCall:
 
     @property
     def is_affected(self) -> bool:
-        """Whether its card would read otherwise by the rule of the criterion; of a call that was not evaluated again:
-        whether it may. Where other criteria alone have another truth, the difference is theirs."""
+        """Whether the criterion's rule makes the card read differently, or, for a call not evaluated again, may do so.
+        A change in other criteria only does not count."""
         if not self.evaluated or self.then is None or self.now is None:
             return True
         if self.then.truths != self.now.truths:
@@ -76,11 +76,11 @@ class CheckedCall:
 def checked(
     lines: Iterable[Json], question: Question, guide: Guide, tell: Callable[[str], None]
 ) -> Iterator[CheckedCall]:
-    """The answered calls that bear on a question, among lines of the audit log (``audit_lines.read``, with keys where
-    content is kept): evaluated again where that can be done, and otherwise those that other rules than the loaded ones
-    answered.
+    """The answered calls that concern a question, from audit lines (``audit_lines.read``, with keys if content is
+    stored). Calls are evaluated again if possible; other calls count if other rules than the loaded ones answered them.
 
-    How many lines an earlier version of the program wrote, without what this needs, is reported to ``tell`` at the end.
+    At the end, ``tell`` receives the number of lines that an earlier version of the program wrote without the needed
+    data.
     """
     older = 0
     for line in lines:
@@ -115,13 +115,13 @@ def _is_asked_for(then: CardReading | None, question: Question) -> bool:
 
 
 def _is_by_loaded(found: CheckedCall, question: Question) -> bool:
-    """Whether the same rules and program that are loaded now answered the call."""
+    """Whether the rules and program version loaded now answered the call."""
     digest = found.then.digest if found.then else ""
     return (digest, found.line.get("version")) == (question.policy.digest, __version__)
 
 
 def _again(line: Json, question: Question, guide: Guide) -> list[dict[str, Any]] | None:
-    """What the audit log would keep of the call as it is answered now; None where it cannot be evaluated again."""
+    """What the audit log would store of the call if answered now; None if it cannot be evaluated again."""
     content = line.get("content")
     if not isinstance(content, dict) or "request" not in content:
         return None
@@ -135,13 +135,13 @@ def _again(line: Json, question: Question, guide: Guide) -> list[dict[str, Any]]
             policy for policy in concerned_policies(asked, own, today) if policy.statement == question.policy.statement
         ]
         return outcomes.told(hook_call.answer(asked, own, today, candidates=candidates))
-    # Such as a limit that is lower now: what can be said of the call is in its line.
+    # For example, a limit is lower now. The audit line still has the original answer.
     except RequestError:
         return None
 
 
 def _reading(told: Iterable[Mapping[str, Any]], question: Question, guide: Guide) -> CardReading | None:
-    """What the answer of the statement says, by whichever of its editions; None where there is none."""
+    """The statement's answer, from any of its editions; None if there is none."""
     editions = {policy.id for policy in guide.library.policies if policy.statement == question.policy.statement}
     item = next((item for item in told if item["policy"] in editions), None)
     if item is None:
@@ -149,7 +149,7 @@ def _reading(told: Iterable[Mapping[str, Any]], question: Question, guide: Guide
     asked: dict[str, str] = {}
     others: dict[str, str] = {}
     for key, truth in item["criteria"].items():
-        # After a space comes the part for which it is judged (``Finding.key``).
+        # The part follows after a space (``Finding.key``).
         is_asked = own_id(key.partition(" ")[0]) == question.criterion
         (asked if is_asked else others)[key] = truth
     return CardReading(

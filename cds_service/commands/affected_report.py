@@ -1,4 +1,4 @@
-"""What ``cds-service audit affected`` prints: a table or JSON of the calls found, and how they were found."""
+"""The output of ``cds-service audit affected``: the calls found, as a table or JSON, and how they were found."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,13 +9,13 @@ from cds_service.operations.aligned import aligned
 
 EVALUATED, SELECTED = "evaluated", "selected"
 NO_CARD = "no card"
-# Enough of a hash to tell patients apart in a table; --json prints the whole hash.
+# Enough of a hash to distinguish patients in a table; --json prints the whole hash.
 SHOWN_OF_HASH = 16
 _HEADS = ("time", "client", "patient", "card", "criterion then", "now", "outcome then", "now", "found by")
 
 
 class AffectedReport:
-    """Collects the calls that were looked at; ``patient_ids`` maps a sealed patient id to the EHR's own."""
+    """Collects the checked calls; ``patient_ids`` maps a sealed patient id to the EHR's own."""
 
     def __init__(self, question: Question, patient_ids: Mapping[str, str]) -> None:
         self._question, self._ids = question, patient_ids
@@ -23,7 +23,7 @@ class AffectedReport:
         self._unchanged = 0
 
     def add(self, checked: CheckedCall) -> None:
-        """Counts one call, and keeps it if its card would read otherwise."""
+        """Counts one call, and keeps the call if its card would read differently."""
         if checked.is_affected:
             self._found.append(checked)
         else:
@@ -35,12 +35,12 @@ class AffectedReport:
             yield json.dumps(self._row(item), ensure_ascii=False)
 
     def as_table(self) -> Iterator[str]:
-        """The calls found as one table for a terminal; nothing where there are none."""
+        """The calls found, as one table for a terminal; nothing if there are none."""
         if self._found:
             yield aligned(_HEADS, [self._cells(item) for item in self._found])
 
     def summary(self) -> str:
-        """How many calls were found, and how."""
+        """The number of calls found, and how."""
         evaluated = sum(item.evaluated for item in self._found)
         selected = len(self._found) - evaluated
         policy = self._question.policy
@@ -84,7 +84,7 @@ def _found_by(item: CheckedCall) -> str:
 
 
 def _truths(reading: CardReading | None) -> str:
-    """The criterion's result, or that for each part where they differ."""
+    """The criterion's result, or its result for each part if these differ."""
     if reading is None:
         return NO_CARD
     if len(set(reading.truths.values())) == 1:

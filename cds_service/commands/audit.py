@@ -1,4 +1,4 @@
-"""``cds-service audit``: who asked what, what was answered, and whose cards a corrected rule turns."""
+"""``cds-service audit``: calls and their answers, and the cards that a corrected rule changes."""
 
 import json
 from collections.abc import Iterator
@@ -165,7 +165,7 @@ def affected(  # noqa: PLR0913 - click passes one argument for each option
 def _question(
     guide: "Guide", policy_id: str, criterion: str, truths: tuple[str, ...], outcomes: tuple[str, ...]
 ) -> "Question":
-    """What is looked for, of a rule set and a criterion that exist."""
+    """The question to ask. Raises ClickException if the rule set or the criterion does not exist."""
     from cds_service.commands.affected import Question
 
     policy = guide.library.policy(policy_id)

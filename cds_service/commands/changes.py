@@ -42,10 +42,10 @@ def changes(old: str, new: str) -> None:
 
 
 def _policy_folder(name: str, cards: Path) -> Path:
-    """The folder of a policy given by its path or its id."""
+    """The folder of a rule set given by path or id. Raises ClickException if there is none."""
     for folder in (Path(name), cards / name):
         if (folder / "policy.json").exists():
-            # The last part of "." is not a name, and a policy's folder is named as its id.
+            # A rule set's folder has the rule set's id as its name, and "." has no name.
             return folder.resolve()
     known = ", ".join(sorted(path.parent.name for path in cards.glob("*/policy.json")))
     raise click.ClickException(f"There is no rule set '{name}': neither a folder with policy.json nor one of {known}.")

@@ -1,4 +1,4 @@
-"""``cds-service charts``: a folder of FHIR files evaluated, and what of them was read."""
+"""``cds-service charts``: evaluates a folder of FHIR files and reports what was read."""
 
 import json
 import sys
@@ -50,7 +50,7 @@ def charts(directory: Path, draft_file: TextIO | None, today: datetime | None, m
 
 
 def _drafts(file: TextIO) -> "list[Json]":
-    """The orders in a file, as far as drafts are of types that can be ordered."""
+    """The orders in a file; resources of other types are skipped. Raises ClickException if there are none."""
     from cds_service.fhir.bundles import read_value
     from cds_service.fhir.types import ORDERS
 

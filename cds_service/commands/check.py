@@ -1,4 +1,4 @@
-"""``cds-service check`` and ``new-policy``: what authors of policies run."""
+"""``cds-service check`` and ``new-policy``: commands for authors of rule sets."""
 
 import sys
 import time
@@ -51,7 +51,7 @@ def check(
 
 
 def _check(place: Path, settings: "Settings", wishes: "Wishes") -> bool:
-    """Checks and prints; whether an error was found."""
+    """Checks the folders and prints the reports; returns whether there is an error."""
     from cds_service.authoring.check import across_folders, check_folder, policy_folders
     from cds_service.authoring.progress import Progress
     from cds_service.authoring.summary import lines, problem_lines
@@ -63,7 +63,7 @@ def _check(place: Path, settings: "Settings", wishes: "Wishes") -> bool:
         raise click.ClickException(f"{place} holds no rule set folder (a folder with a policy.json)")
     try:
         packs, given = read_packs(settings.codes), read_value_sets(settings.value_sets)
-        # A value set may be for a policy that ships and is not checked here.
+        # A value set may belong to a shipped rule set that is not checked here.
         if misplaced := unplaced(given, {path.name for path in (*folders, *policy_folders(settings.cards)[0])}):
             raise PolicyError(misplaced)
     except PolicyError as error:
@@ -89,7 +89,7 @@ def _check_while_watching(place: Path, settings: "Settings", wishes: "Wishes") -
 
 
 def _print(lines: "Iterable[tuple[Severity | None, str]]") -> None:
-    """Prints lines with the word of their severity, in its color where a terminal shows colors."""
+    """Prints each line with its severity, in color if the terminal supports it."""
     colors = {"error": "red", "warning": "yellow"}
     for severity, line in lines:
         word = click.style(severity.value, fg=colors[severity.value]) + ": " if severity else ""

@@ -1,4 +1,4 @@
-"""``cds-service codes``: what authors of policies do with code systems."""
+"""``cds-service codes``: maintains the codes of rule sets."""
 
 from datetime import datetime
 from pathlib import Path

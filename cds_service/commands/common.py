@@ -1,4 +1,4 @@
-"""What several commands share: options, the settings, the rule sets, what evaluates a call, and the day."""
+"""Shared by several commands: options, settings, rule sets, clients, the guide, and the day."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ CODES = click.option(
 
 
 def settings_of(codes: Path | None = None) -> "Settings":
-    """The settings; an option of the command line takes precedence over the variable of the same name."""
+    """The settings; a command-line option overrides its variable. Raises ClickException."""
     from cds_service.settings.settings import load_settings
 
     try:
@@ -36,7 +36,7 @@ def settings_of(codes: Path | None = None) -> "Settings":
 
 
 def clients_of(settings: "Settings") -> "Clients":
-    """The clients file of the settings."""
+    """The clients file of the settings. Raises ClickException."""
     from cds_service.trust.clients import ClientsError, load_clients
 
     path = settings.clients
@@ -49,7 +49,7 @@ def clients_of(settings: "Settings") -> "Clients":
 
 
 def library_of(settings: "Settings") -> "Library":
-    """The rule sets of the settings."""
+    """The rule sets of the settings. Raises ClickException."""
     from cds_service.library import load_library
 
     try:
@@ -59,7 +59,7 @@ def library_of(settings: "Settings") -> "Library":
 
 
 def guide_of(settings: "Settings") -> "Guide":
-    """What evaluates a call, of the settings; rule sets that were not loaded are named on standard error."""
+    """The guide that evaluates calls; rule sets that did not load are reported on standard error."""
     from cds_service.service import guide
 
     library = library_of(settings)
@@ -68,7 +68,7 @@ def guide_of(settings: "Settings") -> "Guide":
 
 
 def warn_of_left_out(library: "Library") -> None:
-    """Names each policy folder that was not loaded, and why, on standard error."""
+    """Reports on standard error each rule set folder that did not load, and why."""
     for item in library.left_out:
         click.echo(f"{'Skipped the draft' if item.draft else 'LEFT OUT the rule set'} {item.name}:", err=True)
         for problem in item.problems:

@@ -1,4 +1,4 @@
-"""``cds-service config``: the settings as they hold."""
+"""``cds-service config``: the settings in effect."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Why a token is refused, and whether a client's entry works: told on the operator's screen, and nowhere else."""
+"""Why a token is refused, and whether a client's entry works. Details appear only on the operator's terminal."""
 
 import json
 import time
@@ -20,7 +20,7 @@ from cds_service.trust.entries import OFF, SMART, Client, Clients
 from cds_service.trust.keys import KeyRing, KeysUnavailableError, fetch_key_set
 from cds_service.trust.tokens import REUSE_ALLOWED, Verifier
 
-# What the operator can do where a check fails; checks that are missing here have one remedy: the client's.
+# What the operator can do if a check fails. For checks not listed here, the client must fix the problem.
 ADVICE: Mapping[str, str] = {
     "header": "Give the value of the Authorization header, or the token alone, as it was sent and on one line.",
     "form": "The client does not send a signed JWT as RFC 7515 defines it; ask its vendor to compare.",
@@ -47,20 +47,20 @@ MAX_METADATA = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a diagnosis: whether the check passed (None: it was not made), its name, and what there is to say."""
+    """One line of a diagnosis: whether the check passed (None: not made), its name, and the explanation."""
 
     passed: bool | None
     check: str
     says: str
 
     def text(self) -> str:
-        """The line as it is printed."""
+        """The line as printed."""
         mark = {True: "ok", False: "FAILED", None: "-"}[self.passed]
         return f"{mark:6}  {self.check:12}  {self.says}"
 
 
 def authorization_of(text: str) -> str:
-    """The Authorization header in a file that holds it with or without its name, or the bare token."""
+    """The Authorization header in a file, with or without the header name; a bare token gets the scheme Bearer."""
     value = text.strip()
     name, colon, rest = value.partition(":")
     if colon and name.strip().lower() == "authorization":
@@ -76,9 +76,9 @@ def diagnose_token(
     clock: Callable[[], float] = time.time,
     seconds: float = SECONDS,
 ) -> list[Line]:
-    """Every check of a token that was sent to ``url``, until one fails; the token is not used up by it.
+    """The checks of a token that was sent to ``url``, up to the first failure; this does not use up the token.
 
-    ``text`` is as ``authorization_of`` reads it. Only keys that are not in the clients file are fetched.
+    ``authorization_of`` interprets ``text``. Only keys that are not in the clients file are fetched.
     """
     verifier = Verifier(clients, KeyRing(http), _not_remembered, clock)
     lines: list[Line] = []
@@ -102,7 +102,7 @@ def _not_remembered(issuer: str, jti: str, expires_at: datetime, deadline: Deadl
 
 
 def find_client(clients: Clients, identifier: str) -> Client:
-    """The entry with this id. Raises ValueError with the nearest one."""
+    """The entry with this id. Raises ValueError that names the nearest id."""
     client = clients.named(identifier)
     if client is None:
         allowed = nearest(identifier, (entry.id for entry in clients.entries))
@@ -113,9 +113,9 @@ def find_client(clients: Clients, identifier: str) -> Client:
 def diagnose_client(
     client: Client, http: OutgoingClient, library: Library, public_url: str, evidence: str = OFF
 ) -> Iterator[Line]:
-    """What works for a client: its keys, its FHIR servers, and what it finds when it asks us.
+    """The parts of a client's entry that work: its keys, its FHIR servers, and what the service offers this client.
 
-    ``evidence`` is the mode of evidence pages for clients whose entry does not name one.
+    ``evidence`` is the evidence-page mode of clients whose entry does not set one.
     """
     yield from _keys(client, http)
     for base in client.fhir_servers:
@@ -199,13 +199,13 @@ def _topics(client: Client, library: Library) -> Iterator[Line]:
 
 
 def _cards(client: Client) -> Line:
-    """How the cards of a client are written."""
+    """The format of a client's cards."""
     quirks = f"; quirks: {', '.join(sorted(client.quirks))}" if client.quirks else ""
     return Line(True, "cards", f"detail_format {client.detail_format}, dates {client.dates}{quirks}")
 
 
 def _evidence(client: Client, default: str) -> Line:
-    """Whether the cards of a client link to an evidence page, and where that may be shown."""
+    """Whether a client's cards link to an evidence page, and where the page may be shown."""
     where = "its entry" if client.evidence else "the settings"
     mode = client.evidence_mode(default)
     if mode == OFF and default == SMART and not client.evidence:

@@ -61,7 +61,7 @@ def doctor_client(identifier: str) -> None:
 
 
 def _print_diagnosis(lines: "Iterable[Line]") -> None:
-    """Prints the lines, and ends with 1 if a check failed."""
+    """Prints the lines and exits, with status 1 if a check failed."""
     failed = False
     for line in lines:
         click.echo(line.text())

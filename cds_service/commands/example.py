@@ -1,4 +1,4 @@
-"""``cds-service example``: a synthetic request for curl."""
+"""``cds-service example``: prints a synthetic request for curl."""
 
 import json
 from datetime import datetime

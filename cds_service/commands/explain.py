@@ -1,4 +1,4 @@
-"""``cds-service explain``: a hook call evaluated offline."""
+"""``cds-service explain``: evaluates a hook call offline."""
 
 import json
 from datetime import datetime
@@ -40,7 +40,7 @@ def explain(
         body: Any = json.load(request_file)
     except ValueError as error:
         raise click.ClickException(f"{request_file.name} is not JSON: {error}") from None
-    # Programs get the card as an EHR does; in a terminal nothing renders Markdown.
+    # Programs get the card as EHRs do; a terminal does not render Markdown.
     guide = guide if as_json else replace(guide, style=Style(detail_format=TEXT))
     try:
         answers = explanation.answers_to(body, guide, day, lambda sentence: click.echo(sentence, err=True), profile)

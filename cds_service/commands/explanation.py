@@ -1,4 +1,4 @@
-"""A hook call evaluated offline: what each policy answers, and the same as the public JSON object."""
+"""A hook call evaluated offline: the answer of each rule set, also as the public JSON object."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -21,10 +21,10 @@ from cds_service.verdicts.payers import PayerPosition
 def answers_to(
     body: Any, guide: Guide, today: date, tell: Callable[[str], None], profile: str | None = None
 ) -> list[Answer]:
-    """What each rule set answers to a hook request (parsed JSON).
+    """Each rule set's answer to a hook request (parsed JSON).
 
-    ``tell`` is given a sentence for each draft that cannot be read as an order, and for each rule set that could not be
-    evaluated; ``profile`` is a rule that the call is also evaluated against. Raises RequestError.
+    ``tell`` receives a sentence for each draft that is not a readable order, and for each rule set that fails.
+    ``profile`` is a rule that the call is also evaluated against. Raises RequestError.
     """
     hook = body.get("hook") if isinstance(body, dict) else None
     service_id = SERVICE_OF.get(hook) if isinstance(hook, str) else None
@@ -41,7 +41,7 @@ def answers_to(
 
 
 def as_json(answers: Sequence[Answer], today: date) -> dict[str, Any]:
-    """The object that the integrator's guide shows."""
+    """The JSON object described in the integrator's guide."""
     return {
         "today": today.isoformat(),
         "policies": [_policy(item) for item in answers if item.error is None and not item.late],
@@ -50,7 +50,7 @@ def as_json(answers: Sequence[Answer], today: date) -> dict[str, Any]:
 
 
 def _policy(item: Answer) -> dict[str, Any]:
-    """One policy's findings; where its card asks which therapy is meant, as they would be were it this one."""
+    """One rule set's findings; if its card asks which therapy is meant, the findings that apply if it is this one."""
     said = {
         "id": item.policy.id,
         "order": item.order,
@@ -77,7 +77,7 @@ def _policy(item: Answer) -> dict[str, Any]:
 
 
 def _delivery(item: Answer) -> dict[str, Any]:
-    """What became of each type that the policy asks for, and of those that it only reads where they were sent."""
+    """How each resource type arrived: types that the rule set requests, and types that it only reads if sent."""
     if item.assessment is None:
         return {}
     chart = item.assessment.chart
@@ -86,7 +86,7 @@ def _delivery(item: Answer) -> dict[str, Any]:
 
 
 def _payer(position: PayerPosition) -> dict[str, Any]:
-    """Who pays, by the chart, and what that says: what is known of the payer, or why nothing is."""
+    """The payers in the chart, with what is known of each or why nothing is known."""
     known = [payer.background for _, payer in position.payers if payer is not None]
     return {
         "name": "; ".join(name for name, _ in position.payers) or None,
@@ -96,7 +96,7 @@ def _payer(position: PayerPosition) -> dict[str, Any]:
 
 
 def _verdict(decision: Decision, verdict: Verdict) -> Iterator[dict[str, Any]]:
-    """A verdict of the whole, and behind it that of each part where parts are judged separately."""
+    """The verdict for the whole, followed by the verdict for each part if parts are judged separately."""
     said = {"id": verdict.rule.id, "title": verdict.rule.title}
     remark = {"remark": verdict.rule.as_far_as} if verdict.truth is Truth.MET and verdict.rule.as_far_as else {}
     yield {**said, "truth": verdict.truth.value, **_counted(verdict.findings), **remark}
@@ -106,7 +106,7 @@ def _verdict(decision: Decision, verdict: Verdict) -> Iterator[dict[str, Any]]:
 
 
 def _counted(findings: Iterable[Finding]) -> dict[str, int]:
-    """How many criteria are met, and how many of those by attestation alone; nothing where there are none."""
+    """The number of criteria, of met criteria, and of those met only by attestation; empty if there are no criteria."""
     counts = Counts.of(findings)
     said = {"criteria": counts.total, "met": counts.met, "by_attestation": counts.by_attestation}
     return said if counts.total else {}

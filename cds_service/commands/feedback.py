@@ -1,4 +1,4 @@
-"""``cds-service feedback``: what clinicians did with the cards."""
+"""``cds-service feedback``: reports what clinicians did with the cards."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -81,7 +81,7 @@ def _days(since: datetime | None, until: datetime | None) -> "DayRange":
 
 
 def _from_store(read: "Callable[[Store], Found]") -> "Found":
-    """What is read from the store that the settings name."""
+    """The result of ``read`` on the store of the settings. Raises ClickException."""
     from cds_service.store.database import open_store
     from cds_service.store.failures import StoreError
 

@@ -1,4 +1,4 @@
-"""A call whose content the audit log kept, as a hook request that can be evaluated again. Pure."""
+"""Turns a call stored in the audit log back into a hook request that can be evaluated again. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,10 +7,10 @@ from cds_service.fhir.elements import Json
 
 
 def request_of(content: Any) -> Json | None:
-    """The request of an audit line's opened content, with what was fetched for it in its prefetch; None where the
-    content was not kept or cannot be opened.
+    """The request in the opened content of an audit line, with fetched resources in its prefetch; None if the content
+    is not stored or cannot be opened.
 
-    A list that could not be fetched, or only in part, holds an OperationOutcome with the reason.
+    A list that was not fetched, or only in part, gets an OperationOutcome with the reason.
     """
     if not isinstance(content, dict) or not isinstance(content.get("request"), dict):
         return None

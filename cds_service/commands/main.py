@@ -1,4 +1,5 @@
-"""The command line, a file for each group of commands. Results go to standard output, all else to standard error."""
+"""The command line, with one file for each group of commands. Results go to standard output, the rest to standard
+error."""
 
 import click
 

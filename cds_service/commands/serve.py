@@ -1,4 +1,4 @@
-"""``cds-service serve``: the production server."""
+"""``cds-service serve``: runs the production server."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -40,7 +40,7 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
             )
     if not can_listen(host, port):
         raise click.ClickException(f"Port {port} on {host} is in use or not allowed; choose another with --port.")
-    # With an address of its own it is reached through something in front, from wherever that is reached.
+    # A public URL means that a proxy in front forwards calls, from any machine that can reach the proxy.
     only_this_machine = is_loopback(host) and is_loopback(urlsplit(settings.public_url).hostname or host)
     if not (only_this_machine or settings.clients or settings.accept_unauthenticated_calls):
         raise click.ClickException(
@@ -49,14 +49,14 @@ def serve(host: str, port: int, workers: int, codes: Path | None) -> None:
             "through, CDS_SERVICE_ACCEPT_UNAUTHENTICATED_CALLS=true. Or serve on 127.0.0.1 without a public address."
         )
     if settings.clients:
-        # All faults of the file are reported before anything is loaded that takes time.
+        # Reports all faults of the file before slow loading starts.
         clients_of(settings)
     try:
         library = load(settings)
     except PolicyError as error:
         raise click.ClickException("The rule sets cannot be used:\n" + str(error)) from None
     warn_of_left_out(library)
-    # Before anything loads prometheus_client, which decides then where its numbers are kept.
+    # Must run before prometheus_client is imported, which fixes the metrics folder.
     numbers = metrics_folder.prepare()
     try:
         installed = install(settings, library, f"http://{authority(host, port)}", only_this_machine)

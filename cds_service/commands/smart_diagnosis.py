@@ -1,7 +1,7 @@
-"""Whether the documentation form can sign in and write at a client's EHR, as far as that can be seen without a user.
+"""Whether the documentation form can sign in and write at a client's EHR, as far as visible without a user.
 
-Each line says what was looked at, where it stands, and what is allowed (SMART App Launch 2.2, "Conformance"). A list
-that the specification lets a server leave out, or end early, fails nothing.
+Each line names the checked item, its place, and what is allowed (SMART App Launch 2.2, "Conformance"). A missing or
+short list passes if the specification allows it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,12 +32,12 @@ from cds_service.trust.smart_entries import public_key_of
 from cds_service.web.form_links import LAUNCH_PATH
 from cds_service.web.registered import CALLBACK_PATH
 
-# What an EHR must be able to do for a card to lead to the form.
+# The capabilities that an EHR needs for a card to lead to the form.
 _NEEDED = ("launch-ehr", "context-ehr-patient")
 
 
 def diagnose_smart(client: Client, http: OutgoingClient, library: Library, public_url: str) -> Iterator[Line]:
-    """What works of a client's table ``smart``: what to register, and what each of its FHIR servers says of itself."""
+    """The checks of a client's ``smart`` table: what to register, and what each of its FHIR servers declares."""
     if client.smart is None:
         yield Line(None, "smart", "no table 'smart': cards have no link to the documentation form")
         return
@@ -211,7 +211,7 @@ def _writes(registration: AppRegistration, http: OutgoingClient) -> Line:
 
 
 def _statement(registration: AppRegistration, http: OutgoingClient) -> dict[str, list[str]] | None:
-    """The interactions by type of a CapabilityStatement; None where there is none that can be read."""
+    """The interactions by resource type in a CapabilityStatement; None if it is missing or unreadable."""
     try:
         received = http.get(
             f"{registration.issuer}/metadata",

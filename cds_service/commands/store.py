@@ -1,4 +1,4 @@
-"""The commands of the store: whether it is whole, what can be saved of a damaged one, and what is past its time."""
+"""``cds-service store``: checks the store, recovers a damaged one, and prunes expired data."""
 
 import sys
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""The evidence page of each answer as text for a terminal, and the cards: in color where there is one."""
+"""The evidence page of each answer as text for a terminal, and the cards, in color if supported."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
@@ -22,21 +22,21 @@ IF_MEANT = "The order is unclear. If it is for this procedure, these are the res
 ROUTED = "The criteria are not written for this order, so they were not evaluated. Route: {route}."
 NO_POLICY = "No statement applies to this call, so no card is shown."
 NO_CARD = "No card."
-# By the badge of a result on the page.
+# Keyed by the badge of a result on the page.
 _COLORS = {"not-met": "bold red", "unknown": "yellow", "met": "green", "met attested": "green", "plain": "dim"}
 _QUIET, _STRONG, _HEADING = "dim", "bold", "bold underline"
 
 
 class Paragraph(NamedTuple):
-    """Text that wraps beside its mark."""
+    """Text that wraps next to its mark."""
 
     text: Text
     mark: Text = Text()
 
 
 def print_answers(answers: Sequence[Answer], day: date) -> None:
-    """Prints, for each answer, which statement it is of and its page where criteria were evaluated; then the cards."""
-    # What a chart says is not markup, and no number in it has a color of its own.
+    """Prints each answer's statement, with its page if criteria were evaluated, and then the cards."""
+    # Chart text is not markup, and its numbers must not be colored.
     console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
     for paragraph in _told(answers, day):
         beside = paragraph.mark.cell_len + bool(paragraph.mark)
@@ -88,7 +88,7 @@ def _page(item: Answer, found: Assessment, day: date) -> dict[str, Any]:
 
 
 def page_as_text(page: Mapping[str, Any]) -> Iterator[Paragraph]:
-    """What ``web.evidence_view.view`` shows, section by section."""
+    """The output of ``web.evidence_view.view``, section by section."""
     words = page["words"]
     yield Paragraph(Text(page["summary"], _STRONG))
     facts = {"patient": page["patient"], "order": page["orders"], "side": page["parts"], "payer": page["payers"]}
@@ -119,7 +119,7 @@ def page_as_text(page: Mapping[str, Any]) -> Iterator[Paragraph]:
 
 
 def _section(title: str, paragraphs: Iterable[Paragraph]) -> Iterator[Paragraph]:
-    """A heading after an empty line, and what is under it; nothing where there is nothing."""
+    """An empty line, a heading, and its content; nothing if there is no content."""
     under = [*paragraphs]
     if under:
         yield from (Paragraph(Text()), Paragraph(Text(title, _HEADING)), *under)
@@ -136,7 +136,7 @@ def _criteria(rows: Iterable[EvidenceRow], words: Mapping[str, str]) -> Iterator
         yield Paragraph(
             Text.assemble((row.title, _STRONG), ": ", (row.result.word, color)), Text(row.result.mark, color)
         )
-        # What is said of it is under the title.
+        # Aligns further lines with the title.
         under = Text(" ")
         for label, text in row.lines:
             yield _labeled(f"{label}:" if label else "", text)._replace(mark=under)

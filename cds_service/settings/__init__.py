@@ -1,1 +1,1 @@
-"""What a deployment can set, and where its data lies."""
+"""What a deployment can set, and where its data is."""

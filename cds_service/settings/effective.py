@@ -1,4 +1,4 @@
-"""The settings as they hold now, for an operator to read: each with where it comes from, secrets masked."""
+"""The settings in effect, for an operator: each with its source, secrets masked."""
 
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ MASK = "********"
 
 
 class Effective(NamedTuple):
-    """One setting: its variable, its value as JSON has it, ``default`` or ``environment``, and what it means."""
+    """One setting: its variable, its JSON value, its source (``default`` or ``environment``), and its meaning."""
 
     variable: str
     value: Any
@@ -19,7 +19,7 @@ class Effective(NamedTuple):
 
 
 def effective(settings: Settings) -> list[Effective]:
-    """Every setting in the order of the operator's guide; of a secret that is set only the mask is given."""
+    """Every setting in the order of the operator's guide; a secret that is set appears only as the mask."""
     values = settings.model_dump(mode="json")
     return [
         Effective(

@@ -1,4 +1,4 @@
-"""Where the data lies that ships with the program."""
+"""Where the data that ships with the program is."""
 
 from pathlib import Path
 
@@ -6,6 +6,6 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def data_folder(name: str) -> Path:
-    """A folder of data that ships with the program: inside an installed package, beside it in a checkout."""
+    """A data folder that ships with the program: inside an installed package, or next to the package in a checkout."""
     inside = _PACKAGE / name
     return inside if inside.is_dir() else _PACKAGE.parent / name

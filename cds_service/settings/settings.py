@@ -1,4 +1,4 @@
-"""What a deployment can set: environment variables CDS_SERVICE_*, each with its meaning; nothing else is read."""
+"""What a deployment can set: environment variables CDS_SERVICE_*, each with its meaning. There is no other source."""
 
 import re
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from cds_service.settings.environment import PREFIX, unknown_variables
 from cds_service.settings.folders import data_folder
 
-# On an open loopback server the ids protect nobody's data, so that a published key does no harm.
+# On an open loopback server the ids protect no patient's data, so a published key does no harm.
 OPEN_LOOPBACK_KEY = "cds-service-open-loopback"
-# The most seconds that a deployment may give a call.
+# The maximum number of seconds that a deployment may set for a call.
 LONGEST_CALL = 60.0
-# Visible ASCII alone: each becomes one line of a file.
+# Only visible ASCII, because each address becomes one line of a file.
 _PAGE = re.compile(r"https://[a-zA-Z0-9\[][!-~]*")
 _ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?", re.IGNORECASE)
 _HOST = re.compile(r"\[[0-9a-f:.]+\]|[a-z0-9._-]+", re.IGNORECASE)
@@ -24,12 +24,12 @@ _CONTACT = re.compile(rf"mailto:[!-?A-~]+@[a-zA-Z0-9][!-?A-~]*|{_PAGE.pattern}")
 
 
 def _state_folder() -> Path:
-    """Where programs of a user keep what outlives them (XDG Base Directory Specification, XDG_STATE_HOME)."""
+    """Where a user's programs keep persistent state (XDG Base Directory Specification, XDG_STATE_HOME)."""
     return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "cds-service"
 
 
 class Settings(BaseSettings):
-    """Settings from the environment; a value that cannot be used stops the start with its name and what is allowed."""
+    """Settings from the environment; an invalid value stops the start with the variable's name and what is allowed."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
@@ -270,7 +270,7 @@ class Settings(BaseSettings):
     @field_validator("cards", "codes", "value_sets", "clients", "state", mode="before")
     @classmethod
     def _empty_is_left_out(cls, value: object, info: ValidationInfo) -> object:
-        # An empty variable would otherwise be the folder in which the process happens to run.
+        # An empty variable would otherwise mean the current working directory.
         return cls.model_fields[str(info.field_name)].get_default(call_default_factory=True) if value == "" else value
 
     @field_validator("id_key")
@@ -308,7 +308,7 @@ class Settings(BaseSettings):
         return self
 
     def evidence_mode(self, *, is_open: bool) -> str:
-        """Where the evidence pages of clients are whose entry does not say: "sealed", "smart" or "off".
+        """The evidence-page mode of clients whose entry does not set one: "sealed", "smart" or "off".
 
         ``is_open``: only this machine can call, and calls are open.
         """
@@ -320,7 +320,7 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """The settings, from the environment. Raises ValueError with a line for each variable that cannot be used."""
+    """The settings from the environment. Raises ValueError with a line for each invalid variable."""
     problems = [*unknown_variables(environ, Settings.model_fields)]
     try:
         settings = Settings()
@@ -341,6 +341,6 @@ def variable(name: str) -> str:
 
 def _problems(error: ValidationError) -> Iterator[str]:
     for item in error.errors():
-        # What concerns several settings names them itself.
+        # An error about several settings names them in its message.
         where = f"{variable(str(item['loc'][0]))}: " if item["loc"] else ""
         yield where + item["msg"].removeprefix("Value error, ")

@@ -1,1 +1,1 @@
-"""A folder of rule set documents to a Policy: each part of policy.json has its reader here."""
+"""Turns a folder of rule set documents into a Policy; each part of policy.json has its own reader here."""

@@ -164,8 +164,7 @@ class CriterionReader(Reader):
         return Hint(entry["fact"], entry["says"], entry.get("settled_by", ""), unless)
 
     def _contrary(self, entry: Mapping[str, Any], cited: Collection[str], place: str) -> Contrary:
-        """A fact that contradicts a criterion. Notes one that is not yes/no, or whose source the criterion does not
-        cite."""
+        """A fact that contradicts a criterion. Notes a fact that is not yes/no, and an uncited source."""
         name = entry["fact"]
         if self.known(name, self._facts, "fact", "policy", f"{place}.fact"):
             kind = self._facts[name].kind

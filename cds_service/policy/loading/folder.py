@@ -108,7 +108,7 @@ def policy_of(
     vocabulary: LoadedVocabulary,
     code_sets: Mapping[str, CodeSet] | None = None,
 ) -> Policy:
-    """The Policy of schema-valid documents. Raises PolicyError for references to nothing.
+    """The Policy of schema-valid documents. Raises PolicyError for unresolved references.
 
     ``code_sets`` are already built from parts of codes.json that have not changed.
     """
@@ -120,7 +120,7 @@ def policy_of(
 
 
 class _Builder(Reader):
-    """Turns schema-valid documents into a Policy, and notes every reference to nothing."""
+    """Turns schema-valid documents into a Policy, and notes every unresolved reference."""
 
     def __init__(
         self,
