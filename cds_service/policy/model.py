@@ -63,8 +63,8 @@ class Word(ABC):
 
 @dataclass(frozen=True, slots=True)
 class StatedNumber:
-    """A number that a sentence may state: its label, the ``phrases`` it follows, its ``units`` as written in text (""
-    in words: none), and its valid range."""
+    """A number that a sentence may state: its label, the ``phrases`` that name it, its ``unit`` ("" if none), the
+    ``units`` as written in text, and its valid range."""
 
     label: str
     phrases: tuple[str, ...]
@@ -226,8 +226,8 @@ class Scope:
 class Hint:
     """A fact that is shown next to a criterion but does not settle it, and what the fact lacks.
 
-    ``settled_by`` is what would settle the criterion next to this fact, if different from usual. If a fact of
-    ``unless`` is found, nothing is reported missing, and no record is shown twice.
+    ``settled_by`` is what would settle the criterion next to this fact, if different from usual. With ``unless``, no
+    record is shown twice, and nothing is reported missing if one of those facts is found.
     """
 
     fact: str
@@ -352,9 +352,9 @@ class Act:
 class Pathway:
     """An order that takes another path: recognized by its content, or by the test ``when``.
 
-    ``codes`` and ``phrases`` alone assign an order to this pathway, at any site if ``names_site``. Words of
-    ``routing``, and ``reasons`` by code or words, redirect an order that already concerns the rule set, unless the
-    words stand next to one of ``keeps``. ``says`` names the message that the card then shows.
+    ``codes`` and ``phrases`` alone assign an order to this pathway, at any site if ``names_site``. ``reasons`` by code
+    or words, and words of ``routing`` without any of ``keeps``, redirect an order that already concerns the rule set.
+    ``says`` names the message that the card then shows.
     """
 
     id: str

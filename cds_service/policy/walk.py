@@ -22,7 +22,7 @@ class Node(NamedTuple):
 
 
 def tests(policy: Policy) -> Iterator[Rooted]:
-    """Every whole test of policy.json: a criterion that only has other numbers in a profile is there once."""
+    """Every whole test of policy.json, once; a profile that changes only a criterion's numbers adds none."""
     for rule in policy.criteria:
         yield Rooted(rule.test, criterion=rule.id)
     for rule in policy.variants.values():

@@ -40,7 +40,7 @@ _NO_LIMIT = 1e9
 
 class ItemWriter:
     """Writes items with or without expressions. Questions of the criteria ``despite`` (ids) also get items for answers
-    despite a contrary record. Their codings use the code system ``criteria``."""
+    despite a contrary record. Criterion codes use the code system ``criteria``."""
 
     def __init__(self, criteria: str, *, expressions: bool, despite: Collection[str] = ()) -> None:
         self._criteria = criteria
