@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import itemgetter
 from types import NoneType
 from typing import Any
@@ -82,10 +83,9 @@ class Lexicon:
             self._remembered[pairs] = found
         return found
 
-    def named_in(self, text: FreeText) -> frozenset[CodeSet]:
-        """The code sets of which a phrase is in a text."""
-        found = self._phrases.found_in(text)
-        return _NOBODY.union(*map(self._listing.__getitem__, found))
+    def named_in(self, text: FreeText) -> Iterable[CodeSet]:
+        """The code sets of which a phrase is in a text; one of several phrases more than once."""
+        return chain.from_iterable(map(self._listing.__getitem__, self._phrases.found_in(text)))
 
     def with_key(self, key: Key) -> set[CodeSet]:
         """The code sets that read a (system, code) pair."""

@@ -68,11 +68,14 @@ def _narratives(chart: Chart, kind: str) -> Narratives:
     row = TYPES[kind]
     apart = _words_of_reports(chart) if kind == "Observation" else {}
     results = _words_of_reports(chart) if row.results else {}
-    telling = telling_elements(row)
-    told = []
-    for record in chart.records(kind):
+    records = chart.records(kind)
+    if not results:
         # Of most measurements there is nothing to read, and there are many.
-        if (not results and record.resource.keys().isdisjoint(telling)) or record.reference in apart:
+        telling = telling_elements(row)
+        records = [record for record in records if not record.resource.keys().isdisjoint(telling)]
+    told = []
+    for record in records:
+        if record.reference in apart:
             continue
         own = narrative_of_parts(record.resource, row, chart.limits)
         if own is NOTHING_SAID and not results:
@@ -89,7 +92,7 @@ def _told(chart: Chart, record: Record, row: ResourceType, narrative: Narrative)
     said = (item for element in row.words for item in list_of(record.resource.get(element)))
     coded = (concept for concept in said if isinstance(concept, dict) and "coding" in concept)
     keys = tuple(key for concept in coded for key in readable_keys(concept))
-    named = chart.lexicon.named_in(FreeText(" ; ".join(narrative.texts)))
+    named = frozenset(chart.lexicon.named_in(FreeText(" ; ".join(narrative.texts))))
     return Told(record, name, narrative, named.union(*map(chart.lexicon.with_key, keys)), keys)
 
 
@@ -117,9 +120,7 @@ def _said_in_results(chart: Chart) -> Mapping[str, Narrative]:
         return {}
     found: dict[str, Narrative] = {}
     room = chart.limits.all_text_characters
-    for item in chart.records("Observation"):
-        if item.reference not in named:
-            continue
+    for item in [record for record in chart.records("Observation") if record.reference in named]:
         if room <= 0:
             # The report to which it belongs must not read as if it said nothing.
             found[item.reference] = Narrative((), chart.limits.worded_beyond)
