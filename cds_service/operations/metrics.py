@@ -2,8 +2,6 @@
 
 import os
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -37,8 +35,10 @@ class Metrics(NoMetrics):
         self._told = False
         self._counts_in = 0
         # Metrics without labels make their files at once.
-        with self._unless_it_fails():
+        try:
             self._reserve()
+        except Exception as error:
+            self._not_kept(error)
         self._registry = CollectorRegistry()
         self._allowed = allowed(names, version)
         self._metrics = {spec.name: _made(spec, self._registry) for spec in METRICS}
@@ -58,38 +58,42 @@ class Metrics(NoMetrics):
 
     def worker_ended(self, pid: int) -> None:
         """What it counted stays, as far as it can be read and kept."""
-        with self._unless_it_fails():
+        try:
             mark_dead(pid)
+        except Exception as error:
+            self._not_kept(error)
 
     def _add(self, number: float, name: str, *labels: str) -> None:
-        with self._unless_it_fails():
+        try:
             child = self._child(name, labels)
             assert isinstance(child, Counter)
             child.inc(number)
+        except Exception as error:
+            self._not_kept(error)
 
     def _set(self, value: float, name: str, *labels: str) -> None:
-        with self._unless_it_fails():
+        try:
             child = self._child(name, labels)
             assert isinstance(child, Gauge)
             child.set(value)
+        except Exception as error:
+            self._not_kept(error)
 
     def _observe(self, value: float, name: str, *labels: str) -> None:
-        with self._unless_it_fails():
+        try:
             child = self._child(name, labels)
             assert isinstance(child, Histogram)
             child.observe(value)
-
-    @contextmanager
-    def _unless_it_fails(self) -> Iterator[None]:
-        """A number that cannot be kept (its folder is full, or gone) costs nobody anything but that number."""
-        try:
-            yield
-        # Whatever it is: it has nothing to do with the call that is counted.
         except Exception as error:
-            if not self._told:
-                # Once for each process: each call touches many of them.
-                self._told = True
-                logs.logger().error("metrics-failed", exc_info=error)
+            self._not_kept(error)
+
+    def _not_kept(self, error: Exception) -> None:
+        """A number that cannot be kept (its folder is full, or gone) costs nobody anything but that number, whatever
+        the error is: it has nothing to do with the call that is counted."""
+        if not self._told:
+            # Once for each process: each call touches many of them.
+            self._told = True
+            logs.logger().error("metrics-failed", exc_info=error)
 
     def _reserve(self) -> None:
         """Has the disk hold what this process counts, once for each. Raises OSError where it is full.
