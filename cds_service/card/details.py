@@ -57,9 +57,9 @@ def _together(blocks: Iterable[Block]) -> list[Block]:
 
 def _fits(blocks: Sequence[Block], lead_lines: int, most_lead_words: int) -> bool:
     """Whether the blocks keep the limits; the first ``lead_lines`` of their lines are the lead."""
-    lines = plain_lines(blocks)
-    if len(lines) > MOST_LINES:
+    if sum(len(block.lines) for block in blocks) > MOST_LINES:
         return False
+    lines = plain_lines(blocks)
 
     def short(words: list[int]) -> bool:
         return (

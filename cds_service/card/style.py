@@ -65,7 +65,7 @@ LINES, BULLETS, FOOTER = "lines", "bullets", "footer"
 
 def plain_lines(blocks: Sequence[Block]) -> list[str]:
     """The lines as a reader sees them, without any mark: what the limits of a card count."""
-    return [" ".join(part for span in line for part in span if part) for block in blocks for line in block.lines]
+    return [" ".join([part for span in line for part in span if part]) for block in blocks for line in block.lines]
 
 
 def written(blocks: Sequence[Block], style: Style) -> str:
