@@ -162,19 +162,16 @@ def _characters(order: Json) -> int:
     concepts = [inline_concept(order)]
     for name in ("bodySite", "reasonCode", "reason", "orderDetail"):
         concepts += map(inner_concept, list_of(order.get(name)))
-    return sum(
-        len(text)
-        for concept in concepts
-        if isinstance(concept, dict)
-        for text in (concept.get("text"), *_texts_of(concept.get("coding")))
-        if isinstance(text, str)
-    )
+    texts = [text for concept in concepts if isinstance(concept, dict) for text in _texts_of(concept)]
+    return sum(map(len, [text for text in texts if isinstance(text, str)]))
 
 
-def _texts_of(listed: Any) -> Iterator[Any]:
+def _texts_of(concept: Json) -> list[Any]:
+    texts, listed = [concept.get("text")], concept.get("coding")
     for coding in listed if isinstance(listed, list) else ():
         if isinstance(coding, dict):
-            yield from (coding.get("system"), coding.get("code"), coding.get("display"))
+            texts += (coding.get("system"), coding.get("code"), coding.get("display"))
+    return texts
 
 
 def _is_too_deep(resource: Json) -> bool:

@@ -80,8 +80,8 @@ def register(
     # Whatever the method: of an unknown service none is allowed.
     @app.before_request
     def known_service() -> None:
-        service_id = request.path.removeprefix("/cds-services").strip("/").partition("/")[0]
-        if service_id and request.path.startswith("/cds-services/"):
+        root, _, behind = request.path.partition("/cds-services/")
+        if not root and (service_id := behind.strip("/").partition("/")[0]):
             hook_request.hook_of(service_id)
 
     @app.after_request
