@@ -38,8 +38,10 @@ SWITCH_SECONDS = 0.00002
 # Charts are parsed into many small objects that die with the call; the default threshold would scan each many times. At
 # ten times this one, what few cycles a call leaves behind lies about for hundreds of calls and keeps pages from reuse.
 COLLECT_EVERY = 10_000
-# glibc's name for how many heaps there may be (malloc.h).
-M_ARENA_MAX = -8
+# glibc's names for how many heaps there may be, how much unused memory is kept at the end of one, and from which size
+# on memory is asked of the system (malloc.h).
+M_ARENA_MAX, M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -8, -1, -3
+KEPT_BYTES, LARGE_BYTES = 131_072, 65_536
 
 
 def is_loopback(host: str) -> bool:
@@ -204,13 +206,16 @@ def _freeze(arbiter: Any, worker: Any) -> None:
     gc.freeze()
 
 
-def _one_heap() -> None:
-    """Has glibc give memory to all threads from one heap; elsewhere nothing is changed.
+def _small_heap() -> None:
+    """Has glibc give memory to all threads from one small heap; elsewhere nothing is changed.
 
     With a heap for each thread each keeps what its largest call needed, and threads that take turns gain nothing by it.
+    Large pieces, such as the body of a call, leave holes in a heap; asked of the system, they are given back to it.
     """
     with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+        glibc = ctypes.CDLL(None)
+        for name, value in ((M_ARENA_MAX, 1), (M_TRIM_THRESHOLD, KEPT_BYTES), (M_MMAP_THRESHOLD, LARGE_BYTES)):
+            glibc.mallopt(name, value)
 
 
 def _end(beside: ServedInstallation, worker: Any) -> None:
@@ -220,7 +225,7 @@ def _end(beside: ServedInstallation, worker: Any) -> None:
 
 
 def _begin(beside: ServedInstallation | None) -> None:
-    _one_heap()
+    _small_heap()
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY, 50, 50)
