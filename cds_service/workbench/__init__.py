@@ -1,1 +1,1 @@
-"""A demo EHR in the browser: synthetic patients, draft orders, cards, and what a developer sees of them."""
+"""A demo EHR in the browser: synthetic patients, draft orders, cards, and the developer's view of the calls."""

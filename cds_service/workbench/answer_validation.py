@@ -1,4 +1,4 @@
-"""An answer validated against CDS Hooks 2.0, in the same words and levels as a call (``validation``)."""
+"""Validation of an answer against CDS Hooks 2.0, with the words and levels of call validation (``validation``)."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -22,14 +22,14 @@ BEHAVIORS = ("at-most-one", "any")
 
 
 def response_report(body: Any) -> Report:
-    """Validates an answer of 200 (CDS Hooks 2.0, "CDS Service Response")."""
+    """Validate an answer with status 200 (CDS Hooks 2.0, "CDS Service Response")."""
     if not isinstance(body, dict) or not isinstance(body.get("cards"), list):
         return Report([Remark("cards", ERROR, words.NO_CARDS)], [])
     return report_of(_checks(body))
 
 
 def _checks(body: Mapping[str, Any]) -> Iterator[Check]:
-    """The checks that apply to an answer; what its suggestions create is validated last."""
+    """The checks that apply to an answer; validates the resources of its suggestions last."""
     given = [(f"cards[{index}]", card) for index, card in enumerate(body["cards"])]
     cards = [(place, card) for place, card in given if isinstance(card, dict)]
     created: list[tuple[str, Any]] = []
@@ -79,7 +79,7 @@ def _card(card: Any, place: str) -> Iterator[Remark]:
 
 
 def _suggestions(card: Mapping[str, Any], place: str, created: list[tuple[str, Any]]) -> Iterator[Remark]:
-    """What is wrong with suggestions; the resources of their actions go to ``created``, each with its place."""
+    """The problems of a card's suggestions; adds each resource of an action to ``created``, with its place."""
     suggested = card.get("suggestions")
     suggestions: Collection[Any] = suggested if isinstance(suggested, list) else ()
     if suggestions and card.get("selectionBehavior") not in BEHAVIORS:

@@ -1,13 +1,13 @@
-"""The OAuth server of the demo EHR: Authlib's, held to what SMART App Launch 2.2 demands and Authlib leaves open.
+"""The OAuth server of the demo EHR: Authlib, plus the demands of SMART App Launch 2.2 that Authlib leaves open.
 
-- PKCE with S256 for every client, checked where authorization begins (Authlib lets a confidential client do without,
-  and takes ``plain``).
-- ``aud`` must be the FHIR server, redirect addresses must be equal to the letter and may not be left out.
-- A code is taken from the session before it is looked at, so that its first use is its last, whatever comes of it.
-- Every answer names its issuer (RFC 9207), and nobody gets a refresh token.
+- Every client must use PKCE with S256, checked at the authorization endpoint. Authlib lets a confidential client omit
+  PKCE, and accepts ``plain``.
+- ``aud`` must be the FHIR server. The redirect address is required and must match exactly.
+- The session drops a code before the server examines it, so a code works only once, even if its request fails.
+- Every answer names its issuer (RFC 9207). No app gets a refresh token.
 
-One ``AuthorizationContext`` answers one request; it changes the session that it is given, and nothing else. Loaded with
-the first authorization: a process that needs none does without Authlib.
+One ``AuthorizationContext`` answers one request and changes only its session. The first authorization loads this
+module, so a process without one never loads Authlib.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,13 +42,13 @@ def new_signing_key() -> bytes:
 
 
 def key_set(signing_key: bytes) -> dict[str, Any]:
-    """The JSON Web Key Set (RFC 7517) that an app checks id_tokens with."""
+    """The JSON Web Key Set (RFC 7517) with which an app verifies id_tokens."""
     return {"keys": [_public(_imported(signing_key))]}
 
 
 @lru_cache(maxsize=2)
 def _imported(signing_key: bytes) -> RSAKey:
-    # OpenSSL checks a key that it reads, which takes longer than all else that a launch asks for.
+    # OpenSSL validates each key that it imports, which takes longer than the rest of a launch.
     return RSAKey.import_key(signing_key)
 
 
@@ -57,15 +57,15 @@ def _public(key: RSAKey) -> dict[str, Any]:
 
 
 class NotAuthorizedError(Exception):
-    """An authorization request whose user cannot be sent back, because it is not known whose it is; a sentence."""
+    """An authorization request from an unknown client or address, to which no user may return; holds a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationContext:
-    """What one request is answered with.
+    """The data that answers one request.
 
-    ``patient`` is the name of the example, ``patient_id`` the id of its Patient, ``user`` the address of the record of
-    who uses the app. ``now`` is in seconds since 1970.
+    ``patient`` is the name of the example, ``patient_id`` the id of its Patient, ``user`` the address of the user's own
+    record. ``now`` is in seconds since 1970.
     """
 
     session: Session
@@ -79,10 +79,10 @@ class AuthorizationContext:
     random: Random
 
     def check_request(self, parameters: Parameters) -> str | OAuthAnswer:
-        """Checks an authorization request: the scopes that can be granted, or an answer that sends the user back with
-        an error.
+        """Check an authorization request.
 
-        Raises NotAuthorizedError where the client or its address is not known: nobody may be sent there.
+        Returns the scopes that the user can grant, or an answer that sends the user back with an error. Raises
+        NotAuthorizedError if the client or its address is unknown, because no user may be sent there.
         """
         request, server = self._begun(parameters), _Server(self)
         try:
@@ -91,13 +91,13 @@ class AuthorizationContext:
                 raise ConsentRequiredError(redirect_uri=request.payload.redirect_uri, state=request.payload.state)
         except OAuth2Error as error:
             return self._error(server, request, error)
-        # Authlib's own sentences may not hold every character that a request can.
+        # Authlib raises ValueError if a request's characters do not fit its error messages.
         except ValueError:
             raise NotAuthorizedError("The request holds characters that OAuth does not allow.") from None
         return str(request.scope)
 
     def answer_request(self, parameters: Parameters, scope: str | None) -> OAuthAnswer:
-        """The answer to a request that was checked, for the scopes that the user granted (None: denied).
+        """The answer to a checked request, for the scopes that the user granted (None: denied).
 
         Raises NotAuthorizedError as ``check_request`` does.
         """
@@ -118,17 +118,17 @@ class AuthorizationContext:
         return answer
 
     def exchange_code(self, form: Parameters, headers: Mapping[str, str]) -> OAuthAnswer:
-        """The answer of the token endpoint; the code of the request is gone afterwards."""
+        """The answer of the token endpoint; removes the request's code from the session."""
         code = next((value for name, value in form if name == "code"), "")
         taken = self.session.take(CODE, code, self.now)
         if taken is None:
-            # It was used before, or never given: what came of it ends.
+            # The code is used or unknown: revoke the tokens that came from it.
             self.session.revoke(code)
         server = _Server(self, TakenCode(hash_of(code), taken) if taken else None)
         try:
             request = SmartRequest("POST", self.endpoints.token, form, headers)
             answer: OAuthAnswer = server.create_token_response(request)
-        # Raised, the code would be there again.
+        # A raised error would restore the code.
         except (OAuth2Error, ValueError):
             return OAuthAnswer(400, {"error": "invalid_request"})
         return answer
@@ -180,16 +180,16 @@ class _Server(AuthorizationServer):
             "expires_in": seconds,
             "scope": scope,
             "patient": context.patient_id,
-            # The app has a tab of its own, where nothing else says whose chart it is.
+            # The app has its own tab, where nothing else names the patient.
             "need_patient_banner": True,
             **({"appContext": app_context} if app_context is not None else {}),
         }
 
     def save_token(self, token: Mapping[str, Any], request: OAuth2Request) -> None:
-        """It is kept where it is made."""
+        """Do nothing: ``generate_token`` already stores the token."""
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
-        """Nobody listens."""
+        """Do nothing: the service has no listeners."""
 
     def create_oauth2_request(self, request: OAuth2Request) -> OAuth2Request:
         return request
@@ -204,7 +204,7 @@ class _Grant(AuthorizationCodeGrant):
 
     @staticmethod
     def validate_authorization_redirect_uri(request: OAuth2Request, client: RegisteredApp) -> str:
-        """The address as it was asked for; Authlib's own sentence would repeat it."""
+        """The redirect address of the request; Authlib's own message would repeat a wrong address."""
         address = request.payload.redirect_uri
         if not address or not client.check_redirect_uri(address):
             raise InvalidRequestError("The redirect_uri is not the one that the app is registered with.")
@@ -229,7 +229,7 @@ class _Grant(AuthorizationCodeGrant):
         )
 
     def save_authorization_code(self, code: str, request: OAuth2Request) -> None:
-        """It is kept where it is made."""
+        """Do nothing: ``generate_authorization_code`` already stores the code."""
 
     def query_authorization_code(self, code: str, client: RegisteredApp) -> TakenCode | None:
         found = self.server.code
@@ -239,7 +239,7 @@ class _Grant(AuthorizationCodeGrant):
         return found
 
     def delete_authorization_code(self, authorization_code: TakenCode) -> None:
-        """It was taken before it was looked at."""
+        """Do nothing: ``exchange_code`` already took the code."""
 
     def authenticate_user(self, authorization_code: TakenCode) -> str:
         return self.server.context.user
@@ -258,7 +258,7 @@ class _S256(CodeChallenge):
 
 
 class _OfThisServer:
-    """What SMART adds to a request: ``aud`` is this server, and a launch is one of this browser and patient."""
+    """SMART's additions to a request: ``aud`` is this server, and a launch belongs to this browser and patient."""
 
     def __call__(self, grant: _Grant) -> None:
         grant.register_hook("after_validate_authorization_request_payload", self.check)
@@ -302,7 +302,7 @@ class _IdToken(OpenIDCode):
         return {"alg": SIGNED_BY, "kid": self.resolve_client_private_key(client).thumbprint()}
 
     def exists_nonce(self, nonce: str, request: OAuth2Request) -> bool:
-        """False: a code counts once, and so does the nonce in its token."""
+        """False: a code works only once, and so does the nonce in its token."""
         return False
 
     def generate_user_info(self, user: str, scope: str) -> dict[str, str]:
@@ -314,7 +314,7 @@ class _Issuer(IssuerParameter):
     def __init__(self, issuer: str) -> None:
         self._issuer = issuer
 
-    # Authlib makes an extension from its class; this one needs the issuer first.
+    # Authlib creates an extension from its class, but this extension needs the issuer first.
     def __call__(self, server: Any) -> "_Issuer":
         super().__call__(server)
         return self

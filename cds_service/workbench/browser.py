@@ -1,4 +1,4 @@
-"""The current request of a browser or an app: by which address it came, and the cookie of its session."""
+"""The current request of a browser or an app: the address that it used, and its session cookie."""
 
 from urllib.parse import urlsplit
 
@@ -14,20 +14,20 @@ COOKIE_SECONDS = 8 * 3600
 def root_of(address: str) -> str:
     """Our address as the current request used it: ``address``, or another name of this machine.
 
-    A browser keeps cookies by host, so that a launch must stay at the name that was opened. Any other Host header is
-    the caller's to choose, and is not believed.
+    A browser keeps cookies by host, so a launch must stay on the host name that the user opened. The caller can choose
+    any other Host header, so the service ignores it.
     """
     host = urlsplit(f"//{request.host}").hostname or ""
     return request.url_root.rstrip("/") if is_loopback(host) else address
 
 
 def cookie() -> str:
-    """The cookie of the session; empty where the browser sent none."""
+    """The session cookie; empty if the browser sent none."""
     return request.cookies.get(COOKIE, "")
 
 
 def set_cookie(answer: Response, value: str) -> None:
-    """Has the browser keep its session; no script can read it, and no other site can have it sent with a form."""
+    """Set the session cookie; scripts cannot read it, and forms of other sites cannot send it."""
     answer.set_cookie(
         COOKIE,
         value,
@@ -40,7 +40,7 @@ def set_cookie(answer: Response, value: str) -> None:
 
 
 def check_origin(address: str) -> None:
-    """Raises RequestError 403 where a page of another origin sends the current request (Fetch, "Origin header").
+    """Raise RequestError 403 if a page of another origin sent the current request (Fetch, "Origin header").
 
     ``address`` is ours.
     """

@@ -1,5 +1,5 @@
-"""The words of the Check tab of the Developer panel, in one place, so that a site can reword and a translator can work:
-what each check says where it passes, and what it says of what it finds.
+"""The words of the Check tab of the Developer panel, in one place so that a site can reword or translate them: the
+sentence for each check that passes, and for each problem.
 """
 
 from collections.abc import Iterable
@@ -36,7 +36,7 @@ SERVER_ADDRESS = "fhirServer must be an absolute https address."
 SERVER_HTTPS = "fhirServer must be https: it sends patient data."
 TOKEN_TYPE = "fhirAuthorization.token_type must be 'Bearer'."  # noqa: S105 - words
 PATIENT_OF_SCOPES = "The scopes are those of one patient: fhirAuthorization.patient should name that patient."
-# What each member of fhirAuthorization holds.
+# The content of each member of fhirAuthorization.
 GRANT = {
     "access_token": "the token",
     "token_type": "'Bearer'",
@@ -47,7 +47,7 @@ GRANT = {
 
 
 def hook(allowed: Iterable[str]) -> str:
-    """A hook that there is not."""
+    """An unknown hook."""
     return f"hook must be one of {', '.join(allowed)}; it decides which service is called."
 
 
@@ -57,37 +57,37 @@ def answered(status: int, sentence: str) -> str:
 
 
 def not_an_order(sentence: str) -> str:
-    """A draft that cannot be read."""
+    """An unreadable draft."""
     return f"Not read as an order: {sentence}"
 
 
 def no_member(name: str) -> str:
-    """A member that CDS Hooks does not have."""
+    """A member that CDS Hooks does not define."""
     return f"'{name}' is not a member of a CDS Hooks request; the service ignores it."
 
 
 def user_missing(hook: str) -> str:
-    """A call without a user; ``hook`` is "" where it is not known."""
+    """A call without a user; ``hook`` is "" if the hook is unknown."""
     return f"context.userId is required by {hook or EVERY_HOOK}; send Type/id."
 
 
 def user(types: Iterable[str]) -> str:
-    """A user who cannot be read."""
+    """An unreadable user."""
     return f"context.userId must be Type/id with one of {', '.join(types)}."
 
 
 def no_field(hook: str, name: str) -> str:
-    """A context field that the hook does not have."""
+    """A context field that the hook does not define."""
     return f"{hook} has no context field '{name}'; it is ignored."
 
 
 def grant(member: str) -> str:
-    """A member of fhirAuthorization that is missing."""
+    """A missing member of fhirAuthorization."""
     return f"fhirAuthorization.{member} is required: {GRANT[member]}."
 
 
 def not_covered(kind: str) -> str:
-    """A type that the call neither holds nor lets the service read."""
+    """A resource type that the call neither includes nor lets the service read."""
     return f"The scopes do not cover {kind}, which prefetch does not hold either: its criteria stay unknown."
 
 
@@ -104,34 +104,34 @@ OTHER_PATIENT = "The Patient is not the one of context.patientId."
 
 
 def no_key(key: str, known: Iterable[str]) -> str:
-    """A prefetch key that discovery does not have."""
+    """A prefetch key that discovery does not list."""
     return f"Discovery has no prefetch key '{key}'; the keys are {', '.join(known)}."
 
 
 def no_template(why: str) -> str:
-    """A key that was not sent, and whose template cannot be filled in."""
+    """A missing key whose template cannot be resolved."""
     return f"Not sent, and its template cannot be resolved: {why}."
 
 
 def not_sent(template: str) -> str:
-    """A key that was not sent, without a server to ask."""
+    """A missing key, with no FHIR server to ask."""
     return (
         f"Not sent, and there is no FHIR server to ask: criteria that need it stay unknown. Its template is {template}"
     )
 
 
 def failed(why: str) -> str:
-    """A value that cannot be used."""
+    """An unusable value."""
     return f"Counts as failed, so criteria that need it stay unknown: {why}."
 
 
 def a_read(kind: str) -> str:
-    """A Bundle in place of a resource."""
+    """A Bundle instead of a resource."""
     return f"The template is a read: send the {kind} itself, not a Bundle."
 
 
 def holds_others(kind: str, others: Iterable[str]) -> str:
-    """A value of other types than that of its key."""
+    """A value with resource types other than the type of its key."""
     return f"This key is for {kind}, but the value holds {', '.join(others)}."
 
 
@@ -142,7 +142,7 @@ def of_another(number: int, kind: str) -> str:
 
 
 def none_counts(received: int, kind: str, example: str) -> str:
-    """Records of which none counts; ``example`` is one of them, and why."""
+    """Records that all do not count; ``example`` names one record and the reason."""
     return (
         f"The service can use none of the {received} {kind} that it received, so criteria that need them stay unknown: "
         f"{example}."
@@ -150,7 +150,7 @@ def none_counts(received: int, kind: str, example: str) -> str:
 
 
 def not_counted(number: int, received: int, kind: str, example: str) -> str:
-    """Records that do not count; ``example`` is one of them, and why."""
+    """Some records that do not count; ``example`` names one record and the reason."""
     return f"{number} of {received} {kind} do not count: {example}."
 
 
@@ -179,12 +179,12 @@ LINK_CONTEXT = "Only a link of type smart has an appContext."
 
 
 def summary_length(limit: int) -> str:
-    """A summary that is too long."""
+    """A summary over the length limit."""
     return f"A summary has fewer than {limit} characters."
 
 
 def one_of(member: str, allowed: Iterable[str]) -> str:
-    """A member with a value that is not allowed."""
+    """A member whose value is not allowed."""
     return f"{member} must be one of {', '.join(allowed)}."
 
 
@@ -197,15 +197,15 @@ def action_holds(kind: str) -> str:
 
 
 def valid(number: int) -> str:
-    """How many resources are valid where the check passes."""
+    """The number of valid resources, if the check passes."""
     return f"{number} {'resource is' if number == 1 else 'resources are'} valid against FHIR R4B models"
 
 
 def first_validated(number: int, limit: int) -> str:
-    """More resources than are validated."""
+    """More resources than the service validates."""
     return f"{number} resources: only the first {limit} are validated against FHIR R4B models."
 
 
 def not_valid(problem: str) -> str:
-    """A resource that is not valid."""
+    """An invalid resource."""
     return f"Not valid in FHIR R4B: {problem}.".replace("..", ".")

@@ -1,4 +1,4 @@
-"""The demo EHR: a FHIR server for each example patient, what one browser wrote there, and who may read and write it."""
+"""The demo EHR: a FHIR server for each example patient, the data that a browser wrote there, and access control."""
 
 from collections.abc import Callable
 from datetime import date
@@ -19,7 +19,7 @@ from cds_service.workbench.writing import Stamp, WritableChart
 if TYPE_CHECKING:
     from cds_service.store.workbench_sessions import WorkbenchSessions
 
-# A token for the service itself, as an EHR sends one with a call (CDS Hooks 2.0, "FHIR Authorization").
+# A token for the service itself, such as an EHR sends with a call (CDS Hooks 2.0, "FHIR Authorization").
 SERVICE, SERVICE_SCOPE = "cds-service", "patient/*.rs"
 _USER = "workbench-clinician"
 _INVALID = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
@@ -29,14 +29,14 @@ Result = TypeVar("Result")
 
 
 class AppAccess(NamedTuple):
-    """What an access token opens: whose session it is of, its scope, and the address of the user's own record."""
+    """The access of a token: its session, its scope, and the address of the user's own record."""
 
     session: Session
     scope: str
     user: str
 
     def require(self, kind: str, interaction: str) -> None:
-        """Raises RequestError 403 where the scope does not cover an interaction (a letter of ``cruds``)."""
+        """Raise RequestError 403 if the scope does not cover an interaction (a letter of ``cruds``)."""
         if not smart_scopes.allows(self.scope, kind, interaction):
             raise RequestError(
                 403,
@@ -47,7 +47,7 @@ class AppAccess(NamedTuple):
 
 
 class DemoEhr:
-    """Example patients with what sessions wrote beside them. ``app`` is the one SMART app that it knows.
+    """Example patients, with the data that sessions wrote. ``app`` is the only SMART app that the EHR knows.
 
     ``clock`` gives the day to which the examples are moved.
     """
@@ -68,39 +68,40 @@ class DemoEhr:
         return opened(self._patients, name, self._clock())
 
     def chart(self, name: str, session: Session) -> WritableChart:
-        """The chart of a patient as a session sees it, to write into."""
+        """The writable chart of a patient, as a session sees it."""
         found = self.opened(name)
         return WritableChart(found.patient_id, tuple(session.chart(name, found.resources)))
 
     def stamp(self) -> Stamp:
-        """New ids, and the instant."""
+        """A source of new ids, and the current instant."""
         return Stamp(lambda: str(UUID(bytes=self.random(16), version=4)), self._sessions.instant())
 
     def user(self, name: str, root: str) -> str:
-        """The address of the record of who uses the demo EHR."""
+        """The address of the record of the demo EHR's user."""
         return f"{Endpoints(root, name).base}/Practitioner/{_user_id(self.opened(name))}"
 
     # --- sessions ---
 
     def session(self, token: str) -> Session | None:
-        """The session that a token or a cookie names; None where there is none, or no longer. Raises StoreError."""
+        """The session that a token or a cookie names; None if it is missing or expired. Raises StoreError."""
         name = name_of(token)
         content = self._sessions.read(name)
         return Session.read(name, content) if content is not None else None
 
     def of_browser(self, cookie: str) -> Session | None:
-        """The session of the browser that has a cookie; None where it has none. Raises StoreError."""
+        """The session of the browser with this cookie; None if it has none. Raises StoreError."""
         session = self.session(cookie) if cookie else None
         return session if session is not None and session.is_of(secret_of(cookie)) else None
 
     def begin(self) -> str:
-        """Begins a session; the cookie for its browser. Raises StoreError."""
+        """Begin a session and return the cookie for its browser. Raises StoreError."""
         session, secret = begun(self.random)
         return f"{self._sessions.begin(session.content())}.{secret}"
 
     def change(self, token: str, work: Callable[[Session], Result]) -> Result | None:
-        """Has ``work`` change the session that a token names, and answers with what it returns; None where there is no
-        such session. What ``work`` raises leaves the session as it was. Raises StoreError.
+        """Let ``work`` change the session that a token names, and return its result; None if there is no such session.
+
+        An exception in ``work`` leaves the session unchanged. Raises StoreError.
         """
         name = name_of(token)
 
@@ -112,13 +113,13 @@ class DemoEhr:
         return self._sessions.change(name, changed)
 
     def signing_key(self, make: Callable[[], bytes]) -> bytes:
-        """The key that signs id_tokens, made by ``make`` when it is first asked for. Raises StoreError."""
+        """The key that signs id_tokens; the first call makes it with ``make``. Raises StoreError."""
         return self._sessions.shared(make)
 
     # --- access ---
 
     def granted(self, header: str, name: str) -> AppAccess:
-        """What the token in an Authorization header opens at the server of a patient. Raises RequestError 401."""
+        """The access that an Authorization header grants to a patient's server. Raises RequestError 401."""
         scheme, _, token = header.partition(" ")
         session = self.session(token.strip()) if scheme.lower() == "bearer" else None
         grant = session.granted(ACCESS, token.strip(), self.now) if session is not None else None
@@ -128,7 +129,7 @@ class DemoEhr:
         return AppAccess(session, grant["scope"], grant["user"])
 
     def grant_to_service(self, session: Session, name: str) -> Json:
-        """``fhirAuthorization`` for a call of the service about a patient."""
+        """``fhirAuthorization`` for a call to the service about a patient."""
         seconds = session.refusals.access_seconds()
         token = session.grant(
             ACCESS,
@@ -159,7 +160,7 @@ def opened(patients: Patients, name: str, today: date) -> Opened:
 
 
 def server_of(found: Opened, base: str, session: Session | None) -> FhirServer:
-    """The FHIR server of a patient, with the record of who uses it."""
+    """The FHIR server of a patient, with the record of the demo EHR's user."""
     records = found.resources if session is None else tuple(session.chart(found.name, found.resources))
     user = _user(found)
     known = any(item["resourceType"] == user["resourceType"] and item.get("id") == user["id"] for item in records)
@@ -167,7 +168,7 @@ def server_of(found: Opened, base: str, session: Session | None) -> FhirServer:
 
 
 def only_of(server: FhirServer, patient_id: str) -> FhirServer:
-    """The same without what is of another patient."""
+    """The same server without the records of other patients."""
     mine = f"Patient/{patient_id}"
     kept = tuple(
         item for item in server.resources if _whose(item) in (mine, None) and not _is_another(item, patient_id)

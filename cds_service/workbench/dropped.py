@@ -1,6 +1,6 @@
-"""A FHIR Bundle that somebody brings: its patients, the chart of one, and the prefetch that an EHR would send.
+"""A FHIR Bundle that a user brings: its patients, the chart of one, and the prefetch that an EHR would send.
 
-Nothing is kept: the browser brings the Bundle again with each question.
+The service stores nothing: the browser sends the Bundle again with each request.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ _ORDERS = ("ServiceRequest", "DeviceRequest")
 
 
 class Brought(NamedTuple):
-    """A Bundle as it was read: its patients by id, all other resources, and the id of the patient at each address."""
+    """The content of a Bundle: its patients by id, all other resources, and the patient id at each address."""
 
     patients: Mapping[str, Json]
     others: Sequence[Json]
@@ -32,7 +32,7 @@ class Brought(NamedTuple):
 
 
 class BroughtChart(NamedTuple):
-    """What a Bundle holds of one patient: draft orders apart, and the records, the Patient first."""
+    """The part of a Bundle that belongs to one patient: draft orders, and records with the Patient first."""
 
     patient_id: str
     drafts: tuple[Json, ...]
@@ -40,7 +40,7 @@ class BroughtChart(NamedTuple):
 
 
 def read(bundle: Any) -> Brought:
-    """What a Bundle holds. Raises RequestError 422 with the place, in words for whoever brought it."""
+    """The content of a Bundle. Raises RequestError 422 with the place, worded for the user who brought the Bundle."""
     if not isinstance(bundle, dict):
         raise _refused(words.NOT_AN_OBJECT, None)
     kind = bundle.get("resourceType")
@@ -83,7 +83,7 @@ def _brought(value: PrefetchValue) -> Brought:
 
 
 def choices(brought: Brought) -> list[dict[str, Any]]:
-    """The patients of a Bundle to choose from: id, name, and the number of records that name each."""
+    """The patients of a Bundle to choose from: id, name, and the number of records that belong to each."""
     records = Counter(_owner(resource, brought) for resource in brought.others)
     return [
         {"id": identity, "name": name_of(patient), "records": 1 + records[identity]}
@@ -92,10 +92,10 @@ def choices(brought: Brought) -> list[dict[str, Any]]:
 
 
 def chart_of(brought: Brought, patient_id: Any) -> BroughtChart:
-    """What a Bundle holds of one patient: all but what names another patient of it; ``None`` for the only patient.
+    """The part of a Bundle that belongs to one patient: every resource that names no other patient of the Bundle.
 
-    References by fullUrl become references by id, which searches find. Raises RequestError 422 for a patient that is
-    not in the Bundle.
+    ``None`` chooses the first patient. References by fullUrl become references by id, which searches find. Raises
+    RequestError 422 for a patient that is not in the Bundle.
     """
     chosen = patient_id if patient_id is not None else next(iter(brought.patients))
     if not isinstance(chosen, str) or chosen not in brought.patients:
@@ -111,7 +111,7 @@ def chart_of(brought: Brought, patient_id: Any) -> BroughtChart:
 
 
 def _subject(resource: Json) -> tuple[str, Json] | None:
-    """The element that says whose a resource is, by its name and as it was sent; None where there is none."""
+    """The element that names a resource's patient, as (name, element); None if the resource has none."""
     for name in dict.fromkeys((subject_of(resource["resourceType"]), "subject", "patient")):
         subject = first_of(resource, name)
         if isinstance(subject, dict) and isinstance(subject.get("reference"), str):
@@ -120,7 +120,7 @@ def _subject(resource: Json) -> tuple[str, Json] | None:
 
 
 def _owner(resource: Json, brought: Brought) -> str | None:
-    """The id of the patient of the Bundle whose record it is; None where it names none of them."""
+    """The id of the Bundle's patient to whom a resource belongs; None if it names none of them."""
     found = _subject(resource)
     if found is None:
         return None
@@ -137,10 +137,10 @@ def _by_id(resource: Json, patient_id: str) -> Json:
 
 
 def prefetch(chart: BroughtChart, wanted: Any, context: Mapping[str, str]) -> dict[str, Any]:
-    """Prefetch key -> value, as an EHR that holds the chart would answer the templates (key -> template).
+    """Prefetch key -> value, as an EHR with this chart would answer the templates (key -> template).
 
-    ``context`` holds the texts at the root of the call's context. Raises RequestError 400 for templates that cannot be
-    answered.
+    ``context`` maps the text members at the root of the call's context. Raises RequestError 400 for templates that the
+    service cannot answer.
     """
     if not isinstance(wanted, dict) or not all(isinstance(item, str) for item in wanted.values()):
         raise RequestError(400, "structure", words.NO_TEMPLATES, "templates")

@@ -1,4 +1,4 @@
-"""The facets of the patient list: what the card of a patient says, in groups that a newcomer looks for."""
+"""The facets of the patient list: groups of card outcomes that a newcomer looks for."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeVar
@@ -10,7 +10,7 @@ NO_CARD = "none"
 
 
 class Facet(NamedTuple):
-    """One choice of the list: ``outcomes`` are the words of ``web.outcomes`` that it holds."""
+    """One choice of the list; ``outcomes`` are its words of ``web.outcomes``."""
 
     id: str
     title: str
@@ -29,18 +29,18 @@ _OUTCOMES = {
     "not-checked": {"failed", "late", "not-read"},
     NO_CARD: {NO_CARD},
 }
-# The most telling first.
+# The most informative facets come first.
 FACETS = tuple(Facet(name, words.FACETS[name], frozenset(outcomes)) for name, outcomes in _OUTCOMES.items())
 OTHER = Facet("other", words.FACETS["other"], frozenset())
 
 
 def facet_of(outcome: str) -> Facet:
-    """The facet that holds an outcome; one of its own for an outcome that none holds."""
+    """The facet of an outcome; ``OTHER`` for an outcome without one."""
     return next((facet for facet in FACETS if outcome in facet.outcomes), OTHER)
 
 
 def telling_order(items: Iterable[tuple[Facet, Item]]) -> Iterator[Item]:
-    """Items so that the first ones show every facet: one of each facet, then a second of each, and so on."""
+    """Items in an order that shows every facet early: one item of each facet, then a second of each, and so on."""
     of_facet: dict[str, list[Item]] = {facet.id: [] for facet in (*FACETS, OTHER)}
     for facet, item in items:
         of_facet[facet.id].append(item)
@@ -50,6 +50,6 @@ def telling_order(items: Iterable[tuple[Facet, Item]]) -> Iterator[Item]:
 
 
 def counted(facets: Iterable[Facet]) -> list[tuple[Facet, int]]:
-    """Each facet that occurs, with how often, in the order of the list."""
+    """Each facet that occurs, with its count, in the order of the list."""
     found = list(facets)
     return [(facet, found.count(facet)) for facet in (*FACETS, OTHER) if facet in found]

@@ -12,7 +12,7 @@ from cds_service.fhir.types import TYPES, subject_of
 
 PAGE = 50
 LARGEST_PAGE = 200
-# What a search may ask for; what is not listed is refused rather than ignored, so that no answer is wider than asked.
+# The search parameters. The server refuses any other parameter rather than ignore it, so no answer is wider than asked.
 PARAMETERS = ("_id", "category", "code", "identifier", "intent", "patient", "questionnaire", "status", "target")
 _REFERENCES = {"patient": "reference", "questionnaire": "reference", "target": "reference"}
 _PAGING = ("_count", "_start")
@@ -23,10 +23,10 @@ Parameters = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class FhirServer:
-    """``base`` is its absolute address without a slash at its end, ``resources`` all that it holds.
+    """``base`` is the absolute address without a trailing slash, ``resources`` the entire content.
 
-    Links between pages are relative to the base: they hold by whatever name the server was reached. ``beside`` maps a
-    resource type to what comes with the first page of a search of it unasked, as some servers do.
+    Links between pages are relative to the base, so they work for any host name of the server. ``beside`` maps a
+    resource type to the unrequested resources on the first page of its search, as some servers send them.
     """
 
     base: str
@@ -34,7 +34,7 @@ class FhirServer:
     beside: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
 
     def types(self) -> list[str]:
-        """The resource types that it holds, sorted."""
+        """The resource types on this server, sorted."""
         return sorted({resource["resourceType"] for resource in self.resources})
 
     def read(self, kind: str, identity: str) -> Json:
@@ -45,9 +45,9 @@ class FhirServer:
         raise RequestError(404, "not-found", f"This chart holds no {kind[:40]} with that id.")
 
     def search(self, kind: str, parameters: Parameters) -> Json:
-        """One page of a search as a searchset Bundle, with a ``next`` link where more follows.
+        """One page of a search as a searchset Bundle, with a ``next`` link if more pages follow.
 
-        Raises RequestError 400 for a parameter that is not known, or one of paging that is not a number.
+        Raises RequestError 400 for an unknown parameter, or for a paging parameter that is not a number.
         """
         found = list(matches(self._of(kind), parameters))
         start, count = _paging(parameters)
@@ -74,8 +74,9 @@ class FhirServer:
     def capabilities(
         self, kinds: Iterable[str], day: str, writable: Collection[str] = (), security: Json | None = None
     ) -> Json:
-        """The CapabilityStatement: what may be read, searched and written; ``day`` is its date, ``security`` says how
-        an app is authorized.
+        """The CapabilityStatement: the supported reads, searches and writes.
+
+        ``day`` is its date, ``security`` describes how the server authorizes an app.
         """
         search = [{"name": name, "type": _REFERENCES.get(name, "token")} for name in PARAMETERS]
         read, write = ("read", "search-type"), ("create", "update")
@@ -111,14 +112,14 @@ class FhirServer:
 
 
 def _mode(unasked: Json) -> str:
-    """Why a resource comes with a search that did not ask for it (FHIR R4 search.mode)."""
+    """The search mode of an unrequested resource (FHIR R4 search.mode)."""
     return "outcome" if unasked["resourceType"] == "OperationOutcome" else "include"
 
 
 def matches(resources: Iterable[Json], parameters: Parameters) -> Iterator[Json]:
-    """The resources that all parameters fit; values of one parameter that commas part are alternatives.
+    """The resources that match all parameters; commas separate alternative values of one parameter.
 
-    Raises RequestError 400 for a parameter that is not known.
+    Raises RequestError 400 for an unknown parameter.
     """
     wanted: list[tuple[str, set[str]]] = []
     for name, value in parameters:
@@ -167,13 +168,13 @@ def _fits(resource: Json, name: str, values: set[str]) -> bool:
 
 
 def _identified(wanted: str, held: set[tuple[str, Any]]) -> bool:
-    """Whether identifiers, as (system, value), hold one: ``value``, ``system|value``, or ``|value`` without system."""
+    """True if ``held``, as (system, value), has an identifier: ``value``, ``system|value``, or ``|value``."""
     system, bar, value = wanted.rpartition("|")
     return (system, value) in held if bar else any(value == one for _, one in held)
 
 
 def _tokens(concepts: Any) -> Iterator[tuple[str | None, str]]:
-    """Each coding as a search finds it: by system and code, and by its code alone (None)."""
+    """Two search tokens for each coding: one with its system, one with its code alone (None)."""
     for concept in list_of(concepts):
         try:
             found = codings(concept)
@@ -208,7 +209,7 @@ def _link(relation: str, address: str, parameters: Parameters) -> Json:
 
 
 def answers(resources: Iterable[Json], queries: Mapping[str, tuple[str, Parameters | str]]) -> dict[str, Any]:
-    """Prefetch key -> what an EHR that holds these resources would send for its query; ``None`` where it holds nothing.
+    """Prefetch key -> the answer of an EHR with these resources to a query; ``None`` for a missing resource.
 
     A query is (type, id) of a read or (type, parameters) of a search. Raises RequestError 400 as ``matches`` does.
     """

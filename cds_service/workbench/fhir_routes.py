@@ -22,7 +22,7 @@ from cds_service.workbench.session import Session
 from cds_service.workbench.writing import WritableChart, Written
 
 LARGEST_WRITE = 500_000
-# So many late answers are held at a time; each holds a thread, and others need theirs.
+# Each late answer holds a thread, and other requests need threads too.
 MOST_LATE = 2
 _FHIR = "application/fhir+json"
 
@@ -30,11 +30,11 @@ _FHIR = "application/fhir+json"
 def register_reads(
     parts: Blueprint, patients: Patients, clock: Callable[[], date], kinds: set[str], address: str, ehr: DemoEhr | None
 ) -> None:
-    """Adds the reads. ``kinds`` are the types that the service asks for; without an ``ehr`` nothing can be written, and
-    no token is known."""
+    """Add the read routes. ``kinds`` are the types that the service requests; without an ``ehr`` the server accepts no
+    writes and knows no tokens."""
 
     def seen(name: str) -> tuple[FhirServer, AppAccess | None]:
-        """The server as the current caller sees it, and what its token opens, if it has one."""
+        """The server as the current caller sees it, and the access of the caller's token, if any."""
         base = smart_documents.Endpoints(browser.root_of(address), name).base
         found = demo_ehr.opened(patients, name, clock())
         header = request.headers.get("Authorization")
@@ -83,13 +83,13 @@ def _is_written(session: Session, name: str, resource: Json) -> bool:
 
 
 class LateAnswers:
-    """Holds back the answers of writes that are to be late; ``wait`` waits for some seconds."""
+    """Delays the answers of late writes; ``wait`` waits for a number of seconds."""
 
     def __init__(self, wait: Callable[[float], object]) -> None:
         self._wait, self._room = wait, threading.BoundedSemaphore(MOST_LATE)
 
     def hold(self) -> None:
-        """Waits; not at all where too many late answers are held already."""
+        """Wait, unless too many answers already wait."""
         if self._room.acquire(blocking=False):
             try:
                 self._wait(refusals.LATE_SECONDS)
@@ -100,16 +100,16 @@ class LateAnswers:
 def register_writes(  # noqa: C901 - the branches are those of its routes, which are functions within it
     parts: Blueprint, ehr: DemoEhr, address: str, late: LateAnswers
 ) -> None:
-    """Adds what apps write."""
+    """Add the write routes for apps."""
 
     def granted(name: str) -> AppAccess:
-        """What the token of the current request opens. Raises RequestError 401, before anything of the body is read."""
+        """The access of the current request's token. Raises RequestError 401 before the body is parsed."""
         return ehr.granted(request.headers.get("Authorization", ""), name)
 
     def written(
         name: str, by: AppAccess, needs: set[tuple[str, str]], work: Callable[[WritableChart], list[Written]]
     ) -> list[Written] | Response:
-        """What came of writes that were checked; an answer where the EHR is set to refuse them."""
+        """The result of checked writes, or an answer if the EHR is set to refuse them."""
         for kind, interaction in sorted(needs):
             by.require(kind, interaction)
         refused = by.session.refusals.of_write({kind for kind, _ in needs})
@@ -165,7 +165,7 @@ def register_writes(  # noqa: C901 - the branches are those of its routes, which
 
 
 def _cut_off() -> Response:
-    """Ends the connection without an answer, where the server that is in use lets an application do that."""
+    """End the connection without an answer, if the current server supports that."""
     ours, plain = request.environ.get("gunicorn.socket"), request.environ.get("werkzeug.socket")
     if ours is not None:
         ours.cut_off()
@@ -173,7 +173,7 @@ def _cut_off() -> Response:
         plain.shutdown(socket.SHUT_RDWR)
     else:
         raise refusals.refusal_of("500")
-    # Nobody gets it.
+    # The connection is closed, so no client receives this answer.
     return Response(status=500)
 
 

@@ -1,6 +1,6 @@
-"""What Authlib's server works on at the demo EHR: parameters, the one client, a code, an answer without a framework.
+"""The messages of Authlib's server at the demo EHR, without a framework: parameters, the client, a code, an answer.
 
-Loaded with the first authorization, as all of Authlib.
+The first authorization loads this module and Authlib.
 """
 
 import hmac
@@ -21,7 +21,7 @@ Parameters = Sequence[tuple[str, str]]
 
 @dataclass(slots=True)
 class OAuthAnswer:
-    """An HTTP answer: ``body`` is a JSON object or empty, ``location`` where the user is sent."""
+    """An HTTP answer; ``body`` is a JSON object or empty, ``location`` the address to which it sends the user."""
 
     status: int
     body: Any
@@ -29,7 +29,7 @@ class OAuthAnswer:
 
     @property
     def location(self) -> str | None:
-        """Where the user is sent, if anywhere."""
+        """The address to which the answer sends the user, if any."""
         return self.headers.get("Location")
 
     @location.setter
@@ -38,7 +38,7 @@ class OAuthAnswer:
 
 
 class Payload(OAuth2Payload):
-    """Parameters as they came; of one that came twice the first counts, and Authlib refuses it where that matters."""
+    """Parameters as sent; ``data`` holds the first value of each, and Authlib refuses repeats where they matter."""
 
     def __init__(self, parameters: Parameters) -> None:
         self._data: dict[str, str] = {}
@@ -73,9 +73,9 @@ class SmartRequest(OAuth2Request):
 
 
 class RegisteredApp(ClientMixin):
-    """The one client of the demo EHR, as Authlib asks for it."""
+    """The only client of the demo EHR, with Authlib's interface."""
 
-    # The algorithm that a client's id_tokens are signed by, as OpenID Connect calls it.
+    # OpenID Connect's name for the algorithm that signs a client's id_tokens.
     id_token_signed_response_alg = SIGNED_BY
 
     def __init__(self, app: OwnApp) -> None:
@@ -85,7 +85,7 @@ class RegisteredApp(ClientMixin):
         return self._app.client_id
 
     def get_default_redirect_uri(self) -> None:
-        """None: a request that leaves it out is refused."""
+        """None: the server refuses a request without a redirect address."""
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
         return smart_scopes.granted(scope or "") or None
@@ -107,7 +107,7 @@ class RegisteredApp(ClientMixin):
 
 
 class TakenCode(AuthorizationCodeMixin):
-    """A code that was taken from the session; ``key`` is the hash of it."""
+    """A code that the session no longer holds; ``key`` is its hash."""
 
     def __init__(self, key: str, opens: Mapping[str, Any]) -> None:
         self.key, self.opens = key, opens

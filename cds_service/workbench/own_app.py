@@ -1,20 +1,20 @@
-"""The SMART app of this service as a client of its own demo EHR: nothing has to be configured for it.
+"""The SMART app of this service as a client of its own demo EHR, without any configuration.
 
-Where the workbench is on, each example patient has a FHIR server with SMART App Launch at
-``{address}/workbench/fhir/{name}``, and knows one client: the app that this service serves at ``/smart/launch`` and
-``/smart/callback``. Its secret is made with the installation, before any worker forks, and is written nowhere:
+If the workbench is on, each example patient has a FHIR server with SMART App Launch at
+``{address}/workbench/fhir/{name}``. The server knows one client: the app that this service serves at ``/smart/launch``
+and ``/smart/callback``. The installation makes the app's secret before any worker forks, and writes it nowhere:
 
     own = OwnApp(public_url, installation.own_app_secret)
 
-The demo EHR takes it as its one registered client. The app looks its registration up by the ``iss`` of a launch before
-it looks into the clients file:
+The demo EHR registers this app as its only client. For the ``iss`` of a launch, the app tries this registration before
+the clients file:
 
     registration = own.registration(iss)     # None: not a base of the demo EHR
 
-``iss`` is a base of the demo EHR if it is below our own address, or below the same port of this machine by another
-name (``localhost`` for ``127.0.0.1``). The app may then call that base although it is on this machine, authenticates at
-the token endpoint with ``client_secret_basic`` or ``client_secret_post``, and sends ``redirect_uri`` exactly as it
-stands here. Pure.
+``iss`` is a base of the demo EHR if it is below our own address, or below the same port of this machine under another
+name (``localhost`` for ``127.0.0.1``). The app may then call that base although it is on this machine. It
+authenticates at the token endpoint with ``client_secret_basic`` or ``client_secret_post``, and sends ``redirect_uri``
+exactly as returned here. Pure.
 """
 
 import re
@@ -32,7 +32,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class Registration(NamedTuple):
-    """What a SMART app must know to be launched from one FHIR server: ``issuer`` is its base without a final slash."""
+    """The registration of a SMART app at one FHIR server; ``issuer`` is its base without a trailing slash."""
 
     issuer: str
     client_id: str
@@ -42,7 +42,7 @@ class Registration(NamedTuple):
 
 
 class OwnApp(NamedTuple):
-    """The app as the demo EHR knows it; ``address`` is the service's own, without a slash at its end."""
+    """The app as the demo EHR knows it; ``address`` is the service's own, without a trailing slash."""
 
     address: str
     client_secret: str
@@ -51,11 +51,11 @@ class OwnApp(NamedTuple):
 
     @property
     def redirect_uri(self) -> str:
-        """The one address to which a user is sent back."""
+        """The only address to which the demo EHR sends a user back."""
         return self.address + CALLBACK_PATH
 
     def registration(self, iss: str) -> Registration | None:
-        """The registration at the demo EHR for the ``iss`` of a launch; None where that is not a base of it."""
+        """The registration at the demo EHR for the ``iss`` of a launch; None if ``iss`` is not one of its bases."""
         ours = urlsplit(self.address)
         try:
             given = urlsplit(iss)
@@ -69,7 +69,7 @@ class OwnApp(NamedTuple):
 
 
 def _same_service(given: SplitResult, ours: SplitResult) -> bool:
-    """Whether two addresses name one service: the same origin, or the same port of this machine. Raises ValueError."""
+    """True for two addresses of one service: same origin, or same port of this machine. Raises ValueError."""
     if given.scheme != ours.scheme or given.username is not None or _port(given) != _port(ours):
         return False
     host, own = given.hostname or "", ours.hostname or ""

@@ -1,4 +1,4 @@
-"""The synthetic patients of the workbench: the examples, each as a chart, draft orders, and a line on what it shows."""
+"""The synthetic patients of the workbench: each example as a chart, draft orders, and a line about its lesson."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -20,17 +20,17 @@ from cds_service.web import outcomes
 from cds_service.workbench.facets import NO_CARD, Facet, facet_of, telling_order
 from cds_service.workbench.words import NO_NAME
 
-# The one that a newcomer is shown first, if it is among the examples.
+# The example that a newcomer sees first, if the folder has it.
 FIRST = "typical-gaps"
-# A chart in memory is about a megabyte, and few are open at a time.
+# A chart takes about a megabyte of memory, and users open only a few at a time.
 MOST_OPEN = 8
 
 
 class Listed(NamedTuple):
-    """One line of the patient list. ``age`` in years, None where the birth date does not tell it.
+    """One line of the patient list. ``age`` is in years, None if the birth date leaves it open.
 
-    ``facet`` says what the card of its call says, and ``statement`` is the title of the statement that gives the card;
-    empty where there is none.
+    ``facet`` groups the card of the example's call; ``statement`` is the title of the statement behind that card, empty
+    if there is no card.
     """
 
     name: str
@@ -43,9 +43,9 @@ class Listed(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """One patient opened: the context of the example's call, its draft orders, and all resources of the chart.
+    """One opened patient: the context of the example's call, its draft orders, and all resources of the chart.
 
-    ``beside`` maps a resource type to what its server sends with a search of it unasked (``search.mode`` include).
+    ``beside`` maps a resource type to the unrequested resources in its search results (``search.mode`` include).
     """
 
     name: str
@@ -62,23 +62,23 @@ class Opened(NamedTuple):
 
 
 class Patients:
-    """The examples in one folder, read when first asked for, and kept for the day for which their dates were moved."""
+    """The examples in one folder, read on first use and cached for the day to which their dates are moved."""
 
     def __init__(self, folder: Path, guide: Guide) -> None:
         self._guide = guide
-        # Caches of this object: the list is short, and of the charts only those last opened are kept.
+        # Caches of this object: the list is short, and only the most recently opened charts stay.
         self._examples = lru_cache(maxsize=1)(lambda: examples.examples(folder))
         self.listed = lru_cache(maxsize=1)(self._listed)
         self.opened = lru_cache(maxsize=MOST_OPEN)(self._opened)
 
     def _listed(self, today: date) -> tuple[Listed, ...]:
-        """All patients as of a day, the most telling first: the one to begin with, then one of each outcome."""
+        """All patients as of a day: the example to begin with first, then one of each facet in turn."""
         in_turn = sorted(self._examples().values(), key=lambda example: example.name != FIRST)
         lines = [_line(example, self._guide, today) for example in in_turn]
         return tuple(telling_order((line.facet, line) for line in lines))
 
     def _opened(self, name: str, today: date) -> Opened | None:
-        """The chart of an example with its dates moved to a day; None where there is no such example."""
+        """The chart of an example with its dates moved to a day; None if there is no such example."""
         example = self._examples().get(name)
         if example is None:
             return None
@@ -90,7 +90,7 @@ class Patients:
         for key, value in request["prefetch"].items():
             for kind, resources in read_value(value).by_type.items():
                 by_type.setdefault(kind, []).extend(resources)
-                # A remark of the example's own server (OperationOutcome) is not a record.
+                # An OperationOutcome is a message of the example's own server, not a record.
                 if prefetch_templates.key_of(kind) != key and kind != "OperationOutcome":
                     beside[f"{key[0].upper()}{key[1:]}"] = tuple(resources)
         by_type.pop("OperationOutcome", None)
@@ -106,11 +106,11 @@ class Patients:
 
 
 def _line(example: Example, guide: Guide, today: date) -> Listed:
-    """One line of the list. The loaded statements are asked, so that the list says what a reader of it will see."""
+    """One line of the list. Evaluates the loaded statements, so the line matches the card that the reader will see."""
     request = examples.request_as_of(example, today)
     patient = request["prefetch"]["patient"]
     answers = hook_call.answer(hook_request.parse(example.about["service"], request), guide, today)
-    # The card that comes first.
+    # The card that the EHR shows first.
     shown = [(item.card["indicator"] != "warning", place) for place, item in enumerate(answers) if item.card]
     lead = answers[min(shown)[1]] if shown else None
     return Listed(
@@ -125,7 +125,7 @@ def _line(example: Example, guide: Guide, today: date) -> Listed:
 
 
 def name_of(patient: Json) -> str:
-    """The name by which a Patient is called; its id where no name can be read."""
+    """The name of a Patient; its id if the resource has no readable name."""
     names = patient.get("name")
     for name in names if isinstance(names, list) else ():
         if isinstance(name, dict):
@@ -138,7 +138,7 @@ def name_of(patient: Json) -> str:
 
 
 def age_of(patient: Json, today: date) -> int | None:
-    """Whole years of a Patient on a day, or None where the birth date does not settle them."""
+    """The age of a Patient on a day in whole years; None if the birth date leaves it open."""
     try:
         born = days_of(patient.get("birthDate"))
     except UnreadableError:

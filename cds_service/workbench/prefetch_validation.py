@@ -1,4 +1,4 @@
-"""The prefetch of a call validated: what was sent under each key, and what the service can read of it."""
+"""Validation of a call's prefetch: the value under each key, and the part of it that the service can use."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -19,7 +19,8 @@ from cds_service.workbench.remarks import ERROR, NOTE, WARNING, Check, Remark, m
 
 
 class Published(NamedTuple):
-    """What discovery says: prefetch key -> template, prefetch key -> resource type; ``fetches`` what is not sent."""
+    """The data of discovery: prefetch key -> template and key -> resource type; ``fetches`` if the service fetches
+    missing keys."""
 
     templates: Mapping[str, str]
     types: Mapping[str, str]
@@ -27,7 +28,7 @@ class Published(NamedTuple):
 
 
 def checks(body: Mapping[str, Any], request: HookRequest | None, published: Published) -> Iterator[Check]:
-    """The checks of what is sent as prefetch; ``request`` is as the service reads it, None where it is refused."""
+    """The checks of a call's prefetch; ``request`` is the request as parsed, None if the service refuses it."""
     sent = body.get("prefetch")
     if sent is not None and not isinstance(sent, dict):
         return
@@ -119,10 +120,9 @@ def _strangers(place: str, by_type: Mapping[str, list[Any]], patient_id: str) ->
 
 
 def delivery(request: HookRequest | None, guide: Guide) -> tuple[dict[str, Json], list[Remark]]:
-    """What the service can read of each type that the loaded statements read, and a remark on what does not count.
+    """The records that the service can use, for each type that the loaded statements need, and remarks on the others.
 
-    It is the ledger of the chart itself, as JSON by type, so that a list that was sent and cannot be used does not pass
-    in silence.
+    The ledger, as JSON by type, comes from the chart itself, so an unusable list cannot pass unnoticed.
     """
     if request is None:
         return {}, []

@@ -1,4 +1,4 @@
-"""What the demo EHR refuses on demand, to see what an app does then: one choice for each step of a launch. Pure."""
+"""Refusals of the demo EHR on demand, to test how an app reacts: one choice for each step of a launch. Pure."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -7,16 +7,16 @@ from cds_service.errors import RequestError
 from cds_service.workbench import words
 
 OFF = ""
-# How long a write that is answered late is held, in seconds: longer than an app waits, shorter than a proxy does.
+# The delay of a late answer to a write, in seconds: longer than an app waits, shorter than a proxy waits.
 LATE_SECONDS = 15.0
 ACCESS_SECONDS = 300
 DENIED, CUT = "denied", "cut"
 TIMEOUT, RESET = "timeout", "reset"
-# With this one alone the rest of what an app can fall back on is still taken.
+# If the EHR refuses only this type, it still accepts an app's fallback types.
 FORMS = "QuestionnaireResponse"
 
 
-# Of a write that is refused with a status: the code of the issue, and headers of the answer.
+# For each status of a refused write: the code of the issue, and the headers of the answer.
 _ANSWERS: dict[str, tuple[str, dict[str, str]]] = {
     "401": ("login", {"WWW-Authenticate": 'Bearer error="invalid_token"'}),
     "403": ("forbidden", {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}),
@@ -31,7 +31,7 @@ _ANSWERS: dict[str, tuple[str, dict[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """What is switched on; each is a value of ``words.REFUSALS``, empty where nothing is refused."""
+    """The refusals that are on; each is a value of ``words.REFUSALS``, empty for no refusal."""
 
     authorization: str = OFF
     write: str = OFF
@@ -41,7 +41,7 @@ class Refusals:
 
     @classmethod
     def of_json(cls, given: Any) -> "Refusals":
-        """The choices that a page sends. Raises RequestError 400 for one that there is not."""
+        """The choices that a page sends. Raises RequestError 400 for an unknown choice or value."""
         if not isinstance(given, dict):
             raise RequestError(400, "structure", words.NO_CHOICES)
         for name, value in given.items():
@@ -52,7 +52,7 @@ class Refusals:
 
     @classmethod
     def read(cls, kept: dict[str, str]) -> "Refusals":
-        """The choices as a session keeps them."""
+        """The choices as a session stores them."""
         return cls(**kept)
 
     def as_json(self) -> dict[str, str]:
@@ -60,15 +60,15 @@ class Refusals:
         return asdict(self)
 
     def access_seconds(self) -> int:
-        """How long an access token is good."""
+        """The lifetime of an access token in seconds."""
         return int(self.lifetime or ACCESS_SECONDS)
 
     def of_write(self, kinds: set[str]) -> str:
-        """What becomes of a write of resources of these types: a value of "write"."""
+        """The outcome of a write of resources of these types: a value of "write"."""
         return self.write if not self.of or self.of in kinds else OFF
 
 
 def refusal_of(status: str) -> RequestError:
-    """The answer of a write that is refused with a status (a value of "write")."""
+    """The answer to a write that the EHR refuses with a status (a value of "write")."""
     code, headers = _ANSWERS[status]
     return RequestError(int(status), code, words.REFUSED[status], headers=headers)

@@ -1,4 +1,4 @@
-"""What a validation reports: remarks with place and level, and the checks in which there was nothing to remark."""
+"""The result of a validation: remarks with place and level, and the checks that passed."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -14,7 +14,7 @@ MOST_FINDINGS = 200
 
 
 class Remark(NamedTuple):
-    """One thing found: ``path`` in the JSON (empty for the whole), ``level`` error, warning or note, ``text``."""
+    """One finding: ``path`` in the JSON (empty for the whole), ``level`` error, warning or note, ``text``."""
 
     path: str
     level: str
@@ -22,21 +22,21 @@ class Remark(NamedTuple):
 
 
 class Check(NamedTuple):
-    """One part of a validation: ``title`` says what holds where it passes, ``remarks`` what is found."""
+    """One part of a validation: ``title`` is the sentence for a pass, ``remarks`` are the findings."""
 
     title: str
     remarks: Iterable[Remark]
 
 
 class Report(NamedTuple):
-    """The remarks of all checks, errors first, and the titles of those that passed."""
+    """The remarks of all checks, errors first, and the titles of the checks that passed."""
 
     findings: list[Remark]
     passed: list[str]
 
 
 def report_of(checks: Iterable[Check]) -> Report:
-    """Runs the checks, up to ``MOST_FINDINGS``. A check passes where nothing worse than a note is found."""
+    """Run the checks, up to ``MOST_FINDINGS``. A check passes if it finds nothing worse than a note."""
     found: dict[Remark, None] = {}
     passed = []
     for check in checks:
@@ -51,12 +51,12 @@ def report_of(checks: Iterable[Check]) -> Report:
 
 
 def models_check(place: str, resources: list[tuple[str, Any]]) -> Check:
-    """Whether resources, each with its place, are valid against their models; those lie within ``place``."""
+    """A check that resources, each with its place, are valid against their models; all lie within ``place``."""
     return Check(words.valid(len(resources)), _models(place, resources))
 
 
 def _models(place: str, resources: list[tuple[str, Any]]) -> Iterator[Remark]:
-    """What breaks the FHIR R4B model of each resource; values are not repeated. Models are slow: there is a limit."""
+    """Violations of each resource's FHIR R4B model, without its values. Models are slow, so there is a limit."""
     if len(resources) > MOST_RESOURCES:
         yield Remark(place, WARNING, words.first_validated(len(resources), MOST_RESOURCES))
     for where, resource in resources[:MOST_RESOURCES]:
@@ -66,7 +66,7 @@ def _models(place: str, resources: list[tuple[str, Any]]) -> Iterator[Remark]:
 
 
 def split_address(address: str) -> tuple[str, str] | None:
-    """Scheme and host of an absolute http or https address; None of any other text."""
+    """Scheme and host of an absolute http or https address; None for any other text."""
     try:
         parts = urlsplit(address)
     except ValueError:

@@ -1,11 +1,11 @@
-"""The Markdown of a card as HTML that may be in a page: text, tables and links, and nothing that runs or loads."""
+"""The Markdown of a card as HTML that is safe in a page: text, tables and links, without scripts or loaded content."""
 
 from functools import cache
 
 import nh3
 from markdown_it import MarkdownIt
 
-# Of GitHub-flavored Markdown (CDS Hooks 2.0, "Card Attributes") what cards use. No heading: a card has its own.
+# The part of GitHub-flavored Markdown (CDS Hooks 2.0, "Card Attributes") that cards use. A card has its own heading.
 TAGS = {"a", "blockquote", "br", "code", "del", "em", "hr", "li", "ol", "p", "pre", "strong"} | {
     "table",
     "tbody",
@@ -25,9 +25,9 @@ def _markdown() -> MarkdownIt:
 
 
 def render(text: str) -> str:
-    """HTML of GitHub-flavored Markdown; raw HTML in it becomes text. A link opens apart and names no referrer.
+    """HTML of GitHub-flavored Markdown; raw HTML becomes text. Links open in a new tab and send no referrer.
 
-    What the renderer lets through is checked against a list of what is allowed as well.
+    An allow-list also checks the renderer's output.
     """
     html = _markdown().render(text)
     return nh3.clean(
@@ -42,5 +42,5 @@ def render(text: str) -> str:
 
 
 def _filtered(tag: str, attribute: str, value: str) -> str | None:
-    """An address as it is, if it says its scheme: one that does not would lead to a page of our own."""
+    """An address with an allowed scheme, unchanged; None for others, as a relative address would lead to our pages."""
     return value if attribute != "href" or value.partition(":")[0].lower() in SCHEMES else None

@@ -1,4 +1,4 @@
-"""The workbench over HTTP: its page, and helpers that keep nothing; the demo EHR behind it has routes of its own."""
+"""The workbench over HTTP: its page, and stateless helpers; the demo EHR behind it has its own routes."""
 
 import threading
 from collections.abc import Callable
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from cds_service.store.workbench_sessions import WorkbenchSessions
     from cds_service.workbench.remarks import Remark
 
-# The one page whose scripts may call a server, and that is ours alone.
+# Only this page has scripts that may call a server, and only ours.
 CONTENT_SECURITY_POLICY = f"{pages.CONTENT_SECURITY_POLICY}; connect-src 'self'"
 _JSON = "application/json"
 
 
 class Offer(NamedTuple):
-    """One procedure that can be ordered: what a statement calls it, and the code for it."""
+    """One procedure that a user can order: the statement's name for it, and its code."""
 
     label: str
     system: str
@@ -57,11 +57,11 @@ def register(
     *,
     fetches: bool,
 ) -> None:
-    """Adds the workbench: its page at ``/``, all else under ``/workbench``.
+    """Add the workbench: its page at ``/``, everything else under ``/workbench``.
 
-    ``guide`` is what calls are answered with, ``own_app`` our SMART app with our address, ``clock`` gives the day to
-    which examples are moved, ``fetches`` tells whether what a call does not bring is fetched. Without ``sessions``
-    nothing is written into charts, and no app is launched.
+    ``guide`` answers calls, ``own_app`` is our SMART app with our address, ``clock`` gives the day to which examples
+    are moved, and ``fetches`` is true if the service fetches data that a call lacks. Without ``sessions``, nobody can
+    write into charts or launch an app.
     """
     library, address = guide.library, own_app.address
     patients = Patients(data_folder("fhir_examples"), guide)

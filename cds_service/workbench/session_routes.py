@@ -1,4 +1,4 @@
-"""What the workbench's page asks of the demo EHR: launches of apps, what was written in a chart, and refusals."""
+"""Routes of the demo EHR for the workbench's page: app launches, written resources, and refusals."""
 
 from typing import Any
 
@@ -23,14 +23,14 @@ _NO_SESSION = Session("", "")
 def register(  # noqa: C901 - the branches are those of its routes, which are functions within it
     parts: Blueprint, ehr: DemoEhr, address: str
 ) -> None:
-    """Adds what the page asks; ``address`` is ours, without a slash at its end."""
+    """Add the routes for the page; ``address`` is ours, without a trailing slash."""
 
     def held() -> Session:
-        """The session of the browser, to look at."""
+        """The session of the browser, for reading only."""
         return ehr.of_browser(browser.cookie()) or _NO_SESSION
 
     def own() -> str:
-        """The cookie of the browser's session, which is begun where there is none."""
+        """The cookie of the browser's session; begins a session if there is none."""
         browser.check_origin(address)
         cookie = browser.cookie()
         return cookie if ehr.of_browser(cookie) is not None else ehr.begin()
@@ -69,7 +69,7 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
         browser.check_origin(address)
         cookie = browser.cookie()
         if not held().written.get(name):
-            # Nothing was written: whoever reads without a token sees the same.
+            # Without written resources, a caller without a token sees the same data.
             return Response(orjson.dumps({"fhirAuthorization": None}), mimetype="application/json")
         granted = ehr.change(cookie, lambda session: ehr.grant_to_service(session, name))
         return answered({"fhirAuthorization": granted}, cookie)

@@ -1,4 +1,4 @@
-"""What a demo FHIR server says of its authorization: SMART App Launch 2.2, "Conformance", and OpenID Connect. Pure."""
+"""The authorization metadata of a demo FHIR server (SMART App Launch 2.2, "Conformance", and OpenID Connect). Pure."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ _SECURITY = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 
 
 class Endpoints:
-    """The addresses of one demo FHIR server: ``root`` is the address of the service without a slash at its end."""
+    """The addresses of one demo FHIR server; ``root`` is the address of the service without a trailing slash."""
 
     def __init__(self, root: str, name: str) -> None:
         self.base = f"{root}/workbench/fhir/{name}"
@@ -35,7 +35,7 @@ class Endpoints:
 
 
 def configuration(endpoints: Endpoints) -> dict[str, Any]:
-    """``.well-known/smart-configuration``, which is also what OpenID Connect asks for."""
+    """``.well-known/smart-configuration``, which also serves OpenID Connect."""
     return {
         "issuer": endpoints.base,
         "jwks_uri": endpoints.keys,
@@ -55,7 +55,7 @@ def configuration(endpoints: Endpoints) -> dict[str, Any]:
 
 
 def security(endpoints: Endpoints) -> Json:
-    """``rest.security`` of the CapabilityStatement, with the addresses that older apps read there."""
+    """``rest.security`` of the CapabilityStatement, with the addresses that older apps look for there."""
     uris = [{"url": "authorize", "valueUri": endpoints.authorize}, {"url": "token", "valueUri": endpoints.token}]
     return {
         "extension": [{"url": _OAUTH_URIS, "extension": uris}],

@@ -1,4 +1,4 @@
-"""SMART App Launch at the demo EHR over HTTP: where apps are sent to, the consent page, tokens, and keys."""
+"""SMART App Launch at the demo EHR over HTTP: authorization, the consent page, tokens, and keys."""
 
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -28,7 +28,7 @@ _JSON = "application/json"
 def register(  # noqa: C901 - the branches are those of its routes, which are functions within it
     parts: Blueprint, ehr: DemoEhr, address: str
 ) -> None:
-    """Adds authorization for the FHIR server of each patient; ``address`` is ours, without a slash at its end."""
+    """Add authorization for the FHIR server of each patient; ``address`` is ours, without a trailing slash."""
 
     def endpoints(name: str) -> Endpoints:
         ehr.opened(name)
@@ -94,7 +94,7 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
         return answer
 
     def _consent_page(name: str, ticket: str, scope: str, is_cut: bool) -> Response:
-        # A browser holds the addresses that follow an answer to a form against this policy too.
+        # A browser also applies this policy to the redirects that follow a form's answer.
         parts_of_app = urlsplit(ehr.app.redirect_uri)
         policy = pages.CONTENT_SECURITY_POLICY.replace(
             "form-action 'none'", f"form-action 'self' {parts_of_app.scheme}://{parts_of_app.netloc}"
@@ -112,7 +112,7 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
             choices=smart_scopes.choices(scope),
             is_cut=is_cut,
         )
-        # Without a referrer a browser would send the form with the origin null.
+        # Without a referrer, a browser would send the form with the origin null.
         answer.headers["Referrer-Policy"] = "same-origin"
         return answer
 
@@ -155,7 +155,7 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
             code, lambda session: context(name, session, signed_by).exchange_code(form, dict(request.headers))
         )
         if answer is None:
-            # Answered as every other code that is not known.
+            # Answer as for any other unknown code.
             answer = context(name, begun(ehr.random)[0], signed_by).exchange_code(form, dict(request.headers))
         told = _json(answer.body, answer.status)
         told.headers.extend((key, value) for key, value in answer.headers.items() if key != "Content-Type")
@@ -163,7 +163,7 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
 
 
 def _sent(answer: "OAuthAnswer") -> Response:
-    """The user sent back to the app."""
+    """A redirect that sends the user back to the app."""
     if answer.location is None:
         raise RequestError(400, "invalid", words.NOT_ANSWERED)
     told = redirect(answer.location, 303)

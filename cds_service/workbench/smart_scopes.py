@@ -1,7 +1,7 @@
-"""The scopes that the demo EHR grants: SMART App Launch 2.2, "Scopes for requesting FHIR Resources", and 1.0 spellings.
+"""The scopes of the demo EHR (SMART App Launch 2.2, "Scopes for requesting FHIR Resources", and 1.0 spellings).
 
-Pure. A scope that is not understood, or that the EHR does not grant (``system/``, ``offline_access``, a scope with a
-constraint), is left out of what is granted, as OAuth allows (RFC 6749, section 3.3).
+Pure. The EHR omits unknown scopes and scopes that it does not grant (``system/``, ``offline_access``, a scope with a
+constraint), as OAuth allows (RFC 6749, section 3.3).
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from cds_service.fhir.types import TYPES
 from cds_service.workbench import words as texts
 
-# What says who uses the app and where it is launched.
+# These scopes cover the user's identity and the launch context.
 PLAIN = ("openid", "fhirUser", "launch", "launch/patient")
 LAUNCHES = frozenset({"launch", "launch/patient"})
 READ, WRITE = "rs", "cud"
@@ -24,8 +24,8 @@ _MOST = 100
 class DataScope(NamedTuple):
     """One scope for resources: ``level`` is patient or user, ``kind`` a resource type or ``*``.
 
-    ``interactions`` are letters of ``cruds``: create, read, update, delete, search. ``first_version``: it is spelled as
-    SMART App Launch 1.0 does.
+    ``interactions`` are letters of ``cruds``: create, read, update, delete, search. ``first_version`` is true for the
+    spelling of SMART App Launch 1.0.
     """
 
     level: str
@@ -39,13 +39,13 @@ class DataScope(NamedTuple):
         return f"{self.level}/{self.kind}.{verb or self.interactions}"
 
     def only(self, letters: str) -> "DataScope | None":
-        """The part of it that is among some interactions; None where nothing of it is left."""
+        """The scope limited to some interactions; None if none of its interactions is among them."""
         left = "".join(letter for letter in self.interactions if letter in letters)
         return self._replace(interactions=left) if left else None
 
 
 def data_scopes(text: str) -> list[DataScope]:
-    """The scopes for resources in a scope string, in its order, each once."""
+    """The distinct scopes for resources in a scope string, in order."""
     return list(dict.fromkeys(_data_scopes(text)))
 
 
@@ -60,37 +60,37 @@ def _data_scopes(text: str) -> Iterator[DataScope]:
 
 
 def plain_scopes(text: str) -> list[str]:
-    """The other scopes in a scope string that are granted, in its order, each once."""
+    """The distinct other scopes in a scope string that the EHR grants, in order."""
     return [word for word in dict.fromkeys(text.split()[:_MOST]) if word in PLAIN]
 
 
 def granted(text: str) -> str:
-    """What the EHR can grant of a scope string."""
+    """The part of a scope string that the EHR can grant."""
     return " ".join([*plain_scopes(text), *map(str, data_scopes(text))])
 
 
 def read_only(text: str) -> str:
-    """The same without anything that writes."""
+    """The grantable part of a scope string without write interactions."""
     left = (scope.only(READ) for scope in data_scopes(text))
     return " ".join([*plain_scopes(text), *(str(scope) for scope in left if scope)])
 
 
 def allows(text: str, kind: str, interaction: str) -> bool:
-    """Whether a granted scope string covers an interaction (a letter of ``cruds``) with a type of resource."""
+    """True if a granted scope string covers an interaction (a letter of ``cruds``) with a type of resource."""
     return any(scope.kind in ("*", kind) and interaction in scope.interactions for scope in data_scopes(text))
 
 
 class Choice(NamedTuple):
-    """One line of the consent page: ``value`` is what its box sends, ``text`` what it says."""
+    """One line of the consent page: ``value`` is the value of its checkbox, ``text`` its label."""
 
     value: str
     text: str
 
 
 def choices(text: str) -> list[Choice]:
-    """What a user may refuse of a scope string, one by one: reading and writing of each type apart.
+    """The parts of a scope string that a user can refuse individually: read and write access to each type.
 
-    A launch scope cannot be refused alone: without a patient the app has nothing to open.
+    A user cannot refuse a launch scope alone: without a patient, the app has nothing to open.
     """
     words = plain_scopes(text)
     lines = [Choice(word, texts.SCOPES[word]) for word in words if word not in LAUNCHES]
@@ -110,7 +110,7 @@ def _called(kind: str) -> str:
 
 
 def chosen(text: str, ticked: Iterable[str]) -> str:
-    """A scope string without the choices that the user did not tick, spelled as it was asked for."""
+    """A scope string without the choices that the user left unchecked, in its original spelling."""
     kept = set(ticked)
     words = [word for word in plain_scopes(text) if word in LAUNCHES or word in kept]
     scopes = []

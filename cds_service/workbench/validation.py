@@ -1,8 +1,8 @@
-"""A call validated against CDS Hooks 2.0: every fault at once, with its place, in words for the developer.
+"""Validation of a call against CDS Hooks 2.0: every problem at once, with its place, worded for the developer.
 
-The service itself accepts more: it answers much of what is found here. A finding of level ``error`` breaks the
-specification or is refused by the service, a ``warning`` costs something (criteria stay unknown), a ``note`` is for
-information. Findings are shown to whoever sent the call, and to nobody else.
+The service is more lenient, and answers many calls with findings. An ``error`` violates the specification or makes the
+service refuse the call; a ``warning`` has a cost (criteria stay unknown); a ``note`` is for information. Only the
+sender of the call sees the findings.
 """
 
 import re
@@ -43,7 +43,7 @@ _CONTEXT = {
 
 
 class RequestReport(NamedTuple):
-    """What a validation found, the titles of the checks that passed, and what the service can read of each type."""
+    """The findings of a validation, the titles of the checks that passed, and the usable records of each type."""
 
     findings: list[Remark]
     passed: list[str]
@@ -51,8 +51,8 @@ class RequestReport(NamedTuple):
 
 
 def request_report(service_id: str | None, body: Any, published: Published, guide: Guide) -> RequestReport:
-    """Validates a request. ``service_id`` is the service called, or None for that of its hook; ``guide`` is what the
-    service would answer it with."""
+    """Validate a request. ``service_id`` is the called service, or None for the default service of its hook; ``guide``
+    is the guide that the service would answer with."""
     if not isinstance(body, dict):
         return RequestReport([Remark("", ERROR, words.NOT_AN_OBJECT)], [], {})
     service = service_id or hook_request.SERVICE_OF.get(str(body.get("hook")))
@@ -66,7 +66,7 @@ def request_report(service_id: str | None, body: Any, published: Published, guid
 
 
 def _accepted(service: str | None, body: dict[str, Any]) -> tuple[HookRequest | None, list[Remark]]:
-    """The request as the service reads it, or why it is refused."""
+    """The request as the service parses it, or the reason for a refusal."""
     if service is None:
         return None, [Remark("hook", ERROR, words.hook(hook_request.HOOKS))]
     try:
@@ -98,7 +98,7 @@ def _checks(
 
 
 def _unread(request: HookRequest) -> Iterator[Remark]:
-    """The drafts that the service cannot read as orders, and those for other patients."""
+    """The drafts that the service cannot read as orders, and the drafts for other patients."""
     for item in request.unread_drafts:
         yield Remark(item.place, WARNING, words.not_an_order(item.sentence))
     for place, _ in request.orders_of_others:
@@ -177,7 +177,7 @@ def _selections(
 
 
 def _access(body: Mapping[str, Any], published: Published) -> Iterator[Remark]:
-    """What is said of the FHIR server and the grant (CDS Hooks 2.0, "FHIR Resource Access")."""
+    """Problems of the FHIR server and the grant (CDS Hooks 2.0, "FHIR Resource Access")."""
     server, grant = body.get("fhirServer"), body.get("fhirAuthorization")
     if isinstance(server, str) and server:
         parts = split_address(server)

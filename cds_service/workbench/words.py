@@ -1,6 +1,6 @@
-"""The words that modules of the demo EHR give to its pages, in one place, so that a site can reword them and a
-translator can work. All others are in ``static/workbench/strings.js`` and in the templates; those of the Check tab in
-``check_words``. What its FHIR and OAuth servers answer to programs is with them.
+"""The words that modules of the demo EHR give to its pages, in one place so that a site can reword or translate them.
+All other words are in ``static/workbench/strings.js`` and in the templates; the words of the Check tab are in
+``check_words``. Answers of the FHIR and OAuth servers to programs stay in those modules.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 APP = "Documentation form of cds-service"
 NO_NAME = "A patient without a name"
 
-# What the card of a patient says, by the groups of the patient list, the most telling first.
+# The groups of the patient list by the content of a patient's card, the most informative first.
 FACETS: Mapping[str, str] = {
     "documentation": "Documentation needed",
     "off-label": "Off-label or contraindicated",
@@ -24,10 +24,10 @@ FACETS: Mapping[str, str] = {
     "other": "Another outcome",
 }
 
-# --- what the demo EHR refuses ----------------------------------------------------------------------------------------
+# --- refusals of the demo EHR -----------------------------------------------------------------------------------------
 
 Choices = Mapping[str, str]
-# For each choice, by its name: its label, and the words for each value ("": nothing is refused).
+# For each choice, by its name: its label, and the words for each value ("" for no refusal).
 REFUSALS: Mapping[str, tuple[str, Choices]] = {
     "authorization": (
         "Authorization",
@@ -54,7 +54,7 @@ REFUSALS: Mapping[str, tuple[str, Choices]] = {
     "lifetime": ("Access token lasts", {"": "5 minutes", "30": "30 seconds", "5": "5 seconds"}),
 }
 NO_CHOICES = "The choices must be an object."
-# What the EHR says of a write that it refuses, which an app may show.
+# The EHR's message about a write that it refuses, which an app may show.
 REFUSED: Mapping[str, str] = {
     "401": "The access token is no longer accepted.",
     "403": "The granted scope does not allow this write.",
@@ -68,7 +68,7 @@ REFUSED: Mapping[str, str] = {
 
 
 def no_choice(name: str, allowed: Iterable[str]) -> str:
-    """A choice that there is not; ``allowed`` is empty where there is none of that name."""
+    """An unknown choice or value; ``allowed`` is empty if no choice has that name."""
     values = ", ".join(map(repr, allowed))
     return f"'{name}' must be one of {values}." if values else f"'{name}' is not a choice."
 
@@ -80,7 +80,7 @@ OTHER_SESSION = "This page belongs to another session of the workbench. Launch t
 ANSWERED_BEFORE = "This page was answered before, or is too old. Launch the app again."
 NOT_ANSWERED = "The authorization request could not be answered."
 NOT_AUTHORIZED = "The app was not authorized"
-# What a user allows, by the scope.
+# The permission that each scope gives, as the user reads it.
 SCOPES: Mapping[str, str] = {
     "openid": "Know who you are",
     "fhirUser": "Read your own record as a user",
@@ -92,11 +92,11 @@ EVERY_KIND = "every kind of record"
 
 
 def scope(verb: str, records: str) -> str:
-    """What a user allows an app to do with records; ``verb`` is READ or WRITE."""
+    """The permission of an app to use records; ``verb`` is READ or WRITE."""
     return f"{verb} {records}"
 
 
-# --- a Bundle that somebody brings ------------------------------------------------------------------------------------
+# --- a Bundle that a user brings --------------------------------------------------------------------------------------
 
 NOT_AN_OBJECT = "This is not a FHIR Bundle: it must be a JSON object."
 A_REQUEST = "This is a CDS Hooks request, not a Bundle. Paste it in the Developer panel, under Request, and resend it."
@@ -108,7 +108,7 @@ NO_TEMPLATES = "templates must be an object of prefetch keys and templates."
 
 
 def no_bundle(kind: str) -> str:
-    """A resource that is not a Bundle; ``kind`` is its type, "" where it has none."""
+    """A resource that is not a Bundle; ``kind`` is its type, "" if it has none."""
     said = f"resourceType is '{kind}'" if kind else "it has no resourceType"
     return f"This is not a FHIR Bundle: {said}; it must be 'Bundle'."
 
@@ -124,15 +124,15 @@ def no_type(place: str) -> str:
 
 
 def too_many_patients(number: int, most: int) -> str:
-    """A Bundle of more patients than the list holds."""
+    """A Bundle with more patients than the list can show."""
     return f"The Bundle holds {number} patients; at most {most} can be listed."
 
 
 def too_many_templates(most: int) -> str:
-    """More templates than are answered."""
+    """More templates than the service answers."""
     return f"At most {most} templates are answered."
 
 
 def no_template(key: str, why: str) -> str:
-    """A template that cannot be filled in."""
+    """A template that cannot be resolved."""
     return f"The template of '{key}': {why}."

@@ -1,7 +1,7 @@
-"""What apps write into a demo chart: create, update and transaction (FHIR R4, "RESTful API"), checked. Pure.
+"""App writes into a demo chart: create, update and transaction (FHIR R4, "RESTful API"), validated. Pure.
 
-Nothing is changed here: what is to be kept comes back, and whoever called keeps it. What is written was checked before
-(``check``), apart from the chart, so that nobody waits for the chart meanwhile.
+Nothing changes here: the functions return the resources to store, and the caller stores them. The caller runs
+``check`` beforehand, outside the lock on the session, so validation blocks nobody.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,7 +13,7 @@ from cds_service.errors import RequestError
 from cds_service.fhir.elements import Json, relative
 from cds_service.workbench import fhir
 
-# Of whom each type is; a Provenance is of what it names as its target.
+# The element of each type that names the patient; a Provenance names its target instead.
 SUBJECTS = {"DocumentReference": "subject", "Observation": "subject", "QuestionnaireResponse": "subject"}
 PROVENANCE = "Provenance"
 WRITABLE = (*SUBJECTS, PROVENANCE)
@@ -22,14 +22,14 @@ CREATED, UPDATED, FOUND = 201, 200, 200
 
 
 class Stamp(NamedTuple):
-    """What the server adds to what it stores: new ids, and the instant."""
+    """The server's additions to a stored resource: new ids, and the current instant."""
 
     new_id: Callable[[], str]
     instant: str
 
 
 class Written(NamedTuple):
-    """What came of one write: the HTTP status, the resource as it is now, and whether it is to be kept."""
+    """The result of one write: the HTTP status, the current resource, and whether the caller must store it."""
 
     status: int
     resource: Json
@@ -37,26 +37,25 @@ class Written(NamedTuple):
 
 
 class WritableChart(NamedTuple):
-    """The chart that is written into: the id of its patient, and what it holds now."""
+    """The chart that receives the writes: the id of its patient, and its current resources."""
 
     patient_id: str
     resources: tuple[Json, ...]
 
     def find(self, kind: str, identity: str) -> Json | None:
-        """One resource; None where the chart does not hold it."""
+        """One resource; None if the chart does not have it."""
         alike = (item for item in self.resources if item["resourceType"] == kind and item.get("id") == identity)
         return next(alike, None)
 
     def with_(self, resources: Iterable[Json]) -> "WritableChart":
-        """The chart with other resources beside its own."""
+        """The chart with additional resources."""
         return self._replace(resources=(*self.resources, *resources))
 
 
 def create(chart: WritableChart, kind: str, resource: Json, condition: str | None, stamp: Stamp) -> Written:
-    """Creates a resource that was checked; ``condition`` is a search (``If-None-Exist``) that must find none, and where
-    it finds one that one comes back.
+    """Create a checked resource; if the search ``condition`` (``If-None-Exist``) finds a resource, return that instead.
 
-    Raises RequestError: 400 ``condition`` is not a search, 412 it finds several, 422 it is not of this chart's patient.
+    Raises RequestError: 400 ``condition`` is not a search, 412 it finds several, 422 wrong patient.
     """
     _check_subject(chart, kind, resource)
     found = _existing(chart, kind, condition)
@@ -68,7 +67,7 @@ def create(chart: WritableChart, kind: str, resource: Json, condition: str | Non
 def update(
     chart: WritableChart, kind: str, identity: str, resource: Json, if_match: str | None, stamp: Stamp
 ) -> Written:
-    """Stores the next version, which was checked, of a resource that the chart holds.
+    """Store the next, checked version of a resource in the chart.
 
     Raises RequestError: as ``create``, 400 another id in the body, 405 no such resource (no update creates one), 412
     ``if_match`` is another version.
@@ -91,10 +90,10 @@ _ALLOW = {"Allow": "GET, POST"}
 
 
 def transaction(chart: WritableChart, bundle: Any, stamp: Stamp) -> list[Written]:
-    """All writes of a transaction Bundle that was checked, in the order of its entries.
+    """All writes of a checked transaction Bundle, in the order of its entries.
 
-    References by fullUrl become references by id. Raises RequestError as ``create`` and ``update`` do, with the entry
-    that is at fault: then nothing is written.
+    References by fullUrl become references by id. Raises RequestError as ``create`` and ``update`` do, with the faulty
+    entry; then nothing is written.
     """
     requests = [_request(entry, index) for index, entry in enumerate(_entries(bundle))]
     existing: list[Json | None] = []
@@ -106,7 +105,7 @@ def transaction(chart: WritableChart, bundle: Any, stamp: Stamp) -> list[Written
         ids.append(str(found["id"]) if found else stamp.new_id() if request.creates else request.identity)
     named = list(zip(requests, ids, strict=True))
     addresses = {request.full_url: f"{request.kind}/{identity}" for request, identity in named if request.full_url}
-    # What is written together may refer to one another.
+    # Resources of one transaction may refer to each other.
     around = chart.with_({"resourceType": one.kind, "id": identity} for one, identity in named if one.creates)
     written = []
     for (request, identity), found in zip(named, existing, strict=True):
@@ -124,7 +123,7 @@ def transaction(chart: WritableChart, bundle: Any, stamp: Stamp) -> list[Written
 
 
 def version_of(resource: Json) -> int:
-    """The version of a resource; that of one that was never written is 1."""
+    """The version of a resource; 1 if it was never written."""
     meta = resource.get("meta")
     text = meta.get("versionId") if isinstance(meta, dict) else None
     return int(text) if isinstance(text, str) and text.isdecimal() and len(text) < 9 else 1
@@ -171,7 +170,7 @@ def _request(entry: Any, index: int) -> _Request:
 
 @contextmanager
 def _at(request: _Request) -> Iterator[None]:
-    """An error within it names the entry that is at fault."""
+    """Add the faulty entry's place to an error raised within."""
     try:
         yield
     except RequestError as error:
@@ -192,9 +191,9 @@ def _existing(chart: WritableChart, kind: str, condition: str | None) -> Json | 
 
 
 def check(kind: str, resource: Any) -> None:
-    """Checks what can be checked without the chart; it takes its time with a large resource.
+    """Validate a resource as far as possible without the chart; slow for a large resource.
 
-    Raises RequestError: 400 no such shape, 404 a type that cannot be written, 422 not valid FHIR.
+    Raises RequestError: 400 wrong shape, 404 a type that cannot be written, 422 invalid FHIR.
     """
     if kind not in WRITABLE:
         raise RequestError(
@@ -204,16 +203,16 @@ def check(kind: str, resource: Any) -> None:
         raise RequestError(400, "structure", f"The body must be a resource of type {kind}.", "resourceType")
     from cds_service.fhir import models
 
-    # The words of the models may repeat what was sent; who sent it may read them.
+    # A model's message may repeat values of the resource, which the sender may see.
     fault = next(models.problems(resource), None)
     if fault is not None:
         raise RequestError(422, "structure", f"The {kind} is not valid FHIR R4: {fault[:300]}", kind)
 
 
 def check_transaction(bundle: Any) -> set[tuple[str, str]]:
-    """The same for each entry of a transaction Bundle; what it does to which types, as (type, letter c or u).
+    """Validate each entry of a transaction Bundle; returns its interactions, as (type, letter c or u).
 
-    Raises RequestError as ``check`` does, with the entry that is at fault.
+    Raises RequestError as ``check`` does, with the faulty entry.
     """
     requests = [_request(entry, index) for index, entry in enumerate(_entries(bundle))]
     for request in requests:
@@ -251,7 +250,7 @@ def _stored(resource: Json, identity: str, version: int, stamp: Stamp) -> Json:
 
 
 def _linked(value: Any, addresses: Mapping[str, str]) -> Any:
-    """A resource whose references to entries of its Bundle name what the entries become."""
+    """A resource with each reference to another entry's fullUrl replaced by that entry's new address."""
     if isinstance(value, list):
         return [_linked(item, addresses) for item in value]
     if not isinstance(value, dict):
