@@ -1,1 +1,1 @@
-"""The form that a card leads to: signing in, answering, writing into the EHR."""
+"""The form that a card links to: signing in, answering, and writing into the EHR."""

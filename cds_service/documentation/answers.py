@@ -1,7 +1,7 @@
-"""What a browser posts of a form to answers, or to sentences that say what is wrong with it, each by its linkId. Pure.
+"""Posted form fields as answers, or as sentences about invalid fields, by linkId. Pure.
 
-A field that is not asked for, or that hangs on an answer which was not given, is dropped: whatever a browser sends,
-nothing is written that the form does not show.
+The reader drops fields that the form does not show, and fields that depend on a missing answer. So nothing is written
+that the form does not show, whatever a browser sends.
 """
 
 import re
@@ -26,7 +26,7 @@ from cds_service.questionnaire.questions import (
 )
 
 YES, NO, WITHDRAW = "yes", "no", "withdraw"
-# Events of one question that a form shows fields for.
+# The number of events of one question for which a form shows fields.
 MOST_EVENTS = 4
 _LONGEST_NUMBER = 12
 _US_DAY = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
@@ -36,10 +36,10 @@ Posted = Mapping[str, Sequence[str]]
 
 
 class ShownBeside(NamedTuple):
-    """What a form showed beside a question: the number or date found in the chart ("" where none was), the records that
-    contradict it, and the documents offered as what an answer rests on, as references (``Type/id``).
+    """The content that a form showed with a question: the number or date from the chart ("" for none), the records that
+    contradict it, and the documents offered as the basis of an answer, as references (``Type/id``).
 
-    ``answered``: somebody answered it before, so that the answer can be withdrawn.
+    ``answered``: the question has an earlier answer, which the user can withdraw.
     """
 
     value: str = ""
@@ -51,9 +51,9 @@ class ShownBeside(NamedTuple):
 class FormAnswer(NamedTuple):
     """An answer to one question: ``value`` is a yes or no, a number as text, or a date (YYYY, YYYY-MM, YYYY-MM-DD).
 
-    ``bases`` and ``in_spite_of`` are references; ``is_found``: it is what was found in the chart, confirmed unchanged.
-    ``events`` are those of a question that asks for several, each with its date and its attributes by linkId.
-    ``is_withdrawn``: the earlier answer no longer holds, and no other takes its place.
+    ``bases`` and ``in_spite_of`` are references. ``is_found``: the user confirmed the value from the chart unchanged.
+    ``events`` belong to a question that asks for several, each with its date and its attributes by linkId.
+    ``is_withdrawn``: the earlier answer no longer holds, and no other answer replaces it.
     """
 
     question: FormQuestion
@@ -70,12 +70,12 @@ class FormAnswer(NamedTuple):
 
     @property
     def has_basis(self) -> bool:
-        """Whether it says on what it rests."""
+        """True if the answer names its basis."""
         return bool(self.bases or self.basis_text)
 
 
 class FieldFault(NamedTuple):
-    """A field that cannot be taken as it is: its name on the form, and what is allowed."""
+    """An invalid field: its name on the form, and the allowed input."""
 
     field: str
     sentence: str
@@ -84,9 +84,9 @@ class FieldFault(NamedTuple):
 def read(
     questions: Sequence[FormQuestion], shown: Mapping[str, ShownBeside], posted: Posted, today: date
 ) -> tuple[list[FormAnswer], list[FieldFault]]:
-    """The answers among the posted fields, in the order of the questions, and what is wrong with others.
+    """The answers in the posted fields, in the order of the questions, and the faults of invalid fields.
 
-    ``shown`` says, by linkId, what the form showed beside each question.
+    ``shown`` maps a linkId to the content that the form showed with the question.
     """
     reader = _Reader(posted, today)
     found = [reader.answered(question, shown.get(question.link_id, ShownBeside())) for question in questions]
@@ -99,7 +99,7 @@ class _Reader:
         self.faults: list[FieldFault] = []
 
     def answered(self, question: FormQuestion, shown: ShownBeside) -> FormAnswer | None:
-        """The answer to a question; None where there is none, or it cannot be taken."""
+        """The answer to a question; None if it is missing or invalid."""
         link = question.link_id
         if question.type == "group":
             events = tuple(filter(None, (self._event(question, number) for number in range(MOST_EVENTS))))
@@ -154,7 +154,7 @@ class _Reader:
         return format(number.normalize(), "f")
 
     def _event(self, question: FormQuestion, number: int) -> Mapping[str, str] | None:
-        """One event: its fields carry its number; None where none is filled in."""
+        """One event; its field names contain ``number``. None if all fields are empty."""
         prefix = f"{question.link_id}[{number}]"
         day = self._date(prefix + EVENT_DATE)
         fields: dict[str, str] = {}
@@ -170,7 +170,7 @@ class _Reader:
         return {question.link_id + EVENT_DATE: day, **fields}
 
     def _date(self, field: str) -> str:
-        """A date as FHIR writes it, "" where there is none or it cannot be taken."""
+        """A date in FHIR format; "" if it is missing or invalid."""
         written = self._one(field)
         if not written:
             return ""
@@ -191,7 +191,7 @@ class _Reader:
         return "".join(letter for letter in written if letter.isprintable())
 
     def _listed(self, field: str, offered: Sequence[str]) -> tuple[str, ...]:
-        """Those of the offered references that were chosen; any other was not on the form."""
+        """The selected references, limited to those that the form offered."""
         chosen = self._posted.get(field, ())
         return tuple(item for item in offered if item in chosen)
 
@@ -204,7 +204,7 @@ class _Reader:
 
 
 def fhir_date(written: str) -> str | None:
-    """A date as FHIR writes it (YYYY, YYYY-MM, YYYY-MM-DD) of one as Americans or FHIR write it; None for no date."""
+    """A date in US or FHIR format as a FHIR date (YYYY, YYYY-MM, YYYY-MM-DD); None if it is not a date."""
     if found := _US_DAY.fullmatch(written):
         written = f"{found[3]}-{int(found[1]):02}-{int(found[2]):02}"
     elif found := _US_MONTH.fullmatch(written):
@@ -219,7 +219,7 @@ def fhir_date(written: str) -> str | None:
 
 
 def fields_of(questions: Sequence[FormQuestion]) -> Iterator[str]:
-    """The names of all fields that a form of these questions may post."""
+    """The names of all fields that a form with these questions may post."""
     children = (OBSERVED, BASIS, BASIS_TEXT, WHY_NOT, DESPITE, DESPITE_WHY)
     for question in questions:
         if question.type == "group":
@@ -233,7 +233,7 @@ def fields_of(questions: Sequence[FormQuestion]) -> Iterator[str]:
 
 
 def kept_fields(questions: Sequence[FormQuestion], posted: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The posted fields that belong to the form, as they are kept while it is filled in: each value cut to its size."""
+    """The posted fields that belong to the form, as its session stores them: each value cut to the maximum length."""
     return {
         name: [value[: 2 * LONGEST_TEXT] for value in posted[name]] for name in fields_of(questions) if name in posted
     }

@@ -1,4 +1,4 @@
-"""The order of a card, made again from what the card handed over to the form. Pure."""
+"""The order of a card, rebuilt from the context that the card passed to the form. Pure."""
 
 from cds_service.card.form_context import FormContext, keys_of
 from cds_service.fhir.elements import Json
@@ -7,9 +7,9 @@ from cds_service.policy.model import Policy
 
 
 def drafts_of(context: FormContext, policy: Policy, patient: str) -> list[Json]:
-    """The order that a card was about, as a draft that says as much as the context does.
+    """The order of a card, as a draft with all the details in the context.
 
-    Without a code it is an order of the first act: the form asks for what is to be documented of the therapy.
+    Without a known code, the draft orders the first act, because the form still asks about that therapy.
     """
     systems = {code: system for act in policy.orders.acts for system, code in keys_of(act)}
     first = policy.orders.acts[0].code

@@ -1,7 +1,7 @@
-"""Forms that are in the chart already: drafts to be resumed, and what was attested before, with who said it. Pure.
+"""Earlier forms in the chart: drafts that a user can resume, and earlier attestations with their authors. Pure.
 
-Of a draft the fields are filled in again; a yes or no only for the person who gave it. Nothing of a signed form is ever
-filled in (Da Vinci DTR 2.2, spec-125): it is shown beside the question, to be answered again.
+A draft fills in the form again, but a yes or no only for its own author. A signed form never fills in anything
+(Da Vinci DTR 2.2, spec-125): its answer appears next to the question, and the user answers again.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,16 +27,16 @@ from cds_service.questionnaire.questions import (
 )
 
 _ROW = TYPES["QuestionnaireResponse"]
-# Drafts that a form offers; more than that are not looked for among them.
+# A form offers at most this many drafts.
 MOST_DRAFTS = 6
 _LONGEST = 200
 
 
 class EarlierForm(NamedTuple):
-    """A draft in the chart: its reference and version, the identifier of its form, when it was saved and by whom.
+    """A draft in the chart: its reference and version, the identifier of its form, its date and author.
 
-    ``author`` is the reference of ``by``. ``fields`` are its answers as the form posts them, ``answered`` how many
-    questions they answer.
+    ``author`` is the reference of ``by``. ``fields`` are its answers as the form posts them, ``answered`` is the number
+    of questions that they answer.
     """
 
     reference: str
@@ -52,13 +52,13 @@ class EarlierForm(NamedTuple):
 def earlier_forms(
     responses: Mapping[str, Json], drafts: Iterable[WaitingDraft], asked: Sequence[FormQuestion], style: Style
 ) -> tuple[EarlierForm, ...]:
-    """The waiting drafts among the responses of a chart (by their references) as forms that can be filled in again."""
+    """The waiting drafts among a chart's responses (keyed by reference), as forms that can be filled in again."""
     listed = [(draft, responses[draft.reference]) for draft in drafts if draft.reference in responses]
     return tuple(_form(draft, resource, asked, style) for draft, resource in listed[:MOST_DRAFTS])
 
 
 def form_of(resource: Json, asked: Sequence[FormQuestion], style: Style) -> EarlierForm:
-    """A response as the EHR gives it when it is read by its reference."""
+    """A response that the EHR returned for its reference, as an earlier form."""
     author = _object(resource.get("author"))
     draft = WaitingDraft(
         f"{_ROW.name}/{_text(resource.get('id'))}",
@@ -72,7 +72,7 @@ def form_of(resource: Json, asked: Sequence[FormQuestion], style: Style) -> Earl
 def attested_before(
     responses: Iterable[Json], questionnaires: frozenset[str], asked: Sequence[FormQuestion], style: Style
 ) -> dict[str, str]:
-    """What the newest signed form said on each attestation, in words, by linkId."""
+    """The answer of the newest signed form to each attestation, in words, by linkId."""
     signed = [
         resource
         for resource in responses
@@ -85,7 +85,7 @@ def attested_before(
 
 
 def said_in(form: EarlierForm, asked: Sequence[FormQuestion], style: Style, word: str) -> dict[str, str]:
-    """What a form says on each attestation, in words, by linkId; ``word`` is ATTESTED or IN_THE_DRAFT."""
+    """The answer of a form to each attestation, in words, by linkId; ``word`` is ATTESTED or IN_THE_DRAFT."""
     when = style.date(form.authored[:10])
     return {
         question.link_id: words.said_before(word, form.fields[question.link_id][0], when, form.by)
@@ -95,13 +95,13 @@ def said_in(form: EarlierForm, asked: Sequence[FormQuestion], style: Style, word
 
 
 def said(form: EarlierForm, asked: Sequence[FormQuestion]) -> list[str]:
-    """What a form answers, a line for each question."""
+    """The answers of a form, one line for each question."""
     first = ((question, form.fields.get(question.link_id)) for question in asked)
     return [f"{question.text} {values[0]}" for question, values in first if values]
 
 
 def own_fields(form: EarlierForm, asked: Sequence[FormQuestion], user: str) -> dict[str, list[str]]:
-    """The fields of a draft that are filled in for a user: all of their own, of another's all but yes and no."""
+    """The fields of a draft to fill in for a user: all of the user's own; all but yes and no of another author's."""
     if same_person(form.author, user):
         return {name: list(values) for name, values in form.fields.items()}
     left_out = {question.link_id for question in asked if question.is_attestation}
@@ -112,7 +112,7 @@ def own_fields(form: EarlierForm, asked: Sequence[FormQuestion], user: str) -> d
 
 
 def same_person(one: str, other: str) -> bool:
-    """Whether two references of a user name the same record, absolute or relative."""
+    """True if two references to users, absolute or relative, name the same record."""
     ends = {"/".join(name.rstrip("/").split("/")[-2:]) for name in (one, other)}
     return len(ends) == 1 and "" not in ends
 
@@ -134,7 +134,7 @@ def _form(draft: WaitingDraft, resource: Json, asked: Sequence[FormQuestion], st
 
 
 def _fields(resource: Json, asked: Sequence[FormQuestion], style: Style) -> Iterator[tuple[str, list[str]]]:
-    """The fields of a form that its items fill, by the names under which the form posts them."""
+    """The form fields that a response's items fill in, by their posted names."""
     items: dict[str, list[Json]] = {}
     for item in opened_items(resource.get("item"), []):
         if isinstance(link := item.get("linkId"), str):

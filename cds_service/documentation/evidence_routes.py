@@ -1,7 +1,7 @@
-"""The evidence page that an EHR launches (SMART App Launch 2.2): shown as the answer to the sign-in, and kept nowhere.
+"""The evidence page that an EHR launches (SMART App Launch 2.2): the answer to the sign-in, stored nowhere.
 
-What the EHR gives is used while the answer is made. Only where the statement has to be chosen is the access kept,
-closed, until it is.
+The service uses the EHR's data only while it makes the answer. If the user must choose the statement, the service keeps
+the access, encrypted, until then.
 """
 
 from dataclasses import replace
@@ -34,12 +34,12 @@ from cds_service.web.packets import Packets
 from cds_service.web.record import note_opened
 
 SECONDS = 20.0
-# What reading the record of the user may take.
+# The time limit for reading the user's own record, in seconds.
 SECONDS_OF_A_USER = 3.0
 
 
 class SignedResponse(NamedTuple):
-    """Answers that were signed, with an id, in which role; ``is_there``: the EHR has them as a record of that id."""
+    """Signed answers with an id, and the signer's role; ``is_there``: the EHR has them as a record with that id."""
 
     response: Json
     is_there: bool
@@ -47,8 +47,8 @@ class SignedResponse(NamedTuple):
 
 
 class EvidenceAnswers:
-    """Answers with evidence pages of patients who are named; ``parts`` has what pages say of rule sets, ``packets``
-    closes what their packets are made of."""
+    """Answers with the evidence pages of named patients; ``parts`` are the texts of pages about rule sets, ``packets``
+    encrypts the content of packets."""
 
     def __init__(
         self, form_flow: FormFlow, guide: Guide, parts: RuleSetParts, installation: Installation, packets: Packets
@@ -59,7 +59,7 @@ class EvidenceAnswers:
         self._around, self._pages = installation, FormPages(form_flow, guide.addresses.public_url)
 
     def register(self, app: Flask, gate: Gate) -> None:
-        """Adds the route on which a statement is chosen."""
+        """Add the route on which the user chooses a statement."""
 
         @app.get(f"{LAUNCH_PATH}/<name>")
         def choose_evidence(name: str) -> Response:
@@ -75,7 +75,7 @@ class EvidenceAnswers:
             return self._pages.without_cookie(answer, name)
 
     def first(self, signed: SignedIn, deadline: Deadline) -> Response:
-        """The answer to a sign-in: the page, or which statement it may be of. Raises LaunchError."""
+        """The answer to a sign-in: the page, or a choice of statements. Raises LaunchError."""
         policy = self._form_flow.statement_of(signed)
         if policy is not None:
             return self.shown(signed, policy, deadline)
@@ -114,9 +114,9 @@ class EvidenceAnswers:
         )
 
     def packet_of_form(self, opened: OpenForm, read: ChartRead, signed: SignedResponse) -> str:
-        """The packet of a form that was signed, closed; "" where the criteria were not counted.
+        """The encrypted packet of a signed form; "" if the service could not evaluate the criteria.
 
-        The answers count in it whether or not the EHR gives them back.
+        The packet counts the answers whether or not the EHR returns them.
         """
         if read.found is None:
             return ""

@@ -1,7 +1,7 @@
-"""The form of one patient: each question with what the chart says on it, and whether it still needs an answer. Pure.
+"""The form of one patient: each question with the evidence in the chart, and whether it still needs an answer. Pure.
 
-Only numbers and dates that the chart records are filled in, to be confirmed. Nothing that a person must attest is ever
-filled in, and no document is chosen for them (Da Vinci DTR 2.2, spec-125).
+The form fills in only numbers and dates from the chart, for the user to confirm. It never fills in an attestation, and
+never chooses a document for the user (Da Vinci DTR 2.2, spec-125).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ _BASES = ("DocumentReference", "DiagnosticReport", "Observation", "Procedure", "
 
 
 class NamedRecord(NamedTuple):
-    """A record of the chart as the form names it: its reference, and what it says in words."""
+    """A record of the chart as the form shows it: its reference, and a label in words."""
 
     reference: str
     label: str
@@ -33,10 +33,10 @@ class NamedRecord(NamedTuple):
 class FormRow(NamedTuple):
     """One question on the form.
 
-    ``state``: OPEN (nothing settles it), CONFLICT (a record contradicts) or SETTLED. ``found`` is what the chart says
-    in words, ``value`` the number or date that it records, ``notes`` why the criteria are open. ``contrary``
-    are the records that contradict, ``bases`` those that an answer may rest on. ``answered``: somebody answered it with
-    yes or no, and that still counts.
+    ``state``: OPEN (nothing settles it), CONFLICT (a record contradicts) or SETTLED. ``found`` is the chart's evidence
+    in words, ``value`` the number or date in the chart, ``notes`` the reasons why criteria are open. ``contrary`` are
+    the records that contradict, ``bases`` the possible bases of an answer. ``answered``: the question has a yes or no
+    answer that still counts.
     """
 
     link_id: str
@@ -49,13 +49,13 @@ class FormRow(NamedTuple):
     answered: bool = False
 
     def shown(self) -> ShownBeside:
-        """What answers to it are checked against."""
+        """The content against which answers are checked."""
         contrary, bases = (tuple(item.reference for item in listed) for listed in (self.contrary, self.bases))
         return ShownBeside(self.value, contrary, bases, self.answered)
 
     @classmethod
     def of_json(cls, kept: Sequence[Any]) -> "FormRow":
-        """A row as a session keeps it: the tuple written as JSON."""
+        """A row from a session: the tuple, parsed from JSON."""
         link_id, state, found, value, notes, contrary, bases, answered = kept
         records, offered = (tuple(NamedRecord(*item) for item in listed) for listed in (contrary, bases))
         return cls(link_id, state, found, value, tuple(notes), records, offered, answered)
@@ -64,8 +64,8 @@ class FormRow(NamedTuple):
 def rows_of(policy: Policy, known: Known, recorded: Known, decision: Decision) -> tuple[FormRow, ...]:
     """A row for each question of a policy that this order and this payer ask.
 
-    ``known`` are the facts of the chart, ``recorded`` those without any answer to a form. Of the parts of an order that
-    says which it is about the others are not asked, and of the rules of payers those of this patient's alone.
+    ``known`` are the facts of the chart, ``recorded`` the facts without any answers to forms. If an order names its
+    part, the other parts get no questions. Of payers' rules, only this patient's get questions.
     """
     parts = {part.id for part in decision.parts}
     lent = {name for item in decision.lent for name in policy.behind(item.criterion.test.facts())}
@@ -81,7 +81,7 @@ def rows_of(policy: Policy, known: Known, recorded: Known, decision: Decision) -
 
 
 def asked(policy: Policy, rows: Sequence[FormRow]) -> Iterator[tuple[FormGroup, list[tuple[FormQuestion, FormRow]]]]:
-    """The groups with the questions that still need an answer, each with its row; a group without any is left out."""
+    """The groups with the questions that still need an answer, each with its row; omits groups without any."""
     by_link = {row.link_id: row for row in rows}
     for group in groups(policy):
         pairs = [(question, by_link[question.link_id]) for question in group.questions if question.link_id in by_link]
@@ -90,20 +90,20 @@ def asked(policy: Policy, rows: Sequence[FormRow]) -> Iterator[tuple[FormGroup, 
 
 
 def settled(policy: Policy, rows: Sequence[FormRow]) -> list[tuple[FormQuestion, FormRow]]:
-    """The questions that the chart settles already, in their order."""
+    """The questions that the chart already settles, in order."""
     by_link = {row.link_id: row for row in rows}
     pairs = ((question, by_link.get(question.link_id)) for group in groups(policy) for question in group.questions)
     return [(question, row) for question, row in pairs if row is not None and row.state == SETTLED]
 
 
 def answerable(policy: Policy, rows: Sequence[FormRow]) -> list[tuple[FormQuestion, FormRow]]:
-    """The questions that take an answer: those that need one, and those that may be answered again."""
+    """The questions that take an answer: those that need an answer, then those that the user may answer again."""
     needed = [pair for _, pairs in asked(policy, rows) for pair in pairs]
     return [*needed, *(pair for pair in settled(policy, rows) if pair[1].answered)]
 
 
 class LeftOpen(NamedTuple):
-    """The questions without an answer: those that a clinician must answer, and those that staff may."""
+    """The questions without an answer: for clinicians only, and for staff."""
 
     clinician: tuple[FormQuestion, ...]
     staff: tuple[FormQuestion, ...]
@@ -112,7 +112,7 @@ class LeftOpen(NamedTuple):
 def left_open(
     policy: Policy, rows: Sequence[FormRow], answered: Sequence[FormAnswer], not_counted: Sequence[str]
 ) -> LeftOpen:
-    """What nobody answered yet of what criteria need; ``not_counted`` are the linkIds whose answers do not count."""
+    """The open questions that criteria need; ``not_counted`` are the linkIds whose answers do not count."""
     given = {item.question.link_id for item in answered} - set(not_counted)
     left = [
         question
@@ -149,12 +149,12 @@ def _row(question: FormQuestion, known: Known, recorded: Known, findings: Mappin
 
 
 def _tells(finding: Finding) -> bool:
-    """Whether a reason says more than that nothing was found, which is there already."""
+    """True if the reason says more than "nothing found", which the row already shows."""
     return finding.reason not in ("", NOTHING_ON_RECORD)
 
 
 def _is_answered(fact: Fact | None, contrary: Sequence[Evidence]) -> bool:
-    """Whether somebody answered a question with yes or no, that answer still counts, and nothing contradicts it."""
+    """True if a question has a yes or no answer that still counts, and no record contradicts it."""
     if fact is None or fact.open or contrary or len(set(fact.values)) != 1:
         return False
     return isinstance(fact.values[0], bool) and bool(fact.evidence) and all(item.is_attested for item in fact.evidence)
@@ -165,7 +165,7 @@ def _state(concerned: Sequence[Finding], fact: Fact | None) -> str:
         return CONFLICT
     if concerned:
         return OPEN if any(finding.truth is Truth.UNKNOWN for finding in concerned) else SETTLED
-    # What no criterion reads is asked where nothing is known of it.
+    # A question without a criterion is open if nothing is known about it.
     return SETTLED if fact is not None and (fact.values or fact.events) else OPEN
 
 

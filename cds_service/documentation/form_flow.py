@@ -1,4 +1,4 @@
-"""The story of one form: launched from a card, signed in, opened, answered, reviewed, and written into the EHR."""
+"""The steps of one form: launch from a card, sign-in, opening, answers, review, and writing into the EHR."""
 
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -30,11 +30,11 @@ from cds_service.service.guide import Guide
 from cds_service.store.form_sessions import Begun
 from cds_service.trust.smart import WRITES, AppRegistration
 
-# What reading a chart may take before the form opens without the rest, in seconds.
+# The time limit for reading a chart, in seconds; afterwards the form opens without the rest.
 READING_SECONDS = 6.0
-# What writing may take, all resources together.
+# The time limit for writing all resources together, in seconds.
 WRITING_SECONDS = 10.0
-# More posts of one form than a person makes.
+# A person posts one form less often than this.
 MOST_POSTS = 300
 _SIGN_IN, _FORM, _CHOICE = b"S", b"F", b"C"
 _MOST_BYTES = 64 * 1024
@@ -43,7 +43,7 @@ Registrations = Callable[[str], AppRegistration | None]
 
 
 class SignedIn(NamedTuple):
-    """A sign-in that came to its end: at which server, the access that it gave, and what it ``shows``."""
+    """A completed sign-in: the server's registration, the access that it gave, and what it ``shows``."""
 
     registration: AppRegistration
     access: tokens.Access
@@ -51,7 +51,7 @@ class SignedIn(NamedTuple):
 
 
 class FormReview(NamedTuple):
-    """A form as it was answered: the answers, what is wrong with others, and what will be written of them.
+    """An answered form: the valid answers, the faults of the others, and the plan for writing.
 
     ``for_clinicians`` are the linkIds that this role may not answer.
     """
@@ -68,8 +68,8 @@ class FormReview(NamedTuple):
 
 
 class FormFlow:
-    """Runs the forms of one installation. ``registrations`` gives the registration at a FHIR server, by ``iss``;
-    ``clock`` gives the UTC day.
+    """Runs the forms of one installation. ``registrations`` returns the registration at a FHIR server, by ``iss``;
+    ``clock`` returns the UTC day.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class FormFlow:
         self._sessions, self._http, self._fetcher = forms.sessions, forms.http, forms.fetcher
 
     def client_metadata(self, launch: str, redirect: str) -> Json:
-        """What an EHR's administrator registers: dynamic client metadata (RFC 7591, section 2), with both addresses."""
+        """The data for an EHR's administrator: dynamic client metadata (RFC 7591, section 2), with both addresses."""
         return {
             "client_name": sign_in_words.APP_NAME,
             "application_type": "web",
@@ -100,9 +100,9 @@ class FormFlow:
     def launch(
         self, issuer: str, launch: str | None, deadline: Deadline, shows: str = sign_in.FORM
     ) -> tuple[str, Begun]:
-        """Begins a sign-in: where the browser goes next, and the session that waits for it. Raises LaunchError.
+        """Begin a sign-in: the address for the browser, and the session that waits for it. Raises LaunchError.
 
-        ``shows`` is what opens then; an evidence page asks to read, and for nothing else.
+        ``shows`` selects the page to open then; an evidence page requests read scopes only.
         """
         registration = self.registration(issuer)
         server = smart_server.smart_server(self._http, registration, deadline)
@@ -117,12 +117,12 @@ class FormFlow:
         verifier, nonce = self._sessions.random(32).hex(), self._sessions.random(16).hex()
         waiting = SignIn("", verifier, nonce, registration.issuer, server, shows)
         begun = self._sessions.begin(_SIGN_IN + orjson.dumps(waiting.as_json()))
-        # The state is the name of the session: who has no cookie for it cannot use it, and it is over after one use.
+        # The state is the session's name. It needs that session's cookie, and works only once.
         signing = waiting._replace(state=begun.name)
         return sign_in.authorization_url(signing, registration, asked, launch), begun
 
     def signed_in(self, state: str, secret: str, given: Mapping[str, str], deadline: Deadline) -> SignedIn:
-        """Ends a sign-in with what the browser brought back; nothing of it is kept. Raises LaunchError."""
+        """Complete a sign-in with the browser's parameters, and store nothing. Raises LaunchError."""
         held = self._sessions.take(state, secret)
         if held is None or not held.startswith(_SIGN_IN):
             raise LaunchError(sign_in_words.NO_COOKIE)
@@ -133,7 +133,7 @@ class FormFlow:
         return SignedIn(registration, access, signing.shows)
 
     def begin(self, signed: SignedIn) -> Begun:
-        """Begins the form's session."""
+        """Begin the form's session."""
         now, access = self._sessions.now, signed.access
         opened = OpenForm(
             issuer=signed.registration.issuer,
@@ -147,17 +147,17 @@ class FormFlow:
         return self._sessions.begin(_FORM + opened.as_json())
 
     def statement_of(self, signed: SignedIn) -> Policy | None:
-        """The statement that an evidence page is of; None where it is to be chosen."""
+        """The statement of an evidence page; None if the user must choose it."""
         name = self._policy_of(read_context(signed.access.context))
         return self._guide.library.policy(name) if name else None
 
     def keep_choice(self, signed: SignedIn) -> Begun:
-        """Keeps a sign-in, closed, until the statement of its evidence page is chosen."""
+        """Keep a sign-in, encrypted, until the user chooses the statement of the evidence page."""
         held = {"issuer": signed.registration.issuer, "access": signed.access._asdict()}
         return self._sessions.begin(_CHOICE + orjson.dumps(held))
 
     def chosen(self, name: str, secret: str) -> SignedIn | None:
-        """The sign-in that was kept for a choice, which this ends; None where there is none, or no longer.
+        """The sign-in kept for a choice, removed from the store; None if it is missing or expired.
 
         Raises LaunchError.
         """
@@ -168,27 +168,27 @@ class FormFlow:
         return SignedIn(self.registration(kept["issuer"]), tokens.Access(**kept["access"]), sign_in.EVIDENCE)
 
     def chart_of(self, signed: SignedIn, policy: Policy, deadline: Deadline) -> tuple[ChartRead, Sitting]:
-        """Reads the chart for an evidence page; beside it for what, with what the card handed over of it."""
+        """Read the chart for an evidence page; returns it with its sitting, which holds the card's context."""
         sitting = _sitting(policy, signed.access, signed.registration)
         sitting = sitting._replace(without_order=not sitting.context.has_order)
         ends = Deadline(min(READING_SECONDS, deadline.left()))
         return read_chart(sitting, self._guide, self._fetcher, self._clock(), ends), sitting
 
     def open(self, name: str, secret: str) -> OpenForm | None:
-        """The form that a browser has open; None where there is none, or no longer. Raises StoreError."""
+        """The open form of a browser; None if it is missing or expired. Raises StoreError."""
         held = self._sessions.read(name, secret)
         return OpenForm.of_json(held[1:]) if held is not None and held.startswith(_FORM) else None
 
     def keep(self, name: str, secret: str, opened: OpenForm) -> bool:
-        """Keeps what became of a form; whether it was still open. Raises StoreError."""
+        """Store the current state of a form; returns False if it is no longer open. Raises StoreError."""
         return self._sessions.keep(name, secret, _FORM + opened.as_json())
 
     def end(self, name: str) -> None:
-        """Wipes a form. Raises StoreError."""
+        """Erase a form. Raises StoreError."""
         self._sessions.end(name)
 
     def registration(self, issuer: str) -> AppRegistration:
-        """The registration at a FHIR server. Raises LaunchError where there is none."""
+        """The registration at a FHIR server. Raises LaunchError if there is none."""
         found = self._registrations(issuer)
         if found is None:
             raise LaunchError(sign_in_words.UNKNOWN_SERVER)
@@ -200,15 +200,15 @@ class FormFlow:
         return self._clock()
 
     def registration_of(self, opened: OpenForm) -> AppRegistration:
-        """The registration at the form's FHIR server. Raises LaunchError where it was taken away meanwhile."""
+        """The registration at the form's FHIR server. Raises LaunchError if it no longer exists."""
         return self.registration(opened.issuer)
 
     def policy_of(self, opened: OpenForm) -> Policy | None:
-        """The statement that a form is for; None where it is to be chosen."""
+        """The statement of a form; None if the user must choose it."""
         return self._guide.library.policy(opened.policy) if opened.policy else None
 
     def read(self, opened: OpenForm, policy: Policy, deadline: Deadline) -> ChartRead:
-        """Reads the chart into a form: its rows, its patient, what could not be read."""
+        """Read the chart into a form: its rows, its patient, and the lists that could not be read."""
         registration = self.registration(opened.issuer)
         sitting = _sitting(policy, opened.access, registration)
         context = sitting.context
@@ -232,23 +232,23 @@ class FormFlow:
         return found
 
     def resume(self, opened: OpenForm, policy: Policy, reference: str) -> bool:
-        """Fills a draft of the chart in again; whether there is one of that reference."""
+        """Fill in a draft from the chart again; returns False if no draft has that reference."""
         may_update = writing.plan(self.registration_of(opened), opened.access.scopes).can_update
         return opened.resume(reference, list(questions(policy)), self.style_of(opened), may_update=may_update)
 
     def style_of(self, opened: OpenForm) -> Style:
-        """How dates are written at the EHR of a form."""
+        """The date style at the EHR of a form."""
         return style_of(self.registration_of(opened))
 
     def wording_of(self, opened: OpenForm) -> Wording:
-        """How the answers of a form are read back."""
+        """The wording in which the service repeats a form's answers to the user."""
         return Wording(self.style_of(opened), opened.names)
 
     def review(self, opened: OpenForm, policy: Policy) -> FormReview:
-        """A form's answers as they stand, and what will be written."""
+        """The current answers of a form, and the plan for writing."""
         pairs = form.answerable(policy, opened.rows or ())
         shown = {row.link_id: row.shown() for _, row in pairs}
-        # What the chart itself settles is not asked, whatever a browser sends.
+        # The form does not ask what the chart settles, whatever a browser sends.
         answered, faults = answers.read([question for question, _ in pairs], shown, opened.fields, self._clock())
         kind = kind_of_role({"coding": [{"system": NUCC, "code": opened.role}]})
         refused = tuple(
@@ -259,18 +259,18 @@ class FormFlow:
         return FormReview(answered, faults, writing.plan(self.registration_of(opened), opened.access.scopes), refused)
 
     def sign(self, opened: OpenForm, policy: Policy, review: FormReview, kind: str) -> tuple[WriteResult, ...]:
-        """Writes a form as ``kind`` (QuestionnaireResponse or DocumentReference); what became of each resource.
+        """Write a form as ``kind`` (QuestionnaireResponse or DocumentReference); returns the result of each resource.
 
-        Written twice it is there once.
+        A second write creates no duplicates.
         """
         return self._saver(opened, policy, review).sign(opened, review.answered, kind)
 
     def keep_draft(self, opened: OpenForm, policy: Policy, review: FormReview) -> WriteResult:
-        """Writes a form as a draft: the answers of it that this role may give, and no signature."""
+        """Write a form as an unsigned draft, with the answers that this role may give."""
         return self._saver(opened, policy, review).keep_draft(opened, review.mine)
 
     def other_version(self, opened: OpenForm, policy: Policy, review: FormReview) -> EarlierForm | None:
-        """The draft in the EHR as somebody else left it; see ``FormSaver.other_version``."""
+        """The draft in the EHR as another user left it; see ``FormSaver.other_version``."""
         saver = self._saver(opened, policy, review)
         return saver.other_version(opened, list(questions(policy)), self.style_of(opened))
 
@@ -279,7 +279,7 @@ class FormFlow:
         return FormSaver(ehr, lambda form: self.writer(form, policy), review.plan)
 
     def writer(self, opened: OpenForm, policy: Policy) -> ResponseWriter:
-        """Who makes the resources of a form."""
+        """The writer of a form's resources."""
         occasion = FormOccasion(
             opened.written_as,
             f"Patient/{opened.access.patient}",
@@ -298,11 +298,11 @@ class FormFlow:
         )
 
     def has_access(self, opened: OpenForm) -> bool:
-        """Whether the access that the EHR gave still holds."""
+        """True if the EHR's access token has not expired."""
         return self._sessions.now.timestamp() < opened.expires
 
     def _reads(self) -> set[str]:
-        """Every resource type that a statement reads, those that are read by reference among them."""
+        """Every resource type that a statement needs, including the types read by reference."""
         return {name for policy in self._guide.library.policies for name in policy.resource_types}
 
     def _policy_of(self, context: FormContext) -> str:
@@ -312,7 +312,7 @@ class FormFlow:
         return policies[0].id if len(policies) == 1 else ""
 
     def user(self, registration: AppRegistration, access: tokens.Access, deadline: Deadline) -> Json | None:
-        """The resource of whoever signed in; None where the EHR does not tell."""
+        """The resource of the signed-in user; None if the EHR does not return it."""
         reference = "/".join(access.user.rstrip("/").split("/")[-2:])
         if "/" not in reference:
             return None
@@ -332,7 +332,7 @@ class FormFlow:
 
 
 def _sitting(policy: Policy, access: tokens.Access, registration: AppRegistration) -> Sitting:
-    """For what a chart is read: what the card handed over, where that was of this statement."""
+    """The sitting of a form or evidence page, with the card's context only if it is about this statement."""
     context = read_context(access.context)
     if context.policy != policy.id:
         context = FormContext(policy.id, policy.edition)

@@ -1,7 +1,7 @@
-"""The words of the documentation form, in one place, so that a site can reword and a translator can work.
+"""The words of the documentation form, in one place so that a site can reword or translate them.
 
-The sentences of a page that change little are in its template; the words beside questions, which are those of the
-Questionnaire too, in ``questionnaire/question_words.py``.
+Sentences of a page that change little are in its template. The words next to questions are also those of the
+Questionnaire, in ``questionnaire/question_words.py``.
 """
 
 from collections.abc import Iterable
@@ -28,12 +28,12 @@ CHOOSE_AGAIN = FormMessage(
 )
 EVIDENCE_OF_WHICH = "Evidence for which therapy?"
 
-# Why there is no evidence page, or no form to fill in.
+# Reasons for no evidence page, or for no form to fill in.
 LONGER_ROUTED = "The chart now shows that these criteria are not for this order."
 NO_PART = "The order names no side, and criteria are checked for each."
 NO_PATIENT_SENT = "the EHR sent no Patient"
 
-# What is wrong with a field.
+# Faults of a field.
 WHY_DESPITE = "Say why the answer stands despite that record."
 YES_OR_NO = "Answer yes or no, or leave it open."
 A_NUMBER = "Give a number, such as 44 or 27.4."
@@ -43,13 +43,13 @@ NOT_IN_FUTURE = "Give a date that is not in the future."
 CHOOSE_ROLE = "Choose the role in which you sign."
 CONFIRM = "Confirm the statement to sign."
 
-# Why a form is not taken.
+# Reasons to refuse a form.
 NOT_FROM_ITS_PAGE = "This form was not sent from its own page. Open it again."
 FROM_ANOTHER_SITE = "This form can be sent only from its own page."
 SENT_TOO_OFTEN = "This form was sent too often. Open it again from the card."
 NO_PLACE = "it did not say where it put it"
 
-# How an answer is read back, and what a response says of a form.
+# Words that repeat an answer to the user, and words of a response about its form.
 YES, NO = "Yes", "No"
 IN_THE_DRAFT, ATTESTED = "In the draft", "Attested"
 UNNAMED = "an unnamed author"
@@ -58,67 +58,67 @@ FORM = "Documentation form"
 
 
 def number_between(least: float, most: float) -> str:
-    """A number that is out of range."""
+    """A number out of range."""
     return f"Give a number from {least:g} to {most:g}."
 
 
 def at_most(characters: int) -> str:
-    """A text that is too long."""
+    """A text over the length limit."""
     return f"Use at most {characters} characters."
 
 
 def patient_unread(why: str) -> str:
-    """A chart without its patient."""
+    """A chart without a readable patient."""
     return f"The patient could not be read: {why}."
 
 
 def read_again(why_not: str) -> str:
-    """Why a chart that was read again has no evidence page; ``why_not`` is a sentence."""
+    """The reason that a chart has no evidence page after the second reading; ``why_not`` is a sentence."""
     return f"The chart was read again. {why_not}"
 
 
 def said_before(word: str, answer: str, when: str, by: str) -> str:
-    """What an earlier form says; ``word`` is ATTESTED or IN_THE_DRAFT, ``by`` "" where it does not say."""
+    """An earlier form's answer; ``word`` is ATTESTED or IN_THE_DRAFT, ``by`` is "" for an unnamed author."""
     return f"{word} {answer}, {when}, {by or UNNAMED}"
 
 
 def own_draft(when: str) -> str:
-    """A draft of the user's own that was filled in."""
+    """The user's own draft, filled in again."""
     return f"your draft of {when}"
 
 
 def draft_of(by: str, when: str) -> str:
-    """Somebody else's draft that was filled in; ``by`` is "" where it does not say."""
+    """Another user's draft, filled in again; ``by`` is "" for an unnamed author."""
     return f"{by or UNNAMED}'s draft of {when}"
 
 
 def withdrawn(question: str) -> str:
-    """An answer that was taken back."""
+    """A withdrawn answer."""
     return f"{question} Withdrawn: the earlier answer no longer holds"
 
 
 def observed(day: str) -> str:
-    """When what was answered was observed."""
+    """The date of the observation behind an answer."""
     return f"observed {day}"
 
 
 def based_on(what: Iterable[str]) -> str:
-    """What an answer is based on."""
+    """The basis of an answer."""
     return f"based on {', '.join(what)}"
 
 
 def because(reason: str) -> str:
-    """Why the answer is no."""
+    """The reason for a no."""
     return f"because {reason}"
 
 
 def despite(records: Iterable[str], why: str) -> str:
-    """The records that contradict an answer, and why it stands."""
+    """The records that contradict an answer, and the reason why it stands."""
     return f"despite {', '.join(records)}: {why}"
 
 
 def document(title: str) -> str:
-    """The document that holds the answers on a rule set."""
+    """The document with the answers about a rule set."""
     return f"{title}: answers to the documentation form"
 
 
@@ -128,15 +128,15 @@ def response(title: str, edition: str) -> str:
 
 
 def signer(name: str, role: str) -> str:
-    """Who signs, with their role where they chose one."""
+    """The signer, with the chosen role if any."""
     return f"{name}, {role}" if role else name
 
 
 def signed(by: str, on: str) -> str:
-    """The end of a response that was signed."""
+    """The end of a signed response."""
     return f"Signed by {by} on {on}."
 
 
 def draft(by: str, on: str) -> str:
-    """The end of a response that nobody signed."""
+    """The end of an unsigned response."""
     return f"Draft of {on} by {by}, not signed."

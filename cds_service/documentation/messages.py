@@ -1,10 +1,10 @@
-"""What is shown in place of a page of the form or of a sign-in that cannot go on."""
+"""The messages that replace a page of the form, or of a sign-in, that cannot continue."""
 
 from typing import NamedTuple
 
 
 class FormMessage(NamedTuple):
-    """A page that says why nothing more happens: its title, what happened, what to do, and its HTTP status."""
+    """A page that explains why the form cannot continue: title, event, next step, and HTTP status."""
 
     title: str
     happened: str
@@ -13,7 +13,7 @@ class FormMessage(NamedTuple):
 
 
 class LaunchError(Exception):
-    """A launch that cannot go on: the message for the user, and a detail for it that names nothing of a patient."""
+    """A launch that cannot continue: the message for the user, and a detail without patient data."""
 
     def __init__(self, message: FormMessage, detail: str = "") -> None:
         super().__init__(message.title)

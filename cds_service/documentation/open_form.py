@@ -1,4 +1,4 @@
-"""A form that is open in a browser: all that is kept of it, closed, between two requests."""
+"""A form that is open in a browser: its entire state between two requests, stored encrypted."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -21,13 +21,13 @@ from cds_service.questionnaire.questions import FormQuestion
 class OpenForm:
     """One form of one patient and one statement.
 
-    ``issuer`` is the FHIR server, ``expires`` when the access ends (seconds since 1970), ``form`` the identifier of
-    what is written, ``token`` what a post of this form must carry. ``banner`` names the patient, ``user`` the name of
-    whoever signed in. ``rows`` are None until the chart was read. ``fields`` are the posted fields, ``role`` that of
-    who signs, ``signed`` that the statement was confirmed. ``unread`` says which lists could not be read.
-    ``before`` is the truth of each criterion when the form was opened. ``drafts`` are the forms that wait in the chart,
-    ``attested`` what was said on a question before, in words, by linkId. ``stored`` is the draft in the EHR that the
-    next write goes over, ``saves`` how many drafts were saved, ``resumed`` says whose draft was filled in again.
+    ``issuer`` is the FHIR server, ``expires`` the end of the access (seconds since 1970), ``form`` the identifier of
+    the written resources, ``token`` the token that a post of this form must carry. ``banner`` identifies the patient,
+    ``user`` is the name of the signed-in user. ``rows`` are None until the chart is read. ``fields`` are the posted
+    fields, ``role`` is the signer's, ``signed`` means that the signer confirmed the statement. ``unread`` names the
+    lists that could not be read. ``before`` is the truth of each criterion at the opening. ``drafts`` are the forms
+    that wait in the chart, ``attested`` the earlier answers in words, by linkId. ``stored`` is the draft in the EHR
+    that the next write replaces, ``saves`` the number of saved drafts, ``resumed`` the words for the resumed draft.
     """
 
     issuer: str
@@ -56,13 +56,13 @@ class OpenForm:
     resumed: str = ""
 
     def attester(self, role: str) -> Signer:
-        """Who signs: the user of the sign-in, in the role (its words) that they chose."""
+        """The signer: the signed-in user, in the chosen role (``role`` is its name)."""
         return Signer(self.access.user, self.user or self.access.user, self.role, role)
 
     def resume(self, reference: str, asked: Sequence[FormQuestion], style: Style, *, may_update: bool) -> bool:
-        """Fills a draft of the chart in again; whether there is one of that reference.
+        """Fill in a draft from the chart again; returns False if no draft has that reference.
 
-        What was typed before stays. ``may_update``: the next write goes over that draft.
+        Fields that the user already filled in stay. ``may_update``: the next write replaces that draft.
         """
         draft = next((item for item in self.drafts if item.reference == reference), None)
         if draft is None:
@@ -80,21 +80,21 @@ class OpenForm:
 
     @property
     def names(self) -> dict[str, str]:
-        """What the records beside its questions are called, by their references."""
+        """The labels of the records shown with the questions, by reference."""
         return {item.reference: item.label for row in self.rows or () for item in (*row.contrary, *row.bases)}
 
     @property
     def written_as(self) -> str:
-        """The identifier of what is written: another one where a draft was saved that cannot be written over."""
+        """The identifier of the written resources; a new one if a draft was saved that the form cannot replace."""
         return f"{self.form}.{self.saves}" if self.saves and self.stored is None else self.form
 
     def as_json(self) -> bytes:
-        """As it is kept."""
+        """The form as its session stores it."""
         return orjson.dumps(asdict(self) | {"access": self.access._asdict()}, default=list)
 
     @classmethod
     def of_json(cls, kept: bytes) -> "OpenForm":
-        """What ``as_json`` wrote."""
+        """The form that ``as_json`` serialized."""
         read: dict[str, Any] = orjson.loads(kept)
         rows = read["rows"]
         return cls(
@@ -111,7 +111,7 @@ class OpenForm:
 
 
 def banner_of(patient: Json | None) -> dict[str, str]:
-    """The patient as a clinician tells them apart: name, birth date, and record number."""
+    """The details by which a clinician identifies a patient: name, birth date, and record number."""
     if patient is None:
         return {}
     names = [item for item in list_of(patient.get("name")) if isinstance(item, dict)]
@@ -125,7 +125,7 @@ def banner_of(patient: Json | None) -> dict[str, str]:
 
 
 def name_of(resource: Json | None) -> str:
-    """The name of a Practitioner or Patient, "" where there is none."""
+    """The name of a Practitioner or Patient; "" if there is none."""
     names = [item for item in list_of((resource or {}).get("name")) if isinstance(item, dict)]
     return _name(names[0]) if names else ""
 
@@ -137,7 +137,7 @@ def _name(name: Json) -> str:
 
 
 def _record_number(identifier: Any) -> str:
-    """The value of an identifier that says that it is a medical record number (HL7 v2 table 0203, MR)."""
+    """The value of an identifier whose type is a medical record number (HL7 v2 table 0203, MR)."""
     if not isinstance(identifier, dict) or not isinstance(kind := identifier.get("type"), dict):
         return ""
     codes = [item.get("code") for item in list_of(kind.get("coding")) if isinstance(item, dict)]

@@ -1,4 +1,4 @@
-"""What was read of a chart, and what was signed on a form, as the packet of a prior authorization. Pure."""
+"""The packet of a prior authorization, from the chart that the service read and the signed form. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +20,7 @@ MOST_COVERAGES = 5
 
 
 def packet_of(page: Json, read: ChartRead, sitting: Sitting, guide: Guide) -> Packet:
-    """The packet of a page: the patient, the coverages, the order, and the records that the page rests on."""
+    """The packet of a page: the patient, the coverages, the order, and the records that the page cites."""
     context, patient = sitting.context, sitting.access.patient
     resources = [item for listed in arrivals(read.request, guide.library).resources.values() for item in listed]
     coverages = [f"Coverage/{item['id']}" for item in resources if item["resourceType"] == "Coverage" and "id" in item]
@@ -42,9 +42,9 @@ def packet_of(page: Json, read: ChartRead, sitting: Sitting, guide: Guide) -> Pa
 
 
 def with_signer(packet: Packet, signer: Mapping[str, str], practitioner: Json | None) -> Packet:
-    """A packet of answers that somebody signed: ``signer`` has their "reference", "name", "role", and when ("signed").
+    """The packet with its signer: ``signer`` has the "reference", "name", "role", and time ("signed").
 
-    ``practitioner`` is their record, where the EHR gave it; otherwise their name alone.
+    ``practitioner`` is the signer's record, if the EHR returned it; otherwise the packet has only the name.
     """
     name = relative(signer["reference"])
     kind = name.partition("/")[0]
@@ -60,7 +60,7 @@ def with_signer(packet: Packet, signer: Mapping[str, str], practitioner: Json | 
 
 
 def with_response(request: HookRequest, response: Json) -> HookRequest:
-    """A call with answers that were signed, where the EHR does not give them back as a record of its own."""
+    """The call plus the signed answers, unless the EHR already returned them as a record."""
     key = prefetch_templates.key_of(RESPONSE)
     held = request.prefetch.get(key)
     entries = list(held.get("entry", [])) if isinstance(held, dict) else []

@@ -1,4 +1,4 @@
-"""How the form's pages leave: rendered, under their security policy, and with the cookie of the form they belong to."""
+"""The HTTP answers with the form's pages: rendered, with their security policy, and with the form's cookie."""
 
 from urllib.parse import urlencode, urlsplit
 
@@ -16,25 +16,25 @@ _POLICY = (
     "frame-ancestors {}"
 )
 _FRAMES = ("iframe", "frame", "embed", "object", "fencedframe")
-# The name of the cookie, and of the parameter, by which a frame shows whether it keeps cookies.
+# The name of the cookie, and of the parameter, that test whether a frame keeps cookies.
 _PROBE = "framed"
-# The name of a form, in the cookie's name.
+# The maximum length of a form's name in the cookie's name.
 _LONGEST_NAME = 40
 
 
 class FormPages:
-    """Makes the pages of forms; ``public_url`` is our address, without a slash at its end."""
+    """Creates the pages of forms; ``public_url`` is our address, without a trailing slash."""
 
     def __init__(self, form_flow: FormFlow, public_url: str) -> None:
         self._form_flow = form_flow
         self._is_secure = urlsplit(public_url).scheme == "https"
 
     def secret_of(self, name: str) -> str:
-        """What the cookie of a form holds; "" where the browser has none."""
+        """The value of a form's cookie; "" if the browser has none."""
         return request.cookies.get(self._cookie(name), "") if len(name) <= _LONGEST_NAME else ""
 
     def with_cookie(self, answer: Response, begun: Begun) -> Response:
-        """An answer that gives the browser the cookie of a form, for as long as the form may be idle."""
+        """An answer that sets a form's cookie, for as long as the form may be idle."""
         answer.set_cookie(
             self._cookie(begun.name),
             begun.secret,
@@ -42,14 +42,14 @@ class FormPages:
             path="/",
             httponly=True,
             secure=self._is_secure,
-            # In a frame of the EHR, which is another site, a browser keeps no other.
+            # In a frame of the EHR, which is another site, a browser keeps only such cookies.
             samesite="None" if self._is_secure else "Lax",
             partitioned=self._is_secure,
         )
         return answer
 
     def without_cookie(self, answer: Response, name: str) -> Response:
-        """An answer that takes the cookie of a form away."""
+        """An answer that deletes a form's cookie."""
         answer.delete_cookie(
             self._cookie(name),
             path="/",
@@ -61,14 +61,14 @@ class FormPages:
         return answer
 
     def told(self, message: FormMessage, detail: str = "", issuer: str = "") -> Response:
-        """The page that says why nothing more happens; frames of the EHR at ``issuer`` may show it."""
+        """The page that explains why the form cannot continue; frames of the EHR at ``issuer`` may show it."""
         return _page("form_message.html", message.status, self._of_issuer(issuer), message=message, detail=detail)
 
     def way_out_of_a_frame(self, issuer: str) -> Response | None:
-        """What answers a launch inside a frame whose browser keeps no cookie there; None where it does, or no frame is.
+        """The answer to a launch inside a frame that keeps no cookies; None outside of frames, or if cookies work.
 
-        First the browser is given a cookie and sent here again; if it comes without, the form opens in a window. What
-        the EHR sent to launch it is not used up yet.
+        First the browser gets a cookie and a redirect back here. If it returns without the cookie, the form opens in a
+        window. The EHR's launch parameter is still unused.
         """
         if request.headers.get("Sec-Fetch-Dest") not in _FRAMES or self.secret_of(_PROBE):
             return None
@@ -98,18 +98,18 @@ class FormPages:
         )
 
     def launched(self, template: str, ancestors: tuple[str, ...], **values: object) -> Response:
-        """A page of a launch that has no form; frames of these origins may show it."""
+        """A page of a launch without a form; frames of these origins may show it."""
         return _page(template, 200, ancestors, **values)
 
     def _of_issuer(self, issuer: str) -> tuple[str, ...]:
-        """The origins whose frames may show what concerns an EHR; none where it is not known."""
+        """The origins whose frames may show pages for an EHR; empty if the EHR is unknown."""
         try:
             return self._form_flow.registration(issuer).frame_ancestors
         except LaunchError:
             return ()
 
     def _cookie(self, name: str) -> str:
-        # Only this origin can set a cookie of such a name (RFC 6265bis, 4.1.3.2).
+        # Only this origin can set a cookie with such a name (RFC 6265bis, 4.1.3.2).
         return f"__Host-form-{name}" if self._is_secure else f"form-{name}"
 
 
@@ -117,6 +117,6 @@ def _page(template: str, status: int = 200, ancestors: tuple[str, ...] = (), **v
     root = "../" * (request.path.count("/") - 1)
     answer = Response(render_template(template, root=root, **values), status, mimetype="text/html")
     answer.headers["Content-Security-Policy"] = _POLICY.format(" ".join(ancestors) or "'none'")
-    # Without a referrer a browser would send the form with the origin null.
+    # Without a referrer, a browser would send the form with the origin null.
     answer.headers["Referrer-Policy"] = "same-origin"
     return answer

@@ -1,6 +1,6 @@
-"""The evidence page of a patient who is named: a chart read under the user's own authorization, evaluated again. Pure.
+"""The evidence page of a named patient: a chart read with the user's own authorization, and evaluated again. Pure.
 
-The page is that of a card (``card.evidence_page``). What says that there is none says what a card would say instead.
+The page is the same as for a card (``card.evidence_page``). If there is none, the words of a card say why.
 """
 
 from dataclasses import replace
@@ -19,14 +19,14 @@ from cds_service.verdicts import decisions
 
 
 class PatientPage(NamedTuple):
-    """The page, with the references of what it rests on; None where nothing was decided, and ``why_not`` says why."""
+    """The page, with references to its evidence; None if nothing was decided, and then ``why_not`` is the reason."""
 
     page: Json | None
     why_not: str = ""
 
 
 def patient_page(found: FormDecision, context: FormContext, *, digest: str, made: datetime) -> PatientPage:
-    """The page of a decision; ``digest`` is that of the rule set's part, ``made`` has a time zone."""
+    """The page of a decision; ``digest`` identifies the rule set's part, ``made`` has a time zone."""
     assessed = Assessment(found.decision, found.chart)
     if not assessed.outcome.decided:
         return PatientPage(None, summaries.summary(assessed, DEFAULT_STYLE))
@@ -43,6 +43,6 @@ def patient_page(found: FormDecision, context: FormContext, *, digest: str, made
         made=made,
     )
     if not context.codes:
-        # The order that was read has no code of its own.
+        # The order came without a code of its own.
         page["orders"] = [{"label": order["label"], "status": order["status"]} for order in page["orders"]]
     return PatientPage(page)

@@ -1,4 +1,4 @@
-"""The patient's chart read for a form, under the user's own authorization and just as a hook call reads it."""
+"""The patient's chart for a form, read with the user's own authorization in the same way as for a hook call."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -33,12 +33,12 @@ _SERVICE = hook_request.SERVICE_OF[hook_request.ORDER_SIGN]
 
 
 class ChartRead(NamedTuple):
-    """A chart as a form needs it: the patient, what is decided, the facts with the answers to forms and without them
-    (``recorded``), and the reason for each list that could not be read, by prefetch key.
+    """A chart as a form needs it: the patient, the decision, the facts with answers to forms and without them
+    (``recorded``), and the reason for each unreadable list, by prefetch key.
 
-    ``found`` is None where nothing could be decided: ``why_not`` says why then. ``request`` is the call as which the
-    chart was read. ``drafts`` are the forms that wait in the chart, ``attested`` what signed ones said on each
-    attestation, in words, by linkId.
+    If nothing could be decided, ``found`` is None and ``why_not`` says why. ``request`` is the call through which the
+    service read the chart. ``drafts`` are the forms that wait in the chart, ``attested`` the answers of signed forms to
+    each attestation, in words, by linkId.
     """
 
     patient: Json | None
@@ -51,14 +51,14 @@ class ChartRead(NamedTuple):
 
     @property
     def decision(self) -> Decision | None:
-        """What was decided."""
+        """The decision."""
         return self.found.decision if self.found else None
 
 
 class Sitting(NamedTuple):
-    """For which statement a chart is read, what the card handed over, and under which access at which server.
+    """The context of reading a chart: the statement, the card's context, the access, and the server's registration.
 
-    ``without_order``: what the card handed over names no order, and none is made up.
+    ``without_order``: the card's context names no order, and the service makes up none.
     """
 
     policy: Policy
@@ -71,7 +71,7 @@ class Sitting(NamedTuple):
 def read_chart(
     sitting: Sitting, guide: Guide, fetcher: Fetcher | NoFetcher, today: date, deadline: Deadline
 ) -> ChartRead:
-    """Reads what the statement reads, and decides as for a card. Never raises for what a server does."""
+    """Read the data that the statement needs, and decide as for a card. Server failures never raise."""
     policies = (sitting.policy,)
     request = hook_request.parse(_SERVICE, _call(sitting), guide.limits)
     wanted = partial(wanted_templates, candidates=policies, guide=guide, today=today)
@@ -98,7 +98,7 @@ def read_chart(
 
 
 def style_of(registration: AppRegistration) -> Style:
-    """How the form writes dates at one EHR."""
+    """The date style of the form at one EHR."""
     return Style(dates=registration.dates)
 
 

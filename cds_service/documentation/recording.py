@@ -1,4 +1,4 @@
-"""What is counted of documentation forms, and the audit log's lines of who answered on which criterion: no answers."""
+"""Metrics of documentation forms, and audit log lines about who answered which criteria, without the answers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -17,13 +17,13 @@ DRAFT, SIGNED, REFUSED = "draft", "signed", "refused"
 
 
 class FormRecorder:
-    """Tells the metrics and the audit log of an installation; ``clock`` gives the time in UTC."""
+    """Writes to the metrics and the audit log of an installation; ``clock`` returns the time in UTC."""
 
     def __init__(self, installation: Installation, clock: Callable[[], datetime]) -> None:
         self._installation, self._clock = installation, clock
 
     def opened(self, policy: Policy) -> None:
-        """A form was opened, and the chart read into it."""
+        """Record that a user opened a form."""
         self._installation.metrics.form(policy.id, "opened")
 
     def sent(
@@ -36,7 +36,7 @@ class FormRecorder:
         *,
         draft: bool = False,
     ) -> None:
-        """A form was sent to the EHR of a client; the first of ``results`` is that of the answers themselves."""
+        """Record that a user sent a form to the EHR of a client; ``results`` starts with that of the answers."""
         metrics = self._installation.metrics
         refused = {item.kind: item.refusal.value for item in results if item.refusal is not None}
         for item in results:
@@ -62,7 +62,7 @@ class FormRecorder:
         write_audit(self._installation, lambda log: log.form_written(event, opened.access.patient, told))
 
     def settled(self, policy: Policy, before: Mapping[str, str], findings: Mapping[str, Finding]) -> None:
-        """The chart was read again after a form: ``before`` is the truth of each finding when it was opened."""
+        """Record criteria met after a form; ``before`` is the truth of each finding at the form's opening."""
         for key, finding in findings.items():
             if before.get(key) == Truth.UNKNOWN.value and finding.truth is Truth.MET:
                 self._installation.metrics.form_met(policy.id, finding.criterion.id)

@@ -1,7 +1,7 @@
 """Answers as FHIR R4 resources: the QuestionnaireResponse, its numbers as Observations, its Provenance. Pure.
 
 Da Vinci DTR 2.2 (dtr-questionnaireresponse, information-origin); SDC, "Form Data Extraction", by hand: an Observation
-for each number that has a LOINC code. Nothing else is made of an answer: no Condition, and no problem list is changed.
+for each number that has a LOINC code. Answers become no other resources: no Condition, no change to a problem list.
 """
 
 import base64
@@ -47,14 +47,14 @@ _AUTHORSHIP = {
 }
 _CATEGORIES = "http://terminology.hl7.org/CodeSystem/observation-category"
 _PARTICIPANTS = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
-# In these units are sizes of a body, which are vital signs; every other number is a score.
+# Sizes of a body have these units and are vital signs; every other number is a score.
 _OF_A_BODY = ("kg/m2", "kg", "cm")
 _PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>{}</title>{}</html>'
 _FORM_IDENTIFIERS = "{}/form"
 
 
 class Signer(NamedTuple):
-    """Who signs: a reference ("Practitioner/1"), the name to show, and the role (NUCC code, and in words)."""
+    """A signer: a reference ("Practitioner/1"), the displayed name, and the role (NUCC code, and in words)."""
 
     reference: str
     name: str
@@ -63,7 +63,7 @@ class Signer(NamedTuple):
 
 
 class FormOccasion(NamedTuple):
-    """The form that is written: its identifier, the patient and what it is for as references, and when it is written.
+    """The occasion of writing a form: its identifier, the patient, coverages and orders as references, and the time.
 
     ``authored`` is a FHIR instant with its zone.
     """
@@ -76,13 +76,13 @@ class FormOccasion(NamedTuple):
 
 
 class Wording(NamedTuple):
-    """How answers are worded: the ``style`` of dates, and what records are called on the form, by their references."""
+    """The wording of answers: the ``style`` of dates, and the labels of records on the form, by reference."""
 
     style: Style = DEFAULT_STYLE
     names: Mapping[str, str] = MappingProxyType({})
 
     def record(self, reference: str) -> str:
-        """What a record is called."""
+        """The label of a record."""
         return self.style.date(self.names.get(reference, reference))
 
 
@@ -90,7 +90,7 @@ DEFAULT_WORDING = Wording()
 
 
 class ResponseWriter:
-    """Makes the resources of one form; ``groups`` are the questions of its statement."""
+    """Creates the resources of one form; ``groups`` are the questions of its statement."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class ResponseWriter:
 
     @property
     def identifier(self) -> Json:
-        """What all resources of the form carry, so that writing it again makes no second one."""
+        """The identifier of all resources of the form, so that a second write creates no duplicate."""
         return {"system": _FORM_IDENTIFIERS.format(self._base), "value": self._occasion.form}
 
     def response(self, answers: Sequence[FormAnswer], *, status: str) -> Json:
@@ -134,7 +134,7 @@ class ResponseWriter:
         }
 
     def observations(self, answers: Sequence[FormAnswer], response: str) -> list[Json]:
-        """An Observation for each number that was changed and has a LOINC code; ``response`` is what they come from."""
+        """An Observation for each changed number with a LOINC code; ``response`` is the source reference."""
         return [
             self._observation(item, code, response)
             for item in answers
@@ -142,7 +142,7 @@ class ResponseWriter:
         ]
 
     def provenance(self, targets: Sequence[str], response: str) -> Json:
-        """Who made the resources, and that they come from the response."""
+        """The author of the resources, and the response as their source."""
         role = {"coding": [{"system": _PARTICIPANTS, "code": "author"}]}
         return {
             "resourceType": "Provenance",
@@ -153,7 +153,7 @@ class ResponseWriter:
         }
 
     def document(self, response: Json) -> Json:
-        """The same answers as a DocumentReference: as a page that any EHR shows, and as the response itself."""
+        """The same answers as a DocumentReference: a page that any EHR can show, and the response itself."""
         page = _PAGE.format(words.FORM, response["text"]["div"])
         return {
             "resourceType": "DocumentReference",
@@ -217,7 +217,7 @@ class ResponseWriter:
         return {"linkId": link, "text": question.text, "answer": [answer]}
 
     def _named(self, references: Sequence[str]) -> list[Json]:
-        """Answers that name records, as the form called them."""
+        """Answers that name records, with their labels on the form."""
         names = self._wording.names
         return [
             {"valueReference": {"reference": name, **({"display": names[name]} if name in names else {})}}
@@ -225,11 +225,11 @@ class ResponseWriter:
         ]
 
     def _answer(self, value: Json, *, is_found: bool = False) -> Json:
-        """One answer, with who gave it: the person, or the service where a number of the chart was left as it is."""
+        """One answer with its source: the person, or the service for an unchanged number from the chart."""
         parts: list[Json] = [{"url": "source", "valueCode": "auto-client" if is_found else "manual"}]
         if not is_found:
             who: list[Json] = [{"url": "practitioner", "valueReference": self._author()}]
-            # Of a draft nobody has said yet in which role it will be signed.
+            # A draft does not yet have the signer's role.
             if self._by.role:
                 who.append({"url": "role", "valueCodeableConcept": self._role()})
             parts.append({"url": "author", "extension": who})
@@ -278,7 +278,7 @@ class ResponseWriter:
         }
 
     def _narrative(self, answers: Sequence[FormAnswer], *, signed: bool) -> str:
-        """The answers as many EHRs show a response: as its text and nothing else."""
+        """The answers as text, because many EHRs show only the text of a response."""
         rows = "".join(f"<li>{escape(line)}</li>" for item in answers for line in in_words(item, self._wording))
         by = words.signer(self._by.name, self._by.role)
         on = self._wording.style.date(self._occasion.authored[:10])
@@ -288,7 +288,7 @@ class ResponseWriter:
 
 
 def loinc_of(question: FormQuestion) -> str:
-    """The LOINC code of a number; "" where it has none, or is of one of several parts."""
+    """The LOINC code of a number; "" if it has none, or if the question is about one of several parts."""
     rule = question.fact
     if question.type != "decimal" or question.part or rule.codes is None:
         return ""
@@ -296,7 +296,7 @@ def loinc_of(question: FormQuestion) -> str:
 
 
 def in_words(answered: FormAnswer, wording: Wording = DEFAULT_WORDING) -> Iterator[str]:
-    """An answer as it is read back to the user, one line, or one for each event."""
+    """An answer in words for the user: one line, or one for each event."""
     question, style = answered.question, wording.style
     if question.type == "group":
         inner = {item.link_id: item.text for item in question.inner}

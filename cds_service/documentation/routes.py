@@ -1,7 +1,8 @@
-"""The form over HTTP: launch and callback of the sign-in, the form itself, its review, and what is written of it.
+"""The form over HTTP: launch and callback of the sign-in, the form itself, its review, and the written result.
 
-Every page is made on the server and works without its script, which adds keys. A form is found by the name in its
-address and opened by a cookie of that name, so that two forms of two patients stay apart in one browser.
+The server renders every page, and pages work without their script, which adds keyboard shortcuts. The name in its
+address identifies a form, and a cookie with that name opens it, so the forms of two patients stay separate in one
+browser.
 """
 
 from urllib.parse import urlsplit
@@ -35,9 +36,9 @@ from cds_service.web.registered import CALLBACK_PATH
 
 LONGEST_FORM = 200_000
 MOST_FIELDS = 3_000
-# A request of a form: to the EHR and back, several times.
+# The time limit of a form's request, in seconds; it calls the EHR several times.
 SECONDS = 20.0
-# Their pages hold no field of the form.
+# The pages of these actions have no form fields.
 STEPS = ("sign", "handed-over")
 FORMS = "/forms"
 
@@ -45,7 +46,7 @@ FORMS = "/forms"
 def register(  # noqa: C901 - its routes are functions within it
     app: Flask, form_flow: FormFlow, guide: Guide, gate: Gate, record: FormRecorder, *, evidence: EvidenceAnswers
 ) -> None:
-    """Adds the form's routes; ``evidence`` shows the page of a sign-in that was for it."""
+    """Add the form's routes; ``evidence`` answers a sign-in for an evidence page."""
     library, public_url = guide.library, guide.addresses.public_url
     routes = Blueprint("form", __name__)
     pages = FormPages(form_flow, public_url)
@@ -220,24 +221,24 @@ def register(  # noqa: C901 - its routes are functions within it
     def signed_response(
         opened: OpenForm, policy: Policy, review: FormReview, result: writing.WriteResult
     ) -> SignedResponse:
-        """What was signed, and where the EHR has it: at a place of its own only if it took the response itself."""
+        """The signed answers and their place in the EHR, which has one only if it accepted the response itself."""
         response = form_flow.writer(opened, policy).response(review.answered, status="completed")
         is_there = result.kind == scopes.RESPONSES
         name = result.reference.rpartition("/")[2] if is_there else opened.form
         return SignedResponse(response | {"id": name}, is_there, SIGNER_ROLES.get(opened.role, opened.role))
 
     def ended(name: str, last: Response) -> Response:
-        """The last page of a form, which is wiped with it."""
+        """The last page of a form; erases the form."""
         form_flow.end(name)
         return pages.without_cookie(last, name)
 
     def lines_of(opened: OpenForm, review: FormReview) -> list[str]:
-        """The answers as they are read back to the user."""
+        """The answers in words for the user."""
         wording = form_flow.wording_of(opened)
         return [line for item in review.answered for line in resources.in_words(item, wording)]
 
     def kept_draft(name: str, opened: OpenForm, policy: Policy, review: FormReview) -> dict[str, object]:
-        """What became of a draft that was to be saved, and whose version is in its place."""
+        """The result of saving a draft, and another user's version that replaced the draft."""
         result, theirs = writing.WriteResult(scopes.RESPONSES, refusal=WriteRefusal.SCOPE), None
         if review.plan.form == scopes.RESPONSES and review.answered and opened.access.user:
             result = writing.WriteResult(scopes.RESPONSES, refusal=WriteRefusal.SIGNED_OUT)
@@ -254,7 +255,7 @@ def register(  # noqa: C901 - its routes are functions within it
         return form_page(name, opened, policy, 200, **kept_draft(name, opened, policy, review))
 
     def handed_over(name: str, opened: OpenForm, policy: Policy, review: FormReview, *, is_decided: bool) -> Response:
-        """The step that says what is left for whom, and once it is decided the last page of this form."""
+        """The page that lists the remaining questions by role; after the decision, the last page of this form."""
         values = kept_draft(name, opened, policy, review) if is_decided else {"saved": None, "theirs": None}
         saved = values["saved"]
         is_over = isinstance(saved, writing.WriteResult) and bool(saved.reference)
@@ -285,7 +286,7 @@ def register(  # noqa: C901 - its routes are functions within it
         return answer
 
     def posted(name: str) -> tuple[OpenForm | None, Policy | None]:
-        """The form of a post, with its fields. Raises RequestError for a post that is not the form's own."""
+        """The form of a post, with its fields. Raises RequestError for a post that did not come from the form."""
         request.max_content_length, request.max_form_parts = LONGEST_FORM, MOST_FIELDS
         _check_origin(public_url)
         opened = opened_of(name)
@@ -315,7 +316,7 @@ def register(  # noqa: C901 - its routes are functions within it
 
 
 def _is_signed(opened: OpenForm, faults: dict[str, str]) -> bool:
-    """Whether the form says who signs it; what is missing is added to the faults."""
+    """True if the form names its signer; adds missing details to the faults."""
     if not opened.role:
         faults["role"] = words.CHOOSE_ROLE
     if not opened.signed:
@@ -324,7 +325,7 @@ def _is_signed(opened: OpenForm, faults: dict[str, str]) -> bool:
 
 
 def _check_origin(public_url: str) -> None:
-    """Refuses a post from a page of another site (Fetch, "Origin header"). Raises RequestError 403."""
+    """Refuse a post from a page of another site (Fetch, "Origin header"). Raises RequestError 403."""
     ours = urlsplit(public_url)
     origin = request.headers.get("Origin")
     if origin is not None and origin != f"{ours.scheme}://{ours.netloc}":

@@ -1,7 +1,7 @@
-"""What is written of a form, and in which order: the response, then its numbers as results, then who made them.
+"""The resources that a form writes, in order: the response, then Observations of its numbers, then the Provenance.
 
-A form that goes on with a draft is written over it where the EHR allows that, and beside it where it does not. A draft
-that somebody else changed is never written over unseen.
+A form that continues a draft replaces it if the EHR allows that; otherwise it creates a new response. It never replaces
+a draft that another user changed before this user sees the change.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,14 +23,14 @@ _CANNOT_UPDATE = (WriteRefusal.FORBIDDEN, WriteRefusal.UNSUPPORTED)
 
 
 class FormSaver(NamedTuple):
-    """Writes one form: who writes, who makes its resources as it stands, and what the granted scopes allow."""
+    """Writes one form with an EHR writer, a source of its resources, and the plan that the granted scopes allow."""
 
     ehr: EhrWriter
     writer_of: Callable[[OpenForm], ResponseWriter]
     plan: WritePlan
 
     def sign(self, opened: OpenForm, answered: Sequence[FormAnswer], kind: str) -> tuple[WriteResult, ...]:
-        """Writes a signed form as ``kind``, and with a QuestionnaireResponse what is made of it."""
+        """Write a signed form as ``kind``, and with a QuestionnaireResponse also the resources derived from it."""
         if kind != scopes.RESPONSES:
             writer = self.writer_of(opened)
             return (self._created(writer.document(writer.response(answered, status=SIGNED)), writer),)
@@ -48,7 +48,7 @@ class FormSaver(NamedTuple):
         return tuple(written)
 
     def keep_draft(self, opened: OpenForm, answered: Sequence[FormAnswer]) -> WriteResult:
-        """Writes a draft; the next one goes over it."""
+        """Write a draft; the next write replaces it."""
         result = self._response(opened, answered, DRAFT)
         if result.reference:
             opened.saves += 1
@@ -56,9 +56,9 @@ class FormSaver(NamedTuple):
         return result
 
     def other_version(self, opened: OpenForm, asked: Sequence[FormQuestion], style: Style) -> EarlierForm | None:
-        """The draft as somebody else left it meanwhile; the next write goes over it, now that it has been shown.
+        """The draft as another user changed it; the next write replaces it, because the user has now seen it.
 
-        One that was signed meanwhile stays as it is: the next write is stored beside it.
+        If another user signed it, it stays, and the next write creates a new response.
         """
         if opened.stored is None:
             return None
@@ -80,7 +80,7 @@ class FormSaver(NamedTuple):
             result = self.ehr.update(response, opened.stored, read_back=self.plan.can_read)
             if result.refusal not in _CANNOT_UPDATE:
                 return result
-            # Beside the draft, and so under another identifier than its own.
+            # A new response next to the draft needs its own identifier.
             opened.stored, opened.saves = None, opened.saves + 1
         writer = self.writer_of(opened)
         result = self._created(writer.response(answered, status=status), writer)
@@ -88,7 +88,7 @@ class FormSaver(NamedTuple):
             return result
         if not again:
             return WriteResult(result.kind, refusal=WriteRefusal.CHANGED)
-        # An earlier try got through, and the answers were changed since.
+        # An earlier attempt succeeded, and the answers changed since then.
         opened.stored, opened.saves = Stored(result.reference, result.version), opened.saves + 1
         if not self.plan.can_update:
             opened.stored = None

@@ -1,6 +1,6 @@
-"""The scopes that the form asks for, computed from what a statement reads, and what the granted ones allow. Pure.
+"""The scopes that the form requests, computed from the needs of a statement, and the rights of granted scopes. Pure.
 
-SMART App Launch 2.2, "Scopes for requesting FHIR Resources"; the spelling of SMART 1 where a server knows no other.
+SMART App Launch 2.2, "Scopes for requesting FHIR Resources"; the spelling of SMART 1 if a server knows no other.
 """
 
 import re
@@ -17,10 +17,10 @@ _OLD = {"read": "rs", "write": "cud", "*": "cruds"}
 
 
 def asked(reads: Iterable[str], writes: Collection[str], *, observations: bool, launched: bool, old: bool) -> str:
-    """The scopes of one sign-in; ``reads`` are the resource types that the statements read.
+    """The scopes of one sign-in; ``reads`` are the resource types that the statements need.
 
     ``writes`` are the types in which the form may be written, ``launched``: the EHR launched it, ``old``: the server
-    knows the scopes of SMART 1 alone. No offline access: nothing is read when the user is gone.
+    knows only the scopes of SMART 1. No offline access: the service reads nothing after the user has left.
     """
     verbs: dict[str, str] = dict.fromkeys(("Patient", *sorted(set(reads) - {"Patient"})), "rs")
     verbs["Patient"] = "r"
@@ -37,7 +37,7 @@ def asked(reads: Iterable[str], writes: Collection[str], *, observations: bool, 
 
 
 def may(granted: str, kind: str, verb: str) -> bool:
-    """Whether granted scopes allow a verb ("c", "r", "u", "d", "s") on a resource type of the patient in context."""
+    """True if granted scopes allow a verb ("c", "r", "u", "d", "s") on a resource type of the patient in context."""
     for scope in granted.split():
         found = _FHIR.fullmatch(scope)
         if found and found[1] in ("*", kind) and verb in _OLD.get(found[2], found[2]):

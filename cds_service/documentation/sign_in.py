@@ -1,6 +1,6 @@
-"""Signing in at the EHR: the authorization request, and what its answer must be (SMART App Launch 2.2; RFC 9207). Pure.
+"""Sign-in at the EHR: the authorization request, and validation of its answer (SMART App Launch 2.2; RFC 9207). Pure.
 
-The state is compared here, and not by the library: a state that is not given to it is not looked at by it.
+This module compares the state itself, because the library ignores a state that it does not get.
 """
 
 import hmac
@@ -13,17 +13,17 @@ from cds_service.documentation.smart_server import SmartServer
 from cds_service.trust.smart import AppRegistration
 
 LONGEST_CODE = 4000
-# What opens once the user has signed in.
+# The page that opens after the sign-in.
 FORM, EVIDENCE = "form", "evidence"
-# Of the errors of RFC 6749, section 4.1.2.1, those that the user or the EHR chose.
+# The errors of RFC 6749, section 4.1.2.1, that the user or the EHR chose.
 _REFUSALS = ("access_denied", "consent_required", "interaction_required", "login_required")
 
 
 class SignIn(NamedTuple):
-    """A sign-in under way, as it is kept closed until the browser comes back.
+    """A sign-in in progress, stored encrypted until the browser returns.
 
-    ``state`` finds it again, ``verifier`` is that of RFC 7636, ``nonce`` is in the id_token. ``shows`` is what
-    opens then: FORM or EVIDENCE.
+    ``state`` finds it again, ``verifier`` is the one of RFC 7636, ``nonce`` is in the id_token. ``shows`` selects the
+    page to open then: FORM or EVIDENCE.
     """
 
     state: str
@@ -34,18 +34,18 @@ class SignIn(NamedTuple):
     shows: str = FORM
 
     def as_json(self) -> dict[str, Any]:
-        """As it is kept."""
+        """The sign-in as its session stores it."""
         return self._asdict() | {"server": self.server._asdict()}
 
     @classmethod
     def of_json(cls, kept: Mapping[str, Any]) -> "SignIn":
-        """What ``as_json`` wrote."""
+        """The sign-in that ``as_json`` serialized."""
         return cls(**{**kept, "server": SmartServer(**kept["server"])})
 
 
 def authorization_url(sign_in: SignIn, registration: AppRegistration, scopes: str, launch: str | None) -> str:
-    """Where the browser is sent to sign in; ``launch`` is what the EHR sent (none: a launch from outside of it)."""
-    # Loaded with the first launch.
+    """The address at which the browser signs in; ``launch`` is the EHR's parameter (None: a standalone launch)."""
+    # Only a launch needs this library.
     from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
     from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
@@ -67,9 +67,9 @@ def authorization_url(sign_in: SignIn, registration: AppRegistration, scopes: st
 
 
 def code_of(sign_in: SignIn, registration: AppRegistration, given: Mapping[str, str]) -> str:
-    """The code in the query ``given`` with which the browser came back. Raises LaunchError.
+    """The code in the query ``given`` of the browser's return. Raises LaunchError.
 
-    Whoever mixes up two servers names another one in ``iss``; a server that says that it names itself must (RFC 9207).
+    ``iss`` reveals a mix-up of two servers; a server that announces ``iss`` must send it (RFC 9207).
     """
     if not hmac.compare_digest(given.get("state", "").encode(), sign_in.state.encode()):
         raise LaunchError(words.NO_COOKIE)

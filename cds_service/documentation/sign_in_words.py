@@ -1,11 +1,11 @@
-"""The words of launching and signing in at the EHR, in one place, so that a site can reword and a translator can work.
+"""The words of launch and sign-in at the EHR, in one place so that a site can reword or translate them.
 
-A message says what happened and what to do; a detail follows "What the service saw:", and names nothing of a patient.
+A message says what happened and what to do. A detail follows "What the service saw:", and contains no patient data.
 """
 
 from cds_service.documentation.messages import FormMessage
 
-# Under this name the EHR lists the service, and asks its users for consent.
+# The EHR lists the service under this name, and shows it to users on the consent page.
 APP_NAME = "cds-service documentation form"
 
 _FROM_THE_CHART = "Open the form from the card in the patient's chart again."
@@ -78,15 +78,15 @@ ID_TOKEN_OF_ANOTHER = "its id_token is of another sign-in"  # noqa: S105 - words
 
 
 def status(number: int) -> str:
-    """The status of an answer that is of no use."""
+    """An unusable status of an answer."""
     return f"it answered with status {number}"
 
 
 def not_named(member: str) -> str:
-    """A member that its configuration lacks."""
+    """A member that is missing in the configuration."""
     return f"it does not say its {member}"
 
 
 def not_https(member: str) -> str:
-    """An address of its configuration that is not safe."""
+    """An unsafe address in the configuration."""
     return f"its {member} is not an https address"

@@ -1,7 +1,7 @@
-"""What a FHIR server says of its authorization: ``.well-known/smart-configuration`` (SMART App Launch, conformance).
+"""The authorization metadata of a FHIR server: ``.well-known/smart-configuration`` (SMART App Launch, conformance).
 
-The configuration comes from the one server of a registration; the addresses that it names are called under the same
-guard, and only over https, but for a server on this machine.
+The configuration comes only from a registered server. The same guard protects calls to the addresses that it names,
+which must be https unless the server is on this machine.
 """
 
 from dataclasses import replace
@@ -23,10 +23,10 @@ _LONGEST = 2000
 
 
 class SmartServer(NamedTuple):
-    """Where a FHIR server authorizes apps.
+    """The authorization endpoints of a FHIR server.
 
-    ``issuer`` is who signs its id_tokens ("" where it does not say), ``names_itself``: its authorization responses
-    carry ``iss`` (RFC 9207), ``old_scopes``: it knows the scopes of SMART 1 alone.
+    ``issuer`` signs its id_tokens ("" if it does not say), ``names_itself``: its authorization responses carry ``iss``
+    (RFC 9207), ``old_scopes``: it knows only the scopes of SMART 1.
     """
 
     authorize: str
@@ -38,12 +38,12 @@ class SmartServer(NamedTuple):
 
 
 def smart_server(http: Getter, registration: AppRegistration, deadline: Deadline) -> SmartServer:
-    """Asks the server of a registration. Raises LaunchError."""
+    """The parsed configuration of a registered server, fetched over HTTP. Raises LaunchError."""
     return read_configuration(smart_configuration(http, registration, deadline), registration)
 
 
 def smart_configuration(http: Getter, registration: AppRegistration, deadline: Deadline) -> dict[str, Any]:
-    """What the server of a registration says of itself, as it says it. Raises LaunchError."""
+    """The configuration of a registered server, fetched over HTTP, as a JSON object. Raises LaunchError."""
     try:
         received = http.get(
             f"{registration.issuer}/.well-known/smart-configuration",
@@ -66,12 +66,12 @@ def smart_configuration(http: Getter, registration: AppRegistration, deadline: D
 
 
 def allowance_of(registration: AppRegistration, address: str) -> Allowance:
-    """What may be called of an address that the server named: it alone."""
+    """An allowance for calls to one address that the server named, and to no other."""
     return replace(registration.allowance, bases=(address,))
 
 
 def read_configuration(told: dict[str, Any], registration: AppRegistration) -> SmartServer:
-    """What a configuration says that a sign-in needs. Raises LaunchError."""
+    """The part of a configuration that a sign-in needs. Raises LaunchError."""
     authorize, token = (_address(told, name, registration) for name in ("authorization_endpoint", "token_endpoint"))
     keys = _address(told, "jwks_uri", registration) if "jwks_uri" in told else ""
     capabilities = told.get("capabilities")

@@ -1,4 +1,4 @@
-"""The code of a sign-in exchanged for an access token, and what the id_token says of the user (OpenID Connect Core)."""
+"""The exchange of a sign-in's code for an access token, and the user named in the id_token (OpenID Connect Core)."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,7 +18,7 @@ from cds_service.ehr.fetch import Getter
 from cds_service.ehr.received import OutgoingError, Received
 from cds_service.trust.smart import AppRegistration
 
-# None of them can be made with what the EHR and this service both know.
+# Only asymmetric algorithms, so a secret that the EHR and this service share signs no token.
 ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512")
 LEEWAY_SECONDS = 30
 _LONGEST = 8000
@@ -26,7 +26,7 @@ _LONGEST_CONTEXT = 256
 
 
 class PostingClient(Getter, Protocol):
-    """What is needed of ``OutgoingClient`` to sign in."""
+    """The part of ``OutgoingClient`` that a sign-in needs."""
 
     def post(
         self,
@@ -42,10 +42,10 @@ class PostingClient(Getter, Protocol):
 
 
 class Access(NamedTuple):
-    """What a sign-in gave: the token and for how many seconds it holds, what it allows, whose chart it is.
+    """The access from a sign-in: the token and its lifetime in seconds, its scopes, and the patient.
 
-    ``user`` is the reference of the user ("Practitioner/1", "" where the EHR does not say), ``context`` what the card
-    handed over (``appContext``).
+    ``user`` is the reference of the user ("Practitioner/1", "" if the EHR does not say), ``context`` the card's context
+    (``appContext``).
     """
 
     token: str
@@ -59,7 +59,7 @@ class Access(NamedTuple):
 def exchange(
     http: PostingClient, sign_in: SignIn, registration: AppRegistration, code: str, now: datetime, deadline: Deadline
 ) -> Access:
-    """Exchanges a code. Raises LaunchError: nothing is read or written then."""
+    """Exchange a code for access. Raises LaunchError; then nothing is read or written."""
     answer = _answered(http, sign_in, registration, code, deadline)
     token, scopes = answer.get("access_token"), answer.get("scope", "")
     if not isinstance(token, str) or not 0 < len(token) <= _LONGEST or not isinstance(scopes, str):
@@ -112,8 +112,8 @@ def _answered(
 
 
 def _authenticated(endpoint: str, registration: AppRegistration, body: str) -> tuple[str, dict[str, str], str]:
-    """The address, headers and body of the token request, with which the service shows who it is."""
-    # Loaded with the first launch.
+    """The address, headers and body of the token request, with the service's client authentication."""
+    # Only a launch needs this library.
     from authlib.oauth2.auth import ClientAuth
     from authlib.oauth2.rfc7523 import PrivateKeyJWT
 
@@ -129,7 +129,7 @@ def _authenticated(endpoint: str, registration: AppRegistration, body: str) -> t
 def _user(
     http: PostingClient, sign_in: SignIn, registration: AppRegistration, written: Any, now: datetime, deadline: Deadline
 ) -> str:
-    """Who signed in, by the id_token; "" where there is none. Raises LaunchError for one that cannot be trusted."""
+    """The signed-in user by the id_token; "" without one. Raises LaunchError for an untrustworthy id_token."""
     if written is None:
         return ""
     if not isinstance(written, str) or len(written) > _LONGEST or not sign_in.server.keys:
@@ -149,7 +149,7 @@ def _user(
             algorithms=list(ALGORITHMS),
             audience=registration.app.client_id,
             issuer=[sign_in.server.issuer or registration.issuer],
-            # By our own clock, which is given, below.
+            # Checked below by our own clock, which the caller passes in.
             options={
                 "require": ["exp", "iat", "iss", "aud", "sub"],
                 "verify_exp": False,
@@ -171,7 +171,7 @@ def _user(
 
 
 def key_set(body: bytes) -> jwt.PyJWKSet:
-    """The keys of a JSON Web Key Set (RFC 7517). Raises ValueError where it is none, or has none of use."""
+    """The keys of a JSON Web Key Set (RFC 7517). Raises ValueError if it is invalid, or has no usable key."""
     told = orjson.loads(body)
     if not isinstance(told, dict):
         raise ValueError("a key set is an object")
@@ -182,7 +182,7 @@ def key_set(body: bytes) -> jwt.PyJWKSet:
 
 
 def _key(received: Received, written: str) -> jwt.PyJWK:
-    """The key that an id_token names, or the only one. Raises as ``key_set`` does where there is none."""
+    """The key that an id_token names, or the only key. Raises ValueError if there is no such key."""
     keys = key_set(received.body).keys
     name = jwt.get_unverified_header(written).get("kid")
     found = [key for key in keys if key.key_id == name] if name is not None else keys

@@ -1,7 +1,7 @@
-"""An answered form written into the EHR: what is written is what the granted scopes allow, and saved means read again.
+"""An answered form, written into the EHR as far as the granted scopes allow; a write counts as saved once read back.
 
-The ladder: a QuestionnaireResponse, else a DocumentReference, else nothing is written and the answers can be downloaded
-and printed. If-None-Exist with the form's identifier makes a second try harmless (FHIR R4, "Conditional create").
+The order of preference: a QuestionnaireResponse, else a DocumentReference, else nothing, and the user can download or
+print the answers. If-None-Exist with the form's identifier makes a retry harmless (FHIR R4, "Conditional create").
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ _LONGEST_SAID = 300
 
 
 class WriteRefusal(StrEnum):
-    """Why the EHR did not take a resource, in the closed words of metrics."""
+    """The reason that the EHR refused a resource, in the fixed words of metrics."""
 
     SCOPE = "scope"
     SIGNED_OUT = "signed-out"
@@ -48,11 +48,11 @@ _OF_STATUS |= {409: WriteRefusal.CHANGED, 412: WriteRefusal.CHANGED, 501: WriteR
 
 
 class WriteResult(NamedTuple):
-    """What became of one resource: its reference in the EHR ("" where it was not taken).
+    """The result of writing one resource: its reference in the EHR ("" if the EHR refused it).
 
-    ``read_back``: it was read again and is what was sent. ``refusal`` says why it was not taken, ``said`` what the EHR
-    said of it, in its own words, cut. ``version`` is the one that it has now, "" where the EHR does not say. ``older``:
-    what the EHR has under that reference is of an earlier try, and not what was sent.
+    ``read_back``: the service read it again and found what it sent. ``refusal`` is the reason for a refusal, ``said``
+    the EHR's own message, cut. ``version`` is the current version, "" if the EHR does not say. ``older``: the resource
+    under that reference is from an earlier attempt, and not the one sent.
     """
 
     kind: str
@@ -65,9 +65,10 @@ class WriteResult(NamedTuple):
 
 
 class WritePlan(NamedTuple):
-    """What will be written, computed from the granted scopes: ``form`` is the type for the answers, "" where none is
-    allowed; ``observations`` and ``provenance`` whether these are; ``can_read``: whether the answers can be read again,
-    ``can_update``: whether a draft can be written over.
+    """The writes that the granted scopes allow. ``form`` is the type for the answers, "" if none is allowed.
+
+    ``observations`` and ``provenance``: these may be written; ``can_read``: the answers can be read again;
+    ``can_update``: a draft can be replaced.
     """
 
     form: str
@@ -78,7 +79,7 @@ class WritePlan(NamedTuple):
 
 
 def plan(registration: AppRegistration, granted: str) -> WritePlan:
-    """What the granted scopes and the registration allow."""
+    """The writes that the granted scopes and the registration allow."""
     kind = next((kind for kind in registration.app.writes if scopes.may(granted, kind, "c")), "")
     responses = kind == RESPONSES
     return WritePlan(
@@ -91,14 +92,14 @@ def plan(registration: AppRegistration, granted: str) -> WritePlan:
 
 
 def next_rung(registration: AppRegistration, granted: str, refused: str) -> str:
-    """The type to be written where the EHR refused one; "" where there is none."""
+    """The type to write after the EHR refused one; "" if there is none."""
     rungs = [kind for kind in registration.app.writes if scopes.may(granted, kind, "c")]
     after = rungs[rungs.index(refused) + 1 :] if refused in rungs else []
     return after[0] if after else ""
 
 
 class WritingClient(PostingClient, Protocol):
-    """What is needed of ``OutgoingClient`` to write."""
+    """The part of ``OutgoingClient`` that writing needs."""
 
     def put(
         self,
@@ -114,7 +115,7 @@ class WritingClient(PostingClient, Protocol):
 
 
 class Stored(NamedTuple):
-    """A resource that the EHR holds already, and its version ("" where the EHR does not say)."""
+    """A resource that the EHR already has, and its version ("" if the EHR does not say)."""
 
     reference: str
     version: str = ""
@@ -127,9 +128,9 @@ class EhrWriter:
         self._http, self._registration, self._token, self._deadline = http, registration, token, deadline
 
     def create(self, resource: Json, *, unless: Json | None, read_back: bool) -> WriteResult:
-        """Creates a resource, unless there is one with the identifier ``unless``; reads it again if so.
+        """Create a resource, unless one with the identifier ``unless`` exists; ``read_back`` reads it again.
 
-        The one that is there may be of an earlier try and say something else: then it is ``older``.
+        An existing resource from an earlier attempt may differ: then the result is ``older``.
         """
         kind = resource["resourceType"]
         condition = {}
@@ -147,9 +148,9 @@ class EhrWriter:
         return self._written(resource, reference, answer, read_back=read_back)
 
     def update(self, resource: Json, stored: Stored, *, read_back: bool) -> WriteResult:
-        """Stores the next version of a resource, unless somebody else stored one meanwhile (FHIR R4, If-Match).
+        """Store the next version of a resource, unless another user stored one in the meantime (FHIR R4, If-Match).
 
-        Where the newest version says already what is sent, an earlier try got through.
+        If the newest version already has the same content, an earlier attempt succeeded.
         """
         kind = resource["resourceType"]
         identified = resource | {"id": stored.reference.rpartition("/")[2]}
@@ -162,7 +163,7 @@ class EhrWriter:
         return answer._replace(kind=kind)
 
     def read(self, reference: str) -> Json:
-        """A resource as the EHR has it; empty where it does not give it."""
+        """A resource as the EHR has it; empty if the EHR does not return it."""
         try:
             answer = self._http.get(
                 f"{self._registration.issuer}/{reference}",
@@ -179,7 +180,7 @@ class EhrWriter:
     def _sent(
         self, send: Callable[..., Received], path: str, resource: Json, headers: Mapping[str, str]
     ) -> Received | WriteResult:
-        """The answer to a write that was taken, otherwise what became of it."""
+        """The answer to an accepted write, otherwise the result of the refusal."""
         kind = resource["resourceType"]
         always = {"Content-Type": MEDIA_TYPE, "Accept": MEDIA_TYPE, "Authorization": f"Bearer {self._token}"}
         try:
@@ -201,14 +202,14 @@ class EhrWriter:
         return WriteResult(kind, refusal=refusal, said=_said(_object(answer.body)))
 
     def _written(self, resource: Json, reference: str, answer: Received, *, read_back: bool) -> WriteResult:
-        """A write that was taken, read again if so: the EHR gives back the same kind with the same status."""
+        """The result of an accepted write; ``read_back`` compares the type and status that the EHR returns."""
         found = self.read(reference) if read_back else {}
         alike = all(found.get(name) == resource.get(name) for name in ("resourceType", "status") if name in resource)
         version = version_of(found) or version_of(_object(answer.body)) or _tagged(answer.etag)
         return WriteResult(resource["resourceType"], reference, bool(found) and alike, version=version)
 
     def _reference(self, kind: str, location: str, body: Mapping[str, Any]) -> str:
-        """The reference of what was created, by the Location below our server, or by what came back."""
+        """The reference of a created resource, from a Location below our server, or else from the body."""
         base = self._registration.issuer
         path = ""
         if location.startswith(("http://", "https://")):
@@ -228,7 +229,7 @@ class EhrWriter:
 
 
 def version_of(resource: Mapping[str, Any]) -> str:
-    """The version that a resource says it is, "" where it does not."""
+    """The version in a resource's ``meta``; "" if there is none."""
     meta = resource.get("meta")
     version = meta.get("versionId") if isinstance(meta, dict) else ""
     return version if isinstance(version, str) and _is_id(version) else ""
@@ -246,7 +247,7 @@ def _says_the_same(found: Json, sent: Json) -> bool:
 
 
 def _same_path(base: str, location: str) -> str:
-    """The path below the base of an address whose host is the server's own inner name."""
+    """The path below the base, for an address with the server's internal host name."""
     root, path = urlsplit(base).path, urlsplit(location).path
     return path.removeprefix(root) if path.startswith(root) else ""
 
@@ -264,7 +265,7 @@ def _object(body: bytes) -> Mapping[str, Any]:
 
 
 def _said(outcome: Mapping[str, Any]) -> str:
-    """What an OperationOutcome says, for the user of the chart alone: it may speak of the patient."""
+    """The message of an OperationOutcome, only for the user of the chart, because it may mention the patient."""
     if outcome.get("resourceType") != "OperationOutcome":
         return ""
     issues = outcome.get("issue")

@@ -1,1 +1,1 @@
-"""Calls to the EHR's FHIR server: whom, by when, and what a call still lacks."""
+"""Calls to the EHR's FHIR server: allowed addresses, deadlines, and the data that a hook call lacks."""

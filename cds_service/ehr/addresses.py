@@ -1,7 +1,7 @@
-"""Which addresses may be called: by how they are written, and by the host address that their name leads to.
+"""The addresses that the service may call, judged by their spelling and by the IP addresses behind their names.
 
-What is ambiguous is refused, never interpreted: two readers that understand one address differently are how a guard is
-walked around (OWASP, Server-Side Request Forgery Prevention).
+The service refuses an ambiguous address and never interprets it: attackers bypass a guard through two parsers that
+disagree about an address (OWASP, Server-Side Request Forgery Prevention).
 """
 
 import re
@@ -19,11 +19,11 @@ _WHOLE = re.compile(
     r"(?P<path>(?:/[^?#]*)?)(?P<query>(?:\?[^#]*)?)",
     re.IGNORECASE,
 )
-# Printable ASCII without what some reader would take for a separator or drop.
+# Anything but printable ASCII, and characters that some parser would drop or take for a separator.
 _UNSAFE = re.compile(r"[^!-~]|[\\\"<>^`{}]")
 _BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-# Encoded dots, slashes, semicolons, backslashes, percent signs, and control characters mean one thing here and another
-# to a proxy.
+# A proxy may interpret encoded dots, slashes, semicolons, backslashes, percent signs, and control characters
+# differently.
 _HIDDEN = re.compile(r"%(?:2[eEfF5]|3[bB]|5[cC]|[01][0-9A-Fa-f]|7[fF])")
 _NUMERIC = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -33,7 +33,7 @@ _COMPATIBLE = ip_network("::/96")
 
 
 class ForbiddenAddressError(Exception):
-    """An address that may not be called; ``sentence`` says why without repeating it."""
+    """An address that the service may not call; ``sentence`` says why without repeating the address."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)
@@ -42,11 +42,11 @@ class ForbiddenAddressError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """Whom a client's entry allows us to call.
+    """The servers that a client's entry allows the service to call.
 
-    ``bases`` are absolute http(s) addresses: they and what is below them is allowed. ``networks`` are the private
-    networks that their names may lead to; public addresses always may. ``loopback`` allows any address on this machine
-    (the open mode of a developer's machine).
+    ``bases`` are absolute http(s) addresses; they and the addresses below them are allowed. ``networks`` are the
+    private networks to which their names may resolve; public addresses are always allowed. ``loopback`` allows any
+    address on this machine (the open mode of a developer's machine).
     """
 
     bases: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ class _Parsed(NamedTuple):
 
 
 def permitted(url: str, allowance: Allowance) -> str:
-    """The address in its one spelling, if the allowance has it. Raises ForbiddenAddressError."""
+    """The address in normalized spelling, if the allowance permits it. Raises ForbiddenAddressError."""
     parsed = _parse(url)
     if allowance.loopback and is_loopback(parsed.host):
         return parsed.text()
@@ -82,14 +82,14 @@ def permitted(url: str, allowance: Allowance) -> str:
 
 
 def is_at_or_below(base: str, url: str) -> bool:
-    """Whether an address has the origin of a base and is at its path or below. Raises ForbiddenAddressError."""
+    """True if an address has the origin of a base and is at its path or below. Raises ForbiddenAddressError."""
     return _lies_below(_parse(base), _parse(url))
 
 
 def is_plain_path(path: str) -> bool:
-    """Whether every reader finds the same segments in a path: no step upwards, nothing hidden, no empty segment.
+    """True if every parser finds the same segments in a path: no step upward, nothing encoded, no empty segment.
 
-    Some servers drop what follows a semicolon, and take ``..;x`` for a step upwards then.
+    Some servers drop the text after a semicolon, and then take ``..;x`` for a step upward.
     """
     segments = [segment.partition(";")[0] for segment in path.split("/")]
     return not (_HIDDEN.search(path) or any(set(segment) == {"."} for segment in segments) or "" in segments[1:-1])
@@ -101,13 +101,13 @@ def origin_of(url: str) -> tuple[str, str, int]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host, as ``permitted`` spells it, is this machine."""
+    """True if a host, as ``permitted`` spells it, is this machine."""
     literal = literal_address(host)
     return literal.is_loopback if literal else host == "localhost"
 
 
 def literal_address(host: str) -> Address | None:
-    """The IP address that a host is, or None for a name."""
+    """The IP address in a host, or None for a name."""
     try:
         return ip_address(host)
     except ValueError:
@@ -115,7 +115,7 @@ def literal_address(host: str) -> Address | None:
 
 
 def may_connect(address: Address, allowance: Allowance) -> bool:
-    """Whether a connection may go to an address that a name led to: a public one, or one of the allowance's."""
+    """True if a connection may go to the IP address behind a name: a public address, or one in the allowance."""
     judged = _embedded(address) or address
     if allowance.loopback and judged.is_loopback:
         return True
@@ -126,7 +126,7 @@ def may_connect(address: Address, allowance: Allowance) -> bool:
 
 
 def _embedded(address: Address) -> Address | None:
-    """The IPv4 address that an IPv6 address stands for, which is where the packets end up."""
+    """The IPv4 address embedded in an IPv6 address, which is the packets' destination."""
     if not isinstance(address, IPv6Address):
         return None
     if address.teredo is not None:
@@ -162,7 +162,7 @@ def _host(written: str) -> str:
     labels = host.split(".")
     if written.startswith("[") or len(host) > 253 or not all(map(_LABEL.fullmatch, labels)):
         raise ForbiddenAddressError("the host of the server's address is not written as a host name")
-    # 0x7f.1, 2130706433 and 127.1 are addresses to some resolvers.
+    # Some resolvers take 0x7f.1, 2130706433 and 127.1 for addresses.
     if _NUMERIC.fullmatch(labels[-1]):
         raise ForbiddenAddressError("the host of the server's address is a number that is not a plain IP address")
     return host

@@ -1,6 +1,6 @@
-"""One call at a time, guarded: the address is checked as written and as resolved, and nothing outlives the deadline.
+"""A guarded HTTP client: it checks the spelling and the IP address of each address, and stops at the deadline.
 
-``requests`` does the HTTP, over connections of our own.
+``requests`` does the HTTP, over the connections of this package.
 """
 
 import http.client
@@ -29,20 +29,21 @@ class _Request:
 
 
 class _Limits(NamedTuple):
-    """How many bytes are read of one answer, and together with others."""
+    """The maximum bytes of one answer, and the byte budget that it shares with others."""
 
     max_bytes: int
     room: ByteBudget | None = None
 
     def has_room(self, read: int, last: int) -> bool:
-        """Whether an answer may go on of which so many bytes were read, so many of them ``last``."""
+        """True if an answer with ``read`` bytes so far, ``last`` in its last chunk, may continue."""
         return read <= self.max_bytes and (self.room is None or self.room.take(last))
 
 
 class OutgoingClient:
-    """Makes guarded calls from any thread; connections are kept apart by allowance. Made before or after a fork.
+    """Makes guarded calls from any thread, with separate connections for each allowance. A fork may come before or
+    after its creation.
 
-    ``ca_bundle`` is a file of certificates to trust in place of the usual ones.
+    ``ca_bundle`` is a file of certificates to trust instead of the default ones.
     """
 
     def __init__(self, resolve: Resolver = resolved, ca_bundle: str | None = None) -> None:
@@ -62,9 +63,9 @@ class OutgoingClient:
         token: str | None = None,
         room: ByteBudget | None = None,
     ) -> Received:
-        """The answer to a GET, with ``token`` as Bearer token where there is one. Raises OutgoingError.
+        """The answer to a GET, with ``token`` as Bearer token if given. Raises OutgoingError.
 
-        Of the answer at most ``max_bytes`` are read, and no more than there is ``room`` for.
+        Reads at most ``max_bytes`` of the answer, and no more than ``room`` allows.
         """
         headers = {"Accept": accept} | ({"Authorization": f"Bearer {token}"} if token else {})
         return self._call(_Request("GET", headers), url, allowance, deadline, _Limits(max_bytes, room))
@@ -81,7 +82,7 @@ class OutgoingClient:
     ) -> Received:
         """The answer to a POST of ``body``. Raises OutgoingError.
 
-        Never sent twice: of a POST whose answer is lost nobody knows whether it was carried out.
+        Never sends it twice: if the answer is lost, the server may have carried out the POST.
         """
         return self._call(_Request("POST", headers, body), url, allowance, deadline, _Limits(max_bytes))
 
@@ -95,7 +96,7 @@ class OutgoingClient:
         deadline: Deadline,
         max_bytes: int,
     ) -> Received:
-        """The answer to a PUT of ``body``. Raises OutgoingError. Never sent twice, like a POST."""
+        """The answer to a PUT of ``body``. Raises OutgoingError. Never sends it twice, like a POST."""
         return self._call(_Request("PUT", headers, body), url, allowance, deadline, _Limits(max_bytes))
 
     def _call(self, asked: _Request, url: str, allowance: Allowance, deadline: Deadline, limits: _Limits) -> Received:
@@ -112,13 +113,13 @@ class OutgoingClient:
             except OutgoingError:
                 raise
             except Exception as error:
-                # A kept connection that the server has meanwhile closed says nothing about the server.
+                # A pooled connection that the server has closed says nothing about the server's health.
                 if last or current.connected or deadline.left() <= 0 or not _was_stale(error):
                     raise _told(error, deadline) from None
         raise AssertionError("the second attempt returns or raises")
 
     def close(self) -> None:
-        """Closes every connection that is kept."""
+        """Close all pooled connections."""
         with self._lock:
             for session in self._sessions.values():
                 session.close()
@@ -129,7 +130,7 @@ class OutgoingClient:
         with self._lock:
             if allowance not in self._sessions:
                 session = requests.Session()
-                # Neither a proxy nor a netrc file of the machine may see or change these calls.
+                # Proxies and netrc files of the machine may not see or change these calls.
                 session.trust_env = False
                 session.verify = self._verify
                 session.headers["User-Agent"] = "cds-service"
@@ -175,7 +176,7 @@ def _was_stale(error: BaseException) -> bool:
 
 
 def _told(error: BaseException, deadline: Deadline) -> OutgoingError:
-    """What went wrong, as one of our own errors: those of the libraries repeat the address."""
+    """The error as one of our own, because errors of the libraries repeat the address."""
     for cause in _causes(error):
         if isinstance(cause, OutgoingError):
             return cause
@@ -189,7 +190,7 @@ def _told(error: BaseException, deadline: Deadline) -> OutgoingError:
 
 
 def _causes(error: BaseException) -> Iterable[BaseException]:
-    """The error, what it arose from, and what it carries: libraries wrap one error in another in all three ways."""
+    """The error, its cause, and the errors in its arguments: libraries wrap errors in all three ways."""
     waiting, seen = [error], set[int]()
     while waiting:
         cause = waiting.pop()
@@ -202,8 +203,8 @@ def _causes(error: BaseException) -> Iterable[BaseException]:
 
 
 class _NoCookies(http.cookiejar.DefaultCookiePolicy):
-    """What one answer sets must not go out with the next call."""
+    """Rejects every cookie, so no answer affects the next call."""
 
     def set_ok(self, cookie: http.cookiejar.Cookie, request: Any) -> bool:
-        """Never."""
+        """Return False: no cookie is stored."""
         return False

@@ -1,4 +1,4 @@
-"""A call before it is answered: what its policies read and it does not hold is fetched, stage by stage."""
+"""The completion of a call before its answer: fetches the data that its policies need and it lacks, in stages."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,7 +8,7 @@ from cds_service.ehr.fetch import Completed, Fetcher, KeyReport, NoFetcher
 from cds_service.ehr.references import unresolved
 from cds_service.hooks.hook_request import HookRequest
 
-# What tells whether there is something to say, then the rest.
+# The first stage finds out whether a policy has something to say; the second fetches the rest.
 MOST_STAGES = 2
 
 
@@ -19,11 +19,12 @@ def complete_call(
     allowance: Allowance,
     deadline: Deadline,
 ) -> Completed:
-    """The call with all that could be had by the deadline, ready for ``hook_call.answer``; nothing is fetched in vain.
+    """The call with all data that was available by the deadline, ready for ``hook_call.answer``; fetches only what it
+    needs.
 
-    ``wanted`` says which templates, by prefetch key, must be known next to answer the call (``wanted_templates``). A
-    call without ``fhir_server`` comes back as it is. At last what it refers to by id alone is read, under the reference
-    as its key. Raises RequestError 400 as ``hook_call.answer`` does.
+    ``wanted`` returns the templates, by prefetch key, that the answer needs next (``wanted_templates``). A call without
+    ``fhir_server`` comes back unchanged. The last step reads the resources that the call only references by id, with
+    the reference as key. Raises RequestError 400 as ``hook_call.answer`` does.
     """
     if request.fhir_server is None:
         return Completed(request)
@@ -36,6 +37,6 @@ def complete_call(
         if completed.request is request:
             break
         request = completed.request
-    # Ids of records are nobody's to log: of these reads nothing is reported.
+    # The keys of these reads are record ids, which may not be logged, so the report omits them.
     referred = fetcher.complete(request, unresolved(request), allowance, deadline, room)
     return Completed(referred.request, tuple(report.values()))

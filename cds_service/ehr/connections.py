@@ -1,7 +1,7 @@
-"""The connections below ``requests``: each leads to an address that was checked, and ends with the deadline.
+"""The connections below ``requests``: each leads to a checked address, and ends with the deadline.
 
-The host is resolved here, every address that the allowance does not have is refused, and what is connected to is the
-very address that was checked, so that a second look-up cannot lead elsewhere.
+This module resolves the host, refuses every address outside the allowance, and connects to the same address that it
+checked, so a second lookup cannot lead elsewhere.
 """
 
 import http.client
@@ -28,19 +28,19 @@ RESOLVERS = 8
 
 
 def resolved(host: str, port: int) -> Sequence[str]:
-    """The addresses of a host, as the machine's resolver has them. Raises OSError."""
+    """The addresses of a host, from the machine's resolver. Raises OSError."""
     return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 class CurrentCall(threading.local):
-    """The call that a thread is making: its deadline, and whether it opened a connection."""
+    """The current call of a thread: its deadline, and whether it opened a connection."""
 
     deadline: Deadline
     connected = False
 
 
 class Connections:
-    """Opens the connections of calls, whichever thread makes them; ``current`` is what a thread is calling."""
+    """Opens the connections of calls in any thread; ``current`` is the call of the current thread."""
 
     def __init__(self, resolve: Resolver) -> None:
         self.current = CurrentCall()
@@ -49,18 +49,18 @@ class Connections:
         self._resolvers: ThreadPoolExecutor | None = None
 
     def close(self) -> None:
-        """Looks up no more names."""
+        """Stop looking up names."""
         with self._lock:
             if self._resolvers is not None:
                 self._resolvers.shutdown(wait=False, cancel_futures=True)
                 self._resolvers = None
 
     def adapter(self, allowance: Allowance) -> HTTPAdapter:
-        """What has a session of ``requests`` open its connections here, under one allowance."""
+        """An adapter with which a session of ``requests`` opens its connections here, under one allowance."""
         return _GuardedAdapter(self._pools(allowance))
 
     def _pools(self, allowance: Allowance) -> dict[str, type[HTTPConnectionPool]]:
-        """Pools whose connections are opened under one allowance."""
+        """Pools that open their connections under one allowance."""
         connections = self
 
         class Plain(HTTPConnection):
@@ -84,12 +84,12 @@ class Connections:
         return {"http": PlainPool, "https": SecurePool}
 
     def _connect(self, host: str, port: int, allowance: Allowance) -> socket.socket:
-        """A connection to an address that was checked, and to no other."""
+        """A connection to a checked address."""
         deadline = self.current.deadline
         self.current.connected = True
         host = host.strip("[]")
         literal = literal_address(host)
-        # An address that is written out in the client's entry is listed there.
+        # A literal IP address needs no check here, because the client's entry lists it.
         addresses = [literal] if literal is not None else self._checked(host, port, allowance, deadline)
         for address in addresses:
             family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
@@ -110,7 +110,7 @@ class Connections:
         raise OutgoingError("unreachable")
 
     def _checked(self, host: str, port: int, allowance: Allowance, deadline: Deadline) -> list[Address]:
-        """What a name leads to; a name that leads anywhere forbidden is not called at all."""
+        """The addresses of a name. Raises OutgoingError if even one of them is forbidden."""
         with self._lock:
             if self._resolvers is None:
                 self._resolvers = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="resolve")
@@ -129,7 +129,7 @@ class Connections:
 
 
 def seconds_left(deadline: Deadline) -> float:
-    """What is left of a deadline. Raises OutgoingError where nothing is."""
+    """The rest of a deadline in seconds. Raises OutgoingError if none is left."""
     left = deadline.left()
     if left <= 0:
         raise OutgoingError("timeout")
@@ -137,51 +137,51 @@ def seconds_left(deadline: Deadline) -> float:
 
 
 class _GuardedAdapter(HTTPAdapter):
-    """requests over pools of our own connections."""
+    """An adapter of requests with pools of our own connections."""
 
     def __init__(self, pools: dict[str, type[HTTPConnectionPool]]) -> None:
         self._pools = pools
         super().__init__(pool_connections=MOST_POOLED, pool_maxsize=MOST_POOLED, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **rest: Any) -> None:
-        """Makes the pools (called by requests)."""
+        """Create the pools (called by requests)."""
         self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, **rest)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
 
 class _TimedReader(io.RawIOBase):
-    """Reads a socket with what is left of the deadline each time: a server that drips bytes cannot stretch it."""
+    """Reads a socket with the rest of the deadline each time, so a server that drips bytes cannot extend it."""
 
     def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
         self._connection = connection
-        # Keeps the socket open until this reader is closed, although http.client closes it sooner.
+        # Keeps the socket open until this reader closes, although http.client closes the socket earlier.
         self._raw = connection.makefile("rb", buffering=0)
         self._deadline = deadline
 
     def readable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        """Fills the buffer with what has come (io.RawIOBase)."""
+        """Fill the buffer with the bytes that have arrived (io.RawIOBase)."""
         self._connection.settimeout(seconds_left(self._deadline))
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
-        """Lets go of the socket."""
+        """Release the socket."""
         self._raw.close()
         super().close()
 
 
 class _TimedSocket:
-    """As much of a socket as http.client asks of one that it reads an answer from."""
+    """The part of a socket that http.client needs to read an answer."""
 
     def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
         self._connection = connection
         self._deadline = deadline
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        """A reader that is bound to the deadline."""
+        """A reader that obeys the deadline."""
         return io.BufferedReader(_TimedReader(self._connection, self._deadline))
 
 

@@ -1,4 +1,4 @@
-"""Fills the prefetch of a call from the EHR's FHIR server: all keys side by side, until the deadline and no longer."""
+"""Fetches the missing prefetch of a call from the EHR's FHIR server: all keys in parallel, until the deadline."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -39,10 +39,10 @@ _BUSY = ("busy", "this service was too busy to ask for it")
 
 
 class KeyReport(NamedTuple):
-    """What became of one published key.
+    """The result for one published key.
 
-    ``state``: sent, fetched, in-part, failed (asked for, and nothing came), not-asked. ``cause`` is one word of a few
-    where it is not all there is, otherwise "". Nothing here is of a patient.
+    ``state``: sent, fetched, in-part, failed (requested, but nothing came), not-asked. ``cause`` is one of a few words
+    if the result is incomplete, otherwise "". Contains no patient data.
     """
 
     key: str
@@ -53,14 +53,14 @@ class KeyReport(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A call whose prefetch holds what came, whose ``unfetched`` says what did not; and a report of each key."""
+    """A call with the fetched values in ``prefetch`` and failures in ``unfetched``, and a report of each key."""
 
     request: HookRequest
     report: tuple[KeyReport, ...] = ()
 
 
 class Getter(Protocol):
-    """What is needed of ``OutgoingClient``."""
+    """The part of ``OutgoingClient`` that fetching needs."""
 
     def get(
         self,
@@ -77,7 +77,7 @@ class Getter(Protocol):
 
 
 class _Threads:
-    """The threads of one process; ``room`` counts what they have still to do, waiting or under way."""
+    """The threads of one process; ``room`` counts their outstanding work, waiting or running."""
 
     def __init__(self, threads: int, most_outstanding: int) -> None:
         self.process = os.getpid()
@@ -85,7 +85,7 @@ class _Threads:
         self.room = BoundedSemaphore(most_outstanding)
 
     def submit(self, work: Callable[[], SearchResult]) -> Future[SearchResult] | None:
-        """Starts work, or gives None where too much is outstanding."""
+        """Start work; returns None if too much is outstanding."""
         if not self.room.acquire(blocking=False):
             return None
         future = self.executor.submit(work)
@@ -94,12 +94,12 @@ class _Threads:
 
 
 class NoFetcher:
-    """Fetching that is off: a call stays as it came."""
+    """A fetcher that is off: calls stay unchanged."""
 
     fetches: ClassVar[bool] = False
 
     def room(self) -> ByteBudget:
-        """None, for nothing is fetched."""
+        """An empty byte budget, because nothing is fetched."""
         return ByteBudget(0)
 
     def complete(
@@ -110,17 +110,17 @@ class NoFetcher:
         deadline: Deadline,
         room: ByteBudget | None = None,
     ) -> Completed:
-        """The call as it came."""
+        """The unchanged call."""
         return Completed(request)
 
     def close(self) -> None:
-        """There is nothing to end."""
+        """Do nothing."""
 
 
 class Fetcher:
-    """Fetches with one client for all calls; safe to share between threads, and to make before a fork.
+    """Fetches with one client for all calls. Threads can share it, and a process may fork after creating it.
 
-    ``limits`` are the most that is read of one search, and of one call.
+    ``limits`` bound the data read for one search, and for one call.
     """
 
     fetches: ClassVar[bool] = True
@@ -142,7 +142,7 @@ class Fetcher:
         self._threads: _Threads | None = None
 
     def room(self) -> ByteBudget:
-        """How many bytes one call may read."""
+        """The byte budget of one call."""
         return ByteBudget(self._limits.max_call_bytes)
 
     def complete(
@@ -153,11 +153,11 @@ class Fetcher:
         deadline: Deadline,
         room: ByteBudget | None = None,
     ) -> Completed:
-        """Fetches what the call lacks of the wanted keys (published key -> template), and returns by the deadline.
+        """Fetch the wanted keys (published key -> template) that the call lacks, and return by the deadline.
 
-        A key that was sent, even as ``null``, empty or failed, stays as it is; of a first page the rest is fetched. A
-        call without ``fhir_server`` comes back as it is. ``room`` is that of ``room()`` for all that one call fetches,
-        one stage after another. Never raises for what a server does.
+        A key that was sent, even as ``null``, empty or failed, stays; if only its first page was sent, the rest is
+        fetched. A call without ``fhir_server`` comes back unchanged. All stages of one call share one ``room``, from
+        ``room()``. Server failures never raise.
         """
         if request.fhir_server is None:
             return Completed(request)
@@ -175,7 +175,7 @@ class Fetcher:
         return Completed(completed, report)
 
     def close(self) -> None:
-        """Starts no more work; what is under way ends by its own deadline. The client stays open."""
+        """Start no more work; running work ends by its own deadline. The client stays open."""
         with self._lock:
             if self._threads is not None:
                 self._threads.executor.shutdown(wait=False, cancel_futures=True)
@@ -184,7 +184,7 @@ class Fetcher:
     def _found(
         self, request: HookRequest, lacking: Mapping[str, str], allowance: Allowance, deadline: Deadline, get: Get
     ) -> tuple[dict[str, SearchResult], dict[str, float]]:
-        """What came of each key, and the seconds that each took that was asked for."""
+        """The result for each key, and the seconds that each requested key took."""
         found: dict[str, SearchResult] = {}
         asked: dict[Future[SearchResult], str] = {}
         ended: dict[str, float] = {}
@@ -203,7 +203,7 @@ class Fetcher:
             except FetchError as error:
                 found[key] = _nothing(request, key, kind, error)
         wait(asked, timeout=deadline.left())
-        # A result that comes later is dropped: the answer to the call may already be on its way.
+        # The answer to the call may already be on its way, so later results are dropped.
         taken = {key: ended.get(key, self._clock() - started) for key in asked.values()}
         for future, key in asked.items():
             kind = lacking[key].partition("?")[0].partition("/")[0]
@@ -218,7 +218,7 @@ class Fetcher:
     def _within_limits(
         self, request: HookRequest, found: Mapping[str, SearchResult], lacking: Mapping[str, str]
     ) -> dict[str, SearchResult]:
-        """What was found, but for the keys that would bring the call beyond the most resources that are read."""
+        """The results, without the keys that would exceed the maximum number of resources of one call."""
         total = sum(size_of(value) for key, value in request.prefetch.items() if key not in lacking)
         kept = {}
         for key, item in found.items():
@@ -235,7 +235,7 @@ class Fetcher:
         ended[key] = self._clock() - started
 
     def _pool(self) -> _Threads:
-        """The threads, made when first needed: those of a parent process do not live on in its children."""
+        """The threads, created on first use, because a parent's threads do not run in its child processes."""
         with self._lock:
             if self._threads is None or self._threads.process != os.getpid():
                 self._threads = _Threads(*self._sizes)
@@ -262,13 +262,13 @@ class Fetcher:
 
 
 def _base(request: HookRequest, allowance: Allowance) -> str:
-    """The base of the FHIR server, without a slash at its end. Raises FetchError for one that may not be called."""
+    """The base of the FHIR server, without a trailing slash. Raises FetchError for a forbidden base."""
     written = request.fhir_server or ""
     try:
         base = permitted(written, allowance)
     except ForbiddenAddressError:
         raise FetchError("forbidden", _CLAUSES["forbidden"]) from None
-    # What is asked for would become a part of the query, and the address be another one.
+    # The resource path would become part of the query, and the address a different one.
     if "?" in written or "#" in written:
         raise FetchError("forbidden", _CLAUSES["forbidden"])
     return base.rstrip("/")
@@ -290,7 +290,7 @@ def _token(request: HookRequest) -> str | None:
 
 
 def _nothing(request: HookRequest, key: str, kind: str, error: FetchError) -> SearchResult:
-    """That nothing came, or nothing beside the first page that was sent."""
+    """A result without a value, or with no more than the first page that was sent."""
     where = f"only 1 page of {kind} came" if key in request.prefetch else kind
     return SearchResult(None, error.cause, f"{where}: {error.clause}")
 
@@ -299,7 +299,7 @@ def _result(future: Future[SearchResult], request: HookRequest, key: str, kind: 
     error = future.exception()
     if error is None:
         return future.result()
-    # A bug here must neither fail the call nor read as "nothing on record"; its message may repeat what was sent.
+    # A bug here must neither fail the call nor look like an empty chart; its message may repeat the call's data.
     logs.logger().error("unexpected", exc_info=error)
     return _nothing(request, key, kind, FetchError("error", "this service failed to ask for it"))
 
@@ -316,7 +316,7 @@ def _report(key: str, found: SearchResult | None, seconds: float | None) -> KeyR
 
 
 def server_timing(report: Iterable[KeyReport]) -> str:
-    """The ``Server-Timing`` header of a report (W3C Server Timing): what was asked for, with its milliseconds."""
+    """The ``Server-Timing`` header of a report (W3C Server Timing): the requested keys with their milliseconds."""
     return ", ".join(
         f'fetch-{item.key};desc="{item.state}";dur={item.milliseconds:.1f}'
         for item in report

@@ -1,4 +1,4 @@
-"""What a call to another server brought, or why it brought nothing, and how many bytes may be read of several."""
+"""The result of a call to another server: an answer or an error, and a byte budget for several answers."""
 
 import threading
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _SENTENCES: dict[Kind, str] = {
 
 
 class OutgoingError(Exception):
-    """A call that brought nothing; ``sentence`` can be shown to anyone: it holds no address, token or patient."""
+    """A call without a usable answer; ``sentence`` is safe to show: it has no address, token or patient data."""
 
     def __init__(self, kind: Kind, sentence: str | None = None) -> None:
         self.kind: Kind = kind
@@ -27,9 +27,9 @@ class OutgoingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An answer, whatever its status: its media type without parameters, its body unpacked, the address called.
+    """An answer with any status: its media type without parameters, its decompressed body, the called address.
 
-    ``cache_control``, ``location`` and ``etag`` are the headers of these names, as they came.
+    ``cache_control``, ``location`` and ``etag`` are the headers with these names, unchanged.
     """
 
     status: int
@@ -42,19 +42,19 @@ class Received:
 
 
 class ByteBudget:
-    """How many bytes may still be read of the answers to several calls, by all threads that make them."""
+    """The bytes that may still be read from the answers to several calls, shared by their threads."""
 
     def __init__(self, most: int) -> None:
         self._left = most
         self._lock = threading.Lock()
 
     def take(self, count: int) -> bool:
-        """Counts what was read, and says whether there was room for it."""
+        """Count the bytes read; returns False if they exceed the budget."""
         with self._lock:
             self._left -= count
             return self._left >= 0
 
     @property
     def is_exceeded(self) -> bool:
-        """Whether more came than there was room for."""
+        """True if more bytes came than the budget allows."""
         return self._left < 0

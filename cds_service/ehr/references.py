@@ -1,6 +1,7 @@
-"""What a call refers to and does not hold: who pays, which drug it is, why something is ordered.
+"""Resources that a call references but does not include: payers, drugs, and reasons for orders.
 
-A prefetch template cannot ask for it (CDS Hooks 2.0 has no ``_include`` to count on): it is read by id, a few at most.
+A prefetch template cannot request them (not every CDS Hooks 2.0 client supports ``_include``), so the service reads a
+few of them by id.
 """
 
 import re
@@ -12,17 +13,17 @@ from cds_service.fhir.elements import Json, list_of, relative
 from cds_service.fhir.types import ORDERS, TYPES
 from cds_service.hooks.hook_request import HookRequest
 
-# Each is a request of its own: beyond so many a chart is better asked for with an _include.
+# Each reference costs one request; for a chart with more of them, an _include would be better.
 MOST_REFERENCES = 12
 _LITERAL = re.compile(r"(Condition|Medication|Organization)/[A-Za-z0-9._~-]{1,128}")
 _DOTS = (".", "..")
 
 
 def unresolved(request: HookRequest) -> Mapping[str, str]:
-    """``Type/id`` -> the template that reads it, of what the call refers to by a bare reference; the payers first.
+    """``Type/id`` -> its read template, for the resources that the call references without a display; payers first.
 
-    A reference that says in words what it names needs no reading, but for the reasons of the drafts: which code a
-    reason has decides whose order it is. Pure.
+    A reference with a display needs no reading, except the reasons of the drafts: the code of a reason decides to which
+    statement the order belongs. Pure.
     """
     held: dict[str, list[Json]] = {}
     for value in request.prefetch.values():
@@ -50,12 +51,12 @@ def _references(request: HookRequest, held: Mapping[str, list[Json]]) -> Iterato
 
 
 def _bare(references: Iterator[Any]) -> Iterator[Any]:
-    """Those that do not say in words what they name."""
+    """The references without a display."""
     return (item for item in references if isinstance(item, dict) and not item.get("display"))
 
 
 def _literal(reference: Any, base: str) -> str | None:
-    """``Type/id`` of a reference to a resource of the server that may be read, or None."""
+    """``Type/id`` of a reference to a readable resource on the server, or None."""
     target = reference.get("reference") if isinstance(reference, dict) else None
     if not isinstance(target, str) or ("://" in target and not target.startswith(f"{base}/")):
         return None

@@ -1,4 +1,4 @@
-"""What a granted scope lets the service ask for (SMART App Launch 1.0.0 and 2.0, "Scopes")."""
+"""The FHIR requests that a granted scope allows (SMART App Launch 1.0.0 and 2.0, "Scopes")."""
 
 import re
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ class _Grant(NamedTuple):
 
 
 def covers(scope: str | None, resource_type: str, search: str | None) -> bool:
-    """Whether a scope string covers a read (``search`` is None) or a search of a resource type.
+    """True if a scope string covers a read (``search`` is None) or a search of a resource type.
 
-    Without a scope, or with one that names no FHIR resources in SMART's words (some EHRs have words of their own), the
-    server decides. A grant with a constraint covers a search that has the same constraint or a narrower one: of any
-    other search the server would answer a part, which could not be distinguished from the whole.
+    Without a scope, or with a scope that names no FHIR resources in SMART's syntax (some EHRs use their own), the
+    server decides. A grant with a constraint covers only a search with the same constraint or a narrower one: for any
+    other search the server would return an incomplete result that looks complete.
     """
     grants = list(_grants(scope or ""))
     return not grants or any(_covers(grant, resource_type, search) for grant in grants)

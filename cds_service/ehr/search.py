@@ -1,4 +1,4 @@
-"""One read or one search of a FHIR server, page by page: what came, and why the rest did not (FHIR R4 RESTful API)."""
+"""One read or one search of a FHIR server, page by page: the results, and why any are missing (FHIR R4 RESTful API)."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _BUSY = 429
 
 
 class FetchError(Exception):
-    """Something that was asked for did not come: ``cause`` is one word of a few, ``clause`` says it to people."""
+    """Requested data that did not come: ``cause`` is one of a few words, ``clause`` describes it to people."""
 
     def __init__(self, cause: str, clause: str) -> None:
         super().__init__(clause)
@@ -33,9 +33,9 @@ class FetchError(Exception):
 
 
 class SearchResult(NamedTuple):
-    """What came: ``value`` as prefetch would hold it (None where nothing came), and why it is not all (or None).
+    """The result: ``value`` as in prefetch (None if nothing came), and the cause if it is incomplete (or None).
 
-    ``sentence`` says the same to the person who reads the card.
+    ``sentence`` explains the cause to the reader of the card.
     """
 
     value: Json | None
@@ -43,14 +43,14 @@ class SearchResult(NamedTuple):
     sentence: str | None = None
 
 
-# Asks for one address and reads at most so many bytes; raises FetchError where no answer comes.
+# Gets one address and reads up to the given number of bytes; raises FetchError without an answer.
 Get = Callable[[str, int], Received]
 
 
 class FetchLimits(NamedTuple):
-    """The most that is read: of one search, but ``max_resources`` and ``max_call_bytes`` of all of one call.
+    """The maximum data of one search; ``max_resources`` and ``max_call_bytes`` apply to the whole call.
 
-    A call may read more bytes than one search, so that a search that is too large leaves room for the others.
+    A call may read more bytes than one search, so an oversized search leaves room for the others.
     """
 
     max_bytes: int
@@ -60,7 +60,7 @@ class FetchLimits(NamedTuple):
 
 
 def read(get: Get, base: str, query: Query, patient_id: str, limits: FetchLimits) -> SearchResult:
-    """Reads one resource; that of a Patient must be the patient of the call."""
+    """Read one resource; a Patient must be the patient of the call."""
     kind = query.resource_type
     try:
         resource = _resource(get(f"{base}/{query.relative}", limits.max_bytes), "has no such record")
@@ -75,12 +75,11 @@ def read(get: Get, base: str, query: Query, patient_id: str, limits: FetchLimits
 def search(
     get: Get, base: str, query: Query, patient_id: str, limits: FetchLimits, sent: Json | None = None
 ) -> SearchResult:
-    """Searches, and follows ``next`` links to the end, below the base alone.
+    """Search, and follow ``next`` links to the end, only below the base.
 
-    ``sent`` is the first page where the EHR has sent that: it is kept as it is. Of what comes, resources of the type
-    that is asked for count, and what stands beside them, as in a prefetch that was sent; other types alone are not an
-    answer, unless the server says that it found nothing. Another patient's never count, and show that the rest cannot
-    be relied on as all there is.
+    ``sent`` is the first page if the EHR sent it; it stays unchanged. Resources of the requested type count, and so do
+    resources that come with them, as in a prefetch that was sent. Other types alone are not an answer, unless the
+    server says that it found nothing. Another patient's resources never count, and mark the rest as unreliable.
     """
     kind = query.resource_type
     walk = _Walk(kind, patient_id)
@@ -131,7 +130,7 @@ class _Walk:
         self.pages += 1
 
     def end(self) -> None:
-        """Called after the last page: what was not asked for counts only beside what was."""
+        """Finish after the last page: unrequested resources count only together with requested ones."""
         if self.matched:
             self.entries += self.unasked
         elif self.unasked and not self.none_found:
@@ -175,7 +174,7 @@ def _follow(get: Get, base: str, address: str | None, limits: FetchLimits, walk:
 
 
 def _resource(received: Received, gone: str) -> Json:
-    """The resource in an answer. Raises FetchError for any other answer; ``gone`` says what a 404 means."""
+    """The resource in an answer. Raises FetchError for any other answer; ``gone`` is the meaning of a 404."""
     status = received.status
     if status in _REFUSED:
         raise FetchError("refused", f"the EHR refused access to it ({status})")
@@ -187,7 +186,7 @@ def _resource(received: Received, gone: str) -> Json:
         raise FetchError("not-accepted", f"{SERVER} did not accept the query ({status})")
     try:
         value = orjson.loads(received.body.removeprefix(_BYTE_ORDER_MARK))
-        # What nests too deeply to be written could break whoever reads it.
+        # A value that nests too deeply to serialize could break later code.
         orjson.dumps(value)
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         raise _not_fhir() from None
@@ -218,16 +217,16 @@ def _following(page: Json, base: str, address: str) -> str | None:
 
 
 def _at_the_base(base: str, address: str, link: str) -> str | None:
-    """The address of a link on the page at ``address``, with the origin of the base; None for one that is not plain.
+    """The address of a link on the page at ``address``, with the origin of the base; None for an unsafe link.
 
-    Behind a proxy many FHIR servers write links with their own inner name, which nobody outside can call, or with http
-    for https. Path and query are those of the same page at the base, and a token goes to no other host. Raises
-    ValueError.
+    Behind a proxy, many FHIR servers write links with their own internal name, which outside callers cannot use, or
+    with http instead of https. Path and query lead to the same page at the base, and a token goes to no other host.
+    Raises ValueError.
     """
     if not _VISIBLE.fullmatch(link) or not is_plain_path(urlsplit(link).path):
         return None
     ours, theirs = urlsplit(base), urlsplit(urljoin(address, link))
-    # Reading the port raises for one that does not exist.
+    # The port property raises ValueError for an invalid port.
     if theirs.scheme not in ("http", "https") or "@" in theirs.netloc or theirs.port == 0 or theirs.fragment:
         return None
     return urlunsplit((ours.scheme, ours.netloc, theirs.path, theirs.query, ""))

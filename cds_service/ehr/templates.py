@@ -1,4 +1,4 @@
-"""A prefetch template and a call in, the address of a read or a search out (CDS Hooks 2.0, "Prefetch tokens")."""
+"""The address of a read or a search, from a prefetch template and a call (CDS Hooks 2.0, "Prefetch tokens")."""
 
 import re
 from collections.abc import Mapping
@@ -6,11 +6,11 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 _TOKEN = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
-# RFC 3986, section 2.3: what means itself in any place of an address. Every character beyond it may end a segment,
-# start a parameter or, decoded, make two values of one (FHIR R4 search: comma, bar, dollar, backslash).
+# RFC 3986, section 2.3: unreserved characters, which are safe anywhere in an address. Any other character may end a
+# segment, start a parameter or, decoded, split one value into two (FHIR R4 search: comma, bar, dollar, backslash).
 _ID = re.compile(r"[A-Za-z0-9._~-]+")
 _REFERENCE = re.compile(r"[A-Za-z]+/[A-Za-z0-9._~-]+")
-# Ids of 64 characters and more are in use; much longer ones are not ids.
+# Ids of 64 and more characters exist; much longer texts are not ids.
 LONGEST_VALUE = 512
 _USERS = {
     "userPractitionerId": "Practitioner",
@@ -18,18 +18,18 @@ _USERS = {
     "userPatientId": "Patient",
     "userRelatedPersonId": "RelatedPerson",
 }
-# Of what the author of a template writes, the characters that are in an address as they are.
+# The characters of a template's own text that stay unescaped in an address.
 _SAFE_IN_PATH, _SAFE_IN_QUERY = "/-._~$", "/?=&,:;@!$*+-._~%"
 
 
 class UnresolvedError(Exception):
-    """A token has no value, or one that may not be in an address; the message is a clause that says which."""
+    """A token without a value, or with one that is unsafe in an address; the message is a clause that names it."""
 
 
 class Query(NamedTuple):
     """A resolved template: ``path`` of a type or of one resource, and ``search``, which is None for a read.
 
-    Both are ready to be part of an address, below the base of a FHIR server.
+    Both are ready to follow the base of a FHIR server in an address.
     """
 
     path: str
@@ -37,7 +37,7 @@ class Query(NamedTuple):
 
     @property
     def resource_type(self) -> str:
-        """The type of resource that is asked for."""
+        """The requested resource type."""
         return self.path.partition("/")[0]
 
     @property
@@ -47,10 +47,9 @@ class Query(NamedTuple):
 
 
 def resolve(template: str, context: Mapping[str, str]) -> Query:
-    """The query of a template for a call; ``context`` holds the texts at the root of the call's context.
+    """The query of a template for a call; ``context`` maps the text members at the root of the call's context.
 
-    Whatever the values are, the address has the segments and the parameters that the template has. Raises
-    UnresolvedError.
+    For any values, the address has exactly the segments and the parameters of the template. Raises UnresolvedError.
     """
     path, mark, search = template.partition("?")
     return Query(

@@ -1,1 +1,1 @@
-"""The processes that serve it, and who waits for whom in one."""
+"""The server processes, and how requests share the threads of one process."""

@@ -1,7 +1,7 @@
-"""One request as it arrives: bytes in, in whatever pieces; at the end the request, or why it is none.
+"""One request as it arrives: takes bytes in any pieces, and produces the request or an error.
 
-gunicorn parses the head and decides how long the body is; nothing else does, so that no two readers can differ about it
-(request smuggling). What it lets through and HTTP does not is refused here.
+Only gunicorn parses the head and decides the length of the body, so no two parsers can disagree about it (request
+smuggling). This module refuses requests that gunicorn accepts but HTTP forbids.
 """
 
 import io
@@ -33,7 +33,7 @@ _LARGE_HEAD = f"The header fields are larger than the {LARGEST_HEAD} bytes that 
 _NO_HOST = "The request has no Host header; HTTP/1.1 asks for one (RFC 9112, section 3.2)."
 _CODING = "The body comes in a Transfer-Encoding other than chunked alone; send it uncompressed."
 _WRONG_FIELD = "A header field is not as HTTP/1.1 has them (RFC 9112, sections 5 and 6)."
-# For each error of gunicorn's: status, issue type and sentence. What is in none of them is a wrong header field.
+# For each gunicorn error: status, issue type and sentence. Any other error is a wrong header field.
 _TOLD = (
     (LimitRequestLine, (414, "too-long", "The address is longer than what is read.")),
     (LimitRequestHeaders, (431, "too-long", _LARGE_HEAD)),
@@ -47,9 +47,9 @@ _TOLD = (
 
 
 def looks_whole(data: bytes) -> bool:
-    """Whether a request seems to be all there, by the length that it gives; for one that is refused whatever it is.
+    """True if a request seems complete by its Content-Length; used for requests that are refused in any case.
 
-    It costs a hundredth of reading the head, and decides nothing but that nobody waits for the rest.
+    This costs a hundredth of parsing the head, and decides only that the worker need not wait for the rest.
     """
     end = data.find(_END)
     length = _LENGTH.search(data, 0, end + 2) if end >= 0 else None
@@ -57,23 +57,23 @@ def looks_whole(data: bytes) -> bool:
 
 
 class CutOff(io.RawIOBase):
-    """The body of a request that did not arrive whole."""
+    """The body of a request that did not arrive completely."""
 
     def readable(self) -> bool:
-        """It is; only there is nothing."""
+        """Return True, although there are no bytes."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Raises TimeoutError."""
+        """Raise TimeoutError."""
         raise TimeoutError
 
 
 class Arrival:
-    """One request. ``cfg``: gunicorn's configuration; ``client``: the caller's address; ``begun``: the moment of its
-    first byte, on the clock that never runs backwards; ``largest``: the bytes of the largest body that is taken.
+    """One request. ``cfg``: gunicorn's configuration; ``client``: the caller's address; ``begun``: the monotonic time
+    of its first byte; ``largest``: the maximum size of the body in bytes.
 
-    ``request`` is gunicorn's, as soon as its head is there; ``error`` says why there will be none. ``whole``: the body
-    arrived whole, so that the connection can carry another; ``rest`` is what came behind it.
+    ``request`` is gunicorn's, as soon as its head is complete; ``error`` is the reason for having none. ``whole``: the
+    body arrived completely, so the connection can carry another request; ``rest`` are the bytes after it.
     """
 
     def __init__(self, cfg: Any, client: Any, begun: float, largest: int) -> None:
@@ -90,7 +90,7 @@ class Arrival:
         self._chunks: Chunks | None = None
 
     def feed(self, data: bytes) -> bool:
-        """Takes what came; whether nothing more is waited for."""
+        """Take the next bytes; returns True if the request needs no more."""
         try:
             if self.request is None:
                 found = self._read_head(data)
@@ -105,19 +105,19 @@ class Arrival:
             return True
 
     def wanted(self) -> int:
-        """How many bytes are still to come at least, as far as that is known."""
+        """The known minimum number of bytes still to come."""
         return self._missing
 
     def cut_off(self) -> None:
-        """Nothing more comes; a head alone becomes a request whose body cannot be read."""
+        """End the request without more bytes; a head alone becomes a request with an unreadable body."""
         self._end(CutOff())
 
     def _read_head(self, data: bytes) -> bytes | None:
-        """What is behind the head, or None before its end. Raises RequestError."""
+        """The bytes after the head, or None before its end. Raises RequestError."""
         first = not self._head
         searched = max(0, len(self._head) - len(_END) + 1)
         self._head += data
-        # Of what is not HTTP the end would never come.
+        # Bytes that are not HTTP would never end the head.
         if first and not (data[:1].isalpha() or data[:1] == b"\r"):
             raise RequestError(400, "structure", _NO_LINE)
         end = self._head.find(_END, searched)
@@ -134,7 +134,7 @@ class Arrival:
             self._missing = reader.length
         rest = bytes(self._head[behind:])
         self._head.clear()
-        # gunicorn would say it when the body has been read.
+        # gunicorn would send it only when the application reads the body.
         self.continues = self.request._expected_100_continue and not rest and self._missing <= self._largest
         self.request._expected_100_continue = False
         return rest
@@ -154,13 +154,13 @@ class Arrival:
         self.request.body = body
         self.whole = whole
         if not whole:
-            # Where the next request would begin is not known.
+            # The start of a next request is unknown.
             self.request.force_close()
         return True
 
 
 def _parsed(cfg: Any, head: bytes, client: Any) -> Any:
-    """gunicorn's request of a whole head. Raises RequestError."""
+    """gunicorn's request for a complete head. Raises RequestError."""
     try:
         request = next(gunicorn_http.get_parser(cfg, [head], client))
     except (ParseException, NoMoreData, StopIteration) as error:

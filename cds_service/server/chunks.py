@@ -1,11 +1,11 @@
-"""A body that is sent in chunks (RFC 9112, section 7.1), put together as it arrives: strict, linear and bounded."""
+"""A chunked body (RFC 9112, section 7.1), assembled as it arrives: strict, in linear time, and bounded."""
 
 import re
 from collections.abc import Generator
 
 from cds_service.errors import RequestError
 
-# What surrounds the data: sizes, extensions, trailers. For chunks of 1 KiB and more it is a hundredth of the body.
+# The bytes around the data: sizes, extensions, trailers. For chunks of 1 KiB and more, they are 1% of the body.
 MOST_FRAMING = 256 * 1024
 LONGEST_LINE = 4096
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
@@ -14,7 +14,7 @@ _QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"'
 _VALUE = rb"(?:[ \t]*+=[ \t]*+(?:" + _TOKEN + rb"|" + _QUOTED + rb"))"
 _SIZE = re.compile(rb"([0-9a-fA-F]{1,16})(?:[ \t]*+;[ \t]*+" + _TOKEN + _VALUE + rb"?+)*+")
 _TRAILER = re.compile(_TOKEN + rb":[\t\x20-\x7e\x80-\xff]*")
-# The beginnings of such lines, so that what can become none is refused at once.
+# The beginnings of such lines, to refuse at once a line that cannot become valid.
 _SIZE_BEGUN = re.compile(rb"(?:[0-9a-fA-F]{1,16}(?:[ \t]*|[ \t]*;[^\r\n]*))?\r?")
 _TRAILER_BEGUN = re.compile(rb"[\t\x20-\x7e\x80-\xff]*\r?")
 _NOTHING_BEGUN = re.compile(rb"\r?")
@@ -27,7 +27,7 @@ Reading = Generator[None, None, bytes]
 
 
 class Chunks:
-    """One body. No more than ``largest`` bytes of data are taken; of one that has more ``too_large`` is true then."""
+    """One body of at most ``largest`` bytes of data; ``too_large`` is true for a larger one."""
 
     def __init__(self, largest: int) -> None:
         self._largest = largest
@@ -38,7 +38,7 @@ class Chunks:
         self.too_large = False
 
     def feed(self, data: bytes) -> bool:
-        """Takes what came; whether nothing more is waited for. Raises RequestError 400 for what are not chunks."""
+        """Take the next bytes; returns True if the body is complete. Raises RequestError 400 for invalid chunks."""
         del self._waiting[: self._at]
         self._at = 0
         self._waiting += data
@@ -53,11 +53,11 @@ class Chunks:
         return b"".join(self._pieces)
 
     def rest(self) -> bytes:
-        """What came behind the end of the body."""
+        """The bytes after the end of the body."""
         return bytes(self._waiting[self._at :])
 
     def _body(self) -> Reading:
-        """Each step reads as far as the bytes reach."""
+        """Parse as far as the bytes reach at each step."""
         while True:
             found = _SIZE.fullmatch((yield from self._line(_SIZE_BEGUN, _WRONG_SIZE)))
             if found is None:
@@ -89,7 +89,7 @@ class Chunks:
         return b""
 
     def _line(self, begun: re.Pattern[bytes], rule: str) -> Reading:
-        """The next line without its CRLF; one that ``begun`` does not know is refused by its ``rule``."""
+        """The next line without its CRLF. Raises RequestError with ``rule`` if ``begun`` does not match it."""
         while (end := self._waiting.find(b"\r\n", self._at, self._at + LONGEST_LINE)) < 0:
             if not begun.fullmatch(self._waiting, self._at) or len(self._waiting) - self._at >= LONGEST_LINE:
                 raise _malformed(rule)

@@ -1,4 +1,4 @@
-"""One connection of a caller: its state, what it has still to get, and answers that no application makes."""
+"""One connection of a caller: its state, its unsent bytes, and answers that need no application."""
 
 import errno
 import selectors
@@ -15,7 +15,7 @@ from cds_service.server.arrival import Arrival
 
 
 class Outbox:
-    """Stands in for connection and socket where gunicorn writes an answer: it is kept here, and goes out whole."""
+    """Replaces connection and socket while gunicorn writes an answer: collects the answer, to send it as a whole."""
 
     def __init__(self, client: Any, server: Any, accepted: float) -> None:
         self.client, self.server, self.accepted = client, server, accepted
@@ -28,23 +28,23 @@ class Outbox:
         return self
 
     def sendall(self, data: bytes) -> None:
-        """Takes a part of the answer."""
+        """Take a part of the answer."""
         self.written += data
 
     def shutdown(self, how: int) -> None:
-        """Where an answer breaks off gunicorn closes; here the worker does, once it learns of it."""
+        """Raise OSError: gunicorn closes after a broken answer, but here the worker closes."""
         raise OSError(errno.ENOTCONN, "the worker closes")
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing."""
 
     def cut_off(self) -> None:
-        """For an application that wants the connection to end without an answer."""
+        """Let an application end the connection without an answer."""
         self.is_cut_off = True
 
 
 class Connection:
-    """One connection and its state; ``timeout`` is gunicorn's name for when an idle one is closed."""
+    """One connection and its state; ``timeout`` is gunicorn's name for the closing time of an idle connection."""
 
     def __init__(self, sock: socket.socket, client: Any, server: Any) -> None:
         self.sock, self.client, self.server = sock, client, server
@@ -53,17 +53,17 @@ class Connection:
         self.held = 0
         self.unsent = b""
         self.keep = False
-        # The event that is waited for, and what is done then.
+        # The event that the connection waits for, and its callback.
         self.watched: tuple[int, Callable[[Connection], None]] | None = None
         self.to_discard = 0
 
     def watch(self, poller: selectors.BaseSelector, event: int, then: Callable[["Connection"], None]) -> None:
-        """Has ``then`` called with this connection whenever the event comes, in place of what was waited for before."""
+        """Call ``then`` with this connection at each event; replaces the earlier callback."""
         if self.watched == (event, then):
             return
 
         def run(sock: socket.socket) -> None:
-            # Of the events of one round an earlier one may have ended this connection.
+            # An earlier event of the same round may have ended this connection.
             if self.watched:
                 then(self)
 
@@ -74,13 +74,13 @@ class Connection:
         self.watched = event, then
 
     def unwatch(self, poller: selectors.BaseSelector) -> None:
-        """Waits for nothing."""
+        """Stop waiting for events."""
         if self.watched:
             poller.unregister(self.sock)
             self.watched = None
 
     def flush(self) -> bool:
-        """Sends what the caller takes without waiting; whether all is sent. Raises OSError."""
+        """Send as much as possible without waiting; returns True if everything is sent. Raises OSError."""
         while self.unsent:
             try:
                 sent = self.sock.send(self.unsent)
@@ -90,12 +90,12 @@ class Connection:
         return True
 
     def close(self) -> None:
-        """Closes it."""
+        """Close the socket."""
         util.close(self.sock)
 
 
 def answer_of(error: RequestError) -> bytes:
-    """The bytes of an answer that ends the connection: an OperationOutcome."""
+    """The bytes of an answer that ends the connection, with an OperationOutcome."""
     body = orjson.dumps(operation_outcome(error.code, error.sentence))
     lines = (
         f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",

@@ -1,4 +1,4 @@
-"""The production server: gunicorn with threads, everything loaded once before the workers fork."""
+"""The production server: gunicorn with threads, which loads everything once before the workers fork."""
 
 import ctypes
 import gc
@@ -30,22 +30,22 @@ from cds_service.service.guide import guide_of
 from cds_service.settings.settings import Settings
 
 THREADS = 8
-# For each worker. Most systems let a process have 1024 files open, and there are others than connections.
+# For each worker. Most systems let a process open 1024 files, and a worker also has other files.
 CONNECTIONS = 512
 LIMITS = WorkerLimits()
-# The main loop, which reads, refuses and writes, takes turns with the one thread that computes; see ``computing``.
+# The main loop, which reads, refuses and writes, alternates with the one thread that computes; see ``computing``.
 SWITCH_SECONDS = 0.00002
-# Charts are parsed into many small objects that die with the call; the default threshold would scan each many times. At
-# ten times this one, what few cycles a call leaves behind lies about for hundreds of calls and keeps pages from reuse.
+# Parsed charts are many small objects that die with the call; the default threshold would scan each many times. At ten
+# times this value, the few cycles that a call leaves behind stay for hundreds of calls and keep pages from reuse.
 COLLECT_EVERY = 10_000
-# glibc's names for how many heaps there may be, how much unused memory is kept at the end of one, and from which size
-# on memory is asked of the system (malloc.h).
+# glibc's names for the maximum number of heaps, for how much unused memory to keep at the end of one, and for the size
+# from which it takes memory from the system directly (malloc.h).
 M_ARENA_MAX, M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -8, -1, -3
 KEPT_BYTES, LARGE_BYTES = 131_072, 65_536
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address can only be reached from this machine."""
+    """True if a host name or address is reachable only from this machine."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -53,12 +53,12 @@ def is_loopback(host: str) -> bool:
 
 
 def authority(host: str, port: int) -> str:
-    """Host and port as an address has them, an IPv6 host in brackets (RFC 3986, section 3.2.2)."""
+    """Host and port as in an address, with brackets around an IPv6 host (RFC 3986, section 3.2.2)."""
     return f"[{host.strip('[]')}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def can_listen(host: str, port: int) -> bool:
-    """Whether the address is free; asked before everything is loaded, for a clear answer at once."""
+    """True if the address is free; checked before loading, to report a conflict at once."""
     bare = host.strip("[]")
     with socket.socket(socket.AF_INET6 if ":" in bare else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -79,7 +79,7 @@ def load(settings: Settings) -> Library:
 
 @contextmanager
 def _collecting_nothing() -> Iterator[None]:
-    """Nearly all that is made while rule sets are loaded stays: to look for garbage takes as long as to load them."""
+    """Turns the garbage collector off while rule sets load: nearly all objects stay, so it would double the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -91,33 +91,33 @@ def _collecting_nothing() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class ServedInstallation:
-    """The application and what runs beside it in each process that answers calls."""
+    """The application, and its background work in each process that answers calls."""
 
     app: Flask
     installation: Installation
     watch: Watch
 
     def begin(self) -> None:
-        """Called in a worker before its first call."""
+        """Start the background work; called in a worker before its first call."""
         self.installation.traces.start()
         self.watch.start()
 
     def end(self) -> None:
-        """Called in a worker after its last call."""
+        """End the background work; called in a worker after its last call."""
         self.watch.close()
         self.installation.close()
 
     def refused(self, count: int) -> None:
-        """Called in a worker that had no room for so many requests."""
+        """Report ``count`` requests that a worker had no room for; called in that worker."""
         logs.logger().warning("overloaded", count=count)
         self.installation.metrics.overloaded(count)
 
     def forget(self, pid: int) -> None:
-        """Called in the main process where a worker has ended, however it did; whatever fails then is only told."""
+        """Clean up after a worker that ended for any reason; called in the main process. Only logs failures."""
         for forget in (self.installation.readiness.forget, self.installation.metrics.worker_ended):
             try:
                 forget(pid)
-            # gunicorn ends the service, with all its workers, by an error that leaves its hook.
+            # An error that leaves this hook would make gunicorn end the service with all its workers.
             except Exception as error:
                 logs.logger().error("background-failed", exc_info=error)
 
@@ -129,9 +129,9 @@ def install(
     only_this_machine: bool,
     clock: Callable[[], date] = utc_today,
 ) -> ServedInstallation:
-    """The application with all that a call needs; what it logs goes where the settings say from now on.
+    """The application with everything that a call needs; starts logging to the target in the settings.
 
-    ``only_this_machine``: nobody else can call it. Raises ValueError for settings that do not hold.
+    ``only_this_machine``: other machines cannot call it. Raises ValueError for invalid settings.
     """
     installation = installation_of(settings, library, only_this_machine=only_this_machine)
     logs.configure(settings.log_format, settings.log_level, installation.names, installation.metrics.log_fields_dropped)
@@ -164,7 +164,7 @@ class Server(BaseApplication):
         limits: WorkerLimits = LIMITS,
     ) -> None:
         self.app, self.limits = app, limits
-        # What the worker calls with the number of requests that it has refused.
+        # The worker calls this with the number of requests that it refused.
         self.tell_refused: Callable[[int], None] = beside.refused if beside else lambda count: None
         self.options = {
             "bind": authority(host, port),
@@ -172,7 +172,7 @@ class Server(BaseApplication):
             "worker_class": BoundedWorker,
             "threads": THREADS,
             "worker_connections": CONNECTIONS,
-            # Answers go out through the worker's own hands.
+            # The worker sends answers itself.
             "sendfile": False,
             "keepalive": 75,
             "graceful_timeout": 30,
@@ -180,7 +180,7 @@ class Server(BaseApplication):
             "preload_app": True,
             "accesslog": None,
             "logger_class": ThroughTheRoot,
-            # Not a "finally" around run: the workers leave through that too.
+            # A "finally" around run would also run in the workers when they exit.
             "on_exit": lambda arbiter: when_over(),
             "control_socket_disable": True,
             "pre_fork": _freeze,
@@ -192,7 +192,7 @@ class Server(BaseApplication):
         super().__init__()
 
     def load_config(self) -> None:
-        """Hands gunicorn its settings; no file and no GUNICORN_CMD_ARGS is read."""
+        """Give gunicorn its settings; ignores files and GUNICORN_CMD_ARGS."""
         for name, value in self.options.items():
             self.cfg.set(name, value)
 
@@ -207,10 +207,11 @@ def _freeze(arbiter: Any, worker: Any) -> None:
 
 
 def _small_heap() -> None:
-    """Has glibc give memory to all threads from one small heap; elsewhere nothing is changed.
+    """Make glibc serve all threads from one small heap; does nothing with other C libraries.
 
-    With a heap for each thread each keeps what its largest call needed, and threads that take turns gain nothing by it.
-    Large pieces, such as the body of a call, leave holes in a heap; asked of the system, they are given back to it.
+    Each heap keeps the memory of its thread's largest call, and threads that alternate gain nothing from separate
+    heaps. Large pieces, such as the body of a call, would leave holes in a heap; memory taken from the system goes
+    back to it.
     """
     with suppress(OSError, AttributeError):
         glibc = ctypes.CDLL(None)
@@ -219,7 +220,7 @@ def _small_heap() -> None:
 
 
 def _end(beside: ServedInstallation, worker: Any) -> None:
-    # gunicorn calls it in the main process too, for a worker that it finds gone.
+    # gunicorn also calls this hook in the main process, for a worker that is gone.
     if worker.pid == os.getpid():
         beside.end()
 

@@ -1,4 +1,4 @@
-"""What a worker says of a request that no application sees, or of which an application made nothing."""
+"""Answers of a worker to requests that no application gets, or for which an application produced no answer."""
 
 from cds_service.errors import RequestError
 

@@ -1,19 +1,20 @@
-"""gunicorn's thread worker, made so that no caller can hold up another: only whole requests reach a thread.
+"""gunicorn's thread worker, changed so that no caller can delay another: only complete requests reach a thread.
 
-gunicorn gives a thread to each connection and lets it read. Here the main loop alone reads and writes, without ever
-waiting (``arrival`` puts a request together), and a connection is in one of five states:
+gunicorn gives each connection a thread and lets it read. Here only the main loop reads and writes, without blocking
+(``arrival`` assembles a request), and a connection is in one of five states:
 
-- idle: fresh, or kept open after an answer; it waits in the poller, for gunicorn's ``keepalive``.
-- arriving: from its first byte it has REQUEST_SECONDS until the request is whole.
-- admitted: the request waits for one of the threads, or is answered by one. Beyond ``Limits.waiting`` that wait it is
-  refused with 503 and closed; so it is where all the requests inside hold too many bytes. What probes ask for has a
-  thread of its own, and needs no free place among the others.
-- answered: what the caller did not take at once is written as it takes it, for ANSWER_SECONDS.
-- lingering: an answer that ends the connection before all of the request was read (413, 400) is out; what still comes
-  is thrown away for a moment, because closing would take the answer back (RFC 9112, section 9.6).
+- idle: new, or kept open after an answer; it waits in the poller, for gunicorn's ``keepalive``.
+- arriving: from its first byte, the request has REQUEST_SECONDS to become complete.
+- admitted: the request waits for a thread, or a thread answers it. If more than ``WorkerLimits.waiting`` requests wait,
+  or all requests inside hold too many bytes, the worker refuses with 503 and closes. Probes have their own thread, and
+  need no free place among the others.
+- answered: the caller did not take the whole answer at once; the worker sends the rest as the caller takes it, for
+  ANSWER_SECONDS.
+- lingering: the answer ended the connection before the whole request was read (413, 400). The worker discards further
+  bytes for a moment, because closing at once could destroy the answer (RFC 9112, section 9.6).
 
-So a thread holds a request no longer than the application takes, however slowly callers send and read. The moment of
-the first byte is in the WSGI environment: time spent waiting is part of the time that a call has.
+So a thread holds a request no longer than the application needs, however slowly callers send and read. The WSGI
+environment has the time of the first byte, because waiting counts toward a call's deadline.
 """
 
 import contextlib
@@ -35,31 +36,31 @@ from cds_service.server.refusals import BUG, BUSY, TOO_SLOW
 from cds_service.web import accepted
 from cds_service.web.browsers import PROBES
 
-# From the first byte of a request to its last; 5 MB take that long at 350 kB/s.
+# From the first byte of a request to its last; 5 MB take this long at 350 kB/s.
 REQUEST_SECONDS = 15.0
 ANSWER_SECONDS = 15.0
 LINGER_SECONDS = 5.0
-# Of a request that was refused for its size, this many times the allowed size is thrown away.
+# After refusing a request for its size, the worker discards at most this multiple of the allowed size.
 LINGER_SHARE = 4
-# So many bodies of the largest size may be inside at a time.
+# The maximum content of all requests inside, in bodies of the largest size.
 LARGEST_INSIDE = 16
-# Beyond this many connections the one that has been silent for longest gives way to the next.
+# With fewer free places than this, the connection that was idle longest makes room for the next.
 SPARE = 16
-# A worker that is asked to end keeps idle connections for that long: on one a request may be on its way.
+# A worker that is asked to end keeps idle connections this long, because a request may be on its way.
 LAST_SECONDS = 2.0
 LOOK_SECONDS = 0.25
 READ = 256 * 1024
 READ_AT_ONCE = 1024 * 1024
-# In one round of the main loop.
+# The maximum in one round of the main loop.
 ACCEPTED_AT_ONCE = 8
-# In one look: of many that are too slow at a time each needs a place for its answer, and others need theirs.
+# The maximum in one look: each slow request needs a place for its answer, and other requests need places too.
 ENDED_AT_ONCE = 8
 _PROBED = tuple(f"{method} {path}".encode() for method in ("GET", "HEAD") for path in PROBES)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
-    """``waiting``: requests that may wait for a thread; ``body_bytes``: the largest body that is read."""
+    """``waiting``: requests that may wait for a thread; ``body_bytes``: the maximum size of a body."""
 
     waiting: int = 16
     body_bytes: int = 5_000_000
@@ -72,25 +73,25 @@ class BoundedWorker(gthread.ThreadWorker):
         super().__init__(*arguments, **values)
         self._server = cast(Any, self.app)
         self._limits: WorkerLimits = self._server.limits
-        # gunicorn's list of idle connections, the one that is due first in front; it closes those that are due.
+        # gunicorn's list of idle connections in the order of their timeouts; gunicorn closes the expired ones.
         self._idle: Any = self.keepalived_conns
-        # Of each pool the requests that wait in it or are answered by it.
+        # For each pool, the number of requests that wait or run in it.
         self._inside: dict[ThreadPoolExecutor, int] = {}
         self._held = self._refused = 0
-        # Made again now and then, for its date: of many refusals each must cost little.
+        # Built in advance, because many refusals must be cheap; rebuilt now and then for its date.
         self._refusal = answer_of(BUSY)
         self._next_look = 0.0
-        # What is not over by then is ended in that way.
+        # For each connection: a deadline, and the action after it.
         self._timed: dict[Connection, tuple[float, Callable[[Connection], None]]] = {}
         self._names: dict[Any, Any] = {}
 
     def init_process(self) -> None:
-        """Called by gunicorn in the worker, after the fork; runs until it ends."""
+        """Run the worker until it ends; called by gunicorn in the worker, after the fork."""
         self._probes = ThreadPoolExecutor(1, "probes")
         super().init_process()
 
     def load_wsgi(self) -> None:
-        """Called by gunicorn before the first request."""
+        """Load the application; called by gunicorn before the first request."""
         super().load_wsgi()
         answer = self.wsgi
 
@@ -101,20 +102,20 @@ class BoundedWorker(gthread.ThreadWorker):
         self.wsgi = timed
 
     def run(self) -> None:
-        """Called by gunicorn; the main loop."""
+        """Run the main loop; called by gunicorn."""
         try:
             super().run()
         finally:
             self._probes.shutdown(wait=False)
 
     def is_parent_alive(self) -> bool:
-        """Called by gunicorn in each round; without the main process the last answers end their connections."""
+        """Called by gunicorn in each round; without the main process, the last answers end their connections."""
         there = bool(super().is_parent_alive())
         self.alive = self.alive and there
         return there
 
     def wait_for_and_dispatch_events(self, timeout: float | None) -> None:
-        """One round of the main loop, of a second at most."""
+        """Run one round of the main loop, which takes one second at most."""
         super().wait_for_and_dispatch_events(timeout)
         now = time.monotonic()
         if now < self._next_look:
@@ -132,12 +133,12 @@ class BoundedWorker(gthread.ThreadWorker):
     # --- idle and arriving ---
 
     def accept(self, listener: Any) -> None:
-        """Callers have connected."""
+        """Accept new connections."""
         for _ in range(ACCEPTED_AT_ONCE):
             try:
                 sock, client = listener.accept()
             except OSError as error:
-                # Of files there may be too few: an idle connection gives one back, and the caller is still there.
+                # Too few free files: closing an idle connection frees one, and the caller keeps waiting.
                 if error.errno in (errno.EMFILE, errno.ENFILE):
                     self._make_room()
                 elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
@@ -151,7 +152,7 @@ class BoundedWorker(gthread.ThreadWorker):
         if self.nr_conns > self.worker_connections - SPARE:
             self._make_room()
         name = self._names.get(listener) or self._names.setdefault(listener, listener.getsockname())
-        # Mostly the request is there already; the poller is asked where it is not.
+        # Usually the request is already there, so try to read before using the poller.
         self._readable(Connection(sock, client, name))
 
     def _make_room(self) -> None:
@@ -178,7 +179,7 @@ class BoundedWorker(gthread.ThreadWorker):
         if data:
             self._take(conn, data)
         elif conn.arrival is not None and conn.arrival.request is not None:
-            # The caller may only have ended what it sends.
+            # The caller may have closed only its sending side.
             self._cut_off(conn)
         else:
             self._drop(conn)
@@ -248,12 +249,12 @@ class BoundedWorker(gthread.ThreadWorker):
         self._drop(conn)
 
     def _answer(self, conn: Connection) -> None:
-        """Answers one request; in a thread of a pool."""
+        """Answer one request; runs in a thread of a pool."""
         assert conn.arrival is not None
         outbox: Any = Outbox(conn.client, conn.server, conn.arrival.begun)
         try:
             conn.keep = self.handle_request(conn.arrival.request, outbox)
-        # gunicorn's word for an answer that broke off after its head.
+        # gunicorn raises it for an answer that broke off after its head.
         except StopIteration:
             conn.keep = False
         except Exception:
@@ -262,7 +263,7 @@ class BoundedWorker(gthread.ThreadWorker):
         if outbox.is_cut_off:
             conn.keep, outbox.written = False, bytearray()
         conn.unsent = bytes(outbox.written)
-        # Mostly the caller takes it at once; the main loop sees to the rest, and to errors.
+        # Usually the caller takes it at once; the main loop handles the rest, and errors.
         with contextlib.suppress(OSError):
             conn.flush()
 
@@ -276,7 +277,7 @@ class BoundedWorker(gthread.ThreadWorker):
             self._send(conn)
 
     def _tell(self, conn: Connection, error: RequestError) -> None:
-        """Answers without a thread what is not a request."""
+        """Answer an invalid request without a thread."""
         conn.unsent, conn.keep = answer_of(error), False
         self._send(conn)
 
@@ -330,7 +331,7 @@ class BoundedWorker(gthread.ThreadWorker):
         if not data or conn.to_discard < 0:
             self._drop(conn)
 
-    # --- what all states need ---
+    # --- all states ---
 
     def _release(self, conn: Connection) -> None:
         self._held -= conn.held

@@ -1,4 +1,4 @@
-"""What each statement had to say, day by day: one that orders ask for and that no longer gives a card is broken."""
+"""The daily orders and cards of each statement: a statement with orders that no longer gives a card is broken."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from cds_service.store.tables import ACTIVITY
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What a statement had to do on a UTC day: calls with an order that may concern it, and cards given."""
+    """A statement's work on a UTC day: calls with an order that may concern it, and cards given."""
 
     day: date
     policy: str
@@ -22,9 +22,9 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """The last day on which an order concerned the statement, and on which it gave a card; None is never.
+    """The last day with an order that concerned the statement, and the last day with a card; None for never.
 
-    ``days`` are the days with such orders since that card, the card's own day not among them.
+    ``days`` counts the days with such orders after that card's day.
     """
 
     last_order: date | None
@@ -33,8 +33,8 @@ class Silence:
 
 
 def record(store: Store, activity: Iterable[Activity]) -> None:
-    """Adds to the counts of some statements and days. Raises StoreError."""
-    # In one order everywhere, or two transactions could each wait for the other.
+    """Add to the counts of some statements and days. Raises StoreError."""
+    # Without a fixed order, two transactions could each wait for the other.
     rows = [
         {"policy": item.policy, "day": item.day.isoformat(), "orders": item.orders, "cards": item.cards}
         for item in sorted(activity, key=lambda item: (item.policy, item.day))
@@ -50,7 +50,7 @@ def _add(store: Store) -> ClauseElement:
 
 
 def silence(store: Store, today: date) -> dict[str, Silence]:
-    """How long each statement has been silent, by its id, up to ``today``; one that never had an order is not there.
+    """The silence of each statement, by its id, up to ``today``; omits statements that never had an order.
 
     Raises StoreError.
     """
@@ -83,7 +83,7 @@ def silence(store: Store, today: date) -> dict[str, Silence]:
 
 
 def remove_old(store: Store, first: date) -> int:
-    """Forgets the days before ``first``, of each statement but its last with a card; how many rows.
+    """Remove the days before ``first``, except each statement's last day with a card; returns the number of rows.
 
     Raises StoreError.
     """

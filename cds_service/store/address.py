@@ -1,4 +1,4 @@
-"""Where the store is: the address as configured, as the driver needs it, and as it may be shown."""
+"""The store's address: as configured, as the driver needs it, and as it is safe to show."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """``url`` may hold a password and is never shown; ``shown`` never does; ``file`` is set for SQLite alone."""
+    """``url`` may contain a password and must not be shown; ``shown`` is safe to show; only SQLite has a ``file``."""
 
     url: URL
     shown: str
@@ -28,8 +28,8 @@ class Address:
 def address_of(url: str | None, state: Path) -> Address:
     """The address of the store: ``url`` as configured, or SQLite in the folder ``state``.
 
-    Raises ValueError with a sentence for an address that cannot be used, one of PostgreSQL without its driver included;
-    it repeats nothing of the address, which may hold a password.
+    Raises ValueError with a sentence for an unusable address, including PostgreSQL without its driver. The sentence
+    repeats nothing of the address, which may contain a password.
     """
     if not url:
         return _sqlite(state / FILE_NAME)
@@ -53,7 +53,7 @@ def address_of(url: str | None, state: Path) -> Address:
 
 def _sqlite(file: Path) -> Address:
     absolute = file.absolute()
-    # Opened for writing and never made: where the file is gone, that is an error and no new, empty database.
+    # Opened for writing but never created: a missing file is an error, and must not become a new, empty database.
     options = {"mode": "rw", "uri": "true"}
     url = URL.create("sqlite", database=f"file:{quote(str(absolute))}", query=options)
     return Address(url, f"SQLite {absolute}", absolute)

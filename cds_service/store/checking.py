@@ -1,4 +1,4 @@
-"""The whole store looked through: its version, its tables, and in SQLite every page, index and reference."""
+"""A check of the whole store: its version, its tables, and in SQLite every page, index and reference."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _MOST_PROBLEMS = 20
 
 
 class Checked(NamedTuple):
-    """What was found; ``rows`` by table, None where it cannot be read, and a line for each problem."""
+    """The result: ``rows`` is the count by table, None for an unreadable table; ``problems`` has a line for each."""
 
     version: str | None
     rows: Mapping[str, int | None]
@@ -23,7 +23,7 @@ class Checked(NamedTuple):
 
 
 def check(store: Store) -> Checked:
-    """Looks through the whole file, however long that takes. Raises StoreError where it cannot be opened."""
+    """Check the whole store, however long that takes. Raises StoreError if it cannot be opened."""
     rows: dict[str, int | None] = {}
     problems: list[str] = []
     for name, table in sorted(METADATA.tables.items()):

@@ -1,4 +1,4 @@
-"""Whether calls may wait for the store: otherwise all threads of the worker would follow one that waits in vain."""
+"""A circuit breaker for the store: without it, all threads of a worker could wait for a store that does not answer."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -6,15 +6,15 @@ from contextlib import contextmanager
 
 from cds_service.store.failures import StoreError
 
-# A failure that took longer kept a call waiting; others come at once, and hold nobody.
+# Only failures slower than this kept a call waiting; faster ones hold up nobody.
 SECONDS_IN_VAIN = 0.5
 SECONDS_OPEN = 2.0
 
 
 class Circuit:
-    """Open for ``SECONDS_OPEN`` after a wait in vain: then calls are refused at once, and after it one tries first.
+    """Open for ``SECONDS_OPEN`` after a failed wait: it refuses calls at once, and then lets one call try first.
 
-    ``shown`` names the store; ``clock`` counts seconds and never runs backwards.
+    ``shown`` names the store; ``clock`` is monotonic, in seconds.
     """
 
     def __init__(self, shown: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -28,7 +28,7 @@ class Circuit:
         if self._open_until is not None:
             if started < self._open_until:
                 raise StoreError(f"The store ({self._shown}) is not asked now: it did not answer in time just before.")
-            # Others go on being refused while this one tries.
+            # Refuse other calls while this one tries.
             self._open_until = started + SECONDS_OPEN
         try:
             yield

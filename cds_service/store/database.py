@@ -1,4 +1,4 @@
-"""The store: opened and migrated where that is needed, shared by threads, workers and (in PostgreSQL) hosts."""
+"""The store: opened and migrated on demand, shared by threads, workers and (in PostgreSQL) hosts."""
 
 import os
 import sqlite3
@@ -24,28 +24,27 @@ from cds_service.store.failures import StoreError, failure
 from cds_service.store.instants import text_of
 from cds_service.store.tables import PULSE
 
-# What a call waits for the store at most: threads that wait answer nobody, not even those who need no store.
+# The longest wait of a call for the store: waiting threads answer nobody, not even calls that need no store.
 SECONDS_OF_A_CALL = 2.0
-# At the start several processes may migrate one after the other; a call that finds the store shut waits less.
+# At the start, several processes may migrate one after the other; a call that finds the store closed waits less.
 SECONDS_AT_START = 60.0
 SECONDS_WITHIN_A_CALL = 3.0
-# So long a store that could not be opened is refused at once: else every call would wait for it.
+# After a failed opening, calls are refused at once for this long, because otherwise each would wait for the store.
 SECONDS_BETWEEN_TRIES = 2.0
 SECONDS_OF_A_CHECK = 60.0
 DAMAGED = "its file is damaged; `cds-service store recover` saves what can be read"
 
 Insert = postgresql.Insert | sqlite.Insert
-# Makes a statement for one kind of database; it is asked once for each store.
+# Creates a statement for one kind of database; called once for each store.
 Prepare = Callable[["Store"], ClauseElement]
 
 
 class Store:
-    """One database. Every method raises StoreError, whose text is a sentence, where it cannot do its work.
+    """One database. Every method raises StoreError, whose text is a sentence, if it fails.
 
-    It opens itself where that is needed, and again where the file of SQLite was removed or replaced or the tables are
-    gone: ``reopened`` counts those. Connections are made when first needed. Before this process forks, those it does
-    not use are closed, so that none is ever shared with a child (SQLite, "How To Corrupt An SQLite Database File",
-    section 2.6).
+    The store opens on first use. It opens again if the SQLite file was removed or replaced or the tables are gone;
+    ``reopened`` counts those. It connects on first use. Before this process forks, it closes idle connections, so no
+    child shares one (SQLite, "How To Corrupt An SQLite Database File", section 2.6).
     """
 
     def __init__(self, address: Address, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -63,22 +62,22 @@ class Store:
         _dispose_before_fork(self._engines)
 
     def problem(self) -> str:
-        """Why the store could not be opened the last time, as a sentence; empty where it is open or was not needed."""
+        """The reason for the last failure to open the store, as a sentence; empty if it is open or was not needed."""
         return "" if self._is_open else self._failure
 
     def open(self, seconds: float = SECONDS_AT_START) -> None:
-        """Opens the database and brings its schema up to date; a file of SQLite is made where there is none.
+        """Open the database and bring its schema up to date; creates a missing SQLite file.
 
-        Waits ``seconds`` at most for other processes that do the same.
+        Waits at most ``seconds`` for other processes that do the same.
         """
         with self._one_thread():
             self._try(seconds)
 
     @contextmanager
     def within(self, deadline: Deadline) -> Iterator[None]:
-        """What a call asks of the store, by its deadline and within ``SECONDS_OF_A_CALL``.
+        """A call's work with the store, limited by its deadline and ``SECONDS_OF_A_CALL``.
 
-        Just after another call waited in vain it is refused at once. What was asked too late may still be done later.
+        Shortly after another call waited in vain, refuses the work at once. Work past the deadline may still be done.
         """
         soon = Deadline(min(deadline.left(), SECONDS_OF_A_CALL))
         with self._circuit.guarded(), self._engines.patience.until(soon):
@@ -93,17 +92,17 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that is on disk when it ends: what is acknowledged afterwards is never lost."""
+        """A transaction that is on disk when it ends, so acknowledged data is never lost."""
         known = self._ensure()
         with self.failures(), self._writing.begin() as connection:
             yield connection
         self._still(known)
 
     def write_quickly(self, *work: tuple[Prepare, Sequence[Mapping[str, Any]]]) -> int:
-        """One transaction of some statements, each with its rows of values, whose commit waits for no disk.
+        """Run statements, each with its rows of values, in one transaction that does not wait for the disk.
 
-        Returns the number of rows that were written. It is for what every call writes; what must outlive a loss of
-        power is written in ``writing``.
+        Returns the number of rows written. It is for data that every call writes; data that must survive a loss of
+        power needs ``writing``.
         """
         known = self._ensure()
         texts = [(self._text(prepare), rows) for prepare, rows in work]
@@ -132,7 +131,7 @@ class Store:
 
     @contextmanager
     def failures(self) -> Iterator[None]:
-        """Turns errors of the database into StoreError; their own text may repeat what was to be stored."""
+        """Turn errors of the database into StoreError, because their own text may repeat the stored values."""
         try:
             yield
         except Exception as error:
@@ -142,11 +141,11 @@ class Store:
             raise failure(error, self.address.shown) from None
 
     def insert(self, table: Table) -> Insert:
-        """An INSERT that knows ON CONFLICT, in the words of this database."""
+        """An INSERT that supports ON CONFLICT, in the dialect of this database."""
         return sqlite.insert(table) if self.address.file else postgresql.insert(table)
 
     def ping(self) -> None:
-        """Whether the store is whole and can be written to the disk: one row is. Missing tables are made again."""
+        """Write one row to check that the store works. Restores missing tables. Raises StoreError."""
         if self.version() != migration.NEWEST:
             self._is_open = False
         row: Mapping[str, Any] = {"name": "ready", "at": text_of(datetime.now(UTC))}
@@ -156,9 +155,9 @@ class Store:
             )
 
     def is_damaged(self) -> bool:
-        """Whether SQLite's quick check finds the file damaged; False where it takes longer than SECONDS_OF_A_CHECK.
+        """True if SQLite's quick check finds damage; False if the check takes longer than SECONDS_OF_A_CHECK.
 
-        PostgreSQL checks its pages itself, and is never found damaged here.
+        PostgreSQL checks its own pages, so the result for it is always False.
         """
         self._ensure()
         if self.address.file is None:
@@ -167,7 +166,7 @@ class Store:
             try:
                 return self._finds_damage()
             except sqlite3.DatabaseError as error:
-                # Damage may keep the check from going on, or the file from being opened.
+                # Damage may end the check early, or prevent opening the file.
                 if error.sqlite_errorname in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
                     return True
                 raise
@@ -192,15 +191,15 @@ class Store:
             return migration.version(connection)
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._engines.dispose()
 
     def _ensure(self) -> files.Look | None:
-        """The file that is open, opened again where it is not the one at its path, and only every so often."""
+        """The open file. Opens it again if the path has another file, but retries a failure only after a pause."""
         if self._is_open and not self._has_changed():
             return self._known
         with self._one_thread():
-            # Another thread may have opened it by now.
+            # Another thread may have opened it in the meantime.
             if self._is_open and not self._has_changed():
                 return self._known
             if self._monotonic() < self._try_again:
@@ -209,7 +208,7 @@ class Store:
             return self._known
 
     def _at_most(self, seconds: float) -> float:
-        """So many seconds, or what is left of the deadline of the call."""
+        """``seconds``, or the rest of the call's deadline if that is less."""
         return min(seconds, max(0.0, self._engines.patience.seconds(seconds)))
 
     @contextmanager
@@ -230,9 +229,9 @@ class Store:
             raise
 
     def _has_changed(self) -> bool:
-        """Whether the file at the path is another than the one that was opened, or has become smaller.
+        """True if the path has another file than the open one, or the file has become smaller.
 
-        A file of SQLite grows and never shrinks by itself: it was cut off, or somebody ran VACUUM.
+        An SQLite file never shrinks by itself: somebody truncated it, or ran VACUUM.
         """
         if self.address.file is None or self._known is None:
             return False
@@ -240,7 +239,7 @@ class Store:
         return now is None or now.identity != self._known.identity or now.size < self._known.size
 
     def _still(self, known: files.Look | None) -> None:
-        """Raises StoreError where what was just written is in a file that is no longer at its path."""
+        """Raise StoreError if the file just written is no longer at its path."""
         if known is None or self.address.file is None:
             return
         now = files.look_at(self.address.file)
@@ -254,7 +253,7 @@ class Store:
         file, seconds = self.address.file, self._at_most(seconds)
         try:
             if file is None:
-                # The server ends the wait for its lock; where it is stopped, this side does.
+                # The server ends the wait for its lock; for a stopped server, this side does.
                 with self._engines.patience.until(Deadline(self._at_most(2 * seconds))):
                     is_new = migration.bring_up_to_date(self._engines.durable, self.address, seconds)
             else:
@@ -268,14 +267,14 @@ class Store:
         self._was_open = True
 
     def _open_file(self, file: Path, lock: files.Lock, before: files.Look | None) -> bool:
-        """Opens the file at the path; whether it is another than the one ``before``, or was empty."""
+        """Open the file at the path; returns True if it differs from the one ``before``, or was empty."""
         now = files.look_at(file)
         if before is not None and now is not None and now.size == 0:
-            # Emptied in place: other processes have it open too, and notice another file.
+            # Emptied in place: other processes have the file open too, and must notice a new file.
             files.set_aside(file, "", word="emptied")
             now = None
         files.make_private(file)
-        # A file that is made again may get the number of the one that is gone.
+        # A file that is created again may get the inode of the one that is gone.
         is_other = before is not None and (now is None or now.identity != before.identity)
         if is_other and (now is None or now.identity != lock.marked()):
             files.set_aside(file, *files.BESIDE, word="replaced")
@@ -290,19 +289,19 @@ class Store:
 
 
 def store_at(url: str | None, state: Path) -> Store:
-    """The store at ``url``, or SQLite in the folder ``state``; nothing is opened or made before it is needed.
+    """The store at ``url``, or SQLite in the folder ``state``; opens and creates nothing before first use.
 
-    Raises ValueError for an address that cannot be used.
+    Raises ValueError for an unusable address.
     """
     return Store(address_of(url, state))
 
 
 def open_store(url: str | None, state: Path, *, create: bool = True) -> Store:
-    """The store at ``url``, or SQLite in the folder ``state``, migrated to the newest version; no connection is open.
+    """The store at ``url``, or SQLite in the folder ``state``, migrated to the newest version, without connections.
 
-    Folder and file of SQLite are made for their owner alone (0700, 0600). With ``create`` false a database of SQLite
-    that is not there is not made. Raises StoreError: an address that cannot be used, a database that cannot be reached
-    or written, or one of a newer version.
+    Creates SQLite's folder and file for their owner alone (0700, 0600); with ``create`` false, creates no database.
+    Raises StoreError for an unusable address, for a database that cannot be reached or written, and for a newer
+    version.
     """
     try:
         store = store_at(url, state)

@@ -1,4 +1,4 @@
-"""Connections: how each is set up, in SQLite and in PostgreSQL, and how many there are."""
+"""Connections: their setup, in SQLite and in PostgreSQL, and their number."""
 
 import sqlite3
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from cds_service.store.address import Address
 from cds_service.store.patience import Patience, connection_class
 
-# One for each thread of a worker, and some for its background work.
+# One for each thread of a worker, and some for background work.
 POOL = {"pool_size": 8, "max_overflow": 4, "pool_timeout": 1}
 SECONDS_BUSY = 5
 SECONDS_TO_CONNECT = 3
@@ -20,12 +20,12 @@ WRITES = "cds_service_writes"
 class Engines:
     """Two pools for one database.
 
-    ``durable``: a commit returns when the disk has it, so that a loss of power takes nothing that was acknowledged.
-    ``quick``: a commit survives the death of the process, but a loss of power may take the last moments of it; never a
-    damaged or half-written row. That is enough for tokens seen, cards shown and counts: losing the last of them lets a
-    token be used twice within its minutes, or makes a card one of an unknown statement, and a disk's sync would cost
-    every call more than its evaluation.
-    ``patience`` says how long a thread waits for either.
+    ``durable``: a commit returns once it is on disk, so a loss of power takes no acknowledged data.
+    ``quick``: a commit survives the death of the process, but a loss of power may take the last commits; a row is never
+    damaged or half written. That is enough for tokens seen, cards shown and counts: a loss lets a token be used twice
+    within its minutes, or leaves a card without its statement. A disk sync would cost every call more than its
+    evaluation.
+    ``patience`` limits a thread's wait for either.
     """
 
     durable: Engine
@@ -33,19 +33,19 @@ class Engines:
     patience: Patience = field(default_factory=Patience)
 
     def dispose(self) -> None:
-        """Closes all connections that are not in use; more are opened when needed."""
+        """Close all idle connections; more open on demand."""
         self.durable.dispose()
         self.quick.dispose()
 
 
 def make_engines(address: Address) -> Engines:
-    """The pools of an address; nothing is connected yet."""
+    """The pools of an address, without connections yet."""
     make, patience = _sqlite if address.file else _postgresql, Patience()
     return Engines(make(address, patience, durable=True), make(address, patience, durable=False), patience)
 
 
 def _sqlite(address: Address, patience: Patience, durable: bool) -> Engine:
-    # Without its isolation level the driver starts no transaction by itself: _begin does, for reads too.
+    # Without an isolation level, the driver starts no transaction itself: _begin starts them, also for reads.
     arguments = {"timeout": SECONDS_BUSY, "isolation_level": None}
     engine = create_engine(address.url, hide_parameters=True, paramstyle="named", connect_args=arguments, **POOL)
 
@@ -66,7 +66,7 @@ def _sqlite(address: Address, patience: Patience, durable: bool) -> Engine:
 
 
 def _begin(connection: Connection) -> None:
-    # A transaction that reads first and writes later would fail at once where another process wrote in between.
+    # A transaction that reads first and writes later would fail at once if another process wrote in between.
     writes = connection.get_execution_options().get(WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -80,7 +80,7 @@ def _postgresql(address: Address, patience: Patience, durable: bool) -> Engine:
         "options": f"-c synchronous_commit={commit} -c statement_timeout={SECONDS_BUSY}s "
         f"-c idle_in_transaction_session_timeout={4 * SECONDS_BUSY}s",
     }
-    # A connection that a restart of the server cut is noticed before it is used.
+    # The ping notices a connection that a restart of the server cut, before anything uses it.
     options: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": True, "connect_args": arguments, **POOL}
     engine = create_engine(address.url, **options, **({} if durable else {"isolation_level": "AUTOCOMMIT"}))
     limited = connection_class(patience)

@@ -1,4 +1,4 @@
-"""Rows of evidence pages: closed, found by the hash of an id, bound to one browser, and gone when they expire."""
+"""Rows of evidence pages: encrypted, found by the hash of an id, bound to one browser, removed when they expire."""
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
@@ -9,14 +9,14 @@ from sqlalchemy import ClauseElement, ColumnElement, delete, func, or_, select, 
 from cds_service.store.database import Store
 from cds_service.store.tables import EVIDENCE_PAGES
 
-# Rows of one transaction: calls that write at the same time wait for no longer than that takes.
+# The rows of one transaction; concurrent calls that write wait no longer than it takes.
 REMOVED_AT_ONCE = 200
 _T = EVIDENCE_PAGES.c
 
 
 class ClosedPage(NamedTuple):
-    """One row. ``key`` is the hash of the id, ``expires`` in seconds since 1970; ``server_key`` and ``sealed`` are as
-    ``Keys.seal`` gives them."""
+    """One row. ``key`` is the hash of the id, ``expires`` is in seconds since 1970; ``server_key`` and ``sealed`` come
+    from ``Keys.seal``."""
 
     key: bytes
     card: str
@@ -27,14 +27,14 @@ class ClosedPage(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """Of which card and client a page was that is gone."""
+    """The card and client of a removed page."""
 
     card: str
     client: str
 
 
 def add(store: Store, pages: Sequence[ClosedPage]) -> None:
-    """Keeps pages. Raises StoreError."""
+    """Store pages. Raises StoreError."""
     store.write_quickly((_insert, [page._asdict() for page in pages]))
 
 
@@ -43,7 +43,7 @@ def _insert(store: Store) -> ClauseElement:
 
 
 def find(store: Store, key: bytes, now: datetime) -> ClosedPage | None:
-    """The page that has not expired, or None. Raises StoreError."""
+    """The page with this key that has not expired, or None. Raises StoreError."""
     query = select(*(_T[name] for name in ClosedPage._fields)).where(_T.key == key, _T.expires > now.timestamp())
     with store.reading() as connection:
         row = connection.execute(query).first()
@@ -51,7 +51,7 @@ def find(store: Store, key: bytes, now: datetime) -> ClosedPage | None:
 
 
 def bind(store: Store, key: bytes, browser: bytes) -> bool:
-    """Binds a page to a browser, by a hash of what that one has; False where it is bound to another, or gone.
+    """Bind a page to a browser, by a hash of its cookie; returns False if it is bound to another browser, or gone.
 
     Raises StoreError.
     """
@@ -62,21 +62,21 @@ def bind(store: Store, key: bytes, browser: bytes) -> bool:
 
 
 def number(store: Store) -> int:
-    """How many pages there are. Raises StoreError."""
+    """The number of pages. Raises StoreError."""
     with store.reading() as connection:
         return connection.execute(select(func.count()).select_from(EVIDENCE_PAGES)).scalar_one()
 
 
 def remove_ended(store: Store, now: datetime, clients: Collection[str]) -> Iterator[list[Ended]]:
-    """Removes the pages that have expired, and those of clients that may no longer call, batch by batch.
+    """Remove the pages that have expired, and those of clients that may no longer call, batch by batch.
 
-    ``clients`` are the ids of those that may. Raises StoreError.
+    ``clients`` are the ids of the clients that may call. Raises StoreError.
     """
     return _remove(store, or_(_T.expires <= now.timestamp(), _T.client.not_in(list(clients))))
 
 
 def remove_first(store: Store, most: int) -> Iterator[list[Ended]]:
-    """Removes the ``most`` pages that expire first, batch by batch. Raises StoreError."""
+    """Remove the ``most`` pages that expire first, batch by batch. Raises StoreError."""
     return _remove(store, true(), most)
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong with the store, as a sentence for the operator: no password, no statement, no value of a row."""
+"""Failures of the store, as sentences for the operator, without passwords, statements, or values of rows."""
 
 from typing import Final
 
@@ -34,15 +34,15 @@ _POSTGRESQL: Final = {
 
 
 class StoreError(Exception):
-    """The store could not be read or written; what was to be kept is not kept. Its text is a sentence."""
+    """The store could not be read or written, and nothing was stored. Its text is a sentence."""
 
 
 class NewerStoreError(StoreError):
-    """The store is of a version that this program does not know; only another program or another store helps."""
+    """The store has a version that this program does not know; only another program or another store helps."""
 
 
 def failure(error: Exception, shown: str) -> StoreError:
-    """The sentence for an error of the database at the address ``shown``."""
+    """The error with the sentence for a database error at the address ``shown``."""
     why, code = _why(error)
     return StoreError(f"The store ({shown}) cannot be used: {why} ({code}).")
 
@@ -62,7 +62,7 @@ def _why(error: Exception) -> tuple[str, str]:
 
 
 def _unreached(told: str) -> str:
-    """Why no connection came about: PostgreSQL's refusal has no code then, and its text is not repeated."""
+    """The reason for a failed connection: PostgreSQL's refusal has no code then, and its text is not safe to repeat."""
     if "authentication" in told or "pg_hba" in told:
         return _POSTGRESQL["28"]
     if "does not exist" in told:

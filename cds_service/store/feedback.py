@@ -1,4 +1,4 @@
-"""Feedback kept: each piece once, however often it is sent, and on disk before it is acknowledged."""
+"""Stored feedback: each piece once, however often the client sends it, and on disk before the acknowledgment."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,13 +15,13 @@ from cds_service.store.tables import ACCEPTED_SUGGESTIONS, CARDS_SHOWN, FEEDBACK
 
 KEY = ("client", "card", "outcome", "outcome_timestamp")
 CONTENT = ("reason_code", "reason_system", "reason_display", "user_comment")
-# Databases bound the values of one statement.
+# Databases limit the number of values in one statement.
 _AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """How many items were new, how many repeat one that was there; ``unknown``: items of cards not on record."""
+    """The number of new items, of repeated items, and (``unknown``) of items about cards not on record."""
 
     new: int
     repeated: int
@@ -29,12 +29,12 @@ class Saved:
 
 
 def save(store: Store, items: Iterable[FeedbackItem], client_id: str, received_at: datetime) -> Saved:
-    """Keeps a batch whole or not at all; when it returns, the batch is committed and on disk.
+    """Store a batch as a whole or not at all; on return it is committed and on disk.
 
-    An item is the same as another if client, card, outcome and outcomeTimestamp (as an instant) are. An item without a
-    timestamp is the same as any other of its client, card and outcome without one, so that a repeat is never counted
-    twice; the time of its first reception is its time. A repeat adds suggestions; its reason and its comment, where it
-    has them, take the place of the earlier ones. Raises StoreError: then nothing of the batch is kept.
+    Two items are the same if client, card, outcome and outcomeTimestamp (as an instant) are. Items without a timestamp
+    are the same if client, card and outcome are, so that a repeat never counts twice; their time is that of the first
+    reception. A repeat adds suggestions, and its reason and comment, if any, replace the earlier ones. Raises
+    StoreError: then nothing of the batch is stored.
     """
     batch = _merged(items, client_id)
     if not batch:
@@ -58,7 +58,7 @@ def save(store: Store, items: Iterable[FeedbackItem], client_id: str, received_a
     return Saved(len(new), total - len(new), unknown)
 
 
-# A repeat fills what is empty and replaces what it has other words for; it never empties.
+# A repeat adds or replaces values; it never removes any.
 _COMPLETED = (
     update(FEEDBACK)
     .where(and_(*(FEEDBACK.c[name] == bindparam(f"at_{name}") for name in KEY)))
@@ -74,7 +74,7 @@ _Key = tuple[str, str, str, str]
 
 
 def _merged(items: Iterable[FeedbackItem], client_id: str) -> dict[_Key, tuple[FeedbackItem, int]]:
-    """The items by key, in one order everywhere (or two batches could each wait for the other), with their number."""
+    """The items by key, with their counts, in a fixed order, because two batches could each wait for the other."""
     merged: dict[_Key, tuple[FeedbackItem, int]] = {}
     for item in items:
         key = (client_id, item.card, item.outcome, text_of(item.happened_at) if item.happened_at else "")
@@ -97,7 +97,7 @@ def _row(key: _Key, item: FeedbackItem, received_at: datetime) -> dict[str, Any]
     return dict(zip(KEY, key, strict=True)) | {
         "happened_at": text_of(item.happened_at or received_at),
         "received_at": text_of(received_at),
-        # The three parts of a reason belong together: a repeat brings all of them or none.
+        # The three parts of a reason belong together: a repeat has all of them or none.
         "reason_code": reason.code if reason else None,
         "reason_system": reason.system if reason else None,
         "reason_display": reason.display if reason else None,
@@ -116,9 +116,9 @@ def _on_record(connection: Connection, client_id: str, cards: set[str]) -> set[s
 
 
 def kept(store: Store, days: DayRange, *, workbench: bool = False) -> list[KeptFeedback]:
-    """All feedback of those days, oldest first. Feedback of a card that another client was shown has no statement.
+    """All feedback of those days, oldest first. Feedback on a card of another client has no statement.
 
-    ``workbench``: that on the workbench's demo calls in place of all other. Raises StoreError.
+    ``workbench``: the feedback on the workbench's demo calls instead of all other. Raises StoreError.
     """
     first, beyond = bounds(days.since, days.until)
     table, shown = FEEDBACK.c, CARDS_SHOWN.c
@@ -127,7 +127,7 @@ def kept(store: Store, days: DayRange, *, workbench: bool = False) -> list[KeptF
         select(FEEDBACK, shown.policy, shown.edition, shown.outcome.label("card_outcome"), shown.service)
         .outerjoin(CARDS_SHOWN, and_(shown.card == table.card, shown.client == table.client))
         .where(within)
-        # Of two of one instant the one that came later is the newer.
+        # Of two items with the same instant, the one received later counts as newer.
         .order_by(table.happened_at, table.received_at, *(table[name] for name in KEY))
     )
     accepted, offered = ACCEPTED_SUGGESTIONS.c, SUGGESTIONS_SHOWN.c
@@ -151,15 +151,15 @@ def kept(store: Store, days: DayRange, *, workbench: bool = False) -> list[KeptF
 
 
 def number(store: Store) -> int:
-    """How many pieces of feedback are kept. Raises StoreError."""
+    """The number of stored pieces of feedback. Raises StoreError."""
     with store.reading() as connection:
         return connection.execute(select(func.count()).select_from(FEEDBACK)).scalar_one()
 
 
 def remove_old(store: Store, first: date) -> Iterator[int]:
-    """Removes feedback received before the UTC day ``first``, batch by batch; yields how many pieces.
+    """Remove feedback received before the UTC day ``first``, batch by batch; yields the number of pieces.
 
-    What an EHR says of when it happened decides nothing here. Raises StoreError.
+    The time that an EHR reports for the feedback does not matter here. Raises StoreError.
     """
     key = [FEEDBACK.c[name] for name in KEY]
     oldest = (

@@ -1,8 +1,8 @@
-"""SQLite's file: made for its owner alone, known by device and inode, with files beside it that must be its own.
+"""SQLite's file: private to its owner, identified by device and inode, with companion files that must belong to it.
 
-SQLite finds the files beside it (``-wal``, ``-shm``) by name. Where the file was removed or replaced under running
-processes, those files still belong to the earlier one and would damage the new one (SQLite, "How To Corrupt An SQLite
-Database File", section 2.4), so that the first process that notices renames them.
+SQLite finds its companion files (``-wal``, ``-shm``) by name. If somebody removes or replaces the file under running
+processes, the companions still belong to the earlier file and would damage the new one (SQLite, "How To Corrupt An
+SQLite Database File", section 2.4). So the first process that notices renames them.
 """
 
 import fcntl
@@ -26,21 +26,21 @@ _ASIDE = re.compile(r"\.(?P<word>[a-z]+)-(?P<when>\d{8}T\d{12}Z)(-wal|-shm|-jour
 
 
 class Identity(NamedTuple):
-    """What tells a file from another at the same path."""
+    """The identity that distinguishes a file from another at the same path."""
 
     device: int
     inode: int
 
 
 class Look(NamedTuple):
-    """A file as it is now; ``size`` in bytes."""
+    """The current state of a file; ``size`` in bytes."""
 
     identity: Identity
     size: int
 
 
 def look_at(file: Path) -> Look | None:
-    """The file at the path now, or None where there is none that can be reached."""
+    """The current state of the file at the path, or None if there is no reachable file."""
     try:
         found = os.stat(file)
     except OSError:
@@ -49,39 +49,39 @@ def look_at(file: Path) -> Look | None:
 
 
 def make_private(file: Path) -> None:
-    """Makes folder and file where they are missing, for their owner alone (0700, 0600). Raises StoreError."""
+    """Create a missing folder and file, for their owner alone (0700, 0600). Raises StoreError."""
     with _told(f"The store's file {file} cannot be made or opened"):
         file.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        # Made before SQLite would, which asks the umask; the files beside it take its mode.
+        # Created before SQLite does it with the umask; SQLite gives the companion files the same mode.
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
         if file.stat().st_uid == os.geteuid():
             file.chmod(FILE_MODE)
 
 
 class Lock:
-    """The lock beside the file; it holds the identity of the file that the files beside it belong to."""
+    """The lock file; it stores the identity of the file to which the companion files belong."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
     def marked(self) -> Identity | None:
-        """The file that was opened last under this lock, by whichever process; None where that is not known."""
+        """The file that any process last opened under this lock; None if unknown."""
         with suppress(ValueError):
             device, inode = os.pread(self._descriptor, 100, 0).split()
             return Identity(int(device), int(inode))
         return None
 
     def mark(self, identity: Identity) -> None:
-        """Notes the file that was opened."""
+        """Store the identity of the opened file."""
         os.truncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{identity.device} {identity.inode}\n".encode(), 0)
 
 
 @contextmanager
 def locked(file: Path, seconds: float) -> Iterator[Lock]:
-    """Holds the lock beside the file, which one process at a time can. Raises StoreError after ``seconds`` of waiting.
+    """Hold the lock file, which only one process can at a time. Raises StoreError after waiting ``seconds``.
 
-    The folder is made where it is missing.
+    Creates a missing folder.
     """
     with _told(f"The store's file {file} cannot be made or opened"):
         file.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
@@ -94,9 +94,9 @@ def locked(file: Path, seconds: float) -> Iterator[Lock]:
 
 
 def set_aside(file: Path, *names: str, word: str) -> list[Path]:
-    """Renames files that begin with the name of ``file`` and end with one of ``names``; returns their new paths.
+    """Rename the files whose names are ``file`` plus one of ``names``; returns their new paths.
 
-    A new name has ``word`` and the time (UTC) in it. One that is not there is left out. Raises StoreError.
+    A new name contains ``word`` and the time (UTC). Skips missing files. Raises StoreError.
     """
     stem = aside(file, word)
     renamed = []
@@ -108,14 +108,14 @@ def set_aside(file: Path, *names: str, word: str) -> list[Path]:
 
 
 def aside(file: Path, word: str) -> Path:
-    """A name beside the file that says what became of it, and when (UTC)."""
+    """A new path for the file, with a word for the reason and the time (UTC)."""
     return Path(f"{file}.{word}-{datetime.now(UTC):{_WHEN}}")
 
 
 def remove_aside(file: Path, before: datetime, most: int) -> tuple[int, int]:
-    """Removes files that were set aside ``before`` that moment, and of the others all but the newest ``most``.
+    """Remove files set aside earlier than ``before``, and all but the newest ``most`` of the others.
 
-    What bears one name and time is one. Returns how many were removed for each of the two reasons.
+    Files with the same word and time count as one. Returns the numbers removed for the two reasons.
     """
     times: dict[str, list[Path]] = {}
     for path in file.parent.glob(f"{glob.escape(file.name)}.*"):

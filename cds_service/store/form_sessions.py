@@ -1,8 +1,8 @@
-"""Sessions of the documentation form: closed under a key of the server and a secret that is in the cookie and nowhere
-else, gone when they end, and after 30 minutes in which nobody used them.
+"""Sessions of the documentation form, encrypted with a server key and a secret that only the cookie has. They end
+after 30 minutes without use.
 
-A row holds a token of the EHR, what was read of the chart and what was answered. Whoever has the database, or the
-server's keys, or both, can open none of it without the browser's cookie.
+A row contains an EHR token, chart data and answers. The database and the server's keys together cannot decrypt a row
+without the browser's cookie.
 """
 
 import os
@@ -21,16 +21,16 @@ from cds_service.store.session_rows import bytes_of, key_of, make_room, text_of
 from cds_service.store.tables import FORM_SESSIONS
 
 IDLE_SECONDS = 30 * 60
-# Beyond it the session that was idle longest goes.
+# With more sessions, the one that was idle longest is removed.
 MOST_SESSIONS = 5_000
-# What one session may hold, in bytes before it is closed.
+# The maximum content of one session, in bytes before encryption.
 MOST_BYTES = 4 * 1024 * 1024
 NAME_BYTES, SECRET_BYTES = 16, 32
 _T = FORM_SESSIONS.c
 
 
 class Begun(NamedTuple):
-    """A session that was begun: the name that its addresses carry, and the secret for the cookie."""
+    """A new session: the name for its addresses, and the secret for the cookie."""
 
     name: str
     secret: str
@@ -43,7 +43,7 @@ def _now() -> datetime:
 class FormSessions:
     """The sessions of one installation. Safe for several threads and processes.
 
-    ``now`` gives the time with a time zone, ``random`` bytes that nobody can guess.
+    ``now`` returns the time with a time zone, ``random`` unpredictable bytes.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class FormSessions:
         return self._now().astimezone(UTC)
 
     def begin(self, content: bytes) -> Begun:
-        """Keeps a new session. Raises StoreError, and ValueError for more than MOST_BYTES."""
+        """Store a new session. Raises StoreError, and ValueError for more than MOST_BYTES."""
         name, secret = self.random(NAME_BYTES), self.random(SECRET_BYTES)
         row = self._row(name, secret, content) | {"key": key_of(name)}
         with self._within(), self._store.writing() as connection:
@@ -70,7 +70,7 @@ class FormSessions:
         return Begun(text_of(name), text_of(secret))
 
     def read(self, name: str, secret: str) -> bytes | None:
-        """What a session holds; None where there is none of that name, or no longer, or the secret is another.
+        """The content of a session; None if there is no such session, it has expired, or the secret is wrong.
 
         Raises StoreError.
         """
@@ -83,7 +83,7 @@ class FormSessions:
         return self._opened(row.server_key, row.sealed, given) if row is not None else None
 
     def keep(self, name: str, secret: str, content: bytes) -> bool:
-        """Keeps what a session holds from now on, for another 30 minutes; whether there still was one.
+        """Store new content of a session, for another 30 minutes; returns False if there is no such session.
 
         Raises StoreError, and ValueError for more than MOST_BYTES.
         """
@@ -98,12 +98,12 @@ class FormSessions:
             return changed.rowcount == 1
 
     def take(self, name: str, secret: str) -> bytes | None:
-        """What a session holds, which is over with this: of two at a time one gets it. Raises StoreError."""
+        """The content of a session, which ends with this; only one of two callers gets it. Raises StoreError."""
         held = self.read(name, secret)
         return held if held is not None and self.end(name) else None
 
     def end(self, name: str) -> bool:
-        """Wipes a session; whether there was one. Raises StoreError."""
+        """Delete a session; returns True if it existed. Raises StoreError."""
         given = bytes_of(name, NAME_BYTES)
         if given is None:
             return False
@@ -139,7 +139,7 @@ class FormSessions:
 
 
 def remove_ended(store: Store, now: datetime) -> int:
-    """Removes the sessions that nobody uses anymore; how many. Raises StoreError."""
+    """Remove the expired sessions; returns their number. Raises StoreError."""
     ended = delete(FORM_SESSIONS).where(_T.expires <= int(now.timestamp()))
     with store.writing() as connection:
         return connection.execute(ended, execution_options={"preserve_rowcount": True}).rowcount

@@ -1,7 +1,7 @@
-"""What calls leave in the store without waiting for it: the cards they were shown, and what each statement had to say.
+"""Data that calls leave in the store without waiting: the cards shown, and each statement's orders and cards.
 
-No caller is promised any of it, so that it is written in batches beside the calls: one transaction for many of them. A
-process that is killed loses what it noted in the last moment.
+No caller depends on it, so a background thread writes it in batches, one transaction for many calls. A process that is
+killed loses the notes of the last moment.
 """
 
 import threading
@@ -17,50 +17,50 @@ from cds_service.store.shown import Shown
 
 SECONDS = 0.25
 SECONDS_AFTER_A_FAILURE = 5.0
-# What waits while the store cannot be written; beyond that the oldest are forgotten.
+# The maximum that waits while the store cannot be written; beyond it, the oldest notes are dropped.
 MOST_CARDS = 20_000
 MOST_COUNTS = 20_000
-# A write that takes longer than this is stuck: every wait for the store is shorter.
+# A write that takes longer is stuck, because every wait for the store is shorter.
 PATIENCE = 60.0
 SECONDS_TO_END = 10.0
 
 
 class NoLedger:
-    """A ledger where there is no store: nothing is noted."""
+    """A ledger without a store: it notes nothing."""
 
     def note(self, cards: Iterable[Shown], day: date, orders: Iterable[str], answered: Iterable[str]) -> None:
-        """Notes nothing of a call."""
+        """Do nothing."""
 
     def revive(self) -> str:
-        """There is no thread that could have ended."""
+        """Return "": there is no thread that could have ended."""
         return ""
 
     def close(self) -> None:
-        """There is nothing to write."""
+        """Do nothing."""
 
 
 class Ledger:
-    """Notes of this process, written by a thread of its own. Made before the workers fork; each has its own notes.
+    """Notes of this process, written by its own thread. Created before the workers fork; each has its own notes.
 
-    ``failed`` hears of every write that failed, whatever the error (it is tried again), with the number of cards
-    forgotten for good since the last time.
+    ``failed`` gets every error of a write, which is tried again, with the number of cards dropped for good since the
+    last error.
     """
 
     def __init__(self, store: Store, failed: Callable[[Exception, int], None]) -> None:
         self._store, self._failed = store, failed
         self._cards: dict[str, Shown] = {}
         self._activity: Counter[tuple[date, str, bool]] = Counter()
-        # Cards that are being written now; if that fails they are noted again.
+        # The number of cards in the current write; if it fails, they become notes again.
         self._in_hand = self._forgotten = 0
         self._lock = threading.Lock()
         self._writing = threading.Lock()
-        # Not started with the process: a thread of the main process would not live on in the workers.
+        # Not started with the process, because a thread of the main process does not run in the workers.
         self.thread = Background(
             *("ledger", self._turn, self._tell, PATIENCE, SECONDS_AFTER_A_FAILURE), first=SECONDS, only_when_woken=True
         )
 
     def note(self, cards: Iterable[Shown], day: date, orders: Iterable[str], answered: Iterable[str]) -> None:
-        """One call: the cards it was given, the statements that its orders concerned, those that gave a card."""
+        """Note one call: the cards it was given, the statements that its orders concerned, those that gave a card."""
         with self._lock:
             for card in cards:
                 self._cards.setdefault(card.card, card)
@@ -73,7 +73,7 @@ class Ledger:
         self.thread.wake()
 
     def flush(self) -> None:
-        """Writes what is noted. Raises what the store raises; then it stays noted."""
+        """Write the notes. Raises the store's errors; then the notes stay."""
         with self._writing:
             with self._lock:
                 cards, counts = self._cards, self._activity
@@ -92,14 +92,14 @@ class Ledger:
                     self._keep_the_bound()
 
     def revive(self) -> str:
-        """Starts the thread again where it ended although nobody closed it; says so in a sentence, or nothing."""
+        """Restart the thread if it ended without ``close``; returns a sentence about that, or ""."""
         problem = self.thread.problem()
         if problem:
             self.thread.start()
         return problem
 
     def close(self) -> None:
-        """Writes what is noted and ends the thread."""
+        """Write the notes and end the thread."""
         self.thread.close(SECONDS_TO_END)
         try:
             self.flush()

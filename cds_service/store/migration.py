@@ -1,4 +1,4 @@
-"""The schema brought up to date, once, however many processes start at the same time."""
+"""Migration of the schema to the newest version, once, even if many processes start at the same time."""
 
 from pathlib import Path
 
@@ -9,24 +9,24 @@ from cds_service.store.engines import WRITES
 from cds_service.store.failures import NewerStoreError
 
 SCRIPTS = Path(__file__).parent / "migrations"
-# In order; the last is the version that this program works with. Alembic is slow to load, and mostly not needed.
+# In order; the last is the version that this program needs. Asking Alembic would be slow, and is mostly unnecessary.
 REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 NEWEST = REVISIONS[-1]
-# An arbitrary number that no other program of the database may take as its lock.
+# An arbitrary number that no other program of the database may use for a lock.
 _ADVISORY_LOCK = 7_205_759_403
 
 
 def bring_up_to_date(engine: Engine, address: Address, seconds: float) -> bool:
-    """Migrates to the newest version; whether anything had to be done.
+    """Migrate to the newest version; returns True if there was anything to do.
 
-    One process at a time does so: in PostgreSQL under a lock of its own, for which it waits ``seconds``; of SQLite the
-    caller holds the lock beside the file, since the switch to WAL waits for nobody. The migration is one transaction: a
-    process that dies on the way leaves the version that was there.
-    Raises NewerStoreError for a database of a version that this program does not know.
+    Only one process at a time migrates. In PostgreSQL it takes an advisory lock, and waits ``seconds`` for it. For
+    SQLite the caller holds the lock file, because the switch to WAL does not wait. The migration is one transaction: if
+    the process dies, the earlier version stays.
+    Raises NewerStoreError for a database with a version that this program does not know.
     """
     with engine.connect().execution_options(**{WRITES: True}) as connection:
         if address.file is not None:
-            # Readers and one writer at the same time; it is kept in the file. It cannot be set inside a transaction.
+            # WAL allows readers next to one writer. The file stores the mode, which no transaction can set.
             driver = connection.connection.driver_connection
             assert driver is not None
             driver.execute("PRAGMA journal_mode=WAL").close()
@@ -55,7 +55,7 @@ def version(connection: Connection) -> str | None:
 
 
 def migrate(connection: Connection, revision: str) -> None:
-    """Brings the schema to a version, upwards or, for ``base``, back to an empty database."""
+    """Migrate the schema to a version: upward, or, for ``base``, back to an empty database."""
     from alembic import command
     from alembic.config import Config
 

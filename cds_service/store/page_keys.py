@@ -1,6 +1,6 @@
-"""The server's keys of evidence pages: those of the setting, or a file in the state folder that is made and rotated.
+"""The server's keys for evidence pages: from the settings, or from a file in the state folder with key rotation.
 
-A page lives for a day at most, so that an older key that is kept for 24 hours opens every page that it closed.
+A page lives for at most a day, so keeping an old key for 24 hours is enough to open every page that it encrypted.
 """
 
 import base64
@@ -22,14 +22,14 @@ SECONDS_TO_LOCK = 2.0
 
 
 class PageKeys(Protocol):
-    """Whatever has the keys: the first closes, all of them open."""
+    """A source of keys: the first key encrypts, and all keys decrypt."""
 
     def at(self, now: datetime) -> Keys:
         """The keys at an instant with a time zone. Raises StoreError."""
 
 
 class GivenKeys:
-    """The keys of the setting, as they are. Whoever rotates them lists the older ones for another 24 hours."""
+    """The keys of the setting, unchanged. After a rotation, the setting must list the old keys for 24 hours."""
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
@@ -48,10 +48,10 @@ class _Kept(NamedTuple):
 
 
 class KeptKeys:
-    """The keys in a file, a line for each with the time since which it is used, the newest first.
+    """The keys in a file: one line for each, with the time of its first use, newest first.
 
-    Made when it is first asked for; after 30 days the newest key gives way to another. All processes of a machine share
-    the file. ``random`` gives the keys.
+    The first use creates the file; after 30 days a new key replaces the newest. All processes of a machine share the
+    file. ``random`` makes the keys.
     """
 
     def __init__(self, file: Path, random: Callable[[int], bytes] = os.urandom) -> None:
@@ -59,7 +59,7 @@ class KeptKeys:
         self._known: tuple[files.Look, list[_Kept]] | None = None
 
     def at(self, now: datetime) -> Keys:
-        """The keys, of which the first is younger than 30 days. Raises StoreError."""
+        """The keys; the first is less than 30 days old. Raises StoreError."""
         try:
             kept = self._read()
             if not kept or now - kept[0].since >= USED_FOR:
@@ -72,13 +72,13 @@ class KeptKeys:
         look = files.look_at(self._file)
         if look is None:
             return []
-        # The file is replaced and never changed, so that another one has another identity.
+        # The file is replaced and never modified, so another content has another identity.
         if self._known is None or self._known[0] != look:
             self._known = look, _kept_in(self._file)
         return self._known[1]
 
     def _rotated(self, now: datetime) -> list[_Kept]:
-        """The keys with a new one in front, written; or those that another process has written meanwhile."""
+        """Write the keys with a new one in front, or return the keys that another process has just written."""
         with files.locked(self._file, SECONDS_TO_LOCK):
             kept = self._read()
             if kept and now - kept[0].since < USED_FOR:
@@ -97,13 +97,13 @@ class KeptKeys:
 
 
 def _still_needed(kept: list[_Kept], now: datetime) -> list[_Kept]:
-    """The newest key, and each older one whose successor is younger than 24 hours; ``kept`` has the newest first."""
+    """The newest key, and each older key whose successor is less than 24 hours old; ``kept`` has the newest first."""
     followed = zip(kept[1:], kept, strict=False)
     return [*kept[:1], *(item for item, newer in followed if now - newer.since < KEPT_FOR)]
 
 
 def _kept_in(file: Path) -> list[_Kept]:
-    """What a file holds. Raises StoreError for one that is not ours."""
+    """The keys in a file. Raises StoreError for a file in another format."""
     try:
         lines = [line.split(" ") for line in file.read_text(encoding="ascii").splitlines()]
         kept = [_Kept(base64.b64decode(key, validate=True), datetime.fromisoformat(since)) for since, key in lines]

@@ -1,7 +1,7 @@
-"""How long a thread waits for a database: until the deadline of the call that it serves, and never without end.
+"""A thread's wait for a database: until the deadline of its call, and never forever.
 
-A server's own limits (``statement_timeout``) hold only while the server runs: one that is stopped while its connections
-live answers nothing, and its kernel still acknowledges what it is sent. So the waiting ends on our side.
+A server's own limits (``statement_timeout``) work only while the server runs. A stopped server with live connections
+answers nothing, although its kernel still acknowledges packets. So this side must end the wait.
 """
 
 import threading
@@ -14,19 +14,19 @@ from cds_service.clock import Deadline
 if TYPE_CHECKING:
     import psycopg
 
-# Longer than a server that runs takes to end a statement by itself (engines.SECONDS_BUSY).
+# Longer than a running server needs to end a statement by itself (engines.SECONDS_BUSY).
 SECONDS_UNANSWERED = 8.0
 NEVER_CAME = "the server did not answer in time"
 
 
 class Patience(threading.local):
-    """The deadline under which a thread works now; without one each wait has ``SECONDS_UNANSWERED``."""
+    """The current deadline of a thread; without one, each wait has ``SECONDS_UNANSWERED``."""
 
     deadline: Deadline | None = None
 
     @contextmanager
     def until(self, deadline: Deadline) -> Iterator[None]:
-        """What happens inside waits for nothing beyond the deadline."""
+        """Limit every wait inside to the deadline."""
         before, self.deadline = self.deadline, deadline
         try:
             yield
@@ -34,21 +34,22 @@ class Patience(threading.local):
             self.deadline = before
 
     def seconds(self, usual: float) -> float:
-        """What is left of the deadline, or the usual seconds where there is none."""
+        """The rest of the deadline in seconds, or ``usual`` without a deadline."""
         return usual if self.deadline is None else self.deadline.left()
 
 
 def connection_class(patience: Patience) -> "type[psycopg.Connection[Any]]":
-    """Connections to PostgreSQL that wait only so long; one that waited in vain is closed, and no answer is left over.
+    """A class of PostgreSQL connections with limited waits. A connection closes after a wait in vain, so no late answer
+    remains.
 
-    Its statements raise ``psycopg.errors.ConnectionTimeout`` then; what the server was sent, it may still do. The limit
-    without a deadline counts from the last sign of life, since a large batch may take its time.
+    Its statements then raise ``psycopg.errors.ConnectionTimeout``; the server may still carry out what it received.
+    Without a deadline, the limit counts from the last sign of life, because a large batch may take long.
     """
-    # An installation with SQLite does without the driver.
+    # An installation with SQLite does not need the driver.
     import psycopg
 
     def limited(waiting: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        """psycopg's own waiting: it is woken when the socket is ready, and without an answer several times a second."""
+        """psycopg's own wait: it resumes when the socket is ready, or several times a second without an answer."""
         try:
             wanted = next(waiting)
             silent = Deadline(SECONDS_UNANSWERED)
@@ -64,7 +65,7 @@ def connection_class(patience: Patience) -> "type[psycopg.Connection[Any]]":
 
     class Limited(psycopg.Connection[Any]):
         def wait(self, gen: Any, *arguments: Any, **named: Any) -> Any:
-            """Runs one exchange with the server to its end (called by psycopg)."""
+            """Run one exchange with the server to its end (called by psycopg)."""
             try:
                 return super().wait(limited(gen), *arguments, **named)
             except psycopg.errors.ConnectionTimeout:
@@ -73,7 +74,7 @@ def connection_class(patience: Patience) -> "type[psycopg.Connection[Any]]":
 
         @classmethod
         def _connect_gen(cls, *arguments: Any, **named: Any) -> Any:
-            # psycopg's own time to connect is whole seconds, two at least.
+            # psycopg's own connection timeout is in whole seconds, with a minimum of two.
             return limited(super()._connect_gen(*arguments, **named))
 
     return Limited

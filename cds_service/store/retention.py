@@ -1,7 +1,7 @@
-"""What is kept is kept for its days and below its caps: the store and the audit log pruned, batch by batch.
+"""Retention: removes data past its days or beyond its caps from the store and the audit log, in batches.
 
-What was acknowledged is never removed before its time. At a cap the oldest cards without feedback, the content of the
-oldest audit lines and the evidence pages that expire first go, and new feedback is refused.
+It never removes acknowledged feedback early. At a cap it removes the oldest cards without feedback, the content of the
+oldest audit lines, and the evidence pages that expire first; the service refuses new feedback.
 """
 
 from collections import Counter
@@ -20,12 +20,12 @@ from cds_service.store.failures import StoreError
 
 AUDIT, CARDS, FEEDBACK, EVIDENCE = "audit", "cards", "feedback", "evidence"
 SET_ASIDE = "set-aside"
-# Files of SQLite that were removed, emptied or damaged: so many are kept beside the one in use.
+# The number of removed, emptied or damaged SQLite files that are kept next to the one in use.
 MOST_SET_ASIDE = 20
 AGE, CAP = "age", "cap"
-# What was beyond its cap is made smaller than that, or every card shown would set the removal in motion again.
+# Data beyond its cap shrinks to less than the cap, because otherwise every new card would trigger a removal.
 TRIMMED_TO = 0.95
-# Batches of one run: removing much takes several runs, and none of them makes the self-check late.
+# The batches of one run: a large removal takes several runs, so none delays the self-check.
 BATCHES = 20
 PAUSE = 0.02
 BETWEEN_TRIMS = timedelta(minutes=1)
@@ -33,7 +33,7 @@ BETWEEN_EVIDENCE = timedelta(minutes=5)
 
 
 class RetentionLimits(NamedTuple):
-    """How long, in days, and how much is kept at most: bytes of the audit log, cards, pieces of feedback, evidence
+    """The maximum ages in days, and the maximum amounts: bytes of the audit log, cards, pieces of feedback, evidence
     pages."""
 
     audit_days: int
@@ -45,7 +45,7 @@ class RetentionLimits(NamedTuple):
 
 
 class Removed(NamedTuple):
-    """One batch: what was removed (one of ``operations.metric_list.STORAGE_KINDS``), why (AGE or CAP), how many."""
+    """One batch: its kind (one of ``operations.metric_list.STORAGE_KINDS``), the reason (AGE or CAP), the number."""
 
     kind: str
     reason: str
@@ -53,7 +53,7 @@ class Removed(NamedTuple):
 
 
 class StorageMetrics(Protocol):
-    """What is counted here."""
+    """The metrics of retention."""
 
     def storage(self, kind: str, share: float) -> None: ...
 
@@ -61,9 +61,9 @@ class StorageMetrics(Protocol):
 
 
 def prune_audit(folder: Path, limits: RetentionLimits, today: date) -> Iterator[Removed]:
-    """Removes what is past its days or beyond its cap in the folder of the audit log on the UTC day ``today``.
+    """Remove data past its days or beyond its cap from the folder of the audit log on the UTC day ``today``.
 
-    Each batch is reported when it is removed. Raises AuditError; another run does the rest.
+    Yields each batch once it is removed. Raises AuditError; another run does the rest.
     """
     if deleted := audit_retention.remove_old(folder, _first(today, limits.audit_days)):
         yield Removed(AUDIT, AGE, deleted)
@@ -73,11 +73,11 @@ def prune_audit(folder: Path, limits: RetentionLimits, today: date) -> Iterator[
 
 
 def prune_store(store: Store, limits: RetentionLimits, today: date) -> Iterator[Removed]:
-    """Removes what is past its days or beyond its cap in the store on the UTC day ``today``.
+    """Remove data past its days or beyond its cap from the store on the UTC day ``today``.
 
-    Each batch is reported when it is removed. Raises StoreError; another run does the rest.
+    Yields each batch once it is removed. Raises StoreError; another run does the rest.
     """
-    # Feedback first: a card stays on record as long as its feedback does.
+    # Feedback first, because a card stays on record as long as its feedback does.
     for count in feedback.remove_old(store, _first(today, limits.feedback_days)):
         yield Removed(FEEDBACK, AGE, count)
     for count in shown.remove_old(store, _first(today, limits.audit_days)):
@@ -92,7 +92,7 @@ def prune_store(store: Store, limits: RetentionLimits, today: date) -> Iterator[
 
 
 def _prune_aside(store: Store, first: date) -> Iterator[Removed]:
-    """What the store set aside holds feedback and cards, and is kept no longer than either."""
+    """Remove files that the store set aside: they contain feedback and cards, and must not outlive either."""
     if store.address.file is None:
         return
     try:
@@ -107,10 +107,10 @@ def _prune_aside(store: Store, first: date) -> Iterator[Removed]:
 def prune_evidence(
     store: Store, most: int, now: datetime, clients: Collection[str], ended: Callable[[Ended], None]
 ) -> Iterator[Removed]:
-    """Removes the evidence pages that have expired or are not of ``clients``, and beyond ``most`` those that expire
-    first; ``ended`` hears of each.
+    """Remove the evidence pages that have expired or belong to no client in ``clients``, and beyond ``most`` those that
+    expire first; calls ``ended`` for each.
 
-    Each batch is reported when it is removed. Raises StoreError; another run does the rest.
+    Yields each batch once it is removed. Raises StoreError; another run does the rest.
     """
     for batch in evidence_pages.remove_ended(store, now, clients):
         for page in batch:
@@ -129,7 +129,7 @@ def _first(today: date, days: int) -> date:
 
 
 def added_up(batches: Iterable[Removed]) -> Mapping[tuple[str, str], int]:
-    """Removes all that is to be removed, batch by batch: (kind, reason) -> how many."""
+    """Run the removal, batch by batch: (kind, reason) -> number removed."""
     total: Counter[tuple[str, str]] = Counter()
     for kind, reason, count in batches:
         total[kind, reason] += count
@@ -137,26 +137,24 @@ def added_up(batches: Iterable[Removed]) -> Mapping[tuple[str, str], int]:
 
 
 class NoRetention:
-    """Nothing is removed: where nothing is kept."""
+    """Retention without stored data: removes nothing."""
 
     feedback_full = False
 
     def run(self, now: datetime, pause: Callable[[float], bool] = lambda seconds: False) -> None:
-        """Removes nothing."""
+        """Do nothing."""
 
 
 class Retention:
-    """Keeps the limits while the service runs. Made before the workers fork; each calls ``run`` in its background.
+    """Keeps the limits while the service runs. Created before the workers fork; each calls ``run`` in its background.
 
-    ``audit`` is the folder of the audit log, from which old days go also where no new ones are written. It is each
-    machine's own; of the store one of all workers and hosts has the turn, once a day, and
-    whenever the cards are beyond their cap; of evidence pages and of
-    forms that were left every five minutes. ``clients`` are the ids of those
-    whose pages may be opened, and ``ended`` hears of each page that is removed. ``feedback_full``: no more feedback
-    can be kept.
+    ``audit`` is the folder of the audit log; its old days go even if the log is off. Each machine prunes its own audit
+    log. One of all workers and hosts prunes the store, once a day and whenever the cards exceed their cap. One of them
+    prunes evidence pages and abandoned forms, every five minutes. ``clients`` are the ids of the clients whose pages
+    may be opened; ``ended`` is called for each removed page. ``feedback_full``: there is no room for more feedback.
     """
 
-    # All that one loop needs.
+    # One loop needs all of these.
     def __init__(
         self,
         store: Store,
@@ -174,19 +172,19 @@ class Retention:
 
     @property
     def feedback_full(self) -> bool:
-        """Whether new feedback is to be refused, as the last run found it."""
+        """True if the service must refuse new feedback, according to the last run."""
         return FEEDBACK in self._full
 
     def run(self, now: datetime, pause: Callable[[float], bool] = lambda seconds: False) -> None:
-        """One run, of at most BATCHES batches; ``now`` has a time zone.
+        """Run at most BATCHES batches of each part; ``now`` has a time zone.
 
-        ``pause`` is called between two batches; where it returns True the run ends. Raises AuditError or StoreError;
-        the next run goes on.
+        Calls ``pause`` between two batches, and ends if it returns True. Raises AuditError or StoreError; the next run
+        continues.
         """
         removed: Counter[tuple[str, str]] = Counter()
         failed: list[Exception] = []
         for part in (self._run_audit, self._run_store, self._run_evidence):
-            # One part that fails does not keep the other from its work.
+            # One failing part must not block the others.
             try:
                 part(now, removed, pause)
             except (AuditError, StoreError) as error:
@@ -206,7 +204,7 @@ class Retention:
         self._measured(FEEDBACK, feedback.number(self._store) / self._limits.feedback)
         if self._broken_off or self._is_due(now):
             self._work = prune_store(self._store, self._limits, now.date())
-        # Of work that fails on its way nothing is left to go on with.
+        # A failed iterator cannot continue, so the next run needs a new one.
         self._broken_off = True
         self._remove(self._work, removed, pause)
         self._broken_off = False
@@ -217,7 +215,7 @@ class Retention:
         if turns.take(self._store, EVIDENCE, now, now - between):
             work = prune_evidence(self._store, self._limits.evidence, now, self._clients, self._ended)
             self._remove(work, removed, pause)
-            # A form that was left holds a chart's excerpt, which nobody can open anymore.
+            # An abandoned form holds an excerpt of a chart that nobody can open anymore.
             form_sessions.remove_ended(self._store, now)
 
     def _is_due(self, now: datetime) -> bool:
@@ -234,8 +232,8 @@ class Retention:
                 return
 
     def _measured(self, kind: str, share: float) -> None:
-        """Notes how much of a cap is used, and says so where it is reached."""
-        # Below the mark to which it is trimmed it is full no more, so that the log does not say so every minute.
+        """Record the used share of a cap, and log when it is reached."""
+        # A full cap stays full until it falls below the trim mark, so the log does not repeat it every minute.
         full = share >= 1 or (kind in self._full and share > TRIMMED_TO)
         if full and kind not in self._full:
             logs.logger().error("storage-full", kind=kind)

@@ -1,4 +1,4 @@
-"""What can be read of a damaged file of SQLite, saved into a new one that takes its place; nothing is deleted."""
+"""Recovery of a damaged SQLite file: saves the readable rows into a new file that replaces it, and deletes nothing."""
 
 import os
 import sqlite3
@@ -14,15 +14,15 @@ from cds_service.store.engines import WRITES, make_engines
 from cds_service.store.failures import StoreError
 
 SECONDS = 10.0
-# No row takes less of the file; beyond the last row that could be read there are no more than that allows.
+# The minimum bytes of a row in the file, which limits the number of rows after the last readable one.
 _LEAST_BYTES_OF_A_ROW = 16
-# Reads of one table that may fail before the rest of it is given up, some seconds' worth.
+# The failed reads of one table before the rest of it is given up; they take some seconds.
 _MOST_FAILURES = 100_000
 
 
 class Salvaged(NamedTuple):
-    """How many rows of each table were saved, how many went because what they belong to could not be read, and where
-    the damaged file is now.
+    """The saved rows by table, the number of rows dropped because their parent row was unreadable, and the new path of
+    the damaged file.
     """
 
     rows: Mapping[str, int]
@@ -31,11 +31,11 @@ class Salvaged(NamedTuple):
 
 
 def recover(address: Address) -> Salvaged:
-    """Saves the readable rows and puts the new file in the place of the damaged one.
+    """Save the readable rows and replace the damaged file with the new one.
 
-    Writers are held off meanwhile, so that nothing is acknowledged that would stay behind; a running service opens
-    the new file by itself. Raises StoreError: no file of SQLite, one that another process holds, or a schema that
-    cannot be read; then everything is as it was.
+    Blocks writers meanwhile, so that no acknowledged data stays behind; a running service opens the new file by itself.
+    Raises StoreError for a store that is not SQLite, a file that another process holds, or an unreadable schema; then
+    nothing has changed.
     """
     file = address.file
     if file is None:
@@ -50,7 +50,7 @@ def recover(address: Address) -> Salvaged:
             rows, orphans = _copied(damaged, new, file)
             _bring_up_to_date(new, revision)
             stem = files.aside(file, "damaged")
-            # Never without a file at the path: a second name first, then the new file over the old name.
+            # The path always has a file: link a second name first, then replace the old name with the new file.
             os.link(file, stem)
             for name in files.BESIDE:
                 with suppress(FileNotFoundError):
@@ -87,7 +87,7 @@ def _unreadable(file: Path, error: sqlite3.DatabaseError) -> StoreError:
 
 
 def _make(new: Path, damaged: sqlite3.Connection, file: Path) -> str:
-    """A new file with the tables of the damaged one's version; the version."""
+    """Create a file with the tables of the damaged file's version; returns the version."""
     try:
         found = damaged.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.DatabaseError as error:
@@ -138,7 +138,7 @@ def _copied(damaged: sqlite3.Connection, new: Path, file: Path) -> tuple[dict[st
 
 
 def _by_rowid(damaged: sqlite3.Connection, table: str, columns: str, most: int) -> Iterator[tuple[object, ...]]:
-    """Every row that can be read: where a range breaks off, its rest is halved until only what is damaged is left."""
+    """Every readable row: after an error, halves the rest of the range until only the damaged rows are left."""
     query = f"SELECT rowid, {columns} FROM {table} WHERE rowid BETWEEN ? AND ? ORDER BY rowid"
     ranges, failures = [(1, _last_rowid(damaged, table, most))], 0
     while ranges:
@@ -165,7 +165,7 @@ def _last_rowid(damaged: sqlite3.Connection, table: str, most: int) -> int:
 
 
 def _by_key(damaged: sqlite3.Connection, table: str, columns: str) -> Iterator[tuple[object, ...]]:
-    """The rows before the first damage and, from the end, those after the last."""
+    """The rows before the first damage and, from the end, the rows after the last."""
     for order in ("ASC", "DESC"):
         with suppress(sqlite3.DatabaseError):
             yield from damaged.execute(f"SELECT {columns} FROM {table} ORDER BY 1 {order}")

@@ -1,7 +1,7 @@
-"""Evidence pages of calls: each closed under a key of the server and a secret that is in its link and nowhere else.
+"""Evidence pages of calls, each encrypted with a server key and a secret that only its link contains.
 
-Whoever has the database, or the server's key, or both, can open none without the link. The first browser that opens a
-page keeps it; a link that was passed on, or is in a log, opens nothing then.
+The database and the server's key together cannot decrypt a page without the link. The first browser that opens a page
+owns it; after that, a link that was passed on or logged opens nothing.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ ID_BYTES, SECRET_BYTES, COOKIE_BYTES = 16, 32, 32
 
 
 class ToClose(NamedTuple):
-    """A page to be kept: what it holds, of which card and client it is, and until when."""
+    """A page to store: its content, its card and client, and its expiry."""
 
     content: bytes
     card: str
@@ -32,14 +32,14 @@ class ToClose(NamedTuple):
 
 
 class NotShown(Enum):
-    """Why a page is not shown: there is none (never, or no longer), or another browser has it."""
+    """The reason for not showing a page: it does not exist (anymore), or another browser owns it."""
 
     GONE = "gone"
     ELSEWHERE = "elsewhere"
 
 
 class OpenedPage(NamedTuple):
-    """An opened page, and of which card and client it is; ``cookie`` is what its browser must have from now on."""
+    """An opened page with its card and client; ``cookie`` is the cookie that its browser must have from now on."""
 
     content: bytes
     card: str
@@ -52,10 +52,10 @@ def _now() -> datetime:
 
 
 class SealedPages:
-    """The pages of one installation: ``hours`` after a call they are gone. Safe for several threads and processes.
+    """The pages of one installation, which expire after ``hours``. Safe for several threads and processes.
 
-    ``clients`` are the ids of those that may call: a page of another is gone too. ``now`` gives the time with a time
-    zone, ``random`` bytes that nobody can guess.
+    ``clients`` are the ids of the clients that may call; other clients' pages are gone too. ``now`` returns the time
+    with a time zone, ``random`` unpredictable bytes.
     """
 
     def __init__(
@@ -71,12 +71,12 @@ class SealedPages:
         self._lives, self._now, self._random = timedelta(hours=hours), now, random
 
     def times(self) -> tuple[datetime, datetime]:
-        """When a page that is made now is made, and when it expires: both in UTC."""
+        """The creation and expiry times of a page made now, both in UTC."""
         made = self._now().astimezone(UTC)
         return made, made + self._lives
 
     def add(self, pages: Sequence[ToClose], deadline: Deadline) -> list[str]:
-        """Keeps pages; the end of the link of each: its id, ``#``, its secret. Raises StoreError."""
+        """Store pages; returns the end of each link: the page's id, ``#``, its secret. Raises StoreError."""
         if not pages:
             return []
         keys = self._keys.at(self._now())
@@ -93,14 +93,14 @@ class SealedPages:
         return links
 
     def client_of(self, name: str, deadline: Deadline) -> str | None:
-        """Whose call made the page with this id; None where there is none, or no longer. Raises StoreError."""
+        """The client whose call made the page with this id; None if it is missing or expired. Raises StoreError."""
         page = self._found(name, deadline)
         return page.client if page is not None else None
 
     def open(self, name: str, secret: str, cookie: str, deadline: Deadline) -> OpenedPage | NotShown:
-        """What is behind a link: its id and its secret, for a browser that has ``cookie`` ("": none yet).
+        """The page behind a link with its id and secret, for a browser with ``cookie`` ("" for none).
 
-        Only who has the secret binds a page to a browser. Raises StoreError.
+        Only a caller with the secret binds a page to a browser. Raises StoreError.
         """
         page = self._found(name, deadline)
         given = bytes_of(secret, SECRET_BYTES)
@@ -114,7 +114,7 @@ class SealedPages:
             return NotShown.GONE
         held = bytes_of(cookie, COOKIE_BYTES) or self._random(COOKIE_BYTES)
         with self._store.within(deadline):
-            # Of one browser each page has another hash, so that the rows do not tell which it opened.
+            # Each page has a different hash for the same browser, so the rows do not reveal what a browser opened.
             bound = evidence_pages.bind(self._store, page.key, hashlib.sha256(page.key + held).digest())
         return OpenedPage(content, page.card, page.client, held) if bound else NotShown.ELSEWHERE
 
@@ -128,5 +128,5 @@ class SealedPages:
 
 
 def cookie_text(cookie: bytes) -> str:
-    """A cookie as the browser keeps it."""
+    """A cookie as the browser stores it."""
     return text_of(cookie)

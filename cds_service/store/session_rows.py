@@ -1,4 +1,4 @@
-"""What rows that a browser finds again have in common: their names and secrets as text, and a bound on their number."""
+"""Shared parts of rows that a browser names: names and secrets as text, and a limit on their number."""
 
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, t
 
 
 def key_of(name: bytes) -> bytes:
-    """The key of a row: a hash of its name, so that the rows do not tell the names."""
+    """The key of a row: a hash of its name, so that rows do not reveal names."""
     return hashlib.sha256(name).digest()
 
 
@@ -17,7 +17,7 @@ def text_of(value: bytes) -> str:
 
 
 def bytes_of(text: str, length: int) -> bytes | None:
-    """What ``text_of`` wrote, if it has that many bytes."""
+    """The bytes that ``text_of`` encoded, or None if the text is invalid or has another length."""
     try:
         found = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
     except ValueError:
@@ -28,8 +28,8 @@ def bytes_of(text: str, length: int) -> bytes | None:
 def make_room(
     connection: Connection, table: Table, seconds: int, most: int, counted: ColumnElement[bool] | None = None
 ) -> None:
-    """Removes the rows that have expired by ``seconds`` (since 1970), and of the ``counted`` (all, if none is given)
-    those that expire first, until there is room for one more below ``most``."""
+    """Remove the rows that have expired by ``seconds`` (since 1970), and then the ``counted`` rows (all if None) that
+    expire first, until there is room for one more row within ``most``."""
     columns, among = table.c, true() if counted is None else counted
     connection.execute(delete(table).where(columns.expires <= seconds))
     number = connection.execute(select(func.count()).select_from(table).where(among)).scalar_one()

@@ -1,4 +1,4 @@
-"""The cards that were shown: whose they are, so that feedback, which names a card by its uuid alone, can be counted."""
+"""The cards that were shown, with their statements: feedback names a card only by its uuid."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from cds_service.store.database import Store
 from cds_service.store.tables import CARDS_SHOWN, FEEDBACK, SUGGESTIONS_SHOWN
 
 LONGEST_LABEL = 500
-# Rows of one transaction: calls that write at the same time wait for no longer than that takes.
+# The rows of one transaction; concurrent calls that write wait no longer than it takes.
 REMOVED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """One card of an answer. ``outcome`` is what the card said in the closed words of ``web.outcomes``;
-    ``suggestions`` are uuid and label of what it offers; ``day`` is the UTC day.
+    """One card of an answer. ``outcome`` is the card's message in the fixed words of ``web.outcomes``;
+    ``suggestions`` are uuid and label of the card's offers; ``day`` is the UTC day.
     """
 
     card: str
@@ -33,11 +33,11 @@ class Shown:
 
 
 def record(store: Store, cards: Iterable[Shown]) -> None:
-    """Keeps what cards are about. The same card shown again changes nothing: its first day counts.
+    """Store the subjects of cards. Showing the same card again changes nothing: its first day counts.
 
-    Raises StoreError; the answer need not wait for that, it costs a line of the report.
+    Raises StoreError; the answer need not wait for this, because a failure costs only a line of the report.
     """
-    # In one order everywhere, or two transactions could each wait for the other.
+    # Without a fixed order, two transactions could each wait for the other.
     rows = sorted(cards, key=lambda row: row.card)
     if not rows:
         return
@@ -60,9 +60,9 @@ def _insert_suggestion(store: Store) -> ClauseElement:
 
 
 def counts(store: Store, days: DayRange, *, workbench: bool = False) -> list[CardsShown]:
-    """How many cards were first shown in those days, by statement and outcome of the card.
+    """The number of cards first shown in those days, by statement and outcome of the card.
 
-    ``workbench``: the cards of the workbench's demo calls in place of all others. Raises StoreError.
+    ``workbench``: the cards of the workbench's demo calls instead of all others. Raises StoreError.
     """
     table = CARDS_SHOWN.c
     query = (
@@ -80,28 +80,28 @@ def counts(store: Store, days: DayRange, *, workbench: bool = False) -> list[Car
 
 
 def number(store: Store) -> int:
-    """How many cards are on record. Raises StoreError."""
+    """The number of cards on record. Raises StoreError."""
     with store.reading() as connection:
         return connection.execute(select(func.count()).select_from(CARDS_SHOWN)).scalar_one()
 
 
 def remove_old(store: Store, first: date) -> Iterator[int]:
-    """Removes the cards first shown before the day ``first`` that have no feedback, batch by batch; yields how many.
+    """Remove the cards without feedback first shown before the day ``first``, batch by batch; yields each number.
 
-    A card with feedback stays on record as long as that does. Raises StoreError.
+    A card stays on record as long as its feedback does. Raises StoreError.
     """
     return _remove(store, CARDS_SHOWN.c.day < first.isoformat())
 
 
 def remove_oldest(store: Store, most: int) -> Iterator[int]:
-    """Removes the ``most`` oldest cards that have no feedback, batch by batch; yields how many. Raises StoreError."""
+    """Remove the ``most`` oldest cards without feedback, batch by batch; yields each number. Raises StoreError."""
     return _remove(store, true(), most)
 
 
 def _remove(store: Store, which: ColumnElement[bool], most: int | None = None) -> Iterator[int]:
     card = CARDS_SHOWN.c
     answered = select(FEEDBACK.c.card).where(FEEDBACK.c.client == card.client, FEEDBACK.c.card == card.card)
-    # Those with feedback stay, and the next batch does not look at the days before again.
+    # Cards with feedback stay, and the next batch need not search their days again.
     since = ""
     while most is None or most > 0:
         size = REMOVED_AT_ONCE if most is None else min(REMOVED_AT_ONCE, most)
@@ -114,7 +114,7 @@ def _remove(store: Store, which: ColumnElement[bool], most: int | None = None) -
         with store.writing() as connection:
             found = [(name, day) for name, day in connection.execute(oldest)]
             if found:
-                # Asked again: feedback may have come since.
+                # Checked again, because feedback may have come in the meantime.
                 gone = delete(CARDS_SHOWN).where(card.card.in_([name for name, _ in found]), ~answered.exists())
                 removed = connection.execute(gone).rowcount
         if not found:

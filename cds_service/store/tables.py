@@ -1,7 +1,7 @@
-"""The tables, as the newest version has them; ``migrations/versions`` makes them, and a test holds the two together.
+"""The tables of the newest version; ``migrations/versions`` creates them, and a test compares the two.
 
-Instants are text in UTC to the microsecond (``instants.text_of``) and days are ISO 8601: the same order and the same
-digits in SQLite and in PostgreSQL.
+Instants are text in UTC with microseconds (``instants.text_of``) and days are ISO 8601, so both sort and read the same
+in SQLite and in PostgreSQL.
 """
 
 from sqlalchemy import (
@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 METADATA = MetaData()
 
-# One row for each piece of feedback. outcome_timestamp is the one sent, or empty where none was sent.
+# One row for each piece of feedback. outcome_timestamp is the one sent, or empty if none was sent.
 FEEDBACK = Table(
     "feedback",
     METADATA,
@@ -32,7 +32,7 @@ FEEDBACK = Table(
     Column("reason_code", String(200)),
     Column("reason_system", String(500)),
     Column("reason_display", String(500)),
-    # Free text of a user, who may have written of a patient: it is kept here and nowhere else.
+    # A user's free text, which may mention a patient: it is stored only here.
     Column("user_comment", Text),
     Index("feedback_by_time", "happened_at"),
     Index("feedback_by_reception", "received_at"),
@@ -58,7 +58,7 @@ ACCEPTED_SUGGESTIONS = Table(
     ),
 )
 
-# What a card was about: its uuid is a keyed hash, and tells nobody.
+# The subject of a card: its uuid is a keyed hash that reveals no patient.
 CARDS_SHOWN = Table(
     "cards_shown",
     METADATA,
@@ -81,7 +81,7 @@ SUGGESTIONS_SHOWN = Table(
     Index("suggestions_shown_by_card", "card"),
 )
 
-# Each is looked up by its key alone, so that SQLite needs no second tree for row ids.
+# Lookups use only the key, so SQLite needs no second tree for row ids.
 TOKENS_SEEN = Table(
     "tokens_seen",
     METADATA,
@@ -100,8 +100,8 @@ ACTIVITY = Table(
     Column("cards", BigInteger, nullable=False),
 )
 
-# Evidence pages, each closed under a key that the store does not hold. ``key`` is SHA-256 of the id in the link,
-# ``browser`` a keyed hash of the cookie of the browser that opened it first.
+# Evidence pages, each encrypted with a key that is not in the store. ``key`` is SHA-256 of the id in the link,
+# ``browser`` a keyed hash of the cookie of the browser that opened the page first.
 EVIDENCE_PAGES = Table(
     "evidence_pages",
     METADATA,
@@ -115,7 +115,8 @@ EVIDENCE_PAGES = Table(
     Index("evidence_pages_by_expiry", "expires"),
 )
 
-# What one browser did in the workbench, closed under a key that ends with the service. ``key`` is SHA-256 of its name.
+# The session of one browser in the workbench, encrypted with a key that ends with the service. ``key`` is SHA-256 of
+# its name.
 WORKBENCH_SESSIONS = Table(
     "workbench_sessions",
     METADATA,
@@ -125,7 +126,7 @@ WORKBENCH_SESSIONS = Table(
     Index("workbench_sessions_by_expiry", "expires"),
 )
 
-# One row that the readiness check writes, and one for each kind of work that is taken in turns.
+# One row that the readiness check writes, and one for each kind of work that workers do in turns.
 PULSE = Table(
     "pulse",
     METADATA,
@@ -133,7 +134,7 @@ PULSE = Table(
     Column("at", String(27), nullable=False),
 )
 
-# A documentation form that is open: closed under a key of the server and the browser's cookie.
+# An open documentation form, encrypted with a server key and the browser's cookie.
 FORM_SESSIONS = Table(
     "form_sessions",
     METADATA,

@@ -1,4 +1,4 @@
-"""Turns: work that one of all workers and hosts of a store does while the others leave it alone."""
+"""Turns: work that only one of a store's workers and hosts does at a time."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from cds_service.store.tables import PULSE
 
 
 def take(store: Store, name: str, now: datetime, before: datetime) -> bool:
-    """Takes the turn ``name`` where nobody has since ``before``; whether it was taken.
+    """Take the turn ``name`` unless it was taken since ``before``; returns True if it was taken now.
 
     ``name`` has at most 20 characters; both instants have a time zone. Raises StoreError.
     """
@@ -19,5 +19,5 @@ def take(store: Store, name: str, now: datetime, before: datetime) -> bool:
         .on_conflict_do_update(index_elements=["name"], set_={"at": row["at"]}, where=PULSE.c.at < text_of(before))
     )
     with store.writing() as connection:
-        # Of an INSERT the number is forgotten where nobody asks for it to be kept.
+        # By default, the number of rows is not available for an INSERT.
         return connection.execute(taken, execution_options={"preserve_rowcount": True}).rowcount == 1

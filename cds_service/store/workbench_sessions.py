@@ -1,6 +1,6 @@
-"""Sessions of the workbench: rows that hold what one browser did to the demo charts, closed under a key of this start.
+"""Sessions of the workbench: one browser's changes to the demo charts, in rows encrypted with a key of this start.
 
-The key is made when the service starts and is written nowhere: all workers have it, and after a restart no row opens.
+The service makes the key when it starts, and stores it nowhere: all workers have it, and after a restart no row opens.
 """
 
 import hashlib
@@ -20,9 +20,9 @@ from cds_service.store.session_rows import make_room, text_of
 from cds_service.store.tables import WORKBENCH_SESSIONS
 
 MOST_SESSIONS = 500
-# A session that is not used for so long is gone.
+# A session expires after this time without use.
 IDLE_SECONDS = 8 * 3600
-# What all sessions share lives as long as a service that is not restarted may run.
+# The data shared by all sessions must live as long as the service may run without a restart.
 SHARED_SECONDS = 400 * 24 * 3600
 NAME_BYTES = 16
 _NAME = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -36,10 +36,9 @@ def _now() -> datetime:
 
 
 class WorkbenchSessions:
-    """The sessions of one start of the service. Safe for several threads and for workers forked after it was made.
+    """The sessions of one start of the service. Safe for several threads, and for workers forked after its creation.
 
-    ``key`` (32 bytes) closes every row, ``now`` gives the time with a time zone, ``random`` bytes that nobody can
-    guess.
+    ``key`` (32 bytes) encrypts every row, ``now`` returns the time with a time zone, ``random`` unpredictable bytes.
     """
 
     def __init__(
@@ -54,15 +53,16 @@ class WorkbenchSessions:
         self._now, self.random = now, random
 
     def seconds(self) -> int:
-        """The time now, in whole seconds since 1970."""
+        """The current time, in whole seconds since 1970."""
         return int(self._now().timestamp())
 
     def instant(self) -> str:
-        """The time now in UTC, as FHIR writes an instant."""
+        """The current time in UTC, as a FHIR instant."""
         return self._now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def begin(self, content: bytes) -> str:
-        """Keeps a new session; its name, which is no secret. Of too many the one that was idle longest goes.
+        """Store a new session; returns its name, which is not secret. Removes the one idle longest if there are too
+        many.
 
         Raises StoreError.
         """
@@ -74,17 +74,17 @@ class WorkbenchSessions:
         return name
 
     def read(self, name: str) -> bytes | None:
-        """What a session holds; None where there is none of that name, or no longer. Raises StoreError."""
+        """The content of a session; None if it is missing or expired. Raises StoreError."""
         if not _NAME.fullmatch(name):
             return None
         with self._within(), self._store.reading() as connection:
             return self._open(connection, _key(name))
 
     def change(self, name: str, change: Callable[[bytes], tuple[bytes | None, Result]]) -> Result | None:
-        """Has ``change`` make what a session holds into what it holds from now on (None: the same), and answers with
-        what else it returns; None where there is no such session.
+        """Let ``change`` turn a session's content into new content (None: unchanged) and a result; returns that result,
+        or None if there is no such session.
 
-        One transaction reads and writes: of two changes at a time the second sees what the first made.
+        One transaction reads and writes, so the second of two concurrent changes sees the result of the first.
         Raises StoreError.
         """
         if not _NAME.fullmatch(name):
@@ -102,14 +102,14 @@ class WorkbenchSessions:
         return result
 
     def shared(self, make: Callable[[], bytes]) -> bytes:
-        """What all sessions and workers share, made when it is first asked for. Raises StoreError."""
+        """The data that all sessions and workers share; the first call makes it with ``make``. Raises StoreError."""
         with self._within(), self._store.reading() as connection:
             held = self._open(connection, self._shared_as)
         if held is not None:
             return held
         made = make()
         with self._within(), self._store.writing() as connection:
-            # Another worker may have made it by now.
+            # Another worker may have made it in the meantime.
             held = self._open(connection, self._shared_as, locked=True)
             if held is None:
                 connection.execute(delete(WORKBENCH_SESSIONS).where(_T.key == self._shared_as))
@@ -134,7 +134,7 @@ class WorkbenchSessions:
         try:
             return self._keys.open({"key": next(iter(self._keys.ids)), "sealed": sealed}, key.hex())
         except SealError:
-            # Of an earlier start of the service.
+            # The row comes from an earlier start of the service.
             return None
 
 

@@ -1,1 +1,1 @@
-"""Who calls: the clients file, keys and tokens (CDS Hooks 2.0, "Trusting CDS Clients")."""
+"""Authentication of callers: the clients file, keys and tokens (CDS Hooks 2.0, "Trusting CDS Clients")."""

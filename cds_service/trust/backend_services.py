@@ -1,7 +1,7 @@
-"""Access tokens for programs (SMART App Launch 2.2, Backend Services): a signed assertion in, a short-lived token out.
+"""Access tokens for programs (SMART App Launch 2.2, Backend Services), in exchange for a signed assertion.
 
-The assertion is checked as any token of a client is (``tokens``), and lives at most five minutes. The access token is
-our own: signed with a key that never leaves the service, for the FHIR routes alone, and nothing of it is kept.
+An assertion passes the same checks as any client token (``tokens``), and lives at most five minutes. The access token
+is our own: signed with a key that never leaves the service, valid only for the FHIR routes, and stored nowhere.
 """
 
 import hmac
@@ -17,11 +17,11 @@ from cds_service.trust.entries import Client
 from cds_service.trust.token_text import parts_of, token_of
 from cds_service.trust.tokens import Verified, Verifier
 
-# SMART App Launch 2.2, "Backend Services": both live five minutes at most.
+# SMART App Launch 2.2, "Backend Services": both live at most five minutes.
 LONGEST_ASSERTION = 300
 ACCESS_SECONDS = 300
 ALGORITHM = "HS256"
-# The type of an access token (RFC 9068, section 2.1), by which it differs from a client's own token.
+# The type of an access token (RFC 9068, section 2.1), which distinguishes it from a client's own token.
 TYPE = "at+jwt"
 GRANT_TYPE = "client_credentials"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -29,7 +29,7 @@ _READ = ("rs", "r", "s", "read", "*", "cruds")
 
 
 class Granted(NamedTuple):
-    """Whose access token it is, and the types of resources that it may read ("*": all)."""
+    """The grant of an access token: its client, and the resource types that it may read ("*": all)."""
 
     client: Client
     types: frozenset[str]
@@ -39,8 +39,8 @@ class Granted(NamedTuple):
 class AccessTokens:
     """Issues and checks access tokens for the FHIR base ``audience``.
 
-    ``key`` is the installation's; what is signed with is derived from it. ``types`` are the resource types that scopes
-    may name. The clock is the verifier's.
+    ``key`` is the installation's; the signing key is derived from it. ``types`` are the resource types that scopes may
+    name. The clock is the verifier's.
     """
 
     def __init__(
@@ -55,9 +55,9 @@ class AccessTokens:
         self._audience, self._types = audience, tuple(types)
 
     def client_of(self, assertion: str, urls: Sequence[str], deadline: Deadline) -> Verified:
-        """Who signed an assertion for the token endpoint, of which ``urls`` are the accepted spellings.
+        """The client that signed an assertion for the token endpoint; ``urls`` are the endpoint's accepted spellings.
 
-        Raises UntrustedError, or TrustUnavailableError where it cannot be said.
+        Raises UntrustedError, or TrustUnavailableError if the check is impossible now.
         """
         found = self._verifier.verify(f"Bearer {assertion}", urls, deadline)
         if found.subject != found.issuer:
@@ -65,7 +65,7 @@ class AccessTokens:
         return found
 
     def scopes_of(self, asked: str) -> list[str]:
-        """The scopes that are granted of those asked for, as SMART 2 spells them: reading, of types that are here."""
+        """The granted part of the requested scopes, in SMART 2 spelling: read access to the types of this server."""
         found: dict[str, None] = {}
         for scope in asked.split():
             context, _, rest = scope.partition("/")
@@ -78,7 +78,7 @@ class AccessTokens:
         return list(found)
 
     def issue(self, client: Client, scopes: Sequence[str]) -> str:
-        """An access token for a client."""
+        """A new access token for a client."""
         now = int(self._verifier.clock())
         claims = {
             "iss": self._audience,
@@ -93,7 +93,7 @@ class AccessTokens:
 
     @staticmethod
     def is_one(authorization: str | None) -> bool:
-        """Whether an Authorization header has an access token, which may be good or not."""
+        """True if an Authorization header has an access token, whether valid or not."""
         try:
             header, _ = parts_of(token_of(authorization))
         except UntrustedError:
@@ -101,7 +101,7 @@ class AccessTokens:
         return header.get("typ") == TYPE
 
     def granted(self, authorization: str | None) -> Granted:
-        """What an access token grants. Raises UntrustedError."""
+        """The grant of an access token. Raises UntrustedError."""
         token = token_of(authorization)
         try:
             claims: dict[str, Any] = jwt.decode(
@@ -114,7 +114,7 @@ class AccessTokens:
             )
         except jwt.PyJWTError:
             raise UntrustedError("signature", "an access token of this service", "another") from None
-        # By the clock of the service, as all tokens are.
+        # Uses the service's clock, as for all tokens.
         if not self._verifier.clock() < claims["exp"]:
             raise UntrustedError("expired", "exp after our clock", "an access token that has expired")
         client = self._verifier.clients.named(claims["sub"])

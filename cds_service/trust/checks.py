@@ -1,11 +1,11 @@
-"""The checks of a token by name, in the order in which they are made, and the two ways in which one can fail."""
+"""The checks of a token by name, in order, and the two errors of a failed check."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from cds_service.trust.keys import FAILED_SECONDS
 
-# Every check, in the order in which they are made, and what it asks.
+# Every check, in order, and its requirement.
 CHECKS: Mapping[str, str] = {
     "header": "the call has one Authorization header, 'Bearer' and the token",
     "form": "the token is a signed JWT in its canonical spelling",
@@ -29,10 +29,10 @@ CHECKS: Mapping[str, str] = {
 
 
 class UntrustedError(Exception):
-    """A token that is refused: by which of CHECKS, what was expected, and what was got instead.
+    """A refused token: the failed check of CHECKS, the expected value, and the actual one.
 
-    ``got`` holds neither token nor signature, but what a caller wrote: it is for the screen of the operator alone, so
-    that the text of the error has the name of the check and nothing else.
+    ``got`` contains no token or signature, but text from the caller, which only the operator may see. So the text of
+    the error is only the name of the check.
     """
 
     def __init__(self, check: str, expected: str, got: str) -> None:
@@ -41,9 +41,9 @@ class UntrustedError(Exception):
 
 
 class TrustUnavailableError(Exception):
-    """It cannot be said now whether the token is good: its keys, or the memory of used tokens, are not available.
+    """A token that cannot be checked now, because its keys, or the memory of used tokens, are not available.
 
-    ``part`` is ``keys`` or ``replay``; ``kind`` says how the keys failed; a caller may try again after
+    ``part`` is ``keys`` or ``replay``; ``kind`` is the reason for missing keys; a caller may try again after
     ``retry_seconds``.
     """
 
@@ -53,7 +53,7 @@ class TrustUnavailableError(Exception):
 
 
 class Passed(NamedTuple):
-    """A check that the token passed, and what it found there, for the operator's screen."""
+    """A passed check, and the value that it found, for the operator's screen."""
 
     check: str
     found: str

@@ -1,4 +1,4 @@
-"""What the claims of a token must say beside its issuer: address, times, id, tenant (RFC 7519, section 4.1)."""
+"""The checks of a token's claims, except its issuer: address, times, id, tenant (RFC 7519, section 4.1)."""
 
 import json
 from collections.abc import Generator, Mapping
@@ -14,23 +14,23 @@ YEAR_10000 = 253_402_300_800 - 86_400
 
 
 def audience(claims: Mapping[str, Any], client: Client, urls: tuple[str, ...]) -> str:
-    """The aud that means the address called, of which ``urls`` are the spellings. Raises UntrustedError."""
+    """The aud that names the called address, of which ``urls`` are the spellings. Raises UntrustedError."""
     claimed = claims.get("aud")
     listed = claimed if isinstance(claimed, list) else [claimed]
     for item in listed:
         if isinstance(item, str) and client.is_audience(item, urls):
             return shortened(item, 200)
-    # A hostile list could be long.
+    # A malicious list could be long.
     got = ", ".join(shortened(item, 200) if isinstance(item, str) else "no text" for item in listed[:3])
     allowed = " or ".join((*urls, *client.audiences))
     raise UntrustedError("audience", f"exactly {allowed}", got if "aud" in claims else "no aud")
 
 
 def times(claims: Mapping[str, Any], now: float, skew: float, longest_life: float) -> Generator[Passed, None, float]:
-    """The moments of a token (RFC 7519, section 4.1) one by one: when it expires. Raises UntrustedError.
+    """Check the times of a token (RFC 7519, section 4.1) one by one; returns its expiry. Raises UntrustedError.
 
-    ``now`` is the moment by our clock, ``skew`` how far other clocks may be off, ``longest_life`` the most that a token
-    may live; all in seconds.
+    ``now`` is the time by our clock, ``skew`` the allowed error of other clocks, ``longest_life`` the maximum lifetime
+    of a token; all in seconds.
     """
     issued = _instant(claims, "iat", "issued")
     if issued > now + skew:
@@ -52,11 +52,11 @@ def times(claims: Mapping[str, Any], now: float, skew: float, longest_life: floa
 
 
 def _instant(claims: Mapping[str, Any], name: str, check: str) -> float:
-    """A NumericDate (RFC 7519, section 2), which may have a fraction."""
+    """A NumericDate (RFC 7519, section 2), possibly with a fraction. Raises UntrustedError."""
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UntrustedError(check, f"{name}: a number of seconds since 1970, UTC", shown(claims, name))
-    # Further no calendar goes; what is not a number or endless is refused with it.
+    # The calendar ends there; the comparison also refuses NaN and infinity.
     if not 0 <= value < YEAR_10000:
         raise UntrustedError(check, f"{name}: seconds since 1970, UTC, before the year 10000", "a number out of range")
     return float(value)
@@ -72,7 +72,7 @@ def token_id(claims: Mapping[str, Any]) -> str:
 
 
 def tenant_of(claims: Mapping[str, Any], client: Client) -> str | None:
-    """The tenant, which must be one of the client's where it has some. Raises UntrustedError."""
+    """The tenant, which must be one of the client's if it has any. Raises UntrustedError."""
     tenant = claims.get("tenant")
     if client.tenants and tenant not in client.tenants:
         expected = f"one of {', '.join(map(shortened, client.tenants))}"

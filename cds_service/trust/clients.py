@@ -1,4 +1,4 @@
-"""The clients file: TOML in, frozen entries out, or every fault of the file at once, each with what is allowed."""
+"""The clients file: parses TOML into frozen entries, or reports every fault at once with the allowed values."""
 
 import re
 import tomllib
@@ -28,7 +28,7 @@ from cds_service.trust.jwk import ALGORITHMS, RECOMMENDED, Key, UnusableKeyError
 from cds_service.trust.smart import SmartApp
 from cds_service.trust.smart_entries import smart_app
 
-# The keys of an entry; docs/clients-file.md has the meaning of each.
+# The keys of an entry; docs/clients-file.md explains each.
 KEYS = (
     *("id", "issuer", "jwks_url", "jwks_file", "keys", "jku", "algorithms", "audiences", "tenants"),
     *("fhir_servers", "private_networks", "quirks", "topic_aliases", "rate_limit", "token_reuse"),
@@ -36,21 +36,21 @@ KEYS = (
     *("evidence", "smart", "frame_ancestors"),
 )
 SOURCES = ("jwks_url", "jwks_file", "keys")
-# Calls that are not authenticated, demo calls, and callers that are not known, are reported under these names.
+# The names in reports for unauthenticated calls, demo calls, and unknown callers.
 RESERVED = (OPEN, WORKBENCH, "other")
 LONGEST = 1000
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _ORIGIN = re.compile(r"https://[a-z0-9._-]+(?::[0-9]{1,5})?|http://(?:localhost|127\.0\.0\.1)(?::[0-9]{1,5})?")
 _TOPIC = re.compile(r"[!-~]{1,100}")
-# Networks that no public address is of (RFC 1918, RFC 6598, RFC 4193) and this machine. Link-local addresses are left
-# out: those are where the machines of a cloud ask for their own credentials.
+# Networks without public addresses (RFC 1918, RFC 6598, RFC 4193) and this machine. Link-local addresses are missing,
+# because cloud machines request their own credentials there.
 _PRIVATE = tuple(
     map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8"))
 ) + tuple(map(ip_network, ("fc00::/7", "::1/128")))
 
 
 class ClientsError(ValueError):
-    """A clients file that cannot be used; ``problems`` are sentences with place, fault and what is allowed."""
+    """An unusable clients file; ``problems`` are sentences with the place, the fault and the allowed values."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("\n".join(problems))
@@ -58,7 +58,7 @@ class ClientsError(ValueError):
 
 
 def load_clients(path: Path) -> Clients:
-    """The entries of a clients file. Raises ClientsError with everything that is wrong with it."""
+    """The entries of a clients file. Raises ClientsError with all faults."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -83,7 +83,7 @@ def load_clients(path: Path) -> Clients:
 
 
 def _between(clients: list[Client]) -> Iterator[str]:
-    """What is wrong with entries only beside each other."""
+    """The faults between entries."""
     ids = [client.id for client in clients if client.id]
     for name in dict.fromkeys(name for name in ids if ids.count(name) > 1):
         yield f"client '{name}': the id occurs more than once; each entry needs its own"
@@ -104,7 +104,7 @@ def _between(clients: list[Client]) -> Iterator[str]:
 
 
 class _Reader:
-    """Reads one entry and notes every fault; what is faulty is left out, for the file is not used then."""
+    """Reads one entry and notes every fault; it omits faulty values, because a faulty file is not used."""
 
     def __init__(self, entry: Mapping[str, Any], number: int, folder: Path) -> None:
         self.entry, self.folder = entry, folder
@@ -180,7 +180,7 @@ class _Reader:
         return tuple(value)
 
     def _one_of(self, key: str, allowed: Sequence[str]) -> str:
-        """One of the allowed words; the first where none is given."""
+        """One of the allowed words; the first if none is given."""
         text = self._text(key)
         if text and text not in allowed:
             self._note(key, f"'{shortened(text)}' is not allowed; {nearest(text, allowed)}")
@@ -222,7 +222,7 @@ class _Reader:
         return self._key_set("jwks_file", document)
 
     def _key_set(self, place: str, document: Any) -> tuple[Key, ...]:
-        # The operator chose these keys, so that one that cannot be used is a mistake, not a key for another end.
+        # The operator chose these keys, so an unusable key is a mistake, not a key for another purpose.
         try:
             found = read_key_set(document)
         except UnusableKeyError as error:
@@ -307,7 +307,7 @@ class _Reader:
         return text
 
     def _origins(self, key: str) -> tuple[str, ...]:
-        """Web origins, each as a browser spells it, so that nothing else gets into a header."""
+        """Web origins, each spelled as in browsers, so that nothing else gets into a header."""
         found = self._texts(key)
         for item in found:
             if not _ORIGIN.fullmatch(item):

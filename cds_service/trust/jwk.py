@@ -1,4 +1,4 @@
-"""A JSON Web Key as a key that tokens may be checked with, or the reason why not (RFC 7517, RFC 7518 section 6)."""
+"""A JSON Web Key as a key that can verify tokens, or the reason why it cannot (RFC 7517, RFC 7518 section 6)."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import Counter
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPubli
 
 from cds_service.spelling import shortened
 
-# Those of CDS Hooks 2.0, then those that are met in the field. No HMAC: whoever checks could then sign.
+# The algorithms of CDS Hooks 2.0, then others in use. No HMAC, because a verifier could then also sign.
 RECOMMENDED = ("RS384", "ES384")
 ALGORITHMS = (*RECOMMENDED, "RS256", "ES256")
 LEAST_RSA_BITS, MOST_RSA_BITS = 2048, 8192
@@ -22,17 +22,17 @@ _CURVES: Mapping[str, tuple[EllipticCurve, int, str]] = {
     "P-384": (SECP384R1(), 48, "ES384"),
     "P-256": (SECP256R1(), 32, "ES256"),
 }
-# RFC 7518, sections 6.2.2, 6.3.2 and 6.4: what only its owner may have.
+# RFC 7518, sections 6.2.2, 6.3.2 and 6.4: members that only a key's owner may have.
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
 class UnusableKeyError(Exception):
-    """A key that no token is checked with; its text says why and what is needed, and holds nothing of the key."""
+    """A key that cannot verify tokens; its text has the reason and the requirement, but nothing of the key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A public key: its name, the algorithms that it serves, how strong it is in words, and the key itself."""
+    """A public key: its name, its algorithms, its strength in words, and the key itself."""
 
     kid: str
     algorithms: tuple[str, ...]
@@ -42,7 +42,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """The keys of a JWK Set that can be used, and a sentence for each that cannot."""
+    """The usable keys of a JWK Set, and a sentence for each unusable key."""
 
     keys: tuple[Key, ...]
     problems: tuple[str, ...]
@@ -51,8 +51,8 @@ class KeySet:
 def read_key_set(document: Any) -> KeySet:
     """The keys of a JWK Set (RFC 7517, section 5): ``{"keys": [{…}, …]}``.
 
-    A key that cannot be used is left out with its reason, since sets also hold keys for other ends; of keys that share
-    a kid none is used. Raises UnusableKeyError for what is not a JWK Set.
+    Unusable keys are omitted with their reasons, since sets also contain keys for other purposes; if several keys share
+    a kid, all of them are omitted. Raises UnusableKeyError if the document is not a JWK Set.
     """
     listed = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(listed, list):
@@ -105,7 +105,7 @@ def _rsa(kid: str, jwk: Mapping[str, Any]) -> Key:
         raise UnusableKeyError(f"it is an RSA key of {bits} bits, which is too weak; {LEAST_RSA_BITS} are needed")
     if bits > MOST_RSA_BITS:
         raise UnusableKeyError(f"it is an RSA key of {bits} bits; at most {MOST_RSA_BITS} are computed with")
-    # A large exponent makes every check slow, a small one is weak (NIST SP 800-56B, section 6.2.1).
+    # A large exponent makes every check slow, and a small one is weak (NIST SP 800-56B, section 6.2.1).
     if exponent.bit_length() > 32 or exponent < 65537 or not exponent & 1:
         raise UnusableKeyError("its e must be 65537, or an odd number between that and 2^32")
     try:
@@ -129,7 +129,7 @@ def _elliptic(kid: str, jwk: Mapping[str, Any]) -> Key:
 
 
 def _number(jwk: Mapping[str, Any], name: str, length: int | None = None) -> int:
-    """A Base64urlUInt (RFC 7518, section 2), of a point's coordinate with its full length."""
+    """A Base64urlUInt (RFC 7518, section 2); a coordinate of a point must have its full length."""
     text = jwk.get(name)
     data = decoded(text) if isinstance(text, str) else None
     if not data or (length is not None and len(data) != length):
@@ -138,7 +138,7 @@ def _number(jwk: Mapping[str, Any], name: str, length: int | None = None) -> int
 
 
 def decoded(text: str) -> bytes | None:
-    """The bytes of base64url without padding in its one spelling (RFC 7515, section 2), or None for anything else."""
+    """The bytes of canonical base64url without padding (RFC 7515, section 2), or None for anything else."""
     try:
         data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError:

@@ -1,6 +1,6 @@
-"""The keys of a client: from the clients file, or its key set, fetched when a token needs it and then kept.
+"""The keys of a client: from the clients file, or from its key set, fetched when a token needs it and then cached.
 
-A key set is fetched from the one address of the client's entry, whatever a token says, and only when a token needs it.
+The only address for a key set is the one in the client's entry, whatever a token says.
 """
 
 import re
@@ -21,15 +21,15 @@ from cds_service.operations import logs
 from cds_service.trust.entries import Client
 from cds_service.trust.jwk import Key, KeySet, UnusableKeyError, read_key_set
 
-# How long a key set is kept if its server does not say, and the bounds of what it may say, in seconds.
+# The cache time of a key set if its server names none, and the limits of the server's own value, in seconds.
 USUAL_SECONDS, LEAST_SECONDS, MOST_SECONDS = 3600, 60, 86_400
-# How long keys count whose server cannot be reached, since they were fetched.
+# The time since fetching for which keys count while their server is unreachable.
 STALE_SECONDS = 86_400
-# How often an unknown kid may lead to a new fetch: keys are replaced seldom, and kids cost nothing to invent.
+# The minimum time between fetches for unknown kids: real keys change rarely, and anyone can invent a kid.
 UNKNOWN_SECONDS = 30
-# How soon a server that failed is asked again.
+# The minimum time before the next request to a server that failed.
 FAILED_SECONDS = 10
-# What one fetch may take: the call that waits for it has its own deadline to keep.
+# The time limit of one fetch, because the waiting call has its own deadline.
 FETCH_SECONDS = 2.0
 MAX_BYTES = 256 * 1024
 DEEPEST = 20
@@ -38,9 +38,9 @@ _NOT_KEPT = re.compile(r"\s*(?:no-store|no-cache)\b.*", re.IGNORECASE)
 
 
 class KeysUnavailableError(Exception):
-    """The key set is not available, so nothing can be said of a token.
+    """The key set is not available, so no token can be checked.
 
-    ``sentence`` holds no address; ``kind`` is that of an OutgoingError, or ``status`` or ``unreadable``.
+    ``sentence`` contains no address; ``kind`` is that of an OutgoingError, or ``status`` or ``unreadable``.
     """
 
     def __init__(self, sentence: str, *, kind: str = "unreadable") -> None:
@@ -49,14 +49,14 @@ class KeysUnavailableError(Exception):
 
 
 class Fetched(NamedTuple):
-    """A key set as its server gave it, and for how many seconds it may be kept."""
+    """A key set from its server, and its cache time in seconds."""
 
     keys: KeySet
     seconds: int
 
 
 def fetch_key_set(http: OutgoingClient, client: Client, deadline: Deadline) -> Fetched:
-    """Fetches the key set of a client's ``jwks_url`` now. Raises KeysUnavailableError."""
+    """Fetch the key set of a client's ``jwks_url`` now. Raises KeysUnavailableError."""
     assert client.jwks_url is not None
     try:
         received = http.get(
@@ -83,7 +83,7 @@ def fetch_key_set(http: OutgoingClient, client: Client, deadline: Deadline) -> F
 
 
 def kept_for(cache_control: str) -> int:
-    """For how many seconds a key set may be kept (RFC 9111, section 5.2.2), within our bounds."""
+    """The cache time of a key set in seconds (RFC 9111, section 5.2.2), within our limits."""
     directives = cache_control.split(",")
     if any(_NOT_KEPT.fullmatch(item) for item in directives):
         return LEAST_SECONDS
@@ -92,7 +92,7 @@ def kept_for(cache_control: str) -> int:
 
 
 class _Held(NamedTuple):
-    """What is known of a key set; replaced as a whole, so that it can be read without a lock."""
+    """The cached state of a key set; replaced as a whole, so readers need no lock."""
 
     keys: tuple[Key, ...] = ()
     fetched: float = 0.0
@@ -107,7 +107,7 @@ class _Held(NamedTuple):
 
 @dataclass(slots=True)
 class _Source:
-    """One key set; whoever holds the lock may fetch it."""
+    """One key set; only the holder of the lock may fetch it."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     held: _Held = field(default_factory=_Held)
@@ -116,7 +116,7 @@ class _Source:
 class KeyRing:
     """The keys of all clients, for any thread of one process. It opens no connection before a token needs a key.
 
-    ``clock`` counts seconds and never runs backwards.
+    ``clock`` is monotonic, in seconds.
     """
 
     def __init__(self, http: OutgoingClient, clock: Callable[[], float] = time.monotonic) -> None:
@@ -125,14 +125,14 @@ class KeyRing:
         self._sources: dict[tuple[str, Allowance], _Source] = {}
 
     def keys_of(self, client: Client, kid: str, deadline: Deadline) -> tuple[Key, ...]:
-        """The client's key of that name; none if it has no such key. Raises KeysUnavailableError."""
+        """The client's keys with that kid; empty if there is none. Raises KeysUnavailableError."""
         if client.jwks_url is None:
             return tuple(key for key in client.keys if key.kid == kid)
         source = self._source(client)
         held = source.held
         if self._settled(held, kid):
             return self._told(held, kid)
-        # Keys that are merely due for renewal go on being used while another thread fetches.
+        # Keys that are only due for renewal stay in use while another thread fetches.
         waits = not (held.of(kid) and self._counts(held))
         timeout = deadline.left() if waits else -1
         if not source.lock.acquire(blocking=waits, timeout=timeout):
@@ -152,7 +152,7 @@ class KeyRing:
             return self._sources.setdefault((client.jwks_url, client.jwks_allowance()), _Source())
 
     def _settled(self, held: _Held, kid: str) -> bool:
-        """Whether there is nothing to gain by fetching, or it is too soon for it."""
+        """True if a fetch would bring nothing new, or it is too early for one."""
         if held.asked is None:
             return False
         now = self._clock()
@@ -168,7 +168,7 @@ class KeyRing:
 
     def _told(self, held: _Held, kid: str) -> tuple[Key, ...]:
         found = held.of(kid) if self._counts(held) else ()
-        # A key that is not among the old ones may be new: without the set nobody knows.
+        # A kid without an old key may be new, and only the key set could tell.
         if held.failure is not None and not found:
             raise KeysUnavailableError(held.failure.sentence, kind=held.failure.kind)
         return found

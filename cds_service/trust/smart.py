@@ -1,4 +1,4 @@
-"""The service as a SMART app: how it is registered at one FHIR server (SMART App Launch 2.2, "App Registration")."""
+"""The service as a SMART app: its registration at one FHIR server (SMART App Launch 2.2, "App Registration")."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -7,18 +7,17 @@ from cds_service.ehr.addresses import Allowance
 
 AuthMethod = Literal["client_secret_basic", "client_secret_post", "private_key_jwt"]
 AUTH_METHODS: tuple[AuthMethod, ...] = ("client_secret_basic", "client_secret_post", "private_key_jwt")
-# How an answered form is written, in the order in which it is tried.
+# The resource types for an answered form, in the order of attempts.
 WRITES = ("QuestionnaireResponse", "DocumentReference")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmartApp:
-    """What an EHR gave the service when it was registered there as a confidential app (the table ``smart`` of a
-    client's entry).
+    """The registration of the service at an EHR, as a confidential app (the table ``smart`` of a client's entry).
 
-    ``secret`` is the client secret, or the private key in PEM where ``auth_method`` is private_key_jwt; ``algorithm``
-    and ``key_id`` are those of that key. ``writes`` are the resource types (WRITES) in which an answered form may be
-    written, in the order in which they are tried; ``observations``: also its numbers, as Observations.
+    ``secret`` is the client secret, or the private key in PEM if ``auth_method`` is private_key_jwt; ``algorithm`` and
+    ``key_id`` belong to that key. ``writes`` are the resource types (WRITES) for an answered form, in the order of
+    attempts; ``observations``: also write its numbers, as Observations.
     """
 
     client_id: str
@@ -32,10 +31,10 @@ class SmartApp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppRegistration:
-    """The service's registration at one FHIR server; ``issuer`` is its base, without a slash at its end.
+    """The service's registration at one FHIR server; ``issuer`` is its base, without a trailing slash.
 
-    ``client`` is the id of the entry whose server it is. ``allowance`` is what may be called of that server,
-    ``frame_ancestors`` the origins that may show the form in a frame, ``dates`` how the client's dates are written.
+    ``client`` is the id of the server's entry. ``allowance`` permits calls to that server, ``frame_ancestors`` are the
+    origins that may show the form in a frame, ``dates`` is the client's date format.
     """
 
     client: str

@@ -1,4 +1,4 @@
-"""The table ``smart`` of a client's entry: how this service is registered as an app at that client's EHR."""
+"""The table ``smart`` of a client's entry: the registration of this service as an app at that client's EHR."""
 
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
@@ -22,9 +22,9 @@ Note = Callable[[str, str], None]
 
 
 def smart_app(table: Any, folder: Path, note: Note) -> SmartApp | None:
-    """The registration in a table; every fault goes to ``note`` with its key. None where it cannot be used.
+    """The registration in a table, or None if it is unusable; calls ``note`` with the key and text of every fault.
 
-    ``secret_file`` and ``key_file`` are read below ``folder``: no secret is in the clients file itself.
+    ``secret_file`` and ``key_file`` are paths below ``folder``: the clients file itself contains no secret.
     """
     if not isinstance(table, Mapping):
         note("smart", "must be a table; begin it with [client.smart]")
@@ -93,9 +93,9 @@ def _with_key(
 
 
 def public_key_of(app: SmartApp) -> dict[str, str]:
-    """The public part of the key with which the service proves itself, as a JWK (RFC 7518, section 6) for the EHR.
+    """The public part of the service's authentication key, as a JWK (RFC 7518, section 6) for the EHR.
 
-    Empty where it proves itself by a secret.
+    Empty if the service authenticates with a secret.
     """
     if app.auth_method != "private_key_jwt":
         return {}
@@ -111,7 +111,7 @@ def public_key_of(app: SmartApp) -> dict[str, str]:
 
 
 def _written(number: int, length: int = 0) -> str:
-    """A number as a Base64urlUInt (RFC 7518, section 2), of at least so many bytes."""
+    """A number as a Base64urlUInt (RFC 7518, section 2) of at least ``length`` bytes."""
     data = number.to_bytes(max(length, (number.bit_length() + 7) // 8), "big")
     return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 

@@ -1,6 +1,6 @@
-"""An Authorization header to the header and the claims of its token, in the one spelling that is let through.
+"""The header and the claims of the token in an Authorization header, which must have the canonical spelling.
 
-RFC 6750 (Bearer), RFC 7515 (JWS), RFC 8725 (best current practice). Nothing of it is believed here.
+RFC 6750 (Bearer), RFC 7515 (JWS), RFC 8725 (best current practice). Nothing here is verified yet.
 """
 
 import json
@@ -11,7 +11,8 @@ from cds_service.json_bodies import is_deeper
 from cds_service.trust.checks import UntrustedError
 from cds_service.trust.jwk import decoded
 
-# Below what gunicorn reads of a header field (8190), which answers in its own way; tokens with a certificate fit in.
+# Less than gunicorn's limit for a header field (8190), beyond which it sends its own answer; a token with a certificate
+# still fits.
 LONGEST_TOKEN = 8000
 DEEPEST = 10
 _BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
@@ -50,13 +51,13 @@ def parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _object(part: str, text: str) -> dict[str, Any]:
-    """A part as a JSON object (RFC 8725, section 2.4: exactly one reading)."""
+    """A part as a JSON object (RFC 8725, section 2.4: exactly one reading). Raises UntrustedError."""
     data = decoded(text)
     if data is None:
         raise UntrustedError("form", f"a {part} in base64url without padding", "something else")
     try:
         value = json.loads(data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
-        # Half of a surrogate pair is not a character, and could not be written down anywhere.
+        # An unpaired surrogate is not a character, and no log or database could store it.
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeError:
         raise UntrustedError("form", f"a {part} in UTF-8", "other bytes") from None

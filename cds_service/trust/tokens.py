@@ -1,8 +1,8 @@
-"""The token of a call: one check after the other, cheap ones first, and the caller's entry at the end.
+"""The token of a call: checks it step by step, cheap checks first, and returns the caller's entry.
 
-CDS Hooks 2.0, "Trusting CDS Clients"; RFC 7519 (JWT), RFC 8725 (best current practice). Nothing that a token says is
-believed before its signature was checked, but for the issuer (and its tenant), which only choose the entry whose keys
-check it.
+CDS Hooks 2.0, "Trusting CDS Clients"; RFC 7519 (JWT), RFC 8725 (best current practice). Before the signature check, the
+service trusts nothing in a token. It uses only the issuer (and its tenant), to choose the entry whose keys verify the
+token.
 """
 
 import time
@@ -22,7 +22,7 @@ from cds_service.trust.jwk import ALGORITHMS, LONGEST_KID, Key, decoded
 from cds_service.trust.keys import KeyRing, KeysUnavailableError
 from cds_service.trust.token_text import parts_of, token_of
 
-# The specification names no limit; Epic's tokens live 15 minutes, and each must be remembered until it ends.
+# The specification sets no limit. Epic's tokens live 15 minutes, and the store must keep each until it expires.
 LONGEST_LIFE = 3600
 REUSE_ALLOWED = "not checked: the entry has token_reuse"
 
@@ -31,7 +31,7 @@ Remember = Callable[[str, str, datetime, Deadline], bool]
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """Who called: the entry, and the claims that may be kept. They are the caller's, and never in the log."""
+    """The caller: its entry, and the claims that may be kept. The claims are the caller's, and never logged."""
 
     client: Client
     issuer: str
@@ -44,10 +44,10 @@ Examination = Generator[Passed, None, Verified]
 
 
 class Verifier:
-    """Checks tokens. ``clock`` gives seconds since 1970, UTC; ``skew_seconds`` is how far other clocks may be off.
+    """Checks tokens. ``clock`` returns seconds since 1970, UTC; ``skew_seconds`` is the allowed error of other clocks.
 
-    ``remember`` takes issuer, jti, the moment until which the token could be used, and the deadline of the call, and
-    says whether the token is new; it must be shared by all processes that answer for one address.
+    ``remember`` takes issuer, jti, the last time at which the token is usable, and the deadline of the call. It returns
+    True for a new token; all processes that answer for one address must share it.
     """
 
     def __init__(
@@ -64,13 +64,13 @@ class Verifier:
         self._skew, self._longest_life = skew_seconds, longest_life
 
     def with_longest_life(self, seconds: float) -> "Verifier":
-        """The same checks for tokens that live no longer; used tokens are remembered together."""
+        """The same checks for tokens with a shorter maximum lifetime; both share the memory of used tokens."""
         return Verifier(self.clients, self._keys, self._remember, self.clock, self._skew, seconds)
 
     def verify(self, authorization: str | None, urls: Sequence[str], deadline: Deadline) -> Verified:
-        """Who sent this Authorization header to the address of which ``urls`` are the accepted spellings.
+        """The sender of this Authorization header to the address of which ``urls`` are the accepted spellings.
 
-        Raises UntrustedError, or TrustUnavailableError where it cannot be said. A token that is refused stays unused.
+        Raises UntrustedError, or TrustUnavailableError if the check is impossible now. A refused token stays unused.
         """
         examination = self.examine(authorization, urls, deadline)
         while True:
@@ -81,7 +81,7 @@ class Verifier:
                 return verified
 
     def examine(self, authorization: str | None, urls: Sequence[str], deadline: Deadline) -> Examination:
-        """The checks one by one, as ``verify`` makes them; it raises where one fails."""
+        """Make the checks of ``verify`` one by one; raises as ``verify`` does if a check fails."""
         token = token_of(authorization)
         yield Passed("header", "a Bearer token")
         header, claims = parts_of(token)
@@ -122,7 +122,7 @@ class Verifier:
             raise UntrustedError("issuer", f"the issuer of a client, character by character; {hint}", got)
         if len(candidates) == 1:
             return candidates[0]
-        # Which entry's keys are used; that the token belongs to it shows in the signature.
+        # This only chooses the keys; the signature then proves that the token belongs to the entry.
         tenant = claims.get("tenant")
         for client in candidates:
             if isinstance(tenant, str) and tenant in client.tenants:
@@ -148,13 +148,13 @@ class Verifier:
     def _is_new(self, issuer: str, jti: str, expires: float, deadline: Deadline) -> bool:
         try:
             return self._remember(issuer, jti, datetime.fromtimestamp(expires + self._skew, UTC), deadline)
-        # Whatever became of it: a token of which nobody knows whether it was used is not let in, nor called bad.
+        # Whatever the error: if nobody knows whether a token was used, it is neither accepted nor called bad.
         except Exception as error:
             raise TrustUnavailableError("It cannot be said whether the token was used before.", "replay") from error
 
 
 def _header(header: Mapping[str, Any]) -> Generator[Passed, None, tuple[str, str]]:
-    """alg and kid of a header that asks for nothing special. jwk, x5c and x5u in it are not looked at."""
+    """alg and kid of a header that requires no extensions. Ignores jwk, x5c and x5u."""
     asked = [name for name in ("crit", "b64", "zip", "enc") if name in header]
     if asked:
         raise UntrustedError("critical", "none of crit, b64, zip and enc in the header", ", ".join(asked))
@@ -186,6 +186,6 @@ def _jku(header: Mapping[str, Any], client: Client) -> str:
 
 def _check_signature(token: str, key: Key, algorithm: str) -> None:
     signed, _, signature = token.rpartition(".")
-    # The form of the token and its claims are checked here and in ``claims``, all in one place and by one clock.
+    # This module and ``claims`` check the form of the token and its claims, with one clock.
     if not jwt.get_algorithm_by_name(algorithm).verify(signed.encode(), key.public, decoded(signature) or b""):
         raise UntrustedError("signature", "that of the key which kid names, over this very text", "another")

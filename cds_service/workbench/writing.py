@@ -1,7 +1,7 @@
 """App writes into a demo chart: create, update and transaction (FHIR R4, "RESTful API"), validated. Pure.
 
 Nothing changes here: the functions return the resources to store, and the caller stores them. The caller runs
-``check`` beforehand, outside the lock on the session, so validation blocks nobody.
+``check`` first, outside the session's write transaction, so a slow validation blocks nobody.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

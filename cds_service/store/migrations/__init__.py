@@ -1,1 +1,1 @@
-"""The store's schema, version by version; ``store.migration`` runs them, no alembic.ini is needed."""
+"""The store's schema, version by version; ``store.migration`` runs the migrations, without an alembic.ini."""

@@ -1,4 +1,4 @@
-"""Run by Alembic: the migrations, on the connection and in the transaction that ``store.migration`` opened."""
+"""Alembic's entry point: runs the migrations on the connection and in the transaction of ``store.migration``."""
 
 from alembic import context
 

@@ -1,1 +1,1 @@
-"""One module for each version; what was released is never edited."""
+"""One module for each version; released versions are never edited."""

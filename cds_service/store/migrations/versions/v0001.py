@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """From an empty database."""
+    """Create the tables in an empty database."""
     op.create_table(
         "feedback",
         sa.Column("client", sa.String(200), primary_key=True),
@@ -79,7 +79,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To an empty database; all that was kept is gone."""
+    """Drop all tables with their data."""
     for table in (
         "pulse",
         "activity",

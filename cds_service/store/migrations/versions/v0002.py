@@ -1,4 +1,4 @@
-"""Feedback by the time of its reception, so that what is past its time is found without reading the rest."""
+"""An index of feedback by its reception, which finds expired feedback without reading the rest."""
 
 from alembic import op
 
@@ -9,10 +9,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Adds the index."""
+    """Add the index."""
     op.create_index("feedback_by_reception", "feedback", ["received_at"])
 
 
 def downgrade() -> None:
-    """Drops the index."""
+    """Drop the index."""
     op.drop_index("feedback_by_reception", "feedback")

@@ -1,4 +1,4 @@
-"""Evidence pages: what is behind the link of a card, closed, until it expires."""
+"""Evidence pages: the encrypted page behind a card's link, until it expires."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Adds the table."""
+    """Add the table."""
     op.create_table(
         "evidence_pages",
         sa.Column("key", sa.LargeBinary(32), primary_key=True),
@@ -25,5 +25,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops the table; pages that were not opened yet are gone."""
+    """Drop the table with all unopened pages."""
     op.drop_table("evidence_pages")

@@ -1,4 +1,4 @@
-"""Sessions of the workbench: what one browser did to the demo charts, closed, until it is idle for hours."""
+"""Sessions of the workbench: one browser's changes to the demo charts, encrypted, until it is idle for hours."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Adds the table."""
+    """Add the table."""
     op.create_table(
         "workbench_sessions",
         sa.Column("key", sa.LargeBinary(32), primary_key=True),
@@ -21,5 +21,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops the table; what was written into demo charts is gone."""
+    """Drop the table with all resources written into demo charts."""
     op.drop_table("workbench_sessions")

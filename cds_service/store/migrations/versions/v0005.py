@@ -1,4 +1,4 @@
-"""Sessions of the documentation form: a form that is open in a browser, closed, until it is finished or left."""
+"""Sessions of the documentation form: an open form, encrypted, until it is finished or abandoned."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Adds the table."""
+    """Add the table."""
     op.create_table(
         "form_sessions",
         sa.Column("key", sa.LargeBinary(32), primary_key=True),
@@ -22,5 +22,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops the table; forms that are open have to be opened again."""
+    """Drop the table; users must launch open forms again."""
     op.drop_table("form_sessions")
