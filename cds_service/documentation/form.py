@@ -62,10 +62,10 @@ class FormRow(NamedTuple):
 
 
 def rows_of(policy: Policy, known: Known, recorded: Known, decision: Decision) -> tuple[FormRow, ...]:
-    """A row for each question of a policy that this order and this payer ask.
+    """A row for each question of a statement that this order and this payer ask.
 
     ``known`` are the facts of the chart, ``recorded`` the facts without any answers to forms. If an order names its
-    part, the other parts get no questions. Of payers' rules, only this patient's get questions.
+    part, the other parts get no questions. Only the rules of this patient's payer get questions.
     """
     parts = {part.id for part in decision.parts}
     lent = {name for item in decision.lent for name in policy.behind(item.criterion.test.facts())}

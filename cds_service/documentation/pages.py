@@ -67,8 +67,8 @@ class FormPages:
     def way_out_of_a_frame(self, issuer: str) -> Response | None:
         """The answer to a launch inside a frame that keeps no cookies; None outside of frames, or if cookies work.
 
-        First the browser gets a cookie and a redirect back here. If it returns without the cookie, the form opens in a
-        window. The EHR's launch parameter is still unused.
+        First the browser gets a cookie and a redirect back here. If the browser returns without the cookie, the form
+        opens in a window. Until then, the EHR's launch parameter stays unused.
         """
         if request.headers.get("Sec-Fetch-Dest") not in _FRAMES or self.secret_of(_PROBE):
             return None

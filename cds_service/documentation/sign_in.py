@@ -1,6 +1,6 @@
 """Sign-in at the EHR: the authorization request, and validation of its answer (SMART App Launch 2.2; RFC 9207). Pure.
 
-This module compares the state itself, because the library ignores a state that it does not get.
+This module compares the state itself, because the library checks a state only if it gets one.
 """
 
 import hmac

@@ -1,4 +1,4 @@
-"""The completion of a call before its answer: fetches the data that its policies need and it lacks, in stages."""
+"""The completion of a call before its answer: fetches missing data that statements need, in stages."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,7 +8,7 @@ from cds_service.ehr.fetch import Completed, Fetcher, KeyReport, NoFetcher
 from cds_service.ehr.references import unresolved
 from cds_service.hooks.hook_request import HookRequest
 
-# The first stage finds out whether a policy has something to say; the second fetches the rest.
+# The first stage shows whether a statement has something to say; the second fetches the rest.
 MOST_STAGES = 2
 
 

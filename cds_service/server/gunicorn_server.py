@@ -70,7 +70,7 @@ def can_listen(host: str, port: int) -> bool:
 
 
 def load(settings: Settings) -> Library:
-    """The policies, ready for their first call. Raises PolicyError."""
+    """The rule sets, ready for their first call. Raises PolicyError."""
     with _collecting_nothing():
         library = load_library(settings.cards, settings.canonical_base, settings.codes, settings.value_sets)
         hook_call.warm_up(library)

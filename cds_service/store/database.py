@@ -42,9 +42,9 @@ Prepare = Callable[["Store"], ClauseElement]
 class Store:
     """One database. Every method raises StoreError, whose text is a sentence, if it fails.
 
-    The store opens on first use. It opens again if the SQLite file was removed or replaced or the tables are gone;
-    ``reopened`` counts those. It connects on first use. Before this process forks, it closes idle connections, so no
-    child shares one (SQLite, "How To Corrupt An SQLite Database File", section 2.6).
+    The store opens and connects on first use. It opens again if the SQLite file was removed or replaced or the tables
+    are gone; ``reopened`` counts those. Before this process forks, the store closes idle connections, so no child
+    shares one (SQLite, "How To Corrupt An SQLite Database File", section 2.6).
     """
 
     def __init__(self, address: Address, monotonic: Callable[[], float] = time.monotonic) -> None:

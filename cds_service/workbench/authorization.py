@@ -57,7 +57,7 @@ def _public(key: RSAKey) -> dict[str, Any]:
 
 
 class NotAuthorizedError(Exception):
-    """An authorization request from an unknown client or address, to which no user may return; holds a sentence."""
+    """An authorization request whose user must not be sent back, because the client or its address is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

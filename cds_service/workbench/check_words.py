@@ -142,7 +142,7 @@ def of_another(number: int, kind: str) -> str:
 
 
 def none_counts(received: int, kind: str, example: str) -> str:
-    """Records that all do not count; ``example`` names one record and the reason."""
+    """Received records that are all unusable; ``example`` names one record and the reason."""
     return (
         f"The service can use none of the {received} {kind} that it received, so criteria that need them stay unknown: "
         f"{example}."
@@ -150,7 +150,7 @@ def none_counts(received: int, kind: str, example: str) -> str:
 
 
 def not_counted(number: int, received: int, kind: str, example: str) -> str:
-    """Some records that do not count; ``example`` names one record and the reason."""
+    """Received records that are partly unusable; ``example`` names one record and the reason."""
     return f"{number} of {received} {kind} do not count: {example}."
 
 
