@@ -34,7 +34,7 @@ from cds_service.trust.smart import WRITES, AppRegistration
 READING_SECONDS = 6.0
 # The time limit for writing all resources together, in seconds.
 WRITING_SECONDS = 10.0
-# A person posts one form less often than this.
+# A person never posts one form this often.
 MOST_POSTS = 300
 _SIGN_IN, _FORM, _CHOICE = b"S", b"F", b"C"
 _MOST_BYTES = 64 * 1024

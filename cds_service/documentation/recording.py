@@ -36,7 +36,7 @@ class FormRecorder:
         *,
         draft: bool = False,
     ) -> None:
-        """Record that a user sent a form to the EHR of a client; ``results`` starts with that of the answers."""
+        """Record that a user sent a form to the EHR of a client; the first of ``results`` is about the answers."""
         metrics = self._installation.metrics
         refused = {item.kind: item.refusal.value for item in results if item.refusal is not None}
         for item in results:

@@ -60,7 +60,7 @@ class Ledger:
         )
 
     def note(self, cards: Iterable[Shown], day: date, orders: Iterable[str], answered: Iterable[str]) -> None:
-        """Note one call: the cards it was given, the statements that its orders concerned, those that gave a card."""
+        """Note one call: its cards, the statements that its orders concerned, and the statements that gave a card."""
         with self._lock:
             for card in cards:
                 self._cards.setdefault(card.card, card)

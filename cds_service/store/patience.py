@@ -1,4 +1,4 @@
-"""A thread's wait for a database: until the deadline of its call, and never forever.
+"""A thread's wait for a database, limited by the deadline of its call, or else by a fixed time.
 
 A server's own limits (``statement_timeout``) work only while the server runs. A stopped server with live connections
 answers nothing, although its kernel still acknowledges packets. So this side must end the wait.

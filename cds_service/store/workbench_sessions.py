@@ -61,10 +61,9 @@ class WorkbenchSessions:
         return self._now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def begin(self, content: bytes) -> str:
-        """Store a new session; returns its name, which is not secret. Removes the one idle longest if there are too
-        many.
+        """Store a new session and return its name, which is not secret. Raises StoreError.
 
-        Raises StoreError.
+        If there are too many sessions, removes the one that was idle longest.
         """
         name = text_of(self.random(NAME_BYTES))
         with self._within(), self._store.writing() as connection:

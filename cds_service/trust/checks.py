@@ -1,4 +1,4 @@
-"""The checks of a token by name, in order, and the two errors of a failed check."""
+"""The checks of a token by name, in order, and the two kinds of failure."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

@@ -19,8 +19,8 @@ from cds_service.workbench.remarks import ERROR, NOTE, WARNING, Check, Remark, m
 
 
 class Published(NamedTuple):
-    """The data of discovery: prefetch key -> template and key -> resource type; ``fetches`` if the service fetches
-    missing keys."""
+    """The data of discovery: prefetch key -> template and key -> resource type; ``fetches`` is true if the
+    service fetches missing keys."""
 
     templates: Mapping[str, str]
     types: Mapping[str, str]
