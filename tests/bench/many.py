@@ -28,7 +28,9 @@ def with_copies(folder: Path, copies: int) -> Path:
 def documents(copies: int) -> Iterator[Documents]:
     """The documents of each copy's folder, by name."""
     folder = _shipped()[0]
-    original = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
+    files = [path for path in folder.glob("*.json") if not path.name.startswith("cases-")]
+    original = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
+    # What the self-check of the server asks for.
     original["cases"]["cases"] = original["cases"]["cases"][:1]
     for number in range(copies):
         yield _copy(original, f"copy-{number:03}-{original['policy']['edition']}", number)
@@ -46,16 +48,21 @@ def _copy(original: Documents, policy_id: str, number: int) -> Documents:
     # The phrases begin with the words of the original's, so that the first word does not tell them apart.
     policy["orders"]["named_in_text"] = [f"{phrase} {number}" for phrase in policy["orders"]["named_in_text"]]
     sets, orders = made["codes"]["sets"], policy["orders"]
-    own_codes = _codes(number)
+    own_codes, instead = _codes(number), {}
     for act in orders["acts"]:
         code_set = sets[act["codes"]] | {"codes": [dict(row) for row in sets[act["codes"]]["codes"]]}
         for row in code_set["codes"]:
             code = next(own_codes)
             if (row["system"], row["code"]) == (act["code"]["system"], act["code"]["code"]):
                 act["code"] = act["code"] | {"code": code}
+            instead[f"{row['system']}|{row['code']}"] = f"{row['system']}|{code}"
             row["code"] = code
         act["codes"] = f"{act['codes']}-ordered"
         sets[act["codes"]] = code_set
+    for drafts in made["cases"]["orders"].values():
+        for draft in drafts.values():
+            if draft.get("order") in instead:
+                draft["order"] = instead[draft["order"]]
     return made
 
 
