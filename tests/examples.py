@@ -77,14 +77,14 @@ def write(folder: Path = FOLDER) -> None:
 _README = """\
 # Examples
 
-Synthetic patients, the hook requests that an EHR would send for them, and the answers of this service. No person here
-exists; names, numbers, payers' member data and devices are made up.
+This folder holds synthetic patients, the hook requests that an EHR would send for them, and the service's responses. No
+person here exists; names, numbers, payers' member data, and devices are made up.
 
 Each folder holds
 
-- `about.json`: who the patient is, which hook and service are called, and the day on which the request was made
+- `about.json`: the patient, the hook and service of the call, and the day of the request
 - `request.json`: the whole CDS Hooks request, with the chart as prefetch
-- `response.json`: the answer on that day; the tests replay every request and compare
+- `response.json`: the response on that day; the tests replay every request and compare
 
 ## Try one
 
@@ -95,8 +95,8 @@ Start the service (`make run`), then in another terminal:
   -H 'Content-Type: application/json' -d @-
 ```
 
-`cds-service example` prints the request with its dates moved to today, so that the answer stays the same in later years
-(but for its dates and ids). For an example of another hook, put the hook's name at the end of the address:
+`cds-service example` prints the request with its dates moved to today, so that the response stays the same in later
+years (except for its dates and ids). For an example of another hook, put the hook's name at the end of the address:
 `coverage-guidance-order-select` or `coverage-guidance-patient-view`. Without a running service:
 
 ```sh
@@ -111,9 +111,9 @@ Start the service (`make run`), then in another terminal:
 
 Every resource is valid FHIR R4, except those that `broken-resources` breaks on purpose.
 
-To change an example, edit its request; to add one, copy the folder that is nearest to it. `make examples` then writes
-the answers and this page. Each entry of a Bundle is on its own line. Dates are well away from every limit,
-because `cds-service example` moves them to the present day.
+To change an example, edit its request; to add an example, copy the most similar folder. `make examples` then writes the
+responses and this page. Put each entry of a Bundle on its own line. Keep dates well away from every limit, because
+`cds-service example` moves them to the present day.
 """
 
 
