@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 def aligned(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of at least one row: columns of numbers to the right, all others to the left."""
+    """A table of at least one row; columns of numbers align right, all others left."""
     lines = [heads, *([_printable(cell) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
     numbers = [all(_is_number(row[column]) for row in rows) for column in range(len(heads))]
@@ -22,5 +22,5 @@ def _is_number(cell: str) -> bool:
 
 
 def _printable(text: str) -> str:
-    """Text of others on a terminal: without the characters that would move its cursor or change its colors."""
+    """Text without the characters that would move a terminal's cursor or change its colors."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)

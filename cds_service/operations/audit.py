@@ -1,9 +1,9 @@
 """The log for disputes: one line for each call and each answer, apart from the operational log (CRD 2.2.1, found-37).
 
-Evidence pages have lines of their own: made, opened, expired.
+An evidence page adds a line when it is made, opened, or expired.
 
-Lines are JSON, in a file for each day (UTC) that several workers append to. Patients and hook instances stand in them
-as keyed hashes; the calls and answers themselves only where that is switched on, and then encrypted.
+Lines are JSON, in one file for each day (UTC), and several workers append to it. Patients and hook instances appear
+only as keyed hashes. Calls and answers are kept only if the operator asks for it, and then encrypted.
 """
 
 import hashlib
@@ -30,17 +30,17 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
 def audit_folder(state: Path) -> Path:
-    """Where the log is below the folder of what is kept (the setting ``state``)."""
+    """The folder of the audit log in the folder ``state`` (the setting of that name)."""
     return state / "audit"
 
 
 class AuditError(Exception):
-    """The audit log cannot be written or read; the sentence says why and names nothing of a call."""
+    """The audit log cannot be written or read; the message says why and names nothing of a call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who called: the client of the clients file, and the claims of its token that may be kept, never the token."""
+    """The client of a call, and the claims of its token that may be kept; never the token."""
 
     client: str = OPEN
     issuer: str | None = None
@@ -51,11 +51,11 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call and its answer, as they are to be remembered.
+    """One call and its answer, for the log.
 
-    ``today`` is the UTC day on which the call was evaluated, and ``told`` is ``outcomes.told`` of the answers.
-    ``fetched`` are the prefetch values that came from the FHIR server, ``unfetched`` the reason for each that did not;
-    ``secrets`` are texts of the answer that must not be kept, such as links that open something.
+    ``today`` is the UTC day on which the call was evaluated; ``told`` is ``outcomes.told`` of the answers. ``fetched``
+    are the prefetch values that came from the FHIR server; ``unfetched`` gives the reason for each value that did not.
+    ``secrets`` are texts of the answer to remove, such as links that open something.
     """
 
     request_id: str
@@ -78,7 +78,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feedback:
-    """One request with feedback; ``items`` are what it said (CDS Hooks 2.0, "Feedback").
+    """One request with feedback; ``items`` are its pieces of feedback (CDS Hooks 2.0, "Feedback").
 
     ``reasons`` are the codes of the override reasons that our cards offer; no other code is kept.
     """
@@ -95,9 +95,9 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidencePageEvent:
-    """What became of the evidence page of a card: ``event`` is "made", "opened" or "expired".
+    """An event of a card's evidence page: ``event`` is "made", "opened" or "expired".
 
-    ``client`` is the one whose call made it; ``request_id`` is that of the call, where there is one.
+    ``client`` is the client whose call made the page; ``request_id`` is the id of that call, if known.
     """
 
     event: str
@@ -108,8 +108,10 @@ class EvidencePageEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormEvent:
-    """A request about forms: ``event`` is "package" or "errors"; ``forms`` are the forms that it got, or reported, as
-    "policy|edition", and ``patient_id`` is the patient for whom a form was asked.
+    """A request about forms: ``event`` is "package" or "errors".
+
+    ``forms`` are the forms that the caller got or reported, as "policy|edition"; ``patient_id`` is the patient of the
+    form.
     """
 
     event: str
@@ -122,21 +124,21 @@ class FormEvent:
 
 
 class NoAuditLog:
-    """An audit log that is off: no line is made, so that none can be written."""
+    """An audit log that is off."""
 
     def form(self, event: FormEvent) -> None:
-        """Keeps nothing of a request about forms."""
+        """Write nothing."""
 
     def check(self) -> None:
-        """There is nothing that could not be written."""
+        """Do nothing; this log cannot fail."""
 
 
 class AuditLog:
-    """Writes the log into ``folder``. Safe for several workers of a machine: a line is one write that appends.
+    """Writes the log into ``folder``. Several workers of a machine may share it: each line is one appending write.
 
-    ``id_key`` keys the hashes; ``keys`` close the content, None keeps none; ``clock`` gives the time in UTC. A line
-    that was written outlives the process; it is not forced to the disk, so that a loss of power may take the last. A
-    day takes at most ``most_bytes`` (0: any number): near that lines lose their content, beyond it none is written.
+    ``id_key`` keys the hashes; ``keys`` encrypt the content, and None keeps no content; ``clock`` gives the time in
+    UTC. A written line outlives the process, but is not forced to the disk: a power failure may lose the last lines.
+    ``most_bytes`` caps each day (0: no cap). Near the cap lines lose their content; at the cap no line is written.
     """
 
     def __init__(
@@ -152,7 +154,7 @@ class AuditLog:
         self._most = most_bytes
 
     def call(self, call: Call) -> None:
-        """Writes the line of a call. Raises AuditError; the caller still gets the answer."""
+        """Write the line of a call. Raises AuditError; the caller still gets the answer."""
         line = {
             **self._head("call", call),
             "today": call.today.isoformat(),
@@ -170,7 +172,7 @@ class AuditLog:
         self._write(line)
 
     def feedback(self, feedback: Feedback) -> None:
-        """Writes the line of a request with feedback, without what users wrote. Raises AuditError."""
+        """Write the line of a request with feedback, without the users' own words. Raises AuditError."""
         self._write(
             {
                 **self._head("feedback", feedback),
@@ -180,7 +182,7 @@ class AuditLog:
         )
 
     def evidence(self, event: EvidencePageEvent) -> None:
-        """Writes the line of an evidence page, without its id, its secret or its address. Raises AuditError."""
+        """Write the line of an evidence page, without its id, secret, or address. Raises AuditError."""
         self._write(
             {
                 "time": self._time(),
@@ -195,7 +197,7 @@ class AuditLog:
         )
 
     def form(self, event: FormEvent) -> None:
-        """Writes the line of a request about forms, without anything of its body. Raises AuditError."""
+        """Write the line of a request about forms, without its body. Raises AuditError."""
         self._write(
             {
                 "time": self._time(),
@@ -213,20 +215,20 @@ class AuditLog:
         )
 
     def form_written(self, event: str, patient_id: str, told: Mapping[str, Any]) -> None:
-        """Writes the line of a form that was sent to an EHR: ``event`` is "signed", "draft", or "refused".
+        """Write the line of a form sent to an EHR: ``event`` is "signed", "draft", or "refused".
 
-        ``told`` are the client whose EHR it is, who signed in there, in which role, the form, the criteria on which an
-        answer bears, and what the EHR took and refused (``documentation.recording``): no answer. Raises AuditError.
+        ``told`` are the EHR's client, the user and their role, the form, the criteria that the answers bear on, and
+        what the EHR accepted and refused (``documentation.recording``); no answers. Raises AuditError.
         """
         head = {"time": self._time(), "id": secrets.token_hex(16), "kind": "form", "event": event}
         self._write({**head, **told, "patient": self.patient(patient_id), "version": self._version})
 
     def check(self) -> None:
-        """Opens today's file as a line would, and writes nothing. Raises AuditError where that cannot be done."""
+        """Open today's file for appending, and write nothing. Raises AuditError if that fails."""
         os.close(self._open(self._clock().date()))
 
     def patient(self, patient_id: str) -> str:
-        """The hash under which a patient is in the log: HMAC-SHA-256 under the id key, in hexadecimal."""
+        """The hash that stands for a patient in the log: HMAC-SHA-256 under the id key, in hexadecimal."""
         return _hash(self._id_key, "patient", patient_id)
 
     def _head(self, kind: str, entry: Call | Feedback) -> dict[str, Any]:
@@ -272,13 +274,13 @@ class AuditLog:
         try:
             size = os.fstat(file).st_size
             if self._most and size + len(text) > self._most:
-                # What was asked and answered, as hashes, is the last to go.
+                # Drop the content first; the hashes of request and answer stay as long as they fit.
                 text = orjson.dumps({**line, "content": None}) + b"\n" if line.get("content") else text
                 if size + len(text) > self._most:
                     raise AuditError(
                         f"The audit log of today in {self.folder} has reached CDS_SERVICE_AUDIT_MAX_BYTES."
                     )
-            # A line that a full disk cut off must not take the next one with it.
+            # After a line cut off by a full disk, start the next one on a line of its own.
             if size and os.pread(file, 1, size - 1) != b"\n":
                 text = b"\n" + text
             written = os.write(file, text)
@@ -291,7 +293,7 @@ class AuditLog:
 
 
 def cannot(what: str, folder: Path, error: OSError) -> AuditError:
-    """The error that says what the log in a folder would not do, such as "write to"."""
+    """The error for an action on the log that failed, such as "write to"."""
     return AuditError(f"Cannot {what} the audit log in {folder}: {error.strerror}.")
 
 
@@ -304,7 +306,7 @@ def _short(value: str | None) -> str | None:
 
 
 def _without_words(item: FeedbackItem, reasons: frozenset[str]) -> dict[str, Any]:
-    """What is kept of one piece of feedback: ids of our making, the outcome, a reason that we offer; no other text."""
+    """One piece of feedback without free text: our own ids, the outcome, and a reason that our cards offer."""
     told: dict[str, Any] = {"card": item.card} if _is_uuid(item.card) else {}
     told["outcome"] = item.outcome
     if ids := [one for one in item.suggestions if _is_uuid(one)]:

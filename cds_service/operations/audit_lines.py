@@ -1,4 +1,4 @@
-"""The audit log read: its files by day, the lines that are wanted, and the content of those that hold some."""
+"""Reads the audit log: its files by day, the wanted lines, and their content."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -19,9 +19,9 @@ _FILE = re.compile(r"audit-(\d{4}-\d\d-\d\d)\.jsonl")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which lines are wanted: days (both included), card, client, patient (as hashed); None is any.
+    """A filter of lines by days (both included), card, client, and patient (as hash); None matches any.
 
-    Lines of the workbench's demo calls are wanted only where ``client`` names them.
+    Lines of the workbench's demo calls match only if ``client`` names the workbench.
     """
 
     since: date | None = None
@@ -31,11 +31,11 @@ class Wanted:
     patient: str | None = None
 
     def holds_day(self, day: date) -> bool:
-        """Whether lines of that day are wanted."""
+        """Whether the filter includes a day."""
         return (self.since is None or day >= self.since) and (self.until is None or day <= self.until)
 
     def holds(self, line: Mapping[str, Any]) -> bool:
-        """Whether a line is wanted, whatever its day."""
+        """Whether a line matches, regardless of its day."""
         return (
             (line.get("client") == self.client if self.client else line.get("client") != WORKBENCH)
             and (self.patient is None or line.get("patient") == self.patient)
@@ -48,10 +48,10 @@ def _cards(line: Mapping[str, Any]) -> list[Any]:
 
 
 def read(folder: Path, wanted: Wanted, keys: Keys | None, broken: Callable[[str], None]) -> Iterator[dict[str, Any]]:
-    """The wanted lines, oldest day first, in the order in which they were written.
+    """The wanted lines, oldest day first, each day in the order written.
 
-    With ``keys`` each line's content is opened; without, it is left out. What cannot be read is reported to ``broken``
-    in a sentence and passed over. Raises AuditError where the folder cannot be read.
+    With ``keys`` the content of each line is decrypted; without, it is left out. A line that cannot be read is skipped,
+    and ``broken`` gets a sentence about it. Raises AuditError if the folder cannot be read.
     """
     for day, path in files_of(folder):
         if not wanted.holds_day(day):
@@ -67,7 +67,7 @@ def read(folder: Path, wanted: Wanted, keys: Keys | None, broken: Callable[[str]
 
 
 def line_of(text: bytes, place: str, broken: Callable[[str], None]) -> dict[str, Any] | None:
-    """One line read, or None; that it is broken is reported to ``broken`` with its ``place``."""
+    """One parsed line, or None; ``broken`` gets a sentence with the ``place`` of a line that cannot be read."""
     if not text.strip():
         return None
     with suppress(orjson.JSONDecodeError):
@@ -95,7 +95,7 @@ def _opened(line: dict[str, Any], keys: Keys | None) -> dict[str, Any]:
 
 
 def files_of(folder: Path) -> list[tuple[date, Path]]:
-    """The files of the log with their days, oldest first. Raises AuditError where the folder cannot be read."""
+    """The files of the log with their days, oldest first. Raises AuditError if the folder cannot be read."""
     found = []
     try:
         paths = list(folder.iterdir()) if folder.exists() else []

@@ -1,4 +1,4 @@
-"""How long and how large the audit log is kept: old days deleted, and under a cap the content before the lines."""
+"""The age and size limits of the audit log: delete old days, and above a cap remove content before lines."""
 
 import fcntl
 import os
@@ -16,21 +16,21 @@ CONTENT, LINES = "audit-content", "audit"
 
 
 def size(folder: Path) -> int:
-    """The bytes of all files of the log. Raises AuditError."""
+    """The size of all files of the log, in bytes. Raises AuditError."""
     return sum(_size(path) for _, path in files_of(folder))
 
 
 def remove_old(folder: Path, first: date) -> int:
-    """Deletes the files of days before ``first``; how many. No other file is touched. Raises AuditError."""
+    """Delete the log files of days before ``first``, and return their number. Raises AuditError."""
     return _delete(folder, [path for day, path in files_of(folder) if day < first])
 
 
 def shrink(folder: Path, most: int, today: date) -> Iterator[tuple[str, int]]:
-    """Makes the log at most ``most`` bytes: the content of the oldest days goes first, then whole days.
+    """Shrink the log to at most ``most`` bytes: first remove the content of the oldest days, then delete whole days.
 
-    Yields CONTENT and how many lines of a day lost theirs, or LINES and 1 for a day deleted. The files of ``today``
-    (UTC) and of the day before stay as they are, because workers may still write to them. Of several workers one does
-    it and the others do nothing. Raises AuditError.
+    Yields (CONTENT, number of lines that lost their content) or (LINES, 1 for a deleted day). The files of ``today``
+    (UTC) and of the day before stay unchanged, because workers may still write to them. Only one worker shrinks at a
+    time; the others do nothing. Raises AuditError.
     """
     with _alone(folder) as alone:
         settled = [path for day, path in files_of(folder) if day < today - timedelta(days=1)] if alone else []
@@ -47,7 +47,7 @@ def shrink(folder: Path, most: int, today: date) -> Iterator[tuple[str, int]]:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[bool]:
-    """Whether no other process shrinks the log now; a lock that ends with the process that has it."""
+    """Whether no other process is shrinking the log; the lock ends with its process."""
     try:
         locked = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -67,7 +67,7 @@ def _alone(folder: Path) -> Iterator[bool]:
 
 
 def _without_content(folder: Path, path: Path) -> int:
-    """Writes a file again without the content of its lines; how many had one. Broken lines stay as they are."""
+    """Rewrite a file without the content of its lines; return how many had content. Broken lines stay unchanged."""
     aside, lost = path.with_suffix(".new"), 0
     try:
         with path.open("rb") as file, open(aside, "wb", opener=_private) as written:
@@ -97,7 +97,7 @@ def _delete(folder: Path, paths: Sequence[Path]) -> int:
     deleted = 0
     try:
         for path in paths:
-            # Another worker may do the same.
+            # Another worker may have deleted the file.
             with suppress(FileNotFoundError):
                 path.unlink()
                 deleted += 1

@@ -1,4 +1,4 @@
-"""A thread that does one piece of work again and again beside the calls, whatever goes wrong in it."""
+"""A thread that repeats one task beside the calls, even after failures."""
 
 import threading
 import time
@@ -7,11 +7,11 @@ from contextlib import suppress
 
 
 class Background:
-    """Made before the workers fork; each worker starts its own thread.
+    """A repeated task, made before the workers fork; each worker starts its own thread.
 
-    ``turn`` does the work once and returns the seconds to wait before the next turn. Where it raises, ``failed`` gets
-    the exception, and the turn is taken again ``after_failure`` seconds later. ``only_when_woken``: after a turn that
-    did not fail the thread also waits for ``wake``. ``patience`` is how many seconds a turn may take.
+    ``turn`` does the work once and returns the seconds to wait before the next turn. If it raises, ``failed`` gets the
+    exception, and the next turn starts ``after_failure`` seconds later. With ``only_when_woken``, the thread also waits
+    for ``wake`` after each successful turn. ``patience`` is the number of seconds that a turn may take.
     """
 
     def __init__(  # noqa: PLR0913 - all that one loop needs
@@ -36,7 +36,7 @@ class Background:
         self._begun: float | None = None
 
     def start(self) -> None:
-        """Starts the thread where it does not run: at first, and where it has ended although nobody closed it."""
+        """Start the thread if it is not running: the first time, or after it ended without ``close``."""
         with self._starting:
             if self._over.is_set() or (self._thread is not None and self._thread.is_alive()):
                 return
@@ -45,15 +45,15 @@ class Background:
             self._thread.start()
 
     def wake(self) -> None:
-        """There is work to do."""
+        """Report that there is work to do."""
         self._awake.set()
 
     def wait(self, seconds: float) -> bool:
-        """Waits within a turn; True where the thread is to end."""
+        """Wait within a turn; True if the thread must end."""
         return self._over.wait(seconds)
 
     def problem(self) -> str:
-        """A sentence where the thread has ended or is stuck in a turn; empty otherwise, and before its start."""
+        """A sentence if the thread has ended or is stuck in a turn; empty otherwise, and before the start."""
         begun = self._begun
         if self._thread is None or self._over.is_set():
             return ""
@@ -64,7 +64,7 @@ class Background:
         return ""
 
     def close(self, seconds: float) -> None:
-        """Ends the thread after the turn at hand, and waits for that so many seconds at most."""
+        """End the thread after the current turn, and wait at most ``seconds`` for that."""
         self._over.set()
         self._awake.set()
         if self._thread is not None:
@@ -81,10 +81,10 @@ class Background:
             self._begun = self._monotonic()
             try:
                 pause = self._turn()
-            # Whatever it is, the next turn may succeed.
+            # After any error, the next turn may succeed.
             except Exception as error:
                 self._awake.set()
-                # Telling of it may fail too, and must not end the thread.
+                # Reporting the error may fail too, but must not end the thread.
                 with suppress(Exception):
                     self._failed(error)
                 pause = self._after_failure

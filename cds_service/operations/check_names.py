@@ -1,9 +1,8 @@
-"""The checks by name, and what each looks at."""
+"""The self-checks by name, and what each one validates."""
 
 from collections.abc import Mapping
 
-# What each check looks at. A check that fails makes the service not ready, except those of WARNINGS and those that
-# only degrade it.
+# A failing check makes the service not ready, except those in WARNINGS and those that only degrade the service.
 CHECKS: Mapping[str, str] = {
     "answers": "known-answer patients (the cases of the rule sets) get their answer over the whole path of a call; "
     "`cds-service check` says more",
@@ -20,7 +19,7 @@ CHECKS: Mapping[str, str] = {
     "silence": "each statement that orders asked for has given a card within CDS_SERVICE_SILENT_DAYS",
 }
 WARNINGS = frozenset({"changed", "left-out", "silence"})
-# Cards are answered without these; with trust on no token can be checked without the store.
+# The service can answer without these; with trust on, it cannot validate tokens without the store.
 DEGRADING = frozenset({"store", "threads"})
 DEGRADING_WITH_TRUST = frozenset({"threads"})
 PARTS_OF_READINESS = frozenset(CHECKS) - WARNINGS

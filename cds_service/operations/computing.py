@@ -1,4 +1,4 @@
-"""The turn to compute: of a process's threads one parses and evaluates at a time."""
+"""The turn to compute: only one thread of a process parses and evaluates at a time."""
 
 from threading import Lock
 
@@ -6,20 +6,20 @@ from cds_service.clock import Deadline
 
 
 class Turn:
-    """One for all calls of a process.
+    """One turn, shared by all calls of a process.
 
-    Python computes in one thread at a time whatever the number of threads, so that waiting here costs nobody anything.
-    Without it the main loop of a worker, which must read and refuse, has to wait behind each computing thread whenever
-    it comes back from the operating system. Who has the turn waits for nothing: neither caller, server nor store.
+    Python computes in one thread at a time anyway, so waiting here costs nothing. Without the turn, a worker's main
+    loop, which must read and refuse calls, waits behind every computing thread each time it returns from the operating
+    system. The thread that has the turn never waits for a caller, a server, or the store.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
 
     def taken(self, deadline: Deadline | None = None) -> "Turn":
-        """Waits for the turn, which is kept until the end of the ``with``.
+        """Wait for the turn, and keep it until the end of the ``with``.
 
-        Raises TimeoutError where it does not come by the deadline.
+        Raises TimeoutError if the turn does not come by the deadline.
         """
         if not self._lock.acquire(timeout=-1 if deadline is None else deadline.left()):
             raise TimeoutError

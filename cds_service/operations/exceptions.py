@@ -1,11 +1,11 @@
-"""An exception as its kind and its places. Its message is left out: it may repeat what was sent."""
+"""An exception as its kind and places in the code, without its message, which may repeat request data."""
 
 import re
 from types import TracebackType
 
-# Of the frames of one exception; the innermost say where it arose, the rest how it came to be called.
+# The most frames per exception: the innermost show where it arose, the others how the code got there.
 INNERMOST = 8
-# Of a chain of exceptions, each the cause of the one before.
+# The most exceptions in a chain, where each caused the one before.
 LONGEST_CHAIN = 5
 _KIND = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,79}")
 _FILE = re.compile(r"[A-Za-z0-9_./ +-]{1,200}")
@@ -19,9 +19,9 @@ def kind_of(error: BaseException) -> str:
 
 
 def chain_of(error: BaseException) -> list[str]:
-    """The exception and what caused it, outermost cause last: ``ValueError at cds_service/chart/chart.py:12 < …``.
+    """The exception and its causes, root cause last: ``ValueError at cds_service/chart/chart.py:12 < …``.
 
-    Each names at most INNERMOST places, the innermost first, as the last two parts of the file's path and the line.
+    Each entry names at most INNERMOST places, innermost first, as the last two parts of the file's path and the line.
     """
     chain: list[str] = []
     seen: set[int] = set()
@@ -43,6 +43,6 @@ def _places(trace: TracebackType | None) -> list[str]:
 
 
 def place(path: str, line: int) -> str:
-    """A line of a file, by the last two parts of its path."""
+    """A file and line, as the last two parts of the path and the line number."""
     short = "/".join(path.replace("\\", "/").split("/")[-2:])
     return f"{short if _FILE.fullmatch(short) else 'unknown'}:{line}"

@@ -1,4 +1,4 @@
-"""What clinicians did with the cards: rates by statement, by what the card said, by reason; and the export for audits.
+"""Usage reports: accept and override rates by statement, by card outcome, and by reason; and the export for audits.
 
 45 CFR 170.315(b)(11)(ii) asks for feedback in computable form with intervention, action taken, user feedback, user,
 date and location: those are the columns of the export.
@@ -21,16 +21,16 @@ OTHER_SUGGESTION = "other suggestion"
 WORKBENCH_TITLE = "Feedback from the workbench's demo calls"
 EXPORT_COLUMNS = ("intervention", "action_taken", "user_feedback", "user", "date", "location")
 CSV_COLUMNS = ("table", "policy", "name", "shown", "answered", "accepted", "overridden", "accept_rate", "override_rate")
-# A spreadsheet takes such a cell for a formula (OWASP, "CSV Injection").
+# A spreadsheet reads a cell with one of these first characters as a formula (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What became of the cards of one row of a table.
+    """The counts and rates of one row of a table.
 
-    ``shown`` are the cards shown in those days, None where that cannot be known; ``answered`` the different cards that
-    feedback came for, each either ``accepted`` or ``overridden``, by its newest feedback.
+    ``shown`` is the number of cards shown in those days, None if unknown. ``answered`` is the number of different cards
+    with feedback; each is either ``accepted`` or ``overridden``, by its newest feedback.
     """
 
     policy: str
@@ -53,10 +53,10 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackReport:
-    """The tables: for each statement, for what its cards said, why they were overridden, what was accepted.
+    """The tables: rates by statement and by card outcome, override reasons, accepted suggestions.
 
-    ``reasons`` and ``suggestions`` are (policy, name, number), the most frequent first. ``workbench``: of the
-    workbench's demo calls.
+    ``reasons`` and ``suggestions`` are (policy, name, number), the most frequent first. ``workbench`` marks a report of
+    the workbench's demo calls.
     """
 
     days: DayRange
@@ -67,7 +67,7 @@ class FeedbackReport:
     workbench: bool = False
 
 
-# What a reason is called, by its code and system, if it is one that our cards offer.
+# The label of a reason by code and system; None unless our cards offer it.
 ReasonLabel = Callable[[str, str], str | None]
 
 
@@ -79,12 +79,11 @@ def report(
     *,
     workbench: bool = False,
 ) -> FeedbackReport:
-    """Counts feedback of some days against the cards shown in them; ``kept`` is in the order of time.
+    """Count the feedback of some days against the cards shown in them; ``kept`` is in time order.
 
-    Each card counts once, as its newest feedback has it: a clinician may have a change of mind, and an EHR may send the
-    same answer often. Feedback of a card that is not on record counts under the statement ``unknown``. Text of others
-    is counted and not named: a reason that our cards do not offer is ``other reason``, a suggestion that is not on
-    record ``other suggestion``.
+    Each card counts once, by its newest feedback: a clinician may reconsider, and an EHR may send the same answer
+    often. Feedback for an unknown card counts under the statement ``unknown``. Text that is not ours is counted but not
+    shown: an unknown reason is ``other reason``, an unknown suggestion ``other suggestion``.
     """
     by_policy: Counter[tuple[str, ...]] = Counter()
     by_outcome: Counter[tuple[str, ...]] = Counter()
@@ -94,7 +93,7 @@ def report(
     newest = {(item.client, item.card): item for item in kept}
     answers = list(newest.values())
     overridden = [item for item in answers if item.outcome == OVERRIDDEN]
-    # One after the other may be accepted of one card, each of them once.
+    # A clinician may accept several suggestions of a card, one after the other; each counts once.
     taken = dict.fromkeys(
         (item.client, item.card, item.policy or UNKNOWN, name)
         for item in kept
@@ -161,7 +160,7 @@ def table(found: FeedbackReport) -> str:
 
 
 def title_of(found: FeedbackReport) -> str:
-    """Which feedback a report is of."""
+    """The title: which feedback the report covers."""
     return WORKBENCH_TITLE if found.workbench else "Feedback from EHRs"
 
 
@@ -174,7 +173,7 @@ def _cells(row: Rates) -> tuple[str, ...]:
 
 
 def percent(share: float | None) -> str:
-    """A share from 0 to 1 as people read it; a dash for None."""
+    """A share from 0 to 1 as a percentage; a dash for None."""
     return "-" if share is None else f"{100 * share:.1f}%"
 
 
@@ -188,7 +187,7 @@ def _of_days(days: DayRange) -> str:
 
 
 def as_csv(found: FeedbackReport) -> str:
-    """The report as CSV (RFC 4180) with CSV_COLUMNS; rates from 0 to 1; ``table`` says which table a row is of.
+    """The report as CSV (RFC 4180) with CSV_COLUMNS; rates from 0 to 1; ``table`` names the table of a row.
 
     A row of ``reason`` or ``suggestion`` has its number under ``overridden`` or ``accepted``.
     """
@@ -210,8 +209,8 @@ def _decimals(share: float | None) -> str:
 def export_rows(kept: Iterable[KeptFeedback]) -> list[dict[str, str]]:
     """One row with EXPORT_COLUMNS for each piece of feedback.
 
-    CDS Hooks tells neither user nor location with feedback, so that these two are empty. ``user_feedback`` has the
-    user's own words, which may speak of a patient.
+    CDS Hooks feedback has no user or location, so these two columns are empty. ``user_feedback`` has the user's own
+    words, which may describe a patient.
     """
     return [
         dict(
@@ -226,12 +225,12 @@ def export_rows(kept: Iterable[KeptFeedback]) -> list[dict[str, str]]:
 
 
 def export_csv(kept: Iterable[KeptFeedback]) -> str:
-    """The export as CSV; a cell that a spreadsheet would take for a formula begins with an apostrophe."""
+    """The export as CSV; a cell that a spreadsheet would read as a formula starts with an apostrophe."""
     return _csv(EXPORT_COLUMNS, [tuple(row.values()) for row in export_rows(kept)])
 
 
 def export_ndjson(kept: Iterable[KeptFeedback]) -> str:
-    """The export as JSON, one object a line, every word as it was sent."""
+    """The export as JSON, one object per line, all text unchanged."""
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in export_rows(kept))
 
 

@@ -1,18 +1,19 @@
-"""gunicorn's own log, through ours: its logger brings no handler, so that what it says reaches the root's."""
+"""gunicorn's own log, sent through ours: its logger has no handler, so its records reach the root logger."""
 
 from typing import Any
 
 from gunicorn.glogging import Logger
 
-# Who speaks is behind gunicorn's wrapper and ours; by that the log tells its main process from its workers.
+# Skip gunicorn's wrapper and ours: by the caller's place the log distinguishes gunicorn's main process from its
+# workers.
 _SPEAKER = 3
 
 
 class ThroughTheRoot(Logger):
-    """The ``logger_class`` of the server's settings; the access log stays off."""
+    """The ``logger_class`` in the server's settings; the access log stays off."""
 
     def setup(self, cfg: Any) -> None:
-        """Called by gunicorn at start and at every reload of its configuration."""
+        """Remove gunicorn's handlers. gunicorn calls this at start and at every reload of its configuration."""
         super().setup(cfg)
         for log in (self.error_log, self.access_log):
             log.handlers.clear()

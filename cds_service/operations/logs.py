@@ -1,8 +1,8 @@
-"""The operational log: one line for each event, and nothing of a patient in it, not even by mistake.
+"""The operational log: one line for each event, without any patient data, even by mistake.
 
-An event has a name of a closed list and fields of a closed list, each with its own form: a number, a name that the
-service or its operator made up, a place in the code. Whatever else is handed over is dropped and counted. There is no
-free text, so that there is no place where a value of a request could stand.
+Event names and fields come from closed lists. Each field has its own form: a number, a name that the service or its
+operator chose, or a place in the code. The log drops and counts everything else. It has no free text, so no value of a
+request can get in.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from cds_service.operations.exceptions import chain_of, kind_of, place
 from cds_service.operations.metric_list import FETCH_FAILURES, FHIR_OPERATIONS, REMOVAL_REASONS, STORAGE_KINDS
 from cds_service.operations.names import Names
 
-# Each event that may be logged, and what it tells the operator.
+# Each event, and its meaning for the operator.
 EVENTS: Mapping[str, str] = {
     "call": "a hook call was answered",
     "feedback": "feedback was received",
@@ -74,7 +74,7 @@ _WORDS = (
 
 Form = Callable[[Any], bool]
 Renderer = Callable[[Any, str, MutableMapping[str, Any]], bytes]
-# Whose the lines are that this thread logs. One value for all fields: structlog's own takes a variable for each.
+# The call that this thread logs for. One variable for all fields; structlog's own contextvars need one for each.
 _CALL: ContextVar[Mapping[str, str]] = ContextVar("call")
 _NO_CALL: Mapping[str, str] = {}
 
@@ -84,7 +84,7 @@ def _is_number(value: Any) -> bool:
 
 
 def forms(names: Names) -> dict[str, Form]:
-    """Each field that may be logged, with the test that its value must pass."""
+    """Each allowed field, and the test that its value must pass."""
 
     def among(allowed: frozenset[str]) -> Form:
         return lambda value: isinstance(value, str) and value in allowed
@@ -111,10 +111,10 @@ def forms(names: Names) -> dict[str, Form]:
 
 
 class OnlyListedFields:
-    """A structlog processor that lets through what is listed, in its form, and drops and counts all else.
+    """A structlog processor that keeps listed fields with a valid value, and drops and counts all others.
 
-    An exception may be given as ``exc_info`` or as ``error``; its kind and its places are reported, never its words.
-    ``on_drop`` is called with the number of fields that one line lost.
+    An exception may come as ``exc_info`` or as ``error``; the log reports its kind and places, never its message.
+    ``on_drop`` gets the number of fields that a line lost.
     """
 
     def __init__(self, names: Names, on_drop: Callable[[int], None] = lambda count: None) -> None:
@@ -152,12 +152,12 @@ class OnlyListedFields:
 
 
 def with_call(logger: Any, method: str, event: EventDict) -> EventDict:
-    """A structlog processor that adds whose call it is; what the line itself says stands."""
+    """A structlog processor that adds the fields of the current call; the line's own fields win."""
     return {**_CALL.get(_NO_CALL), **event}
 
 
 def _raised(given: Any) -> BaseException | None:
-    """The exception that ``exc_info`` means: itself, the tuple of sys.exc_info, or True for the one being handled."""
+    """The exception in ``exc_info``: an exception, a tuple of sys.exc_info, or True for the one being handled."""
     if isinstance(given, BaseException):
         return given
     if isinstance(given, tuple):
@@ -187,10 +187,10 @@ def _shown(value: Any) -> str:
 
 
 class _ThroughOurs(logging.Handler):
-    """Takes what is logged with ``logging`` and writes it through the same filter and renderer.
+    """Sends records of ``logging`` through the same filter and renderer.
 
-    Words are kept of gunicorn's main process alone, which has not seen a request. Of all others the logger, the level,
-    the place and the kind of an exception are reported: their words may hold a path, a header or a value.
+    Only gunicorn's main process keeps its words, because it never sees a request. For all others the log reports
+    logger, level, place and kind of exception: their words may contain a path, a header or a value.
     """
 
     def __init__(self, keep: OnlyListedFields, render: Callable[..., bytes], write: Callable[[bytes], None]) -> None:
@@ -198,7 +198,7 @@ class _ThroughOurs(logging.Handler):
         self._keep, self._render, self._write = keep, render, write
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Writes one record; a record that cannot be written is left out, as ``logging`` would."""
+        """Write one record; skip a record that cannot be written, as ``logging`` would."""
         try:
             level = "warning" if record.levelno == logging.WARNING else record.levelname.lower()
             of_server = record.name == "gunicorn.error" and record.module == "arbiter"
@@ -216,11 +216,11 @@ class _ThroughOurs(logging.Handler):
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is that of logging
-        """Says nothing: ``logging`` would print the message that is to be kept out of the log."""
+        """Do nothing: ``logging`` would print the message that must stay out of the log."""
 
 
 def _without_traceback(record: logging.LogRecord) -> str:
-    # gunicorn pastes a traceback, messages included, behind the first line of what it says of a worker's end.
+    # gunicorn appends a traceback, messages included, to its line about a worker's end.
     return record.getMessage().partition("\n")[0][:200]
 
 
@@ -231,10 +231,10 @@ def configure(
     on_drop: Callable[[int], None] = lambda count: None,
     stream: BinaryIO | None = None,
 ) -> OnlyListedFields:
-    """Sends every log of this process to ``stream`` (default: standard error), as ``json`` or ``text``.
+    """Send all logs of this process to ``stream`` (default: standard error), as ``json`` or ``text``.
 
-    Call it at the start of the program, and again when the names are known; the last call counts. Returns the filter,
-    which knows how many fields it has dropped.
+    Call it at the start of the program, and again when the names are known; the last call wins. Returns the filter,
+    which counts the fields that it drops.
     """
     keep = OnlyListedFields(names, on_drop)
     render = as_json if log_format == "json" else as_text
@@ -246,16 +246,16 @@ def configure(
         root.removeHandler(handler)
     root.addHandler(_ThroughOurs(keep, render, write))
     root.setLevel(level)
-    # gunicorn and libraries that brought handlers of their own would write past the filter.
+    # Handlers of gunicorn and other libraries would bypass the filter.
     for name in [*logging.root.manager.loggerDict]:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
     logging.raiseExceptions = False
-    # Python's own would print the words of the error.
+    # Python's default hooks would print the error's message.
     threading.excepthook = lambda ended: _failed_beside_the_calls(ended.exc_value)
     sys.unraisablehook = lambda failed: _failed_beside_the_calls(failed.exc_value)
-    # urllib3 and others tell at debug level what they send.
+    # At debug level urllib3 logs what it sends.
     logging.getLogger("urllib3").setLevel(max(level, logging.WARNING))
     return keep
 
@@ -265,7 +265,7 @@ def _send(keep: OnlyListedFields, render: Renderer, write: Callable[[bytes], Non
         processors=[with_call, keep, render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: _Lines(write),
-        # A logger that was cached would go on writing as it was set before.
+        # A cached logger would keep its earlier configuration.
         cache_logger_on_first_use=False,
     )
 
@@ -273,7 +273,7 @@ def _send(keep: OnlyListedFields, render: Renderer, write: Callable[[bytes], Non
 def _writer(stream: BinaryIO | None) -> Callable[[bytes], None]:
     def write(line: bytes) -> None:
         out = sys.stderr.buffer if stream is None else stream
-        # A reader that went away, or a full disk, must not cost the caller the answer.
+        # A closed stream or a full disk must not cost the caller the answer.
         with contextlib.suppress(OSError, ValueError):
             out.write(line)
             out.flush()
@@ -282,48 +282,48 @@ def _writer(stream: BinaryIO | None) -> Callable[[bytes], None]:
 
 
 class _Lines:
-    """What structlog hands finished lines to; each level has its method."""
+    """The logger that gets finished lines from structlog, with a method for each level."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write
 
     def msg(self, line: bytes) -> None:
-        # One write for a line, so that the lines of two workers do not mix.
+        # One write per line, so that the lines of two workers do not mix.
         self._write(line + b"\n")
 
     debug = info = warning = error = critical = exception = log = fatal = msg
 
 
 def logger() -> FilteringBoundLogger:
-    """The log: ``logger().info("call", outcome="card", milliseconds=3.1)``; events as in EVENTS, fields as in forms."""
+    """The log: ``logger().info("call", outcome="card", milliseconds=3.1)``; see EVENTS and ``forms``."""
     if not structlog.is_configured():
-        # As structlog comes, it writes out every argument and, of an error, every variable.
+        # By default structlog prints every argument and, for an error, every variable.
         _send(OnlyListedFields(Names()), as_text, _writer(None), logging.INFO)
     return cast(FilteringBoundLogger, structlog.get_logger().bind())
 
 
 def _failed_beside_the_calls(error: BaseException | None) -> None:
-    # That a thread ends itself is no failure.
+    # A thread that exits on purpose has not failed.
     if not isinstance(error, SystemExit):
         logger().error("background-failed", exc_info=error)
 
 
 def new_request_id() -> str:
-    """An id of a call, of our own making and random: nobody can choose it, and it says nothing."""
+    """A random id for a call: no caller can choose it, and it reveals nothing."""
     return secrets.token_hex(16)
 
 
 def begin_call(request_id: str) -> None:
-    """All that this thread logs from now on belongs to the call; what the one before had left is forgotten."""
+    """Assign this thread's log lines to the call, and forget the previous call."""
     _CALL.set({"request": request_id})
 
 
 def describe_call(*, service: str | None = None, client: str | None = None) -> None:
-    """Adds to every line of the call whose it is: the service, once it is known to exist, and the trusted client."""
+    """Add to each line of the call its service, once known to exist, and its trusted client."""
     told = {name: value for name, value in (("service", service), ("client", client)) if value}
     _CALL.set({**_CALL.get(_NO_CALL), **told})
 
 
 def end_call() -> None:
-    """What this thread logs from now on belongs to no call."""
+    """Stop assigning this thread's log lines to a call."""
     _CALL.set(_NO_CALL)

@@ -1,4 +1,4 @@
-"""Every metric: its name, kind, labels and meaning, and where each label's values come from."""
+"""Every metric: its name, kind, labels and meaning, and the source of each label's values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ FETCH_FAILURES = (
     *("refused", "not-found", "not-accepted", "server-error", "reported", "invalid"),
     *("scope", "unresolved", "busy", "error"),
 )
-# What is kept, by what is counted of it; the last three only where it is removed.
+# Stored data by kind; the last three appear only in removals.
 STORAGE_KINDS = ("audit", "cards", "feedback", "evidence", "audit-content", "activity", "set-aside")
 REMOVAL_REASONS = ("age", "cap")
 FEEDBACK_OUTCOMES = ("new", "repeated", "unknown-card")
 FHIR_OPERATIONS = ("metadata", "read", "search", "package", "errors", "expand", "token")
 FORM_EVENTS = ("opened", "draft", "signed")
-# The types in which a form is written, and why an EHR refused one (``documentation.writing.WriteRefusal``).
+# The resource types of a form, and the reasons why an EHR refuses one (``documentation.writing.WriteRefusal``).
 FORM_WRITES = ("QuestionnaireResponse", "DocumentReference", "Observation", "Provenance")
 FORM_REFUSALS = (
     *("scope", "signed-out", "forbidden", "unsupported"),
@@ -42,13 +42,13 @@ FORM_MINUTES = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 15.0, 20.0, 30.0)
 FETCH_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.5, 5.0)
 
 Kind = Literal["counter", "gauge", "histogram"]
-# How the values of several workers become one: the least, the greatest, or the newest; of workers that live.
+# How the values of several workers combine: least, greatest, or newest; "live" leaves out workers that ended.
 Merge = Literal["livemin", "livemax", "max", "livemostrecent"]
 
 
 @dataclass(frozen=True, slots=True)
 class MetricSpec:
-    """One metric. ``name`` is as a scraper sees it, without the suffixes of a histogram; ``merge`` is of gauges."""
+    """One metric. ``name`` is the scraped name, without the suffixes of a histogram; ``merge`` is only for gauges."""
 
     name: str
     kind: Kind
@@ -206,12 +206,12 @@ METRICS = (
 
 
 def described() -> tuple[MetricSpec, ...]:
-    """Every metric that the service exposes, for its documentation, dashboards and alert rules."""
+    """All metrics of the service, for documentation, dashboards and alert rules."""
     return METRICS
 
 
 def allowed(names: Names, version: str) -> Mapping[str, Mapping[str, frozenset[str]]]:
-    """For each metric, the values that each of its labels may take in addition to ``other``; there are no more."""
+    """For each metric, the allowed values of each label, in addition to ``other``."""
     values: dict[str, dict[str, frozenset[str]]] = {
         "calls_total": {"service": names.services, "outcome": frozenset((*CALL_OUTCOMES, *REFUSALS))},
         "call_seconds": {"service": names.services},

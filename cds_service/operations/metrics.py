@@ -1,4 +1,4 @@
-"""The metrics of the running service, right over all its workers. Label values come from closed lists alone."""
+"""The metrics of the running service, summed over all workers. Label values come only from closed lists."""
 
 import os
 import struct
@@ -16,17 +16,17 @@ from cds_service.operations.metric_list import METRICS, OTHER, PREFIX, MetricSpe
 from cds_service.operations.metrics_folder import VARIABLE
 from cds_service.operations.names import Names
 
-# How the names of the files begin in which a process counts (prometheus_client's values).
+# The first parts of the names of a process's files (prometheus_client's values).
 _KINDS = ("counter", "histogram", *sorted({f"gauge_{spec.merge}" for spec in METRICS if spec.kind == "gauge"}))
 _Metric = Counter | Gauge | Histogram
 
 
 class Metrics(NoMetrics):
-    """What the service counts, kept.
+    """The metrics, stored.
 
-    Made once, before the workers fork, and after ``metrics_folder.prepare`` where there are several. A value that is
-    not among ``names`` counts as ``other``, so that no caller can put a word into a label or make a series. Where a
-    number cannot be kept that is logged once, and whoever counts goes on.
+    Made once, before the workers fork; with several workers, after ``metrics_folder.prepare``. A label value that is
+    not among ``names`` becomes ``other``, so that no caller can add text or a time series. If a number cannot be
+    stored, the log says so once and the call goes on.
     """
 
     kept = True
@@ -34,7 +34,7 @@ class Metrics(NoMetrics):
     def __init__(self, names: Names, version: str = __version__) -> None:
         self._told = False
         self._counts_in = 0
-        # Metrics without labels make their files at once.
+        # prometheus_client creates the files of metrics without labels immediately.
         try:
             self._reserve()
         except Exception as error:
@@ -42,12 +42,12 @@ class Metrics(NoMetrics):
         self._registry = CollectorRegistry()
         self._allowed = allowed(names, version)
         self._metrics = {spec.name: _made(spec, self._registry) for spec in METRICS}
-        # Asking prometheus_client for a child again costs more than counting.
+        # Looking up a child in prometheus_client costs more than counting.
         self._children: dict[tuple[str, ...], _Metric] = {}
         self._set(1, "build_info", version)
 
     def exposition(self) -> tuple[bytes, str]:
-        """All metrics of all workers in Prometheus' text format, and its content type."""
+        """The metrics of all workers in Prometheus' text format, and its content type."""
         registry = self._registry
         if VARIABLE not in os.environ:
             return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
@@ -57,7 +57,7 @@ class Metrics(NoMetrics):
             return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
 
     def worker_ended(self, pid: int) -> None:
-        """What it counted stays, as far as it can be read and kept."""
+        """Drop the state of a worker that ended; keep its counts if they can be read and stored."""
         try:
             mark_dead(pid)
         except Exception as error:
@@ -88,17 +88,20 @@ class Metrics(NoMetrics):
             self._not_kept(error)
 
     def _not_kept(self, error: Exception) -> None:
-        """A number that cannot be kept (its folder is full, or gone) costs nobody anything but that number, whatever
-        the error is: it has nothing to do with the call that is counted."""
+        """Lose only the number that cannot be stored, for example because its folder is full or gone.
+
+        Such an error has nothing to do with the call being counted.
+        """
         if not self._told:
-            # Once for each process: each call touches many of them.
+            # Log once per process: each call updates many metrics.
             self._told = True
             logs.logger().error("metrics-failed", exc_info=error)
 
     def _reserve(self) -> None:
-        """Has the disk hold what this process counts, once for each. Raises OSError where it is full.
+        """Reserve disk space for this process's files, once per process. Raises OSError if the disk is full.
 
-        A page of a map that a full disk cannot give would end the process (SIGBUS), and all its calls.
+        Without it, a memory-mapped page that a full disk cannot provide would end the process (SIGBUS), and all its
+        calls.
         """
         if self._counts_in != (pid := os.getpid()):
             if VARIABLE in os.environ:
@@ -115,14 +118,14 @@ class Metrics(NoMetrics):
         given = zip(closed.items(), labels, strict=True)
         values = [value if value in known else OTHER for (_, known), value in given]
         child = metric.labels(*values) if values else metric
-        # Only what is on the list is remembered: of words from outside there may be any number.
+        # Cache only listed values: callers can send any number of others.
         if OTHER not in values:
             self._children[key] = child
         return child
 
 
 def mark_dead(pid: int) -> None:
-    """Forgets what a process that ended said of its state; what it counted stays. Raises OSError on a full disk."""
+    """Drop the state of a process that ended, and keep its counts. Raises OSError on a full disk."""
     if VARIABLE in os.environ:
         mark_process_dead(pid)
         metrics_folder.fold(Path(os.environ[VARIABLE]), pid, _add_up)
@@ -131,7 +134,7 @@ def mark_dead(pid: int) -> None:
 def _add_up(one: Path, total: Path) -> None:
     try:
         values = list(MmapedDict.read_all_values_from_file(str(one)))
-    # A worker that is killed while it makes its file leaves it empty.
+    # A worker killed while it creates its file leaves the file empty.
     except (struct.error, RuntimeError, ValueError) as error:
         logs.logger().error("metrics-failed", exc_info=error)
         return

@@ -1,6 +1,6 @@
-"""Where the metrics of several workers meet: a private folder, named in the environment before they are imported.
+"""The private folder shared by the metrics of several workers, named in the environment before they are imported.
 
-prometheus_client decides when it is imported whether numbers are kept in the process or in files that workers share.
+On import prometheus_client decides whether to keep numbers in the process or in files that workers share.
 """
 
 import fcntl
@@ -14,21 +14,21 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-# What adds up over workers, and the worker that has the sum of all that ended: no process has that number.
+# The kinds that are summed, and the process id of the sum over all ended workers: no process has the id 0.
 _ADDED_UP, _ALL_ENDED, _ENDED = ("counter", "histogram"), 0, ".ended"
-# Folding takes milliseconds; numbers that are read beside it after all are better than none.
+# Folding takes milliseconds; after these attempts, numbers read during a fold are better than none.
 _ATTEMPTS, _SECONDS_BETWEEN = 50, 0.01
-# A file of numbers begins with how many of its bytes are used; its size is a multiple of this.
+# A file starts with the number of its used bytes; its size is a multiple of the block.
 _BYTES_OF_USED, _BLOCK = 4, 1 << 16
-# Of one kind of metric of one process: with a few rule sets all names and labels take a fraction of it.
+# The space for one kind of metric of one process: a few rule sets need only a fraction of it.
 _BYTES_OF_A_PROCESS = 4 * _BLOCK
 
 
 def prepare(environment: MutableMapping[str, str] = os.environ) -> Path:
-    """Makes the folder (mode 0700, empty) and names it in ``environment``; called by the launcher, before the fork.
+    """Create the folder (mode 0700, empty) and name it in ``environment``; the launcher calls this before the fork.
 
-    A folder that the operator named is emptied of an earlier run's numbers, and no other file in it is touched.
-    Raises RuntimeError where it is too late, because prometheus_client is loaded already.
+    In a folder that the operator named, only an earlier run's numbers are deleted. Raises RuntimeError if
+    prometheus_client is already loaded.
     """
     if environment is os.environ and "prometheus_client" in sys.modules:
         raise RuntimeError("the folder of the metrics must be made before prometheus_client is imported")
@@ -45,7 +45,7 @@ def prepare(environment: MutableMapping[str, str] = os.environ) -> Path:
 
 @contextmanager
 def reading(folder: Path) -> Iterator[None]:
-    """While the numbers are read no worker's are folded, or some would be read twice or not at all."""
+    """Block folding while the numbers are read; otherwise some would count twice or not at all."""
     with ExitStack() as stack:
         for _ in range(_ATTEMPTS):
             with suppress(BlockingIOError):
@@ -56,11 +56,11 @@ def reading(folder: Path) -> Iterator[None]:
 
 
 def fold(folder: Path, pid: int, add_up: Callable[[Path, Path], None]) -> None:
-    """Adds what a worker that has ended counted to what all those before it counted, and removes its files.
+    """Add the counts of an ended worker to those of all earlier ones, and delete its files.
 
-    ``add_up`` adds the numbers of one file to those of another, all or none. Called by the launcher alone, of whose
-    workers ``pid`` was one. Where the numbers are being read now, or cannot be written, the files of this worker wait
-    until the next one ends: a name beside them says that they may be folded. Raises OSError and what ``add_up`` does.
+    ``add_up`` adds the numbers of one file to those of another, all or none. Only the launcher of the worker ``pid``
+    calls this. If the numbers are being read or cannot be written, this worker's files wait until the next one ends; a
+    marker file says that they may be folded. Raises OSError and the errors of ``add_up``.
     """
     with suppress(FileNotFoundError):
         (folder / f"{pid}{_ENDED}").touch()
@@ -76,9 +76,9 @@ def fold(folder: Path, pid: int, add_up: Callable[[Path, Path], None]) -> None:
 
 
 def make_room(total: Path, more: int) -> None:
-    """Has the disk hold the file of sums with so many bytes more than are used. Raises OSError where it is full.
+    """Reserve disk space for ``more`` bytes beyond those used in the file of sums. Raises OSError if the disk is full.
 
-    prometheus_client writes through a map of the file: a page that a full disk cannot give ends the process (SIGBUS).
+    prometheus_client writes through a memory map: a page that a full disk cannot provide ends the process (SIGBUS).
     """
     with total.open("a+b") as file:
         file.seek(0)
@@ -87,10 +87,9 @@ def make_room(total: Path, more: int) -> None:
 
 
 def reserve(folder: Path, pid: int, kinds: Iterable[str]) -> None:
-    """Has the disk hold the files in which a process counts, before it counts; ``kinds`` are the beginnings of their
-    names. Raises OSError where the disk is full; then none of them is there.
+    """Reserve disk space for a process's files before it counts; ``kinds`` are the first parts of their names.
 
-    What ``make_room`` says of the file of sums holds of each.
+    Raises OSError if the disk is full, and then leaves none of the files. The reason is that of ``make_room``.
     """
     made: list[Path] = []
     try:
@@ -115,11 +114,11 @@ def _locked(folder: Path, how: int) -> Iterator[None]:
 
 
 def remove(folder: Path) -> None:
-    """Deletes a folder that ``prepare`` made; called by the launcher when it ends (gunicorn's ``on_exit``)."""
+    """Delete a folder that ``prepare`` made; the launcher calls this when it ends (gunicorn's ``on_exit``)."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def workers(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Where workers tell each other whether they are ready: beside the numbers; None where there is one process."""
+    """The folder in which workers report whether they are ready; None for a single process."""
     folder = environment.get(VARIABLE)
     return Path(folder) / "workers" if folder else None

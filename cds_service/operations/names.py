@@ -1,17 +1,17 @@
-"""The closed sets of names that may be in a log line, a metric or a trace: ours or the operator's, no caller's."""
+"""The closed sets of names allowed in log lines, metrics and traces: ours or the operator's, never a caller's."""
 
 from dataclasses import dataclass
 
-# Statuses that the service answers with; any other is "other".
+# The statuses of the service's answers; any other is "other".
 STATUSES = (200, 400, 401, 403, 404, 405, 406, 408, 412, 413, 414, 415, 422, 429, 500, 501, 503)
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Every name that the service or its operator made up, by kind; what is not among them came from outside.
+    """Every name that the service or its operator chose, by kind; any other name came from outside.
 
-    ``checks`` are those of the token verifier, ``self_checks`` those of the self-check, ``parts`` what readiness is
-    made of.
+    ``checks`` are the checks of the token verifier, ``self_checks`` those of the self-check, ``parts`` the parts of
+    readiness.
     """
 
     services: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""How many calls a client may make. Counted in this process's memory: each worker counts for itself."""
+"""Rate limits for clients, counted in this process's memory: each worker counts for itself."""
 
 import ipaddress
 import time
@@ -8,15 +8,15 @@ from limits import RateLimitItem, parse_many
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-# Of refused calls, whatever the limit of the clients: a caller that guesses is slowed, one that errs can go on.
+# Refused calls per address, regardless of client limits: it slows a caller that guesses, but not one that errs.
 REFUSALS = "30/minute"
-# Of evidence pages opened from one address, behind which a whole hospital may be.
+# Evidence pages opened from one address, which a whole hospital may share.
 OPENINGS = "600/minute"
 
 
 @cache
 def limit_of(text: str) -> RateLimitItem:
-    """A limit such as ``600/minute`` or ``10 per second``. Raises ValueError with a sentence that says the form."""
+    """A limit such as ``600/minute`` or ``10 per second``. Raises ValueError with a sentence that explains the form."""
     try:
         items = parse_many(text)
     except ValueError:
@@ -29,10 +29,10 @@ def limit_of(text: str) -> RateLimitItem:
 
 
 class RateLimiter:
-    """Counts calls over a moving window: a limit of 600/minute holds for every minute, whenever it begins.
+    """Counts calls over a moving window: a limit of 600/minute applies to any 60 seconds.
 
-    The counts are in the memory of this process, so that N workers let through up to N times the limit. Make it in
-    the worker, after the fork: it keeps a thread that forgets what has expired.
+    The counts are in this process's memory, so N workers allow up to N times the limit. Make it in the worker, after
+    the fork: it runs a thread that drops expired counts.
     """
 
     def __init__(self) -> None:
@@ -40,30 +40,30 @@ class RateLimiter:
         self._window = MovingWindowRateLimiter(self._storage)
 
     def check(self, client_id: str, limit: str) -> float | None:
-        """Counts one call of a client; None, or the seconds to wait where it is one too many (which is not counted).
+        """Count one call of a client; None, or the seconds to wait for a call over the limit (which is not counted).
 
-        An empty ``limit`` is none. Raises ValueError for one that cannot be read.
+        An empty ``limit`` means no limit. Raises ValueError for an invalid limit.
         """
         return self._count("client", client_id, limit) if limit else None
 
     def feedback(self, client_id: str, limit: str, items: int) -> float | None:
-        """Counts the items of feedback of a client, all or none of them, as ``check`` does a call."""
+        """Count a client's feedback items, all or none of them; returns what ``check`` returns."""
         return self._count("feedback", client_id, limit, items) if limit else None
 
     def refused(self, address: str, limit: str = REFUSALS) -> float | None:
-        """Counts one refused call from a remote address; None, or the seconds to wait where there were too many.
+        """Count one refused call from a remote address; None, or the seconds to wait if there were too many.
 
-        It is asked after a token was refused and not before one is looked at: behind one proxy all callers may have
-        one address, and whoever guesses must not shut out those who know.
+        Call it after refusing a token, never before checking one: callers behind a proxy may share an address, and one
+        that guesses must not lock out the others.
         """
         return self._count("address", neighbourhood(address), limit)
 
     def opening(self, address: str, limit: str = OPENINGS) -> float | None:
-        """Counts one attempt to open an evidence page from a remote address, as ``check`` does a call."""
+        """Count one attempt to open an evidence page from a remote address; returns what ``check`` returns."""
         return self._count("evidence", neighbourhood(address), limit)
 
     def close(self) -> None:
-        """Ends the thread that forgets."""
+        """End the thread that drops expired counts."""
         self._storage.timer.cancel()
 
     def _count(self, kind: str, key: str, limit: str, cost: int = 1) -> float | None:
@@ -74,7 +74,7 @@ class RateLimiter:
 
 
 def neighbourhood(address: str) -> str:
-    """What one caller holds: an IPv4 address, or the /64 network of an IPv6 address, of which anyone has 2^64."""
+    """The network of one caller: an IPv4 address, or the /64 of an IPv6 address, which one caller has to itself."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

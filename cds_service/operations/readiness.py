@@ -1,4 +1,4 @@
-"""Whether the service is ready: each worker says of itself what fails, and whoever is asked reads what all say."""
+"""Readiness of the service: each worker reports its own failures, and every worker can read all reports."""
 
 import math
 import os
@@ -12,27 +12,27 @@ import orjson
 
 STARTING, SILENT = "starting", "worker"
 READY, DEGRADED, NOT_READY = "ready", "degraded", "not-ready"
-# Readiness is read often, and one broken rule may fail every case.
+# The limit: readiness is read often, and one broken rule may fail every case.
 MOST_CONCERNS = 20
 
 
 class Concern(NamedTuple):
-    """A statement that a check concerns, and the known-answer case where it is one."""
+    """A rule set that a check concerns, and the known-answer case if there is one."""
 
     check: str
     policy: str
     case: str | None = None
 
     def as_json(self) -> dict[str, str]:
-        """Its members that are known."""
+        """The known members, by name."""
         return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 class Readiness:
-    """Made before the workers fork. ``folder`` is where their words meet, None for a single process.
+    """The readiness reports, made before the workers fork; ``folder`` has one per worker, None for a single process.
 
-    ``patience``: seconds after which a worker that has said nothing more counts as failing. ``degrading``: parts
-    whose failure leaves the service ready to answer calls.
+    After ``patience`` seconds without a report a worker counts as failing. The service still answers calls if only
+    ``degrading`` parts fail.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Readiness:
         self._own: dict[str, bytes] = {}
 
     def say(self, failing: Sequence[str], pid: int | None = None, concerns: Sequence[Concern] = ()) -> None:
-        """What fails in this process now, and whom it concerns; nothing is good news."""
+        """Report what fails in this process, and which rule sets that concerns; empty ``failing`` means no failure."""
         name = str(pid or os.getpid())
         named = [[*item] for item in concerns[:MOST_CONCERNS]]
         text = orjson.dumps({"at": self._monotonic(), "failing": list(failing), "concerns": named})
@@ -55,21 +55,21 @@ class Readiness:
             self._own[name] = text
             return
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Written aside and renamed, so that no reader meets half of it.
+        # Write to another file and rename it, so that no reader sees a partial report.
         aside = self._folder / f"{name}.new"
         aside.write_bytes(text)
         aside.replace(self._folder / name)
 
     def forget(self, pid: int) -> None:
-        """A worker has ended; its word counts no more."""
+        """Delete the report of a worker that ended."""
         self._own.pop(str(pid), None)
         if self._folder is not None:
-            # One that was killed while it spoke leaves its next word half written.
+            # A worker killed during its report leaves a partial file.
             for name in (str(pid), f"{pid}.new"):
                 (self._folder / name).unlink(missing_ok=True)
 
     def failing(self) -> list[str]:
-        """What fails in any worker, each once; empty if the service is ready."""
+        """The failures of all workers, each once; empty if the service is ready."""
         words = self._words()
         if not words:
             return [STARTING]
@@ -82,17 +82,17 @@ class Readiness:
         return list(found)
 
     def concerns(self) -> list[Concern]:
-        """Whom the checks of any worker concern, each once; of very many the first ones."""
+        """The concerns of all workers, each once, at most MOST_CONCERNS."""
         said = (orjson.loads(text)["concerns"] for text in self._words().values())
         return list(dict.fromkeys(Concern(*item) for items in said for item in items))[:MOST_CONCERNS]
 
     def status(self) -> tuple[str, list[str]]:
-        """``ready``, ``degraded`` or ``not-ready``, and what fails."""
+        """``ready``, ``degraded`` or ``not-ready``, and the failures."""
         failing = self.failing()
         return self.status_of(failing), failing
 
     def status_of(self, failing: Sequence[str]) -> str:
-        """What the service is while that fails."""
+        """The status of the service with these failures."""
         if not failing:
             return READY
         return DEGRADED if self.degrading.issuperset(failing) else NOT_READY

@@ -1,7 +1,7 @@
-"""Content at rest: AES-256-GCM (NIST SP 800-38D) under keys that can be changed, and what must not be kept at all.
+"""Encryption of content at rest: AES-256-GCM (NIST SP 800-38D) with rotating keys, and removal of tokens.
 
-Content for one reader is closed under a key that is derived (HKDF, RFC 5869) from one of ours and from a secret that
-only the reader has: neither opens it alone.
+Content for one reader is encrypted with a key derived (HKDF, RFC 5869) from one of our keys and a secret that only the
+reader has: neither alone decrypts it.
 """
 
 import base64
@@ -20,39 +20,39 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES, NONCE_BYTES = 32, 12
 REMOVED = "[removed]"
-# Of fhirAuthorization (CDS Hooks 2.0, "FHIR Authorization") all but the token, and nothing that is not named there.
+# The members of fhirAuthorization to keep (CDS Hooks 2.0, "FHIR Authorization"): all but the token and unknown ones.
 _AUTHORIZATION = ("token_type", "expires_in", "scope", "subject", "patient")
 _TOKEN_NAMES = frozenset({"access_token", "refresh_token", "id_token", "client_assertion", "client_secret"})
 _QUOTED_TOKEN_NAMES = tuple(f'"{name}"'.encode() for name in sorted(_TOKEN_NAMES))
-# Shorter ones are not tokens, and taking them out would take out words.
+# Shorter texts are not tokens, and removing them would remove ordinary words.
 SHORTEST_TOKEN = 8
 _FOR_ONE_READER = b"cds-service content for one reader"
 
 
 class SealError(Exception):
-    """Content that cannot be opened: no key for it, or it was changed."""
+    """Content that cannot be decrypted: its key is missing, or the content was changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of the content: the first one closes, all of them open. Their ids say nothing of them."""
+    """The keys of the content: the first one encrypts, all of them decrypt. The ids reveal nothing of the keys."""
 
     by_id: Mapping[str, bytes] = field(repr=False)
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The ids, that of the closing key first."""
+        """The ids of the keys, the encrypting key first."""
         return tuple(self.by_id)
 
     def seal(self, content: bytes, bound_to: str, random: Callable[[int], bytes] = os.urandom) -> dict[str, str]:
-        """Closes ``content``, compressed; it opens only beside the same ``bound_to``. ``random`` gives the nonce."""
+        """Compress and encrypt ``content``; ``open`` needs the same ``bound_to``. ``random`` gives the nonce."""
         key_id, key = next(iter(self.by_id.items()))
         nonce = random(NONCE_BYTES)
         sealed = AESGCM(key).encrypt(nonce, zlib.compress(content, 1), bound_to.encode())
         return {"key": key_id, "sealed": base64.b64encode(nonce + sealed).decode()}
 
     def with_secret(self, secret: bytes) -> "Keys":
-        """The keys that only the holder of ``secret`` (32 random bytes) can use, one derived from each, same ids."""
+        """The keys that only the holder of ``secret`` (32 random bytes) can use: one derived from each, with its id."""
         return Keys(
             {
                 key_id: HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=key, info=_FOR_ONE_READER).derive(secret)
@@ -61,7 +61,7 @@ class Keys:
         )
 
     def open(self, closed: Mapping[str, Any], bound_to: str) -> bytes:
-        """What ``seal`` closed. Raises SealError where there is no key for it, or a byte of it was changed."""
+        """Decrypt what ``seal`` encrypted. Raises SealError if its key is missing or any byte was changed."""
         key_id, text = closed.get("key"), closed.get("sealed")
         key = self.by_id.get(key_id) if isinstance(key_id, str) else None
         if key is None:
@@ -74,15 +74,15 @@ class Keys:
 
 
 def keys_of(text: str, setting: str = "CDS_SERVICE_AUDIT_KEY") -> Keys:
-    """The keys in a setting: 32 bytes in base64 each, between commas, the newest first.
+    """The keys in a setting: 32 bytes each in base64, separated by commas, newest first.
 
-    Raises ValueError with a sentence that names the key by its place and shows nothing of it.
+    Raises ValueError with a sentence that gives the position of the invalid key and reveals nothing of it.
     """
     found: dict[str, bytes] = {}
     for place, part in enumerate(text.split(","), 1):
         try:
             key = base64.b64decode(part.strip(), validate=True)
-        # Characters beyond ASCII are a ValueError of another kind than padding that is wrong.
+        # Non-ASCII characters raise another kind of ValueError than wrong padding.
         except ValueError:
             key = b""
         if len(key) != KEY_BYTES:
@@ -94,7 +94,7 @@ def keys_of(text: str, setting: str = "CDS_SERVICE_AUDIT_KEY") -> Keys:
 
 
 def key_id(key: bytes) -> str:
-    """A name for a key that says nothing of it: 8 hexadecimal digits."""
+    """A name for a key that reveals nothing of it: 8 hexadecimal digits."""
     return hashlib.sha256(b"cds-service audit key" + key).hexdigest()[:8]
 
 
@@ -105,11 +105,11 @@ def content_of(
     unfetched: Mapping[str, str],
     secrets: Iterable[str] = (),
 ) -> bytes | None:
-    """What is kept of a call as one JSON object, without tokens; None where the request cannot be searched for them.
+    """The content of a call to keep, as one JSON object without tokens; None for a request too deep to search for them.
 
-    ``request`` and ``response`` as they were sent, the latter without ``secrets``; ``fetched`` and ``unfetched``
-    (prefetch key -> value, or the reason why there is none) only where the service asked the FHIR server: with them the
-    call can be evaluated again.
+    ``request`` and ``response`` are as sent, the response without ``secrets``. ``fetched`` and ``unfetched`` (prefetch
+    key -> value, or the reason why there is none) appear only if the service asked the FHIR server, and allow the call
+    to be evaluated again.
     """
     asked = [(name, orjson.dumps(given)) for name, given in (("fetched", fetched), ("unfetched", unfetched)) if given]
     for secret in secrets:
@@ -123,10 +123,10 @@ def content_of(
 
 
 def without_tokens(body: Any, *others: bytes) -> tuple[bytes, ...]:
-    """A hook request as JSON text, and ``others`` beside it, without the access token, wherever it is in them.
+    """A hook request as JSON text, and the ``others``, with the access token removed everywhere.
 
-    Of ``fhirAuthorization`` only the members that the specification names beside the token are left; members that are
-    named as tokens are removed at any depth. Raises TypeError or RecursionError for what is nested too deeply.
+    ``fhirAuthorization`` keeps only the members that the specification names, except the token; members named as tokens
+    are removed at any depth. Raises TypeError or RecursionError for JSON nested too deeply.
     """
     token = None
     if isinstance(body, dict) and "fhirAuthorization" in body:
@@ -135,7 +135,7 @@ def without_tokens(body: Any, *others: bytes) -> tuple[bytes, ...]:
         token = granted.get("access_token") if isinstance(granted, dict) else granted
         body = {**body, "fhirAuthorization": kept}
     text = orjson.dumps(body)
-    # The walk through a whole chart takes longer than all the rest, and is hardly ever needed.
+    # Walking a whole chart is the slowest step, and rarely needed.
     lowered = text.lower()
     if any(name in lowered for name in _QUOTED_TOKEN_NAMES):
         text = orjson.dumps(_stripped(body))
@@ -143,7 +143,7 @@ def without_tokens(body: Any, *others: bytes) -> tuple[bytes, ...]:
 
 
 def _without(text: bytes, token: Any) -> bytes:
-    """JSON text in which a token is replaced, wherever a caller has put it."""
+    """JSON text with every copy of the token replaced."""
     if not isinstance(token, str) or len(token) < SHORTEST_TOKEN:
         return text
     return text.replace(orjson.dumps(token)[1:-1], REMOVED.encode())

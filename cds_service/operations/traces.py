@@ -1,7 +1,7 @@
-"""Traces of calls, where the operator asks for them: spans with names and attributes of closed lists, and no words.
+"""Traces of calls, off by default: spans with names and attributes from closed lists, and no free text.
 
-Where traces are off, opentelemetry is not imported and a span costs nothing. Where they are on, ``start`` is called in
-each worker after the fork, because the exporter keeps a thread.
+With traces off, opentelemetry is not imported and a span costs nothing. With traces on, each worker calls ``start``
+after the fork, because the exporter runs a thread.
 """
 
 import re
@@ -23,17 +23,17 @@ _TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16}
 
 
 class TracesError(Exception):
-    """Traces are asked for and cannot be made; the sentence says what is missing."""
+    """Traces are on but not possible; the message says what is missing."""
 
 
 class Note(Protocol):
-    """A running span, to add to it what is known only at its end."""
+    """A running span, for attributes that are known only at its end."""
 
     def __call__(self, **attributes: str | int) -> None: ...
 
 
 class _Nothing:
-    """A span of no trace."""
+    """A span that records nothing."""
 
     def __enter__(self) -> "_Nothing":
         return self
@@ -51,7 +51,7 @@ class NoTraces:
     _nothing = _Nothing()
 
     def span(self, name: str, traceparent: str | None = None, **attributes: str | int) -> AbstractContextManager[Note]:
-        """Nothing."""
+        """A span that records nothing."""
         return self._nothing
 
     def start(self) -> None:
@@ -62,9 +62,9 @@ class NoTraces:
 
 
 class OpenTelemetry:
-    """Traces that are sent over OTLP/HTTP; where to and how much is said by the OTEL_* variables.
+    """Traces sent over OTLP/HTTP; the OTEL_* variables set the address and the sampling.
 
-    ``processor`` makes what finished spans are handed to; the default sends them in batches.
+    ``processor`` makes the receiver of finished spans; the default sends them in batches.
     """
 
     def __init__(self, names: Names, processor: Callable[[], "SpanProcessor"] | None = None) -> None:
@@ -73,11 +73,11 @@ class OpenTelemetry:
         self._provider: TracerProvider | None = None
 
     def start(self) -> None:
-        """Starts the exporter; in the worker, after the fork. Until then spans are nothing."""
+        """Start the exporter, in the worker after the fork. Earlier spans record nothing."""
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
 
-        # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES stand above what is said here.
+        # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES override these values.
         said = Resource.create()
         named = {"service.version": __version__}
         if str(said.attributes.get("service.name", "unknown_service")).startswith("unknown_service"):
@@ -86,14 +86,14 @@ class OpenTelemetry:
         self._provider.add_span_processor(self._processor())
 
     def stop(self) -> None:
-        """Sends what is left and ends the exporter; when the worker ends."""
+        """Send the remaining spans and end the exporter, when the worker ends."""
         if self._provider is not None:
             self._provider.shutdown()
             self._provider = None
 
     @contextmanager
     def span(self, name: str, traceparent: str | None = None, **attributes: str | int) -> Iterator[Note]:
-        """A span named as in SPANS. An error that passes through it is reported by its kind alone, and goes on."""
+        """A span named as in SPANS. For an error it reports only the kind, and raises it again."""
         if self._provider is None:
             yield _Nothing()
             return
@@ -128,7 +128,7 @@ class OpenTelemetry:
 
 
 def _attributes(names: Names) -> Mapping[str, frozenset[str] | frozenset[int] | range]:
-    """Each attribute with the values that it may have; numbers are counts and statuses."""
+    """The allowed values of each attribute; numbers are counts and statuses."""
     return {
         "service": names.services,
         "client": names.clients,
@@ -142,7 +142,7 @@ def _attributes(names: Names) -> Mapping[str, frozenset[str] | frozenset[int] | 
 
 
 def _context(traceparent: str | None) -> Any:
-    """The caller's context, or none where its header is not well-formed (which the standard says is as if not sent)."""
+    """The caller's context; None for a malformed header, which the standard says to treat as absent."""
     from opentelemetry import trace
 
     match = _TRACEPARENT.fullmatch(traceparent) if traceparent and len(traceparent) < 200 else None
@@ -160,7 +160,7 @@ def _batches() -> "SpanProcessor":
 
 
 def open_traces(wanted: bool, names: Names) -> NoTraces | OpenTelemetry:
-    """The traces that the settings ask for. Raises TracesError where the libraries for them are not installed."""
+    """The traces according to the settings. Raises TracesError if the libraries are not installed."""
     if not wanted:
         return NoTraces()
     try:
