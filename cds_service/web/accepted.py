@@ -1,6 +1,6 @@
-"""When a request was accepted: from there its one deadline runs, through reading and waiting to the last byte.
+"""The time when a request was accepted, from which its single deadline runs until the last byte of the answer.
 
-The server hands the moment over in the WSGI environment, where a caller can put nothing under a name of this form.
+The server passes the time in the WSGI environment, where a caller cannot set a name of this form.
 """
 
 import time
@@ -15,9 +15,9 @@ KEY = "cds_service.accepted"
 def deadline_of(
     environment: Mapping[str, Any], seconds: float, clock: Callable[[], float] = time.monotonic
 ) -> Deadline:
-    """The deadline of a request, by its WSGI environment: ``seconds`` from its acceptance, or from now without one.
+    """The deadline of a request: ``seconds`` from the acceptance in its WSGI environment, or from now if it has none.
 
-    ``clock`` is that of the server (``time.monotonic``).
+    ``clock`` is the server's clock (``time.monotonic``).
     """
     found = environment.get(KEY)
     return Deadline(seconds, clock, start=found if isinstance(found, float) else None)

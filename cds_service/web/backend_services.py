@@ -1,4 +1,4 @@
-"""SMART Backend Services over HTTP: where programs learn of the token endpoint, and the endpoint itself.
+"""SMART Backend Services over HTTP: the configuration that names the token endpoint, and the endpoint itself.
 
 SMART App Launch 2.2, "Backend Services" and ".well-known/smart-configuration"; errors as RFC 6749, section 5.2.
 """
@@ -23,7 +23,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 def register(app: Flask, installation: Installation, gate: Gate, public_url: str) -> None:
-    """Adds both routes where callers are authenticated; ``public_url`` is our address, without a slash at its end."""
+    """Add both routes if callers are authenticated; ``public_url`` is our address, without a trailing slash."""
     access = gate.access
     if access is None:
         return

@@ -1,14 +1,15 @@
-"""What pages in a web browser may do with the service: CORS; and where calls are open, which hosts and origins count.
+"""Rules for pages in web browsers: CORS, and for open calls the allowed hosts and origins.
 
-Where calls are open, any page that a user of this machine visits can try to call the service. Two checks stop it:
+If calls are open, any page that a user of this machine visits can try to call the service. Two checks stop it:
 
-- A page can point its own name at this machine (DNS rebinding), and the browser then takes the service for a part of
-  the page's site. Such a call names the page's host, so only hosts of ours are answered: others get 421 (RFC 9110,
+- A page can point its own name at this machine (DNS rebinding), so that the browser treats the service as part of the
+  page's site. Such a call names the page's host. The service answers only its own hosts; others get 421 (RFC 9110,
   section 15.5.20, "Misdirected Request").
-- A call that changes or fetches something names the origin of its page (Fetch Standard, "Origin header"). Only our own
-  origin and those in ``cors_origins`` are answered: others get 403 before anything is read, fetched, or kept.
+- A call that changes or fetches something names the origin of its page (Fetch Standard, "Origin header"). The service
+  answers only its own origin and those in ``cors_origins``; others get 403 before the service reads, fetches, or stores
+  anything.
 
-A client that is not a browser sends no Origin header, and is not affected by the second check.
+A client that is not a browser sends no Origin header, so the second check does not affect it.
 """
 
 import re
@@ -22,30 +23,30 @@ from cds_service.ehr.addresses import is_loopback
 from cds_service.errors import RequestError
 from cds_service.operations import logs
 
-# Whoever watches over the service calls it by any name, and nothing there is of a patient.
+# Monitoring may call these paths by any host name; their answers have no patient data.
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 ANY = "*"
 _READS_ONLY = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def register(app: Flask, public_url: str, origins: Iterable[str], hosts: Iterable[str], *, open_calls: bool) -> None:
-    """Adds CORS, and the two checks where ``open_calls``; register it before the routes, so that it is asked first.
+    """Add CORS and, if ``open_calls``, the two checks; register it before the routes, so that it runs first.
 
-    ``public_url`` is our address; ``origins`` are the other web origins that may call, or ``*`` for any; ``hosts`` are
-    the names, in addition to that of our address and of this machine, by which open calls may reach us.
+    ``public_url`` is our address. ``origins`` are the other web origins that may call, or ``*`` for any. ``hosts`` are
+    names by which open calls may reach us, in addition to those of our address and this machine.
     """
     named = frozenset(origin.lower() for origin in (*origins, _origin_of(public_url)))
     CORS(
         app,
-        # What clinicians did, evidence pages, and the workbench are read on our own pages alone. The workbench's FHIR
-        # servers hold synthetic patients: the pages that may call the service may read them too.
+        # Only our own pages read feedback, evidence pages, and the workbench. The workbench's FHIR servers have
+        # synthetic patients, so pages that may call the service may read them too.
         resources=[r"/(?!feedback|evidence|workbench(?!/fhir/)).*"],
-        # As patterns, because a text with a bracket would be taken for one.
+        # Escaped patterns, because CORS reads a text with a bracket as a pattern.
         origins=ANY if ANY in named else [re.compile(rf"{re.escape(name)}\Z", re.IGNORECASE) for name in named],
         methods=["GET", "POST", "OPTIONS"],
         allow_headers=["Accept", "Authorization", "Content-Type"],
         expose_headers=["Retry-After", "Server-Timing"],
-        # A page on the internet may call a service on this machine only where that says so.
+        # Without this, browsers block a page on the internet from calling a service on this machine.
         allow_private_network=True,
     )
     if not open_calls:
@@ -80,12 +81,12 @@ def _origin_of(address: str) -> str:
 
 def _is_ours(authority: str, ours: frozenset[str]) -> bool:
     host = _host(authority)
-    # No page has "localhost" or a loopback address as its name unless it comes from this machine.
+    # Only pages of this machine have "localhost" or a loopback address as their host.
     return host in ours or is_loopback(host)
 
 
 def _host(authority: str) -> str:
-    """The host of ``host[:port]`` in lower case, without brackets; "" where it cannot be read."""
+    """The host of ``host[:port]`` in lower case, without brackets; "" if it cannot be parsed."""
     try:
         return (urlsplit(f"//{authority}").hostname or "").removesuffix(".")
     except ValueError:

@@ -1,4 +1,4 @@
-"""A hook call over HTTP: read, completed from the EHR's FHIR server, answered, told."""
+"""A hook call over HTTP: read it, complete it from the EHR's FHIR server, answer it, and report it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -33,20 +33,20 @@ from cds_service.web.form_links import NoFormLinks
 from cds_service.web.gate import Gate
 from cds_service.web.record import CallRecord, tell
 
-# What evaluating and writing may take after the last record has come, in seconds; nothing is waited for beyond it.
+# Seconds kept for evaluating and writing after the last record arrives; all waiting ends before them.
 RESERVE = 0.2
-# What the store may take for an evidence page, in seconds: then the card goes out without the link.
+# Seconds for the store to take an evidence page; after that, the card goes out without the link.
 FOR_A_LINK = 1.0
 
 
 class CardLinks(NamedTuple):
-    """What makes the links of cards: to evidence pages, and to the documentation form."""
+    """The makers of the links on cards: to evidence pages, and to the documentation form."""
 
     evidence: EvidenceLinks
     forms: NoFormLinks
 
 
-# All that a call needs beside itself.
+# The arguments are everything that a call needs.
 def register(
     app: Flask,
     guide: Guide,
@@ -55,8 +55,10 @@ def register(
     gate: Gate,
     links: CardLinks,
 ) -> None:
-    """Adds the services to the application; ``clock`` gives the UTC day on which calls are evaluated, ``gate`` lets
-    callers in, ``links`` makes what cards link to.
+    """Add the services to the application.
+
+    ``clock`` gives the UTC day on which calls are evaluated, ``gate`` admits callers, ``links`` makes the links on
+    cards.
     """
 
     @app.post("/cds-services/<service_id>", strict_slashes=False)
@@ -77,7 +79,7 @@ def register(
             note(client=client, status=200, cards=len(record.answers), outcome=outcomes.of_call(record.answers))
         return answered
 
-    # Whatever the method: of an unknown service none is allowed.
+    # An unknown service gets 404 for every method, never 405.
     @app.before_request
     def known_service() -> None:
         root, _, behind = request.path.partition("/cds-services/")
@@ -89,7 +91,7 @@ def register(
         record: CallRecord | None = g.get("record")
         if record is not None:
             tell(record, answer.status_code, answer.get_data(), installation, guide.library)
-            # How long a check took tells which one it was: not those who are not trusted.
+            # The duration of a failed check would reveal which check it was, so only trusted callers get the times.
             if record.caller is not None:
                 parts = filter(None, (record.timing.header(), server_timing(record.report)))
                 answer.headers["Server-Timing"] = ", ".join(parts)
@@ -100,22 +102,21 @@ def register(
 def _answered(
     record: CallRecord, guide: Guide, installation: Installation, gate: Gate | None, links: CardLinks
 ) -> Response:
-    """The answer to the current request; without a gate it is a call of our own, whose cards link to neither
-    evidence page nor form.
+    """The answer to the current request.
 
-    Raises RequestError.
+    Without a gate it is a call of our own, and its cards have no links to evidence pages or forms. Raises RequestError.
     """
     deadline = accepted.deadline_of(request.environ, installation.call_seconds)
     waits = deadline.earlier(RESERVE)
     client, in_time = installation.open_client, hook_call.always
     if gate is not None:
-        # It may have waited for a thread until nobody waits for its answer anymore.
+        # The call may have waited for a thread so long that the caller has given up.
         if not (in_time := lambda: deadline.left() > 0)():
-            # A caller that did not send its body learns that; calling again would not help it.
+            # Report a body that never arrived; calling again would not help that caller.
             reading.body()
             raise hook_call.late()
         admitted = gate.admit(record.timing, waits)
-        # Known before it is counted: of a client that calls too often a line is kept.
+        # Set the caller before counting, so that a client over its limit appears in the audit log.
         record.caller, client = admitted
         gate.count(admitted)
     today = record.today
@@ -155,7 +156,7 @@ def _answered(
         if gate is not None and record.answers:
             with record.timing.step("evidence"):
                 pages = links.evidence.pages(record.answers, client, own.client)
-    # Not within the turn: another call computes while this one waits for the store.
+    # Outside the turn, so that another call computes while this one waits for the store.
     if pages:
         with record.timing.step("evidence"):
             record.links = links.evidence.kept(pages, Deadline(min(waits.left(), FOR_A_LINK)))
@@ -170,7 +171,7 @@ def _answered(
 
 
 def _read(record: CallRecord, guide: Guide) -> HookRequest:
-    """Reads the body as far as the call needs: most orders concern no statement, and then no chart is read."""
+    """Read the body as far as the call needs: most orders concern no statement, and then the chart stays unread."""
     if hook_request.hook_of(record.service_id) == hook_request.PATIENT_VIEW:
         envelope = json_bodies.Envelope(record.body, json_bodies.read_json(record.body), "prefetch")
     else:
@@ -178,7 +179,7 @@ def _read(record: CallRecord, guide: Guide) -> HookRequest:
     record.parsed = envelope.value
     record.request = hook_request.parse(record.service_id, envelope.value, guide.limits)
     concerned = concerned_policies(record.request, guide, record.today)
-    # What is not an object is refused whoever would read it: it costs next to nothing.
+    # A prefetch that is not an object is refused even if no rule set reads it: the check costs almost nothing.
     if envelope.unread is not None and (concerned or not envelope.holds_an_object):
         record.request = hook_request.with_prefetch(record.request, envelope.read(), guide.limits)
     record.concerned = concerned
@@ -186,7 +187,7 @@ def _read(record: CallRecord, guide: Guide) -> HookRequest:
 
 
 def _turn(installation: Installation, gate: Gate | None, deadline: Deadline) -> Turn:
-    """The turn to compute; a call of our own has no deadline. Raises RequestError where it does not come in time."""
+    """The turn to compute; a call of our own has no deadline. Raises RequestError if the turn does not come in time."""
     try:
         return installation.turn.taken(deadline if gate is not None else None)
     except TimeoutError:
@@ -194,7 +195,7 @@ def _turn(installation: Installation, gate: Gate | None, deadline: Deadline) -> 
 
 
 def _decimal(value: Any) -> orjson.Fragment:
-    """A decimal as it was written; JSON has no other way to say 1.10."""
+    """A decimal as written: JSON has no other way to keep 1.10."""
     if not isinstance(value, Decimal):
         raise TypeError
     return orjson.Fragment(str(value))

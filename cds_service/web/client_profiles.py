@@ -1,4 +1,4 @@
-"""The answer as one client wants it, where it departs from the specification; what is decided stays as it is."""
+"""The answer in the form that one client wants, where it departs from the specification; decisions do not change."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from cds_service.trust.entries import ACTIONS_IN_EXTENSION, ONE_ACTION, Client
 def spoken(response: Json, client: Client) -> Json:
     """A CDS Hooks response in the client's dialect (``quirks`` and ``topic_aliases`` of its entry).
 
-    Pure: what was given stays unchanged. For an entry without either it comes back as it is.
+    Pure: ``response`` does not change. For an entry without either, it comes back as is.
     """
     if not (client.quirks or client.topic_aliases):
         return response
@@ -42,8 +42,8 @@ def _is_split(suggestion: Mapping[str, Any]) -> bool:
 def _with_single_actions(card: Json, detail_format: str) -> Json:
     """The card with one action in each suggestion.
 
-    Where at most one suggestion may be chosen, the parts of one would be alternatives: it cannot be offered then, and
-    the card says so.
+    If at most one suggestion may be chosen, the parts of a suggestion would become alternatives. The card then leaves
+    the suggestion out and says so.
     """
     if card.get("selectionBehavior") != "at-most-one":
         return card | {"suggestions": [part for item in card["suggestions"] for part in _parts(item)]}
@@ -57,10 +57,10 @@ def _with_single_actions(card: Json, detail_format: str) -> Json:
 
 
 def _parts(suggestion: Json) -> list[Json]:
-    """A suggestion as one for each action, each named as a part, so that nobody takes one for the whole.
+    """A suggestion split into one for each action, each labeled as a part, so that nobody reads one as the whole.
 
-    The first keeps the id; the ids of the others come from it (``identity.derived``), so that feedback on a part can be
-    distinguished from feedback on another.
+    The first part keeps the id; the other ids derive from it (``identity.derived``), so that feedback identifies each
+    part.
     """
     actions = suggestion.get("actions", [])
     if len(actions) < 2:

@@ -1,4 +1,4 @@
-"""The discovery document: which services there are, and the prefetch that they ask for."""
+"""The discovery document: the services, and the prefetch that they ask for."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from cds_service.policy import prefetch_templates
 def discovery_document(library: Library, *, lean: bool = False, fetches: bool = False) -> dict[str, Any]:
     """The discovery document (CDS Hooks 2.0, "Discovery"), with ``version`` as 3.0 adds it.
 
-    ``lean``: it asks for patient and coverage alone. ``fetches``: what a call does not bring is fetched.
+    ``lean``: ask only for patient and coverage. ``fetches``: the service fetches what a call does not send.
     """
     titles = {
         hook_request.PATIENT_VIEW: "Coverage guidance when a chart is opened",

@@ -1,4 +1,4 @@
-"""The OpenAPI document of what this application serves, at /openapi.json."""
+"""The route /openapi.json: the OpenAPI document of this application."""
 
 import re
 from functools import cache
@@ -14,17 +14,17 @@ _PARAMETER = re.compile(r"\{[a-z_]+\}")
 
 
 def register(app: Flask, library: Library, public_url: str, *, authenticated: bool) -> None:
-    """Adds the route; ``authenticated`` tells whether calls and feedback ask for a token."""
+    """Add the route; ``authenticated`` says whether calls and feedback require a token."""
 
     def serves(path: str, method: str) -> bool:
         try:
-            # In the place of a parameter anything that may stand there.
+            # Any text that a parameter accepts will do.
             app.url_map.bind("").match(_PARAMETER.sub("x", path), method)
         except HTTPException:
             return False
         return True
 
-    # Made when first asked for: routes may be registered after this one.
+    # Made on the first request, because routes may be registered after this one.
     @cache
     def made() -> bytes:
         policy_ids = [policy.id for policy in library.policies]

@@ -1,6 +1,6 @@
-"""Every error as a status and an OperationOutcome: the only place that maps one to the other.
+"""The only place that maps errors to a status and an OperationOutcome.
 
-A person who asks for a page with a browser gets a page that says the same.
+A browser that asks for a page gets a page with the same content.
 """
 
 import re
@@ -17,17 +17,17 @@ from cds_service.operations import logs
 from cds_service.store.failures import StoreError
 from cds_service.web.pages import rendered
 
-# After that long a store that was busy or restarted is likely to work again.
+# After this time a busy or restarted store probably works again.
 SECONDS_TO_WAIT = "5"
-# Of FHIR servers, ours and that of the workbench, an error is an OperationOutcome, whoever asks (FHIR R4, RESTful API).
+# On FHIR servers, ours and the workbench's, every error is an OperationOutcome (FHIR R4, RESTful API).
 _OF_FHIR = re.compile(r"(?:/workbench)?/fhir(?:/|$)")
 _ISSUES = {404: "not-found", 405: "not-supported", 413: "too-long", 415: "not-supported"}
 
 
 def register(app: Flask, installation: Installation) -> None:
-    """Adds the error handlers to the application."""
+    """Add the error handlers to the application."""
 
-    # Flask would send chart and token on to an address made of the Host header, and asks no error handler about it.
+    # Flask would redirect chart and token to an address made from the Host header, without calling an error handler.
     @app.before_request
     def not_redirected() -> None:
         if isinstance(request.routing_exception, RequestRedirect):
@@ -73,9 +73,9 @@ def _sentence(status: int) -> str:
 
 
 def _outcome(status: int, code: str, sentence: str, expression: str | None = None) -> Response:
-    # Whatever fails inside may be the pages themselves.
+    # For a 5xx the failing part may be the pages themselves.
     if status < 500 and request.method in ("GET", "HEAD") and _asks_for_a_page():
-        # Relative, as all links of pages are: they hold behind any proxy.
+        # Relative, like all links of pages, so that the page works behind any proxy.
         root = "../" * (request.path.count("/") - 1) or "./"
         return rendered("error.html", root, status, title=HTTPStatus(status).phrase, sentence=sentence)
     body = orjson.dumps(operation_outcome(code, sentence, expression))

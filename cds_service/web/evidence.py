@@ -1,7 +1,7 @@
-"""The evidence page of a card over HTTP: it asks for itself, so that the secret of its link stays in the browser.
+"""The evidence page of a card over HTTP; the secret of its link stays in the browser.
 
-``GET`` answers the same small page for every id that is known; its script posts the secret, which browsers send to
-nobody as a part of an address (RFC 9110, section 4.2.5). ``POST`` answers what the page shows.
+``GET`` answers the same small page for every known id. Its script posts the secret from the URL fragment, which
+browsers never send (RFC 9110, section 4.2.5). ``POST`` answers the content of the page.
 """
 
 from collections.abc import Mapping
@@ -47,9 +47,9 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
     *,
     public_url: str,
 ) -> None:
-    """Adds ``/evidence/{id}`` where any client has pages; ``public_url`` is our address, without a slash at its end.
+    """Add ``/evidence/{id}`` if any client has pages; ``public_url`` is our address, without a trailing slash.
 
-    ``packets`` closes what the letter of a page is made of.
+    ``packets`` encrypts the material for the letter of a page.
     """
     pages = installation.evidence_pages
     if pages is None:
@@ -59,14 +59,14 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
     address = urlsplit(public_url)
 
     def framed(client: str | None) -> tuple[str, ...]:
-        """The origins that may show the page of a client in a frame; never those of all, which must be named."""
+        """The origins that may frame a client's page; for no client, those of all clients."""
         entry = entries.get(client or "")
         return everyone if client is None else entry.frame_ancestors if entry else ()
 
     def answered(html: str, status: int, client: str | None) -> Response:
         answer = Response(html, status, mimetype="text/html")
         answer.headers["Content-Security-Policy"] = _POLICY.format(" ".join(framed(client)) or "'none'")
-        # With no referrer at all a browser would send the form of the packet with the origin null.
+        # Without any referrer a browser would post the packet form with the origin null.
         answer.headers["Referrer-Policy"] = "strict-origin"
         return answer
 
@@ -116,7 +116,7 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
         return answer
 
     def _rendered(found: OpenedPage) -> str | None:
-        """The page; None where its rule set is no longer loaded, or another version of the program made it."""
+        """The page; None if its rule set is no longer loaded or another program version made it."""
         page = orjson.loads(found.content)
         policy = library.policy(page["policy"])
         if policy is None or page["version"] != VERSION:
@@ -132,7 +132,7 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
             max_age=24 * 3600,
             path=f"{address.path}/evidence",
             httponly=True,
-            # In a frame of another site a browser keeps no other.
+            # Browsers keep only secure cookies in a frame of another site.
             secure=in_frames or address.scheme == "https",
             samesite="None" if in_frames else "Strict",
             partitioned=in_frames,
@@ -143,7 +143,7 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
 
 
 def _secret() -> str:
-    """The secret that the script sends, or "" where something else was sent. Raises RequestError."""
+    """The secret that the script sends; "" for any other body. Raises RequestError."""
     body = json_bodies.read_json(reading.body())
     secret = body.get("secret") if isinstance(body, Mapping) else None
     return secret if isinstance(secret, str) else ""

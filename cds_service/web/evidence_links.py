@@ -1,5 +1,7 @@
-"""The link from a card to its evidence page: the page is made in the call, kept closed, and added to the answer; or
-the EHR launches it (SMART App Launch 2.2), and nothing is kept.
+"""The link from a card to its evidence page.
+
+Either the call makes the page, stores it encrypted, and adds the link to the answer; or the EHR launches the page
+(SMART App Launch 2.2), and nothing is stored.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +32,7 @@ Registrations = Callable[[str], AppRegistration | None]
 
 
 class RuleSetParts:
-    """What pages say of rule sets, worked out once for each; for all calls of one process."""
+    """The parts of pages that describe rule sets, made once each for all calls of a process."""
 
     def __init__(self) -> None:
         self._known: dict[str, Json] = {}
@@ -43,8 +45,10 @@ class RuleSetParts:
 
 
 class EvidenceLinks:
-    """Makes the pages of calls; ``registered`` gives the registration at a FHIR server, ``now`` the time with a time
-    zone."""
+    """Makes the pages of calls.
+
+    ``registered`` gives the registration at a FHIR server; ``now`` gives the time with a time zone.
+    """
 
     def __init__(
         self,
@@ -59,7 +63,7 @@ class EvidenceLinks:
         self._launch, self._registered, self._now = public_url + LAUNCH_PATH, registered, now
 
     def mode(self, entry: Client, fhir_server: str | None) -> str:
-        """Where the pages of a call are: an EHR that cannot launch them has none (OFF)."""
+        """The kind of pages of a call; OFF for an EHR that cannot launch SMART pages."""
         mode = entry.evidence_mode(self._around.evidence_mode)
         if mode != SMART:
             return mode
@@ -67,7 +71,7 @@ class EvidenceLinks:
         return SMART if self._around.forms is not None and known else OFF
 
     def launches(self, answers: Sequence[Answer], mode: str) -> dict[str, Json]:
-        """Card id -> link with which the EHR launches its page, of the cards that rest on criteria."""
+        """Card id -> link with which the EHR launches the page, for cards based on criteria."""
         if mode != SMART:
             return {}
         made = int(self._now().timestamp())
@@ -86,9 +90,10 @@ class EvidenceLinks:
         return found
 
     def pages(self, answers: Sequence[Answer], entry: Client, client: str) -> list[ToClose]:
-        """The pages of the answers that have one: those that rest on criteria, for a client that has pages.
+        """The pages of the answers based on criteria, if the client has pages.
 
-        ``client`` is the name under which the call is kept. A page that cannot be made costs its link and no card.
+        ``client`` is the name under which the call is stored. A failure to make a page costs only the link, never the
+        card.
         """
         kept = self._around.evidence_pages
         if kept is None or entry.evidence_mode(self._around.evidence_mode) != SEALED:
@@ -98,7 +103,7 @@ class EvidenceLinks:
         for item in answers:
             try:
                 page = self._page(item, client, made, expires)
-            # Whatever it is: the card goes out without the link.
+            # After any error the card goes out without the link.
             except Exception as error:
                 logs.logger().error("unexpected", exc_info=error)
             else:
@@ -121,7 +126,7 @@ class EvidenceLinks:
         return ToClose(orjson.dumps(page), item.card["uuid"], client, expires)
 
     def kept(self, pages: Sequence[ToClose], deadline: Deadline) -> Mapping[str, str]:
-        """Card id -> link of the pages, which are kept from now on; none where the store is down."""
+        """Store the pages; returns card id -> link, empty if the store is down."""
         kept = self._around.evidence_pages
         if kept is None or not pages:
             return {}
@@ -135,9 +140,9 @@ class EvidenceLinks:
 
 
 def with_links(response: Json, links: Mapping[str, str], launches: Mapping[str, Json]) -> Json:
-    """The response with the links of its cards: addresses by card id, and ``launches`` as ``EvidenceLinks`` gives them.
+    """The response with links on its cards: addresses by card id, and ``launches`` from ``EvidenceLinks``.
 
-    Pure; what is given stays unchanged, and so do the ids of cards.
+    Pure; the arguments and the ids of cards do not change.
     """
     opened: dict[str, Json] = {
         card: {"label": EVIDENCE_LINK, "url": url, "type": "absolute"} for card, url in links.items()
@@ -145,7 +150,7 @@ def with_links(response: Json, links: Mapping[str, str], launches: Mapping[str, 
     found = {**opened, **launches}
     if not found:
         return response
-    # The page has the criteria and their sources too.
+    # Replaces the other links: the page has the criteria and their sources too.
     return response | {
         "cards": [
             card | {"links": [found[card["uuid"]]]} if card["uuid"] in found else card for card in response["cards"]

@@ -1,4 +1,4 @@
-"""An evidence page made ready to be shown: a kept page and its rule set put together, in words and US dates. Pure."""
+"""The template values of an evidence page: the stored page combined with its rule set, in words and US dates. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -17,11 +17,11 @@ us_dates = DEFAULT_STYLE.date
 
 
 class EvidenceRow(NamedTuple):
-    """One criterion as it is shown.
+    """One criterion as shown.
 
-    ``lines`` are what is in the chart and what to do, each behind its label or none; ``checked`` what was looked for
-    and what did not count; ``wording`` what the sources say; ``first`` why it is to be resolved first, "" where it is
-    not.
+    ``lines`` are the chart's evidence and what to do, each a label (or "") and a text. ``checked`` is what was looked
+    for and what did not count; ``wording`` is what the sources say; ``first`` is why to resolve the criterion first, or
+    "".
     """
 
     title: str
@@ -33,7 +33,7 @@ class EvidenceRow(NamedTuple):
 
 
 class RowGroup(NamedTuple):
-    """The criteria under one heading, how many came out how, and what there is to say of all of them."""
+    """The criteria under one heading, their counts by result, and notes on all of them."""
 
     title: str
     notes: tuple[str, ...]
@@ -42,7 +42,7 @@ class RowGroup(NamedTuple):
 
 
 def view(page: Json, part: Json) -> dict[str, Any]:
-    """What is shown of a page (``card.evidence_page``) and its rule set (``card.evidence_sources``)."""
+    """The template values for a page (``card.evidence_page``) and its rule set (``card.evidence_sources``)."""
     shown = _Shown(part)
     groups = [shown.group(group) for group in page["groups"]]
     payer_rows, review_rows = shown.rows(page["payer"]["rows"]), shown.rows(page["review"]["rows"])
@@ -90,18 +90,18 @@ def orders_in_words(page: Json) -> str:
 
 
 def sources_in_words(part: Json, criterion: Json) -> list[str]:
-    """What the sources of a criterion say, each with its place; then how we read them."""
+    """What the sources of a criterion say, each with its place, followed by our reading."""
     return [*_Shown(part).wording(criterion)]
 
 
 class _Shown:
-    """Rows of one page, with what its rule set says of them."""
+    """The rows of one page, with the words of its rule set."""
 
     def __init__(self, part: Json) -> None:
         self._part = part
 
     def title(self, source: str) -> str:
-        """What a document is called."""
+        """The title of a document, or its id if unknown."""
         found = self._part["sources"].get(source)
         return str(found["title"]) if found else source
 
@@ -123,7 +123,7 @@ class _Shown:
         return RowGroup(title, tuple(notes), counts, rows)
 
     def rows(self, rows: Iterable[Json]) -> tuple[EvidenceRow, ...]:
-        """Criteria as they are shown; one that the rule set no longer has is left as its id."""
+        """Criteria as shown; a criterion that the rule set no longer has appears as its id."""
         return tuple(self._row(row, self._part["criteria"].get(row["id"], {})) for row in rows)
 
     def _row(self, row: Json, criterion: Json) -> EvidenceRow:
@@ -150,7 +150,7 @@ class _Shown:
         )
 
     def wording(self, criterion: Json) -> Iterator[str]:
-        """Each source with its place and what it says, its own words between quotation marks; then how we read them."""
+        """Each source with its place and text, verbatim text in quotation marks, followed by our reading."""
         for item in criterion.get("sources", ()):
             place = item["place"]
             place = place if place[:2].isupper() else place.lower()
@@ -160,7 +160,7 @@ class _Shown:
             yield words.our_reading(criterion["choice"])
 
     def payer(self, payer: Json) -> Iterator[tuple[str, str]]:
-        """What is on file of each payer, behind its name; otherwise why nothing is known."""
+        """Each payer's name and its policy on file; or why nothing is known."""
         for item in payer["positions"]:
             yield item["name"], self._position(item)
         if not payer["positions"]:
@@ -177,13 +177,13 @@ class _Shown:
 
 
 def is_without_document(row: Json) -> bool:
-    """Whether a criterion is met by what somebody attested, and nobody named a document that it rests on."""
+    """Whether a criterion is met only by attestation, without a document that supports it."""
     attested = [item["attested"] for item in row.get("evidence", ()) if "attested" in item]
     return row["result"] == evidence_rows.ATTESTED and not any(by.get("basis") for by in attested)
 
 
 def _to_do(row: Json) -> Iterator[tuple[str, str]]:
-    """What to do about a criterion, behind its label."""
+    """What to do about a criterion, with its label."""
     needed = row.get("needed")
     if row["result"] == evidence_rows.CONFLICT:
         yield words.RESOLVE, words.CORRECT
@@ -192,7 +192,7 @@ def _to_do(row: Json) -> Iterator[tuple[str, str]]:
 
 
 def _checked(row: Json, criterion: Json, title: str) -> Iterator[str]:
-    """What the criterion asks where its title is shorter, what was looked for, and what did not count."""
+    """The criterion's full question if its title is shorter, what was looked for, and what did not count."""
     looked_for = criterion.get("looked_for", ())
     if criterion.get("asks", title) not in (title, *(name for name, _ in looked_for)):
         yield criterion["asks"]
@@ -201,7 +201,7 @@ def _checked(row: Json, criterion: Json, title: str) -> Iterator[str]:
 
 
 def _says(row: Json, has_evidence: bool) -> str:
-    """What is to be said of a criterion beside its evidence."""
+    """The text about a criterion in addition to its evidence."""
     said = row.get("says", "")
     if not has_evidence and said == words.NOTHING:
         unread = row.get("unread")
@@ -214,7 +214,7 @@ def _looked_for(title: str, age: str) -> str:
 
 
 def evidence_in_words(item: Json) -> str:
-    """One thing on record in one line: what it is, its code, its value, its date, and who says so."""
+    """One piece of evidence in one line: what it is, its code, value, date, and author."""
     if "more" in item:
         return words.more_in_chart(item["more"])
     by = item.get("attested")
@@ -264,7 +264,7 @@ def _confirm(item: Json) -> str:
 
 
 def _codes(codes: Json, part: Json) -> dict[str, Any]:
-    """Each code with its label, and what is to be said of them."""
+    """Each code with its label, and the notes on the codes."""
     on = us_dates(codes["on"])
     rows = [
         (f"{act['system']} {act['code']}", " ".join(filter(None, (act["label"], _doubts(act, codes["not_valid"], on)))))
@@ -281,7 +281,7 @@ def _codes(codes: Json, part: Json) -> dict[str, Any]:
 
 
 def _header(row: Json, says: str) -> str:
-    """What is said of a code that is a heading: the codes under it."""
+    """The note on a header code, which lists its billable codes."""
     leaves = ", ".join(f"{code} ({label})" for code, label in row["leaves"])
     return says.format(code=f"{row['system']} {row['code']}", leaves=leaves)
 
@@ -296,7 +296,7 @@ def _doubts(act: Json, not_valid: Iterable[str], on: str) -> str:
 
 
 def _about(part: Json) -> Iterator[str]:
-    """What a reader must know of the whole page, in sentences."""
+    """The notes on the whole page, in sentences."""
     about = part["about"]
     yield words.NO_DECISION
     yield words.version(part["title"], part["edition"])
@@ -309,7 +309,7 @@ def _about(part: Json) -> Iterator[str]:
 
 
 def _received(item: Json) -> tuple[str, str]:
-    """A type, and how much of it came, what of that did not count or could not be read, or why it did not come."""
+    """A resource type, and how much was received, what did not count or could not be read, or why none came."""
     number, unread = item["received"], item.get("text_not_read", 0)
     came = words.received(item["state"], number)
     if unread:

@@ -1,4 +1,4 @@
-"""The words of the evidence page, in one place, so that a site can reword and a translator can work.
+"""The words of the evidence page, in one place for sites that reword and for translators.
 
 ``explain`` prints the same words.
 """
@@ -11,14 +11,14 @@ from cds_service.card.words.counting import criteria, form
 
 
 class Message(NamedTuple):
-    """What is shown in place of a page: the status of the answer, a heading, and a sentence."""
+    """A message instead of a page: the status of the answer, a heading, and a sentence."""
 
     status: int
     title: str
     says: str
 
 
-# One text for an id that never was and for one that has expired: whoever guesses learns nothing.
+# The same text for an unknown id and an expired one, so that guessing reveals nothing.
 GONE = Message(
     404, "This page is not available", "The link has expired or is not valid. Open it again from the card in the chart."
 )
@@ -38,7 +38,7 @@ PACKET_GONE = Message(
 
 
 class Result(NamedTuple):
-    """What became of a criterion: a word, a mark for the eye, and the kind of badge."""
+    """The result of a criterion: a word, a mark for the eye, and the kind of badge."""
 
     word: str
     mark: str
@@ -95,7 +95,7 @@ WORDS: Mapping[str, str] = {
 }
 NOT_RECORDED = "not recorded"
 NOT_FOUND = "Not found in chart"
-# What the evaluator says where a criterion has no evidence: the page says it by what was read.
+# The evaluator's words for a criterion without evidence; the page replaces them, depending on what was received.
 NOTHING = "nothing on record"
 UNSIGNED = "signer not recorded"
 UNNAMED = "an unnamed author"
@@ -111,23 +111,23 @@ CODE_NOT_VERIFIED = "code not verified"
 
 
 def not_received(types: str) -> str:
-    """Types of record that may hold more than was read."""
+    """Types of record that were not received in full."""
     return f"Not received in full: {types}"
 
 
 def attested(value: str, by: str, role: str) -> str:
-    """An answer: ``value`` is "" or "yes" where it says no more than that."""
+    """An attested answer; ``value`` is "" or "yes" if the answer has no other value."""
     signer = f"{by} ({role})" if role else by
     return f"Attested by {signer}" if value in ("", "yes") else f"Attested: {value}, by {signer}"
 
 
 def observed(when: str) -> str:
-    """When what was attested was observed."""
+    """The date of the attested observation."""
     return f"observed {when}"
 
 
 def based_on(basis: str) -> str:
-    """On what an attestation rests."""
+    """The basis of an attestation."""
     return f"based on {basis}"
 
 
@@ -142,27 +142,27 @@ def type_not_counted(number: int, why: str) -> str:
 
 
 def our_reading(choice: str) -> str:
-    """How the rule set reads its sources."""
+    """The rule set's reading of its sources."""
     return f"Our reading: {choice}"
 
 
 def wording(source: str, place: str, says: str, seen: str) -> str:
-    """A source with its place, what it says, and how far that was checked."""
+    """A source with its place and text, and whether the wording was checked."""
     return f"{source}, {place}: {says} ({SEEN.get(seen, seen)})"
 
 
 def more_in_chart(number: int) -> str:
-    """Evidence for which there is no room."""
+    """Evidence that does not fit."""
     return f"{number} more in the chart, not listed here"
 
 
 def more_payers(number: int) -> str:
-    """Payers for which there is no room."""
+    """Payers that do not fit."""
     return f"{number} more in the chart."
 
 
 def payer(document: str, seen: str, background: str, doubts: str) -> str:
-    """What is on file of a payer; ``seen``: the day on which it was in force, ``doubts``: why it decides nothing."""
+    """The policy on file of a payer; ``seen``: a day on which it was in force, ``doubts``: why it is not used."""
     in_force = f"{document}; seen in force {seen}." if seen else f"{document}."
     not_used = f"Not used in this result: {doubts}." if doubts else ""
     return " ".join(filter(None, (in_force, background, not_used)))
@@ -184,12 +184,12 @@ def met_as_far(as_far_as: str) -> str:
 
 
 def counted_above(number: int) -> str:
-    """Criteria that count for an earlier heading too."""
+    """Criteria that also count under an earlier heading."""
     return f"{number} {criteria(number)} listed above {form(number, 'counts', 'count')} here too."
 
 
 def looked_for(title: str, age: str) -> str:
-    """What was looked for, and how old it may be; ``age`` is "" where it may be of any date."""
+    """What was looked for, and its maximum age; ``age`` is "" for any date."""
     return f"{title} ({age or 'any date'})"
 
 
@@ -199,19 +199,19 @@ def days(first: str, last: str) -> str:
 
 
 def ages(numbers: Sequence[int]) -> str:
-    """An age that may be one of two."""
+    """An age, which may be either of two."""
     return " or ".join(map(str, numbers))
 
 
 def received(state: str, number: int) -> str:
-    """How much of a type came; ``state`` is one of STATES."""
+    """How much of a type was received; ``state`` is one of STATES."""
     if state == "whole" and not number:
         return NONE_FOUND
     return f"{number} {STATES[state]}" if number else STATES[state]
 
 
 def text_not_read(came: str, unread: int, number: int) -> str:
-    """The same, where the texts of some could not be read."""
+    """The same, if the text of some could not be read."""
     return f"{came}, text not read of {unread}" if number > 1 else f"{came}, text not read"
 
 
@@ -221,12 +221,12 @@ def not_valid(on: str) -> str:
 
 
 def cited(citation: str, seen: str) -> str:
-    """A source, and in what form it was available."""
+    """A source, and the form in which it was available."""
     return f"{citation}. Seen: {seen}"
 
 
 def version(title: str, edition: str) -> str:
-    """The rule set."""
+    """The rule set and its version."""
     return f"{title}, version {edition}."
 
 

@@ -1,4 +1,4 @@
-"""Feedback over HTTP (CDS Hooks 2.0, "Feedback"): what is acknowledged is on disk."""
+"""Feedback over HTTP (CDS Hooks 2.0, "Feedback"): acknowledged feedback is on disk."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,9 +23,9 @@ from cds_service.web import accepted, reading
 from cds_service.web.gate import Gate
 from cds_service.web.record import write_audit
 
-# A cap is not raised from one moment to the next.
+# An operator does not raise a cap within minutes.
 SECONDS_WHILE_FULL = "3600"
-# What answering may take after the store was waited for, in seconds.
+# Seconds kept for answering after waiting for the store.
 RESERVE = 0.2
 
 
@@ -35,7 +35,7 @@ def _now() -> datetime:
 
 @dataclass(slots=True)
 class _Record:
-    """What is known of a request so far; ``caller`` is None until it is known who sends it."""
+    """The known facts of a request so far; ``caller`` is None until the sender is trusted."""
 
     service_id: str
     request_id: str = field(default_factory=logs.new_request_id)
@@ -54,9 +54,9 @@ def register(
     gate: Gate,
     now: Callable[[], datetime] = _now,
 ) -> None:
-    """Adds the feedback endpoint of every service.
+    """Add the feedback endpoint of every service.
 
-    ``reasons`` are the codes of the override reasons that our cards offer; ``now`` gives the time of reception.
+    ``reasons`` are the codes of the override reasons that our cards offer; ``now`` gives the time of receipt.
     """
 
     @app.post("/cds-services/<service_id>/feedback", strict_slashes=False)
@@ -105,7 +105,7 @@ def _full() -> RequestError:
 
 
 def _tell(record: _Record, status: int, installation: Installation, reasons: frozenset[str]) -> None:
-    """Tells log, metrics and audit log of a request that was answered."""
+    """Report an answered request to log, metrics and audit log."""
     milliseconds = record.timing.total() * 1000
     saved, caller = record.saved, record.caller
     log, rounded = logs.logger(), round(milliseconds, 1)
@@ -115,7 +115,7 @@ def _tell(record: _Record, status: int, installation: Installation, reasons: fro
         log.info("refused", status=status, milliseconds=rounded)
     for outcome, number in _counted(saved, status):
         installation.metrics.feedback(outcome, number)
-    # Of requests that nobody answers for nothing is kept: anyone could fill the disk with them.
+    # Untrusted requests leave no audit line: anyone could fill the disk with them.
     if caller is not None:
         write_audit(installation, lambda log: log.feedback(_line(record, caller, status, milliseconds, reasons)))
 

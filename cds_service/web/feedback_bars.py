@@ -1,4 +1,4 @@
-"""The feedback report as bars: each a whole of 100%, cut into what was accepted and what was overridden."""
+"""The feedback report as bars: each is 100%, split into accepted and overridden."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from cds_service.web import feedback_words as words
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A part of a bar: ``kind`` is accepted or overridden; ``start`` and ``width`` are lengths of SVG, in per cent."""
+    """A part of a bar: ``kind`` is accepted or overridden; ``start`` and ``width`` are SVG lengths in percent."""
 
     kind: str
     start: str
@@ -20,7 +20,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """``label`` says what of, ``number`` what is to be seen, in words; without feedback there is no segment."""
+    """One bar: ``label`` names it, ``number`` gives its numbers in words; without feedback it has no segments."""
 
     label: str
     number: str
@@ -36,12 +36,12 @@ class BarGroup:
 
 
 def title_of(policy: str, titles: Mapping[str, str]) -> str:
-    """What a statement is called; ``titles`` are those of the statements that are loaded, by id."""
+    """The title of a statement; ``titles`` are those of the loaded statements, by id."""
     return words.UNKNOWN_CARDS if policy == UNKNOWN else titles.get(policy, policy)
 
 
 def said(row: Rates) -> str:
-    """What the cards of a row said, in words."""
+    """The outcome of the cards of a row, in words."""
     return words.NOT_KNOWN if row.policy == UNKNOWN else words.SAYS.get(row.name, row.name)
 
 
@@ -51,17 +51,17 @@ def by_statement(found: FeedbackReport, titles: Mapping[str, str]) -> tuple[Bar,
 
 
 def by_what_was_said(found: FeedbackReport, titles: Mapping[str, str]) -> tuple[BarGroup, ...]:
-    """One bar for each thing that the cards of a statement said."""
+    """One bar for each outcome of a statement's cards."""
     return _grouped(((row.policy, _divided(said(row), row)) for row in found.outcomes), titles)
 
 
 def by_reason(found: FeedbackReport, titles: Mapping[str, str]) -> tuple[BarGroup, ...]:
-    """One bar for each reason: its share of what was overridden of that statement."""
+    """One bar for each reason: its share of the statement's overridden cards."""
     return _grouped(_shares(found.reasons, OVERRIDDEN), titles)
 
 
 def by_suggestion(found: FeedbackReport, titles: Mapping[str, str]) -> tuple[BarGroup, ...]:
-    """One bar for each suggestion: its share of the suggestions accepted of that statement."""
+    """One bar for each suggestion: its share of the statement's accepted suggestions."""
     return _grouped(_shares(found.suggestions, ACCEPTED), titles)
 
 

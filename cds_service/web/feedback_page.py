@@ -1,6 +1,6 @@
-"""The feedback page: what clinicians did with the cards, as bars and tables, and the same as CSV. Counts alone.
+"""The feedback page: usage reports as bars, tables, and CSV. Counts only.
 
-Comments of users may speak of patients; they are in the export of the command line and nowhere here.
+Users' comments may describe patients; only the command-line export has them.
 """
 
 import re
@@ -20,16 +20,16 @@ from cds_service.store.database import Store
 from cds_service.web import feedback_bars, feedback_words
 from cds_service.web.pages import CONTENT_SECURITY_POLICY, rendered
 
-# The days are chosen in a form that asks for this same page.
+# The form that selects the days submits to this same page.
 POLICY = CONTENT_SECURITY_POLICY.replace("form-action 'none'", "form-action 'self'")
 BOUNDS = ("since", "until")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def days_of(given: Mapping[str, str]) -> tuple[DayRange, list[str]]:
-    """The days asked for, and a sentence for each fault; what is at fault is left out of the days.
+    """The requested days, and a sentence for each fault; the days leave out a faulty bound.
 
-    ``given`` may have ``since`` and ``until``, each as 2026-11-25, both included; an empty one is any day.
+    ``given`` may have ``since`` and ``until``, each as 2026-11-25, both included; an empty bound is open.
     """
     found: dict[str, date] = {}
     faults = []
@@ -50,14 +50,14 @@ def days_of(given: Mapping[str, str]) -> tuple[DayRange, list[str]]:
 
 
 def of_workbench(given: Mapping[str, str]) -> bool:
-    """Whether the feedback on the workbench's demo calls is asked for."""
+    """Whether the request is for feedback on the workbench's demo calls."""
     return given.get("of") == WORKBENCH
 
 
 def register(app: Flask, library: Library, store: Store) -> None:
-    """Adds ``/feedback`` and ``/feedback.csv``, and a link to the page in the head of every page.
+    """Add ``/feedback`` and ``/feedback.csv``, and a link to the page in the head of every page.
 
-    Both are of the feedback of EHRs, or with ``?of=workbench`` of that on the workbench's demo calls, never of both.
+    Both show feedback from EHRs or, with ``?of=workbench``, on the workbench's demo calls; never both together.
     """
     app.jinja_env.globals["feedback_kept"] = True
     titles = {policy.id: policy.title for policy in library.policies}

@@ -1,4 +1,4 @@
-"""The words of the feedback page that its bars are labeled with, and its faults; its headings are in its template."""
+"""The labels of the feedback page's bars, and its faults; its headings are in its template."""
 
 from collections.abc import Mapping
 
@@ -8,10 +8,10 @@ UNKNOWN_CARDS = "Feedback for unknown cards"
 NO_FEEDBACK = "no feedback"
 NOT_KNOWN = "not known"
 LAST_BEFORE_FIRST = "until is a day before since; the first day comes first."
-# What a card said, by its outcome.
+# The words for each outcome of a card.
 SAYS: Mapping[str, str] = {item.value: item.called for item in Outcome} | {
     "late": "not checked in time",
-    # Cards that were shown before outcomes were reported separately.
+    # Outcomes of older releases.
     "not-met": "a criterion not met",
     "unknown": "a criterion unknown",
     "not-applicable": "nothing to decide",
@@ -21,15 +21,15 @@ SAYS: Mapping[str, str] = {item.value: item.called for item in Outcome} | {
 
 
 def no_day(name: str) -> str:
-    """A day that cannot be read; ``name`` is since or until."""
+    """An invalid day; ``name`` is since or until."""
     return f"{name} must be a day such as 2026-11-25, or be left out."
 
 
 def rates(accepted: int, accept_rate: str, overridden: int, override_rate: str) -> str:
-    """How many were accepted and overridden, each with its share in per cent."""
+    """The numbers accepted and overridden, each with its percentage."""
     return f"{accepted} accepted ({accept_rate}), {overridden} overridden ({override_rate})"
 
 
 def share(number: int, total: int, rate: str) -> str:
-    """A part of a number, in per cent too."""
+    """A part of a number, with its percentage."""
     return f"{number} of {total} ({rate})"

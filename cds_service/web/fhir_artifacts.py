@@ -1,4 +1,4 @@
-"""The FHIR routes that tell nothing of a patient: capabilities, artifacts, expansions, and reports of errors.
+"""The FHIR routes without patient data: capabilities, artifacts, expansions, and error reports.
 
 FHIR R4, RESTful API: read, and search by url, version and _id; Da Vinci DTR, $log-questionnaire-errors.
 """
@@ -29,13 +29,13 @@ _NAMES = tuple(name for name, _ in SEARCHED)
 _PAGING = ("_count", "_offset")
 _IGNORED = ("_format", "_pretty")
 LARGEST_PAGE = 200
-# More reports than these in one request are those of a loop.
+# A request with more reports comes from a client in a loop.
 MOST_REPORTS = 100
 _EXPANDED_BY = ("url", "valueSetVersion", "filter", "offset", "count")
 
 
 class _FhirId(BaseConverter):
-    """An id of FHIR R4, so that an operation ("$expand") is never taken for one."""
+    """An id of FHIR R4; it never matches an operation ("$expand")."""
 
     regex = r"[A-Za-z0-9\-.]{1,64}"
 
@@ -48,7 +48,7 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
     public_url: str,
     clock: Callable[[], date],
 ) -> None:
-    """Adds the routes; ``public_url`` is our address, ``clock`` gives the UTC day of the CapabilityStatement."""
+    """Add the routes; ``public_url`` is our address, ``clock`` gives the UTC day of the CapabilityStatement."""
     base = f"{public_url}/fhir"
     app.url_map.converters["fhir_id"] = _FhirId
 
@@ -110,12 +110,12 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
         record.forms = tuple(f"{policy.id}|{policy.edition}" for policy in known)
         for policy in known:
             installation.metrics.form_error(policy.id)
-            # What the report says may be of a patient: the log shows only that there is one.
+            # The report may contain patient data, so the log only notes that it came.
             logs.logger().warning("form-error", policy=policy.id)
         return Response(status=204)
 
     def _admitted(operation: str, kind: str) -> Version:
-        """The version in which the current request is answered."""
+        """The version for the answer to the current request."""
         record = begin(operation)
         return version_of(record.admitted(gate.admit_to(kind, record.timing, deadline_of(installation))))
 
@@ -125,7 +125,7 @@ def register(  # noqa: C901 - the branches are those of its routes, which are fu
 
 
 def _parameters(allowed: tuple[str, ...]) -> Mapping[str, str]:
-    """The parameters of the address. Raises RequestError 400 for one that is not known, or that comes twice."""
+    """The query parameters. Raises RequestError 400 for an unknown or repeated parameter."""
     found: dict[str, str] = {}
     for name, value in request.args.items(multi=True):
         if name in _IGNORED:
@@ -147,7 +147,7 @@ def _number(sent: Mapping[str, str], name: str, default: int) -> int:
 
 
 def _searchset(base: str, kind: str, parameters: Mapping[str, str], found: list[Json]) -> Json:
-    """One page of what was found, with a link to the next one where there is more."""
+    """One page of results, with a link to the next page if there is one."""
     assert kind in TYPES
     start = _number(parameters, "_offset", 0)
     size = min(_number(parameters, "_count", LARGEST_PAGE), LARGEST_PAGE)

@@ -1,7 +1,7 @@
 """``POST /fhir/Questionnaire/$questionnaire-package`` (Da Vinci DTR): the forms for an order, each with its draft.
 
-The chart is what the request brings in parameters ``data`` (resources or Bundles), which DTR leaves open: without them
-the draft is empty. Nothing of a request is kept beside its line in the audit log.
+The chart comes in the parameters ``data`` (resources or Bundles), which DTR leaves open; without them the draft is
+empty. Only the line in the audit log outlives the request.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +41,7 @@ _ORDERS = (
 
 
 class PackageRequest(NamedTuple):
-    """What the operation is asked for: coverages, orders, forms (canonical addresses), and the chart (``data``)."""
+    """The input of the operation: coverages, orders, forms (canonical addresses), and the chart (``data``)."""
 
     patient_id: str
     coverages: Sequence[Json]
@@ -66,7 +66,7 @@ def register(
     gate: Gate,
     clock: Callable[[], date],
 ) -> None:
-    """Adds the route; ``clock`` gives the UTC day on which charts are evaluated."""
+    """Add the route; ``clock`` gives the UTC day on which charts are evaluated."""
 
     @app.post("/fhir/Questionnaire/$questionnaire-package")
     def package() -> Response:
@@ -89,7 +89,7 @@ def register(
 
 
 def read_request(body: Any, version: Version) -> PackageRequest:
-    """What a body asks for (DTR, dtr-qpackage-input-parameters). Raises RequestError 400."""
+    """The request in a body (DTR, dtr-qpackage-input-parameters). Raises RequestError 400."""
     sent = fhir_parameters.read(body)
     coverages = [fhir_parameters.resource(item, ("Coverage",)) for item in sent.get("coverage", ())]
     if not coverages or (version is Version.V2_2 and len(coverages) > 1):
@@ -98,7 +98,7 @@ def read_request(body: Any, version: Version) -> PackageRequest:
     orders = [fhir_parameters.resource(item, _ORDERS) for item in sent.get("order", ())]
     questionnaires = [fhir_parameters.text(item, "valueCanonical") for item in sent.get("questionnaire", ())]
     if sent.get("context"):
-        # Whatever it is, it was not issued here (DTR, spec-130).
+        # This service issues no context ids (DTR, spec-130).
         sentence = (
             "The context id is not known: this service issues no coverage assertions; send order or questionnaire "
             "without context."
@@ -120,7 +120,7 @@ def read_request(body: Any, version: Version) -> PackageRequest:
 
 
 def _patient(coverages: Sequence[Json], orders: Sequence[Json]) -> str:
-    """The one patient of all coverages and orders, by id."""
+    """The id of the one patient of all coverages and orders. Raises RequestError 400."""
     found = [_reference(item, "beneficiary", "coverage") for item in coverages]
     found += [_reference(item, "subject", "order") for item in orders if item["resourceType"] != "Appointment"]
     if len(set(found)) > 1:
@@ -148,7 +148,7 @@ def _instant(sent: fhir_parameters.Parameters) -> datetime | None:
     try:
         moment = datetime.fromisoformat(written)
         in_utc = moment.astimezone(UTC) if moment.tzinfo is not None else None
-    # Behind the last day of the calendar there is none in UTC.
+    # A time zone can move the last day of the calendar out of range in UTC.
     except (ValueError, OverflowError):
         in_utc = None
     if in_utc is None:
@@ -160,7 +160,7 @@ def _instant(sent: fhir_parameters.Parameters) -> datetime | None:
 def packages(
     asked: PackageRequest, version: Version, artifacts: Artifacts, guide: Guide, *, today: date, now: datetime
 ) -> Packages:
-    """The answer of the operation. Raises RequestError where the chart cannot be read."""
+    """The answer of the operation. Raises RequestError if the chart cannot be read."""
     issues = []
     named: list[Policy] = []
     for canonical in asked.questionnaires:
@@ -195,12 +195,12 @@ def _bundle(found: FormDecision, version: Version, canonical_base: str, occasion
 
 
 def _is_newer(policy: Policy, since: datetime | None) -> bool:
-    """Whether a form may have changed since a moment in UTC: on the day of its last review it may have."""
+    """Whether a form may have changed since a moment in UTC; the day of its last review counts as changed."""
     return since is None or date.fromisoformat(policy.review.last_review) >= since.date()
 
 
 def _as_call(asked: PackageRequest, library: Library) -> Json:
-    """The same as a hook call says it, so that the chart is read as any call's is."""
+    """The request as a hook call, so that the chart is read like that of any call."""
     drafts = [{"resource": order} for order in asked.orders]
     return {
         "hook": hook_request.ORDER_SIGN,
@@ -214,7 +214,7 @@ def _as_call(asked: PackageRequest, library: Library) -> Json:
 
 
 def _prefetch(asked: PackageRequest, library: Library) -> Mapping[str, Any]:
-    """The chart by prefetch keys; a type of which nothing was sent is missing, and so never reads as silence."""
+    """The chart by prefetch keys; a type without resources is missing, and so never counts as absent from the chart."""
     keys = {kind: key for key, kind in library.prefetch_keys.items()}
     by_key: dict[str, list[Json]] = {}
     for resource in (*asked.data, *asked.coverages):
@@ -225,14 +225,14 @@ def _prefetch(asked: PackageRequest, library: Library) -> Mapping[str, Any]:
         key: {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": item} for item in listed]}
         for key, listed in by_key.items()
     }
-    # What was answered before is not part of a new form (DTR, spec-125), so that it need not be sent.
+    # Earlier answers are not part of a new form (DTR, spec-125), so the caller need not send them.
     chart.setdefault("questionnaireResponse", None)
     mine = (item for item in patients if item.get("id") == asked.patient_id)
     return chart | {"patient": next(mine, {"resourceType": "Patient", "id": asked.patient_id})}
 
 
 def _opened(resource: Json) -> Sequence[Json]:
-    """A resource, or those of a Bundle."""
+    """The resources of a Bundle, or the resource itself."""
     if resource["resourceType"] != "Bundle":
         return [resource]
     listed = resource.get("entry")

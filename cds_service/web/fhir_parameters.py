@@ -1,4 +1,4 @@
-"""A FHIR Parameters resource (R4) as an operation gets it: its parameters by name, and what each of them holds."""
+"""A FHIR Parameters resource (R4) of an operation: its parameters by name, and their values."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ Parameters = Mapping[str, Sequence[Json]]
 
 
 def read(body: Any) -> Parameters:
-    """The parameters of a body by name. Raises RequestError 400 where it is not a Parameters resource."""
+    """The parameters of a body by name. Raises RequestError 400 if it is not a Parameters resource."""
     if not isinstance(body, dict) or body.get("resourceType") != "Parameters":
         raise RequestError(400, "structure", "The body must be a FHIR Parameters resource.")
     listed = body.get("parameter", [])
@@ -27,7 +27,7 @@ def read(body: Any) -> Parameters:
 
 
 def resource(parameter: Json, types: Collection[str] = ()) -> Json:
-    """The resource of a parameter. Raises RequestError 400 where there is none, or one that is of none of ``types``."""
+    """The resource of a parameter. Raises RequestError 400 if there is none, or none of the ``types``."""
     found, name = parameter.get("resource"), _name(parameter)
     kind = found.get("resourceType") if isinstance(found, dict) else None
     if not isinstance(found, dict) or not isinstance(kind, str) or (types and kind not in types):
@@ -46,7 +46,7 @@ def text(parameter: Json, member: str) -> str:
 
 
 def value(parameter: Json) -> str | int:
-    """The value of a parameter, of any type. Raises RequestError 400 where it is neither text nor a whole number."""
+    """The value of a parameter, of any type. Raises RequestError 400 if it is neither text nor a whole number."""
     found = next((item for name, item in parameter.items() if name.startswith("value")), None)
     if isinstance(found, bool) or not isinstance(found, str | int):
         name = _name(parameter)
@@ -55,7 +55,7 @@ def value(parameter: Json) -> str | int:
 
 
 def _name(parameter: Json) -> str:
-    """The name as it may be repeated: our own, or none."""
+    """The name for an error message: a known name, or "parameter", so that no text of the caller is repeated."""
     known = ("coverage", "order", "questionnaire", "context", "changedsince", "data", "operationOutcome", "url")
     name = parameter["name"]
     return name if name in (*known, "valueSetVersion", "filter", "offset", "count") else "parameter"

@@ -1,4 +1,4 @@
-"""A request to the FHIR routes, as the log, the metrics and the audit log hold it; and how it is answered."""
+"""The record of a request to the FHIR routes for log, metrics and audit log; and its answer."""
 
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -22,19 +22,20 @@ from cds_service.web.gate import Admitted
 from cds_service.web.record import write_audit
 
 MEDIA = "application/fhir+json"
-# What answering may take after all has been read, in seconds.
+# Seconds kept for answering after the body has been read.
 RESERVE = 0.2
-# Operations of which the audit log has lines.
+# The operations that write a line to the audit log.
 _AUDITED = ("package", "errors")
-# The parameter of a media type by which a request names a version of DTR.
+# The media type parameter that names a version of DTR.
 _VERSION = "dtr"
 
 
 @dataclass(slots=True)
 class FhirRecord:
-    """What is known of a request so far; ``caller`` is None until it is known who sends it.
+    """The known facts of a request so far; ``caller`` is None until the sender is trusted.
 
-    ``operation`` is one of FHIR_OPERATIONS; ``forms`` are "policy|edition" of those that it gets, or reports.
+    ``operation`` is one of FHIR_OPERATIONS; ``forms`` are "policy|edition" of the forms that the caller gets or
+    reports.
     """
 
     operation: str
@@ -45,13 +46,13 @@ class FhirRecord:
     patient_id: str | None = None
 
     def admitted(self, found: Admitted) -> Client:
-        """Notes who calls, and gives the entry."""
+        """Set the caller, and return its entry."""
         self.caller = found.caller
         return found.client
 
 
 def begin(operation: str) -> FhirRecord:
-    """The record of the current request, which is logged when it is answered."""
+    """The record of the current request, which is logged after the answer."""
     record = g.fhir = FhirRecord(operation)
     logs.begin_call(record.request_id)
     return record
@@ -63,10 +64,9 @@ def deadline_of(installation: Installation) -> Deadline:
 
 
 def version_of(client: Client) -> Version:
-    """The version of DTR that the current request asks for in Accept ("application/fhir+json; dtr=2.0.1"), else the
-    client's.
+    """The version of DTR in Accept ("application/fhir+json; dtr=2.0.1"), or else the client's.
 
-    Raises RequestError 406 for one that is not spoken.
+    Raises RequestError 406 for an unsupported version.
     """
     for value in request.headers.get("Accept", "").split(","):
         _, parameters = parse_options_header(value.strip())
@@ -79,12 +79,12 @@ def version_of(client: Client) -> Version:
 
 
 def fhir(resource: Any) -> Response:
-    """A resource as the answer."""
+    """The answer with a resource."""
     return Response(orjson.dumps(resource), mimetype=MEDIA)
 
 
 def register(app: Flask, installation: Installation) -> None:
-    """Tells of each request to the FHIR routes once it is answered."""
+    """Report each answered request to the FHIR routes."""
 
     @app.after_request
     def told(answer: Response) -> Response:
@@ -105,7 +105,7 @@ def _tell(record: FhirRecord, status: int, installation: Installation) -> None:
     else:
         log.info("refused", kind=record.operation, status=status, milliseconds=rounded)
     caller = record.caller
-    # Of requests that nobody answers for nothing is kept: anyone could fill the disk with them.
+    # Untrusted requests leave no audit line: anyone could fill the disk with them.
     if caller is None or record.operation not in _AUDITED:
         return
     line = audit.FormEvent(

@@ -1,4 +1,4 @@
-"""The link of a card to the documentation form: where something is open, and the EHR can launch the form."""
+"""The link from a card to the documentation form, if a criterion is open and the EHR can launch the form."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -14,29 +14,31 @@ LAUNCH_PATH = "/smart/launch"
 
 
 class NoFormLinks:
-    """No EHR can launch a form."""
+    """Form links for an installation where no EHR can launch a form."""
 
     def links(self, answers: Sequence[Answer], client: Client, fhir_server: str | None) -> Mapping[str, Json]:
-        """None."""
+        """No links."""
         return {}
 
     def added(self, response: Json, links: Mapping[str, Json]) -> Json:
-        """The response as it is."""
+        """The response, unchanged."""
         return response
 
 
 class FormLinks(NoFormLinks):
-    """Links cards to the form; ``registered`` gives the registration at a FHIR server, ``public_url`` is our address,
-    without a slash at its end."""
+    """Links from cards to the form.
+
+    ``registered`` gives the registration at a FHIR server; ``public_url`` is our address, without a trailing slash.
+    """
 
     def __init__(self, registered: Callable[[str], AppRegistration | None], public_url: str) -> None:
         self._registered, self._url = registered, public_url + LAUNCH_PATH
 
     def links(self, answers: Sequence[Answer], client: Client, fhir_server: str | None) -> Mapping[str, Json]:
-        """Card id -> link (type smart; CDS Hooks 2.0, "Link"), for orders whose criteria are not all settled.
+        """Card id -> link (type smart; CDS Hooks 2.0, "Link"), for orders with unsettled criteria.
 
-        The EHR is known by the ``fhir_server`` of the call, or else by the client's entry. Where a form waits in the
-        chart, the link resumes it.
+        The ``fhir_server`` of the call identifies the EHR, or else the client's entry. If the chart has a draft of the
+        form, the link resumes it.
         """
         if not (self._registered(fhir_server) if fhir_server else client.smart):
             return {}

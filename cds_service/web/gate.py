@@ -1,4 +1,4 @@
-"""Who is let in to a route that needs it to be known who calls, and how often."""
+"""Access to routes that require a known caller, and its rate limits."""
 
 from math import ceil
 from typing import NamedTuple
@@ -18,22 +18,22 @@ from cds_service.trust.checks import TrustUnavailableError, UntrustedError
 from cds_service.trust.entries import Client
 from cds_service.web import trusted
 
-# Not among the headers that CORS lets pages of other origins send.
+# CORS does not allow pages of other origins to send this header.
 WORKBENCH_HEADER = "CDS-Service-Workbench"
 
 
 class Admitted(NamedTuple):
-    """Who calls, as it is kept, and the entry, which is the same for all where calls are open."""
+    """The caller for the records, and its entry; open calls all share one entry."""
 
     caller: Caller
     client: Client
 
 
 class Gate:
-    """Lets in trusted clients, or anyone where calls are open, each as often as it may. One for all routes.
+    """Admits trusted clients, or anyone if calls are open, up to their rate limits. One gate serves all routes.
 
-    ``public_url`` is our address, without a slash at its end; ``access`` are the access tokens of the FHIR routes, None
-    where calls are open.
+    ``public_url`` is our address, without a trailing slash; ``access`` are the access tokens of the FHIR routes, None
+    if calls are open.
     """
 
     def __init__(self, installation: Installation, public_url: str, access: AccessTokens | None = None) -> None:
@@ -41,17 +41,16 @@ class Gate:
         self._limits = ClientLimits(installation)
 
     def admit(self, timing: Timing, deadline: Deadline) -> Admitted:
-        """Who makes the current request; ``count`` it then.
+        """The caller of the current request; ``count`` the request afterwards.
 
-        Raises RequestError: 401, 429 for one who is refused too often, or 503 where tokens cannot be checked now.
+        Raises RequestError: 401, 429 after too many refusals, or 503 if tokens cannot be validated now.
         """
         admitted = self._trusted(timing, deadline)
         logs.describe_call(client=admitted.caller.client)
         return admitted
 
     def admit_to(self, kind: str, timing: Timing, deadline: Deadline) -> Admitted:
-        """Who makes the current request to the FHIR routes of a type of resource, counted: by an access token, or as
-        ``admit``.
+        """The counted caller of a request to the FHIR routes of type ``kind``, by access token or as in ``admit``.
 
         Raises RequestError as ``admit`` and ``count`` do, and 403 for an access token that does not cover the type.
         """
@@ -71,7 +70,7 @@ class Gate:
         return admitted
 
     def client_of(self, access: AccessTokens, assertion: str, timing: Timing, deadline: Deadline) -> Admitted:
-        """Who signed an assertion for the token endpoint, counted. Raises RequestError 401, 429, or 503."""
+        """The counted signer of an assertion for the token endpoint. Raises RequestError 401, 429, or 503."""
         urls = trusted.addresses_called(self._public_url, self._around.trusted_proxies)
         with timing.step("auth"):
             try:
@@ -94,15 +93,15 @@ class Gate:
             raise trusted.refused(error, self._around) from None
 
     def count(self, admitted: Admitted) -> None:
-        """Counts a request of a caller who is known by now. Raises RequestError 429 for one beyond the limit."""
+        """Count a request of an admitted caller. Raises RequestError 429 over the limit."""
         self._limits.count(admitted.caller.client, admitted.client.rate_limit or self._around.rate_limit)
 
     def count_feedback(self, admitted: Admitted, items: int) -> None:
-        """Counts items of feedback of a caller who is known by now. Raises RequestError 413 or 429 for too many."""
+        """Count feedback items of an admitted caller. Raises RequestError 413 or 429 for too many."""
         self._limits.count_feedback(admitted.caller.client, self._around.feedback_limit, items)
 
     def count_opening(self) -> None:
-        """Counts an attempt to open an evidence page, by the address that it came from. Raises RequestError 429."""
+        """Count an attempt to open an evidence page, by remote address. Raises RequestError 429."""
         self._limits.opening(request.remote_addr or "")
 
     def _trusted(self, timing: Timing, deadline: Deadline) -> Admitted:
@@ -127,30 +126,33 @@ class Gate:
 
 
 def _demo() -> Caller:
-    """Who makes an open call where the workbench is on: the workbench's own page says so of itself.
+    """The caller of an open call with the workbench on; the workbench's own page identifies itself by a header.
 
-    A page of another origin cannot: a browser asks us first whether it may send that header, and gets a no. Whoever
-    else sends it gains nothing: its calls are answered alike, and what it does counts with the demo calls.
+    A page of another origin cannot send that header: the browser asks us first, and we refuse. Another program that
+    sends it gains nothing: it gets the same answers, and its calls count with the demo calls.
     """
     return Caller(client=WORKBENCH) if request.headers.get(WORKBENCH_HEADER) == "demo" else Caller()
 
 
 class ClientLimits:
-    """The limits of calls, counted in this process. Each raises RequestError 429 where there was one call too many."""
+    """Rate limits, counted in this process. Each method raises RequestError 429 over the limit."""
 
     def __init__(self, installation: Installation) -> None:
         self._around = installation
         self._limiter: RateLimiter | None = None
 
     def count(self, client_id: str, limit: str) -> None:
-        """Counts a call of a client; an empty limit is none."""
+        """Count a call of a client; an empty limit means no limit."""
         wait = self._made().check(client_id, limit) if limit else None
         if wait is not None:
             self._around.metrics.rate_limited(client_id)
             raise _throttled(f"More calls than the limit of {limit}", wait)
 
     def count_feedback(self, client_id: str, limit: str, items: int) -> None:
-        """Counts items of feedback of a client, all of them or none; an empty limit is none."""
+        """Count a client's feedback items, all or none; an empty limit means no limit.
+
+        Raises RequestError 413 for more items than the limit.
+        """
         if not limit or not items:
             return
         most = limit_of(limit).amount
@@ -164,19 +166,19 @@ class ClientLimits:
             raise _throttled(f"More items of feedback than the limit of {limit}; nothing of it was kept", wait)
 
     def refused(self, address: str) -> None:
-        """Counts a call that was not trusted, by the address that it came from."""
+        """Count an untrusted call, by remote address."""
         wait = self._made().refused(address)
         if wait is not None:
             raise _throttled("Too many calls that were not trusted", wait)
 
     def opening(self, address: str) -> None:
-        """Counts an attempt to open an evidence page."""
+        """Count an attempt to open an evidence page."""
         wait = self._made().opening(address)
         if wait is not None:
             raise _throttled("Too many evidence pages were asked for", wait)
 
     def _made(self) -> RateLimiter:
-        # Made at the first call: its thread would not live on in the workers.
+        # Made at the first call, because its thread would not survive the fork into workers.
         if self._limiter is None:
             self._limiter = RateLimiter()
         return self._limiter

@@ -1,7 +1,7 @@
-"""A draft letter of medical necessity from an evidence page: a sentence for what is met or attested, each tied to what
-it rests on, and the gaps said plainly. Pure.
+"""A draft letter of medical necessity from an evidence page. Pure.
 
-Nothing is claimed that the page does not have, and nothing in it decides for the clinician, who must check and sign it.
+Each criterion that is met or attested gets a sentence tied to its evidence, and each gap is stated. The letter claims
+nothing beyond the page. It decides nothing for the clinician, who must check and sign it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ _MET = (evidence_rows.MET, evidence_rows.ATTESTED, evidence_rows.WAIVED_ROW)
 
 
 class LetterSentence(NamedTuple):
-    """One sentence, and the numbers (from 1) of what it rests on: there is always one."""
+    """One sentence, and the numbers (from 1) of its evidence; it always has at least one."""
 
     text: str
     ties: tuple[int, ...]
@@ -41,8 +41,11 @@ class LetterParagraph(NamedTuple):
 
 
 class Letter(NamedTuple):
-    """``ties`` are what the sentences rest on, in words, by their numbers; ``without_document`` counts the criteria
-    that are attested without a document."""
+    """A draft letter.
+
+    ``ties`` is the evidence of the sentences, in words, in the order of its numbers; ``without_document`` counts the
+    criteria attested without a document.
+    """
 
     to: str
     orders: str
@@ -100,7 +103,7 @@ class _Writer:
                 yield self._sentence(words.not_applicable(title, us_dates(group.get("reason", ""))), [checked])
 
     def _group(self, title: str, rows: Iterable[Json]) -> Iterator[LetterParagraph]:
-        """What is met under one heading: by the chart, by attestation that names a document, and by that alone."""
+        """The met criteria of one heading: by the chart, by attestation with a document, and by attestation alone."""
         kinds: dict[str, list[LetterSentence]] = {words.CHART: [], words.WITH_DOCUMENT: [], words.WITHOUT: []}
         for row in rows:
             if row["result"] in _MET:
@@ -153,13 +156,13 @@ class _Writer:
             yield self._sentence(f"{item['finding']} {item['limits']}", [cited])
 
     def _clause(self, row: Json) -> str:
-        """What is true of the patient, in the author's words; where a value is missing for them, the criterion's."""
+        """The author's phrase about the patient; the criterion's own words if the phrase lacks a value."""
         phrases = self._of(row)
         said = _filled(phrases.letter, row) if phrases else ""
         return said or words.met(self._asks(row))
 
     def _of(self, row: Json) -> CriterionPhrases | None:
-        """The phrases of a criterion: one with the numbers of another rule has none that are true of it."""
+        """The phrases of a criterion; None for one with the numbers of another rule, which no phrase would fit."""
         return self._phrases.criteria.get(row["id"])
 
     def _asks(self, row: Json) -> str:
@@ -169,7 +172,7 @@ class _Writer:
         return f"{capital(row['part'])}: " if row.get("part") else ""
 
     def _sources(self, row: Json) -> list[str]:
-        """The first source of a criterion, which is the one that its verdict rests on."""
+        """The first source of a criterion, which its verdict is based on."""
         return sources_in_words(self._part, self._part["criteria"].get(row["id"], {}))[:1]
 
     def _sentence(self, text: str, ties: Iterable[str]) -> LetterSentence:
@@ -182,13 +185,13 @@ def _is_gap(row: Json) -> bool:
 
 
 def _tie(item: Json) -> str:
-    """One thing on record, with the references of its records where the page has them."""
+    """One piece of evidence, with the references of its records if the page has them."""
     references = ", ".join(item.get("references", ()))
     return f"{evidence_in_words(item)} [{references}]" if references else evidence_in_words(item)
 
 
 def _filled(phrase: str, row: Json) -> str:
-    """A phrase with the value on record; "" where it asks for one and there is none, or more than one."""
+    """A phrase with the value on record; "" if it needs a value and there is not exactly one."""
     if "{value}" not in phrase:
         return phrase
     values = {item["value"] for item in row.get("evidence", ()) if item.get("value")}
@@ -196,7 +199,7 @@ def _filled(phrase: str, row: Json) -> str:
 
 
 def _counts(rows: Sequence[Json]) -> Iterator[str]:
-    """How many criteria came out how; those that are attested without a document by themselves."""
+    """The number of criteria by result; attested without a document counts separately."""
     results = [row["result"] for row in rows]
     without = sum(map(is_without_document, rows))
     attested = {words.COUNTED_WITH_DOCUMENT: results.count(evidence_rows.ATTESTED) - without, words.WITHOUT: without}

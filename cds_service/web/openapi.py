@@ -1,4 +1,4 @@
-"""The HTTP interface as an OpenAPI 3.1 document, made of what is really served."""
+"""The HTTP interface as an OpenAPI 3.1 document, limited to the routes that this installation serves."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from cds_service.hooks import hook_request
 _COMPONENTS = Path(__file__).parents[1] / "policy" / "schemas" / "openapi-components.json"
 _OPENED = "What the page shows, to the first browser that has the secret of its link"
 _JSON, _FHIR, _HTML, _TEXT = "application/json", "application/fhir+json", "text/html", "text/plain"
-# What each refusal means, for whoever reads the document; the sentences of the service say it for the case at hand.
+# The meaning of each refusal, for readers of the document; the service's own messages explain the case at hand.
 _REFUSALS = {
     400: "The body cannot be read, lacks what the hook needs, or mixes patients.",
     401: "The caller is not trusted; no reason is given.",
@@ -37,9 +37,9 @@ def document(
 ) -> dict[str, Any]:
     """The OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.1.html) of this installation.
 
-    ``policy_ids`` are the policies that are loaded, ``public_url`` our address; ``authenticated`` tells whether hook
-    calls and feedback ask for a token. ``serves`` tells of a path, with its parameters filled in, and a method whether
-    there is something there; what is not served is not described.
+    ``policy_ids`` are the loaded rule sets, ``public_url`` is our address; ``authenticated`` says whether hook calls
+    and feedback require a token. ``serves`` takes a path, with its parameters filled in, and a method, and says whether
+    the route exists; the document leaves out other routes.
     """
     known = sorted(policy_ids)
     paths = _paths(known, authenticated).items()
@@ -155,9 +155,7 @@ def _paths(policy_ids: list[str], authenticated: bool) -> dict[str, Any]:
 
 
 def _fhir_paths(authenticated: bool) -> dict[str, Any]:
-    """The FHIR routes, whose resources are FHIR's own to describe; those that are there for tokens only where they are
-    asked for.
-    """
+    """The FHIR routes, without schemas, which FHIR defines; the token routes only if calls require a token."""
     secured: dict[str, Any] = {"security": [{"access-token": []}, {"cds-hooks-token": []}]} if authenticated else {}
     refusals = (401, 403) if authenticated else ()
     paths: dict[str, Any] = {
@@ -237,7 +235,7 @@ def _token() -> dict[str, Any]:
 
 
 def _html(operation: dict[str, Any], statuses: Iterable[int]) -> dict[str, Any]:
-    """The operation, of which these statuses are pages for people."""
+    """The operation, with pages for people as the answers of these statuses."""
     pages = {
         str(status): {"description": _REFUSALS.get(status, operation["summary"]), "content": {_HTML: {}}}
         for status in statuses
@@ -286,9 +284,10 @@ def _reference(schema: str) -> dict[str, str]:
 
 
 def _call(hook: str) -> dict[str, Any]:
-    """The schema of a hook's request (CDS Hooks 2.0, "Calling a CDS Service"), as liberal as the service is.
+    """The schema of a hook's request (CDS Hooks 2.0, "Calling a CDS Service"), as lenient as the service.
 
-    Members that it does not name are ignored, or left out where they have another shape than the specification's.
+    The service ignores members that the schema does not name, and drops those with another shape than in the
+    specification.
     """
     context: dict[str, Any] = {"patientId": _reference("PatientId")}
     example: dict[str, Any] = {"userId": "Practitioner/1", "patientId": "p1"}

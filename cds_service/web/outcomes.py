@@ -1,4 +1,4 @@
-"""What became of a call, in the closed words of metrics and audit log."""
+"""The outcome of a call, in the fixed words of metrics and audit log."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from cds_service.service.statement import Answer
 
 
 def of_call(answers: Iterable[Answer]) -> str:
-    """The outcome of an answered call: ``failed`` or ``late`` where a statement was, otherwise card, ask or none."""
+    """The outcome of an answered call: ``failed`` or ``late`` if any rule set was, otherwise card, ask or none."""
     outcomes = {of_answer(answer) for answer in answers}
     for word in ("failed", "late"):
         if word in outcomes:
@@ -20,22 +20,24 @@ def of_call(answers: Iterable[Answer]) -> str:
 
 
 def of_answer(answer: Answer) -> str:
-    """The outcome of one statement: that of its card (``card.outcomes``), or late."""
+    """The outcome of one rule set: that of its card (``card.outcomes``), or late."""
     return "late" if answer.late else answer.outcome.value
 
 
 def unknowns(answer: Answer) -> list[str]:
-    """The criteria of an answer that came out unknown, by id."""
+    """The ids of the unknown criteria of an answer."""
     if answer.decision is None:
         return []
-    # A criterion that is judged for each part counts once.
+    # A criterion evaluated for each part counts once.
     findings = answer.decision.findings.values()
     return list(dict.fromkeys(item.criterion.id for item in findings if item.truth is Truth.UNKNOWN))
 
 
 def told(answers: Sequence[Answer]) -> list[dict[str, Any]]:
-    """What the audit log keeps of each answer: the rule set and its digest, the card's outcome and uuid, and the truth
-    of each verdict and each criterion (by key, with the part where it is judged for each part). Nothing of the chart.
+    """The audit log's summary of each answer, without chart data.
+
+    Each has the rule set and its digest, the card's outcome and uuid, and the truth of each verdict and criterion (by
+    key, with the part if evaluated for each part).
     """
     return [
         {

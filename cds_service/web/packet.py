@@ -1,6 +1,6 @@
-"""The packet of a prior authorization: all that its summary, its letter, and its FHIR document are made of. Pure.
+"""The packet of a prior authorization: the material of its summary, letter, and FHIR document. Pure.
 
-It is handed to the browser, closed, and comes back from there: the service keeps nothing of it.
+The browser keeps it encrypted and sends it back; the service stores none of it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,19 +13,19 @@ from cds_service.fhir.elements import Json, relative
 
 MOST_RECORDS = 150
 MOST_BYTES = 1024 * 1024
-# References that a reader of the record needs to know what it is; all others lead elsewhere.
+# References that a reader needs to understand a record; all others lead elsewhere.
 _FOLLOWED = frozenset({"medicationReference", "result", "payor", "hasMember", "derivedFrom", "valueReference"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packet:
-    """``page`` is the evidence page, with references; ``patient`` names the patient ("name", "born", "number"), and is
-    empty where a page names nobody.
+    """The material of a packet: ``page`` is the evidence page, with references.
 
-    ``issuer`` is the FHIR server of the ``records``, which are by their references (``Type/id``); ``own`` are those of
-    them that are not there. ``subject`` is the reference of the patient, ``order`` that of the order, ``author`` that
-    of whoever signed the answers (its role ``role``), ``signed`` when (a FHIR instant); each "" where there is none.
-    ``left_out`` counts the records for which there was no room.
+    ``patient`` identifies the patient ("name", "born", "number"), and is empty for a page without a name. ``issuer`` is
+    the FHIR server of the ``records``, which are keyed by reference (``Type/id``); ``own`` are the records that are not
+    on that server. ``subject``, ``order`` and ``author`` are references to the patient, the order, and the signer of
+    the answers; ``role`` is the signer's role and ``signed`` the time of signing (a FHIR instant); each is "" if
+    unknown. ``left_out`` counts the records that did not fit.
     """
 
     page: Mapping[str, Any]
@@ -41,37 +41,37 @@ class Packet:
     left_out: int = 0
 
     def as_json(self) -> bytes:
-        """As the browser keeps it."""
+        """The JSON text that ``of_json`` reads."""
         return orjson.dumps(asdict(self))
 
     @classmethod
     def of_json(cls, kept: bytes) -> "Packet":
-        """What ``as_json`` wrote."""
+        """The packet that ``as_json`` wrote."""
         read = orjson.loads(kept)
         return cls(**{**read, "own": tuple(read["own"])})
 
 
 class Chosen(NamedTuple):
-    """The records of a packet, by their references, and how many there was no room for."""
+    """The records of a packet by reference, and the number that did not fit."""
 
     records: dict[str, Json]
     left_out: int
 
 
 def cited(page: Mapping[str, Any]) -> list[str]:
-    """The references of all records that a page rests on, each once, in the order in which it names them."""
+    """The references of all records that a page is based on, each once, in the page's order."""
     groups = (*(group["rows"] for group in page["groups"]), page["payer"]["rows"], page["review"]["rows"])
     return references_of(row for rows in groups for row in rows)
 
 
 def references_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The references of all records that rows of a page rest on, each once, in their order."""
+    """The references of all records that these rows are based on, each once, in their order."""
     items = (item for row in rows for item in (*row.get("evidence", ()), *row.get("against", ())))
     return list(dict.fromkeys(name for item in items for name in item.get("references", ())))
 
 
 def chosen(first: Iterable[str], resources: Iterable[Json]) -> Chosen:
-    """The records that are named first, and those that they refer to for what they say, as far as there is room."""
+    """The ``first`` records, and those that they need to be understood, as far as they fit."""
     known = {f"{item['resourceType']}/{item['id']}": item for item in resources if "id" in item}
     records, left_out, room = dict[str, Json](), 0, MOST_BYTES
     named = dict.fromkeys(name for name in first if name in known)
@@ -90,14 +90,14 @@ def chosen(first: Iterable[str], resources: Iterable[Json]) -> Chosen:
 
 
 def followed(record: Json) -> Iterator[str]:
-    """The records that a record refers to for what it says."""
+    """The references to records that a reader needs to understand ``record``."""
     for member, value in _members(record):
         if member in _FOLLOWED and isinstance(value, dict) and isinstance(name := value.get("reference"), str):
             yield relative(name)
 
 
 def _members(value: Any) -> Iterator[tuple[str, Any]]:
-    """Every member of an object and of what is in it, with its name; each item of a list by the list's name."""
+    """Every member of an object at any depth, with its name; list items have the list's name."""
     if isinstance(value, dict):
         for name, inner in value.items():
             for item in inner if isinstance(inner, Sequence) and not isinstance(inner, str) else (inner,):

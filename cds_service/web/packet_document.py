@@ -1,6 +1,6 @@
-"""A packet as a FHIR document (R4, "FHIR Documents"): a Composition, and each record that it rests on, once. Pure.
+"""A packet as a FHIR document (R4, "FHIR Documents"): a Composition, and each record behind it once. Pure.
 
-Every reference resolves inside it: one to what the packet does not hold becomes an identifier of the FHIR server's.
+Every reference resolves inside the document; a reference to another record becomes an identifier at the FHIR server.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ _XHTML = "http://www.w3.org/1999/xhtml"
 
 
 def document(packet: Packet, part: Mapping[str, Any], identity: str, version: str) -> Json:
-    """The document of a packet that names its patient; ``identity`` is a UUID, ``version`` that of the program."""
+    """The document of a packet that identifies its patient; ``identity`` is a UUID, ``version`` that of the program."""
     return _Document(packet, part, UUID(identity), version).bundle()
 
 
@@ -37,7 +37,7 @@ class _Document:
         self._own = {*packet.own, SERVICE}
 
     def bundle(self) -> Json:
-        """The Composition first, then the records as they are, with their references made those of this document."""
+        """The Composition, then the unchanged records, with references that resolve in this document."""
         records = {name: self._inside(item) for name, item in self._records.items()}
         entries = [{"fullUrl": self._address("Composition"), "resource": self._composition()}]
         entries += [{"fullUrl": self._address(name), "resource": item} for name, item in records.items()]
@@ -50,7 +50,7 @@ class _Document:
         }
 
     def _address(self, name: str) -> str:
-        """The fullUrl of a record: where it is at the FHIR server, or a UUID of this document."""
+        """The fullUrl of a record: its address at the FHIR server, or a UUID in this document."""
         if name in self._own or name not in self._packet.records:
             return f"urn:uuid:{uuid5(self._identity, name)}"
         return f"{self._packet.issuer}/{name}"
@@ -118,7 +118,7 @@ class _Document:
         return {"reference": self._address(name)}
 
     def _inside(self, value: Any) -> Any:
-        """A record with each of its references as one of this document's."""
+        """A record with references that resolve in this document."""
         if isinstance(value, list):
             return [self._inside(item) for item in value]
         if not isinstance(value, dict):

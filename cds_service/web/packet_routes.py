@@ -1,4 +1,4 @@
-"""The packet over HTTP: the draft letter as a page to edit and print, and everything as one download."""
+"""The packet over HTTP: the draft letter as a page to edit and print, and all files as one download."""
 
 import io
 import zipfile
@@ -32,7 +32,7 @@ _STATIC = Path(__file__).parent / "static"
 
 
 def register(app: Flask, library: Library, parts: RuleSetParts, packets: Packets, gate: Gate) -> None:
-    """Adds the route of packets, which takes what a page of ours holds closed; none where no page holds any."""
+    """Add the route that opens the encrypted packet of one of our pages; no route if packets are off."""
     if not packets.are_made:
         return
 
@@ -61,7 +61,7 @@ class _Maker:
         self._packet, self._part, self._draft = packet, part, draft
 
     def letter(self, *, alone: bool) -> str:
-        """The letter as a page: one that stands ``alone`` has its style in it."""
+        """The letter as a page; with ``alone`` it contains its style."""
         return render_template(
             "packet_letter.html",
             root="",
@@ -73,7 +73,7 @@ class _Maker:
         )
 
     def summary(self, *, alone: bool) -> str:
-        """The evidence page: one that stands ``alone`` has its style in it."""
+        """The evidence page; with ``alone`` it contains its style."""
         named = {"patient": self._packet.patient} if self._packet.patient else {}
         return render_template(
             "evidence_patient.html",
@@ -85,7 +85,7 @@ class _Maker:
         )
 
     def archive(self) -> bytes:
-        """All files: a FHIR document is among them where the patient is named."""
+        """A ZIP archive of all files, with a FHIR document if the patient is named."""
         made = datetime.fromisoformat(self._packet.page["made"]).timetuple()[:6]
         files = [(SUMMARY_FILE, self.summary(alone=True)), (LETTER_FILE, self.letter(alone=True))]
         if self._packet.patient:

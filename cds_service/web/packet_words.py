@@ -1,5 +1,6 @@
-"""The words of a packet, in one place, so that a site can reword and a translator can work: those of the draft letter
-of medical necessity and of the FHIR document. The frame of the letter is in its template.
+"""The words of a packet, in one place for sites that reword and for translators.
+
+They cover the draft letter of medical necessity and the FHIR document. The frame of the letter is in its template.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +20,7 @@ NO_ORDER = "No order was read; name it before you sign."
 THE_PAYER = "the payer"
 NO_SIGNER = "a signer who is not recorded"
 COUNTED_WITH_DOCUMENT = "attested with a document named"
-# How many criteria came out how, in the order in which they are counted.
+# The results in the order in which the letter counts them.
 COUNTED: Mapping[str, str] = {
     evidence_rows.MET: "met in the chart",
     COUNTED_WITH_DOCUMENT: COUNTED_WITH_DOCUMENT,
@@ -34,7 +35,7 @@ COUNTED: Mapping[str, str] = {
 
 
 def clauses(payers: str) -> str:
-    """The heading of the criteria that payers ask for; ``payers`` is "" where none is named."""
+    """The heading of the payers' criteria; ``payers`` is "" if none is named."""
     return f"Clauses of {payers or THE_PAYER}"
 
 
@@ -44,32 +45,32 @@ def reason(system: str, code: str, label: str) -> str:
 
 
 def request(therapy: str, sides: str) -> str:
-    """What is asked for; ``sides`` is "" where the order has none."""
+    """The request; ``sides`` is "" for an order without sides."""
     return f"I request prior authorization of {therapy}{f', {sides},' if sides else ''} for this patient."
 
 
 def order(orders: str) -> str:
-    """What the request is based on; ``orders`` is "" where none was read."""
+    """The order behind the request; ``orders`` is "" if none was read."""
     return f"Order: {orders}" if orders else NO_ORDER
 
 
 def counted_from(day: str, title: str, version: str) -> str:
-    """What the counts are based on."""
+    """The basis of the counts."""
     return f"Counted from the results below; the chart was checked on {day} against {title}, version {version}"
 
 
 def counts(title: str, numbers: Iterable[str]) -> str:
-    """How the criteria of a heading came out."""
+    """The results of the criteria under a heading."""
     return f"{title}: {'; '.join(numbers)}."
 
 
 def in_all(number: int, *, each_side: bool) -> str:
-    """How many criteria there are."""
+    """The number of criteria."""
     return f"{number} in all{' (each side counted)' if each_side else ''}"
 
 
 def counted(number: int, result: str) -> str:
-    """How many came out so; ``result`` is one of COUNTED."""
+    """The number of criteria with a result; ``result`` is one of COUNTED."""
     return f"{number} {COUNTED[result]}"
 
 
@@ -79,12 +80,12 @@ def not_applicable(title: str, why: str) -> str:
 
 
 def under(title: str, kind: str) -> str:
-    """The heading of what is met in one way: CHART, WITH_DOCUMENT, or WITHOUT."""
+    """The heading of criteria met in one way: CHART, WITH_DOCUMENT, or WITHOUT."""
     return f"{title}: {kind}"
 
 
 def result_of(criterion: str) -> str:
-    """What a sentence is based on that has no record."""
+    """The basis of a sentence without a record."""
     return f"Result of the rule set: {criterion}"
 
 
@@ -94,12 +95,12 @@ def waived(criterion: str) -> str:
 
 
 def signer(name: str, role: str) -> str:
-    """Who attested; ``name`` is "" where it is not recorded, ``role`` where none is."""
+    """The signer; ``name`` and ``role`` are "" if not recorded."""
     return f"{name or NO_SIGNER}{f' ({role})' if role else ''}"
 
 
 def attested(clause: str, by: str, on: str) -> str:
-    """A clause that somebody attested; ``on`` is "" where no date is recorded."""
+    """An attested clause; ``on`` is "" if no date is recorded."""
     return f"{clause}, as {by} attested{f' on {on}' if on else ''}"
 
 
@@ -109,12 +110,12 @@ def despite(record: str) -> str:
 
 
 def met(criterion: str) -> str:
-    """The clause of a criterion for which the author wrote none."""
+    """The clause of a criterion without a phrase of its author."""
     return f"the criterion “{criterion}” is met"
 
 
 def looked_for(criterion: str) -> str:
-    """What a gap is based on that has no record."""
+    """The basis of a gap without a record."""
     return f"Looked for: {criterion}"
 
 
@@ -134,7 +135,7 @@ def not_read(topic: str) -> str:
 
 
 def not_documented(topic: str, needs: str) -> str:
-    """A criterion that nothing settles; ``needs`` is what would, "" where the author does not say."""
+    """An open criterion; ``needs`` is what would settle it, "" if the author does not say."""
     return f"Not documented yet: {topic}{f' ({needs})' if needs else ''}."
 
 
@@ -153,7 +154,7 @@ def document(title: str, summary: str) -> str:
 
 
 def order_of_document(orders: str) -> str:
-    """The order; ``orders`` is "" where none was read."""
+    """The order; ``orders`` is "" if none was read."""
     return f"Order: {orders or 'not read'}"
 
 
@@ -163,33 +164,33 @@ def payer(payers: str) -> str:
 
 
 def checked(day: str) -> str:
-    """When the chart was checked."""
+    """The day of the check."""
     return f"Checked: {day}"
 
 
 def met_in_chart(number: int) -> str:
-    """How many criteria the chart meets."""
+    """The number of criteria that the chart meets."""
     return f"Met in the chart: {number}"
 
 
 def attested_without(number: int) -> str:
-    """How many are attested without a document."""
+    """The number of criteria attested without a document."""
     return f"Attested without a document: {number}"
 
 
 def left_out(number: int) -> str:
-    """Records for which there is no room."""
+    """The number of records that did not fit."""
     return f"{number} records are not in this document"
 
 
 def forms(number: int, role: str) -> str:
-    """The forms with answers; ``role`` is that of whoever signed now, "" where nobody did."""
+    """The answered forms; ``role`` is the role of the current signer, "" if nobody signed."""
     said = f"{number} answered {'form' if number == 1 else 'forms'}"
     return f"{said}; signed in the role {role}" if role else said
 
 
 def elsewhere(reference: str) -> str:
-    """A record that the document does not hold."""
+    """A record that is not in the document."""
     return f"{reference} (not in this document)"
 
 

@@ -1,6 +1,6 @@
-"""Packets closed for the browser that shows a page: whoever opens the page can have its letter and its download made.
+"""Encrypted packets in pages: a browser that shows a page can request its letter and its download.
 
-A packet is closed under the server's key alone and is in a page that shows what is in it. Nothing is kept here.
+Only the server's key encrypts a packet, and the page around it shows the same content. The service stores nothing.
 """
 
 import os
@@ -23,7 +23,7 @@ def _now() -> datetime:
 
 
 class Packets:
-    """Closes and opens packets; ``keys`` are those of pages, None where there are none."""
+    """Encrypts and decrypts packets; ``keys`` are the keys of pages, None if there are none."""
 
     def __init__(
         self,
@@ -35,11 +35,11 @@ class Packets:
 
     @property
     def are_made(self) -> bool:
-        """Whether there are keys to close any."""
+        """Whether there are keys for packets."""
         return self._keys is not None
 
     def closed(self, packet: Packet) -> str:
-        """A packet as text, for half an hour; "" where it cannot be closed: the page is shown without it."""
+        """An encrypted packet, valid for half an hour; "" if the store has no key, and then the page has no packet."""
         if self._keys is None:
             return ""
         until = f"{int(self._now().timestamp()) + SECONDS:0{_DIGITS}}"
@@ -50,7 +50,7 @@ class Packets:
         return f"{closed['key']}.{closed['sealed']}"
 
     def opened(self, text: str) -> Packet | None:
-        """What ``closed`` closed; None for anything else, and once half an hour has gone by. Raises StoreError."""
+        """The packet that ``closed`` encrypted; None for any other text, or after half an hour. Raises StoreError."""
         key, _, sealed = text.partition(".")
         if self._keys is None or len(text) > LONGEST:
             return None

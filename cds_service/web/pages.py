@@ -1,6 +1,6 @@
-"""Pages for people: the start page, the services, and each statement as it is encoded, as HTML and as JSON.
+"""Pages for people: the start page, the services, and each rule set, as HTML and as JSON.
 
-What the pages say of policies is loaded with the first page: a process that only answers calls does without it.
+The first request for a page loads the modules that describe rule sets; a process that only answers calls never does.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from cds_service.hooks import hook_request
 from cds_service.library import Library
 from cds_service.policy.model import Policy
 
-# The only script of these pages sets the theme; it loads nothing and sends nothing.
+# The only script of these pages sets the theme; it loads and sends nothing.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
@@ -25,9 +25,9 @@ CONTENT_SECURITY_POLICY = (
 def rendered(
     template: str, root: str, status: int = 200, content_policy: str = CONTENT_SECURITY_POLICY, **values: object
 ) -> Response:
-    """A page from its template, under the content security policy ``content_policy``.
+    """A page from its template, with the content security policy ``content_policy``.
 
-    ``root`` leads from the page to our root, so that links hold behind any proxy.
+    ``root`` leads from the page to our root, so that links work behind any proxy.
     """
     html = render_template(template, root=root, release=__version__, **values)
     answer = Response(html, status, mimetype="text/html")
@@ -44,16 +44,16 @@ def register(
     *,
     workbench: bool,
 ) -> None:
-    """Adds the pages to the application.
+    """Add the pages to the application.
 
-    ``address`` is our own, as clients reach it (without a final slash); ``clock`` tells which reviews are overdue;
-    ``services`` are those of the discovery document. With the ``workbench`` the start page is left to that.
+    ``address`` is ours, as clients reach it, without a trailing slash; ``clock`` gives the day for overdue reviews;
+    ``services`` are those of the discovery document. With ``workbench``, the workbench adds the start page.
     """
     app.jinja_env.globals["workbench"] = workbench
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     def page(template: str, root: str, **values: Any) -> Response:
-        """A page, with what every page of a statement asks of its text."""
+        """A page, with the text modules that rule set templates use."""
         from cds_service.web import policy_pages
 
         today = clock()

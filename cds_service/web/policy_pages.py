@@ -1,4 +1,4 @@
-"""What the pages of policies show: the texts of a policy, its editions, and what each prefetch key is for."""
+"""The content of rule set pages: the text of a rule set, its editions, and the use of each prefetch key."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -12,7 +12,7 @@ from cds_service.publish import codes, criteria, rules, source_attributes
 from cds_service.publish.changes import changes
 from cds_service.publish.effects import effects
 
-# The modules that templates ask for sentences, by the names that templates use.
+# The modules with sentences for templates, by the names that templates use.
 TEXTS: Mapping[str, Any] = {
     "text": criteria,
     "tests_text": word,
@@ -23,10 +23,10 @@ TEXTS: Mapping[str, Any] = {
 
 
 class EditionsText(NamedTuple):
-    """The editions of one statement as the page of one of them sees them, by the day from which each counts.
+    """The editions of one statement, for the page of one edition, by effective date.
 
-    ``others`` are all but this one; ``changes`` are sentences on what is different in this one from ``before``, the
-    edition that came before it, and ``on_cards`` on what this can change on cards.
+    ``others`` are all other editions. ``changes`` are sentences on the differences from ``before``, the previous
+    edition; ``on_cards`` are sentences on their possible effects on cards.
     """
 
     others: tuple[Policy, ...]
@@ -36,7 +36,7 @@ class EditionsText(NamedTuple):
 
 
 class AskedFor(NamedTuple):
-    """One prefetch key of discovery: its template, its resource type, and what each statement reads from it."""
+    """One prefetch key of discovery: its template, and what each rule set reads from it."""
 
     key: str
     template: str
@@ -44,7 +44,7 @@ class AskedFor(NamedTuple):
 
 
 def asked_for(templates: Mapping[str, str], policies: Iterable[Policy]) -> list[AskedFor]:
-    """What each prefetch key is for; ``templates`` are those that discovery publishes."""
+    """The use of each prefetch key; ``templates`` are those that discovery publishes."""
     by_key: dict[str, list[tuple[Policy, tuple[str, ...]]]] = {}
     for policy in policies:
         for row in source_attributes.sent(policy):
@@ -54,7 +54,7 @@ def asked_for(templates: Mapping[str, str], policies: Iterable[Policy]) -> list[
 
 
 def editions_of(policy: Policy, policies: Iterable[Policy]) -> EditionsText:
-    """What else is on file of the statement of a policy, among the policies that are loaded."""
+    """The editions of a rule set's statement among the loaded rule sets."""
     same = sorted((item for item in policies if item.statement == policy.statement), key=editions.effective)
     place = next(index for index, item in enumerate(same) if item.id == policy.id)
     before = same[place - 1] if place else None
@@ -67,8 +67,10 @@ def editions_of(policy: Policy, policies: Iterable[Policy]) -> EditionsText:
 
 
 def values(policy: Policy, policies: Iterable[Policy], drafts: Iterable[Policy], today: date) -> dict[str, Any]:
-    """What the page of one policy shows on a day; ``policies`` are all that are loaded, its other editions included,
-    and ``drafts`` those that are never in force."""
+    """The template values for the page of one rule set on a day.
+
+    ``policies`` are all loaded rule sets, including its other editions; ``drafts`` are those that are never in force.
+    """
     return {
         "policy": policy,
         "groups": criteria.groups(policy),

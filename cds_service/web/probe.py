@@ -1,6 +1,6 @@
-"""A call of the service to itself: the whole way over HTTP, and told to nobody.
+"""A call of the service to itself: the whole path over HTTP, without any report.
 
-It is handed over in the WSGI environment, where a server puts nothing that a caller sends under a name of this form.
+The probe comes in the WSGI environment, where a caller cannot set a name of this form.
 """
 
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ KEY = "cds_service.probe"
 
 @dataclass(slots=True)
 class Probe:
-    """``today`` is the day on which the call is evaluated; ``answers`` are filled by the call."""
+    """A probe: ``today`` is the day on which to evaluate the call; the call fills ``answers``."""
 
     today: date
     answers: list[Answer] = field(default_factory=list)
 
 
 def of(environment: Mapping[str, Any]) -> Probe | None:
-    """The probe of a request, by its WSGI environment."""
+    """The probe in the WSGI environment of a request, if any."""
     found = environment.get(KEY)
     return found if isinstance(found, Probe) else None

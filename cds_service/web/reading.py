@@ -1,4 +1,4 @@
-"""The body of a request, read within the limits."""
+"""Reads the body of a request, within the limits."""
 
 from flask import current_app, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
@@ -9,21 +9,21 @@ from cds_service.errors import RequestError
 
 
 def body(deadline: Deadline | None = None) -> bytes:
-    """The bytes of the request at hand. Raises RequestError 408 or 415, RequestEntityTooLarge.
+    """The bytes of the current request. Raises RequestError 408 or 415, RequestEntityTooLarge.
 
-    408 is for a body that does not come whole, or not by the ``deadline``.
+    408 is for a body that is incomplete, or late for the ``deadline``.
     """
     charset, encoding = request.mimetype_params.get("charset"), request.headers.get("Content-Encoding")
     json_bodies.check_media_type(request.mimetype, charset, encoding)
     length = request.content_length
     try:
         data = request.get_data(cache=False) if length is None else _announced(length)
-    # The caller hung up, or took longer than it may; a server tells of it by one of these, or by a body cut off.
+    # The caller disconnected or was too slow; a server reports that by one of these errors, or by a short body.
     except (ClientDisconnected, OSError):
         raise _cut_off() from None
     if length is not None and len(data) < length:
         raise _cut_off()
-    # A body sent in chunks is cut off at the limit without a word.
+    # A chunked body is cut off at the limit without an error.
     if length is None and len(data) >= current_app.config["MAX_CONTENT_LENGTH"]:
         raise RequestEntityTooLarge
     if deadline is not None and deadline.left() <= 0:
@@ -32,7 +32,7 @@ def body(deadline: Deadline | None = None) -> bytes:
 
 
 def _announced(length: int) -> bytes:
-    """As much as the headers announce, in one piece: werkzeug's stream would copy the body four times."""
+    """The announced number of bytes, in one read: werkzeug's stream would copy the body four times."""
     if length > current_app.config["MAX_CONTENT_LENGTH"]:
         raise RequestEntityTooLarge
     data: bytes = request.environ["wsgi.input"].read(length)

@@ -1,4 +1,4 @@
-"""One call from its first byte to its last, as it is reported to the log, the metrics and the audit log."""
+"""The record of one call, from its first byte to its last, for log, metrics and audit log."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -29,13 +29,12 @@ from cds_service.web import outcomes
 
 @dataclass(slots=True)
 class CallRecord:
-    """What is known of a call so far; each step on its way adds to it.
+    """The known facts of a call so far; each step adds to them.
 
-    ``caller`` is None until it is known who calls: of such a call nothing is kept. ``told`` is the response as the
-    client gets it; ``links`` are the addresses of evidence pages in it, by the ids of their cards; ``parsed`` is the
-    JSON of the body as far as it was read, ``arrived`` the state of each list of its prefetch (``call_chart.states``),
-    empty for a call that did not come to read it; ``fetched`` are the values of its prefetch that came from the FHIR
-    server.
+    ``caller`` is None until the caller is known; a call without one leaves no audit line. ``told`` is the response as
+    the client gets it; ``links`` are the addresses of its evidence pages, by card id. ``parsed`` is the JSON of the
+    body as far as read. ``arrived`` is the state of each prefetch list (``call_chart.states``), empty if the call never
+    read its prefetch; ``fetched`` are the prefetch values that came from the FHIR server.
     """
 
     service_id: str
@@ -56,7 +55,7 @@ class CallRecord:
 
 
 def tell(record: CallRecord, status: int, answer: bytes, installation: Installation, library: Library) -> None:
-    """Tells log, metrics and audit log of a call that was answered; none of them can cost the caller the answer."""
+    """Report an answered call to log, metrics and audit log; a failure there never costs the caller the answer."""
     outcome = outcomes.of_call(record.answers) if status == 200 else f"refused:{status}"
     seconds = record.timing.total()
     log = logs.logger()
@@ -75,7 +74,7 @@ def tell(record: CallRecord, status: int, answer: bytes, installation: Installat
     log.info("call" if status == 200 else "refused", status=status, milliseconds=round(seconds * 1000, 1), **told)
     _count(record, outcome, seconds, installation.metrics, library)
     caller = record.caller
-    # Of calls that nobody answers for nothing is kept: anyone could fill the disk with them.
+    # Untrusted calls leave no audit line: anyone could fill the disk with them.
     if caller is None:
         return
     if status == 200:
@@ -90,8 +89,7 @@ def _write_page_made(card: str, client: str, request_id: str, log: AuditLog) -> 
 
 
 def write_audit(installation: Installation, write: Callable[[AuditLog], None]) -> None:
-    """Makes and writes a line of the audit log, where there is one; that it failed is reported, and costs the caller
-    nothing."""
+    """Write a line to the audit log, if it is on; report a failure without costing the caller the answer."""
     if isinstance(installation.audit, NoAuditLog):
         return
     try:
@@ -102,7 +100,7 @@ def write_audit(installation: Installation, write: Callable[[AuditLog], None]) -
 
 
 def note_opened(installation: Installation, card: str, client: str) -> None:
-    """Writes into the audit log that the evidence page of a card was opened."""
+    """Write to the audit log that a card's evidence page was opened."""
     write_audit(
         installation, lambda log: log.evidence(audit.EvidencePageEvent(event="opened", card=card, client=client))
     )
@@ -126,12 +124,12 @@ def _note(record: CallRecord, client: str, ledger: Ledger | NoLedger) -> None:
         if item.card is not None
     ]
     answered = [item.policy.id for item in record.answers if item.error is None and not item.late]
-    # Of two editions one answers; the other has had no order then.
+    # If one of two editions answers, the other counts as having had no order.
     statements = {item.policy.statement: item.policy.id for item in record.answers}
     is_order = record.request is not None and record.request.hook != hook_request.PATIENT_VIEW
     orders = {statements.get(item.statement, item.id) for item in record.concerned} if is_order else ()
     if client == WORKBENCH:
-        # Whether a statement has fallen silent shows in real calls alone.
+        # Only real calls show whether a rule set has gone silent.
         orders, answered = (), []
     ledger.note(cards, record.today, orders, answered)
 

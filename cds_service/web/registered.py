@@ -1,4 +1,4 @@
-"""Where this service is registered as a SMART app: at the FHIR servers of the clients file, and at its own demo EHR."""
+"""The registrations of this service as a SMART app: at the FHIR servers of the clients file, and at its demo EHR."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -12,7 +12,7 @@ CALLBACK_PATH = "/smart/callback"
 
 
 class DemoRegistration(Protocol):
-    """What the demo EHR says of one of its bases."""
+    """A registration at a base of the demo EHR."""
 
     @property
     def issuer(self) -> str: ...
@@ -28,14 +28,14 @@ class DemoRegistration(Protocol):
 
 
 class DemoRegistrations(Protocol):
-    """What is needed of the demo EHR (``workbench.own_app``)."""
+    """The interface to the demo EHR (``workbench.own_app``)."""
 
     def registration(self, iss: str) -> DemoRegistration | None:
-        """The registration at a base; None where that is none of its own."""
+        """The registration at a base; None for a base that is not the demo EHR's."""
 
 
 class Registered:
-    """Finds the registration at a FHIR server; ``public_url`` is our address, without a slash at its end."""
+    """Finds the registration at a FHIR server; ``public_url`` is our address, without a trailing slash."""
 
     def __init__(self, clients: Iterable[Client], demo: DemoRegistrations | None, public_url: str) -> None:
         redirect = public_url + CALLBACK_PATH
@@ -45,7 +45,7 @@ class Registered:
         self._demo = demo
 
     def at(self, issuer: str) -> AppRegistration | None:
-        """The registration at a FHIR server, by its base as the EHR writes it; None where there is none."""
+        """The registration at a FHIR server, by its base URL as the EHR writes it; None if there is none."""
         base = issuer.rstrip("/")
         if (known := self._known.get(base)) is not None or self._demo is None:
             return known
@@ -57,6 +57,6 @@ class Registered:
             issuer=found.issuer,
             redirect_uri=found.redirect_uri,
             app=SmartApp(client_id=found.client_id, secret=found.client_secret),
-            # The demo EHR is on this machine, wherever else nobody may have us call it.
+            # The demo EHR runs on this machine, a loopback address that nobody else may have us call.
             allowance=Allowance((found.issuer,), loopback=True),
         )

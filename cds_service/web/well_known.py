@@ -1,4 +1,4 @@
-"""Where weaknesses are reported: /.well-known/security.txt as RFC 9116 has it."""
+"""The route /.well-known/security.txt (RFC 9116), which says where to report vulnerabilities."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -13,10 +13,10 @@ PATH = "/.well-known/security.txt"
 
 
 def register(app: Flask, contact: str, policy: str, public_url: str, clock: Callable[[], date]) -> None:
-    """Adds the route.
+    """Add the route.
 
-    ``contact`` is a mailto: or https: address, ``policy`` the https: address of a page, each empty if there is none;
-    ``clock`` gives the UTC day, ``public_url`` is our own address.
+    ``contact`` is a mailto: or https: address, ``policy`` the https: address of a page; each may be empty. ``clock``
+    gives the UTC day, ``public_url`` is our own address.
     """
 
     @app.get(PATH)
@@ -28,7 +28,7 @@ def register(app: Flask, contact: str, policy: str, public_url: str, clock: Call
 
 
 def security_text(contact: str, policy: str, public_url: str, today: date) -> str:
-    """The lines of the file. ``Canonical`` is given only over https, as section 2.5.2 asks."""
+    """The text of the file. It has ``Canonical`` only for https, as section 2.5.2 requires."""
     fields = [
         ("Contact", contact),
         ("Expires", f"{today + VALID}T00:00:00Z"),
