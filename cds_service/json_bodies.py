@@ -1,7 +1,7 @@
-"""Request bytes in, JSON out, or a RequestError: what every later reader may rely on is settled here, once.
+"""Request bytes in, JSON out, or a RequestError: the one place that validates JSON for all later readers.
 
-JSON is RFC 8259 in UTF-8 without a byte order mark. Of two members of one name the last counts, as in every other
-reader of this program. Numbers are those that a double can hold; orders keep their digits (``read_envelope``).
+JSON is RFC 8259 in UTF-8 without a byte order mark. If a name occurs twice, the last member counts, as in all readers
+of this program. Numbers must fit into a double; orders keep their digits (``read_envelope``).
 """
 
 import json
@@ -16,18 +16,19 @@ import orjson
 from cds_service.errors import RequestError
 
 MEDIA_TYPES = ("application/json", "application/fhir+json")
-# FHIR resources nest about ten levels deep, a Bundle of Bundles in a prefetch about twenty. orjson writes no deeper.
+# FHIR resources nest about ten levels deep, a Bundle of Bundles in a prefetch about twenty. orjson writes at most this
+# depth.
 DEEPEST = 254
-# orjson reads no deeper than 1024 levels, and says so in these words.
+# The start of orjson's error for more than 1024 levels.
 _NO_DEEPER = "depth limit exceeded"
-# Where each member of a body begins and ends: msgspec passes over a member several times faster than it could be read.
+# Finds where each member of a body begins and ends: msgspec skips a member several times faster than it could parse it.
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 LONGEST_INTEGER = 19
 _NUMBERS = frozenset({int, float})
 
 
 def check_media_type(media_type: str, charset: str | None, encoding: str | None) -> None:
-    """Refuses a body that is declared as anything but JSON in UTF-8.
+    """Refuse a body that is not declared as JSON in UTF-8.
 
     ``media_type`` is the Content-Type without parameters, ``charset`` its parameter, ``encoding`` the Content-Encoding.
     Raises RequestError 415.
@@ -54,7 +55,7 @@ def read_json(data: bytes) -> Any:
             raise _too_deep() from None
         place = f"line {error.lineno}, column {error.colno}"
         raise RequestError(400, "structure", f"The body is not JSON: {place}: {_reason(data, error)}.") from None
-    # Refused here, what nests too deeply breaks no later reader.
+    # Refuse deep nesting here, before it breaks a later reader.
     if is_deeper(value, DEEPEST):
         raise _too_deep()
     return value
@@ -62,9 +63,9 @@ def read_json(data: bytes) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A body of which one member was left unread: ``value`` is all else, ``left`` the name of that member.
+    """A parsed body with one member left unread: ``value`` is the rest, ``left`` the name of that member.
 
-    ``unread`` is that member as JSON text, None where the body has none.
+    ``unread`` is that member as JSON text; None if the body has no such member.
     """
 
     data: bytes
@@ -74,17 +75,17 @@ class Envelope:
 
     @property
     def holds_an_object(self) -> bool:
-        """Whether the member that was left is an object, as far as its first character tells."""
+        """Whether the unread member is an object, judged by its first character."""
         return self.unread is not None and bytes(memoryview(self.unread)[:1]) == b"{"
 
     def read(self) -> Any:
-        """The member that was left; None where there is none. Raises RequestError 400 as ``read_json`` does."""
+        """The unread member, parsed; None if there is none. Raises RequestError 400 as ``read_json`` does."""
         if self.unread is None:
             return self.value.get(self.left) if isinstance(self.value, dict) else None
         try:
             value = orjson.loads(memoryview(self.unread))
         except orjson.JSONDecodeError:
-            # The place of the fault is reported as one of the whole body.
+            # Report the place of the fault within the whole body.
             return read_json(self.data)[self.left]
         if is_deeper(value, DEEPEST - 1):
             raise _too_deep()
@@ -92,11 +93,11 @@ class Envelope:
 
 
 def read_envelope(data: bytes, left: str, exact: str) -> Envelope:
-    """The JSON value of a body; of an object without the member ``left``, which costs next to nothing then.
+    """The JSON value of a body; an object comes without the member ``left``, which then costs almost nothing.
 
-    Of that member no more is known than that its structure is JSON: not its depth, its encoding, or the size of its
-    numbers. The numbers of the member ``exact`` that a double may not hold as written are ``decimal.Decimal``: 1.10
-    stays 1.10 (FHIR R4 decimal: precision is significant). Raises RequestError 400 as ``read_json`` does.
+    Only the structure of that member is validated, not its depth, its encoding, or the size of its numbers. In the
+    member ``exact``, numbers that a double may not keep as written are ``decimal.Decimal``: 1.10 stays 1.10 (FHIR R4
+    decimal: precision is significant). Raises RequestError 400 as ``read_json`` does.
     """
     try:
         texts = _MEMBERS.decode(data)
@@ -105,7 +106,7 @@ def read_envelope(data: bytes, left: str, exact: str) -> Envelope:
     except (msgspec.DecodeError, RecursionError, UnicodeError, orjson.JSONDecodeError):
         sound = False
     if not sound:
-        # What is wrong, and where, is reported by the one reader that reads everything.
+        # ``read_json`` reads everything, so it reports the fault and its place.
         whole = read_json(data)
         if isinstance(whole, dict) and exact in whole:
             whole[exact] = _with_exact_numbers(data)[exact]
@@ -124,7 +125,7 @@ def _whole(digits: str) -> int | Decimal:
 
 
 def _holds_a_number(value: Any) -> bool:
-    """Whether a double may not hold something of a JSON value as it was written; of most orders there is nothing."""
+    """Whether a JSON value has a number, which a double may not keep as written; most orders have none."""
     level = [value]
     while level:
         if not _NUMBERS.isdisjoint(map(type, level)):
@@ -134,10 +135,10 @@ def _holds_a_number(value: Any) -> bool:
 
 
 def is_deeper(value: Any, limit: int) -> bool:
-    """Whether objects and lists of a JSON value nest deeper than ``limit`` levels; it looks at each part once."""
+    """Whether objects and lists of a JSON value nest deeper than ``limit`` levels; visits each part once."""
     level = [value]
     for _ in range(limit):
-        # What an object or a list holds, level by level: five times quicker than any loop that asks each part.
+        # The contents of objects and lists, level by level: five times faster than a loop over the parts.
         level = get_referents(*level)
         if not level:
             return False
@@ -150,7 +151,7 @@ def _too_deep() -> RequestError:
 
 
 def _reason(data: bytes, error: orjson.JSONDecodeError) -> str:
-    """What is wrong, in words that repeat nothing of the body."""
+    """The fault, in words that repeat nothing of the body."""
     if "utf-8" in error.msg or "UTF-8" in error.msg:
         return "it is not encoded in UTF-8"
     if "infinity" in error.msg:

@@ -1,4 +1,4 @@
-"""All loaded rule sets, checked once at start: what they read, which answers count where, what an order may concern."""
+"""All loaded rule sets, validated once at start: the records they read, the answers that count, and their orders."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,7 +31,7 @@ from cds_service.verdicts import criteria, decisions
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A policy folder that was not loaded, by its name: an unfinished ``draft``, or one whose ``problems`` say why."""
+    """A rule set folder that was not loaded, by name: an unfinished ``draft``, or one whose ``problems`` say why."""
 
     name: str
     problems: tuple[str, ...]
@@ -39,7 +39,7 @@ class LeftOut:
 
 
 class Silences(NamedTuple):
-    """The facts and the findings of one policy where nothing that they read is on record."""
+    """The facts and findings of one rule set for a chart without any of the records that it reads."""
 
     facts: SilentFacts
     findings: criteria.SilentFindings
@@ -47,11 +47,11 @@ class Silences(NamedTuple):
 
 @dataclass(frozen=True)
 class Library:
-    """The policies in the order of their ids; ``canonical_base`` is the base of our own canonical addresses.
+    """The loaded rule sets, in the order of their ids; ``canonical_base`` is the base of our own canonical addresses.
 
-    ``left_out`` are the folders that are not among them; nothing is said about their orders. ``written`` is policy.json
-    of each, by id, as it was loaded: for the page that prints it whole, and for nothing that decides. ``drafts`` are
-    editions that are listed and never in force, so that they neither answer nor keep another from answering.
+    ``left_out`` are the folders that were not loaded; their orders get no answer. ``written`` is each rule set's
+    policy.json, by id, for the page that prints it; no decision uses it. ``drafts`` are editions that are listed but
+    never in force: they neither answer nor keep another edition from answering.
     """
 
     policies: tuple[Policy, ...]
@@ -62,7 +62,7 @@ class Library:
 
     @property
     def failed(self) -> tuple[LeftOut, ...]:
-        """The folders that should have been loaded and could not be."""
+        """The folders that could not be loaded, without drafts."""
         return tuple(item for item in self.left_out if not item.draft)
 
     @cached_property
@@ -77,27 +77,27 @@ class Library:
 
     @cached_property
     def resource_types(self) -> frozenset[str]:
-        """Every resource type that a policy reads."""
+        """Every resource type that a rule set reads."""
         return frozenset(self.prefetch_keys.values())
 
     @cached_property
     def order_index(self) -> OrderIndex:
-        """Which statements an order concerns."""
+        """The index from orders to the rule sets that they concern."""
         return OrderIndex(self.policies)
 
     @cached_property
     def opened_on_patient_view(self) -> tuple[Policy, ...]:
-        """The policies that may have something to say when a chart is opened."""
+        """The rule sets that may have something to say when a chart is opened."""
         return tuple(policy for policy in self.policies if policy.patient_view_when is not None)
 
     @cached_property
     def read_when_a_chart_is_opened(self) -> Mapping[str, frozenset[str]]:
-        """Policy id -> the resource types that tell whether that policy has something to say on patient-view."""
+        """Rule set id -> the resource types that decide whether the rule set has something to say on patient-view."""
         return {policy.id: types_of_opening(policy) for policy in self.opened_on_patient_view}
 
     @cached_property
     def policy_reads(self) -> PolicyReadsIndex:
-        """What some of the policies read of a chart."""
+        """The index of what rule sets read of a chart."""
         return PolicyReadsIndex(self.policies)
 
     @cached_property
@@ -116,24 +116,24 @@ class Library:
         return {}
 
     def silences(self, policy: Policy) -> Silences:
-        """What a policy says where nothing is on record; worked out when first asked for, or before the first call."""
+        """The facts and findings of a rule set for an empty chart; computed once, on first access."""
         if policy.id not in self._silences:
             facts = SilentFacts(policy, self.resource_types)
             self._silences[policy.id] = Silences(facts, criteria.silent_findings(policy, facts))
         return self._silences[policy.id]
 
     def questionnaires(self, policy: Policy) -> frozenset[str]:
-        """The canonical addresses, each with its edition, whose answers count for a policy: all its editions'."""
+        """The canonical addresses of the forms whose answers count for a rule set: those of all its editions."""
         return self._questionnaires[policy.statement]
 
     @cached_property
     def override_reasons(self) -> Mapping[str, str]:
-        """The override reasons that cards offer or have offered: code -> what it is called."""
+        """The override reasons that cards offer or have offered: code -> label."""
         return overrides.known()
 
     @cached_property
     def topics(self) -> Mapping[str, str]:
-        """The topics of cards, one for each therapy and outcome: code -> what it is called."""
+        """The topics of cards, one for each therapy and outcome: code -> label."""
         return {
             f"{policy.phrases.topic}{outcome.topic}": f"{policy.procedure}: {outcome.value}"
             for policy in self.policies
@@ -141,30 +141,29 @@ class Library:
         }
 
     def reason_label(self, code: str, system: str) -> str | None:
-        """What an override reason is called if our cards offer it, or None; an empty ``system`` stands for ours."""
+        """The label of an override reason that our cards offer, otherwise None; an empty ``system`` stands for ours."""
         return self.override_reasons.get(code) if system in ("", reason_system(self.canonical_base)) else None
 
     @cached_property
     def statements(self) -> tuple[tuple[Policy, ...], ...]:
-        """The policies by statement, each with all of its editions."""
+        """The rule sets by statement, each with all its editions."""
         found: dict[str, list[Policy]] = {}
         for policy in self.policies:
             found.setdefault(policy.statement, []).append(policy)
         return tuple(map(tuple, found.values()))
 
     def policy(self, policy_id: str) -> Policy | None:
-        """The policy of that id, or None."""
+        """The rule set with that id, or None."""
         return next((policy for policy in self.policies if policy.id == policy_id), None)
 
 
 def load_library(
     folder: Path, canonical_base: str, codes: Path | None = None, value_sets: Path | None = None
 ) -> Library:
-    """Loads every policy folder in ``folder``, with the code packs in the folder ``codes`` and the value sets in the
-    folder ``value_sets`` where there are such.
+    """Load every rule set in ``folder``, with the code packs in ``codes`` and the value sets in ``value_sets``, if any.
 
-    A folder that cannot be loaded is left out alone, and so is a draft. Raises PolicyError with all problems where no
-    policy is left, and where the code packs or the value sets cannot be used.
+    A folder that cannot be loaded, and a draft, are left out; the others load. Raises PolicyError with all problems if
+    no rule set is left, or if the code packs or the value sets cannot be used.
     """
     packs, given, folders = read_packs(codes), read_value_sets(value_sets), _policy_folders(folder)
     if misplaced := unplaced(given, (path.name for path in folders)):
@@ -201,13 +200,13 @@ def load_library(
 
 
 def _policy_folders(folder: Path) -> list[Path]:
-    """The folders that hold a file of a policy; one whose policy.json was lost is among them."""
+    """The folders with any file of a rule set, even if policy.json is missing."""
     folders = sorted(folder.iterdir()) if folder.is_dir() else []
     return [path for path in folders if any((path / f"{name}.json").exists() for name in FILES)]
 
 
 def _disputed(policies: Sequence[Policy], folder: Path) -> list[LeftOut]:
-    """The editions of statements of which two claim the same days: which of them counts is then not known."""
+    """The editions of statements with overlapping days, where it is unknown which edition applies."""
     found = []
     for statement in dict.fromkeys(policy.statement for policy in policies):
         editions = [policy for policy in policies if policy.statement == statement]

@@ -1,4 +1,4 @@
-"""The clients that no clients file lists: callers without a token, and the demo calls of the workbench."""
+"""The ids of clients outside the clients file: callers without a token, and the demo calls of the workbench."""
 
-# No entry of the clients file may take these ids.
+# No entry of the clients file may have these ids.
 OPEN, WORKBENCH = "open", "workbench"

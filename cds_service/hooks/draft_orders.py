@@ -1,7 +1,6 @@
-"""``context.draftOrders`` as sent (CDS Hooks 2.0, order-select and order-sign): the orders, and what is none.
+"""``context.draftOrders`` as sent (CDS Hooks 2.0, order-select and order-sign): the orders, and all other entries.
 
-One entry that cannot be read spoils itself alone, and is reported: an order that is not seen would look like one that
-nobody has anything to say about.
+An unreadable entry affects only itself, and is reported: a lost order would look like an order without a statement.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,9 +15,9 @@ from cds_service.fhir.types import ORDERS, TYPES, WITHDRAWN, Ordered
 from cds_service.hooks.members import member, required, too_many
 
 PLACE = "context.draftOrders"
-# FHIR resources nest about ten levels deep; what nests much deeper could not be written into an answer.
+# FHIR resources nest about ten levels deep; a much deeper order could not be written into an answer.
 DEEPEST_ORDER = 100
-# Orders of DSTU2 and STU3 that FHIR R4 knows under another name.
+# Order types of DSTU2 and STU3, with their names in FHIR R4.
 OLDER_ORDERS = {
     "DiagnosticOrder": "ServiceRequest",
     "ProcedureRequest": "ServiceRequest",
@@ -26,12 +25,12 @@ OLDER_ORDERS = {
     "DeviceUseRequest": "DeviceRequest",
     "MedicationOrder": "MedicationRequest",
 }
-# Why a draft is not read as an order, as the log counts it.
+# The reasons why a draft is not an order, as counted in the log.
 CAUSES = ("no-resource", "older-version", "code", "local-code", "not-a-draft")
 
 
 class UnreadDraft(NamedTuple):
-    """A draft that is not read as an order: its ``place`` in the request, ``cause`` (of CAUSES), a sentence."""
+    """A draft that is not an order: its ``place`` in the request, ``cause`` (of CAUSES), and a sentence."""
 
     place: str
     cause: str
@@ -39,11 +38,11 @@ class UnreadDraft(NamedTuple):
 
 
 class DraftOrders(NamedTuple):
-    """What draftOrders holds.
+    """The entries of draftOrders.
 
     ``drafts`` are (reference, resource) in the order sent; ``of_others`` (place, resource) are orders for another
-    patient; ``unread`` is what cannot be read as an order, though it stays a draft; ``named`` leads from the fullUrl of
-    an entry to the reference of its draft.
+    patient; ``unread`` are drafts that cannot be read as orders, which stay drafts; ``named`` maps the fullUrl of an
+    entry to the reference of its draft.
     """
 
     drafts: tuple[tuple[str, Json], ...] = ()
@@ -55,8 +54,8 @@ class DraftOrders(NamedTuple):
 def read_drafts(context: Mapping[str, Any], patient_id: str, limits: ReadLimits) -> DraftOrders:
     """The draft orders of a context.
 
-    Raises RequestError: 400 where draftOrders is not a Bundle, or none of its entries holds a resource; 413 for more
-    than ``limits`` let through.
+    Raises RequestError: 400 if draftOrders is not a Bundle, or none of its entries has a resource; 413 for more than
+    ``limits`` allow.
     """
     listed = _entries(context)
     if len(listed) > limits.drafts:
@@ -97,7 +96,7 @@ def read_drafts(context: Mapping[str, Any], patient_id: str, limits: ReadLimits)
 
 
 def is_of_another(subject: Any, patient_id: str) -> bool:
-    """Whether a subject names another patient for certain; a urn, a contained or a logical reference does not tell."""
+    """Whether a subject certainly names another patient; a urn, a contained or a logical reference is never certain."""
     reference = subject.get("reference") if isinstance(subject, dict) else None
     if not isinstance(reference, str):
         return False
@@ -117,7 +116,7 @@ def _entries(context: Mapping[str, Any]) -> list[Any]:
 
 
 def _resource(entry: Any, place: str) -> tuple[Json | None, str]:
-    """The resource of an entry, or None and why there is none."""
+    """The resource of an entry and ""; or None and the reason."""
     if not isinstance(entry, dict):
         return None, f"{place} must be an object."
     resource = entry.get("resource")
@@ -129,7 +128,7 @@ def _resource(entry: Any, place: str) -> tuple[Json | None, str]:
 
 
 def _unreadable(resource: Json, place: str) -> Iterator[UnreadDraft]:
-    """Why it cannot be determined what a draft orders; nothing where it can, and for drugs: they are not procedures."""
+    """The reasons why it is unknown what a draft orders; none for a readable order or a drug, which is no procedure."""
     kind = resource["resourceType"]
     if kind in OLDER_ORDERS:
         sentence = f"{place} is a {kind}, which FHIR R4 does not have; send a {OLDER_ORDERS[kind]}."
@@ -158,7 +157,7 @@ def _unreadable(resource: Json, place: str) -> Iterator[UnreadDraft]:
 
 
 def _characters(order: Json) -> int:
-    """How much an order says of what it is, where and why: the characters of words, displays, codes and systems."""
+    """The size of an order's what, where and why: the characters of its texts, displays, codes and systems."""
     concepts = [inline_concept(order)]
     for name in ("bodySite", "reasonCode", "reason", "orderDetail"):
         concepts += map(inner_concept, list_of(order.get(name)))
@@ -175,7 +174,7 @@ def _texts_of(concept: Json) -> list[Any]:
 
 
 def _is_too_deep(resource: Json) -> bool:
-    # What an object or a list holds, level by level (``json_bodies.is_deeper``).
+    # The contents of objects and lists, level by level (``json_bodies.is_deeper``).
     level: list[Any] = [resource]
     for _ in range(DEEPEST_ORDER):
         level = get_referents(*level)

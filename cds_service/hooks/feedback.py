@@ -1,8 +1,8 @@
-"""Feedback as sent: what became of cards, read from JSON, or a RequestError that says what, where and what is allowed.
+"""Feedback as sent: parses JSON, or raises a RequestError that says what is wrong, where, and what is allowed.
 
-CDS Hooks 2.0, "Feedback", read liberally where EHRs are known to differ: ``overrideReasons`` for ``overrideReason``,
-an extension in place of a reason, ids that are not UUIDs, a reason without ``system``, one object in place of a list,
-no ``outcomeTimestamp``.
+CDS Hooks 2.0, "Feedback", read liberally where EHRs are known to differ: ``overrideReasons`` for ``overrideReason``, an
+extension instead of a reason, ids that are not UUIDs, a reason without ``system``, one object instead of a list, no
+``outcomeTimestamp``.
 """
 
 import re
@@ -21,15 +21,15 @@ LONGEST_ID = 200
 LONGEST_SYSTEM = LONGEST_DISPLAY = 500
 LONGEST_COMMENT = 2000
 CUT = " [cut]"
-# What an EHR of Epic sends in place of a coded reason; its category is a number of its own.
+# Epic sends this extension instead of a coded reason; its category is a number of Epic's own.
 _EXTENSION = "com.epic.cdshooks.feedback.overrideReason."
-# RFC 3339; without a zone it is UTC, which is what CDS Hooks asks for.
+# RFC 3339; a time without a zone is UTC, as CDS Hooks requires.
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,12})?)?([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a card was overridden, as coded by the EHR; what was not sent is empty."""
+    """The EHR's coded reason for overriding a card; members that were not sent are empty."""
 
     code: str = ""
     system: str = ""
@@ -38,9 +38,9 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackItem:
-    """What became of one card. ``happened_at`` is the outcomeTimestamp in UTC, or None where none was sent.
+    """The feedback for one card. ``happened_at`` is the outcomeTimestamp in UTC; None if not sent.
 
-    ``comment`` is a user's free text and may speak of a patient: it may go into the store, and nowhere else.
+    ``comment`` is a user's free text and may describe a patient: it may go into the store, and nowhere else.
     """
 
     card: str
@@ -53,10 +53,9 @@ class FeedbackItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptFeedback:
-    """One piece of feedback as it is kept, with what is known of its card; of a card not on record, all None.
+    """One stored piece of feedback, with the facts of its card; these are all None for an unknown card.
 
-    ``suggestions`` are the labels of what was accepted; ``other_suggestions`` the ids, as sent, of what is not on
-    record.
+    ``suggestions`` are the labels of accepted suggestions; ``other_suggestions`` are the ids, as sent, of unknown ones.
     """
 
     client: str
@@ -75,7 +74,7 @@ class KeptFeedback:
 
 @dataclass(frozen=True, slots=True)
 class CardsShown:
-    """How many cards of one statement were shown in some days, by the outcome of the card."""
+    """The number of a rule set's cards with one outcome, shown in some range of days."""
 
     policy: str
     card_outcome: str
@@ -84,17 +83,17 @@ class CardsShown:
 
 @dataclass(frozen=True, slots=True)
 class DayRange:
-    """UTC days, both included; None is any."""
+    """A range of UTC days, both included; None means open."""
 
     since: date | None = None
     until: date | None = None
 
 
 def parse(body: Any, most: int = MOST_ITEMS) -> list[FeedbackItem]:
-    """The items of a feedback request, in its order; members that are not known are ignored.
+    """The items of a feedback request, in its order; unknown members are ignored.
 
-    Raises RequestError 400 with the place of the first fault, or 413 for more than ``most`` items. Then nothing
-    of the body counts; the sender corrects it and sends the whole batch again. No sentence repeats a value of the body.
+    Raises RequestError 400 with the place of the first fault, or 413 for more than ``most`` items. Then the whole body
+    is refused; the sender corrects it and sends the whole batch again. No error message repeats a value of the body.
     """
     given = _object(body, "The body", "").get("feedback")
     if given is None:
@@ -206,7 +205,7 @@ def _id(parent: Mapping[str, Any], name: str, place: str) -> str:
 
 
 def _text(parent: Mapping[str, Any], name: str, place: str, longest: int, refused_beyond: int = 0) -> str | None:
-    """Text of people or systems: cut where it is too long, with a mark, and without what no database can keep."""
+    """A text, cut with a mark if too long, and without characters that no database can store."""
     value, where = parent.get(name), f"{place}.{name}"
     if value in (None, ""):
         return None

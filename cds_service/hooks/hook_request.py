@@ -1,4 +1,4 @@
-"""A hook call as sent: JSON body in, HookRequest out, or a RequestError that says what, where and what is allowed."""
+"""A hook call as sent: JSON body in, HookRequest out, or a RequestError that says what is wrong and where."""
 
 import re
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ HOOKS = (PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN)
 SERVICES = {f"coverage-guidance-{hook}": hook for hook in HOOKS}
 SERVICE_OF = {hook: service_id for service_id, hook in SERVICES.items()}
 
-# What may be behind "Bearer " in a header (RFC 6750, section 2.1, and any other visible ASCII that is in use).
+# The characters that may follow "Bearer " (RFC 6750, section 2.1, and any other visible ASCII that is in use).
 _TOKEN = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True, slots=True)
 class FhirAuthorization:
-    """What the EHR grants for one call (CDS Hooks 2.0, "FHIR Resource Access"); ``expires_in`` in seconds.
+    """The EHR's grant for one call (CDS Hooks 2.0, "FHIR Resource Access"); ``expires_in`` in seconds.
 
     The token is for this call alone: it is never stored, logged or shared, and ``repr`` does not show it.
     """
@@ -39,10 +39,9 @@ class FhirAuthorization:
 class HookRequest:
     """One call: ``drafts`` are (reference, resource) of draftOrders, ``selections`` is None if the hook has none.
 
-    ``orders_of_others`` are (place, resource) of orders for another patient, and ``unread_drafts`` what of the drafts
-    cannot be read as an order.
-    ``context`` holds the texts at the root of the context, which prefetch tokens name. ``unfetched`` maps a published
-    prefetch key to the sentence that says why it could not be had, or not whole; a call as sent has none.
+    ``orders_of_others`` are (place, resource) of orders for another patient; ``unread_drafts`` are drafts that cannot
+    be read as orders. ``context`` has the texts at the root of the context, which prefetch tokens name. ``unfetched``
+    maps a published prefetch key to a sentence on why it is missing or incomplete; a call as sent has none.
     """
 
     hook: str
@@ -58,9 +57,9 @@ class HookRequest:
     unread_drafts: tuple[UnreadDraft, ...] = ()
 
     def lacks(self, key: str) -> bool:
-        """Whether a published prefetch key was neither sent whole nor tried to be fetched.
+        """Whether a published prefetch key was neither sent in full nor already requested from the FHIR server.
 
-        What was sent as ``null`` or failed is not lacking: the EHR has answered (CDS Hooks 2.0, "Prefetch Template").
+        A key sent as ``null`` or as failed is not lacking: the EHR has answered (CDS Hooks 2.0, "Prefetch Template").
         """
         if key in self.unfetched:
             return False
@@ -76,16 +75,16 @@ def hook_of(service_id: str) -> str:
 
 
 def parse(service_id: str, body: Any, limits: ReadLimits = DEFAULT_LIMITS) -> HookRequest:
-    """Reads a call of a service (CDS Hooks 2.0, "Calling a CDS Service"); unknown members are ignored.
+    """Parse a call of a service (CDS Hooks 2.0, "Calling a CDS Service"); unknown members are ignored.
 
-    Raises RequestError: 404 unknown service, 400 for a body that lacks what the hook needs or mixes patients, 413 for
-    one with more than ``limits`` let through.
+    Raises RequestError: 404 for an unknown service, 400 for a body that lacks what the hook needs or mixes patients,
+    413 for more than ``limits`` allow.
     """
     expected = hook_of(service_id)
     request = member(body, "The body", dict)
     hook = required(request, "hook", str, "hook")
     if hook != expected:
-        # Any other text might be of the patient.
+        # Any other text might be about the patient.
         said = f"'{hook}'" if hook in HOOKS else "another"
         sentence = f"The service {service_id} answers the hook {expected}, but the body says {said}."
         raise RequestError(400, "invalid", sentence, "hook")
@@ -115,9 +114,9 @@ def parse(service_id: str, body: Any, limits: ReadLimits = DEFAULT_LIMITS) -> Ho
 
 
 def with_prefetch(request: HookRequest, sent: Any, limits: ReadLimits = DEFAULT_LIMITS) -> HookRequest:
-    """The call with the member ``prefetch`` of its body, which ``parse`` does without and reads where it is given.
+    """The call with the ``prefetch`` of its body, for a body that ``parse`` got without it.
 
-    Raises RequestError 400 where it is not an object, 413 for more than ``limits`` let through.
+    Raises RequestError 400 if it is not an object, 413 for more than ``limits`` allow.
     """
     return replace(request, prefetch=_prefetch(sent, limits))
 
@@ -134,9 +133,9 @@ def _prefetch(sent: Any, limits: ReadLimits) -> Mapping[str, Any]:
 
 
 def _authorization(sent: Any, patient_id: str) -> FhirAuthorization | None:
-    """What the EHR grants; members that this service can do without are left out where they have another shape.
+    """The EHR's grant; optional members of the wrong type are left out.
 
-    A grant without a token is no error: some test clients name a server that asks for none.
+    A grant without a token is no error: some test clients name a server that requires none.
     """
     if sent is None:
         return None
@@ -168,7 +167,7 @@ def _text(parent: Mapping[str, Any], name: str) -> str | None:
 
 
 def _selections(context: Mapping[str, Any], named: Mapping[str, str]) -> frozenset[str]:
-    """The references selected; a selection may name an entry's fullUrl, for a draft that has no id yet."""
+    """The selected references; a selection may name an entry's fullUrl, for a draft without an id."""
     selections = required(context, "selections", list, "context.selections")
     if not all(isinstance(item, str) for item in selections):
         raise RequestError(

@@ -1,4 +1,4 @@
-"""Members of a request body, each of the JSON type that it must have, or a RequestError that names the place."""
+"""Members of a request body with their required JSON types; a RequestError names the place of a fault."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ _NAMES: dict[type, str] = {dict: "an object", list: "a list", str: "text"}
 
 
 def required(parent: Mapping[str, Any], name: str, kind: type, place: str) -> Any:
-    """A member that must be there. Raises RequestError 400."""
+    """A required member. Raises RequestError 400."""
     if parent.get(name) in (None, ""):
         raise RequestError(400, "required", f"{place} is required and missing.", place)
     return member(parent[name], place, kind)
@@ -23,13 +23,13 @@ def member(value: Any, place: str, kind: type) -> Any:
 
 
 def given(parent: Mapping[str, Any], name: str) -> Any:
-    """A member, or None where it is left out, null or empty text."""
+    """A member; None if it is missing, null or empty text."""
     value = parent.get(name)
     return None if value == "" else value
 
 
 def too_many(place: str, found: int, what: str, most: int, setting: str) -> RequestError:
-    """That a part of the body holds more than is read."""
+    """The error for a part of the body with more items than the limit."""
     sentence = (
         f"{place} holds {found} {what}; at most {most} are read. Send fewer, or let the operator raise {setting}."
     )

@@ -1,1 +1,1 @@
-"""The service asks itself what it knows the answer to."""
+"""The self-check: the service evaluates known-answer patients and validates its own parts."""

@@ -1,4 +1,4 @@
-"""The checks by name, one run of all of them, and what it tells: readiness, metrics, log."""
+"""One run of all self-checks, and its reports to readiness, metrics, and log."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,33 +25,33 @@ from cds_service.store import activity
 from cds_service.store.failures import StoreError
 from cds_service.web.discovery import discovery_document
 
-# Of the known answers beyond those that cover everything one in so many is run each time; all are in half an hour.
+# Each run evaluates a covering set of the known answers, and one in PARTS of the others: all within half an hour.
 PARTS = 30
-# Between two known answers the calls of others go first.
+# Seconds between two known answers in which other calls go first.
 PAUSE = 0.005
-# What the log says of a statement that a check concerns.
+# The log event for a rule set that a check concerns.
 _EVENTS = {"silence": "silent-policy", "left-out": "policy-left-out"}
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What one check found wrong: sentences, the statements that it concerns, and their cases (policy, name)."""
+    """The faults that one check found: sentences, the rule sets concerned, and their cases (policy, name)."""
 
     sentences: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
     cases: tuple[tuple[str, str], ...] = ()
 
     def concerns(self, check: str) -> Iterator[Concern]:
-        """What readiness names: each case, and each statement of which no case is named."""
+        """The concerns for readiness: each case, and each rule set without a case."""
         for policy in self.policies:
             cases = [Concern(check, policy, name) for owner, name in self.cases if owner == policy]
             yield from cases or [Concern(check, policy)]
 
 
 class SelfCheck:
-    """All checks of one application. Made before the workers fork; each runs its own.
+    """All checks of one application. Made before the workers fork; each worker runs them itself.
 
-    ``clock`` gives the UTC day on which calls are evaluated; ``now`` and ``monotonic`` seconds.
+    ``clock`` gives the UTC day on which calls are evaluated; ``now`` and ``monotonic`` give seconds.
     """
 
     def __init__(
@@ -82,14 +82,14 @@ class SelfCheck:
         self._unreadable: dict[str, Sequence[str]] = {}
         self._turn = 0
         self._status = ""
-        # What the first run loads is loaded now, so that workers share it.
+        # Load now what the first run needs, so that workers share it.
         app.test_client()
         app.jinja_env.get_template("policy.html")
 
     def run(self, pause: Callable[[float], bool] = lambda seconds: False) -> dict[str, CheckResult]:
-        """Runs every check and tells what it found.
+        """Run every check, report the results, and return them by name.
 
-        ``pause`` is called between two known answers; where it returns True the run is broken off and tells nothing.
+        ``pause`` is called between two known answers; if it returns True, the run stops and reports nothing.
         """
         found = {name: self._guarded(check) for name, check in self._checks(pause).items()}
         if not pause(0):
@@ -109,7 +109,7 @@ class SelfCheck:
             ),
             "clock": lambda: CheckResult(tuple(self._clock.problems())),
             "audit": self._audit,
-            # Looks at the files, for the check after it too.
+            # Reads the files for "changed" too, so it comes first.
             "policies": lambda: CheckResult(tuple(self._files.problems())),
             "changed": self._changed,
             "left-out": lambda: CheckResult(tuple(f"{name} is left out" for name in self._left_out), self._left_out),
@@ -121,7 +121,7 @@ class SelfCheck:
             return check()
         except (StoreError, AuditError) as error:
             return CheckResult((str(error),))
-        # A check that breaks has found something, whatever broke.
+        # A check that raises has failed, whatever the error.
         except Exception as error:
             logs.logger().error("background-failed", exc_info=error)
             return CheckResult((f"the check broke with {type(error).__name__}",))
@@ -165,7 +165,7 @@ class SelfCheck:
         return CheckResult(tuple(self._store_check.problems() if self._store_check is not None else ()))
 
     def _threads(self) -> CheckResult:
-        """Threads that ended although nobody closed them are reported and started again."""
+        """Report threads that ended unexpectedly, and restart them."""
         problem = self._around.ledger.revive()
         return CheckResult((problem,) if problem else ())
 
@@ -181,7 +181,7 @@ class SelfCheck:
         )
 
     def _silence(self) -> CheckResult:
-        """Statements with orders and no card; of a store that cannot be read, its own check tells."""
+        """Rule sets with orders but no card; a store that cannot be read is left to its own check."""
         store, metrics = self._around.store, self._around.metrics
         if store is None:
             return CheckResult()

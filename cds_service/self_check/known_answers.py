@@ -1,4 +1,4 @@
-"""Patients whose answer is known: the cases of the loaded policies, sent to the application as hook calls."""
+"""Known-answer patients: the cases of the loaded rule sets, sent to the application as hook calls."""
 
 import hashlib
 import zlib
@@ -20,9 +20,9 @@ from cds_service.web.probe import Probe
 
 @dataclass(frozen=True, slots=True)
 class KnownAnswer:
-    """One case of a policy, and what is expected.
+    """One case of a rule set, with its expected answer.
 
-    It has the case as it is ``written`` in JSON, and its request is made when it is sent.
+    ``written`` is the case as JSON; ``request`` builds the request from it when it is sent.
     """
 
     owner: Policy
@@ -32,59 +32,58 @@ class KnownAnswer:
 
     @property
     def policy(self) -> str:
-        """The id of the policy."""
+        """The id of the rule set."""
         return self.owner.id
 
     @property
     def key(self) -> tuple[str, str]:
-        """What tells it from all others."""
+        """The case's unique key: rule set and name."""
         return self.policy, self.name
 
     @property
     def expect(self) -> Mapping[str, Any]:
-        """What is expected, as the case has it."""
+        """The expected answer, as written in the case."""
         expect: Mapping[str, Any] = orjson.loads(self.written)["expect"]
         return expect
 
     @property
     def today(self) -> date:
-        """The day on which it is evaluated."""
+        """The day on which the case is evaluated."""
         return today_of(self.owner)
 
     def request(self) -> tuple[str, bytes]:
-        """The service that it is sent to, and the body."""
+        """The service id and the body of the case's request."""
         service_id, body = request_of(self.owner, orjson.loads(self.written), self.guide)
         return service_id, orjson.dumps(body)
 
 
 def known_answers(policy: Policy, guide: Guide) -> Iterator[KnownAnswer]:
-    """Every case of a policy that can come over HTTP; those that are checked against the rule of one source cannot.
+    """Every case of a rule set that can be sent over HTTP, so none that is evaluated against one source's rule.
 
-    Raises PolicyError, at the latest after the last of them, where cases cannot be read.
+    Raises PolicyError, possibly only after the last case, if cases cannot be read.
     """
     for case in policy.cases.each():
         if "profile" not in case:
-            # What ``dumps`` gives takes up 4 kB however short it is; a copy takes up what it is long.
+            # A result of ``dumps`` takes up at least 4 kB; a copy takes up only its length.
             yield KnownAnswer(policy, case["name"], bytes(memoryview(orjson.dumps(case))), guide)
 
 
 class KeptAnswers:
-    """Known answers of one policy, packed until they are due: there are many, and each process has its own."""
+    """The known answers of one rule set, compressed until due: there are many, and each process has its own copy."""
 
     def __init__(self, answers: Sequence[KnownAnswer], parts: int) -> None:
-        """``answers`` are all of that policy; those that cover the others are due at each turn, of the rest one part
-        of so many."""
+        """``answers`` are the rule set's; a covering set is due at each turn, and one of ``parts`` of the rest."""
         first = covering(answers)
         covered = {answer.key for answer in first}
         rest = [answer for answer in answers if answer.key not in covered]
         self._first, self._rest = _Packed(first), [_Packed(rest[part::parts]) for part in range(parts)]
 
     def first(self) -> Iterator[KnownAnswer]:
-        """Those that are due at each turn."""
+        """The answers that are due at each turn."""
         return self._first.each()
 
     def part(self, turn: int) -> Iterator[KnownAnswer]:
-        """Those of the rest that are due at that turn."""
+        """The other answers that are due at ``turn``."""
         return self._rest[turn % len(self._rest)].each()
 
 
@@ -100,8 +99,10 @@ class _Packed:
 
 
 def covering(cases: Sequence[KnownAnswer]) -> list[KnownAnswer]:
-    """Few of them that expect everything that any of them expects: each truth of each criterion and verdict, each
-    suggestion, summary, pathway and refusal. Cases that expect most come first.
+    """A small set of cases that together expect everything that any case expects.
+
+    It covers each truth of each criterion and verdict, and each suggestion, summary, pathway and refusal. Cases that
+    expect the most come first.
     """
     wanted = {case.key: {(case.policy, item) for item in _points(case.expect)} for case in cases}
     chosen: list[KnownAnswer] = []
@@ -124,14 +125,14 @@ def _points(expect: Mapping[str, Any]) -> Iterator[str]:
 
 
 class Examiner:
-    """Sends known answers through the application, and remembers how each came back the first time."""
+    """Sends known answers through the application, and remembers the first response to each."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
         self._first: dict[tuple[str, str], bytes] = {}
 
     def problems(self, case: KnownAnswer) -> list[str]:
-        """A sentence for each point in which the answer is not the one that is known."""
+        """A sentence for each difference between the response and the known answer."""
         sent, expect = Probe(case.today), case.expect
         service_id, body = case.request()
         answer = self._app.test_client().post(

@@ -1,4 +1,4 @@
-"""What the self-check asks of the store: that it can be written, is the file at its path, and has whole pages."""
+"""The self-check of the store: it can be written, is the file at its path, and has intact pages."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ class StoreCheck:
         self._is_damaged = False
 
     def problems(self) -> list[str]:
-        """A sentence for each fault; once, that another file took the place of the store. Raises StoreError."""
+        """A sentence for each fault; a replaced store file is reported once. Raises StoreError."""
         self._store.ping()
         was_reopened = self._store.reopened != self._reopened
         self._reopened = self._store.reopened

@@ -1,4 +1,4 @@
-"""What the service needs in addition to its rules: the files of its policies, its clock, its pages and documents."""
+"""Checks of the parts around the rules: the rule set files, the clock, pages, and documents."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -15,15 +15,14 @@ from cds_service.policy.model import Policy
 from cds_service.web import probe
 from cds_service.web.probe import Probe
 
-# No installation runs that long without a new release.
+# No installation runs this long without a new release.
 YEARS = 20
 SECONDS_OF_JUMP = 30.0
 _CONTEXT = {"userId": "Practitioner/self-check", "patientId": "self-check"}
 
 
 class Files:
-    """The folders of policies, code packs and value sets, as they were when the service loaded them, all but
-    ``left_out``."""
+    """The folders of rule sets, code packs and value sets at the time of loading, except the rule sets ``left_out``."""
 
     def __init__(
         self,
@@ -39,11 +38,11 @@ class Files:
         self._problems: list[str] = []
 
     def changed(self) -> bool:
-        """Whether a restart would load something else, as ``problems`` saw the files last."""
+        """Whether a restart would load something else, according to the latest call of ``problems``."""
         return self._last != self._loaded
 
     def problems(self) -> list[str]:
-        """Why a restart would load less, as sentences; they are loaded again only where something has changed."""
+        """Sentences on why a restart would load less; the files are loaded again only after a change."""
         if (digest := self._digest()) != self._last:
             try:
                 failed = load_library(self._cards, self._base, self._codes, self._value_sets).failed
@@ -65,10 +64,10 @@ class Files:
 
 
 class Clock:
-    """The time of this machine against what cannot be otherwise.
+    """Plausibility checks of this machine's time.
 
-    ``now`` gives seconds since 1970, ``monotonic`` seconds that no setting of the clock moves, ``today`` the day on
-    which calls are evaluated; ``not_before`` gives a day in the past of the release.
+    ``now`` gives seconds since 1970, ``monotonic`` seconds that no change of the clock affects, ``today`` the day on
+    which calls are evaluated; ``not_before`` gives a day before the release.
     """
 
     def __init__(
@@ -82,7 +81,7 @@ class Clock:
         self._offset: float | None = None
 
     def problems(self) -> list[str]:
-        """A sentence for each fault. A clock that was put right is reported once."""
+        """A sentence for each fault. A jump of the clock is reported once."""
         before = self._now()
         day, after = self._today(), self._now()
         found = []
@@ -104,7 +103,7 @@ def _day(seconds: float) -> date:
 
 
 def discovery_problems(app: Flask, expected: bytes) -> list[str]:
-    """Whether discovery is answered as at the start, and each template of it can be asked for."""
+    """A sentence for each fault: discovery changed since the start, or a template cannot be resolved."""
     answer = _get(app, "/cds-services")
     if answer[0] != 200 or answer[1] != "application/json":
         return [f"/cds-services came back with status {answer[0]} as {answer[1]}"]
@@ -121,14 +120,14 @@ def discovery_problems(app: Flask, expected: bytes) -> list[str]:
 
 
 def page_problems(app: Flask, policy: Policy) -> list[str]:
-    """Whether the page that the cards of a statement lead to is there."""
+    """A sentence if the page of a rule set, to which its cards link, is missing."""
     status, kind, body = _get(app, f"/policies/{policy.id}")
     whole = status == 200 and kind == "text/html" and body.rstrip().endswith(b"</html>")
     return [] if whole else [f"/policies/{policy.id} came back with status {status} as {kind}"]
 
 
 def metrics_problems(app: Flask) -> list[str]:
-    """Whether the numbers can be read."""
+    """A sentence if the metrics cannot be read."""
     status, _, body = _get(app, "/metrics")
     return [] if status == 200 and b"cds_service_build_info" in body else [f"/metrics came back with status {status}"]
 
@@ -140,5 +139,5 @@ def _get(app: Flask, path: str) -> tuple[int, str, bytes]:
 
 
 def not_before(policies: Iterable[Policy]) -> date:
-    """A day that has passed: the earliest on which the cases of a policy are set."""
+    """A past day: the earliest on which any rule set's cases are evaluated."""
     return date.fromisoformat(min(policy.cases.frame["today"] for policy in policies))

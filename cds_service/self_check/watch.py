@@ -1,4 +1,4 @@
-"""The self-check of one worker: at its start, then every so many seconds, in a thread of its own."""
+"""The self-check of one worker: at its start and then at a fixed interval, in its own thread."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from cds_service.self_check.checks import SelfCheck
 
 
 class Watch:
-    """Made before the workers fork; each starts its own. ``seconds`` pass from the start of one run to the next."""
+    """The self-check thread, made before the workers fork; ``seconds`` is the time between the starts of two runs."""
 
     def __init__(
         self,
@@ -20,19 +20,19 @@ class Watch:
         beside: Callable[[Callable[[float], bool]], None] = lambda pause: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``beside`` is run after each self-check; the function it is given waits, and says when to break off."""
+        """``beside`` runs after each self-check; its argument waits a number of seconds, and returns True to stop."""
         self._check, self._readiness, self._seconds, self._monotonic = check, readiness, seconds, monotonic
         self._beside = beside
-        # A worker that says nothing more is found by its silence, so that nobody else watches this thread.
+        # A worker that stops reporting counts as failing, so nothing else needs to watch this thread.
         self.thread = Background("self-check", self._turn, self._tell, readiness.patience, seconds)
 
     def start(self) -> None:
-        """Begins; the worker is not ready before its first run."""
+        """Start the thread; the worker is not ready before its first run."""
         self._readiness.say([STARTING])
         self.thread.start()
 
     def close(self) -> None:
-        """Ends it."""
+        """End the thread."""
         self.thread.close(self._seconds)
 
     def _turn(self) -> float:
@@ -40,7 +40,7 @@ class Watch:
         for task in (self._check.run, self._beside):
             try:
                 task(self.thread.wait)
-            # What fails must not keep the other from its turn; the next run may succeed.
+            # One failing task must not block the other; its next run may succeed.
             except Exception as error:
                 self._tell(error)
         return max(0.0, self._seconds - (self._monotonic() - begun))

@@ -1,1 +1,1 @@
-"""The whole story of one call: request in, decisions and cards out. Read ``hook_call`` first."""
+"""The evaluation of one call: request in, decisions and cards out. Read ``hook_call`` first."""

@@ -1,4 +1,4 @@
-"""The chart of a call, as the policies that it concerns read it, and in which state each of its lists came."""
+"""The chart of a call, limited to what the concerned rule sets read, and the state of each prefetch list."""
 
 from collections.abc import Collection, Mapping
 
@@ -12,7 +12,7 @@ from cds_service.service.guide import Guide
 
 
 def arrivals(request: HookRequest, library: Library) -> Arrivals:
-    """What came as the prefetch of a call, or was fetched in its place."""
+    """The records of a call's prefetch, sent or fetched."""
     return arrived(request.prefetch, library.prefetch_keys, request.patient_id, request.unfetched)
 
 
@@ -22,14 +22,14 @@ def states(came: Arrivals, library: Library) -> Mapping[str, str]:
 
 
 def failed_lists(listed: Mapping[str, str]) -> list[str]:
-    """The published keys whose list failed or is only a part of what is on record, out of ``states``."""
+    """The published keys whose list failed or is incomplete, from ``states``."""
     return [key for key, state in listed.items() if state == State.FAILED.value]
 
 
 def read_chart(request: HookRequest, candidates: Collection[Policy], guide: Guide, came: Arrivals) -> Chart:
-    """The chart as these policies read it.
+    """The chart, limited to what these rule sets read.
 
-    What the others read stays unread: they cost nothing then, and cannot change what these policies see. Raises
+    The records of other rule sets stay unread: they cost nothing, and cannot change what these rule sets see. Raises
     RequestError 400 for a prefetch that is nested too deeply.
     """
     types, lexicon = guide.library.policy_reads.of(candidates)

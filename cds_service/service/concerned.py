@@ -1,4 +1,4 @@
-"""Which statements a call may concern, before its chart is read, and what must be known next to answer it."""
+"""The rule sets that a call may concern, before its chart is read, and the prefetch that their answer still needs."""
 
 from collections.abc import Collection, Mapping
 from datetime import date
@@ -16,9 +16,9 @@ from cds_service.service.statement import ReadCall, may_open
 
 
 def concerned_policies(request: HookRequest, guide: Guide, today: date) -> tuple[Policy, ...]:
-    """The statements that the call may concern: for most orders none, which their orders alone show.
+    """The rule sets that the call may concern; the orders alone show that most calls concern none.
 
-    Raises RequestError 400 for an order for another patient that may concern a policy; others are ignored.
+    Raises RequestError 400 for an order for another patient that may concern a rule set; other such orders are ignored.
     """
     if request.hook == hook_request.PATIENT_VIEW:
         return guide.library.opened_on_patient_view
@@ -36,11 +36,11 @@ def concerned_policies(request: HookRequest, guide: Guide, today: date) -> tuple
 def wanted_templates(
     request: HookRequest, candidates: Collection[Policy], guide: Guide, today: date
 ) -> Mapping[str, str]:
-    """Published prefetch key -> template of all that must be known next to answer for these policies.
+    """Published prefetch key -> template, for what must be known next to answer for these rule sets. Pure.
 
-    Of an order it is all that they read. When a chart is opened it is first what tells whether a policy has something
-    to say, and once that is known (sent, fetched, or not to be had) all that those read which have: so ask again after
-    each fetch, until nothing is wanted that is not known. Pure. Raises RequestError 400 as ``answer`` does.
+    For an order that is everything they read. For an opened chart it is first what shows whether a rule set has
+    something to say; once that is known (sent, fetched, or not available), it is everything that those rule sets read.
+    So call this again after each fetch, until it wants nothing unknown. Raises RequestError 400 as ``answer`` does.
     """
     if not candidates:
         return {}
@@ -63,5 +63,5 @@ def _templates_of(templates: Mapping[str, str], resource_types: Collection[str])
 
 
 def orders_of(request: HookRequest) -> list[tuple[str, Json]]:
-    """The drafts of a call that may order something: reference and resource of each."""
+    """The drafts of a call that may order something, as (reference, resource)."""
     return [(reference, resource) for reference, resource in request.drafts if orders.may_order(resource)]

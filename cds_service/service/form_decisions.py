@@ -1,4 +1,4 @@
-"""What a form needs to know of a chart: which statements an order or a request asks for, and what each found. Pure."""
+"""The decisions behind forms: the rule sets that orders or a request ask for, each evaluated against a chart. Pure."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -20,8 +20,10 @@ from cds_service.verdicts.decisions import Decision
 
 
 class FormDecision(NamedTuple):
-    """One statement against one chart: the facts with the answers to forms and without them (``recorded``), and the
-    decision."""
+    """One rule set evaluated against one chart, with its decision.
+
+    ``known`` are the facts with answers to forms, ``recorded`` those without.
+    """
 
     policy: Policy
     chart: Chart
@@ -33,10 +35,11 @@ class FormDecision(NamedTuple):
 def form_decisions(
     request: HookRequest, guide: Guide, today: date, asked: Iterable[Policy] = ()
 ) -> Iterator[FormDecision]:
-    """The statements whose procedure the orders of a call ask for, and those ``asked`` for by name.
+    """The rule sets whose procedure the orders of a call ask for, and those ``asked`` for by name.
 
-    Of several editions of a statement the one of the date of service, unless another is asked for. A statement for
-    which the order goes another way has no form. Raises RequestError 400 for an order of another patient.
+    Among several editions of a statement, the edition in force on the date of service applies, unless another is asked
+    for. If a pathway of the rule set applies to the order, there is no form. Raises RequestError 400 for an order for
+    another patient.
     """
     candidates = concerned_policies(request, guide, today)
     wanted = {policy.id: policy for policy in asked}

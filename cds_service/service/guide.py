@@ -1,4 +1,4 @@
-"""What every call needs beside its request."""
+"""The settings and rule sets that every call needs in addition to its request."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,11 @@ from cds_service.settings.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """What every call needs beside its request: the policies, our addresses, the key of the ids, the caller's name, the
-    most that is read, which answers without an author or a role count, and the ``style`` of cards. ``explains``: also
-    what the criteria would say of an order that a card only asks about.
+    """Everything that a call needs in addition to its request.
+
+    ``library`` are the rule sets, ``addresses`` our addresses, ``id_key`` the key of ids, ``client`` the caller's name,
+    ``limits`` the most that is read, and ``style`` the style of cards. ``accepts`` says which answers without an author
+    or a role count. With ``explains``, an answer also has the criteria of an order that a card only asks about.
     """
 
     library: Library
@@ -29,7 +31,7 @@ class Guide:
 
 
 def guide_of(settings: Settings, library: Library, public_url: str) -> Guide:
-    """What every call of an installation needs beside its request; ``public_url`` is its address."""
+    """The guide of an installation; ``public_url`` is its address."""
     limits = ReadLimits(
         settings.max_resources,
         settings.max_drafts,

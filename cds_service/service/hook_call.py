@@ -1,4 +1,4 @@
-"""The story of one call: request in, decisions and cards out. Read this first."""
+"""The evaluation of one call: request in, decisions and cards out. Read this first."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
@@ -15,12 +15,12 @@ from cds_service.service.concerned import concerned_policies, orders_of
 from cds_service.service.guide import Guide
 from cds_service.service.statement import Answer, ReadCall, answer_of, late_answer
 
-# After that long, whatever made a call late may be over.
+# After this time the cause of a late call may be over.
 SECONDS_TO_WAIT = 5
 
 
 def always() -> bool:
-    """There is always time."""
+    """True: there is always time left."""
     return True
 
 
@@ -34,15 +34,17 @@ def answer(
     in_time: Callable[[], bool] = always,
     came: Arrivals | None = None,
 ) -> list[Answer]:
-    """Checks one call against every statement that it may concern; at most one answer for each, by the edition of
-    the date of service.
+    """Evaluate one call against every rule set that it may concern.
 
-    ``candidates`` are ``concerned_policies`` of the call, and ``came`` its ``arrivals``, where the caller has them.
-    ``profile`` is a rule of one source, by its id, that the policies which have it are also checked against. Raises
-    RequestError 412 where an order is recognized but its patient was not sent, 422 for a profile that cannot be
-    applied. A policy that fails answers with a card that says so; the others are unaffected. ``in_time`` says whether
-    there is time for another statement: those for which there is none answer with a card that says so too. Raises
-    RequestError 503 where there is time for none of them.
+    Returns at most one answer for each statement, by the edition in force on the date of service.
+
+    ``candidates`` are ``concerned_policies`` of the call and ``came`` its ``arrivals``, if the caller has them.
+    ``profile`` is the id of one source's rule, which also applies to the rule sets that have it. ``in_time`` says
+    whether there is time for another rule set. A rule set that fails, or for which there is no time, answers with a
+    card that says so; the others are unaffected.
+
+    Raises RequestError 412 if an order is recognized but its patient was not sent, 422 for a profile that cannot be
+    applied, and 503 if there is no time for any rule set.
     """
     if profile is not None:
         _refuse_profile(guide.library, profile)
@@ -76,7 +78,7 @@ def _refuse_profile(library: Library, name: str) -> None:
 
 
 def late() -> RequestError:
-    """What is said of a call of which nothing could be done in time."""
+    """The error for a call that ran out of time before any evaluation."""
     sentence = f"The call could not be answered in time; nothing was decided. Send it again in {SECONDS_TO_WAIT} s."
     return RequestError(503, "timeout", sentence, headers={"Retry-After": str(SECONDS_TO_WAIT)})
 
@@ -88,13 +90,13 @@ def response(answers: Iterable[Answer]) -> dict[str, Any]:
 
 
 def failures(answers: Iterable[Answer]) -> Iterator[Answer]:
-    """The answers of policies that could not be evaluated, for whoever must learn of them."""
+    """The answers of rule sets that could not be evaluated, for reports."""
     return (item for item in answers if item.error is not None)
 
 
 def warm_up(library: Library) -> None:
-    """Loads now what would otherwise make the first call slow, and before the fork, so that workers share it."""
-    # The index and the templates are made when first asked for.
+    """Load before the fork what would slow down the first call, so that workers share it."""
+    # The library computes these on first access.
     _ = library.order_index, library.policy_reads, library.opened_on_patient_view
     _ = library.prefetch_templates, library.resource_types
     for policy in library.policies:

@@ -1,4 +1,4 @@
-"""One statement against one call: whether the call concerns it, and what it says."""
+"""One rule set evaluated for one call: whether the call concerns it, and the answer."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -27,13 +27,13 @@ from cds_service.verdicts.decisions import Decision
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one policy says to one call.
+    """The answer of one rule set to one call.
 
-    ``card`` is None where it stays silent as a chart is opened. ``decision`` is None if the card only asks, names
-    another ``pathway``, or says that evaluation failed or, ``late``, was not possible in time. ``assessment`` is the
-    decision as its card was made from it, with its chart, and ``order`` the first draft that it is about.
-    ``if_meant`` is the assessment of an order that the card asks about, were it for this therapy; worked out only where
-    somebody wants it explained.
+    ``card`` is None if the rule set stays silent when a chart is opened. ``decision`` is None if the card only asks,
+    names another ``pathway``, or says that evaluation failed or ran out of time (``late``). ``assessment`` is the
+    decision that the card was made from, with its chart; ``order`` is the first draft that the card is about. If a card
+    asks about an order, ``if_meant`` is the assessment as if the order were for this therapy; it is evaluated only on
+    request.
     """
 
     policy: Policy
@@ -49,7 +49,7 @@ class Answer:
 
 
 class ReadCall(NamedTuple):
-    """What every statement is checked against: the request, its orders, the chart, the day, and a rule asked for."""
+    """The input for every rule set: the request, its orders, the chart, the day, and the rule asked for."""
 
     request: HookRequest
     drafts: list[tuple[str, Json]]
@@ -60,9 +60,9 @@ class ReadCall(NamedTuple):
 
 
 def answer_of(editions: tuple[Policy, ...], call: ReadCall) -> Answer | None:
-    """What a statement says to a call, by the edition of the date of service; None where the call does not concern it.
+    """The answer of a statement to a call, by the edition in force on the date of service; None if it is not concerned.
 
-    Raises RequestError 412 where an order is recognized but its patient was not sent.
+    Raises RequestError 412 if an order is recognized but its patient was not sent.
     """
     policy = in_force(editions, call.today)
     try:
@@ -70,30 +70,30 @@ def answer_of(editions: tuple[Policy, ...], call: ReadCall) -> Answer | None:
         return _answer(policy, call)
     except RequestError:
         raise
-    # Whatever goes wrong inside one statement must neither silence the others nor read as "nothing wrong".
+    # An error in one rule set must not silence the others, and must not look like "nothing wrong".
     except Exception as error:
         card = None if _is_quiet(call) else guidance.failed_card(_frame(call, policy, "failed", ""))
         return Answer(policy, card, None, Outcome.FAILED, error)
 
 
 def late_answer(editions: tuple[Policy, ...], call: ReadCall) -> Answer:
-    """What is said for a statement for which there was no time left."""
+    """The answer of a statement without time for evaluation."""
     policy = in_force(editions, call.today)
     card = None if _is_quiet(call) else guidance.failed_card(_frame(call, policy, "late", ""), late=True)
     return Answer(policy, card, None, Outcome.FAILED, late=True)
 
 
 def may_open(policy: Policy, call: ReadCall) -> bool:
-    """Whether a policy has something to say as this chart is opened."""
+    """Whether a rule set has something to say when this chart is opened."""
     try:
         return decisions.opens_on_patient_view(policy, _known(policy, call, None).whole)
-    # A policy that fails says so on its card, which is made where the call is answered.
+    # A failing rule set gets a card that says so, when the call is answered.
     except Exception:
         return True
 
 
 def _edition(editions: tuple[Policy, ...], call: ReadCall) -> Policy:
-    """The edition that answers: that of the day on which the drafts are to be performed that any edition recognizes."""
+    """The edition that answers: the one in force on the date of service of the drafts that any edition recognizes."""
     if len(editions) == 1 or call.request.hook == hook_request.PATIENT_VIEW:
         return in_force(editions, call.today)
     meant = [draft.resource for policy in editions if (order := _recognized(policy, call)) for draft in order.drafts]
@@ -150,7 +150,7 @@ def _decision(
 
 
 def _decided(policy: Policy, call: ReadCall, known: Known, order: ProcedureOrder | None) -> Answer:
-    """What is said of a call that concerns the policy: another pathway, a question, or the criteria."""
+    """The answer to a call that concerns the rule set: another pathway, a question, or the criteria."""
     references = order.references if order else ""
     first = order.drafts[0].reference if order else None
     quiet = _is_quiet(call)
@@ -173,7 +173,7 @@ def _decided(policy: Policy, call: ReadCall, known: Known, order: ProcedureOrder
 
 
 def _is_quiet(call: ReadCall) -> bool:
-    """Whether nothing is ordered yet: then nothing is said that is not about the criteria."""
+    """Whether nothing is ordered yet; then only cards about criteria are shown."""
     return call.request.hook == hook_request.PATIENT_VIEW
 
 
