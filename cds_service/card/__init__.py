@@ -1,1 +1,1 @@
-"""A decision to one card in the rule set's words."""
+"""Turns a decision into one card, in the words of its rule set."""

@@ -1,4 +1,4 @@
-"""One decision as a card tells it: rows of criteria in the words of the policy, and the one outcome that applies."""
+"""A decision prepared for its card: rows of criteria in the words of the rule set, and the one outcome that applies."""
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -19,12 +19,12 @@ _WEAKEST = (Truth.NOT_MET, Truth.UNKNOWN, Truth.MET)
 
 
 class Row(NamedTuple):
-    """One criterion on a card: what became of it, and where it is judged for each part, of the weakest of them.
+    """One criterion on a card, with its result; if evaluated for each part, the weakest result counts.
 
-    ``findings`` are those of all parts, ``truth`` that of the weakest, ``sides`` the parts that the row is about where
-    it is not about all. ``conflict``: an answer and a record disagree. ``applies``: the condition under which it is
-    asked holds, as far as is known. ``by_attestation``: it is met, and in some part that it applies to by nothing but
-    what somebody attested.
+    ``finding`` and ``truth`` are those of the weakest part, ``findings`` those of all parts. ``sides`` are the parts
+    that the row is about; empty for all. ``conflict``: an answer and a record disagree. ``applies``: the criterion's
+    condition holds, as far as is known. ``by_attestation``: the criterion is met, in some part that it applies to only
+    by attestation.
     """
 
     phrases: CriterionPhrases
@@ -38,13 +38,13 @@ class Row(NamedTuple):
 
     @property
     def without_document(self) -> bool:
-        """Whether it is met by attestation, and no answer says on what it rests."""
+        """Whether the criterion is met by attestation, and no answer names a document that supports it."""
         given = [item.attested for finding in self.findings for item in finding.evidence if item.attested]
         return self.by_attestation and not any(attested.basis for attested in given)
 
 
 def rows_of(policy: Policy, findings: Iterable[Finding]) -> tuple[Row, ...]:
-    """A row for each criterion, in the order in which the findings name them."""
+    """A row for each criterion, in the order of the findings."""
     grouped: dict[str, list[Finding]] = {}
     for finding in findings:
         grouped.setdefault(own_id(finding.criterion.key), []).append(finding)
@@ -69,14 +69,14 @@ def _row(phrases: CriterionPhrases, findings: tuple[Finding, ...]) -> Row:
 
 
 class Assessment:
-    """A decision, read for its card. Pure; worked out as far as the card asks."""
+    """A decision, read for its card. Pure; computes only what the card asks for."""
 
     def __init__(self, decision: Decision, chart: Chart) -> None:
         self.decision = decision
         self.chart = chart
         self.policy = decision.policy
         self.phrases = decision.policy.phrases
-        # What documents must say, by the criterion and its sides, as far as the card asked for it.
+        # What documents must say, by criterion and sides; filled on demand.
         self.documents: dict[tuple[str, tuple[str, ...]], str] = {}
         own = [verdict for verdict in decision.verdicts if verdict.findings and verdict.rule.profile is None]
         self.label_applies = decision.verdicts[0].truth is not Truth.NOT_APPLICABLE
@@ -95,22 +95,22 @@ class Assessment:
 
     @cached_property
     def outside(self) -> tuple[Row, ...]:
-        """The criteria that no verdict counts."""
+        """The rows of criteria that no verdict counts."""
         return rows_of(self.policy, self.decision.outside_verdicts)
 
     @property
     def counted(self) -> tuple[Row, ...]:
-        """The label's rows and those of the trials."""
+        """The rows of the label and of the trials."""
         return self.label + self.trial
 
     @property
     def urgent(self) -> tuple[Urgent, ...]:
-        """The urgent records on file."""
+        """The urgent records in the chart."""
         return self.decision.urgent
 
     @cached_property
     def contraindicated(self) -> tuple[Row, ...]:
-        """The label's contraindications that are on file."""
+        """The label's contraindications that the chart has."""
         return tuple(row for row in self.label if row.truth is Truth.NOT_MET and row.phrases.is_contraindication)
 
     @cached_property
@@ -125,8 +125,11 @@ class Assessment:
 
     @cached_property
     def pressing(self) -> tuple[tuple[Row | None, Urgent | None], ...]:
-        """What must be resolved before ordering: urgent records that nobody answered, and conflicts about a
-        contraindication or an urgent record."""
+        """What must be resolved before ordering.
+
+        These are coded urgent records that no answer addresses, and conflicts about a contraindication or an urgent
+        record.
+        """
         if not (self.urgent or self.conflicts):
             return ()
         answered = {item.record.reference for finding in self._findings() for item in finding.answered}
@@ -150,14 +153,14 @@ class Assessment:
 
     @cached_property
     def not_checked(self) -> tuple[Row, ...]:
-        """The label's criteria that are unknown because a whole type of record that they read did not arrive."""
+        """The label's criteria that are unknown because a whole type of record that they read was not received."""
         if not self.chart.why_missing:
             return ()
         return tuple(row for row in self.label if row.truth is Truth.UNKNOWN and not row.conflict and self._unread(row))
 
     @cached_property
     def not_received(self) -> dict[str, str]:
-        """The types that open criteria of a verdict read and that did not arrive, each with the sentence why."""
+        """The types of record that open criteria read but that were not received, each with the sentence why."""
         if not self.chart.why_missing:
             return {}
         names = {name for row in self.counted if row.truth is Truth.UNKNOWN for name in self._read(row)}
@@ -170,7 +173,7 @@ class Assessment:
         )
 
     def _read(self, row: Row) -> set[str]:
-        """The types that the test of a criterion and its hints read, but for what is only looked for in words."""
+        """The types that the test and hints of a criterion read, except those only searched for words."""
         criterion = row.finding.criterion
         rules = (
             self.policy.facts[name] for name in (*criterion.test.facts(), *(item.fact for item in criterion.hints))
@@ -196,7 +199,7 @@ class Assessment:
 
     @cached_property
     def sides(self) -> dict[str, tuple[tuple[Row, ...], tuple[Row, ...]]]:
-        """For each part of the call its rows of the label and of the trials; nothing where one part is judged."""
+        """For each part of the call, its rows of the label and of the trials; empty for fewer than two parts."""
         if len(self.decision.parts) < 2:
             return {}
         return {

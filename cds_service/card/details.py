@@ -1,4 +1,4 @@
-"""The detail of a card: what to do, what is known, and what the card is not; as much of it as can be read at once."""
+"""The detail of a card: what to do, what is known, and what the card is not, short enough to read at a glance."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -18,21 +18,21 @@ _WORD = re.compile(r"\w\S*")
 
 
 def count_words(text: str) -> int:
-    """Words of a text: what holds a letter or a digit."""
+    """The number of words in a text; a word has a letter or a digit."""
     return len(_WORD.findall(text))
 
 
 def detail(found: Assessment, summary: str, style: Style) -> tuple[Block, ...]:
-    """The blocks of a card with a decision; the fullest that keep the limits, otherwise the shortest."""
+    """The blocks of a card with a decision: the fullest version within the limits, otherwise the shortest."""
     if found.outcome is Outcome.DECEASED:
         return (Block(LINES, (WRONG_PATIENT,)),)
     footer, waiting = _footer(found), Block(LINES, waiting_lines(found, style))
     first, last = around(found, style)
-    # The summary is read with the lead.
+    # The reader reads the summary and the lead together.
     most_lead_words = MOST_LEAD_WORDS - count_words(summary)
     before: Room | None = None
     for room in ROOMS:
-        # Each part is worked out again only where what it has room for changed.
+        # Recompute a part only if its room changed.
         if before is None or before.for_lead != room.for_lead:
             head = _together(block for block in (first, *asked(found, style, room), last) if block.lines)
         if before is None or before.for_facts != room.for_facts:
@@ -45,7 +45,7 @@ def detail(found: Assessment, summary: str, style: Style) -> tuple[Block, ...]:
 
 
 def _together(blocks: Iterable[Block]) -> list[Block]:
-    """The blocks, of which lines that follow lines are one."""
+    """The blocks, with adjacent blocks of lines joined."""
     joined: list[Block] = []
     for block in blocks:
         if joined and joined[-1].kind == LINES == block.kind:
@@ -56,7 +56,7 @@ def _together(blocks: Iterable[Block]) -> list[Block]:
 
 
 def _fits(blocks: Sequence[Block], lead_lines: int, most_lead_words: int) -> bool:
-    """Whether the blocks keep the limits; the first ``lead_lines`` of their lines are the lead."""
+    """Whether the blocks are within the limits; the first ``lead_lines`` lines are the lead."""
     if sum(len(block.lines) for block in blocks) > MOST_LINES:
         return False
     lines = plain_lines(blocks)
@@ -68,7 +68,7 @@ def _fits(blocks: Sequence[Block], lead_lines: int, most_lead_words: int) -> boo
             and sum(words[:lead_lines]) <= most_lead_words
         )
 
-    # What stands between spaces is as many words or more, and is counted without a look at it.
+    # Splitting at spaces never counts too few words, and is faster than the exact count.
     return short([len(line.split()) for line in lines]) or short([*map(count_words, lines)])
 
 

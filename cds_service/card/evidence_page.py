@@ -1,6 +1,6 @@
-"""A decision as an evidence page: all that a packet needs, as JSON, with sex, age, dates and codes and no name.
+"""A decision as an evidence page: everything that a packet needs, as JSON, with sex, age, dates and codes but no name.
 
-What is the rule set's own is in ``evidence_sources``: a page is kept without it.
+The rule set's own content is in ``evidence_sources``; a page is stored without it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,7 +30,7 @@ from cds_service.verdicts.decisions import Decision, Verdict
 from cds_service.verdicts.payers import why_unknown
 
 Json = dict[str, Any]
-# A kept page is shown by the version that made it.
+# A stored page is shown only by the version that made it.
 VERSION = 2
 MOST_PAYERS = 5
 MOST_REASONS = 12
@@ -43,12 +43,11 @@ _STATUSES = ("draft", "active", "on-hold")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageWords:
-    """What the card of the decision says of it: its ``summary``, its ``outcome`` (an id) and whether it ``suggests``
-    codes.
+    """The card's words about a decision: its ``summary``, its ``outcome`` (an id), and whether it ``suggests`` codes.
 
-    ``checklist`` are the documents to attach, each with all that it must say. ``needs`` are the same by the keys of
-    findings. ``references``: evidence carries the references of its records, which only a page that names the patient
-    may.
+    ``checklist`` are the documents to attach, each with everything that it must say; ``needs`` are the same by the keys
+    of findings. With ``references``, evidence carries the references of its records, allowed only on a page that names
+    the patient.
     """
 
     summary: str
@@ -60,7 +59,7 @@ class PageWords:
 
 
 def page_words(found: Assessment, summary: str) -> PageWords:
-    """The words of the card: for each open criterion that a verdict counts, the document and what it must say."""
+    """The words of the card; for each open criterion of a verdict, the document and what it must say."""
     counted = {item.key: item for verdict in found.decision.verdicts for item in verdict.findings}
     open_ones = [item for item in counted.values() if result_of(item) in (OPEN, NOT_READ)]
     needs = {
@@ -81,7 +80,7 @@ def page_words(found: Assessment, summary: str) -> PageWords:
 
 
 def _by_document(needs: Iterable[Need]) -> Iterator[Need]:
-    """Each document once, with all that it must say."""
+    """Each document once, with everything that it must say."""
     said: dict[str, list[str]] = {}
     for document, says in needs:
         said.setdefault(document, []).append(says)
@@ -98,10 +97,10 @@ def evidence_page(
     made: datetime,
     expires: datetime | None = None,
 ) -> Json:
-    """The page of one decision, as JSON, without what ``evidence_sources.rule_set_part`` has.
+    """The page of one decision, as JSON, without the content of ``evidence_sources.rule_set_part``.
 
-    ``card`` is the id of its card, ``digest`` that of the rule set's part; ``made`` and ``expires`` (None: it does not)
-    have a time zone. No name, number or birth date of the patient is in it; dates are ISO 8601.
+    ``card`` is the id of its card, ``digest`` that of the rule set's part; ``made`` and ``expires`` (None: never) have
+    a time zone. The page has no name, number or birth date of the patient; dates are ISO 8601.
     """
     policy = decision.policy
     nameless = Nameless(chart.patients)
@@ -130,8 +129,7 @@ def evidence_page(
 
 
 def _patient(chart: Chart, decision: Decision) -> Json:
-    """Sex and age in years, as far as the chart says them; an age that is not certain has two, that of one who died
-    none."""
+    """Sex and age in years, if in the chart; an uncertain age has two values, and a deceased patient has none."""
     patient = chart.patient or {}
     sex = patient.get("gender")
     found: Json = {"sex": sex} if sex in _SEXES else {}
@@ -162,7 +160,7 @@ def _orders(decision: Decision) -> list[Json]:
 
 
 def _groups(decision: Decision, rows: Rows) -> Iterator[Json]:
-    """The criteria by the verdict that counts them first; what a verdict shares with an earlier one is listed there."""
+    """The criteria under the first verdict that counts them; later verdicts do not repeat them."""
     listed: set[str] = set()
     verdicts = [*decision.verdicts, *([decision.requested] if decision.requested else [])]
     for verdict in verdicts:
@@ -182,7 +180,7 @@ def _group(verdict: Verdict, rows: list[Json], above: int) -> Json:
 
 
 def _review(decision: Decision, rows: Rows) -> Json:
-    """What no verdict counts: records to confirm, and criteria that are shown for review."""
+    """The content that no verdict counts: records to confirm, and criteria shown for review."""
     confirm = [
         {"says": line.says, "evidence": [rows.evidence(item) for item in evidence[:MOST_REVIEW]]}
         for line, evidence in decision.for_review
@@ -192,7 +190,7 @@ def _review(decision: Decision, rows: Rows) -> Json:
 
 
 def _payer(decision: Decision, rows: Rows, nameless: Nameless) -> Json:
-    """The payer's own clauses, where its text is on file, and why they decide nothing, where they do not."""
+    """The payer's own clauses, if its text is on file, and the reasons if they decide nothing."""
     position = decision.payer
     return {
         "truth": position.truth.value,
@@ -215,7 +213,7 @@ def _on_file(payer: Payer, today: date) -> Json:
 
 
 def _codes(decision: Decision, chart: Chart, suggests: bool) -> Json:
-    """The codes that go with the order, those that its reasons have, and whether any is suggested."""
+    """The codes for the order, the codes of its reasons, and whether the card suggests any."""
     policy, drafts = decision.policy, decision.order.drafts if decision.order else ()
     on = date_of_service((draft.resource for draft in drafts), decision.today)
     here = [row for draft in drafts for row in reasons_here(policy, draft.resource, chart)]
@@ -238,7 +236,7 @@ def _leaves(header: Code, policy: Policy) -> list[list[str]]:
 
 
 def _received(policy: Policy, chart: Chart, nameless: Nameless) -> Iterator[Json]:
-    """What became of each type that the rule set reads; types that nobody asks for only where some came."""
+    """The delivery of each type that the rule set reads; types that no prefetch asks for appear only if some came."""
     in_words = {name for rule in policy.facts.values() if rule.kind.is_of_words for name in rule.resources}
     for name in sorted({"Patient"} | policy.resource_types):
         found = chart.delivery(name)
@@ -260,16 +258,16 @@ def _received(policy: Policy, chart: Chart, nameless: Nameless) -> Iterator[Json
 
 
 def _text_not_read(chart: Chart, name: str) -> int:
-    """How many records of a type have a text, all or part of which could not be read."""
+    """The number of records of a type whose text could not be read, fully or in part."""
     return sum(bool(item.narrative.failed or item.narrative.unread) for item in narratives(chart, name).told)
 
 
 def reasons_here(policy: Policy, resource: Json, chart: Chart) -> list[Code]:
-    """The rows of the policy's site codes that an order gives as its reasons."""
+    """The rows of the rule set's site codes that an order gives as its reasons."""
     concepts = reason_concepts(resource, chart)
     return [row for concept in concepts for row in chart.told(_rows_of, concept, policy.orders.here)]
 
 
 def _rows_of(concept: Any, codes: CodeSet) -> list[Code]:
-    """The rows of a code set under which the codes of a concept fall, each once."""
+    """The rows of a code set that match the codes of a concept, each once."""
     return list(dict.fromkeys(row for key in readable_keys(concept) if (row := codes.match(key))))

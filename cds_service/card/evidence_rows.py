@@ -1,4 +1,4 @@
-"""The criteria of an evidence page: what became of each, by which evidence, what is needed, what did not count."""
+"""The rows of an evidence page: each criterion's result, its evidence, what is needed, and what did not count."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -21,7 +21,7 @@ Need = tuple[str, str]
 
 NOT_MET, CONFLICT, OPEN, NOT_READ = "not-met", "conflict", "open", "not-read"
 MET, ATTESTED, WAIVED_ROW, NOT_APPLICABLE = "met", "attested", "waived", "not-applicable"
-# What a reader must act on comes first.
+# Results that need action come first.
 ORDER = (NOT_MET, CONFLICT, NOT_READ, OPEN, MET, ATTESTED, WAIVED_ROW, NOT_APPLICABLE)
 MOST_EVIDENCE = 12
 MOST_NOT_COUNTED = 6
@@ -31,7 +31,7 @@ LONGEST_READ = 3000
 
 
 def result_of(finding: Finding) -> str:
-    """What became of a criterion, as one of ORDER."""
+    """The result of a criterion, one of ORDER."""
     if finding.truth is Truth.NOT_MET:
         return NOT_MET
     if finding.truth is Truth.MET:
@@ -43,26 +43,28 @@ def result_of(finding: Finding) -> str:
 
 
 def said(text: str, nameless: Nameless, longest: int = LONGEST_TEXT) -> str:
-    """The chart's own words on one line, without what names the patient; nothing invisible is in them."""
-    # Cut only behind: a name that is cut off would not be found.
+    """The chart's own words on one line, without names of the patient or invisible characters."""
+    # Cut only after removing names: a truncated name would not be found.
     read = one_line(text, LONGEST_READ)
     nobodys = nameless(read)
     return read if nobodys is read and len(read) <= longest else one_line(nobodys, longest)
 
 
 def _references(records: Sequence[Evidence]) -> list[str]:
-    """The references of records, each once, the first of many."""
+    """The references of records, each once, at most MOST_REFERENCES."""
     return list(dict.fromkeys(item.reference for item in records if item.reference))[:MOST_REFERENCES]
 
 
 class Rows:
-    """Makes the rows of one page. ``needs`` are by the keys of findings; where there is none the policy's own words
-    stand. ``apart``: a row names the part that it was judged for. ``references``: evidence carries the references of
-    its records."""
+    """Makes the rows of one page.
+
+    ``needs`` are by the keys of findings; without one, the rule set's own words apply. With ``apart``, a row names the
+    part that it was evaluated for. With ``references``, evidence carries the references of its records.
+    """
 
     def __init__(self, nameless: Nameless, needs: Mapping[str, Need], *, apart: bool, references: bool = False) -> None:
         self._nameless, self._needs, self._apart, self._references = nameless, needs, apart, references
-        # The same words are in many rows.
+        # Many rows have the same words.
         self._said: dict[str, str] = {}
 
     def of(self, findings: Iterable[Finding]) -> list[Json]:
@@ -91,14 +93,17 @@ class Rows:
         return {"document": document, "says": self._safe(says)} if document else {"says": says}
 
     def _not_counted(self, finding: Finding) -> list[list[str]]:
-        """The records that bear on it and do not count, the first of many, each with why."""
+        """The relevant records that do not count, at most MOST_NOT_COUNTED, each with the reason."""
         refused = finding.not_counted
         listed = [[self._safe(item.display), self._safe(item.why)] for item in refused[:MOST_NOT_COUNTED]]
         more = len(refused) - MOST_NOT_COUNTED
         return [*listed, not_listed(more)] if more > 0 else listed
 
     def _listed(self, evidence: Iterable[Evidence]) -> list[Json]:
-        """Each once, the first of many; what is counted in one line with its first and last day."""
+        """The evidence, each item once, at most MOST_EVIDENCE.
+
+        Countable events share a line with their first and last day.
+        """
         shown: dict[str, Json] = {}
         counted: dict[tuple[tuple[str, str], str, str | None], list[Evidence]] = {}
         for item in evidence:
@@ -121,7 +126,7 @@ class Rows:
         return said | {"count": number, "noun": noun[number != 1]} | spans | named
 
     def evidence(self, item: Evidence) -> Json:
-        """One thing on record: what it is, its value, date and code; of an answer who gave it."""
+        """One piece of evidence: what it is, its value, date and code; for an answer, also who gave it."""
         said = {
             "is": self._safe(item.display) if item.attested is None else None,
             "code": item.code and self._safe(item.code),

@@ -1,6 +1,6 @@
-"""What an evidence page says of its rule set, the same for every patient: sources, wording, studies, what was sought.
+"""The rule set's part of an evidence page, the same for every patient: sources, wording, studies, and search terms.
 
-It is not kept with a page: whoever shows a page puts the two together, and says where the rule set has changed since.
+It is not stored with a page. The page route joins the two, and says if the rule set has changed since.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 
 def rule_set_part(policy: Policy) -> Json:
-    """The part of a page that is the rule set's, as JSON; ``digest`` changes with any of its words."""
+    """The rule set's part of a page, as JSON; ``digest`` changes with any word of it."""
     criteria = {item.key: item for item in (*policy.criteria, *policy.variants.values())}
     part: Json = {
         "id": policy.id,
@@ -64,7 +64,7 @@ def rule_set_part(policy: Policy) -> Json:
 
 def _criterion(policy: Policy, criterion: Criterion) -> Json:
     facts = (policy.facts[name] for name in dict.fromkeys(criterion.test.facts()))
-    # A criterion with the numbers of another rule is not the one that the short phrase is true of.
+    # The short phrase is not true of a criterion with the numbers of another rule.
     short = policy.phrases.criteria[criterion.id].short if criterion.key == criterion.id else ""
     return {
         "title": capital(short) or criterion.title,
@@ -86,7 +86,7 @@ def _criterion(policy: Policy, criterion: Criterion) -> Json:
 
 
 def _headings(policy: Policy) -> dict[str, str]:
-    """What the criteria of each verdict are called: those of the label, those that trials add, else by its title."""
+    """The heading of each verdict's criteria: of the label, of what trials add, otherwise the verdict's title."""
     named = {item.id: item.title for item in policy.verdicts}
     first, *others = policy.verdicts
     named[first.id] = label_criteria(policy.phrases.label)

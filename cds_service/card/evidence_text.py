@@ -1,6 +1,6 @@
-"""Everything behind a card, in lines: each criterion with what is on record for it, and all that was set aside.
+"""Everything behind a card, in lines: each criterion with its evidence, and everything that was left out.
 
-It is what cases ask for; the card itself has a few words of it.
+The cases of rule sets test this text; the card itself shows only a little of it.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from cds_service.verdicts.payers import PayerPosition
 
 
 def lines(decision: Decision, chart: Chart, codes_offered: bool) -> Iterator[str]:
-    """The lines, most pressing first within each verdict; Markdown in which the chart's own words are made safe."""
+    """The lines, most urgent first within each verdict; Markdown with the chart's own words escaped."""
     yield from _by_part(decision)
     listed: set[str] = set()
     for verdict in decision.verdicts:
@@ -63,7 +63,7 @@ def lines(decision: Decision, chart: Chart, codes_offered: bool) -> Iterator[str
 
 
 def _by_part(decision: Decision) -> Iterator[str]:
-    """One line with the result of each part in all verdicts that rest on criteria; none for a single part."""
+    """One line with each part's results in all verdicts based on criteria; none for a single part."""
     if len(decision.parts) < 2:
         return
     said = []
@@ -81,7 +81,7 @@ def _by_part(decision: Decision) -> Iterator[str]:
 
 
 def _not_fetched(decision: Decision, chart: Chart) -> Iterator[str]:
-    """One line that says why records could not be fetched, each reason once; none where all came or was sent."""
+    """One line on why records could not be fetched, each reason once; none if nothing failed."""
     kinds: dict[str, list[str]] = {}
     for name in sorted(({"Patient"} | decision.policy.resource_types) & chart.unfetched.keys()):
         what, _, why = chart.unfetched[name].partition(": ")
@@ -92,7 +92,7 @@ def _not_fetched(decision: Decision, chart: Chart) -> Iterator[str]:
 
 
 def _roles_not_recorded(decision: Decision) -> Iterator[str]:
-    """One line that names whose answers count as a clinician's although the chart does not say so."""
+    """One line with the people whose answers count as a clinician's although the chart has no role for them."""
     findings = [*decision.findings.values(), *decision.lent]
     people = [item.attested for finding in findings for item in finding.evidence if item.attested]
     names = dict.fromkeys(escape(person.by) for person in people if person.role == NO_ROLE and person.kind == CLINICIAN)
@@ -101,7 +101,7 @@ def _roles_not_recorded(decision: Decision) -> Iterator[str]:
 
 
 def _not_counted(decision: Decision, chart: Chart) -> Iterator[str]:
-    """One line for the records of kinds that criteria read that were not weighed at all; none where all were."""
+    """One line for the records that criteria read but that were not evaluated; none if all were."""
     said = []
     for name in sorted(decision.policy.resource_types):
         reasons: dict[str, int] = {}
@@ -153,7 +153,7 @@ def _payer(decision: Decision) -> str:
 
 
 def _held(position: PayerPosition, apart: bool) -> str:
-    """How the case stands against a payer's rule that may not decide, where there is one."""
+    """The results under a payer's rule that may not decide; "" without such a rule."""
     if not position.held:
         return ""
     stands = []
@@ -189,7 +189,7 @@ def _codes(decision: Decision, chart: Chart) -> str:
 
 
 def _named(act: Act) -> str:
-    """What an act is called beside its code: a licensed descriptor where there is one, else the policy's own words."""
+    """The name of an act next to its code: a licensed descriptor if any, otherwise the rule set's own words."""
     return _label(act.code) if act.code.labelled_elsewhere else act.label
 
 

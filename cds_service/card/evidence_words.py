@@ -1,4 +1,4 @@
-"""What is in the chart for a criterion, in the few words that a card has for it."""
+"""The chart's evidence for a criterion, in the few words that fit on a card."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -15,27 +15,27 @@ from cds_service.fhir.free_text import inside_sentence
 from cds_service.policy.model import Part, Policy
 from cds_service.verdicts.criteria import Finding
 
-# Characters of the chart's own words: a label is shorter.
+# The longest text of the chart's own words; a label is shorter.
 LONGEST_NAME = 48
 _NUMBER = re.compile(r"(-?\d+(?:\.\d+)?) (?:years|kg/m2)")
-# Its strength and form follow the name of a drug.
+# The strength that follows the name of a drug.
 _STRENGTH = re.compile(r" \d")
 _CODE = re.compile(r"[A-Za-z0-9.-]{1,12}")
 
 
 def parts_in_words(policy: Policy, parts: Sequence[Part]) -> str:
-    """Parts of the scope as a sentence names them: "right", or "both sides" where they are all that there are."""
+    """Parts of the scope for a sentence: "right", or "both sides" for all parts."""
     every = policy.scope is not None and 1 < len(parts) == len(policy.scope.parts)
     return (policy.phrases.all_parts if every else "") or all_of([part.name for part in parts])
 
 
 def value_of(evidence: Evidence, style: Style) -> str:
-    """What a record or an answer says, as part of a phrase: a date without "since", a number without its unit, 57%."""
+    """The value of a record or answer for a phrase: a date without "since", a number without its unit, 57%."""
     return value_in_words(evidence.value or "", style)
 
 
 def value_in_words(value: str, style: Style) -> str:
-    """As ``value_of``, of a value as evidence has it."""
+    """Like ``value_of``, for the value of an Evidence."""
     return _value(one_line(value).removeprefix("since "), style)
 
 
@@ -45,12 +45,12 @@ def _value(text: str, style: Style) -> str:
 
 
 def code_of(evidence: Evidence) -> str:
-    """The code of a record, where it is shaped as one: a card names no chart text as a code."""
+    """The code of a record; "" unless it looks like a code, so that no card shows chart text as a code."""
     return evidence.code if evidence.code and _CODE.fullmatch(evidence.code) else ""
 
 
 def name_of(evidence: Evidence) -> str:
-    """What a record is called, as inside a sentence."""
+    """The name of a record, for the inside of a sentence."""
     return inside_sentence(one_line(evidence.display, LONGEST_NAME))
 
 
@@ -64,7 +64,7 @@ def record(evidence: Evidence, style: Style, called: str = "") -> str:
 
 
 def signer(evidence: Iterable[Evidence], style: Style) -> str:
-    """Who attested and when: "C. Okafor, MD, 11/22/2026"; of several how many they are; "" where nobody did."""
+    """The signer and date: "C. Okafor, MD, 11/22/2026"; for several signers, their number; "" for none."""
     answers = [item for item in evidence if item.attested is not None]
     who = dict.fromkeys((_signed(item.attested), item.date) for item in answers if item.attested is not None)
     if not who:
@@ -81,19 +81,19 @@ def _signed(by: Attested) -> str:
 
 
 def attested_by(rows: Sequence[Row], style: Style) -> str:
-    """Who attested to rows and when, and how many of them name no document that they rest on."""
+    """The signer and date of attested rows, and the number of rows without a supporting document."""
     by = signer((item for row in rows for item in row.finding.evidence), style)
     bare = sum(row.without_document for row in rows)
     return "; ".join(filter(None, (by, words.without_document(bare) if bare else "")))
 
 
 def in_chart(finding: Finding) -> tuple[Evidence, ...]:
-    """What was read for a criterion and contradicts it in the chart, but for answers."""
+    """The chart's records that support or contradict a criterion, without answers."""
     return tuple(item for item in (*finding.evidence, *finding.contrary) if not item.is_attested)
 
 
 def document(row: Row, style: Style) -> str:
-    """What the document must say that settles a criterion, with what is in the chart already."""
+    """What a document must say to settle a criterion, and what the chart already has."""
     found = [item for item in row.finding.evidence if not item.is_attested and not item.quote]
     phrases = row.phrases
     said = phrases.document
@@ -113,7 +113,7 @@ def document(row: Row, style: Style) -> str:
 
 
 def _briefly(item: Evidence, row: Row, style: Style) -> str:
-    """A record in brackets: a diagnosis that supports the criterion by code, one that contradicts it by name too."""
+    """A record for parentheses: a supporting diagnosis by its code, a contradicting one also by its name."""
     code = code_of(item)
     if item.quote:
         return words.to_confirm(name_of(item), style.date(item.date or ""))
@@ -123,7 +123,7 @@ def _briefly(item: Evidence, row: Row, style: Style) -> str:
 
 
 def _found(evidence: Sequence[Evidence], style: Style) -> dict[str, str]:
-    """What fills {count}, {last} and {names}: events of one day are one."""
+    """The values of {count}, {last} and {names}; events on one day count as one."""
     by_noun: dict[tuple[str, str], set[str]] = {}
     for item in evidence:
         if item.noun:
@@ -139,7 +139,7 @@ def _found(evidence: Sequence[Evidence], style: Style) -> dict[str, str]:
 
 
 def met(row: Row, style: Style) -> str:
-    """What is in the chart where a criterion is met: its value, otherwise what is true then."""
+    """The words for a met criterion: its value in the chart, otherwise its short phrase."""
     with_value = next((item for item in row.finding.evidence if item.value and not item.is_attested), None)
     if row.phrases.met and with_value is not None:
         return row.phrases.met.format(value=value_of(with_value, style))
@@ -147,13 +147,13 @@ def met(row: Row, style: Style) -> str:
 
 
 def fails(row: Row, style: Style) -> str:
-    """The finding that fails a criterion, with what was measured."""
+    """The phrase for a failed criterion, with the measured value."""
     value = next((value_of(item, style) for item in row.finding.evidence if item.value), "")
     return row.phrases.fails.format(value=value or words.VALUE_NOT_SHOWN)
 
 
 def failing_record(row: Row, style: Style) -> str:
-    """What fails a criterion: the record with code and date, the measured value with its date, or who attested it."""
+    """The evidence that fails a criterion: a record with code and date, a measured value with date, or the signer."""
     measured = "{value}" in row.phrases.fails
     records = [item for item in in_chart(row.finding) if measured or not item.quote]
     if measured or not records:
@@ -166,7 +166,7 @@ def failing_record(row: Row, style: Style) -> str:
 
 
 def in_dispute(row: Row, style: Style) -> str:
-    """Both sides of a conflict: what the chart has, and what a form says."""
+    """Both sides of a conflict: the chart's records, and the form's answers."""
     chart = [record(item, style) for item in in_chart(row.finding)]
     answers = [item for item in row.finding.evidence if item.is_attested]
     said = {"yes": row.phrases.short, "no": row.phrases.fails.format(value=words.OTHERWISE)}

@@ -1,7 +1,7 @@
-"""What a card hands over to the form or evidence page that it links to (``appContext``; CDS Hooks 2.0, "Link"). Pure.
+"""The context that a card passes to the form or page that it links to (``appContext``; CDS Hooks 2.0, "Link"). Pure.
 
-It names the statement and the order by codes alone, so that nothing in it is of a patient, and stays short: some EHRs
-cut what is longer than 256 characters.
+It identifies the statement and the order only by codes, so it has no patient data. It stays short, because some EHRs
+cut text after 256 characters.
 """
 
 import re
@@ -19,7 +19,7 @@ from cds_service.policy.model import Act, Policy
 LONGEST = 256
 MOST_CODES = 6
 _LONGEST_CODE = 40
-# The year 9999 ends then.
+# The end of the year 9999.
 _LAST_SECOND = 253_402_300_800
 _CARD = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
@@ -28,11 +28,11 @@ NOT_SAID: Mapping[str, int | str] = MappingProxyType({})
 
 
 class FormContext(NamedTuple):
-    """Which statement a form is for, and the order: its reference, the codes of its drafts and those of their sites.
+    """The rule set of a form, and the order: its reference, the codes of its drafts and those of their sites.
 
-    ``draft`` is the id of the QuestionnaireResponse that somebody began, "" where none waits. ``made`` is when the card
-    was made (seconds since 1970, 0: not known), ``results`` the digest of its results (``ids.results_digest``), and
-    ``card`` its id.
+    ``draft`` is the id of a QuestionnaireResponse that was started, "" if there is none. ``made`` is when the card was
+    made (seconds since 1970, 0: unknown), ``results`` the digest of its results (``ids.results_digest``), and ``card``
+    its id.
     """
 
     policy: str = ""
@@ -47,16 +47,16 @@ class FormContext(NamedTuple):
 
     @property
     def has_order(self) -> bool:
-        """Whether it is of an order: a card may also be made as a chart is opened."""
+        """Whether the context has an order; a card for an opened chart has none."""
         return bool(self.order or self.codes)
 
 
 def app_context(
     policy: Policy, order: ProcedureOrder | None, draft: str = "", of_card: Mapping[str, int | str] = NOT_SAID
 ) -> str:
-    """The ``appContext`` of a card's link: what does not fit is left out. ``draft`` is the reference of one.
+    """The ``appContext`` of a card's link, without members that do not fit; ``draft`` is the reference of a draft.
 
-    ``of_card`` are ``made``, ``results`` and ``card`` of FormContext, as far as they are to be handed over.
+    ``of_card`` are those of ``made``, ``results`` and ``card`` of FormContext to pass on.
     """
     drafts = order.drafts if order else ()
     known = {code for act in policy.orders.acts for _, code in keys_of(act)}
@@ -78,7 +78,7 @@ def app_context(
 
 
 def read_context(text: str) -> FormContext:
-    """What a launch hands over; what is not there or cannot be read is left out: some EHRs hand over nothing."""
+    """The context of a launch; missing and unreadable members stay empty, because some EHRs pass no context."""
     try:
         told = orjson.loads(text) if text else {}
     except orjson.JSONDecodeError:
@@ -107,7 +107,7 @@ def read_context(text: str) -> FormContext:
 
 
 def keys_of(act: Act) -> Iterator[tuple[str, str]]:
-    """(system, code) of the codes that name an act, its own first."""
+    """(system, code) of each code of an act, its own code first."""
     yield act.code.system, act.code.code
     for row in act.codes.listed:
         yield row.system, row.code

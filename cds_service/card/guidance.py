@@ -1,4 +1,4 @@
-"""One CDS Hooks card for what a policy says of one call (https://cds-hooks.hl7.org/2.0/#card-attributes)."""
+"""One CDS Hooks card for the answer of a rule set to a call (https://cds-hooks.hl7.org/2.0/#card-attributes)."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -20,14 +20,14 @@ from cds_service.policy.model import Part, Pathway, Policy
 from cds_service.policy.phrases import CardMessage
 from cds_service.verdicts.decisions import Urgent
 
-# Words of the second part of a card behind which there is no evidence page.
+# The most words in the second part of a card without an evidence page.
 MOST_SPELLED_OUT = 300
 _BOLD = re.compile(r"\*\*(.+?)\*\*\s*(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where our own things live: ``public_url`` (pages), ``canonical_base`` (identities); neither ends in a slash."""
+    """Our own addresses: ``public_url`` (pages) and ``canonical_base`` (identities), without trailing slashes."""
 
     public_url: str
     canonical_base: str
@@ -35,7 +35,7 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What every card of a policy needs beside what it says."""
+    """Everything that a card of a rule set needs in addition to its text."""
 
     policy: Policy
     addresses: Addresses
@@ -53,7 +53,7 @@ class Frame:
             "detail": detail,
             "source": {
                 "label": phrases.source_label,
-                # What rests on several documents has its address where they are listed.
+                # A rule set based on several documents links to the page that lists them.
                 "url": phrases.source_url or page,
                 "topic": {
                     "system": f"{base}/CodeSystem/topics",
@@ -73,9 +73,9 @@ class Frame:
 
 
 def guidance_card(found: Assessment, frame: Frame) -> Json:
-    """The card for a decision; with suggestions where its outcome allows codes.
+    """The card for a decision; with suggestions if its outcome allows codes.
 
-    When a chart is opened it is one line, and behind it the urgent records: nothing is ordered yet.
+    For an opened chart it is one line followed by the urgent records, because nothing is ordered yet.
     """
     decision, style = found.decision, frame.style
     summary = summaries.summary(found, style)
@@ -97,9 +97,9 @@ def guidance_card(found: Assessment, frame: Frame) -> Json:
 
 
 def ask_card(frame: Frame, at_site: bool, urgent: Sequence[Urgent]) -> Json:
-    """The card that asks whether this is the therapy meant; it suggests nothing.
+    """The card that asks whether the order is for this therapy; it suggests nothing.
 
-    ``at_site``: the order says where, and what is asked is which therapy it is for.
+    ``at_site``: the order gives the site, so the card asks which therapy the order is for.
     """
     messages = frame.policy.phrases.messages
     kind = "ask_therapy" if at_site and "ask_therapy" in messages else "ask"
@@ -107,18 +107,18 @@ def ask_card(frame: Frame, at_site: bool, urgent: Sequence[Urgent]) -> Json:
 
 
 def ask_scope_card(frame: Frame, urgent: Sequence[Urgent]) -> Json:
-    """The card that asks which part of the scope is meant; it judges and suggests nothing."""
+    """The card that asks which part of the scope is meant; it evaluates and suggests nothing."""
     return _message_card(frame, Outcome.UNCLEAR, frame.policy.phrases.messages["ask_scope"], "", urgent)
 
 
 def pathway_card(frame: Frame, row: Pathway, parts: Sequence[Part], urgent: Sequence[Urgent]) -> Json:
-    """The card of an order that goes another way, so that the criteria are not those for it; it suggests nothing."""
+    """The card for an order that follows another pathway, so that the criteria do not apply; it suggests nothing."""
     named = evidence_words.parts_in_words(frame.policy, parts)
     return _message_card(frame, Outcome.ROUTED, frame.policy.phrases.pathways[row.says], named, urgent)
 
 
 def failed_card(frame: Frame, late: bool = False) -> Json:
-    """The card that says that this statement could not be evaluated, ``late``: not in time; it suggests nothing."""
+    """The card for a rule set that could not be evaluated, or not in time (``late``); it suggests nothing."""
     lines = (words.LATE if late else words.FAILED, words.TRY_AGAIN)
     return frame.card(
         Outcome.FAILED, not_checked(frame.policy.phrases.therapy), written((Block(LINES, lines),), frame.style)
@@ -127,7 +127,7 @@ def failed_card(frame: Frame, late: bool = False) -> Json:
 
 def _message_card(frame: Frame, outcome: Outcome, message: CardMessage, parts: str, urgent: Sequence[Urgent]) -> Json:
     def filled(text: str) -> str:
-        # An order that names no part is about the therapy alone.
+        # Without a part, drop its placeholder.
         return text.format(parts=parts) if parts else text.replace(", {parts}", "").replace(" ({parts})", "")
 
     lines = (*leads.urgent_lines(urgent, frame.style), *(_line(filled(text)) for text in message.lines))
@@ -136,13 +136,13 @@ def _message_card(frame: Frame, outcome: Outcome, message: CardMessage, parts: s
 
 
 def _line(text: str) -> Line:
-    """An author's line, of which the words between ** are bold."""
+    """An author's line, with the words between ** in bold."""
     found = _BOLD.fullmatch(text)
     return (Span(found[1], found[2]),) if found else (Span("", text),)
 
 
 def _spelled_out(found: Assessment, style: Style) -> Iterator[Line]:
-    """What the evidence page would show, in names: what is open, not met, in conflict, not received, not counted."""
+    """The evidence page's content by name: in conflict, not met, open, not received, and not counted."""
     rows = (*found.counted, *found.outside)
     conflicts = [row for row in rows if row.conflict]
     groups = (
@@ -172,7 +172,7 @@ def _spelled_out(found: Assessment, style: Style) -> Iterator[Line]:
 
 
 def _not_counted(found: Assessment) -> Iterator[str]:
-    """Each record that would bear on a criterion and does not count, and each that could not be weighed, with why."""
+    """Each relevant record that does not count or could not be evaluated, with the reason."""
     said: dict[str, str] = {}
     for row in (*found.counted, *found.outside):
         for finding in row.findings:
@@ -185,7 +185,7 @@ def _not_counted(found: Assessment) -> Iterator[str]:
 
 
 def _notices(policy: Policy) -> tuple[Block, ...]:
-    """The whole notice of each code pack: its owner requires it wherever the words are."""
+    """The full notice of each code pack; its owner requires the notice wherever its words appear."""
     packs = ((name, system) for name, system in policy.code_systems.items() if "pack" in system)
     return tuple(
         Block(LINES, (words.notice(f"{name} {system['version']}", system["notice"]),)) for name, system in packs

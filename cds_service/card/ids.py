@@ -1,4 +1,4 @@
-"""Ids of cards and suggestions: the same call gives the same id, and nobody without the key can tell whose it is."""
+"""Ids of cards and suggestions: the same call gives the same id, and without the key an id reveals nothing."""
 
 import hmac
 import json
@@ -26,7 +26,7 @@ def id_maker(
 ) -> IdMaker:
     """A function from a name (such as "card" or "suggestion:generator") to a UUID.
 
-    The UUID is an HMAC-SHA-256 under ``key`` of who learned what about which orders, and the name.
+    The UUID is an HMAC-SHA-256 under ``key`` of the name and all other arguments.
     """
     scope = [client, patient, orders, policy, edition, findings]
     seed = hmac.digest(key, json.dumps(scope).encode(), "sha256")
@@ -38,7 +38,7 @@ def id_maker(
 
 
 def fingerprint(decision: Decision) -> str:
-    """What the decision rests on, as text: the same findings on the same drafts give the same ids."""
+    """The basis of the decision, as text: the same findings on the same drafts give the same ids."""
     findings = [(name, *_rests_on(finding)) for name, finding in decision.findings.items()]
     drafts = [(draft.act.id, sorted(draft.coded)) for draft in decision.order.drafts] if decision.order else []
     payers = [name for name, _ in decision.payer.payers]
@@ -51,7 +51,10 @@ def fingerprint(decision: Decision) -> str:
 
 
 def results_digest(key: bytes, decision: Decision) -> str:
-    """The results of all criteria as 8 characters that tell them to nobody without ``key``, and change with any."""
+    """A digest of all criteria's results: 8 characters that reveal nothing without ``key``.
+
+    It changes with any result.
+    """
     results = [(name, finding.truth.value, finding.reason) for name, finding in decision.findings.items()]
     return hmac.digest(key, orjson.dumps(results), "sha256")[:4].hex()
 
@@ -62,14 +65,14 @@ def _rests_on(finding: Finding) -> tuple[Any, ...]:
 
 
 def _plain(item: Evidence) -> tuple[Any, ...]:
-    """Evidence as plain tuples: named ones cannot be written as JSON."""
+    """Evidence as plain tuples, because named tuples cannot be written as JSON."""
     by = item.attested
     said = (*by[:-1], [tuple(record) for record in by.in_spite_of]) if by else None
     return (*item[:-2], *filter(None, (item.quote,)), said)
 
 
 def derived(uuid: str, name: str) -> str:
-    """The id of a part of what has the id ``uuid``: whoever knows that one can tell which part of it this is.
+    """The id of a part of the item with the id ``uuid``; that id is enough to identify the part.
 
     A UUID of version 5 (RFC 9562, section 5.5) of ``name`` in the namespace ``uuid``.
     """

@@ -1,4 +1,4 @@
-"""What is known already, as a card says it: the criteria that are met, those of the trials, and the payer."""
+"""The known facts on a card: the met criteria, the trials' criteria, and the payer."""
 
 from functools import partial
 from typing import NamedTuple
@@ -23,14 +23,14 @@ _COUNTS_ONLY = frozenset(
 
 
 class Facts(NamedTuple):
-    """What is known of the criteria of the label, of those of the trials, and of the payer; any may be left out."""
+    """The known facts of the label's criteria, the trials' criteria, and the payer; each may be empty."""
 
     label: tuple[Line, ...]
     trials: Line | None
     payer: Line | None
 
     def block(self, *, joined: bool) -> Block:
-        """Its lines; ``joined``: the trials share the last line of the label."""
+        """The lines; with ``joined``, the trials share the last line of the label."""
         lines, trials = self.label, self.trials
         if joined and lines and trials:
             lines, trials = (*lines[:-1], (*lines[-1], *trials)), None
@@ -38,7 +38,7 @@ class Facts(NamedTuple):
 
 
 def known(found: Assessment, style: Style, room: Room) -> Facts:
-    """What is known: in numbers where the lead is pressing or there is little room, otherwise in names."""
+    """The known facts: as numbers if the lead is urgent or there is little room, otherwise by name."""
     label: list[Line] = []
     if found.outcome in _COUNTS_ONLY or (room.counts and found.outcome is not Outcome.TWO_SIDES):
         label = _counts(found, style)
@@ -91,7 +91,7 @@ def _met_lines(found: Assessment, style: Style, room: Room) -> list[Line]:
 
 
 def _trials(found: Assessment) -> Line | None:
-    """The results of the criteria of the trials, in one line; None where there are none or the lead has said it."""
+    """The results of the trials' criteria, in one line; None if there are none or the lead has them."""
     if not found.trial or (found.outcome is Outcome.TRIAL_GAPS and not found.label):
         return None
     rows = found.trial

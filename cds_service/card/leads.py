@@ -1,4 +1,4 @@
-"""The lead of a card: what to do, by its outcome, and what joins that on any card."""
+"""The lead of a card: what to do, by its outcome, and the lines that any lead may have."""
 
 from collections.abc import Iterator, Sequence
 
@@ -20,7 +20,7 @@ MOST_LETTERS_OF_A_PAYER = 40
 
 
 def urgent_lines(found: Sequence[Urgent], style: Style) -> tuple[Line, ...]:
-    """The line that names every urgent record; none where there are none."""
+    """The line with every urgent record; empty without one."""
     if not found:
         return ()
     return (words.in_chart("; ".join(_urgent(item, style) for item in found)),)
@@ -31,8 +31,10 @@ def _urgent(item: Urgent, style: Style) -> str:
 
 
 def around(found: Assessment, style: Style) -> tuple[Block, Block]:
-    """What stands before and behind what the outcome asks for, however much room there is: urgent records, and what
-    joins any lead. Each may be without lines."""
+    """The blocks before and after the outcome's own: urgent records, and the lines that any lead may have.
+
+    They do not depend on the room; each may be empty.
+    """
     named = {item.record.reference for _, item in found.pressing if item} | {
         item.reference for row in found.contraindicated for item in row.finding.evidence
     }
@@ -41,7 +43,7 @@ def around(found: Assessment, style: Style) -> tuple[Block, Block]:
 
 
 def asked(found: Assessment, style: Style, room: Room) -> Iterator[Block]:
-    """The blocks of what the outcome asks for, some of them without lines."""
+    """The outcome's own blocks, some of them empty."""
     return _LEADS[found.outcome](found, style, room)
 
 
@@ -125,7 +127,7 @@ def _not_read(found: Assessment, style: Style, room: Room) -> Iterator[Block]:
 
 
 def reason_in_words(why: str) -> str:
-    """The end of the sentence that says why a list did not arrive."""
+    """The end of the sentence on why a list was not received."""
     return one_line(why.partition(": ")[2] or why, 80)
 
 
@@ -152,7 +154,7 @@ def _gaps(found: Assessment, style: Style, room: Room) -> Iterator[Block]:
 
 
 def _document(found: Assessment, row: Row, style: Style) -> str:
-    """What the document must say, worked out once however much of it there is room for."""
+    """What the document must say, computed once for all rooms."""
     key = (row.finding.key, row.sides)
     if key not in found.documents:
         found.documents[key] = evidence_words.document(row, style)
@@ -173,7 +175,7 @@ def _documents(found: Assessment, rows: Sequence[Row], style: Style, room: Room,
 def _bullets(
     found: Assessment, rows: Sequence[Row], style: Style, room: Room
 ) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
-    """A bullet for each document to attach, and a line that names those for which there is no room."""
+    """A bullet for each document to attach, and a line with the documents that do not fit."""
     by_document: dict[str, list[str]] = {}
     for row in rows:
         by_document.setdefault(row.phrases.doc, []).append(_document(found, row, style))
@@ -206,8 +208,11 @@ def _met(found: Assessment, style: Style, room: Room) -> Iterator[Block]:
 
 
 def _beside(found: Assessment, style: Style) -> Iterator[Line]:
-    """What joins the lead of any card: conflicts that its outcome does not tell, the payer's own questions, what to
-    confirm."""
+    """The lines that any lead may have.
+
+    These are conflicts that the outcome does not show, missing and unreadable records, the payer's own questions, and
+    records to confirm.
+    """
     if found.outcome in (Outcome.CONTRAINDICATED, Outcome.OFF_LABEL, Outcome.IMPLANTED, Outcome.PAYER_EXCLUDES):
         if topics := [row.phrases.topic for row in found.conflicts]:
             yield words.conflicting("; ".join(topics))
@@ -228,7 +233,7 @@ def _beside(found: Assessment, style: Style) -> Iterator[Line]:
 
 
 def _unreadable(found: Assessment) -> dict[str, int]:
-    """How many records of each type could not be read and so were not weighed."""
+    """The number of unreadable records of each type, which were not evaluated."""
     counts: dict[str, int] = {}
     for item in found.chart.unreadable:
         if item.type in found.policy.resource_types:
@@ -237,11 +242,11 @@ def _unreadable(found: Assessment) -> dict[str, int]:
 
 
 def payer_asks(found: Assessment) -> Line | None:
-    """What the payer asks for beyond the verdicts; None where there is nothing, or the lead says it."""
+    """What the payer asks for beyond the verdicts; None if there is nothing, or the lead has it."""
     position = found.decision.payer
     if not position.held:
         return None
-    # What is open in a verdict already is asked for there.
+    # The verdicts already ask for their open criteria.
     asked = {own_id(row.finding.criterion.key) for row in found.counted if row.truth is not Truth.MET}
     held = [item for item in position.held if own_id(item.criterion.key) not in asked and item.truth is not Truth.MET]
     payer = position.on_file
@@ -253,7 +258,7 @@ def payer_asks(found: Assessment) -> Line | None:
 
 
 def _confirm(found: Assessment, style: Style) -> list[str]:
-    """Records that decide nothing and that a reader must weigh, each once; urgent ones stand apart."""
+    """Records that decide nothing but need a reader's judgment, each once; urgent records have their own line."""
     urgent = {item.record.reference for item in found.urgent}
     records = (
         item

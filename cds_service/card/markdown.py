@@ -1,7 +1,7 @@
-"""Chart text made safe for cards: no Markdown, no HTML, no link, no image, no second table row can come out of it.
+"""Escapes chart text for cards: no Markdown, HTML, link, image, or second table row can come out of it.
 
-Cards are GitHub-flavored Markdown (CDS Hooks 2.0, "Card Attributes"); some clients render raw HTML inside it and
-run it.
+Cards are GitHub-flavored Markdown (CDS Hooks 2.0, "Card Attributes"); some clients render raw HTML inside it and run
+it.
 """
 
 import re
@@ -9,34 +9,34 @@ import re
 LONGEST = 120
 
 _PLAIN_CHARACTERS = r"[A-Za-z0-9 ,;%/=.()+'-]*+"
-# In runs, not one by one: a colon is plain at the end of a word alone.
+# Matches runs, not single characters: a colon is plain only at the end of a word.
 _PLAIN = re.compile(rf"{_PLAIN_CHARACTERS}(?::(?= |$){_PLAIN_CHARACTERS})*+")
 _VISIBLE = re.compile(
     r"[^\s\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb]+"
 )
-# What is in parentheses is an address only behind a bracket, and brackets are made safe.
+# Parentheses need no escape: they make a link only after a bracket, and brackets are escaped.
 _MARKUP = re.compile(r"([\\`*_\[\]#|~^])")
-# Renderers that turn bare addresses into links look for these; an invisible word joiner breaks them apart.
+# Renderers that link bare addresses look for these; an invisible word joiner breaks them apart.
 _ADDRESS = re.compile(r"(?i)(?<=[a-z]):(?=/|[a-z])|(?<=www)\.|@")
 _JOINER = "\u2060"
 
 
 def one_line(text: str, longest: int = LONGEST) -> str:
-    """Text on one line, at most ``longest`` characters, nothing invisible in it; for places that are not Markdown."""
-    # Nearly all text is plain already.
+    """Text on one line without invisible characters, at most ``longest`` characters, for places without Markdown."""
+    # Nearly all text is already plain.
     if len(text) <= longest and text.isascii() and text.isprintable() and "  " not in text:
         return text.strip()
     shown = ""
     for word in _VISIBLE.finditer(text):
         shown += f" {word.group()}" if shown else word.group()
-        # What is cut off is not read: the same long text may be noted many times.
+        # Stop at the limit: the same long text may be shown many times.
         if len(shown) > longest:
             return shown[: longest - 1].rstrip() + "…"
     return shown
 
 
 def escape(text: str, longest: int = LONGEST) -> str:
-    """Text as it will be shown, on one line and at most ``longest`` characters, with nothing in it that renders.
+    """Text escaped for Markdown, on one line and at most ``longest`` characters, so that nothing in it renders.
 
     Plain words come back unchanged.
     """

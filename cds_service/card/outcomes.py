@@ -1,4 +1,4 @@
-"""What one card says, in one word: the first of the outcomes that applies."""
+"""The outcome of a card, in one word: the first outcome that applies."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -9,7 +9,10 @@ from cds_service.card.words.rest import OUTCOMES
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """``topic`` ends the topic's code; ``codes``: codes may be suggested; ``decided``: criteria were counted."""
+    """The attributes of an outcome.
+
+    ``topic`` ends the topic's code; ``codes``: codes may be suggested; ``decided``: criteria were counted.
+    """
 
     topic: str
     reasons: tuple[str, ...]
@@ -19,7 +22,7 @@ class _Row:
 
 
 class Outcome(Enum):
-    """The outcomes in their order; the value is the id that ``explain --json`` gives."""
+    """The outcomes in order of priority; the value is the id in ``explain --json``."""
 
     DECEASED = "deceased"
     FAILED = "failed"
@@ -40,8 +43,7 @@ class Outcome(Enum):
 
     @property
     def topic(self) -> str:
-        """The end of the topic's code: one topic for each outcome, so that what a reader turned down under one never
-        silences another."""
+        """The end of the topic's code; one topic per outcome, so that dismissing one outcome never silences another."""
         return _ROWS[self].topic
 
     @property
@@ -56,7 +58,7 @@ class Outcome(Enum):
 
     @property
     def indicator(self) -> str:
-        """CDS Hooks indicator."""
+        """The CDS Hooks indicator."""
         return "warning" if _ROWS[self].warns else "info"
 
     @property

@@ -1,4 +1,4 @@
-"""Why a reader may turn down a card: four or five reasons, by what the card says."""
+"""The reasons for dismissing a card: four or five, by its outcome."""
 
 from collections.abc import Mapping
 
@@ -15,5 +15,5 @@ ORDER = ("not-this-therapy", "will-complete-order", "order-correct", "clinical-j
 
 
 def known() -> Mapping[str, str]:
-    """Every reason that our cards offer or have offered: code -> what it is called."""
+    """Every reason that our cards offer or have offered: code -> label."""
     return {**EARLIER_REASONS, **REASONS}

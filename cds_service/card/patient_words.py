@@ -1,6 +1,6 @@
-"""A patient's own names, numbers and birth date taken out of the words of a chart, for what must not name anyone.
+"""Removes a patient's names, numbers and birth date from the words of a chart, for texts that must not identify anyone.
 
-What the service says itself, and the labels of codes, name nobody; only the chart's own words need this.
+The service's own words and the labels of codes identify nobody; only the chart's own words need this.
 """
 
 import re
@@ -11,20 +11,20 @@ from typing import Any
 
 from cds_service.fhir.elements import Json, list_of
 
-# A Patient may be written with any number of names; beyond these nobody is called by them.
+# A limit, because a Patient may list any number of names; nobody uses more.
 MOST_TERMS = 200
 LONGEST_TERM = 100
-# A shorter name alone would take words out that are none.
+# Removing shorter names would remove ordinary words.
 SHORTEST_NAME = 3
 SHORTEST_NUMBER = 4
 NAME, NUMBER, BIRTH_DATE = "[name]", "[number]", "[birth date]"
 
 
 class Nameless:
-    """Leaves names, numbers and the birth date of the patient out of a text; ``patients`` are copies of the Patient.
+    """Removes names, numbers and the birth date of the patient from a text; ``patients`` are copies of the Patient.
 
-    Names are looked for as they are written and in capitals, whole names in any case: a patient called Back still has
-    low back pain.
+    It finds single names as written and in capitals, and full names in any case: a patient called Back still has low
+    back pain.
     """
 
     def __init__(self, patients: Iterable[Json]) -> None:
@@ -40,7 +40,7 @@ class Nameless:
         self._any = [term.lower() for sought in self._sought for term in sought.terms]
 
     def __call__(self, text: str) -> str:
-        """The text with a marker in the place of each; hardly ever is one in a text."""
+        """The text with a marker for each name, number and birth date; few texts have one."""
         if not any(map(text.lower().__contains__, self._any)):
             return text
         for sought in self._sought:
@@ -48,12 +48,12 @@ class Nameless:
         return text
 
     def date(self, written: str | None) -> str | None:
-        """A date of a record, or the year alone of one that is the birth date."""
+        """The date of a record; only the year if it is the birth date."""
         return written[:4] if written is not None and written[:10] in self._born else written
 
 
 class _Sought:
-    """Terms that a marker takes the place of; most texts have none, and need no pattern."""
+    """Terms to replace by a marker; the pattern is compiled only when a text has one."""
 
     def __init__(self, terms: list[str], marker: str, *, any_case: bool) -> None:
         self.terms = [term.lower() for term in terms] if any_case else terms
@@ -61,7 +61,7 @@ class _Sought:
         self._pattern: re.Pattern[str] | None = None
 
     def left_out_of(self, text: str) -> str:
-        """The text with the marker in the place of each term that is there as a word."""
+        """The text with the marker for each term that occurs as a whole word."""
         looked_at = text.lower() if self._any_case else text
         if not any(map(looked_at.__contains__, self.terms)):
             return text
@@ -72,7 +72,7 @@ class _Sought:
 
 
 def _terms(texts: Iterable[str]) -> list[str]:
-    """Each text once, the longest first, so that a part of a name leaves no rest of it."""
+    """Each text once, longest first, so that a short name never leaves the rest of a longer one."""
     found = dict.fromkeys(islice((text for text in texts if len(text) <= LONGEST_TERM), MOST_TERMS))
     return sorted(found, key=len, reverse=True)
 
@@ -112,7 +112,7 @@ def _numbers(patients: Iterable[Json]) -> Iterator[str]:
 
 
 def _dates(born: str) -> Iterator[str]:
-    """The ways in which a birth date is written."""
+    """The common spellings of a birth date."""
     try:
         day = date.fromisoformat(born)
     except ValueError:

@@ -1,11 +1,14 @@
-"""How much a card says: what it leaves out first where it would be too long to be read at once."""
+"""How much a card shows, and what it leaves out first if it would be too long to read at a glance."""
 
 from typing import NamedTuple
 
 
 class Room(NamedTuple):
-    """How much one says: items of a bullet, bullets, names of a line; ``heading``: over bullets that the summary
-    counts already; ``joined``: met criteria and those of trials share a line; ``counts``: met criteria as numbers."""
+    """How much a card shows: items of a bullet, bullets, names of a line.
+
+    ``heading``: show a heading above bullets that the summary already counts. ``joined``: met criteria and trial
+    criteria share a line. ``counts``: show met criteria as numbers.
+    """
 
     items: int = 3
     bullets: int = 5
@@ -16,12 +19,12 @@ class Room(NamedTuple):
 
     @property
     def for_lead(self) -> tuple[int, int, int, bool]:
-        """What of it the lead of a card depends on."""
+        """The values that the lead of a card depends on."""
         return self.items, self.bullets, self.names, self.heading
 
     @property
     def for_facts(self) -> tuple[int, bool]:
-        """What of it the facts depend on that are known, which lines may then share."""
+        """The values that the known facts depend on, before lines are joined."""
         return self.names, self.counts
 
 

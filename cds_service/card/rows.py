@@ -1,4 +1,4 @@
-"""The rows of a card: each criterion with what is on record for it, in one line."""
+"""The rows of criteria behind a card: each criterion with its evidence, in one line."""
 
 from collections.abc import Iterable
 
@@ -18,9 +18,9 @@ _ROW_ORDER = ((Truth.NOT_MET, False), (Truth.UNKNOWN, True), (Truth.UNKNOWN, Fal
 
 
 def rows_of(findings: list[Finding], merge: bool, apart: bool) -> list[tuple[str, str]]:
-    """Table rows, those that need action first; with ``merge``, rows of one truth and one wording share a line.
+    """The rows, those that need action first; with ``merge``, rows with the same result and wording share a line.
 
-    With ``apart``, a row names the part of the scope that it is about; of a single part the summary says it.
+    With ``apart``, a row names its part of the scope; the summary names a single part.
     """
     rows: list[tuple[str, str]] = []
     for truth, conflict in _ROW_ORDER:
@@ -35,13 +35,13 @@ def rows_of(findings: list[Finding], merge: bool, apart: bool) -> list[tuple[str
 
 
 def title_of(finding: Finding, apart: bool) -> str:
-    """The criterion as it is in a row, behind the part that it was judged for where there are several."""
+    """The criterion's title in a row, after its part if there are several."""
     title = inside_sentence(finding.criterion.title)
     return f"{finding.part.label}: {title}" if finding.part and apart else title
 
 
 def on_record(finding: Finding, with_need: bool) -> str:
-    """What the chart holds for a criterion, in one line; with ``with_need`` also what would settle an unknown one."""
+    """The chart's evidence for a criterion, in one line; with ``with_need`` also what would settle it if unknown."""
     in_spite = [item.in_words(escape) for item in finding.answered]
     left = () if in_spite else finding.contrary
     shown = evidence_in_words((*left, *finding.evidence))
@@ -52,18 +52,18 @@ def on_record(finding: Finding, with_need: bool) -> str:
 
 
 def _unread(finding: Finding) -> str:
-    """The kinds of record that may hold more than was read, where that alone keeps a criterion open."""
+    """The types of record that were not read in full, if only that keeps a criterion open."""
     names = [TYPES[name].called for name in finding.unread]
     return words.unread(names) if names else ""
 
 
 def escape_sentence(reason: str) -> str:
-    """A finding's reason, whose parts may repeat the chart's words, each part made safe."""
+    """A finding's reason, with each part escaped, because it may repeat the chart's words."""
     return "; ".join(escape(part) for part in reason.split("; "))
 
 
 def evidence_in_words(evidence: Iterable[Evidence]) -> str:
-    """What is on record, each once, the first few of them."""
+    """The evidence, each item once, limited to the first few."""
     shown: dict[str, None] = {}
     by_noun: dict[tuple[str, str], dict[str, str]] = {}
     for item in evidence:
@@ -71,7 +71,7 @@ def evidence_in_words(evidence: Iterable[Evidence]) -> str:
             by_noun.setdefault(item.noun, {})[item.date or item.reference] = item.date or ""
         else:
             shown.setdefault(_shown(item))
-    # Several records of one day are one event: a session is billed in several lines.
+    # Several records of one day are one event, because a session is billed in several lines.
     for noun, dates in by_noun.items():
         days = sorted(filter(None, dates.values()))
         shown.setdefault(counted(len(dates), *noun) + (words.span(days[0], days[-1]) if days else ""))
@@ -93,7 +93,7 @@ def _shown(item: Evidence) -> str:
 
 
 def _who(by: Attested) -> str:
-    """Who attested, in which role where it is recorded, when it was observed, and on what it rests."""
+    """The signer, with role, date of observation, and basis if recorded."""
     role = "" if by.role in (NO_ROLE, by.by) else f" ({escape(by.role)})"
     observed = words.observed(by.observed) if by.observed else ""
     basis = words.rests_on(escape(by.basis)) if by.basis else ""

@@ -1,4 +1,4 @@
-"""How one client wants its cards written: the format of the detail, the dates, what is spelled out."""
+"""A client's style for cards: the format of the detail, the dates, and what is spelled out."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -8,25 +8,27 @@ from typing import NamedTuple
 
 from cds_service.card.markdown import escape, one_line
 
-# Markdown is what CDS Hooks says; text is for clients that render none; HTML is Epic's extension.
+# Markdown is the format of CDS Hooks; text is for clients that do not render it; HTML is Epic's extension.
 MARKDOWN, TEXT, HTML = "markdown", "text", "html"
 US, ISO = "us", "iso"
-# Neither the digits of a code nor a dateTime.
+# Matches neither digits within a code nor a dateTime.
 _DATE = re.compile(r"(?<![\w-])((?:19|20)\d\d)-(0[1-9]|1[0-2])(?:-([0-2]\d|3[01]))?(?![\w-])")
 _PERCENT = re.compile(r"(?<=\d) %")
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """``detail_format`` and ``dates`` of a client, and whether a card ends with a part that ``spells_out`` what the
-    evidence page would show."""
+    """The ``detail_format`` and ``dates`` of a client.
+
+    With ``spells_out``, a card ends with the content that the evidence page would show.
+    """
 
     detail_format: str = MARKDOWN
     dates: str = US
     spells_out: bool = False
 
     def date(self, text: str) -> str:
-        """Each ISO date in a text as this client reads it: MM/DD/YYYY and MM/YYYY, or as it is."""
+        """The text with each ISO date as MM/DD/YYYY or MM/YYYY, or unchanged for a client with ISO dates."""
         return text if self.dates == ISO else _DATE.sub(_in_us_order, text)
 
 
@@ -39,12 +41,12 @@ DEFAULT_STYLE = Style()
 
 
 def with_units(text: str) -> str:
-    """A text with its units as people write them: "57%", "29.4 kg/m²"."""
+    """A text with units as people write them: "57%", "29.4 kg/m²"."""
     return _PERCENT.sub("%", text).replace(" kg/m2", " kg/m²")
 
 
 class Span(NamedTuple):
-    """A stretch of a line: what is bold, and what follows it."""
+    """A part of a line: bold text, and the plain text after it."""
 
     bold: str
     plain: str = ""
@@ -64,15 +66,15 @@ LINES, BULLETS, FOOTER = "lines", "bullets", "footer"
 
 
 def plain_lines(blocks: Sequence[Block]) -> list[str]:
-    """The lines as a reader sees them, without any mark: what the limits of a card count."""
+    """The lines as shown, without markup; the limits of a card count these."""
     return [" ".join([part for span in line for part in span if part]) for block in blocks for line in block.lines]
 
 
 def written(blocks: Sequence[Block], style: Style) -> str:
     """The detail of a card in one of the ``DETAIL_FORMATS``.
 
-    Markdown is what GitHub and CommonMark render alike: a line ends in two spaces, blocks stand apart. HTML is made of
-    p, ul, li, strong and em. All text is made safe here, whoever wrote it.
+    The Markdown renders alike in GitHub and CommonMark: a line ends in two spaces, and blank lines separate blocks.
+    HTML uses p, ul, li, strong and em. All text is escaped here, whatever its source.
     """
     return {MARKDOWN: _markdown, TEXT: _text, HTML: _html}[style.detail_format](blocks)
 
@@ -85,7 +87,7 @@ def _joined(line: Line, safe: Callable[[str], str], bold: Callable[[str], str]) 
     return " ".join(parts)
 
 
-# Of what is on a card each part is short already; the whole of a line is never cut.
+# Each part of a line is already short, so this limit never cuts a line.
 _LINE = 2_000
 
 
@@ -131,7 +133,7 @@ def _html(blocks: Sequence[Block]) -> str:
 
 
 def _apart(blocks: Sequence[Block], said: Sequence[str]) -> str:
-    """Blocks with an empty line between them, but for a list right behind its heading."""
+    """The blocks separated by blank lines, except between a list and its heading."""
     text = ""
     for place, (block, part) in enumerate(zip(blocks, said, strict=True)):
         heads = block.kind == BULLETS and place > 0 and blocks[place - 1].kind == LINES

@@ -1,4 +1,4 @@
-"""What a card offers to change: one code on the order as received, and a companion order for the other act."""
+"""The suggestions of a card: one code on the order as received, and a companion order for the other act."""
 
 from collections.abc import Collection, Mapping
 from functools import lru_cache
@@ -15,7 +15,7 @@ from cds_service.policy.editions import date_of_service
 from cds_service.policy.model import Act
 from cds_service.verdicts.decisions import Decision
 
-# What a companion order takes over from the order beside which it is drafted; the body site stays with its own act.
+# The members that a companion order copies from its order; the body site stays with its own act.
 TAKEN_OVER = (
     *("subject", "encounter", "authoredOn", "requester", "performer", "performerType", "locationCode"),
     *("locationReference", "priority", "category", "occurrenceDateTime", "occurrencePeriod", "reasonCode", "insurance"),
@@ -23,11 +23,11 @@ TAKEN_OVER = (
 
 
 def suggestions(decision: Decision, make_id: IdMaker) -> list[Json]:
-    """CDS Hooks suggestions for a decision on an order, each safe to accept in any combination; none of a code
-    that is not valid on the date of service. Whether any may be offered is for the outcome to say.
+    """CDS Hooks suggestions for a decision on an order, each safe to accept in any combination.
 
-    At most one ``update`` for each draft (the draft as received plus one coding), one ``create`` for each act not
-    drafted.
+    At most one ``update`` for each draft (the draft as received plus one coding), and one ``create`` for each act
+    without a draft. No suggestion has a code that is invalid on the date of service. The outcome determines whether a
+    card may offer them.
     """
     order = decision.order
     if order is None or not order.certain:
@@ -56,7 +56,7 @@ def _suggestion(action: Json, name: str, make_id: IdMaker) -> Json:
 
 
 def _may_be_coded(draft: Draft) -> bool:
-    # What FHIR R5 calls a CodeableReference has no place for a coding of R4.
+    # A CodeableReference (FHIR R5) has no place for an R4 coding.
     concept = draft.resource.get("code")
     is_r4 = not isinstance(concept, dict) or "concept" not in concept
     return draft.orders_an_act and isinstance(draft.resource.get("id"), str) and is_r4
@@ -80,7 +80,7 @@ def _with_coding(concept: Mapping[str, Any], code: Code) -> Json:
 
 
 def companion_order(act: Act, beside: Mapping[str, Any]) -> Json:
-    """A draft ServiceRequest for another act of the same procedure, for the same patient and the same reasons."""
+    """A draft ServiceRequest for another act of the same procedure, with the same patient and reasons."""
     order: Json = orjson.loads(_skeleton(act.code.system, act.code.code))
     order |= {name: beside[name] for name in TAKEN_OVER if name in beside}
     references = [item for item in list_of(beside.get("reasonReference")) if not _is_contained(item)]
@@ -95,7 +95,7 @@ def _is_contained(reference: Any) -> bool:
 
 @lru_cache(maxsize=256)
 def _skeleton(system: str, code: str) -> bytes:
-    """The order as JSON: every companion order is read from it, and so a copy of its own."""
+    """The order as JSON text; each companion order parses its own copy."""
     # The model checks what we create; it is heavy, so it loads with the first companion order and runs once per code.
     from fhir.resources.R4B.servicerequest import ServiceRequest
 
@@ -103,7 +103,7 @@ def _skeleton(system: str, code: str) -> bytes:
         status="draft",
         intent="order",
         code={"coding": [{"system": system, "code": code}]},
-        # Taken over from the order beside it.
+        # Replaced by the subject of the other order.
         subject={"reference": "Patient/1"},
     )
     skeleton: Json = model.model_dump(mode="json", exclude_none=True)
@@ -112,5 +112,5 @@ def _skeleton(system: str, code: str) -> bytes:
 
 
 def warm_up(act: Act) -> None:
-    """Loads the model and makes the act's skeleton before the first call needs it."""
+    """Load the model and make the act's skeleton before the first call needs it."""
     _skeleton(act.code.system, act.code.code)

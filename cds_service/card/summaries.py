@@ -1,4 +1,4 @@
-"""The summary of a card: one sentence of 100 characters at most that names the therapy, the outcome and the finding."""
+"""The summary of a card: one sentence of at most 100 characters with the therapy, the outcome, and the finding."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -14,7 +14,7 @@ LIMIT = 100
 
 
 def summary(found: Assessment, style: Style) -> str:
-    """The first wording that fits; ``if ordered`` where no order is placed yet."""
+    """The first wording that fits, with "if ordered" if there is no order yet."""
     if found.outcome is Outcome.DECEASED:
         return deceased(found.decision.died or "", style)
     for therapy in (therapy_of(found), found.phrases.therapy):
@@ -26,24 +26,24 @@ def summary(found: Assessment, style: Style) -> str:
 
 
 def deceased(died: str, style: Style) -> str:
-    """What is said of a patient who is recorded as deceased."""
+    """The summary for a patient recorded as deceased."""
     return words.deceased(style.date(died[:10]))
 
 
 def therapy_of(found: Assessment) -> str:
-    """The therapy, with its side where sides are judged separately."""
+    """The therapy, with its side if sides are evaluated separately."""
     therapy, parts = found.phrases.therapy, found.decision.parts
     return words.of_side(therapy, parts_in_words(found.policy, parts)) if parts else therapy
 
 
 def criteria_of(found: Assessment, rows: Sequence[Row]) -> str:
-    """ "8 FDA label criteria" of these rows, "5 applicable" where some do not apply."""
+    """The number of criteria, "8 FDA label criteria", or "5 applicable FDA label criteria" if some do not apply."""
     number = sum(row.applies for row in rows)
     return words.counted_criteria(number, found.phrases.label, applicable=number < len(rows))
 
 
 def urgent_name(item: Urgent) -> str:
-    """An urgent record by its name and code."""
+    """The name and code of an urgent record."""
     return words.coded(item.name, code_of(item.record))
 
 
@@ -68,7 +68,7 @@ def _pressing(found: Assessment, _style: Style) -> Iterator[str]:
         yield words.resolve_record(urgent_name(urgent), more)
         yield words.resolve_name(urgent.name, more)
     elif row is not None:
-        # What is called by the chart's own words stays in the detail.
+        # A record named only in the chart's own words stays in the detail.
         named = [item for item in row.finding.contrary if code_of(item)]
         if named:
             yield words.resolve_record(words.coded(name_of(named[0]), code_of(named[0])), more)
@@ -149,7 +149,7 @@ def _not_studied(found: Assessment, style: Style) -> Iterator[str]:
 
 
 def studied_as(row: Row, style: Style) -> str:
-    """What the trials did not study: the measured value, otherwise the topic."""
+    """The finding that the trials did not study: the measured value, otherwise the topic."""
     value = next((value_of(item, style) for item in row.finding.evidence if item.value), "")
     return row.phrases.met.format(value=value) if row.phrases.met and value else row.phrases.topic
 
@@ -179,7 +179,7 @@ def _met(found: Assessment, _style: Style) -> Iterator[str]:
         yield words.met_in_part_by_attestation(total, attested)
 
 
-# The wordings of each outcome, the fullest first.
+# The wordings of each outcome, fullest first.
 _SAYS = {
     Outcome.CONTRAINDICATED: _contraindicated,
     Outcome.CONFLICT_URGENT: _pressing,

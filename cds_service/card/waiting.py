@@ -1,6 +1,6 @@
-"""A form that somebody began for an order, as its card says it: how much is answered, and what is left for a clinician.
+"""A documentation form in progress, as its card shows it: how much is answered, and what is left for a clinician.
 
-It is named and counts for nothing until it is signed.
+The card names the draft, but its answers do not count until it is signed.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from cds_service.policy.model import FactRule, Part, Policy
 
 
 def waiting_lines(found: Assessment, style: Style) -> tuple[Line, ...]:
-    """The line that names the newest draft; none where no form waits, or all criteria are settled without it."""
+    """The line for the newest draft; empty without a draft, or if all criteria are settled."""
     drafts = found.decision.drafts
     if not drafts or not any(map(_is_open, found.counted)):
         return ()
@@ -26,14 +26,14 @@ def waiting_lines(found: Assessment, style: Style) -> tuple[Line, ...]:
 
 
 def answers_of(policy: Policy, draft: WaitingDraft) -> int:
-    """How many questions of a policy a draft answers."""
+    """The number of a rule set's questions that a draft answers."""
     parts = policy.scope.parts if policy.scope else ()
     links = {link for rule in policy.facts.values() for link in _links(rule, parts)}
     return len(links & draft.links)
 
 
 def for_clinician(found: Assessment, draft: WaitingDraft) -> int:
-    """How many open criteria a clinician must still attest: none of their questions is answered in the draft."""
+    """The number of open criteria that a clinician must still attest: the draft answers none of their questions."""
     return sum(_is_open(row) and _waits_for_clinician(found, row, draft) for row in found.counted)
 
 
@@ -51,7 +51,7 @@ def _waits_for_clinician(found: Assessment, row: Row, draft: WaitingDraft) -> bo
 
 
 def _links(rule: FactRule, parts: tuple[Part, ...]) -> Iterator[str]:
-    """The linkIds under which a fact is answered."""
+    """The linkIds of the answers to a fact."""
     for item in filter(None, (rule.item, rule.until)):
         if rule.per_part:
             yield from (f"{item}.{part.id}" for part in parts)

@@ -1,4 +1,4 @@
-"""Everything that a card says, apart from what a rule set's author and the chart say: reword or translate it here.
+"""The words of cards, except those of rule set authors and the chart: reword or translate them here.
 
-Each phrase has a name and typed parameters; ``counting`` alone knows singular and plural.
+Each phrase has a name and typed parameters; only ``counting`` chooses singular or plural.
 """

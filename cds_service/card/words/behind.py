@@ -1,4 +1,4 @@
-"""What is behind a card in lines (``evidence_text``): the words that cases ask for."""
+"""The words of the text behind a card (``evidence_text``), which cases test."""
 
 from cds_service.card.words.counting import AND, few, form, needs
 from cds_service.facts.evaluated import DOES_NOT_APPLY, WAIVED
@@ -6,7 +6,7 @@ from cds_service.facts.logic import Truth
 
 MARKS = {Truth.NOT_MET: "**Not met:** ", Truth.UNKNOWN: "**Documentation needed:** ", Truth.MET: "Met: "}
 CONFLICT = "**Conflict:** "
-# What is met only by a waiver, or because its condition does not hold, says so.
+# Marks of criteria met only by a waiver, or because their condition does not hold.
 MANNERS = {WAIVED: "Waived: ", DOES_NOT_APPLY: "Does not apply: "}
 RESULTS = {Truth.NOT_MET: "not met", Truth.UNKNOWN: "documentation needed", Truth.MET: "met"}
 NOTHING = "nothing"
@@ -17,12 +17,12 @@ _PLURALS = {"names": "name", "has": "have", "is": "are"}
 
 
 def needed(record: str, needs: str) -> str:
-    """What is on record, and what would settle it."""
+    """The evidence, and what would settle the criterion."""
     return f"{record}. Needs: {needs}"
 
 
 def unread(types: list[str]) -> str:
-    """Types of record that may hold more than was read."""
+    """Types of record that were not read in full."""
     return f"not read in full: {few(types, ', ', last=AND)}"
 
 
@@ -37,17 +37,17 @@ def attested_by(value: str, who: str, when: str | None) -> str:
 
 
 def observed(when: str) -> str:
-    """When what was attested was observed."""
+    """The date of the attested observation."""
     return f", observed {when}"
 
 
 def rests_on(basis: str) -> str:
-    """On what an attestation rests."""
+    """The basis of an attestation."""
     return f", rests on {basis}"
 
 
 def span(first: str, last: str) -> str:
-    """The days of events."""
+    """The first and last day of events."""
     return f", {first} to {last}" if first != last else f", last {last}"
 
 
@@ -67,7 +67,7 @@ def not_applied(title: str, why: str, *, applicable: bool) -> str:
 
 
 def to_confirm(records: str) -> str:
-    """What no verdict counts."""
+    """Records and criteria that no verdict counts."""
     return f"To confirm: {records}."
 
 
@@ -104,28 +104,28 @@ def not_fetched(said: str) -> str:
 
 
 def roles_not_recorded(names: str) -> str:
-    """Whose answers count as a clinician's although the chart does not say so."""
+    """People whose answers count as a clinician's although the chart has no role for them."""
     return f"**Role not recorded:** {names}."
 
 
 def not_counted(said: str) -> str:
-    """Records that were not weighed."""
+    """Records that were not evaluated."""
     return f"**Not counted:** {said}."
 
 
 def of_kind(kind: str, number: int, why: str) -> str:
-    """Records of one type that were not weighed; ``why`` begins with its verb."""
+    """Records of one type that were not evaluated; ``why`` starts with its verb."""
     verb, _, rest = why.partition(" ")
     return f"{kind}: {number} that {form(number, verb, _PLURALS.get(verb, verb))} {rest}"
 
 
 def needs_documentation(titles: str) -> str:
-    """Criteria of which the chart says nothing."""
+    """Criteria without evidence in the chart."""
     return f"{titles}: {RESULTS[Truth.UNKNOWN]}"
 
 
 def payer_unknown(why: str) -> str:
-    """Nobody knows who pays."""
+    """A payer that is unknown."""
     return f"**Payer:** {why}."
 
 
@@ -150,7 +150,7 @@ def more_payers(number: int) -> str:
 
 
 def held(stands: str) -> str:
-    """The result under a rule that may not decide."""
+    """The results under a payer's rule that may not decide."""
     return f" Checked against it: {stands}."
 
 

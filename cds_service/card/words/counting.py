@@ -1,14 +1,14 @@
-"""Numbers with their nouns, and lists that name the first few: singular and plural in one place."""
+"""Numbers with nouns, and lists cut to the first few names: the only place that chooses singular or plural."""
 
 from collections.abc import Sequence
 
 MOST_NAMES = 3
-# Before the last of names that a sentence lists.
+# The separator before the last name of a list.
 AND = " and "
 
 
 def form(number: int, one: str, many: str) -> str:
-    """The form of a noun or verb that goes with a number."""
+    """The form of a noun or verb for a number."""
     return one if number == 1 else many
 
 
@@ -18,26 +18,29 @@ def counted(number: int, one: str, many: str) -> str:
 
 
 def needs(number: int) -> str:
-    """The verb of what needs documentation."""
+    """The verb for criteria that need documentation."""
     return form(number, "needs", "need")
 
 
 def criteria(number: int) -> str:
-    """The noun."""
+    """The noun for a number of criteria."""
     return form(number, "criterion", "criteria")
 
 
 def few(names: Sequence[str], apart: str = "; ", most: int = MOST_NAMES, last: str | None = None) -> str:
-    """The first of many names, and how many more there are, behind ``last`` where that is not as between names."""
+    """The first names, and the number of the others.
+
+    ``apart`` separates the names; ``last``, if given, stands before the number instead.
+    """
     more = len(names) - most
     return apart.join(names[:most]) + (f"{apart if last is None else last}{and_more(more)}" if more > 0 else "")
 
 
 def and_more(number: int) -> str:
-    """How many are not named."""
+    """The number of names left out."""
     return f"{number} more"
 
 
 def all_of(names: Sequence[str]) -> str:
-    """Names that belong together."""
+    """All names, joined by "and"."""
     return AND.join(names)

@@ -1,4 +1,4 @@
-"""What a card says below its lead: what is met, how the trials and the payer stand, and what the card is not."""
+"""The words below the lead of a card: met criteria, results of trials and payer, and what the card is not."""
 
 from cds_service.card.style import Line, Span
 from cds_service.card.words.counting import counted, needs
@@ -8,33 +8,33 @@ _CHECK = "check prior authorization"
 
 
 def criteria(label: str, counts: str, *, others: bool) -> Line:
-    """The criteria of the label as numbers; ``others``: apart from those that the lead names."""
+    """The label's criteria as numbers; ``others``: except those in the lead."""
     other = "Other " if others else ""
     return (Span(f"{other}{label} criteria:", f"{counts}."),)
 
 
 def count_met(number: int) -> str:
-    """Met by the chart."""
+    """Criteria met by the chart."""
     return f"{number} met in chart"
 
 
 def count_attested(by: str, number: int) -> str:
-    """Met by attestation, and whose."""
+    """Criteria met by attestation, and the signer."""
     return f"{number} attested ({by})"
 
 
 def count_conflicts(number: int) -> str:
-    """In conflict."""
+    """Criteria in conflict."""
     return f"{number} in conflict"
 
 
 def count_open(number: int) -> str:
-    """Open."""
+    """Open criteria."""
     return f"{number} {needs(number)} documentation"
 
 
 def count_not_applicable(number: int) -> str:
-    """Not applicable."""
+    """Criteria that do not apply."""
     return f"{number} not applicable"
 
 
@@ -44,7 +44,7 @@ def met(number: int, findings: str) -> Line:
 
 
 def attested(number: int, by: str, findings: str) -> Line:
-    """Criteria that are met by attestation, and whose."""
+    """Criteria that are met by attestation, with the signer."""
     return (Span(f"Attested ({number}), {by}:", f"{findings}."),)
 
 
@@ -60,7 +60,7 @@ def trials_met(title: str, number: int, attested: int) -> Line:
 
 
 def trials_open(title: str, met: int, total: int, gaps: int, outside: str) -> Line:
-    """The results of the criteria of the trials; ``gaps`` and ``outside`` where the lead does not say them."""
+    """The results of the trials' criteria; ``gaps`` and ``outside`` are empty if the lead has them."""
     said = f"{met} of {total} met"
     if gaps:
         said += f"; {count_open(gaps)}"
@@ -70,7 +70,7 @@ def trials_open(title: str, met: int, total: int, gaps: int, outside: str) -> Li
 
 
 def payer_unknown(why: str) -> Line:
-    """Nobody knows who pays."""
+    """A payer that is unknown."""
     return (Span("Payer:", f"{why}; {_CHECK}."),)
 
 
@@ -80,7 +80,7 @@ def several_payers(names: str) -> Line:
 
 
 def no_medical_policy(payer: str) -> Line:
-    """A payer of which nothing is on file."""
+    """A payer without a policy on file."""
     return (Span("Payer:", f"{payer}, no medical policy on file; {_CHECK}."),)
 
 
@@ -91,12 +91,12 @@ def payer_met(payer: str, document: str, seen: str) -> Line:
 
 
 def policy_on_file(payer: str, document: str, *, own_text: bool) -> Line:
-    """A payer whose text decides nothing: it is not its own, or was not checked for a year."""
+    """A payer whose text decides nothing, because it is not the payer's own or was not checked for a year."""
     why = "not checked in the last 12 months" if own_text else "own text not seen"
     return (Span("Payer:", f"{payer}, medical policy on file ({document}), {why}; verify the current version."),)
 
 
 def draft_waits(begun: str, answers: int, for_clinician: int) -> Line:
-    """A form that is not signed yet: the day on which it was begun, and what of it a clinician must still answer."""
+    """An unsigned form: its start date, its answers, and the number of criteria left for a clinician."""
     left = f", {for_clinician} for the clinician" if for_clinician else ""
     return (Span(f"Draft of {begun}", f"with {counted(answers, 'answer', 'answers')}{left}."),)

@@ -1,4 +1,4 @@
-"""The lead of a card: what to do, and what joins that. Each phrase is what is in bold and, behind it, the rest."""
+"""The words of the lead of a card: what to do, and the other lines of a lead. Each phrase is bold text and the rest."""
 
 from cds_service.card.style import Line, Span
 from cds_service.card.words.counting import counted, form
@@ -26,7 +26,7 @@ def contraindicated(records: str) -> Line:
 
 
 def also_fails(fail_word: str, findings: str) -> Line:
-    """Indications that are not met, beside what the lead names."""
+    """Indications that are not met, in addition to those in the lead."""
     return (Span(f"Also {fail_word}:", f"{findings}."),)
 
 
@@ -46,17 +46,17 @@ def several_fail(fail_word: str, number: int) -> Line:
 
 
 def also_open(number: int, topics: str) -> Line:
-    """Open criteria, beside what the lead names."""
+    """Open criteria, in addition to those in the lead."""
     return (Span(f"Also needs documentation ({number}):", f"{topics}."),)
 
 
 def confirm_implant(records: str, ask: str) -> Line:
-    """Records of an implant that may be in place, and what to confirm of it."""
+    """Records of an implant that may be in place, and what to confirm about it."""
     return (Span("Confirm before ordering:", f"{records}. {ask}"),)
 
 
 def payer_excludes(document: str, seen: str, failing: str) -> Line:
-    """A payer's own text that excludes the therapy, for the ``failing`` criteria or for all; ``seen`` is a date."""
+    """A payer's own text that excludes the therapy, by its ``failing`` criteria or entirely; ``seen`` is a date."""
     said = f"criteria not met ({failing})" if failing else "not covered"
     checked = f", last checked {seen}" if seen else ""
     return (Span("Payer:", f"{said} per {document}{checked}. Request a benefit exception, or appeal."),)
@@ -73,12 +73,12 @@ def also_conflicting(topics: str) -> Line:
 
 
 def conflicting(topics: str) -> Line:
-    """Conflicts, where the lead is about something more pressing."""
+    """Conflicts, if the lead is about something more urgent."""
     return (Span("Conflicting records:", f"{topics}."),)
 
 
 def source(name: str, why: str) -> Line:
-    """A document to attach, or a type of record, with what is said of it."""
+    """A document to attach, or a type of record, with its text."""
     return (Span(f"{name}:", why),)
 
 
@@ -114,12 +114,12 @@ def documents_needed(heading: str, number: int) -> Line:
 
 
 def also_documents(names: str) -> Line:
-    """Documents for which there is no bullet left."""
+    """Documents without a bullet of their own."""
     return (Span("Also:", names),)
 
 
 def outside_trials(records: str) -> Line:
-    """What the trials did not study."""
+    """Findings that the trials did not study."""
     return (Span("Outside trials:", f"{records}."),)
 
 
@@ -129,7 +129,7 @@ def attach_notes(number: int, by: str, findings: str) -> Line:
 
 
 def not_received(names: str) -> Line:
-    """Types of record that did not arrive."""
+    """Types of record that were not received."""
     return (Span("Not received from the EHR:", f"{names}."),)
 
 
@@ -139,11 +139,11 @@ def not_readable(number: int, names: str) -> Line:
 
 
 def payer_asks(number: int, payer: str, document: str, topics: str, *, own_text: bool) -> Line:
-    """What a payer asks for beyond the verdicts; ``own_text``: by the payer's own text."""
+    """What a payer asks for beyond the verdicts; ``own_text``: according to the payer's own text."""
     verb = "asks" if own_text else "may ask"
     return (Span(f"Payer {verb} for {number} more", f"({payer}, {document}): {topics}."),)
 
 
 def confirm(records: str) -> Line:
-    """Records that decide nothing and that a reader must weigh."""
+    """Records that decide nothing but need a reader's judgment."""
     return (Span("Confirm:", f"{records}."),)

@@ -1,4 +1,4 @@
-"""Words that a kept evidence page has from its card; all others are in ``web.evidence_words``."""
+"""Words of a stored evidence page that come from its card; all others are in ``web.evidence_words``."""
 
 from cds_service.card.words.counting import and_more
 
@@ -11,7 +11,7 @@ def for_trial(says: str) -> str:
 
 
 def not_listed(number: int) -> list[str]:
-    """In place of records that do not count and for which there is no room, and why they are not there."""
+    """The row for records that do not count and do not fit."""
     return [and_more(number), "not listed here"]
 
 

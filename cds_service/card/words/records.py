@@ -1,4 +1,4 @@
-"""How a card names what is in the chart: records, answers and their signers, and what a document must say."""
+"""A card's words for the chart: records, answers and their signers, and what a document must say."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,14 @@ from cds_service.card.words.counting import counted, few
 SIGNER_NOT_RECORDED = "signer not recorded"
 DATE_NOT_RECORDED = "date not recorded"
 VALUE_NOT_SHOWN = "value not shown"
-# Is in a phrase of what fails a criterion, where a form says no and gives no value.
+# Fills the failing phrase of a criterion if a form says no and gives no value.
 OTHERWISE = "otherwise"
 IN_A_REPORT = "in a report, to confirm"
 TEXT_NOT_READABLE = "(report on file, text not readable)"
 
 
 def without_document(number: int) -> str:
-    """How many attested criteria rest on nothing that anybody named."""
+    """The number of attested criteria without a supporting document."""
     return f"{number} without a document"
 
 
@@ -24,12 +24,12 @@ def coded(name: str, code: str) -> str:
 
 
 def signers(number: int) -> str:
-    """Several people attested."""
+    """The number of signers."""
     return counted(number, "signer", "signers")
 
 
 def records(number: int) -> str:
-    """Records that have no noun of their own."""
+    """The number of records without a noun of their own."""
     return counted(number, "record", "records")
 
 
@@ -39,17 +39,17 @@ def attested_by(finding: str, by: str) -> str:
 
 
 def beside_chart(document: str, records: Sequence[str], *, only: bool) -> str:
-    """What a document must say, with what the chart has; ``only``: that is one code, which does not settle it."""
+    """What a document must say, and what the chart has; ``only``: just one code, which settles nothing."""
     return f"{document} (chart: {few(records, ', ', 2)}{' only' if only else ''})"
 
 
 def beside_not_counted(document: str, record: str) -> str:
-    """What a document must say, with the record that does not count."""
+    """What a document must say, and the record that does not count."""
     return f"{document} (chart: {record}, not counted)"
 
 
 def to_confirm(name: str, when: str) -> str:
-    """A finding of a report."""
+    """A finding in a report."""
     return f"{name} {when}, to confirm" if when else f"{name}, to confirm"
 
 

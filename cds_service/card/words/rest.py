@@ -1,4 +1,4 @@
-"""The rest of a card: messages, the part that stands for an evidence page, links, suggestions, reasons, topics."""
+"""The other words of a card: messages, the part that replaces an evidence page, links, suggestions, reasons, topics."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ FAILED: Line = (
 LATE: Line = (Span("Not checked:", "the evaluation took too long. There is no result for or against this order."),)
 TRY_AGAIN: Line = (Span("", "The order is unchanged. Sign again to retry, or check the criteria yourself."),)
 
-# Titles of the part that names what an evidence page would show.
+# Titles in the part that replaces an evidence page.
 CONFLICTING = "Conflicting records:"
 NOT_MET = "Not met:"
 DOCUMENTATION_NEEDED = "Documentation needed:"
@@ -29,12 +29,12 @@ def topic(therapy: str, outcome: str) -> str:
 
 
 def named(title: str, names: str, more: int) -> Line:
-    """One line of the part that names everything, with how many there was no room for."""
+    """One line of the part that replaces an evidence page, with the number of names that do not fit."""
     return (Span(title, f"{names}; {and_more(more)}." if more else f"{names}."),)
 
 
 def one_record(kind: str, why: str) -> str:
-    """A record that could not be weighed; ``why`` begins with its verb."""
+    """A record that could not be evaluated; ``why`` starts with its verb."""
     return f"{kind}, one record {why}"
 
 
@@ -54,16 +54,16 @@ def add_order(system: str, code: str, label: str) -> str:
 
 
 def part_of_suggestion(label: str, number: int, total: int, said: str) -> str:
-    """One action of a suggestion, for a client that takes one at a time."""
+    """One action of a suggestion, for a client that accepts only one action at a time."""
     return f"{label} ({number} of {total}, take all): {said}"
 
 
 def not_offered(label: str) -> Line:
-    """A suggestion that such a client cannot take."""
+    """A suggestion that such a client cannot accept."""
     return (Span("", f"Not offered here because it needs several changes at once: {label}."),)
 
 
-# Override reasons by their codes: what the reader sees.
+# Override reasons, code -> label.
 REASONS: Mapping[str, str] = {
     "documented-outside-chart": "Documented outside this chart",
     "will-document": "Will document before submission",
@@ -80,14 +80,14 @@ REASONS: Mapping[str, str] = {
     "will-complete-order": "Will add diagnosis, site, or side",
     "order-correct": "Order is correct as written",
 }
-# Reasons of cards shown before: feedback on them may still come.
+# Reasons of earlier cards, on which feedback may still come.
 EARLIER_REASONS: Mapping[str, str] = {
     "documented-elsewhere": "Already documented elsewhere",
     "clinical-judgement": "Patient differs, clinical judgment",
     "authorization-on-file": "Authorization already on file",
     "not-this-procedure": "Not this procedure",
 }
-# Outcomes by their ids, as topics and reports name them.
+# Outcomes by id, in the words of topics and reports.
 OUTCOMES: Mapping[str, str] = {
     "deceased": "patient deceased",
     "failed": "not checked",

@@ -1,18 +1,18 @@
-"""The summary of a card: what is behind the therapy, one phrase for each outcome and finding.
+"""The words of the summary of a card: the text after the therapy, one phrase for each outcome and finding.
 
-The summary has 100 characters: where an outcome has several phrases, the first that fits is taken.
+The summary has at most 100 characters; if an outcome has several phrases, the first that fits wins.
 """
 
 from cds_service.card.words.counting import all_of, criteria, form, needs
 
 
 def headed(therapy: str, said: str, *, if_ordered: bool) -> str:
-    """The therapy, then what is said of it; ``if_ordered`` where no order is placed yet."""
+    """The therapy and the text about it; ``if_ordered``: there is no order yet."""
     return f"{therapy}: if ordered, {said}" if if_ordered else f"{therapy}: {said}"
 
 
 def of_side(therapy: str, side: str) -> str:
-    """The therapy with the side that it is about."""
+    """The therapy and its side."""
     return f"{therapy}, {side}"
 
 
@@ -28,7 +28,7 @@ def not_checked(therapy: str) -> str:
 
 
 def counted_criteria(number: int, label: str, *, applicable: bool) -> str:
-    """How many criteria the label has; ``applicable``: some more do not apply."""
+    """The number of the label's criteria; ``applicable``: others do not apply."""
     word = "applicable " if applicable else ""
     return f"{number} {word}{label} {criteria(number)}"
 
@@ -88,7 +88,7 @@ def implanted(said: str, when: str) -> str:
 
 
 def payer_excludes(name: str, document: str, *, covers_none: bool) -> str:
-    """A payer's own medical policy; ``covers_none``: it covers the therapy for nobody."""
+    """A payer's own medical policy; ``covers_none``: it never covers the therapy."""
     return f"{payer_excludes_briefly(name, covers_none=covers_none)} ({document})"
 
 
@@ -106,7 +106,7 @@ def conflict(topic: str, more: int) -> str:
 
 
 def not_read(number: int, total: str) -> str:
-    """Criteria whose records did not arrive."""
+    """Criteria whose records were not received."""
     return f"{not_read_briefly(number, total)}, chart data not received"
 
 
@@ -146,12 +146,12 @@ def open_criteria(number: int, total: str) -> str:
 
 
 def label_meets(label: str, *, by_attestation: bool) -> str:
-    """A label that is met, where the trials' findings follow."""
+    """A label that is met, before findings on trials."""
     return f"meets {label} by attestation" if by_attestation else f"meets {label}"
 
 
 def label_met(label: str, *, by_attestation: bool) -> str:
-    """A label that is met, where open criteria of trials follow."""
+    """A label that is met, before open criteria of trials."""
     return f"{label} met by attestation" if by_attestation else f"{label} met"
 
 
@@ -176,7 +176,7 @@ def open_of_trials(label: str, number: int) -> str:
 
 
 def trials_met(label: str, number: int) -> str:
-    """All criteria of the trials are met, and the label has none that apply."""
+    """All criteria of the trials are met, and no label criteria apply."""
     return f"{label}; all {number} trial criteria met"
 
 
