@@ -1,1 +1,1 @@
-"""Facts to one finding for each criterion, and to verdicts."""
+"""Turns facts into one finding for each criterion, and into verdicts."""

@@ -1,4 +1,4 @@
-"""Records that contradict a criterion, and answers that were given despite one of them."""
+"""Records that contradict a criterion, and answers given despite them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
@@ -13,16 +13,16 @@ Facts = Mapping[str, Fact]
 
 
 class Answered(NamedTuple):
-    """A contrary record, and the answer that a clinician gave despite it."""
+    """A contrary record, and a clinician's answer despite it."""
 
     record: Evidence
     answer: Evidence
     in_spite_of: InSpiteOf
 
     def in_words(self, safe: Callable[[str], str] = str) -> str:
-        """ "attested despite dementia (F03.90, 2026-10-01), Dr. X: mild, partner operates".
+        """The answer in words: "attested despite dementia (F03.90, 2026-10-01), Dr. X: mild, partner operates".
 
-        ``safe`` makes the chart's own words fit for where they are shown.
+        ``safe`` escapes the chart's own words for the place where they are shown.
         """
         inside = ", ".join(filter(None, (self.record.code and safe(self.record.code), self.record.date)))
         named = safe(inside_sentence(self.record.display)) + (f" ({inside})" if inside else "")
@@ -31,9 +31,12 @@ class Answered(NamedTuple):
 
 
 class Against(NamedTuple):
-    """What contradicts a criterion: the ``unanswered`` records with what is not recorded about them (``says``), and the
-    ``answered`` ones. ``beside_test``: a record stands that the criterion's test does not read, and so cannot weigh.
-    ``to_confirm`` are those that are shown and leave the criterion as it is."""
+    """The records that contradict a criterion.
+
+    ``unanswered`` records come with what is not recorded about them (``says``); ``answered`` ones with their answers.
+    ``beside_test``: the criterion's test does not read one of the unanswered records, and so cannot evaluate it.
+    ``to_confirm`` are records that are shown but do not change the criterion.
+    """
 
     unanswered: tuple[Evidence, ...] = ()
     beside_test: bool = False
@@ -53,8 +56,8 @@ NOTHING_AGAINST = Against()
 def against(criterion: Criterion, facts: Facts) -> Against:
     """The records that contradict a criterion.
 
-    Each stands, whatever its date, until a clinician has answered despite that record, with a reason, on or
-    after its date. A record that is newer than the answer stands.
+    Each record counts, whatever its date, until a clinician answers despite that record, with a reason, on or after its
+    date. A record newer than the answer counts.
     """
     if not criterion.contrary:
         return NOTHING_AGAINST
@@ -73,11 +76,11 @@ def against(criterion: Criterion, facts: Facts) -> Against:
                 to_confirm |= dict.fromkeys(fact.evidence)
                 says.setdefault(entry.says)
             continue
-        # Without a value it is known by words beside a code that is not listed: that contradicts, and settles nothing.
+        # A fact without a value comes from words next to an unlisted code: it contradicts, but settles nothing.
         for record in fact.evidence if True in fact.values or not fact.values else ():
             in_spite = _in_spite(record, answers)
             beside_test = beside_test or (in_spite is None and entry.fact not in read)
-            # Two facts may read one record, each in its own words; it contradicts once.
+            # Two facts may read the same record, each in its own words; the record contradicts once.
             if record.reference in named and "/" in record.reference:
                 continue
             named.add(record.reference)
@@ -90,14 +93,13 @@ def against(criterion: Criterion, facts: Facts) -> Against:
 
 
 def may_be_against(criterion: Criterion, facts: Facts) -> bool:
-    """Whether a contrary record may exist that was not read."""
+    """Whether an unread contrary record may exist."""
     facts_against = (facts[entry.fact] for entry in criterion.contrary if not entry.to_confirm)
     return any(fact.open and not fact.only_by_words for fact in facts_against)
 
 
 def without_answered(criterion: Criterion, facts: Facts, found: Against) -> Facts:
-    """The facts as the test reads them: of those that contradict the criterion, without the records that are
-    answered."""
+    """The facts for the test; facts that contradict the criterion come without their answered records."""
     if not found.answered:
         return facts
     gone = {item.record.reference for item in found.answered}
@@ -121,5 +123,5 @@ def _in_spite(record: Evidence, answers: Iterable[Evidence]) -> Answered | None:
 
 
 def _not_newer(record: Evidence, answer: Evidence) -> bool:
-    """Whether a record is certain to be no newer than an answer; one without a date is the one that was named."""
+    """Whether a record is certainly not newer than an answer; true if either has no date."""
     return record.date is None or answer.date is None or days(record.date).last <= days(answer.date).first

@@ -1,4 +1,4 @@
-"""Facts in, one Finding for each criterion out: its truth, the evidence, and in words why it is unknown or not met."""
+"""Facts in, one Finding for each criterion out: its truth, its evidence, and the reason if unknown or not met."""
 
 from collections.abc import Iterable, Mapping, Set
 from operator import is_
@@ -22,15 +22,15 @@ NOTHING_ON_RECORD = "nothing on record"
 
 
 class Finding(NamedTuple):
-    """What became of one criterion, and of which part of the scope if it is judged for each.
+    """The result of one criterion, and its part of the scope if evaluated for each part.
 
-    ``reason`` is empty if it is simply met, ``beside`` is what evidence does not say; ``manner`` says that it is met
-    only by a waiver or because its condition does not apply. ``as_read`` is its truth if all that was read were all
-    there is and nothing contradicted it; ``conflict`` says that an answer and a record disagree; ``unread`` are the
-    resource types whose unread part keeps it open. ``contrary`` are the records that contradict it, ``answered`` those
-    despite which an answer was given. ``by_attestation``: it would not be met without what somebody attested.
-    ``not_counted`` are the records that would bear on it and do not count. ``needs`` is what would settle it beside
-    what is on record, where that is not what settles it else.
+    ``reason`` is empty if the criterion is simply met; ``beside`` is what the evidence does not say. ``manner`` says
+    that it is met only by a waiver or because its condition does not apply. ``as_read`` is the truth if the records
+    read were complete and nothing contradicted the criterion. ``conflict``: an answer and a record disagree. ``unread``
+    are the resource types whose unread part keeps the criterion open. ``contrary`` are the records that contradict it,
+    ``answered`` those with an answer despite them. ``by_attestation``: it would not be met without attestation.
+    ``not_counted`` are relevant records that do not count. ``needs`` is what would settle it given the evidence, if
+    that differs from the usual.
     """
 
     criterion: Criterion
@@ -51,28 +51,28 @@ class Finding(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The criterion's key, and behind a space the part."""
+        """The criterion's key, followed by a space and the part if there is one."""
         return f"{self.criterion.key} {self.part.id}" if self.part else self.criterion.key
 
 
 class SilentFinding(NamedTuple):
-    """The finding of a criterion all of whose ``facts`` are silent; ``types`` are the resource types that they read."""
+    """The finding of a criterion whose ``facts`` are all silent; ``types`` are the resource types that they read."""
 
     finding: Finding
     facts: Mapping[str, Fact]
     types: frozenset[str]
 
     def holds(self, facts: Mapping[str, Fact], left_out: Set[str]) -> bool:
-        """Whether these facts are silent as well, and no type that they read is named as left out."""
+        """Whether these facts are silent too, and no type that they read is among those left out."""
         return self.types.isdisjoint(left_out) and all(map(is_, map(facts.get, self.facts), self.facts.values()))
 
 
-# By the key of the criterion, and behind a space the part.
+# By the key of a finding.
 SilentFindings = Mapping[str, SilentFinding]
 
 
 def silent_findings(policy: Policy, silent: SilentFacts) -> SilentFindings:
-    """The findings of all criteria that say the same of everybody of whom nothing that they read is on record."""
+    """The findings of all criteria whose result is the same for every chart without relevant records."""
     facts = {name: item.fact for name, item in silent.facts.items()}
     parts = [part.id for part in policy.scope.parts] if policy.scope else []
     known = Known(facts, dict.fromkeys(parts, facts))
@@ -95,11 +95,11 @@ def find(
     chart: Chart,
     silent: SilentFindings = MappingProxyType({}),
 ) -> dict[str, Finding]:
-    """One finding for each criterion, by its key; for one that is judged for each part, one for each part of the call.
+    """One finding for each criterion, by key; a criterion evaluated for each part has one for each part of the call.
 
-    A criterion that reads parts has none where the call names no part.
+    If the call names no part, a criterion that reads parts has no finding.
     """
-    # What was left out is named in words, whether it would have said anything or not.
+    # The reason names these types, whether or not their records would have mattered.
     left_out = {*chart.why_missing, *chart.dropped, *(item.type for item in chart.unreadable)}
     found = {}
     for criterion in criteria:
@@ -118,8 +118,10 @@ def find(
 
 
 def _not_counted(criterion: Criterion, facts: Mapping[str, Fact]) -> tuple[NotCounted, ...]:
-    """The records that do not count of the facts that the criterion reads, that contradict it, and that are shown
-    beside it, each once; one that counts for another of them is none."""
+    """The records that do not count, each once, of the facts that the criterion reads or shows.
+
+    A record that counts for another of these facts is not among them.
+    """
     read = [facts[name] for name in dict.fromkeys((*criterion.test.facts(), *criterion.beside))]
     refused = dict.fromkeys(item for fact in read for item in fact.not_counted)
     if not refused:
@@ -177,7 +179,7 @@ def _open(
     part: Part | None,
     contradicting: Against,
 ) -> Finding:
-    """The finding of a criterion that is unknown: what keeps it open, what contradicts it, and what does not count."""
+    """The finding of an unknown criterion: what keeps it open, what contradicts it, and what does not count."""
     contrary = contradicting.records
     read = [facts[name] for name in dict.fromkeys(criterion.test.facts())]
     evidence = _evidence(criterion, facts, contrary)
@@ -196,7 +198,7 @@ def _open(
     for hint in criterion.hints:
         fact = facts[hint.fact]
         known = any(other.values or other.events for other in on_record if other is not fact)
-        # What was found by words is to be confirmed, whatever else is known.
+        # A finding in words needs confirmation, whatever else is known.
         known = known and not fact.rule.kind.is_of_words
         if set(fact.evidence) - set(contrary) and not known:
             shown = {item.reference for item in (*evidence, *contrary)} if hint.unless else set()
@@ -229,27 +231,27 @@ def _open(
 def _evidence(
     criterion: Criterion, facts: Mapping[str, Fact], contrary: tuple[Evidence, ...] = ()
 ) -> tuple[Evidence, ...]:
-    """What was read for a criterion, each once, but for the records that are distinguished as contrary."""
+    """The evidence read for a criterion, each item once, without the contrary records."""
     told_apart = {item.reference for item in contrary}
     read = dict.fromkeys(item for name in criterion.test.facts() for item in facts[name].evidence)
     return tuple(item for item in read if item.reference not in told_apart)
 
 
 def _rests_on_answers(test: Test, facts: Mapping[str, Fact]) -> bool:
-    """Whether a test that is met would not be met without what somebody attested."""
+    """Whether a met test depends on attestation."""
     attested = [name for name in dict.fromkeys(test.facts()) if _is_attested(facts[name])]
     silent = {name: Fact(facts[name].rule) for name in attested}
     return bool(attested) and evaluate(test, {**facts, **silent}).truth is not Truth.MET
 
 
 def _is_attested(fact: Fact) -> bool:
-    """Whether a fact rests on answers: on nothing else, or on what answers say of events that are on record."""
+    """Whether a fact is based on answers: only on answers, or on answers about recorded events."""
     attested = [item.is_attested for item in fact.evidence]
     return any(attested) and (bool(fact.events) or all(attested))
 
 
 def _as_if_whole(found: Evaluated, facts: Mapping[str, Fact]) -> Evaluated:
-    """The test as it would come out if what was read for it were all there is: as it did, where nothing is open."""
+    """The result of the test as if the records read were complete; ``found`` itself if nothing is open."""
     used = (fact for node in nodes(found) for fact in (node.fact, node.after) if fact is not None)
     if not any(fact.open for fact in used):
         return found
@@ -258,11 +260,11 @@ def _as_if_whole(found: Evaluated, facts: Mapping[str, Fact]) -> Evaluated:
 
 
 def _judged(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> Evaluated:
-    """The test of a criterion, in which an answer that cannot settle it does not.
+    """The result of a criterion's test, in which doubtful answers settle nothing.
 
-    An answer cannot where a record that was not read may contradict it, and where what is shown beside it did not
-    arrive whole. It then may be wrong: what it meets stays open unless the rest meets it anyway. What is recorded
-    cannot either, where a record that was not read may contradict the criterion itself.
+    An answer is doubtful if an unread record may contradict it, or if the records shown with it are incomplete. A
+    criterion that only such an answer meets stays open. Records are also doubtful if an unread record may contradict
+    the criterion itself.
     """
     found = evaluate(criterion.test, facts)
     if found.truth is not Truth.MET or not (criterion.hints or criterion.contrary):
@@ -279,8 +281,10 @@ def _judged(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> Ev
 
 
 def _wanted(criterion: Criterion, facts: Mapping[str, Fact]) -> list[str]:
-    """The resource types that the criterion's test, what contradicts it and its hints read; what is only shown to be
-    confirmed leaves nothing open."""
+    """The resource types read by the criterion's test, its contrary records and its hints.
+
+    Types that are only shown for confirmation leave nothing open, so they are not among them.
+    """
     shown = [item.fact for item in criterion.hints if not facts[item.fact].rule.kind.is_of_words]
     names = {*criterion.test.facts(), *(item.fact for item in criterion.contrary if not item.to_confirm), *shown}
     read = frozenset[str]().union(*[facts[name].rule.types() for name in names])
@@ -288,12 +292,12 @@ def _wanted(criterion: Criterion, facts: Mapping[str, Fact]) -> list[str]:
 
 
 def _not_whole(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> tuple[str, ...]:
-    """Those of the types that the criterion reads of which more may be on record than was read."""
+    """The types that the criterion reads and that may have unread records."""
     return tuple(name for name in _wanted(criterion, facts) if not chart.whole(name))
 
 
 def _not_sent(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> list[str]:
-    """A sentence for each resource type that could have settled the criterion and did not arrive or cannot be read."""
+    """A sentence for each resource type that could have settled the criterion but did not come or cannot be read."""
     if not (chart.why_missing or chart.unreadable or chart.dropped):
         return []
     wanted = _wanted(criterion, facts)
@@ -308,7 +312,7 @@ def _not_sent(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> 
 
 
 def _why_met_so(found: Evaluated, how: str, facts: Mapping[str, Fact]) -> str:
-    """What waives a test, or which condition of it does not hold."""
+    """The reason for a waiver, or the condition that does not hold."""
     excuses = [word_of(node.test).excuses(node, how) for node in nodes(found)]
     said = _titles((name for names in excuses for name in names), facts)
     return said if how == WAIVED else f"not so: {said}"
@@ -319,7 +323,7 @@ def _titles(names: Iterable[str], facts: Mapping[str, Fact]) -> str:
 
 
 def _why_unsettled(found: Evaluated) -> str:
-    """Why a test is unknown despite what is on record, as far as it was read."""
+    """The reason why a test is unknown despite the evidence read."""
     if any(word_of(node.test).contradicts_itself(node) for node in nodes(found)):
         return DISAGREE
     said = (word_of(leaf.test).why_it_is_open(leaf) for leaf in leaves(found))

@@ -1,4 +1,4 @@
-"""Findings in, one Decision out: the verdicts, kept separate, and what else a reader must review."""
+"""Findings in, one Decision out: the separate verdicts, and what else a reader must review."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from cds_service.verdicts.payers import PayerPosition
 
 
 class Counts(NamedTuple):
-    """How many criteria there are, how many are met, and how many of those only by what somebody attested."""
+    """The number of criteria, of met criteria, and of those met only by attestation."""
 
     total: int
     met: int
@@ -27,14 +27,14 @@ class Counts(NamedTuple):
 
     @classmethod
     def of(cls, findings: Iterable[Finding]) -> "Counts":
-        """Counts findings."""
+        """Count findings."""
         listed = list(findings)
         met = [finding for finding in listed if finding.truth is Truth.MET]
         return cls(len(listed), len(met), sum(finding.by_attestation for finding in met))
 
 
 class Urgent(NamedTuple):
-    """A record that every card names: what it is called, and the record. ``coded``: not by the words of a report."""
+    """A record that every card names: its name, and the record. ``coded``: not found by the words of a report."""
 
     name: str
     record: Evidence
@@ -42,7 +42,7 @@ class Urgent(NamedTuple):
 
 
 def urgent_of(policy: Policy, known: Known) -> tuple[Urgent, ...]:
-    """The records on file that every card names, each once."""
+    """The chart's records that every card names, each once."""
     found: dict[str, Urgent] = {}
     for name, called in policy.phrases.urgent.items():
         fact = known.whole[name]
@@ -56,8 +56,7 @@ def urgent_of(policy: Policy, known: Known) -> tuple[Urgent, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One verdict: its truth, the findings that it is made of (none for a payer verdict), and why it is so if that is
-    not in the findings."""
+    """One verdict: its truth, its findings (none for a payer verdict), and a reason that the findings do not show."""
 
     rule: VerdictRule
     truth: Truth
@@ -65,7 +64,7 @@ class Verdict:
     reason: str = ""
 
     def by_part(self) -> tuple[tuple[Part, tuple[Finding, ...]], ...]:
-        """Each part with the findings that it rests on, those of the whole among them; none where nothing is apart."""
+        """Each part with its findings and those for the whole; empty if no finding has a part."""
         parts = {finding.part.id: finding.part for finding in self.findings if finding.part}
         return tuple(
             (part, tuple(item for item in self.findings if item.part in (None, part))) for part in parts.values()
@@ -74,12 +73,12 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """All that a policy says of one patient and one procedure; ``order`` is None on patient-view.
+    """The result of a rule set for one patient and one procedure; ``order`` is None on patient-view.
 
-    ``parts`` are the parts of the scope that it is about; ``requested`` is what came of a rule that the caller asked
-    for as well; ``for_review`` pairs each line with its evidence; ``died`` is when the patient did, as
-    written ("": nobody knows when; None: did not); ``urgent`` are the records that every card names; ``drafts`` are the
-    forms that wait in the chart, the newest first.
+    ``parts`` are the parts of the scope that the decision is about. ``requested`` is the result of a rule that the
+    caller asked for in addition. ``for_review`` pairs each line with its evidence. ``died`` is the date of death as
+    written ("": unknown; None: alive). ``urgent`` are the records that every card names; ``drafts`` are the unsigned
+    forms in the chart, newest first.
     """
 
     policy: Policy
@@ -103,24 +102,24 @@ class Decision:
 
     @property
     def lead(self) -> Verdict:
-        """The verdict that the card leads with: the first that applies and rests on criteria, otherwise the first."""
+        """The verdict that leads the card: the first that applies and is based on criteria, otherwise the first."""
         applying = (item for item in self.verdicts if item.findings and item.truth is not Truth.NOT_APPLICABLE)
         return next(applying, self.verdicts[0])
 
     @property
     def lent(self) -> tuple[Finding, ...]:
-        """The findings of rules of single sources: those of the verdicts' and of the payer's."""
+        """The findings of single sources' rules, from verdicts and the payer."""
         by_rule = (verdict.findings for verdict in self.verdicts if verdict.rule.profile is not None)
         return (*(finding for findings in by_rule for finding in findings), *self.payer.held)
 
     @property
     def outside_verdicts(self) -> tuple[Finding, ...]:
-        """The findings that no verdict counts: they are for review."""
+        """The findings that no verdict counts, for review."""
         return tuple(finding for finding in self.findings.values() if finding.criterion.key not in self.counted)
 
 
 def opens_on_patient_view(policy: Policy, known: Mapping[str, Fact]) -> bool:
-    """Whether the policy has something to say when the chart is opened: its condition met, its exception not."""
+    """Whether the rule set has something to say when the chart is opened: its condition is met, its exception not."""
     if policy.patient_view_when is None or evaluate(policy.patient_view_when, known).truth is not Truth.MET:
         return False
     unless = policy.patient_view_unless
@@ -128,7 +127,7 @@ def opens_on_patient_view(policy: Policy, known: Mapping[str, Fact]) -> bool:
 
 
 def pathway(policy: Policy, known: Known, order: ProcedureOrder | None) -> tuple[Pathway, tuple[Part, ...]] | None:
-    """The first row of the pathways that the call goes, and the parts for which; None where it goes the policy's own.
+    """The first pathway row that matches the call, with its parts; None if the rule set's own criteria apply.
 
     A row matches by the order, or by its test over the facts of the whole or of a part of the call.
     """
@@ -138,7 +137,7 @@ def pathway(policy: Policy, known: Known, order: ProcedureOrder | None) -> tuple
             return row, tuple(parts.values())
         if row.when is not None:
             met = [part for name, part in parts.items() if evaluate(row.when, known.at(name)).truth is Truth.MET]
-            # Where a scoped call names no part, the row may ask for facts of a part: the card asks which part first.
+            # If a scoped call names no part, the row may need the facts of a part: the card asks for the part first.
             if met or (policy.scope is None and evaluate(row.when, known.whole).truth is Truth.MET):
                 return row, tuple(met)
     return None
@@ -154,10 +153,10 @@ def decide(
     profile: Profile | None = None,
     silent: criteria.SilentFindings = MappingProxyType({}),
 ) -> Decision:
-    """Holds one chart, and the facts known from it (``facts.gather``), against one policy. Pure: no clock, no log.
+    """Evaluate one chart, and the facts known from it (``facts.gather``), against one rule set. Pure: no clock, no log.
 
-    ``profile`` is a rule to be checked against as well, on request; ``silent`` are the findings of the policy's
-    criteria where all that they read is silent, without which they are worked out like all others.
+    ``profile`` is another rule to evaluate, on request. ``silent`` are the known findings of criteria whose facts are
+    all silent; without them, these criteria are evaluated like all others.
     """
     findings = criteria.find(policy, policy.always_evaluated, known, chart, silent)
     by_key: dict[str, list[Finding]] = {}
@@ -165,7 +164,7 @@ def decide(
         by_key.setdefault(finding.criterion.key, []).append(finding)
 
     def held(keys: Collection[str]) -> tuple[Finding, ...]:
-        """The findings of criteria, by their keys; those that only a profile has are evaluated when asked for."""
+        """The findings of criteria by key; criteria that only a profile has are evaluated on demand."""
         for key in keys:
             if key not in by_key:
                 by_key[key] = list(criteria.find(policy, [policy.criterion(key)], known, chart, silent).values())
@@ -193,7 +192,7 @@ def decide(
 
 
 def _requested(profile: Profile) -> VerdictRule:
-    """The verdict of a rule that the caller asked to be checked against."""
+    """The verdict rule for a profile that the caller asked for."""
     return VerdictRule(
         id=profile.id,
         title=profile.title,

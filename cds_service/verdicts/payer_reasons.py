@@ -1,6 +1,6 @@
-"""Why a payer's position is not met or unknown, in words: the card, the evidence page and ``explain`` show them."""
+"""The reasons why a payer's position is not met or unknown, as card, evidence page and ``explain`` show them."""
 
-# Stands for the name of a payer that the coverage does not give.
+# Replaces the name of a payer that the coverage does not give.
 NOT_READABLE = "payer not readable"
 PAYER_NOT_NAMED = "the coverage does not say who the payer is, or by a reference that was not sent"
 NO_COVERAGE = "no active coverage in chart"
@@ -13,30 +13,30 @@ NOT_ENCODED = "the medical policy is not written as criteria"
 
 
 def not_readable(record: str, why: str) -> str:
-    """A coverage that cannot be read; ``why`` begins with its verb."""
+    """A coverage that cannot be read; ``why`` starts with its verb."""
     return f"{record} {why}"
 
 
 def other_plan(payer: str) -> str:
-    """A plan whose name is not listed, of a payer that is on file."""
+    """An unlisted plan of a payer that is on file."""
     return f"a plan of {payer}; which of the payer's policies applies was not verified"
 
 
 def not_covered(document: str) -> str:
-    """The payer covers it for nobody."""
+    """The payer never covers the therapy."""
     return f"{document}: not covered"
 
 
 def criteria_not_met(document: str) -> str:
-    """A criterion of the payer's is not met."""
+    """One of the payer's criteria is not met."""
     return f"{document}: criteria not met"
 
 
 def criteria_open(document: str) -> str:
-    """Nothing is not met, and a criterion of the payer's is open."""
+    """One of the payer's criteria is open, and none is not met."""
     return f"{document}: criteria need documentation"
 
 
 def identifier(value: str) -> str:
-    """A payer that has no name."""
+    """A payer without a name."""
     return f"identifier {value}"

@@ -1,4 +1,4 @@
-"""The position of the patient's payer: found by listed identifier or exact alias, believed only where it may be."""
+"""The position of the patient's payer: found by listed identifier or exact alias, used only if it may decide."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ _ROW = TYPES["Coverage"]
 
 @dataclass(frozen=True, slots=True)
 class PayerPosition:
-    """``truth`` of the payer verdict, and in words the ``reason`` why it is not met or unknown (empty where it is met).
+    """A payer position: the ``truth`` of the payer verdict, and the ``reason`` if not met or unknown (otherwise empty).
 
-    ``payers`` pairs each payer's name in the chart with what is on file, if any; ``held`` is what became of the
-    criteria of its rule, even where the rule may not decide. ``reference`` is the coverage that says who pays.
+    ``payers`` pairs each payer's name in the chart with its policy on file, if any. ``held`` are the findings of its
+    rule's criteria, even if the rule may not decide. ``reference`` is the coverage that names the payer.
     """
 
     truth: Truth
@@ -39,7 +39,7 @@ class PayerPosition:
 
     @property
     def on_file(self) -> Payer | None:
-        """The first payer in the chart of which something is on file."""
+        """The first payer in the chart with a policy on file."""
         return next((payer for _, payer in self.payers if payer is not None), None)
 
 
@@ -47,9 +47,9 @@ Held = Callable[[Collection[str]], tuple[Finding, ...]]
 
 
 class _Found(NamedTuple):
-    """A payer's name in the chart and what is on file of it; ``exact``: under that name, or an identifier.
+    """A payer's name in the chart and its policy on file; ``exact``: found by that name or an identifier.
 
-    ``known`` is whose plan the name is, where it is not exact; ``readable``: the chart says who the payer is.
+    ``known`` is the payer whose plan has this name, if not exact; ``readable``: the chart says who the payer is.
     """
 
     name: str
@@ -60,14 +60,14 @@ class _Found(NamedTuple):
 
     @property
     def who(self) -> str:
-        """By what two coverages are of one payer."""
+        """The key that is equal for two coverages of one payer."""
         if self.payer is not None:
             return self.payer.id
         return self.known.id if self.known else self.name
 
 
 class _OnFile:
-    """The payers of a policy, by identifier and by alias, of several the first; and by whose plan a name is."""
+    """The payers of a rule set by identifier and alias (the first one wins), and by the names of plans."""
 
     def __init__(self, payers: Iterable[Payer], names: PayerNames) -> None:
         self._names = names
@@ -83,12 +83,15 @@ class _OnFile:
                 self._by_alias.setdefault(alias, payer)
 
     def identified(self, resource: Mapping[str, Any]) -> tuple[int, Payer] | None:
-        """The first payer, with its place, that is on file under an identifier of an Organization or a Reference."""
+        """The first payer, with its position, on file under an identifier of an Organization or a Reference."""
         found = [self._by_identifier[key] for key in _identifiers(resource) if key in self._by_identifier]
         return min(found, key=lambda pair: pair[0], default=None)
 
     def named(self, name: str) -> _Found:
-        """What is on file under a name, otherwise of the payer whose plan it is; many coverages may have one name."""
+        """The payer on file under a name, otherwise the payer whose plan it is.
+
+        Cached, because many coverages may share a name.
+        """
         if name not in self._known:
             self._known[name] = self._look_up(name)
         return self._known[name]
@@ -106,7 +109,7 @@ def position(
 ) -> PayerPosition:
     """One patient's payer position: met or not met only by one payer's own text, in force and seen within a year.
 
-    ``held`` gives the findings of criteria by their keys.
+    ``held`` gives the findings of criteria by key.
     """
     unreadable = next((item for item in chart.unreadable if item.type == _ROW.name), None)
     if unreadable:
@@ -129,7 +132,7 @@ def position(
 
 
 def why_unknown(payer: Payer, today: date) -> tuple[str, ...]:
-    """Every reason for which what is on file settles nothing on a day; none where the payer's own text may decide."""
+    """Every reason why the policy on file settles nothing on a day; empty if the payer's own text may decide."""
     doubts = []
     if not payer.own_text:
         doubts.append(why.NOT_OWN_TEXT)
@@ -170,7 +173,7 @@ def _judge(
 
 
 def _coverages(chart: Chart, orders: Iterable[Mapping[str, Any]], today: date) -> list[tuple[Record, Any]]:
-    """(Coverage, payor) of each coverage in force; those that the orders name, where they name any."""
+    """(Coverage, payor) of each coverage in force; only those that the orders name, if any."""
     insurances = [chart.references.resolve(item, order) for order in orders for item in list_of(order.get("insurance"))]
     named = {id(coverage) for coverage in insurances if coverage is not None}
     active = [
@@ -183,7 +186,7 @@ def _coverages(chart: Chart, orders: Iterable[Mapping[str, Any]], today: date) -
 
 
 def _payors(coverage: Mapping[str, Any]) -> list[Any]:
-    """The references to the payers of a coverage; FHIR R5 has them as insurer. One that names none still is one."""
+    """The references to the payers of a coverage (``insurer`` in FHIR R5); [None] for a coverage that names none."""
     return list_of(coverage.get("payor")) or list_of(coverage.get("insurer")) or [None]
 
 
@@ -199,15 +202,15 @@ def _in_force(coverage: Mapping[str, Any], today: date) -> bool:
 
 
 def _found(on_file: _OnFile, payor: Any, coverage: Mapping[str, Any], chart: Chart) -> _Found:
-    """Who the payer is, and what is on file of it: under an identifier, otherwise under its name.
+    """The payer and its policy on file: by identifier, otherwise by name.
 
-    The Organization says it if it is at hand, else the Reference, otherwise the name of the plan (``Coverage.class``).
+    The name comes from the Organization if available, then the Reference, then the plan (``Coverage.class``).
     """
     organization = chart.references.resolve(payor, coverage) or {}
     reference = payor if isinstance(payor, dict) else {}
     names = (organization.get("name"), first_of(reference, "display"), *_plan_names(coverage))
     name = next((text for text in names if isinstance(text, str) and text.strip()), None)
-    # Many coverages may name one Organization, whose identifiers may be many.
+    # Cached: many coverages may name one Organization, which may have many identifiers.
     if name is None:
         values = (chart.told(_least_identifier, organization), _least_identifier(reference))
         least = min((value for value in values if value is not None), default=None)
@@ -224,7 +227,7 @@ def _least_identifier(resource: Mapping[str, Any]) -> str | None:
 
 
 def _plan_names(coverage: Mapping[str, Any]) -> Iterator[Any]:
-    """The names that a coverage gives its plan, its group and the rest of its classes, the plan's first."""
+    """The names of a coverage's plan, group and other classes, the plan's first."""
     classes = [item for item in list_of(coverage.get("class")) if isinstance(item, dict)]
     yield from (
         item.get("name") for item in sorted(classes, key=lambda item: "plan" not in _codes_of(item.get("type")))
