@@ -33,7 +33,8 @@ def body(deadline: Deadline | None = None) -> bytes:
 
 def _announced(length: int) -> bytes:
     """The announced number of bytes, in one read: werkzeug's stream would copy the body four times."""
-    if length > current_app.config["MAX_CONTENT_LENGTH"]:
+    # A route may allow less than the application does.
+    if (most := request.max_content_length) is not None and length > most:
         raise RequestEntityTooLarge
     data: bytes = request.environ["wsgi.input"].read(length)
     return data
