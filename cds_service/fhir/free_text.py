@@ -225,14 +225,16 @@ class _Text:
 class FreeText:
     """A text that may be asked for many phrases; ``plain`` is the text as ``words``, and phrases have that form.
 
-    ``words`` are its words, in their order.
+    ``words`` are its words, each once.
     """
 
     __slots__ = ("_is_doubtful", "_raw", "_texts", "plain", "words")
 
     def __init__(self, raw: str) -> None:
-        self.words = raw.lower().encode("ascii", "replace").translate(_TO_WORDS).decode().split()
-        self.plain = f" {' '.join(self.words)} "
+        listed = raw.lower().encode("ascii", "replace").translate(_TO_WORDS).decode().split()
+        self.plain = f" {' '.join(listed)} "
+        # As a set: of a sentence and the few phrases of a code set, only the shorter is walked.
+        self.words = set(listed)
         self._raw = raw
         self._texts: list[_Text] | None = None
         self._is_doubtful: bool | None = None
