@@ -98,16 +98,16 @@ REQUESTS = [
     (drop("context"), "error", "context", "context is required"),
     (put("context", []), "error", "context", "The service answers 400: context"),
     (put("extra", 1), "note", "extra", "not a member of a CDS Hooks request"),
-    (drop("context", "userId"), "error", "context.userId", "context.userId is required by order-sign"),
+    (drop("context", "userId"), "error", "context.userId", "order-sign requires context.userId"),
     (put("context", "userId", "somebody"), "error", "context.userId", "must be Type/id"),
-    (put("context", "userId", "Device/1"), "error", "context.userId", "with one of Practitioner"),
+    (put("context", "userId", "Device/1"), "error", "context.userId", "where Type is one of Practitioner"),
     (drop("context", "patientId"), "error", "context.patientId", "context.patientId is required"),
-    (put("context", "patientId", "Patient/rosalind-achterberg"), "error", "context.patientId", "the id alone"),
-    (put("context", "encounterId", "Encounter/1"), "error", "context.encounterId", "the id alone"),
+    (put("context", "patientId", "Patient/rosalind-achterberg"), "error", "context.patientId", "must be an id without"),
+    (put("context", "encounterId", "Encounter/1"), "error", "context.encounterId", "must be an id without"),
     (put("context", "encounterId", 7), "error", "context.encounterId", "must be text"),
     (put("context", "selections", []), "note", "context.selections", "order-sign has no context field"),
     (drop("context", "draftOrders"), "error", "context.draftOrders", "context.draftOrders is required"),
-    (drop("context", "draftOrders", "resourceType"), "error", "context.draftOrders.resourceType", "say resourceType"),
+    (drop("context", "draftOrders", "resourceType"), "error", "context.draftOrders.resourceType", "set resourceType"),
     (drop("context", "draftOrders", "type"), "warning", "context.draftOrders.type", "needs a type"),
     (drop(*DRAFT, "id"), "warning", "context.draftOrders.entry[0].resource.id", "no suggestion can change it"),
     (put(*DRAFT, "status", []), "warning", "context.draftOrders.entry[0].resource", "Not valid in FHIR R4B: status"),
@@ -117,7 +117,12 @@ REQUESTS = [
         "context.draftOrders.entry[0].resource.subject",
         "a patient other than",
     ),
-    (put(*DRAFT, "code", "64555"), "warning", "context.draftOrders.entry[0].resource.code", "Not read as an order"),
+    (
+        put(*DRAFT, "code", "64555"),
+        "warning",
+        "context.draftOrders.entry[0].resource.code",
+        "cannot read this draft as an order",
+    ),
     (put(*DRAFT, "status", "completed"), "warning", "context.draftOrders.entry[0].resource", "status completed"),
     (
         put(*DRAFT, "resourceType", "ProcedureRequest"),
@@ -132,11 +137,11 @@ REQUESTS = [
         "before CDS Hooks 1.0",
     ),
     (put("fhirServer", "ehr.example/fhir"), "error", "fhirServer", "an absolute https address"),
-    (put("fhirServer", "http://ehr.example/fhir"), "error", "fhirServer", "must be https"),
+    (put("fhirServer", "http://ehr.example/fhir"), "error", "fhirServer", "must use https"),
     (put("fhirAuthorization", GRANT), "error", "fhirServer", "fhirServer is required"),
-    (served(access_token=None), "error", "fhirAuthorization.access_token", "is required: the token"),
+    (served(access_token=None), "error", "fhirAuthorization.access_token", "is required: the access token"),
     (served(token_type="MAC"), "error", "fhirAuthorization.token_type", "must be 'Bearer'"),
-    (served(expires_in="300"), "error", "fhirAuthorization.expires_in", "a whole number"),
+    (served(expires_in="300"), "error", "fhirAuthorization.expires_in", "in whole seconds"),
     (served(expires_in=True), "error", "fhirAuthorization.expires_in", "is required: the token's lifetime"),
     (served(scope=None), "error", "fhirAuthorization.scope", "the scopes granted"),
     (served(subject=None), "error", "fhirAuthorization.subject", "OAuth 2.0 client id"),
@@ -150,30 +155,40 @@ REQUESTS = [
     ),
     (put("prefetch", []), "error", "prefetch", "must be an object of prefetch keys"),
     (put("prefetch", "extra", None), "note", "prefetch.extra", "Discovery has no prefetch key 'extra'"),
-    (drop("prefetch", "condition"), "warning", "prefetch.condition", "there is no FHIR server to ask"),
-    (drop("prefetch", "patient"), "warning", "prefetch.patient", "is answered 412"),
+    (drop("prefetch", "condition"), "warning", "prefetch.condition", "the service cannot fetch it, so criteria"),
+    (drop("prefetch", "patient"), "warning", "prefetch.patient", "The service answers 412"),
     (both(served(), drop("prefetch", "condition")), "note", "prefetch.condition", "fetches it from fhirServer"),
     (
         both(drop("prefetch", "condition"), put("context", "patientId", "a b"), put(*DRAFT, "subject", {})),
         "warning",
         "prefetch.condition",
-        "its template cannot be resolved",
+        "cannot resolve its template",
     ),
-    (put("prefetch", "condition", OUTCOME), "warning", "prefetch.condition", "Counts as failed"),
+    (put("prefetch", "condition", OUTCOME), "warning", "prefetch.condition", "cannot use this value"),
     (put("prefetch", "condition", "text"), "warning", "prefetch.condition", "not a FHIR resource"),
     (put("prefetch", "condition", []), "error", "prefetch.condition", "not a list"),
-    (put("prefetch", "condition", PAGED), "warning", "prefetch.condition.link", "no FHIR server to ask for the rest"),
+    (put("prefetch", "condition", PAGED), "warning", "prefetch.condition.link", "cannot fetch the rest"),
     (both(served(), put("prefetch", "condition", PAGED)), "note", "prefetch.condition.link", "fetches the rest"),
     (put("prefetch", "condition", STRANGER), "error", "prefetch.condition", "send the whole searchset Bundle"),
     (
         put("prefetch", "condition", STRANGER),
         "warning",
         "prefetch.condition",
-        "is for Condition, but the value holds Observation",
+        "is for Condition, but the value contains Observation",
     ),
-    (put("prefetch", "observation", STRANGER), "error", "prefetch.observation", "1 Observation is of another patient"),
+    (
+        put("prefetch", "observation", STRANGER),
+        "error",
+        "prefetch.observation",
+        "1 Observation belongs to a patient other than",
+    ),
     (put("prefetch", "patient", PAGED), "error", "prefetch.patient", "send the Patient itself"),
-    (put("prefetch", "patient", "id", "somebody-else"), "error", "prefetch.patient", "The Patient is not the one"),
+    (
+        put("prefetch", "patient", "id", "somebody-else"),
+        "error",
+        "prefetch.patient",
+        "This Patient is not the patient in",
+    ),
     (
         put("prefetch", "patient", "birthDate", "in May"),
         "warning",
@@ -223,7 +238,7 @@ def test_all_faults_are_reported_at_once_errors_first(client):
 def test_the_broken_resources_of_an_example_are_reported_one_by_one(client):
     found = found_in(client, example("broken-resources"))
     assert sum(item.text.startswith("Not valid in FHIR R4B") for item in found) > 2
-    assert any("of another patient" in item.text for item in found)
+    assert any("to a patient other than context.patientId" in item.text for item in found)
 
 
 def test_only_so_many_records_are_validated_against_their_models(client):
@@ -241,7 +256,7 @@ def test_a_selection_that_names_no_draft_is_reported(client):
     found = found_in(client, body, SELECT)
     assert [item.path for item in found if item.level == "error"] == ["context.selections[1]"]
     body["context"]["selections"] = []
-    assert any("Nothing is selected" in item.text for item in found_in(client, body, SELECT))
+    assert any("No order is selected" in item.text for item in found_in(client, body, SELECT))
 
 
 @pytest.mark.parametrize("body", [[], "text", 7])
@@ -259,7 +274,7 @@ def test_a_call_without_a_fault_lists_the_checks_that_passed_and_what_the_servic
     report = report_on(client, whole())
     assert not [item for item in report["findings"] if item["level"] != "note"]
     assert "The service accepts the call" in report["passed"]
-    assert "Every record that was sent counts as this patient's" in report["passed"]
+    assert "Every record sent counts for this patient" in report["passed"]
     assert any(re.fullmatch(r"\d+ resources are valid against FHIR R4B models", title) for title in report["passed"])
     rows = {row["type"]: row for row in report["delivery"]}
     assert rows["Condition"]["state"] == "whole"
@@ -275,10 +290,10 @@ def test_a_problem_list_of_which_nothing_counts_does_not_pass(client):
         entry["resource"]["verificationStatus"] = {"coding": [{"code": "entered-in-error"}]}
         del entry["resource"]["subject"]
     report = report_on(client, body)
-    said = [item for item in report["findings"] if item["text"].startswith("The service can use none of")]
+    said = [item for item in report["findings"] if item["text"].startswith("The service cannot use any of")]
     assert [(item["path"], item["level"]) for item in said] == [("prefetch.condition", "warning")]
-    assert f"none of the {received} Condition" in said[0]["text"]
-    assert "Every record that was sent counts as this patient's" not in report["passed"]
+    assert f"any of the {received} Condition" in said[0]["text"]
+    assert "Every record sent counts for this patient" not in report["passed"]
     row = next(row for row in report["delivery"] if row["type"] == "Condition")
     assert (row["received"], row["counted"], len(row["dropped"])) == (received, 0, received)
 
@@ -333,18 +348,18 @@ RESPONSES = [
     ({"cards": [CARD | {"indicator": "hard-stop"}]}, "cards[0].indicator", "info, warning, critical"),
     ({"cards": [CARD | {"source": {}}]}, "cards[0].source.label", "source with a label"),
     ({"cards": [CARD | {"source": {"label": "l", "url": "/x"}}]}, "cards[0].source.url", "absolute"),
-    ({"cards": [CARD | {"uuid": None}]}, "cards[0].uuid", "no feedback can name the card"),
+    ({"cards": [CARD | {"uuid": None}]}, "cards[0].uuid", "feedback can refer to the card"),
     ({"cards": [OFFERING | {"selectionBehavior": None}]}, "cards[0].selectionBehavior", "at-most-one, any"),
     ({"cards": [OFFERING | {"suggestions": [{}]}]}, "cards[0].suggestions[0].label", "needs a label"),
     (
         {"cards": [OFFERING | {"suggestions": [OFFER | {"uuid": ""}]}]},
         "cards[0].suggestions[0].uuid",
-        "no feedback can name the suggestion",
+        "feedback can refer to the suggestion",
     ),
     (offering(type="replace"), "cards[0].suggestions[0].actions[0].type", "create, update, delete"),
     (offering(description=""), "cards[0].suggestions[0].actions[0].description", "needs a description"),
-    (offering(resourceId=None), "cards[0].suggestions[0].actions[0].resourceId", "names what it deletes"),
-    (offering(type="update"), "cards[0].suggestions[0].actions[0].resource", "holds the whole resource"),
+    (offering(resourceId=None), "cards[0].suggestions[0].actions[0].resourceId", "needs a resourceId"),
+    (offering(type="update"), "cards[0].suggestions[0].actions[0].resource", "needs the whole resource"),
     ({"cards": [CARD | {"links": [{"label": "l"}]}]}, "cards[0].links[0]", "a label, a url, and a type"),
     (
         {"cards": [CARD | {"links": [{"label": "l", "url": "x", "type": "absolute"}]}]},
@@ -361,7 +376,7 @@ RESPONSES = [
         "cards[0].overrideReasons[0]",
         "a code, a system, and a display",
     ),
-    ({"cards": [], "systemActions": []}, "systemActions", "or be left out"),
+    ({"cards": [], "systemActions": []}, "systemActions", "omit it if there are none"),
     ({"cards": [], "systemActions": [{}]}, "systemActions[0].type", "create, update, delete"),
 ]
 

@@ -8,39 +8,40 @@ from collections.abc import Iterable
 
 NOT_AN_OBJECT = "The body must be a JSON object."
 ACCEPTED = "The service accepts the call"
-COUNTS = "Every record that was sent counts as this patient's"
-MEMBERS = "hookInstance is a UUID, and every member is one of CDS Hooks 2.0"
-CONTEXT = "context names user and patient as the hook asks"
+COUNTS = "Every record sent counts for this patient"
+MEMBERS = "hookInstance is a UUID, and CDS Hooks 2.0 defines every member"
+CONTEXT = "context identifies the user and the patient as the hook requires"
 DRAFTS = "draftOrders is a Bundle of drafts with ids"
 SELECTIONS = "Every selection names a draft"
-READABLE = "Every draft can be read as an order for this patient"
+READABLE = "The service can read every draft as an order for this patient"
 ACCESS = "fhirServer and fhirAuthorization are complete"
-PREFETCH_SENT = "Every prefetch key of discovery was sent, or can be fetched"
-PREFETCH_FITS = "Every prefetch value is what its template asks for"
+PREFETCH_SENT = "The call sends every prefetch key, or the service can fetch it"
+PREFETCH_FITS = "Every prefetch value matches its template"
 
 ORDER_OF_ANOTHER = (
-    "This order is for a patient other than context.patientId: 400 where a statement concerns it, else ignored."
+    "This order is for a patient other than context.patientId. The service answers 400 if a statement applies to the "
+    "order, and otherwise ignores the order."
 )
-INSTANCE = "hookInstance must be a UUID, a new one for each time the hook fires."
-PATIENT_ID = "context.patientId must be the id alone, without 'Patient/'."
-ENCOUNTER_TEXT = "context.encounterId must be text, or be left out."
-ENCOUNTER_ID = "context.encounterId must be the id alone, without 'Encounter/'."
-EVERY_HOOK = "every hook"
-DRAFTS_TYPE = "context.draftOrders must be a FHIR Bundle; say resourceType."
-BUNDLE_TYPE = "A FHIR Bundle needs a type, such as collection."
-DRAFT_ID = "The draft has no id: only a fullUrl selects it, and no suggestion can change it."
-DRAFT_STATUS = "Orders of order-select are drafts: status must be 'draft'."
-SELECTS_NOTHING = "This selection names no order in context.draftOrders."
-NOTHING_SELECTED = "Nothing is selected, so there can be no card."
+INSTANCE = "hookInstance must be a UUID; generate a new one each time the hook fires."
+PATIENT_ID = "context.patientId must be an id without 'Patient/'."
+ENCOUNTER_TEXT = "context.encounterId must be text; omit it if there is no encounter."
+ENCOUNTER_ID = "context.encounterId must be an id without 'Encounter/'."
+EVERY_HOOK = "Every hook"
+DRAFTS_TYPE = "context.draftOrders must be a FHIR Bundle; set resourceType to 'Bundle'."
+BUNDLE_TYPE = "A FHIR Bundle needs a type, such as 'collection'."
+DRAFT_ID = "The draft has no id, so only its fullUrl can select it, and no suggestion can change it. Add an id."
+DRAFT_STATUS = "Orders in an order-select call must have the status 'draft'."
+SELECTS_NOTHING = "This selection does not match an order in context.draftOrders."
+NOTHING_SELECTED = "No order is selected, so the service cannot return a card."
 SERVER_ADDRESS = "fhirServer must be an absolute https address."
-SERVER_HTTPS = "fhirServer must be https: it sends patient data."
+SERVER_HTTPS = "fhirServer must use https because it sends patient data."
 TOKEN_TYPE = "fhirAuthorization.token_type must be 'Bearer'."  # noqa: S105 - words
-PATIENT_OF_SCOPES = "The scopes are those of one patient: fhirAuthorization.patient should name that patient."
+PATIENT_OF_SCOPES = "The scopes cover one patient, so fhirAuthorization.patient should name that patient."
 # The content of each member of fhirAuthorization.
 GRANT = {
-    "access_token": "the token",
+    "access_token": "the access token",
     "token_type": "'Bearer'",
-    "expires_in": "the token's lifetime in seconds, a whole number",
+    "expires_in": "the token's lifetime in whole seconds",
     "scope": "the scopes granted, separated by spaces",
     "subject": "the OAuth 2.0 client id of this service at the authorization server",
 }
@@ -48,7 +49,7 @@ GRANT = {
 
 def hook(allowed: Iterable[str]) -> str:
     """An unknown hook."""
-    return f"hook must be one of {', '.join(allowed)}; it decides which service is called."
+    return f"hook must be one of {', '.join(allowed)}; it determines which service to call."
 
 
 def answered(status: int, sentence: str) -> str:
@@ -58,7 +59,7 @@ def answered(status: int, sentence: str) -> str:
 
 def not_an_order(sentence: str) -> str:
     """An unreadable draft."""
-    return f"Not read as an order: {sentence}"
+    return f"The service cannot read this draft as an order: {sentence}"
 
 
 def no_member(name: str) -> str:
@@ -68,17 +69,17 @@ def no_member(name: str) -> str:
 
 def user_missing(hook: str) -> str:
     """A call without a user; ``hook`` is "" if the hook is unknown."""
-    return f"context.userId is required by {hook or EVERY_HOOK}; send Type/id."
+    return f"{hook or EVERY_HOOK} requires context.userId; send it as Type/id."
 
 
 def user(types: Iterable[str]) -> str:
     """An unreadable user."""
-    return f"context.userId must be Type/id with one of {', '.join(types)}."
+    return f"context.userId must be Type/id, where Type is one of {', '.join(types)}."
 
 
 def no_field(hook: str, name: str) -> str:
     """A context field that the hook does not define."""
-    return f"{hook} has no context field '{name}'; it is ignored."
+    return f"{hook} has no context field '{name}'; the service ignores it."
 
 
 def grant(member: str) -> str:
@@ -88,19 +89,21 @@ def grant(member: str) -> str:
 
 def not_covered(kind: str) -> str:
     """A resource type that the call neither includes nor lets the service read."""
-    return f"The scopes do not cover {kind}, which prefetch does not hold either: its criteria stay unknown."
+    return f"The scopes do not cover {kind}, and prefetch does not include it, so criteria that need it stay unknown."
 
 
 # --- its prefetch -----------------------------------------------------------------------------------------------------
 
-WILL_FETCH = "Not sent: the service fetches it from fhirServer where an order needs it."
-NO_PATIENT = "Not sent, and there is no FHIR server to ask: an order that is recognized is answered 412."
-WRAPPED = "Wrapped in {response, resource}, as before CDS Hooks 1.0: send the resource itself."
-FIRST_PAGE = "This is the first page of several: the service fetches the rest."
-FIRST_PAGE_ALONE = "This is the first page of several, and there is no FHIR server to ask for the rest."
+WILL_FETCH = "Not sent. The service fetches it from fhirServer if an order needs it."
+NO_PATIENT = "Not sent, and the service cannot fetch it. The service answers 412 if it recognizes an order."
+WRAPPED = "Wrapped in {response, resource}, as before CDS Hooks 1.0. Send the resource itself."
+FIRST_PAGE = "This is the first of several pages; the service fetches the rest."
+FIRST_PAGE_ALONE = (
+    "This is the first of several pages, and the service cannot fetch the rest. Send all pages in one Bundle."
+)
 A_SEARCH = "The template is a search: send the whole searchset Bundle."
 A_LIST = "A prefetch value is one resource or one Bundle, not a list."
-OTHER_PATIENT = "The Patient is not the one of context.patientId."
+OTHER_PATIENT = "This Patient is not the patient in context.patientId."
 
 
 def no_key(key: str, known: Iterable[str]) -> str:
@@ -110,19 +113,19 @@ def no_key(key: str, known: Iterable[str]) -> str:
 
 def no_template(why: str) -> str:
     """A missing key whose template cannot be resolved."""
-    return f"Not sent, and its template cannot be resolved: {why}."
+    return f"Not sent, and the service cannot resolve its template: {why}."
 
 
 def not_sent(template: str) -> str:
-    """A missing key, with no FHIR server to ask."""
+    """A missing key that the service cannot fetch."""
     return (
-        f"Not sent, and there is no FHIR server to ask: criteria that need it stay unknown. Its template is {template}"
+        f"Not sent, and the service cannot fetch it, so criteria that need it stay unknown. Its template is {template}"
     )
 
 
 def failed(why: str) -> str:
     """An unusable value."""
-    return f"Counts as failed, so criteria that need it stay unknown: {why}."
+    return f"The service cannot use this value, so criteria that need it stay unknown: {why}."
 
 
 def a_read(kind: str) -> str:
@@ -132,55 +135,55 @@ def a_read(kind: str) -> str:
 
 def holds_others(kind: str, others: Iterable[str]) -> str:
     """A value with resource types other than the type of its key."""
-    return f"This key is for {kind}, but the value holds {', '.join(others)}."
+    return f"This key is for {kind}, but the value contains {', '.join(others)}."
 
 
 def of_another(number: int, kind: str) -> str:
     """Records of another patient."""
-    said = f"{number} {kind} {'is' if number == 1 else 'are'}"
-    return f"{said} of another patient than context.patientId; ignored as evidence."
+    said = f"{number} {kind} {'belongs' if number == 1 else 'belong'}"
+    return f"{said} to a patient other than context.patientId; not used as evidence."
 
 
 def none_counts(received: int, kind: str, example: str) -> str:
     """Received records that are all unusable; ``example`` names one record and the reason."""
     return (
-        f"The service can use none of the {received} {kind} that it received, so criteria that need them stay unknown: "
-        f"{example}."
+        f"The service cannot use any of the {received} {kind} that it received, so criteria that need them stay "
+        f"unknown: {example}."
     )
 
 
 def not_counted(number: int, received: int, kind: str, example: str) -> str:
     """Received records that are partly unusable; ``example`` names one record and the reason."""
-    return f"{number} of {received} {kind} do not count: {example}."
+    return f"The service does not count {number} of {received} {kind}: {example}."
 
 
 # --- its answer -------------------------------------------------------------------------------------------------------
 
 CARD_COMPLETE = "Every card has a uuid, a summary under 140 characters, an indicator, and a source"
-SUGGESTIONS_COMPLETE = "Every suggestion has a label, a uuid, and actions that can be taken"
-LINKS_COMPLETE = "Every link is absolute and says its type"
-REASONS_COMPLETE = "Every override reason has a code, a system, and words"
-SYSTEM_ACTIONS_COMPLETE = "Every system action can be taken"
-NO_CARDS = "An answer is a JSON object with a list 'cards'."
-SYSTEM_ACTIONS = "systemActions must be a list of actions, or be left out."
+SUGGESTIONS_COMPLETE = "Every suggestion has a label, a uuid, and complete actions"
+LINKS_COMPLETE = "Every link is absolute and has a type"
+REASONS_COMPLETE = "Every override reason has a code, a system, and a display"
+SYSTEM_ACTIONS_COMPLETE = "Every system action is complete"
+NO_CARDS = "An answer must be a JSON object with a list 'cards'."
+SYSTEM_ACTIONS = "systemActions must be a list of actions; omit it if there are none."
 CARD = "A card must be an object."
 SUMMARY = "A card needs a summary."
 SOURCE = "A card needs a source with a label."
 SOURCE_ADDRESS = "The address of a source must be absolute."
-CARD_ID = "Without a uuid, no feedback can name the card."
+CARD_ID = "Add a uuid so that feedback can refer to the card."
 REASON = "A reason needs a code, a system, and a display."
 SUGGESTION = "A suggestion needs a label."
-SUGGESTION_ID = "Without a uuid, no feedback can name the suggestion."
+SUGGESTION_ID = "Add a uuid so that feedback can refer to the suggestion."
 ACTION = "An action needs a description."
-ACTION_DELETES = "An action of type delete names what it deletes."
+ACTION_DELETES = "A delete action needs a resourceId."
 LINK = "A link needs a label, a url, and a type (absolute or smart)."
 LINK_ADDRESS = "The address of a link must be absolute."
-LINK_CONTEXT = "Only a link of type smart has an appContext."
+LINK_CONTEXT = "Only a link of type smart may have an appContext."
 
 
 def summary_length(limit: int) -> str:
     """A summary over the length limit."""
-    return f"A summary has fewer than {limit} characters."
+    return f"A summary must have fewer than {limit} characters."
 
 
 def one_of(member: str, allowed: Iterable[str]) -> str:
@@ -190,7 +193,7 @@ def one_of(member: str, allowed: Iterable[str]) -> str:
 
 def action_holds(kind: str) -> str:
     """An action without its resource."""
-    return f"An action of type {kind} holds the whole resource."
+    return f"An action of type {kind} needs the whole resource."
 
 
 # --- resources --------------------------------------------------------------------------------------------------------
