@@ -75,7 +75,7 @@ class Envelope:
 
     @property
     def holds_an_object(self) -> bool:
-        """Whether the unread member is an object, judged by its first character."""
+        """Whether the unread member is an object, according to its first character."""
         return self.unread is not None and bytes(memoryview(self.unread)[:1]) == b"{"
 
     def read(self) -> Any:

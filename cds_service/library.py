@@ -206,7 +206,7 @@ def _policy_folders(folder: Path) -> list[Path]:
 
 
 def _disputed(policies: Sequence[Policy], folder: Path) -> list[LeftOut]:
-    """The editions of statements with overlapping days, where it is unknown which edition applies."""
+    """The editions whose days overlap with another edition of the same statement, so that neither can apply."""
     found = []
     for statement in dict.fromkeys(policy.statement for policy in policies):
         editions = [policy for policy in policies if policy.statement == statement]

@@ -1,4 +1,4 @@
-"""The detail of a card: what to do, what is known, and what the card is not, short enough to read at a glance."""
+"""The detail of a card: what to do, the known facts, and a disclaimer, short enough to read at a glance."""
 
 import re
 from collections.abc import Iterable, Sequence

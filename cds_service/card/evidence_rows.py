@@ -1,4 +1,4 @@
-"""The rows of an evidence page: each criterion's result, its evidence, what is needed, and what did not count."""
+"""The rows of an evidence page: each criterion's result, evidence, needs, and records that did not count."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -116,7 +116,7 @@ class Rows:
         return [*found[:MOST_EVIDENCE], {"more": more}] if more > 0 else found
 
     def _events(self, events: Sequence[Evidence]) -> Json:
-        """Several records of one day are one event: a session is billed in several lines."""
+        """Several records of one day are one event, because a session is billed in several lines."""
         days = sorted({item.date for item in events if item.date})
         noun = events[0].noun or ("", "")
         number = len(days) + sum(not item.date for item in events)

@@ -1,4 +1,4 @@
-"""A documentation form in progress, as its card shows it: how much is answered, and what is left for a clinician.
+"""A documentation form in progress, as its card shows it: the answers so far, and the criteria left for a clinician.
 
 The card names the draft, but its answers do not count until it is signed.
 """

@@ -1,1 +1,1 @@
-"""What the operator sees of the running service: log, metrics, audit log, traces, rates, readiness."""
+"""The operator's view of the running service: log, metrics, audit log, traces, rates, readiness."""

@@ -136,7 +136,7 @@ class NoAuditLog:
 class AuditLog:
     """Writes the log into ``folder``. Several workers of a machine may share it: each line is one appending write.
 
-    ``id_key`` keys the hashes; ``keys`` encrypt the content, and None keeps no content; ``clock`` gives the time in
+    ``id_key`` keys the hashes; ``keys`` encrypt the content, and None stores no content; ``clock`` gives the time in
     UTC. A written line outlives the process, but is not forced to the disk: a power failure may lose the last lines.
     ``most_bytes`` caps each day (0: no cap). Near the cap lines lose their content; at the cap no line is written.
     """

@@ -1,4 +1,4 @@
-"""A thread that repeats one task beside the calls, even after failures."""
+"""A thread that repeats one task while calls are answered, even after failures."""
 
 import threading
 import time

@@ -20,17 +20,17 @@ class ThroughTheRoot(Logger):
         self.error_log.propagate = True
 
     def critical(self, msg: Any, *args: Any, **kwargs: Any) -> None:
-        """As gunicorn's, with its caller's place."""
+        """Log as gunicorn does, with the place of gunicorn's caller."""
         super().critical(msg, *args, **{"stacklevel": _SPEAKER, **kwargs})
 
     def error(self, msg: Any, *args: Any, **kwargs: Any) -> None:
-        """As gunicorn's, with its caller's place."""
+        """Log as gunicorn does, with the place of gunicorn's caller."""
         super().error(msg, *args, **{"stacklevel": _SPEAKER, **kwargs})
 
     def warning(self, msg: Any, *args: Any, **kwargs: Any) -> None:
-        """As gunicorn's, with its caller's place."""
+        """Log as gunicorn does, with the place of gunicorn's caller."""
         super().warning(msg, *args, **{"stacklevel": _SPEAKER, **kwargs})
 
     def info(self, msg: Any, *args: Any, **kwargs: Any) -> None:
-        """As gunicorn's, with its caller's place."""
+        """Log as gunicorn does, with the place of gunicorn's caller."""
         super().info(msg, *args, **{"stacklevel": _SPEAKER, **kwargs})

@@ -11,7 +11,7 @@ PREFIX = "cds_service_"
 OTHER = "other"
 
 CALL_OUTCOMES = ("card", "ask", "none", "failed", "late")
-# The outcomes of cards (card.outcomes), and late.
+# The outcomes of cards (``card.outcomes``), and ``late``.
 CARD_OUTCOMES = (
     *("deceased", "failed", "unclear", "routed", "contraindicated", "conflict-urgent", "off-label", "implanted"),
     *("payer-excludes", "conflict", "not-read", "two-sides", "gaps", "not-studied", "trial-gaps", "met", "late"),

@@ -89,7 +89,7 @@ def make_room(total: Path, more: int) -> None:
 def reserve(folder: Path, pid: int, kinds: Iterable[str]) -> None:
     """Reserve disk space for a process's files before it counts; ``kinds`` are the first parts of their names.
 
-    Raises OSError if the disk is full, and then leaves none of the files. The reason is that of ``make_room``.
+    Raises OSError if the disk is full, and then leaves none of the files. ``make_room`` says why.
     """
     made: list[Path] = []
     try:

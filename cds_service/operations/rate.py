@@ -8,7 +8,7 @@ from limits import RateLimitItem, parse_many
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-# Refused calls per address, regardless of client limits: it slows a caller that guesses, but not one that errs.
+# Refused calls per address, regardless of client limits: slows guessing callers, but lets mistaken ones continue.
 REFUSALS = "30/minute"
 # Evidence pages opened from one address, which a whole hospital may share.
 OPENINGS = "600/minute"

@@ -12,7 +12,7 @@ import orjson
 
 STARTING, SILENT = "starting", "worker"
 READY, DEGRADED, NOT_READY = "ready", "degraded", "not-ready"
-# The limit: readiness is read often, and one broken rule may fail every case.
+# A cap, because probes read readiness often, and one broken rule may fail every case.
 MOST_CONCERNS = 20
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
 SPANS = ("call", "fetch", "evaluate")
-# W3C Trace Context, section 3.2: version 00; a later version may add fields behind these.
+# W3C Trace Context, section 3.2: version 00; a later version may append fields.
 _TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 
 

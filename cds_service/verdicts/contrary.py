@@ -33,9 +33,9 @@ class Answered(NamedTuple):
 class Against(NamedTuple):
     """The records that contradict a criterion.
 
-    ``unanswered`` records come with what is not recorded about them (``says``); ``answered`` ones with their answers.
-    ``beside_test``: the criterion's test does not read one of the unanswered records, and so cannot evaluate it.
-    ``to_confirm`` are records that are shown but do not change the criterion.
+    ``unanswered`` records come with ``says``, the facts that nobody recorded about them; ``answered`` ones with their
+    answers. ``beside_test``: the criterion's test does not read one of the unanswered records, and so cannot evaluate
+    it. ``to_confirm`` are records that are shown but do not change the criterion.
     """
 
     unanswered: tuple[Evidence, ...] = ()

@@ -179,7 +179,7 @@ def _open(
     part: Part | None,
     contradicting: Against,
 ) -> Finding:
-    """The finding of an unknown criterion: what keeps it open, what contradicts it, and what does not count."""
+    """The finding of an unknown criterion, with the reasons why it is open and the records that contradict it."""
     contrary = contradicting.records
     read = [facts[name] for name in dict.fromkeys(criterion.test.facts())]
     evidence = _evidence(criterion, facts, contrary)

@@ -33,7 +33,7 @@ from cds_service.web.form_links import NoFormLinks
 from cds_service.web.gate import Gate
 from cds_service.web.record import CallRecord, tell
 
-# Seconds kept for evaluating and writing after the last record arrives; all waiting ends before them.
+# Seconds reserved for evaluating and writing after the last record arrives; all waiting ends before them.
 RESERVE = 0.2
 # Seconds for the store to take an evidence page; after that, the card goes out without the link.
 FOR_A_LINK = 1.0
@@ -171,7 +171,7 @@ def _answered(
 
 
 def _read(record: CallRecord, guide: Guide) -> HookRequest:
-    """Read the body as far as the call needs: most orders concern no statement, and then the chart stays unread."""
+    """Read only the parts of the body that the call needs: most orders concern no statement, so no chart is read."""
     if hook_request.hook_of(record.service_id) == hook_request.PATIENT_VIEW:
         envelope = json_bodies.Envelope(record.body, json_bodies.read_json(record.body), "prefetch")
     else:

@@ -1,4 +1,4 @@
-"""The answer in the form that one client wants, where it departs from the specification; decisions do not change."""
+"""The answer adapted to one client that departs from the specification; decisions do not change."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -59,7 +59,7 @@ def _with_single_actions(card: Json, detail_format: str) -> Json:
 def _parts(suggestion: Json) -> list[Json]:
     """A suggestion split into one for each action, each labeled as a part, so that nobody reads one as the whole.
 
-    The first part keeps the id; the other ids derive from it (``identity.derived``), so that feedback identifies each
+    The first part keeps the id; the other ids derive from it (``card.ids.derived``), so that feedback identifies each
     part.
     """
     actions = suggestion.get("actions", [])

@@ -19,8 +19,8 @@ us_dates = DEFAULT_STYLE.date
 class EvidenceRow(NamedTuple):
     """One criterion as shown.
 
-    ``lines`` are the chart's evidence and what to do, each a label (or "") and a text. ``checked`` is what was looked
-    for and what did not count; ``wording`` is what the sources say; ``first`` is why to resolve the criterion first, or
+    ``lines`` are the chart's evidence and what to do, each a label (or "") and a text. ``checked`` lists the search and
+    the records that did not count; ``wording`` quotes the sources; ``first`` is why to resolve the criterion first, or
     "".
     """
 
@@ -192,7 +192,7 @@ def _to_do(row: Json) -> Iterator[tuple[str, str]]:
 
 
 def _checked(row: Json, criterion: Json, title: str) -> Iterator[str]:
-    """The criterion's full question if its title is shorter, what was looked for, and what did not count."""
+    """The criterion's full question if its title is shorter, the search, and the records that did not count."""
     looked_for = criterion.get("looked_for", ())
     if criterion.get("asks", title) not in (title, *(name for name, _ in looked_for)):
         yield criterion["asks"]

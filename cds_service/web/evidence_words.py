@@ -231,7 +231,7 @@ def version(title: str, edition: str) -> str:
 
 
 def reviewed(by: str) -> str:
-    """Who reviewed the rule set."""
+    """The reviewer of the rule set."""
     return f"Reviewed by {by}."
 
 

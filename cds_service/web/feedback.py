@@ -25,7 +25,7 @@ from cds_service.web.record import write_audit
 
 # An operator does not raise a cap within minutes.
 SECONDS_WHILE_FULL = "3600"
-# Seconds kept for answering after waiting for the store.
+# Seconds reserved for answering after waiting for the store.
 RESERVE = 0.2
 
 

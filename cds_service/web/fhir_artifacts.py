@@ -164,5 +164,5 @@ def _searchset(base: str, kind: str, parameters: Mapping[str, str], found: list[
         for item in found[start : start + size]
     ]
     bundle: Json = {"resourceType": "Bundle", "type": "searchset", "total": len(found), "link": links}
-    # An empty list is not FHIR.
+    # FHIR allows no empty lists.
     return bundle | ({"entry": entries} if entries else {})

@@ -200,7 +200,7 @@ def _is_newer(policy: Policy, since: datetime | None) -> bool:
 
 
 def _as_call(asked: PackageRequest, library: Library) -> Json:
-    """The request as a hook call, so that the chart is read like that of any call."""
+    """The request as a hook call, so that the chart is read as for any call."""
     drafts = [{"resource": order} for order in asked.orders]
     return {
         "hook": hook_request.ORDER_SIGN,

@@ -22,7 +22,7 @@ from cds_service.web.gate import Admitted
 from cds_service.web.record import write_audit
 
 MEDIA = "application/fhir+json"
-# Seconds kept for answering after the body has been read.
+# Seconds reserved for answering after the body has been read.
 RESERVE = 0.2
 # The operations that write a line to the audit log.
 _AUDITED = ("package", "errors")

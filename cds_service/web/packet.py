@@ -71,7 +71,7 @@ def references_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def chosen(first: Iterable[str], resources: Iterable[Json]) -> Chosen:
-    """The ``first`` records, and those that they need to be understood, as far as they fit."""
+    """The ``first`` records and the records that explain them, up to the limits."""
     known = {f"{item['resourceType']}/{item['id']}": item for item in resources if "id" in item}
     records, left_out, room = dict[str, Json](), 0, MOST_BYTES
     named = dict.fromkeys(name for name in first if name in known)

@@ -105,7 +105,7 @@ def attested(clause: str, by: str, on: str) -> str:
 
 
 def despite(record: str) -> str:
-    """A record that conflicts with what was attested."""
+    """A record that conflicts with an attestation."""
     return f"A record conflicts with this: {record}."
 
 

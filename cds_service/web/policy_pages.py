@@ -69,7 +69,8 @@ def editions_of(policy: Policy, policies: Iterable[Policy]) -> EditionsText:
 def values(policy: Policy, policies: Iterable[Policy], drafts: Iterable[Policy], today: date) -> dict[str, Any]:
     """The template values for the page of one rule set on a day.
 
-    ``policies`` are all loaded rule sets, including its other editions; ``drafts`` are those that are never in force.
+    ``policies`` are all loaded rule sets, including its other editions; ``drafts`` are editions that are never in
+    force.
     """
     return {
         "policy": policy,

@@ -107,7 +107,7 @@ def note_opened(installation: Installation, card: str, client: str) -> None:
 
 
 def _note(record: CallRecord, client: str, ledger: Ledger | NoLedger) -> None:
-    # Feedback names suggestions by the ids that the client received.
+    # Use the response as sent, because feedback names suggestions by the ids that the client received.
     offered = {card["uuid"]: card.get("suggestions", ()) for card in record.told["cards"]}
     cards = [
         Shown(

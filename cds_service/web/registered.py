@@ -57,6 +57,6 @@ class Registered:
             issuer=found.issuer,
             redirect_uri=found.redirect_uri,
             app=SmartApp(client_id=found.client_id, secret=found.client_secret),
-            # The demo EHR runs on this machine, a loopback address that nobody else may have us call.
+            # The demo EHR runs on this machine; only for it does the service call a loopback address.
             allowance=Allowance((found.issuer,), loopback=True),
         )

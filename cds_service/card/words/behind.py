@@ -52,7 +52,7 @@ def span(first: str, last: str) -> str:
 
 
 def in_addition(title: str) -> str:
-    """A verdict that adds criteria to those before it."""
+    """A verdict that adds criteria to earlier verdicts."""
     return f"{title}, in addition"
 
 
@@ -99,7 +99,7 @@ def part(name: str, stands: str) -> str:
 
 
 def not_fetched(said: str) -> str:
-    """Why records could not be fetched."""
+    """The reasons why records could not be fetched."""
     return f"**Not fetched:** {said}."
 
 

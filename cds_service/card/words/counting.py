@@ -30,7 +30,7 @@ def criteria(number: int) -> str:
 def few(names: Sequence[str], apart: str = "; ", most: int = MOST_NAMES, last: str | None = None) -> str:
     """The first names, and the number of the others.
 
-    ``apart`` separates the names; ``last``, if given, stands before the number instead.
+    ``apart`` separates the names; ``last``, if given, replaces it before the number.
     """
     more = len(names) - most
     return apart.join(names[:most]) + (f"{apart if last is None else last}{and_more(more)}" if more > 0 else "")

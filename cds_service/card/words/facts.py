@@ -1,4 +1,4 @@
-"""The words below the lead of a card: met criteria, results of trials and payer, and what the card is not."""
+"""The words below the lead of a card: met criteria, results of trials and payer, and the disclaimer."""
 
 from cds_service.card.style import Line, Span
 from cds_service.card.words.counting import counted, needs

@@ -23,7 +23,7 @@ def deceased(when: str) -> str:
 
 
 def not_checked(therapy: str) -> str:
-    """Evaluation failed or took too long."""
+    """A rule set whose evaluation failed or took too long."""
     return f"{therapy}: coverage criteria could not be checked; order unchanged"
 
 
