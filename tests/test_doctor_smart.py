@@ -130,7 +130,7 @@ def test_nothing_secret_is_shown_and_the_public_key_to_register_is():
             None,
             "fhirUser launch patient/DocumentReference.crs",
         ),
-        ({"token_endpoint": None}, "discovery", False, "does not say its token_endpoint"),
+        ({"token_endpoint": None}, "discovery", False, "the settings do not include token_endpoint"),
         ({"authorization_endpoint": "http://ehr.example"}, "discovery", False, "is not an https address"),
     ],
     ids=lambda value: str(value)[:40],

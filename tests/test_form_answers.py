@@ -41,7 +41,7 @@ def test_what_is_left_for_later_is_no_answer(written):
 
 @pytest.mark.parametrize("written", ["maybe", "true", "YES", "<script>"])
 def test_anything_else_is_refused_in_words(written):
-    assert answered(OPERATE, {LINK: [written]}) == (None, {LINK: "Answer yes or no, or leave it open."})
+    assert answered(OPERATE, {LINK: [written]}) == (None, {LINK: "Answer yes or no, or leave the question blank."})
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_number_in_its_range_is_an_answer(written, value):
 def test_a_number_out_of_its_range_or_none_is_refused_in_words(written):
     found, faults = answered(DISABILITY, {"disability": [written]})
     assert found is None
-    assert "Give a number" in faults["disability"]
+    assert "Enter a number" in faults["disability"]
 
 
 @pytest.mark.parametrize(
@@ -77,13 +77,13 @@ def test_dates_are_read_as_americans_and_as_fhir_write_them(written, value):
 @pytest.mark.parametrize("written", ["13/40/2026", "tomorrow", "2026-11-02T10:00:00Z", "02.11.2026"])
 def test_a_date_that_is_none_is_refused_in_words(written):
     _, faults = answered(OPERATE, {LINK: ["yes"], f"{LINK}.observed": [written]})
-    assert "Give a date such as" in faults[f"{LINK}.observed"]
+    assert "Enter a date such as" in faults[f"{LINK}.observed"]
 
 
 @pytest.mark.parametrize("written", ["12/02/2026", "2026-12", "2027"])
 def test_a_date_in_the_future_is_refused_in_words(written):
     _, faults = answered(OPERATE, {LINK: ["yes"], f"{LINK}.observed": [written]})
-    assert faults[f"{LINK}.observed"] == "Give a date that is not in the future."
+    assert faults[f"{LINK}.observed"] == "Enter a date that is not in the future."
 
 
 def test_a_reason_against_stands_on_a_no_alone():
@@ -149,7 +149,7 @@ def test_an_event_without_its_date_is_refused_in_words():
     link = INJECTION.link_id
     inner = INJECTION.inner[0].link_id.removeprefix(link)
     posted = {f"{link}[1]{inner}": ["75" if INJECTION.inner[0].type == "decimal" else "yes"]}
-    assert answered(INJECTION, posted)[1] == {f"{link}[1].date": "Give the date, or leave these fields empty."}
+    assert answered(INJECTION, posted)[1] == {f"{link}[1].date": "Enter the date, or leave these fields blank."}
 
 
 def test_only_fields_of_the_form_are_kept_and_none_is_long():

@@ -179,8 +179,8 @@ def test_a_choice_that_nobody_makes_is_over_after_half_an_hour(browser, ehr, clo
 def test_a_patient_who_cannot_be_read_has_no_page(browser, ehr):
     ehr.answers["GET", f"/Patient/{PATIENT}"] = (403, {})
     page = shown(browser, ehr)
-    assert "There is no evidence page for this order now" in page
-    assert "could not be read" in page
+    assert "No evidence page is available for this order" in page
+    assert "The service could not read the Patient" in page
 
 
 def test_one_who_died_has_no_page(browser, ehr):

@@ -76,7 +76,9 @@ def _server(registration: AppRegistration, http: OutgoingClient, library: Librar
         server = read_configuration(told, registration)
     except LaunchError as error:
         where = f"{base}/.well-known/smart-configuration"
-        yield Line(False, "discovery", f"{where}: {error.message.happened} {error.detail}".rstrip())
+        yield Line(
+            False, "discovery", f"{where}: {error.message.happened.rstrip('.')}: {error.detail}".removesuffix(": ")
+        )
         return
     yield Line(True, "discovery", f"{base} names {server.authorize} and {server.token}")
     yield _issuer(told, server, base)

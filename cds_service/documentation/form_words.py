@@ -10,44 +10,44 @@ from cds_service.documentation.messages import FormMessage
 
 GONE = FormMessage(
     "This form is no longer open",
-    "It was finished, or 30 minutes went by without an answer, or it was opened in another browser.",
-    "Open the form from the card in the patient's chart again. A draft that was saved in the EHR is offered there.",
+    "The form was finished, had no answer for 30 minutes, or was opened in another browser.",
+    "Open the form again from the card in the patient's chart. You can continue a draft that was saved in the EHR.",
     404,
 )
 NOT_EVALUATED = FormMessage(
-    "There is no evidence page for this order now",
-    "The chart was read again, and the criteria were not counted.",
-    "Sign the order again to see what the card says.",
+    "No evidence page is available for this order",
+    "The service read the chart again and did not evaluate the criteria.",
+    "Sign the order again to get a current card.",
     200,
 )
 CHOOSE_AGAIN = FormMessage(
-    "This choice was made before",
-    "The page was opened, or 30 minutes went by.",
-    "Open the page from the card in the patient's chart again.",
+    "This choice is no longer available",
+    "The page was already opened, or 30 minutes passed.",
+    "Open the page again from the card in the patient's chart.",
     404,
 )
 EVIDENCE_OF_WHICH = "Evidence for which therapy?"
 
 # Reasons for no evidence page, or for no form to fill in.
-LONGER_ROUTED = "The chart now shows that these criteria are not for this order."
-NO_PART = "The order names no side, and criteria are checked for each."
+LONGER_ROUTED = "The chart now shows that these criteria do not apply to this order."
+NO_PART = "The order does not name a side, and the criteria apply to each side separately."
 NO_PATIENT_SENT = "the EHR sent no Patient"
 
 # Faults of a field.
-WHY_DESPITE = "Say why the answer stands despite that record."
-YES_OR_NO = "Answer yes or no, or leave it open."
-A_NUMBER = "Give a number, such as 44 or 27.4."
-DATE_OF_EVENT = "Give the date, or leave these fields empty."
-A_DATE = "Give a date such as 11/02/2026, or a month such as 11/2026."
-NOT_IN_FUTURE = "Give a date that is not in the future."
-CHOOSE_ROLE = "Choose the role in which you sign."
+WHY_DESPITE = "Explain why the answer stands despite that record."
+YES_OR_NO = "Answer yes or no, or leave the question blank."
+A_NUMBER = "Enter a number, such as 44 or 27.4."
+DATE_OF_EVENT = "Enter the date, or leave these fields blank."
+A_DATE = "Enter a date such as 11/02/2026, or a month such as 11/2026."
+NOT_IN_FUTURE = "Enter a date that is not in the future."
+CHOOSE_ROLE = "Choose your role for signing."
 CONFIRM = "Confirm the statement to sign."
 
 # Reasons to refuse a form.
-NOT_FROM_ITS_PAGE = "This form was not sent from its own page. Open it again."
-FROM_ANOTHER_SITE = "This form can be sent only from its own page."
-SENT_TOO_OFTEN = "This form was sent too often. Open it again from the card."
-NO_PLACE = "it did not say where it put it"
+NOT_FROM_ITS_PAGE = "This form was not submitted from its own page. Open it again from the card."
+FROM_ANOTHER_SITE = "You can submit this form only from its own page."
+SENT_TOO_OFTEN = "This form was submitted too many times. Open it again from the card."
+NO_PLACE = "the EHR did not say where it stored the resource"
 
 # Words that repeat an answer to the user, and words of a response about its form.
 YES, NO = "Yes", "No"
@@ -59,7 +59,7 @@ FORM = "Documentation form"
 
 def number_between(least: float, most: float) -> str:
     """A number out of range."""
-    return f"Give a number from {least:g} to {most:g}."
+    return f"Enter a number from {least:g} to {most:g}."
 
 
 def at_most(characters: int) -> str:
@@ -69,12 +69,12 @@ def at_most(characters: int) -> str:
 
 def patient_unread(why: str) -> str:
     """A chart without a readable patient."""
-    return f"The patient could not be read: {why}."
+    return f"The service could not read the Patient: {why}."
 
 
 def read_again(why_not: str) -> str:
     """The reason that a chart has no evidence page after the second reading; ``why_not`` is a sentence."""
-    return f"The chart was read again. {why_not}"
+    return f"The service read the chart again. {why_not}"
 
 
 def said_before(word: str, answer: str, when: str, by: str) -> str:
