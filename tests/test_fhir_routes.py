@@ -360,7 +360,7 @@ def test_a_contrary_record_brings_the_items_to_answer_despite_it(client):
     form, draft = (entry["resource"] for entry in found["resource"]["entry"])
     links = {item["linkId"] for item in items(form)}
     assert {link for link in links if ".despite" in link} >= {"scoliosis.despite", "scoliosis.despite-why"}
-    assert "Contrary in the chart" in draft["text"]["div"]
+    assert "Conflicting in the chart" in draft["text"]["div"]
     shared = client.get("/fhir/Questionnaire", query_string={"url": FORM}).get_json()
     assert ".despite" not in json.dumps(shared)
 

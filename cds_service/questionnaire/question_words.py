@@ -18,23 +18,23 @@ SIGNER_ROLES: Mapping[str, str] = {
     "225100000X": "Physical therapist",
 }
 ATTESTER, ATTESTED_BY, ATTESTED_AS = "Who attests", "Attested by", "As"
-SAYS_TRUE = "What I confirm here agrees with the chart and with my own examination on the dates given."
+SAYS_TRUE = "My answers agree with the chart and with my own examination on the dates given."
 OBSERVED, DONE_ON = "Observed or done on", "Done on"
-BASIS, BASIS_IN_WORDS = "Based on (note, report, or test in the chart)", "Based on, in words (if not in the chart)"
-WHY_NOT = "If no: the reason"
-DESPITE, WHY_DESPITE = "Despite the contrary record in the chart (which)", "Why despite that record"
-OF_PAYERS, REVIEW = "Asked by rules of payers", "For review"
-MISSING = "Document what is missing"
+BASIS, BASIS_IN_WORDS = "Based on (note, report, or test in the chart)", "Other basis (if not in the chart)"
+WHY_NOT = "If no, the reason"
+DESPITE, WHY_DESPITE = "Conflicting record in the chart", "Why the answer stands despite that record"
+OF_PAYERS, REVIEW = "Asked by payer rules", "For review"
+MISSING = "Document missing information"
 NOTHING_FOUND = "Nothing found in the chart."
-FOUND, CONTRARY = "Found in the chart", "Contrary in the chart"
-REASONS = "Reasons for not taking a card's advice"
-TOPICS = "Topics of cards: therapy and outcome"
+FOUND, CONTRARY = "Found in the chart", "Conflicting in the chart"
+REASONS = "Reasons for overriding a card"
+TOPICS = "Card topics: therapy and outcome"
 SIGNATURE = "Author's Signature"
 
 
 def form(title: str) -> str:
     """The title of a form."""
-    return f"{title}: what still needs documentation"
+    return f"{title}: documentation needed"
 
 
 def filled_in(by: str) -> str:
@@ -79,7 +79,7 @@ def found(beginning: str, records: str) -> str:
 
 def not_read(types: str) -> str:
     """Types of record that could not be read."""
-    return f"Could not be read: {types}."
+    return f"The service could not read: {types}."
 
 
 def more(number: int) -> str:
