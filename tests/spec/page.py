@@ -11,11 +11,11 @@ from tests.spec.tables import Table
 
 FOLDER = Path(__file__).parent
 TITLES = {
-    "kinds": "Facts: what is read. Each has a `kind`",
+    "kinds": "Facts: what the service reads. Each has a `kind`",
     "options": "Options of facts",
     "words": "Tests: how facts are compared and combined",
-    "criteria": "Members of a criterion beside its test",
-    "policy": "Parts of policy.json in addition to the criteria",
+    "criteria": "Other members of a criterion",
+    "policy": "Other parts of policy.json",
 }
 # The name of each kind of fact and word of tests by the file that holds it, in the vocabulary's own order.
 FILES = {
@@ -48,7 +48,7 @@ def vocabulary() -> str:
 
 
 def _group(group: str, title: str) -> str:
-    lines = [f"**{title}**", "", "| word | means | for example | then |", "|---|---|---|---|"]
+    lines = [f"**{title}**", "", "| word | meaning | example | result |", "|---|---|---|---|"]
     return "\n".join([*lines, *(_line(table, group) for table in printed(group))])
 
 

@@ -10,8 +10,8 @@ def said(by: str) -> dict:
 
 ATTESTED_BY = Table(
     "attested_by",
-    "Whose answers count: `clinician`, `staff`, `patient`; without it those of clinicians. A clinician may answer what "
-    "staff may. An answer of nobody, or of a device, never counts.",
+    "Whose answers count: `clinician`, `staff`, `patient`; by default, only clinicians' answers. A clinician may "
+    "answer whatever staff may. An answer by nobody, or by a device, never counts.",
     {"hum": HUM},
     is_yes("hum"),
     (

@@ -17,18 +17,19 @@ def by_words():
 
 CONTRARY = Table(
     "contrary",
-    "Facts that contradict the criterion. While one is on record no answer meets it, whatever the dates, until a "
-    "clinician has answered despite that record (`ITEM.despite`) and said why (`ITEM.despite-why`). `says` is "
-    "what is still not recorded, `source` what it bears on; `own_reading` where the source does not name such records.",
+    "Facts that contradict the criterion. While one is on record, no answer meets the criterion, whatever the dates, "
+    "until a clinician answers despite that record (`ITEM.despite`) and says why (`ITEM.despite-why`). `says` states "
+    "what is still not recorded, and `source` names the cited source that it concerns; set `own_reading` if that "
+    "source does not name such records.",
     {"hum": HUM, "exercised": EXERCISE},
     is_yes("hum"),
     (
-        Row("attested, nothing against it", answered(hum=True), "met"),
-        Row("attested, and on record before", answered(hum=True) | exercise(), "unknown"),
-        Row("attested, and on record after", answered(hum=True) | exercise("2026-03-10"), "unknown"),
+        Row("attested, nothing contrary", answered(hum=True), "met"),
+        Row("attested, contrary record before", answered(hum=True) | exercise(), "unknown"),
+        Row("attested, contrary record after", answered(hum=True) | exercise("2026-03-10"), "unknown"),
         Row("attested despite that record", hums() | exercise(), "met"),
-        Row("despite it, and recorded after that", hums() | exercise("2026-03-10"), "unknown"),
-        Row("despite another record", hums(despite="Procedure/other") | exercise(), "unknown"),
+        Row("despite that record, and a later one", hums() | exercise("2026-03-10"), "unknown"),
+        Row("attested despite another record", hums(despite="Procedure/other") | exercise(), "unknown"),
         Row("attested no", answered(hum=False) | exercise(), "not-met"),
     ),
     shows={"contrary": [AGAINST | {"own_reading": True}]},

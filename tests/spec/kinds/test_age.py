@@ -9,7 +9,7 @@ from tests.spec.tables import Row, Table, held
 
 AGE = Table(
     "age",
-    "Years of age, from Patient.birthDate.",
+    "Age in years, from Patient.birthDate.",
     {"age": {"kind": "age", "title": "Age", "when_absent": "unknown"}},
     {"fact": "age", "at_least": 18},
     (

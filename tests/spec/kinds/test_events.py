@@ -5,8 +5,8 @@ from tests.spec.tables import Row, Table, also, held
 
 EVENTS = Table(
     "events",
-    "Things that happened, to be counted: records in `codes`, and groups attested under `item`, each with "
-    "`attributes`. What is recorded twice for one day is one event.",
+    "Events to count: records in `codes`, and groups attested under `item`, each with `attributes`. Entries for the "
+    "same day are one event.",
     {"sessions": SESSIONS},
     {"count": "sessions", "at_least": 2},
     (
@@ -17,11 +17,11 @@ EVENTS = Table(
         ),
         Row("one day, recorded twice", exercise(FIRST_DAY) | exercise(FIRST_DAY, "second"), "unknown"),
         Row(
-            "one day as a record and in a form, another in the form",
+            "one day in a record and a form, another only in the form",
             exercise(FIRST_DAY) | sessions({"date": FIRST_DAY}, {"date": SECOND_DAY}),
             "met",
         ),
-        Row("two that may be of one day", exercise("2026-01") | exercise(FIRST_DAY, "second"), "unknown"),
+        Row("two that may be on the same day", exercise("2026-01") | exercise(FIRST_DAY, "second"), "unknown"),
     ),
 )
 # An event that fails in full closes the record: no more happened than is on it.

@@ -23,14 +23,14 @@ from tests.spec.tables import Row, Table, held
 
 MEASUREMENT = Table(
     "measurement",
-    "The newest number within `look_back_days`: Observations in `codes`, answers to `item`. `units` maps each unit "
-    "that is accepted to its possible factors, `range` is what is possible.",
+    "The newest number within `look_back_days`, from Observations in `codes` and answers to `item`. `units` maps each "
+    "accepted unit to its possible factors; `range` gives the possible values.",
     {"function": SCORE},
     {"fact": "function", "at_least": 30},
     (
         Row("30%", score(30), "met"),
         Row("29%", score(29), "not-met"),
-        Row("20 points, of 50 or of 100", score(20, "{score}"), "unknown"),
+        Row("20 points out of 50 or 100", score(20, "{score}"), "unknown"),
         Row("no unit", {"score": {"observation": "LOINC|97909-6", "value": 40, "date": "2026-03-01"}}, "unknown"),
     ),
 )

@@ -13,9 +13,9 @@ ONSET = Table(
     {"onset": KNEE_PAIN},
     {"fact": "onset", "at_least": 90},
     (
-        Row("since 90 days", diagnosis(onset="2025-12-15"), "met"),
-        Row("since 89 days", diagnosis(onset="2025-12-16"), "not-met"),
-        Row("since some day of that month", diagnosis(onset="2025-12"), "unknown"),
+        Row("for 90 days", diagnosis(onset="2025-12-15"), "met"),
+        Row("for 89 days", diagnosis(onset="2025-12-16"), "not-met"),
+        Row("since an unknown day of that month", diagnosis(onset="2025-12"), "unknown"),
         Row("a diagnosis without onset", diagnosis(), "unknown"),
     ),
 )

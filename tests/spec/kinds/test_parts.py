@@ -5,7 +5,7 @@ from tests.spec.tables import Row, Table, held
 
 PARTS = Table(
     "parts",
-    "How many parts of the scope the order names.",
+    "The number of parts of the scope that the order names.",
     {"knees": {"kind": "parts", "title": "Knees ordered", "when_absent": "unknown"}},
     {"fact": "knees", "at_most": 1},
     (

@@ -9,8 +9,8 @@ from tests.spec.tables import Row, Table, also, held
 
 RECORD = Table(
     "record",
-    "Yes where one of `resources` carries a code (or the words) of `codes` and counts as evidence; `state` is "
-    "active or ever, optionally at a `site`, for a `reason`, within `look_back_days`.",
+    "Yes if one of `resources` carries a code (or the words) of `codes` and counts as evidence. `state` is active or "
+    "ever. Optional limits: a `site`, a `reason`, `look_back_days`.",
     {"exercised": EXERCISE},
     is_yes("exercised"),
     (

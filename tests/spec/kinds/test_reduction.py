@@ -17,7 +17,7 @@ REDUCED = {
 }
 REDUCTION = Table(
     "reduction",
-    "By how many percent a number fell `from` one measurement `to` another, or as stated in `item`; never rounded.",
+    "The percentage by which a number fell `from` one measurement `to` another, or as stated in `item`; never rounded.",
     REDUCED,
     {"fact": "relief", "at_least": 75},
     (

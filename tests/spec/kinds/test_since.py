@@ -11,7 +11,7 @@ SINCE = Table(
     (
         Row("the newest 6 months ago", exercise("2024-01-01") | exercise("2025-09-15", "second"), "met"),
         Row("6 months and a day ago", exercise("2025-09-14"), "not-met"),
-        Row("some day of that month", exercise("2025-09"), "unknown"),
+        Row("on an unknown day of that month", exercise("2025-09"), "unknown"),
         Row("a record without a date", exercise(None), "unknown"),
         Row("6 months ago, and one without a date", exercise("2025-09-15") | exercise(None, "second"), "met"),
     ),

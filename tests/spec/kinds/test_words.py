@@ -42,11 +42,12 @@ def shows(*words: str, truth: str = "unknown", omits: tuple[str, ...] = ()) -> J
 
 WORDS = Table(
     "words",
-    "Found where a phrase of `codes` is in the free text of `resources`: conclusion, report as text or HTML, "
-    "impression among the results, value, note. `said` is how it must be used: `so` (also suspected), `not so`, or "
-    "`either`. Words of `text_together` also count beside what the record is called. `records` are the only ones that "
-    "are read, `expected_of` those of which the card says that no words were sent or read, `number` is read beside its "
-    "words. It is shown as written, to be confirmed; no test may read it: it is a hint, contrary, or for review.",
+    "Found if the free text of `resources` contains a phrase of `codes`: in a conclusion, a report as text or HTML, "
+    "an impression among the results, a value, or a note. `said` states how the text must use the phrase: `so` (also "
+    "suspected), `not so`, or `either`. Words of `text_together` also count beside the record's name. `records` "
+    "limits which records the service reads, `expected_of` names the records for which the card reports that no words "
+    "were sent or read, and `number` describes a number to read beside its words. The service shows the sentence as "
+    "written, to be confirmed. No test may read this fact: it is a hint, contrary, or for review.",
     {"hum": HUM, "hoarse": HOARSE},
     is_yes("hum"),
     (

@@ -5,12 +5,13 @@ from tests.spec.tables import Row, Table, held
 
 ALIASES = Table(
     "aliases",
-    "Other linkIds of the same finding: however often and under whatever name, it counts once.",
+    "Other linkIds of the same finding. The finding counts once, no matter how often or under which linkId it was "
+    "answered.",
     {"hum": HUM | {"aliases": ["murmur"]}, "buzz": BUZZ},
     {"of": [is_yes("hum"), is_yes("buzz")], "at_least": 2},
     (
-        Row("one finding under both its names", answered(hum=True, murmur=True), "unknown"),
-        Row("its other name, and a second finding", answered(murmur=True, buzz=True), "met"),
+        Row("one finding under both names", answered(hum=True, murmur=True), "unknown"),
+        Row("the other name, and a second finding", answered(murmur=True, buzz=True), "met"),
     ),
     shows={"item": "hum", "aliases": ["murmur"]},
 )

@@ -5,7 +5,7 @@ from tests.spec.tables import Row, Table, held
 
 LOOK_BACK_DAYS = Table(
     "look_back_days",
-    "How old a record or an answer may be; `answer_look_back_days` where the limit for answers is another.",
+    "The maximum age of a record or an answer; `answer_look_back_days` sets a different limit for answers.",
     {"function": SCORE | {"answer_look_back_days": 30}},
     {"fact": "function", "at_least": 30},
     (

@@ -5,7 +5,7 @@ from tests.spec.tables import Row, Table, held
 
 NOT_IN = Table(
     "not_in",
-    "An `onset` leaves out the records that one of these code sets recognizes too, by a code or by words.",
+    "An `onset` leaves out records that one of these code sets also recognizes, by code or by words.",
     {"since": KNEE_PAIN | {"not_in": ["infection"]}},
     {"fact": "since", "at_least": 90},
     (

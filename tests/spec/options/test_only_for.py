@@ -13,16 +13,16 @@ def told(reason: str) -> Json:
 DONE = {"resourceType": "Procedure", "status": "completed", "performedDateTime": "2026-02-01"}
 ONLY_FOR = Table(
     "only_for",
-    "A record that names reasons counts only where one of them lies in one of these code sets; the card says so. One "
-    "that names none counts.",
+    "A record that names reasons counts only if at least one of them is in one of these code sets; otherwise the card "
+    "says so. A record that names no reason counts.",
     {"exercised": EXERCISE | {"only_for": ["knee-pain"]}},
     is_yes("exercised"),
     (
-        Row("for no reason", exercise(), "met"),
-        Row("for one in the set", exercise(reason="ICD-10-CM|M25.561"), "met"),
-        Row("in its words", told("Pain of the knee; knee pain at night"), "met"),
-        Row("for another reason", told("Tremor"), "unknown"),
-        Row("for a code of which nothing is known", exercise(reason="ICD-10-CM|R25.1"), "met"),
+        Row("no reason", exercise(), "met"),
+        Row("a reason in the set", exercise(reason="ICD-10-CM|M25.561"), "met"),
+        Row("such a reason in words", told("Pain of the knee; knee pain at night"), "met"),
+        Row("another reason", told("Tremor"), "unknown"),
+        Row("a reason with an unknown code", exercise(reason="ICD-10-CM|R25.1"), "met"),
     ),
     shows={"only_for": ["knee-pain"]},
 )

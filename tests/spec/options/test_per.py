@@ -9,8 +9,8 @@ from tests.spec.tables import Row, Table, also, held
 
 PER = Table(
     "per",
-    "Read for each part of the scope separately: a record by its body site, code or words, an answer by its linkId "
-    "(`hum.right`). A record that names no part counts for none, and may be of any.",
+    "The service reads the fact separately for each part of the scope: a record by its body site, code, or words, and "
+    "an answer by its linkId (`hum.right`). A record that names no part counts for no part, and may belong to any.",
     {"hum": HUM | {"per": "knee"}, "exercised": EXERCISE | {"per": "knee"}},
     {"any": [is_yes("hum"), is_yes("exercised")]},
     (

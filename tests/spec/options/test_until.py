@@ -5,7 +5,8 @@ from tests.spec.tables import Row, Table, also, held
 
 UNTIL = Table(
     "until",
-    "What began on the date in `item` ended on the date attested here; without it the time is unknown.",
+    "The linkId of the date on which a period ended that began on the date in `item`; without an end date, the time "
+    "is unknown.",
     {
         "care": yes("care-start", "Months of care")
         | {"kind": "onset", "until": "care-end", "in": "months", "answer_look_back_days": 180}
@@ -14,7 +15,7 @@ UNTIL = Table(
     (
         Row("6 months", answered(care_start="2025-01-10", care_end="2025-07-10"), "met"),
         Row("a day less", answered(care_start="2025-01-10", care_end="2025-07-09"), "not-met"),
-        Row("no end", answered(care_start="2025-01-10"), "unknown"),
+        Row("no end date", answered(care_start="2025-01-10"), "unknown"),
     ),
     shows={"item": "care-start", "until": "care-end"},
 )

@@ -8,7 +8,7 @@ from tests.spec.tables import Row, Table, also, held
 
 WHEN_ABSENT = Table(
     "when_absent",
-    "What silence means: `unknown`, or `no` with the written reason why the record would hold it.",
+    "What a silent chart means: `unknown`, or `no` with the written reason why the chart would document it.",
     {"exercised": EXERCISE | {"when_absent": {"no": "Every session is billed here."}}, "hum": HUM},
     {"all": [{"fact": "exercised", "is": False}, is_yes("hum")]},
     (

@@ -6,7 +6,7 @@ from tests.spec.tables import CRITERION, Row, Table, held
 DRIVER = {"order": "CPT|22222"}
 APPLIES_UNLESS = Table(
     "applies_unless",
-    "A verdict that does not apply where this test is met, such as that of another device's label.",
+    "A verdict does not apply if this test is met: for example, a verdict on another device's label.",
     {"hum": HUM, "other": {"kind": "order", "title": "Driver", "codes": "driver", "when_absent": "unknown"}},
     is_yes("hum"),
     (

@@ -5,7 +5,7 @@ from tests.spec.tables import Row, Table, held
 
 PARAMETERS = Table(
     "parameters",
-    "A number under `parameters`, with its source, that tests name as `$name` and that a profile may change.",
+    "A number under `parameters`, with its source. Tests refer to it as `$name`, and a profile may change it.",
     {"function": SCORE},
     {"fact": "function", "at_least": "$least"},
     (Row("30", score(30), "met"), Row("29", score(29), "not-met")),

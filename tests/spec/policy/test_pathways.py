@@ -21,22 +21,22 @@ REPLACED = [
 AGAIN = {"order": "", "text": "Right knee replacement"}
 PATHWAYS = Table(
     "pathways",
-    "Orders and patients that are not evaluated, known by codes or words of the order or by a test: they get one card "
-    "that says so. The first row that matches counts. `words` count beside the code or the "
-    "name of the procedure, and not beside `unless_words`.",
+    "Orders and patients that the service does not evaluate, recognized by codes or words of the order or by a test. "
+    "They get one card that says so; the first row that matches counts. `words` count beside the code or the name of "
+    "the procedure, but not beside `unless_words`.",
     {"hum": HUM, "surgery": EXERCISE | {"title": "Knee replacement", "codes": "knee-surgery"}},
     is_yes("hum"),
     (
-        Row("nothing of the kind", answered(hum=True), "met"),
+        Row("no pathway matches", answered(hum=True), "met"),
         Row(
             "replaced before",
             answered(hum=True) | exercise(FIRST_DAY, "surgery", procedure="CPT|27447"),
             "the pathway's card",
             expect={"pathway": "replaced"},
         ),
-        Row("ordered by its words", {}, "the pathway's card", AGAIN, expect={"pathway": "replaced"}),
+        Row("ordered in words", {}, "the pathway's card", AGAIN, expect={"pathway": "replaced"}),
         Row("a word beside its code", {}, "the pathway's card", {"text": "Coil, rented"}, expect={"pathway": "rented"}),
-        Row("a word that keeps it", answered(hum=True), "met", {"text": "Coil, bought, once rented"}),
+        Row("a word beside an unless-word", answered(hum=True), "met", {"text": "Coil, bought, once rented"}),
     ),
     more={"pathways": REPLACED},
     shows={"pathways": REPLACED},

@@ -20,20 +20,20 @@ BULLETIN_AND_UNSEEN = {
 }
 PROFILES = Table(
     "profiles",
-    "The rule of one other source: own `parameters`, tests that it `replaces`, and `all` the criteria that it has. "
-    "One whose text was not available is `pending`, and is refused or unknown with that reason.",
+    "The rule of one other source: its own `parameters`, the tests that it `replaces`, and `all` of its criteria. A "
+    "rule whose text was not available is `pending`: the service refuses it or reports unknown, with that reason.",
     {"function": SCORE},
     {"fact": "function", "at_least": "$least"},
     (
-        Row("40, by the rule set's own number", score(40), "met"),
+        Row("40, with the rule set's own number", score(40), "met"),
         Row(
-            "40, by the bulletin's",
+            "40, with the bulletin's number",
             score(40),
             "not-met",
             expect={"criteria": {"asked@bulletin": "not-met"}},
             profile="bulletin",
         ),
-        Row("a rule that is pending", score(40), "refused", expect={"refused": "was not available"}, profile="unseen"),
+        Row("a pending rule", score(40), "refused", expect={"refused": "was not available"}, profile="unseen"),
     ),
     more={
         "parameters": {"least": {"title": "Least", "value": 30, "source": "primer", "place": "page 2"}},

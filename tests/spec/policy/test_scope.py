@@ -5,15 +5,18 @@ from tests.spec.tables import Row, Table, held
 
 SCOPE = Table(
     "scope",
-    "What is evaluated separately. The order names its parts by body site, code or words; if it names none, the card "
-    "asks. A criterion that reads a fact with `per` has one finding for each part, a verdict is as its weakest part.",
+    "What the service evaluates separately. The order names its parts by body site, code, or words; if it names none, "
+    "the card asks. A criterion that reads a fact with `per` has one finding for each part, and a verdict takes the "
+    "result of its weakest part.",
     {"hum": HUM | {"per": "knee"}},
     is_yes("hum"),
     (
-        Row("both ordered, one attested: that one", answered(hum__right=True), "met", {"side": [BOTH]}, "right"),
-        Row("and the other", answered(hum__right=True), "unknown", {"side": [BOTH]}, "left"),
         Row(
-            "the whole",
+            "both ordered, one attested: the attested side", answered(hum__right=True), "met", {"side": [BOTH]}, "right"
+        ),
+        Row("the other side", answered(hum__right=True), "unknown", {"side": [BOTH]}, "left"),
+        Row(
+            "both sides together",
             answered(hum__right=True),
             "unknown",
             {"side": [BOTH]},

@@ -8,7 +8,7 @@ from tests.spec.tables import Row, Table, held
 
 AGREE = Table(
     "agree",
-    "Several sources of one truth: a silent one leaves it to the others, contradiction is unknown.",
+    "Several sources for one finding: a silent source leaves the result to the others, and a contradiction is unknown.",
     {"hum": HUM, "exercised": EXERCISE},
     {"agree": [is_yes("hum"), {"fact": "exercised", "is": False}]},
     (

@@ -5,7 +5,7 @@ from tests.spec.tables import Row, Table, held
 
 ALL = Table(
     "all",
-    "All of these: one that is not met settles it, one that is unknown keeps it open.",
+    "All of these tests: one test that is not met decides the result; otherwise an unknown test leaves it unknown.",
     {"hum": HUM, "buzz": BUZZ},
     {"all": [is_yes("hum"), is_yes("buzz")]},
     (

@@ -5,7 +5,7 @@ from tests.spec.tables import Row, Table, held
 
 ANY = Table(
     "any",
-    "At least one of these: one that is met settles it.",
+    "At least one of these tests: one test that is met decides the result.",
     {"hum": HUM, "buzz": BUZZ},
     {"any": [is_yes("hum"), is_yes("buzz")]},
     (

@@ -7,8 +7,8 @@ from tests.spec.tables import Json, Row, Table, also, held
 RELIEF = {"fact": "relief", "at_least": 50}
 COUNT = Table(
     "count",
-    "How many days have an event that passes `where`. More may have happened than is on record, so that too few "
-    "are unknown; but where one on record fails in full, the record is taken as complete.",
+    "The number of days with an event that passes `where`. More events may have happened than are on record, so too "
+    "few is unknown; but if an event on record clearly fails, the record counts as complete.",
     {"sessions": SESSIONS},
     {"count": "sessions", "where": RELIEF, "at_least": 2},
     (
@@ -19,12 +19,12 @@ COUNT = Table(
         ),
         Row("one", sessions({"date": FIRST_DAY, "before": 8, "after": 4}), "unknown"),
         Row(
-            "one, and one with 49%",
+            "one that passes, and one with 49%",
             sessions({"date": FIRST_DAY, "before": 8, "after": 4}, {"date": SECOND_DAY, "relief": 49}),
             "not-met",
         ),
         Row(
-            "two, of one the relief is not recorded",
+            "two, one without a recorded relief",
             sessions({"date": FIRST_DAY, "relief": 80}, {"date": SECOND_DAY}),
             "unknown",
         ),
@@ -32,7 +32,7 @@ COUNT = Table(
 )
 AFTER = Table(
     "after",
-    "Only events later than the newest of another fact count.",
+    "Counts only events that are later than the newest of another fact.",
     {"sessions": SESSIONS, "surgery": EXERCISE | {"title": "Knee replacement", "codes": "knee-surgery"}},
     {"count": "sessions", "after": "surgery", "at_least": 1},
     (

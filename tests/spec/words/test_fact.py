@@ -30,8 +30,8 @@ IS = Table(
 )
 AT_LEAST = Table(
     "at_least",
-    "Compares a number; so do `at_most`, and where the limit itself does not count, `more_than` and `less_than`. A "
-    "number that may lie on both sides is unknown.",
+    "`at_least` and `at_most` compare a number; `more_than` and `less_than` exclude the limit itself. A number that "
+    "may lie on both sides of the limit is unknown.",
     {"function": SCORE},
     {"fact": "function", "at_least": 21, "at_most": 60},
     (
@@ -43,7 +43,7 @@ AT_LEAST = Table(
 )
 MORE_THAN = Table(
     "more_than",
-    "As `at_least`, without the limit itself; `less_than` as `at_most`.",
+    "Like `at_least`, but excludes the limit itself; `less_than` does the same for `at_most`.",
     {"function": SCORE},
     {"fact": "function", "more_than": 20, "less_than": 60},
     (Row("20", score(20), "not-met"), Row("21", score(21), "met"), Row("60", score(60), "not-met")),

@@ -5,7 +5,7 @@ from tests.spec.tables import Row, Table, held
 
 FIRST = Table(
     "first",
-    "The first source that says anything decides; the others come after it.",
+    "Sources in order: the first source that says anything decides.",
     {"exercised": EXERCISE, "hum": HUM},
     {"first": [{"fact": "exercised", "is": False}, is_yes("hum")]},
     (

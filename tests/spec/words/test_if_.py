@@ -5,8 +5,8 @@ from tests.spec.tables import Row, Table, held
 
 IF = Table(
     "if",
-    "Where `if` is not met, `then` is not asked: the criterion does not apply, which is shown. Where `if` is "
-    "unknown only a `then` that is met settles it.",
+    "If `if` is not met, the criterion does not apply, whatever `then` says, and the service shows that. If `if` is "
+    "unknown, only a met `then` decides the result.",
     {"hum": HUM, "buzz": BUZZ},
     {"if": is_yes("hum"), "then": is_yes("buzz")},
     (

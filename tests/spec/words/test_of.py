@@ -5,7 +5,7 @@ from tests.spec.tables import Row, Table, held
 
 OF = Table(
     "of",
-    "How many of these are met, compared like a number: what is unknown may still be met.",
+    "The number of these tests that are met, compared like any number; an unknown test may still be met.",
     THREE,
     {"of": [is_yes("hum"), is_yes("buzz"), is_yes("ring")], "at_least": 2},
     (

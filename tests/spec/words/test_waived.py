@@ -5,7 +5,7 @@ from tests.spec.tables import Row, Table, also, held
 
 WAIVED_BY = Table(
     "waived_by",
-    "What waives the `test`: it then counts as met, and is recorded and shown as waived.",
+    "What waives the `test`. A waived `test` counts as met, and the service records and shows it as waived.",
     {"hum": HUM, "excused": yes("excused", "Humming not tolerated")},
     {"test": is_yes("hum"), "waived_by": is_yes("excused")},
     (
@@ -13,7 +13,7 @@ WAIVED_BY = Table(
         Row("nothing, but excused", answered(excused=True), "waived"),
         Row("yes, and excused", answered(hum=True, excused=True), "met"),
         Row("no, not excused", answered(hum=False, excused=False), "not-met"),
-        Row("no, nothing said of excuses", answered(hum=False), "not-met"),
+        Row("no, excuse not documented", answered(hum=False), "not-met"),
     ),
 )
 EITHER = also(
