@@ -1,6 +1,7 @@
-"""What arrived under each prefetch key: all resources by type, and in which of four states the list of each type is.
+"""The resources that arrived in a call's prefetch, by type, and the state of each type's list.
 
-Only the first two states are knowledge (CDS Hooks 2.0, "Prefetch Template"); what could not be had is never absent.
+Only the first two of the four states are knowledge (CDS Hooks 2.0, "Prefetch Template"); missing data never count as
+absent.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from cds_service.fhir.elements import Json
 
 
 class State(Enum):
-    """What became of the list of one type: something or nothing is on record, or it was not sent, or it failed."""
+    """The state of the list of one type: it has records, it is empty, it was not sent, or it failed."""
 
     FILLED = "filled"
     EMPTY = "empty"
@@ -22,7 +23,7 @@ class State(Enum):
 
 
 class Unreadable(NamedTuple):
-    """What could not be read, a resource or a part of a list, and why."""
+    """A resource, or a part of a list, that cannot be read, and why."""
 
     type: str
     reference: str
@@ -30,8 +31,11 @@ class Unreadable(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """The list of one type: its state; ``why_missing`` says why it is not known, ``unfetched`` why fetching it failed
-    (empty: neither); ``in_part`` is what of a known list could not be read."""
+    """The list of one type.
+
+    ``why_missing`` says why the list is not known, and ``unfetched`` why fetching it failed (both may be empty);
+    ``in_part`` is the part of a known list that cannot be read.
+    """
 
     state: State
     why_missing: str = ""
@@ -40,7 +44,7 @@ class Listing(NamedTuple):
 
     @property
     def is_known(self) -> bool:
-        """Whether what is on record was sent (even if it is nothing)."""
+        """Whether the list was sent, even an empty one."""
         return self.state in (State.FILLED, State.EMPTY)
 
 
@@ -48,7 +52,7 @@ _FILLED, _EMPTY = Listing(State.FILLED), Listing(State.EMPTY)
 
 
 class Arrivals(NamedTuple):
-    """All resources by type, those that came with a fullUrl by that, and the list of each type that is asked for."""
+    """All resources by type, the resources that have a fullUrl by that address, and the list of each requested type."""
 
     resources: Mapping[str, list[Json]]
     addresses: Mapping[str, Json]
@@ -63,9 +67,9 @@ def arrived(
 ) -> Arrivals:
     """Reads the prefetch of one call.
 
-    ``prefetch`` is the request's own (any keys, any JSON); ``keys`` maps each published prefetch key to its resource
-    type; ``unfetched`` maps a published key to the sentence why it could not be fetched, or not whole. Never raises
-    on JSON that parses.
+    ``prefetch`` is the prefetch of the request (any keys, any JSON); ``keys`` maps each published prefetch key to its
+    resource type; ``unfetched`` maps a published key to a sentence that says why fetching it failed in whole or in
+    part. Never raises on JSON that parses.
     """
     found: dict[str, list[Json]] = {}
     addresses: dict[str, Json] = {}
@@ -81,7 +85,7 @@ def arrived(
             listings[keys[key]] = _listing(key, keys[key], arrival, unfetched.get(key, ""))
     for key, expected in keys.items():
         if expected not in listings:
-            # What came under the EHR's own keys counts as found, but does not show that it is all there is.
+            # Resources under the EHR's own keys count as found, but do not show that the list is complete.
             not_sent = "" if expected in found else f"{expected} not sent (prefetch {key})"
             why_not = unfetched.get(key, "")
             listings[expected] = Listing(State.MISSING, why_not or not_sent, why_not)
@@ -94,7 +98,7 @@ def arrived(
 
 
 def _listing(key: str, expected: str, arrival: PrefetchValue, unfetched: str) -> Listing:
-    """The list of a published key; resources of another type alone are not an answer to a search."""
+    """The list of a published key; resources of another type alone do not answer the search."""
     if unfetched:
         return Listing(State.FAILED, unfetched, unfetched)
     if arrival.left_out is not None:

@@ -1,4 +1,4 @@
-"""Resources in, Chart out: the patient's records indexed by code, and for each type whether it was sent at all."""
+"""The patient's records indexed by code, and for each resource type whether its list was sent."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from types import MappingProxyType
@@ -20,9 +20,12 @@ Told = TypeVar("Told")
 
 
 class Delivery(NamedTuple):
-    """What became of the resources of one type: the state of their list ("whole", "in-part", "failed", "missing"), how
-    many came and how many count as this patient's, and those that do not, each with why; ``unasked``: nobody asks for
-    them."""
+    """How the resources of one type arrived.
+
+    ``state`` is the state of their list ("whole", "in-part", "failed", "missing"); ``received`` is how many arrived,
+    ``counted`` how many count as this patient's, and ``dropped`` the others, each with the reason; ``unasked`` says
+    that the service never requests this type.
+    """
 
     state: str
     received: int
@@ -31,20 +34,19 @@ class Delivery(NamedTuple):
     unasked: bool = False
 
     def as_json(self) -> Json:
-        """The same as JSON."""
+        """The delivery as JSON."""
         dropped = [{"reference": item.reference, "why": item.why} for item in self.dropped]
         return {"state": self.state, "received": self.received, "counted": self.counted, "dropped": dropped}
 
 
 class Chart:
-    """What is on record for one patient, as the JSON that the EHR sent (FHIR R4).
+    """The records of one patient, as the JSON that the EHR sent (FHIR R4).
 
-    ``patient`` is the Patient resource or None, and ``patients`` are all copies of it that may hold; ``listings`` says
-    for each resource type what became of its list; ``why_missing`` holds a sentence for types that are missing or
-    failed, and ``unfetched`` those of them that say why fetching them failed; ``unreadable`` lists what is broken, and
-    ``dropped`` by type what is another patient's or does not say whose it is; ``limits`` are the most that is read.
-    ``references`` finds what a Reference names, ``lexicon`` looks up the code sets that policies read, and ``texts``
-    reads what is said in words.
+    ``patient`` is the Patient resource or None, and ``patients`` are all its copies that may be current; ``listings``
+    has the list of each resource type; ``why_missing`` has a sentence for each type that is missing or failed, and
+    ``unfetched`` only those for failed fetches; ``unreadable`` lists what is broken, and ``dropped`` has by type the
+    records of another patient or of no stated patient; ``limits`` bound what the chart reads. ``references`` finds what
+    a Reference names, ``lexicon`` looks up the code sets that rule sets read, and ``texts`` reads free text.
     """
 
     def __init__(
@@ -91,10 +93,9 @@ class Chart:
     ) -> "Chart":
         """The chart of one patient.
 
-        ``resources`` are all that came, by type; ``listings`` says what became of the list of each type; ``types`` are
-        those, and ``lexicon`` holds the codes, that policies read; ``addresses`` holds what came under a fullUrl. A
-        record with more than ``limits`` let through counts as one that cannot be read. Never raises on JSON that
-        parses.
+        ``resources`` are all resources that arrived, by type; ``listings`` has the list of each type; ``types`` are the
+        types, and ``lexicon`` has the codes, that rule sets read; ``addresses`` has the resources that have a fullUrl.
+        A record that exceeds ``limits`` counts as unreadable. Never raises on JSON that parses.
         """
         chart = cls(patient_id, resources, listings, addresses, lexicon=lexicon, limits=limits)
         for kind in sorted(chart._received.keys() & set(types)):
@@ -106,7 +107,7 @@ class Chart:
 
     @property
     def died(self) -> str | None:
-        """When the patient died, as written; "" where that is not recorded, None where no death is."""
+        """When the patient died, as written; "" if the date is not recorded, None if no death is recorded."""
         said = [
             patient for patient in self.patients if patient.get("deceasedBoolean") or patient.get("deceasedDateTime")
         ]
@@ -114,16 +115,16 @@ class Chart:
         return written[0] if written else "" if said else None
 
     def known(self, resource_type: str) -> bool:
-        """Whether what is on record of that type was sent (even if it is nothing)."""
+        """Whether the list of that type was sent, even an empty one."""
         listing = self.listings.get(resource_type)
         return listing is not None and listing.is_known
 
     def whole(self, resource_type: str) -> bool:
-        """Whether all that is on record of that type was sent, and its meaning can be determined."""
+        """Whether the complete list of that type was sent, and every record in it is readable."""
         return self.known(resource_type) and all(item.type != resource_type for item in self.unreadable)
 
     def delivery(self, resource_type: str) -> Delivery:
-        """What became of the resources of a type: the one ledger that cards, pages and ``explain`` tell from."""
+        """How the resources of a type arrived: the one ledger behind cards, pages and ``explain``."""
         listing = self.listings.get(resource_type, Listing(State.MISSING))
         unreadable = (item for item in self.unreadable if item.type == resource_type and item is not listing.in_part)
         dropped = (*self.dropped.get(resource_type, ()), *unreadable)
@@ -143,11 +144,11 @@ class Chart:
 
     @property
     def touched(self) -> Set[CodeSet]:
-        """The code sets of which anything in the chart carries a code or a word: most sets are not among them."""
+        """The code sets of which the chart has a code or a phrase; most code sets are not among them."""
         return self._index.touched
 
     def concepts(self, resource_type: str) -> Iterator[Any]:
-        """What each record of a type says that it is, and each element inside one: a CodeableConcept as sent."""
+        """The CodeableConcept, as sent, of each record of a type and of each coded element inside it."""
         for record in self.records(resource_type):
             try:
                 elements = coded_elements(TYPES[resource_type], record.resource)
@@ -157,15 +158,16 @@ class Chart:
             yield from (concept for concept in concepts if concept is not None)
 
     def told(self, question: Callable[..., Told], about: Any, *more: Hashable) -> Told:
-        """``question(about, *more)``, worked out once: many records may refer to one, and one may have many parts.
+        """``question(about, *more)``, computed once: many records may refer to one resource, and a record may have many
+        parts.
 
-        Raises UnreadableError as the question does.
-        ``about`` is a part of what was sent, and ``more`` does not change from one record to the next.
+        ``about`` is a part of what the EHR sent, and ``more`` does not change from one record to the next. Raises
+        UnreadableError as the question does.
         """
-        # Without the chart itself, which would keep itself in memory until the garbage collector comes.
+        # A key with the chart in it would keep the chart in memory until the garbage collector runs.
         key = (question, id(about), more[:-1] if more and more[-1] is self else more)
         if key not in self._told:
-            # What was asked about is kept, or another could take its place in memory.
+            # Keep the object, or a new object could get the same id.
             kept = None if about is self else about
             try:
                 self._told[key] = (kept, question(about, *more), None)

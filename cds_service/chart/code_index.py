@@ -1,4 +1,4 @@
-"""All code sets that some policies read, as one index: a chart is read once, however many policies look."""
+"""All code sets of some rule sets as one index: a chart is read once, however many rule sets use it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,24 +13,23 @@ from cds_service.fhir.terminology import ICD10PCS
 from cds_service.policy.codes import Code, CodeSet
 
 _NOT_TEXT = "has a coding whose code or system is not text"
-# Of so many concepts the codings are remembered, of concepts with so many codings of so many characters at most.
+# The most concepts to remember, and the most codings and characters that a remembered concept has.
 REMEMBERED, MOST_CODINGS, LONGEST_CODES = 8192, 8, 400
 _NOBODY = frozenset[CodeSet]()
 _PLACE_AND_ROW = itemgetter(0, 1)
 _TEXT_OR_NONE = (str, NoneType)
 
-# A code set that reads a coding, its row, the code as its system spells it, and whether the system was left out.
+# A code set that reads a coding, its row, the code in its system's spelling, and whether the coding has no system.
 CodedRow = tuple[CodeSet, Code, str, bool]
 
 
 @dataclass(slots=True)
 class ReadCodes:
-    """What the codings of a concept say: the row of each code set that reads one of them, and if there ``are_any``.
+    """The codings of a concept: the row of each code set that reads one of them, and whether there ``are_any``.
 
-    ``coded``: one is of a standard system; ``foreign``: all are of systems that are not known. ``silent_for`` are the
-    code sets that do not read words beside a coding although its system is not among the standard ones: those of each
-    policy that lists it. ``broken``: why the codings behind these cannot be read. ``keys`` are those of the codings in
-    standard systems.
+    ``coded``: one is in a standard system; ``foreign``: all are in unknown systems. ``silent_for`` are the code sets
+    that ignore words beside a coding whose system is not standard: all code sets of each rule set that lists the code.
+    ``broken`` says why the remaining codings cannot be read. ``keys`` are the keys of the codings in standard systems.
     """
 
     rows: tuple[CodedRow, ...] = ()
@@ -43,9 +42,9 @@ class ReadCodes:
 
 
 class Lexicon:
-    """Looks up codings in many code sets at once, and remembers what it found; codes are no patient's own.
+    """Looks up codings in many code sets at once, and remembers the results; codes identify no patient.
 
-    ``policies`` are the code sets of each policy.
+    ``policies`` are the code sets of each rule set.
     """
 
     def __init__(self, policies: Iterable[Iterable[CodeSet]]) -> None:
@@ -53,7 +52,7 @@ class Lexicon:
         self._code_sets = tuple(codes for code_sets in listed for codes in code_sets)
         self._policies = tuple(frozenset(code_sets) for code_sets in listed)
         self._exact: dict[Key, list[tuple[int, Code]]] = {}
-        # By system, how long the beginnings of its families are, and by each of them those families, in their order.
+        # For each system, the lengths of its families' prefixes; for each prefix, its families in order.
         self._lengths: dict[str, set[int]] = {}
         self._families: dict[Key, list[tuple[int, int, Code]]] = {}
         for place, codes in enumerate(self._code_sets):
@@ -70,13 +69,12 @@ class Lexicon:
         self._phrases = PhraseIndex(self._listing)
 
     def read(self, pairs: tuple[tuple[Any, Any], ...]) -> ReadCodes:
-        """What the codings of one concept say, each by its system and its code, whatever JSON these are; never
-        raises."""
+        """The codings of one concept as (system, code) pairs of any JSON; never raises."""
         try:
             return self._remembered[pairs]
         except (KeyError, TypeError):
             found = self._read(pairs)
-        # Only what is short enough to be codes is remembered: a chart must not fill the memory with what it likes.
+        # Remember only what is short enough to be codes: a chart must not fill the memory.
         if not found.broken and _is_short(pairs):
             if len(self._remembered) >= REMEMBERED:
                 self._remembered.clear()
@@ -84,7 +82,7 @@ class Lexicon:
         return found
 
     def named_in(self, text: FreeText) -> Iterable[CodeSet]:
-        """The code sets of which a phrase is in a text; one of several phrases more than once."""
+        """The code sets that have a phrase in a text; a code set with several such phrases comes more than once."""
         return chain.from_iterable(map(self._listing.__getitem__, self._phrases.found_in(text)))
 
     def with_key(self, key: Key) -> set[CodeSet]:
@@ -109,12 +107,12 @@ class Lexicon:
             if key[0] != ICD10PCS:
                 coded = True
             elif found:
-                # Policies list few codes of this system, so that one that a policy does not list must not silence the
-                # words beside it, and for another policy it must not matter who lists it.
+                # Rule sets list few codes of this system. A code that a rule set does not list must not silence the
+                # words beside the code, and it must not matter to one rule set which codes another lists.
                 read = {codes for codes, _ in found}
                 silent_for = silent_for.union(*(sets for sets in self._policies if not read.isdisjoint(sets)))
             for codes, row in found:
-                # Of several codes that a set reads, the one that comes first by system and code.
+                # If a set reads several codes, the first by system and code wins.
                 first = rows.get(codes)
                 if first is None or (row.system, key[1]) <= (first[1].system, first[2]):
                     rows[codes] = (codes, row, key[1], not system)
@@ -122,7 +120,7 @@ class Lexicon:
         return ReadCodes(of_sets, coded, are_any, are_any and foreign, silent_for, broken, tuple(keys))
 
     def _rows(self, key: Key) -> tuple[tuple[CodeSet, Code], ...]:
-        """What each code set that reads a key makes of it; what no set lists costs no look into each of them."""
+        """The row of each code set that reads a key; a key that no set lists does not cost a look into each set."""
         found = dict(self._exact.get(key, ()))
         system, code = key
         lengths = self._lengths.get(system)
@@ -134,7 +132,7 @@ class Lexicon:
             for family in self._families.get((system, code[:length]), ())
             if family[2].covers(code)
         ]
-        # Of several families of one set the first one, as ``CodeSet.match`` has it.
+        # If a set has several matching families, the first wins, as in ``CodeSet.match``.
         begun.sort(key=_PLACE_AND_ROW)
         for place, _, family in begun:
             if place not in found:

@@ -1,4 +1,4 @@
-"""A CodeableConcept checked against the code sets of some policies: which of them read its codes, and what it says."""
+"""A CodeableConcept matched with the code sets of some rule sets: which sets read its codes, and its words."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _NO_CODES, _NO_CODINGS = ReadCodes(), list[Any]()
 
 @dataclass(slots=True)
 class ReadConcept:
-    """What a concept says by its ``codes`` and in its words: its ``texts``, each once, and all of them as one."""
+    """A concept's ``codes``, its different ``texts``, and all of them joined as ``text``."""
 
     codes: ReadCodes
     text: str = ""
@@ -23,12 +23,12 @@ class ReadConcept:
 
     @property
     def label(self) -> str:
-        """What it is called."""
+        """The name of the concept: its first text that is not blank."""
         return next(filter(str.strip, self.texts), "")
 
 
 def read_concept(concept: Any, lexicon: Lexicon) -> ReadConcept:
-    """Reads a CodeableConcept as JSON; what is broken in it is noted, never raised."""
+    """Reads a CodeableConcept as JSON; notes what is broken, never raises."""
     if not isinstance(concept, dict) or not isinstance(listed := concept.get("coding", _NO_CODINGS), list):
         return _without_codings(concept)
     said = concept.get("text")
@@ -46,7 +46,7 @@ def read_concept(concept: Any, lexicon: Lexicon) -> ReadConcept:
 
 
 def _without_codings(concept: Any) -> ReadConcept:
-    """The same of what has no codings, or none that can be read."""
+    """Reads a concept that has no codings, or none that can be read."""
     try:
         codings(concept)
         codes = _NO_CODES
@@ -56,14 +56,15 @@ def _without_codings(concept: Any) -> ReadConcept:
     return ReadConcept(codes, NEXT_TEXT.join(texts), texts)
 
 
-# What says nothing of what it is.
+# A concept without codes and words.
 NO_CONCEPT = ReadConcept(_NO_CODES)
 
 
 def says_nothing(said: ReadConcept, row: ResourceType) -> bool:
-    """Whether a record has codes of which nothing is known, and no words.
+    """Whether a record has only unknown codes, and no words.
 
-    A code of a known system says what it is, except that of a drug's product, whose ingredients are not known.
+    A code in a known system says what the record is, unless it is the code of a drug product: its ingredients are
+    unknown.
     """
     if said.text or said.codes.rows:
         return False

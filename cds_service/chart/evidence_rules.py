@@ -1,4 +1,4 @@
-"""Whether a resource with the right code counts as evidence: its status, whose it is, where it points, when it was."""
+"""Whether a resource with the right code counts as evidence: its status, its patient, its body site, and its date."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ from cds_service.policy.codes import CodeSet
 from cds_service.policy.model import FactRule
 
 _PRESENT = TYPES["Condition"].statuses
-# What a visit was for says what was so then; a year later it is no proof that it still is.
+# The diagnosis of a visit was true then; a year later it does not prove that it still is.
 DAYS_OF_A_VISIT = 365
-# Treatment that ended so lately may still bear on a procedure: it is shown, to be confirmed.
+# Treatment that ended within this time may still bear on a procedure, so the card shows it for confirmation.
 DAYS_OF_RECENT_TREATMENT = 90
 ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
 _ABATEMENTS = ("abatementDateTime", "abatementPeriod", "abatementAge", "abatementRange", "abatementString")
@@ -44,8 +44,8 @@ _WHY = {
 class Judgment(NamedTuple):
     """Whether a record counts.
 
-    ``why_not``: why it does not ("": for a reason not worth a word), or None where it does; ``remark`` is what a reader
-    must know of one that does.
+    ``why_not`` says why it does not count ("" if the reason is not worth a word); None if it counts. ``remark`` is what
+    a reader must know about a record that counts.
     """
 
     why_not: str | None
@@ -65,11 +65,11 @@ def judge(
     wherever: bool = False,
     found_by: CodeSet | None = None,
 ) -> Judgment:
-    """Whether a record that carries a fact's code or words is one of this patient, here, and (state "active") now.
+    """Whether a record that has a fact's code or words is this patient's, at the site, and (state "active") current.
 
-    The one judge of every record, however it is reached; ``wherever``: its site is not asked for. ``found_by`` is the
-    code set by which it was found, where these are not the fact's ``codes``. Raises UnreadableError where that cannot
-    be known: the record may then be either.
+    Every record passes through this function, however it was found; ``wherever``: skip the check of its site.
+    ``found_by`` is the code set that found the record, if that is not the fact's ``codes``. Raises UnreadableError if
+    the record may or may not count.
     """
     codes = found_by or rule.codes
     resource, row = match.record.resource, TYPES[match.record.type]
@@ -93,9 +93,9 @@ def judge(
 
 @dataclass(slots=True)
 class DatedJudgment:
-    """``Judgment`` of a record on the days that a fact looks back on; ``when`` is its date as written, if it has one.
+    """``Judgment`` of a record within a fact's look-back; ``when`` is the record's date as written, if it has one.
 
-    ``may_count``: it does not count because its partial date may lie beyond these days, as it may lie within.
+    ``may_count``: it does not count because its partial date may be outside the look-back, or within it.
     """
 
     why_not: str | None
@@ -113,9 +113,9 @@ def judge_in_time(
     undated_counts: bool = False,
     found_by: CodeSet | None = None,
 ) -> DatedJudgment:
-    """``judge``, and whether the record lies within the look-back of the fact, where it has one.
+    """``judge``, and whether the record is within the look-back of the fact, if the fact has one.
 
-    Raises UnreadableError where either cannot be known.
+    Raises UnreadableError if either cannot be determined.
     """
     judged = judge(rule, match, chart, today, found_by=found_by)
     why_not, remark = judged.why_not, judged.remark
@@ -133,7 +133,7 @@ def judge_in_time(
 
 def refuse_modified(resource: Mapping[str, Any]) -> None:
     """Raises UnreadableError for a resource that says that its elements may not mean what they say (FHIR R4, 2.4.0.1
-    "Modifier Extensions", and Resource.implicitRules): no such extension and no such rules are known here."""
+    "Modifier Extensions", and Resource.implicitRules): the service knows no such extension and no such rules."""
     if resource.get("modifierExtension"):
         raise UnreadableError("carries a modifierExtension, which may change what it means")
     if resource.get("implicitRules"):
@@ -141,7 +141,7 @@ def refuse_modified(resource: Mapping[str, Any]) -> None:
 
 
 def manner_of(match: Match, chart: Chart, codes: CodeSet | None) -> Said:
-    """The manner in which a record's words say what it was found for."""
+    """How the words of a record assert what the record was found for."""
     if match.code is None:
         return match.said
     text = chart.texts.read(match.words)
@@ -160,7 +160,7 @@ def _judge_by_status(resource: Mapping[str, Any], row: ResourceType, state: str,
     if resource.get("doNotPerform") is True:
         return Judgment("is an order not to do it")
     intent = resource.get("intent")
-    # The plan of a drug is what the patient reports to take (US Core), and a care plan is one by nature.
+    # A drug's "plan" is what the patient reports to take (US Core), and a care plan is always a plan.
     if intent == "proposal" or (intent == "plan" and row.orders in (Ordered.ACT, Ordered.DEVICE)):
         return Judgment(f"is a {intent}, not an order")
     if state == "active" and row.of_drugs:
@@ -169,7 +169,7 @@ def _judge_by_status(resource: Mapping[str, Any], row: ResourceType, state: str,
 
 
 def _present_treatment(resource: Mapping[str, Any], row: ResourceType, today: date) -> Judgment:
-    """Whether a drug is taken now; one whose treatment ended lately counts, to be confirmed."""
+    """Whether the patient takes a drug now; a treatment that ended recently counts, for confirmation."""
     bounds = object_of(resource[row.period]) if row.period and resource.get(row.period) is not None else {}
     end = bounds.get("end")
     if end is None and resource.get("status") not in ("completed", "stopped"):
@@ -188,10 +188,10 @@ def _present_treatment(resource: Mapping[str, Any], row: ResourceType, today: da
 def _why_condition_does_not_count(
     state: str, codes: CodeSet | None, match: Match, chart: Chart, today: date
 ) -> str | None:
-    """Why a Condition does not count in the state asked for ("active" or "ever"), or None where it does.
+    """Why a Condition does not count in the requested state ("active" or "ever"), or None if it counts.
 
-    Raises UnreadableError where it contradicts itself (FHIR R4, con-4: what has abated is not active), where it is
-    dated in the future, or where its end may lie on either side of today.
+    Raises UnreadableError if the Condition contradicts itself (FHIR R4, con-4: what has abated is not active), if its
+    date is in the future, or if its end may be before or after today.
     """
     condition = match.record.resource
     verification = status_of(condition.get("verificationStatus"))
@@ -210,7 +210,7 @@ def _why_condition_does_not_count(
             return _WHY[said]
     for written in (condition.get("recordedDate"), condition.get("onsetDateTime") if state == "active" else None):
         if written is not None and is_future(text_of(written), today):
-            # It is on the list, so that the date is wrong, and not what it dates.
+            # The entry is on the list, so the date is wrong, not the entry.
             raise UnreadableError(f"is dated in the future ({days_of(written).text})")
     return None
 
@@ -230,10 +230,10 @@ def _why_not_active(condition: Mapping[str, Any], today: date) -> str | None:
 
 
 def _ended(condition: Mapping[str, Any], today: date) -> str | None:
-    """That a Condition has abated, in words; None where it has not. Raises UnreadableError where it may have."""
+    """A phrase that says that a Condition has abated; None if it has not. Raises UnreadableError if it may have."""
     name = next((name for name in _ABATEMENTS if condition.get(name) is not None), None)
     if name is None:
-        # So DSTU2 and STU3 said it.
+        # The element of DSTU2 and STU3.
         return "has ended" if condition.get("abatementBoolean") is True else None
     if name not in ("abatementDateTime", "abatementPeriod"):
         return "has ended"
@@ -251,7 +251,7 @@ def _ended(condition: Mapping[str, Any], today: date) -> str | None:
 
 
 def _is_of_a_visit(condition: Mapping[str, Any]) -> bool:
-    """Whether a Condition says what an encounter was for, and is not an entry of the problem list (US Core)."""
+    """Whether a Condition is an encounter diagnosis and not an entry of the problem list (US Core)."""
     categories = {status_of(category) for category in list_of(condition.get("category"))}
     return "encounter-diagnosis" in categories and categories.isdisjoint(("problem-list-item", "health-concern"))
 
@@ -277,7 +277,7 @@ def _why_visit_is_past(condition: Mapping[str, Any], today: date) -> str | None:
 
 
 def too_old_or_future(look_back_days: int | None, written: str, today: date) -> str | None:
-    """Why a date as written does not count (in the future; beyond the look-back), or None where it does or may."""
+    """Why a date as written does not count (future, or outside the look-back); None if it counts or may count."""
     when = days(written)
     if when.first > today and is_future(written, today):
         return f"{when.text} lies in the future"
@@ -287,9 +287,9 @@ def too_old_or_future(look_back_days: int | None, written: str, today: date) -> 
 
 
 def may_be_too_old(look_back_days: int | None, written: str, today: date) -> str | None:
-    """That a partial date may lie beyond the look-back, as it may lie within: it is not known whether it counts."""
+    """A phrase that says that a partial date may be outside the look-back; None if the look-back settles it."""
     when = days(written)
-    # A whole day lies on one side or the other.
+    # A full date is on one side or the other.
     if look_back_days is None or when.first == when.last:
         return None
     if not when.first < day_before(today, look_back_days) <= when.last:
@@ -298,7 +298,7 @@ def may_be_too_old(look_back_days: int | None, written: str, today: date) -> str
 
 
 def when_of(record: Record, today: date) -> str | None:
-    """The date, as written, to show for a record, by its type; None where it has none that is a date.
+    """The date, as written, to show for a record, by its type; None if it has no valid date.
 
     A period counts by its end, or by its start while it lasts.
     """
@@ -322,7 +322,7 @@ def when_of(record: Record, today: date) -> str | None:
 
 
 def status_word(status: Any) -> str:
-    """A status as it may be repeated to a reader: the code itself where it looks like one."""
+    """A status as a reader may see it: the code itself if it looks like a code, otherwise "unreadable"."""
     return (
         status if isinstance(status, str) and len(status) < 30 and status.replace("-", "").isalpha() else "unreadable"
     )

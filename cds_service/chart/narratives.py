@@ -1,4 +1,4 @@
-"""What the records of a type say in free text, read once and only for the types whose words some fact asks for."""
+"""The free text of the records of a type, read once and only for types whose words some fact reads."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -22,8 +22,8 @@ from cds_service.policy.codes import CodeSet
 
 
 class Told(NamedTuple):
-    """One record with what it says: ``name`` is what it is called, ``keys`` are the codes by which it says something,
-    and ``named`` the code sets of which it has a code or, in its texts, a phrase."""
+    """One record with its free text: its ``name``, the ``keys`` of its coded statements, and in ``named`` the code sets
+    of which its codes or texts match a code or a phrase."""
 
     record: Record
     name: str
@@ -33,7 +33,7 @@ class Told(NamedTuple):
 
 
 class Narratives(NamedTuple):
-    """The records of a type that have texts, or had some that cannot be read: these are the ``failed`` ones."""
+    """The records of a type that have texts; ``failed`` are those with a text that cannot be read."""
 
     told: tuple[Told, ...]
     failed: tuple[Told, ...]
@@ -43,19 +43,19 @@ NO_NARRATIVES = Narratives((), ())
 
 
 class Sentence(NamedTuple):
-    """One sentence as written, and as it is asked for phrases."""
+    """One sentence as written, and as a text to search for phrases."""
 
     written: str
     text: FreeText
 
 
 def narratives(chart: Chart, kind: str) -> Narratives:
-    """What the patient's records of a type say, worked out when it is first asked for."""
+    """The free text of the patient's records of a type, computed on first use."""
     return chart.told(_narratives, chart, kind)
 
 
 def sentences_of(chart: Chart, narrative: Narrative) -> tuple[Sentence, ...]:
-    """The sentences of a record that find something, worked out when first asked for."""
+    """The sentences in a record that report findings, computed on first use."""
     return chart.told(_sentences, narrative)
 
 
@@ -70,7 +70,7 @@ def _narratives(chart: Chart, kind: str) -> Narratives:
     results = _words_of_reports(chart) if row.results else {}
     records = chart.records(kind)
     if not results:
-        # Of most measurements there is nothing to read, and there are many.
+        # Most measurements have no text, and there are many.
         telling = telling_elements(row)
         records = [record for record in records if not record.resource.keys().isdisjoint(telling)]
     told = []
@@ -109,7 +109,7 @@ def _counted(chart: Chart, parts: list[Narrative]) -> Narrative:
 
 
 def _words_of_reports(chart: Chart) -> Mapping[str, Narrative]:
-    """By reference, the Observations that reports name as their results, and that say something: the impression."""
+    """By reference, the Observations with text that reports name as their results, such as the impression."""
     return chart.told(_said_in_results, chart)
 
 
@@ -122,7 +122,7 @@ def _said_in_results(chart: Chart) -> Mapping[str, Narrative]:
     room = chart.limits.all_text_characters
     for item in [record for record in chart.records("Observation") if record.reference in named]:
         if room <= 0:
-            # The report to which it belongs must not read as if it said nothing.
+            # The report must not look as if it had no text.
             found[item.reference] = Narrative((), chart.limits.worded_beyond)
             continue
         said = narrative_of_parts(item.resource, observation, chart.limits)

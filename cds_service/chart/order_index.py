@@ -1,6 +1,6 @@
-"""Which policies an order concerns: one index of all that they know orders by, which soon shows that most concern none.
+"""Which rule sets an order concerns: one index of all their codes and phrases, which quickly excludes most orders.
 
-An order costs what its own codes and words cost, however many policies are loaded.
+The cost of an order depends on its own codes and words, not on the number of loaded rule sets.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ from cds_service.policy.model import OrderRule, Policy
 
 
 class OrderIndex:
-    """The policies by the codes and the phrases of their acts and pathways."""
+    """The rule sets by the codes and the phrases of their acts and pathways."""
 
     def __init__(self, policies: Iterable[Policy]) -> None:
         self._policies = tuple(policies)
@@ -23,7 +23,7 @@ class OrderIndex:
         self._prefixes: dict[Key, list[int]] = {}
         self._prefix_lengths: dict[str, set[int]] = {}
         self._phrases: dict[str, list[int]] = {}
-        # The phrases by their first word: most words of a text begin none.
+        # Phrases by their first word: most words of a text begin no phrase.
         self._beginning: dict[str, list[str]] = {}
         for place, policy in enumerate(self._policies):
             for codes in _code_sets(policy.orders):
@@ -32,9 +32,10 @@ class OrderIndex:
                 self._add_phrase(phrase, place)
 
     def concerned(self, drafts: Iterable[Json], today: date) -> tuple[Policy, ...]:
-        """The policies for which ``orders.may_concern`` is true of one of the drafts, in the order they were given.
+        """The rule sets for which ``orders.may_concern`` is true for one of the drafts, in the order they were given.
 
-        ``drafts`` are the resources of a call; codes have the meaning of the date of service, otherwise of ``today``.
+        ``drafts`` are the resources of a call; codes have their meaning on the date of service, or on ``today`` if an
+        order names none.
         """
         found: set[int] = set()
         for resource in drafts:
@@ -48,7 +49,7 @@ class OrderIndex:
         return tuple(self._policies[place] for place in sorted(found))
 
     def _hinted(self, resource: Json) -> set[int]:
-        """The places of the policies that have a code or a phrase of the draft, whatever its date and its denials."""
+        """The indexes of the rule sets that have a code or a phrase of the draft, whatever its date and its denials."""
         concept = inline_concept(resource)
         concepts = (concept, *billing_options(concept))
         found: set[int] = set()

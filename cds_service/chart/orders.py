@@ -1,4 +1,5 @@
-"""Recognizing the order: which drafts ask for a policy's procedure, how surely, and which act each of them names."""
+"""Recognizes the order: which drafts request a rule set's procedure, how certain that is, and which act each draft
+names."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -21,10 +22,11 @@ from cds_service.policy.model import Act, OrderRule, Pathway, Scope
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One recognized draft. ``coded`` are the ids of the acts whose own code it carries; ``covers`` those it orders.
+    """One recognized draft. ``coded`` are the ids of the acts whose code it has; ``covers`` are the ids of the acts
+    that it orders.
 
-    ``by_text``: known by its words alone; ``at_site``: it is known to be at the policy's site; ``certain``: something
-    says that this therapy is meant; ``pathway``: the other way that it goes, if it does.
+    ``by_text``: recognized only by its words; ``at_site``: known to be at the site of the rule set; ``certain``:
+    something says that it means this therapy; ``pathway``: the other pathway that the draft takes, if any.
     """
 
     reference: str
@@ -39,7 +41,7 @@ class Draft:
 
     @property
     def orders_an_act(self) -> bool:
-        """Whether it orders an act itself, and not only a device for one."""
+        """Whether the draft orders an act itself, not only a device for one."""
         return orders_an_act(self.resource)
 
 
@@ -47,12 +49,12 @@ class Draft:
 class ProcedureOrder:
     """The drafts that make up one procedure, in the order sent.
 
-    ``settled`` are the ids of the acts that need no further order: drafted (also by drafts that are not commented on),
-    or asked not to be done; to request a device is not yet to order the act that implants it. ``coded`` are those that
-    a draft carries the code of. ``certain`` is False where nothing says that this therapy is meant, ``at_site`` where
-    not even the site is known. ``parts`` are the parts of the scope that the drafts name; ``pathway`` is the other way
-    that all of them go, if they do; ``others`` are the call's further orders, which only inform; what is not to be done
-    is none of them.
+    ``settled`` are the ids of the acts that need no further order because a draft (commented on or not) orders them or
+    asks not to do them; a device request alone does not order the act that implants the device. ``coded`` are the acts
+    whose code a draft has. ``certain`` is False if nothing says that the order means this therapy, ``at_site`` if not
+    even the site is known. ``parts`` are the parts of the scope that the drafts name; ``pathway`` is the other pathway
+    that all drafts take, if they do; ``others`` are further orders of the call, for information only, without "do not
+    perform" orders.
     """
 
     drafts: tuple[Draft, ...]
@@ -72,11 +74,11 @@ class ProcedureOrder:
 
     @property
     def by_text(self) -> bool:
-        """Whether the procedure is known by words alone."""
+        """Whether only words identify the procedure."""
         return all(draft.by_text for draft in self.drafts)
 
     def is_readable(self, chart: Chart) -> bool:
-        """Whether the codes of all drafts can be read."""
+        """Whether the codes of all drafts are readable."""
         try:
             for _, resource in (*((draft.reference, draft.resource) for draft in self.drafts), *self.others):
                 chart.told(concept_keys, concept_of(resource, chart.references, resource))
@@ -85,7 +87,8 @@ class ProcedureOrder:
         return True
 
     def carriers(self, codes: CodeSet, chart: Chart) -> Iterator[tuple[str, str]]:
-        """(reference, words) of each draft with a code of the set, valid on its date of service, or with its words."""
+        """(reference, words) of each draft that has a code of the set, valid on its date of service, or words of the
+        set."""
         for reference, resource in (*((draft.reference, draft.resource) for draft in self.drafts), *self.others):
             concept = concept_of(resource, chart.references, resource)
             carried = chart.told(_carried, concept, codes, date_of_service([resource], self.today))
@@ -93,7 +96,7 @@ class ProcedureOrder:
                 yield reference, carried
 
     def reasons(self, codes: CodeSet, chart: Chart) -> Iterator[tuple[str, str]]:
-        """(reference, words) of each draft of the procedure that gives a reason of the set, by code or words."""
+        """(reference, words) of each draft of the procedure that gives a reason in the set, by code or words."""
         for draft in self.drafts:
             for concept in reason_concepts(draft.resource, chart):
                 if chart.told(_is_of, concept, codes):
@@ -102,7 +105,8 @@ class ProcedureOrder:
 
 
 def _carried(concept: Any, codes: CodeSet, on: date) -> str | None:
-    """The label of a code of the set that a concept has, or its words where they are the set's; None for neither."""
+    """The label of the set's code that a concept has, or else the concept's words if the set matches them; None for
+    neither."""
     row = next((row for key in readable_keys(concept) if (row := codes.match_on(key, on))), None)
     if row is not None:
         return row.label
@@ -111,12 +115,12 @@ def _carried(concept: Any, codes: CodeSet, on: date) -> str | None:
 
 
 def may_order(resource: Json) -> bool:
-    """Whether a draft is of a type that may order a procedure: an act, or a device for one."""
+    """Whether a draft's type can order a procedure: an act, or a device for one."""
     return ORDERS.get(resource["resourceType"]) in (Ordered.ACT, Ordered.DEVICE)
 
 
 def orders_an_act(resource: Json) -> bool:
-    """Whether a draft orders an act itself, and not only a device for one."""
+    """Whether a draft orders an act itself, not only a device for one."""
     return ORDERS.get(resource["resourceType"]) is Ordered.ACT
 
 
@@ -128,10 +132,10 @@ def recognize(
     today: date,
     scope: Scope | None = None,
 ) -> ProcedureOrder | None:
-    """The procedure that the drafts ask for, or None where they do not concern this policy.
+    """The procedure that the drafts request, or None if they do not concern this rule set.
 
-    ``drafts`` are (reference, resource) pairs; ``selected`` holds the references to comment on (None: all of them), the
-    others only inform. Codes have the meaning of the date of service, which is ``today`` where an order names none.
+    ``drafts`` are (reference, resource) pairs; ``selected`` has the references to comment on (None: all of them), the
+    other drafts only inform. Codes have their meaning on the date of service, or on ``today`` if an order names none.
     """
     found: list[Draft] = []
     elsewhere: list[Draft] = []
@@ -144,7 +148,7 @@ def recognize(
         said = chart.told(_said, concept_of(resource, chart.references, resource), rule, on)
         draft = _read(rule, reference, resource, said, chart)
         if resource.get("doNotPerform") is True:
-            # What is not to be done is not ordered; where it goes another way it says nothing of the acts.
+            # "Do not perform" is not an order; on another pathway it says nothing about the acts.
             refused |= draft.covers if draft is not None and draft.pathway is None else frozenset()
             continue
         asked_for.append((reference, resource))
@@ -172,7 +176,7 @@ def recognize(
 
 
 def _parts(scope: Scope, drafts: Iterable[Draft], chart: Chart) -> tuple[str, ...]:
-    """The parts that the drafts name; none where one of the acts ordered names none, for it may mean any."""
+    """The parts that the drafts name; none if an ordered act names no part, because that act may mean any part."""
     said = [(draft, parts_named(scope, draft.resource, chart)) for draft in drafts]
     if any(not named for draft, named in said if draft.orders_an_act):
         return ()
@@ -181,7 +185,8 @@ def _parts(scope: Scope, drafts: Iterable[Draft], chart: Chart) -> tuple[str, ..
 
 
 def may_concern(rule: OrderRule, resource: Json, today: date) -> bool:
-    """Whether a draft has a code or words of the policy, or a reference that may; asked before the chart is read."""
+    """Whether a draft has a code or words of the rule set, or a reference that may have; called before the chart is
+    read."""
     if resource.get("codeReference") is not None:
         return True
     said = _said(inline_concept(resource), rule, date_of_service([resource], today))
@@ -189,13 +194,13 @@ def may_concern(rule: OrderRule, resource: Json, today: date) -> bool:
 
 
 def _is_among(reference: str, selected: Collection[str]) -> bool:
-    """Whether a draft is selected; a bare id, as some clients send, selects it too."""
+    """Whether a draft is selected, also by a bare id, as some clients send it."""
     return reference in selected or reference.rpartition("/")[2] in selected
 
 
 class _Said(NamedTuple):
-    """What a draft's concept says: its codes, words, the acts its codes name, whether its words name the therapy, and
-    the pathway that it names."""
+    """The content of a draft's concept: its codes, its words, the acts that its codes name, whether its words name the
+    therapy, and the pathway that it names."""
 
     keys: list[Key]
     text: str
@@ -205,7 +210,7 @@ class _Said(NamedTuple):
 
     @property
     def is_something(self) -> bool:
-        """Whether any of it concerns the policy."""
+        """Whether any of this content concerns the rule set."""
         return bool(self.acts) or self.named or self.pathway is not None
 
 
@@ -223,14 +228,14 @@ def _said(concept: Any, rule: OrderRule, on: date) -> _Said:
 
 
 def _goes(row: Pathway, keys: list[Key], text: str, apart: bool, on: date) -> bool:
-    """Whether codes or words make an order a pathway's by themselves."""
+    """Whether codes or words alone put an order on a pathway."""
     if row.codes is not None and any(row.codes.match_on(key, on) for key in keys):
         return True
     return not apart and reports_any(text, row.phrases)
 
 
 def _is_sent(row: Pathway, text: str, reasons: list[Any], chart: Chart) -> bool:
-    """Whether words or reasons send an order of the policy another way."""
+    """Whether words or reasons move an order of the rule set to another pathway."""
     if row.reasons is not None and any(chart.told(_is_of, reason, row.reasons) for reason in reasons):
         return True
     return reports_any(text, row.routing) and not reports_any(text, row.keeps)
@@ -248,7 +253,7 @@ def _read(rule: OrderRule, reference: str, resource: Json, said: _Said, chart: C
     plain = not rule.names_site or any(act.names_site for act in said.acts)
     known = plain or named or (pathway is not None and (pathway.names_site or reports_any(text, pathway.phrases)))
     pointing = True if known else _points_here(rule, resource, text, chart)
-    # What goes another way is asked nothing: where it is not known to be here, it concerns no rule set.
+    # Certainty does not matter on another pathway: if the site is not known to match, the order concerns no rule set.
     if pointing is False or (pathway is not None and pointing is None):
         return None
     acts = said.acts or ([] if said.pathway else [_act_in_words(rule, said.text)])
@@ -268,7 +273,8 @@ def _read(rule: OrderRule, reference: str, resource: Json, said: _Said, chart: C
 
 
 def _is_meant(rule: OrderRule, resource: Json, keys: list[Key], text: str, reasons: list[Any], chart: Chart) -> bool:
-    """Whether an order at the site is one for this therapy: where others share its code, something must say so."""
+    """Whether an order at the site means this therapy: if other therapies share its code, something else must say
+    so."""
     meant = rule.known_by
     if meant is None or any(meant.match(key) for key in keys) or meant.match_words(text):
         return True
@@ -277,7 +283,7 @@ def _is_meant(rule: OrderRule, resource: Json, keys: list[Key], text: str, reaso
 
 
 def _is_of(concept: Any, codes: CodeSet) -> bool:
-    """Whether a concept has a code of a set, or reports its words beside whatever code."""
+    """Whether a concept has a code of a set, or reports its words beside any code."""
     return any(codes.match(key) for key in readable_keys(concept)) or codes.match_words(words(concept_text(concept)))
 
 
@@ -286,7 +292,8 @@ def _act_in_words(rule: OrderRule, text: str) -> Act:
 
 
 def _points_here(rule: OrderRule, resource: Json, text: str, chart: Chart) -> bool | None:
-    """True: at the policy's site; False: elsewhere; None: not said. The body site speaks before the reason."""
+    """True: at the site of the rule set; False: elsewhere; None: not stated. The body site takes precedence over the
+    reason."""
     for concepts in (list_of(resource.get("bodySite")), [{"text": text}]):
         said = [_place(concept, rule) for concept in concepts]
         if True in said or False in said:

@@ -1,4 +1,4 @@
-"""Which parts of a statement's scope a resource speaks of: by its body site, otherwise by its code and its words."""
+"""The parts of a statement's scope that a resource names: by its body site, otherwise by its code and its words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from cds_service.policy.model import Scope
 
 
 def parts_named(scope: Scope, resource: Mapping[str, Any], chart: Chart) -> tuple[str, ...]:
-    """The ids of the parts that a resource names, in the scope's order; none where it names none.
+    """The ids of the parts that a resource names, in the scope's order; empty if it names none.
 
     A body site that names a part takes precedence over the code and the words of the resource.
     """

@@ -1,4 +1,4 @@
-"""What must be read of a chart for some of the policies: their resource types and their code sets, nobody else's."""
+"""The resource types and code sets that a chart must provide for some of the rule sets, and no others."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -8,26 +8,26 @@ from cds_service.chart.code_index import Lexicon
 from cds_service.fhir.types import TYPES
 from cds_service.policy.model import Policy
 
-# Each remembers codes of its own, so that they must be few; most calls concern one policy.
+# Keep few, because each remembers codes of its own; most calls concern one rule set.
 REMEMBERED = 16
 
 
 class Needs(NamedTuple):
-    """The resource types and the codes that some policies read."""
+    """The resource types and the codes that some rule sets read."""
 
     resource_types: frozenset[str]
     lexicon: Lexicon
 
 
 class PolicyReadsIndex:
-    """The needs of any of the policies, worked out when first asked for; the last few answers are remembered."""
+    """The needs of any of the rule sets, computed on first use; it remembers the most recent results."""
 
     def __init__(self, policies: Iterable[Policy]) -> None:
         self._policies = {policy.id: policy for policy in policies}
         self._remembered = lru_cache(maxsize=REMEMBERED)(self._needs)
 
     def of(self, policies: Iterable[Policy]) -> Needs:
-        """What these policies, which are some of the index's own, read together."""
+        """The combined needs of these rule sets, all of them in the index."""
         return self._remembered(tuple(policy.id for policy in policies))
 
     def _needs(self, ids: tuple[str, ...]) -> Needs:
@@ -37,7 +37,7 @@ class PolicyReadsIndex:
 
 
 def types_of_opening(policy: Policy) -> frozenset[str]:
-    """The resource types that tell whether a policy has something to say when a chart is opened."""
+    """The resource types that decide whether a rule set shows a card when a chart is opened."""
     tests = [test for test in (policy.patient_view_when, policy.patient_view_unless) if test is not None]
     rules = [policy.facts[name] for test in tests for name in test.facts()]
     rules += [policy.facts[name] for rule in rules for name in (rule.start, rule.end) if name]

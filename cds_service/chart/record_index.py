@@ -1,7 +1,7 @@
 """The patient's own records, filed under the code sets that read their codes and their words.
 
-Reading is strict in shape and liberal in content: what cannot be read is listed, never raised, so that one broken
-resource spoils only what it could have served.
+Reading is strict in shape and liberal in content: unreadable parts are listed, never raised, so one broken resource
+affects only the facts that it could have supported.
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -22,21 +22,21 @@ from cds_service.fhir.free_text import FreeText
 from cds_service.fhir.types import TYPES, Ordered, ResourceType
 from cds_service.policy.codes import CodeSet
 
-# What of one record is read element by element.
+# The lists of a record that are read element by element.
 _LISTED = ("bodySite", "reasonCode", "reasonReference", "payor")
 
 
-# An element that may be read by its words, and what it says that it is, behind the place in which it was filed.
+# An element to find by its words: the order in which it was filed, its record, itself, and its concept.
 _Worded = tuple[int, Record, Json, ReadConcept]
-# The code sets that records of a type name in words, each with the texts that do so.
+# The code sets that records of a type name in words, each with the texts that name them.
 _Named = Mapping[CodeSet, Mapping[str, FreeText]]
 
 
 class RecordIndex:
     """Records by type, by code and by word.
 
-    ``own`` are the patient's records of each type, ``dropped`` those that name another patient or none, and
-    ``unreadable`` those of which something cannot be read, or is more than ``limits`` let through.
+    ``own`` are the patient's records of each type, ``dropped`` the records that name another patient or none, and
+    ``unreadable`` the records that are unreadable in part or exceed ``limits``.
     """
 
     def __init__(self, references: References, lexicon: Lexicon, texts: Texts, limits: ReadLimits) -> None:
@@ -49,16 +49,16 @@ class RecordIndex:
         self._limits = limits
         self._longest = limits.text_characters
         self._coded: dict[tuple[CodeSet, str], list[Match]] = {}
-        # What is said in words in the records of a type, by its text.
+        # The elements with words, by record type and by text.
         self._worded: dict[str, dict[str, list[_Worded]]] = {}
         self._places = count()
         self._named: dict[str, _Named] = {}
-        # What was read of concepts of other resources, which many records may name, by their place in memory.
+        # Concepts of other resources, which many records may name, by their id in memory.
         self._referred: dict[int, tuple[Any, ReadConcept]] = {}
         self._touched: set[CodeSet] | None = None
 
     def add(self, row: ResourceType, resources: Iterable[Json]) -> None:
-        """Files the resources of one type, each given once."""
+        """Files the resources of one type; each resource comes once."""
         own = self.own[row.name] = self._own_records(row, resources)
         if not row.coded:
             return
@@ -99,7 +99,7 @@ class RecordIndex:
 
     @property
     def touched(self) -> Set[CodeSet]:
-        """The code sets of which any record carries a code or a word: most sets are not among them."""
+        """The code sets of which any record has a code or a phrase; most code sets are not among them."""
         if self._touched is None:
             self._touched = {code_set for code_set, _ in self._coded}
             for kind in self._worded:
@@ -107,7 +107,7 @@ class RecordIndex:
         return self._touched
 
     def _own_records(self, row: ResourceType, resources: Iterable[Json]) -> list[Record]:
-        """The records of the patient whose lists, all together, are as short as is read; others are noted."""
+        """The patient's records whose lists together are within the limit; notes all others."""
         own: list[Record] = []
         is_the_patients, most = self._references.is_the_patients, self._limits.resources
         usual = self._references.usual
@@ -123,7 +123,7 @@ class RecordIndex:
             record = record_of(row.name, resource)
             if not resource.keys().isdisjoint(_LISTED):
                 lists = [name for name in _LISTED if isinstance(resource.get(name), list)]
-                # One of each is usual, and costs no more than its record.
+                # One element each is usual, and costs no more than its record.
                 more = sum(max(len(resource[name]) - 1, 0) for name in lists)
                 if read + more > most:
                     why = f"has more {' and '.join(lists)} than are read (CDS_SERVICE_MAX_RESOURCES, {most})"
@@ -134,10 +134,9 @@ class RecordIndex:
         return own
 
     def _file(self, row: ResourceType, record: Record, element: Json) -> bool:
-        """Files one element of a record under the code sets that read it; whether nothing of its meaning can be
-        determined.
+        """Files one element of a record under the code sets that read it; returns whether its meaning is unknown.
 
-        Raises UnreadableError for what is left of it that cannot be read.
+        Raises UnreadableError if the rest of the element cannot be read.
         """
         concept = concept_by(row, element) if element is record.resource else inline_concept(element)
         if concept is not None:
@@ -165,12 +164,13 @@ class RecordIndex:
     def _read_referred(self, concept: Any) -> ReadConcept:
         found = self._referred.get(id(concept))
         if found is None:
-            # The concept is kept, or another could take its place in memory.
+            # Keep the concept, or a new object could get the same id.
             found = self._referred[id(concept)] = (concept, read_concept(concept, self._lexicon))
         return found[1]
 
     def _named_in(self, resource_type: str) -> _Named:
-        """What is named in words in the records of a type, each text read once: many may refer to one medication."""
+        """The code sets that records of a type name in words; each text is read once, as many records may share one
+        medication."""
         if resource_type not in self._named:
             named: dict[CodeSet, dict[str, FreeText]] = {}
             for text in self._worded.get(resource_type, ()):
@@ -188,7 +188,7 @@ def _matches_by_words(
     coded: Iterable[Match],
     ordered: bool,
 ) -> list[Match]:
-    """The elements that ``texts`` name, without those that are found by their codes, as most are."""
+    """The elements that ``texts`` name, without those already found by their codes, as most are."""
     seen = {id(match.element) for match in coded}
     found: list[tuple[int, Match]] = []
     for text, read in texts.items():

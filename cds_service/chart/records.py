@@ -1,4 +1,4 @@
-"""The records of a patient, and what of them a code set recognizes."""
+"""The records of a patient, and the parts of them that a code set recognizes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from cds_service.policy.codes import Code
 _STATUSES_THAT_COUNT = (None, "in-progress", "on-hold", "completed", "stopped")
 
 
-# Neither frozen nor a tuple: made for every record of a chart, and those take four to six times as long to make.
+# Neither frozen nor a tuple, which take four to six times as long to make: there is one for every record of a chart.
 @dataclass(slots=True)
 class Record:
     """One resource of the patient: its type, its reference for evidence, its JSON."""
@@ -28,10 +28,9 @@ class Record:
 class Match:
     """A record that a code set recognizes: the element with the code (resource or component), and the row of the set.
 
-    ``text`` is the record's own code, or what it is called where its words are read; then ``code`` is None, and
-    ``said`` is the manner in which they say it. ``beside_code``: a code of a standard system stands beside these words
-    that the set does not list. ``drugs`` are the ingredients that they name. ``words`` are those that stand beside its
-    own code.
+    ``text`` is the record's code, or its name if it was found by words; then ``code`` is None, and ``said`` is the
+    manner of the words. ``beside_code``: a code of a standard system that the set does not list is beside these words.
+    ``drugs`` are the ingredients that the words name. ``words`` are the words beside the record's code.
     """
 
     record: Record
@@ -52,9 +51,9 @@ def record_of(kind: str, resource: Json) -> Record:
 
 
 def coded_elements(row: ResourceType, resource: Json) -> Sequence[Json]:
-    """The resource, and the elements inside it that have a code of their own, without those planned or given up.
+    """The resource and the elements inside it that have their own code, without planned or abandoned ones.
 
-    Raises UnreadableError where these are not objects.
+    Raises UnreadableError if the elements are not objects.
     """
     if not row.coded_within or row.coded_within[0] not in resource:
         return (resource,)

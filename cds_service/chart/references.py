@@ -1,4 +1,4 @@
-"""What a Reference names among the resources that came for one patient, and whether that is the patient."""
+"""Finds the resource that a Reference names among those of one call, and whether it is the patient."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,8 +13,8 @@ _Identifier = tuple[str | None, str]
 class References:
     """Finds what References name.
 
-    ``received`` are the resources that came, by type, each once; ``addresses`` holds what came under a fullUrl;
-    ``patients`` are the copies of the Patient of the call. ``usual`` is how most records refer to the patient.
+    ``received`` are the resources of the call, by type, each once; ``addresses`` has the resources with a fullUrl;
+    ``patients`` are the copies of the call's Patient. ``usual`` is the form in which most records refer to the patient.
     """
 
     def __init__(
@@ -43,8 +43,8 @@ class References:
         return self._resource_at(target)
 
     def is_the_patients(self, reference: Any, container: Mapping[str, Any] | None = None) -> bool:
-        """Whether a Reference names the patient of the call, however it is written: ``Patient/X`` with any address
-        before it, ``urn:uuid:X``, an address under which the patient came, an identifier, or a contained Patient."""
+        """Whether a Reference names the patient of the call in any form: ``Patient/X`` after any address,
+        ``urn:uuid:X``, the fullUrl of the Patient, an identifier, or a contained Patient."""
         if not isinstance(reference, dict):
             return False
         target = reference.get("reference")
@@ -62,14 +62,14 @@ class References:
         return found.get("id") == self._patient_id or not own.isdisjoint(self._identifiers)
 
     def _received_by_id(self, kind: str) -> Mapping[str, Json]:
-        """What was received of a type, by id; made when first asked for, and most calls never ask."""
+        """The received resources of a type, by id; built on first use, because most calls never need it."""
         if kind not in self._by_id:
             received = self._received.get(kind, ())
             self._by_id[kind] = {item["id"]: item for item in received if isinstance(item.get("id"), str)}
         return self._by_id[kind]
 
     def _resource_at(self, target: str) -> Json | None:
-        """The resource at a literal reference: by the fullUrl under which it came, or by type and id."""
+        """The resource at a literal reference: by its fullUrl, or by type and id."""
         came = self._addresses.get(target)
         if came is not None:
             identity = came.get("id")
@@ -78,20 +78,20 @@ class References:
         return self._received_by_id(kind).get(identity)
 
     def _contained_in(self, container: Mapping[str, Any]) -> Mapping[str, Json]:
-        """The contained resources of one resource by id; kept for the next reference, which mostly has the same one."""
+        """The contained resources of one resource by id; kept for the next reference, usually in the same resource."""
         if self._opened[0] is not container:
             contained = container.get("contained")
             by_id: dict[str, Json] = {}
             for resource in contained if isinstance(contained, list) else ():
                 if isinstance(resource, dict) and isinstance(identity := resource.get("id"), str):
-                    # Some servers kept the sign of the reference in the id.
+                    # Some servers keep the "#" of the reference in the id.
                     by_id.setdefault(identity.removeprefix("#"), resource)
             self._opened = (container, by_id)
         return self._opened[1]
 
 
 def _identifier(value: Any) -> _Identifier | None:
-    """(system, value) of an Identifier, or None where it has no value or cannot be read."""
+    """(system, value) of an Identifier, or None if it has no value or cannot be read."""
     if not isinstance(value, dict):
         return None
     system, text = value.get("system"), value.get("value")
@@ -105,7 +105,7 @@ def concept_of(part: Mapping[str, Any], references: References, container: Mappi
 
 
 def referred_concept(part: Mapping[str, Any], references: References, container: Mapping[str, Any]) -> Any:
-    """What a resource is that says so in another one, to which it refers."""
+    """The concept of a resource that is in another resource, to which it refers."""
     if not isinstance(kind := part.get("resourceType"), str):
         return None
     row = TYPES.get(kind)
@@ -117,7 +117,7 @@ def referred_concept(part: Mapping[str, Any], references: References, container:
 
 
 def _reference_to(part: Mapping[str, Any], row: ResourceType) -> Any:
-    """The Reference to the resource that says what a resource is; in FHIR R5 it is in a CodeableReference."""
+    """The Reference to the resource that has the concept; in FHIR R5 it is in a CodeableReference."""
     if row.concept_at and (reference := part.get(row.concept_at)) is not None:
         return reference
     later = part.get(row.concept_in_r5) if row.concept_in_r5 else None

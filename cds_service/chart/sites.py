@@ -1,7 +1,6 @@
-"""Where a record points: the part of the body that it names, and what it was for.
+"""The body site that a record names, and the reason for it.
 
-A record that names another part of the body, or another reason, is not evidence of what a fact asks for; one that names
-none may be.
+A record that names another body site, or another reason, is not evidence for a fact; a record that names none may be.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,17 +25,17 @@ from cds_service.policy.codes import CodeSet
 from cds_service.policy.model import FactRule
 
 NEVER_SO = ("entered-in-error", "refuted")
-# The elements that say why.
+# The elements that give a reason.
 _REASONS = ("reasonCode", "reasonReference", "addresses", "reason")
-# Of a site or a reason that somebody typed, so much is shown.
+# Show at most this many characters of a site or reason that somebody typed.
 LONGEST_NAME = 60
 
 
 def why_elsewhere(rule: FactRule, match: Match, chart: Chart, *, wherever: bool = False) -> str | None:
-    """Why a record does not count for what it names, in words ("": for a reason not worth a word); None where it may.
+    """Why the body site or reason of a record excludes it ("" if not worth a word); None if it may count.
 
-    ``wherever``: the site that the fact asks for is judged by the caller. The body site speaks before the words of the
-    record, and these before its reasons.
+    ``wherever``: the caller checks the fact's site. The body site takes precedence over the words of the record, and
+    the words over its reasons.
     """
     resource = match.record.resource
     asked = rule.site if not wherever else None
@@ -50,8 +49,8 @@ def why_elsewhere(rule: FactRule, match: Match, chart: Chart, *, wherever: bool 
 
 
 class _Pointing(NamedTuple):
-    """Where the sites, or the reasons, of a record or of its element point: the ``concepts`` that say it, and whether
-    ``all`` of them are in a set or ``one`` is."""
+    """The ``concepts`` of the sites, or the reasons, of a record or its element, and whether ``all`` or ``one`` of them
+    are in a set."""
 
     concepts: Sequence[Any]
     all: bool
@@ -60,11 +59,11 @@ class _Pointing(NamedTuple):
 
 def _why_not_here(match: Match, elsewhere: CodeSet, chart: Chart) -> str | None:
     elements = _own_and_element(match)
-    # Of a record with many elements its own sites and reasons are gone through once.
+    # The sites and reasons of a record with many elements are checked once.
     sites = [chart.told(_sites, element, elsewhere, chart) for element in elements if "bodySite" in element]
     sites = [found for found in sites if found.concepts]
     if sites:
-        # One that is not known to lie elsewhere may be the one that is meant.
+        # A site that is not known to be elsewhere may be the right one.
         return f"is of another body site{_named(sites, chart)}" if all(found.all for found in sites) else None
     for element in elements:
         own = concept_of(element, chart.references, match.record.resource)
@@ -85,7 +84,7 @@ def _why_not_for_this(match: Match, reasons: tuple[CodeSet, ...], chart: Chart) 
 
 def _sites(element: Mapping[str, Any], codes: CodeSet, chart: Chart) -> _Pointing:
     concepts = list_of(element.get("bodySite"))
-    # No other element has these sites, so that what each of them says need not be kept.
+    # No other element has these sites, so their results need not be kept.
     inside = [_lies_in(concept, codes, chart) for concept in concepts]
     return _Pointing(concepts, all(inside), any(inside))
 
@@ -107,13 +106,13 @@ def _pointing(concepts: list[Any], code_sets: tuple[CodeSet, ...], chart: Chart)
 
 
 def _own_and_element(match: Match) -> Sequence[Mapping[str, Any]]:
-    """The record, and that element of it which was found, where that is not the whole."""
+    """The record, and the element in it that was found, if that is not the whole record."""
     resource, element = match.record.resource, match.element
     return (resource,) if element is resource else (resource, element)
 
 
 def _says_something(concept: Any, reasons: tuple[CodeSet, ...]) -> bool:
-    """Whether a concept can be determined: it has words, or a code of a system of which the sets list families."""
+    """Whether a concept is specific: it has words, or a code in a system for which the sets list families."""
     return bool(concept_text(concept)) or any(
         system in codes.family_systems for system, _ in readable_keys(concept) for codes in reasons
     )
@@ -122,7 +121,7 @@ def _says_something(concept: Any, reasons: tuple[CodeSet, ...]) -> bool:
 def _lies_in(concept: Any, codes: CodeSet, chart: Chart) -> bool:
     """Whether a concept has a code of a set, or reports its words.
 
-    In a system of which the set lists families its codes decide, and words beside them are not asked.
+    In a system for which the set lists families, the codes decide alone, without the words beside them.
     """
     said = read_concept(concept, chart.lexicon)
     keys = said.codes.keys if not said.codes.broken else readable_keys(concept)
@@ -135,7 +134,7 @@ def _lies_in(concept: Any, codes: CodeSet, chart: Chart) -> bool:
 
 
 def _named(found: Iterable[_Pointing], chart: Chart) -> str:
-    """What the first two of the sites or reasons are called."""
+    """The names of the first two sites or reasons."""
     labels = dict.fromkeys(label for item in found for label in chart.told(_labels, item.concepts))
     return f" ({', '.join(list(labels)[:2])})" if labels else ""
 
@@ -146,20 +145,20 @@ def _labels(concepts: Sequence[Any]) -> tuple[str, ...]:
 
 
 def reasons_of(match: Match, chart: Chart) -> list[Any]:
-    """The concepts that say why a record, or the element of it that was found, was made."""
+    """The concepts that give the reason for a record, or for the element that was found."""
     return [concept for element in _own_and_element(match) for concept in reason_concepts(element, chart)]
 
 
 def _may_give_a_reason(element: Mapping[str, Any]) -> bool:
-    """Whether a record or its element has an element that says why; most have none."""
+    """Whether a record or its element has an element for reasons; most have none."""
     return not element.keys().isdisjoint(_REASONS)
 
 
 def reason_concepts(resource: Mapping[str, Any], chart: Chart) -> list[Any]:
-    """The concepts that say why: reasonCode, and the code of each Condition that reasonReference points at (of a
+    """The concepts that give a reason: reasonCode, and the code of each Condition that reasonReference names (of a
     CarePlan: addresses).
 
-    A diagnosis that was refuted, or entered in error, is no reason. FHIR R5 has both in ``reason``.
+    A refuted diagnosis, or one entered in error, is no reason. FHIR R5 has both elements in ``reason``.
     """
     if not _may_give_a_reason(resource):
         return []
@@ -173,7 +172,7 @@ def reason_concepts(resource: Mapping[str, Any], chart: Chart) -> list[Any]:
     for reference in references:
         target = chart.references.resolve(reference, resource)
         if target is not None:
-            # What is referred to again says nothing new.
+            # A repeated reference adds nothing.
             if id(target) not in said and not _is_withdrawn(target):
                 said.add(id(target))
                 concepts.append(target.get("code"))
@@ -183,7 +182,7 @@ def reason_concepts(resource: Mapping[str, Any], chart: Chart) -> list[Any]:
 
 
 def _is_withdrawn(condition: Mapping[str, Any]) -> bool:
-    """Whether a diagnosis was refuted or entered in error; what cannot be read does not say so."""
+    """Whether a diagnosis was refuted or entered in error; False if its status is unreadable."""
     try:
         return status_of(condition.get("verificationStatus")) in NEVER_SO
     except UnreadableError:
@@ -199,7 +198,7 @@ def _concept_in(concept: Any, codes: CodeSet) -> bool:
 
 
 def points_at(resource: Mapping[str, Any], site: CodeSet, chart: Chart) -> bool | None:
-    """Whether a resource's body site (or its code's words) is in the site: True, False, or None if not said."""
+    """Whether a resource's body site (or its code's words) is in the site: True, False, or None if not stated."""
     concepts = list(list_of(resource.get("bodySite")))
     if any(_concept_in(concept, site) for concept in concepts):
         return True
@@ -209,5 +208,5 @@ def points_at(resource: Mapping[str, Any], site: CodeSet, chart: Chart) -> bool 
 
 
 def _names(text: str, site: CodeSet) -> bool:
-    """Whether a text names a site, in whatever manner: what is only planned there is planned there."""
+    """Whether a text names a site in any manner but denial: even a plan names the site of what is planned."""
     return bool(text) and FreeText(text).manner(site.phrases) not in (None, Said.DENIED)

@@ -1,4 +1,4 @@
-"""The texts of one chart: each is read once, and all together are no longer than is read of a chart."""
+"""The texts of one chart: each is read once, and their total length is limited."""
 
 from cds_service.errors import UnreadableError
 from cds_service.fhir.bundles import ReadLimits
@@ -6,7 +6,7 @@ from cds_service.fhir.free_text import FreeText
 
 
 class Texts:
-    """Texts in the form in which they are asked for phrases; as many of them as ``limits`` let through."""
+    """Texts to search for phrases; ``limits`` bound their total length."""
 
     def __init__(self, limits: ReadLimits) -> None:
         self._limits = limits
@@ -15,14 +15,13 @@ class Texts:
         self._read: dict[str, FreeText] = {}
 
     def read(self, text: str) -> FreeText:
-        """A text, read once, however many ask it for their phrases."""
+        """A text to search for phrases, read once."""
         if text not in self._read:
             self._read[text] = FreeText(text)
         return self._read[text]
 
     def count(self, text: str) -> None:
-        """Counts the characters of a text that is read. Raises UnreadableError where the chart has more than is
-        read."""
+        """Counts the characters of a text. Raises UnreadableError if the chart exceeds its limit."""
         self._characters += len(text)
         if self._characters > self._most:
             raise UnreadableError(self._limits.worded_beyond)
