@@ -1,4 +1,4 @@
-"""Attested answers as readings of a fact: which of them count, who gave them, and on what they rest."""
+"""Attested answers as readings of a fact: which of them count, who gave them, and their basis."""
 
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -20,8 +20,9 @@ Read = Callable[[Mapping[str, Any]], tuple[tuple[Value, ...], str]]
 def attested(rule: FactRule, answers: Answers, today: date, read: Read) -> tuple[list[Reading], list[str]]:
     """The readings that a fact's items give, and why some answers do not count.
 
-    Of several responses to an item the newest counts; a response without the item leaves the older one as it is.
-    ``read`` turns one answer into its possible values and the text to show; it raises UnreadableError where it cannot.
+    If several responses answer an item, the newest counts; a newer response without the item leaves an older answer
+    valid. ``read`` turns one answer into its possible values and the text to show; it raises UnreadableError if it
+    cannot.
     """
     readings: list[Reading] = []
     notes = answers.why_refused(rule.items)
@@ -50,9 +51,9 @@ def attested(rule: FactRule, answers: Answers, today: date, read: Read) -> tuple
 
 
 def attested_group(rule: FactRule, response: Response, answers: Answers) -> tuple[Attested, str]:
-    """Who attested to a group of answers, and why it does not count ("" where it does).
+    """Who attested to a group of answers, and why the group does not count ("" if it counts).
 
-    A group without any answer is taken to be the author's of the response.
+    A group without any answer counts as attested by the author of the response.
     """
     inner = [answer for given in answers.items.values() for one in given for answer in one.answers]
     by = response.author
@@ -65,7 +66,7 @@ def attested_group(rule: FactRule, response: Response, answers: Answers) -> tupl
 
 
 def attested_date(answer: Mapping[str, Any]) -> Days:
-    """The day of an answer that is a date or a dateTime. Raises UnreadableError where it is neither."""
+    """The day of an answer that is a date or a dateTime. Raises UnreadableError if it is neither."""
     written = first_of(answer, "valueDate", "valueDateTime")
     if written is None:
         raise UnreadableError("is not a date")
@@ -73,8 +74,8 @@ def attested_date(answer: Mapping[str, Any]) -> Days:
 
 
 def _why_not(rule: FactRule, answers: Answers, link: str, given: Given, today: date) -> str:
-    """Why an item does not count: too old or in the future, by nobody whom the criterion accepts, or observed when it
-    cannot have been; "" where it counts."""
+    """Why an item does not count: its date is too old or in the future, the criterion does not accept its author, or it
+    was observed on an impossible date; "" if it counts."""
     why_not = too_old_or_future(rule.answer_look_back_days, given.response.authored, today)
     if why_not:
         return f"attested: {why_not}"
@@ -102,7 +103,7 @@ def _why_not(rule: FactRule, answers: Answers, link: str, given: Given, today: d
 
 
 def _newest(given: list[Given]) -> list[Given]:
-    """The items that no other is later than, by their instants where two have one, otherwise by their days."""
+    """The items that no other item is later than, by instant if two have one, otherwise by day."""
     if len(given) < 2:
         return given
     instants = [one.response.instant for one in given]
@@ -117,18 +118,18 @@ def _newest(given: list[Given]) -> list[Given]:
         if (instant is None and span.last >= first_of_all)
         or (instant is not None and instant == latest and span.last >= first_of_days)
     ]
-    # Zones can make three dates follow each other in a circle; then none of them is the newest.
+    # With time zones, three dates can follow each other in a circle; then none of them is the newest.
     return kept or given
 
 
 def _readings(
     rule: FactRule, answers: Answers, link: str, given: Given, read: Read, today: date
 ) -> tuple[list[Reading], list[str]]:
-    """The readings of the answers of one item, and why others of them do not count."""
+    """The readings of the answers of one item, and why some answers do not count."""
     response = given.response
     found: list[Reading] = []
     notes: list[str] = []
-    # Each different answer of an item once: what is said again is nothing new.
+    # Read each different answer of an item once: a repetition adds nothing.
     said: set[object] = set()
     for answer in given.answers:
         try:
@@ -170,7 +171,7 @@ def _attested(rule: FactRule, answers: Answers, link: str, given: Given, by: Att
 
 
 def _observed(answers: Answers, link: str, given: Given) -> Days | None:
-    """The day on which what is attested was observed; None where nothing is said. Raises UnreadableError."""
+    """The day of the observation behind an answer; None if not stated. Raises UnreadableError."""
     stated = next(answers.beside(given, f"{link}.observed"), None)
     try:
         return attested_date(stated) if stated is not None else None
@@ -179,7 +180,7 @@ def _observed(answers: Answers, link: str, given: Given) -> Days | None:
 
 
 def _basis(answers: Answers, link: str, given: Given) -> list[str]:
-    """On what an answer rests: what the references to documents show, and the words beside them."""
+    """The basis of an answer: the names of the documents that it refers to, and the words beside them."""
     container = given.response.record.resource
     found = []
     for answer in answers.beside(given, f"{link}.basis"):
@@ -191,7 +192,7 @@ def _basis(answers: Answers, link: str, given: Given) -> list[str]:
 
 
 def _in_spite_of(answers: Answers, link: str, given: Given) -> list[InSpiteOf]:
-    """The records despite which an answer was given; none without a reason."""
+    """The records despite which somebody gave an answer; none without a reason."""
     container = given.response.record.resource
     why = "; ".join(text for answer in answers.beside(given, f"{link}.despite-why") if (text := _text(answer)))
     named = [

@@ -1,4 +1,5 @@
-"""What an attested answer may be, and facts made of readings: the newest ones, or the reduction between two numbers."""
+"""Possible values of attested answers, and facts from readings: the newest ones, or the reduction between two
+numbers."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -19,9 +20,9 @@ from cds_service.fhir.elements import (
 from cds_service.fhir.terminology import LOINC, SNOMED, canonical_system
 from cds_service.policy.model import FactRule
 
-# An answer of a form as its possible values and its words; raises UnreadableError.
+# Reads an answer of a form as its possible values and the text to show; raises UnreadableError.
 AnswerReader = Callable[[Mapping[str, Any]], tuple[tuple[Value, ...], str]]
-# "75", "75%", "70-80%", "70 to 80%"; nothing longer is a percentage, and nothing longer is searched.
+# "75", "75%", "70-80%", "70 to 80%"; longer text is not a percentage and is not searched.
 _PERCENTAGE = re.compile(r"\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*(?:(?:-|\u2013|to)\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*)?")
 LONGEST_PERCENTAGE = 60
 _YES_NO_TABLE = "http://terminology.hl7.org/CodeSystem/v2-0136"
@@ -36,12 +37,12 @@ YES_OR_NO = {
     (LOINC, "LA33-6"): True,
     (LOINC, "LA32-8"): False,
 }
-# Of how many different values each number of a reduction is checked against each of the other.
+# A reduction compares at most this many different values of each of its two numbers.
 MOST_VALUES = 10
 
 
 def from_newest(rule: FactRule, readings: list[Reading], notes: list[str]) -> Fact:
-    """A fact by its newest readings; it is open where each of them may be too old to count."""
+    """A fact from its newest readings; open if each reading may be too old to count."""
     latest = newest(readings)
     values = tuple(value for reading in latest for value in reading.values)
     is_open = bool(readings) and all(reading.doubt for reading in readings)
@@ -50,7 +51,7 @@ def from_newest(rule: FactRule, readings: list[Reading], notes: list[str]) -> Fa
 
 
 def attested_yes_or_no(answer: Mapping[str, Any]) -> tuple[tuple[Value, ...], str]:
-    """The value of an answer that is yes or no, as a boolean or as a coding. Raises UnreadableError."""
+    """The value of a yes/no answer, as a boolean or as a coding. Raises UnreadableError."""
     value = answer.get("valueBoolean")
     if value is None and "valueCoding" in answer:
         coding = object_of(answer["valueCoding"])
@@ -64,7 +65,7 @@ def attested_yes_or_no(answer: Mapping[str, Any]) -> tuple[tuple[Value, ...], st
 def attested_number(rule: FactRule, answer: Mapping[str, Any]) -> tuple[tuple[Value, ...], str]:
     """The value of an answer that is a number, or a Quantity in a unit of the rule.
 
-    Raises UnreadableError where it is none, in another unit, or outside the rule's range.
+    Raises UnreadableError if it is not a number, is in another unit, or is outside the rule's range.
     """
     if "valueQuantity" in answer:
         return _quantity(rule, answer)
@@ -78,7 +79,7 @@ def _quantity(rule: FactRule, answer: Mapping[str, Any]) -> tuple[tuple[Value, .
     quantity = quantity_of(answer)
     if quantity is None:
         raise UnreadableError("has no number")
-    # A number without a unit is in the unit of the item, as it is where the answer is a plain number.
+    # A Quantity without a unit is in the unit of the item, like an answer that is a plain number.
     units = {**rule.units, unit_spelling(rule.unit): (1.0,), "": (1.0,)}
     unit = next((spelling for spelling in quantity.units if spelling in units), None)
     if unit is None:
@@ -90,7 +91,7 @@ def _quantity(rule: FactRule, answer: Mapping[str, Any]) -> tuple[tuple[Value, .
 
 
 def clipped(interval: Interval, factor: float, bounds: Interval) -> Interval | None:
-    """A number in another unit, as far as it lies within its bounds; None where it does not."""
+    """A number converted to another unit and clipped to its bounds; None if it is outside."""
     low, high = interval[0] * factor, interval[1] * factor
     if low == high:
         low = high = round(low, 9)
@@ -100,7 +101,7 @@ def clipped(interval: Interval, factor: float, bounds: Interval) -> Interval | N
 
 
 def attested_percentage(rule: FactRule, answer: Mapping[str, Any]) -> tuple[tuple[Value, ...], str]:
-    """The value of an answer that is a percentage: a number, or words such as "70-80%". Raises UnreadableError."""
+    """The value of an answer that is a percentage: a number, or text such as "70-80%". Raises UnreadableError."""
     if "valueString" not in answer:
         return attested_number(rule, answer)
     text = text_of(answer["valueString"])
@@ -115,10 +116,10 @@ def attested_percentage(rule: FactRule, answer: Mapping[str, Any]) -> tuple[tupl
 
 
 def reduction(rule: FactRule, known: Mapping[str, Fact], stated: list[Reading], notes: list[str]) -> Fact:
-    """By how many percent a number fell, from two facts and from what was stated; never rounded.
+    """The reduction of a number in percent, from two facts and from attested answers; never rounded.
 
-    A number that may be several gives an interval. From nothing, or from what cannot be read, there is no reduction to
-    compute: it may then be any, so that neither another value of that day nor a statement settles it.
+    A number with several possible values gives an interval. From zero, or from an unreadable number, no reduction can
+    be computed: it may have any value, so neither another value of that day nor an answer settles it.
     """
     before, after = known[rule.start], known[rule.end]
     shares = [_share(first, second) for first, second in product(_few(before.values), _few(after.values))]
@@ -131,7 +132,7 @@ def reduction(rule: FactRule, known: Mapping[str, Fact], stated: list[Reading], 
 
 
 def _few(values: tuple[Value, ...]) -> tuple[Value, ...]:
-    """Each different value once; where they are many, the one interval that holds them all."""
+    """Each different value once; if there are too many, the one interval that covers all of them."""
     different = tuple(dict.fromkeys(values))
     if len(different) <= MOST_VALUES:
         return different

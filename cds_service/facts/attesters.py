@@ -1,7 +1,7 @@
 """Who gave an answer: the author of a QuestionnaireResponse (FHIR R4), or the author stated for a single answer.
 
-A single answer names its author in the extension information-origin (HL7 Da Vinci DTR), which outweighs the author of
-the response.
+A single answer names its author in the extension information-origin (HL7 Da Vinci DTR), which takes precedence over the
+author of the response.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,13 +18,13 @@ ORIGIN = "http://hl7.org/fhir/us/davinci-dtr/StructureDefinition/information-ori
 UNNAMED = "unnamed"
 NO_ROLE = "role not recorded"
 NOT_A_PERSON = "not attested by a person"
-# A name, a role or a basis is shown, never searched; what is longer is cut where it is shown.
+# A name, a role or a basis is shown, never searched; longer ones are cut.
 _LONGEST = 200
 
 
 class Accepts(NamedTuple):
-    """What a deployment accepts: answers without any author (``unsigned``), and answers of practitioners whose role is
-    not recorded as those of clinicians (``without_role``)."""
+    """The answers that a deployment accepts: answers without any author (``unsigned``), and answers of practitioners
+    without a recorded role as those of clinicians (``without_role``)."""
 
     unsigned: bool = False
     without_role: bool = True
@@ -34,8 +34,8 @@ DEFAULT_ACCEPTS = Accepts()
 
 
 class Attester(NamedTuple):
-    """Who answered: their name, their role in words, and the ``kind`` that it counts as ("" where nobody answered, and
-    then ``why_not`` says so)."""
+    """Who answered: the name, the role in words, and the ``kind`` that the role counts as ("" if no person answered;
+    ``why_not`` then says so)."""
 
     by: str
     role: str
@@ -43,7 +43,7 @@ class Attester(NamedTuple):
     why_not: str = ""
 
     def why_not_accepted(self, rule: FactRule, accepts: Accepts) -> str:
-        """Why their answer does not count for a fact; "" where it does.
+        """Why the answer does not count for a fact; "" if it counts.
 
         A clinician may answer what staff may.
         """
@@ -61,19 +61,19 @@ class Attester(NamedTuple):
         return f"attested by {self.by} ({self.role}), and only {wanted} may attest it"
 
     def attested(self) -> Attested:
-        """The same as it is on evidence."""
+        """The attester as part of evidence."""
         return Attested(self.by, self.role, self.kind)
 
 
 def author_of(response: Json, stated_roles: Iterable[Any], chart: Chart) -> Attester:
-    """The author of a response; ``stated_roles`` are the roles (CodeableConcept) that its items state."""
+    """The author of a response; ``stated_roles`` are the roles (CodeableConcept) stated in its items."""
     return _attester(response.get("author"), list(stated_roles), response, chart)
 
 
 def author_of_answer(answer: Mapping[str, Any], author: Attester, response: Json, chart: Chart) -> Attester:
-    """The author of one answer: the one that its information-origin names, otherwise that of the response.
+    """The author of one answer: the author that its information-origin names, otherwise the author of the response.
 
-    An answer whose origin is automatic, and that names no author, was given by nobody.
+    An answer with an automatic origin and no author was given by no person.
     """
     origin = _extension(answer, ORIGIN)
     if origin is None:
@@ -121,12 +121,12 @@ def _practitioner(author: Any, stated_roles: list[Any], response: Json, chart: C
         if kind:
             return Attester(by, role, kind)
         unknown = unknown or role
-    # Whoever has a role that is not known to be a clinician's does not answer for one.
+    # A person in an unknown role does not count as a clinician.
     return Attester(by, unknown, STAFF) if unknown else Attester(by, NO_ROLE, CLINICIAN)
 
 
 def _role(concepts: list[Any]) -> tuple[str, str]:
-    """What several roles count as, and the role in words that decides; ("", its words) where none is known."""
+    """The kind that several roles count as, and the role in words that decides; ("", its words) if no role is known."""
     found: list[tuple[str, str]] = []
     for concept in concepts:
         try:
@@ -139,7 +139,7 @@ def _role(concepts: list[Any]) -> tuple[str, str]:
 
 
 def type_named(reference: Any, container: Json, chart: Chart) -> str:
-    """The type of resource that a Reference names, by what it resolves to, by its address, or as stated; else ""."""
+    """The type of the resource that a Reference names, by resolving it, by its address, or as stated; else ""."""
     if not isinstance(reference, dict):
         return ""
     resolved = chart.references.resolve(reference, container)
@@ -156,7 +156,7 @@ def _reference(reference: Any) -> str:
 
 
 def _name(reference: Any, response: Json, chart: Chart) -> str:
-    """What a person is called: as the reference shows it, otherwise by the name in the resource."""
+    """The name of a person: as the reference shows it, otherwise from the resource."""
     display = reference.get("display") if isinstance(reference, dict) else None
     if isinstance(display, str) and display.strip():
         return display.strip()[:_LONGEST]

@@ -1,4 +1,4 @@
-"""Body mass index from the newest weight and the newest height, for charts that hold these two and no index."""
+"""Body mass index from the newest weight and the newest height, for charts that have both and no index."""
 
 from itertools import product
 
@@ -17,8 +17,8 @@ HEIGHT = Measure("m", {"m": (1.0,), "cm": (0.01,), "mm": (0.001,)} | dict.fromke
 def computed(rule: FactRule, context: Context, notes: list[str]) -> list[Reading]:
     """The readings (kg/m2, to one decimal) that weight and height give, both within the look-back of the fact.
 
-    Their date is that of the weight. Where one of the two was sent and cannot be read, the index may be any. Why
-    something does not count goes to ``notes``.
+    Their date is the date of the weight. If one of the two was sent but is unreadable, the index may have any value.
+    Appends to ``notes`` why something does not count.
     """
     if rule.weight is None or rule.height is None:
         return []
@@ -54,7 +54,7 @@ def _newest(rule: FactRule, codes: CodeSet, measure: Measure, context: Context, 
 def _index(mass: Value, length: Value) -> Value:
     if isinstance(mass, bool) or isinstance(length, bool) or ANYTHING in (mass, length):
         return ANYTHING
-    # Charts hold the index to one decimal, and a limit is meant for what a chart would hold.
+    # Charts record the index to one decimal, and a limit applies to that form.
     return round(mass[0] / length[1] ** 2, 1), round(mass[1] / length[0] ** 2, 1)
 
 

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 
 class Clause(NamedTuple):
-    """A test in words; ``inner`` are the clauses that ``text`` speaks of (none for a single comparison).
+    """A test in words; ``inner`` are the clauses that ``text`` introduces (none for a single comparison).
 
-    ``beside`` are the clauses that limit it: when it is asked at all, what waives it, what makes its no no answer.
+    ``beside`` are the clauses that limit it: when it applies, what waives it, and what makes a negative result unknown.
     """
 
     text: str

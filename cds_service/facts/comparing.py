@@ -1,4 +1,4 @@
-"""Comparisons in three-valued logic: one value, or how many of several, with the limits of a test."""
+"""Comparisons in three-valued logic: one value, or a count of several, with the limits of a test."""
 
 from collections.abc import Iterable
 
@@ -38,7 +38,7 @@ def above(test: Test, number: float) -> bool:
 
 
 def how_many(truths: Iterable[Truth]) -> Interval:
-    """How many are met: for certain, and at most."""
+    """How many are met: at least, and at most."""
     truths = list(truths)
     met = truths.count(Truth.MET)
     return (met, met + truths.count(Truth.UNKNOWN))
@@ -51,7 +51,7 @@ def limits_in_words(test: Test) -> str:
 
 
 def limit_of(test: Test) -> str:
-    """The number that a count is compared with, as it is said."""
+    """The number that a count is compared with, as text."""
     limits = (test.at_least, test.more_than, test.at_most, test.less_than)
     return next(f"{limit:g}" for limit in limits if limit is not None)
 

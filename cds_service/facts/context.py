@@ -1,4 +1,4 @@
-"""All that a fact may read, and the records among it that carry the fact's codes and belong to the part looked at."""
+"""Everything that a fact may read, and the records that have the fact's codes and belong to the current part."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
@@ -18,15 +18,16 @@ ANSWERS = "QuestionnaireResponse"
 
 
 def types_not_whole(chart: Chart, resource_types: Iterable[str]) -> frozenset[str]:
-    """Those of the types whose list failed, is missing or came in part; of what nobody asks for nothing is missing."""
+    """The types whose list failed, is missing or is incomplete; a type that the service never requests is not
+    missing."""
     return frozenset(name for name in resource_types if not (TYPES[name].unasked or chart.whole(name)))
 
 
 class Context(NamedTuple):
-    """One patient on one day: what is on record, what was answered, what is ordered, and the facts read so far.
+    """One patient on one day: the chart, the answers, the order, and the facts read so far.
 
-    ``part`` is the part of the scope that is looked at, or "" for the whole; ``parts`` are those of the call;
-    ``not_whole`` are the resource types of which more may be on record than was read.
+    ``part`` is the current part of the scope, or "" for the whole; ``parts`` are the parts of the call; ``not_whole``
+    are the resource types that may have more records than were read.
     """
 
     chart: Chart
@@ -40,20 +41,20 @@ class Context(NamedTuple):
     not_whole: frozenset[str] = frozenset()
 
     def records_open(self, rule: FactRule) -> bool:
-        """Whether records that the fact reads may exist that were not read."""
+        """Whether there may be unread records that the fact would read."""
         return not self.not_whole.isdisjoint(rule.types() - {ANSWERS})
 
     def answers_open(self, rule: FactRule) -> bool:
-        """Whether answers that the fact reads may exist that were not read."""
+        """Whether there may be unread answers that the fact would read."""
         items = (*rule.items, rule.until) if rule.until else rule.items
         return bool(rule.item) and (ANSWERS in self.not_whole or self.answers.may_hold(items))
 
     def matches(self, rule: FactRule, types: Iterable[str]) -> Iterator[tuple[Match, bool]]:
-        """Each record that carries the rule's codes; with False where it does not say to which part it belongs."""
+        """Each record that has the rule's codes; with False if the record does not say to which part it belongs."""
         return self.matches_of(rule.codes, types) if rule.codes is not None else iter(())
 
     def matches_of(self, codes: CodeSet, types: Iterable[str]) -> Iterator[tuple[Match, bool]]:
-        """The same of a code set."""
+        """``matches`` of a code set."""
         if codes not in self.chart.touched:
             return
         for name in types:
@@ -66,10 +67,10 @@ class Context(NamedTuple):
                     yield match, bool(named)
 
     def parts_of(self, match: Match) -> tuple[str, ...]:
-        """The parts of the scope that a record names; none where there is no scope."""
+        """The parts of the scope that a record names; none without a scope."""
         return parts_named(self.scope, match.record.resource, self.chart) if self.scope is not None else ()
 
     @property
     def no_part(self) -> str:
-        """Why a record that does not say where it belongs does not count."""
+        """Why a record that names no part does not count."""
         return f"{self.scope.name if self.scope else 'part'} not recorded"

@@ -1,4 +1,4 @@
-"""Forms that somebody began and nobody signed (QuestionnaireResponse, R4, in-progress): they prove nothing."""
+"""Forms that somebody began and nobody signed (QuestionnaireResponse, R4, in-progress): they are not evidence."""
 
 from datetime import UTC, datetime, time
 
@@ -16,8 +16,8 @@ DRAFT = "in-progress"
 def waiting_drafts(chart: Chart, questionnaires: frozenset[str]) -> tuple[WaitingDraft, ...]:
     """The drafts that people left in a chart, the newest first.
 
-    ``questionnaires`` are canonical addresses, each with its edition. A draft that is older than a completed response
-    waits no longer: what it was for was signed since. One that no person saved was filled in by a program.
+    ``questionnaires`` are canonical addresses, each with its edition. A draft older than a completed response no longer
+    waits, because somebody has signed since. A draft that no person saved was filled in by a program and is left out.
     """
     found: list[tuple[datetime, Response]] = []
     signed = datetime.min.replace(tzinfo=UTC)
@@ -47,7 +47,7 @@ def _draft(response: Response) -> WaitingDraft:
 
 
 def _moment(response: Response) -> datetime:
-    """When a response was written; one without a time, or without a zone, at the end of its day."""
+    """When a response was written; the end of its day if it has no time or no zone."""
     if response.instant is not None:
         return response.instant
     return datetime.combine(days(response.authored[:10]).last, time.max, UTC)

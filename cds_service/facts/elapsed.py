@@ -1,4 +1,4 @@
-"""How much time has passed between two moments that may each be one of several days."""
+"""The time between two dates, each of which may be one of several days."""
 
 from datetime import date
 
@@ -8,7 +8,8 @@ from cds_service.policy.model import FactRule
 
 
 def elapsed(rule: FactRule, start: Days, end: date, earliest_end: date | None = None) -> Interval:
-    """From a start to an end that may each be one of several days: the least and the most time, in the rule's unit."""
+    """The least and the most time from a start to an end, each of which may be one of several days, in the rule's
+    unit."""
     least_end = earliest_end or end
     low_start, high_start = min(start.last, least_end), min(start.first, end)
     if rule.in_months:

@@ -1,6 +1,7 @@
-"""A test as it came out over the facts of one patient: its truth, and that of everything inside it.
+"""The result of a test over the facts of one patient: its truth, and the truth of every test inside it.
 
-Reasons, the manner in which a test is met, and what settles it are walks of this tree; nothing is evaluated twice.
+Reasons, the manner in which a test is met, and the facts that settle it come from walks of this tree; no test is
+evaluated twice.
 """
 
 from collections.abc import Mapping
@@ -18,15 +19,15 @@ ALONE = {truth: frozenset((truth,)) for truth in Truth}
 
 
 class Judged(NamedTuple):
-    """An event, and how the test that is asked of each came out for it (None where nothing is asked)."""
+    """An event, and the result of the inner test for it (None if there is no inner test)."""
 
     event: Event
     asked: "Evaluated | None"
 
 
 class Tally(NamedTuple):
-    """Events judged: the ``number`` of days that pass, at least and at most; the events that pass, that stand open,
-    that fail, that came too early, and that fail but are not certain to belong here (``unplaced``)."""
+    """Counted events: the ``number`` of days that pass, at least and at most; the events that pass, that are open, that
+    fail, that came too early, and that fail but may not belong here (``unplaced``)."""
 
     number: Interval
     passing: tuple[Judged, ...]
@@ -37,12 +38,12 @@ class Tally(NamedTuple):
 
 
 class Evaluated(NamedTuple):
-    """A node of a test with all that it may come to; ``inner`` are those inside it, in the order of its tests.
+    """A node of a test with all its possible truths; ``inner`` are the nodes inside it, in the order of its tests.
 
-    Unknown among ``possible`` stands for silence: where a fact is open, a source that was not read may say more than
-    silence, so that another source behind it (``first``, ``agree``) settles nothing unless it does so whatever that
-    source would say. ``fact`` is what a comparison compares or a count counts, ``after`` the fact after whose newest it
-    counts, ``tally`` what it counted.
+    Unknown among ``possible`` stands for silence: if a fact is open, an unread source may still give a result, so a
+    later source (``first``, ``agree``) settles the test only if it does so whatever the unread source says. ``fact`` is
+    the fact that a comparison compares or a count counts, ``after`` the fact after whose newest event it counts,
+    ``tally`` the events that it counted.
     """
 
     test: Test
@@ -54,5 +55,5 @@ class Evaluated(NamedTuple):
 
     @property
     def truth(self) -> Truth:
-        """Settled only where all that the facts may be gives the same truth."""
+        """The one possible truth; unknown if there are several."""
         return next(iter(self.possible)) if len(self.possible) == 1 else Truth.UNKNOWN

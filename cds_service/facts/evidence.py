@@ -1,4 +1,4 @@
-"""What was found on record: evidence, the readings that a fact is made of, and the facts themselves."""
+"""Evidence, the readings that make up a fact, and the facts themselves."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -13,22 +13,22 @@ from cds_service.policy.model import FactRule
 
 Value = Interval | bool
 ANYTHING: Interval = (-inf, inf)
-# In place of a date that nobody knows.
+# Stands for an unknown date.
 WITHOUT_DATE = "without a date"
 
 
 class InSpiteOf(NamedTuple):
-    """That an answer was given despite a record, which it names, and why."""
+    """A record despite which somebody gave an answer, and why."""
 
     reference: str
     why: str
 
 
 class Attested(NamedTuple):
-    """Who gave an answer, in which ``role``, ``observed`` when, and the ``basis`` on which it rests, all in words; ""
-    where nothing is said.
+    """Who gave an answer, in which ``role``, when it was ``observed``, and its ``basis``, all in words; "" if not
+    stated.
 
-    ``kind`` is what the role counts as ("clinician", "staff", "patient", or "unnamed" where no author is recorded).
+    ``kind`` is what the role counts as ("clinician", "staff", "patient", or "unnamed" if no author is recorded).
     """
 
     by: str
@@ -40,10 +40,10 @@ class Attested(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """One thing on record: what it is called (our label, or the chart's own words), its code, what it says, its date.
+    """One item on record: its name (our label, or the chart's own words), its code, its value, its date.
 
-    ``noun`` (singular, plural) is on events that are counted rather than listed, ``attested`` on answers.
-    ``quote`` is the sentence in which it was found, as written, where it was found by words.
+    Events that are counted rather than listed have a ``noun`` (singular, plural); answers have ``attested``. ``quote``
+    is the sentence, as written, in which words were found.
     """
 
     reference: str
@@ -58,14 +58,14 @@ class Evidence(NamedTuple):
 
     @property
     def is_attested(self) -> bool:
-        """Whether somebody answered a question, rather than the chart recording it."""
+        """Whether the evidence is an answer rather than a record of the chart."""
         return self.attested is not None
 
 
 class Reading(NamedTuple):
-    """One dated source of a fact: what it may be (``ANYTHING`` where it cannot be read), and its evidence.
+    """One dated source of a fact: its possible values (``ANYTHING`` if unreadable), and its evidence.
 
-    ``doubt``: that its date is partial and may lie beyond the look-back, in words.
+    ``doubt`` says in words that its date is partial and may be outside the look-back.
     """
 
     when: Days
@@ -83,12 +83,12 @@ class NotCounted(NamedTuple):
 
 
 class Fact(NamedTuple):
-    """What is known of one fact.
+    """The current knowledge of one fact.
 
-    ``values``: what it may be (empty: nothing known); ``notes``: why something on record does not count; ``events``:
-    of a fact that is counted, what happened; ``open``: more may be on record than was read, and could change it;
-    ``not_counted``: the records that have its codes or words and do not count; ``only_by_words``: it is open only
-    because its evidence is words beside codes that the policy does not list.
+    ``values``: the possible values (empty: nothing known); ``notes``: why something on record does not count;
+    ``events``: the events of a fact that is counted; ``open``: more may be on record than was read, and could change
+    the fact; ``not_counted``: the records that have its codes or words and do not count; ``only_by_words``: it is open
+    only because its evidence is words beside codes that the rule set does not list.
     """
 
     rule: FactRule
@@ -101,9 +101,9 @@ class Fact(NamedTuple):
     only_by_words: bool = False
 
     def newest_days(self) -> tuple[date, date] | None:
-        """The first and the last day that the newest of its events, or else evidence, may have; None without any.
+        """The first and the last possible day of its newest event, or else of its newest evidence; None without either.
 
-        What has no date may be of any day, and what was not read may be newer than all that was.
+        An undated item may be of any day, and an unread record may be newer than all others.
         """
         dated = [event.when for event in self.events] or [days(item.date) for item in self.evidence if item.date]
         if not dated and not self.evidence and not self.open:
@@ -114,15 +114,15 @@ class Fact(NamedTuple):
 
 
 class OnRecord(NamedTuple):
-    """What the chart itself, and nobody's answer, says of a fact: a number in the fact's unit, or a date as written
-    (FHIR, so that it may be partial), and the records that say so (``Type/id``)."""
+    """The value of a fact from the chart alone, without answers: a number in the fact's unit, or a date as written
+    (FHIR, may be partial), and the records that it comes from (``Type/id``)."""
 
     value: float | str
     references: tuple[str, ...]
 
 
 class Event(NamedTuple):
-    """Something that happened once: when, what is known of it, and whether it is certain to belong where it is read."""
+    """Something that happened once: when, its attributes, and whether it is certain to belong to the current part."""
 
     when: Days
     attributes: Mapping[str, Fact]
@@ -131,7 +131,7 @@ class Event(NamedTuple):
 
 class WaitingDraft(NamedTuple):
     """A form that somebody began and nobody signed: its reference, when it was saved (as written), by whom, and the
-    linkIds that it answers. It is evidence of nothing."""
+    linkIds that it answers. It is not evidence."""
 
     reference: str
     authored: str
@@ -140,9 +140,9 @@ class WaitingDraft(NamedTuple):
 
 
 class Known(NamedTuple):
-    """All facts of one patient: of the whole, and of each part that the call is about with the whole's beside them.
+    """All facts of one patient: of the whole, and of each part of the call, combined with those of the whole.
 
-    ``drafts`` are the forms in the chart that wait to be completed, the newest first.
+    ``drafts`` are the unfinished forms in the chart, the newest first.
     """
 
     whole: Mapping[str, Fact]
@@ -150,12 +150,12 @@ class Known(NamedTuple):
     drafts: tuple[WaitingDraft, ...] = ()
 
     def at(self, part: str) -> Mapping[str, Fact]:
-        """The facts to check a test against: of one part, or of the whole ("")."""
+        """The facts to evaluate a test against: of one part, or of the whole ("")."""
         return self.parts[part] if part else self.whole
 
 
 def newest(readings: list[Reading]) -> list[Reading]:
-    """The readings that may be the newest: those that no other is wholly later than, in one fixed order."""
+    """The readings that may be the newest, that is, that no other reading is wholly later than, in a fixed order."""
     if not readings:
         return []
     latest = max(reading.when.first for reading in readings)
@@ -166,9 +166,9 @@ def newest(readings: list[Reading]) -> list[Reading]:
 def evidence_of(
     match: Match, value: str | None, when: str | None, noun: tuple[str, str] | None = None, remark: str = ""
 ) -> Evidence:
-    """The evidence that a matching record gives: our own label where a code matched, otherwise the chart's words.
+    """The evidence that a matching record gives: our own label if a code matched, otherwise the chart's words.
 
-    ``remark`` is what a reader must also know of it.
+    ``remark`` is what a reader must also know about it.
     """
     label, code = (match.code.label, match.text) if match.code else (match.text, None)
     remarks = ", ".join(filter(None, (_remark(match), remark))) or None
@@ -189,11 +189,11 @@ def not_counted(match: Match, why: str) -> NotCounted:
 
 
 def note_on(match: Match, why: str) -> str:
-    """A sentence part that says why a matching record does not count."""
+    """A phrase that says why a matching record does not count."""
     name = match.code.label if match.code else match.text
     return f"{name}: {why}"
 
 
 def titled(rule: FactRule) -> str:
-    """The title of a fact as it is inside a sentence."""
+    """The title of a fact in the form for the middle of a sentence."""
     return inside_sentence(rule.title)

@@ -1,7 +1,8 @@
-"""The closed vocabulary of facts: Chart in, for each fact its possible values, their evidence, and what did not count.
+"""Reads the facts of a rule set from a chart: for each fact its possible values, their evidence, and what did not
+count.
 
 A value is an interval of numbers or True/False. A fact may have several possible values (sources that disagree, a
-partial date, a score whose unit is ambiguous); a comparison is settled only where all of them agree.
+partial date, a score whose unit is ambiguous); a comparison is settled only if all of them agree.
 """
 
 from datetime import date
@@ -30,11 +31,11 @@ def gather(
     accepts: Accepts = DEFAULT_ACCEPTS,
     silent: SilentFacts | None = None,
 ) -> Known:
-    """Every fact of the policy: of the whole, and of each part that the call is about.
+    """Every fact of the rule set: of the whole, and of each part of the call.
 
     ``questionnaires`` are the canonical addresses, each with its edition, whose answers count as attested; ``order`` is
-    None where nothing is ordered, and then the call is about all parts; ``accepts`` says which answers without an
-    author or a role count. Without ``silent`` the facts of which nothing is on record are read as all others are.
+    None if nothing is ordered, and then the call is about all parts; ``accepts`` says which answers without an author
+    or a role count. Without ``silent``, facts that have nothing on record are read like all others.
     """
     answers = read_answers(chart, questionnaires, accepts)
     drafts = waiting_drafts(chart, questionnaires)

@@ -14,7 +14,7 @@ class Truth(Enum):
 
 
 def negation(truth: Truth) -> Truth:
-    """Met and not met change places; unknown stays unknown."""
+    """Swaps met and not met; unknown stays unknown."""
     if truth is Truth.MET:
         return Truth.NOT_MET
     if truth is Truth.NOT_MET:
@@ -39,18 +39,18 @@ def some(truths: Iterable[Truth]) -> Truth:
 
 
 def agreement(truths: Iterable[Truth]) -> Truth:
-    """What several sources of one truth say together: contradiction is unknown, a silent one defers to the others."""
+    """The common truth of several sources: contradiction is unknown, and a silent source defers to the others."""
     seen = set(truths) - {Truth.UNKNOWN}
     return seen.pop() if len(seen) == 1 else Truth.UNKNOWN
 
 
 def first_settled(truths: Iterable[Truth]) -> Truth:
-    """What the first of several sources says that says anything: the others are behind it."""
+    """The first truth that is not unknown; unknown if there is none."""
     return next((truth for truth in truths if truth is not Truth.UNKNOWN), Truth.UNKNOWN)
 
 
 def agreement_of_all(truths: Sequence[Truth]) -> Truth:
-    """What is true of every possible value: one truth that they all share, else unknown; no value at all is unknown."""
+    """The one truth that all possible values share, else unknown; unknown without values."""
     return truths[0] if truths and all(truth is truths[0] for truth in truths) else Truth.UNKNOWN
 
 

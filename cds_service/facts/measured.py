@@ -33,22 +33,22 @@ _ROW = TYPES["Observation"]
 
 
 class Stale(NamedTuple):
-    """A reading that is too old, too new, or whose date does not say."""
+    """A reading that is too old or in the future, and why."""
 
     when: Days
     why: str
 
 
 class Unread(NamedTuple):
-    """A measurement that was sent and cannot be determined: a reading of any value, and why."""
+    """A measurement that was sent but cannot be determined: a reading of any value, and why."""
 
     reading: Reading
     why: str
 
 
 class Measure(NamedTuple):
-    """What is measured: in which unit it is shown, with the units that are read (``FactRule.units``), between which
-    ends, and at which site."""
+    """What to measure: the unit to show, the units to read (``FactRule.units``), the possible range, and the body
+    site."""
 
     unit: str
     units: Mapping[str, tuple[float, ...]]
@@ -59,9 +59,9 @@ class Measure(NamedTuple):
 def observed(
     rule: FactRule, match: Match, chart: Chart, today: date, measure: Measure, found_by: CodeSet | None = None
 ) -> Reading | Stale | Unread | str:
-    """A reading, or one that is stale or may be anything; or the sentence why it is not evidence.
+    """A reading, possibly stale or with any value; or a sentence that says why the Observation is not evidence.
 
-    ``found_by`` is the code set by which it was found, where these are not the fact's codes.
+    ``found_by`` is the code set that found the record, if that is not the fact's ``codes``.
     """
     resource = match.record.resource
     when = None
@@ -104,14 +104,14 @@ def observed(
 
 
 def _any_day(today: date) -> Days:
-    """The days of what has no date, which is perhaps the newest of all."""
+    """The possible days of an undated Observation, which may be the newest of all."""
     return Days(date.min, today, "")
 
 
 def _judged(
     rule: FactRule, match: Match, chart: Chart, today: date, found_by: CodeSet | None
 ) -> tuple[str | None, str]:
-    """Why an Observation does not count, or why that cannot be known: one of long ago does not count either way."""
+    """Why an Observation does not count, or why that cannot be known; one that is too old does not count either way."""
     try:
         return judge(rule, match, chart, today, wherever=True, found_by=found_by).why_not, ""
     except UnreadableError as error:
@@ -119,7 +119,7 @@ def _judged(
 
 
 def _written_date(resource: Json) -> Any:
-    """The date of an Observation as it is written, or None where it has none."""
+    """The date of an Observation as written, or None if it has none."""
     written = first_of(resource, *_ROW.dates)
     if written is None and _ROW.period in resource:
         written = first_of(object_of(resource[_ROW.period]), "end", "start")
@@ -131,14 +131,14 @@ def _unread(match: Match, when: Days, shown: str, why: str) -> Unread:
 
 
 def _in_unit(measure: Measure, quantity: Quantity) -> tuple[str, tuple[float, ...]] | str:
-    """The unit that is accepted, with its factors; or what is wrong with the unit."""
+    """The accepted unit with its factors, or what is wrong with the unit."""
     accepted = {unit: factors for unit in quantity.units if (factors := _factors(measure, unit)) is not None}
     if not accepted:
         return "has no unit" if quantity.units == ("",) else "is in another unit"
     others = [unit for unit in quantity.units if unit not in accepted]
-    # A text beside a code may be anything ("BMI"); where it is a unit, the two must say the same.
+    # Text beside a code may be anything ("BMI"); if the text is a unit, it must agree with the code.
     misnamed = any(unit in UNITS for unit in others) or (quantity.coded and quantity.units[0] in others)
-    # "{score}" leaves open what "%" says.
+    # "{score}" leaves open what "%" settles.
     unit, factors = min(accepted.items(), key=lambda pair: len(pair[1]))
     if misnamed or not all(set(factors) <= set(more) for more in accepted.values()):
         return f"has two units, {' and '.join(quantity.units)}"

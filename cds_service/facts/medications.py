@@ -1,4 +1,4 @@
-"""Many records of one drug as one line: how many, since when, and why it was stopped."""
+"""Merges the records of one drug into one line: how many, since when, and why the drug was stopped."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -10,12 +10,12 @@ from cds_service.fhir.dates import days
 from cds_service.fhir.elements import concept_label, list_of
 from cds_service.policy.drugs import together
 
-# Of a reason that somebody typed, so much is shown.
+# Show at most this many characters of a reason that somebody typed.
 LONGEST_REASON = 80
 
 
 class DrugRecord(NamedTuple):
-    """One record of a drug that counts: its match, its date as text ("" where it has none), its evidence."""
+    """One record of a drug that counts: its match, its date as text ("" if it has none), its evidence."""
 
     match: Match
     when: str
@@ -23,9 +23,9 @@ class DrugRecord(NamedTuple):
 
 
 def merged(records: list[DrugRecord]) -> list[tuple[str, Evidence]]:
-    """(date, evidence) of each drug: that of its newest record, and in its words how many there are since when.
+    """(date, evidence) of each drug, from its newest record; the words say how many records there are and since when.
 
-    What was written of why it was stopped stands beside it: it shows that a drug failed, and settles nothing.
+    The recorded reason for stopping is beside the drug: it shows that the drug failed, and settles nothing.
     """
     by_drug: dict[str, list[DrugRecord]] = {}
     for record in records:
@@ -40,7 +40,7 @@ def _drug(match: Match) -> str:
 
 
 def _one_line(drug: str, records: list[DrugRecord]) -> tuple[str, Evidence]:
-    # That which may be the newest, so that an answer despite an older one leaves it standing.
+    # Use the record that may be the newest, so that an answer despite an older record does not remove it.
     newest = max(records, key=lambda record: (_last_day(record.when), record.when, record.evidence.reference))
     said = [_called(drug, newest.match) or newest.evidence.display]
     dates = sorted(record.when for record in records if record.when)
@@ -55,13 +55,13 @@ def _one_line(drug: str, records: list[DrugRecord]) -> tuple[str, Evidence]:
 
 
 def _last_day(when: str) -> date:
-    """The last day that a record may be of; what has no date is taken to be the oldest."""
+    """The last possible day of a record; an undated record counts as the oldest."""
     return days(when).last if when else date.min
 
 
 def _called(drug: str, match: Match) -> str:
-    """What a drug is called in the chart's words, behind its ingredients where the words do not name them; "" where it
-    has our own label."""
+    """The name of a drug in the chart's words, after its ingredients if the words do not name them; "" if it has our
+    own label."""
     if match.code is not None or not match.drugs:
         return ""
     text = match.text.casefold()

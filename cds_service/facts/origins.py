@@ -1,10 +1,10 @@
-"""Where a fact is read from, in words: answers by their names, records by their types."""
+"""The source of a fact in words: answers by their names, records by their types."""
 
 from cds_service.policy.model import FactRule
 
 
 def answers(rule: FactRule) -> str:
-    """The attested answers that a fact reads; "" where it reads none."""
+    """The attested answers that a fact reads; "" if it reads none."""
     said = f"attested answer {either([f'“{item}”' for item in rule.items])}" if rule.items else ""
     return f"{said} (names of one finding, which counts once)" if rule.aliases else said
 
@@ -21,7 +21,7 @@ def a_condition(rule: FactRule) -> str:
 
 
 def but_not(rule: FactRule) -> str:
-    """Which of the records do not count for what they name; "" where none of them."""
+    """Which of the records do not count because of their site or reason; "" if all count."""
     place = " that names no other part of the body, nor another reason" if rule.elsewhere else ""
     return place + (" whose reasons, where it names any, are among those listed" if rule.only_for else "")
 
@@ -32,5 +32,5 @@ def either(names: list[str]) -> str:
 
 
 def span(rule: FactRule) -> str:
-    """The values that are possible."""
+    """The possible values."""
     return f"{rule.range[0]:g} to {rule.range[1]:g}"

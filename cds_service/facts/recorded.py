@@ -12,10 +12,11 @@ from cds_service.policy.model import FactRule
 
 
 class Recorded(NamedTuple):
-    """The records of a fact, the newest first: (date as text, evidence) of those that count, and why others do not.
+    """The records of a fact, the newest first: (date as text, evidence) of the records that count, and why others do
+    not.
 
-    ``may`` are those that are known by words beside a code which the policy does not list: they settle nothing alone.
-    ``spoiled``: more may count that did not arrive or cannot be read.
+    ``may`` are records found by words beside a code that the rule set does not list: they settle nothing alone.
+    ``spoiled``: records that did not arrive or are unreadable may also count.
     """
 
     found: list[tuple[str, Evidence]]
@@ -26,7 +27,7 @@ class Recorded(NamedTuple):
 
 
 def recorded(rule: FactRule, context: Context) -> Recorded:
-    """The records of a fact that count, and those that may."""
+    """The records of a fact that count, and the records that may."""
     if rule.codes is None or rule.codes not in context.chart.touched:
         return Recorded([], [], [], context.records_open(rule), ())
     found: list[tuple[str, Evidence]] = []

@@ -1,4 +1,4 @@
-"""QuestionnaireResponses to our own questionnaires (FHIR R4): what was answered, by whom, and what does not count."""
+"""QuestionnaireResponses to our own questionnaires (FHIR R4): the answers, their authors, and what does not count."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -15,7 +15,7 @@ from cds_service.fhir.types import TYPES
 _ROW = TYPES["QuestionnaireResponse"]
 DEEPEST_ITEM = 20
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
-# Under these linkIds a form asks for the role of whoever signs it.
+# The linkIds under which a form asks for the signer's role.
 _ROLE_ITEMS = ("attester.role", "attester")
 _LONGEST_EDITION = 20
 
@@ -29,7 +29,7 @@ class Response(NamedTuple):
 
     @property
     def instant(self) -> datetime | None:
-        """When it was authored, to the second, where it says so."""
+        """The time at which it was authored, to the second; None if only the day or no zone is stated."""
         if len(self.authored) <= 10:
             return None
         try:
@@ -40,7 +40,7 @@ class Response(NamedTuple):
 
 
 class Given(NamedTuple):
-    """An item of a response: answered, or ``withdrawn`` where it says that an answer is absent, and why."""
+    """An item of a response: answered, or ``withdrawn`` if it has a reason for an absent answer."""
 
     response: Response
     item: Json
@@ -55,7 +55,7 @@ class Given(NamedTuple):
 class Refused(NamedTuple):
     """Why a response, or a part of it, does not count, and the linkIds that it would have answered; none: not known.
 
-    ``unread``: it would count if it could be read, so that what it answers stays open.
+    ``unread``: it would count if it were readable, so the items that it answers stay open.
     """
 
     why: str
@@ -63,16 +63,16 @@ class Refused(NamedTuple):
     unread: bool = False
 
     def concerns(self, links: frozenset[str]) -> bool:
-        """Whether it would have answered one of these linkIds, or may have."""
+        """Whether it answers, or may answer, one of these linkIds."""
         return not self.links or not self.links.isdisjoint(links)
 
 
 class Answers(NamedTuple):
-    """What was answered, by linkId; and the responses that do not count (``refused``).
+    """The answers by linkId, and the responses that do not count (``refused``).
 
-    ``groups`` are the items that have items of their own and no answer. ``part`` is the part of the scope that is
-    looked at: its items carry it at the end of their linkId ("score.right"). ``ours`` are the references of all
-    responses to our questionnaires, whether they count or not.
+    ``groups`` are the items that have items of their own and no answer. ``part`` is the current part of the scope: the
+    linkIds of its items end with it ("score.right"). ``ours`` are the references of all responses to our
+    questionnaires, whether they count or not.
     """
 
     chart: Chart
@@ -84,13 +84,13 @@ class Answers(NamedTuple):
     part: str = ""
 
     def link(self, item: str) -> str:
-        """The linkId under which an item stands for the part."""
+        """The linkId of an item for the part."""
         return f"{item}.{self.part}" if self.part else item
 
     def within(self, item: str) -> Iterator[tuple[Response, "Answers"]]:
         """Each group of that item: its response, and the answers inside it.
 
-        Inside a group an item's linkId begins with the group's ("event.right.date").
+        Inside a group, the linkId of an item begins with the linkId of the group ("event.right.date").
         """
         begin = f"{self.link(item)}."
         for response, group, _ in self.groups.get(self.link(item), ()):
@@ -103,23 +103,24 @@ class Answers(NamedTuple):
             yield response, self._replace(items=items, groups={}, refused=(), part="")
 
     def why_refused(self, items: Iterable[str]) -> list[str]:
-        """Why responses do not count that would have answered one of the items."""
+        """Why responses that answer one of the items do not count."""
         links = frozenset(map(self.link, items))
         return [one.why for one in self.refused if one.concerns(links)]
 
     def may_hold(self, items: Iterable[str]) -> bool:
-        """Whether a response that cannot be read may answer one of the items."""
+        """Whether an unreadable response may answer one of the items."""
         links = frozenset(map(self.link, items))
         return any(one.unread and one.concerns(links) for one in self.refused)
 
     def beside(self, given: Given, link: str) -> Iterator[Mapping[str, Any]]:
-        """The answers to another item of the same response, such as the one that says when it was observed."""
+        """The answers to another item of the same response, such as the date of the observation."""
         for other in self.items.get(link, ()):
             if other.response is given.response:
                 yield from (answer for answer in other.answers if isinstance(answer, dict))
 
     def copied_by(self, observation: Json) -> str:
-        """The response to one of our questionnaires that an Observation says it was derived from; "" where none is."""
+        """The response to one of our questionnaires from which an Observation says it was derived; "" if there is
+        none."""
         if not self.ours or "derivedFrom" not in observation:
             return ""
         named = (reference_of(item, observation, self.chart) for item in list_of(observation.get("derivedFrom")))
@@ -127,7 +128,7 @@ class Answers(NamedTuple):
 
 
 def reference_of(reference: Any, container: Json, chart: Chart) -> str:
-    """``Type/id`` of what a Reference names, as evidence shows it; "" where it names nothing that has an id."""
+    """``Type/id`` of the resource that a Reference names, as evidence shows it; "" if the resource has no id."""
     if not isinstance(reference, dict) or not isinstance(target := reference.get("reference"), str):
         return ""
     resolved = chart.references.resolve(reference, container)
@@ -138,7 +139,7 @@ def reference_of(reference: Any, container: Json, chart: Chart) -> str:
 
 
 def read_answers(chart: Chart, questionnaires: frozenset[str], accepts: Accepts = DEFAULT_ACCEPTS) -> Answers:
-    """The items answered in QuestionnaireResponses to one of the questionnaires, by linkId, groups opened.
+    """The items answered in QuestionnaireResponses to one of the questionnaires, by linkId, with groups opened.
 
     ``questionnaires`` are their canonical addresses, each with its edition ("address|edition").
     """
@@ -175,7 +176,7 @@ def read_answers(chart: Chart, questionnaires: frozenset[str], accepts: Accepts 
 
 
 def _why_it_does_not_count(record: Record, canonical: str, questionnaires: frozenset[str]) -> str:
-    """Why a response does not count, by its edition and its status; "" where it does if it can be read."""
+    """Why a response does not count, by its edition and its status; "" if it counts when it is readable."""
     edition = canonical.partition("|")[2]
     if not edition:
         return "answers to a questionnaire without its edition"
@@ -186,7 +187,7 @@ def _why_it_does_not_count(record: Record, canonical: str, questionnaires: froze
 
 
 def read_response(record: Record, chart: Chart) -> tuple[Response, Any]:
-    """A response that counts, and its items. Raises UnreadableError with the reason where it cannot be read."""
+    """A response that counts, and its items. Raises UnreadableError with the reason if it is unreadable."""
     refuse_modified(record.resource)
     try:
         authored = text_of(first_of(record.resource, *_ROW.dates))
@@ -203,7 +204,7 @@ def links_of(level: Any) -> frozenset[str]:
 
 
 def _stated_roles(level: Any) -> list[Any]:
-    """The roles that items of a form state for whoever signs it, as CodeableConcepts."""
+    """The roles of the signer that items of a form state, as CodeableConcepts."""
     found = []
     for item in opened_items(level, []):
         if item.get("linkId") in _ROLE_ITEMS:
@@ -216,7 +217,7 @@ def _stated_roles(level: Any) -> list[Any]:
 
 
 def _says_absent(item: Json) -> bool:
-    """Whether an item has no answer and says that the data are absent (extension data-absent-reason)."""
+    """Whether an item has no answer and states that the data are absent (extension data-absent-reason)."""
     answers = list_of(item.get("answer"))
     if any(name.startswith("value") for answer in answers if isinstance(answer, dict) for name in answer):
         return False
@@ -232,7 +233,7 @@ def _is_absent(element: Any) -> bool:
 
 
 def opened_items(level: Any, broken: list[Any]) -> Iterator[Json]:
-    """All items at a level and below it, those inside answers too; what is not an item goes to ``broken``."""
+    """All items at a level and below it, including items inside answers; appends to ``broken`` what is not an item."""
     pending: list[tuple[Any, int]] = [(level, 0)]
     while pending:
         level, depth = pending.pop()

@@ -1,7 +1,7 @@
-"""Which roles of people who answer mean clinician, and which mean staff: one published table.
+"""Which roles count as clinician, and which as staff: one published table.
 
-A clinician is a physician, a physician assistant or an advanced practice nurse. Everybody else whose role is known is
-staff, and so is whoever has a role that is not in the table.
+A clinician is a physician, a physician assistant or an advanced practice nurse. Every other role counts as staff, in
+the table or not.
 """
 
 from typing import Any, NamedTuple
@@ -25,8 +25,8 @@ _SNOMED = "FHIR R4 value set practitioner-role, and public FHIR examples"
 
 
 class Role(NamedTuple):
-    """One row: the ``code`` of a ``system`` (ending in a dash: all that begin so), what it counts as, our label, and
-    where it was found."""
+    """One row: the ``code`` of a ``system`` (a dash at the end: all codes with this prefix), what it counts as, our
+    label, and its source."""
 
     system: str
     code: str
@@ -80,7 +80,7 @@ TABLE = (
     Role(SNOMED, "224571005", CLINICIAN, "nurse practitioner", _SNOMED),
     Role(SNOMED, "224535009", STAFF, "registered nurse", _SNOMED),
 )
-# A role in words alone counts only where these are all that it says: "surgeon's assistant" is not a surgeon.
+# A role in words alone counts only if it is the whole text: "surgeon's assistant" is not a surgeon.
 IN_WORDS = {
     **dict.fromkeys(("md", "m d", "do", "d o", "physician", "surgeon", "medical doctor", "doctor"), CLINICIAN),
     **dict.fromkeys(("doctor of medicine", "doctor of osteopathic medicine", "attending physician"), CLINICIAN),
@@ -91,14 +91,15 @@ IN_WORDS = {
 
 _EXACT = {(row.system, row.code): row for row in TABLE if not row.code.endswith("-")}
 _FAMILIES = tuple(row for row in TABLE if row.code.endswith("-"))
-# Longer than any role; what is longer is not searched.
+# Longer than any role; longer text is not searched.
 _LONGEST = 60
 
 
 def kind_of_role(concept: Any) -> str:
-    """What a role (CodeableConcept) counts as: "clinician", "staff", or "" where the table does not say.
+    """What a role (CodeableConcept) counts as: "clinician", "staff", or "" if the table does not list it.
 
-    Of several codes one that means clinician decides. Raises UnreadableError where the concept has not FHIR's shape.
+    If one of several codes means clinician, that code decides. Raises UnreadableError if the concept does not have
+    FHIR's shape.
     """
     found = {_kind(coding.get("system"), coding.get("code")) for coding in codings(concept)} - {""}
     if not found:
@@ -108,7 +109,7 @@ def kind_of_role(concept: Any) -> str:
 
 
 def role_in_words(concept: Any) -> str:
-    """What a role is called: its own words, otherwise our label."""
+    """The name of a role: its own words, otherwise our label."""
     listed = [_row(coding.get("system"), coding.get("code")) for coding in codings(concept)]
     text = concept.get("text") if isinstance(concept, dict) else None
     label = next((row.label for row in listed if row is not None), "")

@@ -1,7 +1,7 @@
-"""What the facts of a policy say where nothing that they read is on record: the same of everybody, worked out once.
+"""The facts of a rule set that have nothing on record: the same for every patient, so computed once.
 
-Of the facts of a policy most find nothing in a chart. What such a fact says is read once, from an empty chart that came
-whole, by the same code that reads all others; a call reads only the facts that something in it may make speak.
+Most facts of a rule set find nothing in a chart. The service reads such a fact once, from a complete empty chart, by
+the same code as all other facts; a call reads only the facts that something in the call may affect.
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -19,12 +19,12 @@ from cds_service.facts.responses import Answers, read_answers
 from cds_service.policy.codes import CodeSet
 from cds_service.policy.model import FactRule, Policy
 
-# Nothing that is silent depends on the day.
+# No silent fact depends on the day.
 _ANY_DAY = date(2000, 1, 1)
 
 
 class SilentFact(NamedTuple):
-    """A fact of which nothing is on record, and what it would be read from."""
+    """A fact that has nothing on record, and its sources."""
 
     fact: Fact
     code_sets: frozenset[CodeSet]
@@ -33,7 +33,7 @@ class SilentFact(NamedTuple):
 
 
 class CallSilence(NamedTuple):
-    """The facts of a policy that no record makes speak in one call, by name, the facts by the ``items`` that they read,
+    """The facts of a rule set that no record affects in one call, by name, the facts by the ``items`` that they read,
     and the ``links`` (linkIds) that are answered."""
 
     without_records: Mapping[str, Fact]
@@ -41,7 +41,7 @@ class CallSilence(NamedTuple):
     links: Set[str]
 
     def facts(self, answers: Answers) -> Mapping[str, Fact]:
-        """The facts that nothing makes speak, of the part that the answers look at."""
+        """The facts that nothing affects, for the current part of the answers."""
         if not self.links:
             return self.without_records
         answered = {name for item, names in self.items.items() if answers.link(item) in self.links for name in names}
@@ -52,7 +52,7 @@ NOTHING_IS_SILENT = CallSilence({}, {}, frozenset())
 
 
 class SilentFacts:
-    """The silent facts of a policy; ``asked`` are the resource types that calls are asked for."""
+    """The silent facts of a rule set; ``asked`` are the resource types that calls request."""
 
     def __init__(self, policy: Policy, asked: Iterable[str]) -> None:
         self.chart = empty_chart(asked)
@@ -64,7 +64,7 @@ class SilentFacts:
         worded = (kind for rule in rules.values() if rule.kind.is_of_words for kind in rule.resources)
         self._worded = tuple(dict.fromkeys(worded))
         self._silent = {name: item.fact for name, item in self.facts.items()}
-        # What makes facts speak, each with their names: a call names few of the code sets, and fails few of the types.
+        # The facts by what affects them: a call names few of the code sets, and few of the types fail in it.
         self._by_codes: dict[CodeSet, list[str]] = {}
         self._by_type: dict[str, list[str]] = {}
         self._by_item: dict[str, list[str]] = {}
@@ -77,7 +77,7 @@ class SilentFacts:
                 self._by_item.setdefault(link, []).append(name)
 
     def in_call(self, chart: Chart, answers: Answers, not_whole: Iterable[str]) -> CallSilence:
-        """What is silent in one call."""
+        """The silent facts of one call."""
         code_sets, types = set(chart.touched), set(not_whole)
         for kind in self._worded:
             found = narratives(chart, kind)
@@ -100,6 +100,6 @@ def _silent(rule: FactRule, context: Context) -> SilentFact:
 
 
 def empty_chart(asked: Iterable[str]) -> Chart:
-    """A chart of which all lists came, with nothing in them."""
+    """A chart whose lists all arrived and are empty."""
     listings = dict.fromkeys(asked, Listing(State.EMPTY))
     return Chart.of({}, listings, patient_id="nobody", types=(), lexicon=Lexicon(()))

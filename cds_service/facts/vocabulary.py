@@ -1,4 +1,4 @@
-"""The closed vocabulary of policies: every kind of fact and every word of tests, a file each."""
+"""The closed vocabulary of rule sets: every kind of fact and every word of tests, one file for each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ from cds_service.facts.word import TestWord
 from cds_service.facts.words import agree, all, any, count, fact, first, if_, not_, of, voided, waived
 from cds_service.policy.loading import vocabulary
 
-# The order is that in which a fault names what is allowed.
+# A fault lists the allowed names in this order.
 _KINDS = (age, onset, since, measurement, reduction, answer, record, words, events, order, parts)
 _WORDS = (fact, all, any, agree, first, not_, of, count, if_, waived, voided)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vocabulary(vocabulary.LoadedVocabulary):
-    """The kinds of facts and the words of tests by name, with all that they do."""
+    """The kinds of facts and the words of tests by name, with everything that they do."""
 
     kinds: Mapping[str, FactKind]
     words: Mapping[str, TestWord]

@@ -1,4 +1,4 @@
-"""What every word of tests does, beside being loaded: it is evaluated, explained, said in English, and mistaken."""
+"""The interface of every word of tests beyond loading: evaluating, explaining, describing, and mutating it."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,14 +16,14 @@ from cds_service.policy.places import Steps
 
 
 class Why(NamedTuple):
-    """Why a comparison fails: whole, and without what the evidence already shows."""
+    """Why a comparison fails: in full, and without what the evidence already shows."""
 
     reason: str
     beside: str
 
 
 class Excuse(NamedTuple):
-    """A member that excuses a test, what stays where an author forgets it, and the case that tells the two apart."""
+    """A member that excuses a test, what remains if an author forgets it, and the case that notices the difference."""
 
     member: str
     kept: str | None
@@ -31,37 +31,37 @@ class Excuse(NamedTuple):
 
 
 class TestWord(LoadedWord):
-    """A word of tests, whole.
+    """A word of tests, with everything that it does.
 
-    ``swapped_with`` is the word that an author may write by mistake in its place, ``exceptions`` the members that may
-    be forgotten; the case that tells each apart is ``swap_advice`` or stands beside it.
+    ``swapped_with`` is the word that an author may write instead by mistake, and ``exceptions`` are the members that an
+    author may forget; ``swap_advice``, or the advice of the exception, describes the case that notices the mistake.
     """
 
     swapped_with: ClassVar[str | None] = None
     swap_advice: ClassVar[str] = ""
     exceptions: ClassVar[tuple[Excuse, ...]] = ()
-    # A comparison, or a count that is compared: what a reason is given for.
+    # A comparison, or a count that is compared: a node that gets a reason.
     is_leaf: ClassVar[bool] = False
 
     @abstractmethod
     def evaluate(self, test: Test, facts: Facts) -> Evaluated:
-        """The test over facts. A fact with several possible values is settled only where all of them agree."""
+        """The test over facts. A fact with several possible values is settled only if all of them agree."""
 
     def manner(self, found: Evaluated) -> str:
-        """How a test that is met is met: "" by what it asks, otherwise ``WAIVED`` or ``DOES_NOT_APPLY``."""
+        """How a met test is met: "" by its own terms, otherwise ``WAIVED`` or ``DOES_NOT_APPLY``."""
         return ""
 
     def asked(self, found: Evaluated) -> Sequence[Evaluated]:
-        """The inner tests that a reason is looked for in: not what waives a test or voids its failing."""
+        """The inner tests to search for a reason: not those that waive the test or void its failure."""
         return found.inner
 
     def settled_by(self, found: Evaluated, truth: Truth) -> list[str]:
-        """The facts by which a test has its truth, without those that say otherwise or nothing."""
+        """The facts that give a test its truth, without those that say otherwise or nothing."""
         inner = () if self.is_leaf else found.inner
         return [name for each in inner for name in settled_by(each, truth)] or list(found.test.facts())
 
     def excuses(self, found: Evaluated, how: str) -> list[str]:
-        """The facts by which the test is met in a ``manner`` that needs a word."""
+        """The facts by which the test is met in a ``manner`` that needs an explanation."""
         return []
 
     def contradicts_itself(self, found: Evaluated) -> bool:
@@ -69,7 +69,7 @@ class TestWord(LoadedWord):
         return False
 
     def beside_when_met(self, found: Evaluated) -> str:
-        """What is said beside the evidence of a test that is met; "" where the evidence says it all."""
+        """The text beside the evidence of a met test; "" if the evidence is enough."""
         return ""
 
     def why_it_fails(self, found: Evaluated) -> Why:
@@ -77,28 +77,28 @@ class TestWord(LoadedWord):
         raise TypeError(f"'{self.name}' is not a leaf")
 
     def why_it_is_open(self, found: Evaluated) -> str:
-        """Why a leaf is unknown despite what is on record; "" where the record says nothing of it."""
+        """Why a leaf is unknown despite records; "" if no record concerns it."""
         return ""
 
     def what_is_open(self, found: Evaluated) -> list[str]:
-        """What is not known of an event, in words, where this leaf of what is asked of it is unknown."""
+        """What is unknown about an event, in words, if this leaf of the event's test is unknown."""
         return []
 
     @abstractmethod
     def clause(self, test: Test, rules: Rules) -> Clause:
-        """The test as a clause with those inside it, for a reader who wants the exact logic."""
+        """The test as a clause with the clauses inside it, for a reader who wants the exact logic."""
 
     @abstractmethod
     def sentence(self, test: Test, rules: Rules) -> str:
         """The test on one line."""
 
     def at_limit(self, test: Test, value: int | float, rules: Rules, today: date) -> str:
-        """The case that is at a limit of the test: "in which 3 of these 5 tests are met"."""
+        """The case at a limit of the test: "in which 3 of these 5 tests are met"."""
         raise TypeError(f"'{self.name}' has no limits")
 
 
 def word_of(test: Test) -> TestWord:
-    """The word of a test, with all that it does."""
+    """The word of a test, with everything that it does."""
     return cast(TestWord, test.word)
 
 
@@ -108,18 +108,18 @@ def evaluate(test: Test, facts: Facts) -> Evaluated:
 
 
 def manner_of(found: Evaluated) -> str:
-    """How a test that is met is met: "" by what it asks, otherwise ``WAIVED`` or, where its condition fails,
+    """How a met test is met: "" by its own terms, otherwise ``WAIVED`` or, if its condition fails,
     ``DOES_NOT_APPLY``."""
     return word_of(found.test).manner(found)
 
 
 def settled_by(found: Evaluated, truth: Truth) -> list[str]:
-    """The facts by which a test has a truth; none where it has another."""
+    """The facts that give a test this truth; none if it has another."""
     return word_of(found.test).settled_by(found, truth) if found.truth is truth else []
 
 
 def leaves(found: Evaluated) -> Iterator[Evaluated]:
-    """The comparisons of a test, a list of which so many must be met being one."""
+    """The comparisons of a test; a list of which a number must be met is one leaf."""
     word = word_of(found.test)
     if word.is_leaf:
         yield found
@@ -129,14 +129,14 @@ def leaves(found: Evaluated) -> Iterator[Evaluated]:
 
 
 def nodes(found: Evaluated) -> Iterator[Evaluated]:
-    """A test and every test inside it, outermost first; not what is asked of events."""
+    """A test and every test inside it, outermost first; without the tests of events."""
     yield found
     for each in found.inner:
         yield from nodes(each)
 
 
 def clause(test: Test, rules: Rules) -> Clause:
-    """A test as a clause with those inside it, for a reader who wants the exact logic."""
+    """A test as a clause with the clauses inside it, for a reader who wants the exact logic."""
     return word_of(test).clause(test, rules)
 
 
@@ -146,15 +146,15 @@ def sentence(test: Test, rules: Rules) -> str:
 
 
 def inner_sentence(test: Test, rules: Rules) -> str:
-    """A test inside another one, in brackets where it would run together with its neighbors."""
+    """A test inside another one, in brackets if it would run together with its neighbors."""
     said = sentence(test, rules)
     return said if test.word.name in ("fact", "not") else f"({said})"
 
 
 def together(inner: Sequence[Evaluated], fold: Callable[[list[Truth]], Truth]) -> frozenset[Truth]:
-    """All that inner tests may come to together, by a ``fold`` that does not look at their order.
+    """All possible combined results of inner tests, by a ``fold`` that ignores their order.
 
-    Each possible count of truths is folded once, so that many that are open stay cheap.
+    Each possible count of truths is folded once, so many open tests stay cheap.
     """
     if all(len(each.possible) == 1 for each in inner):
         return ALONE[fold([each.truth for each in inner])]
@@ -172,7 +172,7 @@ def together(inner: Sequence[Evaluated], fold: Callable[[list[Truth]], Truth]) -
 
 
 class ListWord(TestWord):
-    """A word over a list of tests; ``heading`` is before them, ``separator`` between them on one line."""
+    """A word over a list of tests; ``heading`` comes before them, ``separator`` between them on one line."""
 
     heading: ClassVar[str]
     separator: ClassVar[str]
@@ -186,7 +186,7 @@ class ListWord(TestWord):
 
     @abstractmethod
     def fold(self, truths: list[Truth]) -> Truth:
-        """What the truths of the inner tests come to together."""
+        """The combined truth of the inner tests."""
 
     def clause(self, test: Test, rules: Rules) -> Clause:
         return Clause(self.heading, tuple(clause(each, rules) for each in test.inner))
@@ -196,7 +196,7 @@ class ListWord(TestWord):
 
 
 class PairWord(TestWord):
-    """A word over two tests under the names of ``members``, each with a role of its own."""
+    """A word over two tests, the ``members``, each with its own role."""
 
     members: ClassVar[tuple[str, str]]
     has_company = True
@@ -207,14 +207,14 @@ class PairWord(TestWord):
         return Test(self, reader.inside(entry, self.members, place), place=place)
 
     def evaluate(self, test: Test, facts: Facts) -> Evaluated:
-        """All that the two may come to together."""
+        """All possible combined results of the two."""
         inner = tuple(evaluate(each, facts) for each in test.inner)
         pairs = product(*(each.possible for each in inner))
         return Evaluated(test, frozenset(self.truth_of(*pair) for pair in pairs), inner)
 
     @abstractmethod
     def truth_of(self, first: Truth, second: Truth) -> Truth:
-        """What the truths of the two come to."""
+        """The combined truth of the two."""
 
 
 LIMIT_SCHEMAS: Mapping[str, dict[str, Any]] = {limit: {"$ref": "#/$defs/limit"} for limit in LIMITS}
@@ -227,7 +227,7 @@ def list_clause(test: Test) -> tuple[tuple[Test, ...], str]:
 
 
 def excused_clause(asked: Test, before: str, excuse: Test, behind: str, rules: Rules) -> Clause:
-    """The clause of a test, and beside it that of what limits it: ``before``, where that is so, ``behind``."""
+    """The clause of a test with a limiting clause beside it: ``before``, the excusing test, ``behind``."""
     inner, several = list_clause(excuse)
     beside = Clause(
         f"{before} {_SO.get(several, 'where this is so')}{behind}:", tuple(clause(each, rules) for each in inner)
@@ -237,7 +237,7 @@ def excused_clause(asked: Test, before: str, excuse: Test, behind: str, rules: R
 
 
 def why_it_fails(found: Evaluated) -> Why:
-    """Why a test is not met: what fails in it, whole and without what the evidence already shows."""
+    """Why a test is not met: its failing parts, in full and without what the evidence already shows."""
     failing = [word_of(leaf.test).why_it_fails(leaf) for leaf in leaves(found) if leaf.truth is Truth.NOT_MET]
     reasons = dict.fromkeys(why.reason for why in failing)
     besides = dict.fromkeys(why.beside for why in failing if why.beside)
@@ -250,6 +250,6 @@ def list_of_tests(fewest: int) -> dict[str, Any]:
 
 
 def best_manner(met: Sequence[Evaluated]) -> str:
-    """Of several tests of which one is enough: one that is met by what it asks needs no waiver beside it."""
+    """The manner of several tests of which one is enough: a test met by its own terms needs no waiver."""
     manners = [manner_of(each) for each in met]
     return "" if "" in manners else next((how for how in (WAIVED, DOES_NOT_APPLY) if how in manners), "")
