@@ -1,1 +1,1 @@
-"""The kinds of facts: one file each, with all that the kind is and does."""
+"""The kinds of facts: one file each, with everything that the kind does."""

@@ -1,4 +1,4 @@
-"""``age``: how old the patient is, in whole years."""
+"""``age``: the patient's age, in whole years."""
 
 from datetime import date
 from typing import Any
@@ -14,7 +14,7 @@ from cds_service.policy.model import FactRule, Test
 
 
 class AgeKind(NumberKind):
-    """The birth date of the Patient; a partial one gives at most two ages."""
+    """The patient's age by the Patient's birth date; a partial date gives two ages at most."""
 
     name = "age"
 
@@ -23,7 +23,7 @@ class AgeKind(NumberKind):
         return super().types(rule) | {"Patient"}
 
     def read(self, rule: FactRule, context: Context) -> Fact:
-        """The whole years since each day that the birth date may be; of one who died, until then."""
+        """The whole years since each possible birth date, up to today or to the day of death."""
         chart = context.chart
         if chart.patient is None:
             why_missing = chart.why_missing.get("Patient", "no Patient was sent")
@@ -41,7 +41,7 @@ class AgeKind(NumberKind):
         return Fact(rule, tuple(spans), (evidence,), notes)
 
     def compared(self, test: Test, rule: FactRule) -> str:
-        """In years."""
+        """The limits in years."""
         return f"{limits_in_words(test)} years"
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
@@ -49,7 +49,7 @@ class AgeKind(NumberKind):
         return "the birth date of the Patient"
 
     def age_limit(self, rule: FactRule) -> str:
-        """That of today."""
+        """None: the age is computed today."""
         return "computed today"
 
     def units(self, rule: FactRule) -> str:
@@ -62,7 +62,7 @@ class AgeKind(NumberKind):
 
 
 def _span(written: Any, until: date) -> tuple[int, int] | str:
-    """The ages that a birth date gives, or why it gives none."""
+    """The possible ages from a birth date, or why it gives none."""
     if written is None:
         return "the Patient has no birth date"
     try:
@@ -75,7 +75,7 @@ def _span(written: Any, until: date) -> tuple[int, int] | str:
 
 
 def _until(died: str | None, today: date) -> tuple[date, str | None]:
-    """The day up to which age is counted, and what a reader must know of it."""
+    """The day up to which age is counted, and a remark for the reader."""
     if died is None:
         return today, None
     try:

@@ -1,4 +1,4 @@
-"""``events``: things that happened, to be counted."""
+"""``events``: occurrences to count."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -30,7 +30,8 @@ from cds_service.policy.model import FactRule
 
 
 class _Source(NamedTuple):
-    """One record or answer of an event: when it was, its evidence, the readings of attributes, whether it is placed."""
+    """One record or answer of an event: its date, its evidence, the readings of its attributes, and whether its part is
+    known."""
 
     when: Days
     evidence: Evidence
@@ -40,7 +41,7 @@ class _Source(NamedTuple):
 
 
 class EventsKind(FactKind):
-    """Records and attested groups; what is recorded twice for one day is one event, of which each may say a part."""
+    """Records and attested groups; all sources of one day are one event, and each may give some of its attributes."""
 
     name = "events"
     answer_type = "group"
@@ -57,7 +58,7 @@ class EventsKind(FactKind):
         sources = [*_recorded(rule, context, notes, spoiled, refused), *_attested(rule, context, notes)]
         by_day: dict[tuple[Days, int], list[_Source]] = {}
         for number, source in enumerate(sources):
-            # What has no date may be any other event or none of them: it stands alone, and open.
+            # An undated source may be any other event or a new one: it stays a separate, open event.
             alone = number if source.when.text == WITHOUT_DATE else -1
             by_day.setdefault((source.when._replace(text=""), alone), []).append(source)
         found = [_event(rule, group) for _, group in sorted(by_day.items(), key=lambda pair: pair[0], reverse=True)]
@@ -75,24 +76,24 @@ class EventsKind(FactKind):
         )
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
-        """The records, and the attested groups."""
+        """The records and the attested groups."""
         stated = f", and the attested groups {either([f'“{item}”' for item in rule.items])}" if rule.item else ""
         return f"every {records(rule)}{but_not(rule)}{stated}; what is recorded twice for one day is one"
 
 
 def _event(rule: FactRule, sources: list[_Source]) -> tuple[Event, list[Evidence]]:
     known: dict[str, Fact] = {}
-    # A record that does not say where it belongs may be of another part: it says nothing of an event that is certain.
+    # A record that names no part may belong to another part: it adds nothing to an event that is certain.
     speaking = [source for source in sources if source.certain] or sources
     for name, attribute in rule.attributes.items():
         readings = [reading for source in speaking for reading in source.read.get(name, ())]
         notes = [note for source in speaking for note in source.notes.get(name, ())]
         known[name] = kind_of(attribute).of_event(attribute, known, readings, notes)
-    # Where a form says more of it than its record, the form is what is shown.
+    # If a form says more than the record, show the form.
     told = sorted((source for source in sources if source.certain), key=lambda source: not source.evidence.is_attested)
     one = told[0].evidence if told else sources[0].evidence
     said = [text for fact in known.values() if (text := kind_of(fact.rule).said_of_event(fact))]
-    # What is attested has the date of the form; the day of the event is part of what it says.
+    # An attested event has the date of its form; the day of the event is part of its value.
     value = ", ".join(said) or None
     if one.is_attested:
         value = f"{sources[0].when.text}: {value}" if value else sources[0].when.text
@@ -129,7 +130,7 @@ def _recorded(
 
 
 def _coded(rule: FactRule, match: Match, when: Days, context: Context) -> dict[str, list[Reading]]:
-    """The attributes that the record's own code says: a code may mean that it was done in a certain way."""
+    """The attributes that the record's own code asserts: a code may mean that something was done in a certain way."""
     concept = concept_of(match.element, context.chart.references, match.record.resource)
     return {
         name: [Reading(when, (True,), evidence_of(match, "yes", when.text))]
@@ -155,19 +156,19 @@ def _attested(rule: FactRule, context: Context, notes: list[str]) -> Iterator[_S
         unread: dict[str, list[str]] = {}
         for name, attribute in rule.attributes.items():
             given, unread[name] = attested(attribute, answers, context.today, kind_of(attribute).reader(attribute))
-            # All that is said of one event is of its day: a later form does not outweigh the record, they must agree.
+            # All sources of an event have its day: a later form does not outweigh the record, so they must agree.
             read[name] = [reading._replace(when=when) for reading in given]
         shown = Evidence(response.record.reference, rule.title, None, response.authored[:10], attested=by)
         yield _Source(when, shown, read, unread, day is not None)
 
 
 def _some_day(today: date) -> Days:
-    """When something happened of which no day is known."""
+    """The date of an event whose day is unknown."""
     return Days(date.min, today, WITHOUT_DATE)
 
 
 def _day_of(answers: Answers) -> Days | None:
-    """The day that a group states; None where it states none, none that can be read, or several."""
+    """The day that a group states; None if it states none, an unreadable one, or several."""
     stated = [answer for given in answers.items.get("date", ()) for answer in given.answers]
     try:
         found = {attested_date(object_of(answer)) for answer in stated}

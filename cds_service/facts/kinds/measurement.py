@@ -14,7 +14,7 @@ from cds_service.policy.model import FactRule, Test
 
 
 class MeasurementKind(NumberKind):
-    """An Observation and an answer of one day must agree."""
+    """The newest number; an Observation and an answer of one day must agree."""
 
     name = "measurement"
     answer_type = "decimal"
@@ -26,7 +26,7 @@ class MeasurementKind(NumberKind):
     is_silent_without_records = True
 
     def types(self, rule: FactRule) -> frozenset[str]:
-        """Observations, where codes name them."""
+        """Observations, if the fact has codes."""
         return super().types(rule) | ({"Observation"} if rule.codes else set())
 
     def read(self, rule: FactRule, context: Context) -> Fact:
@@ -39,7 +39,7 @@ class MeasurementKind(NumberKind):
         measure = Measure(rule.unit, rule.units, rule.range, rule.site)
         for match, placed in context.matches(rule, ("Observation",)):
             if copied := context.answers.copied_by(match.record.resource):
-                # The answer speaks for itself; its copy may be older than what the answer says now.
+                # The answer itself counts; its copy may be older than the current answer.
                 notes.append(note_on(match, f"{match.record.reference} is a copy of {copied}"))
                 continue
             unplaced = unplaced or not placed
@@ -53,12 +53,12 @@ class MeasurementKind(NumberKind):
             elif isinstance(outcome, Unread):
                 notes.append(note_on(match, outcome.why))
                 refused.append(not_counted(match, outcome.why))
-                # What a code that is not listed means may be something else, of which the value need not be read.
+                # A code that is not listed may mean something else, whose value need not be readable.
                 readings += [] if match.beside_code else [outcome.reading]
             else:
                 readings.append(outcome)
         from_parts = computed(rule, context, notes)
-        # One that was measured as late says it better.
+        # A measured value that is as recent is better evidence.
         if from_parts and not any(reading.when.last >= from_parts[0].when.first for reading in readings):
             readings += from_parts
         if stale and not readings:
@@ -72,7 +72,7 @@ class MeasurementKind(NumberKind):
         return fact._replace(open=is_open, not_counted=tuple(refused))
 
     def recorded_answer(self, fact: Fact) -> OnRecord | None:
-        """The number, where it is one."""
+        """The number, if there is exactly one."""
         references, values = references_of(fact), set(fact.values)
         if not references or len(values) != 1:
             return None
@@ -80,18 +80,18 @@ class MeasurementKind(NumberKind):
         return OnRecord(value[0], references) if isinstance(value, tuple) and value[0] == value[1] else None
 
     def reader(self, rule: FactRule) -> AnswerReader:
-        """A number within the range."""
+        """The reader of a number within the range."""
         return lambda answer: attested_number(rule, answer)
 
     def compared(self, test: Test, rule: FactRule) -> str:
-        """In its unit, or on its scale."""
+        """The limits in the unit, or on the scale."""
         limits = limits_in_words(test)
         if not rule.unit or rule.unit in rule.title.lower():
             return f"{limits}, on a scale of {span(rule)}"
         return in_unit(limits, rule.unit)
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
-        """The Observation, or the answer."""
+        """The Observation or the answer."""
         if rule.codes is None:
             return f"the newest {answers(rule)}"
         parts = ", or else computed from the newest weight and height" if rule.weight and rule.height else ""
@@ -99,7 +99,7 @@ class MeasurementKind(NumberKind):
         return f"the newest Observation{elsewhere}{parts}{',' if parts else ''} or {answers(rule)}"
 
     def units(self, rule: FactRule) -> str:
-        """Each unit that is read, with what becomes of it."""
+        """Each accepted unit and its conversion."""
         by_factors: dict[tuple[float, ...], list[str]] = {}
         for unit, factors in rule.units.items():
             by_factors.setdefault(factors, []).append(unit or "no unit")

@@ -36,7 +36,7 @@ _SINCE = "since "
 
 
 class OnsetKind(ElapsedKind):
-    """The earliest recorded onset, and the newest attested one: both must agree."""
+    """The earliest recorded onset and the newest attested one; both must agree."""
 
     name = "onset"
     answer_type = "date"
@@ -46,7 +46,7 @@ class OnsetKind(ElapsedKind):
     needs = {"anyOf": [{"required": ["codes"]}, {"required": ["item"]}]}
 
     def types(self, rule: FactRule) -> frozenset[str]:
-        """Conditions, and the Patient: an onset may be recorded as an age."""
+        """Conditions, and the Patient because an onset may be recorded as an age."""
         return super().types(rule) | ({"Patient", "Condition"} if rule.codes else set())
 
     def read(self, rule: FactRule, context: Context) -> Fact:
@@ -93,7 +93,7 @@ class OnsetKind(ElapsedKind):
             for reading in newest(readings):
                 values += reading.values
                 shown.append(reading.evidence)
-        # An unread record may only lengthen the time that others show, but is all there is where none shows any.
+        # An unread record can only lengthen the time that other records show; without them, it leaves the fact open.
         is_open = context.answers_open(rule) or ((unread or unreadable) and not recorded)
         return Fact(
             rule, tuple(values), tuple(shown), tuple(dict.fromkeys(notes)), open=is_open, not_counted=tuple(refused)
@@ -107,7 +107,7 @@ class OnsetKind(ElapsedKind):
         return OnRecord(shown.value.removeprefix(_SINCE), references_of(fact))
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
-        """The Conditions, and the answer."""
+        """The Conditions and the answer."""
         ended = f", to the date in “{rule.until}”" if rule.until else ""
         if rule.codes is None:
             return f"from the date in {answers(rule)}{ended}"
@@ -117,9 +117,9 @@ class OnsetKind(ElapsedKind):
 
 
 def _onset(rule: FactRule, match: Match, others: Container[int], context: Context) -> Days | str:
-    """The onset of a Condition, or why it gives none; ``others`` are the resources that are left out.
+    """The onset of a Condition, or why it gives none; ``others`` are the ids of the resources to leave out.
 
-    Raises UnreadableError where it cannot be read.
+    Raises UnreadableError if the onset cannot be read.
     """
     why_not = judge(rule, match, context.chart, context.today).why_not
     if why_not is not None:
@@ -128,13 +128,13 @@ def _onset(rule: FactRule, match: Match, others: Container[int], context: Contex
         return "gives no onset of the pain"
     onset = _condition_onset(match.record.resource, context.chart)
     if onset is not None and is_future_day(onset.first, context.today):
-        # It is on the list, so that the date is wrong, and not what it dates.
+        # The entry is on the list, so the date is wrong, not the entry.
         raise UnreadableError(f"has its onset in the future ({onset.text})")
     return "onset not recorded" if onset is None else onset
 
 
 def _attested_end(rule: FactRule, context: Context, notes: list[str]) -> Days | None:
-    """The attested date that ends what began; None, with a note, where none is attested or several differ."""
+    """The attested end date; None, with a note, if none is attested or several differ."""
     readings, more = attested(rule.ending(), context.answers, context.today, _attested_date)
     notes += more
     ends = {reading.evidence.value for reading in newest(readings)}
@@ -185,7 +185,7 @@ def _condition_onset(condition: Mapping[str, Any], chart: Chart) -> Days | None:
 
 
 def _years_of(age: Mapping[str, Any]) -> int | None:
-    """The whole years of an age; None where it is in another unit, none that people reach, or compared with."""
+    """The whole years of an age; None if it is in another unit, beyond a human lifetime, or has a comparator."""
     years = number_of(age.get("value"))
     unit = age.get("code") or age.get("unit") or "a"
     known = isinstance(unit, str) and unit.lower() in _YEARS and age.get("comparator") is None
@@ -193,12 +193,13 @@ def _years_of(age: Mapping[str, Any]) -> int | None:
 
 
 def _onset_from_ages(low: Mapping[str, Any], high: Mapping[str, Any], chart: Chart) -> Days | None:
-    """The days on which the patient was of an age, or of one from ``low`` to ``high``."""
+    """The days on which the patient's age was between ``low`` and ``high``; None if the ages or the birth date are not
+    usable."""
     youngest, oldest = _years_of(low), _years_of(high)
     if youngest is None or oldest is None or youngest > oldest:
         return None
     birth_dates = {str(patient.get("birthDate")) for patient in chart.patients}
-    # Copies of the patient that disagree give no age.
+    # If copies of the patient disagree, the onset has no date.
     born_text = birth_dates.pop() if len(birth_dates) == 1 and chart.patient and "birthDate" in chart.patient else None
     if born_text is None:
         return None

@@ -1,4 +1,4 @@
-"""``order``: whether a draft of the call asks for something."""
+"""``order``: whether a draft of the call orders something."""
 
 from cds_service.facts.context import Context
 from cds_service.facts.evidence import Evidence, Fact
@@ -7,7 +7,7 @@ from cds_service.policy.model import FactRule, Test
 
 
 class OrderKind(YesOrNoKind):
-    """The drafts of the call, by a code that is valid on the date of service or by their words, or by their reasons."""
+    """The drafts of the call, by a code valid on the date of service or by words, or by their reasons."""
 
     name = "order"
     needs = {"oneOf": [{"required": ["codes"]}, {"required": ["reason"]}]}
@@ -15,9 +15,9 @@ class OrderKind(YesOrNoKind):
     is_of_the_call = True
 
     def read(self, rule: FactRule, context: Context) -> Fact:
-        """Whether a draft carries a code that has this meaning on the date of service, or its words; or such a reason.
+        """Whether a draft has a code with this meaning on the date of service, or the set's words; or such a reason.
 
-        That another reason is given does not say that this is none.
+        Another reason does not exclude this one.
         """
         order = context.order
         if order is None:
@@ -37,18 +37,18 @@ class OrderKind(YesOrNoKind):
         return Fact(rule, (bool(carrying),), tuple(carrying))
 
     def compared(self, test: Test, rule: FactRule) -> str:
-        """Whether it must be ordered, or be the reason."""
+        """Whether it must be ordered, or be the reason for the order."""
         what = "ordered" if rule.reason is None else "the order's reason"
         return what if test.wanted else f"not {what}"
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
-        """The drafts, or why they are ordered."""
+        """The drafts, or their reasons."""
         if rule.reason is not None:
             return "the reasons of the drafts, by code or words"
         return "the drafts of the call, by a code that is valid on the date of service, or by their words"
 
     def absence(self, rule: FactRule) -> str:
-        """A no, where orders are at hand; of reasons, nothing."""
+        """No if there are orders, otherwise unknown; always unknown for reasons."""
         if rule.reason is not None:
             return "unknown"
         return "no; unknown where no order is at hand"

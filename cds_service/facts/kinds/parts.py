@@ -1,4 +1,4 @@
-"""``parts``: how many parts of the scope the call is about."""
+"""``parts``: the number of parts of the scope in the call."""
 
 from cds_service.facts.comparing import limits_in_words
 from cds_service.facts.context import Context
@@ -8,7 +8,7 @@ from cds_service.policy.model import FactRule, Test
 
 
 class PartsKind(NumberKind):
-    """Known once the order's parts are."""
+    """The number of parts; known once the parts of the order are."""
 
     name = "parts"
     is_of_the_call = True
@@ -16,13 +16,13 @@ class PartsKind(NumberKind):
     needs_scope = "counts the parts of the scope"
 
     def read(self, rule: FactRule, context: Context) -> Fact:
-        """Their number."""
+        """The number of parts."""
         if context.order is None or not context.parts:
             return Fact(rule)
         return Fact(rule, ((len(context.parts), len(context.parts)),))
 
     def compared(self, test: Test, rule: FactRule) -> str:
-        """The number alone."""
+        """The limits alone."""
         return limits_in_words(test)
 
     def origin(self, rule: FactRule, facts: Rules) -> str:

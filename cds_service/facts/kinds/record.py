@@ -11,7 +11,7 @@ from cds_service.policy.model import FactRule, Test
 
 
 class RecordKind(YesOrNoKind):
-    """A record that counts is a yes; silence is a no only where the policy says why."""
+    """A record that counts is a yes; silence is a no only if the rule set gives the reason."""
 
     name = "record"
     needs = {"required": ["codes", "resources", "state"]}
@@ -27,13 +27,13 @@ class RecordKind(YesOrNoKind):
             return Fact(rule, (True,), shown, tuple(notes), not_counted=refused)
         if may:
             return Fact(rule, (), shown, tuple(notes), open=True, not_counted=refused, only_by_words=not spoiled)
-        # Silence is a no only where nothing that might be the record was left unread.
+        # Silence is a no only if no possible record was left unread.
         if rule.when_absent == "no" and not notes and not spoiled:
             return Fact(rule, (False,))
         return Fact(rule, (), (), tuple(notes), open=spoiled, not_counted=refused)
 
     def truths_if_open(self, test: Test, fact: Fact, truth: Truth) -> frozenset[Truth]:
-        """More records can only add a yes where none was found, or take a no away."""
+        """More records can only add a yes if none was found, or remove a no."""
         absent = {compare(test, False)} if fact.rule.when_absent == "no" else set()
         return frozenset((truth, compare(test, True), *absent))
 
@@ -44,7 +44,7 @@ class RecordKind(YesOrNoKind):
         return "none on record" if rule.when_absent == "no" else "contradicts it if on record"
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
-        """The records, with site and reason."""
+        """The records, with their site and reason."""
         where = " whose body site or words lie in the site listed" if rule.site else ""
         why = " for a reason that is listed" if rule.reason else ""
         return f"any {records(rule)}{where}{why}{but_not(rule)}"

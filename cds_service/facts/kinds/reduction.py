@@ -1,4 +1,4 @@
-"""``reduction``: by how many percent a number fell, from two facts and from what was stated."""
+"""``reduction``: how many percent a number fell, from two facts and from attested answers."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ from cds_service.policy.model import FactRule, Test
 
 
 class ReductionKind(NumberKind):
-    """What is computed and what is stated must agree; never rounded."""
+    """The computed and the stated reduction, never rounded; both must agree."""
 
     name = "reduction"
     answer_type = "decimal"
@@ -24,7 +24,7 @@ class ReductionKind(NumberKind):
     default_range = (-1e9, 100.0)
 
     def read(self, rule: FactRule, context: Context) -> Fact:
-        """The reduction between the two facts, and the one that is stated."""
+        """The reduction between the two facts, and the stated one."""
         readings, notes = (
             attested(rule, context.answers, context.today, lambda answer: attested_percentage(rule, answer))
             if rule.item
@@ -34,36 +34,36 @@ class ReductionKind(NumberKind):
         return reduction(rule, context.known, readings, notes)._replace(open=is_open)
 
     def reader(self, rule: FactRule) -> AnswerReader:
-        """A percentage."""
+        """The reader of a percentage."""
         return lambda answer: attested_percentage(rule, answer)
 
     def of_event(self, rule: FactRule, known: Mapping[str, Fact], readings: list[Reading], notes: list[str]) -> Fact:
-        """From what else is asked of the event."""
+        """The reduction from other attributes of the event."""
         return reduction(rule, known, readings, notes)
 
     def said_of_event(self, fact: Fact) -> str:
-        """The percentage as it is."""
+        """The percentages, not rounded."""
         numbers = dict.fromkeys(value for value in fact.values if not isinstance(value, bool) and value != ANYTHING)
         spans = [f"{low:g}" if low == high else f"{low:g} to {high:g}" for low, high in numbers]
         return f"{inside_sentence(fact.rule.title)} {' or '.join(spans)} %" if spans else ""
 
     def shown(self, fact: Fact) -> str:
-        """Each percentage that it may be."""
+        """Each possible percentage."""
         numbers = [value for value in fact.values if isinstance(value, tuple) and value != ANYTHING]
         said = dict.fromkeys(f"{low:g} %" if low == high else f"{low:g} to {high:g} %" for low, high in numbers)
         return ", ".join(said) or fact.rule.title
 
     def compared(self, test: Test, rule: FactRule) -> str:
-        """In percent."""
+        """The limits in percent."""
         return in_unit(limits_in_words(test), "%")
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
-        """The two facts, and the answer."""
+        """The two facts and the answer."""
         stated = f", or the percentage stated in {answers(rule)}; both must agree" if rule.item else ""
         return f"computed from “{facts[rule.start].title}” and “{facts[rule.end].title}”, never rounded{stated}"
 
     def age_limit(self, rule: FactRule) -> str:
-        """Those of the two, where nothing is stated."""
+        """The limits of the two numbers, if there is no item."""
         return super().age_limit(rule) if rule.item else "as its two numbers"
 
     def units(self, rule: FactRule) -> str:

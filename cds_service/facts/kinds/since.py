@@ -1,4 +1,4 @@
-"""``since``: how long ago something happened last."""
+"""``since``: the time since something last happened."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -17,7 +17,7 @@ from cds_service.policy.model import FactRule
 
 
 class SinceKind(ElapsedKind):
-    """Time since the newest record that counts, or since the newest attested date, whichever is later."""
+    """The time since the newest record that counts, or since the newest attested date, whichever is later."""
 
     name = "since"
     answer_type = "date"
@@ -25,7 +25,7 @@ class SinceKind(ElapsedKind):
     is_silent_without_records = True
 
     def read(self, rule: FactRule, context: Context) -> Fact:
-        """The time since the newest of all."""
+        """The time since the newest record or answer."""
         found, may, notes, spoiled, refused = recorded(rule, context)
         dated = [(days(when), item) for when, item in (*found, *may) if when]
         undated = [item for when, item in (*found, *may) if not when]
@@ -46,7 +46,7 @@ class SinceKind(ElapsedKind):
             return Fact(rule, (), (), tuple(notes), open=spoiled or answers_open, not_counted=refused)
         spans = [elapsed(rule, when, context.today) for when, _ in dated]
         newest_one = max(dated, key=lambda pair: (pair[0].first, pair[0].last, pair[1].reference))[1]
-        # What has no date, or none that can be read, may be the newest of all.
+        # An undated or unreadable item may be the newest of all.
         least = 0 if may_be_newer else min(low for low, _ in spans)
         longest = min(high for _, high in spans)
         return Fact(rule, ((least, longest),), (newest_one,), tuple(notes), open=answers_open, not_counted=refused)
@@ -56,12 +56,12 @@ class SinceKind(ElapsedKind):
         (shown,) = fact.evidence if len(fact.evidence) == 1 else (None,)
         if shown is None or shown.date is None or not references_of(fact):
             return None
-        # A record without a date, or one that was not read, may be newer.
+        # An undated or unread record may be newer.
         settled = isinstance(fact.values[0], tuple) and fact.values[0][0] > 0
         return OnRecord(shown.date, references_of(fact)) if settled else None
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
-        """The records, or the answer."""
+        """The records or the answer."""
         return f"the newest {records(rule)}{f' or {answers(rule)}' if rule.item else ''}"
 
 

@@ -1,4 +1,4 @@
-"""``words``: what reports, notes and findings say in free text; it is shown to be confirmed, and settles nothing."""
+"""``words``: free text of reports, notes and findings; shown for confirmation, and settles nothing."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -26,7 +26,7 @@ LONGEST_QUOTE = 160
 TEXT_NOT_READ = "its text could not be read"
 REPORT_NOT_READ = "its report was not read"
 WORDS_NOT_SENT = "its words were not sent"
-# In which manners a phrase may be used, by the member "said" of a fact.
+# The manners of a phrase that count, by the member "said" of a fact.
 _MANNERS = {
     "so": (Said.REPORTED, Said.SUSPECTED),
     "not so": (Said.DENIED,),
@@ -35,7 +35,7 @@ _MANNERS = {
 
 
 class _Found(NamedTuple):
-    """The sentence of a record that says it, what a reader must know of that, and the number that it states."""
+    """The sentence of a record with the phrase, a remark for the reader, and the number that the sentence states."""
 
     written: str
     remark: str
@@ -43,7 +43,7 @@ class _Found(NamedTuple):
 
 
 class WordsKind(YesOrNoKind):
-    """A phrase that is in the words of a record; what is shown is the sentence as written."""
+    """A phrase in the words of a record; the evidence is the sentence as written."""
 
     name = "words"
     on_record = "found by words"
@@ -52,7 +52,7 @@ class WordsKind(YesOrNoKind):
     is_silent_without_records = True
 
     def read(self, rule: FactRule, context: Context) -> Fact:
-        """The newest sentence of each record that says it."""
+        """The deciding sentence of each record that has a phrase, the newest record first."""
         found: list[tuple[str, Evidence]] = []
         notes: list[str] = []
         refused: list[NotCounted] = []
@@ -93,18 +93,18 @@ class WordsKind(YesOrNoKind):
         return frozenset((truth, compare(test, True)))
 
     def compared(self, test: Test, rule: FactRule) -> str:
-        """It is not compared: what words say is shown."""
+        """A fixed text: free text is shown, not compared."""
         return "shown where it is found"
 
     def origin(self, rule: FactRule, facts: Rules) -> str:
-        """The records, and in which manner the words must be there."""
+        """The records, and the manner in which their words must have a phrase."""
         manner = {"so": "says", "not so": "denies", "either": "speaks of"}[rule.said]
         of = f" ({rule.records.title.lower()})" if rule.records else ""
         return f"the free text of any {records(rule)}{of} that {manner} it; shown to be confirmed, settles nothing"
 
 
 def _saying(rule: FactRule, context: Context, kind: str, all_told: Iterable[Told]) -> Iterator[tuple[Match, Told]]:
-    """Each record whose words hold a phrase, as a match of what it is."""
+    """Each record whose words have a phrase, as a match of the record itself."""
     saying = [told for told in all_told if rule.codes in told.named]
     if rule.records is None:
         for told in saying:
@@ -119,8 +119,8 @@ def _saying(rule: FactRule, context: Context, kind: str, all_told: Iterable[Told
 
 
 def _said(rule: FactRule, context: Context, match: Match, told: Told) -> tuple[_Found | None, bool | None]:
-    """What a record says, and whether it says so of the part looked at; of several sentences the last, which sums up,
-    or the last that states the number."""
+    """The finding of a record, and whether it concerns the current part; of several sentences, the last (it sums up),
+    or the last with a number."""
     assert rule.codes is not None
     coded = _code_in(rule, told) if rule.said == "so" else None
     if coded is not None:
@@ -146,7 +146,8 @@ def _said(rule: FactRule, context: Context, match: Match, told: Told) -> tuple[_
 
 
 def _is_here(context: Context, match: Match, text: FreeText) -> bool | None:
-    """Whether it is of the part looked at: by the sentence, otherwise by the record; None where it is of another."""
+    """Whether the finding is of the current part, by the sentence, otherwise by the record; None if it is of another
+    part."""
     if not context.part or context.scope is None:
         return True
     named = parts_of_words(context.scope, text) or context.parts_of(match)
@@ -154,12 +155,12 @@ def _is_here(context: Context, match: Match, text: FreeText) -> bool | None:
 
 
 def _code_in(rule: FactRule, told: Told) -> Code | None:
-    """The first of the codes by which a record says it (conclusionCode, a coded finding), or None."""
+    """The first code that asserts the finding (conclusionCode, a coded finding), or None."""
     return next(filter(None, map(rule.codes.match, told.keys)), None) if rule.codes else None
 
 
 def _judged(rule: FactRule, records: CodeSet | None, match: Match, context: Context) -> tuple[str | None, str | None]:
-    """Why a record that was found as one of ``records`` does not count, and when it was."""
+    """Why a record that was found as one of ``records`` does not count, and its date."""
     judged = judge_in_time(rule, match, context.chart, context.today, found_by=records)
     return judged.why_not, judged.when[:10] if judged.when else None
 
@@ -170,7 +171,7 @@ def _number(rule: FactRule, written: str) -> float | None:
 
 
 def _evidence(rule: FactRule, match: Match, found: _Found, when: str | None) -> Evidence:
-    """What the record is, the number in words, and the sentence as it is written."""
+    """The name of the record, the number in words, and the sentence as written."""
     value = None
     if found.number is not None and rule.number is not None:
         value = f"{rule.number.label} {found.number:g}" + (f" {rule.number.unit}" if rule.number.unit else "")
@@ -180,7 +181,7 @@ def _evidence(rule: FactRule, match: Match, found: _Found, when: str | None) -> 
 
 
 def _quoted(written: str, rule: FactRule) -> str:
-    """A sentence, cut around the first phrase where it is very long."""
+    """A sentence; a very long one is cut around its first phrase."""
     if len(written) <= LONGEST_QUOTE:
         return written
     small = written.lower()
@@ -192,12 +193,12 @@ def _quoted(written: str, rule: FactRule) -> str:
 
 
 def _may_say_it(rule: FactRule, told: Told) -> bool:
-    """Whether a record of which a text could not be read may say it, by what it is called."""
+    """Whether a record with an unreadable text may have the finding, judged by its name."""
     return rule.codes is None or rule.codes.may_be_of(told.name)
 
 
 def _not_told(rule: FactRule, context: Context) -> Iterator[str]:
-    """A note for each record that is expected to say something and of which no words were sent or read."""
+    """A note for each record that should state a finding and whose text was not sent or not read."""
     if rule.expected_of is None:
         return
     for kind in rule.resources:

@@ -1,1 +1,1 @@
-"""The words of tests: one file each, with all that the word is and does."""
+"""The words of tests: one file each, with everything that the word does."""

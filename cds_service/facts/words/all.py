@@ -17,11 +17,11 @@ class All(ListWord):
     swap_advice = "no case meets some of these tests and fails others: add one"
 
     def fold(self, truths: list[Truth]) -> Truth:
-        """One that is not met settles it, one that is unknown keeps it open."""
+        """One test that is not met settles it; one unknown test keeps it open."""
         return logic.every(truths)
 
     def manner(self, found: Evaluated) -> str:
-        """Waived where an inner test is, inapplicable where every one is."""
+        """Waived if an inner test is waived, inapplicable if all inner tests are."""
         manners = [manner_of(each) for each in found.inner]
         if WAIVED in manners:
             return WAIVED

@@ -17,11 +17,11 @@ class Any(ListWord):
     swap_advice = "no case meets some of these tests and fails others: add one"
 
     def fold(self, truths: list[Truth]) -> Truth:
-        """One that is met settles it, one that is unknown keeps it open."""
+        """One met test settles it; one unknown test keeps it open."""
         return logic.some(truths)
 
     def manner(self, found: Evaluated) -> str:
-        """That of the inner test that needs the least excuse."""
+        """The manner of the inner test that needs the least excuse."""
         return best_manner([each for each in found.inner if each.truth is Truth.MET])
 
 

@@ -1,4 +1,4 @@
-"""``count``: so many events of a fact, each of which passes a test, later than the newest of another fact."""
+"""``count``: a number of events of a fact that each pass a test, later than the newest of another fact."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
@@ -30,12 +30,12 @@ from cds_service.policy.loading.tests import LIMITS, TestReader
 from cds_service.policy.model import Test
 from cds_service.policy.places import Steps
 
-# How many events that do not count are said one by one.
+# How many events that do not count are listed individually.
 MOST_SAID = 3
 
 
 class Count(TestWord):
-    """How many events pass, on different days, compared with a limit."""
+    """The number of days with an event that passes, compared with a limit."""
 
     name = key = "count"
     schema = {
@@ -65,7 +65,7 @@ class Count(TestWord):
         return reader.limited(test, entry, place)
 
     def facts(self, test: Test) -> Iterator[str]:
-        """The events, and what they must come after; what is asked of each is not a fact."""
+        """The events, and the fact that they must come after; the attributes of events are not facts."""
         yield test.fact
         if test.after:
             yield test.after
@@ -76,7 +76,7 @@ class Count(TestWord):
         found = tally(test, facts)
         number = found.number
         if counted.open:
-            # What was not read may add events, and may say of an event what makes it pass no longer.
+            # Unread records may add events, or make an event fail.
             number = (0 if test.inner else number[0], inf)
         truth = compare(test, number)
         is_open = counted.open or (after is not None and after.open)
@@ -84,16 +84,16 @@ class Count(TestWord):
         return Evaluated(test, possible, (), counted, after, found)
 
     def why_it_fails(self, found: Evaluated) -> Why:
-        """How many count, and why others do not."""
+        """How many events count, and why others do not."""
         said = _counted(found)
         return Why(said, said)
 
     def why_it_is_open(self, found: Evaluated) -> str:
-        """The same, where there are any."""
+        """The same as ``why_it_fails`` if there are any events; otherwise ""."""
         return _counted(found) if found.fact is not None and found.fact.events else ""
 
     def clause(self, test: Test, rules: Rules) -> Clause:
-        """How many of which, and what each must be."""
+        """The required number of events, and the test that each must pass."""
         counted = capital(_asked_for(test, rules))
         if not test.inner:
             return Clause(counted)
@@ -104,20 +104,20 @@ class Count(TestWord):
         return Clause(counted + each, tuple(clause(asked, rules[test.fact].attributes) for asked in inner))
 
     def sentence(self, test: Test, rules: Rules) -> str:
-        """The same on one line."""
+        """The clause on one line."""
         each = [f", each with {inner_sentence(asked, rules[test.fact].attributes)}" for asked in test.inner]
         return _asked_for(test, rules) + "".join(each)
 
     def at_limit(self, test: Test, value: int | float, rules: Rules, today: date) -> str:
-        """A case with just so many."""
+        """A case with exactly ``value`` events."""
         return f"with {value} of '{test.fact}'"
 
 
 def tally(test: Test, facts: Facts) -> Tally:
     """Counts the events of a fact that pass a test.
 
-    More may have happened than is on record, so that the number has no upper end; but where an event on record fails
-    in full, the record is taken for all there is.
+    More may have happened than is on record, so the number has no upper limit; but if an event on record is certain and
+    fails, the record counts as complete.
     """
     start, latest_start = (facts[test.after].newest_days() if test.after else None) or (None, None)
     passing: list[Judged] = []
@@ -144,7 +144,7 @@ def tally(test: Test, facts: Facts) -> Tally:
 
 
 def _distinct_days(dates: Iterable[Days]) -> int:
-    """How many different days there are at least: dates that may be the same day count once."""
+    """The least number of different days: dates that may be the same day count once."""
     count, last = 0, None
     for when in sorted(dates, key=lambda when: when.last):
         if last is None or when.first > last:

@@ -1,4 +1,4 @@
-"""``fact``: one fact compared, with ``is`` or with limits."""
+"""``fact``: a comparison of one fact, with ``is`` or with limits."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -20,7 +20,7 @@ ONE_DAY = "values on the same day disagree"
 
 
 class Comparison(TestWord):
-    """A fact with several possible values is settled only where all of them agree."""
+    """A fact with several possible values is settled only if all of them agree."""
 
     name = key = "fact"
     schema = {"fact": {"$ref": "#/$defs/slug"}, "is": {"type": "boolean"}, **LIMIT_SCHEMAS}
@@ -43,27 +43,27 @@ class Comparison(TestWord):
         yield test.fact
 
     def evaluate(self, test: Test, facts: Facts) -> Evaluated:
-        """The truth on which all possible values agree; unknown where they do not, or there are none."""
+        """The truth on which all possible values agree; unknown if they disagree, or without values."""
         fact = facts[test.fact]
         truth = logic.agreement_of_all([compare(test, value) for value in fact.values])
-        # What cannot be read may be anything, and is not silence.
+        # An unreadable value may be anything, and is not silence.
         is_open = fact.open or ANYTHING in fact.values
         possible = kind_of(fact.rule).truths_if_open(test, fact, truth) if is_open else ALONE[truth]
         return Evaluated(test, possible, (), fact)
 
     def why_it_fails(self, found: Evaluated) -> Why:
-        """In the words of the fact's kind."""
+        """The reason, in the words of the fact's kind."""
         assert found.fact is not None
         return Why(*kind_of(found.fact.rule).why_it_fails(found.test, found.fact))
 
     def why_it_is_open(self, found: Evaluated) -> str:
-        """Whether possible values contradict each other."""
+        """The contradiction between possible values; "" if there is none."""
         assert found.fact is not None
         truths = {compare(found.test, value) for value in found.fact.values}
         return _why_two_ways(found.fact) if truths >= {Truth.MET, Truth.NOT_MET} else ""
 
     def what_is_open(self, found: Evaluated) -> list[str]:
-        """That the fact is not on record, or does not settle it."""
+        """States that the fact is not on record, or does not settle the test."""
         if found.truth is not Truth.UNKNOWN:
             return []
         assert found.fact is not None
@@ -72,7 +72,7 @@ class Comparison(TestWord):
         return [f"{title} not recorded" if silent else f"{title} does not settle it"]
 
     def clause(self, test: Test, rules: Rules) -> Clause:
-        """The comparison, which has none inside it."""
+        """The comparison, without inner clauses."""
         return Clause(self.sentence(test, rules))
 
     def sentence(self, test: Test, rules: Rules) -> str:
@@ -81,13 +81,13 @@ class Comparison(TestWord):
         return f"{rule.title}: {kind_of(rule).compared(test, rule)}"
 
     def at_limit(self, test: Test, value: int | float, rules: Rules, today: date) -> str:
-        """A case in which the fact has that value, with the date that makes it so."""
+        """A case in which the fact has that value, with the date that gives it."""
         rule = rules[test.fact]
         return f"with '{test.fact}' {value}{kind_of(rule).dated(rule.in_months, value, today)}"
 
 
 def _fits(entry: Mapping[str, Any], place: Steps, reader: TestReader) -> None:
-    """Notes a comparison that does not suit its fact: yes/no by ``is``, a number with limits that can be met."""
+    """Notes a comparison that does not fit its fact: yes/no needs ``is``, a number needs limits that can be met."""
     rule = reader.facts.get(entry["fact"])
     if rule is None:
         return

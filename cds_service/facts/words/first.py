@@ -1,4 +1,4 @@
-"""``first``: of several sources the first that says anything decides."""
+"""``first``: the first of several sources that is not silent decides."""
 
 from itertools import product
 
@@ -10,7 +10,7 @@ from cds_service.policy.model import Test
 
 
 class First(ListWord):
-    """What the first source says that says anything."""
+    """The truth of the first source that is not silent."""
 
     name = key = "first"
     schema = {"first": list_of_tests(2)}
@@ -32,7 +32,7 @@ class First(ListWord):
         return logic.first_settled(truths)
 
     def manner(self, found: Evaluated) -> str:
-        """That of the test that decides."""
+        """The manner of the test that decides."""
         return next((manner_of(each) for each in found.inner if each.truth is not Truth.UNKNOWN), "")
 
 

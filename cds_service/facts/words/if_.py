@@ -1,4 +1,4 @@
-"""``if`` … ``then``: a test that is only asked where a condition holds."""
+"""``if`` … ``then``: a test that applies only if a condition holds."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ from cds_service.policy.model import Test
 
 
 class If(PairWord):
-    """Material implication: where the condition is not met, the test counts as met."""
+    """Material implication: if the condition is not met, the test counts as met."""
 
     name = key = "if"
     schema = {"if": {"$ref": "#/$defs/test"}, "then": {"$ref": "#/$defs/test"}}
@@ -27,29 +27,29 @@ class If(PairWord):
     exceptions = (Excuse("if", "then", "in no case are both 'if' and 'then' not met: add one"),)
 
     def truth_of(self, first: Truth, second: Truth) -> Truth:
-        """Met where the condition is not; otherwise what the test asks."""
+        """Met if the condition is not met; otherwise the truth of the test."""
         return logic.some((logic.negation(first), second))
 
     def manner(self, found: Evaluated) -> str:
-        """Whether it does not apply."""
+        """``DOES_NOT_APPLY`` if the condition is not met; otherwise the manner of the test."""
         condition, asked = found.inner
         return DOES_NOT_APPLY if condition.truth is Truth.NOT_MET else manner_of(asked)
 
     def excuses(self, found: Evaluated, how: str) -> list[str]:
-        """What says that its condition does not hold."""
+        """The facts by which the condition does not hold."""
         return settled_by(found.inner[0], Truth.NOT_MET) if how == DOES_NOT_APPLY else []
 
     def asked(self, found: Evaluated) -> Sequence[Evaluated]:
-        """What it asks, without the condition."""
+        """The test without its condition."""
         return found.inner[1:]
 
     def clause(self, test: Test, rules: Rules) -> Clause:
-        """The clause of what it asks, and beside it when."""
+        """The clause of the test, with its condition beside it."""
         condition, asked = test.inner
         return excused_clause(asked, "Only asked", condition, "; elsewhere it does not apply, and counts as met", rules)
 
     def sentence(self, test: Test, rules: Rules) -> str:
-        """What it asks, and where."""
+        """The test and its condition."""
         condition, asked = test.inner
         return f"{inner_sentence(asked, rules)}, only asked where {inner_sentence(condition, rules)}"
 

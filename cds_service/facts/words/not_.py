@@ -15,7 +15,7 @@ from cds_service.policy.places import Steps
 
 
 class Not(TestWord):
-    """Met and not met change places; unknown stays unknown."""
+    """Swaps met and not met; unknown stays unknown."""
 
     name = key = "not"
     schema = {"not": {"$ref": "#/$defs/test"}}
@@ -25,20 +25,20 @@ class Not(TestWord):
         return Test(self, (reader.test(entry["not"], (*place, "not")),), place=place)
 
     def evaluate(self, test: Test, facts: Facts) -> Evaluated:
-        """The opposite of the truth inside."""
+        """The opposite of the inner truth."""
         inner = evaluate(test.inner[0], facts)
         return Evaluated(test, frozenset(map(logic.negation, inner.possible)), (inner,))
 
     def settled_by(self, found: Evaluated, truth: Truth) -> list[str]:
-        """What settles the test inside, the other way round."""
+        """The facts that give the inner test the opposite truth."""
         return settled_by(found.inner[0], logic.negation(truth))
 
     def clause(self, test: Test, rules: Rules) -> Clause:
-        """The clause inside, under its heading."""
+        """The inner clause, under its heading."""
         return Clause("The opposite of this:", (clause(test.inner[0], rules),))
 
     def sentence(self, test: Test, rules: Rules) -> str:
-        """The sentence inside, in brackets."""
+        """The inner sentence, in brackets."""
         return f"not ({sentence(test.inner[0], rules)})"
 
 

@@ -1,4 +1,4 @@
-"""``of``: so many of these tests are met."""
+"""``of``: a number of these tests are met."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -28,7 +28,7 @@ from cds_service.policy.places import Steps
 
 
 class Of(TestWord):
-    """How many are met, for certain and at most, compared with a limit."""
+    """How many are met, at least and at most, compared with a limit."""
 
     name = key = "of"
     schema = {"of": list_of_tests(2), **LIMIT_SCHEMAS}
@@ -36,7 +36,7 @@ class Of(TestWord):
     is_leaf = True
 
     def load(self, entry: Mapping[str, Any], place: Steps, reader: TestReader) -> Test:
-        """The test of ``{"of": […], "at_least": …}``; no finding may be counted twice."""
+        """The test of ``{"of": […], "at_least": …}``; no finding may count twice."""
         reader.only(entry, {"of"}, set(LIMITS), place)
         _told_apart(entry["of"], place, reader)
         test = Test(self, reader.tests(entry["of"], (*place, "of")), place=place)
@@ -48,42 +48,42 @@ class Of(TestWord):
         return Evaluated(test, together(inner, lambda truths: compare(test, how_many(truths))), inner)
 
     def beside_when_met(self, found: Evaluated) -> str:
-        """How many are met, negative and open."""
+        """How many are met, not met and open."""
         return members(found)
 
     def why_it_fails(self, found: Evaluated) -> Why:
-        """How many are met, negative and open."""
+        """How many are met, not met and open."""
         said = members(found)
         return Why(said, said)
 
     def why_it_is_open(self, found: Evaluated) -> str:
-        """The same, where anything is known of any of them."""
+        """How many are met, not met and open; "" if all are open."""
         nothing_known = how_many(each.truth for each in found.inner) == (0, len(found.inner))
         return "" if nothing_known else members(found)
 
     def what_is_open(self, found: Evaluated) -> list[str]:
-        """What is open in each."""
+        """What is open in each inner test."""
         if found.truth is not Truth.UNKNOWN:
             return []
         inner = (leaf for each in found.inner for leaf in leaves(each))
         return [title for leaf in inner for title in word_of(leaf.test).what_is_open(leaf)]
 
     def clause(self, test: Test, rules: Rules) -> Clause:
-        """How many of which clauses."""
+        """The required number of the inner clauses."""
         heading = f"{capital(limits_in_words(test))} of these:"
         return Clause(heading, tuple(clause(each, rules) for each in test.inner))
 
     def sentence(self, test: Test, rules: Rules) -> str:
-        """How many of which sentences."""
+        """The required number of the inner sentences."""
         return f"{limits_in_words(test)} of: {'; '.join(inner_sentence(each, rules) for each in test.inner)}"
 
     def at_limit(self, test: Test, value: int | float, rules: Rules, today: date) -> str:
-        """A case in which just so many are met."""
+        """A case in which exactly ``value`` tests are met."""
         return f"in which {value} of these {len(test.inner)} tests are met"
 
 
 def members(found: Evaluated) -> str:
-    """How many members of a list are met, negative and open."""
+    """How many members of a list are met, not met and open."""
     truths = [each.truth for each in found.inner]
     met, negative = truths.count(Truth.MET), truths.count(Truth.NOT_MET)
     counted = ((met, "positive"), (negative, "negative"), (truths.count(Truth.UNKNOWN), "not on record"))
@@ -92,7 +92,7 @@ def members(found: Evaluated) -> str:
 
 
 def _told_apart(entries: list[Mapping[str, Any]], place: Steps, reader: TestReader) -> None:
-    """Notes a finding that two members of a list read, and that would be counted twice."""
+    """Notes a finding that two members of a list read, and that would count twice."""
     seen: dict[str, int] = {}
     for n, member in enumerate(entries):
         for name in _facts_in(member):
@@ -106,7 +106,7 @@ def _told_apart(entries: list[Mapping[str, Any]], place: Steps, reader: TestRead
 
 
 def _facts_in(entry: Any) -> set[str]:
-    """The facts that a member's test reads, without those that only void or waive it."""
+    """The facts that a member's test reads, without facts that only void or waive it."""
     if isinstance(entry, list):
         return {name for item in entry for name in _facts_in(item)}
     if not isinstance(entry, dict):

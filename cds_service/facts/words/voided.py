@@ -1,4 +1,4 @@
-"""``test`` … ``voided_by``: a test whose failing is not an answer where something else is so."""
+"""``test`` … ``voided_by``: a test whose failure does not count if another test is met."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from cds_service.policy.model import Test
 
 
 class Voided(PairWord):
-    """What the test comes to; a failing test is unknown where the doubt is met."""
+    """The truth of the test; a failed test is unknown if the voiding test is met."""
 
     name = "voided"
     key = "voided_by"
@@ -21,28 +21,28 @@ class Voided(PairWord):
     exceptions = (Excuse("voided_by", "test", "in no case is 'voided_by' met and 'test' failed: add one"),)
 
     def recognizes(self, entry: Mapping[str, Any]) -> bool:
-        """Whether there is a test here that nothing waives: then something voids it, or is missing."""
+        """Whether the entry has a test without a waiver; then it must have ``voided_by``."""
         return "test" in entry and "waived_by" not in entry
 
     def truth_of(self, first: Truth, second: Truth) -> Truth:
-        """The test's truth, or unknown where its failing is voided."""
+        """The truth of the test, or unknown if its failure is voided."""
         return Truth.UNKNOWN if first is Truth.NOT_MET and second is Truth.MET else first
 
     def manner(self, found: Evaluated) -> str:
-        """That of the test."""
+        """The manner of the test."""
         return manner_of(found.inner[0])
 
     def asked(self, found: Evaluated) -> Sequence[Evaluated]:
-        """The test, without what voids it."""
+        """The test without the voiding test."""
         return found.inner[:1]
 
     def clause(self, test: Test, rules: Rules) -> Clause:
-        """The clause of the test, and beside it what voids it."""
+        """The clause of the test, with the voiding test beside it."""
         held, doubt = test.inner
         return excused_clause(held, "A no does not count, and leaves it unknown,", doubt, "", rules)
 
     def sentence(self, test: Test, rules: Rules) -> str:
-        """The test, and what voids it."""
+        """The test and its voiding test."""
         held, doubt = test.inner
         return f"{inner_sentence(held, rules)}, a no does not count where {inner_sentence(doubt, rules)}"
 

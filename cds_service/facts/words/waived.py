@@ -1,4 +1,4 @@
-"""``test`` … ``waived_by``: a test that something else may stand in for."""
+"""``test`` … ``waived_by``: a test that another test may replace."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ from cds_service.policy.model import Test
 
 
 class Waived(PairWord):
-    """Met where the waiver is; otherwise what the test comes to."""
+    """Met if the waiver is met; otherwise the truth of the test."""
 
     name = "waived"
     key = "waived_by"
@@ -28,33 +28,33 @@ class Waived(PairWord):
     exceptions = (Excuse("waived_by", "test", "in no case is 'waived_by' met and 'test' not: add one"),)
 
     def recognizes(self, entry: Mapping[str, Any]) -> bool:
-        """Whether a test stands beside what waives it."""
+        """Whether the entry has a test and its waiver."""
         return "test" in entry and "waived_by" in entry
 
     def truth_of(self, first: Truth, second: Truth) -> Truth:
-        """The test's truth, or met by the waiver."""
+        """Met by the waiver, otherwise the truth of the test."""
         return second if second is Truth.MET else first
 
     def manner(self, found: Evaluated) -> str:
-        """Waived where the test alone is not met."""
+        """``WAIVED`` if the test alone is not met; otherwise the manner of the test."""
         held, _ = found.inner
         return manner_of(held) if held.truth is Truth.MET else WAIVED
 
     def excuses(self, found: Evaluated, how: str) -> list[str]:
-        """What waives it."""
+        """The facts by which the waiver is met."""
         return settled_by(found.inner[1], Truth.MET) if how == WAIVED else []
 
     def asked(self, found: Evaluated) -> Sequence[Evaluated]:
-        """The test, without what waives it."""
+        """The test without its waiver."""
         return found.inner[:1]
 
     def clause(self, test: Test, rules: Rules) -> Clause:
-        """The clause of the test, and beside it what waives it."""
+        """The clause of the test, with its waiver beside it."""
         held, waiver = test.inner
         return excused_clause(held, "Waived, counted as met and shown as waived,", waiver, "", rules)
 
     def sentence(self, test: Test, rules: Rules) -> str:
-        """The test, and what waives it."""
+        """The test and its waiver."""
         held, waiver = test.inner
         return f"{inner_sentence(held, rules)}, waived where {inner_sentence(waiver, rules)}"
 
