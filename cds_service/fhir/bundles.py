@@ -1,4 +1,4 @@
-"""What a prefetch value holds: resources out of whatever the EHR sent, or why there are none (FHIR R4 Bundle)."""
+"""The content of a prefetch value: the resources in whatever the EHR sent, or why there are none (FHIR R4 Bundle)."""
 
 from collections.abc import Iterable, Mapping
 from json import dumps
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from cds_service.fhir.elements import Json
 
 DEEPEST_BUNDLE = 4
-# More copies of one resource that contradict each other say no more than these.
+# More copies of one resource than these add nothing.
 MOST_COPIES = 10
 _MATCH = {"mode": "match"}
 _NO_RECORDS = ("Bundle", "OperationOutcome")
@@ -15,12 +15,12 @@ _UNREADABLE_BUNDLE = "the EHR sent a Bundle that cannot be read"
 
 
 class ReadLimits(NamedTuple):
-    """The most that is read of one call.
+    """The most that the service reads of one call.
 
-    ``resources`` counts those of its prefetch, each copy of them; also the components of measurements, and the
-    further sites, reasons and payors of all records of one type. ``drafts`` counts the orders of draftOrders,
-    ``text_characters`` the words of one code of a record, ``all_text_characters`` those of all records that are read by
-    their words, and all codes and words of the orders, their sites and reasons.
+    ``resources`` counts the resources of its prefetch, each copy separately, and also the components of measurements,
+    and the additional sites, reasons and payors of all records of one type. ``drafts`` counts the orders of
+    draftOrders, ``text_characters`` the words of one code of a record, ``all_text_characters`` the words of all records
+    that are read by their words, and all codes and words of the orders, their sites and reasons.
     """
 
     resources: int = 5_000
@@ -30,7 +30,7 @@ class ReadLimits(NamedTuple):
 
     @property
     def worded_beyond(self) -> str:
-        """Why no text is read behind the last of ``all_text_characters``."""
+        """Why no text is read after the last of ``all_text_characters``."""
         return f"is worded beyond CDS_SERVICE_MAX_ALL_TEXT_CHARACTERS ({self.all_text_characters})"
 
 
@@ -38,9 +38,9 @@ DEFAULT_LIMITS = ReadLimits()
 
 
 class PrefetchValue:
-    """What one prefetch value holds: resources by type and by fullUrl, and why something in it failed (or None).
+    """The content of one prefetch value: resources by type and by fullUrl, and why something in it failed (or None).
 
-    ``left_out``: that more exists than was sent, in words in which ``{}`` stands for what was asked for (or None).
+    ``left_out`` says that more exists than was sent, with ``{}`` for the requested resources (or None).
     """
 
     __slots__ = ("addresses", "by_type", "failure", "left_out")
@@ -52,16 +52,16 @@ class PrefetchValue:
         self.left_out: str | None = None
 
     def fails(self, why: str) -> None:
-        """Something in it could not be had; what is said first is said."""
+        """Notes why something in the value failed; the first reason stays."""
         self.failure = self.failure or why
 
 
 def read_value(value: Any) -> PrefetchValue:
     """Reads a prefetch value: null, a resource, a Bundle (of Bundles), a list, an OperationOutcome, or anything.
 
-    A Bundle is whole only if nothing in it says otherwise (FHIR R4 Bundle): a ``next`` link; a ``total`` above the
-    matches that it holds; an entry whose response is not a success, that holds no resource, or an OperationOutcome that
-    says so.
+    A Bundle is complete unless something in it says otherwise (FHIR R4 Bundle): a ``next`` link; a ``total`` above the
+    number of its matches; an entry whose response is not a success, that holds no resource, or an OperationOutcome that
+    reports an error.
     """
     found = PrefetchValue()
     value = unwrapped(value)
@@ -74,7 +74,7 @@ def read_value(value: Any) -> PrefetchValue:
 
 
 def _collect(item: Any, address: Any, depth: int, into: PrefetchValue) -> None:
-    """Adds the resources in an item, a Bundle's one by one."""
+    """Adds the resources in an item; the resources of a Bundle one by one."""
     kind = item.get("resourceType") if isinstance(item, dict) else None
     if not isinstance(kind, str):
         into.fails("the EHR sent something that is not a FHIR resource")
@@ -94,7 +94,7 @@ def _collect_entries(bundle: Json, depth: int, into: PrefetchValue) -> None:
         into.fails(_UNREADABLE_BUNDLE)
         return
     by_type, addresses = into.by_type, into.addresses
-    # Those that are no matches of the search.
+    # The entries that are not matches of the search.
     others = 0
     for entry in entries:
         if not isinstance(entry, dict):
@@ -105,7 +105,7 @@ def _collect_entries(bundle: Json, depth: int, into: PrefetchValue) -> None:
             into.fails(f"the EHR could not answer a part of it ({status})")
             others += 1
             continue
-        # Some write the resource itself in place of the entry.
+        # Some servers send the resource itself instead of an entry.
         resource = entry if "resourceType" in entry else entry.get("resource")
         if resource is None:
             into.fails("the EHR sent an entry without a resource")
@@ -115,7 +115,7 @@ def _collect_entries(bundle: Json, depth: int, into: PrefetchValue) -> None:
         if found != _MATCH and isinstance(found, dict) and found.get("mode") in ("include", "outcome"):
             others += 1
         address = entry.get("fullUrl")
-        # One more of a list, as most are, costs no call.
+        # Another resource of the same type, the usual case, needs no call.
         if isinstance(resource, dict) and isinstance(kind := resource.get("resourceType"), str) and kind in by_type:
             by_type[kind].append(resource)
             if isinstance(address, str):
@@ -135,7 +135,7 @@ def _note_what_is_left_out(bundle: Json, matches: int, into: PrefetchValue) -> N
 
 
 def _status_of(entry: Json) -> str | None:
-    """The status of the response to one entry of a batch; "unreadable" where it is not an HTTP status."""
+    """The status of the response to one entry of a batch; "unreadable" if it is not an HTTP status."""
     response = entry.get("response")
     status = response.get("status") if isinstance(response, dict) else None
     if status is None:
@@ -144,9 +144,10 @@ def _status_of(entry: Json) -> str | None:
 
 
 def unwrapped(value: Any) -> Any:
-    """A prefetch value that is in an entry, ``{"response": {"status": "200 OK"}, "resource": {...}}``, by itself.
+    """The resource of a prefetch value that is an entry, ``{"response": {"status": "200 OK"}, "resource": {...}}``.
 
-    CDS Hooks had it so before 1.0, and clients still send it. A status other than 2xx says that it could not be read.
+    CDS Hooks used this form before 1.0, and clients still send it. A status other than 2xx gives an OperationOutcome.
+    Other values come back unchanged.
     """
     if not isinstance(value, dict) or "resourceType" in value or not isinstance(value.get("response"), dict):
         return value
@@ -155,7 +156,7 @@ def unwrapped(value: Any) -> Any:
 
 
 def size_of(value: Any, depth: int = 0) -> int:
-    """How many resources a prefetch value holds, each copy counted."""
+    """The number of resources in a prefetch value; each copy counts."""
     value = unwrapped(value) if depth == 0 else value
     if isinstance(value, list) and depth == 0:
         return sum(size_of(part, 1) for part in value)
@@ -173,7 +174,7 @@ def size_of(value: Any, depth: int = 0) -> int:
 
 
 def next_page(value: Any) -> str | None:
-    """The address of the page that follows one page of a search; "" where it is not text, None where none follows."""
+    """The address of the next page of a search; "" if the address is not text, None if there is no next page."""
     value = unwrapped(value)
     links = value.get("link") if isinstance(value, dict) and value.get("resourceType") == "Bundle" else None
     for link in links if isinstance(links, list) else ():
@@ -184,7 +185,7 @@ def next_page(value: Any) -> str | None:
 
 
 def is_error(outcome: Mapping[str, Any]) -> bool:
-    """Whether an OperationOutcome says that something failed, and not merely remarks on it."""
+    """Whether an OperationOutcome reports an error, not only a warning or information."""
     issues = outcome.get("issue")
     return not isinstance(issues, list) or any(
         isinstance(issue, dict) and issue.get("severity") in ("fatal", "error") for issue in issues
@@ -214,7 +215,7 @@ def once(resources: Iterable[Json]) -> list[Json]:
 
 
 def newest_copies(resources: Iterable[Json]) -> list[Json]:
-    """The different copies of each resource that are of its latest version; of several it is not known which holds."""
+    """The different copies of each resource in its latest version; if there are several, any of them may be current."""
     kept: dict[Any, list[Json]] = {}
     for resource in resources:
         identity = resource.get("id")
@@ -236,7 +237,7 @@ def _updated(resource: Json) -> str:
 
 
 class _Version:
-    """One version of a resource, which is written down at most once, and only where two are of one moment."""
+    """One version of a resource; serialized at most once, and only if two versions have the same time."""
 
     def __init__(self, resource: Json) -> None:
         self.resource = resource

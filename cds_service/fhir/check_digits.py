@@ -25,7 +25,7 @@ _FIRST = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
 
 
 def is_loinc(code: str) -> bool:
-    """Whether a code can be one of LOINC: its last digit follows from the others."""
+    """Whether a code can be a LOINC code: its last digit is the check digit of the others."""
     found = _LOINC.fullmatch(code)
     if found is None:
         return False
@@ -34,7 +34,7 @@ def is_loinc(code: str) -> bool:
 
 
 def is_snomed(code: str) -> bool:
-    """Whether a code can be one of SNOMED CT: 6 to 18 digits whose last follows from the others."""
+    """Whether a code can be a SNOMED CT code: 6 to 18 digits, of which the last is the check digit."""
     if not _SNOMED.fullmatch(code):
         return False
     total = 0
@@ -46,5 +46,5 @@ def is_snomed(code: str) -> bool:
     return total == 0
 
 
-# By canonical system: whether a code can be one of it.
+# For each canonical system, the check of its codes.
 CHECKED: Mapping[str, Callable[[str], bool]] = {LOINC: is_loinc, SNOMED: is_snomed}

@@ -1,4 +1,4 @@
-"""The CodeableConcept that says what a resource is, where it is in the resource itself (FHIR R4 and R5)."""
+"""The CodeableConcept that identifies a resource, if it is in the resource itself (FHIR R4 and R5)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,21 +10,21 @@ BILLING_OPTIONS = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-bi
 
 
 def inline_concept(part: Mapping[str, Any]) -> Any:
-    """The concept of a resource, or of an Observation component; None where it is not there.
+    """The concept of a resource, or of an Observation component; None if it is not there.
 
-    In R5 some of these elements have another name or are CodeableReferences, of which it is the ``concept``.
+    In R5 some of these elements have another name or are CodeableReferences; then the result is their ``concept``.
     """
     kind = part.get("resourceType")
-    # A component, too, may bring a type, and of any shape.
+    # A component may also have a resourceType, of any JSON type.
     row = TYPES.get(kind) if isinstance(kind, str) else None
     return part.get("code") if row is None else concept_by(row, part)
 
 
 def concept_by(row: ResourceType, part: Mapping[str, Any]) -> Any:
-    """The same of a resource whose row is known."""
+    """``inline_concept`` of a resource whose row is known."""
     found = part.get(row.concept)
     if isinstance(found, dict) and "concept" not in found and not row.concept_too:
-        # So it is of most records.
+        # The usual case.
         return found
     if row.concept_too:
         said = [item for name in (row.concept, *row.concept_too) for item in list_of(part.get(name))]
@@ -42,7 +42,7 @@ def inner_concept(value: Any) -> Any:
 
 
 def _joined(concepts: list[Any]) -> Json | None:
-    """Several concepts that say what one resource is, as one. Raises UnreadableError where a coding has no shape."""
+    """Several concepts of one resource as one. Raises UnreadableError if the codings do not have FHIR's shape."""
     texts = [
         concept["text"] for concept in concepts if isinstance(concept, dict) and isinstance(concept.get("text"), str)
     ]

@@ -1,4 +1,4 @@
-"""FHIR dates as intervals of days: a partial date (2024, 2024-03) is every day that it may mean."""
+"""FHIR dates as intervals of days: a partial date (2024, 2024-03) covers every day that it may mean."""
 
 import re
 from calendar import monthrange
@@ -12,14 +12,14 @@ LONGEST_MONTH = 31
 
 
 class Days(NamedTuple):
-    """An interval of days, both ends included, and the text to show for it."""
+    """An interval of days, both ends included, and its text to show."""
 
     first: date
     last: date
     text: str
 
 
-# No time of day is longer; what is not bounded here would be kept whole in the cache below.
+# No time of day is longer; without this bound, the cache below would keep longer texts.
 _FHIR_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T.{0,40})?)?)?")
 
 
@@ -27,8 +27,8 @@ _FHIR_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T.{0,40})?)?)?")
 def days(text: str) -> Days:
     """Reads a FHIR date, dateTime or instant (FHIR R4 datatypes, section 2.24.0.1).
 
-    A time of day is dropped: the day is the one written down at the place of care.
-    Raises UnreadableError when the text is not a FHIR date.
+    Drops the time of day: the day is the one written at the place of care. Raises UnreadableError if the text is not a
+    FHIR date.
     """
     if _FHIR_DATE.fullmatch(text):
         try:
@@ -46,9 +46,9 @@ def days(text: str) -> Days:
 
 
 def is_future(text: str, today: date) -> bool:
-    """Whether a FHIR date lies wholly after today (a UTC day).
+    """Whether a FHIR date is wholly after today (a UTC day).
 
-    A time with an offset is compared in UTC; a day without a time as ``is_future_day``.
+    A time with an offset is compared in UTC; a day without a time as in ``is_future_day``.
     """
     first = days(text).first
     if first <= today:
@@ -63,10 +63,10 @@ def is_future(text: str, today: date) -> bool:
 
 
 def is_future_day(day: date, today: date) -> bool:
-    """Whether a day without a time lies after today (a UTC day).
+    """Whether a day without a time is after today (a UTC day).
 
-    It is a day of the place of care, and somewhere on earth the next one may have begun (UTC+14): it is in the future
-    only where it is later than that.
+    The day is local to the place of care, and somewhere on earth tomorrow may have begun (UTC+14), so only a later day
+    is in the future.
     """
     return (day - today).days > 1
 
@@ -87,10 +87,10 @@ def years_after(day: date, years: int) -> date:
 
 
 def months_between(start: date, end: date) -> float:
-    """Calendar months from one day to a later one: the completed months, and the days of the month begun as 31sts.
+    """Calendar months from one day to a later one: the completed months, and the days of the started month as 31sts.
 
-    A month is complete on the same day of a later month, or on the last day of a month that does not have that day: the
-    way in which FHIRPath and CQL add months to a date.
+    A month is complete on the same day of a later month, or on the last day of a month that does not have that day, as
+    in the date arithmetic of FHIRPath and CQL.
     """
     completed = (end.year - start.year) * 12 + end.month - start.month
     reached = _months_later(start, completed)
@@ -106,14 +106,14 @@ def _months_later(start: date, months: int) -> date:
 
 
 def day_before(day: date, count: int) -> date:
-    """The day ``count`` days earlier, not before the first day that Python knows."""
+    """The day ``count`` days earlier, but not before Python's first day."""
     return date.fromordinal(max(1, day.toordinal() - count))
 
 
 def shift(text: str, by: timedelta) -> str:
     """Moves a FHIR date by whole days and keeps its precision and its time of day.
 
-    A partial date moves by its middle, so that a year or a month stays about as long ago as it was.
+    A partial date moves by its midpoint, so a year or a month stays about as long ago as before.
     """
     span = days(text)
     middle = span.first + (span.last - span.first) / 2

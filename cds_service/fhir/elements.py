@@ -1,4 +1,4 @@
-"""Strict readers of FHIR R4 elements: the value, or UnreadableError where the JSON does not have FHIR's shape."""
+"""Strict readers of FHIR R4 elements: the value, or UnreadableError if the JSON does not have FHIR's shape."""
 
 import re
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ def object_of(value: Any) -> Json:
 
 
 def list_of(value: Any) -> list[Any]:
-    """An element that may repeat: nothing is an empty list, a single value a list of one."""
+    """An element that may repeat: null gives an empty list, a single value a list of one."""
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
@@ -41,7 +41,7 @@ def text_of(value: Any) -> str:
 
 
 def number_of(value: Any) -> float:
-    """A finite number; true and false are none."""
+    """A finite number; booleans are not numbers."""
     try:
         if isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value):
             return value
@@ -65,7 +65,7 @@ def first_of(resource: Mapping[str, Any], *names: str) -> Any:
 
 
 def status_of(concept: Any) -> str | None:
-    """The code of a status CodeableConcept; a bare string, as some servers send, is taken as the code."""
+    """The code of a status CodeableConcept; a bare string, which some servers send, counts as the code."""
     if concept is None or isinstance(concept, str):
         return concept
     for coding in codings(concept):
@@ -77,7 +77,8 @@ def status_of(concept: Any) -> str | None:
 
 
 def coding_key(system: str | None, code: str) -> Key | None:
-    """Canonical (system, code) of a coding in a standard system; a missing system is judged by the code's shape."""
+    """Canonical (system, code) of a coding in a standard system; without a system, the code's shape decides. None for
+    others."""
     if system:
         system = canonical_system(system)
         if not is_standard(system):
@@ -89,13 +90,13 @@ def coding_key(system: str | None, code: str) -> Key | None:
 
 
 def relative(reference: str) -> str:
-    """``Type/id`` of a literal reference without server address and version; other forms come back as they are."""
+    """``Type/id`` of a literal reference without server address and version; other forms come back unchanged."""
     parts = reference.partition("/_history/")[0].rsplit("/", 2)
     return "/".join(parts[-2:]) if len(parts) > 1 else reference
 
 
 def codings(concept: Any) -> list[Json]:
-    """The codings of a CodeableConcept. Raises UnreadableError where the shape is not FHIR's."""
+    """The codings of a CodeableConcept. Raises UnreadableError if the concept does not have FHIR's shape."""
     if concept is None:
         return []
     if not isinstance(concept, dict):
@@ -127,7 +128,7 @@ def concept_keys(concept: Any) -> list[tuple[Key, bool]]:
 
 
 def readable_keys(concept: Any) -> list[Key]:
-    """The (system, code) pairs of a concept; one that cannot be read has none, and is still read by its words."""
+    """The (system, code) pairs of a concept; empty if the concept is unreadable, because its words still count."""
     try:
         return [key for key, _ in concept_keys(concept)]
     except UnreadableError:
@@ -135,8 +136,7 @@ def readable_keys(concept: Any) -> list[Key]:
 
 
 def concept_texts(concept: Any) -> list[str]:
-    """What a concept says in words: its text, then the displays of its codings, each once, as far as they can be
-    read."""
+    """The readable words of a concept: its text, then the displays of its codings, each once."""
     if not isinstance(concept, dict):
         return []
     said, listed = concept.get("text"), concept.get("coding")
@@ -151,12 +151,12 @@ def concept_texts(concept: Any) -> list[str]:
 
 
 def concept_text(concept: Any) -> str:
-    """All that a concept says in words, as one text."""
+    """All words of a concept, as one text."""
     return " ".join(concept_texts(concept))
 
 
 def concept_label(concept: Any) -> str:
-    """What a concept is called in the chart's own words, once: its text, or else the first display of its codings."""
+    """The name of a concept in the chart's own words: its text, or else the first display of its codings."""
     if not isinstance(concept, dict):
         return ""
     listed = concept.get("coding")
@@ -167,7 +167,7 @@ def concept_label(concept: Any) -> str:
 class Quantity(NamedTuple):
     """A measured number as interval, its unit as written (code, then text; "" for none), and the text to show.
 
-    ``coded``: the code is UCUM's, so that a text beside it may only say the same.
+    ``coded``: the code is UCUM's, so text beside it must agree with the code.
     """
 
     interval: Interval
@@ -176,7 +176,7 @@ class Quantity(NamedTuple):
     coded: bool = False
 
 
-# A number as people type it: "7", "7/10", "6-7 out of 10", "44%", "28.4 kg/m2"; nothing longer is searched.
+# A number as people type it: "7", "7/10", "6-7 out of 10", "44%", "28.4 kg/m2"; longer text is not searched.
 _TYPED = re.compile(
     r"(?P<low>\d{1,4}(?:\.\d{1,4})?)(?:\s*(?:-|\u2013|to)\s*(?P<high>\d{1,4}(?:\.\d{1,4})?))?"
     r"\s*(?P<unit>(?:(?:/|out of|of)\s*\d{1,3})|[a-z%\[][a-z0-9%/^()\[\]_. \u00b2]{0,20})?",
@@ -188,7 +188,7 @@ LONGEST_TYPED = 40
 def quantity_of(part: Mapping[str, Any]) -> Quantity | None:
     """The number in value[x] of an Observation or component: Quantity (with comparator), Range, integer or typed text.
 
-    None where there is no number.
+    None if there is no number.
     """
     if "valueQuantity" in part:
         return _from_quantity(object_of(part["valueQuantity"]))
@@ -212,12 +212,13 @@ def quantity_of(part: Mapping[str, Any]) -> Quantity | None:
 
 
 def has_value(part: Mapping[str, Any]) -> bool:
-    """Whether an Observation or component brings any value[x]."""
+    """Whether an Observation or component has any value[x]."""
     return any(part[name] is not None for name in part if name.startswith("value"))
 
 
 def typed_quantity(text: str) -> Quantity | None:
-    """A number that somebody typed as text, with what is behind it as its unit ("7/10"); None where it is none."""
+    """A number that somebody typed as text, with the rest of the text as its unit ("7/10"); None if it is not a
+    number."""
     found = _TYPED.fullmatch(text.strip()) if len(text) <= LONGEST_TYPED else None
     if found is None:
         number = _number_in(text)
@@ -250,13 +251,13 @@ def _from_quantity(quantity: Mapping[str, Any]) -> Quantity | None:
 
 
 def _spellings(quantity: Mapping[str, Any]) -> tuple[str, ...]:
-    """The unit's code and its text, as far as they are there."""
+    """The unit's code and its text, if present."""
     written = [quantity.get("code"), quantity.get("unit")]
     return tuple(dict.fromkeys(bare for text in written if isinstance(text, str) and (bare := unit_spelling(text))))
 
 
 _POWERS = (("\u00b2", "2"), ("**2", "2"), ("^2", "2"), ("(m2)", "m2"))
-# A scale named by its ends or its upper end: "{0-10}", "(0-10)", "out of 10", "/ 10".
+# A scale given by its ends or its upper end: "{0-10}", "(0-10)", "out of 10", "/ 10".
 _SCALE = re.compile(r"[{(]?(?:0-|0to|/|outof|of)(\d{1,3})(?:scale)?[)}]?")
 
 
@@ -269,7 +270,7 @@ def unit_spelling(text: str) -> str:
     return f"/{scale[1]}" if scale else spelled
 
 
-# Units that a number may be in by mistake, in the spelling of ``unit_spelling``.
+# Units that a number may have by mistake, in the spelling of ``unit_spelling``.
 UNITS = frozenset(
     (
         *("kg", "g", "mg", "lb", "lbs", "[lb_av]", "oz", "[oz_av]", "m", "cm", "mm", "in", "[in_i]", "ft", "[ft_i]"),
@@ -279,7 +280,7 @@ UNITS = frozenset(
 
 
 def is_annotation(unit: str) -> bool:
-    """Whether a unit is an annotation alone ("{score}"), which is not a unit (UCUM, section 6.3)."""
+    """Whether a unit is only an annotation ("{score}"), which is not a unit (UCUM, section 6.3)."""
     return unit.startswith("{") and unit.find("}") == len(unit) - 1
 
 

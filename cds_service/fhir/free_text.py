@@ -1,8 +1,8 @@
-"""What free text says of a phrase: that it is so, or that it is over, suspected, mentioned, of a relative, or denied.
+"""The manner in which free text uses a phrase: reported, past, suspected, mentioned, about a relative, or denied.
 
-The tables are published in docs/how-a-chart-is-read.md. A text is read in clauses: what ``;``, a full stop, a line or
-``but`` ends, ends what a word before it says of the words behind it, and so does a comma outside a list ("no fever,
-chills or discitis" denies all three).
+The tables are published in docs/how-a-chart-is-read.md. A text is read in clauses. A word that qualifies the words
+after it does so up to ``;``, a full stop, a new line, or ``but``, or up to a comma outside a list ("no fever, chills or
+discitis" denies all three).
 """
 
 import re
@@ -14,14 +14,14 @@ from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple
 
-# Between the texts of one concept (its text, the displays of its codings): each of them speaks for itself.
+# Separates the texts of one concept (its text, the displays of its codings); each text is read on its own.
 NEXT_TEXT = "\x1e"
-# Between two clauses: no phrase holds it, and no clause does.
+# Separates two clauses; it is in no phrase and no clause.
 _APART = "|"
 
 
 class Said(IntEnum):
-    """In which manner a phrase is in a text, the firmest first."""
+    """The manner in which a text uses a phrase, from the firmest to the least firm."""
 
     REPORTED = 0
     PAST = 1
@@ -31,20 +31,22 @@ class Said(IntEnum):
     DENIED = 5
 
 
-# Byte by byte, what is not a letter or digit becomes a space: many times quicker than a pattern.
+# Replaces each byte that is not a letter or digit by a space: many times faster than a pattern.
 _TO_WORDS = bytes(byte if chr(byte) in "0123456789abcdefghijklmnopqrstuvwxyz" else ord(" ") for byte in range(256))
 _MARKS = ",:;?" + NEXT_TEXT
 _TO_CLAUSES = bytes(byte if chr(byte) in _MARKS else _TO_WORDS[byte] for byte in range(256))
 
 
 def words(text: str) -> str:
-    """Text as lower-case words with one space around each, so that " phrase " can be looked for inside it."""
+    """Text as lower-case words with one space around each, so that " phrase " can be found inside it."""
     return FreeText(text).plain
 
 
 class PhraseIndex:
-    """Phrases in the form of ``words``, each by that word of it which fewest of them share: which of them are in a text
-    costs a look at the words of that text, and not one at each phrase."""
+    """Phrases in the form of ``words``, each filed under its word that the fewest phrases share.
+
+    Finding the phrases of a text costs a look at the words of that text, not at each phrase.
+    """
 
     __slots__ = ("_by_word",)
 
@@ -58,7 +60,7 @@ class PhraseIndex:
                 self._by_word.setdefault(rarest, []).append(phrase)
 
     def found_in(self, text: "FreeText") -> list[str]:
-        """The phrases that are in a text; their order says nothing."""
+        """The phrases in a text, in no particular order."""
         told = self._by_word.keys() & text.words
         if not told:
             return []
@@ -66,12 +68,12 @@ class PhraseIndex:
         return [phrase for word in told for phrase in self._by_word[word] if phrase in plain]
 
 
-# Before a phrase of the same clause: it is not so.
+# Before a phrase of the same clause: the phrase is denied.
 DENIALS = (
     *("no", "not", "without", "w o", "denies", "denied", "denying", "negative for", "neg for", "neg", "free of"),
     *("absence of", "never", "excludes", "exclude", "excluded", "excluding", "ruled out", "lack of", "lacks"),
 )
-# They begin like a denial, and deny nothing: what was tried "without relief" was tried.
+# These begin like a denial, and deny nothing: a treatment "without relief" was tried.
 NO_DENIALS = (
     *("no relief", "no improvement", "no change", "no benefit", "no response", "no success", "no better"),
     *("no lasting relief", "no significant relief", "no significant improvement", "no lasting improvement"),
@@ -82,18 +84,18 @@ NO_DENIALS = (
     *("not excluded", "not been excluded", "not exclude", "not ruled out", "not be ruled out", "not rule out"),
     *("cannot exclude", "can not exclude", "could not exclude"),
 )
-# Right behind a phrase: it is not so.
+# Directly after a phrase: the phrase is denied.
 DENIED_BEHIND = (
     *("denied", "excluded", "unlikely", "ruled out", "was ruled out", "is ruled out", "has been ruled out"),
     *("not present", "is not present", "not seen", "not found", "not identified", "not demonstrated", "not noted"),
     *("not evident", "not detected", "not suspected", "not confirmed"),
 )
-# Right behind a phrase, where nothing else is said of it: "negative straight leg raise" begins something new.
+# Directly after a phrase, if no new statement follows: "negative straight leg raise" begins a new one.
 DENIED_ALONE_BEHIND = ("absent", "negative", "neg", "none")
 _GOES_ON = ("on", "at", "by", "in", "per", "today", "this")
-# Behind a phrase and a colon or a dash, alone.
+# After a phrase and a colon or a dash, alone.
 DENIED_BEHIND_A_COLON = ("no", "n", "not", "nil", "false", "denies", "no evidence")
-# Before a phrase: nobody knows whether it is so.
+# Before a phrase: the phrase is only suspected.
 SUSPICIONS = (
     *("rule out", "r o", "suspected", "suspicion of", "suspicion for", "suspicious for", "possible", "possibly"),
     *("probable", "probably", "questionable", "concern for", "concerning for", "concern about", "worrisome for"),
@@ -101,33 +103,33 @@ SUSPICIONS = (
     *("differential", "ddx", "assess for", "versus", "vs", "presumed"),
     *("may represent", "could represent", "might represent", "in question", "?"),
 )
-# Right behind a phrase: likewise.
+# Directly after a phrase: the phrase is only suspected.
 SUSPECTED_BEHIND = (
     *("suspected", "possible", "probable", "questionable", "in question", "versus", "vs", "?", "not excluded"),
     *("cannot be excluded", "can not be excluded", "to be ruled out", "not ruled out", "not been ruled out"),
 )
-# Anywhere in the sentence: a plan, a question or a lesson, and not what the patient has or had.
+# Anywhere in the sentence: a plan, a question or education, not what the patient has or had.
 MENTIONS = (
     *("screening", "screen", "protocol", "education", "counseling", "counselling", "discussed", "discussion"),
     *("consult", "consultation", "referral", "evaluation", "evaluate", "risk", "prophylaxis", "candidate"),
     *("planned", "scheduled", "declined", "refused", "cancelled", "canceled", "postponed"),
 )
-# Before a phrase alone: behind a surgery "after fall" says when it was done.
+# Before a phrase only: after a surgery, "after fall" gives its date.
 MENTIONS_BEFORE = ("before", "pre", "after", "following")
 RELATIVES = ("mother", "father", "son", "daughter", "parent", "sister", "brother", "sibling", "uncle", "aunt", "cousin")
-# Anywhere in the sentence: it is of another.
+# Anywhere in the sentence: it is about a relative.
 OF_ANOTHER = (
     *("family history", "family hx", "fh", "fhx", "maternal", "paternal"),
     *(f"{before}{relative}{after}" for relative in RELATIVES for before in ("", "grand") for after in ("", "s")),
 )
-# Before a phrase: it is over.
+# Before a phrase: the phrase is past.
 PAST = ("history of", "hx of", "h o", "status post", "s p", "resolved", "previous", "previously", "prior")
-# Right behind a phrase: likewise.
+# Directly after a phrase: the phrase is past.
 PAST_BEHIND = ("resolved", "in the past", "in remission")
 
 
 def _any_of(phrases: Iterable[str]) -> str:
-    """A pattern of one of the phrases, the space before it and no more than the sight of the one behind it."""
+    """A pattern for one of the phrases with the space before it; the space after it is only a look-ahead."""
     longest_first = sorted(phrases, key=len, reverse=True)
     return f" (?:{'|'.join(map(re.escape, longest_first))})(?= )"
 
@@ -147,9 +149,9 @@ _BEHIND = {
 }
 _ENDS = re.compile(r"\.(?=\s|$)|[;\n\r]| but | however | although | though ", re.IGNORECASE)
 _DASH = re.compile(r"\s[-\u2013\u2014]\s")
-# So many places of one phrase in one clause are judged; what says a thing more often says it no better.
+# Judge at most this many places of one phrase in one clause; more repetitions add nothing.
 MOST_PLACES = 20
-# The first words of all these phrases: most texts have none of them, and then nothing has to be judged.
+# The first words of all these phrases: most texts have none of them and need no further analysis.
 _TELLTALE = frozenset(
     phrase.partition(" ")[0]
     for phrase in (
@@ -160,9 +162,12 @@ _TELLTALE = frozenset(
 
 
 class _Clause(NamedTuple):
-    """A part of a sentence between commas: from which place on what follows is denied, suspected, over or mentioned;
-    and in which manner the whole of it is said for its sentence, or for the clause behind it ("discitis, denied").
-    ``is_plain``: it has none of the words that say such a thing."""
+    """A part of a sentence between commas.
+
+    ``denied_from`` to ``mentioned_from`` are the places after which a phrase is denied, suspected, past or mentioned;
+    ``whole`` is the manner that the sentence, or the clause after it ("discitis, denied"), gives the whole clause.
+    ``is_plain``: it has none of the words that change the manner.
+    """
 
     text: str
     denied_from: int
@@ -173,7 +178,7 @@ class _Clause(NamedTuple):
     is_plain: bool
 
     def manner_at(self, start: int, end: int) -> Said:
-        """The manner of the phrase at that place."""
+        """The manner of a phrase at a place."""
         said = [self.whole]
         if not self.is_plain:
             said += [manner for manner, pattern in _BEHIND.items() if pattern.match(self.text, end)]
@@ -189,7 +194,7 @@ class _Clause(NamedTuple):
 
     @property
     def manner(self) -> Said:
-        """The manner of the clause, whatever in it is meant."""
+        """The manner of the clause as a whole."""
         ends = [manner for manner, pattern in _BEHIND.items() if _ends_with(pattern, self.text)]
         if Said.SUSPECTED in ends:
             ends = [Said.SUSPECTED]
@@ -200,7 +205,7 @@ class _Clause(NamedTuple):
 
 
 class _Text:
-    """The clauses of one text, and all of them in one string, so that a phrase is looked for once and not in each."""
+    """The clauses of one text, joined in one string so that a phrase is searched for once, not in each clause."""
 
     def __init__(self, raw: str) -> None:
         self.clauses = list(_clauses_of(raw))
@@ -213,19 +218,19 @@ class _Text:
 
     @cached_property
     def as_words(self) -> str:
-        """The clauses as ``words``, without what parts them."""
+        """The clauses as ``words``, without the separators."""
         return words(" ".join(clause.text for clause in self.clauses))
 
     @cached_property
     def manner(self) -> Said:
-        """The manner of all clauses together."""
+        """The least firm manner of all clauses."""
         return max(clause.manner for clause in self.clauses)
 
 
 class FreeText:
-    """A text that may be asked for many phrases; ``plain`` is the text as ``words``, and phrases have that form.
+    """A text to search for many phrases; ``plain`` is the text in the form of ``words``, as are the phrases.
 
-    ``words`` are its words, each once.
+    ``words`` are its different words.
     """
 
     __slots__ = ("_is_doubtful", "_raw", "_texts", "plain", "words")
@@ -233,7 +238,7 @@ class FreeText:
     def __init__(self, raw: str) -> None:
         listed = raw.lower().encode("ascii", "replace").translate(_TO_WORDS).decode().split()
         self.plain = f" {' '.join(listed)} "
-        # As a set: of a sentence and the few phrases of a code set, only the shorter is walked.
+        # As a set: intersecting a sentence with the few phrases of a code set walks only the shorter of the two.
         self.words = set(listed)
         self._raw = raw
         self._texts: list[_Text] | None = None
@@ -241,15 +246,15 @@ class FreeText:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether anything in it may say that it is not simply so; most texts are asked for no phrase, nor for this."""
+        """Whether any word in it may change the manner; computed on first use, because most texts never need it."""
         if self._is_doubtful is None:
             self._is_doubtful = "?" in self._raw or not _TELLTALE.isdisjoint(self.words)
         return self._is_doubtful
 
     def manner(self, phrases: Iterable[str]) -> Said | None:
-        """The manner in which any of the phrases is in the text, or None where none is.
+        """The manner in which any of the phrases is in the text, or None if none is.
 
-        Of several places in one text the firmest is what it says; of several texts of one concept the least firm, for
+        Of several places in one text the firmest wins. Of several texts of one concept the least firm wins, because
         what a clinician typed beside a code says more than the code's own words.
         """
         if not self.is_doubtful:
@@ -257,7 +262,7 @@ class FreeText:
         return self.manner_of_found(list(filter(self.plain.__contains__, phrases)))
 
     def manner_of_found(self, found: Sequence[str]) -> Said | None:
-        """``manner`` of phrases that are known to stand in the text."""
+        """``manner`` of phrases that are known to be in the text."""
         if not found:
             return None
         if not self.is_doubtful:
@@ -266,8 +271,8 @@ class FreeText:
         return max(said, default=Said.REPORTED)
 
     def manner_of_code(self) -> Said:
-        """The manner in which a text speaks that stands beside a code: that of its first clause, for the rest of it may
-        concern something else ("low back pain; sciatica ruled out")."""
+        """The manner of a text beside a code: the manner of its first clause, because the rest may concern something
+        else ("low back pain; sciatica ruled out")."""
         if not self.is_doubtful:
             return Said.REPORTED
         return max((text.clauses[0].manner for text in self._parted() if text.clauses), default=Said.REPORTED)
@@ -288,13 +293,13 @@ def _clauses_of(text: str) -> Iterator[_Clause]:
 
 
 def _in_sentence(listed: list[list[str]]) -> Iterator[_Clause]:
-    """The clauses of one sentence, of which the words of each are given."""
+    """The clauses of one sentence, from the words of each."""
     parts = [f" {' '.join(part)} " for part in listed]
     plain = [_TELLTALE.isdisjoint(part) for part in listed]
     telling = [part for part, is_plain in zip(parts, plain, strict=True) if not is_plain]
     of_another = any(map(_OF_ANOTHER.search, telling))
     mentioned = Said.MENTIONED if any(map(_MENTION.search, telling)) else Said.REPORTED
-    # Only a denial asks for it.
+    # Only a denial needs the end of the list.
     listing = enumerate(listed) if telling else ()
     last_of_list = max((place for place, part in listing if "or" in part or "nor" in part), default=-1)
     carried = labeled = False
@@ -309,7 +314,7 @@ def _in_sentence(listed: list[list[str]]) -> Iterator[_Clause]:
             yield _Clause(part, 0 if carried else nowhere, nowhere, nowhere, nowhere, whole, is_plain=True)
             carried = labeled or (carried and place < last_of_list)
             continue
-        # What denies nothing is blotted out, letter for letter, so that places stay what they are.
+        # Blank out what denies nothing, letter for letter, so that places stay the same.
         bare = _NO_DENIAL.sub(lambda found: " " + "." * (len(found[0]) - 1), part)
         denial = _DENIAL.search(bare)
         yield _Clause(
@@ -321,8 +326,8 @@ def _in_sentence(listed: list[list[str]]) -> Iterator[_Clause]:
             whole,
             is_plain=False,
         )
-        # A denial goes on behind a comma in a list, up to its "or", and behind a label ("denies: fever, discitis")
-        # up to the end of the sentence.
+        # A denial continues after a comma in a list, up to its "or", and after a label ("denies: fever, discitis") up
+        # to the end of the sentence.
         labeled = labeled or (denial is not None and bare.startswith(" : ", denial.end()))
         carried = labeled or ((carried or denial is not None) and place < last_of_list)
 
@@ -345,11 +350,11 @@ def _begins_denied(text: str) -> bool:
 
 
 def _firmest(text: _Text, phrases: Sequence[str]) -> Said | None:
-    """The firmest manner of the phrases in one text, or None where none stands there."""
+    """The firmest manner of the phrases in one text, or None if none is in the text."""
     firmest = None
     for said in _manners(text, phrases):
         if said is Said.REPORTED:
-            # Nothing is firmer, whatever else it says.
+            # No other place can be firmer.
             return said
         firmest = said if firmest is None else min(firmest, said)
     return firmest
@@ -360,7 +365,7 @@ def _manners(text: _Text, phrases: Sequence[str]) -> Iterator[Said]:
     for phrase in phrases:
         start = text.joined.find(phrase)
         if start < 0 and phrase in text.as_words:
-            # It stands over the bounds of clauses ("fusion, lumbar"): together they say how.
+            # The phrase crosses clauses ("fusion, lumbar"): use the manner of all clauses together.
             yield text.manner
         here, places = -1, 0
         while start >= 0:
@@ -377,10 +382,10 @@ def reports_any(text: str, phrases: Iterable[str]) -> bool:
 
 
 def capital(text: str) -> str:
-    """A text as it begins a sentence: its first letter a capital."""
+    """A text with a capital first letter."""
     return text[:1].upper() + text[1:]
 
 
 def inside_sentence(title: str) -> str:
-    """A title as it is written inside a sentence: its first letter small, unless it begins with an abbreviation."""
+    """A title in the form for the middle of a sentence: a small first letter, unless it begins with an abbreviation."""
     return title[0].lower() + title[1:] if title[1:2].islower() or title[1:2] == " " else title

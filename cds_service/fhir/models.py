@@ -1,4 +1,5 @@
-"""FHIR models (fhir.resources, R4B: it has no plain R4) for what we create and what people bring; never for a call."""
+"""FHIR models (fhir.resources, R4B: it has no plain R4) for resources that we create or authors bring; never for a
+call."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +14,7 @@ MOST_FOR_A_RESOURCE = 3
 
 
 def problems(resource: Json) -> Iterator[str]:
-    """A sentence for each way in which a resource breaks its model, the first few, with the place."""
+    """A sentence with its place for each of the first few ways in which a resource breaks its model."""
     kind = resource.get("resourceType")
     try:
         get_fhir_model_class(str(kind)).model_validate(resource)
@@ -21,13 +22,13 @@ def problems(resource: Json) -> Iterator[str]:
         for item in error.errors()[:MOST_FOR_A_RESOURCE]:
             place = ".".join(str(part) for part in item["loc"])
             yield f"{place}: {item['msg']}" if place else str(item["msg"])
-    # ValidationError is a ValueError too; the library raises either where it knows no such type.
+    # ValidationError is a ValueError too; the library raises either for an unknown type.
     except (LookupError, ValueError):
         yield f"'{kind}' is not a FHIR resource"
 
 
 def request_problems(body: Any) -> Iterator[str]:
-    """The problems of every resource in a hook request's prefetch and drafts, each behind its reference."""
+    """The problems of every resource in a hook request's prefetch and drafts, each after its reference."""
     if not isinstance(body, dict):
         return
     prefetch, context = body.get("prefetch"), body.get("context")

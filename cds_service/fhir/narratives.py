@@ -1,6 +1,6 @@
-"""What a resource says in free text: its conclusion, its notes, its report as text or HTML; and what cannot be read.
+"""The free text of a resource: its conclusion, its notes, its report as text or HTML; and what cannot be read.
 
-Plain functions from JSON to texts. Each step reads the text once, so that the work grows with its length alone.
+Plain functions from JSON to texts. Each step reads the text once, so the work is linear in its length.
 """
 
 import re
@@ -14,10 +14,11 @@ from cds_service.fhir.bundles import ReadLimits
 from cds_service.fhir.elements import concept_label, concept_texts, list_of
 from cds_service.fhir.types import ResourceType
 
-# What HTML's tags and a text's base64 may add to the words that are read.
+# How many times longer than its words a text may be because of HTML tags and base64.
 _MARKUP_SHARE = 8
 _TEXT_TYPES = ("text/plain", "text/html", "application/xhtml+xml")
-# https://www.iana.org/assignments/character-sets: those that text is sent in; a codec of another name may do anything.
+# https://www.iana.org/assignments/character-sets: the usual ones for text; Python codecs of other names may do
+# anything.
 _CHARSETS = ("utf-8", "utf8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "utf-16", "utf-16le", "utf-16be")
 _TAG = re.compile(r"<(?:/?\s*([a-z][a-z0-9]*+)[^<>]*+|[^<>]*+)>", re.IGNORECASE)
 _BLOCKS = frozenset(
@@ -27,9 +28,9 @@ _BLOCKS = frozenset(
     )
 )
 _NOT_SHOWN = re.compile(r"<(/?)\s*(head|script|style|title)(?![a-z0-9])[^<>]*>", re.IGNORECASE)
-# A line that was broken for its length alone goes on in the next one.
+# A line that was wrapped only for its length continues in the next one.
 _WRAPPED = re.compile(r"(?<![.:;!?\s])[ \t]*\r?\n[ \t]*(?=[a-z(])")
-# Headings of what was asked, done or compared, and of what was found.
+# Headings of sections on what was asked, done or compared, and of sections with findings.
 ASKED = (
     *("indication", "indications", "clinical indication", "clinical indications", "reason for exam", "history"),
     *("reason for study", "reason for examination", "clinical history", "clinical information", "clinical data"),
@@ -42,18 +43,19 @@ FOUND = (
 )
 _ANY = "|".join(re.escape(name).replace(r"\ ", r"[ \t]") for name in sorted((*ASKED, *FOUND), key=len, reverse=True))
 _ANY_LARGE = "|".join(name.upper() for name in sorted((*ASKED, *FOUND), key=len, reverse=True))
-# A heading at the beginning of a line, or written large in the middle of one.
+# A heading at the beginning of a line, or in capitals within one.
 _HEADING = re.compile(rf"(?:^|\n)[ \t]*(?P<line>(?i:{_ANY}))[ \t]*(?::|(?=\r?\n|$))|(?<=[\s.])(?P<large>{_ANY_LARGE}):")
-# What was asked ends at its next heading, or where a line is left out behind it.
+# A section on what was asked ends at the next heading, or at a blank line.
 _END_OF_ASKED = re.compile(r"\S[^\n]*\n[ \t\r]*\n")
 _SENTENCE_END = re.compile(r"(?<=[.;!])\s+|[\r\n]+")
 _BULLET = re.compile(r"^[\s\-*\u2022]*(?:\d{1,2}[.)])?\s*")
 
 
 class Narrative(NamedTuple):
-    """The ``texts`` of a resource, ``failed`` why one that was sent could not be read, ``unread`` why one is not read.
+    """The ``texts`` of a resource; ``failed`` says why a text cannot be read, ``unread`` why the service does not read
+    one.
 
-    What is ``unread`` is of a kind that nobody reads here (a PDF), or was not sent with it.
+    An ``unread`` text is of an unsupported type (a PDF), or was not sent with the resource.
     """
 
     texts: tuple[str, ...]
@@ -65,17 +67,17 @@ NOTHING_SAID = Narrative(())
 
 
 def telling_elements(row: ResourceType) -> tuple[str, ...]:
-    """The elements of a resource that may say something: those that the row names as ``words``, and components."""
+    """The elements of a resource that may have text: the row's ``words``, and components."""
     return (*row.words, "component") if "component" in row.coded_within else row.words
 
 
 def narrative_of_parts(resource: Mapping[str, Any], row: ResourceType, limits: ReadLimits) -> Narrative:
-    """What a resource and its components say in the elements that the row names as ``words``, each text with the name
-    before it where it speaks of what that names."""
+    """The text of a resource and its components in the elements that the row lists as ``words``, each text after the
+    name of its part if the text refers to that name."""
     parts = [] if resource.keys().isdisjoint(row.words) else [resource]
     if "component" in resource and "component" in row.coded_within:
         objects = (part for part in list_of(resource["component"]) if isinstance(part, dict))
-        # Most components are numbers, and say nothing.
+        # Most components are numbers, without text.
         parts += [part for part in objects if not part.keys().isdisjoint(row.words)]
     if not parts:
         return NOTHING_SAID
@@ -88,7 +90,7 @@ def narrative_of_parts(resource: Mapping[str, Any], row: ResourceType, limits: R
 
 
 def _narrative_of(resource: Mapping[str, Any], row: ResourceType, limits: ReadLimits, before: int) -> Narrative:
-    """What one part says; the parts before it have so many characters."""
+    """The text of one part; ``before`` is the number of characters in the parts before it."""
     longest, most = limits.text_characters, limits.all_text_characters
     texts: dict[str, None] = {}
     failed: list[str] = []
@@ -105,7 +107,7 @@ def _narrative_of(resource: Mapping[str, Any], row: ResourceType, limits: ReadLi
             except _UnreadError as error:
                 unread.append(str(error))
     name = concept_label(resource.get(row.concept)) if texts and row.named_in_words else ""
-    # A long name is put before each text: what is made of the two may be many times as long as what was sent.
+    # A long name comes before each text, so the result may be many times as long as the input.
     if name and before + sum(map(len, texts)) + len(name) * len(texts) > most:
         return Narrative((), limits.worded_beyond)
     named = tuple(f"{name}: {text}" for text in texts) if name else tuple(texts)
@@ -113,7 +115,8 @@ def _narrative_of(resource: Mapping[str, Any], row: ResourceType, limits: ReadLi
 
 
 def findings_in(text: str) -> str:
-    """A text without the parts that its headings call a question, a technique or a comparison: those find nothing."""
+    """A text without the sections under headings such as question, technique or comparison, which report no
+    findings."""
     kept: list[str] = []
     start, is_asked = 0, False
     for heading in _HEADING.finditer(text):
@@ -124,23 +127,24 @@ def findings_in(text: str) -> str:
 
 
 def _behind_asked(part: str) -> str:
-    """What is behind the paragraph under a heading of what was asked."""
+    """The text after the paragraph under a heading of what was asked."""
     end = _END_OF_ASKED.search(part)
     return part[end.end() :] if end else ""
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, each on one line; a line that was broken for its length goes on in the next."""
+    """The sentences of a text, each on one line; a line that was wrapped for its length continues in the next."""
     parts = _SENTENCE_END.split(_WRAPPED.sub(" ", text))
     return [said for part in parts if (said := " ".join(_BULLET.sub("", part).split()))]
 
 
 class _UnreadError(Exception):
-    """A text that is not read, though nothing is wrong with it."""
+    """A valid text that the service does not read."""
 
 
 def _texts_in(item: Any, longest: int) -> Iterable[str]:
-    """The texts of one element: a string, an Annotation, a CodeableConcept, an Attachment or what holds one."""
+    """The texts of one element: a string, an Annotation, a CodeableConcept, an Attachment or an element with an
+    Attachment."""
     if isinstance(item, str):
         return (item,)
     if not isinstance(item, dict):
@@ -151,13 +155,13 @@ def _texts_in(item: Any, longest: int) -> Iterable[str]:
         return (_attached(item, longest),)
     if said := concept_texts(item):
         return said
-    # A concept without words says something by its code.
+    # Without words, the code of a concept is its text.
     codes = (coding.get("code") for coding in list_of(item.get("coding")) if isinstance(coding, dict))
     return [code for code in codes if isinstance(code, str)]
 
 
 def _attached(attachment: Mapping[str, Any], longest: int) -> str:
-    """The text of an Attachment. Raises UnreadableError, and _UnreadError for one that is not text or was not sent."""
+    """The text of an Attachment. Raises UnreadableError, and _UnreadError if it is not text or was not sent."""
     kind, _, parameters = str(attachment.get("contentType") or "text/plain").lower().partition(";")
     kind = kind.strip()
     if kind not in _TEXT_TYPES:
@@ -190,7 +194,7 @@ def _decoded(raw: bytes, charset: str) -> str:
     except UnicodeDecodeError as error:
         if charset:
             raise UnreadableError("is not in the character set that it names") from error
-        # Unnamed and not UTF-8: its English words are the same in all that is left.
+        # Without a name and not UTF-8: English words are the same in all remaining character sets.
         return raw.decode("windows-1252", "replace")
 
 

@@ -1,13 +1,13 @@
-"""A number that a sentence states of something: "Cobb angle of 31 degrees", "75% relief", "Goutallier grade II"."""
+"""A number that a sentence states: "Cobb angle of 31 degrees", "75% relief", "Goutallier grade II"."""
 
 import re
 from collections.abc import Collection, Iterable
 
 from cds_service.fhir.free_text import words
 
-# The number follows what it measures within so many words, or is before it within so many.
+# The number is at most this many words after, or before, the phrase that it measures.
 WORDS_BEHIND, WORDS_BEFORE = 6, 3
-# "L4" is a level, and no number.
+# "L4" is a level, not a number.
 _TOKEN = re.compile(r"\d{1,4}(?:\.\d{1,3})?|[a-z]+\d*|[%\u00b0]", re.IGNORECASE)
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4"}
 _GRADES = ("grade", "stage")
@@ -16,10 +16,10 @@ _GRADES = ("grade", "stage")
 def stated_number(
     sentence: str, phrases: Iterable[str], units: Collection[str], least: float, most: float
 ) -> float | None:
-    """The number that a sentence states of the first of the phrases (as ``free_text.words``) that it holds, or None.
+    """The number that a sentence states for the first of the phrases (as ``free_text.words``) that has one, or None.
 
-    With ``units`` (as written, small) one of them must be behind the number; without, a Roman numeral counts behind
-    the phrase or behind "grade". A number outside ``least`` to ``most`` is none.
+    If there are ``units`` (lower-case, as written), one of them must follow the number; otherwise a Roman numeral
+    counts after the phrase or after "grade". A number outside ``least`` to ``most`` does not count.
     """
     tokens = [token.lower() for token in _TOKEN.findall(sentence)]
     for phrase in phrases:

@@ -1,4 +1,4 @@
-"""Code systems: one name for each system however it is written, and codes that match despite their spelling."""
+"""Code systems: one name for each system however it is written, and codes that match despite different spellings."""
 
 import re
 
@@ -10,7 +10,7 @@ LOINC = "http://loinc.org"
 SNOMED = "http://snomed.info/sct"
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 
-# The OIDs are those HL7 registered for the same systems (https://terminology.hl7.org, identifier of each CodeSystem).
+# HL7 registered these OIDs for the same systems (https://terminology.hl7.org, identifier of each CodeSystem).
 _SPELLINGS = {
     ICD10CM: (
         *("2.16.840.1.113883.6.90", "icd10cm", "i10", "i10c", "cms.gov/medicare/coding/icd10cm"),
@@ -37,7 +37,7 @@ _SPELLINGS = {
 
 
 def _bare(system: str) -> str:
-    """A system's name without what is written in more than one way: how it begins, its version, dashes and spaces."""
+    """A system's name without the parts whose spelling varies: the scheme, the version, dashes and spaces."""
     bare = re.sub(r"^(https?://(www\.)?|urn:oid:|urn:)", "", system.strip().lower()).partition("|")[0].rstrip("/")
     if bare.startswith(_SNOMED_EDITIONS):
         return _SNOMED_EDITIONS[0].rstrip("/")
@@ -45,14 +45,14 @@ def _bare(system: str) -> str:
 
 
 # "http://snomed.info/sct/731000124108/version/20250901" names an edition (SNOMED CT URI standard, section 2.1), and
-# ".../id" is how single concepts are addressed.
+# ".../id" addresses single concepts.
 _SNOMED_EDITIONS = ("snomed.info/sct/", "snomed.info/id", "snomed.info/xsct")
 _BY_SPELLING = {_bare(uri): uri for uri in _SPELLINGS} | {
     _bare(spelling): uri for uri, spellings in _SPELLINGS.items() for spelling in spellings
 }
 _CANONICAL = dict.fromkeys(_SPELLINGS)
 
-# A code without a system counts only where its shape is that of one system; SNOMED CT and RxNorm have no own shape.
+# A code without a system counts only if its shape identifies one system; SNOMED CT and RxNorm have no unique shape.
 _SHAPES = (
     (re.compile(r"[A-TV-Z]\d[0-9A-Z]\.[0-9A-Z]{1,4}"), ICD10CM),
     (re.compile(r"\d{3,5}-\d"), LOINC),
@@ -62,7 +62,7 @@ _SHAPES = (
 
 
 def canonical_system(system: str) -> str:
-    """The FHIR URI of a code system written as URI, OID or short name; an unknown system comes back as it is."""
+    """The FHIR URI of a code system written as URI, OID or short name; an unknown system comes back unchanged."""
     if system in _CANONICAL:
         return system
     return _BY_SPELLING.get(_bare(system), system)
@@ -71,25 +71,25 @@ def canonical_system(system: str) -> str:
 PROCEDURE_LENGTH = 5
 _CPT_SHAPE = re.compile(r"\d{4}[0-9FTU]")
 _HCPCS_SHAPE = re.compile(r"[A-V]\d{4}")
-# What a bill puts behind a procedure's code: "99213-25", "99213 LT".
+# Modifiers that bills add to a procedure's code: "99213-25", "99213 LT".
 _MODIFIERS = re.compile(r"(?<=^.{5})(?:[-: ]?[0-9A-Z]{2})+$")
 
 
 def system_of_code(system: str, code: str) -> str:
-    """The system that a code belongs to (both canonical): CPT is level I of HCPCS, and each is under the other's
-    name; which of the two it is shows in the code."""
+    """The system that a code belongs to (both canonical): CPT is level I of HCPCS, and senders use either name for
+    both; the code shows which it is."""
     if system == HCPCS and _CPT_SHAPE.fullmatch(code):
         return CPT
     return HCPCS if system == CPT and _HCPCS_SHAPE.fullmatch(code) else system
 
 
 def is_standard(system: str) -> bool:
-    """Whether a canonical system is one of those whose codes policies use."""
+    """Whether a canonical system is one whose codes rule sets use."""
     return system in _CANONICAL
 
 
 def system_of_shape(code: str) -> str | None:
-    """The system that a code without one must belong to, judged by its shape, or None."""
+    """The system of a code that came without one, judged by the code's shape, or None."""
     return next((system for shape, system in _SHAPES if shape.fullmatch(code)), None)
 
 
@@ -104,7 +104,7 @@ def canonical_code(system: str, code: str) -> str:
 
 
 def common_beginning(first: str, last: str) -> str:
-    """The characters with which two codes, and so all codes between them, begin."""
+    """The characters that two codes, and so all codes between them, begin with."""
     count = next(
         (place for place, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first)
     )

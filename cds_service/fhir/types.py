@@ -1,8 +1,8 @@
-"""One row for each type of FHIR R4 resource that is read: what counts, when it was, whose it is, how it is asked for.
+"""One row for each FHIR R4 resource type that the service reads: what counts, its date, its patient, how to request it.
 
-Whoever needs to know something of a type reads its row. A type without a row is not read: a policy that names one is
-refused when it is loaded. What is written alike in every type (``bodySite``, ``reasonCode``, ``reasonReference``) is
-read of all of them, and in no row.
+Code that needs a property of a type reads its row. The service does not read a type without a row, and does not load a
+rule set that names one. Elements with the same name in every type (``bodySite``, ``reasonCode``, ``reasonReference``)
+are read for all types, and are in no row.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 
 class Ordered(Enum):
-    """What an order of a type asks for: an act, a device for one, or a drug."""
+    """What an order of a type requests: an act, a device for one, or a drug."""
 
     ACT = "act"
     DEVICE = "device"
@@ -21,33 +21,34 @@ class Ordered(Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResourceType:
-    """How one type of FHIR R4 resource is read; ``called`` is what a card calls the list of them.
+    """How one type of FHIR R4 resource is read; ``called`` is the name of its list on a card.
 
-    Whose: ``subject`` is the element that refers to the patient.
+    Whose it is: ``subject`` is the element that refers to the patient.
 
-    What it is: ``concept`` is the element that says so. Where that may be in another resource, ``concept_at`` refers
-    to that, which is of the type ``concept_in``, and ``there`` is the element in it; ``concept_in_r5`` is the name of
-    the element in FHIR R5, where that is another. ``concept_too`` are elements that also say it. ``coded_within`` is
-    the path to the elements inside it that have a code of their own. ``coded``: it is found by codes and words.
+    What it is: ``concept`` is the element that says so. If the concept may be in another resource, ``concept_at``
+    refers to that resource, ``concept_in`` is its type, and ``there`` is the element in it; ``concept_in_r5`` is the
+    name of the element in FHIR R5, if it differs. ``concept_too`` are further elements that say what it is.
+    ``coded_within`` is the path to the elements inside it that have their own code. ``coded``: it is found by codes and
+    words.
 
-    What counts: ``is_record``: a fact may name it among its ``resources``. ``statuses`` are those (None: unsaid) with
-    which it is evidence, of a Condition the clinical ones of one that is present. ``reasons`` are the types that its
-    ``reasonReference`` may name and that are read for why it was.
+    What counts: ``is_record``: a fact may name it among its ``resources``. ``statuses`` are the statuses (None: not
+    stated) with which it is evidence; for a Condition, the clinical statuses of a current one. ``reasons`` are the
+    types that its ``reasonReference`` may name and that are read as its reasons.
 
-    When it was: the first of ``dates``, or else ``period``, or else ``recorded`` (when it was written down); of what
-    has a date in words, ``date_in_words``.
+    When it was: the first of ``dates``, or else ``period``, or else ``recorded`` (the date of recording); if its date
+    may be in words, ``date_in_words``.
 
-    What it asks for: ``orders``, where it is an order that a call may draft.
+    What it orders: ``orders``, if it is an order that a call may draft.
 
-    How it is asked for: ``search`` is the parameter that names the patient (empty: it is read by id), ``narrowed`` what
-    it is narrowed to as well; ``by_code``: only
-    the codes that are read are searched for, because there may be very many; ``lean``: asked for even where most is
-    fetched when it is needed; ``only_shown``: what it holds is shown and contradicts nothing, so that a list of it
-    that did not arrive leaves nothing open; ``unasked``: it is read where an EHR sends it, and never asked for.
+    How to request it: ``search`` is the parameter that names the patient (empty: it is read by id), ``narrowed``
+    further restricts the search; ``by_code``: search only for the codes that are read, because there may be very many
+    records; ``lean``: request it even if most types are fetched only when needed; ``only_shown``: its content is shown
+    and contradicts nothing, so a missing list leaves nothing open; ``unasked``: it is read if an EHR sends it, and
+    never requested.
 
-    What it says in free text: ``words`` are the elements that do, and ``results`` the one that refers to Observations
-    whose words count as its own. ``named_in_words``: they say something of what its own name says ("Lift test":
-    "positive"), which a report's name does not.
+    Its free text: ``words`` are the elements with text, and ``results`` the element that refers to Observations whose
+    words count as its own. ``named_in_words``: the words refer to the name of the resource ("Lift test": "positive"),
+    which does not hold for reports.
     """
 
     name: str
@@ -81,7 +82,7 @@ class ResourceType:
 
     @property
     def of_drugs(self) -> bool:
-        """Whether its records are of medications."""
+        """Whether it is a record of medication."""
         return self.concept_in == "Medication"
 
 
@@ -192,7 +193,7 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 statuses=(None, "active", "completed", "stopped", "on-hold"),
                 reasons=_REASONS,
                 dates=("authoredOn",),
-                # US Core: "plan" is what the patient reports to take.
+                # US Core: "plan" is for what the patient reports to take.
                 narrowed="intent=order,plan",
                 orders=Ordered.DRUG,
             ),
@@ -229,7 +230,7 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
                 is_record=True,
                 statuses=(None, "completed", "in-progress"),
                 reasons=_REASONS,
-                # FHIR R5 calls it occurrence.
+                # FHIR R5 names the element occurrence.
                 dates=("performedDateTime", "occurrenceDateTime"),
                 period="performedPeriod",
                 date_in_words="performedString",
@@ -256,18 +257,18 @@ TYPES: Mapping[str, ResourceType] = MappingProxyType(
     }
 )
 
-# Those that a fact may name among its resources.
+# The types that a fact may name among its resources.
 RECORDS = tuple(name for name, row in TYPES.items() if row.is_record)
-# Those whose words a fact may read.
+# The types whose words a fact may read.
 WORDED = tuple(name for name, row in TYPES.items() if row.words)
-# What each type asks for that is an order which a call may draft.
+# What each type orders, for types that a call may draft.
 ORDERS: Mapping[str, Ordered] = MappingProxyType({name: row.orders for name, row in TYPES.items() if row.orders})
 
-# The statuses of what is no longer an order, or never was one. A completed order was carried out: it needs nothing.
+# The statuses of drafts that are no orders, or no longer. A completed order was carried out and needs nothing.
 WITHDRAWN = ("entered-in-error", "revoked", "completed")
 
 
 def subject_of(name: str) -> str:
-    """The element by which a resource of a type refers to its patient; most types, with a row or without, say it so."""
+    """The element by which a resource of a type refers to its patient; "subject" for a type without a row."""
     row = TYPES.get(name)
     return row.subject if row else "subject"

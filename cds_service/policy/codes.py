@@ -1,4 +1,4 @@
-"""The codes by which a policy recognizes things: rows of its code sets, and what falls under them."""
+"""The codes by which a rule set recognizes records: rows of its code sets, and the codes that they cover."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,9 +9,9 @@ from cds_service.fhir.elements import Key
 from cds_service.fhir.free_text import FreeText, PhraseIndex, Said, words
 from cds_service.fhir.terminology import common_beginning
 
-# In place of how a code was found: its words are those of the deployment's code pack.
+# Stands for the source of a code whose words come from the deployment's code pack.
 FROM_PACK = "code-pack"
-# The code itself is a deployment's own: it came with one of its value sets.
+# Stands for the source of a code that came with one of the deployment's value sets.
 FROM_VALUE_SET = "value-set"
 
 
@@ -19,11 +19,11 @@ FROM_VALUE_SET = "value-set"
 class Code:
     """One code of a set: canonical ``system`` URI, our own short ``label`` or a code pack's words, provenance.
 
-    ``leaves`` is filled for a header code that is not billable: the codes below it that are.
+    ``leaves`` lists, for a header code that is not billable, the billable codes below it.
 
     A family stands for many codes: a ``prefix`` for every code that begins with it (written with a dash at its end), a
-    code with ``through`` for every code from the one to the other, both with all that begins so. ``exceptions`` are the
-    codes and prefixes (a dash at the end) below it that it leaves out.
+    code with ``through`` for every code from the one to the other, including all codes that begin with either.
+    ``exceptions`` are the codes and prefixes (a dash at the end) below it that it excludes.
     """
 
     system: str
@@ -48,11 +48,11 @@ class Code:
 
     @property
     def begins(self) -> str:
-        """The characters with which every code begins that it stands for."""
+        """The characters that all its codes begin with."""
         return common_beginning(self.code, self.through) if self.through else self.code
 
     def covers(self, code: str) -> bool:
-        """Whether it stands for a code of its system (canonical)."""
+        """Whether it covers a code of its system (canonical)."""
         if self.through:
             inside = self.code <= code[: len(self.through)] <= self.through
         else:
@@ -63,19 +63,20 @@ class Code:
         )
 
     def narrowed_to(self, code: str) -> "Code":
-        """The row that a family has for one code that it covers."""
+        """The row of a family for one code that it covers."""
         return replace(self, code=code, prefix=False, through="", exceptions=())
 
     @property
     def labelled_elsewhere(self) -> bool:
-        """Whether the label is not ours: a licensed descriptor of any length, in which any character may occur."""
+        """Whether the label is not ours: a licensed descriptor of any length and any characters."""
         return self.seen in (FROM_PACK, FROM_VALUE_SET)
 
     @property
     def spelling(self) -> str:
-        """The row as its file writes it: with a dash at its end where it stands for all that begin so, or as a range.
+        """The row as its file writes it: with a dash at its end for a prefix, or as a range.
 
-        An ingredient of which no code was found has its name."""
+        An ingredient without a known code has its name.
+        """
         if self.through:
             return f"{self.code} to {self.through}"
         return f"{self.code}-" if self.prefix else self.code or self.label
@@ -88,17 +89,17 @@ class Code:
         )
 
 
-# Sets are distinguished by identity: two policies may name theirs alike.
+# Sets are compared by identity: two rule sets may use the same name.
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class CodeSet:
     """A named set of codes: exact (system, code) pairs, families of codes, phrases for records without codes.
 
-    ``unless``: words beside which the phrases mean something else ("pain score" in "knee pain score", "removal" of an
-    implant). ``words_beside_codes``: the phrases beside a code that the set does not list count like phrases without a
-    code (a drug's product code, whose ingredient is in its words); elsewhere they are shown and settle nothing alone.
-    ``drugs`` are the ingredients that a phrase names; these phrases are among the others too. A phrase of
-    ``together`` counts where one of ``beside`` is in the same text, in any order ("L4-L5 laminectomy"); these stand
-    among them as well. ``ingredients`` are the names of drugs whose rows are at the end of ``codes``;
+    ``unless`` are words beside which the phrases mean something else ("pain score" in "knee pain score", "removal" of
+    an implant). ``words_beside_codes``: phrases beside a code that the set does not list count like phrases without a
+    code (a drug's product code, whose ingredient is in its words); in other sets they are shown and settle nothing
+    alone. ``drugs`` maps phrases to the ingredients that they name; these phrases are also in ``phrases``. A phrase of
+    ``together`` counts if one of ``beside`` is in the same text, in any order ("L4-L5 laminectomy"); these phrases are
+    also in ``phrases``. ``ingredients`` are the names of drugs whose rows are at the end of ``codes``;
     ``family_systems`` are the code systems of its families, and ``alone`` the phrases that count by themselves.
     """
 
@@ -121,7 +122,7 @@ class CodeSet:
     _together: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        # Once for each set: every concept of a chart that may lie elsewhere, and many a text, is checked against it.
+        # Compute these once for each set: charts check many concepts and texts against it.
         object.__setattr__(self, "family_systems", frozenset(row.system for row in self.families))
         object.__setattr__(self, "alone", tuple(phrase for phrase in self.phrases if phrase not in self.together))
         object.__setattr__(self, "_index", PhraseIndex(self.phrases))
@@ -130,16 +131,17 @@ class CodeSet:
 
     @property
     def listed(self) -> tuple[Code, ...]:
-        """The rows that its file writes, without those of its ``ingredients``."""
+        """The rows in its file, without the rows of its ``ingredients``."""
         return self.codes[: len(self.codes) - len(self.ingredients)]
 
     @property
     def written_phrases(self) -> tuple[str, ...]:
-        """The phrases that stand for themselves in its file: not names of drugs, nor what counts beside others."""
+        """The phrases in its file that count by themselves: no drug names, and no phrases that need another beside
+        them."""
         return tuple(item for item in self.alone if item not in self.drugs)
 
     def match(self, key: Key) -> Code | None:
-        """The row that a (system, code) pair falls under, or None; that of a family has the code itself."""
+        """The row of a (system, code) pair, or None; the row of a family is narrowed to the code."""
         found = self.exact.get(key)
         if found is None and self.families:
             system, code = key
@@ -148,7 +150,7 @@ class CodeSet:
         return found
 
     def match_on(self, key: Key, on: date) -> Code | None:
-        """The row that the pair falls under on a day: a code may change its meaning from one year to the next."""
+        """The row of the pair on a day: a code may change its meaning from one year to the next."""
         found = self.match(key)
         return found if found is not None and found.is_valid(on) else None
 
@@ -157,9 +159,9 @@ class CodeSet:
         return bool(self._index.found_in(text))
 
     def manner_in(self, text: FreeText, *, ordered: bool = False) -> Said | None:
-        """The manner in which a text says what the set names; None where it does not, denies or merely mentions it.
+        """The manner in which a text reports a phrase of the set; None if it does not, or denies or only mentions it.
 
-        What the words of an order mention is what is ordered (``ordered``): "referral to physical therapy".
+        In an order (``ordered``) a mention is what is ordered: "referral to physical therapy".
         """
         found = self._phrases_in(text)
         if not found or any(map(text.plain.__contains__, self.unless)):
@@ -168,23 +170,23 @@ class CodeSet:
         return None if said is Said.DENIED or (said is Said.MENTIONED and not ordered) else said
 
     def said_in(self, sentence: FreeText, called: str) -> Said | None:
-        """The manner in which a sentence says what the set names, denial and mention among them; None where it does
-        not. Words beside may also stand in what its record is ``called``."""
+        """The manner in which a sentence uses a phrase of the set, including denial and mention; None if it has none.
+        The words of ``beside`` may also be in what its record is ``called``."""
         found = self._phrases_in(sentence, called)
         if not found or any(map(sentence.plain.__contains__, self.unless)):
             return None
         return sentence.manner_of_found(found)
 
     def manner_anywhere(self, text: FreeText) -> Said | None:
-        """The manner in which any phrase is in a text, whatever stands beside it; None where none is."""
+        """The manner in which a text uses any phrase, whatever is beside it; None if it has none."""
         return text.manner_of_found(self._index.found_in(text))
 
     def may_be_of(self, called: str) -> bool:
-        """Whether what a record is called says that its words may be about what the set names."""
+        """Whether the name of a record suggests that its words may concern this set."""
         return any(map(words(called).__contains__, self.beside))
 
     def _phrases_in(self, text: FreeText, called: str = "") -> list[str]:
-        """The phrases that are in a text and may count: those of ``together`` only beside one of ``beside``."""
+        """The phrases in a text that may count: phrases of ``together`` only beside one of ``beside``."""
         found = self._index.found_in(text)
         if self._together.isdisjoint(found):
             return found

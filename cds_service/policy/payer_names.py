@@ -1,4 +1,4 @@
-"""The words with which a payer's plan names begin. They show whose plan it is, not which of the payer's policies
+"""The words that a payer's plan names begin with. They identify the payer, not which of the payer's policies
 applies."""
 
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from cds_service.fhir.free_text import words
 
 
 class PayerName(NamedTuple):
-    """A payer by its common name, and the words with which its plan names begin; a name with a word of ``but_not``
+    """A payer by its common name, and the words that its plan names begin with; a name with a word of ``but_not``
     belongs to another payer."""
 
     id: str
@@ -18,12 +18,12 @@ class PayerName(NamedTuple):
 
 
 class PayerNames:
-    """The payers of payer-names.json (schema-valid), found by their plan names."""
+    """The payers of payer-names.json (schema-valid), looked up by their plan names."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._spellings: Mapping[str, str] = document.get("spellings", {})
         others = document.get("not_medical", ())
-        # Each beginning with whose it is, by its first word.
+        # Each beginning with its payer, by the first word.
         self._beginnings: dict[str, list[tuple[str, PayerName]]] = {}
         for row in document["payers"]:
             begins, but_not = tuple(row["begins"]), frozenset((*row.get("but_not", ()), *others))
