@@ -1,1 +1,1 @@
-"""A call's resources to a Chart: the patient's records by code, what counts as evidence, the orders."""
+"""The chart of a call: the patient's records by code, the rules for evidence, and the recognized orders."""

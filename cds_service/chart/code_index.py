@@ -27,9 +27,10 @@ CodedRow = tuple[CodeSet, Code, str, bool]
 class ReadCodes:
     """The codings of a concept: the row of each code set that reads one of them, and whether there ``are_any``.
 
-    ``coded``: one is in a standard system; ``foreign``: all are in unknown systems. ``silent_for`` are the code sets
-    that ignore words beside a coding whose system is not standard: all code sets of each rule set that lists the code.
-    ``broken`` says why the remaining codings cannot be read. ``keys`` are the keys of the codings in standard systems.
+    ``coded``: one is in a standard system other than ICD-10-PCS; ``foreign``: all are in unknown systems.
+    ``silent_for`` are the code sets that ignore words beside an ICD-10-PCS coding: all code sets of each rule set that
+    lists the code. ``broken`` says why the remaining codings cannot be read. ``keys`` are the keys of the codings in
+    standard systems.
     """
 
     rows: tuple[CodedRow, ...] = ()

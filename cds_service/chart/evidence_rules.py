@@ -141,7 +141,7 @@ def refuse_modified(resource: Mapping[str, Any]) -> None:
 
 
 def manner_of(match: Match, chart: Chart, codes: CodeSet | None) -> Said:
-    """How the words of a record assert what the record was found for."""
+    """The manner in which the words of a record assert the fact's finding."""
     if match.code is None:
         return match.said
     text = chart.texts.read(match.words)

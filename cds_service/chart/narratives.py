@@ -97,7 +97,7 @@ def _told(chart: Chart, record: Record, row: ResourceType, narrative: Narrative)
 
 
 def _counted(chart: Chart, parts: list[Narrative]) -> Narrative:
-    """Several narratives as one, as far as this chart still has room for words."""
+    """Several narratives as one, within the chart's limit of words."""
     texts = tuple(text for part in parts for text in part.texts)
     try:
         for text in texts:

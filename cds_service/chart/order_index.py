@@ -59,7 +59,7 @@ class OrderIndex:
             for length in self._prefix_lengths.get(system, ()):
                 found.update(self._prefixes.get((system, code[:length]), ()))
         text = words(" ".join(map(concept_text, concepts)))
-        # A phrase without a letter or digit is only in texts without one.
+        # A phrase without letters or digits matches only texts without them.
         if not text.strip():
             found.update(self._phrases.get("", ()))
         for word in set(text.split()):

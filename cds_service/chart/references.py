@@ -99,7 +99,7 @@ def _identifier(value: Any) -> _Identifier | None:
 
 
 def concept_of(part: Mapping[str, Any], references: References, container: Mapping[str, Any]) -> Any:
-    """The CodeableConcept that says what a resource (or an Observation component) is."""
+    """The CodeableConcept that identifies a resource (or an Observation component)."""
     concept = inline_concept(part)
     return concept if concept is not None else referred_concept(part, references, container)
 

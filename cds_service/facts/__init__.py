@@ -1,1 +1,1 @@
-"""The Chart to facts: the closed vocabulary of kinds of facts and of words of tests."""
+"""The facts in a chart: the closed vocabulary of kinds of facts and of words of tests."""

@@ -75,7 +75,7 @@ class Reading(NamedTuple):
 
 
 class NotCounted(NamedTuple):
-    """A record with the code or words of a fact that does not count, and why."""
+    """A record that has the code or words of a fact but does not count, and why."""
 
     reference: str
     display: str

@@ -126,7 +126,7 @@ class NumberKind(FactKind):
     compared_by = "limits"
 
     def why_it_fails(self, test: Test, fact: Fact) -> tuple[str, str]:
-        """The values, and the limit that they miss."""
+        """The values and the limit that they miss."""
         values = [value for value in fact.values if isinstance(value, tuple)]
         sides = {"above" if above(test, value[0]) else "below" for value in values}
         least = next((limit for limit in (test.at_least, test.more_than) if limit is not None), None)

@@ -5,7 +5,7 @@ from enum import Enum
 
 
 class Truth(Enum):
-    """The value of a criterion or a verdict; the value is the word used in JSON."""
+    """The value of a criterion or a verdict; the enum value is the word in JSON."""
 
     MET = "met"
     NOT_MET = "not-met"
@@ -23,7 +23,7 @@ def negation(truth: Truth) -> Truth:
 
 
 def every(truths: Iterable[Truth]) -> Truth:
-    """Kleene AND over one or more truths: one not met settles it, one unknown keeps it open."""
+    """Kleene AND over one or more truths: one truth not met settles the result, one unknown keeps it open."""
     seen = set(truths)
     if Truth.NOT_MET in seen:
         return Truth.NOT_MET
@@ -31,7 +31,7 @@ def every(truths: Iterable[Truth]) -> Truth:
 
 
 def some(truths: Iterable[Truth]) -> Truth:
-    """Kleene OR over one or more truths: one met settles it, one unknown keeps it open."""
+    """Kleene OR over one or more truths: one truth met settles the result, one unknown keeps it open."""
     seen = set(truths)
     if Truth.MET in seen:
         return Truth.MET

@@ -42,7 +42,7 @@ def recorded(rule: FactRule, context: Context) -> Recorded:
             why_not, remark, when = judged.why_not, judged.remark, judged.when
             spoiled = spoiled or judged.may_count
             if why_not is None and not placed:
-                # It may be of this part.
+                # The record may belong to this part.
                 why_not, spoiled = context.no_part, True
         except UnreadableError as error:
             why_not = f"{match.record.reference} {error}"

@@ -1,1 +1,1 @@
-"""FHIR elements, dates, codes, words and Bundles, read strictly; fhir.resources, when first needed."""
+"""Strict readers of FHIR elements, dates, codes, words and Bundles; and fhir.resources, imported on first use."""

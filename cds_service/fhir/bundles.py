@@ -195,7 +195,7 @@ def is_error(outcome: Mapping[str, Any]) -> bool:
 def once(resources: Iterable[Json]) -> list[Json]:
     """One copy of each resource: of two with one id the later version, judged by meta.lastUpdated, then by content.
 
-    Each copy is read a fixed number of times, however many there are: comparing two ends with the smaller one.
+    Each copy is read a fixed number of times, because a comparison of two copies ends with the smaller one.
     """
     resources = list(resources)
     identities = [one.get("id") for one in resources]

@@ -35,7 +35,8 @@ def concept_by(row: ResourceType, part: Mapping[str, Any]) -> Any:
 
 
 def inner_concept(value: Any) -> Any:
-    """The concept of an element that is a CodeableConcept, or in R5 a CodeableReference; other values as they are."""
+    """The concept of an element that is a CodeableConcept, or in R5 a CodeableReference; other values come back
+    unchanged."""
     if isinstance(value, dict) and "concept" in value and "coding" not in value and "text" not in value:
         return value["concept"]
     return value

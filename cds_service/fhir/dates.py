@@ -77,7 +77,7 @@ def years_between(born: date, today: date) -> int:
 
 
 def years_after(day: date, years: int) -> date:
-    """The same calendar day ``years`` years later (29 February becomes 1 March), at most the calendar's last."""
+    """The same calendar day ``years`` years later (29 February becomes 1 March), at most Python's last day."""
     if day.year + years > date.max.year:
         return date.max
     try:

@@ -114,7 +114,10 @@ def codings(concept: Any) -> list[Json]:
 
 
 def concept_keys(concept: Any) -> list[tuple[Key, bool]]:
-    """The (system, code) pairs of a concept in standard systems, each with whether the system was left out."""
+    """The (system, code) pairs of a concept in standard systems, each with whether its coding has no system.
+
+    Raises UnreadableError if a coding does not have FHIR's shape.
+    """
     keys = []
     for coding in codings(concept):
         code, system = coding.get("code"), coding.get("system")
@@ -262,7 +265,8 @@ _SCALE = re.compile(r"[{(]?(?:0-|0to|/|outof|of)(\d{1,3})(?:scale)?[)}]?")
 
 
 def unit_spelling(text: str) -> str:
-    """A unit without white space and capitals and in one spelling: "KG / M2" and "kg/(m^2)", or "{0-10}" and "/10"."""
+    """A unit in lower case, without white space, in one spelling: for "KG / M2" and "kg/(m^2)", or "{0-10}" and
+    "/10"."""
     spelled = "".join(text.lower().split())
     for written, usual in _POWERS:
         spelled = spelled.replace(written, usual)

@@ -50,7 +50,7 @@ class OnsetKind(ElapsedKind):
         return super().types(rule) | ({"Patient", "Condition"} if rule.codes else set())
 
     def read(self, rule: FactRule, context: Context) -> Fact:
-        """The time since each onset that counts."""
+        """The time since each onset that counts, as possible values."""
         chart, today = context.chart, context.today
         recorded: list[tuple[Days, Evidence]] = []
         notes: list[str] = []
@@ -61,7 +61,7 @@ class OnsetKind(ElapsedKind):
             try:
                 onset = _onset(rule, match, others, context)
                 if isinstance(onset, Days) and not placed:
-                    # It may be of this part.
+                    # The record may belong to this part.
                     onset, unreadable = context.no_part, True
                 if isinstance(onset, Days):
                     recorded.append((onset, evidence_of(match, f"{_SINCE}{onset.text}", None)))

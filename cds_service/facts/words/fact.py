@@ -39,7 +39,7 @@ class Comparison(TestWord):
         return reader.with_limits(test, entry, place)
 
     def facts(self, test: Test) -> Iterator[str]:
-        """The one fact."""
+        """The fact that it compares."""
         yield test.fact
 
     def evaluate(self, test: Test, facts: Facts) -> Evaluated:
