@@ -273,13 +273,13 @@ def test_a_developer_edits_a_request_resends_it_and_reads_the_refusal_in_words(p
     del body["hookInstance"]
     said = send(page, json.dumps(body)).inner_text()
     assert "Status 400" in said
-    assert "hookInstance is required and missing" in said
+    assert "hookInstance is required but missing" in said
     assert "Where: hookInstance" in said
     assert "The call was refused (400)" in page.locator("#cards > .moment").inner_text()
     page.get_by_role("tab", name="Check").click()
     findings = page.locator("#panel-check table").first
     findings.wait_for()
-    assert "hookInstance is required and missing" in findings.inner_text()
+    assert "hookInstance is required but missing" in findings.inner_text()
     faults.expect("400")
 
 

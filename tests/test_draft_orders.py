@@ -67,8 +67,8 @@ def test_a_list_instead_of_a_bundle_is_refused_and_a_bundle_is_asked_for():
     named(
         ("a code that is text", order(code="11111"), "code", "code cannot be read"),
         ("a coding that is not a list", order(code={"coding": {"code": "11111"}}), "code", "cannot be read"),
-        ("no code at all", order(None), "code", "neither a code nor words"),
-        ("a local code without words", order(code=concept("urn:x", "L1")), "local-code", "local systems alone"),
+        ("no code at all", order(None), "code", "neither a code nor text"),
+        ("a local code without words", order(code=concept("urn:x", "L1")), "local-code", "only local codes"),
         ("an order of STU3", order(resourceType="ProcedureRequest"), "older-version", "send a ServiceRequest"),
         ("an order of DSTU2", order(resourceType="DiagnosticOrder"), "older-version", "send a ServiceRequest"),
         ("an order carried out", order(status="completed"), "not-a-draft", "status completed"),

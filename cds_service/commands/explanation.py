@@ -33,7 +33,7 @@ def answers_to(
         raise RequestError(400, "invalid", f"The body must be a hook request whose hook is one of {allowed}.", "hook")
     request = parse(service_id, body)
     for draft in request.unread_drafts:
-        tell(f"Not read as an order: {draft.sentence}")
+        tell(f"The service cannot read this draft as an order: {draft.sentence}")
     answers = hook_call.answer(request, replace(guide, explains=True), today, profile)
     for failed in hook_call.failures(answers):
         tell(f"{failed.policy.id} could not be evaluated: {failed.error!r}")

@@ -106,7 +106,7 @@ def is_of_another(subject: Any, patient_id: str) -> bool:
 
 def _entries(context: Mapping[str, Any]) -> list[Any]:
     if isinstance(context.get("draftOrders"), list):
-        sentence = f"{PLACE} must be a FHIR Bundle with an entry for each order, not a list of resources."
+        sentence = f"{PLACE} must be a FHIR Bundle with one entry for each order, not a list of resources."
         raise RequestError(400, "structure", sentence, PLACE)
     bundle = required(context, "draftOrders", dict, PLACE)
     if bundle.get("resourceType") not in (None, "Bundle"):
@@ -136,7 +136,7 @@ def _unreadable(resource: Json, place: str) -> Iterator[UnreadDraft]:
     if ORDERS.get(kind) not in (Ordered.ACT, Ordered.DEVICE):
         return
     if resource.get("status") in WITHDRAWN:
-        sentence = f"{place} has the status {resource['status']}; what is {resource['status']} is not commented on."
+        sentence = f"{place} has the status {resource['status']}; the service does not check orders with this status."
         yield UnreadDraft(place, "not-a-draft", sentence)
         return
     if resource.get(TYPES[kind].concept_at) is not None:
@@ -147,13 +147,17 @@ def _unreadable(resource: Json, place: str) -> Iterator[UnreadDraft]:
         has_code = bool(codings(concept))
         is_known = bool(concept_keys(concept)) or bool(concept_text(concept).strip())
     except UnreadableError as error:
-        yield UnreadDraft(element, "code", f"{element} cannot be read: it {error}.")
+        yield UnreadDraft(element, "code", f"{element} cannot be read because it {error}.")
         return
     if not is_known and has_code:
-        sentence = f"{element} has codes of local systems alone and no words; add a CPT code, or say it in words."
+        sentence = f"{element} has only local codes and no text; add a CPT code, or name the procedure in text."
         yield UnreadDraft(element, "local-code", sentence)
     elif not is_known:
-        yield UnreadDraft(element, "code", f"{element} has neither a code nor words, so what is ordered is not known.")
+        yield UnreadDraft(
+            element,
+            "code",
+            f"{element} has neither a code nor text, so the service cannot tell what is ordered; add a code or text.",
+        )
 
 
 def _characters(order: Json) -> int:

@@ -97,7 +97,7 @@ def parse(body: Any, most: int = MOST_ITEMS) -> list[FeedbackItem]:
     """
     given = _object(body, "The body", "").get("feedback")
     if given is None:
-        raise _refused("feedback is required and missing.", "feedback", "required")
+        raise _refused("feedback is required but missing.", "feedback", "required")
     if isinstance(given, dict):
         return [_item(given, "feedback")]
     items = _list(given, "feedback")
@@ -143,7 +143,7 @@ def _override(item: Mapping[str, Any], place: str) -> tuple[Reason | None, str |
     given, where = item[name], f"{place}.{name}"
     if isinstance(given, list):
         if len(given) > 1:
-            raise _refused(f"{where} holds {len(given)} reasons; one is allowed.", where, "too-many")
+            raise _refused(f"{where} has {len(given)} reasons; only one is allowed.", where, "too-many")
         if not given:
             return None, None
         given, where = given[0], f"{where}[0]"
@@ -194,13 +194,13 @@ def _instant(item: Mapping[str, Any], place: str) -> datetime | None:
 def _id(parent: Mapping[str, Any], name: str, place: str) -> str:
     value, where = parent.get(name), f"{place}.{name}"
     if value in (None, ""):
-        raise _refused(f"{where} is required and missing.", where, "required")
+        raise _refused(f"{where} is required but missing.", where, "required")
     if not isinstance(value, str):
         raise _refused(f"{where} must be text.", where)
     if len(value) > LONGEST_ID:
         raise _refused(f"{where} has {len(value)} characters; at most {LONGEST_ID} are allowed.", where, "too-long")
     if not value.isprintable():
-        raise _refused(f"{where} holds a character that cannot be printed.", where, "value")
+        raise _refused(f"{where} contains a character that cannot be printed; send printable text.", where, "value")
     return value
 
 

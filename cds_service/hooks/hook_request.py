@@ -86,7 +86,7 @@ def parse(service_id: str, body: Any, limits: ReadLimits = DEFAULT_LIMITS) -> Ho
     if hook != expected:
         # Any other text might be about the patient.
         said = f"'{hook}'" if hook in HOOKS else "another"
-        sentence = f"The service {service_id} answers the hook {expected}, but the body says {said}."
+        sentence = f"The service {service_id} answers the hook {expected}, but the body names {said}."
         raise RequestError(400, "invalid", sentence, "hook")
     required(request, "hookInstance", str, "hookInstance")
     context = required(request, "context", dict, "context")
@@ -94,7 +94,9 @@ def parse(service_id: str, body: Any, limits: ReadLimits = DEFAULT_LIMITS) -> Ho
     prefetch = _prefetch(request.get("prefetch"), limits)
     fhir_server = given(request, "fhirServer")
     if request.get("fhirAuthorization") is not None and not fhir_server:
-        raise RequestError(400, "required", "fhirServer is required where fhirAuthorization is sent.", "fhirServer")
+        raise RequestError(
+            400, "required", "fhirServer is required because the call sends fhirAuthorization.", "fhirServer"
+        )
     if fhir_server is not None:
         member(fhir_server, "fhirServer", str)
     orders = read_drafts(context, patient_id, limits) if hook != PATIENT_VIEW else DraftOrders()
@@ -125,7 +127,9 @@ def _prefetch(sent: Any, limits: ReadLimits) -> Mapping[str, Any]:
     if sent is None:
         return {}
     if not isinstance(sent, dict):
-        raise RequestError(400, "structure", "prefetch must be an object of prefetch keys.", "prefetch")
+        raise RequestError(
+            400, "structure", "prefetch must be an object that maps prefetch keys to resources.", "prefetch"
+        )
     resources = sum(map(size_of, sent.values()))
     if resources > limits.resources:
         raise too_many("prefetch", resources, "resources", limits.resources, "CDS_SERVICE_MAX_RESOURCES")
@@ -153,7 +157,7 @@ def _authorization(sent: Any, patient_id: str) -> FhirAuthorization | None:
         raise RequestError(
             400,
             "business-rule",
-            "fhirAuthorization.patient is another patient than context.patientId; send the grant of this patient.",
+            "fhirAuthorization.patient differs from context.patientId; send the authorization for this patient.",
             "fhirAuthorization.patient",
         )
     expires = grant.get("expires_in")

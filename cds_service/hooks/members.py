@@ -11,7 +11,7 @@ _NAMES: dict[type, str] = {dict: "an object", list: "a list", str: "text"}
 def required(parent: Mapping[str, Any], name: str, kind: type, place: str) -> Any:
     """A required member. Raises RequestError 400."""
     if parent.get(name) in (None, ""):
-        raise RequestError(400, "required", f"{place} is required and missing.", place)
+        raise RequestError(400, "required", f"{place} is required but missing.", place)
     return member(parent[name], place, kind)
 
 
@@ -31,6 +31,7 @@ def given(parent: Mapping[str, Any], name: str) -> Any:
 def too_many(place: str, found: int, what: str, most: int, setting: str) -> RequestError:
     """The error for a part of the body with more items than the limit."""
     sentence = (
-        f"{place} holds {found} {what}; at most {most} are read. Send fewer, or let the operator raise {setting}."
+        f"{place} has {found} {what}; the service reads at most {most}. Send fewer, or ask the operator to raise "
+        f"{setting}."
     )
     return RequestError(413, "too-costly", sentence, place)

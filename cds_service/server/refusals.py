@@ -10,5 +10,5 @@ BUSY = RequestError(
     f"{RETRY_SECONDS} s.",
     headers={"Retry-After": str(RETRY_SECONDS)},
 )
-TOO_SLOW = RequestError(408, "timeout", "The request did not arrive whole in time; send the whole request at once.")
-BUG = RequestError(500, "exception", "The service could not answer this call. Nothing was decided.")
+TOO_SLOW = RequestError(408, "timeout", "The whole request did not arrive in time; send it all at once.")
+BUG = RequestError(500, "exception", "The service failed and did not evaluate this call.")

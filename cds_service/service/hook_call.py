@@ -79,7 +79,7 @@ def _refuse_profile(library: Library, name: str) -> None:
 
 def late() -> RequestError:
     """The error for a call that ran out of time before any evaluation."""
-    sentence = f"The call could not be answered in time; nothing was decided. Send it again in {SECONDS_TO_WAIT} s."
+    sentence = f"The service ran out of time and did not evaluate the call. Send it again in {SECONDS_TO_WAIT} s."
     return RequestError(503, "timeout", sentence, headers={"Retry-After": str(SECONDS_TO_WAIT)})
 
 

@@ -60,7 +60,7 @@ def register(app: Flask, public_url: str, origins: Iterable[str], hosts: Iterabl
         if not _is_ours(request.host, ours):
             raise _refused(
                 421,
-                f"The Host header is not a name of this service. Call {public_url}, or ask the operator to add the "
+                f"The Host header does not name this service. Call {public_url}, or ask the operator to add the "
                 "host to CDS_SERVICE_ALLOWED_HOSTS.",
             )
         origin = request.headers.get("Origin")

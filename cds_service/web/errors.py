@@ -62,14 +62,14 @@ def register(app: Flask, installation: Installation) -> None:
 
 def _sentence(status: int) -> str:
     return {
-        404: f"There is nothing at {request.path[:80]}; the services are listed at /cds-services.",
-        405: f"{request.method} is not allowed here; the Allow header lists what is.",
-        413: f"The body is larger than the {current_app.config['MAX_CONTENT_LENGTH']} bytes that this service reads; "
-        "send less, or let the operator raise CDS_SERVICE_MAX_BODY_BYTES.",
-        503: "The service cannot keep anything at the moment, and nothing of this request was kept. Send it again in "
+        404: f"There is nothing at {request.path[:80]}. Find the services at /cds-services.",
+        405: f"{request.method} is not allowed here; use a method in the Allow header.",
+        413: f"The body is larger than the {current_app.config['MAX_CONTENT_LENGTH']} bytes that the service reads. "
+        "Send less, or ask the operator to raise CDS_SERVICE_MAX_BODY_BYTES.",
+        503: "The service cannot store data now and stored nothing from this request. Send the request again in "
         f"{SECONDS_TO_WAIT} s.",
-        500: "The service could not answer this call. Nothing was decided; the operator's log says where it failed.",
-    }.get(status, "The request could not be answered.")
+        500: "The service failed and did not evaluate this call. The operator's log says where it failed.",
+    }.get(status, "The service could not answer the request.")
 
 
 def _outcome(status: int, code: str, sentence: str, expression: str | None = None) -> Response:

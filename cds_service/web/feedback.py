@@ -98,7 +98,7 @@ def _full() -> RequestError:
     return RequestError(
         503,
         "no-store",
-        "No more feedback can be kept: the store has reached its cap, and nothing of this request was kept. The "
+        "The feedback store is full, so the service stored nothing from this request. The "
         "operator can raise CDS_SERVICE_STORE_MAX_FEEDBACK or lower CDS_SERVICE_FEEDBACK_DAYS. Send it again later.",
         headers={"Retry-After": SECONDS_WHILE_FULL},
     )

@@ -163,19 +163,19 @@ class ClientLimits:
         wait = self._made().feedback(client_id, limit, items)
         if wait is not None:
             self._around.metrics.rate_limited(client_id)
-            raise _throttled(f"More items of feedback than the limit of {limit}; nothing of it was kept", wait)
+            raise _throttled(f"More items of feedback than the limit of {limit}; the service stored none of them", wait)
 
     def refused(self, address: str) -> None:
         """Count an untrusted call, by remote address."""
         wait = self._made().refused(address)
         if wait is not None:
-            raise _throttled("Too many calls that were not trusted", wait)
+            raise _throttled("Too many calls without a trusted token", wait)
 
     def opening(self, address: str) -> None:
         """Count an attempt to open an evidence page."""
         wait = self._made().opening(address)
         if wait is not None:
-            raise _throttled("Too many evidence pages were asked for", wait)
+            raise _throttled("Too many requests for evidence pages", wait)
 
     def _made(self) -> RateLimiter:
         # Made at the first call, because its thread would not survive the fork into workers.

@@ -41,5 +41,5 @@ def _announced(length: int) -> bytes:
 
 
 def _cut_off() -> RequestError:
-    sentence = "The body did not arrive whole in time; send every byte that its headers announce."
+    sentence = "The whole body did not arrive in time; send as many bytes as the headers announce."
     return RequestError(408, "timeout", sentence, headers={"Connection": "close"})

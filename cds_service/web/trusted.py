@@ -12,7 +12,7 @@ from cds_service.trust.tokens import Verified, Verifier
 
 # The same for every reason, so that guessing reveals nothing. `cds-service doctor token` shows operators the reason.
 NOT_TRUSTED = "The call needs a valid token of a client that this service knows (Authorization: Bearer)."
-NOT_NOW = "The service cannot check tokens now; nothing was decided. Call again later."
+NOT_NOW = "The service cannot check tokens now, so it did not evaluate this call. Call again later."
 
 
 def who(verifier: Verifier, public_url: str, installation: Installation, deadline: Deadline) -> Verified:
