@@ -35,7 +35,7 @@ def test_a_good_token_passes_every_check_offline_and_is_not_used_up():
         lines = diagnosed(token())
         assert all(line.passed for line in lines)
         assert [line.check for line in lines] == list(CHECKS)
-        assert lines[-1].says == "not looked up here, and the token is not used up by this"
+        assert lines[-1].says == "not checked here; this command does not use up the token"
         assert any("client 'general'" in line.says for line in lines)
 
 
@@ -56,7 +56,7 @@ def test_a_refused_token_fails_at_its_check_with_what_to_do_and_all_later_ones_a
     assert failed.says.startswith("expected ")
     assert failed.says.endswith(ADVICE[attack.check])
     after = lines[lines.index(failed) + 1 :]
-    assert all(line.passed is None and line.says.startswith("not made: ") for line in after)
+    assert all(line.passed is None and line.says.startswith("not checked: ") for line in after)
     assert {line.check for line in lines} == set(CHECKS)
 
 
@@ -69,12 +69,12 @@ SAID = (
     (
         "exp",
         bearer(exp=int(NOW) - 600, iat=int(NOW) - 900),
-        "expected exp after our clock, 2027-01-15 08:00:00 UTC; got 2027-",
+        "expected exp after the service's clock, 2027-01-15 08:00:00 UTC; got 2027-",
     ),
     ("iss", bearer(iss=f"{ISSUER}/"), f"did you mean '{ISSUER}'?"),
     ("kid", bearer({"kid": "p348"}), "expected a kid that the client has in the clients file; got p348"),
     ("alg", bearer(key="p256"), "expected one of RS384, ES384; got ES256"),
-    ("life", bearer(exp=int(NOW) + 7200), "expected exp at most 3600 s after iat; got 7200 s after it"),
+    ("life", bearer(exp=int(NOW) + 7200), "expected exp at most 3600 s after iat; got 7200 s after iat"),
 )
 
 
@@ -105,7 +105,7 @@ def test_keys_that_are_not_in_the_file_are_fetched(http):
         assert all(line.passed for line in diagnosed(bearer(key="p384"), clients, http=http))
     (failed,) = (line for line in diagnosed(bearer(key="p384"), clients, http=http) if line.passed is False)
     assert failed.check == "key"
-    assert "The service answers 503 then" in failed.says
+    assert "The service answers such calls with 503" in failed.says
 
 
 def entry(keys: KeyServer, fhir: KeyServer, **more: object) -> Client:
@@ -126,7 +126,7 @@ def test_an_entry_that_works_is_shown_end_to_end(http):
     assert "answers, FHIR 4.0.1" in text
     assert f"order-sign: {URL} (aud of its tokens); prefetch patient, " in text
     assert f"{topic} is reported as Topic" in text
-    assert "https://typed.example/ is accepted too, and what of our paths lies below it" in text
+    assert "https://typed.example/ is also accepted, with the service's paths below it" in text
 
 
 def test_the_doctor_shows_where_tokens_may_be_reused(http):
@@ -134,7 +134,7 @@ def test_the_doctor_shows_where_tokens_may_be_reused(http):
         lines = [*diagnose_client(client(token_reuse=reuse), http, library(), BASE)]
         assert [line.check for line in lines if "token_reuse is on" in line.says] == ["replay"] * reuse
     (line,) = (line for line in diagnosed(token(), Clients((client(token_reuse=True),))) if line.check == "replay")
-    assert line.says == "not checked: the entry has token_reuse"
+    assert line.says == "not checked: the entry sets token_reuse"
 
 
 def failures(general: Client, http: OutgoingClient) -> list[str]:
@@ -163,8 +163,8 @@ def test_a_fhir_server_that_is_none_fails(http, document, status, words):
 def test_keys_that_cannot_be_had_or_are_of_no_use_fail(http):
     with KeyServer(key_set("p256", "rsa1024")) as keys, KeyServer(STATEMENT) as fhir:
         lines = [line.text() for line in diagnose_client(entry(keys, fhir), http, library(), BASE)]
-        assert "FAILED  keys          0 of use for RS384, ES384" in "\n".join(lines)
-        assert any("not used: p256: ES256, EC P-256, which is not among 'algorithms'" in line for line in lines)
+        assert "FAILED  keys          0 usable for RS384, ES384" in "\n".join(lines)
+        assert any("not used: p256: ES256, EC P-256; not in 'algorithms'" in line for line in lines)
         assert any("1024 bits, which is too weak" in line for line in lines)
         general = entry(keys, fhir)
     (failed, _) = failures(general, http)
@@ -174,7 +174,7 @@ def test_keys_that_cannot_be_had_or_are_of_no_use_fail(http):
 def test_an_alias_for_no_statements_topic_fails():
     general = replace(client(), topic_aliases={"no-topic": "T"})
     (failed,) = failures(general, NoNetwork())
-    assert "'no-topic' is the topic of no statement" in failed
+    assert "'no-topic' is not the topic of a statement" in failed
 
 
 def test_a_client_that_is_not_there_is_answered_with_the_nearest():
@@ -206,7 +206,7 @@ def test_doctor_token_ends_with_1_where_a_check_fails(clients_file):
 def test_doctor_client_ends_with_0_where_all_is_well(clients_file):
     found = run("doctor", "client", "general", CDS_SERVICE_CLIENTS=clients_file)
     assert (found.exit_code, "FAILED" in found.output) == (0, False)
-    assert "1 of use for RS384, ES384 in the clients file" in found.output
+    assert "1 usable for RS384, ES384 in the clients file" in found.output
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_doctor_says_what_it_lacks(clients_file, arguments, clients, words):
         (
             {"evidence": "sealed", "frame_ancestors": ("https://ehr.example",)},
             "off",
-            "sealed by its entry: the card's link opens the evidence page, in a frame of https://ehr.example too",
+            "sealed by its entry: the card's link opens the evidence page, in a frame of https://ehr.example also",
         ),
     ],
 )

@@ -111,15 +111,20 @@ def test_nothing_secret_is_shown_and_the_public_key_to_register_is():
     [
         ({"issuer": "https://sign-in.example"}, "issuer", None, "which is allowed"),
         ({"issuer": None}, "issuer", False, "'issuer' is missing"),
-        ({"code_challenge_methods_supported": None}, "pkce", None, "sends S256 all the same"),
+        ({"code_challenge_methods_supported": None}, "pkce", None, "sends S256 anyway"),
         ({"code_challenge_methods_supported": ["plain"]}, "pkce", False, "lists plain; the form needs S256"),
         ({"code_challenge_methods_supported": ["S256", "plain"]}, "pkce", None, "which SMART forbids"),
-        ({"token_endpoint_auth_methods_supported": None}, "proof", None, "ask whether it takes client_secret_basic"),
+        (
+            {"token_endpoint_auth_methods_supported": None},
+            "proof",
+            None,
+            "ask the vendor whether the EHR accepts client_secret_basic",
+        ),
         (
             {"token_endpoint_auth_methods_supported": ["client_secret_post"]},
             "proof",
             False,
-            "takes client_secret_post;",
+            "accepts client_secret_post, but the entry uses",
         ),
         ({"jwks_uri": None}, "id-token", False, "nobody can sign a form"),
         ({"capabilities": ["launch-standalone"]}, "launch", False, "lacks launch-ehr, context-ehr-patient"),
@@ -150,11 +155,16 @@ def test_what_an_ehr_says_of_itself_is_checked(configuration, check, passed, wor
             True,
             "first DocumentReference; QuestionnaireResponse ca",
         ),
-        (statement(QuestionnaireResponse=["create"]), {"writes": ("QuestionnaireResponse",)}, True, "be read again"),
-        (statement(QuestionnaireResponse=["read"]), {}, False, "lets nobody create QuestionnaireResponse, Document"),
-        (WRITABLE, {"writes": ()}, None, "nothing is written"),
-        ((404, {}), {}, None, "says nothing of it"),
-        (OutgoingError("timeout"), {}, None, "says nothing of it"),
+        (statement(QuestionnaireResponse=["create"]), {"writes": ("QuestionnaireResponse",)}, True, "be read back"),
+        (
+            statement(QuestionnaireResponse=["read"]),
+            {},
+            False,
+            "does not allow creating QuestionnaireResponse, Document",
+        ),
+        (WRITABLE, {"writes": ()}, None, "the form writes nothing"),
+        ((404, {}), {}, None, "does not say whether the EHR accepts these"),
+        (OutgoingError("timeout"), {}, None, "does not say whether the EHR accepts these"),
     ],
     ids=["a document", "unread", "no write", "writes is empty", "no statement", "no answer"],
 )
@@ -184,7 +194,7 @@ def test_keys_that_are_of_no_use_fail(keys):
 def test_a_key_that_the_token_endpoint_does_not_take_fails():
     line = diagnosed({"token_endpoint_auth_signing_alg_values_supported": ["RS384"]}, app=WITH_KEY)["proof"]
     assert line.passed is False
-    assert "takes signatures by RS384; the key of the entry signs ES384" in line.says
+    assert "accepts signatures by RS384, but the key of the entry signs ES384" in line.says
 
 
 @pytest.mark.parametrize(

@@ -122,15 +122,15 @@ NAME = "client 'general-hospital'"
 # A line that is put into the good entry (or takes the place of one of its keys), and the sentence.
 LINES = (
     ('id = "General Hospital"', "client 'General Hospital', id: may hold a to z, 0 to 9 and single dashes"),
-    ('id = "open"', "client 'open', id: 'open' has a meaning of its own in logs and metrics; choose another"),
-    ('id = "other"', "client 'other', id: 'other' has a meaning of its own"),
+    ('id = "open"', "client 'open', id: 'open' is reserved in logs and metrics; choose another id"),
+    ('id = "other"', "client 'other', id: 'other' is reserved in logs and metrics"),
     ('id = ""', "client 1, id: must be text of 1 to 1000 characters"),
     ("id = 7", "client 1, id: must be text"),
     (f'id = "{"a" * 65}"', "at most 64 characters"),
     ("issuer = 7", f"{NAME}, issuer: must be text"),
     ('isuer = "x"', f"{NAME}, isuer: is not a key of a client; did you mean 'issuer'?"),
     ('token = "x"', f"{NAME}, token: is not a key of a client; "),
-    ("keys = []", f"{NAME}: jwks_url and keys are given; exactly one of {SOURCES} says with which keys it signs"),
+    ("keys = []", f"{NAME}: jwks_url and keys are given; give exactly one of {SOURCES} for the client's keys"),
     ('jwks_file = "x.json"', f"{NAME}: jwks_url and jwks_file are given"),
     (
         'jwks_url = "http://ehr.example/jwks"',
@@ -142,7 +142,7 @@ LINES = (
     ('jwks_url = "https://ehr.example/../jwks"', "is not a plain https address"),
     ('jwks_url = ["https://ehr.example"]', f"{NAME}, jwks_url: must be text"),
     ('jku = "https://ehr.example"', f"{NAME}, jku: must be a list of texts"),
-    ("jku = []", f"{NAME}, jku: is empty; list something, or leave the key out"),
+    ("jku = []", f"{NAME}, jku: is empty; list at least one item, or omit the key"),
     (
         'algorithms = ["RS348"]',
         "algorithms: 'RS348' is not allowed; did you mean 'RS384'? Allowed: RS384, ES384, RS256",
@@ -151,7 +151,7 @@ LINES = (
         'algorithms = ["none"]',
         "'none' is not allowed; allowed: RS384, ES384, RS256, ES256; a token without a signature",
     ),
-    ('algorithms = ["HS256"]', "with a shared secret whoever checks a token could also make one"),
+    ('algorithms = ["HS256"]', "with a shared secret, anyone who can check a token can also make one"),
     ('algorithms = ["RS384", "RS384"]', f"{NAME}, algorithms: 'RS384' is listed twice"),
     ("algorithms = []", f"{NAME}, algorithms: is empty"),
     ('audiences = [""]', f"{NAME}, audiences: each item must be text of 1 to 1000 characters"),
@@ -218,7 +218,7 @@ FILES = (
         [
             "client 1, id: is missing",
             "client 1, issuer: is missing",
-            f"client 1: no key is given; exactly one of {SOURCES} says with which keys it signs",
+            f"client 1: no key is given; give exactly one of {SOURCES} for the client's keys",
         ],
     ),
     (
@@ -261,11 +261,11 @@ BAD_SETS = (
     (
         "a weak key",
         key_set("rsa1024"),
-        "key 'rsa1024': it is an RSA key of 1024 bits, which is too weak; 2048 are needed",
+        "key 'rsa1024': it is an RSA key of 1024 bits, which is too weak; use 2048 bits or more",
     ),
     ("a key for encryption", {"keys": [jwk("rsa", use="enc")]}, "key 'rsa': its use is not 'sig'"),
     ("a kid twice", {"keys": [jwk("rsa"), jwk("p384", kid="rsa")]}, "the kid occurs more than once"),
-    ("no key", {"keys": []}, "holds no key"),
+    ("no key", {"keys": []}, "contains no key"),
     ("no set", [], "it is not a JWK Set"),
     ("a key that no algorithm uses", key_set("p256"), "key 'p256' serves ES256, which is not among 'algorithms'"),
 )

@@ -23,22 +23,22 @@ from cds_service.trust.tokens import REUSE_ALLOWED, Verifier
 # What the operator can do if a check fails. For checks not listed here, the client must fix the problem.
 ADVICE: Mapping[str, str] = {
     "header": "Give the value of the Authorization header, or the token alone, as it was sent and on one line.",
-    "form": "The client does not send a signed JWT as RFC 7515 defines it; ask its vendor to compare.",
+    "form": "The token is not a signed JWT as RFC 7515 defines it; ask the client's vendor to fix it.",
     "critical": "Have the client sign plain tokens (RFC 7515, compact form) without extensions.",
-    "type": "Have the client set typ to JWT. An access token or a nested token is not a token for a call.",
-    "kid": "Have the client name its key: kid is required.",
-    "issuer": "Copy iss exactly into 'issuer' of the entry, if this is the client that you mean.",
+    "type": "Have the client set typ to JWT. A call cannot use an access token or a nested token.",
+    "kid": "Have the client send the kid of its key; kid is required.",
+    "issuer": "If this is the client that you mean, copy iss exactly into 'issuer' of the entry.",
     "algorithm": "Have the client sign with one of these, or add its algorithm to 'algorithms' of the entry.",
     "jku": "If the client's key set moved, confirm it through another channel, then change 'jwks_url' or 'jku'.",
-    "key": "Compare the kids with those of the client's key set: 'cds-service doctor client ID' lists them.",
-    "signature": "The token was changed in transit, or signed with another key of this kid: compare the key sets.",
+    "key": "Compare kid with the client's keys, which 'cds-service doctor client ID' lists.",
+    "signature": "The token changed in transit, or another key with this kid signed it. Compare the key sets.",
     "audience": "Have the client send the exact address, or add what it sends to 'audiences' of the entry.",
-    "issued": "Compare the clocks: ours and the client's differ, or iat is not a number of seconds.",
-    "not-yet": "Compare the clocks: ours and the client's differ, or nbf is not a number of seconds.",
-    "expired": "An old token is refused, which is right. If it is fresh, compare the clocks.",
+    "issued": "Compare the clocks of the service and the client, and check that iat is in seconds.",
+    "not-yet": "Compare the clocks of the service and the client, and check that nbf is in seconds.",
+    "expired": "Have the client send a new token. If the token was new, compare the clocks.",
     "lifetime": "Have the client make a token for each call, valid for a few minutes.",
     "jti": "Have the client give each token a new jti.",
-    "tenant": "Add the tenant to 'tenants' of the entry if it may call.",
+    "tenant": "If the tenant may call, add it to 'tenants' of the entry.",
     "replay": "Have the client make a new token for each call.",
 }
 SECONDS = 5.0
@@ -86,15 +86,21 @@ def diagnose_token(
         for passed in verifier.examine(authorization_of(text), (url,), Deadline(seconds)):
             found = passed.found
             if passed.check == "replay" and found != REUSE_ALLOWED:
-                found = "not looked up here, and the token is not used up by this"
+                found = "not checked here; this command does not use up the token"
             lines.append(Line(True, passed.check, found))
     except UntrustedError as error:
         says = f"expected {error.expected}; got {error.got}. {ADVICE[error.check]}"
         lines.append(Line(False, error.check, says))
     except TrustUnavailableError as error:
-        lines.append(Line(False, "key", f"{error.sentence} The service answers 503 then. Try 'doctor client ID'."))
+        lines.append(
+            Line(
+                False,
+                "key",
+                f"{error.sentence} The service answers such calls with 503. Run 'cds-service doctor client ID'.",
+            )
+        )
     made = {line.check for line in lines}
-    return lines + [Line(None, check, f"not made: {asks}") for check, asks in CHECKS.items() if check not in made]
+    return lines + [Line(None, check, f"not checked: {asks}") for check, asks in CHECKS.items() if check not in made]
 
 
 def _not_remembered(issuer: str, jti: str, expires_at: datetime, deadline: Deadline) -> bool:
@@ -121,13 +127,13 @@ def diagnose_client(
     for base in client.fhir_servers:
         yield _fhir(client, base, http)
     if not client.fhir_servers:
-        yield Line(None, "fhir", "no 'fhir_servers': what this client does not send is not fetched")
+        yield Line(None, "fhir", "no 'fhir_servers': the service fetches no data that this client does not send")
     if client.token_reuse:
         yield Line(
             None,
             "replay",
-            "token_reuse is on: a token of this client may be used any number of times until it expires, so anyone who "
-            "obtains it can use it too; only for test kits, never with real patients",
+            "token_reuse is on: anyone who obtains a token of this client can use it any number of times until it "
+            "expires. Use this setting only for test kits, never with real patients",
         )
     yield from _topics(client, library)
     yield _cards(client)
@@ -138,8 +144,8 @@ def diagnose_client(
             True, "service", f"{hook}: {url} (aud of its tokens); prefetch {_listed(library.prefetch_templates)}"
         )
     for alias in client.audiences:
-        below = ", and what of our paths lies below it" if alias.endswith("/") else ""
-        yield Line(True, "audience", f"{alias} is accepted too{below}")
+        below = ", with the service's paths below it" if alias.endswith("/") else ""
+        yield Line(True, "audience", f"{alias} is also accepted{below}")
 
 
 def _keys(client: Client, http: OutgoingClient) -> Iterator[Line]:
@@ -160,8 +166,8 @@ def _keys(client: Client, http: OutgoingClient) -> Iterator[Line]:
         if key in useful:
             yield Line(True, "key", says)
         else:
-            yield Line(None, "key", f"not used: {says}, which is not among 'algorithms'")
-    yield Line(bool(useful), "keys", f"{len(useful)} of use for {', '.join(client.algorithms)} {where}")
+            yield Line(None, "key", f"not used: {says}; not in 'algorithms'")
+    yield Line(bool(useful), "keys", f"{len(useful)} usable for {', '.join(client.algorithms)} {where}")
 
 
 def _fhir(client: Client, base: str, http: OutgoingClient) -> Line:
@@ -195,7 +201,7 @@ def _topics(client: Client, library: Library) -> Iterator[Line]:
         if topic in topics:
             yield Line(True, "topic", f"{topic} is reported as {alias}")
         else:
-            yield Line(False, "topic", f"'{topic}' is the topic of no statement; {nearest(topic, topics)}")
+            yield Line(False, "topic", f"'{topic}' is not the topic of a statement; {nearest(topic, topics)}")
 
 
 def _cards(client: Client) -> Line:
@@ -210,11 +216,13 @@ def _evidence(client: Client, default: str) -> Line:
     mode = client.evidence_mode(default)
     if mode == OFF and default == SMART and not client.evidence:
         return Line(
-            True, "evidence", "off: the settings say smart, and the entry has no table smart to launch the page by"
+            True,
+            "evidence",
+            "off: the settings say smart, but the entry has no table smart, which launching the page requires",
         )
     if mode == OFF:
         return Line(True, "evidence", f"off by {where}: cards have no link to an evidence page")
-    frames = f"in a frame of {', '.join(client.frame_ancestors)} too" if client.frame_ancestors else "in no frame"
+    frames = f"in a frame of {', '.join(client.frame_ancestors)} also" if client.frame_ancestors else "in no frame"
     opens = "the EHR launches" if mode == SMART else "the card's link opens"
     return Line(True, "evidence", f"{mode} by {where}: {opens} the evidence page, {frames}")
 

@@ -57,8 +57,8 @@ def _addresses(public_url: str) -> Line:
     if parts.scheme == "https":
         return Line(True, "redirect", says)
     if is_loopback(parts.hostname or ""):
-        return Line(None, "redirect", f"{says}; an EHR elsewhere needs https: set CDS_SERVICE_PUBLIC_URL")
-    return Line(False, "redirect", f"{public_url} is not https, which CDS_SERVICE_PUBLIC_URL must be")
+        return Line(None, "redirect", f"{says}; an EHR on another machine needs https, so set CDS_SERVICE_PUBLIC_URL")
+    return Line(False, "redirect", f"{public_url} is not https; set CDS_SERVICE_PUBLIC_URL to an https address")
 
 
 def _app(client: Client) -> Iterator[Line]:
@@ -104,10 +104,10 @@ def _issuer(told: Mapping[str, Any], server: SmartServer, base: str) -> Line:
 def _pkce(told: Mapping[str, Any]) -> Line:
     listed = _texts(told.get("code_challenge_methods_supported"))
     if not listed:
-        return Line(None, "pkce", "'code_challenge_methods_supported' is missing; the form sends S256 all the same")
+        return Line(None, "pkce", "'code_challenge_methods_supported' is missing; the form sends S256 anyway")
     if "S256" not in listed:
         return Line(False, "pkce", f"'code_challenge_methods_supported' lists {_some(listed)}; the form needs S256")
-    plain = "; 'plain' is listed too, which SMART forbids: tell the vendor" if "plain" in listed else ""
+    plain = "; 'plain' is also listed, which SMART forbids: tell the vendor" if "plain" in listed else ""
     return Line(not plain or None, "pkce", f"S256{plain}")
 
 
@@ -117,29 +117,32 @@ def _proof(told: Mapping[str, Any], registration: AppRegistration) -> Line:
     algorithms = _texts(told.get("token_endpoint_auth_signing_alg_values_supported"))
     if not methods:
         return Line(
-            None, "proof", f"'token_endpoint_auth_methods_supported' is missing; ask whether it takes {app.auth_method}"
+            None,
+            "proof",
+            "'token_endpoint_auth_methods_supported' is missing; ask the vendor whether the EHR accepts "
+            f"{app.auth_method}",
         )
     if app.auth_method not in methods:
         return Line(
             False,
             "proof",
-            f"the token endpoint takes {_some(methods)}; the entry proves itself by "
+            f"the token endpoint accepts {_some(methods)}, but the entry uses "
             f"{app.auth_method}: change 'auth_method', 'secret_file' or 'key_file'",
         )
     if app.auth_method == "private_key_jwt" and algorithms and app.algorithm not in algorithms:
         return Line(
             False,
             "proof",
-            f"it takes signatures by {_some(algorithms)}; the key of the entry signs "
+            f"the token endpoint accepts signatures by {_some(algorithms)}, but the key of the entry signs "
             f"{app.algorithm}: use a key of another kind",
         )
-    return Line(True, "proof", f"the token endpoint takes {app.auth_method}")
+    return Line(True, "proof", f"the token endpoint accepts {app.auth_method}")
 
 
 def _signing_keys(server: SmartServer, registration: AppRegistration, http: OutgoingClient) -> Line:
     if not server.keys:
         return Line(
-            False, "id-token", "'jwks_uri' is missing: no id_token can be checked, so that nobody can sign a form"
+            False, "id-token", "'jwks_uri' is missing: the form cannot check an id_token, so nobody can sign a form"
         )
     try:
         received = http.get(
@@ -153,7 +156,7 @@ def _signing_keys(server: SmartServer, registration: AppRegistration, http: Outg
     except OutgoingError as error:
         return Line(False, "id-token", f"{server.keys}: {error.sentence}")
     except ValueError:
-        return Line(False, "id-token", f"{server.keys} is not a JSON Web Key Set with a key of use (RFC 7517)")
+        return Line(False, "id-token", f"{server.keys} is not a JSON Web Key Set with a usable key (RFC 7517)")
     return Line(True, "id-token", f"{server.keys} has {count} keys")
 
 
@@ -161,7 +164,7 @@ def _abilities(told: Mapping[str, Any]) -> Line:
     listed = _texts(told.get("capabilities"))
     missing = [name for name in _NEEDED if name not in listed]
     if missing:
-        return Line(False, "launch", f"'capabilities' lacks {_some(missing)}, without which no card leads to the form")
+        return Line(False, "launch", f"'capabilities' lacks {_some(missing)}, which a card needs to link to the form")
     return Line(True, "launch", f"'capabilities' has {_some(_NEEDED)}")
 
 
@@ -179,8 +182,8 @@ def _scopes(told: Mapping[str, Any], server: SmartServer, registration: AppRegis
         return Line(None, "scopes", f"'scopes_supported' is missing; the form asks for {' '.join(asked)}")
     missing = [scope for scope in asked if not _is_listed(scope, listed)]
     if missing:
-        says = f"not in 'scopes_supported', which need not be whole: {' '.join(missing)}"
-        return Line(None, "scopes", f"{says}. What is not granted is not read or written, and the form says so")
+        says = f"not in 'scopes_supported', a list that may be incomplete: {' '.join(missing)}"
+        return Line(None, "scopes", f"{says}. The form does not read or write what the EHR does not grant, and says so")
     return Line(True, "scopes", f"all {len(asked)} that the form asks for are in 'scopes_supported'")
 
 
@@ -195,20 +198,23 @@ def _is_listed(scope: str, listed: Iterable[str]) -> bool:
 def _writes(registration: AppRegistration, http: OutgoingClient) -> Line:
     rungs = registration.app.writes
     if not rungs:
-        return Line(None, "writes", "'writes' is empty: nothing is written, and answers are downloaded or printed")
+        return Line(
+            None, "writes", "'writes' is empty: the form writes nothing, and users download or print their answers"
+        )
     told = _statement(registration, http)
     if told is None:
         return Line(
-            None, "writes", f"tries {_some(rungs)} in this order; {registration.issuer}/metadata says nothing of it"
+            None,
+            "writes",
+            f"tries {_some(rungs)} in this order; {registration.issuer}/metadata does not say whether the EHR "
+            "accepts these",
         )
     can = [kind for kind in rungs if "create" in told.get(kind, ())]
     if not can:
-        says = f"the CapabilityStatement lets nobody create {_some(rungs)}; ask the vendor, or set writes = []"
+        says = f"the CapabilityStatement does not allow creating {_some(rungs)}; ask the vendor, or set writes = []"
         return Line(False, "writes", says)
     rest = f"; {_some([kind for kind in rungs if kind not in can])} cannot be created" if len(can) < len(rungs) else ""
-    unread = (
-        "" if "read" in told.get(can[0], ()) else f"; {can[0]} cannot be read again, so that the card may not change"
-    )
+    unread = "" if "read" in told.get(can[0], ()) else f"; {can[0]} cannot be read back, so the card may not change"
     return Line(True, "writes", f"first {can[0]}{rest}{unread}")
 
 

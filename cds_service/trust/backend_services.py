@@ -61,7 +61,7 @@ class AccessTokens:
         """
         found = self._verifier.verify(f"Bearer {assertion}", urls, deadline)
         if found.subject != found.issuer:
-            raise UntrustedError("issuer", "sub to be iss, the id of the client", "another sub, or none")
+            raise UntrustedError("issuer", "sub equal to iss, the client's id", "another sub, or none")
         return found
 
     def scopes_of(self, asked: str) -> list[str]:
@@ -113,12 +113,12 @@ class AccessTokens:
                 options={"require": ["exp", "sub", "scope", "jti"], "verify_exp": False, "verify_iat": False},
             )
         except jwt.PyJWTError:
-            raise UntrustedError("signature", "an access token of this service", "another") from None
+            raise UntrustedError("signature", "an access token that this service issued", "another token") from None
         # Uses the service's clock, as for all tokens.
         if not self._verifier.clock() < claims["exp"]:
-            raise UntrustedError("expired", "exp after our clock", "an access token that has expired")
+            raise UntrustedError("expired", "exp after the service's clock", "an access token that has expired")
         client = self._verifier.clients.named(claims["sub"])
         if client is None:
-            raise UntrustedError("issuer", "a client of the clients file", "one that was removed")
+            raise UntrustedError("issuer", "a client in the clients file", "a client that was removed")
         types = {scope.removeprefix("system/").partition(".")[0] for scope in claims["scope"].split()}
         return Granted(client, frozenset(types), claims["jti"])

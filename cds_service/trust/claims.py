@@ -21,7 +21,9 @@ def audience(claims: Mapping[str, Any], client: Client, urls: tuple[str, ...]) -
         if isinstance(item, str) and client.is_audience(item, urls):
             return shortened(item, 200)
     # A malicious list could be long.
-    got = ", ".join(shortened(item, 200) if isinstance(item, str) else "no text" for item in listed[:3])
+    got = ", ".join(
+        shortened(item, 200) if isinstance(item, str) else "a value that is not text" for item in listed[:3]
+    )
     allowed = " or ".join((*urls, *client.audiences))
     raise UntrustedError("audience", f"exactly {allowed}", got if "aud" in claims else "no aud")
 
@@ -34,18 +36,18 @@ def times(claims: Mapping[str, Any], now: float, skew: float, longest_life: floa
     """
     issued = _instant(claims, "iat", "issued")
     if issued > now + skew:
-        raise UntrustedError("issued", f"iat at or before our clock, {_when(now)}", _when(issued))
+        raise UntrustedError("issued", f"iat at or before the service's clock, {_when(now)}", _when(issued))
     yield Passed("issued", _when(issued))
     if "nbf" in claims and (begins := _instant(claims, "nbf", "not-yet")) > now + skew:
-        raise UntrustedError("not-yet", f"nbf at or before our clock, {_when(now)}", _when(begins))
+        raise UntrustedError("not-yet", f"nbf at or before the service's clock, {_when(now)}", _when(begins))
     yield Passed("not-yet", "valid already")
     expires = _instant(claims, "exp", "expired")
     if expires <= now - skew:
-        raise UntrustedError("expired", f"exp after our clock, {_when(now)}", _when(expires))
+        raise UntrustedError("expired", f"exp after the service's clock, {_when(now)}", _when(expires))
     yield Passed("expired", f"valid until {_when(expires)}")
     if not 0 <= expires - issued <= longest_life:
         raise UntrustedError(
-            "lifetime", f"exp at most {longest_life:g} s after iat", f"{expires - issued:.0f} s after it"
+            "lifetime", f"exp at most {longest_life:g} s after iat", f"{expires - issued:.0f} s after iat"
         )
     yield Passed("lifetime", f"{expires - issued:.0f} s")
     return expires

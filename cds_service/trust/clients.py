@@ -148,7 +148,7 @@ class _Reader:
         if text and (not _SLUG.fullmatch(text) or len(text) > 64):
             self._note("id", "may hold a to z, 0 to 9 and single dashes between them, at most 64 characters")
         if text in RESERVED:
-            self._note("id", f"'{text}' has a meaning of its own in logs and metrics; choose another")
+            self._note("id", f"'{text}' is reserved in logs and metrics; choose another id")
         return text
 
     def _text(self, key: str, *, required: bool = False) -> str:
@@ -176,7 +176,7 @@ class _Reader:
         for item in dict.fromkeys(item for item in value if value.count(item) > 1):
             self._note(key, f"'{shortened(item)}' is listed twice")
         if key in self.entry and not value:
-            self._note(key, "is empty; list something, or leave the key out")
+            self._note(key, "is empty; list at least one item, or omit the key")
         return tuple(value)
 
     def _one_of(self, key: str, allowed: Sequence[str]) -> str:
@@ -197,9 +197,7 @@ class _Reader:
         given = [name for name in SOURCES if name in self.entry]
         if len(given) != 1:
             said = f"{' and '.join(given)} are given" if given else "no key is given"
-            self.problems.append(
-                f"{self.name}: {said}; exactly one of {', '.join(SOURCES)} says with which keys it signs"
-            )
+            self.problems.append(f"{self.name}: {said}; give exactly one of {', '.join(SOURCES)} for the client's keys")
         if "jwks_url" in self.entry:
             return self._address("jwks_url", self._text("jwks_url")) or None, ()
         if "keys" in self.entry:
@@ -236,7 +234,7 @@ class _Reader:
                 serves = " or ".join(key.algorithms)
                 self._note(place, f"key '{shortened(key.kid)}' serves {serves}, which is not among 'algorithms'")
         if not found.keys and not found.problems:
-            self._note(place, "holds no key")
+            self._note(place, "contains no key")
         return found.keys
 
     def _fhir_servers(self) -> tuple[str, ...]:
@@ -250,10 +248,12 @@ class _Reader:
             scheme, host, _ = origin_of(text)
             permitted(text, Allowance((text,)))
         except ForbiddenAddressError:
-            self._note(key, f"'{shortened(text)}' is not a plain https address: scheme, host and path, nothing else")
+            self._note(key, f"'{shortened(text)}' is not a plain https address; give only scheme, host, and path")
             return ""
         if scheme != "https" and not is_loopback(host):
-            self._note(key, f"'{shortened(text)}' must begin with https://; plain http is for this machine alone")
+            self._note(
+                key, f"'{shortened(text)}' must begin with https://; plain http is allowed only for this machine"
+            )
         if key == "fhir_servers" and "?" in text:
             self._note(key, f"'{shortened(text)}' has a query; the base of a FHIR server has none")
         return text
@@ -337,5 +337,5 @@ def _why_not(key: str, item: str) -> str:
     if key == "algorithms" and item.upper() == "NONE":
         return "; a token without a signature proves nothing"
     if key == "algorithms" and item.upper().startswith("HS"):
-        return "; with a shared secret whoever checks a token could also make one"
+        return "; with a shared secret, anyone who can check a token can also make one"
     return ""

@@ -66,7 +66,7 @@ def read_key_set(document: Any) -> KeySet:
         except UnusableKeyError as error:
             problems.append(f"{_named(jwk, number)}: {error}")
     for kid in [kid for kid, count in Counter(key.kid for key in keys).items() if count > 1]:
-        problems.append(f"key '{shortened(kid)}': the kid occurs more than once, so that it names no one key")
+        problems.append(f"key '{shortened(kid)}': the kid occurs more than once; give each key its own kid")
         keys = [key for key in keys if key.kid != kid]
     return KeySet(tuple(keys), tuple(problems))
 
@@ -77,8 +77,8 @@ def read_key(jwk: Any) -> Key:
         raise UnusableKeyError("it is not a JWK, which is an object")
     if _PRIVATE & jwk.keys():
         raise UnusableKeyError(
-            "it is a private or secret key; only the public key belongs here. Whoever has seen this one can sign as "
-            "its owner: have it replaced"
+            "it is a private or secret key; only the public key belongs here. Anyone who has seen this key can sign "
+            "as its owner, so have its owner replace it"
         )
     kind = jwk.get("kty")
     if kind not in ("RSA", "EC"):
@@ -87,10 +87,10 @@ def read_key(jwk: Any) -> Key:
         raise UnusableKeyError("its use is not 'sig'; it is not a key for signatures")
     operations = jwk.get("key_ops", ["verify"])
     if not isinstance(operations, list) or "verify" not in operations:
-        raise UnusableKeyError("its key_ops lack 'verify'")
+        raise UnusableKeyError("its key_ops do not include 'verify'")
     kid = jwk.get("kid")
     if not isinstance(kid, str) or not 0 < len(kid) <= LONGEST_KID:
-        raise UnusableKeyError(f"it needs a kid, a text of 1 to {LONGEST_KID} characters, which tokens name")
+        raise UnusableKeyError(f"it needs a kid of 1 to {LONGEST_KID} characters, which tokens name")
     key = _rsa(kid, jwk) if kind == "RSA" else _elliptic(kid, jwk)
     only = jwk.get("alg", key.algorithms[0])
     if only not in key.algorithms:
@@ -102,16 +102,16 @@ def _rsa(kid: str, jwk: Mapping[str, Any]) -> Key:
     modulus, exponent = _number(jwk, "n"), _number(jwk, "e")
     bits = modulus.bit_length()
     if bits < LEAST_RSA_BITS:
-        raise UnusableKeyError(f"it is an RSA key of {bits} bits, which is too weak; {LEAST_RSA_BITS} are needed")
+        raise UnusableKeyError(f"it is an RSA key of {bits} bits, which is too weak; use {LEAST_RSA_BITS} bits or more")
     if bits > MOST_RSA_BITS:
-        raise UnusableKeyError(f"it is an RSA key of {bits} bits; at most {MOST_RSA_BITS} are computed with")
+        raise UnusableKeyError(f"it is an RSA key of {bits} bits; use at most {MOST_RSA_BITS} bits")
     # A large exponent makes every check slow, and a small one is weak (NIST SP 800-56B, section 6.2.1).
     if exponent.bit_length() > 32 or exponent < 65537 or not exponent & 1:
-        raise UnusableKeyError("its e must be 65537, or an odd number between that and 2^32")
+        raise UnusableKeyError("its e must be an odd number from 65537 to 2^32")
     try:
         public = RSAPublicNumbers(exponent, modulus).public_key()
     except ValueError:
-        raise UnusableKeyError("n and e are not those of an RSA key") from None
+        raise UnusableKeyError("its n and e do not form an RSA key") from None
     return Key(kid, ("RS384", "RS256"), f"RSA {bits} bits", public)
 
 
@@ -124,7 +124,7 @@ def _elliptic(kid: str, jwk: Mapping[str, Any]) -> Key:
     try:
         public = EllipticCurvePublicNumbers(x, y, parameters).public_key()
     except ValueError:
-        raise UnusableKeyError(f"x and y are not a point of {curve}") from None
+        raise UnusableKeyError(f"its x and y are not a point on {curve}") from None
     return Key(kid, (algorithm,), f"EC {curve}", public)
 
 
@@ -133,7 +133,7 @@ def _number(jwk: Mapping[str, Any], name: str, length: int | None = None) -> int
     text = jwk.get(name)
     data = decoded(text) if isinstance(text, str) else None
     if not data or (length is not None and len(data) != length):
-        raise UnusableKeyError(f"its {name} is missing, or not a number in base64url as a JWK has it")
+        raise UnusableKeyError(f"its {name} is missing or is not a number in base64url as a JWK requires")
     return int.from_bytes(data, "big")
 
 

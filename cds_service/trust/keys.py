@@ -78,7 +78,7 @@ def fetch_key_set(http: OutgoingClient, client: Client, deadline: Deadline) -> F
     except orjson.JSONDecodeError:
         raise KeysUnavailableError("the answer is not JSON") from None
     except UnusableKeyError as error:
-        raise KeysUnavailableError(f"of the answer: {error}") from None
+        raise KeysUnavailableError(f"the answer is not usable: {error}") from None
     return Fetched(keys, kept_for(received.cache_control))
 
 
@@ -137,7 +137,7 @@ class KeyRing:
         timeout = deadline.left() if waits else -1
         if not source.lock.acquire(blocking=waits, timeout=timeout):
             if waits:
-                raise KeysUnavailableError("the key set did not come in time", kind="timeout")
+                raise KeysUnavailableError("the key set did not arrive in time", kind="timeout")
             return held.of(kid)
         try:
             if not self._settled(source.held, kid):

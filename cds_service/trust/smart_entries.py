@@ -31,17 +31,17 @@ def smart_app(table: Any, folder: Path, note: Note) -> SmartApp | None:
         return None
     for key in table:
         if key not in KEYS:
-            note(f"smart.{key}", f"is not a key of it; {nearest(key, KEYS)}")
+            note(f"smart.{key}", f"is not a key of this table; {nearest(key, KEYS)}")
     client_id = table.get("client_id")
     if not isinstance(client_id, str) or not 0 < len(client_id) <= LONGEST:
-        note("smart.client_id", "is missing: it is the client id that the EHR gave this service")
+        note("smart.client_id", "is missing; give the client id that the EHR assigned to this service")
         return None
     writes = _writes(table, note)
     observations = table.get("observations", True)
     if not isinstance(observations, bool):
         note("smart.observations", "must be true or false, without quotes")
     if ("secret_file" in table) == ("key_file" in table):
-        note("smart", "exactly one of secret_file and key_file says how this service proves who it is")
+        note("smart", "give exactly one of secret_file and key_file, with which this service authenticates")
         return None
     if "key_file" in table:
         return _with_key(client_id, table, folder, writes, observations is True, note)
@@ -61,11 +61,11 @@ def _with_key(
     client_id: str, table: Mapping[str, Any], folder: Path, writes: tuple[str, ...], observations: bool, note: Note
 ) -> SmartApp | None:
     if "auth_method" in table:
-        note("smart.auth_method", "says how a secret is sent; with key_file it is private_key_jwt")
+        note("smart.auth_method", "is only for secret_file; remove it, because key_file always uses private_key_jwt")
     text = _read(table.get("key_file"), folder, "smart.key_file", note)
     key_id = table.get("key_id", "")
     if not isinstance(key_id, str) or not 0 < len(key_id) <= LONGEST:
-        note("smart.key_id", "is missing: it is the kid under which the EHR knows the key")
+        note("smart.key_id", "is missing; give the kid by which the EHR knows the key")
         return None
     if not text:
         return None
@@ -119,7 +119,7 @@ def _written(number: int, length: int = 0) -> str:
 def _writes(table: Mapping[str, Any], note: Note) -> tuple[str, ...]:
     listed = table.get("writes", list(WRITES))
     if not isinstance(listed, list) or any(item not in WRITES for item in listed) or len(set(listed)) < len(listed):
-        note("smart.writes", f"must list, each once, what the EHR takes: {', '.join(WRITES)}; [] writes nothing")
+        note("smart.writes", f"must list what the EHR accepts, each once: {', '.join(WRITES)}; [] writes nothing")
         return WRITES
     return tuple(listed)
 

@@ -22,7 +22,7 @@ _SIGNED = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 def token_of(authorization: str | None) -> str:
     """The token of an Authorization header. Raises UntrustedError."""
     if authorization is None:
-        raise UntrustedError("header", "Authorization: Bearer and a token", "no Authorization header")
+        raise UntrustedError("header", "Authorization: Bearer, followed by a token", "no Authorization header")
     if len(authorization) > LONGEST_TOKEN:
         raise UntrustedError("header", f"at most {LONGEST_TOKEN} characters", f"{len(authorization)} characters")
     found = _BEARER.fullmatch(authorization)
@@ -34,8 +34,12 @@ def token_of(authorization: str | None) -> str:
 def _kind_of(authorization: str) -> str:
     scheme = re.match(r"(basic|digest|negotiate|bearer)\b", authorization, re.IGNORECASE)
     if scheme is None:
-        return "another scheme, or the token alone"
-    return "'Bearer' and not one token behind a space" if scheme[1].lower() == "bearer" else f"the scheme {scheme[1]}"
+        return "another scheme, or only a token"
+    return (
+        "'Bearer' that is not followed by a space and one token"
+        if scheme[1].lower() == "bearer"
+        else f"the scheme {scheme[1]}"
+    )
 
 
 def parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -44,7 +48,7 @@ def parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     if found is None:
         number = token.count(".") + 1
         got = "five parts, which is an encrypted token" if number == 5 else f"{number} part(s), or other characters"
-        raise UntrustedError("form", "three parts in base64url with dots between, none of them empty", got)
+        raise UntrustedError("form", "three nonempty parts in base64url, separated by dots", got)
     if decoded(found[3]) is None:
         raise UntrustedError("form", "a signature in base64url without padding", "something else")
     return _object("header", found[1]), _object("payload", found[2])
@@ -64,7 +68,7 @@ def _object(part: str, text: str) -> dict[str, Any]:
     except RecursionError:
         raise _too_deep(part) from None
     except ValueError:
-        raise UntrustedError("form", f"a {part} that is JSON, each name in it once", "something else") from None
+        raise UntrustedError("form", f"a {part} that is JSON without repeated names", "something else") from None
     if is_deeper(value, DEEPEST):
         raise _too_deep(part)
     if not isinstance(value, dict):

@@ -24,7 +24,7 @@ from cds_service.trust.token_text import parts_of, token_of
 
 # The specification sets no limit. Epic's tokens live 15 minutes, and the store must keep each until it expires.
 LONGEST_LIFE = 3600
-REUSE_ALLOWED = "not checked: the entry has token_reuse"
+REUSE_ALLOWED = "not checked: the entry sets token_reuse"
 
 Remember = Callable[[str, str, datetime, Deadline], bool]
 
@@ -96,19 +96,19 @@ class Verifier:
         key = self._key(client, kid, algorithm, deadline)
         yield Passed("key", f"{shortened(key.kid)}, {key.strength}")
         _check_signature(token, key, algorithm)
-        yield Passed("signature", f"good, by {algorithm}")
+        yield Passed("signature", f"valid, {algorithm}")
         yield Passed("audience", audience(claims, client, tuple(urls)))
         expires = yield from times(claims, self.clock(), self._skew, self._longest_life)
         jti = token_id(claims)
-        yield Passed("jti", "there is one")
+        yield Passed("jti", "present")
         tenant = tenant_of(claims, client)
-        yield Passed("tenant", shortened(tenant) if tenant else "none asked for")
+        yield Passed("tenant", shortened(tenant) if tenant else "none required")
         if client.token_reuse:
             yield Passed("replay", REUSE_ALLOWED)
         elif self._is_new(client.issuer, jti, expires, deadline):
             yield Passed("replay", "not used before")
         else:
-            raise UntrustedError("replay", "a jti that was not used before", "a token that was used before")
+            raise UntrustedError("replay", "a jti that was not used before", "a jti that was already used")
         subject = claims.get("sub")
         return Verified(client, client.issuer, jti, tenant, subject if isinstance(subject, str) else None)
 
@@ -118,7 +118,7 @@ class Verifier:
         if not candidates:
             got = shown(claims, "iss")
             known = (client.issuer for client in self.clients.entries)
-            hint = nearest(issuer, known) if isinstance(issuer, str) else "there must be one"
+            hint = nearest(issuer, known) if isinstance(issuer, str) else "iss is required"
             raise UntrustedError("issuer", f"the issuer of a client, character by character; {hint}", got)
         if len(candidates) == 1:
             return candidates[0]
@@ -134,7 +134,7 @@ class Verifier:
         try:
             named = self._keys.keys_of(client, kid, deadline)
         except KeysUnavailableError as error:
-            sentence = f"The key set of client '{client.id}' cannot be read: {error.sentence}."
+            sentence = f"The service cannot read the key set of client '{client.id}': {error.sentence}."
             raise TrustUnavailableError(sentence, "keys", error.kind) from None
         where = "at jwks_url" if client.jwks_url else "in the clients file"
         if not named:
@@ -143,14 +143,16 @@ class Verifier:
             if algorithm in key.algorithms:
                 return key
         serves = " or ".join(dict.fromkeys(name for key in named for name in key.algorithms))
-        raise UntrustedError("key", f"{algorithm}'s kind of key under this kid", f"a key for {serves}")
+        raise UntrustedError("key", f"a key for {algorithm} with this kid", f"a key for {serves}")
 
     def _is_new(self, issuer: str, jti: str, expires: float, deadline: Deadline) -> bool:
         try:
             return self._remember(issuer, jti, datetime.fromtimestamp(expires + self._skew, UTC), deadline)
         # Whatever the error: if nobody knows whether a token was used, it is neither accepted nor called bad.
         except Exception as error:
-            raise TrustUnavailableError("It cannot be said whether the token was used before.", "replay") from error
+            raise TrustUnavailableError(
+                "The service cannot check whether the token was already used.", "replay"
+            ) from error
 
 
 def _header(header: Mapping[str, Any]) -> Generator[Passed, None, tuple[str, str]]:
@@ -178,7 +180,7 @@ def _jku(header: Mapping[str, Any], client: Client) -> str:
         return "none"
     allowed = client.jkus()
     if allowed is None:
-        return "not looked at: the keys are in the clients file"
+        return "not checked: the keys are in the clients file"
     if header["jku"] not in allowed:
         raise UntrustedError("jku", f"one of {', '.join(allowed)}", shown(header, "jku"))
     return "the client's"
@@ -191,4 +193,5 @@ def _check_signature(token: str, key: Key, algorithm: str) -> None:
     try:
         jwt.decode(token, key=key.public, algorithms=[algorithm], options=options)
     except jwt.PyJWTError:
-        raise UntrustedError("signature", "that of the key which kid names, over this very text", "another") from None
+        asked = "a signature of this token by the key that kid names"
+        raise UntrustedError("signature", asked, "another signature") from None
