@@ -33,7 +33,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
-    public_url: str = Field("", description="The address at which clients reach the service; default: the one served.")
+    public_url: str = Field(
+        "", description="The address at which clients reach the service; default: the address on which it listens."
+    )
     canonical_base: str = Field(
         "https://cds-service.example/fhir",
         description="The base of our own canonical addresses (questionnaires, codes).",
@@ -45,118 +47,125 @@ class Settings(BaseSettings):
     codes: Path | None = Field(None, description="The folder of code packs; default: the authors' own short labels.")
     value_sets: Path | None = Field(
         None,
-        description="The folder of your own value sets, whose codes are read in addition to those of the rule sets.",
+        description="The folder of your own value sets; their codes count in addition to those of the rule sets.",
     )
 
     clients: Path | None = Field(
-        None, description="The clients file: who may call, by tokens; default: calls are open."
+        None, description="The clients file: which clients may call with tokens; default: calls are open."
     )
     accept_unauthenticated_calls: bool = Field(
         False,
-        description="Without a clients file, let anyone who can reach the service call it, from other machines too.",
+        description="Without a clients file, accept calls from anyone who can reach the service, also from other "
+        "machines.",
     )
     trusted_proxies: int = Field(
         0,
         ge=0,
         le=10,
-        description="The number of proxies in front whose X-Forwarded headers are trusted; 0: the headers are ignored.",
+        description="The number of proxies in front of the service whose X-Forwarded headers it trusts; 0: it ignores "
+        "the headers.",
     )
     cors_origins: list[str] = Field(
         ["https://sandbox.cds-hooks.org"],
-        description='Web origins, in addition to our own, whose pages may call, as JSON: ["https://…"]; ["*"]: any.',
+        description='Web origins whose pages may call, in addition to our own, as JSON: ["https://…"]; ["*"]: any.',
     )
     allowed_hosts: list[str] = Field(
         [],
-        description="Hosts by which open calls may reach the service, in addition to this machine and that of "
-        'public_url, as JSON: ["cds.example"].',
+        description="Host names that open calls may use, in addition to this machine and the host of public_url, as "
+        'JSON: ["cds.example"].',
     )
 
     security_contact: str = Field(
         "",
-        description="The contact for reporting weaknesses, mailto: or https:, for /.well-known/security.txt; default: "
+        description="The contact for vulnerability reports, mailto: or https:, in /.well-known/security.txt; default: "
         "no page.",
     )
     security_policy: str = Field(
-        "", description="The https: address of a page on how such reports are handled, for the same page."
+        "", description="The https: address of a page on how you handle such reports, for the same page."
     )
     workbench: Literal["auto", "on", "off"] = Field(
         "auto",
-        description="The workbench, with synthetic patients, at /; auto: only where no other machine can call and "
+        description="The workbench, with synthetic patients, at /; auto: on only if no other machine can call and "
         "calls are open.",
     )
 
     accept_unsigned_answers: bool = Field(
         False,
-        description="Count attested answers that name no author, as by an unnamed author; otherwise an answer needs "
-        "one.",
+        description="Count attested answers without an author, as by an unnamed author; otherwise every answer needs "
+        "an author.",
     )
     accept_answers_without_role: bool = Field(
         True,
-        description="Count answers of practitioners whose role is not recorded as answers of clinicians; otherwise as "
-        "those of staff.",
+        description="Count an answer as a clinician's if the practitioner's role is not recorded; otherwise count it "
+        "as staff's.",
     )
 
     call_seconds: float = Field(
         3.5,
         gt=0.1,
         le=LONGEST_CALL,
-        description="Deadline of a call, in seconds after it was accepted; what was not fetched or evaluated by then "
-        "is unknown.",
+        description="The deadline of a call, in seconds after the service accepts it; data not fetched or evaluated "
+        "by then is unknown.",
     )
-    fetch_missing: bool = Field(True, description="Fetch prefetch that the EHR did not send from its fhirServer.")
+    fetch_missing: bool = Field(
+        True, description="Fetch from the EHR's fhirServer any prefetch that the EHR did not send."
+    )
     prefetch: Literal["full", "lean"] = Field(
         "full",
-        description="The prefetch that discovery asks for; lean: patient and coverage, the rest is fetched.",
+        description="The prefetch that discovery asks for; lean: patient and coverage only, and the service fetches "
+        "the rest.",
     )
     fhir_max_bytes: int = Field(
-        5_000_000, gt=0, description="The most bytes that are read from a FHIR server for one read or search."
+        5_000_000, gt=0, description="The maximum number of bytes to read from a FHIR server for one read or search."
     )
     fhir_max_call_bytes: int = Field(
         8_000_000,
         gt=0,
-        description="The most bytes that are read from a FHIR server for one call, all reads and searches together; "
-        "what is beyond them is unknown.",
+        description="The maximum number of bytes to read from a FHIR server for one call, all reads and searches "
+        "together; data beyond the limit is unknown.",
     )
-    fhir_max_pages: int = Field(20, gt=0, description="The most pages of one search that are read.")
-    max_body_bytes: int = Field(5_000_000, gt=0, description="The largest request body that is read.")
+    fhir_max_pages: int = Field(20, gt=0, description="The maximum number of pages to read of one search.")
+    max_body_bytes: int = Field(5_000_000, gt=0, description="The maximum number of bytes in a request body.")
     max_resources: int = Field(
         5_000,
         gt=0,
-        description="The most resources of a call's prefetch, sent or fetched, that are read. The same limit applies "
-        "to components, and to further sites, reasons, and payors of one type's records; records beyond it are "
-        "unreadable.",
+        description="The maximum number of resources to read from a call's prefetch, sent or fetched. The same limit "
+        "applies to components, and to further sites, reasons, and payors of one type's records; records beyond the "
+        "limit are unreadable.",
     )
-    max_drafts: int = Field(500, gt=0, description="The most orders of a call's draftOrders that are read.")
+    max_drafts: int = Field(500, gt=0, description="The maximum number of orders to read from a call's draftOrders.")
     max_text_characters: int = Field(
         10_000,
         gt=0,
-        description="The most characters in the words of one code of a record; a code with more counts as unreadable. "
-        "Attachments and notes are not read, and may be longer.",
+        description="The maximum number of characters in the text of one code of a record; a code with more counts as "
+        "unreadable. The limit does not apply to attachments and notes.",
     )
     max_all_text_characters: int = Field(
         1_000_000,
         gt=0,
-        description="The most characters in the words of the codes of all records of a call; records beyond the limit "
-        "count as unreadable, and orders beyond it are refused.",
+        description="The maximum number of characters in the text of the codes of all records of a call; records "
+        "beyond the limit count as unreadable, and the service refuses orders beyond it.",
     )
     queue: int = Field(
         16,
         ge=1,
         le=1000,
-        description="Calls that may wait in each worker while others are answered; further calls are refused with 503.",
+        description="The maximum number of calls that wait in each worker while it answers others; it refuses further "
+        "calls with 503.",
     )
     rate_limit: str = Field(
-        "", description="Calls that one client may make, such as 600/minute, for each worker; default: no limit."
+        "",
+        description="The maximum call rate of one client, for each worker, such as 600/minute; default: no limit.",
     )
 
     state: Path = Field(
         default_factory=_state_folder,
-        description="The folder for what is kept: the audit log, and the store if it is SQLite.",
+        description="The folder for stored data: the audit log, and the store if it is SQLite.",
     )
     store_url: SecretStr = Field(
         SecretStr(""),
-        description="PostgreSQL for what workers and hosts share, postgresql://user:password@host/name (needs the "
-        "extra cds-service[postgresql]); default: SQLite in the state folder.",
+        description="The PostgreSQL database that workers and hosts share, postgresql://user:password@host/name "
+        "(needs the extra cds-service[postgresql]); default: SQLite in the state folder.",
     )
     audit: bool = Field(
         True, description="Keep an audit log of every call and answer, for disputes, separate from the log."
@@ -168,52 +177,59 @@ class Settings(BaseSettings):
     audit_key: SecretStr = Field(
         SecretStr(""), description="The key of the audit log's content: 32 bytes in base64 (openssl rand -base64 32)."
     )
-    audit_days: int = Field(
-        2190, gt=0, le=36500, description="Days for which the audit log and cards without feedback are kept."
-    )
+    audit_days: int = Field(2190, gt=0, le=36500, description="Days to keep the audit log, and cards without feedback.")
     audit_max_bytes: int = Field(
         50_000_000_000,
         ge=1_000_000,
-        description="The most bytes of the audit log; beyond that, the oldest content is removed, then the oldest "
-        "days.",
+        description="The maximum size of the audit log in bytes; beyond the limit, the service removes the oldest "
+        "content, then the oldest days.",
     )
-    feedback_days: int = Field(2190, gt=0, le=36500, description="Days for which feedback and its cards are kept.")
+    feedback_days: int = Field(2190, gt=0, le=36500, description="Days to keep feedback and its cards.")
     feedback_max_items: int = Field(
-        1000, ge=1, le=10_000, description="The most items of feedback in one request; more are answered 413."
+        1000,
+        ge=1,
+        le=10_000,
+        description="The maximum number of feedback items in one request; a request with more gets 413.",
     )
     feedback_limit: str = Field(
         "2000/hour",
-        description="Items of feedback that one client may send, for each worker; more are answered 429. Empty: no "
-        "limit.",
+        description="The maximum rate of feedback items of one client, for each worker; more get 429. Empty: no limit.",
     )
     evidence: Literal["auto", "sealed", "off", "smart"] = Field(
         "auto",
-        description="The evidence page behind the link of a card; sealed: kept encrypted until it expires, and opened "
-        "only by the link; smart: launched by the EHR, and kept nowhere; off: no link; auto: sealed where only this "
-        "machine can call and calls are open, otherwise off.",
+        description="The evidence page behind a card's link; sealed: stored encrypted until it expires, and only the "
+        "link opens it; smart: launched by the EHR and never stored; off: no link; auto: sealed if only this machine "
+        "can call and calls are open, otherwise off.",
     )
     evidence_hours: float = Field(
         8, ge=1, le=24, description="Hours after which a sealed evidence page expires and is deleted."
     )
     evidence_key: SecretStr = Field(
         SecretStr(""),
-        description="The server's key of sealed evidence pages: 32 bytes in base64 (openssl rand -base64 32), the same "
-        "on every host; default: one in the state folder, made at first use and replaced every 30 days.",
+        description="The server's key of sealed evidence pages: 32 bytes in base64 (openssl rand -base64 32), the "
+        "same on every host; default: a key in the state folder, made on first use and replaced every 30 days.",
     )
     evidence_max_pages: int = Field(
-        50_000, ge=100, description="The most evidence pages; beyond that, those that expire first are removed."
+        50_000,
+        ge=100,
+        description="The maximum number of evidence pages; beyond the limit, the service removes the pages that "
+        "expire first.",
     )
     store_max_cards: int = Field(
         2_000_000,
         ge=1000,
-        description="The most cards on record; beyond that, the oldest without feedback are removed.",
+        description="The maximum number of cards on record; beyond the limit, the service removes the oldest cards "
+        "without feedback.",
     )
     store_max_feedback: int = Field(
-        500_000, ge=1000, description="The most pieces of feedback; beyond that, new ones are refused with 503."
+        500_000,
+        ge=1000,
+        description="The maximum number of feedback items on record; beyond the limit, the service refuses new items "
+        "with 503.",
     )
 
     traces: bool = Field(
-        False, description="Send traces over OTLP/HTTP; OpenTelemetry's own variables OTEL_* say where."
+        False, description="Send traces over OTLP/HTTP; OpenTelemetry's own variables OTEL_* set the destination."
     )
     self_check_seconds: float = Field(
         60,
@@ -222,13 +238,13 @@ class Settings(BaseSettings):
         description="Seconds between self-checks: known-answer patients, clock, store, files.",
     )
     silent_days: int = Field(
-        14, gt=0, description="Days with orders for a statement and no card, after which the log reports it."
+        14, gt=0, description="Days with orders for a statement and no card, after which the log reports the statement."
     )
 
-    log_format: Literal["json", "text"] = Field("text", description="The operational log: JSON lines, or text.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The lowest level that is logged."
+    log_format: Literal["json", "text"] = Field(
+        "text", description="The format of the operational log: JSON lines, or text."
     )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The lowest level to log.")
 
     @field_validator("public_url", "canonical_base")
     @classmethod
