@@ -19,7 +19,7 @@ from cds_service.web import outcomes
 from tests.shipped import TODAY, answers, example
 
 NOTHING, PSEUDONYM, CONTENT = "nothing", "pseudonym", "patient data"
-FREE_TEXT = "whatever was written"
+FREE_TEXT = "whatever the user or app wrote"
 
 
 class Table(NamedTuple):
@@ -32,10 +32,10 @@ class Table(NamedTuple):
 
 
 WHOSE_FEEDBACK = {
-    "client": ("the client of the clients file", NOTHING),
+    "client": ("the client, as the clients file names it", NOTHING),
     "card": ("UUID of the card, as the EHR sent it", PSEUDONYM),
     "outcome": ("accepted or overridden", PSEUDONYM),
-    "outcome_timestamp": ("time as the EHR sent it", PSEUDONYM),
+    "outcome_timestamp": ("time of the outcome, as the EHR sent it", PSEUDONYM),
 }
 FEEDBACK_DAYS = "`CDS_SERVICE_FEEDBACK_DAYS`"
 AUDIT_DAYS = "`CDS_SERVICE_AUDIT_DAYS`"
@@ -43,28 +43,28 @@ AUDIT_DAYS = "`CDS_SERVICE_AUDIT_DAYS`"
 TABLES = {
     "feedback": Table(
         "What clinicians did with cards",
-        f"{FEEDBACK_DAYS} from reception",
+        f"{FEEDBACK_DAYS} from receipt",
         {
             **WHOSE_FEEDBACK,
-            "happened_at": ("time of the outcome", PSEUDONYM),
-            "received_at": ("time of reception", PSEUDONYM),
+            "happened_at": ("time of the outcome; without one, time of receipt", PSEUDONYM),
+            "received_at": ("time of receipt", PSEUDONYM),
             "reason_code": ("code of the override reason", FREE_TEXT),
-            "reason_system": ("its code system", FREE_TEXT),
-            "reason_display": ("its text as sent", FREE_TEXT),
-            "user_comment": ("comment of the user", FREE_TEXT),
+            "reason_system": ("code system of the reason", FREE_TEXT),
+            "reason_display": ("text of the reason, as sent", FREE_TEXT),
+            "user_comment": ("comment by the user", FREE_TEXT),
         },
     ),
     "accepted_suggestions": Table(
-        "Which suggestions were accepted",
+        "Suggestions that users accepted",
         "with their feedback",
         {**WHOSE_FEEDBACK, "suggestion": ("UUID of the suggestion", PSEUDONYM)},
     ),
     "cards_shown": Table(
-        "Which cards were shown, so that feedback can be counted",
-        f"{AUDIT_DAYS}; with feedback as long as that",
+        "Cards shown, so that the service can count feedback",
+        f"{AUDIT_DAYS}; a card with feedback, as long as its feedback",
         {
             "card": ("UUID of the card: a keyed hash", PSEUDONYM),
-            "client": ("the client of the clients file", NOTHING),
+            "client": ("the client, as the clients file names it", NOTHING),
             "policy": ("rule set", PSEUDONYM),
             "edition": ("edition", PSEUDONYM),
             "outcome": ("outcome of the card", PSEUDONYM),
@@ -73,24 +73,24 @@ TABLES = {
         },
     ),
     "suggestions_shown": Table(
-        "What each card offered",
+        "Suggestions on each card shown",
         "with their card",
         {
             "suggestion": ("UUID of the suggestion", PSEUDONYM),
             "card": ("UUID of the card", PSEUDONYM),
-            "label": ("label of the suggestion, in the words of the rule set", NOTHING),
+            "label": ("label of the suggestion, in the rule set's words", NOTHING),
         },
     ),
     "tokens_seen": Table(
-        "Tokens of callers, so that none is used twice",
-        "until some minutes after the token has expired",
+        "Callers' tokens, so that no token works twice",
+        "until a few minutes after the token expires",
         {
             "key": ("SHA-256 of issuer and jti", NOTHING),
             "expires": ("time of expiry", NOTHING),
         },
     ),
     "activity": Table(
-        "How many orders and cards each statement had on a day",
+        "The number of orders and cards for each statement and day",
         AUDIT_DAYS,
         {
             "policy": ("rule set", NOTHING),
@@ -101,14 +101,14 @@ TABLES = {
     ),
     "form_sessions": Table(
         "Documentation forms that are open in a browser",
-        "until the form is finished, or 30 minutes after it was last used",
+        "until the form is finished, or 30 minutes after its last use",
         {
             "key": ("SHA-256 of the form's name", NOTHING),
             "expires": ("time of expiry", NOTHING),
             "server_key": ("name of the server's key", NOTHING),
             "sealed": (
-                "access token, what was read of the chart, and answers, encrypted under the server's key and the "
-                "browser's cookie",
+                "access token, excerpt of the chart, and answers, encrypted with the server's key and the browser's "
+                "cookie",
                 CONTENT,
             ),
         },
@@ -119,7 +119,7 @@ TABLES = {
         {
             "key": ("SHA-256 of the page's id", NOTHING),
             "card": ("UUID of the card", PSEUDONYM),
-            "client": ("the client of the clients file", NOTHING),
+            "client": ("the client, as the clients file names it", NOTHING),
             "expires": ("time of expiry", NOTHING),
             "server_key": ("name of the server's key", NOTHING),
             "sealed": (
@@ -127,26 +127,26 @@ TABLES = {
                 "nor the server's key opens it without the link",
                 CONTENT,
             ),
-            "browser": ("SHA-256 of a random mark of the browser that opened it", NOTHING),
+            "browser": ("SHA-256 of a random value in the browser that opened the page", NOTHING),
         },
     ),
     "workbench_sessions": Table(
-        "What apps wrote into the demo charts of one browser in the workbench",
-        "8 hours after its last change, at most 500 sessions; unreadable after a restart",
+        "Data that apps wrote into one browser's demo charts in the workbench",
+        "8 hours after the last change, at most 500 sessions; unreadable after a restart",
         {
             "key": ("SHA-256 of the session's name", NOTHING),
             "expires": ("time of expiry", NOTHING),
             "sealed": (
-                "synthetic charts' new resources, hashes of tokens, and the chosen refusals, encrypted with a key that "
-                "is in memory alone",
+                "new resources of synthetic charts, hashes of tokens, and the chosen refusals, encrypted with a key "
+                "that is only in memory",
                 FREE_TEXT,
             ),
         },
     ),
     "pulse": Table(
-        "When the store was last checked and pruned",
-        "overwritten",
-        {"name": ("kind of work", NOTHING), "at": ("time", NOTHING)},
+        "Times of the last check and the last pruning of the store",
+        "until the next check or pruning",
+        {"name": ("task", NOTHING), "at": ("time", NOTHING)},
     ),
 }
 
@@ -155,20 +155,20 @@ LINE = {
     "id": ("random id of the line", NOTHING),
     "kind": ("call or feedback", NOTHING),
     "request": ("random id of the call, also in the log", NOTHING),
-    "client": ("the client of the clients file", NOTHING),
+    "client": ("the client, as the clients file names it", NOTHING),
     "issuer": ("`iss` of the caller's token", NOTHING),
     "tenant": ("`tenant` of the token", NOTHING),
     "jti": ("`jti` of the token", NOTHING),
     "sub": ("`sub` of the token; with some EHRs a user", NOTHING),
     "service": ("service that was called", NOTHING),
     "status": ("HTTP status", NOTHING),
-    "milliseconds": ("time taken", NOTHING),
+    "milliseconds": ("duration", NOTHING),
     "version": ("version of the program", NOTHING),
-    "today": ("UTC day as of which the call was evaluated", PSEUDONYM),
+    "today": ("UTC day as of which the service evaluated the call", PSEUDONYM),
     "hook": ("hook", NOTHING),
     "hookInstance": ("keyed hash of the EHR's id of the call", PSEUDONYM),
     "patient": ("keyed hash of the patient's id", PSEUDONYM),
-    "outcome": ("what became of the call", PSEUDONYM),
+    "outcome": ("outcome of the call", PSEUDONYM),
     "policies": (
         "for each card: rule set, edition, digest, outcome, results of verdicts and criteria, UUID",
         PSEUDONYM,
@@ -176,7 +176,7 @@ LINE = {
     "requestSha256": ("SHA-256 of the request", PSEUDONYM),
     "responseSha256": ("SHA-256 of the answer", PSEUDONYM),
     "feedback": ("card, outcome, accepted suggestions, and reason (only codes that our cards offer)", PSEUDONYM),
-    "content": ("call, answer, and fetched records, encrypted; only if switched on", CONTENT),
+    "content": ("call, answer, and fetched records, encrypted; only if turned on", CONTENT),
 }
 
 # What bounds each kind: days, and the cap at which something goes or is refused.
@@ -209,7 +209,7 @@ def _explained(names: Iterable[str], meanings: Mapping[str, tuple[str, str]]) ->
 
 
 def _rows(head: str, explained: Iterable[tuple[str, tuple[str, str]]]) -> list[str]:
-    rows = [f"| {head} | holds | of the patient |", "|---|---|---|"]
+    rows = [f"| {head} | content | about the patient |", "|---|---|---|"]
     return [*rows, *(f"| `{name}` | {what} | {of_patient} |" for name, (what, of_patient) in explained)]
 
 
@@ -247,7 +247,7 @@ def _about() -> dict[str, Any]:
 
 def limits() -> str:
     """How long and how much is kept, with the settings and their defaults."""
-    rows = ["| what | at most how long | at most how much |", "|---|---|---|"]
+    rows = ["| data | maximum time | maximum amount |", "|---|---|---|"]
     for what, days, cap, unit in LIMITS:
         time = days.rpartition("_")[2]
         rows.append(
