@@ -70,17 +70,17 @@ def systems() -> str:
 
 WORD_LISTS = (
     ("Before a phrase: it is denied", free_text.DENIALS),
-    ("These deny nothing", free_text.NO_DENIALS),
-    ("Right behind a phrase: it is denied", free_text.DENIED_BEHIND),
+    ("These words do not deny", free_text.NO_DENIALS),
+    ("Right after a phrase: it is denied", free_text.DENIED_BEHIND),
     (
-        "Right behind a phrase, at the end of its clause or before a word of time or place",
+        "Right after a phrase, at the end of its clause or before a word of time or place",
         free_text.DENIED_ALONE_BEHIND,
     ),
-    ("Alone behind a phrase and a colon or a dash", free_text.DENIED_BEHIND_A_COLON),
+    ("Alone after a phrase and a colon or dash", free_text.DENIED_BEHIND_A_COLON),
     ("Before a phrase: it is suspected", free_text.SUSPICIONS),
-    ("Right behind a phrase: it is suspected", free_text.SUSPECTED_BEHIND),
+    ("Right after a phrase: it is suspected", free_text.SUSPECTED_BEHIND),
     ("Before a phrase: it is past", free_text.PAST),
-    ("Right behind a phrase: it is past", free_text.PAST_BEHIND),
+    ("Right after a phrase: it is past", free_text.PAST_BEHIND),
     ("Before a phrase: it is mentioned", free_text.MENTIONS_BEFORE),
     ("Anywhere in the sentence: everything in the sentence is mentioned", free_text.MENTIONS),
     ("Anywhere in the sentence: everything in the sentence is of a relative", free_text.OF_ANOTHER),
@@ -119,7 +119,7 @@ def manners() -> str:
         said = free_text.FreeText(text).manner([f" {phrase} "])
         assert said is not None, text
         rows.append((phrase, text, said.name.lower()))
-    return _table(("phrase", "text", "it is"), rows)
+    return _table(("phrase", "text", "manner"), rows)
 
 
 TYPED = ("7", "7/10", "6-7 out of 10", "6 to 7", "44 %", "28.4 kg/m2", "about 7", "7 today, 5 before", "0-10 scale: 7")
@@ -151,7 +151,7 @@ SENT: tuple[tuple[str, Any], ...] = (
     ("an empty Bundle", BUNDLE),
     ("a Bundle with one match", {**BUNDLE, "entry": [ENTRY]}),
     ("a list of resources", [ENTRY["resource"]]),
-    ("the resource itself in place of an entry", {**BUNDLE, "entry": [ENTRY["resource"]]}),
+    ("the resource itself instead of an entry", {**BUNDLE, "entry": [ENTRY["resource"]]}),
     ("an OperationOutcome, or anything that is not a resource", ERROR),
     ("a Bundle with a `next` link", {**BUNDLE, "entry": [ENTRY], "link": [{"relation": "next", "url": "…"}]}),
     ("`total` 3 and one match", {**BUNDLE, "entry": [ENTRY], "total": 3}),
@@ -160,11 +160,11 @@ SENT: tuple[tuple[str, Any], ...] = (
         "one match, and an entry with `response.status` 404",
         {**BUNDLE, "entry": [ENTRY, {"response": {"status": "404"}}]},
     ),
-    ("an entry with `response.status` 404 alone", {**BUNDLE, "entry": [{"response": {"status": "404"}}]}),
+    ("only an entry with `response.status` 404", {**BUNDLE, "entry": [{"response": {"status": "404"}}]}),
     ("one match, and an OperationOutcome with an error", {**BUNDLE, "entry": [ENTRY, {"resource": ERROR}]}),
     ("one match, and an OperationOutcome with a warning", {**BUNDLE, "entry": [ENTRY, {"resource": WARNING}]}),
     ("one match, and an entry without a resource", {**BUNDLE, "entry": [ENTRY, {}]}),
-    ("resources of another type alone", {"resourceType": "Patient", "id": "p1"}),
+    ("only resources of another type", {"resourceType": "Patient", "id": "p1"}),
 )
 
 
@@ -238,14 +238,14 @@ def limits() -> str:
         ("Bundles inside Bundles", bundles.DEEPEST_BUNDLE),
         ("Copies of one resource that contradict each other", bundles.MOST_COPIES),
         ("Items inside items of a response", responses.DEEPEST_ITEM),
-        ("Characters of a number that somebody typed", elements.LONGEST_TYPED),
+        ("Characters of a typed number", elements.LONGEST_TYPED),
         ("Different values of each number of a reduction", MOST_VALUES),
         ("Resources of one call, and components of its measurements", read.resources),
         ("Draft orders of one call", read.drafts),
         ("Characters in the words of one code", read.text_characters),
         ("Characters in the words of all records", read.all_text_characters),
     )
-    return _table(("what", "at most"), ((what, f"{most:,}") for what, most in rows))
+    return _table(("limit", "maximum"), ((what, f"{most:,}") for what, most in rows))
 
 
 def body_mass_units() -> str:

@@ -69,7 +69,7 @@ def answers_in_guide() -> str:
     """What each item of the first policy's form holds."""
     policy = library().policies[0]
     items = {rule.item: rule for rule in policy.facts.values() if rule.item}
-    rows = ["| linkId | value | true, or what is asked |", "|---|---|---|"]
+    rows = ["| linkId | value | meaning of true, or the question |", "|---|---|---|"]
     for criterion in policy.criteria:
         if criterion.id in items:
             rule = items[criterion.id]
@@ -90,7 +90,7 @@ STORED = ROOT / "docs" / "what-is-stored.md"
 def answers_for_parts() -> str:
     """What each item of the form of a statement that judges parts apart holds; a group for each event."""
     policy = next(policy for policy in library().policies if policy.scope)
-    rows = ["| linkId | value | asked is |", "|---|---|---|"]
+    rows = ["| linkId | value | question |", "|---|---|---|"]
     for rule in policy.facts.values():
         links = [f"`{item}{'.PART' if rule.per_part else ''}`" for item in rule.items]
         if rule.kind.name == "events" and rule.item:
@@ -101,7 +101,7 @@ def answers_for_parts() -> str:
             value = {"answer": "valueBoolean", "onset": "valueDate", "since": "valueDate"}.get(
                 rule.kind.name, "valueDecimal"
             )
-            until = f"; its end in `{rule.until}`" if rule.until else ""
+            until = f"; end date in `{rule.until}`" if rule.until else ""
             rows.append(f"| {' or '.join(links)} | {value}{until} | {rule.title} |")
     parts = ", ".join(f"`{part.id}`" for part in policy.scope.parts)
     return "\n".join([f"`PART` is one of {parts}; items of a group begin with the group's linkId.", "", *rows])
@@ -109,10 +109,10 @@ def answers_for_parts() -> str:
 
 def roles_table() -> str:
     """Which roles of people who answer mean clinician, and which staff."""
-    rows = ["| system | code | means | counts as | seen in |", "|---|---|---|---|---|"]
+    rows = ["| system | code | role | counts as | source |", "|---|---|---|---|---|"]
     rows += [f"| {row.system} | {row.code} | {row.label} | {row.kind} | {row.seen} |" for row in roles.TABLE]
     said = ", ".join(f'"{name}"' for name, kind in roles.IN_WORDS.items() if kind == roles.CLINICIAN)
-    return "\n".join([*rows, "", f"In words alone, where they are the whole of the role: {said}."])
+    return "\n".join([*rows, "", f"Roles in words only, if the words are the whole role: {said}."])
 
 
 def settings_table() -> str:
@@ -149,7 +149,7 @@ def metrics_table() -> str:
 
 def events_table() -> str:
     """Every event that the log may hold, and what it tells."""
-    rows = ["| event | what it tells |", "|---|---|"]
+    rows = ["| event | meaning |", "|---|---|"]
     rows += [f"| `{name}` | {meaning} |" for name, meaning in logs.EVENTS.items()]
     return "\n".join(rows)
 
@@ -164,7 +164,7 @@ def not_ready(check: str) -> str:
 
 def checks_table() -> str:
     """Every self-check, what it looks at, and whether it costs readiness."""
-    rows = ["| check | what holds where it passes | not ready where it fails |", "|---|---|---|"]
+    rows = ["| check | it passes if | not ready if it fails |", "|---|---|---|"]
     rows += [f"| `{name}` | {meaning} | {not_ready(name)} |" for name, meaning in CHECKS.items()]
     return "\n".join(rows)
 
@@ -213,13 +213,13 @@ def outcomes_table() -> str:
 
 def quirks_table() -> str:
     """Every quirk of a clients file and what it does."""
-    rows = ["| quirk | what it does |", "|---|---|"]
+    rows = ["| quirk | effect |", "|---|---|"]
     return "\n".join([*rows, *(f"| `{name}` | {what} |" for name, what in QUIRKS.items())])
 
 
 def token_checks_table() -> str:
     """Every check of a token, in order, and the doctor's advice where it fails."""
-    rows = ["| check | it asks | where it fails |", "|---|---|---|"]
+    rows = ["| check | requirement | if it fails |", "|---|---|---|"]
     return "\n".join([*rows, *(f"| `{name}` | {asks} | {ADVICE[name]} |" for name, asks in TOKEN_CHECKS.items())])
 
 

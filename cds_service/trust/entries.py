@@ -14,8 +14,8 @@ ONE_ACTION = "one-action-per-suggestion"
 ACTIONS_IN_EXTENSION = "system-actions-in-extension"
 # The allowed deviations of answers to a client from the specification, and the effect of each.
 QUIRKS: Mapping[str, str] = {
-    ONE_ACTION: "a suggestion of several actions becomes several suggestions of one action",
-    ACTIONS_IN_EXTENSION: "system actions are repeated under extension.systemActions of the answer",
+    ONE_ACTION: "the service splits a suggestion with several actions into suggestions with one action each",
+    ACTIONS_IN_EXTENSION: "the answer repeats system actions under extension.systemActions",
 }
 SEALED, SMART, OFF = "sealed", "smart", "off"
 # The formats of a card's detail for one client (card.style), the default first.
