@@ -313,7 +313,7 @@ def test_the_check_says_what_passed_and_what_the_service_could_not_use(page, wor
     page.get_by_role("tab", name="Check").click()
     panel = page.locator("#panel-check")
     panel.locator(".delivery").wait_for()
-    assert "The service can use none of the" in panel.locator(".findings").first.inner_text()
+    assert "The service cannot use any of the" in panel.locator(".findings").first.inner_text()
     row = panel.locator(".delivery tr").filter(has_text="Condition")
     assert "names no patient" in row.inner_text()
     panel.locator("summary").filter(has_text="checks passed").first.click()

@@ -446,7 +446,7 @@ def test_6_nobody_waits_beyond_the_deadline_and_what_comes_later_is_dropped():
     """Decision 6: a hard internal deadline, never an unbounded fetch."""
     gate = threading.Event()
     client = FakeClient(gate=gate)
-    result = completed(client, seconds=0.1)
+    result = completed(client, seconds=0.5)
     assert (len(client.asked), client.answered) == (2, 0)
     before = result.request.unfetched
     gate.set()
