@@ -167,7 +167,7 @@ def test_what_is_missing_to_sign_is_reported_with_links_to_the_fields(chart, fau
     summary_of_faults.wait_for()
     faults.expect("status 422")
     faults.expect("console error")
-    assert summary_of_faults.get_by_role("link", name="Choose the role").get_attribute("href") == "#role"
+    assert summary_of_faults.get_by_role("link", name="Choose your role").get_attribute("href") == "#role"
     accessible(tab)
 
 

@@ -86,7 +86,7 @@ def test_a_launched_page_that_is_loaded_again_asks_to_open_it_from_the_card(page
     tab.reload()
     faults.expect("status 400")
     faults.expect("console error")
-    assert "cannot be continued" in tab.inner_text("h1")
+    assert "cannot continue" in tab.inner_text("h1")
 
 
 def test_the_letter_has_no_barrier_and_does_not_scroll_sideways(page, faults, address):

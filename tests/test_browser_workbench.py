@@ -319,7 +319,7 @@ def test_the_check_says_what_passed_and_what_the_service_could_not_use(page, wor
     panel.locator("summary").filter(has_text="checks passed").first.click()
     passed = panel.locator(".passed").first.inner_text()
     assert "The service accepts the call" in passed
-    assert "counts as this patient" not in passed
+    assert "counts for this patient" not in passed
     accessible(page)
 
 
