@@ -48,13 +48,6 @@ if TYPE_CHECKING:
 _GUARDS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 
 
-class _Application(Flask):
-    """A Flask application whose functions are all plain: Flask need not check for coroutines at each call."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        return func
-
-
 class _Making(NamedTuple):
     """What evidence pages need: their rule set parts, their packets, and the UTC day."""
 
@@ -76,7 +69,7 @@ def create_app(
     """
     installation = installation or Installation()
     # The web package contains the templates and static files.
-    app = _Application(web.__name__)
+    app = Flask(web.__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     if installation.trusted_proxies:
         proxies = installation.trusted_proxies

@@ -67,14 +67,14 @@ BAD_IDENTITY = FormMessage(
 NO_ISSUER = "the answer does not name its issuer"
 ERROR = "the EHR answered with an error"
 NO_CODE = "the answer has no code"
-NO_ACCESS_TOKEN = "the answer has no access token"  # noqa: S105 - words
+NO_ACCESS_TOKEN = "the answer has no access token"  # noqa: S105 - a sentence, not a secret
 NOT_BEARER = "the token is not a Bearer token"
 NOT_JSON = "the answer is not JSON"
 NOT_AN_OBJECT = "the answer is not a JSON object"
-ID_TOKEN_UNREADABLE = "the id_token cannot be read"  # noqa: S105 - words
-ID_TOKEN_INVALID = "the id_token is not valid"  # noqa: S105 - words
-ID_TOKEN_EXPIRED = "the id_token has expired"  # noqa: S105 - words
-ID_TOKEN_OF_ANOTHER = "the id_token belongs to another sign-in"  # noqa: S105 - words
+ID_TOKEN_UNREADABLE = "the id_token cannot be read"  # noqa: S105 - a sentence, not a secret
+ID_TOKEN_INVALID = "the id_token is not valid"  # noqa: S105 - a sentence, not a secret
+ID_TOKEN_EXPIRED = "the id_token has expired"  # noqa: S105 - a sentence, not a secret
+ID_TOKEN_OF_ANOTHER = "the id_token belongs to another sign-in"  # noqa: S105 - a sentence, not a secret
 
 
 def status(number: int) -> str:

@@ -21,6 +21,31 @@ _KINDS = ("counter", "histogram", *sorted({f"gauge_{spec.merge}" for spec in MET
 _Metric = Counter | Gauge | Histogram
 
 
+class _UnlessItFails:
+    """A context that loses only the number that cannot be stored, for example because its folder is full or gone.
+
+    Such an error has nothing to do with the call being counted.
+    """
+
+    # Entered for every number of every call; a generator's context would cost more than counting.
+    __slots__ = ("_told",)
+
+    def __init__(self) -> None:
+        self._told = False
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        if not self._told:
+            # Log once per process: each call updates many metrics.
+            self._told = True
+            logs.logger().error("metrics-failed", exc_info=error)
+        return True
+
+
 class Metrics(NoMetrics):
     """The metrics, stored.
 
@@ -32,13 +57,11 @@ class Metrics(NoMetrics):
     kept = True
 
     def __init__(self, names: Names, version: str = __version__) -> None:
-        self._told = False
+        self._unless_it_fails = _UnlessItFails()
         self._counts_in = 0
         # prometheus_client creates the files of metrics without labels immediately.
-        try:
+        with self._unless_it_fails:
             self._reserve()
-        except Exception as error:
-            self._not_kept(error)
         self._registry = CollectorRegistry()
         self._allowed = allowed(names, version)
         self._metrics = {spec.name: _made(spec, self._registry) for spec in METRICS}
@@ -58,44 +81,26 @@ class Metrics(NoMetrics):
 
     def worker_ended(self, pid: int) -> None:
         """Drop the state of a worker that ended; keep its counts if they can be read and stored."""
-        try:
+        with self._unless_it_fails:
             mark_dead(pid)
-        except Exception as error:
-            self._not_kept(error)
 
     def _add(self, number: float, name: str, *labels: str) -> None:
-        try:
+        with self._unless_it_fails:
             child = self._child(name, labels)
             assert isinstance(child, Counter)
             child.inc(number)
-        except Exception as error:
-            self._not_kept(error)
 
     def _set(self, value: float, name: str, *labels: str) -> None:
-        try:
+        with self._unless_it_fails:
             child = self._child(name, labels)
             assert isinstance(child, Gauge)
             child.set(value)
-        except Exception as error:
-            self._not_kept(error)
 
     def _observe(self, value: float, name: str, *labels: str) -> None:
-        try:
+        with self._unless_it_fails:
             child = self._child(name, labels)
             assert isinstance(child, Histogram)
             child.observe(value)
-        except Exception as error:
-            self._not_kept(error)
-
-    def _not_kept(self, error: Exception) -> None:
-        """Lose only the number that cannot be stored, for example because its folder is full or gone.
-
-        Such an error has nothing to do with the call being counted.
-        """
-        if not self._told:
-            # Log once per process: each call updates many metrics.
-            self._told = True
-            logs.logger().error("metrics-failed", exc_info=error)
 
     def _reserve(self) -> None:
         """Reserve disk space for this process's files, once per process. Raises OSError if the disk is full.

@@ -248,7 +248,7 @@ class _Grant(AuthorizationCodeGrant):
 class _S256(CodeChallenge):
     DEFAULT_CODE_CHALLENGE_METHOD = "S256"
     SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]  # noqa: RUF012 - Authlib's name for it
-    CODE_CHALLENGE_METHODS = {"S256": CodeChallenge.CODE_CHALLENGE_METHODS["S256"]}  # noqa: RUF012 - likewise
+    CODE_CHALLENGE_METHODS = {"S256": CodeChallenge.CODE_CHALLENGE_METHODS["S256"]}  # noqa: RUF012 - Authlib's name for it
 
     def validate_code_challenge(self, grant: _Grant, redirect_uri: Any) -> None:
         data = grant.request.payload.data
