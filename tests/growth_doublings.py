@@ -17,8 +17,8 @@ from itertools import pairwise
 from tests.growth import BEST_OF, FAMILIES, Family, Read, is_refused, seconds, sizes, timed
 
 MOST_FOR_A_DOUBLING = 2.3
-# An input that costs less, in seconds, is read several times over: the clock is too coarse for once.
-ENOUGH = 0.015
+# An input that costs less, in seconds, is read several times over, so that a single interruption does not decide.
+ENOUGH = 0.005
 # How often the input of n, 2n and 4n is read in one try. A longer reading is more often interrupted, and then finds the
 # caches emptied: where once each grew too much, all three are made equally long.
 ONCE_EACH, EQUALLY_LONG = (1, 1, 1), (4, 2, 1)
@@ -26,8 +26,9 @@ ONCE_EACH, EQUALLY_LONG = (1, 1, 1), (4, 2, 1)
 # measured, three times the work for twice the bytes of what costs a millisecond at most. A square pass is found all the
 # same, and of what costs 50 ms this is nothing.
 OUT_OF_CACHE = 0.0002
-# In a try each input is read at least so often, and up to BEST_OF times where it grew too much.
-AT_LEAST = 3
+# In a try each input is read at least so often, and up to BEST_OF times where it grew too much: interruptions only ever
+# add, so that what grew too much at first may be mended by reading again, and what did not needs no more.
+AT_LEAST = 2
 # So often all that is done again.
 ANEW = 4
 # New processes in which a family that grew too much is measured again, and the longest that one may take, in seconds.
@@ -71,7 +72,7 @@ def _tell_malloc(trim: int, apart: int) -> None:
 
 
 def doublings(family: Family, size: int) -> list[float]:
-    """By how much the work grows from n to 2n and from 2n to 4n, which is ``size``; in the best of three to five tries.
+    """By how much the work grows from n to 2n and from 2n to 4n, which is ``size``; in the best of two to five tries.
 
     The tries are made again while either is too much. Luck makes no square pass: n would have to cost nearly twice as
     much in every try.
