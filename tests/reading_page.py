@@ -10,7 +10,7 @@ from cds_service.chart.chart import Chart
 from cds_service.chart.code_index import Lexicon
 from cds_service.facts import body_mass, responses
 from cds_service.facts.attested_values import MOST_VALUES, YES_OR_NO
-from cds_service.fhir import bundles, elements, free_text, terminology
+from cds_service.fhir import bundles, elements, free_text, manners, terminology
 from cds_service.fhir.dates import days, is_future, months_between
 from cds_service.fhir.types import TYPES, ResourceType
 from cds_service.verdicts import payers
@@ -69,28 +69,28 @@ def systems() -> str:
 
 
 WORD_LISTS = (
-    ("Before a phrase: it is denied", free_text.DENIALS),
-    ("These words do not deny", free_text.NO_DENIALS),
-    ("Right after a phrase: it is denied", free_text.DENIED_BEHIND),
+    ("Before a phrase: it is denied", manners.DENIALS),
+    ("These words do not deny", manners.NO_DENIALS),
+    ("Right after a phrase: it is denied", manners.DENIED_BEHIND),
     (
         "Right after a phrase, at the end of its clause or before a word of time or place",
-        free_text.DENIED_ALONE_BEHIND,
+        manners.DENIED_ALONE_BEHIND,
     ),
-    ("Alone after a phrase and a colon or dash", free_text.DENIED_BEHIND_A_COLON),
-    ("Before a phrase: it is suspected", free_text.SUSPICIONS),
-    ("Right after a phrase: it is suspected", free_text.SUSPECTED_BEHIND),
-    ("Before a phrase: it is past", free_text.PAST),
-    ("Right after a phrase: it is past", free_text.PAST_BEHIND),
-    ("Before a phrase: it is mentioned", free_text.MENTIONS_BEFORE),
-    ("Anywhere in the sentence: everything in the sentence is mentioned", free_text.MENTIONS),
-    ("Anywhere in the sentence: everything in the sentence is of a relative", free_text.OF_ANOTHER),
+    ("Alone after a phrase and a colon or dash", manners.DENIED_BEHIND_A_COLON),
+    ("Before a phrase: it is suspected", manners.SUSPICIONS),
+    ("Right after a phrase: it is suspected", manners.SUSPECTED_BEHIND),
+    ("Before a phrase: it is past", manners.PAST),
+    ("Right after a phrase: it is past", manners.PAST_BEHIND),
+    ("Before a phrase: it is mentioned", manners.MENTIONS_BEFORE),
+    ("Anywhere in the sentence: everything in the sentence is mentioned", manners.MENTIONS),
+    ("Anywhere in the sentence: everything in the sentence is of a relative", manners.OF_ANOTHER),
 )
 
 
 def word_lists() -> str:
     """The words that say in which manner a phrase is in a text."""
     rows = [(title, ", ".join(f'"{word}"' for word in listed)) for title, listed in WORD_LISTS]
-    return _table(("where", "words"), [*rows, ("Words of time or place", ", ".join(map(repr, free_text._GOES_ON)))])
+    return _table(("where", "words"), [*rows, ("Words of time or place", ", ".join(map(repr, manners.GOES_ON)))])
 
 
 MANNERS = (
@@ -112,7 +112,7 @@ MANNERS = (
 )
 
 
-def manners() -> str:
+def manner_of_examples() -> str:
     """What the code makes of some texts."""
     rows = []
     for phrase, text in MANNERS:

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import cds_service
-from cds_service.fhir.free_text import inside_sentence
+from cds_service.fhir.sentence_case import inside_sentence
 
 PACKAGE = Path(cds_service.__file__).parent
 

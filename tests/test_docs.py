@@ -245,7 +245,7 @@ GENERATED = [
     (READING, "types", reading_page.types),
     (READING, "systems", reading_page.systems),
     (READING, "word-lists", reading_page.word_lists),
-    (READING, "manners", reading_page.manners),
+    (READING, "manners", reading_page.manner_of_examples),
     (READING, "typed", reading_page.typed),
     (READING, "spellings", reading_page.spellings),
     (READING, "known-units", reading_page.known_units),

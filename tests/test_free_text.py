@@ -2,8 +2,9 @@
 
 import pytest
 
-from cds_service.fhir import free_text
-from cds_service.fhir.free_text import NEXT_TEXT, FreeText, Said, reports_any, words
+from cds_service.fhir import manners
+from cds_service.fhir.free_text import NEXT_TEXT, FreeText, reports_any, words
+from cds_service.fhir.manners import Said
 from tests.charts import named
 
 ARTHRITIS = [words("septic arthritis")]
@@ -191,11 +192,11 @@ def test_what_is_denied_or_only_mentioned_is_not_reported():
 
 
 TABLES = {
-    Said.DENIED: ("{word} septic arthritis", free_text.DENIALS),
-    Said.SUSPECTED: ("{word} septic arthritis", free_text.SUSPICIONS),
-    Said.PAST: ("{word} septic arthritis", free_text.PAST),
-    Said.RELATIVE: ("septic arthritis {word}", free_text.OF_ANOTHER),
-    Said.MENTIONED: ("septic arthritis {word}", free_text.MENTIONS),
+    Said.DENIED: ("{word} septic arthritis", manners.DENIALS),
+    Said.SUSPECTED: ("{word} septic arthritis", manners.SUSPICIONS),
+    Said.PAST: ("{word} septic arthritis", manners.PAST),
+    Said.RELATIVE: ("septic arthritis {word}", manners.OF_ANOTHER),
+    Said.MENTIONED: ("septic arthritis {word}", manners.MENTIONS),
 }
 
 
@@ -206,13 +207,13 @@ def test_every_word_of_the_tables_works(text, said):
     assert FreeText(text).manner(ARTHRITIS) is said
 
 
-@pytest.mark.parametrize("word", [*free_text.DENIED_BEHIND, *free_text.DENIED_ALONE_BEHIND])
+@pytest.mark.parametrize("word", [*manners.DENIED_BEHIND, *manners.DENIED_ALONE_BEHIND])
 def test_every_word_of_the_tables_works_behind_a_phrase(word):
     assert FreeText(f"septic arthritis {word}").manner(ARTHRITIS) is Said.DENIED
     assert FreeText(f"septic arthritis: {word}").manner(ARTHRITIS) is Said.DENIED
 
 
-@pytest.mark.parametrize("words_of_failure", free_text.NO_DENIALS)
+@pytest.mark.parametrize("words_of_failure", manners.NO_DENIALS)
 def test_what_did_not_help_was_tried(words_of_failure):
     assert FreeText(f"{words_of_failure}, septic arthritis").manner(ARTHRITIS) in (Said.REPORTED, Said.SUSPECTED)
 

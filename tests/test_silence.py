@@ -8,7 +8,8 @@ from cds_service.chart.arrivals import arrived
 from cds_service.chart.chart import Chart
 from cds_service.facts.evidence import Known
 from cds_service.facts.gather import gather
-from cds_service.fhir.free_text import FreeText, PhraseIndex, words
+from cds_service.fhir.free_text import FreeText, words
+from cds_service.fhir.phrase_index import PhraseIndex
 from cds_service.policy.model import Policy
 from cds_service.verdicts import criteria
 from tests.second_reading.page import RULE_SETS

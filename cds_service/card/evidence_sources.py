@@ -11,7 +11,7 @@ from typing import Any
 from cds_service.card.words.page import label_criteria
 from cds_service.facts.evidence import titled
 from cds_service.facts.kind import kind_of
-from cds_service.fhir.free_text import capital
+from cds_service.fhir.sentence_case import capital
 from cds_service.policy.model import Criterion, Policy
 
 Json = dict[str, Any]

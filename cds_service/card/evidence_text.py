@@ -16,7 +16,7 @@ from cds_service.facts.attesters import NO_ROLE
 from cds_service.facts.evaluated import DOES_NOT_APPLY
 from cds_service.facts.logic import Truth
 from cds_service.facts.roles import CLINICIAN
-from cds_service.fhir.free_text import capital
+from cds_service.fhir.sentence_case import capital
 from cds_service.fhir.types import TYPES
 from cds_service.policy.codes import Code
 from cds_service.policy.editions import date_of_service

@@ -11,7 +11,7 @@ from cds_service.card.words.counting import all_of, counted, few
 from cds_service.facts.attesters import UNNAMED
 from cds_service.facts.evidence import Attested, Evidence
 from cds_service.facts.kinds.words import REPORT_NOT_READ, TEXT_NOT_READ, WORDS_NOT_SENT
-from cds_service.fhir.free_text import inside_sentence
+from cds_service.fhir.sentence_case import inside_sentence
 from cds_service.policy.model import Part, Policy
 from cds_service.verdicts.criteria import Finding
 

@@ -11,7 +11,7 @@ from cds_service.card.style import BULLETS, LINES, Block, Line, Span, Style
 from cds_service.card.words import lead as words
 from cds_service.card.words.counting import few
 from cds_service.facts.logic import Truth
-from cds_service.fhir.free_text import capital, inside_sentence
+from cds_service.fhir.sentence_case import capital, inside_sentence
 from cds_service.fhir.types import TYPES
 from cds_service.policy.model import own_id
 from cds_service.verdicts.decisions import Urgent

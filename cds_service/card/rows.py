@@ -8,7 +8,7 @@ from cds_service.card.words.counting import counted, few
 from cds_service.facts.attesters import NO_ROLE
 from cds_service.facts.evidence import Attested, Evidence
 from cds_service.facts.logic import Truth
-from cds_service.fhir.free_text import inside_sentence
+from cds_service.fhir.sentence_case import inside_sentence
 from cds_service.fhir.types import TYPES
 from cds_service.verdicts.criteria import Finding
 

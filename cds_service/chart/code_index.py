@@ -8,7 +8,8 @@ from types import NoneType
 from typing import Any
 
 from cds_service.fhir.elements import Key, coding_key
-from cds_service.fhir.free_text import FreeText, PhraseIndex
+from cds_service.fhir.free_text import FreeText
+from cds_service.fhir.phrase_index import PhraseIndex
 from cds_service.fhir.terminology import ICD10PCS
 from cds_service.policy.codes import Code, CodeSet
 

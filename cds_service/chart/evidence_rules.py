@@ -18,7 +18,8 @@ from cds_service.fhir.elements import (
     status_of,
     text_of,
 )
-from cds_service.fhir.free_text import FreeText, Said
+from cds_service.fhir.free_text import FreeText
+from cds_service.fhir.manners import Said
 from cds_service.fhir.types import TYPES, Ordered, ResourceType
 from cds_service.policy.codes import CodeSet
 from cds_service.policy.model import FactRule

@@ -6,7 +6,7 @@ from typing import Any
 
 from cds_service.errors import UnreadableError
 from cds_service.fhir.elements import Json
-from cds_service.fhir.free_text import Said
+from cds_service.fhir.manners import Said
 from cds_service.fhir.types import ResourceType
 from cds_service.policy.codes import Code
 

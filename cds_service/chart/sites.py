@@ -20,7 +20,8 @@ from cds_service.fhir.elements import (
     readable_keys,
     status_of,
 )
-from cds_service.fhir.free_text import NEXT_TEXT, FreeText, Said
+from cds_service.fhir.free_text import NEXT_TEXT, FreeText
+from cds_service.fhir.manners import Said
 from cds_service.policy.codes import CodeSet
 from cds_service.policy.model import FactRule
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from cds_service.chart.records import Match
 from cds_service.fhir.dates import Days, days
 from cds_service.fhir.elements import Interval
-from cds_service.fhir.free_text import inside_sentence
+from cds_service.fhir.sentence_case import inside_sentence
 from cds_service.policy.model import FactRule
 
 Value = Interval | bool

@@ -6,7 +6,9 @@ from datetime import date
 
 from cds_service.fhir.dates import days
 from cds_service.fhir.elements import Key
-from cds_service.fhir.free_text import FreeText, PhraseIndex, Said, words
+from cds_service.fhir.free_text import FreeText, words
+from cds_service.fhir.manners import Said
+from cds_service.fhir.phrase_index import PhraseIndex
 from cds_service.fhir.terminology import common_beginning
 
 # Stands for the source of a code whose words come from the deployment's code pack.

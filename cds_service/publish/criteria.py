@@ -6,7 +6,7 @@ from typing import NamedTuple
 from cds_service.facts.clauses import Clause
 from cds_service.facts.kind import kind_of
 from cds_service.facts.word import clause, sentence
-from cds_service.fhir.free_text import capital
+from cds_service.fhir.sentence_case import capital
 from cds_service.policy.codes import CodeSet
 from cds_service.policy.model import Contrary, Criterion, FactRule, Policy, Profile, Scope, VerdictRule, own_id
 from cds_service.verdicts.payers import SEEN_WITHIN_DAYS

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from cds_service.facts.evidence import Evidence, Fact, InSpiteOf
 from cds_service.facts.roles import CLINICIAN
 from cds_service.fhir.dates import days
-from cds_service.fhir.free_text import inside_sentence
+from cds_service.fhir.sentence_case import inside_sentence
 from cds_service.policy.model import Criterion
 
 Facts = Mapping[str, Fact]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from cds_service.card import evidence_rows
 from cds_service.card.style import DEFAULT_STYLE, with_units
 from cds_service.facts.kind import NO_LIMIT
-from cds_service.fhir.free_text import capital
+from cds_service.fhir.sentence_case import capital
 from cds_service.web import evidence_words as words
 from cds_service.web.evidence_words import RESULTS, WORDS, Result
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from cds_service.card import evidence_rows
 from cds_service.card.evidence_words import value_in_words
 from cds_service.card.style import DEFAULT_STYLE
-from cds_service.fhir.free_text import capital, inside_sentence
+from cds_service.fhir.sentence_case import capital, inside_sentence
 from cds_service.policy.phrases import CriterionPhrases, Phrases
 from cds_service.web import packet_words as words
 from cds_service.web.evidence_view import (

@@ -6,7 +6,7 @@ from cds_service.facts.context import Context
 from cds_service.facts.evidence import Fact
 from cds_service.facts.kind import Rules, YesOrNoKind
 from cds_service.facts.origins import answers
-from cds_service.fhir.free_text import inside_sentence
+from cds_service.fhir.sentence_case import inside_sentence
 from cds_service.policy.model import FactRule, Test
 
 

@@ -14,7 +14,8 @@ from cds_service.facts.evidence import Evidence, Fact, NotCounted, evidence_of, 
 from cds_service.facts.kind import Rules, YesOrNoKind
 from cds_service.facts.logic import Truth
 from cds_service.facts.origins import records
-from cds_service.fhir.free_text import FreeText, Said
+from cds_service.fhir.free_text import FreeText
+from cds_service.fhir.manners import Said
 from cds_service.fhir.stated_numbers import stated_number
 from cds_service.policy.codes import Code, CodeSet
 from cds_service.policy.model import FactRule, Test

@@ -21,7 +21,7 @@ from cds_service.facts.word import (
     together,
     word_of,
 )
-from cds_service.fhir.free_text import capital
+from cds_service.fhir.sentence_case import capital
 from cds_service.policy.loading.tests import LIMITS, TestReader
 from cds_service.policy.model import Test
 from cds_service.policy.places import Steps
