@@ -279,14 +279,14 @@ FAULTS = {
     "empty body": Fault(_body(b""), _UNREADABLE),
     "50 MB": Fault(_huge, ("more than the service reads",)),
     "endless next": Fault(_endless, ("more than the service reads",), searches=True),
-    "next in a circle": Fault(_circle, ("repeat",), searches=True),
+    "next in a circle": Fault(_circle, ("sent the same page twice",), searches=True),
     "next to another origin": Fault(_elsewhere, ("the address of its next page is not allowed",), searches=True),
     "redirect to metadata": Fault(_redirect, ("to another address",)),
     "OperationOutcome with 200": Fault(lambda handler, _: handler.answer(200, outcome()), ("reported an error",)),
     "outcome among entries": Fault(
         lambda handler, _: handler.answer(200, bundle(outcome())), ("reported an error",), searches=True
     ),
-    "another type": Fault(_wrong_type, ("sent other kinds of record",)),
+    "another type": Fault(_wrong_type, ("sent records of other types",)),
     "another patient": Fault(_stranger, ("another patient",)),
     "invalid UTF-8": Fault(_body(b'{"resourceType": "Bundle", "id": "\xff\xfe"}'), _UNREADABLE),
     "nested 300 deep": Fault(_body(b'{"resourceType":"Bundle","entry":' + b"[" * 300 + b"]" * 300 + b"}"), _UNREADABLE),

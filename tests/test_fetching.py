@@ -233,7 +233,7 @@ def test_a_first_page_that_was_sent_is_continued():
         ("another's record", bundle(condition("a"), condition("x", subject={"reference": "Patient/p2"})), ["a"],
          "Condition: the EHR's FHIR server sent records of another patient"),
         ("a type that was not asked for", bundle({"resourceType": "Observation", "id": "o"}), [],
-         "Condition: the EHR's FHIR server sent other kinds of record"),
+         "Condition: the EHR's FHIR server sent records of other types"),
         ("another type beside it", bundle({"resourceType": "Provenance", "id": "p"}, condition("a")), ["a", "p"], None),
         ("another type where nothing was found", bundle({"resourceType": "Provenance", "id": "p"}) | {"total": 0}, [],
          None),
@@ -344,7 +344,7 @@ def test_a_read_is_of_the_patient_of_the_call():
     )
     assert (
         found({"resourceType": "Group", "id": "p1"}).sentence
-        == "Patient: the EHR's FHIR server sent other kinds of record"
+        == "Patient: the EHR's FHIR server sent records of other types"
     )
     assert found((404, outcome())).sentence == "Patient: the EHR's FHIR server has no such record (404)"
     assert found((410, outcome())).value is None
@@ -478,15 +478,15 @@ def test_threads_do_not_pile_up_and_the_card_says_why():
 def test_a_call_whose_time_is_up_asks_nobody():
     client = FakeClient()
     assert set(completed(client, seconds=0).request.unfetched.values()) == {
-        "Condition: there was no time left to ask for it",
-        "Device: there was no time left to ask for it",
+        "Condition: no time was left to ask for it",
+        "Device: no time was left to ask for it",
     }
     assert client.asked == []
 
 
 def test_a_fault_of_our_own_is_unknown_and_never_an_empty_chart(capsys):
     result = completed(FakeClient({"Device": RuntimeError("holds a secret")}))
-    assert result.request.unfetched == {"device": "Device: this service failed to ask for it"}
+    assert result.request.unfetched == {"device": "Device: this service failed while asking for it"}
     logged = capsys.readouterr().err
     assert "RuntimeError" in logged
     assert "secret" not in logged

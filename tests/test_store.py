@@ -478,7 +478,7 @@ def test_what_is_kept_is_there_after_opening_again(store, store_url, tmp_path):
 def test_a_store_of_a_newer_version_is_refused_in_words(store, store_url, tmp_path):
     with store.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(StoreError, match=r"is of version 9999, .* up to 0005: it was written by a newer one") as caught:
+    with pytest.raises(StoreError, match=r"has version 9999, .* up to 0005: a newer program wrote it") as caught:
         open_store(store_url, tmp_path)
     assert "password" not in str(caught.value)
     assert store.version() == "9999"
@@ -606,7 +606,7 @@ def test_a_store_that_can_only_be_read_is_reported_by_ping_and_by_every_write(sq
         lambda: activity.record(sqlite_store, [Activity(DAY, "p", 1, 1)]),
         lambda: shown.record(sqlite_store, [SHOWN]),
     ):
-        with pytest.raises(StoreError, match=r"it can only be read \(SQLITE_READONLY\)"):
+        with pytest.raises(StoreError, match=r"it is read-only \(SQLITE_READONLY\)"):
             write()
     assert len(kept(sqlite_store, ANY)) == 1
 

@@ -183,5 +183,5 @@ def test_a_store_of_a_newer_version_stops_the_start(tmp_path):
     open_store(None, tmp_path).close()
     with closing(sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(ValueError, match="is of version 9999"):
+    with pytest.raises(ValueError, match="has version 9999"):
         installation_of(Settings(state=tmp_path), library(), only_this_machine=True)

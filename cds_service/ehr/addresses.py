@@ -78,7 +78,7 @@ def permitted(url: str, allowance: Allowance) -> str:
     for base in allowance.bases:
         if _lies_below(_parse(base), parsed):
             return parsed.text()
-    raise ForbiddenAddressError("the server's address is not one that this client's entry allows")
+    raise ForbiddenAddressError("this client's entry does not allow the server's address")
 
 
 def is_at_or_below(base: str, url: str) -> bool:

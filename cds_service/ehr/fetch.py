@@ -32,9 +32,9 @@ _CLAUSES = {
     "redirected": f"{SERVER} sent the call to another address",
     "tls": f"the certificate of {SERVER} is not trusted",
 }
-_NO_TIME = ("timeout", "there was no time left to ask for it")
-_TOO_MANY = "with it the call holds more than is read (CDS_SERVICE_MAX_RESOURCES)"
-_TOO_LARGE = ("too-large", "with it the call reads more than is read (CDS_SERVICE_FHIR_MAX_CALL_BYTES)")
+_NO_TIME = ("timeout", "no time was left to ask for it")
+_TOO_MANY = "with it, the call would exceed the limit of resources (CDS_SERVICE_MAX_RESOURCES)"
+_TOO_LARGE = ("too-large", "with it, the call would exceed the limit of bytes (CDS_SERVICE_FHIR_MAX_CALL_BYTES)")
 _BUSY = ("busy", "this service was too busy to ask for it")
 
 
@@ -301,7 +301,7 @@ def _result(future: Future[SearchResult], request: HookRequest, key: str, kind: 
         return future.result()
     # A bug here must neither fail the call nor look like an empty chart; its message may repeat the call's data.
     logs.logger().error("unexpected", exc_info=error)
-    return _nothing(request, key, kind, FetchError("error", "this service failed to ask for it"))
+    return _nothing(request, key, kind, FetchError("error", "this service failed while asking for it"))
 
 
 def _report(key: str, found: SearchResult | None, seconds: float | None) -> KeyReport:

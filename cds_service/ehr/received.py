@@ -10,7 +10,7 @@ _SENTENCES: dict[Kind, str] = {
     "forbidden": "the server's name leads to an address that may not be called",
     "unreachable": "the server could not be reached",
     "timeout": "the server did not answer in time",
-    "too-large": "the server's answer is larger than what is read",
+    "too-large": "the server's answer is larger than the limit",
     "redirected": "the server answered with a redirect, which is not followed",
     "tls": "the server's certificate is not trusted",
 }

@@ -161,7 +161,7 @@ def _follow(get: Get, base: str, address: str | None, limits: FetchLimits, walk:
         if walk.pages >= limits.max_pages or left <= 0:
             raise FetchError("too-large", "the search found more than the service reads")
         if address in seen:
-            raise FetchError("invalid", f"the pages of {SERVER} repeat")
+            raise FetchError("invalid", f"{SERVER} sent the same page twice")
         seen.add(address)
         received = get(address, left)
         left -= len(received.body)
@@ -237,7 +237,7 @@ def _not_fhir() -> FetchError:
 
 
 def _other_kind() -> FetchError:
-    return FetchError("invalid", f"{SERVER} sent other kinds of record")
+    return FetchError("invalid", f"{SERVER} sent records of other types")
 
 
 def _reported() -> FetchError:

@@ -8,10 +8,10 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 FILE_NAME = "store.sqlite"
-ALLOWED = "postgresql+psycopg://user:password@host/name, or nothing for SQLite in the state folder"
+ALLOWED = "postgresql+psycopg://user:password@host/name, or leave it out to use SQLite in the state folder"
 NO_DRIVER = (
-    "The address of the store is one of PostgreSQL, whose driver psycopg is not installed. Install it with "
-    "pip install 'cds-service[postgresql]', or name no store, for SQLite in the state folder."
+    "The store is PostgreSQL, but its driver psycopg is not installed. Install it with "
+    "pip install 'cds-service[postgresql]', or leave the address out to use SQLite in the state folder."
 )
 POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 
@@ -36,10 +36,10 @@ def address_of(url: str | None, state: Path) -> Address:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise ValueError(f"The address of the store cannot be read; it is {ALLOWED}.") from None
+        raise ValueError(f"The address of the store cannot be read; use {ALLOWED}.") from None
     if parsed.drivername in POSTGRESQL:
         if not parsed.database:
-            raise ValueError(f"The address of the store names no database; it is {ALLOWED}.")
+            raise ValueError(f"The address of the store names no database; use {ALLOWED}.")
         try:
             import psycopg  # noqa: F401 - is it there? It is used when the store is opened
         except ImportError:
@@ -48,7 +48,7 @@ def address_of(url: str | None, state: Path) -> Address:
         return Address(parsed.set(drivername="postgresql+psycopg"), f"PostgreSQL {parsed.database} on {where}", None)
     if parsed.drivername == "sqlite" and parsed.database not in (None, "", ":memory:") and not parsed.query:
         return _sqlite(Path(str(parsed.database)))
-    raise ValueError(f"The address of the store is of a kind that is not supported; it is {ALLOWED}.")
+    raise ValueError(f"This kind of store address is not supported; use {ALLOWED}.")
 
 
 def _sqlite(file: Path) -> Address:

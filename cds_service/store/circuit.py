@@ -27,7 +27,9 @@ class Circuit:
         started = self._clock()
         if self._open_until is not None:
             if started < self._open_until:
-                raise StoreError(f"The store ({self._shown}) is not asked now: it did not answer in time just before.")
+                raise StoreError(
+                    f"The store ({self._shown}) is being skipped for a moment: it just failed to answer in time."
+                )
             # Refuse other calls while this one tries.
             self._open_until = started + SECONDS_OPEN
         try:

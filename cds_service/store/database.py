@@ -309,7 +309,7 @@ def open_store(url: str | None, state: Path, *, create: bool = True) -> Store:
         raise StoreError(f"CDS_SERVICE_STORE_URL: {error}") from None
     file = store.address.file
     if file is not None and not create and not file.exists():
-        raise StoreError(f"There is no store at {file} yet; the service makes it when it starts.")
+        raise StoreError(f"There is no store at {file} yet; the service creates it when it starts.")
     try:
         store.open()
     finally:

@@ -7,11 +7,11 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
 
 _SQLITE: Final = {
     "SQLITE_FULL": "its disk is full",
-    "SQLITE_READONLY": "it can only be read",
+    "SQLITE_READONLY": "it is read-only",
     "SQLITE_BUSY": "it is busy",
     "SQLITE_LOCKED": "it is busy",
     "SQLITE_CANTOPEN": "its file cannot be opened",
-    "SQLITE_PERM": "its file may not be used",
+    "SQLITE_PERM": "access to its file was denied",
     "SQLITE_CORRUPT": "its file is damaged",
     "SQLITE_NOTADB": "its file is not a database",
     "SQLITE_IOERR": "its disk cannot be read or written",
@@ -20,10 +20,10 @@ _SQLITE: Final = {
 _POSTGRESQL: Final = {
     "53100": "its disk is full",
     "53300": "it has no connection free",
-    "25006": "it can only be read",
+    "25006": "it is read-only",
     "57014": "it is busy",
     "55P03": "it is busy",
-    "28": "it does not let this user in",
+    "28": "it rejected this user",
     "3D": "there is no such database",
     "08": "it cannot be reached",
     "57": "it is shutting down",
@@ -53,12 +53,12 @@ def _why(error: Exception) -> tuple[str, str]:
     original = error.orig if isinstance(error, DBAPIError) else error
     if (name := getattr(original, "sqlite_errorname", None)) is not None:
         kind = next((kind for kind in _SQLITE if name.startswith(kind)), None)
-        return (_SQLITE[kind] if kind else "it refused a statement"), name
+        return (_SQLITE[kind] if kind else "it rejected a statement"), name
     if (state := getattr(original, "sqlstate", None)) is not None:
-        return _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2], "it refused a statement"), state
+        return _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2], "it rejected a statement"), state
     if type(original).__module__.startswith("psycopg"):
         return _unreached(str(original)), type(original).__name__
-    return "it refused a statement", type(original).__name__
+    return "it rejected a statement", type(original).__name__
 
 
 def _unreached(told: str) -> str:

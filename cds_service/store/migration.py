@@ -37,9 +37,9 @@ def bring_up_to_date(engine: Engine, address: Address, seconds: float) -> bool:
             found = version(connection)
             if found is not None and found not in REVISIONS:
                 raise NewerStoreError(
-                    f"The store ({address.shown}) is of version {found}, and this program knows versions up to "
-                    f"{NEWEST}: it was written by a newer one. Start that program, or restore the copy that was made "
-                    "before it was installed."
+                    f"The store ({address.shown}) has version {found}, and this program supports versions up to "
+                    f"{NEWEST}: a newer program wrote it. Run that program, or restore the backup made before it was "
+                    "installed."
                 )
             if found == NEWEST:
                 return False

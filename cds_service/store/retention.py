@@ -98,7 +98,9 @@ def _prune_aside(store: Store, first: date) -> Iterator[Removed]:
     try:
         counts = files.remove_aside(store.address.file, datetime.combine(first, time(), UTC), MOST_SET_ASIDE)
     except OSError as error:
-        raise StoreError(f"What was set aside in {store.address.file.parent} stays: {error.strerror}.") from None
+        raise StoreError(
+            f"Files set aside in {store.address.file.parent} were not removed: {error.strerror}."
+        ) from None
     for reason, count in zip((AGE, CAP), counts, strict=True):
         if count:
             yield Removed(SET_ASIDE, reason, count)
