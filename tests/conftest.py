@@ -73,9 +73,9 @@ def state(tmp_path_factory):
     os.environ["CDS_SERVICE_STATE"] = str(tmp_path_factory.mktemp("state"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium() -> Iterator["Browser"]:
-    """A browser for the tests of a module; not for the session, because its event loop runs for as long as it does."""
+    """The one browser of a test process: each test opens its own context, in which nothing is kept."""
     with browser() as started:
         yield started
 

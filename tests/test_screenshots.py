@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import Faults, browser, opened
+from tests.browser import Faults, opened
 from tests.screenshots import IMAGES, MOST_BYTES, PICTURES, service, smaller
 
 ROOT = Path(__file__).parent.parent
@@ -38,9 +38,9 @@ def test_a_picture_is_small_has_its_size_and_is_described(picture):
     assert len(shown()[picture.name].split()) > 5
 
 
-def test_the_pages_of_the_pictures_have_no_fault_and_a_smaller_picture_is_the_same():
+def test_the_pages_of_the_pictures_have_no_fault_and_a_smaller_picture_is_the_same(chromium):
     saved = 0
-    with service() as address, browser() as chromium:
+    with service() as address:
         for picture in PICTURES:
             faults = Faults()
             with opened(chromium, picture.look, faults) as page:
