@@ -6,7 +6,6 @@ from typing import Any
 
 from cds_service.facts.vocabulary import VOCABULARY
 from cds_service.policy.code_packs import CodePack
-from cds_service.policy.codes import CodeSet
 from cds_service.policy.json_files import FileSchema
 from cds_service.policy.loading import folder as loader
 from cds_service.policy.loading import vocabulary
@@ -23,9 +22,11 @@ def read_documents(folder: Path) -> dict[str, Any]:
     return loader.read_all_documents(folder, VOCABULARY)
 
 
-def policy_of(folder: Path, documents: Mapping[str, Any], code_sets: Mapping[str, CodeSet] | None = None) -> Policy:
+def policy_of(
+    folder: Path, documents: Mapping[str, Any], unchanged: loader.Unchanged = loader.NOTHING_IS_UNCHANGED
+) -> Policy:
     """The policy of documents."""
-    return loader.policy_of(folder, documents, VOCABULARY, code_sets)
+    return loader.policy_of(folder, documents, VOCABULARY, unchanged)
 
 
 def schema(name: str) -> FileSchema:

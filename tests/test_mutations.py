@@ -1,6 +1,7 @@
 """The mutation test: makes every kind of mutation, which a case on each side notices, and reports the others."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,13 @@ from cds_service.authoring.documents import Edit, edited
 from cds_service.authoring.mutation_test import Trial, unnoticed
 from cds_service.authoring.mutations import Mutation, mutations, steps_of
 from cds_service.card.guidance import Addresses
+from cds_service.errors import PolicyError
 from cds_service.facts.vocabulary import VOCABULARY
 from cds_service.library import Library
+from cds_service.policy.loading.folder import Unchanged
 from cds_service.service.guide import Guide
 from tests.loading import policy_of
+from tests.paired import paired
 
 FOLDER = Path(__file__).parent / "policies" / "minimal"
 BASE = "https://cds-service.example/fhir"
@@ -352,3 +356,26 @@ def test_a_helping_process_finds_what_one_alone_finds():
     together = held.survivors(every, told.append)
     assert together == [mutation for mutation in every if not held.notices(mutation)]
     assert told == sorted(told)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [documents(), edited(paired(), (Edit("policy", ("id",), FOLDER.name),))],
+    ids=["minimal", "paired"],
+)
+def test_what_a_mutation_leaves_unchanged_need_not_be_read_again(given):
+    tried, kept = trial(given), set()
+    for mutation in mutations_of(given):
+        mutated = edited(given, mutation.edits)
+        unchanged = tried.unchanged(mutated)
+        assert outcome(mutated, unchanged) == outcome(mutated, Unchanged())
+        kept.add(len(unchanged.facts))
+    assert min(kept) < max(kept) == len(tried.policy.facts)
+
+
+def outcome(given: dict[str, Any], unchanged: Unchanged) -> str:
+    """The policy in full, without addresses in memory, or why it is refused."""
+    try:
+        return re.sub("0x[0-9a-f]+", "", repr(policy_of(FOLDER, given, unchanged)))
+    except PolicyError as refusal:
+        return repr(refusal.problems)

@@ -13,7 +13,7 @@ from cds_service.authoring.documents import Documents, at, edited
 from cds_service.authoring.mutations import Mutation
 from cds_service.authoring.near_cases import near
 from cds_service.authoring.problems import Problem, error
-from cds_service.authoring.reach import Reach
+from cds_service.authoring.reach import Reach, sets_of
 from cds_service.authoring.two_processes import shared
 from cds_service.errors import PolicyError
 from cds_service.facts.vocabulary import Vocabulary
@@ -21,8 +21,8 @@ from cds_service.fhir.elements import Json
 from cds_service.fhir.free_text import words
 from cds_service.hooks.hook_request import PATIENT_VIEW
 from cds_service.policy.codes import CodeSet
-from cds_service.policy.loading.folder import policy_of
-from cds_service.policy.model import Policy, own_id
+from cds_service.policy.loading.folder import Unchanged, policy_of
+from cds_service.policy.model import FactRule, Policy, own_id
 from cds_service.policy.places import Steps, path_of
 from cds_service.service.guide import Guide
 
@@ -105,6 +105,7 @@ class Trial:
         self.today = cases.today_of(policy)
         self.cases = [Prepared(case, request_of(policy, case, alone)) for case in policy.cases.document["cases"]]
         self.holders = _holders(policy)
+        self.read_by = {name: frozenset(sets_of(rule)) for name, rule in policy.facts.items()}
 
     def survivors(self, mutations: list[Mutation], tell: Callable[[int], None]) -> list[Mutation]:
         """The mutations that no case notices, in order; ``tell`` receives the number tried."""
@@ -115,7 +116,7 @@ class Trial:
         """Whether some case fails under the mutation, or the loader rejects the mutated rule set."""
         try:
             mutated = edited(self.documents, mutation.edits)
-            policy = policy_of(self.folder, mutated, self.vocabulary, self._unchanged_sets(mutated))
+            policy = policy_of(self.folder, mutated, self.vocabulary, self.unchanged(mutated))
         except PolicyError:
             return True
         alone = cases.guide_of(policy, self.guide)
@@ -123,8 +124,27 @@ class Trial:
             cases.run_case(item.case, item.request, alone, self.today).differences for item in self.candidates(mutation)
         )
 
+    def unchanged(self, mutated: Documents) -> Unchanged:
+        """The code sets and the facts that a mutation does not change; they need not be built again."""
+        code_sets = self._unchanged_sets(mutated)
+        return Unchanged(code_sets, self._unchanged_facts(mutated, frozenset(code_sets.values())))
+
+    def _unchanged_facts(self, mutated: Documents, code_sets: frozenset[CodeSet]) -> dict[str, FactRule]:
+        """The facts whose entry, code sets and earlier facts a mutation does not change."""
+        ours, theirs = self.documents["policy"], mutated["policy"]
+        if ours.get("scope") is not theirs.get("scope"):
+            return {}
+        listed, found = theirs["facts"], dict[str, FactRule]()
+        # Each fact refers only to facts before it.
+        for name, rule in self.policy.facts.items():
+            if listed.get(name) is not ours["facts"][name] or not code_sets.issuperset(self.read_by[name]):
+                continue
+            if all(earlier in found for earlier in (rule.start, rule.end) if earlier):
+                found[name] = rule
+        return found
+
     def _unchanged_sets(self, mutated: Documents) -> dict[str, CodeSet]:
-        """The code sets that a mutation does not change; they need not be built again."""
+        """The code sets that a mutation does not change."""
         ours, theirs = self.documents["codes"], mutated["codes"]
         if ours["systems"] is not theirs["systems"]:
             return {}

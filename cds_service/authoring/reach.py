@@ -55,7 +55,7 @@ def sets_read(policy: Policy) -> Iterator[tuple[CodeSet, str]]:
     """(code set, fact that reads it) for each set that facts, orders, parts and pathways read; "" if no fact reads
     it."""
     for rule in policy.facts.values():
-        yield from ((codes, rule.name) for codes in _sets_of(rule))
+        yield from ((codes, rule.name) for codes in sets_of(rule))
     orders = policy.orders
     named = [*(act.codes for act in orders.acts), *((orders.here, orders.unspecific) if orders.names_site else ())]
     named += [part.codes for part in (policy.scope.parts if policy.scope else ())]
@@ -64,7 +64,8 @@ def sets_read(policy: Policy) -> Iterator[tuple[CodeSet, str]]:
     yield from ((codes, "") for codes in named)
 
 
-def _sets_of(rule: FactRule) -> Iterator[CodeSet]:
+def sets_of(rule: FactRule) -> Iterator[CodeSet]:
+    """The code sets that a fact reads, with those of its attributes."""
     yield from (*rule.code_sets, *rule.narrowed_by)
     for attribute in rule.attributes.values():
-        yield from _sets_of(attribute)
+        yield from sets_of(attribute)

@@ -23,12 +23,13 @@ class PhraseIndex:
         for phrase, inside in listed:
             if not inside:
                 continue
-            rarest = min(inside, key=lambda word: (shared[word], -len(word), word))
-            longer = self._by_word.setdefault(rarest, [])
-            if phrase.split() == [rarest]:
-                self._alone[rarest] = phrase
+            if len(inside) == 1 and len(phrase.split()) == 1:
+                (word,) = inside
+                self._alone[word] = phrase
+                self._by_word.setdefault(word, [])
             else:
-                longer.append((phrase, inside))
+                rarest = min(inside, key=lambda word: (shared[word], -len(word), word))
+                self._by_word.setdefault(rarest, []).append((phrase, inside))
 
     def found_in(self, text: FreeText) -> list[str]:
         """The phrases in a text, in no particular order."""

@@ -43,5 +43,8 @@ def _behind(facts: Mapping[str, FactRule], names: Iterable[str]) -> Iterator[str
 
 
 def _asked(rule: FactRule, attested_by: frozenset[str], criteria: tuple[str, ...]) -> FactRule:
+    if rule.attested_by == attested_by and rule.criteria == criteria:
+        # The attributes of a fact always say the same as the fact.
+        return rule
     attributes = {name: _asked(inner, attested_by, criteria) for name, inner in rule.attributes.items()}
     return replace(rule, attested_by=attested_by, criteria=criteria, attributes=attributes)

@@ -1,6 +1,7 @@
 """policy.json, facts and scope: what the service reads from the chart."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from cds_service.fhir.elements import unit_spelling
@@ -34,9 +35,16 @@ class FactReader(Reader):
     """Reads the facts; ``scope`` names what the statement judges separately (None if it has no scope)."""
 
     def __init__(
-        self, problems: Problems, codes: CodeReader, scope: str | None, kinds: Mapping[str, LoadedKind]
+        self,
+        problems: Problems,
+        codes: CodeReader,
+        scope: str | None,
+        kinds: Mapping[str, LoadedKind],
+        unchanged: Mapping[str, FactRule] | None = None,
     ) -> None:
+        """``unchanged`` are facts of policy.json that were read before and would be read alike."""
         super().__init__(problems)
+        self._unchanged = unchanged or {}
         self._codes = codes
         self._kinds = kinds
         self._scope = scope
@@ -45,11 +53,18 @@ class FactReader(Reader):
         """Notes a fault at a place in policy.json."""
         self.problem("policy", path_of(place), sentence)
 
-    def facts(self, entries: Mapping[str, Any], place: Steps) -> dict[str, FactRule]:
+    def facts(self, entries: Mapping[str, Any]) -> dict[str, FactRule]:
+        """The facts of policy.json."""
+        return self._facts(entries, ("facts",), self._unchanged)
+
+    def _facts(
+        self, entries: Mapping[str, Any], place: Steps, unchanged: Mapping[str, FactRule] = MappingProxyType({})
+    ) -> dict[str, FactRule]:
         """The facts under a place. Each fact may refer only to facts before it."""
         read: dict[str, FactRule] = {}
         for name, entry in entries.items():
-            read[name] = self._fact(name, entry, (*place, name), read)
+            known = unchanged.get(name)
+            read[name] = self._fact(name, entry, (*place, name), read) if known is None else known
         return read
 
     def _fact(self, name: str, entry: Mapping[str, Any], place: Steps, before: Mapping[str, FactRule]) -> FactRule:
@@ -99,7 +114,7 @@ class FactReader(Reader):
             per_part="per" in entry,
             start=entry.get("from", ""),
             end=entry.get("to", ""),
-            attributes=self.facts(entry.get("attributes", {}), (*place, "attributes")),
+            attributes=self._facts(entry.get("attributes", {}), (*place, "attributes")),
             weight=self._computed_from("weight", entry, place),
             height=self._computed_from("height", entry, place),
             records=self._set("records", entry, place),

@@ -5,7 +5,8 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from cds_service.errors import PolicyError
 from cds_service.fhir.dates import days
@@ -26,7 +27,7 @@ from cds_service.policy.loading.sources import SourceReader
 from cds_service.policy.loading.tests import TestReader
 from cds_service.policy.loading.vocabulary import LoadedVocabulary, schema
 from cds_service.policy.loading.wording import WordingReader
-from cds_service.policy.model import Part, Payer, Policy, Profile, Scope, Test
+from cds_service.policy.model import FactRule, Part, Payer, Policy, Profile, Scope, Test
 from cds_service.policy.payer_names import PayerNames
 from cds_service.policy.places import Steps, path_of
 from cds_service.policy.value_sets import ValueSet
@@ -102,18 +103,28 @@ def digest_of(documents: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()
 
 
+class Unchanged(NamedTuple):
+    """What need not be built again: code sets and facts of a Policy whose documents differ in other parts only."""
+
+    code_sets: Mapping[str, CodeSet] = MappingProxyType({})
+    facts: Mapping[str, FactRule] = MappingProxyType({})
+
+
+NOTHING_IS_UNCHANGED = Unchanged()
+
+
 def policy_of(
     folder: Path,
     documents: Mapping[str, Any],
     vocabulary: LoadedVocabulary,
-    code_sets: Mapping[str, CodeSet] | None = None,
+    unchanged: Unchanged = NOTHING_IS_UNCHANGED,
 ) -> Policy:
     """The Policy of schema-valid documents. Raises PolicyError for unresolved references.
 
-    ``code_sets`` are already built from parts of codes.json that have not changed.
+    ``unchanged`` is what another Policy has of the same parts of the documents.
     """
     problems = Problems(folder)
-    policy = _Builder(problems, documents, vocabulary, code_sets).build()
+    policy = _Builder(problems, documents, vocabulary, unchanged).build()
     if problems.sentences:
         raise PolicyError(list(dict.fromkeys(problems.sentences)))
     return policy
@@ -127,15 +138,15 @@ class _Builder(Reader):
         problems: Problems,
         documents: Mapping[str, Any],
         vocabulary: LoadedVocabulary,
-        code_sets: Mapping[str, CodeSet] | None,
+        unchanged: Unchanged,
     ) -> None:
         super().__init__(problems)
         self.documents = documents
         self.written = written = documents["policy"]
-        self.codes = CodeReader(problems, documents["codes"], code_sets)
+        self.codes = CodeReader(problems, documents["codes"], unchanged.code_sets)
         scope = written.get("scope")
-        reader = FactReader(problems, self.codes, scope["name"] if scope else None, vocabulary.kinds)
-        self.facts = reader.facts(written["facts"], ("facts",))
+        name = scope["name"] if scope else None
+        self.facts = FactReader(problems, self.codes, name, vocabulary.kinds, unchanged.facts).facts(written["facts"])
         numbers = {name: entry["value"] for name, entry in written.get("parameters", {}).items()}
         self.tests = TestReader(problems, self.facts, numbers, vocabulary.words)
         self.sources = SourceReader(problems, written["sources"])
