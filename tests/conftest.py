@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from cds_service.store.database import Store, open_store
 from tests.browser import Faults, Look, browser, opened
+from tests.compiled_templates import keep_compiled_templates
 from tests.postgresql import Cluster, cluster
 from tests.tokens import ISSUER, key_set
 from tests.waiting import leave_out_what_others_set
@@ -65,6 +66,7 @@ def clients_file(tmp_path: Path) -> Path:
 
 
 leave_out_what_others_set()
+keep_compiled_templates()
 
 
 @pytest.fixture(scope="session", autouse=True)
