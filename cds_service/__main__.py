@@ -1,6 +1,6 @@
 """``python -m cds_service``."""
 
-from cds_service.commands.main import main
+from cds_service.commands.main import run
 
 if __name__ == "__main__":
-    main()
+    run()
