@@ -174,7 +174,10 @@ def environment_of(folder: Path) -> Mapping[str, str]:
 
 
 def test_what_pip_installs_as_documented_serves(tmp_path):
-    """The lines of the page in a copy of the checkout. What they would fetch is in the environment of the tests."""
+    """The lines of the page in a copy of the checkout. What they would fetch is in the environment of the tests.
+
+    So is pip: to unpack and compile another one takes half as long as all the rest.
+    """
     lines = [command.line for command in commands_of(FIRST_CARD)]
     made, pins, project, serve = lines[lines.index("python3 -m venv .venv") :][:4]
     for name in ("cds_service", "cards", "fhir_examples"):
@@ -184,7 +187,8 @@ def test_what_pip_installs_as_documented_serves(tmp_path):
             shutil.copy(path, tmp_path)
     for name in ("LICENSE", "NOTICE"):
         shutil.copy(ROOT / name, tmp_path)
-    environment = clean_environment({"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "HOME": str(tmp_path)})
+    settings = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_COMPILE": "1", "HOME": str(tmp_path)}
+    environment = clean_environment(settings)
 
     def run(line: str) -> str:
         result = subprocess.run(
@@ -193,10 +197,13 @@ def test_what_pip_installs_as_documented_serves(tmp_path):
         assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
         return result.stdout
 
-    run(made.replace("python3", sys.executable))
+    run(made.replace("python3", sys.executable) + " --without-pip")
     (packages,) = (tmp_path / ".venv" / "lib").glob("python*/site-packages")
     ours = [path for path in sys.path if path.endswith("site-packages")]
     (packages / "of-the-tests.pth").write_text("\n".join(ours), encoding="utf-8")
+    pip = tmp_path / ".venv" / "bin" / "pip"
+    pip.write_text('#!/bin/sh\nexec "$(dirname "$0")/python" -m pip "$@"\n', encoding="utf-8")
+    pip.chmod(0o755)
     assert "already satisfied" in run(pins)
     run(project)
     port = free_port()
