@@ -14,6 +14,7 @@ from hypothesis import settings
 from cds_service.store.database import Store, open_store
 from tests.browser import Faults, Look, browser, opened
 from tests.compiled_templates import keep_compiled_templates
+from tests.migrated_stores import keep_migrations
 from tests.postgresql import Cluster, cluster
 from tests.tokens import ISSUER, key_set
 from tests.waiting import leave_out_what_others_set
@@ -67,6 +68,7 @@ def clients_file(tmp_path: Path) -> Path:
 
 leave_out_what_others_set()
 keep_compiled_templates()
+keep_migrations()
 
 
 @pytest.fixture(scope="session", autouse=True)
