@@ -45,9 +45,15 @@ def postgresql() -> Iterator[Cluster]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest) -> str | None:
+def store_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
     """The address of an empty store, once in SQLite (None: a file in ``tmp_path``) and once in PostgreSQL."""
-    return request.getfixturevalue("postgresql").database() if request.param == "postgresql" else None
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgresql")
+        url = server.database()
+        yield url
+        server.give_back(url)
+    else:
+        yield None
 
 
 @pytest.fixture
