@@ -94,8 +94,8 @@ def test_a_small_hostile_body_is_answered_at_once(name):
 
 def test_the_look_at_depth_costs_little_of_a_usual_call():
     data = json.dumps(growth.example("typical-gaps")).encode()
-    parsed = seconds(orjson.loads, data, 50)
-    assert min(seconds(json_bodies.read_json, data, 50) for _ in range(TRIES)) < 2 * parsed
+    # In pairs: the machine may be slower for one of two readings that lie apart.
+    assert min(seconds(json_bodies.read_json, data, 50) / seconds(orjson.loads, data, 50) for _ in range(TRIES)) < 2
 
 
 # --- limits -----------------------------------------------------------------------------------------------------------
