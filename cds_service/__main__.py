@@ -1,6 +1,6 @@
 """``python -m cds_service``."""
 
-from cds_service.commands.main import run
+from cds_service.commands.main import main
 
 if __name__ == "__main__":
-    run()
+    main()

@@ -1,8 +1,6 @@
 """The command line, with one file for each group of commands. Results go to standard output, the rest to standard
 error."""
 
-import gc
-
 import click
 
 from cds_service import __version__
@@ -18,10 +16,6 @@ from cds_service.commands.explain import explain
 from cds_service.commands.feedback import feedback
 from cds_service.commands.serve import serve
 from cds_service.commands.store import store
-
-# Nearly all objects that a command makes stay until it ends. At Python's own thresholds the garbage collector takes an
-# eighth of the time in which `serve` loads its modules, and finds little.
-COLLECT_EVERY = 10_000
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -46,9 +40,3 @@ for command in (
     store,
 ):
     main.add_command(command)
-
-
-def run() -> None:
-    """The command line as a process of its own."""
-    gc.set_threshold(COLLECT_EVERY, 50, 50)
-    main()
