@@ -33,7 +33,7 @@ from the pinned requirements and from what each package says of itself.
 def pins(lock: str) -> dict[str, tuple[Requirement, set[str]]]:
     """Name -> requirement and its hashes, of a requirements file; of several versions of one package the last."""
     found = {}
-    for requirement, hashes in _rows(lock):
+    for requirement, hashes in pinned_rows(lock):
         found[canonicalize_name(requirement.name)] = (requirement, hashes)
     return found
 
@@ -41,12 +41,13 @@ def pins(lock: str) -> dict[str, tuple[Requirement, set[str]]]:
 def versions(lock: str) -> dict[str, list[str]]:
     """Name -> the versions that a requirements file pins: more than one where they differ by Python or platform."""
     found: dict[str, list[str]] = {}
-    for requirement, _ in _rows(lock):
+    for requirement, _ in pinned_rows(lock):
         found.setdefault(canonicalize_name(requirement.name), []).extend(item.version for item in requirement.specifier)
     return found
 
 
-def _rows(lock: str) -> list[tuple[Requirement, set[str]]]:
+def pinned_rows(lock: str) -> list[tuple[Requirement, set[str]]]:
+    """Each requirement of a requirements file with its hashes, in order: one package may have several, by markers."""
     joined = re.sub(r"\\\n\s*", " ", (ROOT / lock).read_text(encoding="utf-8"))
     found = []
     for line in joined.splitlines():

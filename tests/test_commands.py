@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 import requests
 from click.testing import CliRunner
-from packaging.requirements import Requirement
 
 from cds_service.authoring.new_policy import write_starting_folder
 from cds_service.commands.main import main
@@ -24,6 +23,7 @@ from cds_service.installation import installation_of
 from cds_service.server.gunicorn_server import authority
 from cds_service.settings.settings import Settings, data_folder, load_settings
 from tests.charts import MINIMAL
+from tests.licenses import pinned_rows
 from tests.serving import ROOT, served
 from tests.shipped import answers, library
 from tests.waiting import clean_environment
@@ -128,16 +128,15 @@ def test_check_leaves_out_what_is_no_policy_and_says_so(tmp_path):
     assert "notes" in run("check", str(tmp_path), "--no-slips").output
 
 
-def link_pinned(pins: Path, packages: Path) -> None:
+def link_pinned(lock: str, packages: Path) -> None:
     """Puts each package that is pinned, and no other, into a folder of packages, as it is installed for the tests.
 
     `make` installed it from the same lines, hashes included, so that pip need not do so again.
     """
-    for pin in re.findall(r"^[a-z].*?(?= \\$)", pins.read_text(encoding="utf-8"), re.MULTILINE):
-        required = Requirement(pin)
+    for required, _ in pinned_rows(lock):
         if required.marker is None or required.marker.evaluate():
             installed = distribution(required.name)
-            assert required.specifier.contains(installed.version), pin
+            assert required.specifier.contains(installed.version), required
             # Programs lie beside the folder, and none of them is needed.
             for name in {file.parts[0] for file in installed.files or ()} - {"..", "__pycache__"}:
                 (packages / name).symlink_to(str(installed.locate_file(name)))
@@ -154,7 +153,7 @@ def test_the_wheel_alone_in_an_empty_environment_serves(tmp_path):
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
     (packages,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
-    link_pinned(ROOT / "requirements.txt", packages)
+    link_pinned("requirements.txt", packages)
     # From outside and uncompiled: an environment of its own all the same, and sooner there.
     install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-compile"]
     install.append("--disable-pip-version-check")

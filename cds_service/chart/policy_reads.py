@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from cds_service.chart.code_index import Lexicon
 from cds_service.fhir.types import TYPES
-from cds_service.policy.codes import CodeSet
 from cds_service.policy.model import Policy
 
 # Keep few, because each remembers codes of its own; most calls concern one rule set.
@@ -34,13 +33,7 @@ class PolicyReadsIndex:
     def _needs(self, ids: tuple[str, ...]) -> Needs:
         policies = [self._policies[name] for name in ids]
         types = frozenset[str]().union(*(policy.resource_types for policy in policies))
-        return Needs(types, _lexicon(tuple(tuple(policy.code_sets.values()) for policy in policies)))
-
-
-# An author's check tries many rule sets with the same code sets, one after the other.
-@lru_cache(maxsize=1)
-def _lexicon(policies: tuple[tuple[CodeSet, ...], ...]) -> Lexicon:
-    return Lexicon(policies)
+        return Needs(types, Lexicon(policy.code_sets.values() for policy in policies))
 
 
 def types_of_opening(policy: Policy) -> frozenset[str]:

@@ -23,7 +23,7 @@ class PhraseIndex:
         for phrase, inside in listed:
             if not inside:
                 continue
-            if len(inside) == 1 and len(phrase.split()) == 1:
+            if len(phrase.split()) == 1:
                 (word,) = inside
                 self._alone[word] = phrase
                 self._by_word.setdefault(word, [])
