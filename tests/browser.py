@@ -231,6 +231,18 @@ def accessible(page: "Page", *, structure: bool = True, colors: bool = True) -> 
     assert not barriers, f"{page.url} has barriers:\n" + "\n".join(barriers)
 
 
+def accessible_in_both_themes(page: "Page", look: Look) -> None:
+    """``accessible`` as it is looked at, and in the widest window by the colors of the dark theme too.
+
+    The theme changes nothing else (tests/test_browser.py).
+    """
+    accessible(page)
+    if look.width == WIDTHS[-1]:
+        page.emulate_media(color_scheme="dark")
+        accessible(page, structure=False)
+        page.emulate_media(color_scheme=look.scheme)
+
+
 def _violations(page: "Page", where: str | None, options: dict[str, Any]) -> list[dict[str, Any]]:
     from axe_playwright_python.base import AXE_SCRIPT
 

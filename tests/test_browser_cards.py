@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import Look, accessible, easy_to_hit, fits
+from tests.browser import Look, accessible_in_both_themes, easy_to_hit, fits
 from tests.workbench_page import OPENED, Workbench, draft, moment, open_chart, served_workbench, signed
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 LOW = 700
-LOOKS = (Look(380), Look(768), Look(1440), Look(1440, "dark"))
+LOOKS = (Look(380), Look(768), Look(1440))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_a_card_that_was_accepted_cannot_be_dismissed_until_that_is_undone(page,
     take(card, "Add")
     assert page.locator("#orders .order").count() == 2
     assert card.get_by_role("button", name="Dismiss card").count() == 0
-    accessible(page, structure=look.scheme == "light")
+    accessible_in_both_themes(page, look)
     card.get_by_role("button", name="Undo").click()
     assert "Removed again: " in settled(card, "Undone")
     assert page.locator("#orders .order").count() == 1
@@ -124,7 +124,7 @@ def test_a_dismissed_card_is_one_line_that_shows_it_again(page, workbench, look)
     whole = card.bounding_box()
     card.get_by_role("button", name="Dismiss card").click()
     assert "Reason for dismissing" in card.inner_text()
-    accessible(page, structure=look.scheme == "light")
+    accessible_in_both_themes(page, look)
     card.get_by_role("button", name="Cancel").click()
     assert card.get_by_role("button", name="Dismiss card").evaluate("button => button === document.activeElement")
     card.get_by_role("button", name="Dismiss card").click()
@@ -139,11 +139,11 @@ def test_a_dismissed_card_is_one_line_that_shows_it_again(page, workbench, look)
     assert not card.locator("h4").is_visible()
     fits(page)
     easy_to_hit(page)
-    accessible(page, structure=look.scheme == "light")
+    accessible_in_both_themes(page, look)
     card.get_by_role("button", name="Show").click()
     assert card.locator("h4").is_visible()
     assert card.locator(".take").count() == 0 or not card.locator(".take").first.is_visible()
-    accessible(page, structure=look.scheme == "light")
+    accessible_in_both_themes(page, look)
     card.get_by_role("button", name="Hide").click()
     assert not card.locator("h4").is_visible()
     card.get_by_role("button", name="Undo").click()
@@ -189,7 +189,7 @@ def test_cards_can_be_read_in_an_ehr_panel_of_380_pixels_and_the_choice_is_kept(
     assert narrow["width"] == min(380, wide["width"])
     assert page.locator("#cards").evaluate("cards => cards.scrollWidth <= cards.clientWidth")
     fits(page)
-    accessible(page, structure=look.scheme == "light")
+    accessible_in_both_themes(page, look)
     page.reload()
     moment(page, OPENED).wait_for()
     assert page.get_by_label("EHR panel (380 px)").is_checked()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 STORIES = ("typical-gaps", "joint-typical-gaps")
 WIDTHS = (380, 768, 1440)
-LOOKS = tuple(Look(width, scheme) for scheme in ("light", "dark") for width in WIDTHS)
+LOOKS = (*map(Look, WIDTHS), Look(WIDTHS[-1], "dark"))
 # Of the questions with a yes those of the label; before them the joint's form asks which joint it is.
 OF_THE_LABEL = {"typical-gaps": slice(0, 6), "joint-typical-gaps": slice(3, 7)}
 LETTER_PAPER = b"/MediaBox [0 0 612 792]"

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import Look, accessible, easy_to_hit, fits
+from tests.browser import Look, accessible, accessible_in_both_themes, easy_to_hit, fits
 from tests.shipped import example
 from tests.workbench_page import OPENED, Workbench, moment, open_chart, paste, served_workbench, signed
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-LOOKS = (Look(380), Look(768), Look(1440), Look(1440, "dark"))
+LOOKS = (Look(380), Look(768), Look(1440))
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_patients_are_found_by_words_and_by_what_the_card_says(page, workbench, 
     assert shown(page) == []
     fits(page)
     easy_to_hit(page)
-    accessible(page, structure=look.scheme == "light")
+    accessible_in_both_themes(page, look)
     page.get_by_role("button", name="Clear search").click()
     assert shown(page) == everyone
     assert page.locator(":focus").get_attribute("id") == "search"
@@ -101,7 +101,7 @@ def test_of_a_bundle_with_several_patients_one_is_chosen(page, workbench, look):
     assert choices.first.evaluate("button => button === document.activeElement")
     fits(page)
     easy_to_hit(page)
-    accessible(page, structure=look.scheme == "light")
+    accessible_in_both_themes(page, look)
     name = choices.nth(1).inner_text().partition("\n")[0].rsplit(" ", 2)[0]
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cds_service.hooks.feedback import KeptFeedback
-from tests.browser import LOOKS, Look, accessible, easy_to_hit, fits, in_every_look, words_stay_whole
+from tests.browser import (
+    LOOKS,
+    WIDTHS,
+    Look,
+    accessible,
+    accessible_in_both_themes,
+    easy_to_hit,
+    fits,
+    in_every_look,
+    words_stay_whole,
+)
 from tests.shipped import example, library
 from tests.workbench_page import (
     OPENED,
@@ -32,10 +42,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 PREFIX = "/guidance"
-# The theme changes nothing but colors (tests/test_browser.py): a further story in dark shows that it works there.
-STORIES = (Look(380), Look(768), Look(1440), Look(1440, "dark"))
-# From the order to the accepted card, by mouse and by keyboard.
-EVERYWHERE = (*STORIES, Look(380, "dark"), Look(768, "dark"))
+# The theme changes nothing but colors (tests/test_browser.py).
+STORIES = tuple(map(Look, (380, 768, 1440)))
+# From the order to the accepted card, by mouse and by keyboard: in dark too, which shows that it works there.
+EVERYWHERE = (*STORIES, *(Look(look.width, "dark") for look in STORIES))
 
 
 @pytest.fixture(scope="module")
@@ -538,7 +548,7 @@ def test_the_list_and_the_services_have_no_barrier_and_do_not_scroll_sideways(pa
     in_every_look(page, LOOKS, sound)
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=str)
+@pytest.mark.parametrize("look", [*map(Look, WIDTHS)], ids=str)
 def test_a_signed_order_has_no_barrier_and_does_not_scroll_sideways(page, workbench, look):
     open_chart(page, workbench.address, "typical-gaps")
     signed(page)
@@ -547,12 +557,12 @@ def test_a_signed_order_has_no_barrier_and_does_not_scroll_sideways(page, workbe
     fits(page)
     words_stay_whole(page)
     easy_to_hit(page)
-    accessible(page, structure=look.scheme == "light")
+    accessible_in_both_themes(page, look)
     for tab in ("Response", "Prefetch", "Timing", "Check"):
         page.get_by_role("tab", name=tab).click()
         page.locator(f"#panel-{tab.lower()} :is(pre, table, h3)").first.wait_for()
         fits(page)
-    accessible(page, structure=look.scheme == "light", colors=False)
+    accessible(page, colors=False)
 
 
 def test_it_works_behind_a_path_of_its_own(page, workbench):

@@ -84,15 +84,18 @@ async function chartOf(name, context) {
   const templates = services[0]?.prefetch ?? {};
   // Asked for first: what is written meanwhile is a change that is still to be seen.
   const { changes, written } = await state(name);
+  const asked = new Map();
+  const once = (query) => asked.get(query) ?? asked.set(query, fhir(base, query)).get(query);
   const prefetch = Object.fromEntries(
     await Promise.all(Object.entries(templates).map(async ([key, template]) => {
       const query = resolved(template, context);
-      return [key, query === null ? undefined : await fhir(base, query)];
+      return [key, query === null ? undefined : await once(query)];
     })),
   );
   // The chart shows more than the service asks for: of what is searched by code, everything.
   const types = [...new Set(["Patient", "Condition", "Coverage", ...Object.values(templates).map((template) => template.split(/[?/]/)[0])])];
-  const records = await Promise.all(types.map((type) => type === "Patient" ? fhir(base, `Patient/${encodeURIComponent(context.patientId)}`) : fhir(base, `${type}?patient=${encodeURIComponent(context.patientId)}&_count=100`)));
+  const person = encodeURIComponent(context.patientId);
+  const records = await Promise.all(types.map((type) => once(type === "Patient" ? `Patient/${person}` : `${type}?patient=${person}`)));
   return { base, prefetch, records: records.flatMap(resources), changes, written };
 }
 
