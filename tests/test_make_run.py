@@ -9,9 +9,9 @@ import pytest
 
 from tests.serving import ROOT
 
-# In the place of an environment's Python: pip as far as its words are read, which of the service are these.
+# In the place of an environment's Python: pip as far as its words are read, which for each file of pins are these.
 PIP = """#!/bin/sh
-case "$*" in *"-r requirements.txt"*) ;; *) exit 0 ;; esac
+case "$*" in *"-r requirements"*) ;; *) exit 0 ;; esac
 for number in 1 2 3 4 5 6 7 8 9 10 11 12; do echo "Collecting package-$number==1.0 (from -r requirements.txt)"; done
 [ -z "$FAILING" ] || { echo "ERROR: no such hash"; exit 3; }
 echo "Installing collected packages: package-1, package-2"
@@ -40,13 +40,16 @@ def installed(environment: Path, **variables: str) -> subprocess.CompletedProces
 def test_what_is_installed_is_shown_while_it_is(environment):
     run = installed(environment)
     assert run.returncode == 0, run.stderr
-    pins = (ROOT / "requirements.txt").read_text(encoding="utf-8").count("==")
+    pins = {of: (ROOT / f"requirements{of}.txt").read_text(encoding="utf-8").count("==") for of in ("-build", "")}
     lines = run.stdout.splitlines()
-    assert lines[:5] == [
+    assert lines == [
         "Installing the pinned dependencies (a minute or two, once)",
-        f"  1 of 3: the service (1 of {pins} at most: package-1)",
-        f"  1 of 3: the service (11 of {pins} at most: package-11)",
-        "  1 of 3: the service: unpacking",
+        f"  1 of 3: what installs and builds (1 of {pins['-build']} at most: package-1)",
+        f"  1 of 3: what installs and builds (11 of {pins['-build']} at most: package-11)",
+        "  1 of 3: what installs and builds: unpacking",
+        f"  2 of 3: what the service needs (1 of {pins['']} at most: package-1)",
+        f"  2 of 3: what the service needs (11 of {pins['']} at most: package-11)",
+        "  2 of 3: what the service needs: unpacking",
         "  3 of 3: the service itself",
     ]
     assert (environment / ".runtime").exists()

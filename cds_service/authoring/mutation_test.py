@@ -156,9 +156,7 @@ class Trial:
         reach, place = mutation.reach, near(self.policy, mutation)
         verdicts = reach.verdicts.union(*(self.holders.get(name, frozenset()) for name in reach.criteria))
         ranked = []
-        for item in self.cases:
-            if not _holds(item, reach):
-                continue
+        for item in filter(_holder(reach), self.cases):
             named = reach.criteria & item.criteria or reach.verdicts & item.verdicts
             if named or reach.whole_call or verdicts & item.verdicts or item.of_the_card:
                 marked = sum(mark in item.own for mark in place.marks)
@@ -167,16 +165,17 @@ class Trial:
         return [item for *_, item in sorted(ranked, key=lambda row: row[:5])]
 
 
-def _holds(item: Prepared, reach: Reach) -> bool:
+def _holder(reach: Reach) -> Callable[[Prepared], bool]:
     """Whether a case contains the code or phrase that a mutation drops."""
     if reach.phrase is not None:
-        return f" {reach.phrase} " in item.words
+        phrase = f" {reach.phrase} "
+        return lambda item: phrase in item.words
     if reach.code is None:
-        return True
+        return lambda _: True
     code = _plain(reach.code)
     if code.endswith("-"):
-        return any(found.startswith(code[:-1]) for found in item.codes)
-    return code in item.codes
+        return lambda item: any(found.startswith(code[:-1]) for found in item.codes)
+    return lambda item: code in item.codes
 
 
 def _is_far(item: Prepared, reach: Reach) -> bool:

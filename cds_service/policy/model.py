@@ -266,8 +266,9 @@ class Criterion:
     """One numbered clause: its sentence, its test, and its sources. ``fails_as`` names what makes it fail.
 
     While a fact of ``contrary`` is on record, only an answer given despite that record can meet the criterion.
-    ``beside`` names the facts that contradict the criterion, then the facts shown next to it. ``key`` is the id; if a
-    profile changes its numbers or test, also "@" and the profile.
+    ``types`` are the FHIR resource types whose records may settle it, sorted. ``reads`` names the facts of its test,
+    each once; ``beside`` the facts that contradict the criterion, then the facts shown next to it; ``names`` both, each
+    once. ``key`` is the id; if a profile changes its numbers or test, also "@" and the profile.
     """
 
     id: str
@@ -285,13 +286,18 @@ class Criterion:
     next_review: str
     profile: str = ""
     per_part: bool = False
+    types: tuple[str, ...] = ()
+    reads: tuple[str, ...] = field(init=False)
     beside: tuple[str, ...] = field(init=False)
+    names: tuple[str, ...] = field(init=False)
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
         # Computed once: a call reads them more than a hundred times.
         beside = (*(item.fact for item in self.contrary), *(item.fact for item in self.hints))
+        object.__setattr__(self, "reads", tuple(dict.fromkeys(self.test.facts())))
         object.__setattr__(self, "beside", beside)
+        object.__setattr__(self, "names", tuple(dict.fromkeys((*self.reads, *beside))))
         object.__setattr__(self, "key", f"{self.id}@{self.profile}" if self.profile else self.id)
 
 

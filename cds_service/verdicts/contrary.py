@@ -61,14 +61,13 @@ def against(criterion: Criterion, facts: Facts) -> Against:
     """
     if not criterion.contrary:
         return NOTHING_AGAINST
-    answers = [item for name in criterion.test.facts() for item in facts[name].evidence if item.attested]
+    answers = [item for name in criterion.reads for item in facts[name].evidence if item.attested]
     unanswered: dict[Evidence, None] = {}
     answered: dict[Evidence, Answered] = {}
     says: dict[str, None] = {}
     named: set[str] = set()
     to_confirm: dict[Evidence, None] = {}
     beside_test = False
-    read = frozenset(criterion.test.facts())
     for entry in criterion.contrary:
         fact = facts[entry.fact]
         if entry.to_confirm:
@@ -79,7 +78,7 @@ def against(criterion: Criterion, facts: Facts) -> Against:
         # A fact without a value comes from words next to an unlisted code: it contradicts, but settles nothing.
         for record in fact.evidence if True in fact.values or not fact.values else ():
             in_spite = _in_spite(record, answers)
-            beside_test = beside_test or (in_spite is None and entry.fact not in read)
+            beside_test = beside_test or (in_spite is None and entry.fact not in criterion.reads)
             # Two facts may read the same record, each in its own words; the record contradicts once.
             if record.reference in named and "/" in record.reference:
                 continue
@@ -104,7 +103,7 @@ def without_answered(criterion: Criterion, facts: Facts, found: Against) -> Fact
         return facts
     gone = {item.record.reference for item in found.answered}
     changed = dict(facts)
-    for name in {entry.fact for entry in criterion.contrary}.intersection(criterion.test.facts()):
+    for name in {entry.fact for entry in criterion.contrary}.intersection(criterion.reads):
         fact = facts[name]
         left = tuple(item for item in fact.evidence if item.reference not in gone)
         if len(left) < len(fact.evidence):

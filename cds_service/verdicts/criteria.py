@@ -12,7 +12,6 @@ from cds_service.facts.kind import kind_of
 from cds_service.facts.logic import Truth
 from cds_service.facts.silence import SilentFacts
 from cds_service.facts.word import evaluate, leaves, manner_of, nodes, why_it_fails, word_of
-from cds_service.fhir.types import TYPES
 from cds_service.policy.model import Criterion, Part, Policy, Test
 from cds_service.verdicts.contrary import Against, Answered, against, may_be_against, without_answered
 
@@ -78,7 +77,7 @@ def silent_findings(policy: Policy, silent: SilentFacts) -> SilentFindings:
     known = Known(facts, dict.fromkeys(parts, facts))
     found: dict[str, SilentFinding] = {}
     for criterion in (*policy.criteria, *policy.variants.values()):
-        read = {*criterion.test.facts(), *criterion.beside}
+        read = set(criterion.names)
         read.update(name for hint in criterion.hints for name in hint.unless)
         if read <= facts.keys():
             own = {name: facts[name] for name in read}
@@ -122,8 +121,8 @@ def _not_counted(criterion: Criterion, facts: Mapping[str, Fact]) -> tuple[NotCo
 
     A record that counts for another of these facts is not among them.
     """
-    read = [facts[name] for name in dict.fromkeys((*criterion.test.facts(), *criterion.beside))]
-    refused = dict.fromkeys(item for fact in read for item in fact.not_counted)
+    read = [facts[name] for name in criterion.names]
+    refused = dict.fromkeys([item for fact in read for item in fact.not_counted])
     if not refused:
         return ()
     counted = {item.reference for fact in read for item in fact.evidence}
@@ -181,7 +180,7 @@ def _open(
 ) -> Finding:
     """The finding of an unknown criterion, with the reasons why it is open and the records that contradict it."""
     contrary = contradicting.records
-    read = [facts[name] for name in dict.fromkeys(criterion.test.facts())]
+    read = [facts[name] for name in criterion.reads]
     evidence = _evidence(criterion, facts, contrary)
     whole = _as_if_whole(found, facts)
     as_read = whole.truth
@@ -212,7 +211,7 @@ def _open(
     reasons += notes[:MOST_NOTES]
     if hidden > 0:
         reasons.append(f"{hidden} more on record do not count")
-    reason = "; ".join(reasons + _not_sent(criterion, facts, chart)) or NOTHING_ON_RECORD
+    reason = "; ".join(reasons + _not_sent(criterion, chart)) or NOTHING_ON_RECORD
     return Finding(
         criterion=criterion,
         truth=Truth.UNKNOWN,
@@ -222,7 +221,7 @@ def _open(
         part=part,
         as_read=as_read,
         conflict=conflict,
-        unread=_not_whole(criterion, facts, chart) if as_read is not Truth.UNKNOWN else (),
+        unread=_not_whole(criterion, chart) if as_read is not Truth.UNKNOWN else (),
         contrary=contrary,
         needs=needs,
     )
@@ -232,8 +231,10 @@ def _evidence(
     criterion: Criterion, facts: Mapping[str, Fact], contrary: tuple[Evidence, ...] = ()
 ) -> tuple[Evidence, ...]:
     """The evidence read for a criterion, each item once, without the contrary records."""
+    read = dict.fromkeys([item for name in criterion.reads for item in facts[name].evidence])
+    if not contrary:
+        return tuple(read)
     told_apart = {item.reference for item in contrary}
-    read = dict.fromkeys(item for name in criterion.test.facts() for item in facts[name].evidence)
     return tuple(item for item in read if item.reference not in told_apart)
 
 
@@ -256,7 +257,8 @@ def _as_if_whole(found: Evaluated, facts: Mapping[str, Fact]) -> Evaluated:
     if not any(fact.open for fact in used):
         return found
     test = found.test
-    return evaluate(test, {**facts, **{name: facts[name]._replace(open=False) for name in test.facts()}})
+    opened = [name for name in test.facts() if facts[name].open]
+    return evaluate(test, {**facts, **{name: facts[name]._replace(open=False) for name in opened}})
 
 
 def _judged(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> Evaluated:
@@ -269,45 +271,33 @@ def _judged(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> Ev
     found = evaluate(criterion.test, facts)
     if found.truth is not Truth.MET or not (criterion.hints or criterion.contrary):
         return found
-    if not may_be_against(criterion, facts) and not _not_whole(criterion, facts, chart):
+    if not may_be_against(criterion, facts) and not _not_whole(criterion, chart):
         return found
     doubted = {
         name: facts[name]._replace(open=True)
-        for name in criterion.test.facts()
+        for name in criterion.reads
         if criterion.contrary
         or (kind_of(facts[name].rule).is_doubted_by_records and any(item.is_attested for item in facts[name].evidence))
     }
     return evaluate(criterion.test, {**facts, **doubted})
 
 
-def _wanted(criterion: Criterion, facts: Mapping[str, Fact]) -> list[str]:
-    """The resource types read by the criterion's test, its contrary records and its hints.
-
-    Types that are only shown for confirmation leave nothing open, so they are not among them.
-    """
-    shown = [item.fact for item in criterion.hints if not facts[item.fact].rule.kind.is_of_words]
-    names = {*criterion.test.facts(), *(item.fact for item in criterion.contrary if not item.to_confirm), *shown}
-    read = frozenset[str]().union(*[facts[name].rule.types() for name in names])
-    return sorted([name for name in read if not TYPES[name].only_shown])
-
-
-def _not_whole(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> tuple[str, ...]:
+def _not_whole(criterion: Criterion, chart: Chart) -> tuple[str, ...]:
     """The types that the criterion reads and that may have unread records."""
-    return tuple(name for name in _wanted(criterion, facts) if not chart.whole(name))
+    return tuple([name for name in criterion.types if not chart.whole(name)])
 
 
-def _not_sent(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> list[str]:
+def _not_sent(criterion: Criterion, chart: Chart) -> list[str]:
     """A sentence for each resource type that could have settled the criterion but did not come or cannot be read."""
     if not (chart.why_missing or chart.unreadable or chart.dropped):
         return []
-    wanted = _wanted(criterion, facts)
-    sentences = [chart.why_missing[name] for name in wanted if name in chart.why_missing]
+    sentences = [chart.why_missing[name] for name in criterion.types if name in chart.why_missing]
     sentences += [
         f"{len(chart.dropped[name])} {name} not counted: of another patient, or of none"
-        for name in wanted
+        for name in criterion.types
         if name in chart.dropped and name != "Patient"
     ]
-    broken = [f"{item.reference} {item.why}" for item in chart.unreadable if item.type in wanted]
+    broken = [f"{item.reference} {item.why}" for item in chart.unreadable if item.type in criterion.types]
     return list(dict.fromkeys(sentences + sorted(broken)[:MOST_NOTES]))
 
 

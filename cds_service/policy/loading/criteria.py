@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from cds_service.fhir.types import TYPES
 from cds_service.policy.loading.problems import Problems, Reader
 from cds_service.policy.loading.sources import SourceReader
 from cds_service.policy.loading.tests import TestReader
@@ -76,6 +77,7 @@ class CriterionReader(Reader):
             note=entry.get("note"),
             next_review=entry["next_review"],
             per_part=self._per_part(test, (*hints, *contrary)),
+            types=self._types(test, hints, contrary),
         )
 
     def profile(self, name: str, entry: Mapping[str, Any]) -> Profile:
@@ -136,6 +138,7 @@ class CriterionReader(Reader):
             next_review=entry["next_review"],
             profile=name,
             per_part=self._per_part(test, (*own.hints, *own.contrary)),
+            types=self._types(test, own.hints, own.contrary),
         )
         if not cited:
             self.problem(
@@ -145,6 +148,21 @@ class CriterionReader(Reader):
             )
         self.variants[variant.key] = variant
         return variant.key
+
+    def _types(self, test: Test, hints: Iterable[Hint], contrary: Iterable[Contrary]) -> tuple[str, ...]:
+        """The resource types that a criterion's test, its contrary records and its hints read.
+
+        Types that are only shown for confirmation leave nothing open, so they are not among them.
+        """
+        hinted = (item.fact for item in hints if item.fact in self._facts)
+        names = (
+            *test.facts(),
+            *(item.fact for item in contrary if not item.to_confirm),
+            *(name for name in hinted if not self._facts[name].kind.is_of_words),
+        )
+        read = frozenset[str]().union(*(self._facts[name].types() for name in names if name in self._facts))
+        # A type without a row is refused where the facts are checked.
+        return tuple(sorted(name for name in read & TYPES.keys() if not TYPES[name].only_shown))
 
     def _per_part(self, test: Test, beside: Iterable[Hint | Contrary]) -> bool:
         names = (*test.facts(), *(item.fact for item in beside))
