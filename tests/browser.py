@@ -209,15 +209,15 @@ _UNMARK = """() => document.querySelectorAll('[data-colors-measured]')
   .forEach(element => element.removeAttribute('data-colors-measured'))"""
 
 
-def accessible(page: "Page", *, structure: bool = True, colors: bool = True) -> None:
-    """Checks a page against axe-core's rules, target size included; fails with a list of the violations.
+def accessible(page: "Page", *, structure: bool = True, colors: bool = True, targets: bool = True) -> None:
+    """Checks a page against axe-core's rules; fails with a list of the violations.
 
-    ``structure`` takes the rules that no theme changes, ``colors`` those of contrast, once for each look that a text
-    has.
+    ``structure`` takes the rules that no theme changes, ``targets`` among them the size of what can be pressed, and
+    ``colors`` those of contrast, once for each look that a text has.
     """
     violations = []
     if structure:
-        rules = {name: {"enabled": False} for name in _OF_COLORS} | {"target-size": {"enabled": True}}
+        rules = {name: {"enabled": False} for name in _OF_COLORS} | {"target-size": {"enabled": targets}}
         violations += _violations(page, None, {"rules": rules})
     if colors:
         page.evaluate(_MARK)
