@@ -909,8 +909,12 @@ def sizes() -> dict[str, int]:
 def _size(family: Family) -> int:
     most = largest_read(family)
     cost = seconds(family.read, family.make(most), 2)
-    # Work grows evenly with n. Some inputs grow by the hundred.
-    size = round(most * min(1.0, AIMED_AT / cost))
+    # Work grows evenly with n.
+    return rounded(round(most * min(1.0, AIMED_AT / cost)))
+
+
+def rounded(size: int) -> int:
+    """A size 4n that can be parted; some inputs grow by the hundred."""
     step = 400 if size >= 4_000 else 4
     return max(4, size // step * step)
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 
-from tests.growth import BEST_OF, FAMILIES, Family, Read, is_refused, seconds, sizes, timed
+from tests.growth import AIMED_AT, BEST_OF, FAMILIES, Family, Read, is_refused, rounded, seconds, sizes, timed
 
 MOST_FOR_A_DOUBLING = 2.3
 # An input that costs less, in seconds, is read several times over, so that a single interruption does not decide.
@@ -74,12 +74,15 @@ def _tell_malloc(trim: int, apart: int) -> None:
 def doublings(family: Family, size: int) -> list[float]:
     """By how much the work grows from n to 2n and from 2n to 4n, which is ``size``; in the best of two to five tries.
 
-    The tries are made again while either is too much. Luck makes no square pass: n would have to cost nearly twice as
-    much in every try.
+    On a machine half as fast as that on which the sizes were measured, half the size is work enough. The tries are made
+    again while either is too much. Luck makes no square pass: n would have to cost nearly twice as much in every try.
     """
-    inputs = [family.make(size // part) for part in (4, 2, 1)]
-    assert len(inputs[-1]) <= family.most
-    begun = [timed(family.read, data) for data in inputs]
+    inputs = _inputs(family, size)
+    whole = timed(family.read, inputs[-1])
+    if whole[0] > 2 * AIMED_AT:
+        inputs = _inputs(family, rounded(size // 2))
+        whole = timed(family.read, inputs[-1])
+    begun = [*(timed(family.read, data) for data in inputs[:-1]), whole]
     # What is refused at 4n alone would hide how the reading grows.
     assert is_refused(begun[0][1]) == is_refused(begun[-1][1])
     first = [took for took, _ in begun]
@@ -97,6 +100,13 @@ def doublings(family: Family, size: int) -> list[float]:
             if turn >= AT_LEAST and max(grown) <= MOST_FOR_A_DOUBLING:
                 return grown
     return grown
+
+
+def _inputs(family: Family, size: int) -> list[bytes]:
+    """The inputs of n, 2n and 4n, which is ``size``."""
+    inputs = [family.make(size // part) for part in (4, 2, 1)]
+    assert len(inputs[-1]) <= family.most
+    return inputs
 
 
 def repeated(read: Read, times: int) -> Read:
