@@ -193,6 +193,8 @@ def _basis(answers: Answers, link: str, given: Given) -> list[str]:
 
 def _in_spite_of(answers: Answers, link: str, given: Given) -> list[InSpiteOf]:
     """The records despite which somebody gave an answer; none without a reason."""
+    if f"{link}.despite" not in answers.items:
+        return []
     container = given.response.record.resource
     why = "; ".join(text for answer in answers.beside(given, f"{link}.despite-why") if (text := _text(answer)))
     named = [

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, time
 
 from cds_service.chart.chart import Chart
+from cds_service.chart.records import Record
 from cds_service.errors import UnreadableError
 from cds_service.facts.evidence import WaitingDraft
 from cds_service.facts.responses import Response, opened_items, read_response
@@ -21,23 +22,31 @@ def waiting_drafts(chart: Chart, questionnaires: frozenset[str]) -> tuple[Waitin
     """
     found: list[tuple[datetime, Response]] = []
     signed = datetime.min.replace(tzinfo=UTC)
-    for record in chart.records(_ROW.name):
-        asked, status = record.resource.get("questionnaire"), record.resource.get("status")
-        is_draft = status == DRAFT
-        if not isinstance(asked, str) or asked not in questionnaires or not (is_draft or status in _ROW.statuses):
-            continue
+    records = [record for record in chart.records(_ROW.name) if _is_ours(record, questionnaires)]
+    if not any(map(_is_draft, records)):
+        return ()
+    for record in records:
         try:
             response, _ = read_response(record, chart)
         except UnreadableError:
             continue
         moment = _moment(response)
-        if not is_draft:
+        if not _is_draft(record):
             signed = max(signed, moment)
         elif response.author.kind:
             found.append((moment, response))
     waiting = [item for item in found if item[0] > signed]
     waiting.sort(key=lambda item: (item[0], item[1].record.reference), reverse=True)
     return tuple(_draft(response) for _, response in waiting)
+
+
+def _is_ours(record: Record, questionnaires: frozenset[str]) -> bool:
+    asked, status = record.resource.get("questionnaire"), record.resource.get("status")
+    return isinstance(asked, str) and asked in questionnaires and (_is_draft(record) or status in _ROW.statuses)
+
+
+def _is_draft(record: Record) -> bool:
+    return bool(record.resource.get("status") == DRAFT)
 
 
 def _draft(response: Response) -> WaitingDraft:

@@ -240,8 +240,10 @@ def opened_items(level: Any, broken: list[Any]) -> Iterator[Json]:
         for item in level if isinstance(level, list) and depth < DEEPEST_ITEM else ():
             if isinstance(item, dict):
                 yield item
-                pending.append((item.get("item"), depth + 1))
-                answered = list_of(item.get("answer"))
-                pending += [(answer.get("item"), depth + 1) for answer in answered if isinstance(answer, dict)]
+                if "item" in item:
+                    pending.append((item["item"], depth + 1))
+                for answer in list_of(item.get("answer")):
+                    if isinstance(answer, dict) and "item" in answer:
+                        pending.append((answer["item"], depth + 1))
             else:
                 broken.append(item)
