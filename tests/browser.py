@@ -34,6 +34,8 @@ OPTIONS = (
     f"--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE {LOOPBACK}",
 )
 WIDTHS = (320, 768, 1440)
+# From the width of an EHR's panel on.
+PANEL_WIDTHS = (380, 768, 1440)
 HEIGHT = 900
 
 
@@ -209,15 +211,15 @@ _UNMARK = """() => document.querySelectorAll('[data-colors-measured]')
   .forEach(element => element.removeAttribute('data-colors-measured'))"""
 
 
-def accessible(page: "Page", *, structure: bool = True, colors: bool = True, targets: bool = True) -> None:
-    """Checks a page against axe-core's rules; fails with a list of the violations.
+def accessible(page: "Page", *, structure: bool = True, colors: bool = True) -> None:
+    """Checks a page against axe-core's rules, target size included; fails with a list of the violations.
 
-    ``structure`` takes the rules that no theme changes, ``targets`` among them the size of what can be pressed, and
-    ``colors`` those of contrast, once for each look that a text has.
+    ``structure`` takes the rules that no theme changes, ``colors`` those of contrast, once for each look that a text
+    has.
     """
     violations = []
     if structure:
-        rules = {name: {"enabled": False} for name in _OF_COLORS} | {"target-size": {"enabled": targets}}
+        rules = {name: {"enabled": False} for name in _OF_COLORS} | {"target-size": {"enabled": True}}
         violations += _violations(page, None, {"rules": rules})
     if colors:
         page.evaluate(_MARK)
@@ -238,8 +240,7 @@ def accessible_in_both_themes(page: "Page", look: Look) -> None:
     """
     accessible(page)
     if look.width == WIDTHS[-1]:
-        page.emulate_media(color_scheme="dark")
-        accessible(page, structure=False)
+        in_every_look(page, [Look(look.width, "dark")], lambda _: accessible(page, structure=False))
         page.emulate_media(color_scheme=look.scheme)
 
 

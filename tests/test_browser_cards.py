@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import Look, accessible_in_both_themes, easy_to_hit, fits
+from tests.browser import PANEL_WIDTHS, Look, accessible_in_both_themes, easy_to_hit, fits
 from tests.workbench_page import OPENED, Workbench, draft, moment, open_chart, served_workbench, signed
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 LOW = 700
-LOOKS = (Look(380), Look(768), Look(1440))
+LOOKS = tuple(map(Look, PANEL_WIDTHS))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from cds_service.app import create_app
 from cds_service.card.words.rest import EVIDENCE_LINK
 from cds_service.installation import installation_of
 from cds_service.settings.settings import Settings
-from tests.browser import Faults, Look, accessible, fits, in_every_look, listening, opened
+from tests.browser import PANEL_WIDTHS, Faults, Look, accessible, fits, in_every_look, listening, opened
 from tests.shipped import TODAY, example, library
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 SIGN = "/cds-services/coverage-guidance-order-sign"
 STORIES = ("typical-gaps", "joint-typical-gaps")
-WIDTHS = (380, 768, 1440)
-LOOKS = tuple(map(Look, WIDTHS))
+LOOKS = tuple(map(Look, PANEL_WIDTHS))
 HOSTILE = '"><script>document.title = 1</script><img src=x onerror="document.title = 2">'
 
 
@@ -75,7 +74,7 @@ def test_the_page_has_no_barrier_and_does_not_scroll_sideways(page, service, nam
         fits(page)
         accessible(page, structure=look.scheme == "light")
 
-    in_every_look(page, (*LOOKS, Look(WIDTHS[-1], "dark")), sound)
+    in_every_look(page, (*LOOKS, *(Look(width, "dark") for width in PANEL_WIDTHS)), sound)
 
 
 @pytest.mark.parametrize("path", ["/evidence/AAAAAAAAAAAAAAAAAAAAAA", None])

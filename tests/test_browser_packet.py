@@ -10,7 +10,7 @@ import pytest
 
 from cds_service.card.words.rest import EVIDENCE_LINK
 from cds_service.web.packet_routes import DOCUMENT_FILE, LETTER_FILE, SUMMARY_FILE
-from tests.browser import Look, accessible, easy_to_hit, fits, in_every_look
+from tests.browser import PANEL_WIDTHS, Look, accessible, easy_to_hit, fits, in_every_look
 from tests.form_page import launched, served_form
 from tests.workbench_page import open_chart
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 STORIES = ("typical-gaps", "joint-typical-gaps")
-WIDTHS = (380, 768, 1440)
-LOOKS = (*map(Look, WIDTHS), Look(WIDTHS[-1], "dark"))
+LOOKS = tuple(Look(width, scheme) for scheme in ("light", "dark") for width in PANEL_WIDTHS)
 # Of the questions with a yes those of the label; before them the joint's form asks which joint it is.
 OF_THE_LABEL = {"typical-gaps": slice(0, 6), "joint-typical-gaps": slice(3, 7)}
 LETTER_PAPER = b"/MediaBox [0 0 612 792]"

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import Look, accessible, accessible_in_both_themes, easy_to_hit, fits
+from tests.browser import PANEL_WIDTHS, Look, accessible, accessible_in_both_themes, easy_to_hit, fits
 from tests.shipped import example
 from tests.workbench_page import OPENED, Workbench, moment, open_chart, paste, served_workbench, signed
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-LOOKS = (Look(380), Look(768), Look(1440))
+LOOKS = tuple(map(Look, PANEL_WIDTHS))
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pytest
 from cds_service.hooks.feedback import KeptFeedback
 from tests.browser import (
     LOOKS,
+    PANEL_WIDTHS,
     WIDTHS,
     Look,
     accessible,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 PREFIX = "/guidance"
 # The theme changes nothing but colors (tests/test_browser.py).
-STORIES = tuple(map(Look, (380, 768, 1440)))
+STORIES = tuple(map(Look, PANEL_WIDTHS))
 # From the order to the accepted card, by mouse and by keyboard: in dark too, which shows that it works there.
 EVERYWHERE = (*STORIES, *(Look(look.width, "dark") for look in STORIES))
 

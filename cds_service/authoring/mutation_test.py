@@ -156,7 +156,7 @@ class Trial:
         reach, place = mutation.reach, near(self.policy, mutation)
         verdicts = reach.verdicts.union(*(self.holders.get(name, frozenset()) for name in reach.criteria))
         ranked = []
-        for item in filter(_holder(reach), self.cases):
+        for item in filter(_contains_dropped(reach), self.cases):
             named = reach.criteria & item.criteria or reach.verdicts & item.verdicts
             if named or reach.whole_call or verdicts & item.verdicts or item.of_the_card:
                 marked = sum(mark in item.own for mark in place.marks)
@@ -165,8 +165,8 @@ class Trial:
         return [item for *_, item in sorted(ranked, key=lambda row: row[:5])]
 
 
-def _holder(reach: Reach) -> Callable[[Prepared], bool]:
-    """Whether a case contains the code or phrase that a mutation drops."""
+def _contains_dropped(reach: Reach) -> Callable[[Prepared], bool]:
+    """Tells of a case whether it contains the code or phrase that a mutation drops."""
     if reach.phrase is not None:
         phrase = f" {reach.phrase} "
         return lambda item: phrase in item.words

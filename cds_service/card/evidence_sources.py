@@ -63,7 +63,7 @@ def rule_set_part(policy: Policy) -> Json:
 
 
 def _criterion(policy: Policy, criterion: Criterion) -> Json:
-    facts = (policy.facts[name] for name in dict.fromkeys(criterion.test.facts()))
+    facts = (policy.facts[name] for name in criterion.reads)
     # The short phrase is not true of a criterion with the numbers of another rule.
     short = policy.phrases.criteria[criterion.id].short if criterion.key == criterion.id else ""
     return {

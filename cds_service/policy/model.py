@@ -284,9 +284,9 @@ class Criterion:
     product_choice: str | None
     note: str | None
     next_review: str
+    types: tuple[str, ...]
     profile: str = ""
     per_part: bool = False
-    types: tuple[str, ...] = ()
     reads: tuple[str, ...] = field(init=False)
     beside: tuple[str, ...] = field(init=False)
     names: tuple[str, ...] = field(init=False)

@@ -57,7 +57,7 @@ def turned(old: Policy, new: Policy) -> list[str]:
 
 def rests_on(policy: Policy, rule: Criterion) -> Any:
     """All inputs of a criterion's result, as plain lists, texts and numbers."""
-    names = policy.behind(dict.fromkeys((*rule.test.facts(), *rule.beside)))
+    names = policy.behind(rule.names)
     parts = (rule.test, rule.contrary, rule.hints, rule.attested_by, rule.per_part)
     return _plain([*parts, {name: policy.facts[name] for name in names}])
 

@@ -12,7 +12,7 @@ from cds_service.facts.kind import kind_of
 from cds_service.facts.logic import Truth
 from cds_service.facts.silence import SilentFacts
 from cds_service.facts.word import evaluate, leaves, manner_of, nodes, why_it_fails, word_of
-from cds_service.policy.model import Criterion, Part, Policy, Test
+from cds_service.policy.model import Criterion, Part, Policy
 from cds_service.verdicts.contrary import Against, Answered, against, may_be_against, without_answered
 
 MOST_NOTES = 3
@@ -165,7 +165,7 @@ def _finding(criterion: Criterion, facts: Mapping[str, Fact], chart: Chart, part
             as_read=truth,
             contrary=contrary,
             answered=contradicting.answered,
-            by_attestation=_rests_on_answers(criterion.test, facts),
+            by_attestation=_rests_on_answers(criterion, facts),
         )
     return _open(found, criterion, facts, chart, part, contradicting)
 
@@ -238,11 +238,11 @@ def _evidence(
     return tuple(item for item in read if item.reference not in told_apart)
 
 
-def _rests_on_answers(test: Test, facts: Mapping[str, Fact]) -> bool:
-    """Whether a met test depends on attestation."""
-    attested = [name for name in dict.fromkeys(test.facts()) if _is_attested(facts[name])]
+def _rests_on_answers(criterion: Criterion, facts: Mapping[str, Fact]) -> bool:
+    """Whether a met criterion depends on attestation."""
+    attested = [name for name in criterion.reads if _is_attested(facts[name])]
     silent = {name: Fact(facts[name].rule) for name in attested}
-    return bool(attested) and evaluate(test, {**facts, **silent}).truth is not Truth.MET
+    return bool(attested) and evaluate(criterion.test, {**facts, **silent}).truth is not Truth.MET
 
 
 def _is_attested(fact: Fact) -> bool:
