@@ -42,10 +42,13 @@ def served_form(state: Path, **given: Any) -> Iterator[str]:
 
 
 class Keyboard:
-    """The keys that somebody presses in a page, counted in ``presses``."""
+    """The keys that somebody presses in a page, counted in ``presses``; the page hears them once it has the focus
+    where it puts that itself.
+    """
 
     def __init__(self, page: "Page") -> None:
         self._page, self.presses = page, 0
+        page.locator("[data-question] :focus").wait_for(state="attached")
 
     def press(self, *names: str) -> None:
         """One key after the other."""

@@ -39,7 +39,7 @@ def card(chart: "Page") -> str:
 def finished(keys: Keyboard, tab: "Page") -> str:
     """Goes to the signature of a form and signs it, all with keys; what the last page says."""
     keys.press("s", "o", "Tab", "Space", "Enter")
-    tab.get_by_role("heading", name="Review and sign").wait_for()
+    tab.locator("[data-sign]:focus").wait_for()
     keys.press("Enter")
     tab.get_by_role("heading", name="What was signed").wait_for()
     said = tab.locator("main").inner_text()
