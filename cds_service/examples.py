@@ -55,14 +55,20 @@ def request_as_of(example: Example, today: date) -> Any:
 
 
 def moved(value: Any, by: timedelta, name: str = "") -> Any:
-    """A copy of a JSON value in which every date element is moved by whole days."""
+    """The JSON value with every date element moved by whole days; ``value`` itself for none."""
+    if not by:
+        return value
+    if isinstance(value, str):
+        return _moved_date(value, by) if name in _DATE_NAMES or name.endswith(_DATE_ENDINGS) else value
     if isinstance(value, dict):
         return {key: moved(item, by, key) for key, item in value.items()}
     if isinstance(value, list):
         return [moved(item, by, name) for item in value]
-    if isinstance(value, str) and (name.endswith(_DATE_ENDINGS) or name in _DATE_NAMES):
-        try:
-            return shift(value, by)
-        except UnreadableError:
-            return value
     return value
+
+
+def _moved_date(text: str, by: timedelta) -> str:
+    try:
+        return shift(text, by)
+    except UnreadableError:
+        return text
