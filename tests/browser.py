@@ -167,8 +167,9 @@ def listening(app: Flask | Callable[..., Any], port: int = 0, *, secure: bool = 
         server.server_close()
 
 
-# The rules of axe-core that measure colors, text after text: they take longer than all others together.
-_OF_COLORS = ("color-contrast", "link-in-text-block")
+# The rules of axe-core that measure colors, text after text, and which of the elements they are about. They take longer
+# than all others together, so that they look at what is marked alone.
+_OF_COLORS = {"color-contrast": "[data-colors-measured]", "link-in-text-block": "a[href][data-colors-measured]"}
 # Marks the texts whose colors are measured: of those that look alike the first. Alike are elements with the same
 # classes and styles up to the root, whose text is of the same sort, and which nothing takes out of the page's flow.
 _MARK = """() => {
@@ -217,13 +218,10 @@ def accessible(page: "Page", *, structure: bool = True, colors: bool = True) -> 
     ``structure`` takes the rules that no theme changes, ``colors`` those of contrast, once for each look that a text
     has.
     """
-    violations = []
-    if structure:
-        rules = {name: {"enabled": False} for name in _OF_COLORS} | {"target-size": {"enabled": True}}
-        violations += _violations(page, None, {"rules": rules})
     if colors:
         page.evaluate(_MARK)
-        violations += _violations(page, "[data-colors-measured]", {"runOnly": list(_OF_COLORS)})
+    violations = _violations(page, structure=structure, colors=colors)
+    if colors:
         page.evaluate(_UNMARK)
     barriers = [
         f"{rule['impact']}: {rule['help']} ({rule['id']})\n"
@@ -244,14 +242,24 @@ def accessible_in_both_themes(page: "Page", look: Look) -> None:
         page.emulate_media(color_scheme=look.scheme)
 
 
-def _violations(page: "Page", where: str | None, options: dict[str, Any]) -> list[dict[str, Any]]:
+_NARROW = "rules => axe.configure({rules: Object.entries(rules).map(([id, selector]) => ({id, selector}))})"
+_RUN = "options => axe.run(document, options).then(found => found.violations)"
+
+
+def _violations(page: "Page", *, structure: bool, colors: bool) -> list[dict[str, Any]]:
     from axe_playwright_python.base import AXE_SCRIPT
 
     # Half a megabyte of script: once for each page.
     if page.evaluate("typeof axe === 'undefined'"):
         page.evaluate(AXE_SCRIPT)
-    run = "([where, options]) => axe.run(where ?? document, options).then(found => found.violations)"
-    found: list[dict[str, Any]] = page.evaluate(run, [where, options | {"resultTypes": ["violations"]}])
+        page.evaluate(_NARROW, _OF_COLORS)
+    # In one run where both are asked for: what a rule needs to know of the page is worked out once for all.
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    if structure:
+        options["rules"] = {name: {"enabled": colors} for name in _OF_COLORS} | {"target-size": {"enabled": True}}
+    else:
+        options["runOnly"] = list(_OF_COLORS)
+    found: list[dict[str, Any]] = page.evaluate(_RUN, options)
     return found
 
 
