@@ -82,6 +82,17 @@ def test_a_token_opens_what_its_scope_covers(smart, scope, method, path, status)
         assert outcome(answer)["code"] == "forbidden"
 
 
+def test_a_batch_is_answered_as_far_as_the_scope_of_the_token_reaches(smart):
+    token = smart.token("launch patient/Observation.rs patient/Patient.r")["access_token"]
+    urls = [f"Patient/{PATIENT}", f"Observation?patient={PATIENT}", f"Condition?patient={PATIENT}", "Condition/any"]
+    body = {"resourceType": "Bundle", "type": "batch"}
+    body |= {"entry": [{"request": {"method": "GET", "url": url}} for url in urls]}
+    entries = smart.fhir(token, "POST", json=body).get_json(force=True)["entry"]
+    assert [entry["response"]["status"][:3] for entry in entries] == ["200", "200", "403", "403"]
+    assert ["resource" in entry for entry in entries] == [True, True, False, False]
+    assert smart.fhir("made-up", "POST", json=body).status_code == 401
+
+
 @pytest.mark.parametrize("header", ["Bearer", "Bearer made-up", "Bearer made.up", "Basic abc", "", "Bearer é"])
 def test_a_token_that_is_none_is_refused_although_reading_is_open(smart, header):
     answer = smart.own.get(f"/workbench/fhir/{FIRST}/Patient/{PATIENT}", headers={"Authorization": header})

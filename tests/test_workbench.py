@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from html.parser import HTMLParser
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -184,6 +185,70 @@ def test_the_capability_statement_names_every_type_that_is_asked_for(client):
     assert statement["fhirVersion"] == "4.0.1"
     types = {item["type"] for item in statement["rest"][0]["resource"]}
     assert set(library().prefetch_keys.values()) <= types
+
+
+def batched(client: FlaskClient, *entries: object) -> Any:
+    """What the FHIR server answers to a batch of these entries."""
+    return client.post(f"/workbench/fhir/{FIRST}", json={"resourceType": "Bundle", "type": "batch", "entry": entries})
+
+
+def get(url: object) -> dict:
+    return {"request": {"method": "GET", "url": url}}
+
+
+def test_a_batch_answers_each_entry_as_its_address_does(client):
+    addresses = [
+        "Patient/rosalind-achterberg",
+        "Observation?patient=rosalind-achterberg&code=http://loinc.org|97909-6",
+        "Condition?patient=rosalind-achterberg&_count=1",
+        "Condition?patient=somebody-else",
+        "Patient/somebody-else",
+        "Condition?shade=red",
+        "Condition?_count=many",
+    ]
+    answer = batched(client, *map(get, addresses))
+    assert (answer.status_code, answer.mimetype) == (200, "application/fhir+json")
+    bundle = answer.get_json(force=True)
+    assert bundle["type"] == "batch-response"
+    for address, entry in zip(addresses, bundle["entry"], strict=True):
+        alone = client.get(f"/workbench/fhir/{FIRST}/{address}")
+        assert entry.get("resource", entry["response"].get("outcome")) == alone.get_json(force=True), address
+        assert entry["response"]["status"].partition(" ")[0] == str(alone.status_code), address
+    statuses = [entry["response"]["status"] for entry in bundle["entry"]]
+    assert statuses[-3:] == ["404 Not Found", "400 Bad Request", "400 Bad Request"]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        None,
+        7,
+        {},
+        {"request": None},
+        {"request": {"method": "GET"}},
+        get(7),
+        {"request": {"method": "PUT", "url": "x"}},
+    ],
+)
+def test_an_entry_that_is_no_read_is_refused_alone(client, entry):
+    refused, answered = batched(client, entry, get("Patient/rosalind-achterberg")).get_json(force=True)["entry"]
+    assert refused["response"]["status"] == "400 Bad Request"
+    (issue,) = refused["response"]["outcome"]["issue"]
+    assert issue["expression"] == ["Bundle.entry[0].request"]
+    assert "resource" not in refused
+    assert answered["resource"]["id"] == "rosalind-achterberg"
+
+
+@pytest.mark.parametrize("count", [0, 51])
+def test_a_batch_has_one_to_fifty_entries(client, count):
+    answer = batched(client, *[get("Patient/rosalind-achterberg")] * count)
+    assert answer.status_code == 400
+    assert answer.get_json(force=True)["issue"][0]["diagnostics"] == "A batch has 1 to 50 entries."
+
+
+def test_what_is_no_batch_needs_a_token(client):
+    for body in ([], {"resourceType": "Bundle", "type": "transaction", "entry": [get("Patient/x")]}):
+        assert client.post(f"/workbench/fhir/{FIRST}", json=body).status_code == 401
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])

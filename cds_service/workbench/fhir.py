@@ -102,7 +102,7 @@ class FhirServer:
                         }
                         for kind in sorted({*kinds, *writable, *self.types()})
                     ],
-                    **({"interaction": [{"code": "transaction"}]} if writable else {}),
+                    "interaction": [{"code": code} for code in ("batch", *(("transaction",) if writable else ()))],
                 }
             ],
         }

@@ -3,8 +3,10 @@
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from email.utils import format_datetime
+from functools import partial
 from typing import Any
 
 import orjson
@@ -14,7 +16,8 @@ from cds_service import json_bodies
 from cds_service.errors import RequestError
 from cds_service.fhir.elements import Json
 from cds_service.web import reading
-from cds_service.workbench import browser, demo_ehr, refusals, smart_documents, writing
+from cds_service.workbench import batches, browser, demo_ehr, refusals, smart_documents, writing
+from cds_service.workbench.batches import Asked
 from cds_service.workbench.demo_ehr import AppAccess, DemoEhr
 from cds_service.workbench.fhir import FhirServer
 from cds_service.workbench.patients import Patients
@@ -27,48 +30,84 @@ MOST_LATE = 2
 _FHIR = "application/fhir+json"
 
 
-def register_reads(
-    parts: Blueprint, patients: Patients, clock: Callable[[], date], kinds: set[str], address: str, ehr: DemoEhr | None
-) -> None:
-    """Add the read routes. ``kinds`` are the types that the service requests; without an ``ehr`` the server accepts no
-    writes and knows no tokens."""
+# Writes the transaction Bundle that an app sent to a patient's server.
+Transaction = Callable[[str, AppAccess, Any], Response]
 
-    def seen(name: str) -> tuple[FhirServer, AppAccess | None]:
+
+@dataclass(frozen=True)
+class ChartReader:
+    """Reads the charts of the ``patients`` for whoever sent the current request.
+
+    ``clock`` gives the day to which the charts are moved, ``address`` is ours. Without an ``ehr`` no token is known.
+    """
+
+    patients: Patients
+    clock: Callable[[], date]
+    address: str
+    ehr: DemoEhr | None
+
+    def seen(self, name: str) -> tuple[FhirServer, AppAccess | None]:
         """The server as the current caller sees it, and the access of the caller's token, if any."""
-        base = smart_documents.Endpoints(browser.root_of(address), name).base
-        found = demo_ehr.opened(patients, name, clock())
+        base = smart_documents.Endpoints(browser.root_of(self.address), name).base
+        found = demo_ehr.opened(self.patients, name, self.clock())
         header = request.headers.get("Authorization")
-        if ehr is None or header is None:
-            session = ehr.of_browser(browser.cookie()) if ehr is not None else None
+        if self.ehr is None or header is None:
+            session = self.ehr.of_browser(browser.cookie()) if self.ehr is not None else None
             return demo_ehr.server_of(found, base, session), None
-        granted = ehr.granted(header, name)
+        granted = self.ehr.granted(header, name)
         return demo_ehr.only_of(demo_ehr.server_of(found, base, granted.session), found.patient_id), granted
+
+    def capabilities(self, name: str, kinds: set[str]) -> Json:
+        """The CapabilityStatement of a server that also knows ``kinds``."""
+        endpoints = smart_documents.Endpoints(browser.root_of(self.address), name)
+        server = demo_ehr.server_of(demo_ehr.opened(self.patients, name, self.clock()), endpoints.base, None)
+        day = self.clock().isoformat()
+        if self.ehr is None:
+            return server.capabilities(kinds, day)
+        return server.capabilities(kinds, day, writing.WRITABLE, smart_documents.security(endpoints))
+
+
+def _found(name: str, server: FhirServer, granted: AppAccess | None, asked: Asked) -> Json:
+    """What is read or searched, if the caller's token covers it."""
+    kind, identity, parameters = asked
+    if granted is not None and f"{server.base}/{kind}/{identity}" != granted.user:
+        granted.require(kind, "r" if identity else "s")
+    if not identity:
+        return server.search(kind, parameters)
+    resource = server.read(kind, identity)
+    if granted is not None and granted.session.refusals.read_back and _is_written(granted.session, name, resource):
+        raise refusals.refusal_of(granted.session.refusals.read_back)
+    return resource
+
+
+def register_reads(parts: Blueprint, reader: ChartReader, kinds: set[str], transaction: Transaction | None) -> None:
+    """Add the read routes. ``kinds`` are the types that the service asks for; ``transaction`` is None where apps cannot
+    write.
+    """
 
     @parts.get("/fhir/<name>/metadata")
     def metadata(name: str) -> Response:
-        endpoints = smart_documents.Endpoints(browser.root_of(address), name)
-        server = demo_ehr.server_of(demo_ehr.opened(patients, name, clock()), endpoints.base, None)
-        if ehr is None:
-            return _answer(server.capabilities(kinds, clock().isoformat()))
-        security = smart_documents.security(endpoints)
-        return _answer(server.capabilities(kinds, clock().isoformat(), writing.WRITABLE, security))
+        return _answer(reader.capabilities(name, kinds))
 
     @parts.get("/fhir/<name>/<kind>")
     def search(name: str, kind: str) -> Response:
-        server, granted = seen(name)
-        if granted is not None:
-            granted.require(kind, "s")
-        return _answer(server.search(kind, list(request.args.items(multi=True))))
+        asked = Asked(kind, "", list(request.args.items(multi=True)))
+        return _answer(_found(name, *reader.seen(name), asked))
 
     @parts.get("/fhir/<name>/<kind>/<identity>")
     def read(name: str, kind: str, identity: str) -> Response:
-        server, granted = seen(name)
-        if granted is not None and f"{server.base}/{kind}/{identity}" != granted.user:
-            granted.require(kind, "r")
-        resource = server.read(kind, identity)
-        if granted is not None and granted.session.refusals.read_back and _is_written(granted.session, name, resource):
-            raise refusals.refusal_of(granted.session.refusals.read_back)
+        resource = _found(name, *reader.seen(name), Asked(kind, identity, ()))
         return _answer(resource, headers=_version_headers(resource))
+
+    @parts.post("/fhir/<name>", strict_slashes=False)
+    def bundle(name: str) -> Response:
+        server, granted = reader.seen(name)
+        body = _body()
+        if batches.is_batch(body):
+            return _answer(batches.answered(body, partial(_found, name, server, granted)))
+        if granted is None or transaction is None:
+            raise RequestError(401, "login", "Without an access token only a Bundle of type batch is answered here.")
+        return transaction(name, granted, body)
 
     @parts.get("/fhir/<name>/<kind>/<identity>/_history/<version>")
     def read_version(name: str, kind: str, identity: str, version: str) -> Response:
@@ -99,8 +138,8 @@ class LateAnswers:
 
 def register_writes(  # noqa: C901 - the branches are those of its routes, which are functions within it
     parts: Blueprint, ehr: DemoEhr, address: str, late: LateAnswers
-) -> None:
-    """Add the write routes for apps."""
+) -> Transaction:
+    """Add the write routes for apps, but for that of transactions, which share their address with batches."""
 
     def granted(name: str) -> AppAccess:
         """The access of the current request's token. Raises RequestError 401 before the body is parsed."""
@@ -150,10 +189,8 @@ def register_writes(  # noqa: C901 - the branches are those of its routes, which
         )
         return done if isinstance(done, Response) else _stored(done[0], _base(name))
 
-    @parts.post("/fhir/<name>", strict_slashes=False)
-    def transaction(name: str) -> Response:
-        by = granted(name)
-        body, stamp = _body(), ehr.stamp()
+    def transaction(name: str, by: AppAccess, body: Any) -> Response:
+        stamp = ehr.stamp()
         done = written(name, by, writing.check_transaction(body), lambda chart: writing.transaction(chart, body, stamp))
         if isinstance(done, Response):
             return done
@@ -162,6 +199,8 @@ def register_writes(  # noqa: C901 - the branches are those of its routes, which
 
     def _base(name: str) -> str:
         return smart_documents.Endpoints(browser.root_of(address), name).base
+
+    return transaction
 
 
 def _cut_off() -> Response:

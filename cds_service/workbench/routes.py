@@ -151,11 +151,12 @@ def register(
         report = answer_validation.response_report(_body())
         return _answer({"findings": _as_json(report.findings), "passed": report.passed})
 
-    fhir_routes.register_reads(parts, patients, clock, kinds, address, ehr)
+    transaction = None
     if ehr is not None:
-        fhir_routes.register_writes(parts, ehr, address, fhir_routes.LateAnswers(threading.Event().wait))
+        transaction = fhir_routes.register_writes(parts, ehr, address, fhir_routes.LateAnswers(threading.Event().wait))
         smart_routes.register(parts, ehr, address)
         session_routes.register(parts, ehr, address)
+    fhir_routes.register_reads(parts, fhir_routes.ChartReader(patients, clock, address, ehr), kinds, transaction)
     app.register_blueprint(parts)
 
 

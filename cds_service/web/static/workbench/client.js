@@ -77,17 +77,28 @@ export const fhirBase = (name) => at(`workbench/fhir/${encodeURIComponent(name)}
 
 const MOST_PAGES = 40;
 
-/** Reads one address of a FHIR server; of a search all pages, put into one Bundle. What fails gives its outcome. */
-export async function fhir(base, query) {
-  const accept = { headers: { Accept: "application/fhir+json" } };
-  const first = await exchange(`${base}/${query}`, accept);
-  const bundle = first.json;
-  if (first.status !== 200 || bundle?.resourceType !== "Bundle") return bundle ?? outcome(first.status);
+const FHIR = { Accept: "application/fhir+json", "Content-Type": "application/fhir+json" };
+
+/**
+ * Reads several addresses of a FHIR server in one batch (FHIR R4, RESTful API, "batch"), in their order: of a search all
+ * pages, put into one Bundle. What fails gives its outcome.
+ */
+export async function fhir(base, queries) {
+  const entry = queries.map((url) => ({ request: { method: "GET", url } }));
+  const batch = { resourceType: "Bundle", type: "batch", entry };
+  const answer = await exchange(base, { method: "POST", headers: FHIR, body: JSON.stringify(batch) });
+  if (answer.status !== 200) return queries.map(() => answer.json ?? outcome(answer.status));
+  return Promise.all(answer.json.entry.map(({ resource, response }) => (resource ? whole(base, resource) : response.outcome)));
+}
+
+/** A resource as it is; of a searchset all that follows on further pages, too. */
+async function whole(base, bundle) {
+  if (bundle.resourceType !== "Bundle") return bundle;
   let page = bundle;
   for (let pages = 1; pages < MOST_PAGES; pages += 1) {
     const next = (page.link ?? []).find((link) => link.relation === "next");
     if (!next) break;
-    const answer = await exchange(new URL(next.url, `${base}/`), accept);
+    const answer = await exchange(new URL(next.url, `${base}/`), { headers: { Accept: FHIR.Accept } });
     if (answer.status !== 200) return answer.json ?? outcome(answer.status);
     page = answer.json;
     bundle.entry = [...(bundle.entry ?? []), ...(page.entry ?? [])];

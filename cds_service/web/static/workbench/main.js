@@ -84,18 +84,15 @@ async function chartOf(name, context) {
   const templates = services[0]?.prefetch ?? {};
   // Asked for first: what is written meanwhile is a change that is still to be seen.
   const { changes, written } = await state(name);
-  const asked = new Map();
-  const once = (query) => asked.get(query) ?? asked.set(query, fhir(base, query)).get(query);
-  const prefetch = Object.fromEntries(
-    await Promise.all(Object.entries(templates).map(async ([key, template]) => {
-      const query = resolved(template, context);
-      return [key, query === null ? undefined : await once(query)];
-    })),
-  );
+  const keyed = Object.entries(templates).map(([key, template]) => [key, resolved(template, context)]);
   // The chart shows more than the service asks for: of what is searched by code, everything.
   const types = [...new Set(["Patient", "Condition", "Coverage", ...Object.values(templates).map((template) => template.split(/[?/]/)[0])])];
   const person = encodeURIComponent(context.patientId);
-  const records = await Promise.all(types.map((type) => once(type === "Patient" ? `Patient/${person}` : `${type}?patient=${person}`)));
+  const shown = types.map((type) => (type === "Patient" ? `Patient/${person}` : `${type}?patient=${person}`));
+  const queries = [...new Set([...keyed.map(([, query]) => query), ...shown])].filter((query) => query !== null);
+  const answers = new Map((await fhir(base, queries)).map((answer, index) => [queries[index], answer]));
+  const prefetch = Object.fromEntries(keyed.map(([key, query]) => [key, answers.get(query)]));
+  const records = shown.map((query) => answers.get(query));
   return { base, prefetch, records: records.flatMap(resources), changes, written };
 }
 
@@ -161,7 +158,8 @@ function modes() {
 const mode = () => document.querySelector('input[name="mode"]:checked').value;
 
 async function request(hook) {
-  await refresh();
+  // A chart that is just opened was just read.
+  if (hook !== "patient-view") await refresh();
   const { context, prefetch, base } = patient;
   const kept = mode() === "full" ? Object.keys(prefetch) : mode() === "lean" ? LEAN : [];
   const body = { hook, hookInstance: crypto.randomUUID() };
