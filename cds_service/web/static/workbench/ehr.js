@@ -95,7 +95,8 @@ async function showRefusals() {
   }
 }
 
-if (form) showRefusals();
+// Asked for when they are first opened, and again where that failed.
+byId("refusals")?.addEventListener("toggle", () => form.querySelector("fieldset").disabled && showRefusals());
 form?.addEventListener("change", async () => {
   try {
     await helper("refusals", JSON.stringify(Object.fromEntries(new FormData(form))));
