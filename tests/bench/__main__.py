@@ -155,7 +155,7 @@ def bench(seconds: int, rounds: int, runs: int, starts: int) -> None:
     _print_many(measured, evaluated, len(guide_of_many.library.policies))
     print(
         f"Ready after {many.ready_seconds:.1f} s; private memory of the worker {memory['many']:.1f} MB, with what it "
-        f"shares {resident['many']:.1f} MB (the policies that ship: {resident['ours']:.1f} MB)"
+        f"shares {resident['many']:.1f} MB (the rule sets that ship: {resident['ours']:.1f} MB)"
     )
 
 
@@ -195,8 +195,8 @@ def _print_goals(
         ("evaluation in process, median CPU", median(times.median for times in evaluated[CARD]), at_most, 300, " µs"),
         ("private memory of a worker after the load", memory, at_most, 45, " MB"),
         ("ready after the start of the process", ready, at_most, 1.5, " s"),
-        (f"{MORE} more policies, unrelated order: rate", unrelated, at_least, 0.97, ""),
-        (f"{MORE} more policies, relevant order: evaluation", relevant, at_most, 1.1, ""),
+        (f"{MORE} more rule sets, unrelated order: rate", unrelated, at_least, 0.97, ""),
+        (f"{MORE} more rule sets, relevant order: evaluation", relevant, at_most, 1.1, ""),
     ):
         met = found >= goal if sense is at_least else found <= goal
         wanted = f"{'>=' if sense is at_least else '<='} {goal:g}{unit}"
@@ -206,7 +206,7 @@ def _print_goals(
 
 def _print_many(measured: dict[str, list[Measured]], evaluated: dict[str, list[Times]], policies: int) -> None:
     """What the goals for many policies rest on: ratios within rounds, and how far one server's own rounds differ."""
-    print(f"\n{policies} policies, to the {policies - MORE} that ship; median (lowest to highest of the rounds)")
+    print(f"\n{policies} rule sets, to the {policies - MORE} that ship; median (lowest to highest of the rounds)")
     for title, ratios in (
         ("unrelated order: requests/s", _ratios(measured, UNRECOGNIZED_OF_MANY, UNRECOGNIZED, "rate")),
         ("unrelated order: CPU for a request", _ratios(measured, UNRECOGNIZED_OF_MANY, UNRECOGNIZED, "cpu")),
