@@ -51,13 +51,12 @@ def examples(folder: Path) -> dict[str, Example]:
 def request_as_of(example: Example, today: date) -> Any:
     """The example's request with every date moved by the days between the example's own day and ``today``."""
     request = json.loads((example.folder / "request.json").read_text(encoding="utf-8"))
-    return moved(request, today - example.today)
+    by = today - example.today
+    return moved(request, by) if by else request
 
 
 def moved(value: Any, by: timedelta, name: str = "") -> Any:
-    """The JSON value with every date element moved by whole days; ``value`` itself for none."""
-    if not by:
-        return value
+    """A copy of a JSON value in which every date element is moved by whole days."""
     if isinstance(value, str):
         return _moved_date(value, by) if name in _DATE_NAMES or name.endswith(_DATE_ENDINGS) else value
     if isinstance(value, dict):

@@ -50,6 +50,8 @@ class Look:
         return f"{self.width}-{self.scheme}"
 
 
+PANEL_LOOKS = tuple(map(Look, PANEL_WIDTHS))
+PANEL_LOOKS_IN_BOTH_THEMES = (*PANEL_LOOKS, *(Look(width, "dark") for width in PANEL_WIDTHS))
 # The theme changes nothing but colors (tests/test_browser.py), so that one width shows all of the dark ones.
 LOOKS = (*(Look(width) for width in WIDTHS), Look(WIDTHS[-1], "dark"))
 

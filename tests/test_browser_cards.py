@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import PANEL_WIDTHS, Look, accessible_in_both_themes, easy_to_hit, fits
+from tests.browser import PANEL_LOOKS, accessible_in_both_themes, easy_to_hit, fits
 from tests.workbench_page import OPENED, Workbench, draft, moment, open_chart, served_workbench, signed
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 LOW = 700
-LOOKS = tuple(map(Look, PANEL_WIDTHS))
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +43,7 @@ def in_sight(page: "Page", selector: str) -> bool:
 # --- the newest card -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=str)
+@pytest.mark.parametrize("look", PANEL_LOOKS, ids=str)
 def test_after_each_sign_the_new_card_is_in_sight_and_focused(page, workbench, look):
     page.set_viewport_size({"width": look.width, "height": LOW})
     open_chart(page, workbench.address, "typical-gaps")
@@ -71,7 +70,7 @@ def test_sign_is_in_sight_in_a_low_window_whatever_is_ordered(page, workbench, w
 # --- one choice for a card, and its undo -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=str)
+@pytest.mark.parametrize("look", PANEL_LOOKS, ids=str)
 def test_a_card_that_was_accepted_cannot_be_dismissed_until_that_is_undone(page, workbench, look):
     open_chart(page, workbench.address, "typical-gaps")
     card = signed(page).locator(".advice")
@@ -117,7 +116,7 @@ def test_undo_leaves_an_order_that_the_reader_changed_since(page, workbench):
     assert "Left buttock" in page.locator("#orders").inner_text()
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=str)
+@pytest.mark.parametrize("look", PANEL_LOOKS, ids=str)
 def test_a_dismissed_card_is_one_line_that_shows_it_again(page, workbench, look):
     open_chart(page, workbench.address, "typical-gaps")
     card = signed(page).locator(".advice")
@@ -178,7 +177,7 @@ def test_an_earlier_card_is_to_read_and_offers_nothing(page, workbench):
 # --- the EHR panel ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=str)
+@pytest.mark.parametrize("look", PANEL_LOOKS, ids=str)
 def test_cards_can_be_read_in_an_ehr_panel_of_380_pixels_and_the_choice_is_kept(page, workbench, look):
     open_chart(page, workbench.address, "typical-gaps")
     wide = signed(page).locator(".advice").bounding_box()

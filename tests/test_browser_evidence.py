@@ -13,7 +13,17 @@ from cds_service.app import create_app
 from cds_service.card.words.rest import EVIDENCE_LINK
 from cds_service.installation import installation_of
 from cds_service.settings.settings import Settings
-from tests.browser import PANEL_WIDTHS, Faults, Look, accessible, fits, in_every_look, listening, opened
+from tests.browser import (
+    PANEL_LOOKS,
+    PANEL_LOOKS_IN_BOTH_THEMES,
+    Faults,
+    Look,
+    accessible,
+    fits,
+    in_every_look,
+    listening,
+    opened,
+)
 from tests.shipped import TODAY, example, library
 
 if TYPE_CHECKING:
@@ -21,7 +31,6 @@ if TYPE_CHECKING:
 
 SIGN = "/cds-services/coverage-guidance-order-sign"
 STORIES = ("typical-gaps", "joint-typical-gaps")
-LOOKS = tuple(map(Look, PANEL_WIDTHS))
 HOSTILE = '"><script>document.title = 1</script><img src=x onerror="document.title = 2">'
 
 
@@ -74,7 +83,7 @@ def test_the_page_has_no_barrier_and_does_not_scroll_sideways(page, service, nam
         fits(page)
         accessible(page, structure=look.scheme == "light")
 
-    in_every_look(page, (*LOOKS, *(Look(width, "dark") for width in PANEL_WIDTHS)), sound)
+    in_every_look(page, PANEL_LOOKS_IN_BOTH_THEMES, sound)
 
 
 @pytest.mark.parametrize("path", ["/evidence/AAAAAAAAAAAAAAAAAAAAAA", None])
@@ -89,7 +98,7 @@ def test_a_page_that_is_not_shown_says_so_without_a_barrier(page, faults, servic
     faults.expect("404")
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=str)
+@pytest.mark.parametrize("look", PANEL_LOOKS, ids=str)
 def test_a_clinician_opens_the_page_from_the_card_in_the_workbench(page, service, look):
     page.goto(f"{service.address}/#typical-gaps")
     page.locator("#cards > .moment").filter(has_text="When the chart was opened").wait_for()
@@ -166,7 +175,7 @@ def test_hostile_words_of_a_chart_run_nothing(page, service):
 FOCUSABLE = "a[href], summary, button"
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=str)
+@pytest.mark.parametrize("look", PANEL_LOOKS, ids=str)
 def test_the_keyboard_reaches_every_part_that_opens(page, service, look):
     open_page(page, service.link("typical-gaps"))
     assert page.evaluate("document.activeElement.tagName") == "H1"

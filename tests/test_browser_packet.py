@@ -10,7 +10,7 @@ import pytest
 
 from cds_service.card.words.rest import EVIDENCE_LINK
 from cds_service.web.packet_routes import DOCUMENT_FILE, LETTER_FILE, SUMMARY_FILE
-from tests.browser import PANEL_WIDTHS, Look, accessible, easy_to_hit, fits, in_every_look
+from tests.browser import PANEL_LOOKS_IN_BOTH_THEMES, Look, accessible, easy_to_hit, fits, in_every_look
 from tests.form_page import launched, served_form
 from tests.workbench_page import open_chart
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 STORIES = ("typical-gaps", "joint-typical-gaps")
-LOOKS = tuple(Look(width, scheme) for scheme in ("light", "dark") for width in PANEL_WIDTHS)
 # Of the questions with a yes those of the label; before them the joint's form asks which joint it is.
 OF_THE_LABEL = {"typical-gaps": slice(0, 6), "joint-typical-gaps": slice(3, 7)}
 LETTER_PAPER = b"/MediaBox [0 0 612 792]"
@@ -63,7 +62,7 @@ def sound(page: "Page", look: Look) -> None:
 @pytest.mark.parametrize("name", STORIES)
 def test_the_launched_page_has_no_barrier_and_does_not_scroll_sideways(page, faults, address, name):
     tab = evidence(page, faults, address, name)
-    in_every_look(tab, LOOKS, lambda look: sound(tab, look))
+    in_every_look(tab, PANEL_LOOKS_IN_BOTH_THEMES, lambda look: sound(tab, look))
 
 
 @pytest.mark.parametrize("name", STORIES)
@@ -90,7 +89,7 @@ def test_a_launched_page_that_is_loaded_again_asks_to_open_it_from_the_card(page
 
 def test_the_letter_has_no_barrier_and_does_not_scroll_sideways(page, faults, address):
     tab = opened_beside(evidence(page, faults, address, "joint-typical-gaps"), faults, "Draft letter")
-    in_every_look(tab, LOOKS, lambda look: sound(tab, look))
+    in_every_look(tab, PANEL_LOOKS_IN_BOTH_THEMES, lambda look: sound(tab, look))
 
 
 def test_the_letter_can_be_edited_and_prints_with_its_mark(page, faults, address):

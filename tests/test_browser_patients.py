@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import PANEL_WIDTHS, Look, accessible, accessible_in_both_themes, easy_to_hit, fits
+from tests.browser import PANEL_LOOKS, Look, accessible, accessible_in_both_themes, easy_to_hit, fits
 from tests.shipped import example
 from tests.workbench_page import OPENED, Workbench, moment, open_chart, paste, served_workbench, signed
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
-
-LOOKS = tuple(map(Look, PANEL_WIDTHS))
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +28,7 @@ def shown(page: "Page") -> list[str]:
 # --- search and facet ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=str)
+@pytest.mark.parametrize("look", PANEL_LOOKS, ids=str)
 def test_patients_are_found_by_words_and_by_what_the_card_says(page, workbench, look):
     page.goto(workbench.address)
     page.locator("#find").wait_for()
@@ -92,7 +90,7 @@ def two_charts() -> dict:
     return {"resourceType": "Bundle", "type": "collection", "entry": entries}
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=str)
+@pytest.mark.parametrize("look", PANEL_LOOKS, ids=str)
 def test_of_a_bundle_with_several_patients_one_is_chosen(page, workbench, look):
     paste(page, workbench.address, two_charts())
     choices = page.locator("#bundle-choice button")

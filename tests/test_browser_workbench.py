@@ -10,7 +10,8 @@ import pytest
 from cds_service.hooks.feedback import KeptFeedback
 from tests.browser import (
     LOOKS,
-    PANEL_WIDTHS,
+    PANEL_LOOKS,
+    PANEL_LOOKS_IN_BOTH_THEMES,
     WIDTHS,
     Look,
     accessible,
@@ -43,10 +44,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 PREFIX = "/guidance"
-# The theme changes nothing but colors (tests/test_browser.py).
-STORIES = tuple(map(Look, PANEL_WIDTHS))
-# From the order to the accepted card, by mouse and by keyboard: in dark too, which shows that it works there.
-EVERYWHERE = (*STORIES, *(Look(look.width, "dark") for look in STORIES))
+# The theme changes nothing but colors (tests/test_browser.py). The stories from the order to the accepted card, by
+# mouse and by keyboard, run in dark too, which shows that it works there.
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +57,7 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
 # --- the clinician ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("look", EVERYWHERE, ids=str)
+@pytest.mark.parametrize("look", PANEL_LOOKS_IN_BOTH_THEMES, ids=str)
 def test_a_clinician_signs_takes_the_suggestion_signs_again_and_dismisses_the_second_card(page, workbench, look):
     page.goto(workbench.address)
     assert "A card beside the order" in page.locator(".lead").inner_text()
@@ -106,7 +105,7 @@ def test_a_clinician_signs_takes_the_suggestion_signs_again_and_dismisses_the_se
     reported(page, overridden)
 
 
-@pytest.mark.parametrize("look", STORIES, ids=str)
+@pytest.mark.parametrize("look", PANEL_LOOKS, ids=str)
 def test_a_clinician_writes_an_order_by_its_name_and_takes_the_code_that_the_card_offers(page, workbench, look):
     """The other statement: an order of the clinician's own, with a side; an update shows what it changed."""
     open_chart(page, workbench.address, "joint-all-documented")
@@ -201,7 +200,7 @@ def test_a_name_that_nobody_has_leads_to_the_list_with_a_sentence(page, workbenc
     faults.expect("404")
 
 
-@pytest.mark.parametrize("look", EVERYWHERE, ids=str)
+@pytest.mark.parametrize("look", PANEL_LOOKS_IN_BOTH_THEMES, ids=str)
 def test_the_whole_story_by_keyboard_alone(page, workbench, look):
     page.goto(workbench.address)
     focus(page, "link", "Open the chart of")
@@ -233,7 +232,7 @@ def test_the_whole_story_by_keyboard_alone(page, workbench, look):
     assert page.locator("#panel-response").is_visible()
 
 
-@pytest.mark.parametrize("look", STORIES, ids=str)
+@pytest.mark.parametrize("look", PANEL_LOOKS, ids=str)
 def test_an_order_is_written_and_its_card_answered_by_keyboard_alone(page, workbench, look):
     open_chart(page, workbench.address, "joint-all-documented")
     focus_on(page, "#orders .order summary")

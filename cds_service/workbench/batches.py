@@ -20,9 +20,17 @@ class Asked(NamedTuple):
     parameters: Parameters
 
 
-def is_batch(body: Any) -> bool:
-    """Whether a body says that it is a batch."""
-    return isinstance(body, dict) and body.get("resourceType") == "Bundle" and body.get("type") == "batch"
+def is_bundle(body: Any, kind: str) -> bool:
+    """Whether a body says that it is a Bundle of a type, such as ``batch``."""
+    return isinstance(body, dict) and body.get("resourceType") == "Bundle" and body.get("type") == kind
+
+
+def entries_of(bundle: Json) -> list[Any]:
+    """The entries of a batch or transaction. Raises RequestError 400 for none or for too many."""
+    entries = bundle.get("entry")
+    if not isinstance(entries, list) or not 0 < len(entries) <= MOST_ENTRIES:
+        raise RequestError(400, "structure", f"A {bundle['type']} has 1 to {MOST_ENTRIES} entries.", "Bundle.entry")
+    return entries
 
 
 def answered(bundle: Json, answer: Callable[[Asked], Json]) -> Json:
@@ -31,13 +39,10 @@ def answered(bundle: Json, answer: Callable[[Asked], Json]) -> Json:
     ``answer`` raises RequestError for what it refuses; the other entries are answered all the same. Raises RequestError
     400 for a batch without entries or with too many.
     """
-    entries = bundle.get("entry")
-    if not isinstance(entries, list) or not 0 < len(entries) <= MOST_ENTRIES:
-        raise RequestError(400, "structure", f"A batch has 1 to {MOST_ENTRIES} entries.", "Bundle.entry")
     return {
         "resourceType": "Bundle",
         "type": "batch-response",
-        "entry": [_answered(entry, index, answer) for index, entry in enumerate(entries)],
+        "entry": [_answered(entry, index, answer) for index, entry in enumerate(entries_of(bundle))],
     }
 
 

@@ -103,7 +103,7 @@ def register_reads(parts: Blueprint, reader: ChartReader, kinds: set[str], trans
     def bundle(name: str) -> Response:
         server, granted = reader.seen(name)
         body = _body()
-        if batches.is_batch(body):
+        if batches.is_bundle(body, "batch"):
             return _answer(batches.answered(body, partial(_found, name, server, granted)))
         if granted is None or transaction is None:
             raise RequestError(401, "login", "Without an access token only a Bundle of type batch is answered here.")

@@ -12,12 +12,12 @@ from urllib.parse import parse_qsl
 from cds_service.errors import RequestError
 from cds_service.fhir.elements import Json, relative
 from cds_service.workbench import fhir
+from cds_service.workbench.batches import entries_of, is_bundle
 
 # The element of each type that names the patient; a Provenance names its target instead.
 SUBJECTS = {"DocumentReference": "subject", "Observation": "subject", "QuestionnaireResponse": "subject"}
 PROVENANCE = "Provenance"
 WRITABLE = (*SUBJECTS, PROVENANCE)
-MOST_ENTRIES = 50
 CREATED, UPDATED, FOUND = 201, 200, 200
 
 
@@ -141,12 +141,9 @@ class _Request(NamedTuple):
 
 
 def _entries(bundle: Any) -> list[Any]:
-    if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle" or bundle.get("type") != "transaction":
+    if not is_bundle(bundle, "transaction"):
         raise RequestError(400, "not-supported", "Only a Bundle of type transaction is written here.", "Bundle.type")
-    entries = bundle.get("entry")
-    if not isinstance(entries, list) or not 0 < len(entries) <= MOST_ENTRIES:
-        raise RequestError(400, "structure", f"A transaction has 1 to {MOST_ENTRIES} entries.", "Bundle.entry")
-    return entries
+    return entries_of(bundle)
 
 
 def _request(entry: Any, index: int) -> _Request:

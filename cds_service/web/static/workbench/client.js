@@ -77,7 +77,7 @@ export const fhirBase = (name) => at(`workbench/fhir/${encodeURIComponent(name)}
 
 const MOST_PAGES = 40;
 
-const FHIR = { Accept: "application/fhir+json", "Content-Type": "application/fhir+json" };
+const FHIR = "application/fhir+json";
 
 /**
  * Reads several addresses of a FHIR server in one batch (FHIR R4, RESTful API, "batch"), in their order: of a search all
@@ -86,7 +86,7 @@ const FHIR = { Accept: "application/fhir+json", "Content-Type": "application/fhi
 export async function fhir(base, queries) {
   const entry = queries.map((url) => ({ request: { method: "GET", url } }));
   const batch = { resourceType: "Bundle", type: "batch", entry };
-  const answer = await exchange(base, { method: "POST", headers: FHIR, body: JSON.stringify(batch) });
+  const answer = await post(base, JSON.stringify(batch), FHIR);
   if (answer.status !== 200) return queries.map(() => answer.json ?? outcome(answer.status));
   return Promise.all(answer.json.entry.map(({ resource, response }) => (resource ? whole(base, resource) : response.outcome)));
 }
@@ -98,7 +98,7 @@ async function whole(base, bundle) {
   for (let pages = 1; pages < MOST_PAGES; pages += 1) {
     const next = (page.link ?? []).find((link) => link.relation === "next");
     if (!next) break;
-    const answer = await exchange(new URL(next.url, `${base}/`), { headers: { Accept: FHIR.Accept } });
+    const answer = await exchange(new URL(next.url, `${base}/`), { headers: { Accept: FHIR } });
     if (answer.status !== 200) return answer.json ?? outcome(answer.status);
     page = answer.json;
     bundle.entry = [...(bundle.entry ?? []), ...(page.entry ?? [])];
